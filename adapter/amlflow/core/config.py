@@ -1,0 +1,124 @@
+"""The workspace's config.json: where it is looked for, what it holds, how it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amlflow.exceptions import UserErrorException
+
+FOLDER = ".azureml"
+FILE = "config.json"
+_NAMES = (FILE, "project.json")
+_KEYS = {
+    "subscription_id": "Id of the subscription",
+    "resource_group": "Name of the resource group",
+    "workspace_name": "Name of the workspace",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a config file says. ``folder`` is the project's folder, to which paths are relative."""
+
+    subscription_id: str
+    resource_group: str
+    workspace_name: str
+    tracking_uri: str | None
+    experiment_name: str | None
+    folder: Path
+
+
+def find_config(path: str | os.PathLike[str] | None, file_name: str | None = None) -> Config | None:
+    """The config at a path, or the nearest from a folder upwards; None where there is none.
+
+    In each folder, v1 looks in ``.azureml``, then ``aml_config``, then the folder itself.
+
+    Raises:
+        UserErrorException: there is nothing at ``path``, or what is found is no such config.
+    """
+    start = Path(path if path is not None else ".").absolute()
+    if start.is_file():
+        return _read(start)
+    if not start.is_dir():
+        raise UserErrorException(
+            f"There is no file or folder {str(path)!r} to read the workspace's config.json from; "
+            "give the path of the file, or of a folder at or below it."
+        )
+    names = (file_name,) if file_name else _NAMES
+    for folder in (start, *start.parents):
+        for place in (folder / FOLDER, folder / "aml_config", folder):
+            for name in names:
+                if (place / name).is_file():
+                    return _read(place / name)
+    return None
+
+
+def _read(path: Path) -> Config:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UserErrorException(f"{path} is not text in UTF-8, so it is no JSON.") from None
+    except json.JSONDecodeError as error:
+        raise UserErrorException(
+            f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    except OSError as error:
+        raise UserErrorException(f"{path} cannot be read: {error.strerror}.") from None
+    if isinstance(content, dict) and "Scope" in content:
+        content = {**_scope(str(content["Scope"])), **content}  # how project.json says it
+    missing = [key for key in _KEYS if not isinstance(content, dict) or not content.get(key)]
+    if missing:
+        raise UserErrorException(
+            f"{path} lacks {', '.join(map(repr, missing))}: a workspace's config.json is an object "
+            f"with {', '.join(map(repr, _KEYS))} and, for amlflow, 'tracking_uri'."
+        )
+    folder = path.parent
+    if folder.name in (FOLDER, "aml_config"):
+        folder = folder.parent
+    return Config(
+        subscription_id=str(content["subscription_id"]),
+        resource_group=str(content["resource_group"]),
+        workspace_name=str(content["workspace_name"]),
+        tracking_uri=content.get("tracking_uri"),
+        experiment_name=content.get("experiment_name") or content.get("Experiment"),
+        folder=folder,
+    )
+
+
+def _scope(scope: str) -> dict[str, str]:
+    """The parts of ``/subscriptions/S/resourceGroups/R/…/workspaces/W``."""
+    parts = scope.strip("/").split("/")
+    named = {key.lower(): value for key, value in zip(parts[::2], parts[1::2], strict=False)}
+    return {
+        "subscription_id": named.get("subscriptions", ""),
+        "resource_group": named.get("resourcegroups", ""),
+        "workspace_name": named.get("workspaces", ""),
+        "experiment_name": named.get("projects", ""),
+    }
+
+
+def write_config(folder: Path, file_name: str, content: dict[str, str]) -> Path:
+    """Write ``<folder>/.azureml/<file_name>`` whole or not at all; the path is returned."""
+    target = folder / FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    return write_json(target / file_name, content)
+
+
+def write_json(path: Path, content: Any) -> Path:
+    """Write JSON so that a reader finds the old file or the new one, never half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=4, ensure_ascii=False)
+            file.write("\n")
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return path

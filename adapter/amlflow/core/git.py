@@ -1,0 +1,46 @@
+"""The git work tree that a script is in, as v1 notes it in a run's properties."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import subprocess
+
+
+def git_properties() -> dict[str, str]:
+    """v1's ``azureml.git.*`` and ``mlflow.source.git.*`` properties, empty outside of git.
+
+    Credentials in the repository's address are left out.
+    """
+    return dict(_of(os.getcwd()))
+
+
+@functools.lru_cache(maxsize=8)
+def _of(folder: str) -> dict[str, str]:
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {}
+    address = re.sub(r"(?<=://)[^/@]*@", "", _git(folder, "config", "--get", "remote.origin.url"))
+    branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
+    dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    found = {
+        "azureml.git.repository_uri": address,
+        "mlflow.source.git.repoURL": address,
+        "azureml.git.branch": branch,
+        "mlflow.source.git.branch": branch,
+        "azureml.git.commit": commit,
+        "mlflow.source.git.commit": commit,
+        "azureml.git.dirty": str(dirty),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _git(folder: str, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):  # no git here, or a very slow disk
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,118 @@
+"""The run of a script that was not submitted: it prints what it is asked to record.
+
+Source: what ``Run.get_context()`` of azureml-core 1.61 returns outside of a run.
+"""
+
+from __future__ import annotations
+
+import uuid
+from types import TracebackType
+from typing import Any
+
+
+class OfflineRun:
+    """Takes v1's logging calls and prints them; nothing is stored."""
+
+    DELIM = "#"
+
+    def __init__(self, run_id: str | None = None) -> None:
+        self._id = run_id or f"OfflineRun_{uuid.uuid4()}"
+
+    @property
+    def id(self) -> str:
+        """``OfflineRun_`` and a random part."""
+        return self._id
+
+    @property
+    def identity(self) -> str:
+        """A name for the run in logs."""
+        return f"{type(self).__name__}#{self._id}"
+
+    def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
+        _attempted("scalar", name, value)
+
+    def log_list(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("list", name, value)
+
+    def log_row(self, name: str, description: str | None = None, **kwargs: Any) -> None:
+        _attempted("row", name, kwargs)
+
+    def log_table(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("table", name, value)
+
+    def log_image(
+        self, name: str, path: str | None = None, plot: Any = None, description: str = ""
+    ) -> None:
+        _attempted("image", name, path if plot is None else plot)
+
+    def log_accuracy_table(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("accuracy_table", name, value)
+
+    def log_confusion_matrix(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("confusion_matrix", name, value)
+
+    def log_residuals(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("residuals", name, value)
+
+    def log_predictions(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("predictions", name, value)
+
+    def tag(self, key: str, value: Any = None) -> None:
+        print(f"Attempted to add tag {key} with value {value}")
+
+    def set_tags(self, tags: dict[str, Any]) -> None:
+        print(f"Attempted to set tags {tags}")
+
+    def add_properties(self, properties: dict[str, Any]) -> None:
+        print(f"Attempted to add properties {properties}")
+
+    def upload_file(self, name: str, path_or_stream: Any, datastore_name: str | None = None) -> None:
+        print(f"Attempted to track file {name} at {path_or_stream}")
+
+    def upload_files(
+        self,
+        names: Any,
+        paths: Any,
+        return_artifacts: bool = False,
+        timeout_seconds: int | None = None,
+        datastore_name: str | None = None,
+    ) -> None:
+        print(f"Attempted to track files {names} at {paths}")
+
+    def upload_folder(self, name: str, path: str, datastore_name: str | None = None) -> None:
+        print(f"Attempted to track folder {name} at {path}")
+
+    def child_run(
+        self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
+    ) -> OfflineRun:
+        return OfflineRun(run_id)
+
+    def flush(self, timeout_seconds: int = 300) -> None:
+        print(f"Attempted to flush run with id {self._id}")
+
+    def complete(self, _set_status: bool = True) -> None:
+        pass
+
+    def fail(
+        self, error_details: Any = None, error_code: str | None = None, _set_status: bool = True
+    ) -> None:
+        print(f"Run failed with error code {error_code}:\n{error_details}")
+
+    def cancel(self) -> None:
+        pass
+
+    def __enter__(self) -> OfflineRun:
+        print(f"[START] Run {self._id} context")
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        exc_traceback: TracebackType | None,
+    ) -> None:
+        print(f"[STOP] Run {self._id} context")
+
+
+def _attempted(kind: str, name: str, value: Any) -> None:
+    print(f"Attempted to log {kind} metric {name}:\n{value}")

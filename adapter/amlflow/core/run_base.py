@@ -1,0 +1,46 @@
+"""What every part of a Run stands on: its experiment, its record and the tracker."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from amlflow.spec import FINAL, RunRecord, Tracker
+
+if TYPE_CHECKING:
+    from amlflow.core.experiment import Experiment
+
+logger = logging.getLogger("amlflow")
+
+
+class RunBase:
+    """A run's experiment and what is known of it."""
+
+    _experiment: Experiment
+    _record: RunRecord
+    # The folders of the working folder whose files become the run's when it ends.
+    _tracked: tuple[str, ...] = ()
+    _working_folder: str = "."
+
+    @property
+    def _tracker(self) -> Tracker:
+        return self._experiment.workspace._tracker
+
+    @property
+    def id(self) -> str:
+        """The run's id, unique in its experiment."""
+        return self._record.alias or self._record.id
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment that the run belongs to."""
+        return self._experiment
+
+    def _asked(self) -> RunRecord:
+        """The record as the tracker has it now."""
+        self._record = self._tracker.get_run(self._record.id)
+        return self._record
+
+    def _ended(self) -> bool:
+        """Whether the last known status is final."""
+        return self._record.status in FINAL

@@ -1,0 +1,287 @@
+"""A run's files: uploads, downloads, and the snapshot of its source folder."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from amlflow.core.model import Model
+from amlflow.core.run_base import RunBase
+from amlflow.exceptions import ModelPathNotFoundException, SnapshotException, UserErrorException
+from amlflow.spec import FileNotInRun, RunChange
+from amlflow.submit import snapshot
+
+SNAPSHOT_PROPERTY = "ContentSnapshotId"
+
+
+class RunFiles(RunBase):
+    """Files of a run, each under a name with ``/``. ``datastore_name`` is accepted and unused."""
+
+    def upload_file(
+        self, name: str, path_or_stream: str | IO[Any], datastore_name: str | None = None
+    ) -> None:
+        """Store a local file, or what a stream gives, under a name that is new in the run."""
+        if hasattr(path_or_stream, "read"):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "stream"
+                _drain(path_or_stream, path)
+                self._upload({name: path})
+            return
+        self._upload({name: Path(path_or_stream)})
+
+    def upload_files(
+        self,
+        names: Sequence[str],
+        paths: Sequence[str],
+        return_artifacts: bool = False,
+        timeout_seconds: int | None = None,
+        datastore_name: str | None = None,
+    ) -> dict[str, str] | None:
+        """Store several local files at once; with ``return_artifacts``, their names to links."""
+        if len(names) != len(paths):
+            raise UserErrorException(
+                f"upload_files got {len(names)} names for {len(paths)} paths; give as many of each."
+            )
+        self._upload({name: Path(path) for name, path in zip(names, paths, strict=True)})
+        return self._links(names) if return_artifacts else None
+
+    def upload_folder(
+        self, name: str, path: str, datastore_name: str | None = None
+    ) -> dict[str, str]:
+        """Store all files of a local folder below a name; their names to links are returned."""
+        folder = Path(path)
+        if not folder.is_dir():
+            raise UserErrorException(f"upload_folder({name!r}): there is no folder {str(path)!r}.")
+        files = {
+            posixpath.join(name, each.relative_to(folder).as_posix()): each
+            for each in sorted(folder.rglob("*"))
+            if each.is_file()
+        }
+        self._upload(files)
+        return self._links(files)
+
+    def download_file(
+        self, name: str, output_file_path: str | None = None, _validate_checksum: bool = False
+    ) -> None:
+        """Write one of the run's files here under its base name, or to a path or into a folder."""
+        target = Path(output_file_path or ".")
+        if target.is_dir() or str(output_file_path or "").endswith(("/", os.sep)):
+            target = target / posixpath.basename(name)
+        self._fetch(name, target)
+
+    def download_files(
+        self,
+        prefix: str | None = None,
+        output_directory: str | None = None,
+        output_paths: Sequence[str] | None = None,
+        batch_size: int = 100,
+        append_prefix: bool = True,
+        timeout_seconds: int | None = None,
+    ) -> None:
+        """Write the files below a prefix into a folder.
+
+        Args:
+            prefix: What the names begin with; all files if left out.
+            output_directory: Where they go (default: here).
+            output_paths: A path for each file, in the order of :meth:`get_file_names`.
+            append_prefix: Whether the prefix stays in the local paths.
+
+        Raises:
+            UserErrorException: no file has this prefix.
+        """
+        names = self._tracker.list_files(self._record.id, prefix or "")
+        if not names:
+            raise UserErrorException(
+                f"Run {self.id} has no file with the prefix {prefix!r}; run.get_file_names() lists "
+                "those it has."
+            )
+        if output_paths is not None and len(output_paths) != len(names):
+            raise UserErrorException(
+                f"download_files got {len(output_paths)} output_paths for {len(names)} files."
+            )
+        for place, name in enumerate(names):
+            local = name
+            if output_paths is not None:
+                local = output_paths[place]
+            elif prefix and not append_prefix:
+                local = name[len(prefix) :].lstrip("/") or posixpath.basename(name)
+            self._fetch(name, Path(output_directory or ".") / local)
+
+    def get_file_names(self) -> list[str]:
+        """The names of all the run's files."""
+        return self._tracker.list_files(self._record.id)
+
+    def _upload(self, files: Mapping[str, Path]) -> None:
+        for name, path in files.items():
+            _check_name(name)
+            if not path.is_file():
+                raise UserErrorException(f"There is no file {str(path)!r} to upload as {name!r}.")
+        self._tracker.put_files(self._record.id, files)
+
+    def _links(self, names: Any) -> dict[str, str]:
+        link = self._tracker.run_link(self._record)
+        return {name: f"{link}/artifacts/{name}" for name in names}
+
+    def _fetch(self, name: str, target: Path) -> None:
+        try:
+            _check_name(name)
+        except UserErrorException:
+            raise FileNotInRun(self.id, name) from None
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._tracker.get_file(self._record.id, name, target)
+
+    def _text(self, name: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "text"
+            self._fetch(name, path)
+            return path.read_text(encoding="utf-8", errors="replace")
+
+    def _upload_tracked(self) -> None:
+        """Store what lies in the folders that the run keeps an eye on."""
+        base = Path(self._working_folder)
+        files = {
+            path.relative_to(base).as_posix(): path
+            for folder in self._tracked
+            for path in sorted((base / folder).rglob("*"))
+            if path.is_file()
+        }
+        if files:
+            self._tracker.put_files(self._record.id, files, replace=True)
+
+    # snapshots
+
+    def take_snapshot(self, file_or_folder_path: str) -> str:
+        """Store a folder (or file) as the run's snapshot, once a run; its id is returned.
+
+        ``.amlignore``, or else ``.gitignore``, says what stays out.
+
+        Raises:
+            SnapshotException: it is too large, or there is nothing at the path.
+            UserErrorException: the run has another snapshot already.
+        """
+        digest = snapshot.store(self._tracker, Path(file_or_folder_path))
+        self._tracker.update_run(
+            self._record.id, RunChange(properties={SNAPSHOT_PROPERTY: digest})
+        )
+        self._asked()
+        return digest
+
+    def get_snapshot_id(self) -> str:
+        """The id of the run's snapshot.
+
+        Raises:
+            SnapshotException: the run has none.
+        """
+        properties = self._record.properties
+        if SNAPSHOT_PROPERTY not in properties:
+            properties = self._asked().properties
+        if SNAPSHOT_PROPERTY not in properties:
+            raise SnapshotException(
+                f"Run {self.id} has no snapshot; start_logging(snapshot_directory='.') or "
+                "run.take_snapshot() gives it one."
+            )
+        return properties[SNAPSHOT_PROPERTY]
+
+    def restore_snapshot(self, snapshot_id: str | None = None, path: str | None = None) -> str:
+        """Give a snapshot back: as a zip file in the working folder, or unpacked into ``path``.
+
+        Returns:
+            The path of the zip file, or of the folder.
+        """
+        digest = snapshot_id or self.get_snapshot_id()
+        if path is None:
+            archive = Path(f"{digest}.zip").absolute()
+            self._tracker.get_snapshot(digest, archive)
+            return str(archive)
+        target = Path(path).absolute()
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "snapshot.zip"
+            self._tracker.get_snapshot(digest, archive)
+            snapshot.unpack(archive, target)
+        return str(target)
+
+    # models
+
+    def register_model(
+        self,
+        model_name: str,
+        model_path: str | None = None,
+        tags: dict[str, str] | None = None,
+        properties: dict[str, str] | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        description: str | None = None,
+        datasets: Any = None,
+        sample_input_dataset: Any = None,
+        sample_output_dataset: Any = None,
+        resource_configuration: Any = None,
+        **kwargs: Any,
+    ) -> Model:
+        """Make a file or folder of the run the next version of a model in the tracker's registry.
+
+        ``model_path`` is its name in the run (default: the model's name). Frameworks become
+        properties; data sets and resources are Azure's and are refused.
+
+        Raises:
+            ModelPathNotFoundException: the run has no such file or folder.
+        """
+        refused = [datasets, sample_input_dataset, sample_output_dataset, resource_configuration]
+        if any(each is not None for each in refused):
+            raise UserErrorException(
+                "register_model keeps no datasets, sample datasets or resource_configuration: they "
+                "are Azure's. Log the data with mlflow.log_input() instead."
+            )
+        path = (model_path or model_name).strip("/")
+        names = self._tracker.list_files(self._record.id, path)
+        if not any(name == path or name.startswith(f"{path}/") for name in names):
+            raise ModelPathNotFoundException(
+                f"Run {self.id} has no file or folder {path!r} to register as a model; "
+                "run.get_file_names() lists what it has."
+            )
+        framework = {
+            "model_framework": model_framework,
+            "model_framework_version": model_framework_version,
+        }
+        stated = {key: value for key, value in framework.items() if value is not None}
+        return Model(
+            self._tracker.register_model(
+                self._record.id,
+                path,
+                model_name,
+                description=description,
+                tags=tags,
+                properties={**(properties or {}), **stated},
+            )
+        )
+
+
+def _check_name(name: Any) -> None:
+    """A file's name stays within the run."""
+    parts = name.split("/") if isinstance(name, str) else [""]
+    if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
+        raise UserErrorException(
+            f"{name!r} is no name for a file of a run: it is a relative path with '/', without "
+            "empty parts, '.', '..' and '\\'."
+        )
+    if parts[0] == "amlflow":
+        raise UserErrorException(
+            f"{name!r} is no name for a file of a run: the folder 'amlflow' is amlflow's own."
+        )
+
+
+def _drain(stream: Any, path: Path) -> None:
+    """Write a stream of bytes or text to a file."""
+    with path.open("wb") as file:
+        first = stream.read(1 << 20)
+        if isinstance(first, str):
+            file.write(first.encode())
+            while chunk := stream.read(1 << 20):
+                file.write(chunk.encode())
+            return
+        file.write(first)
+        shutil.copyfileobj(stream, file)

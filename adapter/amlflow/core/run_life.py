@@ -1,0 +1,274 @@
+"""A run's state: how it starts and ends, what is known of it, and waiting for its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+import traceback
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO, TypeVar
+
+from amlflow.core.run_base import logger
+from amlflow.core.run_files import RunFiles
+from amlflow.core.writer import this_writer
+from amlflow.exceptions import (
+    ActivityFailedException,
+    ExperimentExecutionException,
+    UserErrorException,
+)
+from amlflow.plugins import announce
+from amlflow.spec import FINAL, RunChange, Status
+
+Self = TypeVar("Self", bound="RunLife")
+
+LOG_FOLDERS = ("azureml-logs/", "logs/", "user_logs/")
+MOST_ERROR = 2000
+"""Characters of an error's message and of its traceback that are kept."""
+
+
+class RunLife(RunFiles):
+    """Start, end and state of a run."""
+
+    @property
+    def status(self) -> str:
+        """The status as last known; :meth:`get_status` asks for it."""
+        return self._record.status
+
+    def get_status(self) -> str:
+        """The status now. A final one is not asked for again."""
+        if not self._ended():
+            self._asked()
+        return self._record.status
+
+    def get_detailed_status(self) -> dict[str, Any]:
+        """The status with what is known of its reason: ``status`` and ``details``."""
+        status = self.get_status()
+        error = self._error()
+        return {"status": status, "details": [] if error is None else [error["error"]]}
+
+    def start(self) -> None:
+        """Mark a run as started that :meth:`create_children` or somebody else has made."""
+        started = datetime.now(timezone.utc)
+        self._change(RunChange(status=Status.RUNNING, started=started))
+
+    def complete(self, _set_status: bool = True) -> None:
+        """End the run as Completed, with what lies in its outputs and logs folders."""
+        self._end(Status.COMPLETED, _set_status)
+
+    def fail(
+        self,
+        error_details: str | BaseException | None = None,
+        error_code: str | None = None,
+        _set_status: bool = True,
+    ) -> None:
+        """End the run as Failed.
+
+        Args:
+            error_details: What went wrong; ``get_details()["error"]["error"]`` shows it.
+            error_code: v1's code for it, "UserError" if left out.
+
+        Raises:
+            TypeError: ``error_details`` is neither a text nor an exception.
+        """
+        if error_details is not None and not isinstance(error_details, (str, BaseException)):
+            raise TypeError(
+                "error_details is a text or an exception, and not a "
+                f"{type(error_details).__name__}."
+            )
+        system = {}
+        if error_details is not None or error_code is not None:
+            system["error"] = json.dumps(_error(error_details, error_code))
+        self._end(Status.FAILED, _set_status, system)
+
+    def cancel(self) -> None:
+        """End the run as Canceled.
+
+        Raises:
+            UserErrorException: the run has ended already.
+        """
+        status = self.get_status()
+        if status in FINAL:
+            raise UserErrorException(
+                f"Run {self.id} is {status} already, so there is nothing to cancel."
+            )
+        self._end(Status.CANCELED, True)
+
+    def _end(self, status: str, set_status: bool, system: dict[str, str] | None = None) -> None:
+        if set_status and self._ended():
+            if self._record.status == status:
+                return
+            raise UserErrorException(
+                f"Run {self.id} is {self._record.status} already and cannot become {status}."
+            )
+        self._upload_tracked()
+        if set_status:
+            ended = datetime.now(timezone.utc)
+            self._change(RunChange(status=status, ended=ended, system=system or {}))
+        this_writer().forget(self._record.id)
+
+    def _change(self, change: RunChange) -> None:
+        """Apply a change to state; the record follows without asking."""
+        self._tracker.update_run(self._record.id, change)
+        known: dict[str, Any] = {"system": {**self._record.system, **change.system}}
+        for field in ("status", "started", "ended"):
+            if getattr(change, field) is not None:
+                known[field] = getattr(change, field)
+        self._record = dataclasses.replace(self._record, **known)
+        if change.status == Status.RUNNING:
+            announce("amlflow_run_started", self._record)
+        elif change.status in FINAL:
+            announce("amlflow_run_ended", self._record)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        exc_traceback: TracebackType | None,
+    ) -> None:
+        if self._ended():
+            return
+        if exc_value is None or (isinstance(exc_value, SystemExit) and not exc_value.code):
+            self.complete()
+            return
+        try:
+            self.fail(error_details=exc_value)
+        except Exception:
+            # The exception of the block says more, and it goes on.
+            logger.exception("Run %s could not be marked as Failed.", self.id)
+
+    def flush(self, timeout_seconds: int = 300) -> None:
+        """Return when all that was logged is in the tracker. Every call waits for that already."""
+
+    # what is known
+
+    def get_details(self) -> dict[str, Any]:
+        """The run's state and definition as v1's dict; what is absent is left out.
+
+        Keys: runId, target, status, startTimeUtc, endTimeUtc (ISO 8601 in UTC), error, warnings,
+        properties, inputDatasets, outputDatasets, runDefinition, logFiles (name to link),
+        submittedBy.
+        """
+        record = self._asked()
+        link = self._tracker.run_link(record)
+        return self._details({name: f"{link}/artifacts/{name}" for name in self._log_names()})
+
+    def get_details_with_logs(self) -> dict[str, Any]:
+        """As :meth:`get_details`, with the text of the logs instead of links."""
+        self._asked()
+        return self._details({name: self._text(name) for name in self._log_names()})
+
+    def _details(self, log_files: dict[str, str]) -> dict[str, Any]:
+        record, system = self._record, self._record.system
+        details: dict[str, Any] = {
+            "runId": self.id,
+            "target": system.get("target", "sdk"),
+            "status": record.status,
+            "startTimeUtc": _iso(record.started),
+            "endTimeUtc": _iso(record.ended),
+            "error": self._error(),
+            "warnings": json.loads(system["warnings"]) if "warnings" in system else None,
+            "runDefinition": json.loads(system["definition"]) if "definition" in system else None,
+            "submittedBy": record.user,
+        }
+        return {
+            **{key: value for key, value in details.items() if value is not None},
+            "properties": dict(record.properties),
+            "inputDatasets": [],
+            "outputDatasets": [],
+            "logFiles": log_files,
+        }
+
+    def _error(self) -> dict[str, Any] | None:
+        stored = self._record.system.get("error")
+        if stored is None or self._record.status != Status.FAILED:
+            return None
+        error: dict[str, Any] = json.loads(stored)
+        return error
+
+    def _log_names(self) -> list[str]:
+        run_id = self._record.id
+        return sorted(
+            name for folder in LOG_FOLDERS for name in self._tracker.list_files(run_id, folder)
+        )
+
+    def get_all_logs(self, destination: str | None = None) -> list[str]:
+        """Write the run's logs below a folder (default: here); the paths are returned."""
+        paths = []
+        for name in self._log_names():
+            path = Path(destination or ".") / name
+            self._fetch(name, path)
+            paths.append(str(path))
+        return paths
+
+    # waiting
+
+    def wait_for_completion(
+        self,
+        show_output: bool = False,
+        wait_post_processing: bool = False,
+        raise_on_error: bool = True,
+    ) -> dict[str, Any]:
+        """Wait until the run has ended, and return :meth:`get_details`.
+
+        Args:
+            show_output: Print the run's log as it grows, and a summary.
+            wait_post_processing: Accepted as in v1; a final status is the end of everything here.
+            raise_on_error: Raise if the run failed.
+
+        Raises:
+            ActivityFailedException: the run failed; the message carries its error as JSON.
+            ExperimentExecutionException: waiting was interrupted with Ctrl-C; the run goes on.
+        """
+        try:
+            self._wait(sys.stdout if show_output else None)
+        except KeyboardInterrupt:
+            raise ExperimentExecutionException(
+                f"Waiting for run {self.id} was interrupted; the run itself goes on. "
+                "Cancel it with run.cancel()."
+            ) from None
+        details = self.get_details()
+        if self._record.status == Status.FAILED and raise_on_error:
+            error = details.get("error", {"error": {"code": "UserError", "message": "unknown"}})
+            raise ActivityFailedException(error_details=json.dumps(error, indent=4))
+        return details
+
+    def _wait(self, output: TextIO | None) -> None:
+        link = self._tracker.run_link(self._record)
+        head = f"RunId: {self.id}\nWeb View: {link}\n"
+        if output is not None:
+            print(head, file=output, flush=True)
+        pause = 0.1
+        while self.get_status() not in FINAL:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 2)
+        if output is not None:
+            print(f"Execution Summary\n=================\n{head}", file=output, flush=True)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _error(details: str | BaseException | None, code: str | None) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": code or "UserError", "message": ""}
+    if isinstance(details, BaseException):
+        text = str(details)
+        error["message"] = _end_of(f"{type(details).__name__}: {text}" if text else repr(details))
+        error["stackTrace"] = _end_of("".join(traceback.format_tb(details.__traceback__)))
+    elif details is not None:
+        error["message"] = _end_of(details)
+    return {"error": error}
+
+
+def _end_of(text: str) -> str:
+    """The end of a long text, which in an error says most; what is left out is said."""
+    if len(text) <= MOST_ERROR:
+        return text
+    return f"({len(text) - MOST_ERROR} characters left out) …{text[-MOST_ERROR :]}"

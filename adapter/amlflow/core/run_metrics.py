@@ -1,0 +1,183 @@
+"""What a run logs: v1's ``log_*`` calls and ``get_metrics``."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from amlflow.core import metrics
+from amlflow.core.descendants import descendants
+from amlflow.core.run_base import RunBase
+from amlflow.core.writer import this_writer
+from amlflow.exceptions import UserErrorException
+from amlflow.spec import Condition, Kind, Op, Point, RunRecord
+
+READERS = 8
+"""Runs whose metrics are read at once."""
+
+
+class RunMetrics(RunBase):
+    """Metrics of a run.
+
+    ``description`` is accepted everywhere as in v1, which does not give it back either.
+    """
+
+    def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
+        """Log a single value: a number, text, bool or None, numpy's scalars too.
+
+        Logged several times under one name, the values form a series in the order of the calls;
+        ``step`` is their place on the x axis of charts.
+
+        Raises:
+            UserErrorException: the value is a list (use :meth:`log_list`) or of another type.
+        """
+        self._point(name, Kind.SCALAR, metrics.scalar(value, f"The value of {name!r}"), step)
+
+    def log_list(self, name: str, value: Iterable[Any], description: str = "") -> None:
+        """Log a list of values at once; generators are read to their end."""
+        self._point(name, Kind.LIST, metrics.listed(value, name))
+
+    def log_row(self, name: str, description: str | None = None, **kwargs: Any) -> None:
+        """Log one row of named columns; several calls make a table."""
+        self._point(name, Kind.ROW, metrics.row(kwargs, name))
+
+    def log_table(self, name: str, value: dict[str, list[Any]], description: str = "") -> None:
+        """Log a table: a dict of column names to equally long lists."""
+        self._point(name, Kind.TABLE, metrics.table(value, name))
+
+    def log_image(
+        self, name: str, path: str | None = None, plot: Any = None, description: str = ""
+    ) -> None:
+        """Store an image file, or a matplotlib figure (or ``pyplot``) as PNG, as a metric.
+
+        Raises:
+            UserErrorException: neither or both are given, or there is no file at ``path``.
+        """
+        if (path is None) == (plot is None):
+            raise UserErrorException(
+                f"log_image({name!r}) takes either path or plot, and got "
+                f"{'neither' if path is None else 'both'}."
+            )
+        if path is not None:
+            source = Path(path)
+            if not source.is_file():
+                raise UserErrorException(f"log_image({name!r}): there is no file {str(path)!r}.")
+            self._file_point(name, Kind.IMAGE, source, source.suffix)
+            return
+        if not hasattr(plot, "savefig"):
+            raise UserErrorException(
+                f"log_image({name!r}) takes a matplotlib figure or pyplot as plot, and got a "
+                f"{type(plot).__name__}."
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "plot.png"
+            plot.savefig(source, format="png")
+            self._file_point(name, Kind.IMAGE, source, ".png")
+
+    def log_confusion_matrix(
+        self, name: str, value: dict[str, Any] | str, description: str = ""
+    ) -> None:
+        """Log a confusion matrix, a dict or JSON text in v1's schema."""
+        self._document(name, Kind.CONFUSION_MATRIX, value)
+
+    def log_accuracy_table(
+        self, name: str, value: dict[str, Any] | str, description: str = ""
+    ) -> None:
+        """Log an accuracy table, a dict or JSON text in v1's schema."""
+        self._document(name, Kind.ACCURACY_TABLE, value)
+
+    def log_residuals(self, name: str, value: dict[str, Any] | str, description: str = "") -> None:
+        """Log residuals, a dict or JSON text in v1's schema."""
+        self._document(name, Kind.RESIDUALS, value)
+
+    def log_predictions(
+        self, name: str, value: dict[str, Any] | str, description: str = ""
+    ) -> None:
+        """Log predictions, a dict or JSON text in v1's schema."""
+        self._document(name, Kind.PREDICTIONS, value)
+
+    def get_metrics(
+        self,
+        name: str | None = None,
+        recursive: bool = False,
+        run_type: str | None = None,
+        populate: bool = False,
+    ) -> dict[str, Any]:
+        """What was logged, by name, in v1's shapes.
+
+        A value logged once is itself; several, or a list, are a list in order; rows and tables are
+        dicts of columns. An image or JSON kind is the name of its file, or with ``populate`` its
+        content (bytes, or the dict). What other clients of the tracker logged is there too.
+
+        Args:
+            name: Only the metric of this name.
+            recursive: The metrics of all descendants and of this run, by run id.
+            run_type: With ``recursive``, only descendants of this type.
+            populate: Read the files as well.
+        """
+        if not recursive:
+            return self._metrics_of(self._record, name, populate)
+        conditions = [] if run_type is None else [Condition("type", Op.EQ, run_type)]
+        records = [*descendants(self._tracker, self._record, conditions), self._record]
+        with ThreadPoolExecutor(min(READERS, len(records))) as pool:
+            found = list(pool.map(lambda each: self._metrics_of(each, name, populate), records))
+        return {
+            record.alias or record.id: values
+            for record, values in zip(records, found, strict=True)
+        }
+
+    def _metrics_of(self, record: RunRecord, name: str | None, populate: bool) -> dict[str, Any]:
+        points = self._tracker.read_points(record.id, None if name is None else [name])
+
+        def content(point: Point) -> Any:
+            return self._content(record.id, point) if populate else point.value
+
+        return metrics.shapes(points, content)
+
+    def _content(self, run_id: str, point: Point) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "content"
+            self._tracker.get_file(run_id, point.value, path)
+            if point.kind is Kind.IMAGE:
+                return path.read_bytes()
+            return json.loads(path.read_text(encoding="utf-8"))
+
+    def _document(self, name: str, kind: Kind, value: dict[str, Any] | str) -> None:
+        document = metrics.document(value, kind, name)
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "document.json"
+            source.write_text(json.dumps(document), encoding="utf-8")
+            self._file_point(name, kind, source, ".json")
+
+    def _file_point(self, name: str, kind: Kind, source: Path, suffix: str) -> None:
+        readable = re.sub(r"[^\w.\-]+", "_", name)[:100].strip(".") or kind.value
+        # The number keeps apart what two processes log under one name.
+        stored = f"{readable}_{uuid.uuid4().hex[:12]}{suffix}"
+        self._tracker.put_files(self._record.id, {stored: source}, replace=True)
+        self._point(name, kind, stored)
+
+    def _point(self, name: str, kind: Kind, value: Any, step: int | None = None) -> None:
+        if not isinstance(name, str) or not name:
+            raise UserErrorException(
+                f"A metric's name is a text that is not empty, and {name!r} is not."
+            )
+        if step is not None:
+            plain = metrics.scalar(step, f"The step of {name!r}")
+            if not isinstance(plain, (int, float)) or plain != int(plain):
+                raise UserErrorException(
+                    f"The step of {name!r} is a whole number, and {step!r} is not."
+                )
+            step = int(plain)
+        writer = this_writer()
+        run_id = self._record.id
+        order, time = writer.stamp(run_id, name, step)
+        point = Point(
+            name=name, value=value, kind=kind, step=step, order=order, time=time, writer=writer.id
+        )
+        self._tracker.write_points(run_id, [point])

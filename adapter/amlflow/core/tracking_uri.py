@@ -1,0 +1,41 @@
+"""Which tracking store is meant: environment, then config, then MLflow's own default."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+EMBEDDED = "mlflow.db"
+
+
+def resolved(configured: str | None, folder: Path) -> str:
+    """The absolute URI of the tracking store.
+
+    ``MLFLOW_TRACKING_URI`` comes first, then what the workspace's config says, then the file
+    ``mlflow.db`` in the folder, where ``mlflow ui`` looks too.
+    """
+    from_environment = os.environ.get(VARIABLE)
+    if from_environment:
+        return absolute(from_environment, Path.cwd())
+    if configured:
+        return absolute(configured, folder)
+    return embedded(folder)
+
+
+def embedded(folder: Path) -> str:
+    """The URI of MLflow's own default in a folder."""
+    return absolute(f"sqlite:///{EMBEDDED}", folder)
+
+
+def absolute(uri: str, folder: Path) -> str:
+    """The URI with its path, if it is a relative one, taken from a folder."""
+    scheme, separator, path = uri.partition(":///")
+    if separator and scheme.partition("+")[0] == "sqlite":
+        if not path or path == ":memory:" or Path(path).is_absolute():
+            return uri
+        return f"{scheme}:///{(folder / path).absolute()}"
+    if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", uri) or uri == "databricks":
+        return uri
+    return (folder / uri).absolute().as_uri()

@@ -1,0 +1,431 @@
+"""A workspace: v1's ``azureml.core.workspace``."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amlflow.core import html
+from amlflow.core.azure_only import AzureOnly, refuse
+from amlflow.core.compute_target import LOCAL, ComputeTarget
+from amlflow.core.config import FILE, Config, find_config, write_config, write_json
+from amlflow.core.tracking_uri import embedded, resolved
+from amlflow.exceptions import UserErrorException, WorkspaceException
+from amlflow.spec import redacted
+
+if TYPE_CHECKING:
+    from amlflow.core.experiment import Experiment
+    from amlflow.core.run import Run
+    from amlflow.spec import RunRecord, Tracker
+
+logger = logging.getLogger("amlflow")
+
+DEFAULT_NAME = "local"
+NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+
+
+class Workspace(AzureOnly):
+    """A name for a tracking store: experiments and runs are in the store.
+
+    Source: ``azureml.core.Workspace`` 1.61; names, parameters and shapes are v1's. Workspaces that
+    were made with :meth:`create` are noted in the user's configuration folder.
+    """
+
+    DEFAULT_CPU_CLUSTER_NAME = "cpu-cluster"
+    DEFAULT_GPU_CLUSTER_NAME = "gpu-cluster"
+    DEFAULT_CPU_CLUSTER_CONFIGURATION = None
+    DEFAULT_GPU_CLUSTER_CONFIGURATION = None
+
+    def __init__(
+        self,
+        subscription_id: str,
+        resource_group: str,
+        workspace_name: str,
+        auth: Any = None,
+        _location: str | None = None,
+        _disable_service_check: bool = False,
+        _workspace_id: str | None = None,
+        sku: str = "basic",
+        tags: dict[str, str] | None = None,
+        _cloud: str = "AzureCloud",
+    ) -> None:
+        """Name a workspace on the tracking store that is configured; see :meth:`from_config`."""
+        noted = _noted(subscription_id, resource_group, workspace_name) or {}
+        details = {"location": _location, "sku": sku, "tags": tags}
+        self._set(subscription_id, resource_group, workspace_name, details, noted)
+
+    def _set(
+        self,
+        subscription_id: str,
+        resource_group: str,
+        name: str,
+        details: dict[str, Any],
+        noted: dict[str, Any],
+        folder: Path | None = None,
+    ) -> None:
+        self._subscription_id, self._resource_group, self._name = (
+            subscription_id,
+            resource_group,
+            name,
+        )
+        self._details = {**noted, **{key: value for key, value in details.items() if value}}
+        # What the store is called is settled now: a script may change its folder later.
+        configured = self._details.get("tracking_uri")
+        self._uri = resolved(configured, folder or Path.cwd())
+
+    @functools.cached_property
+    def _tracker(self) -> Tracker:
+        from amlflow.layers.opened import open_layered
+
+        return open_layered(self._uri)
+
+    # opening
+
+    @staticmethod
+    def from_config(
+        path: str | os.PathLike[str] | None = None,
+        auth: Any = None,
+        _logger: Any = None,
+        _file_name: str | None = None,
+    ) -> Workspace:
+        """The workspace that a config.json names, looked for from a folder upwards.
+
+        Where there is none, the embedded default: MLflow's database in the working folder.
+
+        Raises:
+            UserErrorException: ``path`` does not exist, or the file is no such config.
+        """
+        config = find_config(path, _file_name)
+        if config is None:
+            workspace = Workspace._default()
+            logger.warning(
+                "No config.json at or above %s: using the workspace %r on %s.",
+                Path(path or ".").absolute(),
+                workspace.name,
+                redacted(workspace._uri),
+            )
+            return workspace
+        return Workspace._configured(config)
+
+    @staticmethod
+    def _configured(config: Config) -> Workspace:
+        workspace = Workspace.__new__(Workspace)
+        names = (config.subscription_id, config.resource_group, config.workspace_name)
+        details = {"tracking_uri": config.tracking_uri}
+        workspace._set(*names, details, _noted(*names) or {}, config.folder)
+        return workspace
+
+    @staticmethod
+    def _default() -> Workspace:
+        return Workspace(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME)
+
+    @staticmethod
+    def get(
+        name: str,
+        auth: Any = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        location: str | None = None,
+        cloud: str = "AzureCloud",
+        id: str | None = None,
+    ) -> Workspace:
+        """The workspace of this name, on the tracking store it was made with or is configured.
+
+        Raises:
+            WorkspaceException: several that were made here have this name; say which.
+        """
+        found = [
+            each
+            for each in _all_noted()
+            if each["workspace_name"] == name
+            and subscription_id in (None, each["subscription_id"])
+            and resource_group in (None, each["resource_group"])
+        ]
+        if len(found) > 1:
+            raise WorkspaceException(
+                f"There are {len(found)} workspaces {name!r} here; give subscription_id and "
+                "resource_group too.",
+                found_multiple=True,
+            )
+        if found:
+            subscription_id, resource_group = (
+                found[0]["subscription_id"],
+                found[0]["resource_group"],
+            )
+        return Workspace(
+            subscription_id or NO_SUBSCRIPTION, resource_group or DEFAULT_NAME, name, auth, location
+        )
+
+    @staticmethod
+    def create(
+        name: str,
+        auth: Any = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        location: str | None = None,
+        create_resource_group: bool = True,
+        sku: str = "basic",
+        tags: dict[str, str] | None = None,
+        friendly_name: str | None = None,
+        storage_account: str | None = None,
+        key_vault: str | None = None,
+        app_insights: str | None = None,
+        container_registry: str | None = None,
+        adb_workspace: str | None = None,
+        primary_user_assigned_identity: str | None = None,
+        cmk_keyvault: str | None = None,
+        resource_cmk_uri: str | None = None,
+        hbi_workspace: bool = False,
+        default_cpu_compute_target: Any = None,
+        default_gpu_compute_target: Any = None,
+        private_endpoint_config: Any = None,
+        private_endpoint_auto_approval: bool = True,
+        exist_ok: bool = False,
+        show_output: bool = True,
+        user_assigned_identity_for_cmk_encryption: str | None = None,
+        system_datastores_auth_mode: str = "accessKey",
+        v1_legacy_mode: bool | None = None,
+    ) -> Workspace:
+        """Note a workspace on the tracking store that is configured, for :meth:`get` and ``list``.
+
+        Nothing is made in Azure; what describes Azure's resources is left out of account.
+
+        Raises:
+            WorkspaceException: it exists, and ``exist_ok`` is False.
+        """
+        names = (subscription_id or NO_SUBSCRIPTION, resource_group or DEFAULT_NAME, name)
+        if _noted(*names) is not None:
+            if exist_ok:
+                return Workspace(*names)
+            raise WorkspaceException(
+                f"The workspace {name!r} exists already in resource group {names[1]!r}; "
+                "open it with Workspace.get(), or pass exist_ok=True."
+            )
+        workspace = Workspace(*names, _location=location, sku=sku, tags=tags)
+        # Credentials belong in the environment, not in a file.
+        workspace._details["tracking_uri"] = redacted(workspace._uri)
+        if friendly_name is not None:
+            workspace._details["friendly_name"] = friendly_name
+        workspace._note()
+        return workspace
+
+    @staticmethod
+    def list(
+        subscription_id: str, auth: Any = None, resource_group: str | None = None
+    ) -> dict[str, list[Workspace]]:
+        """The workspaces that were made here, or that a config.json above names, by name."""
+        known = [
+            (each["subscription_id"], each["resource_group"], each["workspace_name"])
+            for each in _all_noted()
+        ]
+        config = find_config(None)
+        if config is not None:
+            known.append((config.subscription_id, config.resource_group, config.workspace_name))
+        found: dict[str, list[Workspace]] = {}
+        for subscription, group, name in dict.fromkeys(known):
+            if subscription == subscription_id and resource_group in (None, group):
+                found.setdefault(name, []).append(Workspace(subscription, group, name))
+        return found
+
+    def write_config(self, path: str | None = None, file_name: str | None = None) -> None:
+        """Write ``<path>/.azureml/config.json``, which :meth:`from_config` finds again."""
+        folder = Path(path or ".")
+        content = self._identity()
+        configured = self._details.get("tracking_uri")
+        if configured and configured != embedded(folder):
+            content["tracking_uri"] = configured
+        write_config(folder, file_name or FILE, content)
+
+    def update(
+        self,
+        friendly_name: str | None = None,
+        description: str | None = None,
+        tags: dict[str, str] | None = None,
+        image_build_compute: str | None = None,
+        service_managed_resources_settings: Any = None,
+        primary_user_assigned_identity: str | None = None,
+        allow_public_access_when_behind_vnet: bool | None = None,
+        v1_legacy_mode: bool | None = None,
+    ) -> dict[str, Any]:
+        """Change the workspace's name for people, description or tags; its details are returned."""
+        if image_build_compute is not None or service_managed_resources_settings is not None:
+            refuse(
+                "update(image_build_compute=…, service_managed_resources_settings=…)",
+                "Change the friendly_name, description or tags.",
+            )
+        changes = {"friendly_name": friendly_name, "description": description, "tags": tags}
+        self._details.update(
+            {key: value for key, value in changes.items() if value is not None}
+        )
+        self._note()
+        return self.get_details()
+
+    def delete(self, delete_dependent_resources: bool = False, no_wait: bool = False) -> None:
+        """Forget the workspace here. Its experiments and runs stay in the tracking store."""
+        if delete_dependent_resources:
+            raise UserErrorException(
+                "delete(delete_dependent_resources=True) would delete the runs of everybody on "
+                f"{redacted(self._uri)}, and amlflow does not; delete experiments in MLflow's page."
+            )
+        _note_path(*self._names()).unlink(missing_ok=True)
+
+    # what it has
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def subscription_id(self) -> str:
+        return self._subscription_id
+
+    @property
+    def resource_group(self) -> str:
+        return self._resource_group
+
+    @property
+    def location(self) -> str:
+        """Where it is said to be; "local" unless it was made with a location."""
+        return str(self._details.get("location") or "local")
+
+    @property
+    def sku(self) -> str:
+        return str(self._details.get("sku") or "basic")
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return dict(self._details.get("tags") or {})
+
+    @property
+    def discovery_url(self) -> str:
+        """The tracking store's address, which is what is discovered here."""
+        return redacted(self._uri)
+
+    @property
+    def experiments(self) -> dict[str, Experiment]:
+        """The experiments that are not archived, by name."""
+        from amlflow.core.experiment import Experiment
+
+        return {each.name: each for each in Experiment.list(self)}
+
+    @property
+    def compute_targets(self) -> dict[str, ComputeTarget]:
+        """The compute targets by name."""
+        return {LOCAL: ComputeTarget(self, LOCAL)}
+
+    def get_default_compute_target(self, type: str) -> ComputeTarget | None:
+        """None: a workspace here has no default clusters, as v1 answers without them."""
+        if type not in ("CPU", "GPU"):
+            raise UserErrorException(f"The type {type!r} is neither 'CPU' nor 'GPU'.")
+        return None
+
+    def get_run(self, run_id: str) -> Run:
+        """The run of this id, in whatever experiment.
+
+        Raises:
+            ServiceException: there is no such run.
+        """
+        return self._run(self._tracker.get_run(run_id))
+
+    def _run(self, record: RunRecord) -> Run:
+        from amlflow.core.experiment import Experiment
+        from amlflow.core.run import Run
+
+        found = self._tracker.get_experiment(record.experiment_id)
+        return Run._of(Experiment._of(self, found), record)
+
+    def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
+        """The tracking store's URI, for ``mlflow.set_tracking_uri``."""
+        return self._uri
+
+    def get_details(self) -> dict[str, Any]:
+        """What is known of the workspace, with v1's keys; what only Azure has is left out."""
+        scope = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        return {
+            "id": f"{scope}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}",
+            "name": self.name,
+            "type": "Microsoft.MachineLearningServices/workspaces",
+            "location": self.location,
+            "tags": self.tags,
+            "sku": self.sku,
+            "friendlyName": self._details.get("friendly_name") or self.name,
+            "description": self._details.get("description") or "",
+            "discoveryUrl": self.discovery_url,
+            "mlFlowTrackingUri": redacted(self._uri),
+        }
+
+    # noting
+
+    def _names(self) -> tuple[str, str, str]:
+        return self._subscription_id, self._resource_group, self._name
+
+    def _identity(self) -> dict[str, str]:
+        keys = ("subscription_id", "resource_group", "workspace_name")
+        return dict(zip(keys, self._names(), strict=True))
+
+    def _note(self) -> None:
+        path = _note_path(*self._names())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {**self._details, **self._identity()})
+
+    # looks
+
+    def __repr__(self) -> str:
+        return (
+            f"Workspace.create(name={self.name!r}, subscription_id={self.subscription_id!r}, "
+            f"resource_group={self.resource_group!r})"
+        )
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Workspace)
+            and self._names() == other._names()
+            and self._uri == other._uri
+        )
+
+    def __hash__(self) -> int:
+        return hash((*self._names(), self._uri))
+
+    def _repr_html_(self) -> str:
+        address = self._uri if self._uri.startswith("http") else ""
+        return html.table(
+            {
+                "Name": html.text(self.name),
+                "Subscription": html.text(self.subscription_id),
+                "Resource group": html.text(self.resource_group),
+                "Location": html.text(self.location),
+                "Tracking store": html.link(redacted(address), redacted(self._uri)),
+            }
+        )
+
+
+def _notes() -> Path:
+    import platformdirs  # knows each system's folder for a user's configuration
+
+    return platformdirs.user_config_path("amlflow") / "workspaces"
+
+
+def _note_path(*names: str) -> Path:
+    from urllib.parse import quote
+
+    return _notes() / ("+".join(quote(name, safe="") for name in names) + ".json")
+
+
+def _noted(*names: str) -> dict[str, Any] | None:
+    path = _note_path(*names)
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _all_noted() -> list[dict[str, Any]]:
+    return [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(_notes().glob("*.json"))
+    ]

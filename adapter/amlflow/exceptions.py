@@ -1,0 +1,235 @@
+"""The exceptions that v1 code catches, with v1's names, ancestry, attributes and text.
+
+Source: the public classes of ``azureml.exceptions`` 1.61. The contract's own errors
+(``amlflow.spec``) are descendants of these, so what a tracker raises is what the user sees.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = [
+    "ActivityFailedException",
+    "AuthenticationException",
+    "AzureMLAggregatedException",
+    "AzureMLException",
+    "AzureMLRestClientException",
+    "ComputeTargetException",
+    "DatasetTimestampMissingError",
+    "DiscoveryUrlNotFoundException",
+    "ExperimentExecutionException",
+    "ExperimentNotFoundException",
+    "ModelNotFoundException",
+    "ModelPathNotFoundException",
+    "ParallelRunException",
+    "ProjectSystemException",
+    "RunConfigurationException",
+    "RunEnvironmentException",
+    "ServiceException",
+    "SnapshotException",
+    "TrainingException",
+    "UserErrorException",
+    "WebserviceException",
+    "WorkspaceException",
+    "WorkspacePrivateEndpointException",
+]
+
+
+class AzureMLException(Exception):
+    """The ancestor of all of v1's exceptions.
+
+    ``str(error)`` shows the class, the message, the inner exception and the error as v1's
+    service would send it; ``error.message`` is the sentence alone.
+    """
+
+    _error_codes: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        exception_message: str = "",
+        inner_exception: BaseException | None = None,
+        target: str | None = None,
+        details: list[str] | None = None,
+        message_format: str | None = None,
+        message_parameters: dict[str, Any] | None = None,
+        reference_code: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(exception_message)
+        self._exception_message = exception_message
+        self._inner_exception = inner_exception
+        self._target = target
+        self._details = details
+        self._message_format = message_format
+        self._message_parameters = message_parameters
+        self._reference_code = reference_code
+
+    @property
+    def message(self) -> str:
+        """The sentence: what was wrong, why, and what to do."""
+        return self._exception_message
+
+    @property
+    def inner_exception(self) -> BaseException | None:
+        """The exception that led to this one, if there is one."""
+        return self._inner_exception
+
+    def _error_response(self) -> dict[str, Any]:
+        error: dict[str, Any] = {}
+        if self._error_codes:
+            error["code"] = self._error_codes[0]
+        inner: dict[str, Any] = error
+        for code in self._error_codes[1:]:
+            inner["inner_error"] = {"code": code}
+            inner = inner["inner_error"]
+        error["message"] = self._exception_message
+        for key, value in (
+            ("message_format", self._message_format),
+            ("message_parameters", self._message_parameters),
+            ("target", self._target),
+            ("details", self._details),
+            ("reference_code", self._reference_code),
+        ):
+            if value:
+                error[key] = value
+        return {"error": error}
+
+    def __str__(self) -> str:
+        response = json.dumps(self._error_response(), indent=4, ensure_ascii=False, default=str)
+        return (
+            f"{type(self).__name__}:\n\tMessage: {self._exception_message}"
+            f"\n\tInnerException {self._inner_exception}\n\tErrorResponse \n{response}"
+        )
+
+    __repr__ = __str__
+
+
+class UserErrorException(AzureMLException):
+    """The call asks for something that cannot be had as it stands."""
+
+    _error_codes: tuple[str, ...] = ("UserError",)
+
+
+class AuthenticationException(UserErrorException):
+    """The caller is not known, or not allowed."""
+
+    _error_codes = ("UserError", "Authentication")
+
+
+class AzureMLRestClientException(AzureMLException):
+    """The backend answered with an error."""
+
+
+class ServiceException(AzureMLRestClientException):
+    """The backend answered with an error, or did not answer.
+
+    ``status_code`` is the HTTP status where there is one.
+    """
+
+    status_code: int | None = None
+
+
+class RunEnvironmentException(AzureMLException):
+    """``Run.get_context(allow_offline=False)`` outside of a submitted run."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            "This process is not a submitted run, so there is no run to load; "
+            "start one with experiment.start_logging().",
+            **kwargs,
+        )
+
+
+class ActivityFailedException(AzureMLException):
+    """A run that was waited for has failed; the message carries its error as JSON."""
+
+    def __init__(self, error_details: str, **kwargs: Any) -> None:
+        super().__init__(f"Activity Failed:\n{error_details}", **kwargs)
+
+
+class AzureMLAggregatedException(AzureMLException):
+    """Several errors at once."""
+
+    def __init__(self, exceptions_list: Any, **kwargs: Any) -> None:
+        if isinstance(exceptions_list, (list, tuple)):
+            exceptions_list = "\n".join(str(error) for error in exceptions_list)
+        super().__init__(str(exceptions_list), **kwargs)
+
+
+class ComputeTargetException(AzureMLException):
+    """A compute target that is unknown, or does not work."""
+
+
+class DatasetTimestampMissingError(AzureMLException):
+    """Kept for ``except`` clauses; amlflow has no datasets and never raises it."""
+
+    def __init__(self, error_details: str, **kwargs: Any) -> None:
+        super().__init__(f"Activity Failed:\n{error_details}", **kwargs)
+
+
+class DiscoveryUrlNotFoundException(AzureMLException):
+    """An address of the service that the environment should name and does not."""
+
+    def __init__(self, discovery_key: str, **kwargs: Any) -> None:
+        super().__init__(
+            f"Could not load discovery key {discovery_key}, from environment variables.", **kwargs
+        )
+
+
+class ExperimentExecutionException(AzureMLException):
+    """A run could not be executed or waited for."""
+
+
+class ExperimentNotFoundException(AzureMLException):
+    """No experiment of that name or id."""
+
+
+class ModelNotFoundException(AzureMLException):
+    """No model of that name."""
+
+
+class ModelPathNotFoundException(AzureMLException):
+    """No file at the path that should become a model."""
+
+
+class ParallelRunException(AzureMLException):
+    """Kept for ``except`` clauses; amlflow never raises it."""
+
+
+class ProjectSystemException(AzureMLException):
+    """The folder is not attached, or its configuration is broken."""
+
+
+class RunConfigurationException(AzureMLException):
+    """A run configuration that is missing or wrong."""
+
+
+class SnapshotException(AzureMLException):
+    """A snapshot that is too large, missing, or cannot be read."""
+
+
+class TrainingException(AzureMLException):
+    """Kept for ``except`` clauses; amlflow never raises it."""
+
+
+class WebserviceException(AzureMLException):
+    """Kept for ``except`` clauses; amlflow has no web services and never raises it."""
+
+    def __init__(
+        self, exception_message: str, status_code: int | None = None, logger: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(exception_message, **kwargs)
+        self.status_code = status_code
+
+
+class WorkspaceException(AzureMLException):
+    """A workspace that is unknown, or exists already."""
+
+    def __init__(self, exception_message: str, found_multiple: bool = False, **kwargs: Any) -> None:
+        super().__init__(exception_message, **kwargs)
+        self.found_multiple = found_multiple
+
+
+class WorkspacePrivateEndpointException(WorkspaceException):
+    """Kept for ``except`` clauses; amlflow has no private endpoints and never raises it."""

@@ -1,0 +1,102 @@
+"""Finds plugins by the entry point group ``amlflow``, and opens a tracker by its URI.
+
+The built-in plugins are found in the same way as anybody's.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from amlflow import spec
+from amlflow.exceptions import AzureMLException, UserErrorException
+
+if TYPE_CHECKING:
+    from amlflow.spec import RunRecord, Tracker
+
+GROUP = "amlflow"
+
+logger = logging.getLogger("amlflow")
+
+
+class Plugins:
+    """The plugins of this environment: those that work, and why the others do not."""
+
+    def __init__(self, found: list[EntryPoint]) -> None:
+        self.manager = pluggy.PluginManager("amlflow")
+        self.manager.add_hookspecs(spec.Hooks)
+        self.names: list[str] = []
+        self.failures: dict[str, str] = {}
+        for entry_point in sorted(found, key=lambda each: each.name):
+            self._load(entry_point)
+
+    def _load(self, entry_point: EntryPoint) -> None:
+        name = entry_point.name
+        try:
+            module = entry_point.load()
+            stated = getattr(module, "amlflow_spec", spec.VERSION)
+            if stated != spec.VERSION:
+                raise UserErrorException(
+                    f"it is written for version {stated} of the contract, and this amlflow "
+                    f"has version {spec.VERSION}"
+                )
+            self.manager.register(module, name=name)
+        except Exception as error:  # a plugin is foreign code: whatever it raises is its own
+            cause = error.message if isinstance(error, AzureMLException) else repr(error)
+            self.failures[name] = cause
+            logger.warning("The plugin %r (%s) does not load: %s", name, entry_point.value, cause)
+        else:
+            self.names.append(name)
+
+    def describe(self) -> str:
+        """One clause: which plugins were found, and which of them failed with what."""
+        working = ", ".join(self.names) or "none"
+        failed = "".join(f"; {name} does not load: {why}" for name, why in self.failures.items())
+        return f"plugins found: {working}{failed}"
+
+
+@functools.cache
+def installed() -> Plugins:
+    """The plugins of this environment, loaded at the first call."""
+    return Plugins(list(entry_points(group=GROUP)))
+
+
+_trackers: dict[tuple[int, str], Tracker] = {}
+_opening = threading.Lock()
+
+
+def open_tracker(uri: str) -> Tracker:
+    """The tracker at an absolute URI, one object for each URI and process.
+
+    Raises:
+        UserErrorException: no plugin takes the URI.
+        Unavailable: the tracker does not answer.
+    """
+    # A connection does not survive a fork, so the process is part of the key.
+    key = (os.getpid(), uri)
+    with _opening:
+        if key not in _trackers:
+            tracker = installed().manager.hook.amlflow_tracker(uri=uri)
+            if tracker is None:
+                raise UserErrorException(
+                    f"No plugin takes the tracking URI {spec.redacted(uri)!r} ({installed().describe()}). "
+                    "Check MLFLOW_TRACKING_URI, or `pip install` a plugin for this kind of tracker "
+                    f"(a distribution with an entry point in the group {GROUP!r})."
+                )
+            _trackers[key] = tracker
+        return _trackers[key]
+
+
+def announce(hook: str, run: RunRecord) -> None:
+    """Call a hook of all plugins; one that fails is named on the log and the others go on."""
+    for implementation in getattr(installed().manager.hook, hook).get_hookimpls():
+        try:
+            implementation.function(run=run)
+        except Exception:  # a plugin is foreign code: whatever it raises is its own
+            logger.exception("The plugin %r failed in %s.", implementation.plugin_name, hook)

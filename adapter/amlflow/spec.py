@@ -1,0 +1,505 @@
+"""The contract between amlflow and a tracker: what a plugin author reads.
+
+A tracker keeps experiments, runs, what runs log, and their files. A plugin offers one as an
+object with the methods of :class:`Tracker`, returned from the hook :meth:`Hooks.amlflow_tracker`.
+
+Conventions that hold for the whole page:
+
+* Ids are opaque strings that the tracker chooses.
+* Times are timezone-aware datetimes in UTC.
+* Keys, names and values are any text, empty and awkward ones included; what a tracker cannot
+  keep exactly it refuses with :class:`Refused`. It never cuts anything off.
+* Other processes and machines work on the same runs at the same time.
+* A method either does all that it says or raises one of this page's errors and does nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+import pluggy
+
+from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
+
+VERSION = 1
+"""Of this contract. A plugin module that states another ``amlflow_spec`` is refused by name."""
+
+hookspec = pluggy.HookspecMarker("amlflow")
+hookimpl = pluggy.HookimplMarker("amlflow")
+"""Marks a plugin's functions that implement :class:`Hooks`."""
+
+
+# --- Errors -------------------------------------------------------------------------------------
+
+
+class ExperimentNotFound(ServiceException):
+    """No experiment has this id."""
+
+    status_code = 404
+
+    def __init__(self, experiment_id: str, where: str = "the tracker") -> None:
+        super().__init__(f"There is no experiment {experiment_id!r} in {where}.")
+        self.experiment_id = experiment_id
+
+
+class RunNotFound(ServiceException):
+    """No run has this id."""
+
+    status_code = 404
+
+    def __init__(self, run_id: str, where: str = "the tracker") -> None:
+        super().__init__(f"There is no run {run_id!r} in {where}.")
+        self.run_id = run_id
+
+
+class FileNotInRun(UserErrorException):
+    """The run has no file of this name."""
+
+    def __init__(self, run_id: str, name: str) -> None:
+        super().__init__(
+            f"Run {run_id} has no file {name!r}; run.get_file_names() lists those it has."
+        )
+        self.run_id, self.name = run_id, name
+
+
+class FileInRun(UserErrorException):
+    """The run has a file of this name already."""
+
+    def __init__(self, run_id: str, name: str) -> None:
+        super().__init__(
+            f"Run {run_id} has a file {name!r} already, and files are not overwritten; "
+            "choose another name."
+        )
+        self.run_id, self.name = run_id, name
+
+
+class PropertyConflict(UserErrorException):
+    """A property has another value already. Nothing of the refused change was applied."""
+
+    def __init__(self, key: str, kept: str, refused: str) -> None:
+        super().__init__(
+            f"Property {key!r} is {kept!r} and cannot become {refused!r}: properties are "
+            "immutable. Nothing of this call was applied; use a tag for a value that changes."
+        )
+        self.key, self.kept, self.refused = key, kept, refused
+
+
+class Unsupported(UserErrorException):
+    """This tracker has no such thing, and amlflow cannot add it."""
+
+
+class Refused(UserErrorException):
+    """The tracker does not take this value; sending it again is of no use."""
+
+
+class Unavailable(ServiceException):
+    """The tracker did not answer, or is busy; sending it again may work."""
+
+    status_code = 503
+
+
+TrackerError = AzureMLException
+"""What every method of a tracker may raise: the errors above are its descendants."""
+
+
+def redacted(uri: str) -> str:
+    """The URI without its user name and password, for messages and logs."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+# --- Words --------------------------------------------------------------------------------------
+
+
+class Feature(str, enum.Enum):
+    """What a tracker does natively. What it does not claim, amlflow's layers add or refuse."""
+
+    WRITE_ONCE = "write-once properties"
+    SEARCH = "search by tags and properties"
+    NESTING = "search by parent and root"
+    ARCHIVE = "archived experiments"
+    MODELS = "model registry"
+
+
+class Status:
+    """v1's run statuses. See :data:`FINAL`."""
+
+    NOT_STARTED = "NotStarted"
+    QUEUED = "Queued"
+    PREPARING = "Preparing"
+    PROVISIONING = "Provisioning"
+    STARTING = "Starting"
+    RUNNING = "Running"
+    CANCEL_REQUESTED = "CancelRequested"
+    FINALIZING = "Finalizing"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+    NOT_RESPONDING = "NotResponding"
+    PAUSING = "Pausing"
+    PAUSED = "Paused"
+    UNAPPROVED = "Unapproved"
+
+
+FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
+"""The statuses that a run does not leave."""
+
+
+class Kind(str, enum.Enum):
+    """What sort of metric a point is, in v1's words; it decides the shape of ``Point.value``."""
+
+    SCALAR = "scalar"  # bool, int, float, str or None
+    LIST = "list"  # list of those
+    ROW = "row"  # {column: one of those}
+    TABLE = "table"  # {column: list of those}, all lists equally long
+    IMAGE = "image"  # the name of a file of the run
+    ACCURACY_TABLE = "accuracy_table"  # these four: the name of a JSON file of the run
+    CONFUSION_MATRIX = "confusion_matrix"
+    PREDICTIONS = "predictions"
+    RESIDUALS = "residuals"
+
+
+TICK = timedelta(milliseconds=2)
+"""Times of points are whole ticks, which leaves a tracker room to tell its own marks apart."""
+
+
+# --- Records ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentRecord:
+    """An experiment as the tracker has it."""
+
+    id: str
+    name: str
+    created: datetime
+    archived: datetime | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentChange:
+    """What to change in an experiment; what is left out stays."""
+
+    name: str | None = None
+    archived: bool | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    tags_removed: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDraft:
+    """A run to be made.
+
+    ``run_id`` is an id that the caller asks for, or None; ``writer`` names the process that will
+    log most to the run (:class:`Point`), or None where that is not known yet. ``system`` holds
+    amlflow's own notes, which users see in other forms; a key is a short identifier.
+    """
+
+    experiment_id: str
+    run_id: str | None = None
+    parent_id: str | None = None
+    root_id: str | None = None
+    name: str | None = None
+    type: str | None = None
+    status: str = Status.RUNNING
+    created: datetime
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    system: Mapping[str, str] = field(default_factory=dict)
+    writer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as the tracker has it.
+
+    ``id`` is the tracker's id, which every call takes; ``alias`` the id that the caller asked
+    for, which is what users see then. ``root_id`` is the run's own id where it has no parent.
+    ``system`` is as in :class:`RunDraft`.
+    """
+
+    id: str
+    alias: str | None = None
+    experiment_id: str
+    parent_id: str | None = None
+    root_id: str
+    name: str | None = None
+    type: str | None = None
+    status: str
+    created: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    user: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    system: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChange:
+    """What to change in a run; what is left out stays.
+
+    Properties are added, never changed: a key that exists with another value, in any race, makes
+    the whole change a :class:`PropertyConflict`. The same value again is accepted. ``status`` comes
+    last, so whoever sees it sees the rest. A final status also sets the end, unless ``ended`` does.
+    """
+
+    status: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    name: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    tags_removed: Sequence[str] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    system: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One logging call: a metric of a run.
+
+    ``writer`` is the process that logged it; ``order`` counts that writer's points of this name in
+    this run, from 0. ``position`` (the step, or else the order) together with writer, name and time
+    is the point's identity: a tracker stores it once, however often it is sent. Within a writer and
+    name, (time, position) grows from call to call.
+
+    Where a tracker cannot tell whether a step was given, ``step`` may come back as the position.
+    """
+
+    name: str
+    value: Any
+    kind: Kind = Kind.SCALAR
+    step: int | None = None
+    order: int
+    time: datetime
+    writer: str
+
+    @property
+    def position(self) -> int:
+        return self.order if self.step is None else self.step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """A version of a registered model."""
+
+    name: str
+    version: int
+    run_id: str | None
+    created: datetime
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- Search -------------------------------------------------------------------------------------
+
+
+class Op(str, enum.Enum):
+    """How a condition compares. All but NE and LACKS are false where the field is absent."""
+
+    EQ = "="
+    NE = "!="
+    HAS = "has"  # the key is there, whatever its value
+    LACKS = "lacks"
+    STARTS_WITH = "starts with"
+    CONTAINS = "contains"
+    GE = ">="
+    LE = "<="
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test of one field of a run's (or an experiment's) record.
+
+    ``field`` is an attribute's name; for ``tags`` and ``properties``, ``key`` says which.
+    ``value`` is a string, or a datetime for ``created``, ``started`` and ``ended``.
+    """
+
+    field: str
+    op: Op
+    value: str | datetime | None = None
+    key: str | None = None
+
+    def holds(self, record: RunRecord | ExperimentRecord) -> bool:
+        """Whether the record meets the condition, exactly. A tracker may use it, or do better."""
+        found: Any = getattr(record, self.field)
+        if self.key is not None:
+            present = self.key in found
+            found = found.get(self.key)
+        else:
+            present = found is not None
+        if self.op is Op.HAS:
+            return present
+        if self.op is Op.LACKS:
+            return not present
+        if self.op is Op.EQ:
+            return present and bool(found == self.value)
+        if self.op is Op.NE:
+            return not present or bool(found != self.value)
+        if found is None or self.value is None:
+            return False
+        if self.op is Op.STARTS_WITH:
+            return str(found).startswith(str(self.value))
+        if self.op is Op.CONTAINS:
+            return str(self.value) in found
+        if self.op is Op.GE:
+            return bool(found >= self.value)
+        return bool(found <= self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """Which runs to find: those of the experiments (None: of all) that meet every condition.
+
+    ``limit`` is a hint that no more runs than these will be read; 0 means no hint.
+    """
+
+    experiment_ids: Sequence[str] | None = None
+    conditions: Sequence[Condition] = ()
+    limit: int = 0
+
+
+# --- The tracker --------------------------------------------------------------------------------
+
+
+class Tracker(Protocol):
+    """Keeps experiments and runs. Safe to use from several threads."""
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What the tracker does natively."""
+
+    @property
+    def uri(self) -> str:
+        """The absolute address it was opened with."""
+
+    # experiments
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        """The experiment of this name, made where there is none; archived ones as they are."""
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        """The experiment of this id. Raises :class:`ExperimentNotFound`."""
+
+    def list_experiments(self) -> Iterator[ExperimentRecord]:
+        """All experiments, archived ones too, newest first."""
+
+    def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+        """Apply a change. Raises :class:`ExperimentNotFound`."""
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Remove an experiment that has no runs (:class:`Refused` where it has), freeing its name."""
+
+    # runs
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        """Make runs, in this order, as fast as the tracker can make many.
+
+        An asked-for id that the experiment has already is :class:`Refused`, and no run is made.
+        """
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        """The run of this id or alias, in this experiment or in any. Raises :class:`RunNotFound`."""
+
+    def run_number(self, run: RunRecord) -> int:
+        """The run's place in its experiment by creation, from 1, children included."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        """Runs by creation, newest first, read as they are asked for.
+
+        May give too many where the tracker cannot filter on a condition, never too few.
+        """
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        """Apply a change: properties first, status last.
+
+        Raises :class:`RunNotFound`, :class:`PropertyConflict`, :class:`Refused`.
+        """
+
+    # metrics
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Store points, each identity once. All are of one writer, in the order of the calls."""
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        """The points of all writers, or those of some names, by time and position.
+
+        Values come back with their types: bool, int, float (nan and infinities too), str, None.
+        What other clients of the tracker logged to the run is there too, as scalars.
+        """
+
+    # files
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        """Store local files under names with ``/``. Raises :class:`FileInRun` unless ``replace``."""
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        """The names of the run's files at or below a prefix, in order; amlflow's own left out."""
+
+    def get_file(self, run_id: str, name: str, destination: Path) -> None:
+        """Write a file's content to a local path. Raises :class:`FileNotInRun`."""
+
+    # snapshots of source folders, stored once whatever the number of runs that use them
+
+    def has_snapshot(self, digest: str) -> bool:
+        """Whether a snapshot is stored."""
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        """Store a zip archive under its content's digest."""
+
+    def get_snapshot(self, digest: str, destination: Path) -> None:
+        """Write the archive to a local path. Raises :class:`Refused` where there is none."""
+
+    # models
+
+    def register_model(
+        self,
+        run_id: str,
+        path: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> ModelRecord:
+        """Make the run's file or folder the next version of a model."""
+
+    # links
+
+    def run_link(self, run: RunRecord) -> str:
+        """The address of the run's page for people."""
+
+    def experiment_link(self, experiment_id: str) -> str:
+        """The address of the experiment's page for people."""
+
+
+# --- Hooks --------------------------------------------------------------------------------------
+
+
+class Hooks:
+    """What a plugin may implement, each marked with ``@hookimpl``."""
+
+    @hookspec(firstresult=True)
+    def amlflow_tracker(self, uri: str) -> Tracker | None:
+        """Open the tracker at this URI, or return None to leave it to another plugin."""
+
+    @hookspec
+    def amlflow_run_started(self, run: RunRecord) -> None:
+        """A run has been started by this process."""
+
+    @hookspec
+    def amlflow_run_ended(self, run: RunRecord) -> None:
+        """A run has been ended by this process; its record has the final status."""

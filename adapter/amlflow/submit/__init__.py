@@ -1,0 +1,1 @@
+"""Source folders and, on top of them, scripts that run elsewhere."""

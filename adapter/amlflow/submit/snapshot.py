@@ -1,0 +1,194 @@
+"""Snapshots: a source folder as one zip archive, named after its content.
+
+The same files give the same digest, so a folder that has not changed is stored once. What stays
+out: what ``.amlignore`` says, or else ``.gitignore`` (pathspec reads both as git does), and always
+version control, caches, virtual environments, links that leave the folder, and MLflow's own store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amlflow.exceptions import SnapshotException
+
+if TYPE_CHECKING:
+    import pathspec
+
+    from amlflow.spec import Tracker
+
+MOST_MEGABYTES = 300
+MOST_FILES = 2000
+SIZE_SETTING = "AMLFLOW_SNAPSHOT_MAX_MB"
+FILES_SETTING = "AMLFLOW_SNAPSHOT_MAX_FILES"
+
+_ALWAYS_OUT = frozenset(
+    {
+        ".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache",
+        ".ruff_cache", ".tox", ".nox", "node_modules", ".DS_Store", "mlruns", "mlartifacts",
+        "mlflow.db", "mlflow.db-journal", "mlflow.db-wal", "mlflow.db-shm",
+    }
+)  # fmt: skip
+
+
+def store(tracker: Tracker, path: Path) -> str:
+    """Store a folder (or one file) in the tracker, unless it is there; its digest is returned.
+
+    Raises:
+        SnapshotException: there is nothing at the path, or it is too large.
+    """
+    files = collect(path)
+    root = path if path.is_dir() else path.parent
+    digest = digest_of(root, files)
+    if not tracker.has_snapshot(digest):
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "snapshot.zip"
+            pack(root, files, archive)
+            tracker.put_snapshot(digest, archive)
+    return digest
+
+
+def collect(path: Path) -> list[str]:
+    """The names (with ``/``, in order) of the files that belong to the snapshot of a folder.
+
+    Raises:
+        SnapshotException: there is nothing at the path, or there are too many files or bytes.
+    """
+    if path.is_file():
+        return [path.name]
+    if not path.is_dir():
+        raise SnapshotException(f"There is no folder {str(path)!r} to take a snapshot of.")
+    sizes: dict[str, int] = {}
+    most_files = int(os.environ.get(FILES_SETTING, MOST_FILES))
+    most_bytes = int(os.environ.get(SIZE_SETTING, MOST_MEGABYTES)) << 20
+    total = 0
+    for name, size in _walk(path, path.resolve(), _ignored(path), ""):
+        sizes[name] = size
+        total += size
+        if len(sizes) > most_files:
+            raise SnapshotException(
+                f"The folder {str(path)!r} has more than {most_files} files, too many for a "
+                f"snapshot. List what a run does not need in .amlignore, or set {FILES_SETTING}."
+            )
+    if total > most_bytes:
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+        named = ", ".join(f"{name} ({sizes[name] / 2**20:.1f} MB)" for name in largest)
+        raise SnapshotException(
+            f"The folder {str(path)!r} has {total / 2**20:.1f} MB, and a snapshot at most "
+            f"{most_bytes >> 20} MB; the largest files are {named}. List what a run does not need "
+            f"in .amlignore, or set {SIZE_SETTING}."
+        )
+    return sorted(sizes)
+
+
+def _ignored(path: Path) -> pathspec.PathSpec | None:
+    import pathspec
+
+    for name in (".amlignore", ".gitignore"):
+        if (path / name).is_file():
+            lines = (path / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            return pathspec.PathSpec.from_lines("gitwildmatch", lines)
+    return None
+
+
+def _walk(
+    folder: Path, root: Path, ignored: pathspec.PathSpec | None, prefix: str
+) -> Iterator[tuple[str, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.name in _ALWAYS_OUT:
+                continue
+            try:
+                is_folder = entry.is_dir()
+                if entry.is_symlink() and not _within(Path(entry.path), root):
+                    continue
+                if ignored is not None and ignored.match_file(f"{name}/" if is_folder else name):
+                    continue
+                if is_folder:
+                    if not entry.is_symlink() and not _is_environment(Path(entry.path)):
+                        yield from _walk(Path(entry.path), root, ignored, f"{name}/")
+                    continue
+                status = entry.stat()
+            except OSError:  # it vanished, or points nowhere
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield name, status.st_size
+
+
+def _within(link: Path, root: Path) -> bool:
+    return link.resolve().is_relative_to(root)
+
+
+def _is_environment(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").is_file() or (folder / "conda-meta").is_dir()
+
+
+def digest_of(root: Path, files: list[str]) -> str:
+    """The digest of names, contents and executable bits: 64 hexadecimal digits."""
+    whole = hashlib.sha256()
+    for name in files:
+        content = hashlib.sha256()
+        try:
+            with (root / name).open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    content.update(chunk)
+                executable = os.fstat(file.fileno()).st_mode & 0o100
+        except OSError as error:
+            raise _unreadable(name, error) from None
+        whole.update(f"{len(name.encode())}:{name}:{executable:o}:".encode() + content.digest())
+    return whole.hexdigest()
+
+
+def _unreadable(name: str, error: OSError) -> SnapshotException:
+    return SnapshotException(
+        f"The file {name!r} could not be read for the snapshot: {error.strerror}. If it comes and "
+        "goes while the folder is packed, list it in .amlignore."
+    )
+
+
+def pack(root: Path, files: list[str], archive: Path) -> None:
+    """Write the files to a zip archive; the same files give the same bytes."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in files:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            try:
+                executable = (root / name).stat().st_mode & 0o100
+                info.external_attr = (0o100755 if executable else 0o100644) << 16
+                with (root / name).open("rb") as source, target.open(info, "w") as entry:
+                    while chunk := source.read(1 << 20):
+                        entry.write(chunk)
+            except OSError as error:
+                raise _unreadable(name, error) from None
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a snapshot into a folder.
+
+    Raises:
+        SnapshotException: the archive is broken, or would write outside of the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    root = folder.resolve()
+    try:
+        with zipfile.ZipFile(archive) as source:
+            for info in source.infolist():
+                if not (root / info.filename).resolve().is_relative_to(root):
+                    raise SnapshotException(
+                        f"The snapshot holds {info.filename!r}, which would be written outside of "
+                        f"{str(folder)!r}; nothing of it was unpacked."
+                    )
+            for info in source.infolist():
+                target = root / info.filename
+                source.extract(info, root)
+                if not info.is_dir() and info.external_attr >> 16 & 0o100:
+                    target.chmod(0o755)
+    except zipfile.BadZipFile:
+        raise SnapshotException(f"The snapshot {str(archive)!r} is no zip archive.") from None

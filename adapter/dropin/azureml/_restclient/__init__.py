@@ -1,0 +1,1 @@
+"""The part of v1's ``azureml._restclient`` that scripts import."""

@@ -1,0 +1,27 @@
+"""v1's ``azureml.core``, by amlflow."""
+
+from typing import Any
+
+from amlflow.core.absent import refuse as _refuse
+from amlflow.core.compute_target import ComputeTarget
+from amlflow.core.experiment import Experiment
+from amlflow.core.run import Run, get_run
+from amlflow.core.script_run_config import ScriptRunConfig
+from amlflow.core.version import VERSION
+from amlflow.core.workspace import Workspace
+
+__version__ = VERSION
+
+__all__ = [
+    "VERSION",
+    "ComputeTarget",
+    "Experiment",
+    "Run",
+    "ScriptRunConfig",
+    "Workspace",
+    "get_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    _refuse(name)

@@ -1,0 +1,24 @@
+"""MLflow as a tracker: a server, or the database that MLflow itself would use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amlflow.spec import hookimpl
+
+if TYPE_CHECKING:
+    from amlflow.spec import Tracker
+
+amlflow_spec = 1
+
+SCHEMES = {"http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks"}
+
+
+@hookimpl
+def amlflow_tracker(uri: str) -> Tracker | None:
+    """Take the URIs that ``mlflow.set_tracking_uri`` takes; ``postgresql+driver`` too."""
+    if uri.partition(":")[0].partition("+")[0] not in SCHEMES:
+        return None
+    from amlflow_mlflow.tracker import MlflowTracker  # importing MLflow takes a second or two
+
+    return MlflowTracker(uri)

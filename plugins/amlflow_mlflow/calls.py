@@ -1,0 +1,159 @@
+"""Calls to MLflow: opening its store, and its errors in the contract's words."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+import requests
+import tenacity
+from mlflow.exceptions import MlflowException
+from mlflow.tracking._tracking_service.utils import _get_store
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+
+from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.spec import Refused, Unavailable, redacted
+
+Result = TypeVar("Result")
+
+PROBE_SECONDS = 5
+BUSY_SECONDS = 15
+
+_BUSY = ("database is locked", "deadlock detected", "could not serialize")
+
+
+class _WithoutDatabaseTracebacks(logging.Filter):
+    """MLflow logs a database error with its traceback and raises it too; the error is enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("SQLAlchemy database error")
+
+
+logging.getLogger("mlflow.store.db.utils").addFilter(_WithoutDatabaseTracebacks())
+
+
+def open_store(uri: str) -> Any:
+    """MLflow's store at a URI. Raises :class:`Unavailable` within seconds if nobody answers."""
+    if uri.startswith(("http:", "https:")):
+        _probe_server(uri)
+    elif not uri.startswith(("file:", "databricks")):
+        _probe_database(uri)
+    with _without_migration_log(), translated(uri):
+        return _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+
+
+def _artifact_root(uri: str) -> str | None:
+    """MLflow puts files beside the working folder; beside the database they stay together."""
+    if not uri.startswith("sqlite:///") or "MLFLOW_ARTIFACT_ROOT" in os.environ:
+        return None
+    return str(Path(unquote(uri[len("sqlite:///") :])).parent / "mlruns")
+
+
+def _probe_server(uri: str) -> None:
+    # MLflow's own first call would be tried again for minutes.
+    try:
+        http_request(
+            get_default_host_creds(uri), "/version", "GET", max_retries=0, timeout=PROBE_SECONDS,
+            raise_on_status=False,
+        )  # fmt: skip
+    except (requests.exceptions.RequestException, MlflowException, OSError) as error:
+        raise Unavailable(
+            f"No MLflow server answers at {redacted(uri)} ({_cause(error)}). Start it, or correct "
+            "MLFLOW_TRACKING_URI or the tracking_uri in config.json."
+        ) from None
+
+
+def _probe_database(uri: str) -> None:
+    # MLflow would try to connect again and again, for the better part of an hour.
+    import sqlalchemy
+
+    timeout = {} if uri.startswith(("sqlite", "mssql")) else {"connect_timeout": PROBE_SECONDS}
+    try:
+        engine = sqlalchemy.create_engine(uri, connect_args=timeout, poolclass=sqlalchemy.NullPool)
+        engine.connect().close()
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        raise Unavailable(
+            f"The tracking database {redacted(uri)} does not open ({_cause(error)}). Check that it "
+            "is there and that you may use it, or correct MLFLOW_TRACKING_URI."
+        ) from None
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason, on one line, without addresses that may hold a password."""
+    original = getattr(error, "orig", None)
+    text = str(original if original is not None else error).strip() or type(error).__name__
+    for word in ("Connection refused", "timed out", "Name or service not known", "No route"):
+        if word in text:
+            return word.lower()
+    return text.splitlines()[0][:200]
+
+
+@contextlib.contextmanager
+def _without_migration_log() -> Iterator[None]:
+    """The tables of a new database are made once, and nobody needs forty lines about it."""
+    loggers = [logging.getLogger(name) for name in ("mlflow.store.db.utils", "alembic")]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)
+
+
+@contextlib.contextmanager
+def translated(uri: str, missing: AzureMLException | None = None) -> Iterator[None]:
+    """Raise MLflow's errors as the contract's; ``missing`` is what a missing resource is."""
+    try:
+        yield
+    except MlflowException as error:
+        raise _translation(uri, missing, error) from error
+    except requests.exceptions.RequestException as error:
+        raise Unavailable(
+            f"The MLflow server at {redacted(uri)} does not answer ({_cause(error)})."
+        ) from error
+
+
+def _translation(
+    uri: str, missing: AzureMLException | None, error: MlflowException
+) -> AzureMLException:
+    code, message = error.error_code, str(error.message).strip()
+    first = message.splitlines()[0] if message else code
+    if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND") and missing is not None:
+        return missing
+    if any(word in message for word in _BUSY):
+        return Unavailable(
+            f"The tracking database {redacted(uri)} is busy: another program holds its lock. "
+            "Try again when that has ended; a database server serves many writers better."
+        )
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"):
+        return AuthenticationException(
+            f"MLflow at {redacted(uri)} refuses: {first} "
+            "Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN."
+        )
+    if code in ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "INTERNAL_ERROR") or (
+        "API request" in first and "failed" in first
+    ):
+        return Unavailable(f"MLflow at {redacted(uri)} could not do this now: {first}")
+    return Refused(f"MLflow refuses this: {first}")
+
+
+def patiently(call: Callable[[], Result]) -> Result:
+    """Call again while the database is locked: sqlite takes one writer at a time."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, MlflowException)
+            and any(word in str(error.message) for word in _BUSY)
+        ),
+        wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),
+        stop=tenacity.stop_after_delay(BUSY_SECONDS),
+        reraise=True,
+    )
+    return retrying(call)

@@ -1,0 +1,112 @@
+"""How keys and values are spelled in MLflow, both ways.
+
+MLflow takes letters of any language, digits, ``_ - . / :`` and spaces in keys, and no key that
+would be another path than it looks. Everything else is spelled ``:u<hex>:``.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from amlflow.spec import Refused
+
+KEY_LIMIT = 250
+TAG_LIMIT = 8000
+PARAM_LIMIT = 6000
+
+# MLflow's page hides tags below "mlflow.", so what is of no use to a reader is put there.
+PROPERTY = "property."
+"""Prefix of the params that are properties."""
+SYSTEM = "mlflow.amlflow.system."
+"""Prefix of the tags that are the host's notes."""
+ALIAS = "amlflow.id"
+ROOT = "amlflow.root"
+TYPE = "amlflow.type"
+STATUS = "amlflow.status"
+STARTED = "mlflow.amlflow.started"
+WRITER = "mlflow.amlflow.writer"
+CLAIM = "amlflow.writer"
+"""The param by which one of several processes becomes the owner (points.py)."""
+NUMBER = "mlflow.amlflow.number"
+POINTS = "mlflow.amlflow.points."
+SNAPSHOT = "amlflow.snapshot"
+RESERVED = ("mlflow.", "amlflow.")
+"""Tags with these prefixes are MLflow's or amlflow's own, never a user's."""
+
+_REFUSED = re.compile(r"[^/\w.\- :]|:(?=u)")
+_ESCAPE = re.compile(r":u([0-9a-f]*):")
+
+
+def _spell(char: str) -> str:
+    return f":u{ord(char):x}:"
+
+
+def to_key(name: str, prefix: str = "") -> str:
+    """MLflow's key for a name. Raises :class:`Refused` where it would be too long."""
+    key = _REFUSED.sub(lambda match: _spell(match[0]), name) or ":u:"
+    if key.startswith(RESERVED):
+        key = _spell(key[0]) + key[1:]
+    normal = posixpath.normpath(key)
+    if normal != key or normal == "." or normal.startswith(("..", "/")):
+        key = key.replace("/", _spell("/"))
+        if key.startswith("."):
+            key = _spell(".") + key[1:]
+    key = prefix + key
+    if len(key) > KEY_LIMIT:
+        raise Refused(
+            f"The name {shortened(name)!r} takes {len(key)} characters as a key in MLflow, which "
+            f"keeps {KEY_LIMIT}; choose a shorter one."
+        )
+    return key
+
+
+def from_key(key: str) -> str:
+    """The name that :func:`to_key` spelled; a key that it did not make is its own name."""
+    return _ESCAPE.sub(lambda match: _char(match[1]), key)
+
+
+def _char(digits: str) -> str:
+    try:
+        return chr(int(digits, 16)) if digits else ""
+    except (ValueError, OverflowError):  # somebody else's key that only looks like ours
+        return f":u{digits}:"
+
+
+EMPTY = "\u200b"
+"""Spells "" in a tag, where MLflow's empty value stands for None: its page shows the bare key."""
+
+
+def to_tag_value(key: str, value: str | None) -> str:
+    """MLflow's value of a tag. Raises :class:`Refused` where it would be cut off."""
+    if value is None:
+        return ""
+    if not value.strip(EMPTY):
+        value += EMPTY
+    return checked(f"tag {key!r}", value, TAG_LIMIT)
+
+
+def from_tag_value(value: str) -> str | None:
+    """The value that :func:`to_tag_value` spelled."""
+    if not value:
+        return None
+    return value if value.strip(EMPTY) else value[:-1]
+
+
+def checked(what: str, value: str, limit: int) -> str:
+    """The value, if MLflow keeps it as it is."""
+    if len(value) > limit:
+        raise Refused(
+            f"The value of {what} has {len(value)} characters, and MLflow keeps {limit}; "
+            "store a longer text as a file with run.upload_file()."
+        )
+    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        raise Refused(
+            f"The value of {what} holds a NUL or half a surrogate pair ({shortened(value)!r}), "
+            "which databases do not take."
+        )
+    return value
+
+
+def shortened(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else text[:limit] + "…"

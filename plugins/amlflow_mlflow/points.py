@@ -1,0 +1,333 @@
+"""Metrics in MLflow: native points where these say all, and entries beside them for the rest.
+
+The process that made a run, or was the first to log to it, is its *owner*. The owner's numbers
+are MLflow's metric points, at even milliseconds, and nothing else. Everything else is an *entry*,
+which holds the point exactly: text, None, lists, rows, tables, infinities, and every point of
+another process, since two processes may log the same value in the same millisecond and MLflow
+would store that once. Entries also say from where on the owner's numbers are ints or bools.
+
+The numbers in an entry are drawn as MLflow points too, at odd milliseconds, for its charts; a
+reader leaves out the points that an entry draws. Entries of a writer are a JSON tag of that
+writer's own, so no writer ever changes what another wrote; a tag that grows full is moved to a
+file of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Param, RunTag
+
+from amlflow.spec import Kind, Point, Refused
+from amlflow_mlflow.names import CLAIM, POINTS, WRITER, from_key, to_key
+from amlflow_mlflow.records import from_ms, to_ms
+
+BATCH = 900
+"""Metrics in a call: MLflow takes 1,000 entities, tags and params counted."""
+TAG_ROOM = 5000
+"""Characters of entries that a tag holds; older servers take no more."""
+FOLDER = "amlflow/points"
+EXACT_INT = 2**53
+"""The largest whole number up to which a double tells all of them apart."""
+
+Entry = list[Any]
+"""[name, kind, value, step, order, milliseconds], or for the owner's types
+[name, "type:int", None, None, position, milliseconds]."""
+
+
+@dataclass
+class _Written:
+    """What one writer has written to one run, as this process knows it."""
+
+    owner: bool | None = None
+    spilled: int = 0
+    tail: list[Entry] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Points:
+    """Writes and reads the metrics of runs.
+
+    ``call`` makes one call to the store with errors translated; ``put`` and ``get`` move a run's
+    files; ``threads`` is how many calls at once are worth it.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        call: Callable[[Callable[[], Any]], Any],
+        put: Callable[[str, dict[str, Path]], None],
+        get: Callable[[str, str, Path], None],
+        threads: int,
+    ) -> None:
+        self._store, self._call, self._put, self._get = store, call, put, get
+        self._threads = threads
+        self._written: dict[tuple[str, str], _Written] = {}
+        self._lock = threading.Lock()
+
+    def owned(self, run_id: str, writer: str) -> None:
+        """This writer made the run, so it is the owner without asking."""
+        with self._lock:
+            self._written[run_id, writer] = _Written(owner=True)
+
+    # writing
+
+    def write(self, run_id: str, points: Sequence[Point]) -> None:
+        """See :meth:`amlflow.spec.Tracker.write_points`."""
+        if not points:
+            return
+        writer = points[0].writer
+        with self._lock:
+            written = self._written.get((run_id, writer))
+        if written is None:
+            written = self._known(run_id, writer)
+            with self._lock:
+                written = self._written.setdefault((run_id, writer), written)
+        with written.lock:
+            self._write(run_id, writer, written, points)
+
+    def _known(self, run_id: str, writer: str) -> _Written:
+        """What the run itself says of the writer; it may be another process of the same writer."""
+        data = self._call(lambda: self._store.get_run(run_id)).data
+        owner = _owner(data)
+        written = _Written(owner=None if owner is None else owner == writer)
+        state = json.loads(data.tags.get(POINTS + writer, "{}"))
+        written.spilled, written.tail = state.get("files", 0), state.get("tail", [])
+        entries = [*self._spilled(run_id, writer, written.spilled), *written.tail]
+        written.types.update((each[0], each[1][5:]) for each in entries if _is_type(each))
+        return written
+
+    def _write(
+        self, run_id: str, writer: str, written: _Written, points: Sequence[Point]
+    ) -> None:
+        params = []
+        if written.owner is None:  # whoever comes first becomes the owner, in one and the same call
+            params = [Param(CLAIM, writer)]
+        owner = written.owner is not False
+        types = dict(written.types)
+        metrics, entries = _encoded(points, owner, types)
+        tail, spilled = [*written.tail, *_new(entries, written.tail)], written.spilled
+        tags = []
+        if entries:
+            state = _state(spilled, tail)
+            if len(state) > TAG_ROOM:
+                self._spill(run_id, writer, spilled, tail)
+                spilled, tail = spilled + 1, []
+                state = _state(spilled, tail)
+            tags = [RunTag(POINTS + writer, state)]
+        try:
+            for start in range(0, max(len(metrics), 1), BATCH):
+                batch = metrics[start : start + BATCH]
+                # Tag and param go first: a point without its entry would be read as the owner's.
+                self._log(run_id, batch, params if not start else [], tags if not start else [])
+        except Refused:
+            if not params or self._claimed(run_id) in (None, writer):
+                raise
+            written.owner = False
+            self._write(run_id, writer, written, points)
+            return
+        written.owner, written.types = owner, types
+        written.tail, written.spilled = tail, spilled
+
+    def _log(
+        self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
+    ) -> None:
+        self._call(lambda: self._store.log_batch(run_id, metrics, params, tags))
+
+    def _claimed(self, run_id: str) -> str | None:
+        return _owner(self._call(lambda: self._store.get_run(run_id)).data)
+
+    def _spill(self, run_id: str, writer: str, number: int, entries: list[Entry]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "entries.json"
+            path.write_text(json.dumps(entries), encoding="utf-8")
+            self._put(run_id, {_file(writer, number): path})
+
+    # reading
+
+    def read(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
+        """See :meth:`amlflow.spec.Tracker.read_points`."""
+        data = self._call(lambda: self._store.get_run(run_id)).data
+        owner = _owner(data) or ""
+        points: list[Point] = []
+        types: dict[str, list[tuple[tuple[int, int], str]]] = {}
+        drawn: set[tuple[str, int, int]] = set()
+        seen: set[tuple[str, str, int, int]] = set()
+        for writer, entry in self._entries(run_id, data.tags):
+            name, kind, value, step, order, time = entry
+            position = order if step is None else step
+            if _is_type(entry):
+                types.setdefault(name, []).append(((time, position), kind[5:]))
+                continue
+            drawn.update((key, at, time) for key, at, _ in _drawing(entry))
+            if (names is not None and name not in names) or (writer, name, position, time) in seen:
+                continue
+            seen.add((writer, name, position, time))
+            points.append(
+                Point(
+                    name=name,
+                    kind=Kind(kind),
+                    value=value,
+                    step=step,
+                    order=order,
+                    time=from_ms(time),
+                    writer=writer,
+                )
+            )
+        wanted = None if names is None else {to_key(name) for name in names}
+        keys = [key for key in data.metrics if wanted is None or key in wanted]
+        for key, history in self._histories(run_id, keys):
+            name = from_key(key)
+            switches = sorted(types.get(name, ()))
+            for order, metric in enumerate(history):
+                if (key, metric.step, metric.timestamp) in drawn:
+                    continue
+                points.append(
+                    Point(
+                        name=name,
+                        value=_typed(metric, switches) if switches else float(metric.value),
+                        step=metric.step,
+                        order=order,
+                        time=from_ms(metric.timestamp),
+                        writer=owner,
+                    )
+                )
+        points.sort(key=lambda point: (point.time, point.position))
+        return points
+
+    def _histories(self, run_id: str, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        def history(key: str) -> Any:
+            return self._call(lambda: self._store.get_metric_history(run_id, key))
+
+        if self._threads == 1 or len(keys) < 2:
+            yield from zip(keys, map(history, keys), strict=True)
+            return
+        with ThreadPoolExecutor(self._threads) as pool:
+            yield from zip(keys, pool.map(history, keys), strict=True)
+
+    def _entries(self, run_id: str, tags: dict[str, str]) -> Iterator[tuple[str, Entry]]:
+        for key, value in tags.items():
+            if key.startswith(POINTS):
+                writer, state = key[len(POINTS) :], json.loads(value)
+                for entry in self._spilled(run_id, writer, state["files"]):
+                    yield writer, entry
+                for entry in state["tail"]:
+                    yield writer, entry
+
+    def _spilled(self, run_id: str, writer: str, count: int) -> Iterator[Entry]:
+        with tempfile.TemporaryDirectory() as folder:
+            for number in range(count):
+                path = Path(folder) / f"{number}.json"
+                self._get(run_id, _file(writer, number), path)
+                yield from json.loads(path.read_text(encoding="utf-8"))
+
+
+def _file(writer: str, number: int) -> str:
+    return f"{FOLDER}/{writer}-{number:06}.json"
+
+
+def _owner(data: Any) -> str | None:
+    owner: str | None = data.tags.get(WRITER) or data.params.get(CLAIM)
+    return owner
+
+
+def _state(files: int, tail: list[Entry]) -> str:
+    return json.dumps({"files": files, "tail": tail}, separators=(",", ":"))
+
+
+def _is_type(entry: Entry) -> bool:
+    return str(entry[1]).startswith("type:")
+
+
+def _new(entries: list[Entry], known: list[Entry]) -> list[Entry]:
+    """The entries that are not there yet, for a batch that is sent again."""
+    return [entry for entry in entries if entry not in known] if known else entries
+
+
+def _encoded(
+    points: Sequence[Point], owner: bool, types: dict[str, str]
+) -> tuple[list[Metric], list[Entry]]:
+    """The MLflow points and the entries of some points; updates the owner's types."""
+    metrics: list[Metric] = []
+    entries: list[Entry] = []
+    for point in points:
+        time = to_ms(point.time)
+        key = to_key(point.name)
+        if owner and _native(point):
+            value_type = type(point.value).__name__
+            if types.get(point.name, "float") != value_type:
+                types[point.name] = value_type
+                entries.append(
+                    [point.name, f"type:{value_type}", None, None, point.position, time]
+                )
+            metrics.append(Metric(key, float(point.value), time, point.position))
+            continue
+        entry = [point.name, point.kind.value, point.value, point.step, point.order, time]
+        entries.append(entry)
+        metrics += [Metric(key, value, time + 1, at) for key, at, value in _drawing(entry)]
+    return metrics, entries
+
+
+def _native(point: Point) -> bool:
+    """Whether an MLflow point (and its type's entry) says all of this one."""
+    value = point.value
+    if point.kind is not Kind.SCALAR or not isinstance(value, (bool, int, float)):
+        return False
+    if isinstance(value, float):
+        # MLflow cuts infinities off, and loses the sign of a zero.
+        return not math.isinf(value) and not (value == 0 and math.copysign(1, value) < 0)
+    return -EXACT_INT <= value <= EXACT_INT
+
+
+def _drawing(entry: Entry) -> list[tuple[str, int, float]]:
+    """The MLflow points (key, step, value) that show an entry's numbers in charts."""
+    name, kind, value, step, order, _ = entry
+    columns: Iterable[tuple[str, Iterable[tuple[int, Any]]]]
+    if kind == Kind.SCALAR.value:
+        columns = [(name, [(order if step is None else step, value)])]
+    elif kind == Kind.LIST.value:
+        columns = [(name, enumerate(value))]
+    elif kind == Kind.ROW.value:
+        columns = [(f"{name}.{column}", [(order, cell)]) for column, cell in value.items()]
+    elif kind == Kind.TABLE.value:
+        columns = [(f"{name}.{column}", enumerate(cells)) for column, cells in value.items()]
+    else:
+        return []
+    drawing = []
+    for column, cells in columns:
+        try:
+            key = to_key(column)
+        except Refused:  # name and column are too long together; the entry holds the values
+            continue
+        drawing += [(key, at, float(cell)) for at, cell in cells if _drawable(cell)]
+    return drawing
+
+
+def _drawable(cell: Any) -> bool:
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return abs(cell) < 10**300
+    return isinstance(cell, (bool, float)) and math.isfinite(cell)
+
+
+def _typed(metric: Any, switches: list[tuple[tuple[int, int], str]]) -> bool | int | float:
+    """The number with the type that the owner's entries say."""
+    value = float(metric.value)
+    found = "float"
+    for since, value_type in switches:
+        if since > (metric.timestamp, metric.step):
+            break
+        found = value_type
+    if found == "float" or not value.is_integer():
+        return value
+    return bool(value) if found == "bool" else int(value)
+
+

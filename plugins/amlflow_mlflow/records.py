@@ -1,0 +1,127 @@
+"""MLflow's experiments and runs as the contract's records."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from amlflow.spec import FINAL, ExperimentRecord, RunRecord, Status
+from amlflow_mlflow.names import (
+    ALIAS,
+    PROPERTY,
+    RESERVED,
+    ROOT,
+    STARTED,
+    STATUS,
+    SYSTEM,
+    TYPE,
+    from_key,
+    from_tag_value,
+)
+
+PARENT = "mlflow.parentRunId"
+DESCRIPTION = "mlflow.note.content"
+NAME = "mlflow.runName"
+USER = "mlflow.user"
+
+MLFLOW_STATUS = {
+    Status.COMPLETED: "FINISHED",
+    Status.FAILED: "FAILED",
+    Status.CANCELED: "KILLED",
+    Status.RUNNING: "RUNNING",
+    Status.FINALIZING: "RUNNING",
+    Status.CANCEL_REQUESTED: "RUNNING",
+    Status.NOT_RESPONDING: "RUNNING",
+    Status.PAUSING: "RUNNING",
+    Status.PAUSED: "RUNNING",
+}
+"""What MLflow's own page shows for a status; for the others, SCHEDULED."""
+V1_STATUS = {
+    "FINISHED": Status.COMPLETED,
+    "FAILED": Status.FAILED,
+    "KILLED": Status.CANCELED,
+    "RUNNING": Status.RUNNING,
+    "SCHEDULED": Status.QUEUED,
+}
+UNSTARTED = frozenset(
+    {
+        Status.NOT_STARTED,
+        Status.QUEUED,
+        Status.PREPARING,
+        Status.PROVISIONING,
+        Status.STARTING,
+        Status.UNAPPROVED,
+    }
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_ms(time: datetime) -> int:
+    return (time - EPOCH) // MILLISECOND
+
+
+def from_ms(milliseconds: int) -> datetime:
+    return EPOCH + milliseconds * MILLISECOND
+
+
+def to_run(run: Any) -> RunRecord:
+    """The record of an ``mlflow.entities.Run``."""
+    tags = run.data.tags
+    status = V1_STATUS.get(run.info.status, Status.RUNNING)
+    # A final status that another client set wins over the finer one that we noted.
+    if status not in FINAL:
+        status = tags.get(STATUS, status)
+    created = from_ms(run.info.start_time)
+    started: datetime | None = created
+    if STARTED in tags:
+        started = from_ms(int(tags[STARTED]))
+    elif status in UNSTARTED:
+        started = None
+    return RunRecord(
+        id=run.info.run_id,
+        alias=tags.get(ALIAS),
+        experiment_id=run.info.experiment_id,
+        parent_id=tags.get(PARENT),
+        root_id=tags.get(ROOT) or tags.get(PARENT) or run.info.run_id,
+        name=run.info.run_name,
+        type=tags.get(TYPE),
+        status=status,
+        created=created,
+        started=started,
+        ended=from_ms(run.info.end_time) if status in FINAL and run.info.end_time else None,
+        user=tags.get(USER) or run.info.user_id or None,
+        description=tags.get(DESCRIPTION),
+        tags={
+            from_key(key): from_tag_value(value)
+            for key, value in tags.items()
+            if not key.startswith(RESERVED)
+        },
+        properties={
+            from_key(key[len(PROPERTY) :]): value
+            for key, value in run.data.params.items()
+            if key.startswith(PROPERTY)
+        },
+        system={
+            key[len(SYSTEM) :]: value for key, value in tags.items() if key.startswith(SYSTEM)
+        },
+    )
+
+
+def to_experiment(experiment: Any) -> ExperimentRecord:
+    """The record of an ``mlflow.entities.Experiment``."""
+    archived = None
+    if experiment.lifecycle_stage == "deleted":
+        archived = from_ms(experiment.last_update_time or experiment.creation_time or 0)
+    return ExperimentRecord(
+        id=experiment.experiment_id,
+        name=experiment.name,
+        created=from_ms(experiment.creation_time or 0),
+        archived=archived,
+        tags={
+            from_key(key): from_tag_value(value)
+            for key, value in experiment.tags.items()
+            if not key.startswith(RESERVED)
+        },
+    )

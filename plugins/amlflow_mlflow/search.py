@@ -1,0 +1,87 @@
+"""Conditions in MLflow's filter language: as many as it can express, and none too strictly.
+
+MLflow knows AND, ``= != LIKE ILIKE IS (NOT) NULL`` on tags and params, no OR and no escape in LIKE.
+What it cannot express is left out: the host checks every condition again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from amlflow.spec import Condition, Op, Refused
+from amlflow_mlflow.names import PROPERTY, SYSTEM, TYPE, to_key, to_tag_value
+from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
+
+_TAG_FIELDS = {"parent_id": PARENT, "description": DESCRIPTION, "type": TYPE, "user": USER}
+
+
+def to_filter(conditions: Iterable[Condition]) -> str:
+    """A filter string for ``search_runs`` that every run meeting the conditions passes."""
+    clauses = (_clause(condition) for condition in conditions)
+    return " AND ".join(dict.fromkeys(clause for clause in clauses if clause))
+
+
+def _clause(condition: Condition) -> str | None:
+    field, op, value, key = condition.field, condition.op, condition.value, condition.key
+    if key is not None:
+        try:
+            if field == "tags":
+                return _text(f"tags.`{to_key(key)}`", op, _tag_value(op, key, value))
+            if field == "system":
+                return _text(f"tags.`{SYSTEM}{key}`", op, value)
+            return _text(f"params.`{to_key(key, PROPERTY)}`", op, value)
+        except Refused:  # no run can have such a key; the host's own check will say so
+            return None
+    if field in _TAG_FIELDS:
+        return _text(f"tags.`{_TAG_FIELDS[field]}`", op, value)
+    if field == "status":
+        return _status(op, value)
+    if field == "name":
+        return _text("attributes.run_name", op, value) if op not in (Op.HAS, Op.LACKS) else None
+    if field == "id" and op is Op.EQ:
+        return _text("attributes.run_id", op, value)
+    if field == "created" and op in (Op.GE, Op.LE) and isinstance(value, datetime):
+        return f"attributes.start_time {op.value} {to_ms(value)}"
+    return None
+
+
+def _tag_value(op: Op, key: str, value: str | datetime | None) -> str | datetime | None:
+    """Equality is with the value as it is spelled in MLflow."""
+    if op in (Op.EQ, Op.NE) and not isinstance(value, datetime):
+        return to_tag_value(key, value)
+    return value
+
+
+def _text(column: str, op: Op, value: str | datetime | None) -> str | None:
+    if op is Op.HAS:
+        return f"{column} IS NOT NULL"
+    if op is Op.LACKS:
+        return f"{column} IS NULL"
+    if op is Op.NE or not isinstance(value, str):
+        return None  # MLflow's != leaves out the runs that lack the key
+    if op is Op.EQ:
+        quoted = _quoted(value)
+        if quoted is None:
+            return None if column.startswith("attributes.") else f"{column} IS NOT NULL"
+        return f"{column} = {quoted}"
+    # In LIKE, a wildcard for one character stands for those that LIKE or the quotes would read.
+    pattern = "".join("_" if char in "\\'\"%" or not char.isprintable() else char for char in value)
+    return f"{column} LIKE '{pattern}%'" if op is Op.STARTS_WITH else f"{column} LIKE '%{pattern}%'"
+
+
+def _quoted(value: str) -> str | None:
+    if "'" not in value:
+        return f"'{value}'"
+    return f'"{value}"' if '"' not in value else None
+
+
+def _status(op: Op, value: str | datetime | None) -> str | None:
+    mlflow = MLFLOW_STATUS.get(str(value))
+    if op is Op.EQ and mlflow in ("FINISHED", "FAILED", "KILLED"):
+        return f"attributes.status = '{mlflow}'"
+    if op is Op.NE and mlflow in ("FINISHED", "FAILED", "KILLED"):
+        return f"attributes.status != '{mlflow}'"
+    return None
+
+

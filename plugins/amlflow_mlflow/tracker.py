@@ -1,0 +1,522 @@
+"""The contract on MLflow: see :class:`amlflow.spec.Tracker` for what each method promises."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlflow.entities import Param, RunStatus, RunTag, ViewType
+from mlflow.entities import ExperimentTag as MlflowExperimentTag
+
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import (
+    FINAL,
+    ExperimentChange,
+    ExperimentNotFound,
+    ExperimentRecord,
+    Feature,
+    ModelRecord,
+    Point,
+    PropertyConflict,
+    Refused,
+    RunChange,
+    RunDraft,
+    RunNotFound,
+    RunQuery,
+    RunRecord,
+    Status,
+    redacted,
+)
+from amlflow_mlflow.calls import open_store, patiently, translated
+from amlflow_mlflow.files import SNAPSHOTS, Files
+from amlflow_mlflow.names import (
+    ALIAS,
+    NUMBER,
+    PARAM_LIMIT,
+    PROPERTY,
+    ROOT,
+    STARTED,
+    STATUS,
+    SYSTEM,
+    TAG_LIMIT,
+    TYPE,
+    WRITER,
+    checked,
+    from_key,
+    to_key,
+    to_tag_value,
+)
+from amlflow_mlflow.points import Points
+from amlflow_mlflow.records import (
+    DESCRIPTION,
+    MLFLOW_STATUS,
+    NAME,
+    PARENT,
+    UNSTARTED,
+    to_experiment,
+    to_ms,
+    to_run,
+)
+from amlflow_mlflow.search import to_filter
+
+Result = TypeVar("Result")
+
+PAGE = 1000
+PARAMS_AT_ONCE = 100
+TAGS_AT_ONCE = 100
+THREADS = 8
+NAME_LIMIT = 250
+UI = "http://127.0.0.1:5000"
+"""Where `mlflow ui` serves the page of an embedded database."""
+RACES = 20
+"""How often a lost race is looked at again; each time somebody else has got on."""
+
+
+class MlflowTracker:
+    """Experiments and runs in MLflow."""
+
+    features = frozenset(Feature)
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._store = open_store(uri)
+        # sqlite takes one writer at a time; a server has many workers.
+        self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
+        self._files = Files(self._store, uri, self._call)
+        self._points = Points(
+            self._store,
+            self._call,
+            functools.partial(self._files.put, replace=True),
+            self._files.get,
+            self._threads,
+        )
+
+    def _call(
+        self, call: Callable[[], Result], missing: AzureMLException | None = None
+    ) -> Result:
+        with translated(self.uri, missing):
+            return patiently(call)
+
+    def _where(self) -> str:
+        return redacted(self.uri)
+
+    # experiments
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        found = self._call(lambda: self._store.get_experiment_by_name(name))
+        if found is None:
+            # MLflow's page then shows the views for training runs.
+            kind = MlflowExperimentTag("mlflow.experimentKind", "custom_model_development")
+            try:
+                made = self._call(lambda: self._store.create_experiment(name, None, [kind]))
+            except Refused:
+                # Somebody else was quicker, or MLflow will say again what is wrong.
+                found = self._call(lambda: self._store.get_experiment_by_name(name))
+                if found is None:
+                    raise
+            else:
+                found = self._call(lambda: self._store.get_experiment(made))
+        return to_experiment(found)
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        missing = ExperimentNotFound(experiment_id, self._where())
+        return to_experiment(
+            self._call(lambda: self._store.get_experiment(experiment_id), missing)
+        )
+
+    def list_experiments(self) -> Iterator[ExperimentRecord]:
+        token = None
+        while True:
+            page = self._call(
+                lambda token=token: self._store.search_experiments(  # type: ignore[misc]
+                    ViewType.ALL, max_results=PAGE, page_token=token
+                )
+            )
+            for experiment in page:
+                if experiment.name != SNAPSHOTS:
+                    yield to_experiment(experiment)
+            token = page.token
+            if not token:
+                return
+
+    def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+        missing = ExperimentNotFound(experiment_id, self._where())
+        tags = [
+            MlflowExperimentTag(to_key(key), to_tag_value(key, value))
+            for key, value in change.tags.items()
+        ]
+        calls: list[Callable[[], Any]] = []
+        if change.archived is False:
+            calls.append(lambda: self._store.restore_experiment(experiment_id))
+        if change.name is not None:
+            calls.append(lambda: self._store.rename_experiment(experiment_id, change.name))
+        calls += [
+            functools.partial(self._store.set_experiment_tag, experiment_id, tag) for tag in tags
+        ]
+        for call in calls:
+            self._call(call, missing)
+        for key in change.tags_removed:
+            self._removed(
+                functools.partial(self._store.delete_experiment_tag, experiment_id, to_key(key))
+            )
+        if change.archived is True:
+            self._call(lambda: self._store.delete_experiment(experiment_id), missing)
+
+    def _removed(self, call: Callable[[], Any]) -> None:
+        """Delete a tag; one that is not there is as good as deleted."""
+        gone = Refused("gone")
+        try:
+            self._call(call, gone)
+        except Refused as error:
+            if error is not gone and "No tag with name" not in error.message:
+                raise
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        record = self.get_experiment(experiment_id)
+        runs = self._page([experiment_id], "", 1, None)
+        if runs:
+            raise Refused(
+                f"Experiment {record.name!r} has runs and is not deleted: v1 deletes empty "
+                "experiments only. Archive it, or delete its runs in MLflow first."
+            )
+        # MLflow keeps the name of a deleted experiment until `mlflow gc`; a new name frees it.
+        if record.archived is not None:
+            self._call(lambda: self._store.restore_experiment(experiment_id))
+        self._call(
+            lambda: self._store.rename_experiment(
+                experiment_id, f"{record.name}.deleted.{time.time_ns()}"
+            )
+        )
+        self._call(lambda: self._store.delete_experiment(experiment_id))
+
+    # runs
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        for draft in drafts:
+            if draft.run_id is not None and self._aliased(draft.run_id, [draft.experiment_id]):
+                raise self._taken(draft.run_id)
+        if self._threads == 1 or len(drafts) == 1:
+            return [self._create(draft) for draft in drafts]
+        with ThreadPoolExecutor(min(self._threads, len(drafts))) as pool:
+            return list(pool.map(self._create, drafts))
+
+    def _create(self, draft: RunDraft) -> RunRecord:
+        properties = _params(draft.properties)
+        tags = [*self._draft_tags(draft)]
+        run = self._call(
+            lambda: self._store.create_run(
+                draft.experiment_id, _user(), to_ms(draft.created), tags, draft.name
+            )
+        )
+        self._files.remember(run)
+        run_id = run.info.run_id
+        if draft.writer is not None:
+            self._points.owned(run_id, draft.writer)
+        if draft.run_id is not None:
+            first = self._aliased(draft.run_id, [draft.experiment_id])
+            if first is not None and first.info.run_id != run_id:
+                self._call(lambda: self._store.delete_run(run_id))
+                raise self._taken(draft.run_id)
+        if properties:
+            self._call(lambda: self._store.log_batch(run_id, [], properties, []))
+        status = draft.status
+        if status in FINAL or MLFLOW_STATUS.get(status) is None and status != Status.NOT_STARTED:
+            self._set_status(run_id, status, to_ms(draft.created))
+        return dataclasses.replace(to_run(run), properties=dict(draft.properties), status=status)
+
+    def _draft_tags(self, draft: RunDraft) -> Iterator[RunTag]:
+        for key, value in _context_tags().items():
+            yield RunTag(key, value)
+        for key, tag in draft.tags.items():
+            yield RunTag(to_key(key), to_tag_value(key, tag))
+        own = {
+            ALIAS: draft.run_id,
+            ROOT: draft.root_id,
+            PARENT: draft.parent_id,
+            TYPE: draft.type,
+            WRITER: draft.writer,
+            STATUS: None if draft.status == Status.RUNNING else draft.status,
+            DESCRIPTION: draft.description,
+            **{SYSTEM + key: value for key, value in draft.system.items()},
+        }
+        for key, text in own.items():
+            if text is not None:
+                yield RunTag(key, checked(key, text, TAG_LIMIT))
+
+    def _taken(self, run_id: str) -> Refused:
+        return Refused(
+            f"The experiment has a run {run_id!r} already; leave run_id out to get a fresh id, or "
+            "open that run with Run(experiment, run_id)."
+        )
+
+    def _aliased(self, alias: str, experiment_ids: Sequence[str]) -> Any | None:
+        """The first run made under an asked-for id."""
+        condition = f"tags.`{ALIAS}` = '{alias}'"
+        if "'" in alias:
+            condition = f'tags.`{ALIAS}` = "{alias}"'
+        found = self._call(
+            lambda: self._store.search_runs(
+                list(experiment_ids),
+                condition,
+                ViewType.ACTIVE_ONLY,
+                max_results=10,
+                order_by=["attributes.start_time ASC"],
+            )
+        )
+        return min(found, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        missing = RunNotFound(run_id, self._where())
+        if re.fullmatch("[0-9a-f]{32}", run_id):
+            try:
+                run = self._call(lambda: self._store.get_run(run_id), missing)
+            except RunNotFound:
+                run = None
+            if run is not None and experiment_id in (None, run.info.experiment_id):
+                self._files.remember(run)
+                return to_run(run)
+        elif not re.fullmatch(r"[\w.\-]{1,256}", run_id):
+            raise missing
+        if experiment_id is None:
+            experiment_ids = [each.id for each in self.list_experiments()]
+        else:
+            experiment_ids = [experiment_id]
+        run = self._aliased(run_id, experiment_ids)
+        if run is None:
+            raise missing
+        self._files.remember(run)
+        return to_run(run)
+
+    def run_number(self, run: RunRecord) -> int:
+        # MLflow has no counter. Counting from the nearest run whose number is noted keeps this
+        # short; the note never changes, since runs do not change their order.
+        created = to_ms(run.created)
+        before = f"attributes.start_time <= {created}"
+        noted = self._page(
+            [run.experiment_id], f"{before} AND tags.`{NUMBER}` IS NOT NULL", 1, None, ViewType.ALL
+        )
+        number, since = 0, ""
+        if noted:
+            if noted[0].info.run_id == run.id:
+                return int(noted[0].data.tags[NUMBER])
+            number = int(noted[0].data.tags[NUMBER])
+            since = f" AND attributes.start_time >= {noted[0].info.start_time}"
+        place = (created, run.id)
+        start = (noted[0].info.start_time, noted[0].info.run_id) if noted else (-1, "")
+        for other in self._pages([run.experiment_id], before + since, PAGE, ViewType.ALL):
+            if start < (other.info.start_time, other.info.run_id) <= place:
+                number += 1
+        self._call(
+            lambda: self._store.log_batch(run.id, [], [], [RunTag(NUMBER, str(number))])
+        )
+        return number
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        experiment_ids = query.experiment_ids
+        if experiment_ids is None:
+            experiment_ids = [
+                each.id for each in self.list_experiments() if each.archived is None
+            ]
+        if not experiment_ids:
+            return
+        size = min(query.limit, PAGE) if query.limit else PAGE
+        for run in self._pages(experiment_ids, to_filter(query.conditions), size):
+            yield to_run(run)
+
+    def _page(
+        self,
+        experiment_ids: Sequence[str],
+        condition: str,
+        size: int,
+        token: str | None,
+        view: int = ViewType.ACTIVE_ONLY,
+    ) -> Any:
+        return self._call(
+            lambda: self._store.search_runs(
+                list(experiment_ids),
+                condition,
+                view,
+                max_results=size,
+                order_by=["attributes.start_time DESC"],
+                page_token=token,
+            )
+        )
+
+    def _pages(
+        self,
+        experiment_ids: Sequence[str],
+        condition: str,
+        size: int,
+        view: int = ViewType.ACTIVE_ONLY,
+    ) -> Iterator[Any]:
+        page = self._page(experiment_ids, condition, size, None, view)
+        yield from page
+        if page.token:
+            # MLflow's pages are offsets: a run that starts meanwhile would shift them.
+            bound = f"attributes.start_time <= {page[0].info.start_time}"
+            condition = f"{condition} AND {bound}" if condition else bound
+        while page.token:
+            page = self._page(experiment_ids, condition, size, page.token, view)
+            yield from page
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        params = _params(change.properties)
+        tags = [RunTag(to_key(k), to_tag_value(k, v)) for k, v in change.tags.items()]
+        tags += [
+            RunTag(SYSTEM + key, checked(key, value, TAG_LIMIT))
+            for key, value in change.system.items()
+        ]
+        if change.name is not None:
+            tags.append(RunTag(NAME, checked("the name", change.name, NAME_LIMIT)))
+        if change.description is not None:
+            tags.append(RunTag(DESCRIPTION, checked("the description", change.description, TAG_LIMIT)))
+        if change.started is not None:
+            tags.append(RunTag(STARTED, str(to_ms(change.started))))
+        status = change.status
+        if status is not None and status not in FINAL:
+            tags.append(RunTag(STATUS, status))
+        removed = [to_key(key) for key in change.tags_removed]
+        self._log(run_id, params, tags)
+        self._remove_tags(run_id, removed)
+        if status is not None and (status in FINAL or status not in UNSTARTED):
+            ended = None
+            if status in FINAL:
+                ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
+            self._set_status(run_id, status, ended)
+
+    def _set_status(self, run_id: str, status: str, ended: int | None) -> None:
+        mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))
+        self._call(
+            lambda: self._store.update_run_info(run_id, mlflow, ended, None),
+            RunNotFound(run_id, self._where()),
+        )
+
+    def _log(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
+        """Params and the first tags in one call, which does nothing if a param is refused."""
+        missing = RunNotFound(run_id, self._where())
+        if params:
+            self._log_params(run_id, params, tags[:TAGS_AT_ONCE], missing)
+            tags = tags[TAGS_AT_ONCE:]
+        for start in range(0, len(tags), TAGS_AT_ONCE):
+            batch = tags[start : start + TAGS_AT_ONCE]
+            self._call(
+                lambda batch=batch: self._store.log_batch(run_id, [], [], batch),  # type: ignore[misc]
+                missing,
+            )
+
+    def _log_params(
+        self, run_id: str, params: list[Param], tags: list[RunTag], missing: RunNotFound
+    ) -> None:
+        for attempt in range(RACES):
+            try:
+                self._call(lambda: self._store.log_batch(run_id, [], params, tags), missing)
+            except Refused:
+                # A conflict, or a race for the same key, in which the loser's database error says
+                # nothing of the winner's value: look.
+                kept = self._call(lambda: self._store.get_run(run_id), missing).data.params
+                for param in params:
+                    if kept.get(param.key, param.value) != param.value:
+                        raise self._conflict(param, kept[param.key]) from None
+                if attempt == RACES - 1 or not any(param.key in kept for param in params):
+                    raise
+            else:
+                return
+
+    def _conflict(self, param: Param, kept: str) -> PropertyConflict:
+        return PropertyConflict(from_key(param.key[len(PROPERTY) :]), kept, param.value)
+
+    def _remove_tags(self, run_id: str, keys: Sequence[str]) -> None:
+        calls = [functools.partial(self._store.delete_tag, run_id, key) for key in keys]
+        if self._threads == 1 or len(calls) < 2:
+            for call in calls:
+                self._removed(call)
+        else:  # MLflow has no call for several
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(self._removed, calls))
+
+    # metrics
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        self._points.write(run_id, points)
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        return self._points.read(run_id, names)
+
+    # files
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        self._files.put(run_id, files, replace=replace)
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        return self._files.names(run_id, prefix)
+
+    def get_file(self, run_id: str, name: str, destination: Path) -> None:
+        self._files.get(run_id, name, destination)
+
+    def has_snapshot(self, digest: str) -> bool:
+        return self._files.has_snapshot(digest)
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        experiment = self.ensure_experiment(SNAPSHOTS)
+        self._files.put_snapshot(experiment.id, digest, archive)
+
+    def get_snapshot(self, digest: str, destination: Path) -> None:
+        self._files.get_snapshot(digest, destination)
+
+    # models
+
+    def register_model(
+        self,
+        run_id: str,
+        path: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> ModelRecord:
+        from amlflow_mlflow.models import register
+
+        with translated(self.uri, RunNotFound(run_id, self._where())):
+            return register(self.uri, run_id, path, name, description, tags or {}, properties or {})
+
+    # links
+
+    def run_link(self, run: RunRecord) -> str:
+        return f"{self.experiment_link(run.experiment_id)}/runs/{run.id}"
+
+    def experiment_link(self, experiment_id: str) -> str:
+        server = self._where().rstrip("/") if self.uri.startswith("http") else UI
+        return f"{server}/#/experiments/{experiment_id}"
+
+
+def _params(properties: Mapping[str, str]) -> list[Param]:
+    if len(properties) > PARAMS_AT_ONCE:
+        raise Refused(
+            f"{len(properties)} properties in one call: MLflow stores {PARAMS_AT_ONCE} at once and "
+            "amlflow never stores a part of a call; add them in several calls."
+        )
+    # In one order for all, so that two databases transactions never wait for each other.
+    return [
+        Param(to_key(key, PROPERTY), checked(f"property {key!r}", properties[key], PARAM_LIMIT))
+        for key in sorted(properties)
+    ]
+
+
+@functools.cache
+def _context_tags() -> dict[str, str]:
+    """User, source and git commit, as MLflow's own client sets them."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    tags: dict[str, str] = resolve_tags()
+    return tags
+
+
+def _user() -> str:
+    return _context_tags().get("mlflow.user", "")
