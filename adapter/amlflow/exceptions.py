@@ -217,7 +217,11 @@ class WebserviceException(AzureMLException):
     """Kept for ``except`` clauses; amlflow has no web services and never raises it."""
 
     def __init__(
-        self, exception_message: str, status_code: int | None = None, logger: Any = None, **kwargs: Any
+        self,
+        exception_message: str,
+        status_code: int | None = None,
+        logger: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(exception_message, **kwargs)
         self.status_code = status_code

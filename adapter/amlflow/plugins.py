@@ -47,7 +47,7 @@ class Plugins:
                     f"has version {spec.VERSION}"
                 )
             self.manager.register(module, name=name)
-        except Exception as error:  # a plugin is foreign code: whatever it raises is its own
+        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
             cause = error.message if isinstance(error, AzureMLException) else repr(error)
             self.failures[name] = cause
             logger.warning("The plugin %r (%s) does not load: %s", name, entry_point.value, cause)
@@ -85,7 +85,8 @@ def open_tracker(uri: str) -> Tracker:
             tracker = installed().manager.hook.amlflow_tracker(uri=uri)
             if tracker is None:
                 raise UserErrorException(
-                    f"No plugin takes the tracking URI {spec.redacted(uri)!r} ({installed().describe()}). "
+                    f"No plugin takes the tracking URI {spec.redacted(uri)!r} "
+                    f"({installed().describe()}). "
                     "Check MLFLOW_TRACKING_URI, or `pip install` a plugin for this kind of tracker "
                     f"(a distribution with an entry point in the group {GROUP!r})."
                 )

@@ -401,7 +401,7 @@ class Tracker(Protocol):
         """Apply a change. Raises :class:`ExperimentNotFound`."""
 
     def delete_experiment(self, experiment_id: str) -> None:
-        """Remove an experiment that has no runs (:class:`Refused` where it has), freeing its name."""
+        """Remove an experiment and free its name; :class:`Refused` where it has runs."""
 
     # runs
 
@@ -412,7 +412,7 @@ class Tracker(Protocol):
         """
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        """The run of this id or alias, in this experiment or in any. Raises :class:`RunNotFound`."""
+        """The run of this id or alias, in this experiment or any. Raises :class:`RunNotFound`."""
 
     def run_number(self, run: RunRecord) -> int:
         """The run's place in its experiment by creation, from 1, children included."""
@@ -444,7 +444,7 @@ class Tracker(Protocol):
     # files
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        """Store local files under names with ``/``. Raises :class:`FileInRun` unless ``replace``."""
+        """Store local files under names with ``/``; :class:`FileInRun` unless ``replace``."""
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
         """The names of the run's files at or below a prefix, in order; amlflow's own left out."""

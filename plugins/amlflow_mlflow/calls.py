@@ -12,13 +12,12 @@ from urllib.parse import unquote
 
 import requests
 import tenacity
+from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.spec import Refused, Unavailable, redacted
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _get_store
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
-
-from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.spec import Refused, Unavailable, redacted
 
 Result = TypeVar("Result")
 
@@ -149,8 +148,10 @@ def patiently(call: Callable[[], Result]) -> Result:
     """Call again while the database is locked: sqlite takes one writer at a time."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, MlflowException)
-            and any(word in str(error.message) for word in _BUSY)
+            lambda error: (
+                isinstance(error, MlflowException)
+                and any(word in str(error.message) for word in _BUSY)
+            )
         ),
         wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),
         stop=tenacity.stop_after_delay(BUSY_SECONDS),

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from amlflow.spec import FileInRun, FileNotInRun, Refused
 from mlflow.entities import RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from amlflow.spec import FileInRun, FileNotInRun, Refused
 from amlflow_mlflow.names import SNAPSHOT
 
 OWN = "amlflow"
@@ -91,7 +91,9 @@ class Files:
             except (MlflowException, OSError) as error:
                 folder = posixpath.dirname(name)
                 if (name, False) in self._listed(repository, folder):
-                    raise Refused(f"The file {name!r} of run {run_id} cannot be read: {error}") from error
+                    raise Refused(
+                        f"The file {name!r} of run {run_id} cannot be read: {error}"
+                    ) from error
                 raise FileNotInRun(run_id, name) from None
             if os.path.isdir(found):
                 raise FileNotInRun(run_id, name)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from amlflow.spec import ModelRecord
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from amlflow.spec import ModelRecord
 from amlflow_mlflow.names import PROPERTY, to_key
 from amlflow_mlflow.records import from_ms
 

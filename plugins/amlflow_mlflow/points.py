@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amlflow.spec import Kind, Point, Refused
 from mlflow.entities import Metric, Param, RunTag
 
-from amlflow.spec import Kind, Point, Refused
 from amlflow_mlflow.names import CLAIM, POINTS, WRITER, from_key, to_key
 from amlflow_mlflow.records import from_ms, to_ms
 
@@ -106,9 +106,7 @@ class Points:
         written.types.update((each[0], each[1][5:]) for each in entries if _is_type(each))
         return written
 
-    def _write(
-        self, run_id: str, writer: str, written: _Written, points: Sequence[Point]
-    ) -> None:
+    def _write(self, run_id: str, writer: str, written: _Written, points: Sequence[Point]) -> None:
         params = []
         if written.owner is None:  # whoever comes first becomes the owner, in one and the same call
             params = [Param(CLAIM, writer)]
@@ -266,9 +264,7 @@ def _encoded(
             value_type = type(point.value).__name__
             if types.get(point.name, "float") != value_type:
                 types[point.name] = value_type
-                entries.append(
-                    [point.name, f"type:{value_type}", None, None, point.position, time]
-                )
+                entries.append([point.name, f"type:{value_type}", None, None, point.position, time])
             metrics.append(Metric(key, float(point.value), time, point.position))
             continue
         entry = [point.name, point.kind.value, point.value, point.step, point.order, time]
@@ -329,5 +325,3 @@ def _typed(metric: Any, switches: list[tuple[tuple[int, int], str]]) -> bool | i
     if found == "float" or not value.is_integer():
         return value
     return bool(value) if found == "bool" else int(value)
-
-

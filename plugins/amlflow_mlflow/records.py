@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from amlflow.spec import FINAL, ExperimentRecord, RunRecord, Status
+
 from amlflow_mlflow.names import (
     ALIAS,
     PROPERTY,
@@ -103,9 +104,7 @@ def to_run(run: Any) -> RunRecord:
             for key, value in run.data.params.items()
             if key.startswith(PROPERTY)
         },
-        system={
-            key[len(SYSTEM) :]: value for key, value in tags.items() if key.startswith(SYSTEM)
-        },
+        system={key[len(SYSTEM) :]: value for key, value in tags.items() if key.startswith(SYSTEM)},
     )
 
 

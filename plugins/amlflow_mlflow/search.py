@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from amlflow.spec import Condition, Op, Refused
+
 from amlflow_mlflow.names import PROPERTY, SYSTEM, TYPE, to_key, to_tag_value
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
 
@@ -83,5 +84,3 @@ def _status(op: Op, value: str | datetime | None) -> str | None:
     if op is Op.NE and mlflow in ("FINISHED", "FAILED", "KILLED"):
         return f"attributes.status != '{mlflow}'"
     return None
-
-

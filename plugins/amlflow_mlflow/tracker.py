@@ -11,9 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mlflow.entities import Param, RunStatus, RunTag, ViewType
-from mlflow.entities import ExperimentTag as MlflowExperimentTag
-
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
@@ -33,6 +30,9 @@ from amlflow.spec import (
     Status,
     redacted,
 )
+from mlflow.entities import ExperimentTag as MlflowExperimentTag
+from mlflow.entities import Param, RunStatus, RunTag, ViewType
+
 from amlflow_mlflow.calls import open_store, patiently, translated
 from amlflow_mlflow.files import SNAPSHOTS, Files
 from amlflow_mlflow.names import (
@@ -97,9 +97,7 @@ class MlflowTracker:
             self._threads,
         )
 
-    def _call(
-        self, call: Callable[[], Result], missing: AzureMLException | None = None
-    ) -> Result:
+    def _call(self, call: Callable[[], Result], missing: AzureMLException | None = None) -> Result:
         with translated(self.uri, missing):
             return patiently(call)
 
@@ -126,9 +124,7 @@ class MlflowTracker:
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         missing = ExperimentNotFound(experiment_id, self._where())
-        return to_experiment(
-            self._call(lambda: self._store.get_experiment(experiment_id), missing)
-        )
+        return to_experiment(self._call(lambda: self._store.get_experiment(experiment_id), missing))
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
         token = None
@@ -226,7 +222,7 @@ class MlflowTracker:
         if properties:
             self._call(lambda: self._store.log_batch(run_id, [], properties, []))
         status = draft.status
-        if status in FINAL or MLFLOW_STATUS.get(status) is None and status != Status.NOT_STARTED:
+        if status in FINAL or (MLFLOW_STATUS.get(status) is None and status != Status.NOT_STARTED):
             self._set_status(run_id, status, to_ms(draft.created))
         return dataclasses.replace(to_run(run), properties=dict(draft.properties), status=status)
 
@@ -312,17 +308,13 @@ class MlflowTracker:
         for other in self._pages([run.experiment_id], before + since, PAGE, ViewType.ALL):
             if start < (other.info.start_time, other.info.run_id) <= place:
                 number += 1
-        self._call(
-            lambda: self._store.log_batch(run.id, [], [], [RunTag(NUMBER, str(number))])
-        )
+        self._call(lambda: self._store.log_batch(run.id, [], [], [RunTag(NUMBER, str(number))]))
         return number
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         experiment_ids = query.experiment_ids
         if experiment_ids is None:
-            experiment_ids = [
-                each.id for each in self.list_experiments() if each.archived is None
-            ]
+            experiment_ids = [each.id for each in self.list_experiments() if each.archived is None]
         if not experiment_ids:
             return
         size = min(query.limit, PAGE) if query.limit else PAGE
@@ -375,7 +367,9 @@ class MlflowTracker:
         if change.name is not None:
             tags.append(RunTag(NAME, checked("the name", change.name, NAME_LIMIT)))
         if change.description is not None:
-            tags.append(RunTag(DESCRIPTION, checked("the description", change.description, TAG_LIMIT)))
+            tags.append(
+                RunTag(DESCRIPTION, checked("the description", change.description, TAG_LIMIT))
+            )
         if change.started is not None:
             tags.append(RunTag(STARTED, str(to_ms(change.started))))
         status = change.status

@@ -70,7 +70,9 @@ class AzureOnly:
 
     @property
     def service_context(self) -> Any:
-        refuse("workspace.service_context", "workspace.get_mlflow_tracking_uri() says where runs are.")
+        refuse(
+            "workspace.service_context", "workspace.get_mlflow_tracking_uri() says where runs are."
+        )
 
     def add_private_endpoint(
         self,

@@ -27,7 +27,6 @@ from amlflow.spec import (
     RunDraft,
     RunQuery,
     RunRecord,
-    Status,
 )
 from amlflow.submit import snapshot
 
@@ -301,7 +300,9 @@ class Experiment:
             Experiment._of(workspace, record)
             for record in workspace._tracker.list_experiments()
             if (experiment_name in (None, record.name))
-            and (view_type == "All" or (view_type == "ArchivedOnly") == (record.archived is not None))
+            and (
+                view_type == "All" or (view_type == "ArchivedOnly") == (record.archived is not None)
+            )
             and all(condition.holds(record) for condition in conditions)
         ]
 

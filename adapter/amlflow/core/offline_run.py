@@ -66,7 +66,9 @@ class OfflineRun:
     def add_properties(self, properties: dict[str, Any]) -> None:
         print(f"Attempted to add properties {properties}")
 
-    def upload_file(self, name: str, path_or_stream: Any, datastore_name: str | None = None) -> None:
+    def upload_file(
+        self, name: str, path_or_stream: Any, datastore_name: str | None = None
+    ) -> None:
         print(f"Attempted to track file {name} at {path_or_stream}")
 
     def upload_files(

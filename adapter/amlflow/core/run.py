@@ -57,9 +57,7 @@ class Run(RunMetrics, RunChildren, RunLife):
         self._experiment, self._record, self._tracked = experiment, record, tracked
 
     @classmethod
-    def _of(
-        cls, experiment: Experiment, record: RunRecord, tracked: tuple[str, ...] = ()
-    ) -> Run:
+    def _of(cls, experiment: Experiment, record: RunRecord, tracked: tuple[str, ...] = ()) -> Run:
         """The run of a record that is known already."""
         made = cls._types.get(record.type or "")
         if made is not None:

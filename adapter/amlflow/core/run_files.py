@@ -165,9 +165,7 @@ class RunFiles(RunBase):
             UserErrorException: the run has another snapshot already.
         """
         digest = snapshot.store(self._tracker, Path(file_or_folder_path))
-        self._tracker.update_run(
-            self._record.id, RunChange(properties={SNAPSHOT_PROPERTY: digest})
-        )
+        self._tracker.update_run(self._record.id, RunChange(properties={SNAPSHOT_PROPERTY: digest}))
         self._asked()
         return digest
 

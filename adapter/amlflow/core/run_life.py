@@ -139,7 +139,7 @@ class RunLife(RunFiles):
             return
         try:
             self.fail(error_details=exc_value)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # The exception of the block says more, and it goes on.
             logger.exception("Run %s could not be marked as Failed.", self.id)
 
@@ -271,4 +271,4 @@ def _end_of(text: str) -> str:
     """The end of a long text, which in an error says most; what is left out is said."""
     if len(text) <= MOST_ERROR:
         return text
-    return f"({len(text) - MOST_ERROR} characters left out) …{text[-MOST_ERROR :]}"
+    return f"({len(text) - MOST_ERROR} characters left out) …{text[-MOST_ERROR:]}"

@@ -128,8 +128,7 @@ class RunMetrics(RunBase):
         with ThreadPoolExecutor(min(READERS, len(records))) as pool:
             found = list(pool.map(lambda each: self._metrics_of(each, name, populate), records))
         return {
-            record.alias or record.id: values
-            for record, values in zip(records, found, strict=True)
+            record.alias or record.id: values for record, values in zip(records, found, strict=True)
         }
 
     def _metrics_of(self, record: RunRecord, name: str | None, populate: bool) -> dict[str, Any]:

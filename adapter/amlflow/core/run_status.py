@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 from amlflow.spec import FINAL, Status
 
 
@@ -25,17 +27,17 @@ class RunStatus:
     PAUSED = Status.PAUSED
 
     @classmethod
-    def list(cls) -> list[str]:
+    def list(cls) -> builtins.list[str]:
         """All statuses."""
         return [value for key, value in vars(cls).items() if key.isupper()]
 
     @classmethod
-    def get_running_statuses(cls) -> list[str]:
+    def get_running_statuses(cls) -> builtins.list[str]:
         """The statuses of a run that waits or works."""
         ending = {*cls.get_post_processing_statuses(), *FINAL}
         return [status for status in cls.list() if status not in ending]
 
     @classmethod
-    def get_post_processing_statuses(cls) -> list[str]:
+    def get_post_processing_statuses(cls) -> builtins.list[str]:
         """The statuses between the work and the end."""
         return [cls.CANCEL_REQUESTED, cls.FINALIZING]

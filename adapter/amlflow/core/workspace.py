@@ -258,9 +258,7 @@ class Workspace(AzureOnly):
                 "Change the friendly_name, description or tags.",
             )
         changes = {"friendly_name": friendly_name, "description": description, "tags": tags}
-        self._details.update(
-            {key: value for key, value in changes.items() if value is not None}
-        )
+        self._details.update({key: value for key, value in changes.items() if value is not None})
         self._note()
         return self.get_details()
 

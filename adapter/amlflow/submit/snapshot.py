@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from amlflow.exceptions import SnapshotException
 
@@ -87,7 +87,7 @@ def collect(path: Path) -> list[str]:
     return sorted(sizes)
 
 
-def _ignored(path: Path) -> pathspec.PathSpec | None:
+def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
     import pathspec
 
     for name in (".amlignore", ".gitignore"):
@@ -98,7 +98,7 @@ def _ignored(path: Path) -> pathspec.PathSpec | None:
 
 
 def _walk(
-    folder: Path, root: Path, ignored: pathspec.PathSpec | None, prefix: str
+    folder: Path, root: Path, ignored: pathspec.PathSpec[Any] | None, prefix: str
 ) -> Iterator[tuple[str, int]]:
     with os.scandir(folder) as entries:
         for entry in entries:

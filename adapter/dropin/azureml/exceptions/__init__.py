@@ -1,4 +1,4 @@
 """v1's ``azureml.exceptions``, by amlflow."""
 
-from amlflow.exceptions import *  # noqa: F403
+from amlflow.exceptions import *
 from amlflow.exceptions import __all__ as __all__

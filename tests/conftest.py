@@ -1,0 +1,113 @@
+"""Fixtures for all tests: an empty folder to work in, and tracking stores of each kind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import services
+
+SHARED = "AMLFLOW_TESTS_SHARED"
+
+for _name in [each for each in os.environ if each.startswith(("MLFLOW_", "AZUREML_"))]:
+    del os.environ[_name]
+os.environ.update(services.QUIET)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The workers inherit the variable, so all of a session find the same services.
+    if SHARED not in os.environ:
+        os.environ[SHARED] = str(services.shared_folder())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and SHARED in os.environ:
+        services.Shared(Path(os.environ.pop(SHARED))).stop()
+
+
+@pytest.fixture(scope="session")
+def shared() -> services.Shared:
+    return services.Shared(Path(os.environ[SHARED]))
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+    """Nothing of the user's own settings, and none of the session's is changed."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return work
+
+
+@pytest.fixture(scope="session")
+def empty_database(shared: services.Shared) -> Path:
+    """An MLflow database without runs, to copy: making its tables takes seconds."""
+
+    def make(place: Path) -> tuple[str, subprocess.Popen[bytes]]:
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", "sqlite:///mlflow.db"]
+        process = subprocess.Popen(
+            command, cwd=place, env=services.clean_environment(), stderr=subprocess.DEVNULL
+        )
+        assert process.wait() == 0
+        return str(place / "mlflow.db"), process
+
+    return Path(shared.get("empty", make))
+
+
+@pytest.fixture
+def sqlite_uri(tmp_path: Path, empty_database: Path) -> str:
+    """A database file of the test's own."""
+    path = tmp_path / "mlflow.db"
+    shutil.copyfile(empty_database, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def server_uri(shared: services.Shared) -> str:
+    """An MLflow server on sqlite, shared by all tests."""
+    return shared.get(
+        "server", lambda place: services.start_mlflow(f"sqlite:///{place}/mlflow.db", place)
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(shared: services.Shared) -> str:
+    """A PostgreSQL server's database, shared by all tests."""
+    return shared.get("postgres", services.start_postgres)
+
+
+@pytest.fixture(scope="session")
+def postgres_server_uri(shared: services.Shared, postgres_uri: str) -> str:
+    """An MLflow server on PostgreSQL, shared by all tests."""
+    return shared.get(
+        "postgres-server", lambda place: services.start_mlflow(postgres_uri, place, workers=4)
+    )
+
+
+STORES = ("sqlite", "server", "postgres_server")
+
+
+@pytest.fixture(params=STORES)
+def any_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each kind of tracking store in turn, set as MLFLOW_TRACKING_URI. Names may be taken there."""
+    uri: str = request.getfixturevalue(f"{request.param}_uri")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return uri
+
+
+@pytest.fixture
+def store(folder: Path, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test's own database, set as MLFLOW_TRACKING_URI, with an empty folder to work in."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
+    return sqlite_uri

@@ -1,0 +1,155 @@
+"""Real servers for the tests: started by the first that needs one, shared by all workers."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+POSTGRES_USER = "postgres"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's environment without what points to a tracking store or a run."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "AZUREML_"))}
+    return {**kept, **QUIET, **more}
+
+
+def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{process.args} does not answer after {seconds} s")
+        time.sleep(0.1)
+
+
+def start_mlflow(backend: str, folder: Path, port: int | None = None, workers: int = 2) -> Any:
+    """An MLflow server on a backend store, with its artifacts in the folder: (uri, process)."""
+    port = port or free_port()
+    uri = f"http://127.0.0.1:{port}"
+    log = (folder / "server.log").open("ab")
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+            "--backend-store-uri", backend, "--artifacts-destination", str(folder / "artifacts"),
+            "--workers", str(workers),
+        ],
+        cwd=folder, env=clean_environment(), stdout=log, stderr=log, start_new_session=True,
+    )  # fmt: skip
+
+    def ready() -> bool:
+        try:
+            with urllib.request.urlopen(f"{uri}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    wait_for(ready, process, 90)
+    return uri, process
+
+
+def _postgres_tool(name: str) -> str:
+    found = shutil.which(name) or next(
+        iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None
+    )
+    if found is None:
+        raise RuntimeError(f"{name} is not installed; Debian's package postgresql has it.")
+    return os.path.realpath(found)
+
+
+def start_postgres(folder: Path) -> Any:
+    """A PostgreSQL server with its data in the folder: (uri of the database, process)."""
+    # PostgreSQL refuses to run as root.
+    user = POSTGRES_USER if os.geteuid() == 0 else None
+    folder.chmod(0o755)
+    data = folder / "data"
+    data.mkdir()
+    if user:
+        shutil.chown(data, user)
+    subprocess.run(
+        [_postgres_tool("initdb"), "-D", str(data), "-U", "amlflow", "-A", "trust", "-E", "UTF8",
+         "--locale=C.UTF-8", "--no-sync"],
+        user=user, cwd="/", check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    port = free_port()
+    log = (folder / "postgres.log").open("ab")
+    process = subprocess.Popen(
+        [_postgres_tool("postgres"), "-D", str(data), "-p", str(port), "-k", "",
+         "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"],
+        user=user, cwd="/", stdout=log, stderr=log, start_new_session=True,
+    )  # fmt: skip
+
+    def ready() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return (
+                subprocess.run(
+                    [_postgres_tool("pg_isready"), "-h", "127.0.0.1", "-p", str(port)],
+                    stdout=subprocess.DEVNULL,
+                    check=False,
+                ).returncode
+                == 0
+            )
+        return False
+
+    wait_for(ready, process, 60)
+    return f"postgresql://amlflow@127.0.0.1:{port}/postgres", process
+
+
+class Shared:
+    """Services that all workers of one test session share, by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def get(self, name: str, start: Callable[[Path], Any]) -> str:
+        """The URI of a service; the first caller starts it."""
+        with self._locked():
+            note = self.folder / f"{name}.json"
+            if not note.exists():
+                folder = self.folder / name
+                folder.mkdir()
+                uri, process = start(folder)
+                note.write_text(json.dumps({"uri": uri, "pid": process.pid}))
+            return str(json.loads(note.read_text())["uri"])
+
+    def stop(self) -> None:
+        """End all services and remove what they kept."""
+        for note in self.folder.glob("*.json"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(json.loads(note.read_text())["pid"], signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def shared_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="amlflow-tests-"))
+    folder.chmod(0o755)
+    return folder
