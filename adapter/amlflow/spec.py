@@ -151,6 +151,17 @@ class Status:
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
 """The statuses that a run does not leave."""
+UNSTARTED = frozenset(
+    {
+        Status.NOT_STARTED,
+        Status.QUEUED,
+        Status.PROVISIONING,
+        Status.PREPARING,
+        Status.STARTING,
+        Status.UNAPPROVED,
+    }
+)
+"""The statuses of a run that has not begun, and so has no start time."""
 
 
 class Kind(str, enum.Enum):

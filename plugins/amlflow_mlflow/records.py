@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from amlflow.spec import FINAL, ExperimentRecord, RunRecord, Status
+from amlflow.spec import FINAL, UNSTARTED, ExperimentRecord, RunRecord, Status
 
 from amlflow_mlflow.names import (
     ALIAS,
@@ -44,17 +44,6 @@ V1_STATUS = {
     "RUNNING": Status.RUNNING,
     "SCHEDULED": Status.QUEUED,
 }
-UNSTARTED = frozenset(
-    {
-        Status.NOT_STARTED,
-        Status.QUEUED,
-        Status.PREPARING,
-        Status.PROVISIONING,
-        Status.STARTING,
-        Status.UNAPPROVED,
-    }
-)
-
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MILLISECOND = timedelta(milliseconds=1)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
+    UNSTARTED,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
@@ -58,7 +59,6 @@ from amlflow_mlflow.records import (
     MLFLOW_STATUS,
     NAME,
     PARENT,
-    UNSTARTED,
     to_experiment,
     to_ms,
     to_run,

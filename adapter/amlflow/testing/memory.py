@@ -18,6 +18,7 @@ from typing import Any
 
 from amlflow.spec import (
     FINAL,
+    UNSTARTED,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
@@ -33,10 +34,7 @@ from amlflow.spec import (
     RunNotFound,
     RunQuery,
     RunRecord,
-    Status,
 )
-
-UNSTARTED = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.PROVISIONING)
 
 
 class MemoryTracker:
@@ -148,7 +146,7 @@ class MemoryTracker:
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         with self._lock:
-            runs = sorted(reversed(self._runs.values()), key=lambda run: run.created, reverse=True)
+            runs = sorted(self._runs.values(), key=lambda run: run.created, reverse=True)
             archived = {each.id for each in self._experiments.values() if each.archived}
         for run in runs:
             if query.experiment_ids is None:
