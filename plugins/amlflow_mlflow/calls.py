@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from urllib.parse import unquote
 import requests
 import tenacity
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.spec import Refused, Unavailable, redacted
+from amlflow.spec import Refused, RunNotFound, Unavailable, redacted
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _get_store
 from mlflow.utils.credentials import get_default_host_creds
@@ -23,6 +24,7 @@ Result = TypeVar("Result")
 
 PROBE_SECONDS = 5
 BUSY_SECONDS = 15
+DATABASE_THREADS = 4
 
 _BUSY = ("database is locked", "deadlock detected", "could not serialize")
 
@@ -144,7 +146,30 @@ def _translation(
     return Refused(f"MLflow refuses this: {first}")
 
 
-def patiently(call: Callable[[], Result]) -> Result:
+class Calls:
+    """Makes calls to one store: patient with a locked database, errors in the contract's words."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.where = redacted(uri)
+        # Within one call MLflow holds up to three of its fifteen database connections, so with
+        # too many threads each would wait for the others' until the pool gives up.
+        served = uri.startswith(("http:", "https:", "databricks"))
+        self._room = contextlib.nullcontext() if served else threading.Semaphore(DATABASE_THREADS)
+
+    def __call__(
+        self, call: Callable[[], Result], missing: AzureMLException | None = None
+    ) -> Result:
+        """What the call returns. ``missing`` is raised where MLflow finds nothing."""
+        with translated(self.uri, missing), self._room:
+            return _patiently(call)
+
+    def on_run(self, run_id: str, call: Callable[[], Result]) -> Result:
+        """As a call; a run that is not there raises :class:`RunNotFound`."""
+        return self(call, RunNotFound(run_id, self.where))
+
+
+def _patiently(call: Callable[[], Result]) -> Result:
     """Call again while the database is locked: sqlite takes one writer at a time."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(

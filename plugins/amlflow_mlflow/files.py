@@ -7,7 +7,7 @@ import posixpath
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mlflow.entities import RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.names import SNAPSHOT
 
 OWN = "amlflow"
@@ -26,25 +27,22 @@ ARCHIVE = "snapshot.zip"
 
 
 class Files:
-    """Moves files between this machine and the artifact store.
+    """Moves files between this machine and the artifact store."""
 
-    ``call`` makes one call to the store with errors translated.
-    """
-
-    def __init__(self, store: Any, uri: str, call: Callable[[Callable[[], Any]], Any]) -> None:
-        self._store, self._uri, self._call = store, uri, call
+    def __init__(self, store: Any, call: Calls) -> None:
+        self._store, self._call = store, call
         self._repositories: dict[str, Any] = {}
 
     def _repository(self, run_id: str) -> Any:
         if run_id not in self._repositories:
-            run = self._call(lambda: self._store.get_run(run_id))
+            run = self._call.on_run(run_id, lambda: self._store.get_run(run_id))
             self.remember(run)
         return self._repositories[run_id]
 
     def remember(self, run: Any) -> None:
         """Keep where a run's files are, so that nobody asks again."""
         self._repositories[run.info.run_id] = get_artifact_repository(
-            run.info.artifact_uri, tracking_uri=self._uri
+            run.info.artifact_uri, tracking_uri=self._call.uri
         )
 
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:

@@ -27,6 +27,7 @@ from typing import Any
 from amlflow.spec import Kind, Point, Refused
 from mlflow.entities import Metric, Param, RunTag
 
+from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.names import CLAIM, POINTS, WRITER, from_key, to_key
 from amlflow_mlflow.records import from_ms, to_ms
 
@@ -57,14 +58,14 @@ class _Written:
 class Points:
     """Writes and reads the metrics of runs.
 
-    ``call`` makes one call to the store with errors translated; ``put`` and ``get`` move a run's
+    ``put`` and ``get`` move a run's
     files; ``threads`` is how many calls at once are worth it.
     """
 
     def __init__(
         self,
         store: Any,
-        call: Callable[[Callable[[], Any]], Any],
+        call: Calls,
         put: Callable[[str, dict[str, Path]], None],
         get: Callable[[str, str, Path], None],
         threads: int,
@@ -97,7 +98,7 @@ class Points:
 
     def _known(self, run_id: str, writer: str) -> _Written:
         """What the run itself says of the writer; it may be another process of the same writer."""
-        data = self._call(lambda: self._store.get_run(run_id)).data
+        data = self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data
         owner = _owner(data)
         written = _Written(owner=None if owner is None else owner == writer)
         state = json.loads(data.tags.get(POINTS + writer, "{}"))
@@ -139,10 +140,10 @@ class Points:
     def _log(
         self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
     ) -> None:
-        self._call(lambda: self._store.log_batch(run_id, metrics, params, tags))
+        self._call.on_run(run_id, lambda: self._store.log_batch(run_id, metrics, params, tags))
 
     def _claimed(self, run_id: str) -> str | None:
-        return _owner(self._call(lambda: self._store.get_run(run_id)).data)
+        return _owner(self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data)
 
     def _spill(self, run_id: str, writer: str, number: int, entries: list[Entry]) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +155,7 @@ class Points:
 
     def read(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
         """See :meth:`amlflow.spec.Tracker.read_points`."""
-        data = self._call(lambda: self._store.get_run(run_id)).data
+        data = self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data
         owner = _owner(data) or ""
         points: list[Point] = []
         types: dict[str, list[tuple[tuple[int, int], str]]] = {}
@@ -166,7 +167,7 @@ class Points:
             if _is_type(entry):
                 types.setdefault(name, []).append(((time, position), kind[5:]))
                 continue
-            drawn.update((key, at, time) for key, at, _ in _drawing(entry))
+            drawn.update((key, at, time + 1) for key, at, _ in _drawing(entry))
             if (names is not None and name not in names) or (writer, name, position, time) in seen:
                 continue
             seen.add((writer, name, position, time))
@@ -204,7 +205,7 @@ class Points:
 
     def _histories(self, run_id: str, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
         def history(key: str) -> Any:
-            return self._call(lambda: self._store.get_metric_history(run_id, key))
+            return self._call.on_run(run_id, lambda: self._store.get_metric_history(run_id, key))
 
         if self._threads == 1 or len(keys) < 2:
             yield from zip(keys, map(history, keys), strict=True)

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
     UNSTARTED,
@@ -29,12 +28,11 @@ from amlflow.spec import (
     RunQuery,
     RunRecord,
     Status,
-    redacted,
 )
 from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
-from amlflow_mlflow.calls import open_store, patiently, translated
+from amlflow_mlflow.calls import Calls, open_store, translated
 from amlflow_mlflow.files import SNAPSHOTS, Files
 from amlflow_mlflow.names import (
     ALIAS,
@@ -65,8 +63,6 @@ from amlflow_mlflow.records import (
 )
 from amlflow_mlflow.search import to_filter
 
-Result = TypeVar("Result")
-
 PAGE = 1000
 PARAMS_AT_ONCE = 100
 TAGS_AT_ONCE = 100
@@ -86,9 +82,10 @@ class MlflowTracker:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._store = open_store(uri)
+        self._call = Calls(uri)
         # sqlite takes one writer at a time; a server has many workers.
         self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
-        self._files = Files(self._store, uri, self._call)
+        self._files = Files(self._store, self._call)
         self._points = Points(
             self._store,
             self._call,
@@ -96,13 +93,6 @@ class MlflowTracker:
             self._files.get,
             self._threads,
         )
-
-    def _call(self, call: Callable[[], Result], missing: AzureMLException | None = None) -> Result:
-        with translated(self.uri, missing):
-            return patiently(call)
-
-    def _where(self) -> str:
-        return redacted(self.uri)
 
     # experiments
 
@@ -123,7 +113,7 @@ class MlflowTracker:
         return to_experiment(found)
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
-        missing = ExperimentNotFound(experiment_id, self._where())
+        missing = ExperimentNotFound(experiment_id, self._call.where)
         return to_experiment(self._call(lambda: self._store.get_experiment(experiment_id), missing))
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
@@ -142,7 +132,7 @@ class MlflowTracker:
                 return
 
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
-        missing = ExperimentNotFound(experiment_id, self._where())
+        missing = ExperimentNotFound(experiment_id, self._call.where)
         tags = [
             MlflowExperimentTag(to_key(key), to_tag_value(key, value))
             for key, value in change.tags.items()
@@ -268,7 +258,7 @@ class MlflowTracker:
         return min(found, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        missing = RunNotFound(run_id, self._where())
+        missing = RunNotFound(run_id, self._call.where)
         if re.fullmatch("[0-9a-f]{32}", run_id):
             try:
                 run = self._call(lambda: self._store.get_run(run_id), missing)
@@ -386,34 +376,28 @@ class MlflowTracker:
 
     def _set_status(self, run_id: str, status: str, ended: int | None) -> None:
         mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))
-        self._call(
-            lambda: self._store.update_run_info(run_id, mlflow, ended, None),
-            RunNotFound(run_id, self._where()),
-        )
+        self._call.on_run(run_id, lambda: self._store.update_run_info(run_id, mlflow, ended, None))
 
     def _log(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
         """Params and the first tags in one call, which does nothing if a param is refused."""
-        missing = RunNotFound(run_id, self._where())
         if params:
-            self._log_params(run_id, params, tags[:TAGS_AT_ONCE], missing)
+            self._log_params(run_id, params, tags[:TAGS_AT_ONCE])
             tags = tags[TAGS_AT_ONCE:]
         for start in range(0, len(tags), TAGS_AT_ONCE):
             batch = tags[start : start + TAGS_AT_ONCE]
-            self._call(
-                lambda batch=batch: self._store.log_batch(run_id, [], [], batch),  # type: ignore[misc]
-                missing,
+            self._call.on_run(
+                run_id,
+                functools.partial(self._store.log_batch, run_id, [], [], batch),
             )
 
-    def _log_params(
-        self, run_id: str, params: list[Param], tags: list[RunTag], missing: RunNotFound
-    ) -> None:
+    def _log_params(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
         for attempt in range(RACES):
             try:
-                self._call(lambda: self._store.log_batch(run_id, [], params, tags), missing)
+                self._call.on_run(run_id, lambda: self._store.log_batch(run_id, [], params, tags))
             except Refused:
                 # A conflict, or a race for the same key, in which the loser's database error says
                 # nothing of the winner's value: look.
-                kept = self._call(lambda: self._store.get_run(run_id), missing).data.params
+                kept = self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data.params
                 for param in params:
                     if kept.get(param.key, param.value) != param.value:
                         raise self._conflict(param, kept[param.key]) from None
@@ -477,7 +461,7 @@ class MlflowTracker:
     ) -> ModelRecord:
         from amlflow_mlflow.models import register
 
-        with translated(self.uri, RunNotFound(run_id, self._where())):
+        with translated(self.uri, RunNotFound(run_id, self._call.where)):
             return register(self.uri, run_id, path, name, description, tags or {}, properties or {})
 
     # links
@@ -486,7 +470,7 @@ class MlflowTracker:
         return f"{self.experiment_link(run.experiment_id)}/runs/{run.id}"
 
     def experiment_link(self, experiment_id: str) -> str:
-        server = self._where().rstrip("/") if self.uri.startswith("http") else UI
+        server = self._call.where.rstrip("/") if self.uri.startswith("http") else UI
         return f"{server}/#/experiments/{experiment_id}"
 
 
