@@ -102,20 +102,19 @@ def start_postgres(folder: Path) -> Any:
         user=user, cwd="/", stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
 
+    import psycopg2
+
+    uri = f"postgresql://amlflow@127.0.0.1:{port}/postgres"
+
     def ready() -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return (
-                subprocess.run(
-                    [_postgres_tool("pg_isready"), "-h", "127.0.0.1", "-p", str(port)],
-                    stdout=subprocess.DEVNULL,
-                    check=False,
-                ).returncode
-                == 0
-            )
-        return False
+        try:
+            psycopg2.connect(uri, connect_timeout=2).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
 
     wait_for(ready, process, 60)
-    return f"postgresql://amlflow@127.0.0.1:{port}/postgres", process
+    return uri, process
 
 
 class Shared:

@@ -187,7 +187,7 @@ class MlflowTracker:
         for draft in drafts:
             if draft.run_id is not None and self._aliased(draft.run_id, [draft.experiment_id]):
                 raise self._taken(draft.run_id)
-        if self._threads == 1 or len(drafts) == 1:
+        if self._threads == 1 or len(drafts) < 2:
             return [self._create(draft) for draft in drafts]
         with ThreadPoolExecutor(min(self._threads, len(drafts))) as pool:
             return list(pool.map(self._create, drafts))
