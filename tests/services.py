@@ -102,14 +102,14 @@ def start_postgres(folder: Path) -> Any:
         user=user, cwd="/", stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
 
-    import psycopg2
+    import psycopg
 
-    uri = f"postgresql://amlflow@127.0.0.1:{port}/postgres"
+    uri = f"postgresql+psycopg://amlflow@127.0.0.1:{port}/postgres"
 
     def ready() -> bool:
         try:
-            psycopg2.connect(uri, connect_timeout=2).close()
-        except psycopg2.OperationalError:
+            psycopg.connect(uri.replace("+psycopg", ""), connect_timeout=2).close()
+        except psycopg.OperationalError:
             return False
         return True
 

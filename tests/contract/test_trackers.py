@@ -9,7 +9,7 @@ import pytest
 from amlflow.layers.opened import open_layered
 from amlflow.spec import Tracker
 from amlflow.testing.memory import MemoryTracker
-from amlflow.testing.tracker_suite import TrackerSuite
+from amlflow.testing.tracker_suite import SharedTrackerSuite, TrackerSuite
 
 
 class TestMemory(TrackerSuite):
@@ -18,7 +18,7 @@ class TestMemory(TrackerSuite):
         return MemoryTracker()
 
 
-class Mlflow(TrackerSuite):
+class Mlflow(SharedTrackerSuite):
     @pytest.fixture
     def tracker(self, opener: Callable[[], Tracker]) -> Tracker:
         return opener()

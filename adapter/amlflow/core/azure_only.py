@@ -48,8 +48,8 @@ class AzureOnly:
     def models(self) -> dict[str, Any]:
         refuse(
             "workspace.models",
-            "run.register_model() registers models; mlflow.MlflowClient().search_registered_models()"
-            " lists them.",
+            "run.register_model() registers models, and "
+            "mlflow.MlflowClient().search_registered_models() lists them.",
         )
 
     @property

@@ -38,8 +38,8 @@ class SubmittedRun(Run):
     def cancel(self) -> None:
         """Warn: a script ends itself with an exit code, and is cancelled from outside."""
         logger.warning(
-            "run.cancel() has no effect inside of run %s; end the script with sys.exit(), or cancel "
-            "it from outside.",
+            "run.cancel() has no effect inside of run %s; end the script with sys.exit(), or "
+            "cancel it from outside.",
             self.id,
         )
 

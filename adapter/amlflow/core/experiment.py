@@ -75,8 +75,8 @@ class Experiment:
             )
         if not _skip_name_validation and not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise UserErrorException(
-                f"{_shown(name)} is no name for an experiment: it is 1-255 letters, digits, '_' and "
-                "'-', and starts with a letter or a digit."
+                f"{_shown(name)} is no name for an experiment: it is 1-255 letters, digits, '_' "
+                "and '-', and starts with a letter or a digit."
             )
         self._workspace = workspace
         self._record = _experiment_dto or workspace._tracker.ensure_experiment(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from amlflow.core import html
 from amlflow.core.conditions import from_arguments
@@ -33,7 +33,7 @@ class Run(RunMetrics, RunChildren, RunLife):
     TID_FMT = "&tid={0}"
     WORKSPACE_FMT = "?wsid=/subscriptions/{0}/resourcegroups/{1}/workspaces/{2}"
 
-    _types: dict[str, Callable[[Experiment, RunRecord], Run]] = {}
+    _types: ClassVar[dict[str, Callable[[Experiment, RunRecord], Run]]] = {}
 
     def __init__(
         self, experiment: Experiment, run_id: str, outputs: str | None = None, **kwargs: Any

@@ -60,13 +60,12 @@ class RunChildren(RunBase):
             raise UserErrorException(
                 "create_children takes either count, or tag_key and tag_values, and got both."
             )
-        if count is None and (tag_key is None or tag_values is None):
+        if count is not None:
+            tag_key, tag_values = BATCH_TAG, list(range(count))
+        if tag_key is None or tag_values is None:
             raise UserErrorException(
                 "create_children takes count, or tag_key and tag_values together; one is missing."
             )
-        if count is not None:
-            tag_key, tag_values = BATCH_TAG, list(range(count))
-        assert tag_key is not None and tag_values is not None
         if len(tag_values) > MOST_CHILDREN:
             raise UserErrorException(
                 f"create_children makes at most {MOST_CHILDREN} runs at once, and "

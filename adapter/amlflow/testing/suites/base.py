@@ -1,0 +1,158 @@
+"""What all parts of the suite share: fixtures, awkward texts, points and races."""
+
+from __future__ import annotations
+
+import string
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import (
+    TICK,
+    ExperimentRecord,
+    Kind,
+    Point,
+    PropertyConflict,
+    RunChange,
+    RunDraft,
+    RunRecord,
+    Tracker,
+)
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+MILLISECOND = timedelta(milliseconds=1)
+
+AWKWARD = [
+    "plain",
+    "with space",
+    " leading and trailing ",
+    string.punctuation,
+    "it's",
+    'say "no"',
+    "back\\slash",
+    "100%",
+    "under_score",
+    "a/b",
+    "a//b",
+    "/a",
+    "a/",
+    ".",
+    "..",
+    "../up",
+    ":u41:",
+    ":u",
+    "::",
+    "größer",
+    "日本語",
+    "עברית",
+    "😀 emoji",
+    "e\u0301 combining",
+    "line\nbreak",
+    "tab\there",
+    "mlflow.runName",
+    "amlflow.root",
+    "property.x",
+    "--comment",
+    "a AND b = 'c'",
+    "NULL",
+]
+
+
+def awkward_values() -> list[str]:
+    """Texts that a tracker must give back as they are, the empty one and a long one too."""
+    return [*AWKWARD, "", "\u200b", "\u200b\u200b", "long " * 1000]
+
+
+class SuiteBase:
+    """What every tracker must do. A subclass gives the fixture ``tracker``."""
+
+    @pytest.fixture
+    def tracker(self) -> Tracker:
+        raise NotImplementedError("a subclass of TrackerSuite gives the fixture `tracker`")
+
+    @pytest.fixture
+    def experiment(self, tracker: Tracker) -> ExperimentRecord:
+        return tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+
+    @pytest.fixture
+    def run(self, tracker: Tracker, experiment: ExperimentRecord) -> RunRecord:
+        return self.made(tracker, experiment)
+
+    def made(self, tracker: Tracker, experiment: ExperimentRecord, **values: Any) -> RunRecord:
+        [record] = tracker.create_runs([self.draft(experiment, **values)])
+        return record
+
+    def draft(self, experiment: ExperimentRecord, **values: Any) -> RunDraft:
+        return RunDraft(**{"experiment_id": experiment.id, "created": current(), **values})
+
+
+def current() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def later(seconds: float) -> datetime:
+    return current() + timedelta(seconds=seconds)
+
+
+def logged(
+    name: str,
+    value: Any,
+    *,
+    kind: Kind = Kind.SCALAR,
+    order: int = 0,
+    step: int | None = None,
+    time: datetime | None = None,
+    writer: str = "writer",
+) -> Point:
+    return Point(
+        name=name,
+        value=value,
+        kind=kind,
+        step=step,
+        order=order,
+        time=START + order * TICK if time is None else time,
+        writer=writer,
+    )
+
+
+def race(threads: int, act: Callable[[int], object]) -> list[object]:
+    """What each thread's act returned or raised; all begin at the same moment."""
+    barrier = threading.Barrier(threads)
+
+    def enter(me: int) -> object:
+        barrier.wait()
+        try:
+            return act(me)
+        except AzureMLException as error:
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(enter, range(threads)))
+
+
+def claim(tracker: Tracker, run_id: str, me: int) -> int:
+    change = RunChange(
+        properties={"owner": f"value {me}", f"own {me}": "x"}, tags={f"tag {me}": "x"}
+    )
+    tracker.update_run(run_id, change)
+    return me
+
+
+def check_claims(run: RunRecord, outcomes: Sequence[Any]) -> None:
+    winners = [each for each in outcomes if isinstance(each, int)]
+    losers = [each for each in outcomes if not isinstance(each, int)]
+    assert len(winners) == 1, outcomes
+    assert run.properties == {"owner": f"value {winners[0]}", f"own {winners[0]}": "x"}
+    assert run.tags == {f"tag {winners[0]}": "x"}
+    for loser in losers:
+        key, kept, refused = (
+            (loser.key, loser.kept, loser.refused) if isinstance(loser, PropertyConflict) else loser
+        )
+        assert (key, kept) == ("owner", f"value {winners[0]}")
+        assert refused != kept

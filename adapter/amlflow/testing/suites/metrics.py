@@ -1,0 +1,162 @@
+"""Metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from amlflow.spec import (
+    TICK,
+    ExperimentRecord,
+    Kind,
+    RunRecord,
+    Tracker,
+)
+from amlflow.testing.suites.base import AWKWARD, START, SuiteBase, logged, race
+
+
+class MetricTests(SuiteBase):
+    """How a tracker keeps what runs log."""
+
+    def test_points_come_back(self, tracker: Tracker, run: RunRecord) -> None:
+        """read_points: values come back with their types, by time and position."""
+        values: list[Any] = [
+            1.5, 0.1 + 0.2, -2.0, 3, -4, 2**60, 2**53 + 1, True, False, "text", "", None,
+            float("inf"), float("-inf"), 1e308, 5e-324, 0.0, -0.0, "größer 😀", 10**400,
+        ]  # fmt: skip
+        points = [logged("m", value, order=place) for place, value in enumerate(values)]
+        for point in points:
+            tracker.write_points(run.id, [point])
+        found = [each.value for each in tracker.read_points(run.id)]
+        assert [(repr(each), type(each)) for each in found] == [
+            (repr(each), type(each)) for each in values
+        ]
+
+    def test_nan_comes_back(self, tracker: Tracker, run: RunRecord) -> None:
+        """read_points: nan too."""
+        tracker.write_points(run.id, [logged("m", float("nan"))])
+        [found] = tracker.read_points(run.id)
+        assert found.value != found.value
+
+    @pytest.mark.parametrize(
+        ("kind", "value"),
+        [
+            (Kind.LIST, [1, 2.5, "x", None, True, float("inf")]),
+            (Kind.LIST, []),
+            (Kind.LIST, list(range(3000))),
+            (Kind.ROW, {"a": 1, "b": 2.5, "größe 😀": "x", "none": None}),
+            (Kind.TABLE, {"a": [1, 2, 3], "b": ["x", None, 2.5], "": [True, False, True]}),
+            (Kind.TABLE, {"empty": []}),
+            (Kind.TABLE, {"long": [value / 7 for value in range(3000)]}),
+            (Kind.IMAGE, "plot_1.png"),
+            (Kind.CONFUSION_MATRIX, "matrix.json"),
+            (Kind.SCALAR, "long text " * 2000),
+        ],
+        ids=lambda value: value.name if isinstance(value, Kind) else "value",
+    )
+    def test_kinds_come_back(
+        self, tracker: Tracker, run: RunRecord, kind: Kind, value: Any
+    ) -> None:
+        """Point: every kind keeps its value's shape and types, short or long."""
+        tracker.write_points(run.id, [logged("m", value, kind=kind)])
+        tracker.write_points(run.id, [logged("m", 1.0, order=1)])
+        first, second = tracker.read_points(run.id)
+        assert first.kind is kind
+        assert repr(first.value) == repr(value)
+        assert second.value == 1.0
+
+    def test_awkward_metric_names(self, tracker: Tracker, run: RunRecord) -> None:
+        """Names are any text: points come back under theirs, and by name alone."""
+        points = [logged(name, float(place)) for place, name in enumerate(AWKWARD)]
+        tracker.write_points(run.id, points)
+        assert {each.name: each.value for each in tracker.read_points(run.id)} == {
+            name: float(place) for place, name in enumerate(AWKWARD)
+        }
+        for place, name in enumerate(AWKWARD[:8]):
+            assert [each.value for each in tracker.read_points(run.id, [name])] == [float(place)]
+        assert tracker.read_points(run.id, ["never"]) == []
+
+    def test_points_of_one_name_alone(self, tracker: Tracker, run: RunRecord) -> None:
+        """read_points: those of some names, whatever their kind and however they are stored."""
+        tracker.write_points(run.id, [logged("r", {"x": 1, "y": 2.0}, kind=Kind.ROW)])
+        tracker.write_points(run.id, [logged("r.x", 5.0), logged("l", [1.0, 2.0], kind=Kind.LIST)])
+        assert [each.value for each in tracker.read_points(run.id, ["r.x"])] == [5.0]
+        assert [each.value for each in tracker.read_points(run.id, ["r"])] == [{"x": 1, "y": 2.0}]
+        assert [each.value for each in tracker.read_points(run.id, ["l"])] == [[1.0, 2.0]]
+        assert len(tracker.read_points(run.id)) == 3
+
+    def test_steps(self, tracker: Tracker, run: RunRecord) -> None:
+        """Point: position is the step, or else the order."""
+        points = [logged("s", float(n), order=n, step=n * 10) for n in range(5)]
+        points += [logged("u", float(n), order=n) for n in range(5)]
+        points += [logged("same", 1.0, order=n, step=7, time=START + n * TICK) for n in range(5)]
+        points += [logged("negative", 1.0, step=-3)]
+        tracker.write_points(run.id, points)
+        found = tracker.read_points(run.id)
+        assert [each.position for each in found if each.name == "s"] == [0, 10, 20, 30, 40]
+        assert [each.position for each in found if each.name == "u"] == [0, 1, 2, 3, 4]
+        assert [each.position for each in found if each.name == "same"] == [7] * 5
+        assert [each.position for each in found if each.name == "negative"] == [-3]
+        assert {each.time for each in found if each.name == "same"} == {
+            START + n * TICK for n in range(5)
+        }
+
+    def test_many_points_at_once(self, tracker: Tracker, run: RunRecord) -> None:
+        """write_points: as many as there are, in the order of the calls."""
+        points = [logged("m", float(n), order=n, time=START) for n in range(2500)]
+        tracker.write_points(run.id, points)
+        assert [each.value for each in tracker.read_points(run.id)] == [
+            float(n) for n in range(2500)
+        ]
+
+    def test_sent_twice_is_stored_once(self, tracker: Tracker, run: RunRecord) -> None:
+        """Point: a tracker stores an identity once, however often it is sent."""
+        points = [
+            logged("m", 1.0, order=0),
+            logged("m", 1.0, order=1),
+            logged("m", "text", order=2),
+            logged("i", 3, order=0),
+            logged("l", [1.0, 1.0], order=0, kind=Kind.LIST),
+            logged("r", {"a": 1}, order=0, kind=Kind.ROW),
+        ]
+        tracker.write_points(run.id, points)
+        tracker.write_points(run.id, points)
+        tracker.write_points(run.id, points[2:4])
+        assert [each.value for each in tracker.read_points(run.id, ["m"])] == [1.0, 1.0, "text"]
+        assert len(tracker.read_points(run.id)) == len(points)
+
+    def test_two_writers_at_the_same_moment(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """Point: the writer is part of the identity, so processes overwrite nothing."""
+        for owner in (None, "w0", "other"):
+            run = self.made(tracker, experiment, writer=owner)
+            for writer in ("w0", "w1", "w2"):
+                for value in (1.0, 1, "same", None):
+                    points = [
+                        logged("m", value, writer=writer, order=n, time=START + n * TICK)
+                        for n in range(3)
+                    ]
+                    tracker.write_points(run.id, [points[0]])
+                    tracker.write_points(run.id, points)
+                    break
+            found = tracker.read_points(run.id)
+            assert [each.value for each in found] == [1.0] * 9
+
+    def test_many_threads_of_many_writers(self, tracker: Tracker, run: RunRecord) -> None:
+        """write_points: safe to use from several threads."""
+
+        def log(me: int) -> None:
+            for n in range(5):
+                points = [
+                    logged("m", float(n), writer=f"w{me}", order=n),
+                    logged("text", f"{me}", writer=f"w{me}", order=n),
+                ]
+                tracker.write_points(run.id, points)
+
+        assert race(8, log) == [None] * 8
+        assert len(tracker.read_points(run.id, ["m"])) == 40
+        assert sorted(each.value for each in tracker.read_points(run.id, ["text"])) == sorted(
+            str(me) for me in range(8) for _ in range(5)
+        )
