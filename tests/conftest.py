@@ -83,15 +83,16 @@ def server_uri(shared: services.Shared) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_uri(shared: services.Shared) -> str:
-    """A PostgreSQL server's database, shared by all tests."""
-    return shared.get("postgres", services.start_postgres)
+    """A PostgreSQL server's database `direct`, shared by all tests."""
+    return shared.get("postgres", services.start_postgres) + "direct"
 
 
 @pytest.fixture(scope="session")
-def postgres_server_uri(shared: services.Shared, postgres_uri: str) -> str:
-    """An MLflow server on PostgreSQL, shared by all tests."""
+def postgres_server_uri(shared: services.Shared) -> str:
+    """An MLflow server on PostgreSQL's database `served`, shared by all tests."""
+    backend = shared.get("postgres", services.start_postgres) + "served"
     return shared.get(
-        "postgres-server", lambda place: services.start_mlflow(postgres_uri, place, workers=4)
+        "postgres-server", lambda place: services.start_mlflow(backend, place, workers=4)
     )
 
 

@@ -81,7 +81,7 @@ def _postgres_tool(name: str) -> str:
 
 
 def start_postgres(folder: Path) -> Any:
-    """A PostgreSQL server with its data in the folder: (uri of the database, process)."""
+    """A PostgreSQL server with databases `direct` and `served`: (uri without a name, process)."""
     # PostgreSQL refuses to run as root.
     user = POSTGRES_USER if os.geteuid() == 0 else None
     folder.chmod(0o755)
@@ -104,17 +104,19 @@ def start_postgres(folder: Path) -> Any:
 
     import psycopg
 
-    uri = f"postgresql+psycopg://amlflow@127.0.0.1:{port}/postgres"
+    server = f"postgresql://amlflow@127.0.0.1:{port}/"
 
     def ready() -> bool:
         try:
-            psycopg.connect(uri.replace("+psycopg", ""), connect_timeout=2).close()
+            with psycopg.connect(f"{server}postgres", connect_timeout=2, autocommit=True) as base:
+                for name in ("direct", "served"):
+                    base.execute(f"CREATE DATABASE {name}")
         except psycopg.OperationalError:
             return False
         return True
 
     wait_for(ready, process, 60)
-    return uri, process
+    return server.replace(":", "+psycopg:", 1), process
 
 
 class Shared:

@@ -31,19 +31,17 @@ class Files:
 
     def __init__(self, store: Any, call: Calls) -> None:
         self._store, self._call = store, call
-        self._repositories: dict[str, Any] = {}
+        self._places: dict[str, str] = {}
 
     def _repository(self, run_id: str) -> Any:
-        if run_id not in self._repositories:
-            run = self._call.on_run(run_id, lambda: self._store.get_run(run_id))
-            self.remember(run)
-        return self._repositories[run_id]
+        if run_id not in self._places:
+            self.remember(self._call.on_run(run_id, lambda: self._store.get_run(run_id)))
+        place = self._places[run_id]
+        return self._call(lambda: get_artifact_repository(place, tracking_uri=self._call.uri))
 
     def remember(self, run: Any) -> None:
         """Keep where a run's files are, so that nobody asks again."""
-        self._repositories[run.info.run_id] = get_artifact_repository(
-            run.info.artifact_uri, tracking_uri=self._call.uri
-        )
+        self._places[run.info.run_id] = run.info.artifact_uri
 
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """See :meth:`amlflow.spec.Tracker.put_files`."""

@@ -52,11 +52,15 @@ class SearchTests(SuiteBase):
             Condition("parent_id", Op.LACKS),
         ]
         for value in values:
-            for op in (Op.EQ, Op.NE, Op.STARTS_WITH, Op.CONTAINS):
-                conditions.append(Condition("tags", op, value, key="key"))
-                conditions.append(Condition("properties", op, value, key="key"))
-                conditions.append(Condition("description", op, value))
+            conditions.append(Condition("tags", Op.EQ, value, key="key"))
+            conditions.append(Condition("tags", Op.STARTS_WITH, value, key="key"))
+            conditions.append(Condition("properties", Op.EQ, value, key="key"))
+            conditions.append(Condition("properties", Op.CONTAINS, value, key="key"))
             conditions.append(Condition("tags", Op.HAS, key=f"key {value}"[:80]))
+        for op in (Op.EQ, Op.NE, Op.STARTS_WITH, Op.CONTAINS):
+            conditions.append(Condition("description", op, "it's"))
+        conditions.append(Condition("properties", Op.NE, "plain", key="key"))
+        conditions.append(Condition("tags", Op.NE, "plain", key="key"))
         for condition in conditions:
             self.check_search(tracker, experiment, [condition], records)
         both = [
