@@ -13,7 +13,6 @@ from typing import Any
 
 from amlflow.spec import (
     FINAL,
-    UNSTARTED,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
@@ -33,14 +32,13 @@ from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
 from amlflow_mlflow.calls import Calls, open_store, translated
+from amlflow_mlflow.changes import spelled, to_params
 from amlflow_mlflow.files import SNAPSHOTS, Files
 from amlflow_mlflow.names import (
     ALIAS,
     NUMBER,
-    PARAM_LIMIT,
     PROPERTY,
     ROOT,
-    STARTED,
     STATUS,
     SYSTEM,
     TAG_LIMIT,
@@ -55,7 +53,6 @@ from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import (
     DESCRIPTION,
     MLFLOW_STATUS,
-    NAME,
     PARENT,
     to_experiment,
     to_ms,
@@ -64,10 +61,8 @@ from amlflow_mlflow.records import (
 from amlflow_mlflow.search import to_filter
 
 PAGE = 1000
-PARAMS_AT_ONCE = 100
 TAGS_AT_ONCE = 100
 THREADS = 8
-NAME_LIMIT = 250
 UI = "http://127.0.0.1:5000"
 """Where `mlflow ui` serves the page of an embedded database."""
 RACES = 20
@@ -193,7 +188,7 @@ class MlflowTracker:
             return list(pool.map(self._create, drafts))
 
     def _create(self, draft: RunDraft) -> RunRecord:
-        properties = _params(draft.properties)
+        properties = [Param(key, value) for key, value in to_params(draft.properties).items()]
         tags = [*self._draft_tags(draft)]
         run = self._call(
             lambda: self._store.create_run(
@@ -213,7 +208,8 @@ class MlflowTracker:
             self._call(lambda: self._store.log_batch(run_id, [], properties, []))
         status = draft.status
         if status in FINAL or (MLFLOW_STATUS.get(status) is None and status != Status.NOT_STARTED):
-            self._set_status(run_id, status, to_ms(draft.created))
+            mlflow = MLFLOW_STATUS.get(status, "SCHEDULED")
+            self._set_status(run_id, mlflow, to_ms(draft.created))
         return dataclasses.replace(to_run(run), properties=dict(draft.properties), status=status)
 
     def _draft_tags(self, draft: RunDraft) -> Iterator[RunTag]:
@@ -348,35 +344,18 @@ class MlflowTracker:
             yield from page
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        params = _params(change.properties)
-        tags = [RunTag(to_key(k), to_tag_value(k, v)) for k, v in change.tags.items()]
-        tags += [
-            RunTag(SYSTEM + key, checked(key, value, TAG_LIMIT))
-            for key, value in change.system.items()
-        ]
-        if change.name is not None:
-            tags.append(RunTag(NAME, checked("the name", change.name, NAME_LIMIT)))
-        if change.description is not None:
-            tags.append(
-                RunTag(DESCRIPTION, checked("the description", change.description, TAG_LIMIT))
-            )
-        if change.started is not None:
-            tags.append(RunTag(STARTED, str(to_ms(change.started))))
-        status = change.status
-        if status is not None and status not in FINAL:
-            tags.append(RunTag(STATUS, status))
-        removed = [to_key(key) for key in change.tags_removed]
-        self._log(run_id, params, tags)
-        self._remove_tags(run_id, removed)
-        if status is not None and (status in FINAL or status not in UNSTARTED):
-            ended = None
-            if status in FINAL:
-                ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
-            self._set_status(run_id, status, ended)
+        todo = spelled(change)
+        params = [Param(key, value) for key, value in todo.params.items()]
+        self._log(run_id, params, [RunTag(key, value) for key, value in todo.tags.items()])
+        self._remove_tags(run_id, todo.removed)
+        if todo.status is not None:
+            self._set_status(run_id, todo.status, todo.ended)
 
     def _set_status(self, run_id: str, status: str, ended: int | None) -> None:
-        mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))
-        self._call.on_run(run_id, lambda: self._store.update_run_info(run_id, mlflow, ended, None))
+        self._call.on_run(
+            run_id,
+            lambda: self._store.update_run_info(run_id, RunStatus.from_string(status), ended, None),
+        )
 
     def _log(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
         """Params and the first tags in one call, which does nothing if a param is refused."""
@@ -472,19 +451,6 @@ class MlflowTracker:
     def experiment_link(self, experiment_id: str) -> str:
         server = self._call.where.rstrip("/") if self.uri.startswith("http") else UI
         return f"{server}/#/experiments/{experiment_id}"
-
-
-def _params(properties: Mapping[str, str]) -> list[Param]:
-    if len(properties) > PARAMS_AT_ONCE:
-        raise Refused(
-            f"{len(properties)} properties in one call: MLflow stores {PARAMS_AT_ONCE} at once and "
-            "amlflow never stores a part of a call; add them in several calls."
-        )
-    # In one order for all, so that two databases transactions never wait for each other.
-    return [
-        Param(to_key(key, PROPERTY), checked(f"property {key!r}", properties[key], PARAM_LIMIT))
-        for key in sorted(properties)
-    ]
 
 
 @functools.cache
