@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import services
+import submitting
 
 SHARED = "AMLFLOW_TESTS_SHARED"
 
@@ -38,6 +39,7 @@ def shared() -> services.Shared:
 def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
     """Nothing of the user's own settings, and none of the session's is changed."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
@@ -112,3 +114,19 @@ def store(folder: Path, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch) -> str
     """The test's own database, set as MLFLOW_TRACKING_URI, with an empty folder to work in."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
     return sqlite_uri
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An own folder for jobs; whatever of them a test leaves running is ended after it."""
+    base = tmp_path / "state" / "jobs"
+    monkeypatch.setenv("AMLFLOW_JOBS", str(base))
+    yield base
+    submitting.end_all(base)
+
+
+@pytest.fixture
+def experiment(folder: Path, jobs: Path, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch):
+    """An experiment to submit to, on the test's own database."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
+    return submitting.new_experiment()
