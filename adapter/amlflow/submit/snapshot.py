@@ -100,7 +100,7 @@ def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
     for name in (".amlignore", ".gitignore"):
         if (path / name).is_file():
             lines = (path / name).read_text(encoding="utf-8", errors="replace").splitlines()
-            return pathspec.PathSpec.from_lines("gitwildmatch", lines)
+            return pathspec.GitIgnoreSpec.from_lines(lines)
     return None
 
 
