@@ -521,9 +521,9 @@ class RunKeeper(Protocol):
 
 
 LAUNCHED = "launched"
-"""A key of ``system``. While it is "yes", the status is amlflow's to say: an end that another client
-of the tracker sets counts only if it is Canceled, since a script's own calls to the tracker's
-client end runs, too. It becomes "ended" together with the final status."""
+"""A key of ``system``. While it is "yes", the status is amlflow's to say: an end that another
+client of the tracker sets counts only if it is Canceled, since a script's own calls to the
+tracker's client end runs, too. It becomes "ended" together with the final status."""
 
 
 # --- Compute targets ----------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 """v1's ``azureml.core.compute``, by amlflow."""
 
-from amlflow.core.compute_target import ComputeTarget
+from amlflow.core.compute_target import AmlCompute, ComputeTarget
 
-__all__ = ["ComputeTarget"]
+__all__ = ["AmlCompute", "ComputeTarget"]
