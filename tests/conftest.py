@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import docker_daemon
 import pytest
 import services
 import submitting
@@ -130,3 +131,17 @@ def experiment(folder: Path, jobs: Path, sqlite_uri: str, monkeypatch: pytest.Mo
     """An experiment to submit to, on the test's own database."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
     return submitting.new_experiment()
+
+
+@pytest.fixture
+def docker_host(shared: services.Shared, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A Docker daemon of the tests' own, set as DOCKER_HOST."""
+    address = shared.get("docker", docker_daemon.start)
+    monkeypatch.setenv("DOCKER_HOST", address)
+    return address
+
+
+@pytest.fixture
+def docker_image(docker_host: str) -> str:
+    """An image in it with Debian's Python."""
+    return docker_daemon.IMAGE

@@ -543,7 +543,8 @@ class Work:
     before it, or ``python`` where that is not None. ``folder`` is the working folder; what the
     script leaves there must be there when it has ended. ``environment`` comes on top of the
     target's own. What the work writes to its standard output and error is appended to ``output``
-    as it comes. ``image`` is the container image that is asked for.
+    as it comes. ``image`` is the container image that is asked for. ``needs`` are further folders
+    of this machine that the script uses by their own paths.
     """
 
     name: str
@@ -554,6 +555,7 @@ class Work:
     environment: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
     image: str | None = None
+    needs: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

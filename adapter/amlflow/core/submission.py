@@ -18,6 +18,7 @@ from amlflow.core.environment import DEFAULT_PYTHON
 from amlflow.core.run_base import logger
 from amlflow.core.run_files import SNAPSHOT_PROPERTY
 from amlflow.core.script_run_config import checked_arguments
+from amlflow.core.tracking_uri import local_folders
 from amlflow.exceptions import UserErrorException
 from amlflow.plugins import open_compute
 from amlflow.spec import LAUNCHED, RunRecord, Status, redacted
@@ -73,6 +74,7 @@ def submit(
         python=_python(settings),
         image=settings.environment.docker.base_image,
         most_seconds=settings.max_run_duration_seconds,
+        needs=local_folders(experiment._tracker.uri),
     )
     folder = JobFolder(job.name)
     open_compute(target.kind, target.settings).check(job.work(folder))

@@ -78,6 +78,7 @@ class Job:
     python: str | None = None
     image: str | None = None
     most_seconds: float | None = None
+    needs: Sequence[str] = ()
 
     def work(self, folder: JobFolder) -> Work:
         """What the compute target is to run."""
@@ -90,6 +91,7 @@ class Job:
             environment=self.environment,
             python=self.python,
             image=self.image,
+            needs=[Path(each) for each in self.needs],
         )
 
 
