@@ -235,15 +235,15 @@ class RunRecord:
     """A run as the tracker has it.
 
     ``id`` is the tracker's id, which every call takes; ``alias`` the id that the caller asked
-    for, which is what users see then. ``root_id`` is the run's own id where it has no parent.
-    ``system`` is as in :class:`RunDraft`.
+    for, which is what users see then. ``root_id`` is the run's own id where it has no parent, and
+    None where another client nested it and noted no root. ``system`` is as in :class:`RunDraft`.
     """
 
     id: str
     alias: str | None = None
     experiment_id: str
     parent_id: str | None = None
-    root_id: str
+    root_id: str | None = None
     name: str | None = None
     type: str | None = None
     status: str
