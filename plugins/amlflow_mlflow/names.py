@@ -65,7 +65,13 @@ def to_key(name: str, prefix: str = "") -> str:
 
 def from_key(key: str) -> str:
     """The name that :func:`to_key` spelled; a key that it did not make is its own name."""
-    return _ESCAPE.sub(lambda match: _char(match[1]), key)
+    if ":u" not in key:
+        return key
+    name = _ESCAPE.sub(lambda match: _char(match[1]), key)
+    try:
+        return name if to_key(name) == key else key
+    except Refused:
+        return key
 
 
 def _char(digits: str) -> str:

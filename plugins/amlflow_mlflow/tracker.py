@@ -323,6 +323,8 @@ class MlflowTracker:
             if status in FINAL:
                 ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
             self._set_status(run_id, status, ended)
+        if status in FINAL:
+            self._points.forget(run_id)
 
     def _set_status(self, run_id: str, status: str, ended: int | None) -> None:
         mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))

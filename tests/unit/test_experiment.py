@@ -33,7 +33,23 @@ def test_good_names(workspace: Workspace, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "-a", "_a", "a b", "a.b", "a/b", "ä", "🙂", "a'b", 'a"b', "a=b", "x" * 256, "a\n", None, 5],
+    [
+        "",
+        "-a",
+        "_a",
+        "a b",
+        "a.b",
+        "a/b",
+        "ä",
+        "🙂",
+        "a'b",
+        'a"b',
+        "a=b",
+        "x" * 256,
+        "a\n",
+        None,
+        5,
+    ],
 )
 def test_refused_names(workspace: Workspace, name: Any) -> None:
     before = {each.name for each in Experiment.list(workspace, view_type="All")}
@@ -200,9 +216,7 @@ def test_runs_by_status(tagged: Experiment) -> None:
     assert ids(Run.list(tagged, status="Canceled")) == []
 
 
-def test_get_runs_is_a_lazy_generator(
-    tagged: Experiment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_get_runs_is_a_lazy_generator(tagged: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = tagged.get_runs()
     assert isinstance(runs, types.GeneratorType)
     # A run that starts before the first is asked for is found: nothing was asked until now.
@@ -361,5 +375,3 @@ def test_looks(experiment: Experiment, workspace: Workspace) -> None:
     for head in ("Name", "Workspace", "Report Page", "Docs Page"):
         assert f"<th>{head}</th>" in html
     assert f'href="{experiment.get_portal_url()}"' in html
-
-

@@ -133,9 +133,7 @@ def test_the_tracking_store_is_the_environments_then_the_configs_then_the_folder
         == f"sqlite:///{folder}/in-config.db"
     )
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:1")
-    assert (
-        Workspace.from_config(path=str(folder)).get_mlflow_tracking_uri() == "http://localhost:1"
-    )
+    assert Workspace.from_config(path=str(folder)).get_mlflow_tracking_uri() == "http://localhost:1"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     config(folder / ".azureml" / "config.json")
     assert (
