@@ -16,23 +16,32 @@ Conventions that hold for the whole page:
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
-
-import pluggy
 
 from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
 
 VERSION = 1
 """Of this contract. A plugin module that states another ``amlflow_spec`` is refused by name."""
 
-hookspec = pluggy.HookspecMarker("amlflow")
-hookimpl = pluggy.HookimplMarker("amlflow")
-"""Marks a plugin's functions that implement :class:`Hooks`."""
+if TYPE_CHECKING:
+    import pluggy
+
+    hookimpl = pluggy.HookimplMarker("amlflow")
+    """Marks a plugin's functions that implement :class:`Hooks`."""
+
+
+def __getattr__(name: str) -> Any:
+    # pluggy is there for plugins; the facade's records need no import of it.
+    if name != "hookimpl":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import pluggy
+
+    return pluggy.HookimplMarker("amlflow")
 
 
 # --- Errors -------------------------------------------------------------------------------------
@@ -499,6 +508,18 @@ class Tracker(Protocol):
 
 # --- Hooks --------------------------------------------------------------------------------------
 
+Spec = TypeVar("Spec", bound=Callable[..., Any])
+
+
+def hookspec(*, firstresult: bool = False) -> Callable[[Spec], Spec]:
+    """Marks a hook of :class:`Hooks`; with ``firstresult``, a plugin that returns one ends it."""
+
+    def marked(hook: Spec) -> Spec:
+        hook.firstresult = firstresult  # type: ignore[attr-defined]
+        return hook
+
+    return marked
+
 
 class Hooks:
     """What a plugin may implement, each marked with ``@hookimpl``."""
@@ -507,10 +528,10 @@ class Hooks:
     def amlflow_tracker(self, uri: str) -> Tracker | None:
         """Open the tracker at this URI, or return None to leave it to another plugin."""
 
-    @hookspec
+    @hookspec()
     def amlflow_run_started(self, run: RunRecord) -> None:
         """A run has been started by this process."""
 
-    @hookspec
+    @hookspec()
     def amlflow_run_ended(self, run: RunRecord) -> None:
         """A run has been ended by this process; its record has the final status."""

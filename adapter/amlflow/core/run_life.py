@@ -45,10 +45,10 @@ class RunLife(RunFiles):
         return self._record.status
 
     def get_detailed_status(self) -> dict[str, Any]:
-        """The status with what is known of its reason: ``status`` and ``details``."""
+        """The status and, as a text, what is known of its reason: ``status`` and ``details``."""
         status = self.get_status()
         error = self._error()
-        return {"status": status, "details": [] if error is None else [error["error"]]}
+        return {"status": status, "details": None if error is None else error["error"]["message"]}
 
     def start(self) -> None:
         """Mark a run as started that :meth:`create_children` or somebody else has made."""
@@ -98,7 +98,8 @@ class RunLife(RunFiles):
         self._end(Status.CANCELED, True)
 
     def _end(self, status: str, set_status: bool, system: dict[str, str] | None = None) -> None:
-        if set_status and self._ended():
+        # Another process may have ended the run, and what has ended stays as it is.
+        if set_status and self.get_status() in FINAL:
             if self._record.status == status:
                 return
             raise UserErrorException(
