@@ -143,9 +143,10 @@ class Points:
                 spilled, tail = spilled + 1, []
                 state = _state(spilled, tail)
             tags = [RunTag(POINTS + writer, state)]
-        # MLflow commits the parts of a call one after the other: params, metrics, tags. A point
-        # that is seen without its entry would be read as the owner's, so the tag has its own call.
-        first = [] if tags else metrics[:BATCH]
+        # MLflow commits the parts of a call one after the other: params, metrics, tags. A drawing
+        # that is seen without its entry would be read as the owner's, so it comes in a later call;
+        # a number that is seen without its type is only a float for that moment.
+        first = metrics[:BATCH]
         try:
             self._log(run_id, first, params, tags)
         except Refused:

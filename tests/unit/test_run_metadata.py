@@ -40,7 +40,8 @@ def test_tags_in_all_of_v1s_shapes(run: Run) -> None:
 
 
 AWKWARD = [
-    "it's", 'say "hi"', "a=b", "🙂", "ünï", "日本", "a/b", "a//b", "../up", "/root", ".", "..", "a:b",
+    "it's", 'say "hi"', "a=b", "🙂", "ünï", "日本", "a/b", "a//b", "../up", "/root", ".", "..",
+    "a:b",
     "a:u41:b", ":u:", "mlflow.runName", "mlflow.parentRunId", "amlflow.root", "property.x", " ",
     " lead", "trail ", "back\\slash", "new\nline", "tab\t", "%", "`", "{}", "a,b", "\u200b",
 ]  # fmt: skip

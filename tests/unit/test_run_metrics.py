@@ -213,7 +213,7 @@ def test_awkward_names_and_columns(run: Run) -> None:
     for name in names:
         run.log(name, 1)
         run.log_row(f"row {name}", **{name: 2})
-    expected = {name: 1 for name in names} | {f"row {name}": {name: 2} for name in names}
+    expected = dict.fromkeys(names, 1) | {f"row {name}": {name: 2} for name in names}
     same(run.get_metrics(), expected)
     for name in names:
         same(run.get_metrics(name), {name: 1})

@@ -203,7 +203,7 @@ def test_create_get_list_delete(folder: Path) -> None:
         "made", subscription_id="s-1", resource_group="group", location="westeurope", sku="basic",
         tags={"a": "b"}, friendly_name="Made",
     )  # fmt: skip
-    with pytest.raises(WorkspaceException, match="'made'.*exist_ok"):
+    with pytest.raises(WorkspaceException, match=r"'made'.*exist_ok"):
         Workspace.create("made", subscription_id="s-1", resource_group="group")
     same = Workspace.create("made", subscription_id="s-1", resource_group="group", exist_ok=True)
     found = Workspace.get("made")
