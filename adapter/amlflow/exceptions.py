@@ -7,6 +7,7 @@ Source: the public classes of ``azureml.exceptions`` 1.61. The contract's own er
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 __all__ = [
@@ -47,7 +48,7 @@ class AzureMLException(Exception):
 
     def __init__(
         self,
-        exception_message: str = "",
+        exception_message: str,
         inner_exception: BaseException | None = None,
         target: str | None = None,
         details: list[str] | None = None,
@@ -70,10 +71,26 @@ class AzureMLException(Exception):
         """The sentence: what was wrong, why, and what to do."""
         return self._exception_message
 
+    @message.setter
+    def message(self, value: str) -> None:
+        self._exception_message = value
+
     @property
     def inner_exception(self) -> BaseException | None:
         """The exception that led to this one, if there is one."""
         return self._inner_exception
+
+    @inner_exception.setter
+    def inner_exception(self, value: BaseException | None) -> None:
+        self._inner_exception = value
+
+    def print_stacktrace(self) -> None:
+        """Print the error with its traceback to standard error."""
+        traceback.print_exception(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error made in a worker process reaches its caller, whatever its constructor takes.
+        return _rebuilt, (type(self), self.args), self.__dict__
 
     def _error_response(self) -> dict[str, Any]:
         error: dict[str, Any] = {}
@@ -103,6 +120,12 @@ class AzureMLException(Exception):
         )
 
     __repr__ = __str__
+
+
+def _rebuilt(error: type[AzureMLException], args: tuple[Any, ...]) -> AzureMLException:
+    made = error.__new__(error, *args)
+    made.args = args
+    return made
 
 
 class UserErrorException(AzureMLException):
@@ -186,15 +209,36 @@ class ExperimentNotFoundException(AzureMLException):
 
 
 class ModelNotFoundException(AzureMLException):
-    """No model of that name."""
+    """No model of that name. A ``logger`` gets the message as an error."""
+
+    def __init__(self, exception_message: str, logger: Any = None, **kwargs: Any) -> None:
+        super().__init__(exception_message, **kwargs)
+        if logger is not None:
+            logger.error(exception_message)
 
 
 class ModelPathNotFoundException(AzureMLException):
-    """No file at the path that should become a model."""
+    """No file at the path that should become a model. A ``logger`` gets the message as an error."""
+
+    def __init__(self, exception_message: str, logger: Any = None, **kwargs: Any) -> None:
+        super().__init__(exception_message, **kwargs)
+        if logger is not None:
+            logger.error(exception_message)
 
 
 class ParallelRunException(AzureMLException):
-    """Kept for ``except`` clauses; amlflow never raises it."""
+    """Kept for code that raises or catches it; amlflow never does."""
+
+    def __init__(
+        self,
+        exception_message: str,
+        code: str | None = None,
+        delay_seconds: float = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(exception_message, **kwargs)
+        self.code = code
+        self.delay_seconds = delay_seconds
 
 
 class ProjectSystemException(AzureMLException):

@@ -9,16 +9,14 @@ import functools
 import logging
 import os
 import threading
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
-
-import pluggy
 
 from amlflow import spec
 from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import EntryPoint
 
     from amlflow.spec import Compute, RunKeeper, RunRecord, Tracker
 
@@ -31,7 +29,12 @@ class Plugins:
     """The plugins of this environment: those that work, and why the others do not."""
 
     def __init__(self, found: list[EntryPoint]) -> None:
+        import pluggy
+
         self.manager = pluggy.PluginManager("amlflow")
+        for hook in vars(spec.Hooks).values():
+            if hasattr(hook, "firstresult"):
+                pluggy.HookspecMarker("amlflow")(hook, firstresult=hook.firstresult)
         self.manager.add_hookspecs(spec.Hooks)
         self.names: list[str] = []
         self.failures: dict[str, str] = {}
@@ -66,11 +69,23 @@ class Plugins:
 @functools.cache
 def installed() -> Plugins:
     """The plugins of this environment, loaded at the first call."""
+    from importlib.metadata import entry_points
+
     return Plugins(list(entry_points(group=GROUP)))
 
 
 _trackers: dict[tuple[int, str], Tracker] = {}
 _opening = threading.Lock()
+
+
+def _after_fork() -> None:
+    # Another thread may have held the lock, and it does not exist in the child.
+    global _opening
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def open_tracker(uri: str) -> Tracker:

@@ -17,14 +17,12 @@ Conventions that hold for the whole page:
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
-
-import pluggy
 
 from amlflow.exceptions import (
     AzureMLException,
@@ -35,9 +33,20 @@ from amlflow.exceptions import (
 VERSION = 1
 """Of this contract. A plugin module that states another ``amlflow_spec`` is refused by name."""
 
-hookspec = pluggy.HookspecMarker("amlflow")
-hookimpl = pluggy.HookimplMarker("amlflow")
-"""Marks a plugin's functions that implement :class:`Hooks`."""
+if TYPE_CHECKING:
+    import pluggy
+
+    hookimpl = pluggy.HookimplMarker("amlflow")
+    """Marks a plugin's functions that implement :class:`Hooks`."""
+
+
+def __getattr__(name: str) -> Any:
+    # pluggy is there for plugins; the facade's records need no import of it.
+    if name != "hookimpl":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import pluggy
+
+    return pluggy.HookimplMarker("amlflow")
 
 
 # --- Errors -------------------------------------------------------------------------------------
@@ -240,15 +249,15 @@ class RunRecord:
     """A run as the tracker has it.
 
     ``id`` is the tracker's id, which every call takes; ``alias`` the id that the caller asked
-    for, which is what users see then. ``root_id`` is the run's own id where it has no parent.
-    ``system`` is as in :class:`RunDraft`.
+    for, which is what users see then. ``root_id`` is the run's own id where it has no parent, and
+    None where another client nested it and noted no root. ``system`` is as in :class:`RunDraft`.
     """
 
     id: str
     alias: str | None = None
     experiment_id: str
     parent_id: str | None = None
-    root_id: str
+    root_id: str | None = None
     name: str | None = None
     type: str | None = None
     status: str
@@ -601,6 +610,18 @@ class Compute(Protocol):
 
 # --- Hooks --------------------------------------------------------------------------------------
 
+Spec = TypeVar("Spec", bound=Callable[..., Any])
+
+
+def hookspec(*, firstresult: bool = False) -> Callable[[Spec], Spec]:
+    """Marks a hook of :class:`Hooks`; with ``firstresult``, a plugin that returns one ends it."""
+
+    def marked(hook: Spec) -> Spec:
+        hook.firstresult = firstresult  # type: ignore[attr-defined]
+        return hook
+
+    return marked
+
 
 class Hooks:
     """What a plugin may implement, each marked with ``@hookimpl``."""
@@ -620,10 +641,10 @@ class Hooks:
         Raises :class:`ComputeTargetException` for a setting that it does not know.
         """
 
-    @hookspec
+    @hookspec()
     def amlflow_run_started(self, run: RunRecord) -> None:
         """A run has been started by this process."""
 
-    @hookspec
+    @hookspec()
     def amlflow_run_ended(self, run: RunRecord) -> None:
         """A run has been ended by this process; its record has the final status."""

@@ -100,8 +100,6 @@ class HttpWire:
         answer = self._send("GET", f"{API}/runs/get?{urlencode({'run_id': run_id})}")
         run = json.loads(answer)["run"]
         info, data = run["info"], run.get("data", {})
-        if info.get("lifecycle_stage") == "deleted":
-            raise RunNotFound(run_id, self._where)
         for key in ("start_time", "end_time"):
             if key in info:
                 info[key] = int(info[key])

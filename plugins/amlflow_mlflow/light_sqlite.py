@@ -22,7 +22,7 @@ BUSY_SECONDS = 15
 
 _RUN = (
     "SELECT run_uuid, name, user_id, status, start_time, end_time, artifact_uri, experiment_id "
-    "FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
+    "FROM runs WHERE run_uuid = ?"
 )
 _TAGS = "SELECT key, value FROM tags WHERE run_uuid = ?"
 _PARAMS = "SELECT key, value FROM params WHERE run_uuid = ?"

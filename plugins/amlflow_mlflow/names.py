@@ -30,6 +30,8 @@ CLAIM = "amlflow.writer"
 """The param by which one of several processes becomes the owner (points.py)."""
 NUMBER = "mlflow.amlflow.number"
 POINTS = "mlflow.amlflow.points."
+DELETED = "amlflow.deleted"
+"""The tag of an experiment that is deleted for v1 and waits for `mlflow gc`."""
 SNAPSHOT = "amlflow.snapshot"
 RESERVED = ("mlflow.", "amlflow.")
 """Tags with these prefixes are MLflow's or amlflow's own, never a user's."""
@@ -63,7 +65,13 @@ def to_key(name: str, prefix: str = "") -> str:
 
 def from_key(key: str) -> str:
     """The name that :func:`to_key` spelled; a key that it did not make is its own name."""
-    return _ESCAPE.sub(lambda match: _char(match[1]), key)
+    if ":u" not in key:
+        return key
+    name = _ESCAPE.sub(lambda match: _char(match[1]), key)
+    try:
+        return name if to_key(name) == key else key
+    except Refused:
+        return key
 
 
 def _char(digits: str) -> str:

@@ -15,6 +15,7 @@ file of the run.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import tempfile
 import threading
@@ -24,12 +25,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amlflow.exceptions import AzureMLException
 from amlflow.spec import Kind, Point, Refused
 from mlflow.entities import Metric, Param, RunTag
 
 from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.names import CLAIM, POINTS, WRITER, from_key, to_key
 from amlflow_mlflow.records import from_ms, to_ms
+
+logger = logging.getLogger("amlflow")
 
 BATCH = 900
 """Metrics in a call: MLflow takes 1,000 entities, tags and params counted."""
@@ -86,15 +90,31 @@ class Points:
         """See :meth:`amlflow.spec.Tracker.write_points`."""
         if not points:
             return
-        writer = points[0].writer
-        with self._lock:
-            written = self._written.get((run_id, writer))
-        if written is None:
-            written = self._known(run_id, writer)
+        key = run_id, points[0].writer
+        while True:
             with self._lock:
-                written = self._written.setdefault((run_id, writer), written)
-        with written.lock:
-            self._write(run_id, writer, written, points)
+                written = self._written.get(key)
+            if written is None:
+                known = self._known(*key)
+                with self._lock:
+                    written = self._written.setdefault(key, known)
+            with written.lock:
+                if self._written.get(key) is not written:
+                    continue  # forgotten while this thread waited
+                try:
+                    self._write(*key, written, points)
+                except BaseException:
+                    # Whether the tracker has it is not known now; the next call asks.
+                    self._written.pop(key, None)
+                    raise
+                return
+
+    def forget(self, run_id: str) -> None:
+        """Keep nothing of this run in memory: it has ended."""
+        for key, written in list(self._written.items()):
+            if key[0] == run_id:
+                with written.lock:
+                    self._written.pop(key, None)
 
     def _known(self, run_id: str, writer: str) -> _Written:
         """What the run itself says of the writer; it may be another process of the same writer."""
@@ -113,7 +133,7 @@ class Points:
             params = [Param(CLAIM, writer)]
         owner = written.owner is not False
         types = dict(written.types)
-        metrics, entries = _encoded(points, owner, types)
+        metrics, drawing, entries = _encoded(points, owner, types)
         tail, spilled = [*written.tail, *_new(entries, written.tail)], written.spilled
         tags = []
         if entries:
@@ -123,11 +143,12 @@ class Points:
                 spilled, tail = spilled + 1, []
                 state = _state(spilled, tail)
             tags = [RunTag(POINTS + writer, state)]
+        # MLflow commits the parts of a call one after the other: params, metrics, tags. A drawing
+        # that is seen without its entry would be read as the owner's, so it comes in a later call;
+        # a number that is seen without its type is only a float for that moment.
+        first = metrics[:BATCH]
         try:
-            for start in range(0, max(len(metrics), 1), BATCH):
-                batch = metrics[start : start + BATCH]
-                # Tag and param go first: a point without its entry would be read as the owner's.
-                self._log(run_id, batch, params if not start else [], tags if not start else [])
+            self._log(run_id, first, params, tags)
         except Refused:
             if not params or self._claimed(run_id) in (None, writer):
                 raise
@@ -136,6 +157,17 @@ class Points:
             return
         written.owner, written.types = owner, types
         written.tail, written.spilled = tail, spilled
+        for start in range(len(first), len(metrics), BATCH):
+            self._log(run_id, metrics[start : start + BATCH], [], [])
+        try:
+            for start in range(0, len(drawing), BATCH):
+                self._log(run_id, drawing[start : start + BATCH], [], [])
+        except AzureMLException as error:
+            logger.warning(
+                "What was logged to run %s is stored, but MLflow's charts lack points of it: %s",
+                run_id,
+                error.message,
+            )
 
     def _log(
         self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
@@ -182,8 +214,7 @@ class Points:
                     writer=writer,
                 )
             )
-        wanted = None if names is None else {to_key(name) for name in names}
-        keys = [key for key in data.metrics if wanted is None or key in wanted]
+        keys = [key for key in data.metrics if names is None or from_key(key) in names]
         for key, history in self._histories(run_id, keys):
             name = from_key(key)
             switches = sorted(types.get(name, ()))
@@ -254,9 +285,13 @@ def _new(entries: list[Entry], known: list[Entry]) -> list[Entry]:
 
 def _encoded(
     points: Sequence[Point], owner: bool, types: dict[str, str]
-) -> tuple[list[Metric], list[Entry]]:
-    """The MLflow points and the entries of some points; updates the owner's types."""
+) -> tuple[list[Metric], list[Metric], list[Entry]]:
+    """The MLflow points that say all, those that draw entries, and the entries of some points.
+
+    Updates the owner's types.
+    """
     metrics: list[Metric] = []
+    drawing: list[Metric] = []
     entries: list[Entry] = []
     for point in points:
         time = to_ms(point.time)
@@ -270,8 +305,8 @@ def _encoded(
             continue
         entry = [point.name, point.kind.value, point.value, point.step, point.order, time]
         entries.append(entry)
-        metrics += [Metric(key, value, time + 1, at) for key, at, value in _drawing(entry)]
-    return metrics, entries
+        drawing += [Metric(key, value, time + 1, at) for key, at, value in _drawing(entry)]
+    return metrics, drawing, entries
 
 
 def _native(point: Point) -> bool:

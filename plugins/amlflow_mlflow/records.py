@@ -76,7 +76,7 @@ def to_run(run: Any) -> RunRecord:
         alias=tags.get(ALIAS),
         experiment_id=run.info.experiment_id,
         parent_id=tags.get(PARENT),
-        root_id=tags.get(ROOT) or tags.get(PARENT) or run.info.run_id,
+        root_id=tags.get(ROOT) or (None if PARENT in tags else run.info.run_id),
         name=run.info.run_name,
         type=tags.get(TYPE),
         status=status,

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from amlflow.spec import Condition, Op, Refused
 
-from amlflow_mlflow.names import PROPERTY, SYSTEM, TYPE, to_key, to_tag_value
+from amlflow_mlflow.names import PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
 
 _TAG_FIELDS = {"parent_id": PARENT, "description": DESCRIPTION, "type": TYPE, "user": USER}
@@ -19,7 +19,11 @@ _TAG_FIELDS = {"parent_id": PARENT, "description": DESCRIPTION, "type": TYPE, "u
 
 def to_filter(conditions: Iterable[Condition]) -> str:
     """A filter string for ``search_runs`` that every run meeting the conditions passes."""
-    clauses = (_clause(condition) for condition in conditions)
+    conditions = list(conditions)
+    clauses = [_clause(condition) for condition in conditions]
+    if any(each.field == "parent_id" and each.op in (Op.EQ, Op.HAS) for each in conditions):
+        # Only a nested run has the tag; a root is its own root without it.
+        clauses += [_root(each) for each in conditions if each.field == "root_id"]
     return " AND ".join(dict.fromkeys(clause for clause in clauses if clause))
 
 
@@ -75,6 +79,12 @@ def _quoted(value: str) -> str | None:
     if "'" not in value:
         return f"'{value}'"
     return f'"{value}"' if '"' not in value else None
+
+
+def _root(condition: Condition) -> str | None:
+    if condition.op not in (Op.EQ, Op.LACKS):
+        return None
+    return _text(f"tags.`{ROOT}`", condition.op, condition.value)
 
 
 def _status(op: Op, value: str | datetime | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import functools
 import re
 import time
@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
     ExperimentChange,
@@ -26,34 +27,24 @@ from amlflow.spec import (
     RunNotFound,
     RunQuery,
     RunRecord,
-    Status,
 )
 from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
 from amlflow_mlflow.calls import Calls, open_store, translated
-from amlflow_mlflow.changes import spelled, to_params
+from amlflow_mlflow.changes import spelled
+from amlflow_mlflow.creation import Creation
 from amlflow_mlflow.files import SNAPSHOTS, Files
 from amlflow_mlflow.names import (
-    ALIAS,
+    DELETED,
     NUMBER,
     PROPERTY,
-    ROOT,
-    STATUS,
-    SYSTEM,
-    TAG_LIMIT,
-    TYPE,
-    WRITER,
-    checked,
     from_key,
     to_key,
     to_tag_value,
 )
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import (
-    DESCRIPTION,
-    MLFLOW_STATUS,
-    PARENT,
     to_experiment,
     to_ms,
     to_run,
@@ -61,10 +52,14 @@ from amlflow_mlflow.records import (
 from amlflow_mlflow.search import to_filter
 
 PAGE = 1000
+PARAMS_AT_ONCE = 100
 TAGS_AT_ONCE = 100
 THREADS = 8
+NAME_LIMIT = 250
 UI = "http://127.0.0.1:5000"
 """Where `mlflow ui` serves the page of an embedded database."""
+SETTLED_MS = 60_000
+"""From this age on, no other process makes a run that counts as earlier."""
 RACES = 20
 """How often a lost race is looked at again; each time somebody else has got on."""
 
@@ -88,6 +83,7 @@ class MlflowTracker:
             self._files.get,
             self._threads,
         )
+        self._creation = Creation(self._store, self._call, self._files, self._points, self._threads)
 
     # experiments
 
@@ -120,7 +116,7 @@ class MlflowTracker:
                 )
             )
             for experiment in page:
-                if experiment.name != SNAPSHOTS:
+                if experiment.name != SNAPSHOTS and DELETED not in experiment.tags:
                     yield to_experiment(experiment)
             token = page.token
             if not token:
@@ -160,8 +156,9 @@ class MlflowTracker:
 
     def delete_experiment(self, experiment_id: str) -> None:
         record = self.get_experiment(experiment_id)
-        runs = self._page([experiment_id], "", 1, None)
-        if runs:
+        # MLflow counts the runs of an archived experiment as deleted, all of them.
+        view = ViewType.ACTIVE_ONLY if record.archived is None else ViewType.ALL
+        if self._page([experiment_id], "", 1, None, view):
             raise Refused(
                 f"Experiment {record.name!r} has runs and is not deleted: v1 deletes empty "
                 "experiments only. Archive it, or delete its runs in MLflow first."
@@ -174,84 +171,14 @@ class MlflowTracker:
                 experiment_id, f"{record.name}.deleted.{time.time_ns()}"
             )
         )
+        gone = MlflowExperimentTag(DELETED, "true")
+        self._call(lambda: self._store.set_experiment_tag(experiment_id, gone))
         self._call(lambda: self._store.delete_experiment(experiment_id))
 
     # runs
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        for draft in drafts:
-            if draft.run_id is not None and self._aliased(draft.run_id, [draft.experiment_id]):
-                raise self._taken(draft.run_id)
-        if self._threads == 1 or len(drafts) < 2:
-            return [self._create(draft) for draft in drafts]
-        with ThreadPoolExecutor(min(self._threads, len(drafts))) as pool:
-            return list(pool.map(self._create, drafts))
-
-    def _create(self, draft: RunDraft) -> RunRecord:
-        properties = [Param(key, value) for key, value in to_params(draft.properties).items()]
-        tags = [*self._draft_tags(draft)]
-        run = self._call(
-            lambda: self._store.create_run(
-                draft.experiment_id, _user(), to_ms(draft.created), tags, draft.name
-            )
-        )
-        self._files.remember(run)
-        run_id = run.info.run_id
-        if draft.writer is not None:
-            self._points.owned(run_id, draft.writer)
-        if draft.run_id is not None:
-            first = self._aliased(draft.run_id, [draft.experiment_id])
-            if first is not None and first.info.run_id != run_id:
-                self._call(lambda: self._store.delete_run(run_id))
-                raise self._taken(draft.run_id)
-        if properties:
-            self._call(lambda: self._store.log_batch(run_id, [], properties, []))
-        status = draft.status
-        if status in FINAL or (MLFLOW_STATUS.get(status) is None and status != Status.NOT_STARTED):
-            mlflow = MLFLOW_STATUS.get(status, "SCHEDULED")
-            self._set_status(run_id, mlflow, to_ms(draft.created))
-        return dataclasses.replace(to_run(run), properties=dict(draft.properties), status=status)
-
-    def _draft_tags(self, draft: RunDraft) -> Iterator[RunTag]:
-        for key, value in _context_tags().items():
-            yield RunTag(key, value)
-        for key, tag in draft.tags.items():
-            yield RunTag(to_key(key), to_tag_value(key, tag))
-        own = {
-            ALIAS: draft.run_id,
-            ROOT: draft.root_id,
-            PARENT: draft.parent_id,
-            TYPE: draft.type,
-            WRITER: draft.writer,
-            STATUS: None if draft.status == Status.RUNNING else draft.status,
-            DESCRIPTION: draft.description,
-            **{SYSTEM + key: value for key, value in draft.system.items()},
-        }
-        for key, text in own.items():
-            if text is not None:
-                yield RunTag(key, checked(key, text, TAG_LIMIT))
-
-    def _taken(self, run_id: str) -> Refused:
-        return Refused(
-            f"The experiment has a run {run_id!r} already; leave run_id out to get a fresh id, or "
-            "open that run with Run(experiment, run_id)."
-        )
-
-    def _aliased(self, alias: str, experiment_ids: Sequence[str]) -> Any | None:
-        """The first run made under an asked-for id."""
-        condition = f"tags.`{ALIAS}` = '{alias}'"
-        if "'" in alias:
-            condition = f'tags.`{ALIAS}` = "{alias}"'
-        found = self._call(
-            lambda: self._store.search_runs(
-                list(experiment_ids),
-                condition,
-                ViewType.ACTIVE_ONLY,
-                max_results=10,
-                order_by=["attributes.start_time ASC"],
-            )
-        )
-        return min(found, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+        return self._creation.create(drafts)
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         missing = RunNotFound(run_id, self._call.where)
@@ -269,7 +196,7 @@ class MlflowTracker:
             experiment_ids = [each.id for each in self.list_experiments()]
         else:
             experiment_ids = [experiment_id]
-        run = self._aliased(run_id, experiment_ids)
+        run = self._creation.aliased(run_id, experiment_ids)
         if run is None:
             raise missing
         self._files.remember(run)
@@ -277,25 +204,32 @@ class MlflowTracker:
 
     def run_number(self, run: RunRecord) -> int:
         # MLflow has no counter. Counting from the nearest run whose number is noted keeps this
-        # short; the note never changes, since runs do not change their order.
+        # short. A number is noted once no earlier run can turn up any more.
         created = to_ms(run.created)
         before = f"attributes.start_time <= {created}"
         noted = self._page(
             [run.experiment_id], f"{before} AND tags.`{NUMBER}` IS NOT NULL", 1, None, ViewType.ALL
         )
-        number, since = 0, ""
+        number, since, start = 0, "", (-1, "")
         if noted:
-            if noted[0].info.run_id == run.id:
-                return int(noted[0].data.tags[NUMBER])
             number = int(noted[0].data.tags[NUMBER])
-            since = f" AND attributes.start_time >= {noted[0].info.start_time}"
+            start = (noted[0].info.start_time, noted[0].info.run_id)
+            since = f" AND attributes.start_time >= {start[0]}"
+            if noted[0].info.run_id == run.id:
+                return number
         place = (created, run.id)
-        start = (noted[0].info.start_time, noted[0].info.run_id) if noted else (-1, "")
-        for other in self._pages([run.experiment_id], before + since, PAGE, ViewType.ALL):
-            if start < (other.info.start_time, other.info.run_id) <= place:
-                number += 1
-        self._call(lambda: self._store.log_batch(run.id, [], [], [RunTag(NUMBER, str(number))]))
-        return number
+        counted = [
+            other.info
+            for other in self._pages([run.experiment_id], before + since, PAGE, ViewType.ALL)
+            if start < (other.info.start_time, other.info.run_id) <= place
+        ]
+        settled = [info for info in counted if info.start_time < time.time() * 1000 - SETTLED_MS]
+        if settled:
+            newest = max(settled, key=lambda info: (info.start_time, info.run_id))
+            tag = RunTag(NUMBER, str(number + len(settled)))
+            with contextlib.suppress(AzureMLException):  # a note is a help and no more
+                self._call(lambda: self._store.set_tag(newest.run_id, tag))
+        return number + len(counted)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         experiment_ids = query.experiment_ids
@@ -304,8 +238,18 @@ class MlflowTracker:
         if not experiment_ids:
             return
         size = min(query.limit, PAGE) if query.limit else PAGE
+        found = False
         for run in self._pages(experiment_ids, to_filter(query.conditions), size):
+            found = True
             yield to_run(run)
+        if not found and len(experiment_ids) == 1:
+            # MLflow counts the runs of an archived experiment as deleted, all of them.
+            [experiment_id] = experiment_ids
+            if self.get_experiment(experiment_id).archived is None:
+                return
+            condition = to_filter(query.conditions)
+            for run in self._pages(experiment_ids, condition, size, ViewType.ALL):
+                yield to_run(run)
 
     def _page(
         self,
@@ -336,12 +280,14 @@ class MlflowTracker:
         page = self._page(experiment_ids, condition, size, None, view)
         yield from page
         if page.token:
-            # MLflow's pages are offsets: a run that starts meanwhile would shift them.
+            # MLflow's pages are offsets: a run that starts meanwhile would shift them, and one
+            # that comes late shows a run twice.
             bound = f"attributes.start_time <= {page[0].info.start_time}"
             condition = f"{condition} AND {bound}" if condition else bound
         while page.token:
+            before = {run.info.run_id for run in page}
             page = self._page(experiment_ids, condition, size, page.token, view)
-            yield from page
+            yield from (run for run in page if run.info.run_id not in before)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         todo = spelled(change)
@@ -350,12 +296,12 @@ class MlflowTracker:
         self._remove_tags(run_id, todo.removed)
         if todo.status is not None:
             self._set_status(run_id, todo.status, todo.ended)
+        if change.status in FINAL:
+            self._points.forget(run_id)
 
     def _set_status(self, run_id: str, status: str, ended: int | None) -> None:
-        self._call.on_run(
-            run_id,
-            lambda: self._store.update_run_info(run_id, RunStatus.from_string(status), ended, None),
-        )
+        mlflow = RunStatus.from_string(status)
+        self._call.on_run(run_id, lambda: self._store.update_run_info(run_id, mlflow, ended, None))
 
     def _log(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
         """Params and the first tags in one call, which does nothing if a param is refused."""
@@ -451,16 +397,3 @@ class MlflowTracker:
     def experiment_link(self, experiment_id: str) -> str:
         server = self._call.where.rstrip("/") if self.uri.startswith("http") else UI
         return f"{server}/#/experiments/{experiment_id}"
-
-
-@functools.cache
-def _context_tags() -> dict[str, str]:
-    """User, source and git commit, as MLflow's own client sets them."""
-    from mlflow.tracking.context.registry import resolve_tags
-
-    tags: dict[str, str] = resolve_tags()
-    return tags
-
-
-def _user() -> str:
-    return _context_tags().get("mlflow.user", "")

@@ -211,15 +211,6 @@ def test_a_tracker_that_goes_away(
         os.killpg(server.pid, signal.SIGKILL)
 
 
-def test_a_run_that_somebody_deletes(experiment: Any, jobs: Path, sqlite_uri: str) -> None:
-    import mlflow
-
-    run = submit(experiment, WAITS)
-    ready(run)
-    mlflow.MlflowClient(sqlite_uri).delete_run(run.id)
-    until(lambda: not scripts(jobs) and not agents(jobs), what="the script's end")
-
-
 def test_a_snapshot_that_does_not_unpack(
     experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,11 +14,7 @@ from amlflow.exceptions import UserErrorException
 FOLDER = ".azureml"
 FILE = "config.json"
 _NAMES = (FILE, "project.json")
-_KEYS = {
-    "subscription_id": "Id of the subscription",
-    "resource_group": "Name of the resource group",
-    "workspace_name": "Name of the workspace",
-}
+_KEYS = ("subscription_id", "resource_group", "workspace_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +73,9 @@ def _read(path: Path) -> Config:
             f"{path} lacks {', '.join(map(repr, missing))}: a workspace's config.json is an object "
             f"with {', '.join(map(repr, _KEYS))} and, for amlflow, 'tracking_uri'."
         )
+    for key in (*_KEYS, "tracking_uri"):
+        if not isinstance(content.get(key, ""), str):
+            raise UserErrorException(f"{path}: {key!r} is a text, and {content[key]!r} is not.")
     folder = path.parent
     if folder.name in (FOLDER, "aml_config"):
         folder = folder.parent

@@ -22,26 +22,30 @@ def descendants(
 ) -> Iterator[RunRecord]:
     """All runs below a run that meet the conditions, newest first.
 
-    A run that another client nested names its parent and not its root, so the tree is put
-    together here from the runs of the experiment that have a parent at all.
+    What another client nested names its parent and no root, so such runs of the experiment are
+    read too, and the tree is put together here.
     """
-    nested = list(
-        tracker.find_runs(
-            RunQuery(
-                experiment_ids=[ancestor.experiment_id],
-                conditions=[Condition("parent_id", Op.HAS)],
-            )
+    nested = Condition("parent_id", Op.HAS)
+    roots = [Condition("root_id", Op.EQ, ancestor.root_id), Condition("root_id", Op.LACKS)]
+    if ancestor.root_id is None:
+        roots = roots[1:]
+    found = [
+        run
+        for root in roots
+        for run in tracker.find_runs(
+            RunQuery(experiment_ids=[ancestor.experiment_id], conditions=[nested, root])
         )
-    )
-    below: dict[str, list[RunRecord]] = {}
-    for run in nested:
-        below.setdefault(run.parent_id or "", []).append(run)
-    found, front = set(), [ancestor.id]
+    ]
+    below: dict[str | None, list[RunRecord]] = {}
+    for run in found:
+        below.setdefault(run.parent_id, []).append(run)
+    family, front = {ancestor.id}, [ancestor.id]
     while front:
         for run in below.get(front.pop(), ()):
-            if run.id not in found:
-                found.add(run.id)
+            if run.id not in family:
+                family.add(run.id)
                 front.append(run.id)
-    for run in nested:
-        if run.id in found and all(condition.holds(run) for condition in conditions):
+    found.sort(key=lambda run: run.created, reverse=True)
+    for run in found:
+        if run.id in family and all(condition.holds(run) for condition in conditions):
             yield run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from amlflow.core.run import Run, texts
 from amlflow.core.run_files import SNAPSHOT_PROPERTY
 from amlflow.core.workspace import Workspace
 from amlflow.core.writer import this_writer
-from amlflow.exceptions import ProjectSystemException, UserErrorException
+from amlflow.exceptions import ProjectSystemException, SnapshotException, UserErrorException
 from amlflow.plugins import announce
 from amlflow.spec import (
     Condition,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
+OUTPUTS, LOGS = "outputs", "logs"
 _VIEWS = ("ActiveOnly", "ArchivedOnly", "All")
 
 
@@ -135,27 +137,52 @@ class Experiment:
             description: A text in Markdown.
             tags: Tags to begin with.
             properties: Properties to begin with.
+
+        Raises:
+            SnapshotException: the folder is too large for a snapshot; no run was started.
+            TypeError: there is no such argument.
         """
-        known = ("name", "run_id", "outputs", "snapshot_directory")
-        options = {**dict(zip(known, args, strict=False)), **kwargs}
-        folder = options.get("snapshot_directory", ".")
-        properties = texts(options.get("properties") or {}, "start_logging(properties=…)")
-        stated = {key: value or "" for key, value in properties.items()}
-        if folder is not None:
-            stated[SNAPSHOT_PROPERTY] = snapshot.store(self._tracker, Path(folder))
-        return self._start(
-            name=options.get("display_name") or options.get("name"),
-            run_id=options.get("run_id"),
-            description=options.get("description"),
-            tags=options.get("tags"),
+        return self._start_logging(*args, **kwargs)
+
+    def _start_logging(
+        self,
+        name: str | None = None,
+        run_id: str | None = None,
+        outputs: bool | str | None = None,
+        snapshot_directory: str | os.PathLike[str] | None = ".",
+        display_name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> Run:
+        asked = texts(properties or {}, "start_logging(properties=…)")
+        stated = {**git_properties(), **{key: value or "" for key, value in asked.items()}}
+        draft = self._draft(
+            name=display_name or name,
+            run_id=run_id,
+            description=description,
+            tags=tags,
             properties=stated,
-            tracked=_tracked(options.get("outputs")),
         )
+        if snapshot_directory:
+            stated[SNAPSHOT_PROPERTY] = self._snapshot(Path(snapshot_directory))
+        return self._started(replace(draft, properties=stated), _tracked(outputs))
+
+    def _snapshot(self, folder: Path) -> str:
+        try:
+            return snapshot.store(self._tracker, folder)
+        except SnapshotException as error:
+            raise SnapshotException(
+                f"{error.message} Or pass snapshot_directory=None to start_logging for none."
+            ) from None
 
     def _start(
         self, *, tracked: tuple[str, ...] = (), parent: RunRecord | None = None, **values: Any
     ) -> Run:
-        draft = self._draft(parent=parent, writer=this_writer().id, **values)
+        return self._started(self._draft(parent=parent, **values), tracked)
+
+    def _started(self, draft: RunDraft, tracked: tuple[str, ...]) -> Run:
+        draft = replace(draft, created=self._now(), writer=this_writer().id)
         [record] = self._tracker.create_runs([draft])
         run = Run._of(self, record, tracked)
         run._working_folder = os.getcwd()
@@ -189,7 +216,7 @@ class Experiment:
             root_id=None if parent is None else parent.root_id,
             created=created or self._now(),
             tags=texts(tags or {}, "tags"),
-            properties={**git_properties(), **(properties or {})},
+            properties=properties or {},
             **values,
         )
 
@@ -382,10 +409,10 @@ class Experiment:
         )
 
 
-def _tracked(outputs: Any) -> tuple[str, ...]:
+def _tracked(outputs: bool | str | None) -> tuple[str, ...]:
     if outputs is False:
-        return ()
-    return ("outputs" if outputs in (None, True) else str(outputs), "logs")
+        return (LOGS,)
+    return (OUTPUTS if outputs is True else str(outputs or OUTPUTS), LOGS)
 
 
 def _shown(value: Any) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
-import subprocess
 
 
 def git_properties() -> dict[str, str]:
@@ -13,16 +11,11 @@ def git_properties() -> dict[str, str]:
 
     Credentials in the repository's address are left out.
     """
-    return dict(_of(os.getcwd()))
-
-
-@functools.lru_cache(maxsize=8)
-def _of(folder: str) -> dict[str, str]:
-    commit = _git(folder, "rev-parse", "HEAD")
+    folder = os.getcwd()
+    commit, _, branch = _git(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").partition("\n")
     if not commit:
         return {}
     address = re.sub(r"(?<=://)[^/@]*@", "", _git(folder, "config", "--get", "remote.origin.url"))
-    branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
     dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
     found = {
         "azureml.git.repository_uri": address,
@@ -37,6 +30,8 @@ def _of(folder: str) -> dict[str, str]:
 
 
 def _git(folder: str, *arguments: str) -> str:
+    import subprocess  # takes as long to import as all of this package
+
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False

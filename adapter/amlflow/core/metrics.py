@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,8 +28,10 @@ def scalar(value: Any, what: str) -> bool | int | float | str | None:
     Raises:
         UserErrorException: it is not a scalar; ``what`` says which value that is.
     """
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return str.__str__(value)  # of an enum that is a text, too, the text itself
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -38,6 +41,8 @@ def scalar(value: Any, what: str) -> bool | int | float | str | None:
         plain = value.item()
         if isinstance(plain, (bool, int, float, str)):
             return plain
+        if isinstance(plain, numbers.Real):  # numpy's longdouble, which Python has not
+            return float(plain)
     if isinstance(value, (list, tuple, range, set, frozenset)) or (
         isinstance(value, Iterable) and not isinstance(value, (Mapping, bytes))
     ):
@@ -74,7 +79,7 @@ def row(columns: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def table(value: Any, name: str) -> dict[str, list[Any]]:
-    """The columns of a table, all equally long."""
+    """The columns of a table, all equally long; a single value is a column of one row, as in v1."""
     if not isinstance(value, Mapping):
         raise UserErrorException(
             f"log_table({name!r}) takes a dict of column names to lists, and got a "
@@ -83,9 +88,7 @@ def table(value: Any, name: str) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
     for column, cells in value.items():
         if isinstance(cells, (str, bytes, Mapping)) or not isinstance(cells, Iterable):
-            raise UserErrorException(
-                f"Column {column!r} of the table {name!r} is a {type(cells).__name__}, not a list."
-            )
+            cells = [cells]
         columns[str(column)] = [
             scalar(cell, f"Row {at} of column {column!r} in the table {name!r}")
             for at, cell in enumerate(cells)
@@ -104,6 +107,7 @@ def document(value: Any, kind: Kind, name: str) -> dict[str, Any]:
     """A confusion matrix, accuracy table, residuals or predictions, in v1's JSON schema.
 
     Source: the ``log_*`` methods of v1's Run; ``schema_type``, ``schema_version`` and ``data``.
+    v1 takes any version, and its own documentation names "1.0.0" and "1.0.1".
     """
     call = f"log_{kind.value}({name!r})"
     if isinstance(value, str):
@@ -125,11 +129,6 @@ def document(value: Any, kind: Kind, name: str) -> dict[str, Any]:
         raise UserErrorException(
             f"{call} got a value whose schema_type is {value['schema_type']!r} instead of "
             f"{kind.value!r}."
-        )
-    if value["schema_version"] not in ("v1", "1.0.0"):
-        raise UserErrorException(
-            f"{call} got a value whose schema_version is {value['schema_version']!r}; "
-            "'v1' is the one that is known."
         )
     return dict(value)
 

@@ -43,7 +43,7 @@ class OfflineRun:
     def log_image(
         self, name: str, path: str | None = None, plot: Any = None, description: str = ""
     ) -> None:
-        _attempted("image", name, path if plot is None else plot)
+        _attempted("image", name, plot or path)
 
     def log_accuracy_table(self, name: str, value: Any, description: str = "") -> None:
         _attempted("accuracy_table", name, value)
@@ -52,7 +52,7 @@ class OfflineRun:
         _attempted("confusion_matrix", name, value)
 
     def log_residuals(self, name: str, value: Any, description: str = "") -> None:
-        _attempted("residuals", name, value)
+        _attempted("residual", name, value)
 
     def log_predictions(self, name: str, value: Any, description: str = "") -> None:
         _attempted("predictions", name, value)
@@ -79,7 +79,7 @@ class OfflineRun:
         timeout_seconds: int | None = None,
         datastore_name: str | None = None,
     ) -> None:
-        print(f"Attempted to track files {names} at {paths}")
+        print(f"Attempted to track files {names} at {paths} with timeout {timeout_seconds}s")
 
     def upload_folder(self, name: str, path: str, datastore_name: str | None = None) -> None:
         print(f"Attempted to track folder {name} at {path}")
@@ -87,7 +87,7 @@ class OfflineRun:
     def child_run(
         self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
     ) -> OfflineRun:
-        return OfflineRun(run_id)
+        return type(self)(run_id or f"{self._id}.{name or uuid.uuid4()}")
 
     def flush(self, timeout_seconds: int = 300) -> None:
         print(f"Attempted to flush run with id {self._id}")

@@ -22,12 +22,18 @@ BATCH_TAG = "azureml.batch_child_number"
 class RunChildren(RunBase):
     """A run's parent and children. The status of each is its own."""
 
+    _parent: Run | None = None
+
     @property
     def parent(self) -> Run | None:
         """The run that this one is nested in, or None at the root."""
-        if self._record.parent_id is None:
-            return None
-        return self._experiment._run(self._tracker.get_run(self._record.parent_id))
+        if self._parent is None and self._record.parent_id is not None:
+            record = self._tracker.get_run(self._record.parent_id)
+            if record.experiment_id == self._experiment.id:
+                self._parent = self._experiment._run(record)
+            else:  # MLflow nests across experiments, too
+                self._parent = self._experiment.workspace._run(record)
+        return self._parent
 
     def child_run(
         self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
@@ -56,11 +62,11 @@ class RunChildren(RunBase):
         Raises:
             UserErrorException: neither or both ways are used, or there are more than 100.
         """
-        if count is not None and (tag_key is not None or tag_values is not None):
-            raise UserErrorException(
-                "create_children takes either count, or tag_key and tag_values, and got both."
-            )
         if count is not None:
+            if tag_key is not None or tag_values is not None:
+                raise UserErrorException(
+                    "create_children takes either count, or tag_key and tag_values, and got both."
+                )
             tag_key, tag_values = BATCH_TAG, list(range(count))
         if tag_key is None or tag_values is None:
             raise UserErrorException(

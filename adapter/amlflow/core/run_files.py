@@ -42,9 +42,13 @@ class RunFiles(RunBase):
         timeout_seconds: int | None = None,
         datastore_name: str | None = None,
     ) -> dict[str, str] | None:
-        """Store several local files at once; with ``return_artifacts``, their names to links."""
+        """Store several local files at once; with ``return_artifacts``, their names to links.
+
+        Raises:
+            TypeError: there are not as many names as paths, as v1 says it.
+        """
         if len(names) != len(paths):
-            raise UserErrorException(
+            raise TypeError(
                 f"upload_files got {len(names)} names for {len(paths)} paths; give as many of each."
             )
         self._upload({name: Path(path) for name, path in zip(names, paths, strict=True)})
@@ -118,10 +122,10 @@ class RunFiles(RunBase):
 
     def _upload(self, files: Mapping[str, Path]) -> None:
         for name, path in files.items():
-            _check_name(name)
             if not path.is_file():
                 raise UserErrorException(f"There is no file {str(path)!r} to upload as {name!r}.")
-        self._tracker.put_files(self._record.id, files)
+        named = {_checked_name(name): path for name, path in files.items()}
+        self._tracker.put_files(self._record.id, named)
 
     def _links(self, names: Any) -> dict[str, str]:
         link = self._tracker.run_link(self._record)
@@ -129,11 +133,16 @@ class RunFiles(RunBase):
 
     def _fetch(self, name: str, target: Path) -> None:
         try:
-            _check_name(name)
+            stored = _checked_name(name)
         except UserErrorException:
             raise FileNotInRun(self.id, name) from None
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._tracker.get_file(self._record.id, name, target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserErrorException(
+                f"The file {name!r} cannot be written to {str(target)!r}: {error.strerror}."
+            ) from None
+        self._tracker.get_file(self._record.id, stored, target)
 
     def _text(self, name: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
@@ -144,12 +153,14 @@ class RunFiles(RunBase):
     def _upload_tracked(self) -> None:
         """Store what lies in the folders that the run keeps an eye on."""
         base = Path(self._working_folder)
-        files = {
-            path.relative_to(base).as_posix(): path
-            for folder in self._tracked
-            for path in sorted((base / folder).rglob("*"))
-            if path.is_file()
-        }
+        files = {}
+        for tracked in self._tracked:
+            folder = Path(os.path.normpath(base / tracked))
+            # A folder elsewhere goes by its own name.
+            named_from = base if folder.is_relative_to(base) else folder.parent
+            for path in sorted(folder.rglob("*")):
+                if path.is_file():
+                    files[path.relative_to(named_from).as_posix()] = path
         if files:
             self._tracker.put_files(self._record.id, files, replace=True)
 
@@ -258,8 +269,10 @@ class RunFiles(RunBase):
         )
 
 
-def _check_name(name: Any) -> None:
-    """A file's name stays within the run."""
+def _checked_name(name: Any) -> str:
+    """The name of a file, which stays within the run."""
+    while isinstance(name, str) and name.startswith("./"):
+        name = name[2:]
     parts = name.split("/") if isinstance(name, str) else [""]
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
         raise UserErrorException(
@@ -270,6 +283,7 @@ def _check_name(name: Any) -> None:
         raise UserErrorException(
             f"{name!r} is no name for a file of a run: the folder 'amlflow' is amlflow's own."
         )
+    return "/".join(parts)
 
 
 def _drain(stream: Any, path: Path) -> None:

@@ -48,10 +48,10 @@ class RunLife(RunFiles):
         return self._record.status
 
     def get_detailed_status(self) -> dict[str, Any]:
-        """The status with what is known of its reason: ``status`` and ``details``."""
+        """The status and, as a text, what is known of its reason: ``status`` and ``details``."""
         status = self.get_status()
         error = self._error()
-        return {"status": status, "details": [] if error is None else [error["error"]]}
+        return {"status": status, "details": None if error is None else error["error"]["message"]}
 
     def start(self) -> None:
         """Mark a run as started that :meth:`create_children` or somebody else has made."""
@@ -113,7 +113,8 @@ class RunLife(RunFiles):
         if set_status and not self._ended() and is_submitted(self._record):
             self._end_submitted(status, system or {})
             return
-        if set_status and self._ended():
+        # Another process may have ended the run, and what has ended stays as it is.
+        if set_status and self.get_status() in FINAL:
             if self._record.status == status:
                 return
             raise UserErrorException(

@@ -117,7 +117,8 @@ class RunMetrics(RunBase):
 
         Args:
             name: Only the metric of this name.
-            recursive: The metrics of all descendants and of this run, by run id.
+            recursive: The metrics of all descendants and of this run, by run id; as in v1, runs
+                without metrics are left out.
             run_type: With ``recursive``, only descendants of this type.
             populate: Read the files as well.
         """
@@ -128,7 +129,9 @@ class RunMetrics(RunBase):
         with ThreadPoolExecutor(min(READERS, len(records))) as pool:
             found = list(pool.map(lambda each: self._metrics_of(each, name, populate), records))
         return {
-            record.alias or record.id: values for record, values in zip(records, found, strict=True)
+            record.alias or record.id: values
+            for record, values in zip(records, found, strict=True)
+            if values
         }
 
     def _metrics_of(self, record: RunRecord, name: str | None, populate: bool) -> dict[str, Any]:
@@ -175,8 +178,15 @@ class RunMetrics(RunBase):
             step = int(plain)
         writer = this_writer()
         run_id = self._record.id
-        order, time = writer.stamp(run_id, name, step)
-        point = Point(
-            name=name, value=value, kind=kind, step=step, order=order, time=time, writer=writer.id
-        )
-        self._tracker.write_points(run_id, [point])
+        with writer.turn(run_id):
+            order, time = writer.stamp(run_id, name, step)
+            point = Point(
+                name=name,
+                value=value,
+                kind=kind,
+                step=step,
+                order=order,
+                time=time,
+                writer=writer.id,
+            )
+            self._tracker.write_points(run_id, [point])

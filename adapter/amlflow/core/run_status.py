@@ -6,6 +6,25 @@ import builtins
 
 from amlflow.spec import FINAL, Status
 
+_IN_ORDER = (
+    Status.QUEUED,
+    Status.PREPARING,
+    Status.PROVISIONING,
+    Status.STARTING,
+    Status.RUNNING,
+    Status.CANCEL_REQUESTED,
+    Status.CANCELED,
+    Status.FINALIZING,
+    Status.COMPLETED,
+    Status.FAILED,
+    Status.NOT_STARTED,
+    Status.UNAPPROVED,
+    Status.NOT_RESPONDING,
+    Status.PAUSING,
+    Status.PAUSED,
+)
+"""All statuses in v1's order."""
+
 
 class RunStatus:
     """The statuses by v1's names."""
@@ -29,13 +48,14 @@ class RunStatus:
     @classmethod
     def list(cls) -> builtins.list[str]:
         """All statuses."""
-        return [value for key, value in vars(cls).items() if key.isupper()]
+        return [*_IN_ORDER]
 
     @classmethod
     def get_running_statuses(cls) -> builtins.list[str]:
         """The statuses of a run that waits or works."""
         ending = {*cls.get_post_processing_statuses(), *FINAL}
-        return [status for status in cls.list() if status not in ending]
+        running = [status for status in cls.list() if status not in ending]
+        return [cls.NOT_STARTED, *(each for each in running if each != cls.NOT_STARTED)]
 
     @classmethod
     def get_post_processing_statuses(cls) -> builtins.list[str]:

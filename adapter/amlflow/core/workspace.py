@@ -77,7 +77,7 @@ class Workspace(AzureOnly):
         configured = self._details.get("tracking_uri")
         self._uri = resolved(configured, folder or Path.cwd())
 
-    @functools.cached_property
+    @property
     def _tracker(self) -> Tracker:
         from amlflow.layers.opened import open_layered
 
@@ -102,11 +102,9 @@ class Workspace(AzureOnly):
         config = find_config(path, _file_name)
         if config is None:
             workspace = Workspace._default()
-            logger.warning(
-                "No config.json at or above %s: using the workspace %r on %s.",
-                Path(path or ".").absolute(),
-                workspace.name,
-                redacted(workspace._uri),
+            _say_once(
+                f"No config.json at or above {Path(path or '.').absolute()}: using the workspace "
+                f"{workspace.name!r} on {redacted(workspace._uri)}."
             )
             return workspace
         return Workspace._configured(config)
@@ -403,6 +401,11 @@ class Workspace(AzureOnly):
         )
 
 
+@functools.cache
+def _say_once(message: str) -> None:
+    logger.warning("%s", message)
+
+
 def _notes() -> Path:
     import platformdirs  # knows each system's folder for a user's configuration
 
@@ -419,11 +422,19 @@ def _noted(*names: str) -> dict[str, Any] | None:
     path = _note_path(*names)
     if not path.is_file():
         return None
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    return _read_note(path)
 
 
 def _all_noted() -> list[dict[str, Any]]:
-    return [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(_notes().glob("*.json"))
-    ]
+    return [_read_note(path) for path in sorted(_notes().glob("*.json"))]
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WorkspaceException(
+            f"{path}, which describes a workspace, is not JSON ({error}); delete it, and make the "
+            "workspace again with Workspace.create()."
+        ) from None
+    return content

@@ -31,7 +31,13 @@ class Writer:
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
         self._last: dict[str, dict[str, _Last]] = {}
+        self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+
+    def turn(self, run_id: str) -> threading.Lock:
+        """Held while a point is stamped and sent, so that points arrive in the order of stamps."""
+        with self._lock:
+            return self._turns.setdefault(run_id, threading.Lock())
 
     def stamp(self, run_id: str, name: str, step: int | None) -> tuple[int, datetime]:
         """The order and time of the next point of this name in this run."""
@@ -53,6 +59,7 @@ class Writer:
         """The run has ended, and its stamps are of no more use."""
         with self._lock:
             self._last.pop(run_id, None)
+            self._turns.pop(run_id, None)
 
 
 _writer = Writer()

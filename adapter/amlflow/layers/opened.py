@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+
 from amlflow.layers.search import Search
 from amlflow.plugins import open_tracker
 from amlflow.spec import Tracker
@@ -12,4 +15,10 @@ def open_layered(uri: str) -> Tracker:
 
     Raises what :func:`amlflow.plugins.open_tracker` raises.
     """
+    return _layered(uri, os.getpid())
+
+
+@functools.cache
+def _layered(uri: str, process: int) -> Tracker:
+    # A connection does not survive a fork, so each process has its own.
     return Search(open_tracker(uri))

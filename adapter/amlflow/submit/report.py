@@ -124,7 +124,7 @@ class Report:
                 self._send_logs()
                 pause = POLL_SECONDS
             except RunNotFound:
-                self.wish = Wish(Status.CANCELED)  # somebody has deleted the run
+                self.wish = Wish(Status.CANCELED)  # it is gone for good
             except AzureMLException as away:
                 logger.warning("%s", away.message)
                 pause = min(pause * 2, PAUSE_SECONDS)

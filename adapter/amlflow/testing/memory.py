@@ -110,7 +110,7 @@ class MemoryTracker:
             alias=draft.run_id,
             experiment_id=draft.experiment_id,
             parent_id=draft.parent_id,
-            root_id=draft.root_id or run_id,
+            root_id=draft.root_id or (None if draft.parent_id else run_id),
             name=draft.name or f"run-{run_id[:8]}",
             type=draft.type,
             status=draft.status,

@@ -1,0 +1,7 @@
+"""``python -m amlflow``."""
+
+import sys
+
+from amlflow.cli import main
+
+sys.exit(main())

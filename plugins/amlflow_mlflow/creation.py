@@ -1,0 +1,183 @@
+"""Makes runs: many at once, under ids that the caller asks for, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import FINAL, Refused, RunDraft, RunRecord, Status
+from mlflow.entities import Param, RunStatus, RunTag, ViewType
+
+from amlflow_mlflow.calls import Calls
+from amlflow_mlflow.changes import to_params
+from amlflow_mlflow.files import Files
+from amlflow_mlflow.names import (
+    ALIAS,
+    ROOT,
+    STATUS,
+    SYSTEM,
+    TAG_LIMIT,
+    TYPE,
+    WRITER,
+    checked,
+    to_key,
+    to_tag_value,
+)
+from amlflow_mlflow.points import Points
+from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to_run
+
+YIELD_SECONDS = 2.0
+"""How long the earlier of two runs under one id waits for the later to give way."""
+
+
+class Creation:
+    """Makes runs in one store; ``threads`` is how many calls at once are worth it."""
+
+    def __init__(self, store: Any, call: Calls, files: Files, points: Points, threads: int) -> None:
+        self._store, self._call, self._files, self._points = store, call, files, points
+        self._threads = threads
+
+    def create(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        """See :meth:`amlflow.spec.Tracker.create_runs`."""
+        # What is wrong with any of them is found before the first is made.
+        prepared = [(draft, [*_draft_tags(draft)], _params(draft)) for draft in drafts]
+        for draft in drafts:
+            if draft.run_id is not None and self.aliased(draft.run_id, [draft.experiment_id]):
+                raise _taken(draft.run_id)
+        if self._threads == 1 or len(drafts) < 2:
+            outcomes = [self._outcome(*each) for each in prepared]
+        else:
+            with ThreadPoolExecutor(min(self._threads, len(drafts))) as pool:
+                outcomes = list(pool.map(lambda each: self._outcome(*each), prepared))
+        for outcome in outcomes:
+            if isinstance(outcome, AzureMLException):
+                for made in outcomes:
+                    if isinstance(made, RunRecord):
+                        self._discard(made.id)
+                raise outcome
+        return [each for each in outcomes if isinstance(each, RunRecord)]
+
+    def _outcome(
+        self, draft: RunDraft, tags: list[RunTag], params: list[Param]
+    ) -> RunRecord | AzureMLException:
+        try:
+            return self._create(draft, tags, params)
+        except AzureMLException as error:
+            return error
+
+    def _create(self, draft: RunDraft, tags: list[RunTag], params: list[Param]) -> RunRecord:
+        run = self._call(
+            lambda: self._store.create_run(
+                draft.experiment_id, user(), to_ms(draft.created), tags, draft.name
+            )
+        )
+        self._files.remember(run)
+        run_id = run.info.run_id
+        if draft.writer is not None:
+            self._points.owned(run_id, draft.writer)
+        status = draft.status
+        try:
+            if draft.run_id is not None:
+                self._claim(draft.run_id, draft.experiment_id, run_id)
+            if params:
+                self._call(lambda: self._store.log_batch(run_id, [], params, []))
+            if status in FINAL or (status not in MLFLOW_STATUS and status != Status.NOT_STARTED):
+                mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))
+                ended = to_ms(draft.created) if status in FINAL else None
+                self._call(lambda: self._store.update_run_info(run_id, mlflow, ended, None))
+        except AzureMLException:
+            self._discard(run_id)
+            raise
+        return dataclasses.replace(to_run(run), properties=dict(draft.properties), status=status)
+
+    def _discard(self, run_id: str) -> None:
+        """Take a run back; its id is free again."""
+        with contextlib.suppress(AzureMLException):  # the error that led here says more
+            self._call(lambda: self._store.delete_tag(run_id, ALIAS))
+        with contextlib.suppress(AzureMLException):
+            self._call(lambda: self._store.delete_run(run_id))
+
+    def _claim(self, alias: str, experiment_id: str, run_id: str) -> None:
+        """Keep the run if it is the only one of this id, whoever else asks for it just now.
+
+        MLflow cannot make a tag unique. So each looks after it has made its run: who sees an
+        earlier one gives way, and who is the earliest waits until the others have. If another
+        stays, it had looked before this run was there, and has the id.
+        """
+        deadline = time.monotonic() + YIELD_SECONDS
+        while True:
+            found = self._with_alias(alias, [experiment_id])
+            if [run.info.run_id for run in found] == [run_id]:
+                return
+            if found[0].info.run_id != run_id or time.monotonic() > deadline:
+                raise _taken(alias)
+            time.sleep(0.05)
+
+    def aliased(self, alias: str, experiment_ids: Sequence[str]) -> Any | None:
+        """The run that was made under an asked-for id."""
+        return next(iter(self._with_alias(alias, experiment_ids)), None)
+
+    def _with_alias(self, alias: str, experiment_ids: Sequence[str]) -> list[Any]:
+        quote = '"' if "'" in alias else "'"
+        # MLflow counts the runs of an archived experiment as deleted, so all are looked at.
+        found = self._call(
+            lambda: self._store.search_runs(
+                list(experiment_ids),
+                f"tags.`{ALIAS}` = {quote}{alias}{quote}",
+                ViewType.ALL,
+                max_results=10,
+            )
+        )
+        return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+
+
+def _taken(run_id: str) -> Refused:
+    return Refused(
+        f"The experiment has a run {run_id!r} already; leave run_id out to get a fresh id, or "
+        "open that run with Run(experiment, run_id)."
+    )
+
+
+def _params(draft: RunDraft) -> list[Param]:
+    return [Param(key, value) for key, value in to_params(draft.properties).items()]
+
+
+def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
+    """The tags that a run is made with."""
+    for key, value in context_tags().items():
+        yield RunTag(key, value)
+    for key, tag in draft.tags.items():
+        yield RunTag(to_key(key), to_tag_value(key, tag))
+    own = {
+        ALIAS: draft.run_id,
+        ROOT: draft.root_id,
+        PARENT: draft.parent_id,
+        TYPE: draft.type,
+        WRITER: draft.writer,
+        STATUS: None if draft.status == Status.RUNNING else draft.status,
+        DESCRIPTION: draft.description,
+        **{SYSTEM + key: value for key, value in draft.system.items()},
+    }
+    for key, text in own.items():
+        if text is not None:
+            yield RunTag(key, checked(key, text, TAG_LIMIT))
+
+
+@functools.cache
+def context_tags() -> dict[str, str]:
+    """User, source and git commit, as MLflow's own client sets them."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    tags: dict[str, str] = resolve_tags()
+    return tags
+
+
+def user() -> str:
+    """The name of the user who runs this process."""
+    return context_tags().get("mlflow.user", "")

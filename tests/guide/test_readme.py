@@ -1,0 +1,85 @@
+"""What the README shows runs as it stands."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import services
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+def run(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=services.clean_environment(**environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_the_first_example(folder: Path) -> None:
+    done = run("-c", blocks("python")[0], folder=folder)
+    assert "Completed {'loss': 0.25}" in done.stdout
+    assert "Run(Experiment: explore-runs" in done.stdout
+    # With no config.json, once, and the store is where `mlflow ui` looks.
+    assert done.stderr.count("No config.json at or above") == 1
+    assert (folder / "mlflow.db").is_file()
+
+
+def test_quickstart_tells_the_story_and_how_to_open_the_page(folder: Path) -> None:
+    done = run("-m", "amlflow", "quickstart", folder=folder)
+    for piece in ("Completed", "azureml-user", "properties are immutable", "'fantastic run'"):
+        assert piece in done.stdout
+    assert f"mlflow ui --backend-store-uri sqlite:///{folder}/mlflow.db" in done.stdout
+
+
+def test_the_config_is_one(folder: Path) -> None:
+    (folder / "config.json").write_text(blocks("json")[0])
+    from amlflow.core.workspace import Workspace
+
+    workspace = Workspace.from_config()
+    assert workspace.get_mlflow_tracking_uri() == json.loads(blocks("json")[0])["tracking_uri"]
+
+
+def test_the_plugin_is_found_and_passes_the_suite(folder: Path) -> None:
+    plugin, suite = blocks("python")[1:3]
+    entry_points = next(each for each in blocks("toml") if "entry-points" in each)
+    information = folder / "amlflow_memory-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: amlflow-memory\nVersion: 1\n"
+    )
+    lines = entry_points.replace("[project.entry-points.amlflow]", "[amlflow]").replace('"', "")
+    (information / "entry_points.txt").write_text(lines)
+    (folder / "amlflow_memory.py").write_text(plugin)
+    (folder / "test_mine.py").write_text(suite)
+    environment = {"MLFLOW_TRACKING_URI": "memory://mine", "PYTHONPATH": str(folder)}
+    done = run("-c", blocks("python")[0], folder=folder, **environment)
+    assert "Completed {'loss': 0.25}" in done.stdout
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py", folder=folder)
+    assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize("name", re.findall(r"`([A-Z]+LOW_[A-Z_]+)`", README))
+def test_every_setting_named_is_read_somewhere(name: str) -> None:
+    if name.startswith("MLFLOW_"):
+        import mlflow.environment_variables
+
+        assert hasattr(mlflow.environment_variables, name)
+    else:
+        sources = (Path(__file__).parents[2] / "adapter").rglob("*.py")
+        assert any(f'"{name}"' in each.read_text(encoding="utf-8") for each in sources)

@@ -1,0 +1,176 @@
+"""How many calls to MLflow an operation costs: exact, where times are not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from amlflow.core.experiment import Experiment
+from amlflow.core.run import Run
+from amlflow.core.workspace import Workspace
+
+
+class Counting:
+    """MLflow's store, with its calls counted by name."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.calls[name] += 1
+            return method(*args, **kwargs)
+
+        return counted
+
+
+@pytest.fixture
+def calls(store: str, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    from amlflow_mlflow import calls
+
+    counting = Counting(calls.open_store(store))
+    monkeypatch.setattr("amlflow_mlflow.tracker.open_store", lambda uri: counting)
+    return counting.calls
+
+
+@pytest.fixture
+def experiment(calls: Counter[str]) -> Experiment:
+    experiment = Experiment(Workspace("s", "g", "w"), "counted")
+    calls.clear()
+    return experiment
+
+
+def start(experiment: Experiment) -> Run:
+    return experiment.start_logging(snapshot_directory=None, outputs=False)
+
+
+def test_a_run_from_start_to_end(experiment: Experiment, calls: Counter[str]) -> None:
+    run = start(experiment)
+    run.log("loss", 1.0)
+    run.complete()
+    # get_run: somebody else may have ended the run meanwhile, and what has ended stays so.
+    assert calls == {"create_run": 1, "log_batch": 1, "get_run": 1, "update_run_info": 1}
+
+
+def test_an_int_costs_no_more_than_a_float(experiment: Experiment, calls: Counter[str]) -> None:
+    run = start(experiment)
+    calls.clear()
+    for value in (1, 2, 3):
+        run.log("epoch", value)
+    assert calls == {"log_batch": 3}
+
+
+def test_the_first_point_in_another_process_makes_it_the_owner_at_once(
+    experiment: Experiment, calls: Counter[str]
+) -> None:
+    [child] = start(experiment).create_children(1)
+    calls.clear()
+    child.log("loss", 1.0)
+    child.log("loss", 0.5)
+    assert calls == {"get_run": 1, "log_batch": 2}
+
+
+def test_a_table_is_one_call_and_its_drawing_another(
+    experiment: Experiment, calls: Counter[str]
+) -> None:
+    run = start(experiment)
+    calls.clear()
+    run.log_table("t", {"x": [1.0, 2.0], "y": ["a", "b"]})
+    assert calls == {"log_batch": 2}
+    calls.clear()
+    run.log("message", "nothing to draw")
+    assert calls == {"log_batch": 1}
+
+
+def test_opening_a_run_and_reading_it(experiment: Experiment, calls: Counter[str]) -> None:
+    run_id = start(experiment).id
+    calls.clear()
+    run = Run(experiment, run_id)
+    run.tags, run.status, run.description  # noqa: B018
+    assert calls == {"get_run": 1}
+
+
+def test_metrics_are_read_once_a_name(experiment: Experiment, calls: Counter[str]) -> None:
+    run = start(experiment)
+    for name in "abc":
+        run.log(name, 1.0)
+    run.log("text", "no history of this one")
+    calls.clear()
+    assert len(run.get_metrics()) == 4
+    assert calls == {"get_run": 1, "get_metric_history": 3}
+    calls.clear()
+    run.get_metrics("a")
+    assert calls == {"get_run": 1, "get_metric_history": 1}
+
+
+def test_a_final_status_is_not_asked_for_again(experiment: Experiment, calls: Counter[str]) -> None:
+    run = start(experiment)
+    run.complete()
+    calls.clear()
+    assert run.get_status() == "Completed"
+    assert calls == {}
+
+
+def test_get_runs_is_one_search_and_reads_no_run_by_itself(
+    experiment: Experiment, calls: Counter[str]
+) -> None:
+    for place in range(5):
+        start(experiment).set_tags({"place": place, "same": "x"})
+    calls.clear()
+    found = list(experiment.get_runs(tags={"same": "x"}))
+    assert [run.tags["place"] for run in found] == ["4", "3", "2", "1", "0"]
+    assert calls == {"search_runs": 1}
+
+
+def test_get_runs_reads_pages_only_as_they_are_asked_for(
+    experiment: Experiment, calls: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amlflow_mlflow.tracker.PAGE", 2)
+    for _ in range(6):
+        start(experiment)
+    calls.clear()
+    runs = experiment.get_runs()
+    assert calls == {}
+    next(runs)
+    assert calls == {"search_runs": 1}
+    assert len(list(runs)) == 5
+    assert calls["search_runs"] <= 4
+
+
+def test_descendants_cost_pages_and_not_runs(experiment: Experiment, calls: Counter[str]) -> None:
+    root = start(experiment)
+    for child in root.create_children(5):
+        for grandchild in child.create_children(9):
+            grandchild.create_children(10)
+    start(experiment).create_children(10)  # another family, which is not to be read
+    calls.clear()
+    found = list(root.get_children(recursive=True))
+    assert len(found) == 5 + 45 + 450
+    # One search below this root, one for runs that other clients nested: 500 runs are one page.
+    # Finding none of the latter, MLflow is asked whether the experiment is archived.
+    assert calls == {"search_runs": 2, "get_experiment": 1}
+
+
+def test_children_are_one_call_each_and_nothing_more(
+    experiment: Experiment, calls: Counter[str]
+) -> None:
+    root = start(experiment)
+    calls.clear()
+    root.create_children(10)
+    assert calls == {"create_run": 10}
+
+
+def test_a_snapshot_that_is_stored_already_is_not_sent_again(
+    experiment: Experiment, calls: Counter[str], folder: Any
+) -> None:
+    (folder / "train.py").write_text("print('training')")
+    first = experiment.start_logging(outputs=False)
+    calls.clear()
+    second = experiment.start_logging(outputs=False)
+    assert first.get_snapshot_id() == second.get_snapshot_id()
+    assert calls["create_run"] == 1
+    assert calls["search_runs"] == 1
