@@ -22,7 +22,12 @@ from typing import Any
 
 import psutil
 
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    # A server would otherwise start a dozen processes for jobs that no test has.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
 POSTGRES_USER = "postgres"
 
 

@@ -7,7 +7,7 @@ import posixpath
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Files:
     def __init__(self, store: Any, call: Calls) -> None:
         self._store, self._call = store, call
         self._places: dict[str, str] = {}
+        self._snapshots_id: str | None = None
 
     def _repository(self, run_id: str) -> Any:
         if run_id not in self._places:
@@ -97,14 +98,22 @@ class Files:
 
     # snapshots
 
+    def _snapshots(self) -> str | None:
+        """The id of the experiment of snapshots, which is looked up once."""
+        if self._snapshots_id is None:
+            found = self._call(lambda: self._store.get_experiment_by_name(SNAPSHOTS))
+            self._snapshots_id = None if found is None else found.experiment_id
+        return self._snapshots_id
+
     def _snapshot_run(self, digest: str) -> Any | None:
-        experiment = self._call(lambda: self._store.get_experiment_by_name(SNAPSHOTS))
-        if experiment is None:
+        experiment_id = self._snapshots()
+        if experiment_id is None:
             return None
+        # An upload that broke off has not finished, and is not taken for a snapshot.
         found = self._call(
             lambda: self._store.search_runs(
-                [experiment.experiment_id],
-                f"tags.`{SNAPSHOT}` = '{digest}'",
+                [experiment_id],
+                f"tags.`{SNAPSHOT}` = '{digest}' AND attributes.status = 'FINISHED'",
                 ViewType.ACTIVE_ONLY,
                 max_results=1,
             )
@@ -115,17 +124,16 @@ class Files:
         """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
         return self._snapshot_run(digest) is not None
 
-    def put_snapshot(self, experiment_id: str, digest: str, archive: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.put_snapshot`; the experiment is that of snapshots."""
+    def put_snapshot(self, make_experiment: Callable[[], str], digest: str, archive: Path) -> None:
+        """See :meth:`amlflow.spec.Tracker.put_snapshot`."""
+        experiment_id = self._snapshots() or make_experiment()
         now = int(time.time() * 1000)
-        run = self._call(
-            lambda: self._store.create_run(experiment_id, "", now, [], f"snapshot {digest[:12]}")
-        )
+        tags = [RunTag(SNAPSHOT, digest)]
+        name = f"snapshot {digest[:12]}"
+        run = self._call(lambda: self._store.create_run(experiment_id, "", now, tags, name))
         self.remember(run)
         run_id = run.info.run_id
         self.put(run_id, {ARCHIVE: archive}, replace=True)
-        # The tag comes last: an upload that broke off is not taken for a snapshot.
-        self._call(lambda: self._store.log_batch(run_id, [], [], [RunTag(SNAPSHOT, digest)]))
         finished = RunStatus.from_string("FINISHED")
         self._call(lambda: self._store.update_run_info(run_id, finished, now, None))
 

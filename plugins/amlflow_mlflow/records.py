@@ -29,6 +29,8 @@ MLFLOW_STATUS = {
     Status.COMPLETED: "FINISHED",
     Status.FAILED: "FAILED",
     Status.CANCELED: "KILLED",
+    # Made so, a run needs no further call before it starts, which is at once.
+    Status.PREPARING: "RUNNING",
     Status.RUNNING: "RUNNING",
     Status.FINALIZING: "RUNNING",
     Status.CANCEL_REQUESTED: "RUNNING",

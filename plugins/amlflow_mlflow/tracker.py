@@ -366,8 +366,7 @@ class MlflowTracker:
         return self._files.has_snapshot(digest)
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
-        experiment = self.ensure_experiment(SNAPSHOTS)
-        self._files.put_snapshot(experiment.id, digest, archive)
+        self._files.put_snapshot(lambda: self.ensure_experiment(SNAPSHOTS).id, digest, archive)
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
         self._files.get_snapshot(digest, destination)

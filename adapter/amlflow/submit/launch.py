@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def launch(folder: JobFolder, lock: int) -> None:
             start_new_session=True,
             pass_fds=(lock,),
         )
-    # It forks at once, so that it is nobody's child and leaves no zombie.
-    process.wait()
+    # It forks at once, so that it is nobody's child; what it forks from is not left as a zombie.
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _importable(environ: Mapping[str, str]) -> dict[str, str]:
