@@ -140,13 +140,6 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def experiment(folder: Path, jobs: Path, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch):
-    """An experiment to submit to, on the test's own database."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
-    return submitting.new_experiment()
-
-
-@pytest.fixture
 def docker_host(shared: services.Shared, monkeypatch: pytest.MonkeyPatch) -> str:
     """A Docker daemon of the tests' own, set as DOCKER_HOST."""
     address = shared.get("docker", docker_daemon.start)

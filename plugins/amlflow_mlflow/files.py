@@ -1,4 +1,4 @@
-"""A run's files as MLflow artifacts, and snapshots as artifacts of runs in an experiment apart."""
+"""A run's files as MLflow artifacts."""
 
 from __future__ import annotations
 
@@ -6,24 +6,18 @@ import os
 import posixpath
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from amlflow.spec import FileInRun, FileNotInRun, Refused
-from mlflow.entities import RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.names import SNAPSHOT
 
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
-SNAPSHOTS = "amlflow.snapshots"
-"""The experiment that keeps snapshots; v1 allows no dot in a name, so no user's is called so."""
-ARCHIVE = "snapshot.zip"
 
 
 class Files:
@@ -32,7 +26,6 @@ class Files:
     def __init__(self, store: Any, call: Calls) -> None:
         self._store, self._call = store, call
         self._places: dict[str, str] = {}
-        self._snapshots_id: str | None = None
 
     def _repository(self, run_id: str) -> Any:
         if run_id not in self._places:
@@ -95,51 +88,3 @@ class Files:
             if os.path.isdir(found):
                 raise FileNotInRun(run_id, name)
             shutil.move(found, destination)
-
-    # snapshots
-
-    def _snapshots(self) -> str | None:
-        """The id of the experiment of snapshots, which is looked up once."""
-        if self._snapshots_id is None:
-            found = self._call(lambda: self._store.get_experiment_by_name(SNAPSHOTS))
-            self._snapshots_id = None if found is None else found.experiment_id
-        return self._snapshots_id
-
-    def _snapshot_run(self, digest: str) -> Any | None:
-        experiment_id = self._snapshots()
-        if experiment_id is None:
-            return None
-        # An upload that broke off has not finished, and is not taken for a snapshot.
-        found = self._call(
-            lambda: self._store.search_runs(
-                [experiment_id],
-                f"tags.`{SNAPSHOT}` = '{digest}' AND attributes.status = 'FINISHED'",
-                ViewType.ACTIVE_ONLY,
-                max_results=1,
-            )
-        )
-        return found[0] if found else None
-
-    def has_snapshot(self, digest: str) -> bool:
-        """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
-        return self._snapshot_run(digest) is not None
-
-    def put_snapshot(self, make_experiment: Callable[[], str], digest: str, archive: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.put_snapshot`."""
-        experiment_id = self._snapshots() or make_experiment()
-        now = int(time.time() * 1000)
-        tags = [RunTag(SNAPSHOT, digest)]
-        name = f"snapshot {digest[:12]}"
-        run = self._call(lambda: self._store.create_run(experiment_id, "", now, tags, name))
-        self.remember(run)
-        run_id = run.info.run_id
-        self.put(run_id, {ARCHIVE: archive}, replace=True)
-        finished = RunStatus.from_string("FINISHED")
-        self._call(lambda: self._store.update_run_info(run_id, finished, now, None))
-
-    def get_snapshot(self, digest: str, destination: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
-        run = self._snapshot_run(digest)
-        if run is None:
-            raise Refused(f"There is no snapshot {digest!r} in this tracker.")
-        self.get(run.info.run_id, ARCHIVE, destination)

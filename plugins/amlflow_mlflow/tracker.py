@@ -34,7 +34,7 @@ from mlflow.entities import Param, RunStatus, RunTag, ViewType
 from amlflow_mlflow.calls import Calls, open_store, translated
 from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.creation import Creation
-from amlflow_mlflow.files import SNAPSHOTS, Files
+from amlflow_mlflow.files import Files
 from amlflow_mlflow.names import (
     DELETED,
     NUMBER,
@@ -50,6 +50,7 @@ from amlflow_mlflow.records import (
     to_run,
 )
 from amlflow_mlflow.search import to_filter
+from amlflow_mlflow.snapshots import EXPERIMENT, Snapshots
 
 PAGE = 1000
 PARAMS_AT_ONCE = 100
@@ -76,6 +77,7 @@ class MlflowTracker:
         # sqlite takes one writer at a time; a server has many workers.
         self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
         self._files = Files(self._store, self._call)
+        self._snapshots = Snapshots(self._store, self._call, self.ensure_experiment)
         self._points = Points(
             self._store,
             self._call,
@@ -116,7 +118,7 @@ class MlflowTracker:
                 )
             )
             for experiment in page:
-                if experiment.name != SNAPSHOTS and DELETED not in experiment.tags:
+                if experiment.name != EXPERIMENT and DELETED not in experiment.tags:
                     yield to_experiment(experiment)
             token = page.token
             if not token:
@@ -363,13 +365,13 @@ class MlflowTracker:
         self._files.get(run_id, name, destination)
 
     def has_snapshot(self, digest: str) -> bool:
-        return self._files.has_snapshot(digest)
+        return self._snapshots.has(digest)
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
-        self._files.put_snapshot(lambda: self.ensure_experiment(SNAPSHOTS).id, digest, archive)
+        self._snapshots.put(digest, archive)
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
-        self._files.get_snapshot(digest, destination)
+        self._snapshots.get(digest, destination)
 
     # models
 
