@@ -133,7 +133,7 @@ class DockerCompute:
 
     def clean(self, name: str) -> None:
         try:
-            self._client().containers.get(PREFIX + name).remove(force=True)
+            _remove(self._client().containers.get(PREFIX + name))
         except docker.errors.NotFound:
             return
         except _FAILURES as error:
@@ -201,9 +201,7 @@ class StartedContainer:
                 if not self._ended.wait(grace):
                     self._signal("SIGKILL")
                     self._ended.wait(SECONDS)
-            self._container.remove(force=True)
-        except docker.errors.NotFound:
-            pass
+            _remove(self._container)
         except _FAILURES as error:
             raise ComputeTargetException(
                 f"The container {self._container.name!r} could not be ended: {_said(error)}."
@@ -213,9 +211,22 @@ class StartedContainer:
     def _signal(self, name: str) -> None:
         try:
             self._container.kill(name)
+        except docker.errors.NotFound:
+            return
         except docker.errors.APIError as error:
             if error.status_code != 409:  # 409: it is not running any more
                 raise
+
+
+def _remove(container: Any) -> None:
+    """Remove a container, unless somebody else does, or has."""
+    try:
+        container.remove(force=True)
+    except docker.errors.NotFound:
+        return
+    except docker.errors.APIError as error:
+        if error.status_code != 409:  # 409: its removal is in progress
+            raise
 
 
 def _refused(error: Exception) -> ComputeTargetException:

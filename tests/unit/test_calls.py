@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
+from amlflow.core.script_run_config import ScriptRunConfig
 from amlflow.core.workspace import Workspace
 
 
@@ -172,5 +173,17 @@ def test_a_snapshot_that_is_stored_already_is_not_sent_again(
     calls.clear()
     second = experiment.start_logging(outputs=False)
     assert first.get_snapshot_id() == second.get_snapshot_id()
-    assert calls["create_run"] == 1
-    assert calls["search_runs"] == 1
+    assert calls == {"create_run": 1, "log_batch": 1}
+
+
+def test_submitting_takes_no_more_calls_than_starting(
+    experiment: Experiment, calls: Counter[str], folder: Any, jobs: Any
+) -> None:
+    (folder / "train.py").write_text("pass")
+    config = ScriptRunConfig(source_directory=".", script="train.py")
+    experiment.submit(config).wait_for_completion()
+    (folder / "train.py").write_text("pass  # another snapshot")
+    calls.clear()
+    run = experiment.submit(config)
+    assert calls == {"create_run": 1, "log_batch": 1}
+    run.wait_for_completion()

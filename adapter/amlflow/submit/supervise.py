@@ -115,7 +115,10 @@ class Agent:
             return self._minded(started)
         finally:
             # Also what a script that has ended left behind.
-            started.end(GRACE_SECONDS)
+            try:
+                started.end(GRACE_SECONDS)
+            except AzureMLException as failure:  # how the script itself ended is known
+                logger.warning("%s", failure.message)
             self._report.stop()
             reporting.join()
 
