@@ -103,8 +103,13 @@ def test_a_final_run_is_not_cancelled(run: Run, experiment: Experiment, end: str
             each.cancel()
 
 
-@pytest.mark.parametrize(("end", "other"), [("complete", "fail"), ("fail", "complete"),
-                                            ("cancel", "complete"), ("cancel", "fail")])  # fmt: skip
+ENDS = {"complete": "Completed", "fail": "Failed", "cancel": "Canceled"}
+
+
+@pytest.mark.parametrize(
+    ("end", "other"),
+    [("complete", "fail"), ("fail", "complete"), ("cancel", "complete"), ("cancel", "fail")],
+)
 def test_what_another_process_ended_stays_as_it_is(
     run: Run, experiment: Experiment, end: str, other: str
 ) -> None:
@@ -233,7 +238,7 @@ def test_logs(run: Run, folder: Path) -> None:
     paths = run.get_all_logs(destination=str(folder / "got"))
     assert paths == [str(folder / "got" / name) for name in names]
     assert Path(paths[0]).read_text(encoding="utf-8") == "line ü\n"
-    assert run.get_all_logs() == [name for name in names]
+    assert run.get_all_logs() == names
     assert (folder / names[0]).is_file()
 
 
