@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
+from amlflow.core.workspace import Workspace
 from amlflow.exceptions import (
     AzureMLException,
     ModelPathNotFoundException,
@@ -35,10 +36,12 @@ def content(run: Run, name: str, folder: Path) -> bytes:
 
 NAMES = ["model.pkl", "outputs/model.pkl", "a/b/c/deep.txt", "with space.txt", "ünï 日本.txt",
          "a=b", "it's", "100%.txt", "a#b?.txt", "a&b+c.txt", "🙂.txt", ".hidden", "a/.hidden",
-         "no_suffix", "x" * 200]  # fmt: skip
+         "no_suffix", "a%20b", "a%2e%2e", "C:x", "file:x", "a;b", "a<b>|*", "new\nline",
+         "a~u23~b", "x" * 200]  # fmt: skip
 
 
-def test_names_come_back(run: Run, folder: Path) -> None:
+def test_names_come_back(any_store: str, folder: Path) -> None:
+    run = Experiment(Workspace.from_config(), "files").start_logging(snapshot_directory=None)
     for place, name in enumerate(NAMES):
         run.upload_file(name, str(write(folder / "source", str(place))))
     assert run.get_file_names() == sorted(NAMES)
@@ -218,7 +221,7 @@ def test_they_are_uploaded_however_it_ends(experiment: Experiment, folder: Path,
 @pytest.mark.parametrize(
     ("outputs", "found"),
     [
-        (None, ["logs/l", "outputs/o"]), (True, ["logs/l", "outputs/o"]), 
+        (None, ["logs/l", "outputs/o"]), (True, ["logs/l", "outputs/o"]),
         ("", ["logs/l", "outputs/o"]),
         (False, ["logs/l"]), ("mine", ["logs/l", "mine/m"]), ("./mine/", ["logs/l", "mine/m"]),
         ("../beside", ["beside/b", "logs/l"]),
