@@ -45,8 +45,16 @@ def open_store(uri: str) -> Any:
         _probe_server(uri)
     elif not uri.startswith(("file:", "databricks")):
         _probe_database(uri)
-    with _without_migration_log(), translated(uri):
-        return _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+    try:
+        with _without_migration_log(), translated(uri):
+            return _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+    except AzureMLException:
+        raise
+    except Exception as error:  # whatever the database's driver raises while MLflow makes tables
+        raise Unavailable(
+            f"The tracking database {redacted(uri)} does not open ({_cause(error)}). Check that it "
+            "is one of MLflow's, or correct MLFLOW_TRACKING_URI."
+        ) from error
 
 
 def _artifact_root(uri: str) -> str | None:

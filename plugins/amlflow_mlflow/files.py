@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.names import SNAPSHOT, from_path, to_path
+from amlflow_mlflow.names import SNAPSHOT, from_path, shortened, to_path
 
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
@@ -57,9 +57,11 @@ class Files:
                     laid.symlink_to(path.resolve())
                 self._call(lambda: repository.log_artifacts(staging))
             except OSError as error:  # of an artifact store on this machine
+                some = ", ".join(repr(shortened(name, 200)) for name in list(files)[:3])
                 raise Refused(
-                    f"MLflow's artifact store could not take {', '.join(map(repr, files))} of run "
-                    f"{run_id}: {error.strerror or error}."
+                    f"MLflow's artifact store could not take {some}"
+                    f"{' and others' if len(files) > 3 else ''} of run {run_id}: "
+                    f"{error.strerror or error}."
                 ) from error
 
     def _check_new(self, run_id: str, repository: Any, names: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ import re
 from amlflow.spec import Refused
 
 KEY_LIMIT = 250
+NAME_LIMIT = 250
 TAG_LIMIT = 8000
 PARAM_LIMIT = 6000
 
