@@ -18,6 +18,7 @@ from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.names import (
     ALIAS,
+    NAME_LIMIT,
     PARAM_LIMIT,
     PROPERTY,
     ROOT,
@@ -148,6 +149,8 @@ def _taken(run_id: str) -> Refused:
 
 def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
     """The tags that a run is made with."""
+    if draft.name is not None:
+        checked("the name", draft.name, NAME_LIMIT)
     for key, value in context_tags().items():
         yield RunTag(key, value)
     for key, tag in draft.tags.items():

@@ -37,6 +37,7 @@ from amlflow_mlflow.creation import Creation, to_params
 from amlflow_mlflow.files import SNAPSHOTS, Files
 from amlflow_mlflow.names import (
     DELETED,
+    NAME_LIMIT,
     NUMBER,
     PROPERTY,
     STARTED,
@@ -63,7 +64,6 @@ PAGE = 1000
 PARAMS_AT_ONCE = 100
 TAGS_AT_ONCE = 100
 THREADS = 8
-NAME_LIMIT = 250
 UI = "http://127.0.0.1:5000"
 """Where `mlflow ui` serves the page of an embedded database."""
 SETTLED_MS = 60_000
