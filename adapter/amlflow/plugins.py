@@ -1,4 +1,4 @@
-"""Finds plugins by the entry point group ``amlflow``, and opens a tracker by its URI.
+"""Finds plugins by the entry point group ``amlflow``; opens trackers by URI, targets by kind.
 
 The built-in plugins are found in the same way as anybody's.
 """
@@ -9,15 +9,16 @@ import functools
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from amlflow import spec
-from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from importlib.metadata import EntryPoint
 
-    from amlflow.spec import RunRecord, Tracker
+    from amlflow.spec import Compute, RunKeeper, RunRecord, Tracker
 
 GROUP = "amlflow"
 
@@ -125,6 +126,31 @@ def _opened(uri: str) -> Tracker | None:
         if tracker is not None:
             return tracker
     return None
+
+
+def open_keeper(uri: str) -> RunKeeper:
+    """What an agent needs of the tracker at an absolute URI, as light as a plugin offers it.
+
+    Raises what :func:`open_tracker` raises.
+    """
+    keeper: RunKeeper | None = installed().manager.hook.amlflow_run_keeper(uri=uri)
+    return open_tracker(uri) if keeper is None else keeper
+
+
+def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
+    """The compute target of a kind.
+
+    Raises:
+        ComputeTargetException: no plugin offers the kind, or it does not know a setting.
+    """
+    compute: Compute | None = installed().manager.hook.amlflow_compute(kind=kind, settings=settings)
+    if compute is None:
+        raise ComputeTargetException(
+            f"No plugin runs compute targets of the kind {kind!r} ({installed().describe()}). "
+            "Correct the kind, or `pip install` a plugin for it "
+            f"(a distribution with an entry point in the group {GROUP!r})."
+        )
+    return compute
 
 
 def announce(hook: str, run: RunRecord) -> None:

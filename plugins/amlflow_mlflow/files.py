@@ -1,4 +1,4 @@
-"""A run's files as MLflow artifacts, and snapshots as artifacts of runs in an experiment apart."""
+"""A run's files as MLflow artifacts."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ import os
 import posixpath
 import shutil
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from amlflow.spec import FileInRun, FileNotInRun, Refused
-from mlflow.entities import RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.names import SNAPSHOT, from_path, shortened, to_path
+from amlflow_mlflow.names import from_path, shortened, to_path
 
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
-SNAPSHOTS = "amlflow.snapshots"
-"""The experiment that keeps snapshots; v1 allows no dot in a name, so no user's is called so."""
-ARCHIVE = "snapshot.zip"
 
 
 class Files:
@@ -120,44 +115,3 @@ class Files:
             if os.path.isdir(found):
                 raise FileNotInRun(run_id, name)
             shutil.move(found, destination)
-
-    # snapshots
-
-    def _snapshot_run(self, digest: str) -> Any | None:
-        experiment = self._call(lambda: self._store.get_experiment_by_name(SNAPSHOTS))
-        if experiment is None:
-            return None
-        found = self._call(
-            lambda: self._store.search_runs(
-                [experiment.experiment_id],
-                f"tags.`{SNAPSHOT}` = '{digest}'",
-                ViewType.ACTIVE_ONLY,
-                max_results=1,
-            )
-        )
-        return found[0] if found else None
-
-    def has_snapshot(self, digest: str) -> bool:
-        """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
-        return self._snapshot_run(digest) is not None
-
-    def put_snapshot(self, experiment_id: str, digest: str, archive: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.put_snapshot`; the experiment is that of snapshots."""
-        now = int(time.time() * 1000)
-        run = self._call(
-            lambda: self._store.create_run(experiment_id, "", now, [], f"snapshot {digest[:12]}")
-        )
-        self.remember(run)
-        run_id = run.info.run_id
-        self.put(run_id, {ARCHIVE: archive}, replace=True)
-        # The tag comes last: an upload that broke off is not taken for a snapshot.
-        self._call(lambda: self._store.log_batch(run_id, [], [], [RunTag(SNAPSHOT, digest)]))
-        finished = RunStatus.from_string("FINISHED")
-        self._call(lambda: self._store.update_run_info(run_id, finished, now, None))
-
-    def get_snapshot(self, digest: str, destination: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
-        run = self._snapshot_run(digest)
-        if run is None:
-            raise Refused(f"There is no snapshot {digest!r} in this tracker.")
-        self.get(run.info.run_id, ARCHIVE, destination)

@@ -33,7 +33,6 @@ NUMBER = "mlflow.amlflow.number"
 POINTS = "mlflow.amlflow.points."
 DELETED = "amlflow.deleted"
 """The tag of an experiment that is deleted for v1 and waits for `mlflow gc`."""
-SNAPSHOT = "amlflow.snapshot"
 RESERVED = ("mlflow.", "amlflow.")
 """Tags with these prefixes are MLflow's or amlflow's own, never a user's."""
 
