@@ -9,7 +9,7 @@ import functools
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from amlflow import spec
 from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
@@ -99,7 +99,7 @@ def open_tracker(uri: str) -> Tracker:
     key = (os.getpid(), uri)
     with _opening:
         if key not in _trackers:
-            tracker = installed().manager.hook.amlflow_tracker(uri=uri)
+            tracker = _opened(uri)
             if tracker is None:
                 raise UserErrorException(
                     f"No plugin takes the tracking URI {spec.redacted(uri)!r} "
@@ -109,6 +109,23 @@ def open_tracker(uri: str) -> Tracker:
                 )
             _trackers[key] = tracker
         return _trackers[key]
+
+
+def _opened(uri: str) -> Tracker | None:
+    """The tracker of the first plugin that takes the URI; pluggy calls the last one first."""
+    for implementation in reversed(installed().manager.hook.amlflow_tracker.get_hookimpls()):
+        try:
+            tracker = cast("Tracker | None", implementation.function(uri=uri))
+        except AzureMLException:
+            raise
+        except Exception as error:  # a plugin is foreign code: whatever it raises is its own
+            raise UserErrorException(
+                f"The plugin {implementation.plugin_name!r} failed to open the tracking URI "
+                f"{spec.redacted(uri)!r}: {error!r}. This is a bug of the plugin."
+            ) from error
+        if tracker is not None:
+            return tracker
+    return None
 
 
 def open_keeper(uri: str) -> RunKeeper:

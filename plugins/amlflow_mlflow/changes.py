@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from amlflow.spec import FINAL, UNSTARTED, Refused, RunChange, Status
 
 from amlflow_mlflow.names import (
+    NAME_LIMIT,
     PARAM_LIMIT,
     PROPERTY,
     STARTED,
@@ -21,7 +22,6 @@ from amlflow_mlflow.names import (
 )
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, NAME, to_ms
 
-NAME_LIMIT = 250
 PARAMS_AT_ONCE = 100
 
 _ON_THE_WAY = UNSTARTED | {Status.CANCEL_REQUESTED, Status.FINALIZING, Status.NOT_RESPONDING}

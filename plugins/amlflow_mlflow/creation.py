@@ -19,6 +19,7 @@ from amlflow_mlflow.changes import to_params
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.names import (
     ALIAS,
+    NAME_LIMIT,
     ROOT,
     STATUS,
     SYSTEM,
@@ -150,6 +151,8 @@ def _params(draft: RunDraft) -> list[Param]:
 
 def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
     """The tags that a run is made with."""
+    if draft.name is not None:
+        checked("the name", draft.name, NAME_LIMIT)
     for key, value in context_tags().items():
         yield RunTag(key, value)
     for key, tag in draft.tags.items():

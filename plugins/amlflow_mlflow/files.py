@@ -6,7 +6,7 @@ import os
 import posixpath
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
+from amlflow_mlflow.names import from_path, shortened, to_path
 
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
@@ -41,17 +42,43 @@ class Files:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
         repository = self._repository(run_id)
         if not replace:
-            for folder in {posixpath.dirname(name) for name in files}:
-                there = {path for path, is_dir in self._listed(repository, folder) if not is_dir}
-                for name in sorted(there & files.keys()):
-                    raise FileInRun(run_id, name)
+            self._check_new(run_id, repository, files)
         with tempfile.TemporaryDirectory() as staging:
-            # MLflow names an artifact after the local file, so the files are laid out as named.
-            for name, path in files.items():
-                laid = Path(staging) / name
-                laid.parent.mkdir(parents=True, exist_ok=True)
-                laid.symlink_to(path.resolve())
-            self._call(lambda: repository.log_artifacts(staging))
+            try:
+                # MLflow names an artifact after the local file, so the files are laid out as named.
+                for name, path in files.items():
+                    laid = Path(staging) / to_path(name)
+                    laid.parent.mkdir(parents=True, exist_ok=True)
+                    laid.symlink_to(path.resolve())
+                self._call(lambda: repository.log_artifacts(staging))
+            except OSError as error:  # of an artifact store on this machine
+                some = ", ".join(repr(shortened(name, 200)) for name in list(files)[:3])
+                raise Refused(
+                    f"MLflow's artifact store could not take {some}"
+                    f"{' and others' if len(files) > 3 else ''} of run {run_id}: "
+                    f"{error.strerror or error}."
+                ) from error
+
+    def _check_new(self, run_id: str, repository: Any, names: Iterable[str]) -> None:
+        """See to it that no name is there, as a file or as a folder of one."""
+        listed: dict[str, dict[str, bool]] = {}
+        for name in names:
+            folder = ""
+            for part in (path := to_path(name)).split("/"):
+                if folder not in listed:
+                    listed[folder] = dict(self._listed(repository, folder))
+                place = posixpath.join(folder, part)
+                is_folder = listed[folder].get(place)
+                if is_folder is None:
+                    break
+                if place != path and not is_folder:
+                    raise Refused(
+                        f"Run {run_id} has a file {from_path(place)!r}, so {name!r} cannot be "
+                        "below it; choose another name."
+                    )
+                if place == path:
+                    raise FileInRun(run_id, name)
+                folder = place
 
     def _listed(self, repository: Any, folder: str) -> list[tuple[str, bool]]:
         infos = self._call(lambda: repository.list_artifacts(folder or None))
@@ -60,8 +87,8 @@ class Files:
     def names(self, run_id: str, prefix: str = "") -> list[str]:
         """See :meth:`amlflow.spec.Tracker.list_files`."""
         repository = self._repository(run_id)
-        found = self._walk(repository, posixpath.dirname(prefix), prefix)
-        return sorted(found)
+        prefix = to_path(prefix)
+        return sorted(map(from_path, self._walk(repository, posixpath.dirname(prefix), prefix)))
 
     def _walk(self, repository: Any, folder: str, prefix: str) -> Iterator[str]:
         for path, is_dir in self._listed(repository, folder):
@@ -77,10 +104,10 @@ class Files:
         repository = self._repository(run_id)
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             try:
-                found = repository.download_artifacts(name, dst_path=staging)
+                found = repository.download_artifacts(to_path(name), dst_path=staging)
             except (MlflowException, OSError) as error:
-                folder = posixpath.dirname(name)
-                if (name, False) in self._listed(repository, folder):
+                path = to_path(name)
+                if (path, False) in self._listed(repository, posixpath.dirname(path)):
                     raise Refused(
                         f"The file {name!r} of run {run_id} cannot be read: {error}"
                     ) from error

@@ -56,7 +56,6 @@ PAGE = 1000
 PARAMS_AT_ONCE = 100
 TAGS_AT_ONCE = 100
 THREADS = 8
-NAME_LIMIT = 250
 UI = "http://127.0.0.1:5000"
 """Where `mlflow ui` serves the page of an embedded database."""
 SETTLED_MS = 60_000

@@ -417,4 +417,4 @@ def _tracked(outputs: bool | str | None) -> tuple[str, ...]:
 
 def _shown(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}… ({len(text)} characters)"
+    return text if len(text) <= 80 else f"{text[:80]}… ({len(str(value))} characters)"

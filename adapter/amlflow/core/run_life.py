@@ -109,13 +109,20 @@ class RunLife(RunFiles):
         else:
             self._end(Status.CANCELED, True)
 
-    def _end(self, status: str, set_status: bool, system: dict[str, str] | None = None) -> None:
+    def _end(
+        self,
+        status: str,
+        set_status: bool,
+        system: dict[str, str] | None = None,
+        *,
+        unless_ended: bool = False,
+    ) -> None:
         if set_status and not self._ended() and is_submitted(self._record):
             self._end_submitted(status, system or {})
             return
         # Another process may have ended the run, and what has ended stays as it is.
         if set_status and self.get_status() in FINAL:
-            if self._record.status == status:
+            if unless_ended or self._record.status == status:
                 return
             raise UserErrorException(
                 f"Run {self.id} is {self._record.status} already and cannot become {status}."
@@ -183,7 +190,7 @@ class RunLife(RunFiles):
         if self._ended():
             return
         if exc_value is None or (isinstance(exc_value, SystemExit) and not exc_value.code):
-            self.complete()
+            self._end(Status.COMPLETED, True, unless_ended=True)
             return
         try:
             self.fail(error_details=exc_value)
