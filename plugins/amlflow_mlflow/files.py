@@ -17,12 +17,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.names import SNAPSHOT
+from amlflow_mlflow.names import SNAPSHOT, SNAPSHOTS
 
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
-SNAPSHOTS = "amlflow.snapshots"
-"""The experiment that keeps snapshots; v1 allows no dot in a name, so no user's is called so."""
 ARCHIVE = "snapshot.zip"
 
 
