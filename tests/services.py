@@ -20,7 +20,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    # A server would otherwise start a dozen processes for jobs that no test has.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
 POSTGRES_USER = "postgres"
 
 

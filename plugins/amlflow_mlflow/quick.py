@@ -51,7 +51,8 @@ def open_quick(uri: str) -> Tracker | None:
     quick = QuickTracker(uri, Path(unquote(uri[len("sqlite:///") :])))
     try:
         quick.rows(_BY_ID, "")
-        quick.rows(f"{_EXPERIMENTS} LIMIT 0")
+        if not quick.rows(f"{_EXPERIMENTS} LIMIT 1"):
+            return None  # MLflow makes its first experiment when it opens the database
     except sqlite3.Error:  # no such file yet, or tables of another MLflow than we know
         return None
     return quick

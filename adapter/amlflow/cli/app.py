@@ -15,13 +15,13 @@ import sys
 from collections import OrderedDict
 from typing import Any
 
-import knack.log
 from knack import CLI, CLICommandsLoader
 from knack.arguments import CLICommandArgument
 from knack.commands import CLICommand
 from knack.config import CLIConfig
 from knack.events import EVENT_INVOKER_POST_PARSE_ARGS, EVENT_PARSER_GLOBAL_CREATE
 from knack.help import CLIHelp, GroupHelpFile, HelpExample
+from knack.log import CLILogging, _CustomStreamHandler
 from knack.output import OutputProducer
 from knack.parser import CLICommandParser
 
@@ -33,7 +33,7 @@ from amlflow.spec import ExperimentNotFound, RunNotFound
 
 logger = logging.getLogger("amlflow")
 
-WRONG_USAGE, MISSING, INTERRUPTED = 2, 3, 130
+WRONG_USAGE, MISSING = 2, 3
 
 
 class Config(CLIConfig):  # type: ignore[misc]
@@ -50,6 +50,38 @@ class Config(CLIConfig):  # type: ignore[misc]
 
     def get(self, section: str, option: str, fallback: Any = None) -> Any:
         return os.environ.get(self.env_var_name(section, option), fallback)
+
+
+class Logging(CLILogging):  # type: ignore[misc]
+    """amlflow's log on stderr for the time of a command; other libraries' is left as it is."""
+
+    def __init__(self, name: str, cli_ctx: CLI) -> None:
+        super().__init__(name, cli_ctx)
+        self._before: list[tuple[logging.Logger, int, bool]] = []
+        self._handler: logging.Handler | None = None
+
+    def configure(self, args: list[str]) -> None:
+        self.log_level = self._determine_log_level(args)
+        level = self._get_console_log_levels()["cli"]
+        form = self._get_console_log_formats()["cli"]
+        self._handler = _CustomStreamHandler(level, form, self.cli_ctx.enable_color)
+        for name in ("amlflow", "cli"):
+            log = logging.getLogger(name)
+            self._before.append((log, log.level, log.propagate))
+            log.addHandler(self._handler)
+            log.setLevel(level)
+            log.propagate = False
+        # knack's own events would hide what --debug is asked for.
+        logging.getLogger("cli.knack").setLevel(logging.INFO)
+
+    def restore(self) -> None:
+        """Leave the loggers as they were: a program may run several commands."""
+        for log, level, propagate in self._before:
+            if self._handler is not None:
+                log.removeHandler(self._handler)
+            log.setLevel(level)
+            log.propagate = propagate
+        self._before.clear()
 
 
 class Query:
@@ -121,7 +153,9 @@ class Parser(CLICommandParser):  # type: ignore[misc]
         if action.dest in ("_command", "_subcommand"):
             self.error(f"{value!r} is no command of {self.prog!r}.{hint}")
         name = "/".join(action.option_strings) or action.dest
-        self.error(f"{value!r} is no value for {name}; it is one of {', '.join(action.choices)}.")
+        self.error(
+            f"{value!r} is no value for {name}; it is one of {', '.join(action.choices)}.{hint}"
+        )
 
 
 class GroupHelp(GroupHelpFile):  # type: ignore[misc]
@@ -203,13 +237,11 @@ class App(CLI):  # type: ignore[misc]
     """The command line as knack runs it."""
 
     def __init__(self) -> None:
-        knack.log.cli_logger_names[:] = [knack.log.CLI_LOGGER_NAME, "amlflow"]
-        # Its own events would hide what --debug is asked for.
-        logging.getLogger("cli.knack").setLevel(logging.INFO)
         super().__init__(
             cli_name="amlflow",
             config_dir="",
             config_cls=Config,
+            logging_cls=Logging,
             query_cls=Query,
             output_cls=Output,
             parser_cls=Parser,
@@ -222,16 +254,23 @@ class App(CLI):  # type: ignore[misc]
 
         return f"amlflow {__version__}"
 
+    def invoke(self, args: Any, initial_invocation_data: Any = None, out_file: Any = None) -> int:
+        """Run a command; the exit code is returned."""
+        self._debug = "--debug" in args
+        try:
+            return int(super().invoke(args, initial_invocation_data, out_file or sys.stdout))
+        finally:
+            self.logging.restore()
+
     def exception_handler(self, ex: Exception) -> int:
         """Say what went wrong in a line; the exit code is returned."""
         if isinstance(ex, BrokenPipeError):
             raise ex
-        debug = "--debug" in sys.argv
         known = isinstance(ex, (AzureMLException, OSError))
         message = ex.message if isinstance(ex, AzureMLException) else f"{type(ex).__name__}: {ex}"
         if not known:
             message += "\nThis is an error of amlflow itself; --debug shows where it happened."
-        logger.error("%s", message, exc_info=ex if debug else None)
+        logger.error("%s", message, exc_info=ex if self._debug else None)
         if isinstance(ex, WrongUsage):
             return WRONG_USAGE
         return MISSING if isinstance(ex, (Missing, RunNotFound, ExperimentNotFound)) else 1

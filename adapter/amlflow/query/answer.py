@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 from amlflow.query.document import FIELDS, NUMBER, Document, Documents
 from amlflow.query.expression import Expression, QueryFailed
@@ -98,6 +98,12 @@ def ask(expression: Expression, scope: Scope) -> Answer:
     stream = Stream(search.document, search.find)
     try:
         value = stream.evaluate(expression.tree)
+    except JMESPathTypeError as error:
+        hint = ""
+        if error.current_value is None:
+            hint = " Null is what a field or tag is where a run lacks it; ask for it first, as in "
+            hint += "[?tags.quality && starts_with(tags.quality, 'a')]."
+        raise QueryFailed(expression.text, f"{error}.{hint}") from error
     except JMESPathError as error:
         raise QueryFailed(expression.text, str(error)) from error
     except (TypeError, ValueError, RecursionError) as error:

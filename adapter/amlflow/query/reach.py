@@ -79,9 +79,9 @@ def _excludes_value(condition: Condition, value: Any) -> bool:
 def _reduced(alternatives: Iterable[Alternative]) -> Superset:
     kept: list[Alternative] = []
     for alternative in alternatives:
-        if any(set(other) <= set(alternative) for other in kept):
+        if any(set(other) <= _asked(alternative).keys() for other in kept):
             continue
-        kept = [other for other in kept if not set(alternative) <= set(other)]
+        kept = [other for other in kept if not set(alternative) <= _asked(other).keys()]
         kept.append(alternative)
     if len(kept) <= MOST:
         return tuple(kept)
@@ -90,12 +90,14 @@ def _reduced(alternatives: Iterable[Alternative]) -> Superset:
 
 def _common(alternatives: Sequence[Alternative]) -> Alternative:
     """What all alternatives ask for."""
-    asked = [dict.fromkeys((*each, *map(_weaker, each))) for each in alternatives]
-    return tuple(
-        condition
-        for condition in asked[0]
-        if condition is not None and all(condition in each for each in asked)
-    )
+    asked = [_asked(each) for each in alternatives]
+    return tuple(condition for condition in asked[0] if all(condition in each for each in asked))
+
+
+def _asked(alternative: Alternative) -> dict[Condition, None]:
+    """The conditions and what they imply, in their order."""
+    implied = (_weaker(condition) for condition in alternative)
+    return dict.fromkeys((*alternative, *(each for each in implied if each is not None)))
 
 
 def _weaker(condition: Condition) -> Condition | None:

@@ -145,6 +145,11 @@ class Stream:
             value = self._interpreter.visit(other, value)
         return _Elements(value) if isinstance(value, list) else value
 
+    def _values(self, node: Node, base: Any) -> None:
+        """A list has no values, once it is sure that it is one."""
+        if isinstance(base, _Elements) and base.raises:
+            self._listed(base)
+
     def _chain(self, node: Node, base: Any) -> Any:
         for child in node["children"][1:]:
             base = self._visit(child, base)
@@ -156,6 +161,7 @@ _PARTS: dict[str, Callable[[Stream, Node, Any], Any]] = {
     "projection": Stream._projection,
     "flatten": Stream._flatten,
     "index_expression": Stream._index,
+    "value_projection": Stream._values,
     "pipe": Stream._chain,
     "subexpression": Stream._chain,
 }
