@@ -454,8 +454,8 @@ SCRIPT = shutil.which("amlflow", path=str(Path(sys.executable).parent)) or "amlf
 def bash(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     path = f"{Path(SCRIPT).parent}:{os.environ['PATH']}"
     return subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=services.clean_environment(PATH=path, **environment),
-        capture_output=True, text=True, check=False,
+        ["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False,
+        env=services.clean_environment(PATH=path, **environment),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import services
 from amlflow.core.experiment import Experiment
 from amlflow.spec import RunNotFound
@@ -28,12 +29,8 @@ def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
             assert quick.get_run(run_id, within) == full.get_run(run_id, within)
     for run_id, within in (("missing", None), ("mine", "0"), (child.id, "0"), ("0" * 32, None)):
         for tracker in (quick, full):
-            try:
+            with pytest.raises(RunNotFound, match=run_id):
                 tracker.get_run(run_id, within)
-            except RunNotFound as error:
-                assert error.run_id == run_id
-            else:
-                raise AssertionError(run_id)
     assert list(quick.list_experiments()) == list(full.list_experiments())
     assert quick.get_experiment(experiment.id) == full.get_experiment(experiment.id)
     records = [asked._record, child._record]
