@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import docker_daemon
 import pytest
 import services
+import submitting
 
 SHARED = "AMLFLOW_TESTS_SHARED"
 
@@ -51,6 +53,7 @@ def shared() -> services.Shared:
 def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
     """Nothing of the user's own settings, and none of the session's is changed."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
@@ -125,3 +128,26 @@ def store(folder: Path, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch) -> str
     """The test's own database, set as MLFLOW_TRACKING_URI, with an empty folder to work in."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
     return sqlite_uri
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An own folder for jobs; whatever of them a test leaves running is ended after it."""
+    base = tmp_path / "state" / "jobs"
+    monkeypatch.setenv("AMLFLOW_JOBS", str(base))
+    yield base
+    submitting.end_all(base)
+
+
+@pytest.fixture
+def docker_host(shared: services.Shared, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A Docker daemon of the tests' own, set as DOCKER_HOST."""
+    address = shared.get("docker", docker_daemon.start)
+    monkeypatch.setenv("DOCKER_HOST", address)
+    return address
+
+
+@pytest.fixture
+def docker_image(docker_host: str) -> str:
+    """An image in it with Debian's Python."""
+    return docker_daemon.IMAGE

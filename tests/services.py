@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -124,6 +126,13 @@ def start_postgres(folder: Path) -> Any:
     return server.replace(":", "+psycopg:", 1), process
 
 
+def _is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Shared:
     """Services that all workers of one test session share, by name."""
 
@@ -149,9 +158,15 @@ class Shared:
 
     def stop(self) -> None:
         """End all services and remove what they kept."""
-        for note in self.folder.glob("*.json"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(json.loads(note.read_text())["pid"], signal.SIGKILL)
+        groups = [json.loads(note.read_text())["pid"] for note in self.folder.glob("*.json")]
+        # Docker unmounts what it has mounted, if it is asked to end.
+        for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 1.0)):
+            deadline = time.monotonic() + seconds
+            for group in groups:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(group, number)
+            while any(_is_alive(group) for group in groups) and time.monotonic() < deadline:
+                time.sleep(0.1)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -9,11 +9,44 @@ from __future__ import annotations
 
 import os
 import sys
+from pkgutil import get_importer
 
-_here = os.path.dirname(os.path.dirname(__file__))
 # In an installation the folder carries amlflow's name; in a checkout it is beside the package.
-for _name in ("amlflow_dropin", "dropin"):
-    _path = os.path.join(_here, _name)
-    if os.path.isdir(os.path.join(_path, "azureml")) and _path not in sys.path:
-        sys.path.append(_path)
-        break
+_FOLDERS = ("amlflow_dropin", "dropin")
+
+
+def _holds(folder: str, name: str) -> bool:
+    """Whether a folder, or a folder in a zip file, holds a package."""
+    importer = get_importer(folder)
+    return importer is not None and importer.find_spec(name, None) is not None
+
+
+def _place() -> str | None:
+    here = os.path.dirname(os.path.dirname(__file__))
+    places = [os.path.join(here, name) for name in _FOLDERS]
+    return next((place for place in places if _holds(place, "azureml")), None)
+
+
+def stand_aside(name: str) -> None:
+    """Refuse to be imported beside an ``azureml.core`` that is not amlflow's.
+
+    Two halves of different origin do not fit: ``except`` would never catch.
+
+    Raises:
+        ImportError: another package's ``azureml.core`` comes first.
+    """
+    import azureml
+
+    first = next((place for place in azureml.__path__ if _holds(place, "core")), None)
+    own = os.path.dirname(os.path.dirname(sys.modules[name].__file__ or ""))
+    if first is not None and os.path.normpath(first) != os.path.normpath(own):
+        raise ImportError(
+            f"{name} is amlflow's, and the azureml.core that is found first is not: it is in "
+            f"{first}. Uninstall one of the two; amlflow steps aside.",
+            name=name,
+        )
+
+
+_path = _place()
+if _path is not None and _path not in sys.path:
+    sys.path.append(_path)

@@ -1,4 +1,4 @@
-"""Finds plugins by the entry point group ``amlflow``, and opens a tracker by its URI.
+"""Finds plugins by the entry point group ``amlflow``; opens trackers by URI, targets by kind.
 
 The built-in plugins are found in the same way as anybody's.
 """
@@ -9,15 +9,16 @@ import functools
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from amlflow import spec
-from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from importlib.metadata import EntryPoint
 
-    from amlflow.spec import RunRecord, Tracker
+    from amlflow.spec import Compute, RunKeeper, RunRecord, Tracker
 
 GROUP = "amlflow"
 
@@ -121,7 +122,7 @@ def open_tracker(uri: str) -> Tracker:
     key = (os.getpid(), uri)
     with _opening:
         if key not in _trackers:
-            tracker = installed().manager.hook.amlflow_tracker(uri=uri)
+            tracker = _opened(uri)
             if tracker is None:
                 raise UserErrorException(
                     f"No plugin takes the tracking URI {spec.redacted(uri)!r} "
@@ -131,6 +132,48 @@ def open_tracker(uri: str) -> Tracker:
                 )
             _trackers[key] = tracker
         return _trackers[key]
+
+
+def _opened(uri: str) -> Tracker | None:
+    """The tracker of the first plugin that takes the URI; pluggy calls the last one first."""
+    for implementation in reversed(installed().manager.hook.amlflow_tracker.get_hookimpls()):
+        try:
+            tracker = cast("Tracker | None", implementation.function(uri=uri))
+        except AzureMLException:
+            raise
+        except Exception as error:  # a plugin is foreign code: whatever it raises is its own
+            raise UserErrorException(
+                f"The plugin {implementation.plugin_name!r} failed to open the tracking URI "
+                f"{spec.redacted(uri)!r}: {error!r}. This is a bug of the plugin."
+            ) from error
+        if tracker is not None:
+            return tracker
+    return None
+
+
+def open_keeper(uri: str) -> RunKeeper:
+    """What an agent needs of the tracker at an absolute URI, as light as a plugin offers it.
+
+    Raises what :func:`open_tracker` raises.
+    """
+    keeper: RunKeeper | None = installed().manager.hook.amlflow_run_keeper(uri=uri)
+    return open_tracker(uri) if keeper is None else keeper
+
+
+def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
+    """The compute target of a kind.
+
+    Raises:
+        ComputeTargetException: no plugin offers the kind, or it does not know a setting.
+    """
+    compute: Compute | None = installed().manager.hook.amlflow_compute(kind=kind, settings=settings)
+    if compute is None:
+        raise ComputeTargetException(
+            f"No plugin runs compute targets of the kind {kind!r} ({installed().describe()}). "
+            "Correct the kind, or `pip install` a plugin for it "
+            f"(a distribution with an entry point in the group {GROUP!r})."
+        )
+    return compute
 
 
 def announce(hook: str, run: RunRecord) -> None:

@@ -1,7 +1,8 @@
-"""The contract between amlflow and a tracker: what a plugin author reads.
+"""The contract between amlflow and a tracker or a compute target: what a plugin author reads.
 
 A tracker keeps experiments, runs, what runs log, and their files. A plugin offers one as an
 object with the methods of :class:`Tracker`, returned from the hook :meth:`Hooks.amlflow_tracker`.
+A compute target runs scripts somewhere: :class:`Compute`, from :meth:`Hooks.amlflow_compute`.
 
 Conventions that hold for the whole page:
 
@@ -23,7 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
+from amlflow.exceptions import (
+    AzureMLException,
+    ServiceException,
+    UserErrorException,
+)
 
 VERSION = 1
 """Of this contract. A plugin module that states another ``amlflow_spec`` is refused by name."""
@@ -510,6 +515,103 @@ class Tracker(Protocol):
         """The address of the experiment's page for people."""
 
 
+class RunKeeper(Protocol):
+    """The part of a tracker that watches over one run: what the agent of a submitted script needs.
+
+    Every tracker is one. A plugin whose tracker takes long to load may offer this part by itself
+    (:meth:`Hooks.amlflow_run_keeper`), so that a script starts at once and its agent stays small.
+    Each method promises what the tracker's of the same name does.
+    """
+
+    def get_run(self, run_id: str) -> RunRecord:
+        """The run of this id, which is the tracker's own. Raises :class:`RunNotFound`."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        """Apply a change: properties first, status last."""
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        """Store local files under names with ``/``."""
+
+
+LAUNCHED = "launched"
+"""A key of ``system``. While it is "yes", the status is amlflow's to say: an end that another
+client of the tracker sets counts only if it is Canceled, since a script's own calls to the
+tracker's client end runs, too. It becomes "ended" together with the final status."""
+
+
+# --- Compute targets ----------------------------------------------------------------------------
+
+JOB = "AMLFLOW_JOB"
+"""The environment variable that holds :attr:`Work.name`. The agent and all processes of a script
+have it, whatever they do to their session or group; a script that is submitted from within another
+has its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a compute target is to run.
+
+    ``name`` is unique, of letters and digits. ``command`` is a program and its arguments, or, with
+    ``is_script``, a Python script in ``folder`` and its arguments: the target puts its Python
+    before it, or ``python`` where that is not None. ``folder`` is the working folder; what the
+    script leaves there must be there when it has ended. ``environment`` comes on top of the
+    target's own. What the work writes to its standard output and error is appended to ``output``
+    as it comes. ``image`` is the container image that is asked for. ``needs`` are further folders
+    of this machine that the script uses by their own paths.
+    """
+
+    name: str
+    command: Sequence[str]
+    is_script: bool
+    folder: Path
+    output: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    python: str | None = None
+    image: str | None = None
+    needs: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a work ended: its exit code, and in one sentence why, where the code does not say."""
+
+    code: int
+    reason: str | None = None
+
+
+class Started(Protocol):
+    """A work that has been started by this process."""
+
+    def ending(self) -> Ending | None:
+        """How it ended, or None while it runs. Does not block; is asked several times a second."""
+
+    def end(self, grace: float) -> None:
+        """End all of its processes: ask them to, and after ``grace`` seconds by force.
+
+        Also those that ignore the request or have left their session. Returns when none is left.
+        """
+
+
+class Compute(Protocol):
+    """A place where scripts run. The agent that calls it lives on the submitter's machine."""
+
+    @property
+    def most_runs(self) -> int | None:
+        """How many works may run at once where the target's settings do not say; None: any."""
+
+    def check(self, work: Work) -> None:
+        """Raise :class:`ComputeTargetException` if the work cannot run here now, and what to do.
+
+        Called before a run is made; ``folder`` and ``environment`` are not there yet.
+        """
+
+    def start(self, work: Work) -> Started:
+        """Start a work. Raises :class:`ComputeTargetException`."""
+
+    def clean(self, name: str) -> None:
+        """End what still runs of a work whose agent has died; nothing left is no error."""
+
+
 # --- Hooks --------------------------------------------------------------------------------------
 
 Spec = TypeVar("Spec", bound=Callable[..., Any])
@@ -531,6 +633,17 @@ class Hooks:
     @hookspec(firstresult=True)
     def amlflow_tracker(self, uri: str) -> Tracker | None:
         """Open the tracker at this URI, or return None to leave it to another plugin."""
+
+    @hookspec(firstresult=True)
+    def amlflow_run_keeper(self, uri: str) -> RunKeeper | None:
+        """Open just what an agent needs of the tracker at this URI, or return None."""
+
+    @hookspec(firstresult=True)
+    def amlflow_compute(self, kind: str, settings: Mapping[str, Any]) -> Compute | None:
+        """Open a compute target of this kind, or return None to leave it to another plugin.
+
+        Raises :class:`ComputeTargetException` for a setting that it does not know.
+        """
 
     @hookspec()
     def amlflow_run_started(self, run: RunRecord) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from amlflow.spec import Feature, hookimpl
 
 if TYPE_CHECKING:
-    from amlflow.spec import Tracker
+    from amlflow.spec import RunKeeper, Tracker
 
 amlflow_spec = 1
 features = frozenset(Feature)
@@ -28,3 +28,11 @@ def amlflow_tracker(uri: str) -> Tracker | None:
     from amlflow_mlflow.tracker import MlflowTracker  # importing MLflow takes a second or two
 
     return MlflowTracker(uri)
+
+
+@hookimpl
+def amlflow_run_keeper(uri: str) -> RunKeeper | None:
+    """Take servers and sqlite databases; for the rest, the tracker is the keeper."""
+    from amlflow_mlflow.light import open_keeper
+
+    return open_keeper(uri)

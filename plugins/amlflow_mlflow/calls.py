@@ -41,12 +41,23 @@ logging.getLogger("mlflow.store.db.utils").addFilter(_WithoutDatabaseTracebacks(
 
 def open_store(uri: str) -> Any:
     """MLflow's store at a URI. Raises :class:`Unavailable` within seconds if nobody answers."""
+    engine = None
     if uri.startswith(("http:", "https:")):
         _probe_server(uri)
     elif not uri.startswith(("file:", "databricks")):
-        _probe_database(uri)
-    with _without_migration_log(), translated(uri):
-        return _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+        engine = _probed_database(uri)
+    try:
+        if engine is not None:
+            _make_tables(engine)
+        with _without_migration_log(), translated(uri):
+            return _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+    except AzureMLException:
+        raise
+    except Exception as error:  # whatever the database's driver raises while MLflow makes tables
+        raise Unavailable(
+            f"The tracking database {redacted(uri)} does not open ({_cause(error)}). Check that it "
+            "is one of MLflow's, or correct MLFLOW_TRACKING_URI."
+        ) from error
 
 
 def _artifact_root(uri: str) -> str | None:
@@ -70,7 +81,8 @@ def _probe_server(uri: str) -> None:
         ) from None
 
 
-def _probe_database(uri: str) -> None:
+def _probed_database(uri: str) -> Any:
+    """An engine for a database that answers."""
     # MLflow would try to connect again and again, for the better part of an hour.
     import sqlalchemy
 
@@ -78,11 +90,21 @@ def _probe_database(uri: str) -> None:
     try:
         engine = sqlalchemy.create_engine(uri, connect_args=timeout, poolclass=sqlalchemy.NullPool)
         engine.connect().close()
+        return engine
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         raise Unavailable(
             f"The tracking database {redacted(uri)} does not open ({_cause(error)}). Check that it "
             "is there and that you may use it, or correct MLFLOW_TRACKING_URI."
         ) from None
+
+
+def _make_tables(engine: Any) -> None:
+    """Make a new database's tables; of several processes, one does and the others wait."""
+    from mlflow.store.db.utils import _all_tables_exist, _safe_initialize_tables
+
+    if not _all_tables_exist(engine):
+        with _without_migration_log():
+            _safe_initialize_tables(engine)
 
 
 def _cause(error: BaseException) -> str:

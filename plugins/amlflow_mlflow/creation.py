@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,11 +15,11 @@ from amlflow.spec import FINAL, Refused, RunDraft, RunRecord, Status
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
 from amlflow_mlflow.calls import Calls
+from amlflow_mlflow.changes import to_params
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.names import (
     ALIAS,
-    PARAM_LIMIT,
-    PROPERTY,
+    NAME_LIMIT,
     ROOT,
     STATUS,
     SYSTEM,
@@ -33,7 +33,6 @@ from amlflow_mlflow.names import (
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to_run
 
-PARAMS_AT_ONCE = 100
 YIELD_SECONDS = 2.0
 """How long the earlier of two runs under one id waits for the later to give way."""
 
@@ -48,7 +47,7 @@ class Creation:
     def create(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         """See :meth:`amlflow.spec.Tracker.create_runs`."""
         # What is wrong with any of them is found before the first is made.
-        prepared = [(draft, [*_draft_tags(draft)], to_params(draft.properties)) for draft in drafts]
+        prepared = [(draft, [*_draft_tags(draft)], _params(draft)) for draft in drafts]
         for draft in drafts:
             if draft.run_id is not None and self.aliased(draft.run_id, [draft.experiment_id]):
                 raise _taken(draft.run_id)
@@ -146,8 +145,14 @@ def _taken(run_id: str) -> Refused:
     )
 
 
+def _params(draft: RunDraft) -> list[Param]:
+    return [Param(key, value) for key, value in to_params(draft.properties).items()]
+
+
 def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
     """The tags that a run is made with."""
+    if draft.name is not None:
+        checked("the name", draft.name, NAME_LIMIT)
     for key, value in context_tags().items():
         yield RunTag(key, value)
     for key, tag in draft.tags.items():
@@ -165,20 +170,6 @@ def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
     for key, text in own.items():
         if text is not None:
             yield RunTag(key, checked(key, text, TAG_LIMIT))
-
-
-def to_params(properties: Mapping[str, str]) -> list[Param]:
-    """Properties as MLflow's params. Raises :class:`Refused` for what MLflow would not keep."""
-    if len(properties) > PARAMS_AT_ONCE:
-        raise Refused(
-            f"{len(properties)} properties in one call: MLflow stores {PARAMS_AT_ONCE} at once and "
-            "amlflow never stores a part of a call; add them in several calls."
-        )
-    # In one order for all, so that two databases transactions never wait for each other.
-    return [
-        Param(to_key(key, PROPERTY), checked(f"property {key!r}", properties[key], PARAM_LIMIT))
-        for key in sorted(properties)
-    ]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""A run's files as MLflow artifacts, and snapshots as artifacts of runs in an experiment apart."""
+"""A run's files as MLflow artifacts."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import os
 import posixpath
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from amlflow.spec import FileInRun, FileNotInRun, Refused
-from mlflow.entities import RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.names import SNAPSHOT, SNAPSHOTS
+from amlflow_mlflow.names import from_path, shortened, to_path
 
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
-ARCHIVE = "snapshot.zip"
 
 
 class Files:
@@ -45,17 +42,43 @@ class Files:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
         repository = self._repository(run_id)
         if not replace:
-            for folder in {posixpath.dirname(name) for name in files}:
-                there = {path for path, is_dir in self._listed(repository, folder) if not is_dir}
-                for name in sorted(there & files.keys()):
-                    raise FileInRun(run_id, name)
+            self._check_new(run_id, repository, files)
         with tempfile.TemporaryDirectory() as staging:
-            # MLflow names an artifact after the local file, so the files are laid out as named.
-            for name, path in files.items():
-                laid = Path(staging) / name
-                laid.parent.mkdir(parents=True, exist_ok=True)
-                laid.symlink_to(path.resolve())
-            self._call(lambda: repository.log_artifacts(staging))
+            try:
+                # MLflow names an artifact after the local file, so the files are laid out as named.
+                for name, path in files.items():
+                    laid = Path(staging) / to_path(name)
+                    laid.parent.mkdir(parents=True, exist_ok=True)
+                    laid.symlink_to(path.resolve())
+                self._call(lambda: repository.log_artifacts(staging))
+            except OSError as error:  # of an artifact store on this machine
+                some = ", ".join(repr(shortened(name, 200)) for name in list(files)[:3])
+                raise Refused(
+                    f"MLflow's artifact store could not take {some}"
+                    f"{' and others' if len(files) > 3 else ''} of run {run_id}: "
+                    f"{error.strerror or error}."
+                ) from error
+
+    def _check_new(self, run_id: str, repository: Any, names: Iterable[str]) -> None:
+        """See to it that no name is there, as a file or as a folder of one."""
+        listed: dict[str, dict[str, bool]] = {}
+        for name in names:
+            folder = ""
+            for part in (path := to_path(name)).split("/"):
+                if folder not in listed:
+                    listed[folder] = dict(self._listed(repository, folder))
+                place = posixpath.join(folder, part)
+                is_folder = listed[folder].get(place)
+                if is_folder is None:
+                    break
+                if place != path and not is_folder:
+                    raise Refused(
+                        f"Run {run_id} has a file {from_path(place)!r}, so {name!r} cannot be "
+                        "below it; choose another name."
+                    )
+                if place == path:
+                    raise FileInRun(run_id, name)
+                folder = place
 
     def _listed(self, repository: Any, folder: str) -> list[tuple[str, bool]]:
         infos = self._call(lambda: repository.list_artifacts(folder or None))
@@ -64,8 +87,8 @@ class Files:
     def names(self, run_id: str, prefix: str = "") -> list[str]:
         """See :meth:`amlflow.spec.Tracker.list_files`."""
         repository = self._repository(run_id)
-        found = self._walk(repository, posixpath.dirname(prefix), prefix)
-        return sorted(found)
+        prefix = to_path(prefix)
+        return sorted(map(from_path, self._walk(repository, posixpath.dirname(prefix), prefix)))
 
     def _walk(self, repository: Any, folder: str, prefix: str) -> Iterator[str]:
         for path, is_dir in self._listed(repository, folder):
@@ -81,10 +104,10 @@ class Files:
         repository = self._repository(run_id)
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             try:
-                found = repository.download_artifacts(name, dst_path=staging)
+                found = repository.download_artifacts(to_path(name), dst_path=staging)
             except (MlflowException, OSError) as error:
-                folder = posixpath.dirname(name)
-                if (name, False) in self._listed(repository, folder):
+                path = to_path(name)
+                if (path, False) in self._listed(repository, posixpath.dirname(path)):
                     raise Refused(
                         f"The file {name!r} of run {run_id} cannot be read: {error}"
                     ) from error
@@ -92,44 +115,3 @@ class Files:
             if os.path.isdir(found):
                 raise FileNotInRun(run_id, name)
             shutil.move(found, destination)
-
-    # snapshots
-
-    def _snapshot_run(self, digest: str) -> Any | None:
-        experiment = self._call(lambda: self._store.get_experiment_by_name(SNAPSHOTS))
-        if experiment is None:
-            return None
-        found = self._call(
-            lambda: self._store.search_runs(
-                [experiment.experiment_id],
-                f"tags.`{SNAPSHOT}` = '{digest}'",
-                ViewType.ACTIVE_ONLY,
-                max_results=1,
-            )
-        )
-        return found[0] if found else None
-
-    def has_snapshot(self, digest: str) -> bool:
-        """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
-        return self._snapshot_run(digest) is not None
-
-    def put_snapshot(self, experiment_id: str, digest: str, archive: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.put_snapshot`; the experiment is that of snapshots."""
-        now = int(time.time() * 1000)
-        run = self._call(
-            lambda: self._store.create_run(experiment_id, "", now, [], f"snapshot {digest[:12]}")
-        )
-        self.remember(run)
-        run_id = run.info.run_id
-        self.put(run_id, {ARCHIVE: archive}, replace=True)
-        # The tag comes last: an upload that broke off is not taken for a snapshot.
-        self._call(lambda: self._store.log_batch(run_id, [], [], [RunTag(SNAPSHOT, digest)]))
-        finished = RunStatus.from_string("FINISHED")
-        self._call(lambda: self._store.update_run_info(run_id, finished, now, None))
-
-    def get_snapshot(self, digest: str, destination: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
-        run = self._snapshot_run(digest)
-        if run is None:
-            raise Refused(f"There is no snapshot {digest!r} in this tracker.")
-        self.get(run.info.run_id, ARCHIVE, destination)

@@ -8,7 +8,7 @@ from amlflow.spec import ModelRecord
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from amlflow_mlflow.names import PROPERTY, to_key
+from amlflow_mlflow.names import PROPERTY, to_key, to_path
 from amlflow_mlflow.records import from_ms
 
 
@@ -30,7 +30,7 @@ def register(
             raise
     version = client.create_model_version(
         name,
-        source=f"{client.get_run(run_id).info.artifact_uri}/{path}",
+        source=f"{client.get_run(run_id).info.artifact_uri}/{to_path(path)}",
         run_id=run_id,
         description=description,
         tags={

@@ -12,6 +12,7 @@ import re
 from amlflow.spec import Refused
 
 KEY_LIMIT = 250
+NAME_LIMIT = 250
 TAG_LIMIT = 8000
 PARAM_LIMIT = 6000
 
@@ -34,7 +35,6 @@ SNAPSHOTS = "amlflow.snapshots"
 """The experiment that keeps snapshots; v1 allows no dot in a name, so no user's is called so."""
 DELETED = "amlflow.deleted"
 """The tag of an experiment that is deleted for v1 and waits for `mlflow gc`."""
-SNAPSHOT = "amlflow.snapshot"
 RESERVED = ("mlflow.", "amlflow.")
 """Tags with these prefixes are MLflow's or amlflow's own, never a user's."""
 
@@ -81,6 +81,21 @@ def _char(digits: str) -> str:
         return chr(int(digits, 16)) if digits else ""
     except (ValueError, OverflowError):  # somebody else's key that only looks like ours
         return f":u{digits}:"
+
+
+_UNSAFE = re.compile(r'[#?%:;\\"<>|*\x00-\x1f\x7f]|~(?=u)')
+_PATH_ESCAPE = re.compile(r"~u([0-9a-f]+)~")
+
+
+def to_path(name: str) -> str:
+    """MLflow's path of a file; what its server would read as part of an address is spelled."""
+    return _UNSAFE.sub(lambda match: f"~u{ord(match[0]):x}~", name)
+
+
+def from_path(path: str) -> str:
+    """The name that :func:`to_path` spelled; a path that it did not make is its own name."""
+    name = _PATH_ESCAPE.sub(lambda match: _char(match[1]), path)
+    return name if to_path(name) == path else path
 
 
 EMPTY = "\u200b"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from amlflow.spec import FINAL, UNSTARTED, ExperimentRecord, RunRecord, Status
+from amlflow.spec import FINAL, LAUNCHED, UNSTARTED, ExperimentRecord, RunRecord, Status
 
 from amlflow_mlflow.names import (
     ALIAS,
@@ -29,6 +29,8 @@ MLFLOW_STATUS = {
     Status.COMPLETED: "FINISHED",
     Status.FAILED: "FAILED",
     Status.CANCELED: "KILLED",
+    # Made so, a run needs no further call before it starts, which is at once.
+    Status.PREPARING: "RUNNING",
     Status.RUNNING: "RUNNING",
     Status.FINALIZING: "RUNNING",
     Status.CANCEL_REQUESTED: "RUNNING",
@@ -60,9 +62,11 @@ def to_run(run: Any) -> RunRecord:
     """The record of an ``mlflow.entities.Run``."""
     tags = run.data.tags
     status = V1_STATUS.get(run.info.status, Status.RUNNING)
-    # A final status that another client set wins over the finer one that we noted.
-    if status not in FINAL:
-        status = tags.get(STATUS, status)
+    # A final status that another client set wins over the finer one that we noted, unless the
+    # run's agent says how it ends.
+    kept = tags.get(SYSTEM + LAUNCHED) == "yes" and status != Status.CANCELED
+    if status not in FINAL or kept:
+        status = tags.get(STATUS, Status.RUNNING if status in FINAL else status)
     created = from_ms(run.info.start_time)
     started: datetime | None = created
     if STARTED in tags:

@@ -12,7 +12,6 @@ from typing import Any
 
 from amlflow.spec import (
     FINAL,
-    UNSTARTED,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
@@ -31,18 +30,14 @@ from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
 from amlflow_mlflow import features
 from amlflow_mlflow.calls import Calls, open_store, translated
-from amlflow_mlflow.creation import Creation, to_params
+from amlflow_mlflow.changes import spelled
+from amlflow_mlflow.creation import Creation
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.names import (
     DELETED,
     PROPERTY,
     SNAPSHOTS,
-    STARTED,
-    STATUS,
-    SYSTEM,
-    TAG_LIMIT,
-    checked,
     from_key,
     to_key,
     to_tag_value,
@@ -50,14 +45,11 @@ from amlflow_mlflow.names import (
 from amlflow_mlflow.numbers import Numbers
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import (
-    DESCRIPTION,
-    MLFLOW_STATUS,
-    NAME,
     to_experiment,
-    to_ms,
     to_run,
 )
 from amlflow_mlflow.search import to_filter
+from amlflow_mlflow.snapshots import Snapshots
 
 PAGE = 1000
 LATER_PAGE = 5000
@@ -65,7 +57,6 @@ LATER_PAGE = 5000
 PARAMS_AT_ONCE = 100
 TAGS_AT_ONCE = 100
 THREADS = 8
-NAME_LIMIT = 250
 RACES = 20
 """How often a lost race is looked at again; each time somebody else has got on."""
 
@@ -83,6 +74,7 @@ class MlflowTracker:
         self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
         self._files = Files(self._store, self._call)
         self._numbers = Numbers(self._store, self._call)
+        self._snapshots = Snapshots(self._store, self._call, self.ensure_experiment)
         self._points = Points(
             self._store,
             self._call,
@@ -272,36 +264,17 @@ class MlflowTracker:
             yield from (run for run in page if run.info.run_id not in before)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        params = to_params(change.properties)
-        tags = [RunTag(to_key(k), to_tag_value(k, v)) for k, v in change.tags.items()]
-        tags += [
-            RunTag(SYSTEM + key, checked(key, value, TAG_LIMIT))
-            for key, value in change.system.items()
-        ]
-        if change.name is not None:
-            tags.append(RunTag(NAME, checked("the name", change.name, NAME_LIMIT)))
-        if change.description is not None:
-            tags.append(
-                RunTag(DESCRIPTION, checked("the description", change.description, TAG_LIMIT))
-            )
-        if change.started is not None:
-            tags.append(RunTag(STARTED, str(to_ms(change.started))))
-        status = change.status
-        if status is not None and status not in FINAL:
-            tags.append(RunTag(STATUS, status))
-        removed = [to_key(key) for key in change.tags_removed]
-        self._log(run_id, params, tags)
-        self._remove_tags(run_id, removed)
-        if status is not None and (status in FINAL or status not in UNSTARTED):
-            ended = None
-            if status in FINAL:
-                ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
-            self._set_status(run_id, status, ended)
-        if status in FINAL:
+        todo = spelled(change)
+        params = [Param(key, value) for key, value in todo.params.items()]
+        self._log(run_id, params, [RunTag(key, value) for key, value in todo.tags.items()])
+        self._remove_tags(run_id, todo.removed)
+        if todo.status is not None:
+            self._set_status(run_id, todo.status, todo.ended)
+        if change.status in FINAL:
             self._points.forget(run_id)
 
     def _set_status(self, run_id: str, status: str, ended: int | None) -> None:
-        mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))
+        mlflow = RunStatus.from_string(status)
         self._call.on_run(run_id, lambda: self._store.update_run_info(run_id, mlflow, ended, None))
 
     def _log(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
@@ -364,14 +337,13 @@ class MlflowTracker:
         self._files.get(run_id, name, destination)
 
     def has_snapshot(self, digest: str) -> bool:
-        return self._files.has_snapshot(digest)
+        return self._snapshots.has(digest)
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
-        experiment = self.ensure_experiment(SNAPSHOTS)
-        self._files.put_snapshot(experiment.id, digest, archive)
+        self._snapshots.put(digest, archive)
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
-        self._files.get_snapshot(digest, destination)
+        self._snapshots.get(digest, destination)
 
     # models
 

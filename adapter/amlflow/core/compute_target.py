@@ -1,34 +1,131 @@
-"""Where scripts run: v1's ``azureml.core.compute``."""
+"""Where scripts run: v1's ``azureml.core.compute``. targets.py says how targets are declared."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from amlflow.core import targets
 from amlflow.exceptions import ComputeTargetException
 
 if TYPE_CHECKING:
-    from amlflow.core.workspace import Workspace
+    from collections.abc import Iterator
 
-LOCAL = "local"
+    from amlflow.core.run import Run
+    from amlflow.core.workspace import Workspace
 
 
 class ComputeTarget:
-    """A compute target by its name. ``local`` is this machine and is always there."""
+    """A compute target by its name. ``local`` is this machine and is always there.
+
+    Source: ``azureml.core.ComputeTarget`` 1.61; names are v1's.
+    """
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         """Open a target that the workspace knows.
 
         Raises:
-            ComputeTargetException: it knows none of this name.
+            ComputeTargetException: it knows none of this name; the message lists those it knows,
+                and says how to declare one.
         """
-        if name != LOCAL:
-            raise ComputeTargetException(
-                f"There is no compute target {name!r} in workspace {workspace.name!r}; "
-                f"the one that is there is {LOCAL!r}, this machine."
-            )
+        self._set(workspace, name, targets.find(workspace, name))
+
+    def _set(self, workspace: Workspace, name: str, stated: Mapping[str, Any]) -> None:
         self.workspace = workspace
         self.name = name
-        self.type = "local"
+        self.type = str(stated.get("kind", ""))
+        self.provisioning_state = "Succeeded"
+        self._stated = dict(stated)
+
+    @staticmethod
+    def list(workspace: Workspace) -> list[ComputeTarget]:
+        """The targets that the workspace knows."""
+        found = []
+        for name, stated in sorted(targets.known(workspace).items()):
+            target = ComputeTarget.__new__(ComputeTarget)
+            target._set(workspace, name, stated)
+            found.append(target)
+        return found
+
+    def get_status(self) -> str:
+        """v1's state of a target: one that is declared is there."""
+        return self.provisioning_state
+
+    def refresh_state(self) -> None:
+        """Read again what is stated of the target."""
+        self._set(self.workspace, self.name, targets.find(self.workspace, self.name))
+
+    def wait_for_completion(
+        self, show_output: bool = False, is_delete_operation: bool = False, **kwargs: Any
+    ) -> None:
+        """Return: a target is not provisioned, so there is nothing to wait for."""
+        if show_output:
+            print(self.provisioning_state)
+
+    def serialize(self) -> dict[str, Any]:
+        """The target as a dict: name, type, provisioningState and what is stated of it."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "provisioningState": self.provisioning_state,
+            "properties": dict(self._stated),
+        }
+
+    def get_active_runs(
+        self, type: str | None = None, tags: Any = None, properties: Any = None, status: Any = None
+    ) -> Iterator[Run]:
+        """The target's runs that have not ended, newest first."""
+        from amlflow.core.run import Run
+        from amlflow.spec import FINAL
+
+        found = Run.list_by_compute(self, type, tags, properties, status)
+        return (run for run in found if run.status not in FINAL)
+
+    def detach(self) -> None:
+        """Forget an attached target."""
+        targets.detach(self.workspace, self.name)
+
+    def delete(self) -> None:
+        """As :meth:`detach`: there is no cluster to delete."""
+        self.detach()
+
+    @staticmethod
+    def create(workspace: Workspace, name: str, provisioning_configuration: Any) -> Any:
+        """Refused: amlflow makes no clusters."""
+        _refuse(name)
+
+    @staticmethod
+    def attach(workspace: Workspace, name: str, attach_configuration: Any) -> Any:
+        """Refused: v1's attach configurations are Azure's."""
+        _refuse(name)
 
     def __repr__(self) -> str:
         return f"ComputeTarget(workspace={self.workspace!r}, name={self.name}, type={self.type})"
+
+
+class AmlCompute(ComputeTarget):
+    """v1's cluster: here, whatever target is declared under the name."""
+
+    @staticmethod
+    def provisioning_configuration(*args: Any, **kwargs: Any) -> Any:
+        """Refused: amlflow makes no clusters."""
+        _refuse("<name>")
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ComputeTargetException(
+        f"amlflow makes no clusters in Azure. Declare the compute target {name!r} in "
+        f".azureml/{targets.FILE}, such as\n{name}:\n  kind: docker\n  image: my-image\n"
+        f"or attach it with `amlflow computetarget attach -n {name} --kind docker`."
+    )
+
+
+class Targets(dict[str, ComputeTarget]):
+    """A workspace's targets by name; an unknown name says which are known."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__({each.name: each for each in ComputeTarget.list(workspace)})
+        self._workspace = workspace
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise targets.unknown(self._workspace, name, self)

@@ -45,6 +45,7 @@ def descendants(
             if run.id not in family:
                 family.add(run.id)
                 front.append(run.id)
+    family.remove(ancestor.id)
     found.sort(key=lambda run: run.created, reverse=True)
     for run in found:
         if run.id in family and all(condition.holds(run) for condition in conditions):

@@ -227,16 +227,30 @@ class Experiment:
         return Run._of(self, record)
 
     def submit(self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any) -> Run:
-        """Run a script as a tracked run. Not there yet: see the error."""
+        """Run a script as a tracked run, and return at once.
+
+        Args:
+            config: A :class:`ScriptRunConfig`.
+            tags: Tags to begin with.
+            snapshot_id: Take the source from this snapshot instead of the configuration's folder.
+
+        Raises:
+            UserErrorException: the configuration, or the script it names, cannot be run.
+            SnapshotException: the source folder cannot be packed.
+            ComputeTargetException: the target is unknown, or does not work now.
+        """
         return self._submit(config, tags, parent=None, **kwargs)
 
     def _submit(
         self, config: Any, tags: dict[str, str] | None, parent: RunRecord | None, **kwargs: Any
     ) -> Run:
-        raise UserErrorException(
-            "This version of amlflow does not submit scripts. Run the script itself and have it "
-            "log with `with experiment.start_logging() as run:`."
-        )
+        submit_to = getattr(config, "_submit_to", None)
+        if submit_to is None:
+            raise UserErrorException(
+                f"A {type(config).__name__} cannot be submitted; a ScriptRunConfig can."
+            )
+        run: Run = submit_to(self, tags, parent, **kwargs)
+        return run
 
     def get_runs(
         self,
@@ -438,4 +452,4 @@ def _tracked(outputs: bool | str | None) -> tuple[str, ...]:
 
 def _shown(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}… ({len(text)} characters)"
+    return text if len(text) <= 80 else f"{text[:80]}… ({len(str(value))} characters)"

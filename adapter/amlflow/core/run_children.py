@@ -67,6 +67,10 @@ class RunChildren(RunBase):
                 raise UserErrorException(
                     "create_children takes either count, or tag_key and tag_values, and got both."
                 )
+            if not hasattr(count, "__index__") or count < 0:
+                raise UserErrorException(
+                    f"create_children takes a whole number as count, and got {count!r}."
+                )
             tag_key, tag_values = BATCH_TAG, list(range(count))
         if tag_key is None or tag_values is None:
             raise UserErrorException(

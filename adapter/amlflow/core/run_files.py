@@ -32,6 +32,11 @@ class RunFiles(RunBase):
                 _drain(path_or_stream, path)
                 self._upload({name: path})
             return
+        if not isinstance(path_or_stream, (str, os.PathLike)):
+            raise UserErrorException(
+                f"upload_file({name!r}) takes a path or a stream, and got a "
+                f"{type(path_or_stream).__name__}."
+            )
         self._upload({name: Path(path_or_stream)})
 
     def upload_files(

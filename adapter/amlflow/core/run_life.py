@@ -21,11 +21,14 @@ from amlflow.exceptions import (
     UserErrorException,
 )
 from amlflow.plugins import announce
-from amlflow.spec import FINAL, RunChange, Status
+from amlflow.spec import FINAL, RunChange, RunRecord, Status
+from amlflow.submit.notes import Wish, is_launched, is_submitted
 
 Self = TypeVar("Self", bound="RunLife")
 
 LOG_FOLDERS = ("azureml-logs/", "logs/", "user_logs/")
+MOST_WAIT_SECONDS = 15
+"""For a submitted run's agent to end its script: 5 s are its own, the rest is the tracker's."""
 MOST_ERROR = 2000
 """Characters of an error's message and of its traceback that are kept."""
 
@@ -87,6 +90,9 @@ class RunLife(RunFiles):
     def cancel(self) -> None:
         """End the run as Canceled.
 
+        Of a submitted run, this asks for the end: it is CancelRequested until all of the script's
+        processes are gone. One whose script has not started yet is Canceled at once.
+
         Raises:
             UserErrorException: the run has ended already.
         """
@@ -95,12 +101,28 @@ class RunLife(RunFiles):
             raise UserErrorException(
                 f"Run {self.id} is {status} already, so there is nothing to cancel."
             )
-        self._end(Status.CANCELED, True)
+        if is_submitted(self._record):
+            if status == Status.CANCEL_REQUESTED:
+                logger.warning("Run %s is being cancelled already.", self.id)
+            self._wish(Wish(Status.CANCELED), Status.CANCEL_REQUESTED)
+            self._asked()
+        else:
+            self._end(Status.CANCELED, True)
 
-    def _end(self, status: str, set_status: bool, system: dict[str, str] | None = None) -> None:
+    def _end(
+        self,
+        status: str,
+        set_status: bool,
+        system: dict[str, str] | None = None,
+        *,
+        unless_ended: bool = False,
+    ) -> None:
+        if set_status and not self._ended() and is_submitted(self._record):
+            self._end_submitted(status, system or {})
+            return
         # Another process may have ended the run, and what has ended stays as it is.
         if set_status and self.get_status() in FINAL:
-            if self._record.status == status:
+            if unless_ended or self._record.status == status:
                 return
             raise UserErrorException(
                 f"Run {self.id} is {self._record.status} already and cannot become {status}."
@@ -110,6 +132,38 @@ class RunLife(RunFiles):
             ended = datetime.now(timezone.utc)
             self._change(RunChange(status=status, ended=ended, system=system or {}))
         this_writer().forget(self._record.id)
+
+    def _end_submitted(self, status: str, system: dict[str, str]) -> None:
+        """Have the run's agent end its script, and wait for that."""
+        given = json.loads(system["error"]) if "error" in system else None
+        asked = Wish(status, given)
+        self._asked()
+        self._wish(asked)
+        deadline = time.monotonic() + MOST_WAIT_SECONDS
+        while self.get_status() not in FINAL:
+            if time.monotonic() > deadline:  # nobody is there to obey
+                self._change(asked.change())
+                return
+            time.sleep(0.1)
+        if self._record.status != status:
+            raise UserErrorException(
+                f"Run {self.id} is {self._record.status} already and cannot become {status}."
+            )
+
+    def _wish(self, asked: Wish, meanwhile: str | None = None) -> None:
+        from amlflow.submit.watch import wish  # needs what only some systems have
+
+        wish(self._tracker, self._record, asked, meanwhile)
+
+    def _asked(self) -> RunRecord:
+        """The record now; the first to see that a submitted run's agent is gone says so."""
+        record = super()._asked()
+        if is_submitted(record) and record.status not in FINAL:
+            from amlflow.submit.watch import watch
+
+            if watch(self._tracker, record):
+                record = super()._asked()
+        return record
 
     def _change(self, change: RunChange) -> None:
         """Apply a change to state; the record follows without asking."""
@@ -136,7 +190,7 @@ class RunLife(RunFiles):
         if self._ended():
             return
         if exc_value is None or (isinstance(exc_value, SystemExit) and not exc_value.code):
-            self.complete()
+            self._end(Status.COMPLETED, True, unless_ended=True)
             return
         try:
             self.fail(error_details=exc_value)
@@ -188,7 +242,7 @@ class RunLife(RunFiles):
 
     def _error(self) -> dict[str, Any] | None:
         stored = self._record.system.get("error")
-        if stored is None or self._record.status != Status.FAILED:
+        if stored is None or self._record.status not in (Status.FAILED, Status.CANCELED):
             return None
         error: dict[str, Any] = json.loads(stored)
         return error
@@ -245,12 +299,32 @@ class RunLife(RunFiles):
         head = f"RunId: {self.id}\nWeb View: {link}\n"
         if output is not None:
             print(head, file=output, flush=True)
-        pause = 0.1
-        while self.get_status() not in FINAL:
-            time.sleep(pause)
-            pause = min(pause * 1.5, 2)
+        self._stream(output)
         if output is not None:
-            print(f"Execution Summary\n=================\n{head}", file=output, flush=True)
+            print(f"\nExecution Summary\n=================\n{head}", file=output, flush=True)
+
+    def _stream(self, output: TextIO | None) -> None:
+        """Write the run's log as it grows, until the run has ended."""
+        from amlflow.submit.job import LOG
+        from amlflow.submit.reading import LogReader
+
+        log = LogReader(self._tracker, self._record)
+        begun = False
+        pause = 0.05
+        while True:
+            # Asked before the log is read: what was there at the end is read then.
+            ended = self.get_status() in FINAL
+            if output is not None and is_launched(self._record):
+                for text in log.new(ended):
+                    if not begun:
+                        print(f"Streaming {LOG}\n{'=' * (10 + len(LOG))}\n", file=output)
+                        begun = True
+                    output.write(text)
+                output.flush()
+            if ended:
+                return
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1)
 
 
 def _iso(moment: datetime | None) -> str | None:

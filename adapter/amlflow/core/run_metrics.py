@@ -18,6 +18,8 @@ from amlflow.core.writer import this_writer
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import Condition, Kind, Op, Point, RunRecord
 
+MOST_NAME = 250
+MOST_STEP = 2**63 - 1
 READERS = 8
 """Runs whose metrics are read at once."""
 
@@ -158,6 +160,7 @@ class RunMetrics(RunBase):
             self._file_point(name, kind, source, ".json")
 
     def _file_point(self, name: str, kind: Kind, source: Path, suffix: str) -> None:
+        _check_name(name)
         readable = re.sub(r"[^\w.\-]+", "_", name)[:100].strip(".") or kind.value
         # The number keeps apart what two processes log under one name.
         stored = f"{readable}_{uuid.uuid4().hex[:12]}{suffix}"
@@ -165,15 +168,17 @@ class RunMetrics(RunBase):
         self._point(name, kind, stored)
 
     def _point(self, name: str, kind: Kind, value: Any, step: int | None = None) -> None:
-        if not isinstance(name, str) or not name:
-            raise UserErrorException(
-                f"A metric's name is a text that is not empty, and {name!r} is not."
-            )
+        _check_name(name)
         if step is not None:
             plain = metrics.scalar(step, f"The step of {name!r}")
-            if not isinstance(plain, (int, float)) or plain != int(plain):
+            if (
+                not isinstance(plain, (int, float))
+                or not -MOST_STEP <= plain <= MOST_STEP
+                or plain % 1
+            ):
                 raise UserErrorException(
-                    f"The step of {name!r} is a whole number, and {step!r} is not."
+                    f"The step of {name!r} is a whole number of at most 63 bits, and {step!r} is "
+                    "not."
                 )
             step = int(plain)
         writer = this_writer()
@@ -190,3 +195,15 @@ class RunMetrics(RunBase):
                 writer=writer.id,
             )
             self._tracker.write_points(run_id, [point])
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str) or not name:
+        raise UserErrorException(
+            f"A metric's name is a text that is not empty, and {name!r} is not."
+        )
+    if len(name) > MOST_NAME:
+        raise UserErrorException(
+            f"A metric's name has at most {MOST_NAME} characters, and {name[:60]!r}… has "
+            f"{len(name)}; choose a shorter one."
+        )

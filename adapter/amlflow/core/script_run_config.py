@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from amlflow.core.environment import Environment
+from amlflow.core.run_base import logger
+from amlflow.core.run_configuration import DockerConfiguration, RunConfiguration
 from amlflow.exceptions import UserErrorException
+
+if TYPE_CHECKING:
+    from amlflow.core.experiment import Experiment
+    from amlflow.core.run import Run
+    from amlflow.spec import RunRecord
 
 MAX_DURATION_SECONDS_DEFAULT = 30 * 24 * 60 * 60
 
@@ -25,17 +33,31 @@ class ScriptRunConfig:
         source_directory: str,
         script: str | None = None,
         arguments: Sequence[Any] | None = None,
-        run_config: Any = None,
+        run_config: RunConfiguration | None = None,
         _telemetry_values: Any = None,
         compute_target: Any = None,
-        environment: Any = None,
+        environment: Environment | None = None,
         distributed_job_config: Any = None,
         resume_from: Any = None,
-        max_run_duration_seconds: int | None = MAX_DURATION_SECONDS_DEFAULT,
+        max_run_duration_seconds: float | None = MAX_DURATION_SECONDS_DEFAULT,
         command: str | Sequence[str] | None = None,
-        docker_runtime_config: Any = None,
+        docker_runtime_config: DockerConfiguration | None = None,
     ) -> None:
         """Describe a run of ``script`` with ``arguments``, or of ``command``.
+
+        Args:
+            source_directory: The folder that becomes the run's snapshot and working folder.
+            script: A Python file in it.
+            arguments: Texts and numbers.
+            run_config: All of it in one; compute_target, environment, distributed_job_config,
+                max_run_duration_seconds and docker_runtime_config are ignored then, as in v1.
+            compute_target: A compute target or its name; "local" if left out.
+            environment: The Python or image to use.
+            distributed_job_config: Refused: a run is one process here.
+            resume_from: Ignored, with a warning.
+            max_run_duration_seconds: The run is Canceled when it takes longer; None: never.
+            command: A program and its arguments, instead of a script.
+            docker_runtime_config: Whether to run in a container.
 
         Raises:
             UserErrorException: both a script and a command are given, or an argument is neither
@@ -45,25 +67,75 @@ class ScriptRunConfig:
             raise UserErrorException(
                 f"Both script={script!r} and command={command!r} are given; a run has one of them."
             )
-        for place, argument in enumerate(arguments or ()):
-            if not isinstance(argument, (str, numbers.Number)):
-                raise UserErrorException(
-                    f"Argument {place} of the script is a {type(argument).__name__}; arguments are "
-                    "texts and numbers."
-                )
+        if run_config is not None and any(
+            each is not None
+            for each in (compute_target, environment, distributed_job_config, docker_runtime_config)
+        ):
+            logger.warning(
+                "run_config is given, so compute_target, environment, distributed_job_config, "
+                "max_run_duration_seconds and docker_runtime_config are ignored."
+            )
         self.source_directory = source_directory
         self.script = script
-        self.arguments = list(arguments or ())
-        self.run_config = run_config
-        self.compute_target = compute_target
-        self.environment = environment
-        self.distributed_job_config = distributed_job_config
-        self.resume_from = resume_from
-        self.max_run_duration_seconds = max_run_duration_seconds
+        self.arguments = checked_arguments(arguments)
         self.command = command
-        self.docker_runtime_config = docker_runtime_config
+        self.resume_from = resume_from
+        self.run_config = run_config or _configuration(
+            compute_target, environment, max_run_duration_seconds, docker_runtime_config
+        )
+        self.distributed_job_config = None if run_config else distributed_job_config
+
+    @property
+    def compute_target(self) -> str:
+        """The name of the compute target."""
+        return self.run_config.target
 
     @property
     def identity(self) -> str:
         """A name for the configuration in logs."""
         return f"{type(self).__name__}#{self.script or self.command}"
+
+    def _submit_to(
+        self,
+        experiment: Experiment,
+        tags: dict[str, str] | None,
+        parent: RunRecord | None,
+        **kwargs: Any,
+    ) -> Run:
+        """What :meth:`Experiment.submit` does with a configuration."""
+        from amlflow.core.submission import submit
+
+        return submit(self, experiment, tags, parent, **kwargs)
+
+
+def checked_arguments(arguments: Any) -> list[Any]:
+    """Arguments as a list. Raises UserErrorException where they are no texts and numbers."""
+    if isinstance(arguments, (str, bytes)) or not isinstance(arguments or (), Sequence):
+        raise UserErrorException(
+            f"arguments is a list of texts and numbers, not the {type(arguments).__name__} "
+            f'{arguments!r}; "a b".split() makes a list of a text.'
+        )
+    for place, argument in enumerate(arguments or ()):
+        if not isinstance(argument, (str, numbers.Number)):
+            raise UserErrorException(
+                f"Argument {place} of the script is a {type(argument).__name__}; arguments are "
+                "texts and numbers. Pass a file's path, or store the object in the source folder."
+            )
+    return list(arguments or ())
+
+
+def _configuration(
+    compute_target: Any,
+    environment: Environment | None,
+    most_seconds: float | None,
+    docker: DockerConfiguration | None,
+) -> RunConfiguration:
+    made = RunConfiguration()
+    if compute_target is not None:
+        made.target = compute_target
+    if environment is not None:
+        made.environment = environment
+    if docker is not None:
+        made.docker = docker
+    made.max_run_duration_seconds = most_seconds
+    return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 EMBEDDED = "mlflow.db"
@@ -39,3 +40,13 @@ def absolute(uri: str, folder: Path) -> str:
     if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", uri) or uri == "databricks":
         return uri
     return (folder / uri).absolute().as_uri()
+
+
+def local_folders(uri: str) -> list[str]:
+    """The folders of this machine that an absolute URI points into."""
+    scheme, separator, path = uri.partition(":///")
+    if separator and scheme.partition("+")[0] == "sqlite":
+        return [str(Path(unquote(path)).parent)]
+    if separator and scheme == "file":
+        return [f"/{unquote(path)}"]
+    return []

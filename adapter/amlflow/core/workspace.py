@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from amlflow.core import html
 from amlflow.core.azure_only import AzureOnly, refuse
-from amlflow.core.compute_target import LOCAL, ComputeTarget
+from amlflow.core.compute_target import ComputeTarget, Targets
 from amlflow.core.config import FILE, Config, find_config, write_config, write_json
 from amlflow.core.tracking_uri import embedded, resolved
 from amlflow.exceptions import UserErrorException, WorkspaceException
@@ -305,8 +305,8 @@ class Workspace(AzureOnly):
 
     @property
     def compute_targets(self) -> dict[str, ComputeTarget]:
-        """The compute targets by name."""
-        return {LOCAL: ComputeTarget(self, LOCAL)}
+        """The compute targets by name; see :mod:`amlflow.core.targets`."""
+        return Targets(self)
 
     def get_default_compute_target(self, type: str) -> ComputeTarget | None:
         """None: a workspace here has no default clusters, as v1 answers without them."""

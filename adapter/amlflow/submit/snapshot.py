@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from amlflow.exceptions import SnapshotException
 
@@ -49,9 +49,16 @@ def store(tracker: Tracker, path: Path) -> str:
     if not tracker.has_snapshot(digest):
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "snapshot.zip"
-            pack(root, files, archive)
+            # A file may have changed since: what is packed is what counts.
+            digest = pack(root, files, archive)
             tracker.put_snapshot(digest, archive)
     return digest
+
+
+def keep(tracker: Tracker, digest: str, archive: Path) -> None:
+    """Store an archive that is packed already, unless the tracker has it."""
+    if not tracker.has_snapshot(digest):
+        tracker.put_snapshot(digest, archive)
 
 
 def collect(path: Path) -> list[str]:
@@ -93,7 +100,7 @@ def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
     for name in (".amlignore", ".gitignore"):
         if (path / name).is_file():
             lines = (path / name).read_text(encoding="utf-8", errors="replace").splitlines()
-            return pathspec.PathSpec.from_lines("gitwildmatch", lines)
+            return pathspec.GitIgnoreSpec.from_lines(lines)
     return None
 
 
@@ -132,18 +139,46 @@ def _is_environment(folder: Path) -> bool:
 
 def digest_of(root: Path, files: list[str]) -> str:
     """The digest of names, contents and executable bits: 64 hexadecimal digits."""
-    whole = hashlib.sha256()
+    digest = _Digest()
     for name in files:
-        content = hashlib.sha256()
         try:
             with (root / name).open("rb") as file:
+                digest.begin(name, _is_executable(file))
                 while chunk := file.read(1 << 20):
-                    content.update(chunk)
-                executable = os.fstat(file.fileno()).st_mode & 0o100
+                    digest.feed(chunk)
         except OSError as error:
             raise _unreadable(name, error) from None
-        whole.update(f"{len(name.encode())}:{name}:{executable:o}:".encode() + content.digest())
-    return whole.hexdigest()
+    return digest.value()
+
+
+class _Digest:
+    """The digest of several files, fed in their order."""
+
+    def __init__(self) -> None:
+        self._whole = hashlib.sha256()
+        self._content: Any = None
+
+    def begin(self, name: str, executable: bool) -> None:
+        self._finish()
+        bit = 0o100 if executable else 0
+        self._whole.update(f"{len(name.encode())}:{name}:{bit:o}:".encode())
+        self._content = hashlib.sha256()
+
+    def feed(self, chunk: bytes) -> None:
+        self._content.update(chunk)
+
+    def _finish(self) -> None:
+        if self._content is not None:
+            self._whole.update(self._content.digest())
+
+    def value(self) -> str:
+        self._finish()
+        self._content = None
+        return self._whole.hexdigest()
+
+
+def _is_executable(file: IO[bytes]) -> bool:
+    return bool(os.fstat(file.fileno()).st_mode & 0o100)
 
 
 def _unreadable(name: str, error: OSError) -> SnapshotException:
@@ -153,20 +188,37 @@ def _unreadable(name: str, error: OSError) -> SnapshotException:
     )
 
 
-def pack(root: Path, files: list[str], archive: Path) -> None:
-    """Write the files to a zip archive; the same files give the same bytes."""
+def pack(root: Path, files: list[str], archive: Path) -> str:
+    """Write the files to a zip archive; their digest is returned.
+
+    The same files give the same bytes.
+    """
+    digest = _Digest()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
         for name in files:
             info = zipfile.ZipInfo(name)
             info.compress_type = zipfile.ZIP_DEFLATED
             try:
-                executable = (root / name).stat().st_mode & 0o100
-                info.external_attr = (0o100755 if executable else 0o100644) << 16
-                with (root / name).open("rb") as source, target.open(info, "w") as entry:
-                    while chunk := source.read(1 << 20):
-                        entry.write(chunk)
+                source = (root / name).open("rb")
             except OSError as error:
                 raise _unreadable(name, error) from None
+            with source:
+                executable = _is_executable(source)
+                info.external_attr = (0o100755 if executable else 0o100644) << 16
+                digest.begin(name, executable)
+                with target.open(info, "w") as entry:
+                    for chunk in _chunks(name, source):
+                        digest.feed(chunk)
+                        entry.write(chunk)
+    return digest.value()
+
+
+def _chunks(name: str, source: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while chunk := source.read(1 << 20):
+            yield chunk
+    except OSError as error:
+        raise _unreadable(name, error) from None
 
 
 def unpack(archive: Path, folder: Path) -> None:

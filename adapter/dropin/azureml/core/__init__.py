@@ -4,8 +4,10 @@ from typing import Any
 
 from amlflow.core.absent import refuse as _refuse
 from amlflow.core.compute_target import ComputeTarget
+from amlflow.core.environment import Environment
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run, get_run
+from amlflow.core.run_configuration import RunConfiguration
 from amlflow.core.script_run_config import ScriptRunConfig
 from amlflow.core.version import VERSION
 from amlflow.core.workspace import Workspace
@@ -15,8 +17,10 @@ __version__ = VERSION
 __all__ = [
     "VERSION",
     "ComputeTarget",
+    "Environment",
     "Experiment",
     "Run",
+    "RunConfiguration",
     "ScriptRunConfig",
     "Workspace",
     "get_run",

@@ -1,0 +1,275 @@
+"""Submitting: from a configuration to a run whose agent has been started."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amlflow.core import targets
+from amlflow.core.environment import DEFAULT_PYTHON
+from amlflow.core.run_base import logger
+from amlflow.core.run_files import SNAPSHOT_PROPERTY
+from amlflow.core.script_run_config import checked_arguments
+from amlflow.core.tracking_uri import local_folders
+from amlflow.exceptions import UserErrorException
+from amlflow.plugins import open_compute
+from amlflow.spec import LAUNCHED, RunRecord, Status, redacted
+from amlflow.submit import snapshot
+from amlflow.submit.job import Job, JobFolder, new_name, this_host
+from amlflow.submit.notes import JOB_NOTE, Wish, error
+from amlflow.submit.queue import Queue
+
+if TYPE_CHECKING:
+    from amlflow.core.experiment import Experiment
+    from amlflow.core.run import Run
+    from amlflow.core.run_configuration import RunConfiguration
+    from amlflow.core.script_run_config import ScriptRunConfig
+
+TYPE = "azureml.scriptrun"
+MOST_DEFINITION = 7000
+"""Characters of a definition that a run keeps."""
+
+
+def submit(
+    config: ScriptRunConfig,
+    experiment: Experiment,
+    tags: Mapping[str, Any] | None,
+    parent: RunRecord | None,
+    snapshot_id: str | None = None,
+    **kwargs: Any,
+) -> Run:
+    """Submit a script; see :meth:`Experiment.submit`.
+
+    ``snapshot_id`` takes the source from a snapshot that is stored already, instead of from
+    ``source_directory``.
+
+    Raises:
+        UserErrorException: the script or the configuration cannot be run.
+        SnapshotException: the source folder cannot be packed.
+        ComputeTargetException: the target is unknown, or does not work now.
+    """
+    if kwargs:
+        raise UserErrorException(f"submit does not know {', '.join(map(repr, kwargs))}.")
+    _check_whole(config)
+    settings = config.run_config
+    target = targets.resolve(experiment.workspace, settings)
+    command, is_script = _command(config, inside=snapshot_id is None)
+    job = Job(
+        name=new_name(),
+        run_id="",
+        tracking_uri=experiment._tracker.uri,
+        target=target,
+        command=command,
+        is_script=is_script,
+        environ=dict(os.environ),
+        environment=_variables(settings),
+        python=_python(settings),
+        image=settings.environment.docker.base_image,
+        most_seconds=settings.max_run_duration_seconds,
+        needs=local_folders(experiment._tracker.uri),
+    )
+    folder = JobFolder(job.name)
+    open_compute(target.kind, target.settings).check(job.work(folder))
+    with _made(folder):
+        return _launched(config, experiment, tags, parent, snapshot_id, job, folder)
+
+
+@contextlib.contextmanager
+def _made(folder: JobFolder) -> Iterator[None]:
+    """A job's folder, which is removed again if the job does not come about."""
+    try:
+        folder.make()
+        yield
+    except BaseException as failure:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        if isinstance(failure, OSError):
+            raise UserErrorException(
+                f"The job could not be written to {str(folder.path)!r}: "
+                f"{failure.strerror or failure}. AMLFLOW_JOBS names another folder for jobs."
+            ) from failure
+        raise
+
+
+def _launched(
+    config: ScriptRunConfig,
+    experiment: Experiment,
+    tags: Mapping[str, Any] | None,
+    parent: RunRecord | None,
+    snapshot_id: str | None,
+    job: Job,
+    folder: JobFolder,
+) -> Run:
+    tracker = experiment._tracker
+    if snapshot_id is None:
+        root = Path(config.source_directory)
+        files = snapshot.collect(root)
+        digest = snapshot.pack(root, files, folder.snapshot)
+    else:
+        digest = snapshot_id
+        tracker.get_snapshot(digest, folder.snapshot)
+    queue = Queue(job.target)
+    with ThreadPoolExecutor(1) as pool, queue.locked():
+        # The snapshot is stored while the run is made: each takes a few calls to the tracker.
+        storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
+        draft = experiment._draft(
+            parent=parent,
+            type=TYPE,
+            tags=tags,
+            status=Status.QUEUED if queue.is_full() else Status.PREPARING,
+            properties={
+                SNAPSHOT_PROPERTY: digest,
+                "_azureml.ComputeTargetType": job.target.kind,
+            },
+            system={
+                "target": job.target.name,
+                "script": config.script or config.run_config.script or "",
+                "definition": _definition(config, job),
+                LAUNCHED: "yes",
+                JOB_NOTE: json.dumps({"name": job.name, "host": this_host()}),
+            },
+        )
+        [record] = tracker.create_runs([draft])
+        run = experiment._run(record)
+        try:
+            storing.result()
+            context = _context(experiment, record)
+            folder.write(
+                dataclasses.replace(
+                    job, run_id=record.id, environment={**job.environment, **context}
+                )
+            )
+            queue.add(job.name)
+        except BaseException as failure:
+            said = f"The run could not be started: {failure}"
+            tracker.update_run(record.id, Wish(Status.FAILED, error(said)).change())
+            raise
+    return run
+
+
+def _check_whole(config: ScriptRunConfig) -> None:
+    """Refuse what would silently be left out."""
+    if config.resume_from is not None:
+        logger.warning("resume_from is ignored: the script itself finds where it left off.")
+    settings = config.run_config
+    if config.distributed_job_config is not None or settings.node_count not in (None, 1):
+        raise UserErrorException(
+            "A run is one process on one machine here: leave distributed_job_config and node_count "
+            "out, and start the processes in the script, as with torchrun or mpiexec as command."
+        )
+    if settings.framework.lower() != "python":
+        raise UserErrorException(
+            f"The framework {settings.framework!r} is not run; scripts are Python's, and anything "
+            "else is a command."
+        )
+    most = settings.max_run_duration_seconds
+    if most is not None and not (isinstance(most, (int, float)) and most > 0):
+        raise UserErrorException(
+            f"max_run_duration_seconds={most!r} is no number of seconds above 0."
+        )
+
+
+def _command(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:
+    """The command and whether it is a script; ``inside``: the script must be in the folder."""
+    settings = config.run_config
+    script = config.script if config.script is not None or config.command else settings.script
+    command = config.command or (None if script else settings.command)
+    arguments = checked_arguments(config.arguments or settings.arguments)
+    words = [str(argument) for argument in arguments]
+    if command:
+        parts = shlex.split(command) if isinstance(command, str) else list(map(str, command))
+        return [*parts, *words], False
+    if not script:
+        raise UserErrorException("There is neither a script nor a command to run; give one.")
+    if inside:
+        _check_script(Path(config.source_directory), script)
+    return [Path(script).as_posix(), *words], True
+
+
+def _check_script(folder: Path, script: str) -> None:
+    if not folder.is_dir():
+        raise UserErrorException(
+            f"The source_directory {str(folder)!r} is no folder; it is the one with the script."
+        )
+    path = folder / script
+    if Path(script).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+        raise UserErrorException(
+            f"The script {script!r} is outside of source_directory {str(folder)!r}; a run gets a "
+            "copy of that folder alone, so script is a path within it."
+        )
+    if path.is_dir():
+        raise UserErrorException(
+            f"{script!r} in {str(folder)!r} is a folder, and a script is a file in it."
+        )
+    if not path.is_file():
+        raise UserErrorException(
+            f"There is no script {script!r} in source_directory {str(folder)!r}."
+        )
+
+
+def _variables(settings: RunConfiguration) -> dict[str, str]:
+    stated = {**settings.environment.environment_variables, **settings.environment_variables}
+    return {str(name): str(value) for name, value in stated.items()}
+
+
+def _python(settings: RunConfiguration) -> str | None:
+    path = settings.environment.python.interpreter_path
+    return None if path in (None, "", DEFAULT_PYTHON) else path
+
+
+def _context(experiment: Experiment, record: RunRecord) -> dict[str, str]:
+    """The variables by which the script finds its run: v1's, and those of MLflow's client."""
+    workspace = experiment.workspace
+    return {
+        "AZUREML_RUN_ID": record.alias or record.id,
+        "AZUREML_ARM_SUBSCRIPTION": workspace.subscription_id,
+        "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group,
+        "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
+        "AZUREML_ARM_PROJECT_NAME": experiment.name,
+        "AZUREML_EXPERIMENT_ID": experiment.id,
+        "AZUREML_SERVICE_ENDPOINT": redacted(workspace._uri),
+        "MLFLOW_TRACKING_URI": workspace._uri,
+        "MLFLOW_EXPERIMENT_ID": record.experiment_id,
+        "MLFLOW_RUN_ID": record.id,
+        # Lines are to be seen when they are printed, and kept when the script is killed.
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _definition(config: ScriptRunConfig, job: Job) -> str:
+    """v1's runDefinition. Values of environment variables may be secrets and stay out of it."""
+    settings = config.run_config
+    definition = {
+        "script": job.command[0] if job.is_script else None,
+        "command": "" if job.is_script else shlex.join(job.command),
+        "arguments": list(job.command[1:]) if job.is_script else [],
+        "sourceDirectory": str(config.source_directory),
+        "target": job.target.name,
+        "framework": settings.framework,
+        "communicator": settings.communicator or "None",
+        "maxRunDurationSeconds": job.most_seconds,
+        "nodeCount": 1,
+        "environmentVariables": dict.fromkeys(job.environment, "***"),
+        "environment": {
+            "name": settings.environment.name,
+            "python": {
+                "interpreterPath": settings.environment.python.interpreter_path,
+                "userManagedDependencies": settings.environment.python.user_managed_dependencies,
+            },
+            "docker": {"baseImage": job.image},
+        },
+        "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
+    }
+    text = json.dumps(definition)
+    if len(text) > MOST_DEFINITION:
+        definition["arguments"] = [f"({len(job.command) - 1} arguments, too long to keep)"]
+        definition["command"] = definition["command"] and "(too long to keep)"
+        text = json.dumps(definition)
+    return text

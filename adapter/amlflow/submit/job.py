@@ -1,0 +1,167 @@
+"""A job: what the submitter hands to the agent, in a folder that only the user may read.
+
+    <jobs>/<job>/job.json      what to run, where, for which run; mode 0600
+                 snapshot.zip  the source folder
+                 work/         the snapshot unpacked: the script's working folder
+                 std_log.txt   what the script writes
+                 agent.log     what goes wrong in the agent itself
+                 alive         locked as long as the agent lives
+                 end           there when the run is to end, as a nudge to look into the tracker
+
+The folder is removed when all of it has reached the tracker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import platform
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amlflow.spec import Work
+
+FOLDER_SETTING = "AMLFLOW_JOBS"
+LOG = "user_logs/std_log.txt"
+"""The name of the log in the run: v1's, since 2021."""
+
+
+def jobs_folder() -> Path:
+    """Where jobs are kept: ``AMLFLOW_JOBS``, or the user's folder for the state of programs."""
+    chosen = os.environ.get(FOLDER_SETTING)
+    if chosen:
+        return Path(chosen).absolute()
+    import platformdirs  # knows each system's folder
+
+    return platformdirs.user_state_path("amlflow") / "jobs"
+
+
+def new_name() -> str:
+    """A name for a job that nobody else has."""
+    return uuid.uuid4().hex
+
+
+def this_host() -> str:
+    """The name of this machine, which tells whether a job's agent is one to be found here."""
+    return platform.node()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A compute target: its name, and what the plugin gets."""
+
+    name: str
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    most_runs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One submitted run. ``environ`` is the submitter's whole environment."""
+
+    name: str
+    run_id: str
+    tracking_uri: str
+    target: Target
+    command: Sequence[str]
+    is_script: bool
+    environ: Mapping[str, str]
+    environment: Mapping[str, str]
+    python: str | None = None
+    image: str | None = None
+    most_seconds: float | None = None
+    needs: Sequence[str] = ()
+
+    def work(self, folder: JobFolder) -> Work:
+        """What the compute target is to run."""
+        return Work(
+            name=self.name,
+            command=self.command,
+            is_script=self.is_script,
+            folder=folder.work,
+            output=folder.log,
+            environment=self.environment,
+            python=self.python,
+            image=self.image,
+            needs=[Path(each) for each in self.needs],
+        )
+
+
+class JobFolder:
+    """The folder of a job and the paths in it."""
+
+    def __init__(self, name: str, base: Path | None = None) -> None:
+        self.name = name
+        self.path = (base or jobs_folder()) / name
+        self.job = self.path / "job.json"
+        self.snapshot = self.path / "snapshot.zip"
+        self.work = self.path / "work"
+        self.log = self.path / "std_log.txt"
+        self.end = self.path / "end"
+        self.agent_log = self.path / "agent.log"
+        self._alive = self.path / "alive"
+
+    def make(self) -> None:
+        """Make the folder for its owner alone."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path.mkdir(mode=0o700)
+
+    def write(self, job: Job) -> None:
+        """Write the job whole or not at all; it holds the environment, so it is the user's own."""
+        staging = self.path / "job.json.new"
+        handle = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(dataclasses.asdict(job), file)
+        os.replace(staging, self.job)
+
+    def read(self) -> Job:
+        """The job. Raises OSError where there is none (any more)."""
+        content = json.loads(self.job.read_text(encoding="utf-8"))
+        return Job(**{**content, "target": Target(**content["target"])})
+
+    def remove(self) -> None:
+        """Remove the folder; for others it is there whole or not at all."""
+        gone = self.path.with_name(f"{self.name}.gone")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.path, gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def nudge(self) -> None:
+        """Tell the agent, if it is on this machine, to look into the tracker now."""
+        if self.path.is_dir():
+            self.end.touch()
+
+    def take(self) -> int | None:
+        """Lock the job for an agent: the lock's file descriptor, or None if another has it."""
+        try:
+            handle = os.open(self._alive, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        return handle
+
+    def has_agent(self) -> bool:
+        """Whether an agent for the job is alive on this machine."""
+        try:
+            handle = os.open(self._alive, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False

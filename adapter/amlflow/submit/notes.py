@@ -1,0 +1,122 @@
+"""What a submitted run's ``system`` holds for whoever watches it, and when it counts as lost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
+
+AGENT = "amlflow.agent"
+"""The property that claims a run. Properties are write-once, so one of several agents gets it, and
+whoever cancels before an agent has it makes sure that none does."""
+
+JOB_NOTE = "job"
+"""``{"name": job, "host": machine}``."""
+END = "end"
+"""``{"status": how the run is to end, "error": v1's error or null}``: asks the agent to end it."""
+HEARTBEAT = "heartbeat"
+"""When the agent was last alive, ISO 8601."""
+HEARTBEAT_SECONDS = "heartbeat_seconds"
+"""How often it says so."""
+SILENT = "silent"
+"""``{"heartbeat": the last one, "since": when somebody found it too old}``."""
+ERROR = "error"
+WARNINGS = "warnings"
+
+DEFAULT_HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_SETTING = "AMLFLOW_HEARTBEAT_SECONDS"
+MISSED = 3
+"""So many heartbeats missed, and the agent does not respond; as many again, and it is lost."""
+
+MOST_ERROR = 2000
+"""Characters of an error's message that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a run is to end, and v1's error if there is one."""
+
+    status: str
+    error: dict[str, Any] | None = None
+
+    def note(self) -> dict[str, str]:
+        """The wish as ``system`` keeps it for the agent."""
+        return {END: json.dumps({"status": self.status, "error": self.error})}
+
+    def change(self, ended: datetime | None = None) -> RunChange:
+        """The change that ends the run so."""
+        system = {LAUNCHED: "ended"}
+        if self.error is not None:
+            system[ERROR] = json.dumps(self.error)
+        return RunChange(
+            status=self.status, ended=ended or datetime.now(timezone.utc), system=system
+        )
+
+
+def error(message: str, code: str = "UserError") -> dict[str, Any]:
+    """v1's form of an error."""
+    if len(message) > MOST_ERROR:
+        left_out = len(message) - MOST_ERROR
+        message = f"({left_out} characters left out) …{message[-MOST_ERROR:]}"
+    return {"error": {"code": code, "message": message}}
+
+
+def wish_of(record: RunRecord) -> Wish | None:
+    """How somebody has asked the run to end, or has ended it."""
+    if record.status in FINAL:
+        return Wish(record.status)
+    if END in record.system:
+        asked = json.loads(record.system[END])
+        return Wish(asked["status"], asked["error"])
+    return None
+
+
+def is_submitted(record: RunRecord) -> bool:
+    """Whether an agent has the run, or is to have it."""
+    return record.system.get(LAUNCHED) == "yes"
+
+
+def is_launched(record: RunRecord) -> bool:
+    """Whether an agent has the run, or had it."""
+    return LAUNCHED in record.system
+
+
+def has_agent(record: RunRecord) -> bool:
+    """Whether an agent has claimed the run."""
+    return AGENT in record.properties
+
+
+def judged(record: RunRecord, now: datetime) -> RunChange | None:
+    """What whoever looks at a run has to change because its agent is silent; None: nothing.
+
+    Clocks of two machines differ, so a run is given up only when the very heartbeat that somebody
+    found too old is still the last one as long again after by the clock of those who look.
+    """
+    if not is_submitted(record) or record.status in FINAL or HEARTBEAT not in record.system:
+        return None
+    last = record.system[HEARTBEAT]
+    every = float(record.system.get(HEARTBEAT_SECONDS, DEFAULT_HEARTBEAT_SECONDS))
+    patience = timedelta(seconds=MISSED * every)
+    if now - datetime.fromisoformat(last) < patience:
+        return None
+    silent = json.loads(record.system.get(SILENT, "{}"))
+    if silent.get("heartbeat") != last:
+        note = json.dumps({"heartbeat": last, "since": now.isoformat()})
+        return RunChange(status=Status.NOT_RESPONDING, system={SILENT: note})
+    if now - datetime.fromisoformat(silent["since"]) < patience:
+        return None
+    return lost(f"The agent of the run has not responded since {last}: it was killed, or its "
+                "machine is down or out of reach of the tracker.").change(now)  # fmt: skip
+
+
+def lost(message: str) -> Wish:
+    """The end of a run whose agent is gone."""
+    return Wish(Status.FAILED, error(message, "ServiceError"))
+
+
+def beat(now: datetime | None = None) -> dict[str, str]:
+    """A heartbeat."""
+    return {HEARTBEAT: (now or datetime.now(timezone.utc)).isoformat()}

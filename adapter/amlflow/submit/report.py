@@ -1,0 +1,234 @@
+"""What an agent tells the tracker, and hears from it: heartbeats, logs, wishes, the end.
+
+A tracker that is away stops nothing: what was not told is told when it is back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.plugins import open_keeper
+from amlflow.spec import (
+    RunChange,
+    RunKeeper,
+    RunNotFound,
+    Status,
+    Unavailable,
+)
+from amlflow.submit.job import LOG, Job, JobFolder
+from amlflow.submit.notes import (
+    AGENT,
+    DEFAULT_HEARTBEAT_SECONDS,
+    HEARTBEAT_SECONDS,
+    HEARTBEAT_SETTING,
+    WARNINGS,
+    Wish,
+    beat,
+    wish_of,
+)
+from amlflow.submit.queue import Queue
+
+logger = logging.getLogger("amlflow.agent")
+
+POLL_SECONDS = 1.0
+"""Between two looks into the tracker for a wish, and between two uploads of a log that grows."""
+SHARE = 10
+"""An upload of a log waits so many times as long as the last one took: the whole file is sent each
+time, and a long log is sent more seldom."""
+PATIENCE_SECONDS = 24 * 60 * 60
+"""How long a finished run waits for a tracker that is away."""
+PAUSE_SECONDS = 5.0
+"""Between two tries."""
+
+
+class Report:
+    """One job's line to the tracker."""
+
+    def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
+        self._folder, self._job, self._queue = folder, job, queue
+        self._every = float(job.environ.get(HEARTBEAT_SETTING, DEFAULT_HEARTBEAT_SECONDS))
+        self._keeper: RunKeeper | None = None
+        self._sent: dict[str, tuple[int, int]] = {}
+        self._next_log = 0.0
+        self._stopped = False
+        self._look = threading.Event()
+        self.wish: Wish | None = None
+        """How somebody wants the run to end."""
+
+    def _open(self) -> RunKeeper:
+        if self._keeper is None:
+            self._keeper = open_keeper(self._job.tracking_uri)
+        return self._keeper
+
+    def _patiently(self, call: Callable[[], None], most: float = PATIENCE_SECONDS) -> None:
+        """Call again while the tracker is away."""
+        deadline = time.monotonic() + most
+        pause = 0.2
+        while True:
+            try:
+                call()
+            except (Unavailable, AuthenticationException) as away:
+                if time.monotonic() > deadline:
+                    raise
+                logger.warning("%s", away.message)
+            else:
+                return
+            time.sleep(pause)
+            pause = min(pause * 2, PAUSE_SECONDS)
+
+    # before the script
+
+    def claim(self, agent: str) -> None:
+        """Make this the run's agent. Raises :class:`PropertyConflict` if it has another."""
+        system = {**beat(), HEARTBEAT_SECONDS: f"{self._every:g}"}
+        change = RunChange(properties={AGENT: agent}, system=system)
+        self._patiently(lambda: self._open().update_run(self._job.run_id, change))
+        self._patiently(self._hear)
+
+    def running(self) -> None:
+        """The script starts now."""
+        change = RunChange(status=Status.RUNNING, started=datetime.now(timezone.utc), system=beat())
+        self._patiently(lambda: self._open().update_run(self._job.run_id, change))
+
+    # while it runs
+
+    def look(self) -> None:
+        """Look into the tracker now."""
+        self._look.set()
+
+    def stop(self) -> None:
+        """The script has ended: :meth:`follow` returns."""
+        self._stopped = True
+        self._look.set()
+
+    def follow(self) -> None:
+        """Until :meth:`stop`: hear wishes, send heartbeats and what is new in the logs."""
+        next_beat = time.monotonic() + self._every
+        pause = POLL_SECONDS
+        while not self._stopped:
+            try:
+                self._hear()
+                if time.monotonic() >= next_beat:
+                    self._open().update_run(self._job.run_id, RunChange(system=beat()))
+                    next_beat = time.monotonic() + self._every
+                    self._queue.advance()
+                self._send_logs()
+                pause = POLL_SECONDS
+            except RunNotFound:
+                self.wish = Wish(Status.CANCELED)  # it is gone for good
+            except AzureMLException as away:
+                logger.warning("%s", away.message)
+                pause = min(pause * 2, PAUSE_SECONDS)
+            except OSError as failure:  # a full disk, a file that went away
+                logger.warning("%s", failure)
+            self._look.wait(pause)
+            self._look.clear()
+
+    def _hear(self) -> None:
+        record = self._open().get_run(self._job.run_id)
+        self.wish = wish_of(record)
+        if record.status == Status.NOT_RESPONDING and self.wish is None:
+            # Somebody looked while the tracker was away from here.
+            change = RunChange(status=Status.RUNNING, system=beat())
+            self._open().update_run(self._job.run_id, change)
+
+    def _send_logs(self) -> None:
+        now = time.monotonic()
+        if now < self._next_log:
+            return
+        changed = {
+            name: path
+            for name, path in self._logs().items()
+            if self._state(path) != self._sent.get(name)
+        }
+        if not changed:
+            return
+        states = {name: self._state(path) for name, path in changed.items()}
+        self._open().put_files(self._job.run_id, changed, replace=True)
+        self._sent.update(states)
+        self._next_log = time.monotonic() + SHARE * (time.monotonic() - now)
+
+    def _logs(self) -> dict[str, Path]:
+        return {LOG: self._folder.log, **_files(self._folder.work, "logs")}
+
+    @staticmethod
+    def _state(path: Path) -> tuple[int, int]:
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+
+    # after it
+
+    def finish(self, outcome: Wish, ended: datetime) -> bool:
+        """Send all that is left, and the end; whether all of it has arrived."""
+        try:
+            self._patiently(self._finalizing)
+            warnings = self._send_files()
+            change = outcome.change(ended)
+            if warnings:
+                change = _noting(change, warnings)
+            self._patiently(lambda: self._end(change))
+        except RunNotFound:
+            return True
+        except AzureMLException as failure:
+            logger.error("The run's end did not reach the tracker: %s", failure.message)
+            return False
+        return not warnings
+
+    def _finalizing(self) -> None:
+        record = self._open().get_run(self._job.run_id)
+        if wish_of(record) is None:
+            change = RunChange(status=Status.FINALIZING, system=beat())
+            self._open().update_run(self._job.run_id, change)
+
+    def _end(self, change: RunChange) -> None:
+        self._open().update_run(self._job.run_id, change)
+
+    def _send_files(self) -> list[str]:
+        """Send logs and outputs; what could not be sent is told."""
+        warnings = []
+        files = {**self._logs(), **_files(self._folder.work, "outputs")}
+        waiting = {
+            name: path
+            for name, path in files.items()
+            if path.exists() and self._state(path) != self._sent.get(name)
+        }
+        run_id = self._job.run_id
+        try:
+            self._patiently(lambda: self._open().put_files(run_id, waiting, replace=True))
+        except RunNotFound:
+            raise
+        except (AzureMLException, OSError):
+            for name, path in waiting.items():  # one of them is to blame; the others are kept
+                one = {name: path}
+                try:
+                    self._patiently(
+                        lambda one=one: self._open().put_files(run_id, one, replace=True)  # type: ignore[misc]
+                    )
+                except (AzureMLException, OSError) as failure:
+                    warnings.append(f"The file {name!r} could not be stored: {failure}")
+                    logger.warning("%s", warnings[-1])
+        return warnings
+
+
+def _noting(change: RunChange, warnings: list[str]) -> RunChange:
+    kept = [text[:300] for text in warnings[:10]]
+    return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(kept)})
+
+
+def _files(work: Path, folder: str) -> dict[str, Path]:
+    """The files below a folder of the working folder, by their names in the run."""
+    return {
+        path.relative_to(work).as_posix(): path
+        for parent, _, names in os.walk(work / folder)
+        for path in (Path(parent) / name for name in sorted(names))
+        if path.is_file()
+    }

@@ -1,0 +1,177 @@
+"""What an agent does: it runs one script, obeys whoever ends the run, and tells the tracker.
+
+One thread minds the script (this file); another talks to the tracker (report.py), which may be slow
+or away without the script noticing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+import uuid
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+
+from amlflow.exceptions import AzureMLException, SnapshotException
+from amlflow.plugins import open_compute
+from amlflow.spec import JOB, Ending, PropertyConflict, Started, Status
+from amlflow.submit import snapshot
+from amlflow.submit.job import Job, JobFolder
+from amlflow.submit.launch import LOCK
+from amlflow.submit.notes import Wish, error
+from amlflow.submit.queue import Queue
+from amlflow.submit.report import Report
+
+logger = logging.getLogger("amlflow.agent")
+
+GRACE_SECONDS = 2.5
+"""Between asking the script to end and ending it by force."""
+TICK_SECONDS = 0.2
+FIRST_TICKS = (0.01, 0.02, 0.03, 0.05, 0.05, 0.1, 0.1)
+"""Short scripts end in between these."""
+LAST_LINES = 20
+
+
+def supervise(path: str) -> None:
+    """Run the job in a folder to its end."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    place = Path(path)
+    folder = JobFolder(place.name, place.parent)
+    job = folder.read()
+    queue = Queue(job.target, place.parent)
+    # The lock is inherited, or taken if this is started by hand; two agents never share a folder.
+    inherited = os.environ.get(LOCK)
+    lock = int(inherited) if inherited is not None else folder.take()
+    if lock is None:
+        logger.error("Another agent has the job %s.", folder.name)
+        return
+    os.set_inheritable(lock, False)
+    os.environ.clear()
+    os.environ.update({**job.environ, JOB: job.name})
+    try:
+        Agent(folder, job, queue).run()
+    finally:
+        queue.leave(job.name)
+        os.close(lock)
+
+
+class Agent:
+    """Runs one job."""
+
+    def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
+        self._folder, self._job, self._queue = folder, job, queue
+        self._report = Report(folder, job, queue)
+        self._told: Wish | None = None
+
+    def run(self) -> None:
+        """Claim the run, run the script, and see that all of it reaches the tracker."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        try:
+            self._report.claim(uuid.uuid4().hex)
+        except PropertyConflict:  # it was cancelled while it waited, or another agent has it
+            self._folder.remove()
+            return
+        ended: datetime | None = None
+        try:
+            outcome = self._outcome()
+            ended = datetime.now(timezone.utc)
+        except AzureMLException as failure:
+            outcome = Wish(Status.FAILED, error(failure.message))
+        except OSError as failure:
+            outcome = Wish(Status.FAILED, error(f"The script could not be started: {failure}"))
+        except Exception as failure:
+            logger.exception("The agent failed.")
+            outcome = Wish(Status.FAILED, error(f"The agent failed: {failure!r}", "ServiceError"))
+        self._queue.leave(self._job.name)
+        if self._report.finish(outcome, ended or datetime.now(timezone.utc)):
+            self._folder.remove()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        message = f"The agent of the run was told to end ({name}), as when its machine shuts down."
+        self._told = Wish(Status.FAILED, error(message, "ServiceError"))
+
+    def _outcome(self) -> Wish:
+        """Run the script; how the run ends."""
+        wish = self._wish()
+        if wish is not None:
+            return wish
+        self._unpack()
+        compute = open_compute(self._job.target.kind, self._job.target.settings)
+        self._report.running()
+        wish = self._wish()
+        if wish is not None:
+            return wish
+        self._folder.log.touch(0o600)
+        started = compute.start(self._job.work(self._folder))
+        reporting = threading.Thread(target=self._report.follow, name="report", daemon=True)
+        reporting.start()
+        try:
+            return self._minded(started)
+        finally:
+            # Also what a script that has ended left behind.
+            started.end(GRACE_SECONDS)
+            self._report.stop()
+            reporting.join()
+
+    def _unpack(self) -> None:
+        try:
+            snapshot.unpack(self._folder.snapshot, self._folder.work)
+            for name in ("outputs", "logs"):
+                (self._folder.work / name).mkdir(exist_ok=True)
+        except OSError as failure:
+            raise SnapshotException(
+                f"The snapshot could not be unpacked into {str(self._folder.work)!r}: "
+                f"{failure.strerror or failure}."
+            ) from failure
+
+    def _wish(self) -> Wish | None:
+        return self._told or self._report.wish
+
+    def _minded(self, started: Started) -> Wish:
+        """Wait for the script's end, its time or somebody's wish."""
+        begun = time.monotonic()
+        ticks = iter(FIRST_TICKS)
+        most = self._job.most_seconds
+        while True:
+            # A script that has ended by itself has ended so, whatever is wished.
+            ending = started.ending()
+            if ending is not None:
+                return self._judged(ending)
+            wish = self._wish()
+            if wish is None and most is not None and time.monotonic() - begun > most:
+                wish = Wish(
+                    Status.CANCELED,
+                    error(f"The run took longer than max_run_duration_seconds={most:g} allows."),
+                )
+            if wish is not None:
+                started.end(GRACE_SECONDS)
+                return wish
+            if self._folder.end.exists():
+                self._folder.end.unlink(missing_ok=True)
+                self._report.look()
+            time.sleep(next(ticks, TICK_SECONDS))
+
+    def _judged(self, ending: Ending) -> Wish:
+        if ending.code == 0 and ending.reason is None:
+            return Wish(Status.COMPLETED)
+        said = ending.reason or f"The script ended with exit code {ending.code}."
+        lines = self._last_lines()
+        if lines:
+            said = f"{said} The last lines of its output:\n{lines}"
+        return Wish(Status.FAILED, error(said))
+
+    def _last_lines(self) -> str:
+        """The end of the log, in which what was written to stderr comes last."""
+        try:
+            with self._folder.log.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - (1 << 16)))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-LAST_LINES:])

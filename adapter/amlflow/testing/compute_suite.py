@@ -1,0 +1,263 @@
+"""The conformance suite for compute targets.
+
+A plugin's tests inherit :class:`ComputeSuite` and give a fixture ``compute``; the script that runs
+there is Python's, without packages.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlflow.exceptions import ComputeTargetException
+from amlflow.spec import JOB, Compute, Ending, Started, Work
+
+SECONDS = 120
+"""That a busy machine may take for what is a matter of one or two."""
+MOST_RUNS = 10_000
+
+TREE = """
+    import os, pathlib, signal, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for leaves in (False, True):
+        if os.fork() == 0:
+            if leaves:
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
+            break
+    with open("beats", "a") as file:
+        while True:
+            file.write("x")
+            file.flush()
+            time.sleep(0.1)
+"""
+"""Three processes that ignore SIGTERM, one of them without parent and session, and each beats."""
+
+
+class ComputeSuite:
+    """What every compute target does."""
+
+    @pytest.fixture
+    def compute(self) -> Compute:
+        raise NotImplementedError("A suite's subclass gives the compute target.")
+
+    @pytest.fixture
+    def image(self) -> str | None:
+        """The container image with Python, for targets that need one."""
+        return None
+
+    @pytest.fixture
+    def work(self, tmp_path: Path, image: str | None) -> Callable[..., Work]:
+        """Make a work of some code."""
+
+        def make(code: str = "", **values: Any) -> Work:
+            folder = tmp_path / "work"
+            folder.mkdir(exist_ok=True)
+            (folder / "script.py").write_text(textwrap.dedent(code))
+            given = {
+                "name": uuid.uuid4().hex,
+                "command": ["script.py"],
+                "is_script": True,
+                "folder": folder,
+                "output": tmp_path / "output",
+                "environment": {"PYTHONUNBUFFERED": "1"},
+                "image": image,
+                **values,
+            }
+            return Work(**given)
+
+        return make
+
+    @pytest.fixture
+    def started(
+        self, compute: Compute, work: Callable[..., Work]
+    ) -> Iterator[Callable[..., tuple[Work, Started]]]:
+        """Start a work of some code; it is cleaned away after the test."""
+        names = []
+
+        def start(code: str = "", **values: Any) -> tuple[Work, Started]:
+            made = work(code, **values)
+            compute.check(made)
+            names.append(made.name)
+            return made, compute.start(made)
+
+        yield start
+        for name in names:
+            compute.clean(name)
+
+    def test_how_many_at_once_is_none_or_a_number(self, compute: Compute) -> None:
+        assert compute.most_runs is None or 0 < compute.most_runs < MOST_RUNS
+
+    def test_a_script_that_ends_well(self, started: Any) -> None:
+        work, run = started("print('hello')")
+        assert ending(run) == Ending(code=0)
+        run.end(grace=1)
+        assert work.output.read_text() == "hello\n"
+
+    def test_output_is_appended_in_order(self, started: Any, tmp_path: Path) -> None:
+        (tmp_path / "output").write_text("before\n")
+        work, run = started(
+            """
+            import sys
+            for number in range(3000):
+                print(number, file=sys.stderr if number % 3 == 0 else sys.stdout)
+            """
+        )
+        ending(run)
+        run.end(grace=1)
+        lines = work.output.read_text().splitlines()
+        assert lines[0] == "before"
+        numbers = [int(line) for line in lines[1:]]
+        assert sorted(numbers) == list(range(3000))
+        for stream in (0, 1):
+            own = [number for number in numbers if (number % 3 != 0) == bool(stream)]
+            assert own == sorted(own)
+
+    def test_output_comes_while_it_runs(self, started: Any) -> None:
+        work, run = started("import time; print('early'); time.sleep(600)")
+        until(lambda: work.output.exists() and work.output.read_text() == "early\n")
+        assert run.ending() is None
+        run.end(grace=1)
+
+    @pytest.mark.parametrize("code", [1, 3, 255])
+    def test_exit_codes(self, started: Any, code: int) -> None:
+        _, run = started(f"raise SystemExit({code})")
+        assert ending(run).code == code
+        run.end(grace=1)
+
+    def test_one_that_is_killed_says_so(self, started: Any) -> None:
+        _, run = started("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+        found = ending(run)
+        assert found.code != 0
+        assert found.reason
+        assert "kill" in found.reason.lower()
+        run.end(grace=1)
+
+    def test_arguments_are_as_given(self, started: Any) -> None:
+        words = ["--x", "a b", "$HOME", "'\"\\", "ä", "", "*"]
+        work, run = started("import sys; print(sys.argv)", command=["script.py", *words])
+        ending(run)
+        run.end(grace=1)
+        assert work.output.read_text().strip() == str(["script.py", *words])
+
+    def test_a_command(self, started: Any) -> None:
+        work, run = started(command=["sh", "-c", "echo $((20 + 22))"], is_script=False)
+        ending(run)
+        run.end(grace=1)
+        assert work.output.read_text() == "42\n"
+
+    def test_its_environment_and_folder(self, started: Any) -> None:
+        work, run = started(
+            "import os; print(os.environ['COLOUR'], os.environ['" + JOB + "'], os.getcwd());"
+            "open('left', 'w').write('here')",
+            environment={"COLOUR": "green = ä"},
+        )
+        assert ending(run).code == 0, work.output.read_text()
+        run.end(grace=1)
+        assert work.output.read_text().split()[:4] == ["green", "=", "ä", work.name]
+        assert (work.folder / "left").read_text() == "here"
+        (work.folder / "left").unlink()  # it is the caller's
+
+    def test_it_reads_nothing(self, started: Any) -> None:
+        work, run = started("import sys; print(repr(sys.stdin.read()))")
+        ending(run)
+        run.end(grace=1)
+        assert work.output.read_text() == "''\n"
+
+    def test_one_that_ends_when_asked(self, started: Any) -> None:
+        work, run = started(
+            """
+            import signal, sys, time
+            def end(number, frame):
+                print("saved")
+                sys.exit(0)
+            signal.signal(signal.SIGTERM, end)
+            print("ready")
+            time.sleep(600)
+            """
+        )
+        until(lambda: work.output.exists() and "ready" in work.output.read_text())
+        begun = time.monotonic()
+        run.end(grace=60)
+        assert time.monotonic() - begun < 50
+        assert work.output.read_text() == "ready\nsaved\n"
+        assert run.ending() is not None
+
+    def test_the_whole_tree_ends(self, started: Any) -> None:
+        work, run = started(TREE)
+        beats = work.folder / "beats"
+        until(lambda: beats.exists() and beats.stat().st_size > 10)
+        run.end(grace=0.5)
+        assert run.ending() is not None
+        assert is_silent(beats)
+        run.end(grace=0.5)  # once more is no error
+
+    def test_clean_ends_what_an_agent_left(self, compute: Compute, started: Any) -> None:
+        work, run = started(TREE)
+        beats = work.folder / "beats"
+        until(lambda: beats.exists() and beats.stat().st_size > 10)
+        compute.clean(work.name)
+        assert is_silent(beats)
+        ending(run)
+        compute.clean(work.name)
+        compute.clean(uuid.uuid4().hex)
+
+    def test_one_ends_and_the_other_goes_on(self, started: Any, tmp_path: Path) -> None:
+        _, first = started("import time; time.sleep(600)", output=tmp_path / "first")
+        _, second = started("import time; time.sleep(600)", output=tmp_path / "second")
+        first.end(grace=1)
+        assert first.ending() is not None
+        assert second.ending() is None
+        second.end(grace=1)
+
+    def test_a_program_that_is_not_there(self, compute: Compute, work: Any) -> None:
+        made = work(command=["no-such-program"], is_script=False)
+        assert "no-such-program" in refusal(compute, made)
+
+    def test_a_python_that_is_not_there(self, compute: Compute, work: Any) -> None:
+        assert "/nowhere/python" in refusal(compute, work("pass", python="/nowhere/python"))
+
+
+def refusal(compute: Compute, work: Work) -> str:
+    """Why a work cannot run: said when it is checked or started, or when it has ended."""
+    try:
+        compute.check(work)
+        run = compute.start(work)
+    except ComputeTargetException as error:
+        return str(error.message)
+    found = ending(run)
+    run.end(grace=1)
+    assert found.code != 0
+    return str(found.reason)
+
+
+def ending(run: Started) -> Ending:
+    """How a work ended, which is waited for."""
+    found = until(run.ending)
+    assert isinstance(found, Ending)
+    return found
+
+
+def until(holds: Callable[[], Any]) -> Any:
+    """Wait for something to hold; what it gave is returned."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        found = holds()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {SECONDS} s"
+        time.sleep(0.05)
+
+
+def is_silent(beats: Path) -> bool:
+    """Whether nobody writes to a file any more; each process would, ten times a second."""
+    size = beats.stat().st_size
+    time.sleep(1)
+    return beats.stat().st_size == size

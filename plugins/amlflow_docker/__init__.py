@@ -1,0 +1,24 @@
+"""A container on this machine, or wherever DOCKER_HOST points, as a compute target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from amlflow.spec import hookimpl
+
+if TYPE_CHECKING:
+    from amlflow.spec import Compute
+
+amlflow_spec = 1
+
+
+@hookimpl
+def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
+    """Take the kind ``docker``; settings.py says which settings it has."""
+    if kind != "docker":
+        return None
+    from amlflow_docker.compute import DockerCompute
+    from amlflow_docker.settings import parsed
+
+    return DockerCompute(parsed(settings))

@@ -1,0 +1,236 @@
+"""Runs a work in a container. See :class:`amlflow.spec.Compute`.
+
+The snapshot is mounted at its own path, so is what else the script needs of this machine; it runs
+as the calling user, without the host's network unless that is asked for. docker-py is Docker's own
+client for Python.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+from amlflow.exceptions import ComputeTargetException
+from amlflow.spec import JOB, Ending, Work
+from docker.types import DeviceRequest, LogConfig
+
+from amlflow_docker.settings import Settings
+
+PREFIX = "amlflow-"
+"""Of the containers' names."""
+SECONDS = 60
+_INTO_FILE = 'exec "$@" >>"$0" 2>&1'
+_FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException)
+
+
+class DockerCompute:
+    """A Docker daemon."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def most_runs(self) -> int | None:
+        """The machine's cores."""
+        return os.cpu_count()
+
+    def check(self, work: Work) -> None:
+        client = self._client()
+        image = self._image(work)
+        try:
+            client.images.get(image)
+        except docker.errors.ImageNotFound:
+            self._pull(client, image)
+        except _FAILURES as error:
+            raise _refused(error) from error
+
+    def _pull(self, client: Any, image: str) -> None:
+        try:
+            client.images.pull(image)
+        except _FAILURES as error:
+            raise ComputeTargetException(
+                f"The image {image!r} is not on this Docker host and cannot be pulled: "
+                f"{_said(error)}. Build it or pull it there, or correct its name."
+            ) from error
+
+    def _image(self, work: Work) -> str:
+        image = work.image or self._settings.image
+        if image is None:
+            raise ComputeTargetException(
+                "No container image is named: set environment.docker.base_image (or use "
+                "Environment.from_docker_image()), or 'image' in the compute target's settings."
+            )
+        return image
+
+    def _client(self) -> Any:
+        try:
+            client = docker.from_env(timeout=SECONDS)
+            client.ping()
+        except _FAILURES as error:
+            raise _refused(error) from error
+        return client
+
+    def start(self, work: Work) -> StartedContainer:
+        client = self._client()
+        command = list(work.command)
+        if work.is_script:
+            command.insert(0, work.python or self._settings.python)
+        work.output.touch(0o600)
+        try:
+            container = client.containers.create(
+                self._image(work),
+                # Its output goes straight into the mounted file: docker would tear lines of stdout
+                # and stderr apart, and keep a second copy.
+                ["sh", "-c", _INTO_FILE, str(work.output.resolve()), *command],
+                entrypoint=[],
+                log_config=LogConfig(type="none"),
+                name=PREFIX + work.name,
+                environment={"HOME": "/tmp", **work.environment, JOB: work.name},  # noqa: S108
+                working_dir=str(work.folder),
+                user=f"{os.getuid()}:{os.getgid()}",
+                init=True,  # ends what is left when the script does
+                **self._options(work),
+            )
+            started = StartedContainer(container, command[0], self._settings)
+            try:
+                started.start()
+            except BaseException:
+                container.remove(force=True)
+                raise
+        except _FAILURES as error:
+            raise ComputeTargetException(
+                f"The container could not be started: {_said(error)}."
+            ) from error
+        return started
+
+    def _options(self, work: Work) -> dict[str, Any]:
+        settings = self._settings
+        mounted = {
+            work.folder.resolve(),
+            work.output.resolve(),
+            *(each.resolve() for each in work.needs),
+        }
+        volumes = [f"{path}:{path}" for path in sorted(mounted)]
+        options: dict[str, Any] = {"volumes": [*volumes, *settings.volumes]}
+        if settings.memory is not None:
+            # Without swap, or the limit would only slow a script down.
+            options.update(mem_limit=settings.memory, memswap_limit=settings.memory)
+        if settings.cpus is not None:
+            options["nano_cpus"] = int(settings.cpus * 1e9)
+        if settings.network is not None:
+            options["network_mode"] = settings.network
+        if settings.shm_size is not None:
+            options["shm_size"] = settings.shm_size
+        if settings.gpus is not None:
+            count = -1 if settings.gpus == "all" else int(settings.gpus)
+            options["device_requests"] = [DeviceRequest(count=count, capabilities=[["gpu"]])]
+        return options
+
+    def clean(self, name: str) -> None:
+        try:
+            self._client().containers.get(PREFIX + name).remove(force=True)
+        except docker.errors.NotFound:
+            return
+        except _FAILURES as error:
+            raise _refused(error) from error
+
+
+class StartedContainer:
+    """See :class:`amlflow.spec.Started`."""
+
+    def __init__(self, container: Any, program: str, settings: Settings) -> None:
+        self._container, self._program, self._settings = container, program, settings
+        self._ended = threading.Event()
+        self._removed = False
+        self._ending: Ending | None = None
+        self._asked = False
+
+    def start(self) -> None:
+        """Start the container, and have its end awaited."""
+        self._container.start()
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        while not self._ended.is_set():
+            try:
+                code = int(self._container.wait(timeout=None)["StatusCode"])
+                self._container.reload()
+                self._ending = self._judged(code, self._container.attrs["State"])
+                self._ended.set()
+            except docker.errors.NotFound:  # somebody has removed it
+                self._ending = Ending(code=137, reason="The container was killed and removed.")
+                self._ended.set()
+            except _FAILURES:  # the daemon is restarting, say
+                time.sleep(1)
+
+    def _judged(self, code: int, state: dict[str, Any]) -> Ending:
+        if state.get("OOMKilled"):
+            limit = self._settings.memory
+            has = f"its limit of {limit}" if limit else "the memory of the Docker host"
+            return Ending(
+                code=code,
+                reason=f"The container ran out of memory, {has}, and was killed (OOM).",
+            )
+        if code == 137 and not self._asked:
+            return Ending(code=code, reason="The container was killed (SIGKILL).")
+        if code in (126, 127):  # what a shell says of a program
+            return Ending(
+                code=code,
+                reason=f"{self._program!r} is no program in the image, or ended with exit code "
+                f"{code} itself.",
+            )
+        if state.get("Error"):
+            return Ending(code=code, reason=f"The container failed: {state['Error']}.")
+        return Ending(code=code)
+
+    def ending(self) -> Ending | None:
+        return self._ending if self._ended.is_set() else None
+
+    def end(self, grace: float) -> None:
+        if self._removed:
+            return
+        self._asked = True
+        try:
+            if not self._ended.is_set():
+                self._signal("SIGTERM")
+                if not self._ended.wait(grace):
+                    self._signal("SIGKILL")
+                    self._ended.wait(SECONDS)
+            self._container.remove(force=True)
+        except docker.errors.NotFound:
+            pass
+        except _FAILURES as error:
+            raise ComputeTargetException(
+                f"The container {self._container.name!r} could not be ended: {_said(error)}."
+            ) from error
+        self._removed = True
+
+    def _signal(self, name: str) -> None:
+        try:
+            self._container.kill(name)
+        except docker.errors.APIError as error:
+            if error.status_code != 409:  # 409: it is not running any more
+                raise
+
+
+def _refused(error: Exception) -> ComputeTargetException:
+    said = _said(error)
+    if "Permission denied" in said:
+        todo = "Have yourself added to the group 'docker', or set DOCKER_HOST to a daemon of yours."
+    else:
+        todo = (
+            "Start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to "
+            "where one listens."
+        )
+    return ComputeTargetException(f"No Docker daemon answers: {said}. {todo}")
+
+
+def _said(error: Exception) -> str:
+    """The cause on one line."""
+    explanation = getattr(error, "explanation", None)
+    return str(explanation or error).strip().splitlines()[0].rstrip(".")[:300]

@@ -1,0 +1,23 @@
+"""This machine as a compute target: a script runs with this Python or another's interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from amlflow.spec import hookimpl
+
+if TYPE_CHECKING:
+    from amlflow.spec import Compute
+
+amlflow_spec = 1
+
+
+@hookimpl
+def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
+    """Take the kind ``local``, which has the setting ``python``: the path of an interpreter."""
+    if kind != "local":
+        return None
+    from amlflow_local.local import LocalCompute
+
+    return LocalCompute(settings)

@@ -1,0 +1,124 @@
+"""Runs a work as a process of this machine. See :class:`amlflow.spec.Compute`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from amlflow.exceptions import ComputeTargetException
+from amlflow.spec import JOB, Ending, Work
+
+from amlflow_local.tree import end_tree
+
+SETTINGS = ("python",)
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class LocalCompute:
+    """This machine."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        for key in settings:
+            if key not in SETTINGS:
+                raise ComputeTargetException(
+                    f"A compute target of the kind 'local' has no setting {key!r}; it has "
+                    f"{', '.join(map(repr, SETTINGS))}, and 'max_runs' as every target."
+                )
+        self._python: str | None = settings.get("python")
+
+    @property
+    def most_runs(self) -> int | None:
+        """The machine's cores."""
+        return os.cpu_count()
+
+    def check(self, work: Work) -> None:
+        if work.is_script:
+            self._interpreter(work)
+
+    def _interpreter(self, work: Work) -> str:
+        python = work.python or self._python
+        if python is None or python == "python":  # v1's default: whatever is active
+            return sys.executable
+        found = shutil.which(os.path.expanduser(python))
+        if found is None:
+            raise ComputeTargetException(
+                f"There is no Python interpreter {python!r} on this machine; "
+                "environment.python.interpreter_path is the path of one, such as "
+                "'/path/to/venv/bin/python'."
+            )
+        return found
+
+    def start(self, work: Work) -> StartedProcess:
+        command = list(work.command)
+        if work.is_script:
+            command.insert(0, self._interpreter(work))
+        _adopt_orphans()
+        # Its output goes straight into the file: nobody in between can lose or slow it down.
+        with work.output.open("ab") as output:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=work.folder,
+                    env={**os.environ, **work.environment, JOB: work.name},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ComputeTargetException(
+                    f"{command[0]!r} could not be started on this machine: {error.strerror}."
+                ) from error
+        return StartedProcess(work.name, process)
+
+    def clean(self, name: str) -> None:
+        end_tree(name, grace=0.0)
+
+
+class StartedProcess:
+    """See :class:`amlflow.spec.Started`."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        self._name, self._process = name, process
+
+    def ending(self) -> Ending | None:
+        code = self._process.poll()
+        _reap_orphans(self._process.pid)
+        if code is None:
+            return None
+        if code < 0:
+            name = signal.Signals(-code).name
+            return Ending(code=code, reason=f"The script was ended by the signal {name}.")
+        return Ending(code=code)
+
+    def end(self, grace: float) -> None:
+        end_tree(self._name, grace, self._process.poll)
+        self._process.wait()
+        _reap_orphans(self._process.pid)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of processes that their own parent leaves behind.
+
+    On Linux only. Elsewhere such processes are found by the variable in their environment alone.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _reap_orphans(own: int) -> None:
+    """Let ended orphans go; the work's own process is left to Popen."""
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None or ended.si_pid == own:
+                return
+            os.waitpid(ended.si_pid, os.WNOHANG)
+        except ChildProcessError:
+            return

@@ -1,0 +1,94 @@
+"""All processes of a work, wherever they have gone, and their end.
+
+A process belongs to a work if its environment says so (:data:`amlflow.spec.JOB`), or if its parent
+does; where the environment names another work, it and its children do not. Sessions and groups do
+not matter, so one that called setsid is found. One that has cleared its environment *and* lost its
+parents is found on Linux, where the agent adopts orphans, and not elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+
+import psutil
+from amlflow.spec import JOB
+
+PAUSE_SECONDS = 0.03
+ROUNDS = 100
+"""So often those that were started while others were ended are looked for."""
+
+
+def members(name: str) -> list[psutil.Process]:
+    """The processes of a work that are alive, the calling one left out."""
+    alive: dict[int, psutil.Process] = {}
+    parents: dict[int, int] = {}
+    for process in psutil.process_iter(["ppid", "status"]):
+        if process.info["status"] != psutil.STATUS_ZOMBIE:
+            alive[process.pid] = process
+            parents[process.pid] = process.info["ppid"]
+    stated = {pid: _stated(process) for pid, process in alive.items()}
+    me = os.getpid()
+    root = me if os.environ.get(JOB) == name else None
+
+    def belongs(pid: int, seen: frozenset[int] = frozenset()) -> bool:
+        if stated.get(pid):
+            return stated[pid] == name
+        parent = parents.get(pid)
+        if parent is None or pid in seen:
+            return False
+        return parent == root or belongs(parent, seen | {pid})
+
+    return [process for pid, process in alive.items() if pid != me and belongs(pid)]
+
+
+def _stated(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error, OSError):
+        return str(process.environ().get(JOB, ""))
+    return ""
+
+
+def end_tree(name: str, grace: float, reap: Callable[[], object] = lambda: None) -> None:
+    """Ask all processes of a work to end, and after ``grace`` seconds end those that are left.
+
+    ``reap`` is called while waiting: an ended child that nobody waits for stays in the list.
+    """
+    deadline = time.monotonic() + grace
+    asked: set[psutil.Process] = set()
+    while time.monotonic() < deadline:
+        left = members(name)
+        if not left:
+            return
+        for process in left:
+            if process not in asked:
+                asked.add(process)
+                with contextlib.suppress(psutil.Error):
+                    process.terminate()
+        reap()
+        _wait(left, min(deadline - time.monotonic(), 0.5), reap)
+    for _ in range(ROUNDS):
+        left = members(name)
+        if not left:
+            return
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        _wait(left, 1.0, reap)
+
+
+def _wait(processes: list[psutil.Process], seconds: float, reap: Callable[[], object]) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        reap()
+        if not any(_is_alive(process) for process in processes):
+            return
+        time.sleep(PAUSE_SECONDS)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

@@ -1,0 +1,78 @@
+"""A change of a run as MLflow's params, tags and status. Imports nothing of MLflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from amlflow.spec import FINAL, UNSTARTED, Refused, RunChange, Status
+
+from amlflow_mlflow.names import (
+    NAME_LIMIT,
+    PARAM_LIMIT,
+    PROPERTY,
+    STARTED,
+    STATUS,
+    SYSTEM,
+    TAG_LIMIT,
+    checked,
+    to_key,
+    to_tag_value,
+)
+from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, NAME, to_ms
+
+PARAMS_AT_ONCE = 100
+
+_ON_THE_WAY = UNSTARTED | {Status.CANCEL_REQUESTED, Status.FINALIZING, Status.NOT_RESPONDING}
+"""What is noted in a tag alone: setting MLflow's status too could undo an end set meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """What to send: params and tags first, then the removed tags, then the status with its end."""
+
+    params: dict[str, str]
+    tags: dict[str, str]
+    removed: list[str]
+    status: str | None
+    ended: int | None
+
+
+def spelled(change: RunChange) -> Spelled:
+    """A change in MLflow's terms. Raises :class:`Refused` for what MLflow would not keep."""
+    tags = {to_key(key): to_tag_value(key, value) for key, value in change.tags.items()}
+    for key, value in change.system.items():
+        tags[SYSTEM + key] = checked(key, value, TAG_LIMIT)
+    if change.name is not None:
+        tags[NAME] = checked("the name", change.name, NAME_LIMIT)
+    if change.description is not None:
+        tags[DESCRIPTION] = checked("the description", change.description, TAG_LIMIT)
+    if change.started is not None:
+        tags[STARTED] = str(to_ms(change.started))
+    status, ended = change.status, None
+    if status is not None and status not in FINAL:
+        tags[STATUS] = status
+    if status in FINAL:
+        ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
+    own = status is None or status in _ON_THE_WAY
+    return Spelled(
+        params=to_params(change.properties),
+        tags=tags,
+        removed=[to_key(key) for key in change.tags_removed],
+        status=None if own else MLFLOW_STATUS.get(str(status), "SCHEDULED"),
+        ended=ended,
+    )
+
+
+def to_params(properties: Mapping[str, str]) -> dict[str, str]:
+    """Properties as params, in one order for all: two transactions never wait for each other."""
+    if len(properties) > PARAMS_AT_ONCE:
+        raise Refused(
+            f"{len(properties)} properties in one call: MLflow stores {PARAMS_AT_ONCE} at once and "
+            "amlflow never stores a part of a call; add them in several calls."
+        )
+    return {
+        to_key(key, PROPERTY): checked(f"property {key!r}", properties[key], PARAM_LIMIT)
+        for key in sorted(properties)
+    }

@@ -1,0 +1,204 @@
+"""Submitted runs: ``python tests/benchmarks/submitting_runs.py [how many in the queue]``.
+
+Each line is a ratio or a figure measured in this very run, with its target.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import runs
+import services
+import submitting
+
+ROUNDS = 7
+LINES = 100_000
+SLEEP_SECONDS = 15
+
+FIRST_LINE = "import time; print(time.time(), flush=True)"
+PRINTS = f"""
+import time
+begun = time.perf_counter()
+for number in range({LINES}):
+    print("line", number)
+taken = time.perf_counter() - begun
+open("outputs/taken", "w").write(str(taken))
+"""
+
+
+def source(code: str) -> Path:
+    """A source folder with other content than any before, of a few files."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "script.py").write_text(code)
+    for number in range(5):
+        (folder / f"module{number}.py").write_text(f"# {uuid.uuid4().hex}\n" * 100)
+    return folder
+
+
+def launcher(experiment: Any) -> Callable[..., Any]:
+    from azureml.core import ScriptRunConfig
+
+    def submit(code: str = FIRST_LINE) -> Any:
+        return experiment.submit(ScriptRunConfig(str(source(code)), script="script.py"))
+
+    return submit
+
+
+def submit_and_first_line(kind: str) -> None:
+    """submit() beside one create_run and one upload of the snapshot; and the script's start."""
+    from amlflow.submit import snapshot
+
+    experiment = submitting.new_experiment()
+    tracker = experiment._tracker
+    submit = launcher(experiment)
+    submit().wait_for_completion()
+    plain, ours, starts = [], [], []
+    for _ in range(ROUNDS):
+        folder = source(FIRST_LINE)
+        begun = time.perf_counter()
+        archive = folder / "snapshot.zip"
+        digest = snapshot.pack(folder, snapshot.collect(folder), archive)
+        properties = {"ContentSnapshotId": digest}
+        [record] = tracker.create_runs([experiment._draft(properties=properties)])
+        tracker.put_files(record.id, {"snapshot.zip": archive})
+        plain.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        run = submit()
+        ours.append(time.perf_counter() - begun)
+        returned = time.time()
+        run.wait_for_completion()
+        starts.append(float(submitting.log_of(run)) - returned)
+    ratio = statistics.median(ours) / statistics.median(plain)
+    detail = (
+        f"{statistics.median(ours) * 1000:.0f} ms against {statistics.median(plain) * 1000:.0f} ms"
+    )
+    runs.report(f"{kind}: submit() / create_run and upload of the snapshot", ratio, "<= 2", detail)
+    median = statistics.median(starts)
+    worst = f"at most {max(starts):.2f} s"
+    runs.report(
+        f"{kind}: first line of the script after submit(), seconds", median, "<= 1.5", worst
+    )
+
+
+def sleeping() -> None:
+    """What an agent takes while its script sleeps."""
+    base = Path(os.environ["AMLFLOW_JOBS"])
+    run = launcher(submitting.new_experiment())("import time; time.sleep(600)")
+    submitting.until(lambda: run.get_status() == "Running")
+    [agent] = submitting.agents(base)
+    time.sleep(3)
+    before = sum(agent.cpu_times()[:2])
+    time.sleep(SLEEP_SECONDS)
+    share = (sum(agent.cpu_times()[:2]) - before) / SLEEP_SECONDS * 100
+    megabytes = agent.memory_info().rss / 2**20
+    runs.report("the agent of a sleeping script, % of a core", share, "< 1", f"{SLEEP_SECONDS} s")
+    runs.report("the agent of a sleeping script, MB", megabytes, "< 120", "resident")
+    run.cancel()
+    run.wait_for_completion()
+
+
+def logging() -> None:
+    """Lines at full speed, beside the same script that writes them into a file by itself."""
+    submit = launcher(submitting.new_experiment())
+    alone, ours = [], []
+    for _ in range(5):
+        folder = source(PRINTS)
+        (folder / "outputs").mkdir()
+        with (folder / "log").open("w") as log:
+            subprocess.run(
+                [sys.executable, "-u", "script.py"], cwd=folder, stdout=log, stderr=log, check=True
+            )
+        alone.append(float((folder / "outputs" / "taken").read_text()))
+        run = submit(PRINTS)
+        run.wait_for_completion()
+        run.download_file("outputs/taken", str(folder / "taken"))
+        ours.append(float((folder / "taken").read_text()))
+        assert submitting.log_of(run) == "".join(f"line {n}\n" for n in range(LINES))
+    ratio = statistics.median(ours) / statistics.median(alone)
+    detail = f"{statistics.median(ours):.2f} s against {statistics.median(alone):.2f} s, none lost"
+    runs.report(f"{LINES} lines, submitted / by itself (python -u)", ratio, "<= 1.2", detail)
+
+
+def cancelling() -> None:
+    """From cancel() to the end of the processes."""
+    submit = launcher(submitting.new_experiment())
+    base = Path(os.environ["AMLFLOW_JOBS"])
+    ignoring = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    for what, code, target in (
+        ("obeys", "", "<= 2"),
+        ("ignores SIGTERM", ignoring, "<= 5"),
+    ):
+        for where in ("this machine", "another machine"):
+            run = submit(f"{code}open('logs/ready', 'w'); import time; time.sleep(600)")
+            submitting.until(lambda run=run: "logs/ready" in run.get_file_names())
+            if where == "another machine":
+                os.environ["AMLFLOW_JOBS"] = str(base.parent / "elsewhere")
+            begun = time.perf_counter()
+            run.cancel()
+            os.environ["AMLFLOW_JOBS"] = str(base)
+            submitting.until(lambda: not submitting.scripts(base))
+            taken = time.perf_counter() - begun
+            run.wait_for_completion()
+            runs.report(f"cancel from {where}, a script that {what}, seconds", taken, target, "")
+
+
+def many(count: int) -> None:
+    """Runs of an empty script, beside as many interpreters at as many at once."""
+    submit = launcher(submitting.new_experiment())
+    cores = os.cpu_count() or 1
+    begun = time.perf_counter()
+    waiting = [subprocess.Popen([sys.executable, "-c", "pass"]) for _ in range(cores)]
+    for _ in range(count - cores):
+        waiting.pop(0).wait()
+        waiting.append(subprocess.Popen([sys.executable, "-c", "pass"]))
+    for process in waiting:
+        process.wait()
+    bare = time.perf_counter() - begun
+    begun = time.perf_counter()
+    submitted = [submit("pass") for _ in range(count)]
+    returned = time.perf_counter() - begun
+    for run in submitted:
+        submitting.ended(run, 600)
+    whole = time.perf_counter() - begun
+    detail = f"{whole:.1f} s, of which submit() {returned:.1f} s; bare interpreters {bare:.1f} s"
+    overhead = (whole - bare) / count
+    runs.report(
+        f"{count} runs of pass: seconds a run beyond its interpreter", overhead, "-", detail
+    )
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    place = Path(tempfile.mkdtemp(prefix="amlflow-benchmark-"))
+    os.environ.update(services.clean_environment(), AMLFLOW_JOBS=str(place / "state" / "jobs"))
+    os.chdir(place)
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{place}/mlflow.db"
+    try:
+        submit_and_first_line("sqlite")
+        sleeping()
+        logging()
+        cancelling()
+        many(count)
+        with runs.server(place / "served.db") as uri:
+            os.environ["MLFLOW_TRACKING_URI"] = uri
+            submit_and_first_line("server")
+            sleeping()
+    finally:
+        submitting.end_all(Path(os.environ["AMLFLOW_JOBS"]))
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A Docker daemon of the tests' own, with an image that needs no registry."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import services
+
+IMAGE = "amlflow-tests/python:1"
+SUITE = os.environ.get("AMLFLOW_TESTS_DEBIAN", "bookworm")
+
+
+def _tool(name: str, package: str) -> str:
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if found is None:
+        raise RuntimeError(f"{name} is not installed; Debian's package {package} has it.")
+    return found
+
+
+def start(folder: Path) -> Any:
+    """A daemon with its data in the folder, and the image in it: (its address, process)."""
+    address = f"unix://{folder}/docker.sock"
+    log = (folder / "dockerd.log").open("ab")
+    process = subprocess.Popen(
+        [
+            # Its mounts are its own, and gone with it.
+            "unshare", "--mount", _tool("dockerd", "docker.io"),
+            "--data-root", str(folder / "data"),
+            "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid"), "-H", address,
+            "--bridge=none", "--iptables=false", "--ip6tables=false",
+        ],
+        stdout=log, stderr=log, start_new_session=True,
+    )  # fmt: skip
+
+    def ready() -> bool:
+        return _docker(address, "version", check=False) == 0
+
+    services.wait_for(ready, process, 120)
+    root = _root()
+    archive = folder / "root.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(root, arcname=".")
+    _docker(address, "import", str(archive), IMAGE)
+    archive.unlink()
+    return address, process
+
+
+def _docker(address: str, *arguments: str, check: bool = True) -> int:
+    return subprocess.run(
+        ["docker", "-H", address, *arguments], check=check,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ).returncode  # fmt: skip
+
+
+def _root() -> Path:
+    """A Debian with Python, made once a machine."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amlflow-tests"
+    root = cache / f"debian-{SUITE}"
+    if not root.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=cache))
+        subprocess.run(
+            [
+                _tool("debootstrap", "debootstrap"), "--variant=minbase",
+                "--include=python3-minimal,libpython3-stdlib", SUITE, str(staging),
+            ],
+            check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        for leftover in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale"):
+            shutil.rmtree(staging / leftover, ignore_errors=True)
+        staging.chmod(0o755)
+        os.rename(staging, root)
+    return root

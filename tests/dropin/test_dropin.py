@@ -1,0 +1,251 @@
+"""`import azureml.core` in fresh environments, beside other packages and beside the real one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+import services
+
+PROJECT = Path(__file__).parents[2]
+WHERE = "import azureml.core; print(azureml.core.__file__)"
+
+
+def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(each) for each in command], cwd=folder, capture_output=True, text=True, check=False,
+        env=services.clean_environment(**environment),
+    )  # fmt: skip
+
+
+def python(environment: Path, code: str, folder: Path, **variables: str) -> str:
+    """What a piece of code prints, run by an environment's Python."""
+    done = run(environment / "bin" / "python", "-c", code, folder=folder, **variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def pip(environment: Path, *arguments: str | Path) -> None:
+    command = [environment / "bin" / "python", "-m", "pip", *arguments, "--quiet",
+               "--disable-pip-version-check"]  # fmt: skip
+    done = run(*command, folder=environment)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("wheel")
+    # A copy, so that builds at the same time do not meet in the checkout.
+    source = target / "source"
+    names = ("adapter", "plugins", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
+    for name in names:
+        place = PROJECT / name
+        if place.is_dir():
+            shutil.copytree(place, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            source.mkdir(exist_ok=True)
+            shutil.copy(place, source)
+    done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", folder=source)
+    assert done.returncode == 0, done.stderr
+    [built] = (source / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """A virtual environment with pip and nothing else."""
+    target = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
+    return target
+
+
+def site_packages(environment: Path) -> Path:
+    [found] = (environment / "lib").glob("python*/site-packages")
+    return found
+
+
+def test_the_wheel_holds_the_packages_and_no_azureml_of_its_own(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    plugins = {each.name for each in (PROJECT / "plugins").iterdir() if each.name[0] not in "._"}
+    assert tops >= {"amlflow", "amlflow_dropin", "amlflow_dropin.pth", *plugins}
+    assert "azureml" not in tops
+    assert "amlflow/py.typed" in names
+    assert zipfile.ZipFile(wheel).read("amlflow_dropin.pth").decode().strip() == "amlflow_dropin"
+
+
+def test_in_a_fresh_environment(wheel: Path, environment: Path, folder: Path) -> None:
+    site = site_packages(environment)
+    before = set(site.iterdir())
+    pip(environment, "install", "--no-deps", wheel)
+    assert python(environment, WHERE, folder) == str(
+        site / "amlflow_dropin/azureml/core/__init__.py"
+    )
+    code = (
+        "from azureml.core import Workspace, Experiment, Run, ScriptRunConfig, VERSION\n"
+        "from azureml.core.run import Run as R, _OfflineRun\n"
+        "from azureml.core.experiment import Experiment as E\n"
+        "from azureml.core.workspace import Workspace as W\n"
+        "from azureml.exceptions import UserErrorException, RunEnvironmentException\n"
+        "from azureml._restclient.constants import RunStatus\n"
+        "import amlflow.exceptions\n"
+        "assert (R, E, W) == (Run, Experiment, Workspace)\n"
+        "assert UserErrorException is amlflow.exceptions.UserErrorException\n"
+        "assert isinstance(Run.get_context(), _OfflineRun)\n"
+        "assert RunStatus.COMPLETED == 'Completed'\n"
+        "print(VERSION)\n"
+    )
+    assert python(environment, code, folder) == "1.61.0"
+    # The dependencies of these tests stand in for what --no-deps left out.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    done = run(
+        environment / "bin" / "amlflow", "quickstart", folder=folder, XDG_CONFIG_HOME=str(folder)
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "mlflow.db").is_file()
+    (site / "dependencies.pth").unlink()
+    pip(environment, "uninstall", "--yes", "amlflow")
+    assert {each for each in site.iterdir() if each.name != "__pycache__"} == before
+
+
+HEAVY = ["mlflow", "numpy", "pandas", "yaml", "requests", "importlib.metadata", "asyncio",
+         "sqlite3", "sqlalchemy", "knack", "pluggy", "matplotlib", "jmespath", "platformdirs",
+         "pathspec", "subprocess", "http.client", "email", "ssl", "socket"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import azureml.core",
+        "from azureml.core import Workspace, Experiment, Run",
+        "from azureml.core import Run; Run.get_context().log('m', 1)",
+        "import azureml.exceptions, azureml._restclient.constants",
+    ],
+)
+def test_importing_it_imports_nothing_heavy(folder: Path, code: str) -> None:
+    code += f"\nimport sys, json; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = run(sys.executable, "-c", code, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_installed_into_a_folder_and_from_a_zip_file(
+    wheel: Path, environment: Path, folder: Path
+) -> None:
+    target = folder / "target"
+    pip(environment, "install", "--no-deps", "--target", target, wheel)
+    code = f"import amlflow.dropin; {WHERE}"
+    there = python(environment, code, folder, PYTHONPATH=str(target))
+    assert there == str(target / "amlflow_dropin/azureml/core/__init__.py")
+    application = folder / "application.pyz"
+    shutil.copy(wheel, application)
+    with zipfile.ZipFile(application, "a") as archive:
+        archive.writestr("__main__.py", f"import azureml.exceptions\n{WHERE}\n".join(
+            ("import amlflow.dropin\n", "")))  # fmt: skip
+    done = run(environment / "bin" / "python", application, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(application / "amlflow_dropin/azureml/core/__init__.py")
+
+
+def package(folder: Path, name: str, text: str, *, regular: bool) -> str:
+    """A folder for PYTHONPATH that holds azureml.<name>."""
+    inside = folder / f"with-{name}" / "azureml"
+    place = inside / Path(*name.split("."))
+    place.mkdir(parents=True)
+    (place / "__init__.py").write_text(text)
+    if regular:
+        (inside / "__init__.py").write_text(
+            "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+        )
+    return str(inside.parent)
+
+
+@pytest.mark.parametrize("regular", [True, False], ids=["pkgutil", "native"])
+def test_other_azureml_packages_go_on_working(folder: Path, regular: bool) -> None:
+    sibling = package(folder, "sibling", "from azureml.core import Run\n", regular=regular)
+    code = "import azureml.sibling, azureml.core; print(azureml.sibling.Run is azureml.core.Run)"
+    done = run(sys.executable, "-c", code, folder=folder, PYTHONPATH=sibling)
+    assert done.stdout.strip() == "True", done.stderr
+
+
+@pytest.mark.parametrize("name", ["azureml.exceptions", "azureml._restclient.constants"])
+def test_a_sibling_steps_aside_for_a_foreign_core(folder: Path, name: str) -> None:
+    foreign = package(folder, "core", "who = 'foreign'\n", regular=True)
+    code = (
+        "import azureml.core\nassert azureml.core.who == 'foreign'\n"
+        f"try:\n    import {name}\nexcept ImportError as error:\n    print(error)\n"
+    )
+    done = run(sys.executable, "-c", code, folder=folder, PYTHONPATH=foreign)
+    assert done.returncode == 0, done.stderr
+    assert foreign in done.stdout
+    assert "steps aside" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["Dataset", "Datastore", "Keyvault", "Webservice", "Image"])
+def test_names_that_amlflow_has_not_say_why(name: str) -> None:
+    import azureml.core
+
+    with pytest.raises(ImportError) as error:
+        getattr(azureml.core, name)
+    assert f"azureml.core.{name}" in str(error.value)
+    assert ": " in str(error.value)
+    with pytest.raises(ImportError, match=f"azureml.core.{name}"):
+        exec(f"from azureml.core import {name}", {})
+
+
+def test_names_that_nobody_has() -> None:
+    with pytest.raises(ImportError, match="NoSuchName"):
+        exec("from azureml.core import NoSuchName", {})
+    import azureml.core
+
+    assert not hasattr(azureml.core, "NoSuchName")
+
+
+def hashes(site: Path) -> dict[str, str]:
+    """The digest of each file that azureml-core's RECORD names."""
+    [record] = site.glob("azureml_core-*.dist-info/RECORD")
+    names = [line.split(",")[0] for line in record.read_text().splitlines()]
+    return {
+        name: hashlib.sha256((site / name).read_bytes()).hexdigest()
+        for name in names
+        if not name.endswith(".pyc")
+    }
+
+
+if sys.version_info < (3, 13):  # azureml-core has no release for later ones
+
+    def test_beside_the_real_azureml_core(wheel: Path, environment: Path, folder: Path) -> None:
+        site = site_packages(environment)
+        pip(environment, "install", "azureml-core==1.61.*", "setuptools<80")
+        real = hashes(site)
+        pip(environment, "install", "--no-deps", wheel)
+        assert hashes(site) == real
+        quiet = {"PYTHONWARNINGS": "ignore"}
+        code = (
+            "import azureml.core, azureml.exceptions, azureml._restclient.constants as constants\n"
+            "print([m.__file__ for m in (azureml.core, azureml.exceptions, constants)])"
+        )
+        files = python(environment, code, folder, **quiet)
+        assert files.count(f"{site}/azureml/") == 3
+
+        pip(environment, "uninstall", "--yes", "amlflow")
+        assert hashes(site) == real
+        assert not list(site.glob("*amlflow*"))
+        assert python(environment, WHERE, folder, **quiet) == str(site / "azureml/core/__init__.py")
+
+        pip(environment, "install", "--no-deps", wheel)
+        pip(environment, "uninstall", "--yes", "azureml-core")
+        ours = str(site / "amlflow_dropin/azureml/core/__init__.py")
+        assert python(environment, WHERE, folder) == ours
+        pip(environment, "uninstall", "--yes", "amlflow")
+        assert not list(site.glob("*amlflow*"))
+        assert not [each for each in site.glob("azureml/**/*") if each.suffix == ".py"]
+        assert os.path.isdir(site)

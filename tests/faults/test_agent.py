@@ -1,0 +1,226 @@
+"""Agents that die, are two, or lose the tracker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import services
+from amlflow.spec import RunChange, Status
+from amlflow.submit.notes import AGENT, HEARTBEAT, HEARTBEAT_SECONDS, judged
+from azureml.core import Run
+from submitting import (
+    agents,
+    alive,
+    ended,
+    environment,
+    error_of,
+    log_of,
+    new_experiment,
+    scripts,
+    submit,
+    until,
+)
+
+WAITS = """
+    import pathlib, subprocess, time
+    print("begun")
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+    pathlib.Path("logs/ready").touch()
+    time.sleep(600)
+"""
+
+
+def ready(run: Any) -> None:
+    until(lambda: "logs/ready" in run.get_file_names())
+
+
+def test_a_killed_agent_is_found_on_its_machine(experiment: Any, jobs: Path) -> None:
+    run = submit(experiment, WAITS)
+    ready(run)
+    [agent] = agents(jobs)
+    agent.kill()
+    until(lambda: not alive(agent.pid))
+    assert run.get_status() == "NotResponding"
+    assert run.get_status() == "Failed"
+    assert "agent of the run was killed" in error_of(run)
+    assert not scripts(jobs), "the script goes on without its agent"
+    assert log_of(run) == "begun\n"
+    assert not list(jobs.iterdir())
+
+
+def test_a_killed_agent_is_found_from_another_machine(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMLFLOW_HEARTBEAT_SECONDS", "0.5")
+    run = submit(experiment, WAITS)
+    ready(run)
+    first = run._asked().system[HEARTBEAT]
+    until(lambda: run._asked().system[HEARTBEAT] > first, what="a heartbeat")
+    [agent] = agents(jobs)
+    agent.kill()
+    monkeypatch.setenv("AMLFLOW_JOBS", str(jobs.parent / "elsewhere"))
+    seen = []
+    until(lambda: seen.append(run.get_status()) or seen[-1] == "Failed", what="Failed")
+    assert list(dict.fromkeys(seen)) == ["Running", "NotResponding", "Failed"]
+    assert "has not responded since" in error_of(run)
+
+
+def test_an_agent_that_was_only_out_of_reach_comes_back(experiment: Any, jobs: Path) -> None:
+    run = submit(experiment, WAITS)
+    ready(run)
+    run._tracker.update_run(run.id, RunChange(status=Status.NOT_RESPONDING))
+    until(lambda: run.get_status() == "Running")
+    run.cancel()
+    assert ended(run) == "Canceled"
+
+
+def test_an_agent_that_was_given_up_ends_its_script(experiment: Any, jobs: Path) -> None:
+    from amlflow.submit.notes import lost
+
+    run = submit(experiment, WAITS)
+    ready(run)
+    run._tracker.update_run(run.id, lost("given up").change())
+    until(lambda: not scripts(jobs) and not agents(jobs), what="the script's end")
+    assert Run(run.experiment, run.id).get_status() == "Failed"
+    assert error_of(run) == "given up"
+
+
+def test_an_agent_that_is_told_to_end_says_so(experiment: Any, jobs: Path) -> None:
+    run = submit(experiment, WAITS)
+    ready(run)
+    [agent] = agents(jobs)
+    agent.send_signal(signal.SIGTERM)
+    assert ended(run) == "Failed"
+    assert "SIGTERM" in error_of(run)
+    assert not scripts(jobs)
+
+
+@pytest.mark.parametrize("silence", [29, 31])
+def test_the_deadline_is_three_heartbeats(experiment: Any, silence: int) -> None:
+    run = submit(experiment, "pass")
+    assert ended(run) == "Completed"
+    now = datetime.now(timezone.utc)
+    import dataclasses
+
+    system = {
+        "launched": "yes",
+        HEARTBEAT: (now - timedelta(seconds=silence)).isoformat(),
+        HEARTBEAT_SECONDS: "10",
+    }
+    record = dataclasses.replace(run._record, status=Status.RUNNING, system=system)
+    change = judged(record, now)
+    if silence < 30:
+        assert change is None
+        return
+    assert change is not None
+    assert change.status == Status.NOT_RESPONDING
+    again = dataclasses.replace(record, system={**system, **change.system})
+    assert judged(again, now + timedelta(seconds=29)) is None
+    given_up = judged(again, now + timedelta(seconds=31))
+    assert given_up is not None
+    assert given_up.status == Status.FAILED
+
+
+def test_of_two_agents_one_wins(experiment: Any, jobs: Path, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    code = f"import time; open({str(count)!r}, 'a').write('x'); time.sleep(600)"
+    run = submit(experiment, code)
+    until(count.exists)
+    [folder] = jobs.iterdir()
+    # The same job once more: beside the first, and as it would be on another machine.
+    command = [sys.executable, "-m", "amlflow.submit.agent"]
+    subprocess.run([*command, str(folder)], check=True, env=environment())
+    other = tmp_path / "other" / "jobs" / folder.name
+    shutil.copytree(folder, other, ignore=shutil.ignore_patterns("alive"))
+    subprocess.run([*command, str(other)], check=True, env=environment())
+    until(lambda: not other.exists(), what="the second agent's giving up")
+    until(lambda: len(agents(jobs)) == 1)
+    assert count.read_text() == "x"
+    assert run.get_status() == "Running"
+    run.cancel()
+    assert ended(run) == "Canceled"
+
+
+def test_of_many_claims_one_is_kept(experiment: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from amlflow.plugins import open_keeper
+    from amlflow.spec import PropertyConflict
+
+    run = experiment.start_logging(snapshot_directory=None)
+
+    def claim(name: str) -> bool:
+        keeper = open_keeper(run._tracker.uri)
+        try:
+            keeper.update_run(run.id, RunChange(properties={AGENT: name}))
+        except PropertyConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(claim, [f"agent{number}" for number in range(8)]))
+    assert won.count(True) == 1
+    assert run.get_properties()[AGENT] == f"agent{won.index(True)}"
+
+
+def test_a_tracker_that_goes_away(
+    folder: Path, jobs: Path, tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "server"
+    place.mkdir()
+    shutil.copyfile(empty_database, place / "mlflow.db")
+    backend = f"sqlite:///{place}/mlflow.db"
+    uri, server = services.start_mlflow(backend, place, workers=1)
+    try:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        run = submit(
+            new_experiment(),
+            """
+            import pathlib, time
+            print("before")
+            pathlib.Path("logs/ready").touch()
+            while not pathlib.Path("logs/away").exists():
+                time.sleep(0.05)
+            print("while it was away")
+            pathlib.Path("outputs/result.txt").write_text("kept")
+            pathlib.Path("logs/done").touch()
+            """,
+        )
+        ready(run)
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        [work] = jobs.glob("*/work")
+        (work / "logs" / "away").touch()
+        until((work / "logs" / "done").exists)
+        until(lambda: not scripts(jobs), what="the script's end")
+        port = int(uri.rpartition(":")[2])
+        _, server = services.start_mlflow(backend, place, port=port, workers=1)
+        assert ended(run) == "Completed"
+        assert log_of(run) == "before\nwhile it was away\n"
+        assert "outputs/result.txt" in run.get_file_names()
+        until(lambda: not list(jobs.iterdir()))
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+def test_a_snapshot_that_does_not_unpack(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launch_broken(folder: Any, lock: int) -> None:
+        folder.snapshot.write_bytes(b"no zip")
+        launch(folder, lock)
+
+    from amlflow.submit.launch import launch
+
+    monkeypatch.setattr("amlflow.submit.queue.launch", launch_broken)
+    run = submit(experiment, "pass")
+    assert ended(run) == "Failed"
+    assert "is no zip archive" in error_of(run)

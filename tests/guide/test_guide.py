@@ -1,0 +1,76 @@
+"""The guide's steps run as they stand, from a folder that has nothing in it but the script."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pytest
+import services
+from mlflow.entities import Run
+
+SCRIPT = Path(__file__).parent / "explore_runs.py"
+
+
+def run_script(folder: Path, **environment: str) -> list[str]:
+    """The lines that the script prints, run in the folder by a process of its own."""
+    shutil.copy(SCRIPT, folder)
+    done = subprocess.run(
+        [sys.executable, SCRIPT.name], cwd=folder, capture_output=True, text=True, check=False,
+        env=services.clean_environment(XDG_CONFIG_HOME=str(folder.parent), **environment),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def check_printed(lines: list[str]) -> None:
+    assert lines[0] == "1.61.0"
+    details, conflict = lines[2], next(line for line in lines if "different-user" in line)
+    assert lines[1] == "Running"
+    assert details.startswith("{'runId': '")
+    assert "'status': 'Running'" in details
+    assert lines[3:6] == ["Completed", "Running", "Completed"]
+    assert "'author': 'azureml-user'" in lines[6]
+    assert "'author'" in conflict
+    assert "'azureml-user'" in conflict
+    tags = [line for line in lines if line.startswith("{'quality'")]
+    assert tags == [
+        "{'quality': 'great run'}",
+        "{'quality': 'fantastic run'}",
+        "{'quality': 'fantastic run', 'worth another look': None}",
+    ]
+    assert lines[-2] == "Failed"
+    assert lines[-1].startswith("<generator object")
+
+
+def check_stored(uri: str) -> None:
+    client = mlflow.MlflowClient(uri)
+    experiment = client.get_experiment_by_name("explore-runs")
+    assert experiment is not None
+    runs: list[Run] = client.search_runs([experiment.experiment_id], max_results=9)
+    children, parent, local, second, first = runs[:5], *runs[5:]
+    assert [run.info.status for run in runs] == ["FINISHED"] * 6 + ["FAILED"] + ["FINISHED"] * 2
+    for number, child in enumerate(reversed(children)):
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.data.metrics == {"Hello from child run": number}
+    assert local.data.params["property.author"] == "azureml-user"
+    assert local.data.tags["quality"] == "fantastic run"
+    assert local.data.tags["worth another look"] == ""
+    assert second.data.params["property.ContentSnapshotId"]
+    assert first.info.end_time >= first.info.start_time
+
+
+def test_on_the_embedded_default(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_printed(run_script(folder))
+    # MLflow's own client finds the runs where it looks without being told.
+    check_stored("")
+    assert {each.name for each in folder.iterdir()} <= {SCRIPT.name, "mlflow.db", "mlruns"}
+
+
+def test_on_each_store(any_store: str, folder: Path) -> None:
+    check_printed(run_script(folder, MLFLOW_TRACKING_URI=any_store))
+    check_stored(any_store)
+    assert [each.name for each in folder.iterdir()] == [SCRIPT.name]

@@ -1,0 +1,142 @@
+"""What cannot be submitted, and that nothing is left of the attempt."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amlflow.submit import snapshot
+from azureml.core import Environment, ScriptRunConfig
+from azureml.exceptions import (
+    AzureMLException,
+    ComputeTargetException,
+    SnapshotException,
+    UserErrorException,
+)
+from submitting import ended, log_of, script, submit
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(experiment: Any, jobs: Path) -> Any:
+    yield
+    assert not list(jobs.glob("*")), "a job is left"
+
+
+def refused(experiment: Any, error: type[AzureMLException], **config: Any) -> str:
+    given = {"source_directory": "src", "script": "script.py", **config}
+    with pytest.raises(error) as caught:
+        experiment.submit(ScriptRunConfig(**given))
+    assert list(experiment.get_runs()) == []
+    return str(caught.value.message)
+
+
+def test_a_missing_script(experiment: Any) -> None:
+    script("pass")
+    assert "'none.py'" in refused(experiment, UserErrorException, script="none.py")
+    assert "neither a script nor a command" in refused(experiment, UserErrorException, script=None)
+
+
+def test_a_folder_in_its_place(experiment: Any) -> None:
+    script("pass")
+    Path("src/sub").mkdir()
+    assert "is a folder" in refused(experiment, UserErrorException, script="sub")
+
+
+def test_a_script_outside_of_the_folder(experiment: Any) -> None:
+    script("pass")
+    script("pass", folder="other")
+    for outside in ("../other/script.py", os.path.abspath("other/script.py")):
+        assert "outside of source_directory" in refused(
+            experiment, UserErrorException, script=outside
+        )
+    Path("src/link.py").symlink_to("../other/script.py")
+    assert "outside of source_directory" in refused(
+        experiment, UserErrorException, script="link.py"
+    )
+
+
+def test_a_source_directory_that_is_none(experiment: Any) -> None:
+    assert "'nowhere'" in refused(experiment, UserErrorException, source_directory="nowhere")
+
+
+def test_a_snapshot_that_is_too_large(experiment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    script("pass")
+    with open("src/data.bin", "wb") as file:
+        file.truncate(301 << 20)  # a hole, which takes no room
+    message = refused(experiment, SnapshotException)
+    assert "301.0 MB" in message
+    assert "data.bin (301.0 MB)" in message
+    assert "AMLFLOW_SNAPSHOT_MAX_MB" in message
+    Path("src/.amlignore").write_text("*.bin\n")
+    run = submit(experiment, "import os; print(os.path.exists('data.bin'))")
+    assert ended(run) == "Completed"
+    assert log_of(run) == "False\n"
+
+
+def test_a_file_that_vanishes_while_it_is_packed(
+    experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script("pass")
+    script("pass", "gone.py")
+    collect = snapshot.collect
+
+    def vanishing(path: Path) -> list[str]:
+        names = collect(path)
+        Path("src/gone.py").unlink()
+        return names
+
+    monkeypatch.setattr(snapshot, "collect", vanishing)
+    assert "'gone.py' could not be read" in refused(experiment, SnapshotException)
+
+
+def test_links_that_leave_the_folder_stay_out(experiment: Any) -> None:
+    Path("secret.txt").write_text("mine")
+    Path("elsewhere").mkdir()
+    Path("elsewhere/file.txt").write_text("mine, too")
+    script("pass", "real.py")
+    Path("src/secret.txt").symlink_to("../secret.txt")
+    Path("src/elsewhere").symlink_to("../elsewhere")
+    Path("src/inner.py").symlink_to("real.py")
+    run = submit(experiment, "import os; print(sorted(os.listdir()))")
+    assert ended(run) == "Completed"
+    assert log_of(run) == "['inner.py', 'logs', 'outputs', 'real.py', 'script.py']\n"
+
+
+def test_arguments_that_are_objects(experiment: Any) -> None:
+    script("pass")
+    message = refused(experiment, UserErrorException, arguments=["--data", {"a": 1}])
+    assert "Argument 1 of the script is a dict" in message
+
+
+def test_a_full_disk(experiment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    script("pass")
+
+    def full(*args: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(snapshot, "pack", full)
+    message = refused(experiment, UserErrorException)
+    assert "No space left on device" in message
+    assert "AMLFLOW_JOBS" in message
+
+
+def test_an_interpreter_that_is_not_there(experiment: Any) -> None:
+    script("pass")
+    environment = Environment("e")
+    environment.python.interpreter_path = "/nowhere/bin/python"
+    message = refused(experiment, ComputeTargetException, environment=environment)
+    assert "'/nowhere/bin/python'" in message
+
+
+def test_a_snapshot_that_is_not_there(experiment: Any) -> None:
+    with pytest.raises(AzureMLException, match="no snapshot"):
+        experiment.submit(ScriptRunConfig("src", script="script.py"), snapshot_id="0" * 64)
+    assert list(experiment.get_runs()) == []
+
+
+def test_packages_to_install_are_refused(experiment: Any) -> None:
+    with pytest.raises(UserErrorException, match="installs no packages"):
+        Environment.from_pip_requirements("e", "requirements.txt")

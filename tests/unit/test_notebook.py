@@ -1,0 +1,71 @@
+"""A real Jupyter kernel shows v1's tables for a run, an experiment and a workspace."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import urllib.request
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+import services
+
+CELLS = [
+    "from azureml.core import Workspace, Experiment\n"
+    "workspace = Workspace.from_config()\n"
+    "experiment = Experiment(workspace, 'in-a-notebook')\n"
+    "run = experiment.start_logging(snapshot_directory=None)\n"
+    "print(run.id, experiment.id)",
+    "run",
+    "experiment",
+    "workspace",
+]
+
+
+def executed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[nbformat.NotebookNode]:
+    """The outputs of the cells, run by a kernel whose working folder this is."""
+    for name, value in services.QUIET.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in CELLS])
+    client = nbclient.NotebookClient(
+        notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    client.execute()
+    return [cell.outputs[-1] for cell in notebook.cells]
+
+
+def heads(table: str) -> list[str]:
+    return re.findall("<th>(.*?)</th>", table)
+
+
+def links(table: str) -> list[str]:
+    return [html.unescape(each) for each in re.findall('<a href="(.*?)"', table)]
+
+
+def test_tables_in_a_notebook(
+    server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    printed, run, experiment, workspace = executed(folder, monkeypatch)
+    run_id, experiment_id = printed.text.split()
+    shown = [output.data["text/html"] for output in (run, experiment, workspace)]
+    assert heads(shown[0]) == ["Experiment", "Id", "Type", "Status", "Details Page", "Docs Page"]
+    assert heads(shown[1]) == ["Name", "Workspace", "Report Page", "Docs Page"]
+    assert heads(shown[2])[:3] == ["Name", "Subscription", "Resource group"]
+    assert run_id in shown[0]
+    assert "Running" in shown[0]
+    assert run.data["text/plain"].startswith("Run(Experiment: in-a-notebook,\nId: ")
+    page = f"{server_uri}/#/experiments/{experiment_id}/runs/{run_id}"
+    assert page in links(shown[0])
+    assert f"{server_uri}/#/experiments/{experiment_id}" in links(shown[1])
+    assert server_uri in links(shown[2])
+    # The page's address is the server's own page, and its data are this run's.
+    with urllib.request.urlopen(page.partition("#")[0]) as answer:
+        assert b'id="root"' in answer.read()
+    address = f"{server_uri}/ajax-api/2.0/mlflow/runs/get?run_id={run_id}"
+    with urllib.request.urlopen(address) as answer:
+        assert json.load(answer)["run"]["info"]["experiment_id"] == experiment_id
