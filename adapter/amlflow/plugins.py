@@ -74,6 +74,29 @@ def installed() -> Plugins:
     return Plugins(list(entry_points(group=GROUP)))
 
 
+def described() -> list[dict[str, object]]:
+    """Each plugin with its distribution, the hooks it implements and its features by hook."""
+    from importlib.metadata import entry_points
+
+    plugins = installed()
+    found: list[dict[str, object]] = []
+    for entry_point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+        name = entry_point.name
+        module = plugins.manager.get_plugin(name)
+        hooks = [] if module is None else plugins.manager.get_hookcallers(module) or []
+        distribution = entry_point.dist
+        found.append(
+            {
+                "plugin": name,
+                "distribution": distribution and f"{distribution.name} {distribution.version}",
+                "hooks": [each.name.removeprefix("amlflow_") for each in hooks],
+                "features": sorted(getattr(module, "features", ())),
+                "error": plugins.failures.get(name),
+            }
+        )
+    return found
+
+
 _trackers: dict[tuple[int, str], Tracker] = {}
 _opening = threading.Lock()
 

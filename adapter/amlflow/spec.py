@@ -37,7 +37,11 @@ if TYPE_CHECKING:
     import pluggy
 
     hookimpl = pluggy.HookimplMarker("amlflow")
-    """Marks a plugin's functions that implement :class:`Hooks`."""
+    """Marks a plugin's functions that implement :class:`Hooks`.
+
+    The module of a tracker's plugin may also state ``features``, as its tracker does: ``amlflow
+    plugins`` prints them without opening a tracker.
+    """
 
 
 def __getattr__(name: str) -> Any:
@@ -439,11 +443,11 @@ class Tracker(Protocol):
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         """The run of this id or alias, in this experiment or any. Raises :class:`RunNotFound`."""
 
-    def run_number(self, run: RunRecord) -> int:
-        """The run's place in its experiment by creation, from 1, children included."""
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        """The place of each run in its experiment by creation, from 1, children included."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        """Runs by creation, newest first, read as they are asked for.
+        """Runs by creation, newest first (of the same time, by id), read as they are asked for.
 
         May give too many where the tracker cannot filter on a condition, never too few.
         """

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from amlflow.spec import hookimpl
+from amlflow.spec import Feature, hookimpl
 
 if TYPE_CHECKING:
     from amlflow.spec import RunKeeper, Tracker
 
 amlflow_spec = 1
+features = frozenset(Feature)
 
 SCHEMES = {"http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks"}
 
@@ -19,6 +20,11 @@ def amlflow_tracker(uri: str) -> Tracker | None:
     """Take the URIs that ``mlflow.set_tracking_uri`` takes; ``postgresql+driver`` too."""
     if uri.partition(":")[0].partition("+")[0] not in SCHEMES:
         return None
+    from amlflow_mlflow.quick import open_quick
+
+    quick = open_quick(uri)
+    if quick is not None:
+        return quick
     from amlflow_mlflow.tracker import MlflowTracker  # importing MLflow takes a second or two
 
     return MlflowTracker(uri)

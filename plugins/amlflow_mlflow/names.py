@@ -31,6 +31,8 @@ CLAIM = "amlflow.writer"
 """The param by which one of several processes becomes the owner (points.py)."""
 NUMBER = "mlflow.amlflow.number"
 POINTS = "mlflow.amlflow.points."
+SNAPSHOTS = "amlflow.snapshots"
+"""The experiment that keeps snapshots; v1 allows no dot in a name, so no user's is called so."""
 DELETED = "amlflow.deleted"
 """The tag of an experiment that is deleted for v1 and waits for `mlflow gc`."""
 RESERVED = ("mlflow.", "amlflow.")

@@ -11,10 +11,13 @@ from datetime import datetime
 
 from amlflow.spec import Condition, Op, Refused
 
-from amlflow_mlflow.names import PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
-from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
+from amlflow_mlflow.names import ALIAS, PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
+from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms
 
-_TAG_FIELDS = {"parent_id": PARENT, "description": DESCRIPTION, "type": TYPE, "user": USER}
+_TAG_FIELDS = {"alias": ALIAS, "parent_id": PARENT, "description": DESCRIPTION, "type": TYPE}
+
+_TIMES = {"created": "start_time", "ended": "end_time"}
+_ENDS = ("FINISHED", "FAILED", "KILLED")
 
 
 def to_filter(conditions: Iterable[Condition]) -> str:
@@ -46,8 +49,8 @@ def _clause(condition: Condition) -> str | None:
         return _text("attributes.run_name", op, value) if op not in (Op.HAS, Op.LACKS) else None
     if field == "id" and op is Op.EQ:
         return _text("attributes.run_id", op, value)
-    if field == "created" and op in (Op.GE, Op.LE) and isinstance(value, datetime):
-        return f"attributes.start_time {op.value} {to_ms(value)}"
+    if field in _TIMES and op in (Op.GE, Op.LE) and isinstance(value, datetime):
+        return f"attributes.{_TIMES[field]} {op.value} {to_ms(value)}"
     return None
 
 
@@ -89,8 +92,11 @@ def _root(condition: Condition) -> str | None:
 
 def _status(op: Op, value: str | datetime | None) -> str | None:
     mlflow = MLFLOW_STATUS.get(str(value))
-    if op is Op.EQ and mlflow in ("FINISHED", "FAILED", "KILLED"):
-        return f"attributes.status = '{mlflow}'"
-    if op is Op.NE and mlflow in ("FINISHED", "FAILED", "KILLED"):
+    if op is Op.EQ:
+        if mlflow in _ENDS:
+            return f"attributes.status = '{mlflow}'"
+        # Which of the others it is may be in a tag or not; that it has not ended is sure.
+        return " AND ".join(f"attributes.status != '{end}'" for end in _ENDS)
+    if op is Op.NE and mlflow in _ENDS:
         return f"attributes.status != '{mlflow}'"
     return None

@@ -16,9 +16,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
+from amlflow_mlflow.names import SNAPSHOTS
 
-EXPERIMENT = "amlflow.snapshots"
-"""The experiment that keeps snapshots; v1 allows no dot in a name, so no user's is called so."""
 ARCHIVE = "snapshot.zip"
 STORED = "stored"
 """An empty file that is put last: an upload that broke off is not taken for a snapshot."""
@@ -35,8 +34,8 @@ class Snapshots:
         """Where a snapshot is, or None where no snapshot is stored yet."""
         if self._place is None:
             if make:
-                self._ensure(EXPERIMENT)
-            found = self._call(lambda: self._store.get_experiment_by_name(EXPERIMENT))
+                self._ensure(SNAPSHOTS)
+            found = self._call(lambda: self._store.get_experiment_by_name(SNAPSHOTS))
             if found is None:
                 return None
             self._place = str(found.artifact_location)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 import time
@@ -11,13 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
-    Feature,
     ModelRecord,
     Point,
     PropertyConflict,
@@ -31,35 +28,35 @@ from amlflow.spec import (
 from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
+from amlflow_mlflow import features
 from amlflow_mlflow.calls import Calls, open_store, translated
 from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.creation import Creation
 from amlflow_mlflow.files import Files
+from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.names import (
     DELETED,
-    NUMBER,
     PROPERTY,
+    SNAPSHOTS,
     from_key,
     to_key,
     to_tag_value,
 )
+from amlflow_mlflow.numbers import Numbers
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import (
     to_experiment,
-    to_ms,
     to_run,
 )
 from amlflow_mlflow.search import to_filter
-from amlflow_mlflow.snapshots import EXPERIMENT, Snapshots
+from amlflow_mlflow.snapshots import Snapshots
 
 PAGE = 1000
+LATER_PAGE = 5000
+"""Each page searches anew, so whoever reads on gets larger ones."""
 PARAMS_AT_ONCE = 100
 TAGS_AT_ONCE = 100
 THREADS = 8
-UI = "http://127.0.0.1:5000"
-"""Where `mlflow ui` serves the page of an embedded database."""
-SETTLED_MS = 60_000
-"""From this age on, no other process makes a run that counts as earlier."""
 RACES = 20
 """How often a lost race is looked at again; each time somebody else has got on."""
 
@@ -67,7 +64,7 @@ RACES = 20
 class MlflowTracker:
     """Experiments and runs in MLflow."""
 
-    features = frozenset(Feature)
+    features = features
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -76,6 +73,7 @@ class MlflowTracker:
         # sqlite takes one writer at a time; a server has many workers.
         self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
         self._files = Files(self._store, self._call)
+        self._numbers = Numbers(self._store, self._call)
         self._snapshots = Snapshots(self._store, self._call, self.ensure_experiment)
         self._points = Points(
             self._store,
@@ -117,7 +115,7 @@ class MlflowTracker:
                 )
             )
             for experiment in page:
-                if experiment.name != EXPERIMENT and DELETED not in experiment.tags:
+                if experiment.name != SNAPSHOTS and DELETED not in experiment.tags:
                     yield to_experiment(experiment)
             token = page.token
             if not token:
@@ -203,34 +201,8 @@ class MlflowTracker:
         self._files.remember(run)
         return to_run(run)
 
-    def run_number(self, run: RunRecord) -> int:
-        # MLflow has no counter. Counting from the nearest run whose number is noted keeps this
-        # short. A number is noted once no earlier run can turn up any more.
-        created = to_ms(run.created)
-        before = f"attributes.start_time <= {created}"
-        noted = self._page(
-            [run.experiment_id], f"{before} AND tags.`{NUMBER}` IS NOT NULL", 1, None, ViewType.ALL
-        )
-        number, since, start = 0, "", (-1, "")
-        if noted:
-            number = int(noted[0].data.tags[NUMBER])
-            start = (noted[0].info.start_time, noted[0].info.run_id)
-            since = f" AND attributes.start_time >= {start[0]}"
-            if noted[0].info.run_id == run.id:
-                return number
-        place = (created, run.id)
-        counted = [
-            other.info
-            for other in self._pages([run.experiment_id], before + since, PAGE, ViewType.ALL)
-            if start < (other.info.start_time, other.info.run_id) <= place
-        ]
-        settled = [info for info in counted if info.start_time < time.time() * 1000 - SETTLED_MS]
-        if settled:
-            newest = max(settled, key=lambda info: (info.start_time, info.run_id))
-            tag = RunTag(NUMBER, str(number + len(settled)))
-            with contextlib.suppress(AzureMLException):  # a note is a help and no more
-                self._call(lambda: self._store.set_tag(newest.run_id, tag))
-        return number + len(counted)
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        return self._numbers.of(runs)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         experiment_ids = query.experiment_ids
@@ -285,6 +257,7 @@ class MlflowTracker:
             # that comes late shows a run twice.
             bound = f"attributes.start_time <= {page[0].info.start_time}"
             condition = f"{condition} AND {bound}" if condition else bound
+            size = max(size, LATER_PAGE)
         while page.token:
             before = {run.info.run_id for run in page}
             page = self._page(experiment_ids, condition, size, page.token, view)
@@ -392,8 +365,7 @@ class MlflowTracker:
     # links
 
     def run_link(self, run: RunRecord) -> str:
-        return f"{self.experiment_link(run.experiment_id)}/runs/{run.id}"
+        return run_link(self.uri, run)
 
     def experiment_link(self, experiment_id: str) -> str:
-        server = self._call.where.rstrip("/") if self.uri.startswith("http") else UI
-        return f"{server}/#/experiments/{experiment_id}"
+        return experiment_link(self.uri, experiment_id)

@@ -40,9 +40,10 @@ def report(what: str, ratio: float, target: str, detail: str) -> None:
     print(f"{what:<68} {ratio:6.2f}   target {target:<8} ({detail})", flush=True)
 
 
-def python(code: str) -> Callable[[], object]:
+def python(code: str, **environment: str) -> Callable[[], object]:
     command = [sys.executable, "-c", code]
-    return lambda: subprocess.run(command, check=True, env=services.clean_environment())
+    clean = services.clean_environment(**environment)
+    return lambda: subprocess.run(command, check=True, env=clean, stdout=subprocess.DEVNULL)
 
 
 def imports() -> None:

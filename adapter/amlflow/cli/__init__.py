@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 
-from amlflow.exceptions import AzureMLException
+CLOSED_PIPE = 141
+"""What a shell reports of a program that SIGPIPE ended."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code is returned."""
-    parser = argparse.ArgumentParser(
-        prog="amlflow", description="Azure ML SDK v1's words on MLflow."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("quickstart", help="start, log, tag, find and nest runs, step by step")
-    parser.parse_args(arguments)
-    from amlflow.cli.quickstart import quickstart
+    from amlflow.cli.app import App
 
     try:
-        quickstart()
-    except AzureMLException as error:
-        print(f"ERROR: {error.message}", file=sys.stderr)
-        return 1
-    return 0
+        code = App().invoke(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on, and Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except SystemExit as end:  # how argparse ends on -h and on wrong usage
+        return end.code if isinstance(end.code, int) else 1
+    return int(code)

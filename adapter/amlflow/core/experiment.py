@@ -20,6 +20,7 @@ from amlflow.core.workspace import Workspace
 from amlflow.core.writer import this_writer
 from amlflow.exceptions import ProjectSystemException, SnapshotException, UserErrorException
 from amlflow.plugins import announce
+from amlflow.query.document import PARENT_ALIAS, ROOT_ALIAS
 from amlflow.spec import (
     Condition,
     ExperimentChange,
@@ -75,11 +76,8 @@ class Experiment:
                 f"Experiment takes a Workspace, and got a {type(workspace).__name__}; "
                 "Workspace.from_config() gives one."
             )
-        if not _skip_name_validation and not (isinstance(name, str) and _NAME.fullmatch(name)):
-            raise UserErrorException(
-                f"{_shown(name)} is no name for an experiment: it is 1-255 letters, digits, '_' "
-                "and '-', and starts with a letter or a digit."
-            )
+        if not _skip_name_validation:
+            check_name(name)
         self._workspace = workspace
         self._record = _experiment_dto or workspace._tracker.ensure_experiment(name)
 
@@ -197,6 +195,7 @@ class Experiment:
         tags: Any = None,
         properties: Mapping[str, str] | None = None,
         created: datetime | None = None,
+        system: Mapping[str, str] | None = None,
         **values: Any,
     ) -> RunDraft:
         if self._record.archived is not None:
@@ -217,6 +216,7 @@ class Experiment:
             created=created or self._now(),
             tags=texts(tags or {}, "tags"),
             properties=properties or {},
+            system={**_asked_ids(parent), **(system or {})},
             **values,
         )
 
@@ -268,6 +268,21 @@ class Experiment:
             include_children: Also runs that are nested in others.
         """
         return self._find(from_arguments(type, tags, properties), include_children)
+
+    def query(self, expression: str, include_children: bool = False) -> Any:
+        """Ask the experiment's runs a JMESPath expression; amlflow's own, not v1's.
+
+        The expression sees the list of the runs' documents (``amlflow run list`` prints them),
+        newest first: ``experiment.query("[?tags.quality == 'fantastic run']")``.
+
+        Returns:
+            A list of runs, or a run, where that is what the expression selects; for a projection
+            or another value, that value as JSON.
+
+        Raises:
+            UserErrorException: it is no JMESPath, or cannot be evaluated on these runs.
+        """
+        return self._workspace._query(expression, [self], include_children)
 
     def _find(self, conditions: Sequence[Condition], include_children: bool) -> Iterator[Run]:
         if not include_children:
@@ -407,6 +422,26 @@ class Experiment:
                 "Docs Page": html.link(self.get_docs_url(), "Link to Documentation"),
             }
         )
+
+
+def check_name(name: Any) -> None:
+    """Raise UserErrorException for what is no name of an experiment."""
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise UserErrorException(
+            f"{_shown(name)} is no name for an experiment: it is 1-255 letters, digits, '_' and "
+            "'-', and starts with a letter or a digit."
+        )
+
+
+def _asked_ids(parent: RunRecord | None) -> dict[str, str]:
+    """The ids that users see of a parent and its root, noted where they are not the tracker's."""
+    if parent is None:
+        return {}
+    root = parent.system.get(ROOT_ALIAS)
+    if parent.root_id == parent.id:
+        root = parent.alias
+    asked = {PARENT_ALIAS: parent.alias, ROOT_ALIAS: root}
+    return {key: value for key, value in asked.items() if value is not None}
 
 
 def _tracked(outputs: bool | str | None) -> tuple[str, ...]:

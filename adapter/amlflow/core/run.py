@@ -156,7 +156,7 @@ class Run(RunMetrics, RunChildren, RunLife):
     @property
     def number(self) -> int:
         """The run's place in its experiment by creation, from 1."""
-        return self._tracker.run_number(self._record)
+        return self._tracker.run_numbers([self._record])[0]
 
     @property
     def type(self) -> str | None:

@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from amlflow.core.compute_target import ComputeTarget, Targets
 from amlflow.core.config import FILE, Config, find_config, write_config, write_json
 from amlflow.core.tracking_uri import embedded, resolved
 from amlflow.exceptions import UserErrorException, WorkspaceException
-from amlflow.spec import redacted
+from amlflow.spec import Condition, Op, redacted
 
 if TYPE_CHECKING:
     from amlflow.core.experiment import Experiment
@@ -204,11 +205,9 @@ class Workspace(AzureOnly):
                 "open it with Workspace.get(), or pass exist_ok=True."
             )
         workspace = Workspace(*names, _location=location, sku=sku, tags=tags)
-        # Credentials belong in the environment, not in a file.
-        workspace._details["tracking_uri"] = redacted(workspace._uri)
         if friendly_name is not None:
             workspace._details["friendly_name"] = friendly_name
-        workspace._note()
+        workspace._keep()
         return workspace
 
     @staticmethod
@@ -216,17 +215,13 @@ class Workspace(AzureOnly):
         subscription_id: str, auth: Any = None, resource_group: str | None = None
     ) -> dict[str, list[Workspace]]:
         """The workspaces that were made here, or that a config.json above names, by name."""
-        known = [
-            (each["subscription_id"], each["resource_group"], each["workspace_name"])
-            for each in _all_noted()
-        ]
-        config = find_config(None)
-        if config is not None:
-            known.append((config.subscription_id, config.resource_group, config.workspace_name))
         found: dict[str, list[Workspace]] = {}
-        for subscription, group, name in dict.fromkeys(known):
-            if subscription == subscription_id and resource_group in (None, group):
-                found.setdefault(name, []).append(Workspace(subscription, group, name))
+        for workspace in known_workspaces():
+            if workspace.subscription_id == subscription_id and resource_group in (
+                None,
+                workspace.resource_group,
+            ):
+                found.setdefault(workspace.name, []).append(workspace)
         return found
 
     def write_config(self, path: str | None = None, file_name: str | None = None) -> None:
@@ -334,6 +329,27 @@ class Workspace(AzureOnly):
         found = self._tracker.get_experiment(record.experiment_id)
         return Run._of(Experiment._of(self, found), record)
 
+    def query(self, expression: str, include_children: bool = False) -> Any:
+        """Ask the runs of all experiments a JMESPath expression; amlflow's own, not v1's.
+
+        See :meth:`Experiment.query`. Archived experiments are left out.
+        """
+        from amlflow.core.experiment import Experiment
+
+        return self._query(expression, Experiment.list(self), include_children)
+
+    def _query(
+        self, expression: str, experiments: Sequence[Experiment], include_children: bool
+    ) -> Any:
+        from amlflow.query.answer import Scope, ask
+        from amlflow.query.expression import Expression
+
+        known = {each.id: each for each in experiments}
+        names = {each.id: each.name for each in experiments}
+        conditions = [] if include_children else [Condition("parent_id", Op.LACKS)]
+        answer = ask(Expression(expression), Scope(self._tracker, names, conditions))
+        return answer.runs(lambda record: known[record.experiment_id]._run(record))
+
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
         """The tracking store's URI, for ``mlflow.set_tracking_uri``."""
         return self._uri
@@ -362,6 +378,12 @@ class Workspace(AzureOnly):
     def _identity(self) -> dict[str, str]:
         keys = ("subscription_id", "resource_group", "workspace_name")
         return dict(zip(keys, self._names(), strict=True))
+
+    def _keep(self) -> None:
+        """Note the workspace with the store it is on, for :meth:`get` and :meth:`list`."""
+        # Credentials belong in the environment, not in a file.
+        self._details["tracking_uri"] = redacted(self._uri)
+        self._note()
 
     def _note(self) -> None:
         path = _note_path(*self._names())
@@ -438,3 +460,15 @@ def _read_note(path: Path) -> dict[str, Any]:
             "workspace again with Workspace.create()."
         ) from None
     return content
+
+
+def known_workspaces() -> list[Workspace]:
+    """The workspaces that were made here, or that a config.json above names."""
+    known = [
+        (each["subscription_id"], each["resource_group"], each["workspace_name"])
+        for each in _all_noted()
+    ]
+    config = find_config(None)
+    if config is not None:
+        known.append((config.subscription_id, config.resource_group, config.workspace_name))
+    return [Workspace(*names) for names in dict.fromkeys(known)]

@@ -54,8 +54,8 @@ class Layer:
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         return self.inner.get_run(run_id, experiment_id)
 
-    def run_number(self, run: RunRecord) -> int:
-        return self.inner.run_number(run)
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        return self.inner.run_numbers(runs)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         return self.inner.find_runs(query)

@@ -139,14 +139,19 @@ class MemoryTracker:
             raise RunNotFound(run_id)
         return found
 
-    def run_number(self, run: RunRecord) -> int:
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        numbers: dict[str, int] = {}
+        counts: dict[str, int] = {}
         with self._lock:
-            mine = [each for each in self._runs.values() if each.experiment_id == run.experiment_id]
-        return sorted(mine, key=lambda each: each.created).index(self.get_run(run.id)) + 1
+            for run in sorted(self._runs.values(), key=lambda run: (run.created, run.id)):
+                counts[run.experiment_id] = counts.get(run.experiment_id, 0) + 1
+                numbers[run.id] = counts[run.experiment_id]
+        return [numbers[run.id] for run in runs]
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         with self._lock:
-            runs = sorted(self._runs.values(), key=lambda run: run.created, reverse=True)
+            runs = sorted(self._runs.values(), key=lambda run: run.id)
+            runs.sort(key=lambda run: run.created, reverse=True)
             archived = {each.id for each in self._experiments.values() if each.archived}
         for run in runs:
             if query.experiment_ids is None:

@@ -126,15 +126,15 @@ class RunTests(SuiteBase):
                 call()
 
     def test_numbers(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """run_number: the run's place in its experiment by creation, from 1, children included."""
+        """run_numbers: the run's place in its experiment by creation, from 1, children included."""
         first = self.made(tracker, experiment)
         child = self.made(
             tracker, experiment, parent_id=first.id, root_id=first.id, created=later(1)
         )
         third = self.made(tracker, experiment, created=later(2))
-        assert tracker.run_number(third) == 3
-        assert tracker.run_number(first) == 1
-        assert tracker.run_number(child) == 2
+        assert tracker.run_numbers([third]) == [3]
+        assert tracker.run_numbers([first]) == [1]
+        assert tracker.run_numbers([child]) == [2]
         fourth = self.made(tracker, experiment, created=later(3))
-        assert tracker.run_number(fourth) == 4
-        assert tracker.run_number(tracker.get_run(third.id)) == 3
+        assert tracker.run_numbers([fourth]) == [4]
+        assert tracker.run_numbers([tracker.get_run(third.id)]) == [3]

@@ -1,0 +1,276 @@
+"""The application: knack, the Azure CLI's own framework, with amlflow's commands.
+
+What differs from knack: queries go to the command, which pushes them down to the tracker; JSON
+keeps the order of the fields; a missing resource is exit code 3; nothing is written to the user's
+home folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import logging
+import os
+import sys
+from collections import OrderedDict
+from typing import Any
+
+from knack import CLI, CLICommandsLoader
+from knack.arguments import CLICommandArgument
+from knack.commands import CLICommand
+from knack.config import CLIConfig
+from knack.events import EVENT_INVOKER_POST_PARSE_ARGS, EVENT_PARSER_GLOBAL_CREATE
+from knack.help import CLIHelp, GroupHelpFile, HelpExample
+from knack.log import CLILogging, _CustomStreamHandler
+from knack.output import OutputProducer
+from knack.parser import CLICommandParser
+
+from amlflow.cli import output
+from amlflow.cli.commands import ARGUMENTS, COMMANDS, GROUPS, Command
+from amlflow.cli.errors import Missing, WrongUsage
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import ExperimentNotFound, RunNotFound
+
+logger = logging.getLogger("amlflow")
+
+WRONG_USAGE, MISSING = 2, 3
+
+
+class Config(CLIConfig):  # type: ignore[misc]
+    """Settings from the environment (``AMLFLOW_CORE_OUTPUT=table``); there is no settings file."""
+
+    def __init__(self, config_dir: Any = None, config_env_var_prefix: Any = None) -> None:
+        self.config_dir = config_dir
+        self.use_local_config = False
+        self._env_var_format = f"{config_env_var_prefix}_{{section}}_{{option}}"
+        self._config_file_chain: list[Any] = []
+
+    def env_var_name(self, section: str, option: str) -> str:
+        return self._env_var_format.format(section=section.upper(), option=option.upper())
+
+    def get(self, section: str, option: str, fallback: Any = None) -> Any:
+        return os.environ.get(self.env_var_name(section, option), fallback)
+
+
+class Logging(CLILogging):  # type: ignore[misc]
+    """amlflow's log on stderr for the time of a command; other libraries' is left as it is."""
+
+    def __init__(self, name: str, cli_ctx: CLI) -> None:
+        super().__init__(name, cli_ctx)
+        self._before: list[tuple[logging.Logger, int, bool]] = []
+        self._handler: logging.Handler | None = None
+
+    def configure(self, args: list[str]) -> None:
+        self.log_level = self._determine_log_level(args)
+        level = self._get_console_log_levels()["cli"]
+        form = self._get_console_log_formats()["cli"]
+        self._handler = _CustomStreamHandler(level, form, self.cli_ctx.enable_color)
+        for name in ("amlflow", "cli"):
+            log = logging.getLogger(name)
+            self._before.append((log, log.level, log.propagate))
+            log.addHandler(self._handler)
+            log.setLevel(level)
+            log.propagate = False
+        # knack's own events would hide what --debug is asked for.
+        logging.getLogger("cli.knack").setLevel(logging.INFO)
+
+    def restore(self) -> None:
+        """Leave the loggers as they were: a program may run several commands."""
+        for log, level, propagate in self._before:
+            if self._handler is not None:
+                log.removeHandler(self._handler)
+            log.setLevel(level)
+            log.propagate = propagate
+        self._before.clear()
+
+
+class Query:
+    """``--query``, and the query as the last word of ``run list``."""
+
+    def __init__(self, cli_ctx: CLI) -> None:
+        cli_ctx.register_event(EVENT_PARSER_GLOBAL_CREATE, self.on_global_arguments)
+        cli_ctx.register_event(EVENT_INVOKER_POST_PARSE_ARGS, self.on_parsed)
+
+    @staticmethod
+    def on_global_arguments(_: CLI, arg_group: Any) -> None:
+        arg_group.add_argument(
+            "--query",
+            dest="_query",
+            metavar="JMESPATH",
+            help="JMESPath expression of what to print. See http://jmespath.org/.",
+        )
+
+    @staticmethod
+    def on_parsed(cli_ctx: CLI, args: Any, command: str, **_: Any) -> None:
+        from amlflow.cli.queries import parsed
+
+        words = [*([args._query] if args._query is not None else []), *getattr(args, "words", [])]
+        query = parsed(words)
+        if COMMANDS[command].pushes_query:
+            args.words = query
+        cli_ctx.invocation.data["query"] = None if COMMANDS[command].pushes_query else query
+
+
+class Output(OutputProducer):  # type: ignore[misc]
+    """Prints results; see :mod:`amlflow.cli.output`."""
+
+    def get_formatter(self, format_type: str) -> Any:
+        color = self.cli_ctx.enable_color
+        return lambda item: output.formatted(
+            item.result, format_type, color, item.table_transformer
+        )
+
+    def out(self, obj: Any, formatter: Any = None, out_file: Any = None) -> None:
+        print(formatter(obj), end="", file=out_file, flush=True)
+
+
+class Parser(CLICommandParser):  # type: ignore[misc]
+    """Wrong usage is said in one line, with the nearest flag where there is one."""
+
+    @staticmethod
+    def _expand_prefixed_files(args: Any) -> Any:
+        return args  # "@" is JMESPath, and no file to read
+
+    def error(self, message: str) -> Any:
+        raise WrongUsage(f"{message}\nSee `{self.prog} -h`.")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            parser: Any = getattr(parsed, "_parser", self)
+            known = [flag for action in parser._actions for flag in action.option_strings]
+            flag = unknown[0].partition("=")[0]
+            near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            parser.error(f"{parser.prog} does not know {' '.join(unknown)}{hint}")
+        return parsed
+
+    def _check_value(self, action: Any, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        near = difflib.get_close_matches(value, action.choices, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        if action.dest in ("_command", "_subcommand"):
+            self.error(f"{value!r} is no command of {self.prog!r}.{hint}")
+        name = "/".join(action.option_strings) or action.dest
+        self.error(
+            f"{value!r} is no value for {name}; it is one of {', '.join(action.choices)}.{hint}"
+        )
+
+
+class GroupHelp(GroupHelpFile):  # type: ignore[misc]
+    """A group's help, from the table of groups."""
+
+    def load(self, options: Any) -> None:
+        self.short_summary = GROUPS.get(self.command or "", "Azure ML SDK v1's words on MLflow.")
+
+
+class Help(CLIHelp):  # type: ignore[misc]
+    """Help from the table of commands, each with an example."""
+
+    def __init__(self, cli_ctx: CLI) -> None:
+        super().__init__(
+            cli_ctx,
+            welcome_message="Azure ML SDK v1's words on MLflow.\n",
+            group_help_cls=GroupHelp,
+        )
+
+    def show_privacy_statement(self) -> None:
+        """There is nothing to state: amlflow sends nothing."""
+
+    def _print_detailed_help(self, cli_name: str, help_file: Any) -> None:
+        command = COMMANDS.get(help_file.command or "")
+        if command is not None:
+            help_file.examples = [HelpExample({"name": command.summary, "text": command.example})]
+        super()._print_detailed_help(cli_name, help_file)
+
+
+def _argument(dest: str) -> CLICommandArgument:
+    argument = CLICommandArgument(dest, **ARGUMENTS[dest])
+    if not ARGUMENTS[dest]["options_list"]:
+        argument.options_list = []  # knack would make a flag of its name
+    return argument
+
+
+class Loader(CLICommandsLoader):  # type: ignore[misc]
+    """The table of commands; a command's module is imported when it is called."""
+
+    def load_command_table(self, args: Any) -> Any:
+        for name, command in COMMANDS.items():
+            self.command_table[name] = CLICommand(
+                self.cli_ctx,
+                name,
+                self._handler(command),
+                description=command.summary,
+                table_transformer=command.table,
+                arguments_loader=lambda command=command: [
+                    (dest, _argument(dest)) for dest in command.arguments
+                ],
+            )
+        return OrderedDict(self.command_table)
+
+    def load_arguments(self, command: str) -> None:
+        if command in self.command_table:
+            self.command_table[command].load_arguments()
+
+    def _handler(self, command: Command) -> Any:
+        def call(values: dict[str, Any]) -> Any:
+            module, _, name = command.operation.partition(":")
+            function = getattr(importlib.import_module(f"amlflow.cli.{module}"), name)
+            metadata = values.pop("output_metadata_file", None)
+            if metadata is not None:
+                output.check_new(metadata)
+            result = function(**values)
+            query = self.cli_ctx.invocation.data["query"]
+            if query is not None:
+                from amlflow.cli.queries import evaluated
+
+                result = evaluated(query, result)
+            if metadata is not None:
+                output.write_new(metadata, result)
+            return result
+
+        return call
+
+
+class App(CLI):  # type: ignore[misc]
+    """The command line as knack runs it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            cli_name="amlflow",
+            config_dir="",
+            config_cls=Config,
+            logging_cls=Logging,
+            query_cls=Query,
+            output_cls=Output,
+            parser_cls=Parser,
+            help_cls=Help,
+            commands_loader_cls=Loader,
+        )
+
+    def get_cli_version(self) -> str:
+        from amlflow import __version__
+
+        return f"amlflow {__version__}"
+
+    def invoke(self, args: Any, initial_invocation_data: Any = None, out_file: Any = None) -> int:
+        """Run a command; the exit code is returned."""
+        self._debug = "--debug" in args
+        try:
+            return int(super().invoke(args, initial_invocation_data, out_file or sys.stdout))
+        finally:
+            self.logging.restore()
+
+    def exception_handler(self, ex: Exception) -> int:
+        """Say what went wrong in a line; the exit code is returned."""
+        if isinstance(ex, BrokenPipeError):
+            raise ex
+        known = isinstance(ex, (AzureMLException, OSError))
+        message = ex.message if isinstance(ex, AzureMLException) else f"{type(ex).__name__}: {ex}"
+        if not known:
+            message += "\nThis is an error of amlflow itself; --debug shows where it happened."
+        logger.error("%s", message, exc_info=ex if self._debug else None)
+        if isinstance(ex, WrongUsage):
+            return WRONG_USAGE
+        return MISSING if isinstance(ex, (Missing, RunNotFound, ExperimentNotFound)) else 1

@@ -1,0 +1,190 @@
+"""The table of commands: v1's words and flags, and amlflow's own beside them.
+
+A command's function is imported when it is called, so help costs no more than this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from amlflow.cli import tables
+
+WORKSPACE = ("workspace_name", "resource_group", "subscription_id", "path")
+PLACE = (*WORKSPACE, "experiment_name")
+FILE = "output_metadata_file"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: ``operation`` is ``module:function`` below ``amlflow.cli``."""
+
+    operation: str
+    summary: str
+    example: str
+    arguments: tuple[str, ...] = ()
+    table: Any = None
+    pushes_query: bool = False
+
+
+def _of_run(operation: str, summary: str, example: str, *more: str, table: Any = None) -> Command:
+    """A command on one run."""
+    return Command(operation, summary, example, (*PLACE, "run_id", *more, FILE), table)
+
+
+GROUPS = {
+    "run": "Start, find, watch and change runs.",
+    "experiment": "Experiments of a workspace.",
+    "workspace": "Workspaces, each a name for a tracking store.",
+    "computetarget": "Where scripts run.",
+    "folder": "Project folders.",
+}
+
+COMMANDS: dict[str, Command] = {
+    "folder attach": Command(
+        "folder:attach",
+        "Attach a folder to a workspace, and to an experiment.",
+        "amlflow folder attach -w myworkspace -g myresourcegroup -e myexperiment",
+        (*PLACE, FILE),
+    ),
+    "run submit-script": Command(
+        "submit:submit_script",
+        "Run a script as a tracked run; wait for it and show its log unless --async.",
+        "amlflow run submit-script -c local -e testexperiment train.py --epochs 3",
+        (*PLACE, "run_configuration_name", "source_directory", "async_", "conda_dependencies",
+         "target", FILE, "script"),
+        tables.runs,
+    ),
+    "run list": Command(
+        "runs:list_runs",
+        "List runs, newest first: the last 10, or all that a query finds.",
+        "amlflow run list -e myexperiment \"[?tags.quality=='fantastic run']\"",
+        (*PLACE, "parent_run_id", "last", "compute_target_name", "status", "tags", "minimal", FILE,
+         "words"),
+        tables.runs,
+        pushes_query=True,
+    ),
+    "run show": _of_run(
+        "runs:show", "Show a run.", "amlflow run show -r RUN_ID", table=tables.runs
+    ),
+    "run update": _of_run(
+        "runs:update", "Tag a run.",
+        "amlflow run update -r RUN_ID --add-tag quality='fantastic run'", "add_tag",
+        table=tables.runs,
+    ),
+    "run delete-tag": _of_run(
+        "runs:delete_tag", "Remove a tag from a run.",
+        "amlflow run delete-tag -r RUN_ID --key quality", "key", table=tables.runs,
+    ),
+    "run set-description": _of_run(
+        "runs:set_description", "Set a run's description, a text in Markdown.",
+        "amlflow run set-description -r RUN_ID --description 'The best so far'", "description",
+        table=tables.runs,
+    ),
+    "run children": _of_run(
+        "runs:children", "List the runs within a run, newest first.",
+        "amlflow run children -r RUN_ID --recursive", "recursive", table=tables.runs,
+    ),
+    "run metrics": _of_run(
+        "runs:metrics", "Show what a run has logged.", "amlflow run metrics -r RUN_ID",
+    ),
+    "run open": _of_run(
+        "runs:link", "Print the address of a run's page.", "amlflow run open -r RUN_ID -o tsv",
+    ),
+    "run cancel": _of_run(
+        "submit:cancel", "Cancel a run.", "amlflow run cancel -r RUN_ID -e myexperiment",
+    ),
+    "run monitor-logs": _of_run(
+        "submit:monitor_logs", "Show a run's log as it grows, until the run ends.",
+        "amlflow run monitor-logs -r RUN_ID",
+    ),
+    "run download-logs": _of_run(
+        "runs:download_logs", "Write a run's logs into a folder.",
+        "amlflow run download-logs -r RUN_ID -d logs", "output_dir",
+    ),
+    "experiment list": Command(
+        "places:experiments", "List the experiments.", "amlflow experiment list -o table",
+        (*WORKSPACE, FILE), tables.experiments,
+    ),
+    "workspace show": Command(
+        "places:workspace", "Show the workspace.", "amlflow workspace show -w myworkspace",
+        (*WORKSPACE, FILE), tables.workspaces,
+    ),
+    "workspace list": Command(
+        "places:workspaces", "List the workspaces known here.", "amlflow workspace list -o table",
+        (*WORKSPACE, FILE), tables.workspaces,
+    ),
+    "computetarget list": Command(
+        "places:compute_targets", "List the compute targets.", "amlflow computetarget list",
+        (*WORKSPACE, FILE),
+    ),
+    "computetarget show": Command(
+        "places:compute_target", "Show a compute target.", "amlflow computetarget show -n local",
+        (*WORKSPACE, "name", FILE),
+    ),
+    "plugins": Command(
+        "places:plugins", "List the plugins that are installed, and what each can do.",
+        "amlflow plugins -o table", (FILE,),
+    ),
+    "quickstart": Command(
+        "quickstart:quickstart", "Start, log, tag, find and nest runs, step by step.",
+        "amlflow quickstart",
+    ),
+    "shell-init": Command(
+        "shell:shell_init",
+        "Print what gives a shell completion, and `az ml` that is amlflow.",
+        'eval "$(amlflow shell-init)"',
+    ),
+}  # fmt: skip
+
+
+def _argument(*flags: str, help: str, **more: Any) -> dict[str, Any]:
+    return {"options_list": list(flags), "help": help, **more}
+
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "workspace_name": _argument("--workspace-name", "-w", help="Workspace name."),
+    "resource_group": _argument("--resource-group", "-g", help="Resource group name."),
+    "subscription_id": _argument("--subscription-id", help="Subscription id."),
+    "path": _argument("--path", help="Folder where the config is looked for.", default="."),
+    "experiment_name": _argument(
+        "--experiment-name", "-e", help="Experiment name; the attached folder's if left out."
+    ),
+    FILE: _argument(
+        "--output-metadata-file", "-t", help="File that the result is written to, too."
+    ),
+    "run_id": _argument("--run", "-r", help="Run id.", required=True),
+    "parent_run_id": _argument("--parent-run-id", help="List the children of this run."),
+    "last": _argument("--last", help="List the latest N runs."),
+    "compute_target_name": _argument("--compute-target-name", help="Compute target of the runs."),
+    "status": _argument("--status", help="Status of the runs."),
+    "tags": _argument(
+        "--tags", help="Tag of the runs as key[=value]; may be repeated.", action="append"
+    ),
+    "minimal": _argument("--minimal", help="Print a few fields only.", action="store_true"),
+    "words": {
+        "options_list": [], "help": "JMESPath query, as --query.", "nargs": "*",
+        "metavar": "QUERY", "default": [],
+    },
+    "add_tag": _argument(
+        "--add-tag", help="Tag as key[=value]; may be repeated.", action="append", required=True
+    ),
+    "key": _argument("--key", help="Tag's key; may be repeated.", action="append", required=True),
+    "description": _argument("--description", help="The text.", required=True),
+    "recursive": _argument("--recursive", help="Children's children too.", action="store_true"),
+    "output_dir": _argument("--output-dir", "-d", help="Folder for the logs.", required=True),
+    "name": _argument("--name", "-n", help="Name of the compute target.", required=True),
+    "run_configuration_name": _argument(
+        "--run-configuration-name", "-c", help="Name of a .runconfig file, without extension."
+    ),
+    "source_directory": _argument(
+        "--source-directory", help="Folder of the source files; --path if left out."
+    ),
+    "async_": _argument("--async", help="Do not wait for the run.", action="store_true"),
+    "conda_dependencies": _argument("--conda-dependencies", "-d", help="Conda dependencies file."),
+    "target": _argument("--target", "--ct", help="Compute target."),
+    "script": {
+        "options_list": [], "help": "The script and its arguments.", "nargs": "...",
+        "metavar": "SCRIPT",
+    },
+}  # fmt: skip

@@ -1,0 +1,27 @@
+"""``folder attach``: a folder becomes a project of a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from amlflow.cli.where import Where
+from amlflow.core.attach import attach_folder
+
+
+def attach(**where: Any) -> dict[str, Any]:
+    """Attach the folder at ``--path``, and print v1's four names."""
+    place = Where(**where)
+    workspace = attach_folder(
+        Path(place.path),
+        workspace_name=place.workspace_name,
+        resource_group=place.resource_group,
+        subscription_id=place.subscription_id,
+        experiment_name=place.experiment_name,
+    )
+    return {
+        "Experiment name": place.named_experiment(),
+        "Subscription id": workspace.subscription_id,
+        "Resource group": workspace.resource_group,
+        "Workspace name": workspace.name,
+    }

@@ -1,0 +1,104 @@
+"""How results are printed: json, jsonc, yaml, yamlc, table, tsv and none."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from amlflow.exceptions import UserErrorException
+
+Table = Callable[[Any, bool], list[dict[str, str]]]
+"""Makes the rows of a table; the second argument is whether there may be colours."""
+
+
+def formatted(result: Any, form: str, color: bool, table: Table | None) -> str:
+    """The result as text in a form; the fields keep their order."""
+    if form == "none":
+        return ""
+    if form in ("json", "jsonc"):
+        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        return _colored(text, "json") if form == "jsonc" and color else text
+    if form in ("yaml", "yamlc"):
+        import yaml
+
+        text = yaml.safe_dump(result, default_flow_style=False, allow_unicode=True, sort_keys=False)
+        return _colored(text, "yaml") if form == "yamlc" and color else text
+    if form == "tsv":
+        rows = result if isinstance(result, list) else [result]
+        return "".join(f"{_tsv(row)}\n" for row in rows)
+    return _tabulated(result, color, table)
+
+
+def _colored(text: str, language: str) -> str:
+    from pygments import highlight
+    from pygments.formatters import TerminalFormatter
+    from pygments.lexers import get_lexer_by_name
+
+    return str(highlight(text, get_lexer_by_name(language), TerminalFormatter()))
+
+
+def _tsv(row: Any) -> str:
+    values = list(row.values()) if isinstance(row, dict) else row
+    cells = values if isinstance(values, list) else [values]
+    return "\t".join(map(_cell, cells))
+
+
+def _cell(value: Any) -> str:
+    """A value on one line, without the tab that ends it."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _tabulated(result: Any, color: bool, table: Table | None) -> str:
+    import tabulate
+
+    tabulate.PRESERVE_WHITESPACE = True
+    items = result if isinstance(result, list) else [result]
+    if not items:
+        return ""
+    rows = table(items, color) if table is not None and _fits(items) else [*map(_row, items)]
+    text = tabulate.tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
+    return f"{text}\n"
+
+
+def _fits(items: list[Any]) -> bool:
+    """Whether these are whole objects and no projections of a query."""
+    keys = ("run_id", "name", "plugin", "target")
+    return all(isinstance(each, dict) and any(key in each for key in keys) for each in items)
+
+
+def _row(item: Any) -> dict[str, str]:
+    if isinstance(item, Mapping):
+        return {str(key): _short(value) for key, value in item.items()}
+    if isinstance(item, list):
+        return {f"Column{place}": _short(value) for place, value in enumerate(item, start=1)}
+    return {"Result": _short(item)}
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = _cell(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def check_new(path: str) -> None:
+    """Raise UserErrorException where a file is there already."""
+    if os.path.lexists(path):
+        raise UserErrorException(
+            f"The output file {path!r} exists already, and it is not overwritten; choose another."
+        )
+
+
+def write_new(path: str, result: Any) -> None:
+    """Write the result as JSON into a file that is not there yet."""
+    try:
+        with Path(path).open("x", encoding="utf-8") as file:
+            file.write(formatted(result, "json", False, None))
+    except FileExistsError:
+        check_new(path)
+    except OSError as error:
+        raise UserErrorException(f"Cannot write {path!r}: {error.strerror}.") from None

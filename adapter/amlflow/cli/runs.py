@@ -1,0 +1,192 @@
+"""Commands on runs that are there: list, show, tag, describe, and what they logged."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from typing import Any
+
+from amlflow.cli.errors import Missing
+from amlflow.cli.where import Where
+from amlflow.core.experiment import Experiment
+from amlflow.core.run import Run
+from amlflow.core.run_status import RunStatus
+from amlflow.exceptions import UserErrorException
+from amlflow.query.answer import Scope, ask, documents
+from amlflow.query.expression import Expression
+from amlflow.spec import Condition, Op, RunQuery
+
+logger = logging.getLogger("amlflow")
+
+LAST = 10
+"""v1's number of runs where neither a number nor a query is given."""
+
+
+def list_runs(
+    *,
+    parent_run_id: str | None,
+    last: str | None,
+    compute_target_name: str | None,
+    status: str | None,
+    tags: list[str] | None,
+    minimal: bool,
+    words: Expression | None,
+    **where: Any,
+) -> Any:
+    """``run list``: the documents, or what a query makes of them."""
+    place = Where(**where)
+    newest = None if last is None else _number(last)
+    conditions = _conditions(compute_target_name, status, tags)
+    workspace = place.workspace()
+    experiment = place.experiment(workspace)
+    if parent_run_id is not None:
+        parent = place.run(parent_run_id)
+        experiment = parent.experiment
+        conditions.append(Condition("parent_id", Op.EQ, parent._record.id))
+    else:
+        conditions.append(Condition("parent_id", Op.LACKS))
+    if experiment is None and place.named_experiment() is not None:
+        return []
+    experiments = Experiment.list(workspace) if experiment is None else [experiment]
+    names = {each.id: each.name for each in experiments}
+    scope = Scope(workspace._tracker, names, tuple(conditions), newest)
+    if words is None:
+        found: Any = _latest(scope, newest)
+    else:
+        found = ask(words, scope).plain()
+    return _minimal(found) if minimal else found
+
+
+def _latest(scope: Scope, newest: int | None) -> list[dict[str, Any]]:
+    """The latest documents; that there are more is said where no number was asked for."""
+    wanted = LAST + 1 if newest is None else newest
+    query = RunQuery(
+        experiment_ids=list(scope.experiments), conditions=scope.conditions, limit=wanted
+    )
+    records = list(itertools.islice(scope.tracker.find_runs(query), wanted))
+    if newest is None and len(records) > LAST:
+        records.pop()
+        logger.warning(
+            "These are the latest %d runs; there are more. --last N shows N, a query searches all.",
+            LAST,
+        )
+    return documents(records, scope)
+
+
+def _number(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise UserErrorException(f"--last takes a number of runs, 1 or more, and got {text!r}.")
+
+
+def _conditions(target: str | None, status: str | None, tags: list[str] | None) -> list[Condition]:
+    conditions = []
+    if target is not None:
+        conditions.append(Condition("system", Op.EQ, target, key="target"))
+    if status is not None:
+        if status not in RunStatus.list():
+            raise UserErrorException(
+                f"{status!r} is no status of a run; it is one of {', '.join(RunStatus.list())}."
+            )
+        conditions.append(Condition("status", Op.EQ, status))
+    for tag in tags or ():
+        key, value = _tag("--tags", tag)
+        if value is None:
+            conditions.append(Condition("tags", Op.HAS, key=key))
+        else:
+            conditions.append(Condition("tags", Op.EQ, value, key=key))
+    return conditions
+
+
+def _tag(flag: str, text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    if not key:
+        raise UserErrorException(f"{flag} takes key=value or a key, and {text!r} has no key.")
+    return key, value if equals else None
+
+
+_MINIMAL = {
+    "RunId": "run_id",
+    "RunType": "run_type",
+    "Status": "status",
+    "StartTime": "start_time_utc",
+    "EndTime": "end_time_utc",
+    "Target": "target",
+    "Tags": "tags",
+}
+
+
+def _minimal(found: Any) -> Any:
+    """v1's short form of documents; what else a query gives stays."""
+    if isinstance(found, list):
+        return [_minimal(each) for each in found]
+    if isinstance(found, dict) and "run_id" in found and "status" in found:
+        return {name: found[field] for name, field in _MINIMAL.items()}
+    return found
+
+
+def document(run: Run) -> dict[str, Any]:
+    """The run's document."""
+    experiment = run.experiment
+    scope = Scope(experiment.workspace._tracker, {experiment.id: experiment.name})
+    return documents([run._record], scope)[0]
+
+
+def show(*, run_id: str, **where: Any) -> dict[str, Any]:
+    """``run show``."""
+    return document(Where(**where).run(run_id))
+
+
+def update(*, run_id: str, add_tag: list[str], **where: Any) -> dict[str, Any]:
+    """``run update``."""
+    tags = dict(_tag("--add-tag", text) for text in add_tag)
+    run = Where(**where).run(run_id)
+    run.set_tags(tags)
+    return document(run)
+
+
+def delete_tag(*, run_id: str, key: list[str], **where: Any) -> dict[str, Any]:
+    """``run delete-tag``."""
+    run = Where(**where).run(run_id)
+    missing = [each for each in key if each not in run.tags]
+    if missing:
+        raise Missing(f"Run {run.id} has no tag {missing[0]!r} to delete.")
+    run.remove_tags(key)
+    return document(run)
+
+
+def set_description(*, run_id: str, description: str, **where: Any) -> dict[str, Any]:
+    """``run set-description``."""
+    run = Where(**where).run(run_id)
+    run.description = description
+    return document(run)
+
+
+def children(*, run_id: str, recursive: bool, **where: Any) -> list[dict[str, Any]]:
+    """``run children``."""
+    run = Where(**where).run(run_id)
+    experiment = run.experiment
+    scope = Scope(experiment.workspace._tracker, {experiment.id: experiment.name})
+    return documents([child._record for child in run.get_children(recursive)], scope)
+
+
+def metrics(*, run_id: str, **where: Any) -> dict[str, Any]:
+    """``run metrics``."""
+    return Where(**where).run(run_id).get_metrics()
+
+
+def link(*, run_id: str, **where: Any) -> str:
+    """``run open``."""
+    return Where(**where).run(run_id).get_portal_url()
+
+
+def download_logs(*, run_id: str, output_dir: str, **where: Any) -> list[str]:
+    """``run download-logs``."""
+    from amlflow.cli.progress import said
+
+    run = Where(**where).run(run_id)
+    with said(f"Downloading the logs of run {run.id} to {output_dir}"):
+        paths = run.get_all_logs(output_dir)
+    if not paths:
+        logger.warning("Run %s has no logs.", run.id)
+    return paths

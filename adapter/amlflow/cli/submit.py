@@ -1,0 +1,84 @@
+"""Commands that start, watch and end scripts, by the SDK's own calls."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from amlflow.cli.errors import WrongUsage
+from amlflow.cli.progress import said
+from amlflow.cli.runs import document
+from amlflow.cli.where import Where
+from amlflow.core.experiment import Experiment
+from amlflow.core.run import Run
+from amlflow.core.script_run_config import ScriptRunConfig
+from amlflow.exceptions import UserErrorException
+
+
+def submit_script(
+    *,
+    run_configuration_name: str | None,
+    source_directory: str | None,
+    async_: bool,
+    conda_dependencies: str | None,
+    target: str | None,
+    script: list[str],
+    **where: Any,
+) -> dict[str, Any]:
+    """``run submit-script``: submits, and unless ``--async`` waits and streams."""
+    place = Where(**where)
+    words = script[1:] if script[:1] == ["--"] else script
+    if not words:
+        raise WrongUsage("run submit-script takes a script, and none was given.")
+    if conda_dependencies is not None:
+        raise UserErrorException(
+            f"--conda-dependencies {conda_dependencies!r}: amlflow installs no packages. Name the "
+            "Python that has them in the run configuration (environment.python.interpreterPath)."
+        )
+    name = place.named_experiment() or Path(place.path).absolute().name
+    experiment = Experiment(place.workspace(), name)
+    config = ScriptRunConfig(
+        source_directory=source_directory or place.path,
+        script=words[0],
+        arguments=words[1:],
+        **_settings(run_configuration_name, target, place.path),
+    )
+    with said(f"Submitting {words[0]} to experiment {name}"):
+        run = experiment.submit(config)
+    if not async_:
+        _watch(run)
+    return document(run)
+
+
+def _settings(name: str | None, target: str | None, path: str) -> dict[str, Any]:
+    """What a run configuration and the target's name say, as ScriptRunConfig takes it."""
+    if name is None:
+        return {"compute_target": target}
+    from amlflow.core.run_configuration import RunConfiguration
+
+    configuration = RunConfiguration.load(path, name)
+    if target is not None:
+        configuration.target = target
+    return {"run_config": configuration}
+
+
+def cancel(*, run_id: str, **where: Any) -> str:
+    """``run cancel``."""
+    Where(**where).run(run_id).cancel()
+    return "Experiment run canceled successfully."
+
+
+def monitor_logs(*, run_id: str, **where: Any) -> dict[str, Any]:
+    """``run monitor-logs``: streams until the end."""
+    run = Where(**where).run(run_id)
+    _watch(run)
+    return document(run)
+
+
+def _watch(run: Run) -> None:
+    # The log goes to stderr: what the command prints is the run, for programs to read.
+    with contextlib.redirect_stdout(sys.stderr):
+        run.wait_for_completion(show_output=True, raise_on_error=False)
+    run._asked()

@@ -1,0 +1,88 @@
+"""Tables made for reading: one line for each run, experiment and workspace."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+COLORS = {"Completed": 32, "Failed": 31, "Canceled": 33, "Running": 36}
+TAGS_WIDTH = 60
+
+
+def runs(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
+    """Runs: id, name, status, start, duration and tags."""
+    if "RunId" in items[0]:
+        return [{key: _text(value) for key, value in item.items()} for item in items]
+    several = len({item.get("_experiment_name") for item in items}) > 1
+    rows = []
+    for item in items:
+        row = {"Run": item["run_id"]}
+        if several:
+            row["Experiment"] = _text(item.get("_experiment_name"))
+        row |= {
+            "Name": _text(item.get("display_name")),
+            "Status": _status(item.get("status"), color),
+            "Started": _text(item.get("start_time_utc")).partition(".")[0].replace("T", " "),
+            "Duration": _duration(item),
+            "Tags": _tags(item.get("tags") or {}),
+        }
+        rows.append(row)
+    return rows
+
+
+def experiments(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
+    """Experiments: name, id and when archived."""
+    return [
+        {
+            "Name": _text(item.get("name")),
+            "Id": _text(item.get("id")),
+            "Archived": _text(item.get("archived_time")),
+        }
+        for item in items
+    ]
+
+
+def workspaces(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
+    """Workspaces: names and tracking store."""
+    return [
+        {
+            "Name": _text(item.get("name")),
+            "Resource group": _text(item.get("resource_group")),
+            "Tracking store": _text(item.get("mlFlowTrackingUri")),
+        }
+        for item in items
+    ]
+
+
+def _text(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _status(status: Any, color: bool) -> str:
+    text = _text(status)
+    code = COLORS.get(text)
+    return f"\x1b[{code}m{text}\x1b[0m" if color and code else text
+
+
+def _duration(item: dict[str, Any]) -> str:
+    start, end = item.get("start_time_utc"), item.get("end_time_utc")
+    if not start:
+        return ""
+    ended = _time(end) if end else datetime.now(timezone.utc)
+    seconds = max(0, int((ended - _time(start)).total_seconds()))
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+
+
+def _tags(tags: dict[str, str | None]) -> str:
+    words = [
+        _text(key) if value is None else f"{_text(key)}={_text(value)}"
+        for key, value in tags.items()
+    ]
+    text = ", ".join(words)
+    return text if len(text) <= TAGS_WIDTH else text[: TAGS_WIDTH - 1] + "…"

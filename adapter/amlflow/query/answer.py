@@ -1,0 +1,191 @@
+"""Asks a tracker an expression."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
+
+from amlflow.query.document import FIELDS, NUMBER, Document, Documents
+from amlflow.query.expression import Expression, QueryFailed
+from amlflow.query.pushdown import EXPERIMENT_NAME
+from amlflow.query.reach import EVERY, Alternative, Superset, described
+from amlflow.query.stream import Stream
+from amlflow.spec import Condition, RunQuery, RunRecord, Tracker
+
+logger = logging.getLogger("amlflow")
+
+NUMBERED_AT_ONCE = 1000
+_EXPERIMENT_FIELDS = ("experiment_id", EXPERIMENT_NAME)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The runs that an expression is about.
+
+    They are of the experiments (names by id), meet the conditions, and are among the newest so
+    many of those; None for all.
+    """
+
+    tracker: Tracker
+    experiments: Mapping[str, str]
+    conditions: Sequence[Condition] = ()
+    newest: int | None = None
+
+
+@dataclass
+class Answer:
+    """An expression's value, in which whole documents are known as the runs that they are."""
+
+    scope: Scope
+    value: Any
+    _whole: Mapping[int, tuple[Document, RunRecord]] = field(repr=False)
+    _numbered: bool = field(repr=False)
+
+    def plain(self) -> Any:
+        """The value as JSON."""
+        if not self._numbered:
+            found: dict[int, tuple[Document, RunRecord]] = {}
+            self._collect(self.value, found)
+            records = [record for _, record in found.values()]
+            for (document, _), number in zip(
+                found.values(), self.scope.tracker.run_numbers(records), strict=True
+            ):
+                document[NUMBER] = number
+            self._numbered = True
+        return self.value
+
+    def runs(self, make: Callable[[RunRecord], Any]) -> Any:
+        """The value with ``make(record)`` for a run or a list of runs; another value as it is."""
+        single = self._record(self.value)
+        if single is not None:
+            return make(single)
+        if isinstance(self.value, list):
+            records = [self._record(each) for each in self.value]
+            if all(record is not None for record in records):
+                return [make(record) for record in records if record is not None]
+        return self.plain()
+
+    def _record(self, value: Any) -> RunRecord | None:
+        entry = self._whole.get(id(value))
+        return entry[1] if entry is not None and entry[0] is value else None
+
+    def _collect(self, value: Any, found: dict[int, tuple[Document, RunRecord]]) -> None:
+        if isinstance(value, dict):
+            if self._record(value) is not None:
+                found[id(value)] = self._whole[id(value)]
+            else:
+                for each in value.values():
+                    self._collect(each, found)
+        elif isinstance(value, list):
+            for each in value:
+                self._collect(each, found)
+
+
+def ask(expression: Expression, scope: Scope) -> Answer:
+    """The expression's value on the documents of the runs in scope, newest first.
+
+    Raises:
+        QueryFailed: jmespath cannot evaluate it on these documents.
+    """
+    search = _Search(scope, expression.needs_numbers)
+    stream = Stream(search.document, search.find)
+    try:
+        value = stream.evaluate(expression.tree)
+    except JMESPathTypeError as error:
+        hint = ""
+        if error.current_value is None:
+            hint = " Null is what a field or tag is where a run lacks it; ask for it first, as in "
+            hint += "[?tags.quality && starts_with(tags.quality, 'a')]."
+        raise QueryFailed(expression.text, f"{error}.{hint}") from error
+    except JMESPathError as error:
+        raise QueryFailed(expression.text, str(error)) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        # jmespath leaves what Python cannot compare or slice to Python.
+        raise QueryFailed(expression.text, str(error)) from error
+    finally:
+        logger.debug("Query: %d runs came back as candidates.", search.candidates)
+    return Answer(scope, value, stream.whole, expression.needs_numbers)
+
+
+def documents(records: Sequence[RunRecord], scope: Scope) -> list[Document]:
+    """The documents of runs that are known already."""
+    made = Documents(scope.experiments)
+    return [
+        {**made.make(record), NUMBER: number}
+        for record, number in zip(records, scope.tracker.run_numbers(records), strict=True)
+    ]
+
+
+class _Search:
+    """Finds runs for one evaluation, and makes their documents."""
+
+    def __init__(self, scope: Scope, numbered: bool) -> None:
+        self._scope, self._numbered = scope, numbered
+        self._documents = Documents(scope.experiments)
+        self._numbers: dict[str, int] = {}
+        self.candidates = 0
+
+    def document(self, record: RunRecord, fields: Any = FIELDS) -> Document:
+        document = self._documents.make(record, fields)
+        if NUMBER in document and self._numbered:
+            document[NUMBER] = self._numbers[record.id]
+        return document
+
+    def find(self, superset: Superset, limit: int) -> Iterator[RunRecord]:
+        if self._scope.newest is not None:
+            # Which runs these are is not for the expression to say.
+            superset, limit = EVERY, min(limit or self._scope.newest, self._scope.newest)
+        logger.debug("Query: pushed down %s.", described(superset))
+        found: Iterator[RunRecord] = self._merged(
+            [self._searched(alternative, limit) for alternative in superset]
+        )
+        if self._scope.newest is not None:
+            found = itertools.islice(found, self._scope.newest)
+        if self._numbered:
+            found = self._counted(found, limit or NUMBERED_AT_ONCE)
+        for record in found:
+            self.candidates += 1
+            yield record
+
+    def _searched(self, alternative: Alternative, limit: int) -> Iterator[RunRecord]:
+        """The runs of one alternative, in one search."""
+        named = [each for each in alternative if each.field in _EXPERIMENT_FIELDS]
+        ids = [
+            identity
+            for identity, name in self._scope.experiments.items()
+            if all(
+                condition.holds(SimpleNamespace(experiment_id=identity, experiment_name=name))  # type: ignore[arg-type]
+                for condition in named
+            )
+        ]
+        if not ids:
+            return iter(())
+        asked = [each for each in alternative if each not in named]
+        conditions = tuple(dict.fromkeys((*self._scope.conditions, *asked)))
+        return self._scope.tracker.find_runs(
+            RunQuery(experiment_ids=ids, conditions=conditions, limit=limit)
+        )
+
+    def _merged(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:
+        """The runs of several searches in the order of one, each run once."""
+        if len(searches) == 1:
+            return searches[0]
+        merged = heapq.merge(*searches, key=_place)
+        return (next(same) for _, same in itertools.groupby(merged, key=lambda run: run.id))
+
+    def _counted(self, found: Iterator[RunRecord], size: int) -> Iterator[RunRecord]:
+        while batch := list(itertools.islice(found, size)):
+            numbers = self._scope.tracker.run_numbers(batch)
+            self._numbers = dict(zip([each.id for each in batch], numbers, strict=True))
+            yield from batch
+
+
+def _place(record: RunRecord) -> tuple[float, str]:
+    return -record.created.timestamp(), record.id

@@ -1,0 +1,108 @@
+"""A run as a document: the JSON that queries see and the command line prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from amlflow.spec import RunRecord, Status
+
+Document = dict[str, Any]
+
+PARENT_ALIAS = "parent"
+ROOT_ALIAS = "root"
+"""Notes of a nested run: the ids that users see of its parent and root, if asked for."""
+
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def run_id(record: RunRecord) -> str:
+    """The id that users see."""
+    return record.alias or record.id
+
+
+def parent_run_id(record: RunRecord) -> str | None:
+    """The id that users see of the parent."""
+    if record.parent_id is None:
+        return None
+    return record.system.get(PARENT_ALIAS) or record.parent_id
+
+
+def root_run_id(record: RunRecord) -> str | None:
+    """The id that users see of the root; None where a nested run does not say."""
+    if record.parent_id is None:
+        return run_id(record)
+    return record.system.get(ROOT_ALIAS) or record.root_id
+
+
+def iso(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC, always equally long, so that texts compare as times do."""
+    return None if moment is None else moment.strftime(TIME)
+
+
+def _script(record: RunRecord) -> str | None:
+    definition = _noted(record, "definition")
+    return definition.get("script") if isinstance(definition, dict) else None
+
+
+def _error(record: RunRecord) -> Any:
+    return _noted(record, "error") if record.status == Status.FAILED else None
+
+
+def _noted(record: RunRecord, key: str) -> Any:
+    stored = record.system.get(key)
+    return None if stored is None else json.loads(stored)
+
+
+def _sorted(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: values[key] for key in sorted(values)}
+
+
+NUMBER = "run_number"
+EXPERIMENT = "_experiment_name"
+_FIELDS: dict[str, Callable[[RunRecord], Any]] = {
+    NUMBER: lambda record: None,
+    "run_id": run_id,
+    "root_run_id": root_run_id,
+    "parent_run_id": parent_run_id,
+    "experiment_id": lambda record: record.experiment_id,
+    EXPERIMENT: lambda record: None,
+    "name": lambda record: record.name,
+    "display_name": lambda record: record.name,
+    "description": lambda record: record.description,
+    "status": lambda record: record.status,
+    "run_type": lambda record: record.type,
+    "target": lambda record: record.system.get("target", "sdk"),
+    "script_name": _script,
+    "user_id": lambda record: record.user,
+    "created_by": lambda record: record.user,
+    "created_utc": lambda record: iso(record.created),
+    "start_time_utc": lambda record: iso(record.started),
+    "end_time_utc": lambda record: iso(record.ended),
+    "hidden": lambda record: False,
+    "error": _error,
+    "warnings": lambda record: _noted(record, "warnings"),
+    "tags": lambda record: _sorted(record.tags),
+    "properties": lambda record: _sorted(record.properties),
+}
+FIELDS = tuple(_FIELDS)
+"""The fields of a document, in their order."""
+
+
+class Documents:
+    """Makes documents of runs, whole or with some fields only.
+
+    ``experiments`` are the names by id.
+    """
+
+    def __init__(self, experiments: Mapping[str, str]) -> None:
+        self._experiments = experiments
+
+    def make(self, record: RunRecord, fields: Iterable[str] = FIELDS) -> Document:
+        """The document, with ``run_number`` left null: see :func:`numbered`."""
+        document = {field: _FIELDS[field](record) if field in _FIELDS else None for field in fields}
+        if EXPERIMENT in document:
+            document[EXPERIMENT] = self._experiments.get(record.experiment_id)
+        return document

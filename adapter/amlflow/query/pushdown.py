@@ -1,0 +1,371 @@
+"""From a filter's expression to the conditions that a tracker can search by.
+
+An expression is looked at as it is evaluated on one document. What is not understood reaches every
+run, so the worst that can happen is that all are read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from amlflow.query.document import EXPERIMENT, NUMBER, PARENT_ALIAS
+from amlflow.query.expression import Node
+from amlflow.query.reach import EVERY, NO, Reach, Superset, both, either
+from amlflow.spec import Condition, Op
+
+EXPERIMENT_NAME = "experiment_name"
+"""A condition's field that is no record's: the host resolves it to experiment ids."""
+
+_ATTRIBUTES = {
+    "experiment_id": "experiment_id",
+    EXPERIMENT: EXPERIMENT_NAME,
+    "name": "name",
+    "display_name": "name",
+    "description": "description",
+    "status": "status",
+    "run_type": "type",
+}
+_TIMES = {"created_utc": "created", "start_time_utc": "started", "end_time_utc": "ended"}
+_MAPS = ("tags", "properties")
+_TEXTS = {
+    *_ATTRIBUTES, *_TIMES, "run_id", "root_run_id", "parent_run_id", "target", "user_id",
+    "created_by",
+}  # fmt: skip
+"""Fields of a document that are a text or null."""
+_ORDER = ("lt", "lte", "gt", "gte")
+_TAKES_ANYTHING = {"not_null": None, "to_array": 1, "to_number": 1, "to_string": 1, "type": 1}
+"""Functions that no argument is wrong for, with how many they take."""
+
+
+def reach(node: Node) -> Reach:
+    """For which runs the expression may be true, false or an error."""
+    translate = _NODES.get(node["type"])
+    return Reach(error=errors(node)) if translate is None else translate(node)
+
+
+# --- what may raise an error --------------------------------------------------------------------
+
+
+def errors(node: Node, documents: bool = True) -> Superset:
+    """For which runs evaluating may raise an error: jmespath's, or Python's through it.
+
+    ``documents`` says that the expression is evaluated on documents, whose types are known.
+    """
+    kind, children = node["type"], node.get("children", [])
+    if documents and _keys_of(node) is not None:
+        return NO
+    if documents and kind in ("and_expression", "or_expression", "not_expression"):
+        return reach(node).error
+    if kind == "function_expression" and not _takes_anything(node):
+        return reach(node).error if documents and node["value"] in _FUNCTIONS else EVERY
+    if kind == "comparator" and node["value"] in _ORDER and not _ordered(children, documents):
+        return EVERY
+    if kind == "slice":
+        return EVERY if children[2] == 0 else NO
+    if kind == "expref":
+        return EVERY
+    found: list[Superset] = []
+    for place, child in enumerate(children):
+        # The first child sees the document; where it makes something else of it, so do the others.
+        same = place == 0 or kind not in _CHAINS
+        found.append(errors(child, documents and same))
+    return either(*found)
+
+
+_CHAINS = {
+    "subexpression", "pipe", "index_expression", "projection", "filter_projection",
+    "value_projection", "flatten",
+}  # fmt: skip
+
+
+def _takes_anything(node: Node) -> bool:
+    """Whether a function takes whatever its arguments are."""
+    name, arguments = node["value"], node["children"]
+    if name not in _TAKES_ANYTHING:
+        return False
+    count = _TAKES_ANYTHING[name]
+    return len(arguments) == count if count else bool(arguments)
+
+
+def _ordered(children: list[Node], documents: bool) -> bool:
+    """Whether Python can order what the two are: two texts or two numbers, or null."""
+    kinds = [_kind(child, documents) for child in children]
+    return kinds[0] is not None and kinds[0] == kinds[1]
+
+
+def _kind(node: Node, documents: bool) -> str | None:
+    if node["type"] == "literal":
+        value = node["value"]
+        if isinstance(value, str):
+            return "text"
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return "number"
+        return None
+    place = _place(node) if documents else None
+    if place is None:
+        return None
+    if place.field == NUMBER:
+        return "number"
+    return "text" if place.key is not None or place.field in _TEXTS else None
+
+
+# --- what a part of the expression stands for ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A field of a document, or an entry of one."""
+
+    field: str
+    key: str | None = None
+
+
+def _place(node: Node) -> _Place | None:
+    if node["type"] == "field":
+        return _Place(node["value"])
+    if node["type"] == "subexpression":
+        parts = node["children"]
+        if len(parts) == 2 and all(part["type"] == "field" for part in parts):
+            field, key = parts[0]["value"], parts[1]["value"]
+            return _Place(field, key) if field in _MAPS else None
+    return None
+
+
+def _keys_of(node: Node) -> str | None:
+    """``tags`` for ``keys(tags)`` and ``tags.keys(@)``; the same for properties."""
+    if node["type"] == "function_expression":
+        call, subject = node, "field"
+        field = node["children"][0] if node["children"] else node
+    elif node["type"] == "subexpression" and len(node["children"]) == 2:
+        (field, call), subject = node["children"], "current"
+    else:
+        return None
+    called = call["type"] == "function_expression" and call["value"] == "keys"
+    if not called or [each["type"] for each in call["children"]] != [subject]:
+        return None
+    named = field["type"] == "field" and field["value"] in _MAPS
+    return str(field["value"]) if named else None
+
+
+# --- nodes --------------------------------------------------------------------------------------
+
+
+def _literal(node: Node) -> Reach:
+    value = node["value"]
+    false = value is None or value is False or (isinstance(value, (str, list, dict)) and not value)
+    return Reach(NO, EVERY) if false else Reach(EVERY, NO)
+
+
+def _and(node: Node) -> Reach:
+    left, right = (reach(child) for child in node["children"])
+    return Reach(
+        true=both(left.true, right.true),
+        false=either(left.false, both(left.true, right.false)),
+        error=either(left.error, both(left.true, right.error)),
+    )
+
+
+def _or(node: Node) -> Reach:
+    left, right = (reach(child) for child in node["children"])
+    return Reach(
+        true=either(left.true, right.true),
+        false=both(left.false, right.false),
+        error=either(left.error, both(left.false, right.error)),
+    )
+
+
+def _not(node: Node) -> Reach:
+    inner = reach(node["children"][0])
+    return Reach(inner.false, inner.true, inner.error)
+
+
+def _value(node: Node) -> Reach:
+    """A field by itself: true where it is neither absent nor empty."""
+    place = _place(node)
+    if place is None:
+        keys = _keys_of(node)
+        return Reach() if keys is not None else Reach(error=errors(node))
+    there = _there(place)
+    return Reach(both(there, _differs(place, "")), either(_absent(place), _equal(place, "")))
+
+
+def _comparator(node: Node) -> Reach:
+    left, right = node["children"]
+    operator, error = node["value"], errors(node)
+    swapped = left["type"] == "literal"
+    if swapped:
+        left, right = right, left
+    place = _place(left)
+    if place is None or right["type"] != "literal":
+        return Reach(error=error)
+    value = right["value"]
+    if operator in _ORDER:
+        later = (operator in ("gt", "gte")) != swapped
+        return Reach(_range(place, value, later), EVERY, error)
+    equal, differs = _equal(place, value), _differs(place, value)
+    return Reach(equal, differs, error) if operator == "eq" else Reach(differs, equal, error)
+
+
+def _function(node: Node) -> Reach:
+    translate = _FUNCTIONS.get(node["value"])
+    return Reach(error=errors(node)) if translate is None else translate(node)
+
+
+def _search(node: Node) -> Reach:
+    """``starts_with``, ``ends_with`` and ``contains``."""
+    name, arguments = node["value"], node["children"]
+    if len(arguments) != 2 or arguments[1]["type"] != "literal":
+        return Reach(error=EVERY)
+    subject, value = arguments[0], arguments[1]["value"]
+    keys = _keys_of(subject)
+    if name == "contains" and keys is not None:
+        if not isinstance(value, str):
+            return Reach(NO, EVERY)
+        place = _Place(keys, value)
+        has, lacks = Condition(keys, Op.HAS, key=value), Condition(keys, Op.LACKS, key=value)
+        return Reach(((has,),), ((lacks,),))
+    place_of_subject = _place(subject)
+    if not isinstance(value, str) or place_of_subject is None or not _is_text(place_of_subject):
+        return Reach(error=EVERY)
+    place = place_of_subject
+    op = {"starts_with": Op.STARTS_WITH, "contains": Op.CONTAINS}.get(name)
+    there = _there(place)
+    true = there if op is None else both(there, _compared(place, op, value))
+    return Reach(true, there, _absent(place))
+
+
+def _filter(node: Node) -> Reach:
+    """``tags.keys(@)[?…]``: true where a key is left."""
+    base, right, condition = node["children"]
+    keys = _keys_of(base)
+    if keys is None or right["type"] != "identity":
+        return Reach(error=errors(node))
+    if condition["type"] == "comparator" and condition["value"] == "eq":
+        sides = condition["children"]
+        literals = [side["value"] for side in sides if side["type"] == "literal"]
+        if len(literals) == 1 and any(side["type"] == "current" for side in sides):
+            if not isinstance(literals[0], str):
+                return Reach(NO, EVERY)
+            has = Condition(keys, Op.HAS, key=literals[0])
+            return Reach(((has,),), ((Condition(keys, Op.LACKS, key=literals[0]),),))
+    return Reach(error=NO if _safe_on_texts(condition) else EVERY)
+
+
+def _safe_on_texts(node: Node) -> bool:
+    """Whether the expression raises no error on any text."""
+    if node["type"] == "function_expression":
+        first, *others = node["children"] or [node]
+        return (
+            node["value"] in ("starts_with", "ends_with", "contains")
+            and first["type"] == "current"
+            and [type(each.get("value")) for each in others] == [str]
+            and others[0]["type"] == "literal"
+        )
+    if node["type"] in ("and_expression", "or_expression", "not_expression"):
+        return all(_safe_on_texts(child) for child in node["children"])
+    return not errors(node, documents=False)
+
+
+_NODES = {
+    "literal": _literal,
+    "and_expression": _and,
+    "or_expression": _or,
+    "not_expression": _not,
+    "field": _value,
+    "subexpression": _value,
+    "comparator": _comparator,
+    "function_expression": _function,
+    "filter_projection": _filter,
+}
+_FUNCTIONS = {"starts_with": _search, "ends_with": _search, "contains": _search}
+
+
+# --- conditions ---------------------------------------------------------------------------------
+
+
+def _is_text(place: _Place) -> bool:
+    return place.key is not None or place.field in _TEXTS
+
+
+def _conditions(place: _Place, op: Op, value: Any = None) -> Superset | None:
+    """A condition on the records that the field is made from; None where there is none."""
+    if place.key is not None:
+        return ((Condition(place.field, op, value, place.key),),)
+    if place.field in _ATTRIBUTES:
+        return ((Condition(_ATTRIBUTES[place.field], op, value),),)
+    if place.field in _TIMES and op in (Op.HAS, Op.LACKS):
+        return ((Condition(_TIMES[place.field], op),),)
+    if place.field == "parent_run_id" and op in (Op.HAS, Op.LACKS):
+        return ((Condition("parent_id", op),),)
+    if op is not Op.EQ:
+        return None
+    if place.field == "run_id":
+        return ((Condition("alias", op, value),), (Condition("id", op, value),))
+    if place.field == "parent_run_id":
+        noted = Condition("system", op, value, PARENT_ALIAS)
+        return ((noted,), (Condition("parent_id", op, value),))
+    return None
+
+
+def _compared(place: _Place, op: Op, value: Any) -> Superset:
+    found = _conditions(place, op, value)
+    return EVERY if found is None else found
+
+
+def _there(place: _Place) -> Superset:
+    """Where the field is not null."""
+    found = _compared(place, Op.HAS, None)
+    if place.field == "tags" and place.key is not None:
+        return both(found, _compared(place, Op.NE, None))
+    return found
+
+
+def _absent(place: _Place) -> Superset:
+    """Where the field is null."""
+    found = _compared(place, Op.LACKS, None)
+    if place.field == "tags" and place.key is not None:
+        return either(found, _compared(place, Op.EQ, None))
+    return found
+
+
+def _equal(place: _Place, value: Any) -> Superset:
+    if value is None:
+        return _absent(place)
+    if not _is_text(place):
+        return EVERY
+    if not isinstance(value, str):
+        return NO
+    if place.field in _TIMES and place.key is None:
+        return both(_range(place, value, True), _range(place, value, False))
+    return _compared(place, Op.EQ, value)
+
+
+def _differs(place: _Place, value: Any) -> Superset:
+    if value is None:
+        return _there(place)
+    if not _is_text(place) or not isinstance(value, str):
+        return EVERY
+    return _compared(place, Op.NE, value)
+
+
+_PREFIX = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d))?")
+
+
+def _range(place: _Place, value: Any, later: bool) -> Superset:
+    """Texts of times compare as the times do, so a text bounds the time by what it begins with."""
+    if place.key is not None or place.field not in _TIMES or not isinstance(value, str):
+        return _there(place)
+    field = _TIMES[place.field]
+    begun = _PREFIX.match(value)
+    try:
+        parts = [int(part) for part in begun.groups(default="0")] if begun else []
+        start = datetime(*parts, tzinfo=timezone.utc)  # type: ignore[arg-type,misc]
+        if later:
+            return ((Condition(field, Op.GE, start),),)
+        span = timedelta(seconds=1) if begun and begun[4] else timedelta(days=1)
+        return ((Condition(field, Op.LE, start + span),),)
+    except (TypeError, ValueError, OverflowError):
+        return ((Condition(field, Op.HAS),),)

@@ -1,0 +1,146 @@
+"""A tracker on MLflow's sqlite database that imports MLflow when it is needed.
+
+``import mlflow`` and its database store take seconds, which a command that shows one run would
+spend for one row. Reading a run, experiments and numbers is done on the tables directly; they have
+had these columns since MLflow 1.0. The first call of another kind opens MLflow's own store, which
+does everything from then on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from amlflow.spec import ExperimentNotFound, ExperimentRecord, RunNotFound, RunRecord
+
+from amlflow_mlflow import features
+from amlflow_mlflow.links import experiment_link, run_link
+from amlflow_mlflow.names import ALIAS, DELETED, SNAPSHOTS
+from amlflow_mlflow.records import to_experiment, to_ms, to_run
+
+if TYPE_CHECKING:
+    from amlflow.spec import Tracker
+
+_RUN = (
+    "SELECT run_uuid AS run_id, name AS run_name, user_id, status, start_time, end_time,"
+    " CAST(experiment_id AS TEXT) AS experiment_id FROM runs WHERE "
+)
+_BY_ID = f"{_RUN} run_uuid = ?"
+_ALIASED = "run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
+_BY_ALIAS = f"{_RUN} lifecycle_stage = 'active' AND {_ALIASED} ORDER BY start_time, run_uuid"
+_EXPERIMENTS = (
+    "SELECT CAST(experiment_id AS TEXT) AS experiment_id, name, lifecycle_stage, creation_time,"
+    " last_update_time FROM experiments"
+)
+_NUMBER = (
+    "SELECT count(*) AS number FROM runs WHERE experiment_id = ?"
+    " AND (start_time, run_uuid) <= (?, ?)"
+)
+
+
+def open_quick(uri: str) -> Tracker | None:
+    """The tracker at a URI, or None where MLflow itself has to open it."""
+    if not uri.startswith("sqlite:////") or "?" in uri:
+        return None
+    quick = QuickTracker(uri, Path(unquote(uri[len("sqlite:///") :])))
+    try:
+        quick.rows(_BY_ID, "")
+        if not quick.rows(f"{_EXPERIMENTS} LIMIT 1"):
+            return None  # MLflow makes its first experiment when it opens the database
+    except sqlite3.Error:  # no such file yet, or tables of another MLflow than we know
+        return None
+    return quick
+
+
+class QuickTracker:
+    """See :class:`amlflow.spec.Tracker`."""
+
+    features = features
+
+    def __init__(self, uri: str, path: Path) -> None:
+        self.uri = uri
+        self._address = f"file:{quote(str(path))}?mode=ro"
+        self._mlflow: Any = None
+        self._opening = threading.Lock()
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """What the database answers, each row with its columns as attributes."""
+        with closing(sqlite3.connect(self._address, 15, uri=True)) as database:
+            found = database.execute(statement, values)
+            names = [column[0] for column in found.description]
+            return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in found]
+
+    def _opened(self) -> Any:
+        with self._opening:
+            if self._mlflow is None:
+                from amlflow_mlflow.tracker import MlflowTracker
+
+                self._mlflow = MlflowTracker(self.uri)
+            return self._mlflow
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._opened(), name)
+
+    # what is read without MLflow; once it is there, it does this too
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        if self._mlflow is not None:
+            return self._mlflow.get_run(run_id, experiment_id)  # type: ignore[no-any-return]
+        for found in [*self.rows(_BY_ID, run_id), *self.rows(_BY_ALIAS, ALIAS, run_id)]:
+            if experiment_id in (None, found.experiment_id):
+                return to_run(SimpleNamespace(info=found, data=self._data(found.run_id)))
+        raise RunNotFound(run_id, self.uri)
+
+    def _data(self, run_id: str) -> SimpleNamespace:
+        tags = self.rows("SELECT key, value FROM tags WHERE run_uuid = ?", run_id)
+        params = self.rows("SELECT key, value FROM params WHERE run_uuid = ?", run_id)
+        return SimpleNamespace(
+            tags={each.key: each.value for each in tags},
+            params={each.key: each.value for each in params},
+        )
+
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        if self._mlflow is not None:
+            return self._mlflow.run_numbers(runs)  # type: ignore[no-any-return]
+        places = [(int(run.experiment_id), to_ms(run.created), run.id) for run in runs]
+        return [self.rows(_NUMBER, *place)[0].number for place in places]
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        if self._mlflow is not None:
+            return self._mlflow.get_experiment(experiment_id)  # type: ignore[no-any-return]
+        for record in self._experiments(" WHERE CAST(experiment_id AS TEXT) = ?", experiment_id):
+            return record
+        raise ExperimentNotFound(experiment_id, self.uri)
+
+    def list_experiments(self) -> Iterator[ExperimentRecord]:
+        if self._mlflow is not None:
+            return self._mlflow.list_experiments()  # type: ignore[no-any-return]
+        return self._experiments(
+            " WHERE name != ? AND experiment_id NOT IN (SELECT experiment_id FROM experiment_tags"
+            " WHERE key = ?) ORDER BY creation_time DESC, experiment_id ASC",
+            SNAPSHOTS,
+            DELETED,
+        )
+
+    def _experiments(self, condition: str, *values: Any) -> Iterator[ExperimentRecord]:
+        for found in self.rows(_EXPERIMENTS + condition, *values):
+            tags = self.rows(
+                "SELECT key, value FROM experiment_tags WHERE experiment_id = ?",
+                int(found.experiment_id),
+            )
+            found.tags = {each.key: each.value for each in tags}
+            yield to_experiment(found)
+
+    def run_link(self, run: RunRecord) -> str:
+        return run_link(self.uri, run)
+
+    def experiment_link(self, experiment_id: str) -> str:
+        return experiment_link(self.uri, experiment_id)

@@ -1,0 +1,133 @@
+"""Queries and the command line beside MLflow's own client: ``python tests/benchmarks/queries.py``.
+
+Each line is a ratio of two things measured in turn in this very run (median), with its target.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import many_runs
+import services
+from runs import in_turn, python, report, server
+
+THIRD = "[?properties.author=='azureml-user' && tags.quality=='fantastic run']"
+BEST = "params.`property.author` = 'azureml-user' AND tags.quality = 'fantastic run'"
+SECOND = "[?tags.keys(@)[?starts_with(@, 'worth another look')]]"
+
+
+def opened(uri: str) -> tuple[Any, Any]:
+    """The experiment of many runs, and MLflow's client."""
+    os.environ["MLFLOW_TRACKING_URI"] = uri
+    from azureml.core import Experiment, Workspace
+    from mlflow import MlflowClient
+
+    return Experiment(Workspace.from_config(), many_runs.EXPERIMENT), MlflowClient(uri)
+
+
+def selective(where: str, uri: str) -> None:
+    experiment, client = opened(uri)
+
+    def ours() -> None:
+        assert len(experiment.query(THIRD)) == many_runs.MATCHING
+
+    def theirs() -> None:
+        assert len(client.search_runs([experiment.id], BEST)) == many_runs.MATCHING
+
+    ours()
+    theirs()
+    mine, best = in_turn(ours, theirs, rounds=15)
+    detail = f"{mine * 1000:.0f} ms against {best * 1000:.0f} ms"
+    report(f"the guide's third query / search_runs, {where}", mine / best, "<= 1.5", detail)
+
+
+def unselective(uri: str) -> None:
+    experiment, client = opened(uri)
+
+    def ours() -> None:
+        assert len(experiment.query(SECOND)) == many_runs.MATCHING
+
+    def theirs() -> None:
+        count, token = 0, None
+        while True:
+            page = client.search_runs([experiment.id], page_token=token)
+            count, token = count + len(page), page.token
+            if not token:
+                break
+        assert count == many_runs.RUNS
+
+    mine, reading = in_turn(ours, theirs, rounds=3)
+    detail = f"{mine:.1f} s against {reading:.1f} s"
+    report("starts_with on keys / reading all by search_runs", mine / reading, "<= 1.3", detail)
+
+
+def peak(act: Callable[[], object]) -> int:
+    act()
+    tracemalloc.start()
+    act()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+def memory(few: str, many: str) -> None:
+    (small, _), (large, _) = opened(few), opened(many)
+    less, more = peak(lambda: small.query(THIRD)), peak(lambda: large.query(THIRD))
+    detail = f"{more / 1e6:.1f} MB against {less / 1e6:.1f} MB"
+    report("memory of the third query, 20,000 runs / 2,000 runs", more / less, "<= 1.2", detail)
+
+
+def processes(uri: str) -> None:
+    run_id = opened(uri)[0].query("[0].run_id")
+    start = "import sys; from amlflow.cli import main; sys.exit(main(%r))"
+    shown, helped, mlflow = in_turn(
+        python(start % ["run", "show", "-r", run_id, "-o", "none"], MLFLOW_TRACKING_URI=uri),
+        python(start % ["--help"]),
+        python("import mlflow"),
+        rounds=7,
+    )
+    for what, time, target in (("run show -r ID", shown, "<= 1.3"), ("--help", helped, "<= 0.2")):
+        detail = f"{time:.2f} s against {mlflow:.2f} s"
+        report(
+            f"amlflow {what}, a process / python -c 'import mlflow'", time / mlflow, target, detail
+        )
+
+
+def filled(folder: Path, runs: int) -> Path:
+    """A database with many runs, or fewer."""
+    folder.mkdir()
+    database = folder / "mlflow.db"
+    subprocess.run(
+        [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{database}"],
+        check=True,
+        env=services.clean_environment(),
+        stderr=subprocess.DEVNULL,
+    )
+    many_runs.fill(database, runs)
+    return database
+
+
+def main() -> None:
+    os.environ.update(services.QUIET)
+    with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
+        few = filled(Path(name) / "few", many_runs.RUNS // 10)
+        many = filled(Path(name) / "many", many_runs.RUNS)
+        selective("sqlite", f"sqlite:///{many}")
+        with server(many) as uri:
+            selective("REST", uri)
+        memory(f"sqlite:///{few}", f"sqlite:///{many}")
+        processes(f"sqlite:///{many}")
+        unselective(f"sqlite:///{many}")
+
+
+if __name__ == "__main__":
+    main()

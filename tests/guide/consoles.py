@@ -1,0 +1,50 @@
+"""Runs the ``console`` blocks of a text: ``$ command`` lines, each with what it prints.
+
+Commands of amlflow run in this process, which is what makes it quick; a command may be
+``NAME=$(amlflow …)``, hold ``$NAME`` and ``$(amlflow …)``, and end in ``| head -N``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from collections.abc import Iterator
+
+from amlflow.cli import main
+
+
+def commands(text: str) -> Iterator[tuple[str, str]]:
+    """Each command with the output that is shown for it."""
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.M | re.S):
+        for shown in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            command, _, output = shown.partition("\n")
+            yield command, output
+
+
+class Console:
+    """A shell that knows amlflow."""
+
+    def __init__(self) -> None:
+        self.variables: dict[str, str] = {}
+
+    def run(self, line: str) -> str:
+        """What a command prints on stdout and stderr."""
+        assigned = re.fullmatch(r"(\w+)=\$\((.*)\)", line)
+        if assigned:
+            self.variables[assigned[1]] = self.run(assigned[2]).strip()
+            return ""
+        line = re.sub(r"\$\((amlflow [^()]*(?:\([^()]*\)[^()]*)*)\)", self._substituted, line)
+        line = re.sub(r"\$(\w+)", lambda name: self.variables[name[1]], line)
+        line, _, lines = line.partition(" | head -")
+        program, *words = shlex.split(line)
+        assert program == "amlflow", line
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            main(words)
+        text = printed.getvalue()
+        return "".join(text.splitlines(keepends=True)[: int(lines)]) if lines else text
+
+    def _substituted(self, command: re.Match[str]) -> str:
+        return self.run(command[1]).strip()

@@ -1,0 +1,60 @@
+"""What is read of sqlite without MLflow is what MLflow reads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import services
+from amlflow.core.experiment import Experiment
+from amlflow.spec import RunNotFound
+from amlflow_mlflow.quick import open_quick
+from amlflow_mlflow.tracker import MlflowTracker
+
+
+def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
+    experiment.tag("note", "größe")
+    asked = experiment.start_logging(run_id="mine", snapshot_directory=None, description="text")
+    asked.tag("bare")
+    asked.add_properties({"a": "b"})
+    asked.fail("no data")
+    child = asked.child_run()
+    Experiment(experiment.workspace, "gone").archive()
+    quick, full = open_quick(store), MlflowTracker(store)
+    assert quick is not None
+    for run_id in ("mine", asked._record.id, child.id):
+        for within in (None, experiment.id):
+            assert quick.get_run(run_id, within) == full.get_run(run_id, within)
+    for run_id, within in (("missing", None), ("mine", "0"), (child.id, "0"), ("0" * 32, None)):
+        for tracker in (quick, full):
+            with pytest.raises(RunNotFound, match=run_id):
+                tracker.get_run(run_id, within)
+    assert list(quick.list_experiments()) == list(full.list_experiments())
+    assert quick.get_experiment(experiment.id) == full.get_experiment(experiment.id)
+    records = [asked._record, child._record]
+    assert quick.run_numbers(records) == full.run_numbers(records) == [1, 2]
+    assert quick.run_link(child._record) == full.run_link(child._record)
+
+
+def test_a_run_is_shown_without_mlflow(store: str, experiment: Experiment) -> None:
+    run = experiment.start_logging(snapshot_directory=None)
+    script = (
+        "import sys; from amlflow.cli import main; "
+        f"assert main(['run', 'show', '-r', '{run.id}']) == 0; assert 'mlflow' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script],
+        env=services.clean_environment(MLFLOW_TRACKING_URI=store),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def test_other_databases_are_left_to_mlflow(tmp_path: Path) -> None:
+    assert open_quick(f"sqlite:///{tmp_path}/new.db") is None
+    assert not (tmp_path / "new.db").exists()
+    (tmp_path / "other.db").write_bytes(b"")
+    assert open_quick(f"sqlite:///{tmp_path}/other.db") is None
+    assert open_quick("http://localhost:5000") is None

@@ -1,0 +1,154 @@
+"""A query's result is what jmespath gives on the full list, whatever was pushed down."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import jmespath
+import pytest
+from amlflow.exceptions import UserErrorException
+from amlflow.layers.search import Search
+from amlflow.query.answer import Scope, ask, documents
+from amlflow.query.expression import Expression
+from amlflow.spec import Condition, Op, RunChange, RunDraft, RunQuery, Status, Tracker
+from amlflow.testing.memory import MemoryTracker
+from hypothesis import HealthCheck, example, given, settings
+from jmespaths import KEYS, VALUES, expressions
+
+START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+
+def fill(tracker: Tracker) -> None:
+    """Runs whose tags, properties, names and times are as awkward as they may be."""
+    experiments = [tracker.ensure_experiment(name).id for name in ("first", "second")]
+    keys, values = itertools.cycle(KEYS[::-1]), itertools.cycle([None, *VALUES])
+    statuses = itertools.cycle([Status.COMPLETED, Status.RUNNING, Status.FAILED, Status.QUEUED])
+    parent = None
+    for place in range(24):
+        tags = {next(keys): next(values) for _ in range(place % 5)}
+        if place % 4 == 1:
+            tags["quality"] = ("fantastic run", "great run", "", None)[place // 4 % 4]
+        properties = {next(keys): next(values) or "" for _ in range(place % 3)}
+        if place % 3 == 0:
+            properties["author"] = "azureml-user"
+        nested = parent if place % 6 == 5 else None
+        [run] = tracker.create_runs(
+            [
+                RunDraft(
+                    experiment_id=nested.experiment_id if nested else experiments[place % 2],
+                    run_id=f"asked-{place}" if place % 4 == 1 else None,
+                    parent_id=nested.id if nested else None,
+                    root_id=nested.id if nested else None,
+                    name=("renamed", None, "special", VALUES[place])[place % 4],
+                    type="kind" if place % 5 == 0 else None,
+                    # Some are made in the same millisecond.
+                    created=START + timedelta(hours=place // 2 * 3),
+                    description=VALUES[place] if place % 3 == 0 else None,
+                    tags=tags,
+                    properties=properties,
+                    system={"target": "local"} if place % 2 else {},
+                )
+            ]
+        )
+        parent = parent if place % 6 else run
+        status = next(statuses)
+        ended = run.created + timedelta(hours=1) if status != Status.QUEUED else None
+        tracker.update_run(run.id, RunChange(status=status, ended=ended))
+
+
+ERROR = "an error"
+
+
+def outcome(text: str, full: list[dict[str, Any]]) -> Any:
+    try:
+        return jmespath.search(text, full)
+    except (ValueError, TypeError):
+        return ERROR
+
+
+def asked(expression: Expression, scope: Scope) -> Any:
+    try:
+        return ask(expression, scope).plain()
+    except UserErrorException:
+        return ERROR
+
+
+class Reference:
+    """A tracker and all documents in it."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        fill(tracker)
+        self.tracker = tracker
+        self.experiments = {each.id: each.name for each in tracker.list_experiments()}
+        self.scopes = [
+            Scope(tracker, self.experiments),
+            Scope(tracker, self.experiments, [Condition("parent_id", Op.LACKS)]),
+        ]
+        self.documents = [self._all(scope) for scope in self.scopes]
+
+    def _all(self, scope: Scope) -> list[dict[str, Any]]:
+        query = RunQuery(experiment_ids=list(scope.experiments), conditions=scope.conditions)
+        return documents(list(self.tracker.find_runs(query)), scope)
+
+    def check(self, text: str) -> None:
+        try:
+            expression = Expression(text)
+        except UserErrorException:
+            with pytest.raises((ValueError, KeyError)):
+                jmespath.compile(text)
+            return
+        for scope, full in zip(self.scopes, self.documents, strict=True):
+            expected, found = outcome(text, full), asked(expression, scope)
+            assert repr(found) == repr(expected)
+
+
+@pytest.fixture(scope="module")
+def memory() -> Reference:
+    return Reference(MemoryTracker())
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory, empty_database: Any) -> Reference:
+    from amlflow_mlflow.tracker import MlflowTracker
+
+    path = tmp_path_factory.mktemp("query") / "mlflow.db"
+    path.write_bytes(empty_database.read_bytes())
+    return Reference(Search(MlflowTracker(f"sqlite:///{path}")))
+
+
+def entries(documents: list[dict[str, Any]]) -> list[tuple[str, str | None, str | None]]:
+    """What the documents hold that is the same on every tracker, and as often as it is there."""
+    ids = ("run_id", "root_run_id", "parent_run_id", "experiment_id", "user_id", "created_by")
+    found: list[tuple[str, str | None, str | None]] = []
+    for document in documents:
+        for field, value in document.items():
+            if isinstance(value, dict):
+                found += [(field, key, each) for key, each in value.items()] * 3
+            elif field not in ids and isinstance(value, (str, type(None))):
+                found.append((field, None, value))
+        found.append(("run_id", None, "asked-1"))
+    return found
+
+
+drawn = expressions(entries(Reference(MemoryTracker()).documents[0]))
+
+relaxed = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@given(text=drawn)
+@settings(relaxed, max_examples=1000)
+def test_equal_in_memory(memory: Reference, text: str) -> None:
+    memory.check(text)
+
+
+@given(text=drawn)
+@example("[?starts_with(tags.quality, 'fan')]")
+@example("[?tags.\"a b\" == 'x']")
+@settings(relaxed, max_examples=200)
+def test_equal_on_sqlite(sqlite: Reference, text: str) -> None:
+    sqlite.check(text)
