@@ -201,6 +201,29 @@ def test_names_that_amlflow_has_not_say_why(name: str) -> None:
         exec(f"from azureml.core import {name}", {})
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("azureml.core.dataset", "mlflow.log_input"),
+        ("azureml.core.authentication", "MLFLOW_TRACKING_USERNAME"),
+        ("azureml.train.automl", "ScriptRunConfig"),
+        ("azureml.widgets", "get_portal_url"),
+    ],
+)
+def test_modules_that_amlflow_has_not_say_why(name: str, instead: str) -> None:
+    import azureml.core  # noqa: F401
+
+    with pytest.raises(ImportError, match=instead):
+        __import__(name)
+
+
+def test_modules_that_nobody_has() -> None:
+    import azureml.core  # noqa: F401
+
+    with pytest.raises(ModuleNotFoundError, match="No module named 'azureml.nothing'"):
+        __import__("azureml.nothing")
+
+
 def test_names_that_nobody_has() -> None:
     with pytest.raises(ImportError, match="NoSuchName"):
         exec("from azureml.core import NoSuchName", {})

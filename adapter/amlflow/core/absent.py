@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NoReturn
 
 _DATA = (
@@ -23,6 +24,39 @@ ABSENT = {
     "SynapseWorkspaceLinkedServiceConfiguration": "linked services are Azure's",
     "Webservice": _SERVING,
 }
+
+MODULES = {
+    "azureml.automl": "automated ML is Azure's; mlflow.autolog() logs what a library's own search does",
+    "azureml.contrib": "it is Azure's",
+    "azureml.core.authentication": (
+        "there is no signing in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+        "MLFLOW_TRACKING_TOKEN, say who you are"
+    ),
+    "azureml.core.dataset": _DATA,
+    "azureml.core.datastore": _DATA,
+    "azureml.core.image": _SERVING,
+    "azureml.core.keyvault": ABSENT["Keyvault"],
+    "azureml.core.model": ABSENT["Model"],
+    "azureml.core.webservice": _SERVING,
+    "azureml.data": _DATA,
+    "azureml.pipeline": "pipelines are Azure's; run.submit_child() runs one script from another",
+    "azureml.train": "estimators and sweeps are Azure's; submit a ScriptRunConfig for each",
+    "azureml.widgets": "run.get_portal_url() opens the run in MLflow's page",
+}
+
+
+class _Finder:
+    """Comes last on ``sys.meta_path``, so it is asked only for what nobody else has."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name in MODULES:
+            raise ModuleNotFoundError(f"amlflow has no {name}: {MODULES[name]}.", name=name)
+
+
+def explain_modules() -> None:
+    """From now on, importing a module of v1 that is not here says why."""
+    if not any(type(finder).__name__ == "_Finder" for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())  # type: ignore[arg-type]
 
 
 def refuse(name: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from amlflow.core.absent import explain_modules as _explain_modules
 from amlflow.core.absent import refuse as _refuse
 from amlflow.core.compute_target import ComputeTarget
 from amlflow.core.environment import Environment
@@ -13,6 +14,7 @@ from amlflow.core.version import VERSION
 from amlflow.core.workspace import Workspace
 
 __version__ = VERSION
+_explain_modules()
 
 __all__ = [
     "VERSION",
