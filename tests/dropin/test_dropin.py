@@ -220,7 +220,7 @@ def test_modules_that_amlflow_has_not_say_why(name: str, instead: str) -> None:
 def test_modules_that_nobody_has() -> None:
     import azureml.core  # noqa: F401
 
-    with pytest.raises(ModuleNotFoundError, match="No module named 'azureml.nothing'"):
+    with pytest.raises(ModuleNotFoundError, match=r"azureml\.nothing"):
         __import__("azureml.nothing")
 
 

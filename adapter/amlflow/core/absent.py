@@ -26,11 +26,11 @@ ABSENT = {
 }
 
 MODULES = {
-    "azureml.automl": "automated ML is Azure's; mlflow.autolog() logs what a library's own search does",
+    "azureml.automl": "automated ML is Azure's; mlflow.autolog() logs a library's own search",
     "azureml.contrib": "it is Azure's",
     "azureml.core.authentication": (
-        "there is no signing in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
-        "MLFLOW_TRACKING_TOKEN, say who you are"
+        "there is no signing in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
+        "or MLFLOW_TRACKING_TOKEN, say who you are"
     ),
     "azureml.core.dataset": _DATA,
     "azureml.core.datastore": _DATA,
@@ -56,7 +56,7 @@ class _Finder:
 def explain_modules() -> None:
     """From now on, importing a module of v1 that is not here says why."""
     if not any(type(finder).__name__ == "_Finder" for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())  # type: ignore[arg-type]
+        sys.meta_path.append(_Finder())
 
 
 def refuse(name: str) -> NoReturn:
