@@ -16,6 +16,18 @@ expect "$printed" '"Workspace name": "myworkspace"'
 test -f .azureml/config.json && test -f .azureml/local.runconfig
 test -f .azureml/docker.runconfig && test -f .azureml/conda_dependencies.yml
 
+# The guide's user has named a run configuration after what it is for.
+cp .azureml/local.runconfig .azureml/sklearn.runconfig
+cat > train.py <<'PYTHON'
+from azureml.core import Run
+
+Run.get_context().log("accuracy", 0.9)
+print("trained")
+PYTHON
+printed=$(az ml run submit-script -c sklearn -e testexperiment train.py 2> log)
+expect "$printed" '"status": "Completed"'
+expect "$(cat log)" trained
+
 # The runs of the guide's Python examples.
 python - <<'PYTHON' > ids
 from azureml.core import Experiment, Workspace
@@ -50,6 +62,13 @@ case "$printed" in *"$runid"*) exit 1 ;; esac
 # list runs where the author property = 'azureml-user' and the 'quality' tag = 'fantastic run'
 printed=$(az ml run list --experiment-name experiment "[?properties.author=='azureml-user' && tags.quality=='fantastic run']")
 expect "$printed" "$runid"
+
+echo "import time; time.sleep(600)" > hello_with_delay.py
+submitted=$(az ml run submit-script --async -e experiment -t submitted.json hello_with_delay.py)
+expect "$submitted" '"script_name": "hello_with_delay.py"'
+delayed=$(python -c "import json; print(json.load(open('submitted.json'))['run_id'])")
+expect "$(az ml run cancel -r "$delayed" -w myworkspace -e experiment)" "canceled successfully"
+expect "$(az ml run monitor-logs -r "$delayed" --query status -o tsv)" "Canceled"
 
 expect "$(az ml run cancel -r "$waiting" -w myworkspace -e experiment)" "canceled successfully"
 expect "$(az ml run show -r "$waiting" --query status -o tsv)" "Canceled"

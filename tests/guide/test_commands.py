@@ -17,6 +17,15 @@ HERE = Path(__file__).parent
 README = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
 
 
+TRAIN = """\
+import sys
+from azureml.core import Run
+
+Run.get_context().log("accuracy", 0.9)
+print("trained with", *sys.argv[1:])
+"""
+
+
 def masked(text: str, folder: Path) -> str:
     """The text without what differs from run to run, and without the widths of columns."""
     for pattern, shown in (
@@ -34,7 +43,8 @@ def masked(text: str, folder: Path) -> str:
     return text.strip()
 
 
-def test_the_readmes_commands(folder: Path) -> None:
+def test_the_readmes_commands(folder: Path, jobs: Path) -> None:
+    (folder / "train.py").write_text(TRAIN)
     console = Console()
     for command, shown in commands(README):
         printed = console.run(command)
@@ -47,7 +57,7 @@ def test_every_command_is_in_the_readme(command: str) -> None:
     assert any(re.search(rf"\bamlflow {command}\b", line) for line, _ in commands(README))
 
 
-def test_the_guides_lines_in_a_shell(folder: Path) -> None:
+def test_the_guides_lines_in_a_shell(folder: Path, jobs: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", str(HERE / "cli.sh")],

@@ -233,6 +233,25 @@ def test_cancel_and_monitor(cli: Cli, run: Run) -> None:
 # places
 
 
+def test_submit_script(cli: Cli, store: str, folder: Path, jobs: Path) -> None:
+    (folder / "train.py").write_text("import sys\nprint('got', sys.argv[1:])\n")
+    cli("folder", "attach", "-w", "w", "-e", "testexperiment")
+    (folder / ".azureml/local.runconfig").rename(folder / ".azureml/sklearn.runconfig")
+    words = ("run", "submit-script", "-c", "sklearn", "-e", "testexperiment", "train.py")
+    done = cli(*words, "--epochs", "3", "-o")
+    assert (done.json["status"], done.json["script_name"]) == ("Completed", "train.py")
+    assert done.json["_experiment_name"] == "testexperiment"
+    assert "got ['--epochs', '3', '-o']" in done.err
+
+
+def test_submit_script_without_waiting(cli: Cli, store: str, folder: Path, jobs: Path) -> None:
+    (folder / "slow.py").write_text("import time\ntime.sleep(600)\n")
+    run_id = cli("run", "submit-script", "--async", "--target", "local", "slow.py").json["run_id"]
+    assert cli("run", "list").json[0]["_experiment_name"] == "work"
+    assert cli("run", "cancel", "-r", run_id).code == 0
+    assert cli("run", "monitor-logs", "-r", run_id).json["status"] == "Canceled"
+
+
 def test_folder_attach(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     printed = cli(
@@ -282,8 +301,15 @@ def test_lists(cli: Cli, run: Run) -> None:
     assert found["explore"]["archived_time"] is not None
     assert "local" in [each["name"] for each in cli("computetarget", "list").json]
     assert cli("computetarget", "show", "-n", "local").json["type"] == "local"
+    attached = cli(
+        "computetarget", "attach", "-n", "two", "--kind", "local", "--setting", "max_runs=2"
+    )
+    assert attached.json["properties"] == {"kind": "local", "max_runs": 2}
+    assert cli("computetarget", "list", "--query", "[].name").json == ["local", "two"]
+    assert cli("computetarget", "detach", "-n", "two").code == 0
+    assert cli("computetarget", "detach", "-n", "two").code == 1
+    assert cli("computetarget", "attach", "-n", "x", "--kind", "local", "--setting", "y").code == 1
     [plugin] = [each for each in cli("plugins").json if each["plugin"] == "mlflow"]
-    assert "nesting" not in plugin["features"]
     assert "write-once properties" in plugin["features"]
     assert "tracker" in plugin["hooks"]
 

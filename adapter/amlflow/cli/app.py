@@ -34,6 +34,8 @@ from amlflow.spec import ExperimentNotFound, RunNotFound
 logger = logging.getLogger("amlflow")
 
 WRONG_USAGE, MISSING = 2, 3
+# A KeyError of v1's classes is a lookup of a name, such as a compute target's, that found nothing.
+MISSES = (Missing, RunNotFound, ExperimentNotFound, KeyError)
 
 
 class Config(CLIConfig):  # type: ignore[misc]
@@ -267,10 +269,16 @@ class App(CLI):  # type: ignore[misc]
         if isinstance(ex, BrokenPipeError):
             raise ex
         known = isinstance(ex, (AzureMLException, OSError))
-        message = ex.message if isinstance(ex, AzureMLException) else f"{type(ex).__name__}: {ex}"
         if not known:
-            message += "\nThis is an error of amlflow itself; --debug shows where it happened."
+            logger.error(
+                "%s: %s\nThis is an error of amlflow itself; --debug shows where it happened.",
+                type(ex).__name__,
+                ex,
+                exc_info=ex if self._debug else None,
+            )
+            return 1
+        message = ex.message if isinstance(ex, AzureMLException) else f"{type(ex).__name__}: {ex}"
         logger.error("%s", message, exc_info=ex if self._debug else None)
         if isinstance(ex, WrongUsage):
             return WRONG_USAGE
-        return MISSING if isinstance(ex, (Missing, RunNotFound, ExperimentNotFound)) else 1
+        return MISSING if isinstance(ex, MISSES) else 1

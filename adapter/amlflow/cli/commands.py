@@ -122,6 +122,15 @@ COMMANDS: dict[str, Command] = {
         "places:compute_target", "Show a compute target.", "amlflow computetarget show -n local",
         (*WORKSPACE, "name", FILE),
     ),
+    "computetarget attach": Command(
+        "places:attach_target", "Make a compute target known to the workspace, on this machine.",
+        "amlflow computetarget attach -n two-at-once --kind local --setting max_runs=2",
+        (*WORKSPACE, "name", "kind", "setting", FILE),
+    ),
+    "computetarget detach": Command(
+        "places:detach_target", "Forget an attached compute target.",
+        "amlflow computetarget detach -n two-at-once", (*WORKSPACE, "name"),
+    ),
     "plugins": Command(
         "places:plugins", "List the plugins that are installed, and what each can do.",
         "amlflow plugins -o table", (FILE,),
@@ -174,6 +183,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "recursive": _argument("--recursive", help="Children's children too.", action="store_true"),
     "output_dir": _argument("--output-dir", "-d", help="Folder for the logs.", required=True),
     "name": _argument("--name", "-n", help="Name of the compute target.", required=True),
+    "kind": _argument("--kind", help="Plugin that runs it, such as local.", required=True),
+    "setting": _argument(
+        "--setting", help="Setting of the target as key=value; may be repeated.", action="append"
+    ),
     "run_configuration_name": _argument(
         "--run-configuration-name", "-c", help="Name of a .runconfig file, without extension."
     ),

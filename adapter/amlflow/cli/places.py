@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from amlflow.cli.errors import Missing
 from amlflow.cli.where import Where, all_workspaces
+from amlflow.core import targets
 from amlflow.core.compute_target import ComputeTarget
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
+from amlflow.exceptions import UserErrorException
 
 
 def experiments(**where: Any) -> list[dict[str, Any]]:
@@ -46,21 +47,39 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
 
 def compute_targets(**where: Any) -> list[dict[str, Any]]:
     """``computetarget list``."""
-    return [_target(each) for each in Where(**where).workspace().compute_targets.values()]
+    return [each.serialize() for each in ComputeTarget.list(Where(**where).workspace())]
 
 
 def compute_target(*, name: str, **where: Any) -> dict[str, Any]:
     """``computetarget show``."""
-    targets = Where(**where).workspace().compute_targets
-    if name not in targets:
-        raise Missing(
-            f"There is no compute target {name!r}; there is {', '.join(map(repr, targets))}."
-        )
-    return _target(targets[name])
+    return ComputeTarget(Where(**where).workspace(), name).serialize()
 
 
-def _target(target: ComputeTarget) -> dict[str, Any]:
-    return {"name": target.name, "type": target.type, "workspace": target.workspace.name}
+def attach_target(
+    *, name: str, kind: str, setting: list[str] | None, **where: Any
+) -> dict[str, Any]:
+    """``computetarget attach``."""
+    workspace = Where(**where).workspace()
+    targets.attach(workspace, name, kind, dict(_setting(each) for each in setting or ()))
+    return ComputeTarget(workspace, name).serialize()
+
+
+def detach_target(*, name: str, **where: Any) -> None:
+    """``computetarget detach``."""
+    targets.detach(Where(**where).workspace(), name)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A setting as ``.azureml/compute.yaml`` has it."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise UserErrorException(f"--setting takes key=value, and got {text!r}.")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        return key, value
 
 
 def plugins() -> list[dict[str, Any]]:
