@@ -40,6 +40,20 @@ def test_the_first_example(folder: Path) -> None:
     assert (folder / "mlflow.db").is_file()
 
 
+def test_a_script_is_submitted(folder: Path, tmp_path: Path) -> None:
+    done = run("-c", blocks("python")[1], folder=folder, AMLFLOW_JOBS=str(tmp_path / "jobs"))
+    assert "epoch 2" in done.stdout
+    assert "Completed {'loss': [1.0, 0.5, 0.3333333333333333]}" in done.stdout
+
+
+def test_the_compute_targets_are_known(folder: Path) -> None:
+    (folder / ".azureml").mkdir()
+    (folder / ".azureml" / "compute.yaml").write_text(blocks("yaml")[0])
+    from amlflow.core.workspace import Workspace
+
+    assert set(Workspace("s", "g", "w").compute_targets) == {"gpu-cluster", "local"}
+
+
 def test_quickstart_tells_the_story_and_how_to_open_the_page(folder: Path) -> None:
     done = run("-m", "amlflow", "quickstart", folder=folder)
     for piece in ("Completed", "azureml-user", "properties are immutable", "'fantastic run'"):
@@ -56,7 +70,7 @@ def test_the_config_is_one(folder: Path) -> None:
 
 
 def test_the_plugin_is_found_and_passes_the_suite(folder: Path) -> None:
-    plugin, suite = blocks("python")[1:3]
+    plugin, suite = blocks("python")[2:4]
     entry_points = next(each for each in blocks("toml") if "entry-points" in each)
     information = folder / "amlflow_memory-1.dist-info"
     information.mkdir()
