@@ -23,6 +23,8 @@ from amlflow.spec import PropertyConflict, RunNotFound
 
 V1 = json.loads((Path(__file__).parent / "v1_surface.json").read_text(encoding="utf-8"))
 CLASSES = {"Workspace": Workspace, "Experiment": Experiment, "Run": Run}
+OWN = {"Workspace": {"query"}, "Experiment": {"query"}}
+"""What amlflow has beside v1's, and says so."""
 MEMBERS = [(name, member) for name in CLASSES for member in V1[name]["members"]]
 
 DELIBERATE = {
@@ -74,7 +76,7 @@ def test_constructor(name: str) -> None:
 @pytest.mark.parametrize("name", CLASSES)
 def test_nothing_public_is_amlflows_own(name: str) -> None:
     ours = {each for each in dir(CLASSES[name]) if not each.startswith("_")}
-    assert ours == set(V1[name]["members"])
+    assert ours - OWN.get(name, set()) == set(V1[name]["members"])
 
 
 @pytest.mark.parametrize("name", V1["exceptions"])
