@@ -141,7 +141,9 @@ relaxed = settings(
 
 
 @given(text=drawn)
-@settings(relaxed, max_examples=1000)
+@example("[?run_number > `20` || starts_with(parent_run_id, 'x')] | [0]")  # an error later on
+@example("[0].*")
+@settings(relaxed, max_examples=800)
 def test_equal_in_memory(memory: Reference, text: str) -> None:
     memory.check(text)
 
