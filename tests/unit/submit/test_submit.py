@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from azureml.core import Environment, Run, RunConfiguration, ScriptRunConfig
 from azureml.exceptions import ActivityFailedException, UserErrorException
-from submitting import agents, ended, error_of, log_of, scripts, submit, until
+from submitting import SOON, agents, ended, error_of, log_of, scripts, submit, until
 
 
 def test_a_script_runs_as_a_tracked_run(experiment: Any, jobs: Path) -> None:
@@ -206,6 +206,21 @@ def test_the_script_finds_its_run(experiment: Any) -> None:
     assert run.get_metrics() == {"by_azureml": 1, "by_mlflow": 2.0, "after": 3}
     assert [child.parent.id for child in run.get_children()] == [run.id] * 2
     assert "status Running" in log_of(run)
+
+
+def test_autolog_lands_in_the_run(experiment: Any) -> None:
+    run = submit(
+        experiment,
+        """
+        import mlflow
+        from sklearn.linear_model import LogisticRegression
+        mlflow.sklearn.autolog(log_models=False)
+        LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+        """,
+    )
+    assert ended(run, 2 * SOON) == "Completed", log_of(run)
+    assert run.get_metrics()["training_accuracy_score"] == 1.0
+    assert [each.id for each in experiment.get_runs()] == [run.id]
 
 
 def test_an_end_by_mlflows_client_in_the_script_is_not_the_runs(experiment: Any) -> None:
