@@ -71,7 +71,7 @@ class QuickTracker:
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
         """What the database answers, each row with its columns as attributes."""
-        with closing(sqlite3.connect(self._address, 15, uri=True)) as database:
+        with closing(sqlite3.connect(self._address, timeout=15, uri=True)) as database:
             found = database.execute(statement, values)
             names = [column[0] for column in found.description]
             return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in found]

@@ -1,0 +1,259 @@
+"""The commands: words, flags and what they do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from amlflow.core.experiment import Experiment
+from amlflow.core.run import Run
+from amlflow.core.workspace import Workspace
+from amlflow.query.document import FIELDS
+
+
+def ids(runs: list[Run]) -> list[str]:
+    return [run.id for run in runs]
+
+
+# run list
+
+
+def test_the_last_ten_are_listed_and_that_there_are_more(cli: Any, runs: list[Run]) -> None:
+    done = cli("run", "list", "-e", "explore")
+    assert [each["run_id"] for each in done.json] == ids(runs)[:10]
+    assert "--last N" in done.err
+    assert tuple(done.json[0]) == FIELDS
+
+
+def test_last_lists_as_many_and_says_nothing(cli: Any, runs: list[Run]) -> None:
+    done = cli("run", "list", "--experiment-name", "explore", "--last", "11")
+    assert [each["run_id"] for each in done.json] == ids(runs)[:11]
+    assert done.err == ""
+
+
+def test_children_are_left_out_unless_asked_for(cli: Any, runs: list[Run]) -> None:
+    assert "nested" not in [each["name"] for each in cli("run", "list", "--last", "99").json]
+    [child] = cli("run", "list", "--parent-run-id", runs[2].id).json
+    assert (child["name"], child["parent_run_id"], child["root_run_id"]) == (
+        "nested", runs[2].id, runs[2].id,
+    )  # fmt: skip
+    [child] = cli("run", "children", "-r", runs[2].id, "--recursive").json
+    assert child["name"] == "nested"
+
+
+def test_numbers_count_from_the_first_run(cli: Any, runs: list[Run]) -> None:
+    numbers = [each["run_number"] for each in cli("run", "list", "--last", "12").json]
+    assert numbers == list(range(12, 0, -1))  # the child was made last
+
+
+def test_all_experiments_without_a_name(cli: Any, workspace: Workspace, runs: list[Run]) -> None:
+    other = Experiment(workspace, "other").start_logging(snapshot_directory=None)
+    found = cli("run", "list", "--last", "2").json
+    assert [(each["run_id"], each["_experiment_name"]) for each in found] == [
+        (other.id, "other"), (runs[0].id, "explore"),
+    ]  # fmt: skip
+
+
+QUERIES = (
+    "[?properties.author=='azureml-user']",
+    "[?tags.keys(@)[?starts_with(@, 'worth another look')]]",
+    "[?properties.author=='azureml-user' && tags.quality=='fantastic run']",
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "places"), [*zip(QUERIES, [(11, 9, 7, 5, 3, 1), (7, 3), (7, 3)], strict=True)]
+)
+def test_the_guides_queries_search_all_runs(
+    cli: Any, runs: list[Run], query: str, places: tuple[int, ...]
+) -> None:
+    expected = [f"number {place}" for place in places]
+    for words in (["--query", query], [query]):
+        done = cli("run", "list", "--experiment-name", "explore", *words)
+        assert [each["name"] for each in done.json] == expected
+        assert done.err == ""
+
+
+def test_a_projection_keeps_its_order(cli: Any, runs: list[Run]) -> None:
+    query = "[?tags.quality].{name: name, author: properties.author, a: tags.quality} | [0]"
+    done = cli("run", "list", query)
+    assert done.out.index("name") < done.out.index("author") < done.out.index('"a"')
+
+
+def test_last_bounds_what_a_query_sees(cli: Any, runs: list[Run]) -> None:
+    assert cli("run", "list", "--last", "5", "[?tags.quality].name").json == ["number 7"]
+    assert cli("run", "list", "--last", "5", "length(@)").json == 5
+
+
+def test_filters(cli: Any, runs: list[Run]) -> None:
+    assert [each["run_id"] for each in cli("run", "list", "--status", "Completed").json] == [
+        runs[0].id
+    ]
+    names = [each["name"] for each in cli("run", "list", "--tags", "quality=fantastic run").json]
+    assert names == ["number 7", "number 3"]
+    assert cli("run", "list", "--tags", "quality=x").json == []
+    assert len(cli("run", "list", "--tags", "worth another look", "--tags", "quality").json) == 2
+    assert cli("run", "list", "--compute-target-name", "gpu").json == []
+
+
+def test_minimal(cli: Any, runs: list[Run]) -> None:
+    [row] = cli("run", "list", "--status", "Completed", "--minimal").json
+    assert list(row) == ["RunId", "RunType", "Status", "StartTime", "EndTime", "Target", "Tags"]
+    assert row["RunId"] == runs[0].id
+
+
+def test_debug_shows_what_was_pushed_down(cli: Any, runs: list[Run]) -> None:
+    done = cli("run", "list", "-e", "explore", QUERIES[2], "--debug")
+    assert "properties['author'] = 'azureml-user' and tags['quality'] = 'fantastic run'" in done.err
+    assert "2 runs came back" in done.err
+
+
+# run show and changes
+
+
+def test_show(cli: Any, runs: list[Run]) -> None:
+    shown = cli("run", "show", "-r", runs[0].id).json
+    assert tuple(shown) == FIELDS
+    assert (shown["status"], shown["display_name"]) == ("Completed", "number 11")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", shown["end_time_utc"])
+
+
+def test_an_asked_id_is_what_is_shown(cli: Any, experiment: Experiment) -> None:
+    parent = experiment.start_logging(run_id="mine", snapshot_directory=None)
+    parent.child_run(run_id="below").child_run()
+    shown = cli("run", "show", "--run", "mine", "-e", "explore").json
+    assert (shown["run_id"], shown["root_run_id"]) == ("mine", "mine")
+    [child] = cli("run", "children", "-r", "mine").json
+    assert (child["run_id"], child["parent_run_id"]) == ("below", "mine")
+    [grandchild] = cli("run", "children", "-r", "below").json
+    assert (grandchild["parent_run_id"], grandchild["root_run_id"]) == ("below", "mine")
+    found = experiment.query("[?parent_run_id == 'mine'].run_id", include_children=True)
+    assert found == ["below"]
+
+
+def test_a_failed_run_shows_its_error(cli: Any, run: Run) -> None:
+    run.fail("no data", "NoData")
+    error = cli("run", "show", "-r", run.id).json["error"]["error"]
+    assert (error["code"], error["message"]) == ("NoData", "no data")
+
+
+def test_tags_and_description(cli: Any, run: Run) -> None:
+    shown = cli("run", "update", "-r", run.id, "--add-tag", "quality=a=b", "--add-tag", "bare").json
+    assert shown["tags"] == {"bare": None, "quality": "a=b"}
+    assert cli("run", "delete-tag", "-r", run.id, "--key", "bare").json["tags"] == {
+        "quality": "a=b"
+    }
+    assert cli("run", "delete-tag", "-r", run.id, "--key", "bare").code == 3
+    text = "# Größe"
+    assert cli("run", "set-description", "-r", run.id, "--description", text).json[
+        "description"
+    ] == (text)
+
+
+def test_metrics_link_and_logs(cli: Any, run: Run, folder: Path) -> None:
+    run.log("loss", 0.5)
+    assert cli("run", "metrics", "-r", run.id).json == {"loss": 0.5}
+    assert cli("run", "open", "-r", run.id, "-o", "tsv").out == f"{run.get_portal_url()}\n"
+    assert cli("run", "download-logs", "-r", run.id, "-d", "out").json == []
+    (folder / "log.txt").write_text("hello")
+    run.upload_file("logs/a.txt", "log.txt")
+    assert cli("run", "download-logs", "-r", run.id, "-d", "out").json == ["out/logs/a.txt"]
+    assert (folder / "out/logs/a.txt").read_text() == "hello"
+
+
+def test_cancel_and_monitor(cli: Any, run: Run) -> None:
+    assert cli("run", "cancel", "-r", run.id, "-e", "explore").json == (
+        "Experiment run canceled successfully."
+    )
+    done = cli("run", "monitor-logs", "-r", run.id)
+    assert done.json["status"] == "Canceled"
+    assert f"RunId: {run.id}" in done.err
+    again = cli("run", "cancel", "-r", run.id)
+    assert (again.code, "Canceled already" in again.err) == (1, True)
+
+
+# places
+
+
+def test_submit_script(cli: Any, store: str, folder: Path, jobs: Path) -> None:
+    (folder / "train.py").write_text("import sys\nprint('got', sys.argv[1:])\n")
+    cli("folder", "attach", "-w", "w", "-e", "testexperiment")
+    (folder / ".azureml/local.runconfig").rename(folder / ".azureml/sklearn.runconfig")
+    words = ("run", "submit-script", "-c", "sklearn", "-e", "testexperiment", "train.py")
+    done = cli(*words, "--epochs", "3", "-o")
+    assert (done.json["status"], done.json["script_name"]) == ("Completed", "train.py")
+    assert done.json["_experiment_name"] == "testexperiment"
+    assert "got ['--epochs', '3', '-o']" in done.err
+
+
+def test_submit_script_without_waiting(cli: Any, store: str, folder: Path, jobs: Path) -> None:
+    (folder / "slow.py").write_text("import time\ntime.sleep(600)\n")
+    run_id = cli("run", "submit-script", "--async", "--target", "local", "slow.py").json["run_id"]
+    assert cli("run", "list").json[0]["_experiment_name"] == "work"
+    assert cli("run", "cancel", "-r", run_id).code == 0
+    assert cli("run", "monitor-logs", "-r", run_id).json["status"] == "Canceled"
+
+
+def test_folder_attach(cli: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    printed = cli(
+        "folder", "attach", "-w", "myworkspace", "-g", "myresourcegroup", "-e", "mine"
+    ).json
+    assert printed == {
+        "Experiment name": "mine",
+        "Subscription id": "00000000-0000-0000-0000-000000000000",
+        "Resource group": "myresourcegroup",
+        "Workspace name": "myworkspace",
+    }
+    made = {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()}
+    assert made == {
+        ".amlignore", ".azureml/config.json", ".azureml/local.runconfig",
+        ".azureml/docker.runconfig", ".azureml/conda_dependencies.yml",
+    }  # fmt: skip
+    local = yaml.safe_load((folder / ".azureml/local.runconfig").read_text())
+    docker = yaml.safe_load((folder / ".azureml/docker.runconfig").read_text())
+    assert (local["target"], local["environment"]["docker"]["enabled"]) == ("local", False)
+    assert docker["environment"]["docker"]["enabled"] is True
+    assert Workspace.from_config().name == "myworkspace"
+    (folder / "sub").mkdir()
+    (folder / ".amlignore").write_text("mine")
+    assert cli("folder", "attach").json["Workspace name"] == "myworkspace"
+    assert (folder / ".amlignore").read_text() == "mine"
+    # The folder's experiment has no runs yet, and the workspace is known by its name anywhere.
+    assert cli("run", "list").json == []
+    assert cli("run", "list", "--path", "sub").json == []
+    assert cli("workspace", "show", "-w", "myworkspace", "--path", "/").json["name"] == (
+        "myworkspace"
+    )
+    assert [each["name"] for each in cli("workspace", "list").json] == ["myworkspace"]
+    assert cli("folder", "attach", "--path", "nowhere").code == 1
+    assert cli("folder", "attach", "-e", "no name").code == 1
+
+
+def test_the_attached_experiment_is_the_one_meant(cli: Any, runs: list[Run]) -> None:
+    Experiment(runs[0].experiment.workspace, "other").start_logging(snapshot_directory=None)
+    cli("folder", "attach", "-w", "w", "-e", "explore")
+    assert cli("run", "list", "--last", "1").json[0]["run_id"] == runs[0].id
+
+
+def test_lists(cli: Any, run: Run) -> None:
+    run.experiment.archive()
+    found = {each["name"]: each for each in cli("experiment", "list").json}
+    assert found["explore"]["id"] == run.experiment.id
+    assert found["explore"]["archived_time"] is not None
+    assert "local" in [each["name"] for each in cli("computetarget", "list").json]
+    assert cli("computetarget", "show", "-n", "local").json["type"] == "local"
+    attached = cli(
+        "computetarget", "attach", "-n", "two", "--kind", "local", "--setting", "max_runs=2"
+    )
+    assert attached.json["properties"] == {"kind": "local", "max_runs": 2}
+    assert cli("computetarget", "list", "--query", "[].name").json == ["local", "two"]
+    assert cli("computetarget", "detach", "-n", "two").code == 0
+    assert cli("computetarget", "detach", "-n", "two").code == 1
+    assert cli("computetarget", "attach", "-n", "x", "--kind", "local", "--setting", "y").code == 1
+    [plugin] = [each for each in cli("plugins").json if each["plugin"] == "mlflow"]
+    assert "write-once properties" in plugin["features"]
+    assert "tracker" in plugin["hooks"]
