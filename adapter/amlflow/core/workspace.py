@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from amlflow.core.azure_only import AzureOnly, refuse
 from amlflow.core.compute_target import ComputeTarget, Targets
 from amlflow.core.config import FILE, Config, find_config, write_config, write_json
 from amlflow.core.tracking_uri import embedded, resolved
+from amlflow.core.workspace_notes import all_noted, note_path, noted
 from amlflow.exceptions import UserErrorException, WorkspaceException
 from amlflow.spec import Condition, Op, redacted
 
@@ -55,9 +55,9 @@ class Workspace(AzureOnly):
         _cloud: str = "AzureCloud",
     ) -> None:
         """Name a workspace on the tracking store that is configured; see :meth:`from_config`."""
-        noted = _noted(subscription_id, resource_group, workspace_name) or {}
+        known = noted(subscription_id, resource_group, workspace_name) or {}
         details = {"location": _location, "sku": sku, "tags": tags}
-        self._set(subscription_id, resource_group, workspace_name, details, noted)
+        self._set(subscription_id, resource_group, workspace_name, details, known)
 
     def _set(
         self,
@@ -65,7 +65,7 @@ class Workspace(AzureOnly):
         resource_group: str,
         name: str,
         details: dict[str, Any],
-        noted: dict[str, Any],
+        known: dict[str, Any],
         folder: Path | None = None,
     ) -> None:
         self._subscription_id, self._resource_group, self._name = (
@@ -73,7 +73,7 @@ class Workspace(AzureOnly):
             resource_group,
             name,
         )
-        self._details = {**noted, **{key: value for key, value in details.items() if value}}
+        self._details = {**known, **{key: value for key, value in details.items() if value}}
         # What the store is called is settled now: a script may change its folder later.
         configured = self._details.get("tracking_uri")
         self._uri = resolved(configured, folder or Path.cwd())
@@ -115,7 +115,7 @@ class Workspace(AzureOnly):
         workspace = Workspace.__new__(Workspace)
         names = (config.subscription_id, config.resource_group, config.workspace_name)
         details = {"tracking_uri": config.tracking_uri}
-        workspace._set(*names, details, _noted(*names) or {}, config.folder)
+        workspace._set(*names, details, noted(*names) or {}, config.folder)
         return workspace
 
     @staticmethod
@@ -139,7 +139,7 @@ class Workspace(AzureOnly):
         """
         found = [
             each
-            for each in _all_noted()
+            for each in all_noted()
             if each["workspace_name"] == name
             and subscription_id in (None, each["subscription_id"])
             and resource_group in (None, each["resource_group"])
@@ -197,7 +197,7 @@ class Workspace(AzureOnly):
             WorkspaceException: it exists, and ``exist_ok`` is False.
         """
         names = (subscription_id or NO_SUBSCRIPTION, resource_group or DEFAULT_NAME, name)
-        if _noted(*names) is not None:
+        if noted(*names) is not None:
             if exist_ok:
                 return Workspace(*names)
             raise WorkspaceException(
@@ -262,7 +262,7 @@ class Workspace(AzureOnly):
                 "delete(delete_dependent_resources=True) would delete the runs of everybody on "
                 f"{redacted(self._uri)}, and amlflow does not; delete experiments in MLflow's page."
             )
-        _note_path(*self._names()).unlink(missing_ok=True)
+        note_path(*self._names()).unlink(missing_ok=True)
 
     # what it has
 
@@ -386,7 +386,7 @@ class Workspace(AzureOnly):
         self._note()
 
     def _note(self) -> None:
-        path = _note_path(*self._names())
+        path = note_path(*self._names())
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {**self._details, **self._identity()})
 
@@ -428,45 +428,11 @@ def _say_once(message: str) -> None:
     logger.warning("%s", message)
 
 
-def _notes() -> Path:
-    import platformdirs  # knows each system's folder for a user's configuration
-
-    return platformdirs.user_config_path("amlflow") / "workspaces"
-
-
-def _note_path(*names: str) -> Path:
-    from urllib.parse import quote
-
-    return _notes() / ("+".join(quote(name, safe="") for name in names) + ".json")
-
-
-def _noted(*names: str) -> dict[str, Any] | None:
-    path = _note_path(*names)
-    if not path.is_file():
-        return None
-    return _read_note(path)
-
-
-def _all_noted() -> list[dict[str, Any]]:
-    return [_read_note(path) for path in sorted(_notes().glob("*.json"))]
-
-
-def _read_note(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise WorkspaceException(
-            f"{path}, which describes a workspace, is not JSON ({error}); delete it, and make the "
-            "workspace again with Workspace.create()."
-        ) from None
-    return content
-
-
 def known_workspaces() -> list[Workspace]:
     """The workspaces that were made here, or that a config.json above names."""
     known = [
         (each["subscription_id"], each["resource_group"], each["workspace_name"])
-        for each in _all_noted()
+        for each in all_noted()
     ]
     config = find_config(None)
     if config is not None:
