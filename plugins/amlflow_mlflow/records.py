@@ -87,18 +87,23 @@ def to_run(run: Any) -> RunRecord:
         ended=from_ms(run.info.end_time) if status in FINAL and run.info.end_time else None,
         user=tags.get(USER) or run.info.user_id or None,
         description=tags.get(DESCRIPTION),
-        tags={
-            from_key(key): from_tag_value(value)
-            for key, value in tags.items()
-            if not key.startswith(RESERVED)
-        },
+        tags=_tags(tags),
         properties={
             from_key(key[len(PROPERTY) :]): value
-            for key, value in run.data.params.items()
+            for key, value in sorted(run.data.params.items())
             if key.startswith(PROPERTY)
         },
         system={key[len(SYSTEM) :]: value for key, value in tags.items() if key.startswith(SYSTEM)},
     )
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str | None]:
+    """The tags that are users', by key: a database gives them in any order."""
+    return {
+        from_key(key): from_tag_value(value)
+        for key, value in sorted(tags.items())
+        if not key.startswith(RESERVED)
+    }
 
 
 def to_experiment(experiment: Any) -> ExperimentRecord:
@@ -111,9 +116,5 @@ def to_experiment(experiment: Any) -> ExperimentRecord:
         name=experiment.name,
         created=from_ms(experiment.creation_time or 0),
         archived=archived,
-        tags={
-            from_key(key): from_tag_value(value)
-            for key, value in experiment.tags.items()
-            if not key.startswith(RESERVED)
-        },
+        tags=_tags(experiment.tags),
     )

@@ -306,7 +306,8 @@ def test_a_uri_that_no_plugin_takes(monkeypatch: pytest.MonkeyPatch, folder: Pat
         Experiment(Workspace.from_config(), "faults")
     message = assert_v1_error(error.value).message
     assert "'gopher://example.com'" in message
-    assert "plugins found: mlflow" in message
+    assert "plugins found: " in message
+    assert "mlflow" in message
     assert "pip install" in message
     assert list(folder.iterdir()) == []
 
