@@ -17,7 +17,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from amlflow.spec import ExperimentNotFound, ExperimentRecord, RunNotFound, RunRecord
+from amlflow.spec import (
+    ExperimentNotFound,
+    ExperimentRecord,
+    RunNotFound,
+    RunRecord,
+    Unavailable,
+)
 
 from amlflow_mlflow import features
 from amlflow_mlflow.links import experiment_link, run_link
@@ -50,8 +56,8 @@ def open_quick(uri: str) -> Tracker | None:
         return None
     quick = QuickTracker(uri, Path(unquote(uri[len("sqlite:///") :])))
     try:
-        quick.rows(_BY_ID, "")
-        if not quick.rows(f"{_EXPERIMENTS} LIMIT 1"):
+        quick.asked(_BY_ID, "")
+        if not quick.asked(f"{_EXPERIMENTS} LIMIT 1"):
             return None  # MLflow makes its first experiment when it opens the database
     except sqlite3.Error:  # no such file yet, or tables of another MLflow than we know
         return None
@@ -70,6 +76,16 @@ class QuickTracker:
         self._opening = threading.Lock()
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
+        """As :meth:`asked`, with errors in the contract's words."""
+        try:
+            return self.asked(statement, *values)
+        except sqlite3.Error as error:
+            raise Unavailable(
+                f"The tracking database {self.uri} cannot be read now: {error}. If another program "
+                "holds its lock, try again when that has ended."
+            ) from error
+
+    def asked(self, statement: str, *values: Any) -> list[Any]:
         """What the database answers, each row with its columns as attributes."""
         with closing(sqlite3.connect(self._address, timeout=15, uri=True)) as database:
             found = database.execute(statement, values)

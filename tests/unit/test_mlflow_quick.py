@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import services
 from amlflow.core.experiment import Experiment
-from amlflow.spec import RunNotFound
+from amlflow.spec import RunNotFound, Unavailable
 from amlflow_mlflow.quick import open_quick
 from amlflow_mlflow.tracker import MlflowTracker
 
@@ -58,3 +58,11 @@ def test_other_databases_are_left_to_mlflow(tmp_path: Path) -> None:
     (tmp_path / "other.db").write_bytes(b"")
     assert open_quick(f"sqlite:///{tmp_path}/other.db") is None
     assert open_quick("http://localhost:5000") is None
+
+
+def test_a_database_that_breaks_is_an_error_of_the_contract(store: str) -> None:
+    quick = open_quick(store)
+    assert quick is not None
+    Path(store.removeprefix("sqlite:///")).write_bytes(b"no database any more" * 100)
+    with pytest.raises(Unavailable, match=r"mlflow\.db cannot be read now"):
+        quick.get_run("0" * 32)
