@@ -60,7 +60,9 @@ def test_other_databases_are_left_to_mlflow(tmp_path: Path) -> None:
     assert open_quick("http://localhost:5000") is None
 
 
-def test_a_database_that_breaks_is_an_error_of_the_contract(store: str) -> None:
+def test_a_database_that_breaks_is_an_error_of_the_contract(
+    store: str, experiment: Experiment
+) -> None:
     quick = open_quick(store)
     assert quick is not None
     Path(store.removeprefix("sqlite:///")).write_bytes(b"no database any more" * 100)
