@@ -9,7 +9,7 @@ import functools
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from amlflow import spec
 from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
@@ -122,7 +122,7 @@ def open_tracker(uri: str) -> Tracker:
     key = (os.getpid(), uri)
     with _opening:
         if key not in _trackers:
-            tracker = _opened(uri)
+            tracker = _first("amlflow_tracker", f"the tracking URI {spec.redacted(uri)!r}", uri=uri)
             if tracker is None:
                 raise UserErrorException(
                     f"No plugin takes the tracking URI {spec.redacted(uri)!r} "
@@ -134,20 +134,21 @@ def open_tracker(uri: str) -> Tracker:
         return _trackers[key]
 
 
-def _opened(uri: str) -> Tracker | None:
-    """The tracker of the first plugin that takes the URI; pluggy calls the last one first."""
-    for implementation in reversed(installed().manager.hook.amlflow_tracker.get_hookimpls()):
+def _first(hook: str, what: str, **arguments: Any) -> Any:
+    """What the first plugin to answer gives; pluggy calls the last one first. None if none does."""
+    for implementation in reversed(getattr(installed().manager.hook, hook).get_hookimpls()):
+        given = {name: arguments[name] for name in implementation.argnames}
         try:
-            tracker = cast("Tracker | None", implementation.function(uri=uri))
+            found = implementation.function(**given)
         except AzureMLException:
             raise
         except Exception as error:  # a plugin is foreign code: whatever it raises is its own
             raise UserErrorException(
-                f"The plugin {implementation.plugin_name!r} failed to open the tracking URI "
-                f"{spec.redacted(uri)!r}: {error!r}. This is a bug of the plugin."
+                f"The plugin {implementation.plugin_name!r} failed to open {what}: {error!r}. "
+                "This is a bug of the plugin."
             ) from error
-        if tracker is not None:
-            return tracker
+        if found is not None:
+            return found
     return None
 
 
@@ -156,7 +157,8 @@ def open_keeper(uri: str) -> RunKeeper:
 
     Raises what :func:`open_tracker` raises.
     """
-    keeper: RunKeeper | None = installed().manager.hook.amlflow_run_keeper(uri=uri)
+    what = f"the tracking URI {spec.redacted(uri)!r}"
+    keeper: RunKeeper | None = _first("amlflow_run_keeper", what, uri=uri)
     return open_tracker(uri) if keeper is None else keeper
 
 
@@ -166,7 +168,8 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
     Raises:
         ComputeTargetException: no plugin offers the kind, or it does not know a setting.
     """
-    compute: Compute | None = installed().manager.hook.amlflow_compute(kind=kind, settings=settings)
+    what = f"a compute target of the kind {kind!r}"
+    compute: Compute | None = _first("amlflow_compute", what, kind=kind, settings=settings)
     if compute is None:
         raise ComputeTargetException(
             f"No plugin runs compute targets of the kind {kind!r} ({installed().describe()}). "

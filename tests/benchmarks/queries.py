@@ -6,7 +6,6 @@ Each line is a ratio of two things measured in turn in this very run (median), w
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import tracemalloc
@@ -18,7 +17,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 import many_runs
 import services
-from runs import in_turn, python, report, server
+from runs import filled, in_turn, python, report, server
 
 THIRD = "[?properties.author=='azureml-user' && tags.quality=='fantastic run']"
 BEST = "params.`property.author` = 'azureml-user' AND tags.quality = 'fantastic run'"
@@ -100,20 +99,6 @@ def processes(uri: str) -> None:
         report(
             f"amlflow {what}, a process / python -c 'import mlflow'", time / mlflow, target, detail
         )
-
-
-def filled(folder: Path, runs: int) -> Path:
-    """A database with many runs, or fewer."""
-    folder.mkdir()
-    database = folder / "mlflow.db"
-    subprocess.run(
-        [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{database}"],
-        check=True,
-        env=services.clean_environment(),
-        stderr=subprocess.DEVNULL,
-    )
-    many_runs.fill(database, runs)
-    return database
 
 
 def main() -> None:

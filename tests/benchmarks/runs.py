@@ -143,19 +143,26 @@ def search(uri: str, where: str) -> None:
     report(f"get_runs, 20 of 20,000 runs / search_runs, {where}", ours / theirs, "<= 1.5", detail)
 
 
+def filled(folder: Path, runs: int = many_runs.RUNS) -> Path:
+    """A database with many runs, or fewer."""
+    folder.mkdir()
+    database = folder / "mlflow.db"
+    subprocess.run(
+        [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{database}"],
+        check=True,
+        env=services.clean_environment(),
+        stderr=subprocess.DEVNULL,
+    )
+    many_runs.fill(database, runs)
+    return database
+
+
 def main() -> None:
     os.environ.update(services.QUIET)
     imports()
     folder = Path(tempfile.mkdtemp(prefix="amlflow-benchmarks-"))
     try:
-        database = folder / "mlflow.db"
-        subprocess.run(
-            [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{database}"],
-            check=True,
-            env=services.clean_environment(),
-            stderr=subprocess.DEVNULL,
-        )
-        many_runs.fill(database)
+        database = filled(folder / "many")
         search(f"sqlite:///{database}", "sqlite")
         with server(database) as uri:
             search(uri, "server")

@@ -356,6 +356,27 @@ def test_a_plugin_whose_hook_fails(monkeypatch: pytest.MonkeyPatch, folder: Path
     assert "its own bug" in message
 
 
+@pytest.mark.parametrize(
+    ("hook", "opened"),
+    [
+        ("amlflow_run_keeper(uri)", lambda: plugins.open_keeper("gopher://x")),
+        ("amlflow_compute(kind, settings)", lambda: plugins.open_compute("odd", {})),
+    ],
+)
+def test_a_plugin_whose_other_hooks_fail(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, hook: str, opened: Any
+) -> None:
+    name = f"fails_{hook.partition('(')[0]}"
+    (folder / f"{name}.py").write_text(
+        "from amlflow.spec import hookimpl\n\n\n"
+        f"@hookimpl\ndef {hook}:\n    raise KeyError('its own bug')\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    found(monkeypatch, EntryPoint("buggy", name, plugins.GROUP))
+    with pytest.raises(AzureMLException, match=r"buggy.*its own bug"):
+        opened()
+
+
 def test_a_working_folder_that_is_gone(
     store: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
