@@ -573,10 +573,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a work ended: its exit code, and in one sentence why, where the code does not say."""
+    """How a work ended: its exit code, and in one sentence why, where the code does not say.
+
+    ``errors_end`` is where in :attr:`Work.output` the last of what the work wrote to its standard
+    error ends, in bytes; None where it wrote nothing there, or the target cannot tell.
+    """
 
     code: int
     reason: str | None = None
+    errors_end: int | None = None
 
 
 class Started(Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -24,7 +25,24 @@ from amlflow_docker.settings import Settings
 PREFIX = "amlflow-"
 """Of the containers' names."""
 SECONDS = 60
-_INTO_FILE = 'exec "$@" >>"$0" 2>&1'
+_INTO_FILE = """
+exec 2>>"$0"
+errors=$1
+shift
+"$@" >>"$0" &
+trap 'kill -TERM $! 2>/dev/null' TERM
+while :; do
+    wait $!
+    code=$?
+    kill -0 $! 2>/dev/null || break
+done
+while read -r name at; do
+    [ "$name" = pos: ] && echo "$at" >"$errors"
+done </proc/$$/fdinfo/2
+exit $code
+"""
+"""Runs a command whose two streams append to one file; at the end, the position of the second is
+written down, which tells what of the file are errors."""
 _FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException)
 
 
@@ -80,13 +98,15 @@ class DockerCompute:
         command = list(work.command)
         if work.is_script:
             command.insert(0, work.python or self._settings.python)
-        work.output.touch(0o600)
+        errors = work.output.with_name(f"{work.output.name}.errors")
+        for path in (work.output, errors):
+            path.touch(0o600)
         try:
             container = client.containers.create(
                 self._image(work),
                 # Its output goes straight into the mounted file: docker would tear lines of stdout
                 # and stderr apart, and keep a second copy.
-                ["sh", "-c", _INTO_FILE, str(work.output.resolve()), *command],
+                ["sh", "-c", _INTO_FILE, str(work.output.resolve()), str(errors.resolve()), *command],
                 entrypoint=[],
                 log_config=LogConfig(type="none"),
                 name=PREFIX + work.name,
@@ -94,9 +114,9 @@ class DockerCompute:
                 working_dir=str(work.folder),
                 user=f"{os.getuid()}:{os.getgid()}",
                 init=True,  # ends what is left when the script does
-                **self._options(work),
+                **self._options(work, errors),
             )
-            started = StartedContainer(container, command[0], self._settings)
+            started = StartedContainer(container, command[0], self._settings, errors)
             try:
                 started.start()
             except BaseException:
@@ -108,11 +128,12 @@ class DockerCompute:
             ) from error
         return started
 
-    def _options(self, work: Work) -> dict[str, Any]:
+    def _options(self, work: Work, errors: Path) -> dict[str, Any]:
         settings = self._settings
         mounted = {
             work.folder.resolve(),
             work.output.resolve(),
+            errors.resolve(),
             *(each.resolve() for each in work.needs),
         }
         volumes = [f"{path}:{path}" for path in sorted(mounted)]
@@ -143,8 +164,9 @@ class DockerCompute:
 class StartedContainer:
     """See :class:`amlflow.spec.Started`."""
 
-    def __init__(self, container: Any, program: str, settings: Settings) -> None:
+    def __init__(self, container: Any, program: str, settings: Settings, errors: Path) -> None:
         self._container, self._program, self._settings = container, program, settings
+        self._errors = errors
         self._ended = threading.Event()
         self._removed = False
         self._ending: Ending | None = None
@@ -169,24 +191,25 @@ class StartedContainer:
                 time.sleep(1)
 
     def _judged(self, code: int, state: dict[str, Any]) -> Ending:
+        said = self._errors.read_text().strip() if self._errors.exists() else ""
+        reason = self._reason(code, state)
+        return Ending(code=code, reason=reason, errors_end=int(said or 0) or None)
+
+    def _reason(self, code: int, state: dict[str, Any]) -> str | None:
         if state.get("OOMKilled"):
             limit = self._settings.memory
             has = f"its limit of {limit}" if limit else "the memory of the Docker host"
-            return Ending(
-                code=code,
-                reason=f"The container ran out of memory, {has}, and was killed (OOM).",
-            )
+            return f"The container ran out of memory, {has}, and was killed (OOM)."
         if code == 137 and not self._asked:
-            return Ending(code=code, reason="The container was killed (SIGKILL).")
+            return "The container was killed (SIGKILL)."
         if code in (126, 127):  # what a shell says of a program
-            return Ending(
-                code=code,
-                reason=f"{self._program!r} is no program in the image, or ended with exit code "
-                f"{code} itself.",
+            return (
+                f"{self._program!r} is no program in the image, or ended with exit code "
+                f"{code} itself."
             )
         if state.get("Error"):
-            return Ending(code=code, reason=f"The container failed: {state['Error']}.")
-        return Ending(code=code)
+            return f"The container failed: {state['Error']}."
+        return None
 
     def ending(self) -> Ending | None:
         return self._ending if self._ended.is_set() else None

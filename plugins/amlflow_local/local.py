@@ -59,7 +59,9 @@ class LocalCompute:
         if work.is_script:
             command.insert(0, self._interpreter(work))
         _adopt_orphans()
-        # Its output goes straight into the file: nobody in between can lose or slow it down.
+        # Its output goes straight into the file: nobody in between can lose or slow it down. Both
+        # streams append to it, and the position of the second tells what of it are errors.
+        errors = os.open(work.output, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with work.output.open("ab") as output:
             try:
                 process = subprocess.Popen(
@@ -68,14 +70,15 @@ class LocalCompute:
                     env={**os.environ, **work.environment, JOB: work.name},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stderr=errors,
                     start_new_session=True,
                 )
             except OSError as error:
+                os.close(errors)
                 raise ComputeTargetException(
                     f"{command[0]!r} could not be started on this machine: {error.strerror}."
                 ) from error
-        return StartedProcess(work.name, process)
+        return StartedProcess(work.name, process, errors)
 
     def clean(self, name: str) -> None:
         end_tree(name, grace=0.0)
@@ -84,23 +87,38 @@ class LocalCompute:
 class StartedProcess:
     """See :class:`amlflow.spec.Started`."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[bytes], errors: int) -> None:
         self._name, self._process = name, process
+        self._errors: int | None = errors
+        self._ending: Ending | None = None
 
     def ending(self) -> Ending | None:
         code = self._process.poll()
         _reap_orphans(self._process.pid)
-        if code is None:
+        if code is not None and self._ending is None:
+            self._ending = Ending(
+                code=code,
+                reason=f"The script was ended by the signal {signal.Signals(-code).name}."
+                if code < 0
+                else None,
+                errors_end=self._errors_end(),
+            )
+        return self._ending
+
+    def _errors_end(self) -> int | None:
+        """The file's position is shared with the script, and each of its writes moves it."""
+        if self._errors is None:
             return None
-        if code < 0:
-            name = signal.Signals(-code).name
-            return Ending(code=code, reason=f"The script was ended by the signal {name}.")
-        return Ending(code=code)
+        return os.lseek(self._errors, 0, os.SEEK_CUR) or None
 
     def end(self, grace: float) -> None:
         end_tree(self._name, grace, self._process.poll)
         self._process.wait()
         _reap_orphans(self._process.pid)
+        self.ending()
+        if self._errors is not None:
+            os.close(self._errors)
+            self._errors = None
 
 
 def _adopt_orphans() -> None:

@@ -164,17 +164,20 @@ class Agent:
         if ending.code == 0 and ending.reason is None:
             return Wish(Status.COMPLETED)
         said = ending.reason or f"The script ended with exit code {ending.code}."
-        lines = self._last_lines()
+        lines = self._last_lines(ending.errors_end)
         if lines:
-            said = f"{said} The last lines of its output:\n{lines}"
+            to = "" if ending.errors_end is None else " up to the end of its standard error"
+            said = f"{said} The last lines of its output{to}:\n{lines}"
         return Wish(Status.FAILED, error(said))
 
-    def _last_lines(self) -> str:
-        """The end of the log, in which what was written to stderr comes last."""
+    def _last_lines(self, errors_end: int | None) -> str:
+        """The end of the log, or of that part of it that standard error ends."""
         try:
             with self._folder.log.open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - (1 << 16)))
-                text = file.read().decode("utf-8", "replace")
+                end = errors_end or os.fstat(file.fileno()).st_size
+                begin = max(0, end - (1 << 16))
+                file.seek(begin)
+                text = file.read(end - begin).decode("utf-8", "replace")
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-LAST_LINES:])

@@ -120,6 +120,29 @@ class ComputeSuite:
             own = [number for number in numbers if (number % 3 != 0) == bool(stream)]
             assert own == sorted(own)
 
+    def test_where_standard_error_ends(self, started: Any, tmp_path: Path) -> None:
+        (tmp_path / "output").write_text("before\n")
+        work, run = started(
+            """
+            import os
+            os.write(1, b"some\\n")
+            os.write(2, b"the reason\\n")
+            os.write(1, b"more\\n" * 1000)
+            raise SystemExit(4)
+            """
+        )
+        found = ending(run)
+        run.end(grace=1)
+        assert found.code == 4
+        if found.errors_end is not None:
+            until_there = work.output.read_bytes()[: found.errors_end]
+            assert until_there == b"before\nsome\nthe reason\n"
+
+    def test_where_nothing_is_written_to_standard_error(self, started: Any) -> None:
+        _, run = started("print('fine')")
+        assert ending(run).errors_end is None
+        run.end(grace=1)
+
     def test_output_comes_while_it_runs(self, started: Any) -> None:
         work, run = started("import time; print('early'); time.sleep(600)")
         until(lambda: work.output.exists() and work.output.read_text() == "early\n")

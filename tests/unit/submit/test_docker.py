@@ -120,6 +120,13 @@ def test_out_of_memory(experiment: Any, target: str, image: Any) -> None:
     assert "48m" in error_of(run)
 
 
+def test_its_standard_error_is_the_reason(experiment: Any, target: str, image: Any) -> None:
+    code = "import os; os.write(2, b'the reason\\n'); os.write(1, b'x\\n' * 50); exit(3)"
+    run = submit(experiment, code, compute_target=target, environment=image)
+    assert ended(run) == "Failed"
+    assert error_of(run).endswith("up to the end of its standard error:\nthe reason")
+
+
 def test_a_container_that_is_killed(experiment: Any, target: str, image: Any) -> None:
     run = submit(
         experiment, "import time; time.sleep(600)", compute_target=target, environment=image
@@ -201,7 +208,7 @@ def test_gpus_are_asked_for(experiment: Any, target: str, image: Any) -> None:
 
     work = Work(name="x", command=["x"], is_script=False, folder=Path("/w"), output=Path("/o"))
     for stated, count in (("all", -1), (2, 2)):
-        [asked] = DockerCompute(parsed({"gpus": stated}))._options(work)["device_requests"]
+        [asked] = DockerCompute(parsed({"gpus": stated}))._options(work, Path("/e"))["device_requests"]
         assert (asked.count, asked.capabilities) == (count, [["gpu"]])
     configured("  gpus: all\n")
     run = submit(experiment, "pass", compute_target=target, environment=image)

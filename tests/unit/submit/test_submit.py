@@ -128,6 +128,8 @@ def test_a_failing_script(experiment: Any) -> None:
         import sys
         print("much" * 10)
         print("the reason", file=sys.stderr)
+        for number in range(100):
+            print("and on", number)
         sys.exit(3)
         """,
     )
@@ -135,7 +137,7 @@ def test_a_failing_script(experiment: Any) -> None:
         run.wait_for_completion()
     assert run.get_status() == "Failed"
     assert "exit code 3" in error_of(run)
-    assert "the reason" in error_of(run)
+    assert error_of(run).endswith("the reason")
     assert run.wait_for_completion(raise_on_error=False)["status"] == "Failed"
 
 
