@@ -151,3 +151,9 @@ def docker_host(shared: services.Shared, monkeypatch: pytest.MonkeyPatch) -> str
 def docker_image(docker_host: str) -> str:
     """An image in it with Debian's Python."""
     return docker_daemon.IMAGE
+
+
+@pytest.fixture(scope="module")
+def pip_image(shared: services.Shared) -> str:
+    """An image with pip and what amlflow requires, but not amlflow. One module uses it."""
+    return docker_daemon.make_pip_image(shared.get("docker", docker_daemon.start))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ensurepip
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
+import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+import docker
 import services
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 IMAGE = "amlflow-tests/python:1"
 SUITE = os.environ.get("AMLFLOW_TESTS_DEBIAN", "bookworm")
@@ -77,3 +84,55 @@ def _root() -> Path:
         staging.chmod(0o755)
         os.rename(staging, root)
     return root
+
+
+PIP_IMAGE = "amlflow-tests/pip:1"
+BY_NAME_ONLY = {
+    "aiohttp", "cryptography", "docker", "fonttools", "graphene", "huey", "kiwisolver",
+    "matplotlib", "narwhals", "numpy", "pandas", "pillow", "pyarrow", "scikit-learn", "scipy",
+    "uvicorn",
+}  # fmt: skip
+"""Packages that a script which logs does without; pip is to find that they are there."""
+
+
+def make_pip_image(address: str) -> str:
+    """An image with pip and all that amlflow requires, so that nothing needs to be downloaded."""
+    client = docker.DockerClient(base_url=address)
+    container = client.containers.create(IMAGE, ["true"])
+    place = "python{}.{}/dist-packages".format(*sys.version_info)
+    with tempfile.TemporaryFile() as archive, tempfile.TemporaryDirectory() as pip:
+        [wheel] = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
+        with zipfile.ZipFile(wheel) as content:
+            content.extractall(pip)
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.add(pip, place)
+            for path, name in _required_files().items():
+                tar.add(path, f"{place}/{name}", recursive=False)
+        archive.seek(0)
+        container.put_archive("/usr/local/lib", archive)
+    container.commit(*PIP_IMAGE.split(":"))
+    container.remove()
+    return PIP_IMAGE
+
+
+def _required_files() -> dict[str, str]:
+    found: dict[str, str] = {}
+    waiting, seen = ["amlflow"], {"amlflow"}
+    while waiting:
+        project = waiting.pop()
+        installed = distribution(project)
+        if project != "amlflow":
+            place = installed.locate_file("")
+            for line in (installed.read_text("RECORD") or "").splitlines():
+                name = line.partition(",")[0]
+                if name.startswith(("..", "mlflow/server/js/")) or "__pycache__" in name:
+                    continue
+                if project in BY_NAME_ONLY and ".dist-info/" not in name:
+                    continue
+                found[f"{place}/{name}"] = name
+        for each in map(Requirement, installed.requires or ()):
+            name = canonicalize_name(each.name)
+            if name not in seen and (each.marker is None or each.marker.evaluate({"extra": ""})):
+                seen.add(name)
+                waiting.append(name)
+    return found

@@ -20,11 +20,17 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import JOB, Ending, Work
 from docker.types import DeviceRequest, LogConfig
 
+from amlflow_docker import images
 from amlflow_docker.settings import Settings
 
 PREFIX = "amlflow-"
 """Of the containers' names."""
 SECONDS = 60
+_DEFAULTS = {
+    "HOME": "/tmp",  # noqa: S108
+    # MLflow's library for git warns at length where there is none, as in most images.
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 _INTO_FILE = """
 exec 2>>"$0"
 errors=$1
@@ -66,6 +72,13 @@ class DockerCompute:
             self._pull(client, image)
         except _FAILURES as error:
             raise _refused(error) from error
+        if self._settings.amlflow:
+            python = work.python or self._settings.python
+            try:
+                if images.find(client, image, python) is None:
+                    images.add(client, image, python, self._settings.network)
+            except _FAILURES as error:
+                raise _refused(error) from error
 
     def _pull(self, client: Any, image: str) -> None:
         try:
@@ -96,21 +109,31 @@ class DockerCompute:
     def start(self, work: Work) -> StartedContainer:
         client = self._client()
         command = list(work.command)
+        image, python = self._image(work), work.python or self._settings.python
         if work.is_script:
-            command.insert(0, work.python or self._settings.python)
+            command.insert(0, python)
         errors = work.output.with_name(f"{work.output.name}.errors")
         for path in (work.output, errors):
             path.touch(0o600)
         try:
+            if self._settings.amlflow:
+                image = images.find(client, image, python) or image
             container = client.containers.create(
-                self._image(work),
+                image,
                 # Its output goes straight into the mounted file: docker would tear lines of stdout
                 # and stderr apart, and keep a second copy.
-                ["sh", "-c", _INTO_FILE, str(work.output.resolve()), str(errors.resolve()), *command],
+                [
+                    "sh",
+                    "-c",
+                    _INTO_FILE,
+                    str(work.output.resolve()),
+                    str(errors.resolve()),
+                    *command,
+                ],
                 entrypoint=[],
                 log_config=LogConfig(type="none"),
                 name=PREFIX + work.name,
-                environment={"HOME": "/tmp", **work.environment, JOB: work.name},  # noqa: S108
+                environment={**_DEFAULTS, **work.environment, JOB: work.name},
                 working_dir=str(work.folder),
                 user=f"{os.getuid()}:{os.getgid()}",
                 init=True,  # ends what is left when the script does

@@ -17,7 +17,8 @@ class Settings:
     ``image`` is used where the run's environment names none. ``memory`` and ``shm_size`` are sizes
     as docker writes them ("512m", "4g"); ``cpus`` a number of cores; ``gpus`` a number or "all".
     ``network`` is docker's mode: "host" lets a script reach a server on this machine's 127.0.0.1.
-    ``volumes`` are "path:path_in_container[:ro]". ``python`` is the image's interpreter.
+    ``volumes`` are "path:path_in_container[:ro]". ``python`` is the image's interpreter, and
+    ``amlflow`` whether amlflow is added to an image that lacks it.
     """
 
     image: str | None = None
@@ -28,6 +29,7 @@ class Settings:
     volumes: tuple[str, ...] = ()
     shm_size: str | None = None
     python: str = "python3"
+    amlflow: bool = True
 
 
 _OPTIONS = {
@@ -68,6 +70,8 @@ def parsed(stated: Mapping[str, Any]) -> Settings:
     for key in ("memory", "gpus", "network", "shm_size", "image"):
         if found.get(key) is not None:
             found[key] = str(found[key])
+    if not isinstance(found.get("amlflow", True), bool):
+        raise ComputeTargetException(f"amlflow: {found['amlflow']!r} is neither true nor false.")
     if found.get("cpus") is not None:
         try:
             found["cpus"] = float(found["cpus"])

@@ -208,7 +208,9 @@ def test_gpus_are_asked_for(experiment: Any, target: str, image: Any) -> None:
 
     work = Work(name="x", command=["x"], is_script=False, folder=Path("/w"), output=Path("/o"))
     for stated, count in (("all", -1), (2, 2)):
-        [asked] = DockerCompute(parsed({"gpus": stated}))._options(work, Path("/e"))["device_requests"]
+        [asked] = DockerCompute(parsed({"gpus": stated}))._options(work, Path("/e"))[
+            "device_requests"
+        ]
         assert (asked.count, asked.capabilities) == (count, [["gpu"]])
     configured("  gpus: all\n")
     run = submit(experiment, "pass", compute_target=target, environment=image)

@@ -1,0 +1,110 @@
+"""amlflow in images that lack it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import zipfile
+from importlib.metadata import Distribution
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from amlflow_docker import images
+from azureml.core import Environment, Run
+from submitting import ended, log_of, new_experiment, submit
+
+
+@pytest.fixture
+def served(folder: Path, jobs: Path, server_uri: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An experiment on a server, which a container reaches over the host's network."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    (folder / ".azureml").mkdir()
+    (folder / ".azureml/compute.yaml").write_text("box:\n  kind: docker\n  network: host\n")
+    return new_experiment()
+
+
+def test_a_script_that_uses_amlflow(
+    served: Any, docker_host: str, pip_image: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    code = """
+        from azureml.core import Run
+
+        run = Run.get_context()
+        run.log("loss", 0.5)
+        run.add_properties({"where": "inside"})
+        run.child_run("fold").complete()
+        print("logged to", run.id)
+    """
+    environment = Environment.from_docker_image("pip", pip_image)
+
+    def once() -> Run:
+        run = submit(served, code, compute_target="box", environment=environment)
+        assert ended(run) == "Completed", (run.get_details(), log_of(run))
+        return run
+
+    run = once()
+    assert log_of(run) == f"logged to {run.id}\n"
+    assert run.get_metrics() == {"loss": 0.5}
+    assert run.get_properties()["where"] == "inside"
+    assert [child.name for child in run.get_children()] == ["fold"]
+    said = [each.message for each in caplog.records if "Adding amlflow" in each.message]
+    assert len(said) == 1
+    added = docker.from_env().images.list(images.NAME)
+    once()
+    assert docker.from_env().images.list(images.NAME) == added
+    assert [each.message for each in caplog.records if "Adding amlflow" in each.message] == said
+    [layer] = [each for each in added if images.MADE_FROM in each.labels]
+    assert layer.labels[images.MADE_FROM] == pip_image
+
+
+def test_an_image_without_pip_is_told_once(
+    docker_host: str, docker_image: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = docker.from_env()
+    python = "/usr/bin/python3"  # a state of its own: other tests use the image, too
+    assert images.find(client, docker_image, python) is None
+    images.add(client, docker_image, python, None)
+    [said] = caplog.records
+    assert said.levelno == logging.WARNING
+    assert "its /usr/bin/python3 has no pip" in said.message
+    assert "'amlflow: false'" in said.message
+    found = images.find(client, docker_image, python)
+    assert found is not None
+    assert client.images.get(found).id == client.images.get(docker_image).id
+
+
+def test_an_image_without_python_needs_nothing(
+    docker_host: str, docker_image: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = docker.from_env()
+    images.add(client, docker_image, "python9", None)
+    assert images.find(client, docker_image, "python9") is not None
+    assert not caplog.records
+
+
+def test_a_password_in_pips_message_is_left_out() -> None:
+    said = "Could not fetch https://me:secret@index.example/simple"
+    assert images._without_secrets(said) == "Could not fetch https://index.example/simple"
+
+
+def test_an_installed_amlflow_becomes_the_wheel_it_came_from(tmp_path: Path) -> None:
+    name, built = images._wheel()  # of this editable installation
+    wheel = zipfile.ZipFile(io.BytesIO(built))
+    wheel.extractall(tmp_path)
+    [metadata] = tmp_path.glob("*.dist-info")
+    # What an installer adds.
+    record = (metadata / "RECORD").read_text()
+    (metadata / "RECORD").write_text(
+        record + "../../../bin/amlflow,,\namlflow/__pycache__/spec.cpython-311.pyc,,\n"
+        f"{metadata.name}/INSTALLER,,\n"
+    )
+    (metadata / "INSTALLER").write_text("pip")
+    installed = Distribution.at(metadata)
+    again = zipfile.ZipFile(io.BytesIO(images._packed(installed)))
+    assert sorted(again.namelist()) == sorted(wheel.namelist())
+    for each in wheel.namelist():
+        assert each.endswith("/RECORD") or again.read(each) == wheel.read(each), each
+    assert images._state(installed) == (metadata / "RECORD").read_text()
+    assert name == f"amlflow-{installed.version}-py3-none-any.whl"
