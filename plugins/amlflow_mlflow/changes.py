@@ -30,13 +30,22 @@ _ON_THE_WAY = UNSTARTED | {Status.CANCEL_REQUESTED, Status.FINALIZING, Status.NO
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """What to send: params and tags first, then the removed tags, then the status with its end."""
+    """What to send: params and tags first, then the removed tags, then the status with its end.
+
+    ``starts`` tells that a run begins. MLflow keeps the end of a run whose status is set again, so
+    what it answers then shows whether another client has killed the run in the same moment; it is
+    killed once more where the database itself cannot be asked to leave that.
+    """
 
     params: dict[str, str]
     tags: dict[str, str]
     removed: list[str]
     status: str | None
     ended: int | None
+    starts: bool
+
+
+KILLED = "KILLED"
 
 
 def spelled(change: RunChange) -> Spelled:
@@ -62,6 +71,7 @@ def spelled(change: RunChange) -> Spelled:
         removed=[to_key(key) for key in change.tags_removed],
         status=None if own else MLFLOW_STATUS.get(str(status), "SCHEDULED"),
         ended=ended,
+        starts=status == Status.RUNNING and change.started is not None,
     )
 
 

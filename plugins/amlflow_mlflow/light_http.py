@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.spec import PropertyConflict, Refused, RunNotFound, Unavailable, redacted
 
-from amlflow_mlflow.changes import Spelled
+from amlflow_mlflow.changes import KILLED, Spelled
 from amlflow_mlflow.names import PROPERTY, from_key
 
 SECONDS = 30
@@ -93,8 +93,8 @@ class HttpWire:
             return Unavailable(f"MLflow at {self._where} could not do this now: {first}")
         return Refused(f"MLflow refuses this: {first}")
 
-    def _call(self, path: str, content: dict[str, Any]) -> None:
-        self._send("POST", f"{API}/{path}", json.dumps(content).encode())
+    def _call(self, path: str, content: dict[str, Any]) -> Any:
+        return json.loads(self._send("POST", f"{API}/{path}", json.dumps(content).encode()))
 
     def read(self, run_id: str) -> dict[str, Any]:
         answer = self._send("GET", f"{API}/runs/get?{urlencode({'run_id': run_id})}")
@@ -144,7 +144,9 @@ class HttpWire:
             content: dict[str, Any] = {"run_id": run_id, "status": todo.status}
             if todo.ended is not None:
                 content["end_time"] = todo.ended
-            self._call("runs/update", content)
+            answer = self._call("runs/update", content)
+            if todo.starts and answer["run_info"].get("end_time"):
+                self._call("runs/update", {"run_id": run_id, "status": KILLED})
 
     def _lost(self, run_id: str, params: dict[str, str]) -> None:
         """Raise the conflict if somebody else has set one of the params; MLflow does not say."""

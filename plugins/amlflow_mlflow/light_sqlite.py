@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from amlflow.spec import PropertyConflict, Refused, RunNotFound, Unavailable
 
-from amlflow_mlflow.changes import Spelled
+from amlflow_mlflow.changes import KILLED, Spelled
 from amlflow_mlflow.names import PROPERTY, from_key
 
 BUSY_SECONDS = 15
@@ -97,8 +97,9 @@ class SqliteWire:
                 )
             if todo.status is not None:
                 database.execute(
-                    "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?",
-                    (todo.status, todo.ended, run_id),
+                    "UPDATE runs SET status = ?, end_time = ? "
+                    "WHERE run_uuid = ? AND NOT (? AND status = ?)",
+                    (todo.status, todo.ended, run_id, todo.starts, KILLED),
                 )
 
     def _add(self, database: sqlite3.Connection, run_id: str, key: str, value: str) -> None:

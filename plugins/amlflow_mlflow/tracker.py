@@ -30,7 +30,7 @@ from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
 from amlflow_mlflow import features
 from amlflow_mlflow.calls import Calls, open_store, translated
-from amlflow_mlflow.changes import spelled
+from amlflow_mlflow.changes import KILLED, spelled
 from amlflow_mlflow.creation import Creation
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, run_link
@@ -269,13 +269,17 @@ class MlflowTracker:
         self._log(run_id, params, [RunTag(key, value) for key, value in todo.tags.items()])
         self._remove_tags(run_id, todo.removed)
         if todo.status is not None:
-            self._set_status(run_id, todo.status, todo.ended)
+            info = self._set_status(run_id, todo.status, todo.ended)
+            if todo.starts and info.end_time:
+                self._set_status(run_id, KILLED, None)
         if change.status in FINAL:
             self._points.forget(run_id)
 
-    def _set_status(self, run_id: str, status: str, ended: int | None) -> None:
+    def _set_status(self, run_id: str, status: str, ended: int | None) -> Any:
         mlflow = RunStatus.from_string(status)
-        self._call.on_run(run_id, lambda: self._store.update_run_info(run_id, mlflow, ended, None))
+        return self._call.on_run(
+            run_id, lambda: self._store.update_run_info(run_id, mlflow, ended, None)
+        )
 
     def _log(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
         """Params and the first tags in one call, which does nothing if a param is refused."""

@@ -218,3 +218,16 @@ def test_mlflow_is_not_imported(sqlite_uri: str) -> None:
         "assert not {'mlflow', 'sqlalchemy', 'requests', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("which", ["keeper", "tracker"])
+def test_a_run_that_is_killed_as_it_starts_stays_killed(
+    tracker: Tracker, keeper: RunKeeper, run: RunRecord, any_store: str, which: str
+) -> None:
+    from mlflow import MlflowClient
+
+    MlflowClient(any_store).set_terminated(run.id, "KILLED")
+    starting = {"keeper": keeper, "tracker": tracker}[which]
+    now = datetime.now(timezone.utc)
+    starting.update_run(run.id, RunChange(status=Status.RUNNING, started=now))
+    assert same(tracker, keeper, run).status == Status.CANCELED

@@ -216,8 +216,17 @@ class RunLife(RunFiles):
 
     def get_details_with_logs(self) -> dict[str, Any]:
         """As :meth:`get_details`, with the text of the logs instead of links."""
-        self._asked()
-        return self._details({name: self._text(name) for name in self._log_names()})
+        record = self._asked()
+        grows = is_launched(record) and record.status not in FINAL
+        return self._details({name: self._log_text(name, grows) for name in self._log_names()})
+
+    def _log_text(self, name: str, grows: bool) -> str:
+        from amlflow.submit.job import LOG
+        from amlflow.submit.reading import LogReader
+
+        if name == LOG and grows:
+            return "".join(LogReader(self._tracker, self._record).so_far())
+        return self._text(name)
 
     def _details(self, log_files: dict[str, str]) -> dict[str, Any]:
         record, system = self._record, self._record.system

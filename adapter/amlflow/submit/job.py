@@ -31,6 +31,9 @@ from amlflow.spec import Work
 FOLDER_SETTING = "AMLFLOW_JOBS"
 LOG = "user_logs/std_log.txt"
 """The name of the log in the run: v1's, since 2021."""
+LOG_PART = "amlflow/log/{number}"
+"""The names of the parts in which a log goes on that is too long to be stored whole every second:
+the offset where it begins, a line feed, and bytes of the log. Parts may overlap."""
 
 
 def jobs_folder() -> Path:

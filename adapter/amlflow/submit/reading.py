@@ -1,8 +1,11 @@
-"""Reads a run's logs while they grow: on the job's own machine from its file, else as artifacts."""
+"""Reads a run's log while it grows: on the job's own machine from its file, else as the tracker has
+it, whole and then in the parts that the agent sends of a long one.
+"""
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,11 +13,11 @@ from pathlib import Path
 from typing import IO
 
 from amlflow.spec import FileNotInRun, RunRecord, Tracker
-from amlflow.submit.job import LOG
+from amlflow.submit.job import LOG, LOG_PART
 from amlflow.submit.watch import job_here
 
 SHARE = 10
-"""A log is fetched again after so many times as long as it took: the whole file comes each time."""
+"""A log is fetched whole again after so many times as long as it took."""
 LEAST_SECONDS = 0.5
 CHUNK = 1 << 20
 
@@ -28,7 +31,8 @@ class LogReader:
         self._path = None if folder is None else folder.log
         self._offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._next = 0.0
+        self._next = self._next_part = 0.0
+        self._part = 0
 
     def new(self, last: bool) -> Iterator[str]:
         """What has come since; with ``last``, all that is left."""
@@ -39,28 +43,58 @@ class LogReader:
                 return
         except FileNotFoundError:  # its end is being stored, or it has not begun
             pass
-        if not last and time.monotonic() < self._next:
-            return
-        yield from self._fetched()
+        if last or time.monotonic() >= self._next:
+            before = self._offset
+            yield from self._whole()
+            if not last and self._offset > before:
+                return
         if last:
             yield self._decoder.decode(b"", final=True)
+        elif self._offset and time.monotonic() >= self._next_part:
+            yield from self._in_parts()
 
-    def _fetched(self) -> Iterator[str]:
+    def so_far(self) -> Iterator[str]:
+        """All that there is now."""
+        yield from self.new(last=False)
+        if self._next:  # it was not this machine's file
+            yield from self._in_parts()
+
+    def _whole(self) -> Iterator[str]:
         begun = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "log"
-            try:
-                self._tracker.get_file(self._run_id, LOG, path)
-            except FileNotInRun:
-                self._next = time.monotonic() + LEAST_SECONDS
-                return
+        with self._got(LOG) as file:
             taken = time.monotonic() - begun
             self._next = time.monotonic() + max(LEAST_SECONDS, SHARE * taken)
-            with path.open("rb") as file:
+            if file is not None:
                 yield from self._read(file)
 
-    def _read(self, file: IO[bytes]) -> Iterator[str]:
-        file.seek(self._offset)
+    def _in_parts(self) -> Iterator[str]:
+        while True:
+            with self._got(LOG_PART.format(number=self._part)) as file:
+                if file is None:
+                    self._next_part = time.monotonic() + LEAST_SECONDS
+                    return
+                start = int(file.readline())
+                if start > self._offset:  # what lies between is in the whole log alone
+                    return
+                self._part += 1
+                yield from self._read(file, file.tell() - start)
+
+    @contextlib.contextmanager
+    def _got(self, name: str) -> Iterator[IO[bytes] | None]:
+        """A file of the run, or None where it has none of this name."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            try:
+                self._tracker.get_file(self._run_id, name, path)
+            except FileNotInRun:
+                yield None
+                return
+            with path.open("rb") as file:
+                yield file
+
+    def _read(self, file: IO[bytes], ahead: int = 0) -> Iterator[str]:
+        """What a file holds of the log from the offset on; it begins so many bytes ahead."""
+        file.seek(self._offset + ahead)
         while chunk := file.read(CHUNK):
             self._offset += len(chunk)
             text = self._decoder.decode(chunk)

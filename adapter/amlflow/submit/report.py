@@ -24,7 +24,7 @@ from amlflow.spec import (
     Status,
     Unavailable,
 )
-from amlflow.submit.job import LOG, Job, JobFolder
+from amlflow.submit.job import LOG, LOG_PART, Job, JobFolder
 from amlflow.submit.notes import (
     AGENT,
     DEFAULT_HEARTBEAT_SECONDS,
@@ -42,8 +42,10 @@ logger = logging.getLogger("amlflow.agent")
 POLL_SECONDS = 1.0
 """Between two looks into the tracker for a wish, and between two uploads of a log that grows."""
 SHARE = 10
-"""An upload of a log waits so many times as long as the last one took: the whole file is sent each
-time, and a long log is sent more seldom."""
+"""An upload of whole logs waits so many times as long as the last one took: a long log is sent whole
+more seldom, and in between in parts."""
+MOST_PART = 8 << 20
+"""Bytes of a part of a log."""
 PATIENCE_SECONDS = 24 * 60 * 60
 """How long a finished run waits for a tracker that is away."""
 PAUSE_SECONDS = 5.0
@@ -59,6 +61,8 @@ class Report:
         self._keeper: RunKeeper | None = None
         self._sent: dict[str, tuple[int, int]] = {}
         self._next_log = 0.0
+        self._parts = 0
+        self._told = 0
         self._stopped = False
         self._look = threading.Event()
         self.wish: Wish | None = None
@@ -144,6 +148,7 @@ class Report:
     def _send_logs(self) -> None:
         now = time.monotonic()
         if now < self._next_log:
+            self._send_part()
             return
         changed = {
             name: path
@@ -155,7 +160,22 @@ class Report:
         states = {name: self._state(path) for name, path in changed.items()}
         self._open().put_files(self._job.run_id, changed, replace=True)
         self._sent.update(states)
+        self._told = max(self._told, self._sent.get(LOG, (0, 0))[0])
         self._next_log = time.monotonic() + SHARE * (time.monotonic() - now)
+
+    def _send_part(self) -> None:
+        """Send what the script has written since, and not what was sent already."""
+        with self._folder.log.open("rb") as log:
+            log.seek(self._told)
+            content = log.read(MOST_PART)
+        if not content:
+            return
+        part = self._folder.path / "log_part"
+        part.write_bytes(b"%d\n%s" % (self._told, content))
+        name = LOG_PART.format(number=self._parts)
+        self._open().put_files(self._job.run_id, {name: part}, replace=True)
+        self._parts += 1
+        self._told += len(content)
 
     def _logs(self) -> dict[str, Path]:
         return {LOG: self._folder.log, **_files(self._folder.work, "logs")}
