@@ -171,8 +171,14 @@ def test_of_many_claims_one_is_kept(experiment: Any) -> None:
     assert run.get_properties()[AGENT] == f"agent{won.index(True)}"
 
 
+@pytest.mark.parametrize("agent_ends", [False, True])
 def test_a_tracker_that_goes_away(
-    folder: Path, jobs: Path, tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    jobs: Path,
+    tmp_path: Path,
+    empty_database: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    agent_ends: bool,
 ) -> None:
     place = tmp_path / "server"
     place.mkdir()
@@ -201,6 +207,11 @@ def test_a_tracker_that_goes_away(
         (work / "logs" / "away").touch()
         until((work / "logs" / "done").exists)
         until(lambda: not scripts(jobs), what="the script's end")
+        if agent_ends:  # its machine shuts down, say: another one tells how the script ended
+            [agent] = agents(jobs)
+            until((work.parent / "outcome.json").exists)
+            agent.send_signal(signal.SIGTERM)
+            until(lambda: not agents(jobs), what="the agent's end")
         port = int(uri.rpartition(":")[2])
         _, server = services.start_mlflow(backend, place, port=port, workers=1)
         assert ended(run) == "Completed"
@@ -224,3 +235,42 @@ def test_a_snapshot_that_does_not_unpack(
     run = submit(experiment, "pass")
     assert ended(run) == "Failed"
     assert "is no zip archive" in error_of(run)
+
+
+@pytest.fixture
+def small_disk(jobs: Path):
+    """The jobs' folder on a disk of its own of 4 MB."""
+    jobs.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", str(jobs)]
+    subprocess.run(command, check=True)
+    yield jobs
+    until(lambda: not agents(jobs))
+    subprocess.run(["umount", str(jobs)], check=True)
+
+
+def test_a_script_that_fills_the_disk(experiment: Any, small_disk: Path) -> None:
+    run = submit(
+        experiment,
+        """
+        from pathlib import Path
+        Path("outputs/first.txt").write_text("kept")
+        print("writing", flush=True)
+        Path("outputs/big").write_bytes(bytes(8 << 20))
+        """,
+    )
+    assert ended(run) == "Failed"
+    assert "exit code 1" in error_of(run)
+    assert "is full" in error_of(run)
+    assert log_of(run).startswith("writing\n")
+    assert "outputs/first.txt" in run.get_file_names()
+    until(lambda: not list(small_disk.iterdir()))
+
+
+def test_a_disk_too_small_for_the_source(experiment: Any, small_disk: Path) -> None:
+    Path("src").mkdir()
+    Path("src/zeros").write_bytes(bytes(8 << 20))
+    run = submit(experiment, "pass")
+    assert ended(run) == "Failed"
+    assert "could not be unpacked" in error_of(run)
+    assert "No space left" in error_of(run)
+    until(lambda: not list(small_disk.iterdir()))

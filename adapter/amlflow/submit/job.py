@@ -7,6 +7,7 @@
                  agent.log     what goes wrong in the agent itself
                  alive         locked as long as the agent lives
                  end           there when the run is to end, as a nudge to look into the tracker
+                 outcome.json  how the script ended, until that has reached the tracker
 
 The folder is removed when all of it has reached the tracker.
 """
@@ -109,6 +110,7 @@ class JobFolder:
         self.work = self.path / "work"
         self.log = self.path / "std_log.txt"
         self.end = self.path / "end"
+        self.outcome = self.path / "outcome.json"
         self.agent_log = self.path / "agent.log"
         self._alive = self.path / "alive"
 
@@ -119,11 +121,15 @@ class JobFolder:
 
     def write(self, job: Job) -> None:
         """Write the job whole or not at all; it holds the environment, so it is the user's own."""
-        staging = self.path / "job.json.new"
+        self.put(self.job, dataclasses.asdict(job))
+
+    def put(self, path: Path, content: dict[str, Any]) -> None:
+        """Write a JSON file of the folder whole or not at all."""
+        staging = path.with_name(f"{path.name}.new")
         handle = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(dataclasses.asdict(job), file)
-        os.replace(staging, self.job)
+            json.dump(content, file)
+        os.replace(staging, path)
 
     def read(self) -> Job:
         """The job. Raises OSError where there is none (any more)."""

@@ -42,12 +42,13 @@ logger = logging.getLogger("amlflow.agent")
 POLL_SECONDS = 1.0
 """Between two looks into the tracker for a wish, and between two uploads of a log that grows."""
 SHARE = 10
-"""An upload of whole logs waits so many times as long as the last one took: a long log is sent whole
-more seldom, and in between in parts."""
+"""An upload of whole logs waits so many times as long as the last one took: a long log is sent
+whole more seldom, and in between in parts."""
 MOST_PART = 8 << 20
 """Bytes of a part of a log."""
 PATIENCE_SECONDS = 24 * 60 * 60
-"""How long a finished run waits for a tracker that is away."""
+"""How long an agent waits for a tracker that is away; what it has to say is kept in the job's
+folder then, for whoever looks at the run next."""
 PAUSE_SECONDS = 5.0
 """Between two tries."""
 
@@ -64,6 +65,7 @@ class Report:
         self._parts = 0
         self._told = 0
         self._stopped = False
+        self._leaving = threading.Event()
         self._look = threading.Event()
         self.wish: Wish | None = None
         """How somebody wants the run to end."""
@@ -74,20 +76,24 @@ class Report:
         return self._keeper
 
     def _patiently(self, call: Callable[[], None], most: float = PATIENCE_SECONDS) -> None:
-        """Call again while the tracker is away."""
+        """Call again while the tracker is away, until :meth:`leave`."""
         deadline = time.monotonic() + most
         pause = 0.2
         while True:
             try:
                 call()
             except (Unavailable, AuthenticationException) as away:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or self._leaving.is_set():
                     raise
                 logger.warning("%s", away.message)
             else:
                 return
-            time.sleep(pause)
+            self._leaving.wait(pause)
             pause = min(pause * 2, PAUSE_SECONDS)
+
+    def leave(self) -> None:
+        """Wait no longer for a tracker that is away."""
+        self._leaving.set()
 
     # before the script
 

@@ -6,8 +6,10 @@ or away without the script noticing.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
@@ -18,7 +20,7 @@ from types import FrameType
 
 from amlflow.exceptions import AzureMLException, SnapshotException
 from amlflow.plugins import open_compute
-from amlflow.spec import JOB, Ending, PropertyConflict, Started, Status
+from amlflow.spec import JOB, Ending, PropertyConflict, Started, Status, Unavailable
 from amlflow.submit import snapshot
 from amlflow.submit.job import Job, JobFolder
 from amlflow.submit.launch import LOCK
@@ -34,6 +36,8 @@ TICK_SECONDS = 0.2
 FIRST_TICKS = (0.01, 0.02, 0.03, 0.05, 0.05, 0.1, 0.1)
 """Short scripts end in between these."""
 LAST_LINES = 20
+FULL = 1 << 16
+"""Bytes that a full disk may still have."""
 
 
 def supervise(path: str) -> None:
@@ -71,15 +75,19 @@ class Agent:
         """Claim the run, run the script, and see that all of it reaches the tracker."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        if self._folder.outcome.exists():  # an agent before this one could not tell it
+            self._tell(*_read_outcome(self._folder))
+            return
         try:
             self._report.claim(uuid.uuid4().hex)
         except PropertyConflict:  # it was cancelled while it waited, or another agent has it
             self._folder.remove()
             return
-        ended: datetime | None = None
+        except Unavailable as away:
+            logger.error("The tracker did not answer, so the script was not started: %s", away)
+            return
         try:
             outcome = self._outcome()
-            ended = datetime.now(timezone.utc)
         except AzureMLException as failure:
             outcome = Wish(Status.FAILED, error(failure.message))
         except OSError as failure:
@@ -87,11 +95,23 @@ class Agent:
         except Exception as failure:
             logger.exception("The agent failed.")
             outcome = Wish(Status.FAILED, error(f"The agent failed: {failure!r}", "ServiceError"))
+        ended = datetime.now(timezone.utc)
         self._queue.leave(self._job.name)
-        if self._report.finish(outcome, ended or datetime.now(timezone.utc)):
+        try:
+            self._folder.put(
+                self._folder.outcome,
+                {"status": outcome.status, "error": outcome.error, "ended": ended.isoformat()},
+            )
+        except OSError as failure:  # a full disk: this agent has to tell it
+            logger.warning("The outcome could not be noted: %s", failure)
+        self._tell(outcome, ended)
+
+    def _tell(self, outcome: Wish, ended: datetime) -> None:
+        if self._report.finish(outcome, ended):
             self._folder.remove()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._report.leave()
         name = signal.Signals(number).name
         message = f"The agent of the run was told to end ({name}), as when its machine shuts down."
         self._told = Wish(Status.FAILED, error(message, "ServiceError"))
@@ -164,6 +184,8 @@ class Agent:
         if ending.code == 0 and ending.reason is None:
             return Wish(Status.COMPLETED)
         said = ending.reason or f"The script ended with exit code {ending.code}."
+        if shutil.disk_usage(self._folder.path).free < FULL:
+            said = f"{said} The disk of its working folder, {str(self._folder.work)!r}, is full."
         lines = self._last_lines(ending.errors_end)
         if lines:
             to = "" if ending.errors_end is None else " up to the end of its standard error"
@@ -181,3 +203,8 @@ class Agent:
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-LAST_LINES:])
+
+
+def _read_outcome(folder: JobFolder) -> tuple[Wish, datetime]:
+    noted = json.loads(folder.outcome.read_text(encoding="utf-8"))
+    return Wish(noted["status"], noted["error"]), datetime.fromisoformat(noted["ended"])

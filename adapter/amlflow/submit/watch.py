@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import time
 import uuid
 from datetime import datetime, timezone
 
@@ -11,6 +13,7 @@ from amlflow.exceptions import AzureMLException
 from amlflow.plugins import open_compute
 from amlflow.spec import PropertyConflict, RunChange, RunRecord, Status, Tracker
 from amlflow.submit.job import LOG, Job, JobFolder, this_host
+from amlflow.submit.launch import launch
 from amlflow.submit.notes import (
     AGENT,
     JOB_NOTE,
@@ -21,6 +24,9 @@ from amlflow.submit.notes import (
     lost,
 )
 from amlflow.submit.queue import Queue
+
+PAUSE_SECONDS = 2.0
+"""Between two agents that try to tell how a script ended."""
 
 
 def wish(tracker: Tracker, record: RunRecord, asked: Wish, meanwhile: str | None = None) -> None:
@@ -89,6 +95,9 @@ def _watched(tracker: Tracker, record: RunRecord) -> RunChange | None:
     if not has_agent(record):
         Queue(job.target).advance()
         return None
+    if folder.outcome.exists():
+        _tell(folder)
+        return None
     if SILENT not in record.system:
         return RunChange(status=Status.NOT_RESPONDING, system={SILENT: "{}"})
     _clean(tracker, job, folder)
@@ -96,6 +105,21 @@ def _watched(tracker: Tracker, record: RunRecord) -> RunChange | None:
         "The agent of the run was killed, or its machine was restarted. What was left of the "
         "script has been ended."
     ).change()
+
+
+def _tell(folder: JobFolder) -> None:
+    """Have another agent tell how the script ended, since its own could not."""
+    with contextlib.suppress(OSError):
+        if time.time() - folder.outcome.stat().st_mtime < PAUSE_SECONDS:
+            return
+        lock = folder.take()
+        if lock is None:
+            return
+        try:
+            os.utime(folder.outcome)
+            launch(folder, lock)
+        finally:
+            os.close(lock)
 
 
 def _clean(tracker: Tracker, job: Job, folder: JobFolder) -> None:

@@ -42,9 +42,7 @@ class Sending:
 
 
 @pytest.fixture
-def sending(
-    store: str, jobs: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], Sending]:
+def sending(store: str, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Sending]:
     # Whole files are sent and fetched once only, as if that had taken long.
     monkeypatch.setattr(report, "SHARE", NEVER)
     monkeypatch.setattr(reading, "SHARE", NEVER)
