@@ -112,6 +112,26 @@ def postgres_server_uri(shared: services.Shared) -> str:
     )
 
 
+@pytest.fixture(scope="session")
+def empty_trackio(shared: services.Shared) -> Path:
+    """A trackio folder without runs, to copy: having trackio make a project takes seconds."""
+
+    def make(place: Path) -> tuple[str, subprocess.Popen[bytes]]:
+        code = "import sys; from amlflow_trackio.projects import make_empty as m; m(sys.argv[1])"
+        process = subprocess.Popen([sys.executable, "-c", code, str(place)])
+        assert process.wait() == 0
+        return str(place), process
+
+    return Path(shared.get("trackio", make))
+
+
+@pytest.fixture
+def trackio_uri(tmp_path: Path, empty_trackio: Path) -> str:
+    """A trackio folder of the test's own."""
+    shutil.copytree(empty_trackio, tmp_path / "trackio")
+    return f"trackio://{tmp_path}/trackio"
+
+
 STORES = ("sqlite", "server", "postgres_server")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from amlflow.layers.opened import open_layered
-from amlflow.spec import Tracker
+from amlflow.spec import Feature, RunRecord, Tracker, Unsupported
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.tracker_suite import SharedTrackerSuite, TrackerSuite
 
@@ -46,3 +47,19 @@ class TestMlflowPostgres(Mlflow):
     @pytest.fixture
     def opener(self, postgres_uri: str) -> Callable[[], Tracker]:
         return functools.partial(open_layered, postgres_uri)
+
+
+class TestTrackio(SharedTrackerSuite):
+    def test_models(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
+        """register_model: trackio has no registry, and says so."""
+        assert Feature.MODELS not in tracker.features
+        with pytest.raises(Unsupported, match="no model registry"):
+            tracker.register_model(run.id, "outputs", "model")
+
+    @pytest.fixture
+    def opener(self, trackio_uri: str) -> Callable[[], Tracker]:
+        return functools.partial(open_layered, trackio_uri)
+
+    @pytest.fixture
+    def tracker(self, opener: Callable[[], Tracker]) -> Tracker:
+        return opener()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,38 @@ def check_stored(uri: str) -> None:
     assert local.data.tags["worth another look"] == ""
     assert second.data.params["property.ContentSnapshotId"]
     assert first.info.end_time >= first.info.start_time
+
+
+def check_shown(folder: Path) -> None:
+    """Trackio's own client finds the runs."""
+    code = """
+import json
+from trackio.sqlite_storage import SQLiteStorage
+runs = SQLiteStorage.get_run_records("explore-runs")
+configs = SQLiteStorage.get_all_run_configs("explore-runs")
+logs = [SQLiteStorage.get_logs("explore-runs", run_id=each["id"]) for each in runs]
+print(json.dumps([[each["id"] for each in runs], configs, logs]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True,
+        env=services.clean_environment(TRACKIO_DIR=str(folder)),
+    )  # fmt: skip
+    ids, configs, logs = json.loads(done.stdout)
+    shown = [configs[run_id] for run_id in ids]
+    statuses = [each["status"] for each in shown]
+    assert statuses == [*["Completed"] * 2, "Failed", *["Completed"] * 6]
+    assert shown[2]["property.author"] == "azureml-user"
+    assert (shown[2]["tag.quality"], shown[2]["tag.worth another look"]) == ("fantastic run", "")
+    assert [each.get("parent") for each in shown] == [*[None] * 4, *[ids[3]] * 5]
+    for number, rows in enumerate(logs[4:]):
+        values = [row["Hello from child run"] for row in rows if "Hello from child run" in row]
+        assert values == [number]
+
+
+def test_on_trackio(trackio_uri: str, folder: Path) -> None:
+    check_printed(run_script(folder, MLFLOW_TRACKING_URI=trackio_uri))
+    check_shown(Path(trackio_uri.removeprefix("trackio://")))
+    assert [each.name for each in folder.iterdir()] == [SCRIPT.name]
 
 
 def test_on_the_embedded_default(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from submitting import ended, new_experiment, script, scripts
 pytestmark = pytest.mark.usefixtures("jobs")
 
 
-@pytest.fixture(params=["sqlite", "server"])
+@pytest.fixture(params=["sqlite", "server", "trackio"])
 def exp(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", request.getfixturevalue(f"{request.param}_uri"))
     return new_experiment()

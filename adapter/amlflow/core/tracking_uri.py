@@ -47,6 +47,8 @@ def local_folders(uri: str) -> list[str]:
     scheme, separator, path = uri.partition(":///")
     if separator and scheme.partition("+")[0] == "sqlite":
         return [str(Path(unquote(path)).parent)]
-    if separator and scheme == "file":
-        return [f"/{unquote(path)}"]
+    # Of another plugin's tracker, its folder, if it is one.
+    folder = f"/{unquote(path)}"
+    if separator and path and (scheme == "file" or os.path.isdir(folder)):
+        return [folder]
     return []

@@ -1,0 +1,23 @@
+"""trackio as a tracker: its folder on this machine, and what it lacks in a database beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amlflow.spec import Feature, hookimpl
+
+if TYPE_CHECKING:
+    from amlflow.spec import Tracker
+
+amlflow_spec = 1
+features = frozenset(Feature) - {Feature.MODELS}
+
+
+@hookimpl
+def amlflow_tracker(uri: str) -> Tracker | None:
+    """Take ``trackio://``, trackio's own folder, and ``trackio:///path``, another one."""
+    if uri.partition(":")[0] != "trackio":
+        return None
+    from amlflow_trackio.tracker import TrackioTracker
+
+    return TrackioTracker(uri)

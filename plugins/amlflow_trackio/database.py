@@ -1,0 +1,186 @@
+"""The database beside trackio's own: its connection, tables, and errors in the contract's words.
+
+trackio has a database file for each project, ``<project>.db``. A transaction here may cover one of
+them too, as the schema ``project``, so that what amlflow keeps exactly and what trackio shows of it
+come together or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from amlflow.spec import Refused, Unavailable, Unsupported
+
+from amlflow_trackio.folders import OWN
+
+VERSION = 1
+PATIENCE = 60
+"""Seconds to wait for other writers: SQLite takes one at a time."""
+
+TABLES = """
+CREATE TABLE experiments (
+    id TEXT PRIMARY KEY,  -- the trackio project; kept when deleted, so that none is given twice
+    name TEXT UNIQUE,  -- NULL when deleted
+    created INTEGER NOT NULL,
+    archived INTEGER
+);
+-- A project is a file, and file systems may take capitals for small letters.
+CREATE UNIQUE INDEX projects ON experiments (id COLLATE NOCASE);
+CREATE TABLE experiment_tags (
+    experiment_id TEXT NOT NULL REFERENCES experiments,
+    key TEXT NOT NULL,
+    value TEXT,
+    PRIMARY KEY (experiment_id, key)
+) WITHOUT ROWID;
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    alias TEXT,
+    experiment_id TEXT NOT NULL REFERENCES experiments,
+    parent_id TEXT,
+    root_id TEXT,
+    name TEXT,
+    type TEXT,
+    status TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    started INTEGER,
+    ended INTEGER,
+    user TEXT,
+    description TEXT,
+    UNIQUE (experiment_id, alias)
+);
+CREATE INDEX runs_by_time ON runs (experiment_id, created DESC, id);
+CREATE INDEX runs_by_alias ON runs (alias);
+CREATE INDEX runs_by_parent ON runs (parent_id);
+CREATE INDEX runs_by_root ON runs (root_id);
+CREATE TABLE tags (
+    run_id TEXT NOT NULL REFERENCES runs,
+    key TEXT NOT NULL,
+    value TEXT,
+    PRIMARY KEY (run_id, key)
+) WITHOUT ROWID;
+CREATE TABLE properties (
+    run_id TEXT NOT NULL REFERENCES runs,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (run_id, key)  -- what makes them immutable
+) WITHOUT ROWID;
+CREATE TABLE system (
+    run_id TEXT NOT NULL REFERENCES runs,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (run_id, key)
+) WITHOUT ROWID;
+CREATE TABLE points (
+    run_id TEXT NOT NULL REFERENCES runs,
+    name TEXT NOT NULL,
+    writer TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    position TEXT NOT NULL,  -- whole numbers of any size
+    content TEXT NOT NULL,
+    PRIMARY KEY (run_id, name, writer, time, position)
+) WITHOUT ROWID;
+CREATE TABLE files (
+    run_id TEXT NOT NULL REFERENCES runs,
+    name TEXT NOT NULL,
+    blob TEXT NOT NULL,
+    PRIMARY KEY (run_id, name)
+) WITHOUT ROWID;
+"""
+
+
+class Database:
+    """The database of one trackio folder, made where there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = folder / OWN / "runs.sqlite"
+        self._local = threading.local()
+        self._writing = threading.Lock()
+        with self.errors():
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Refused(
+                    f"The folder {str(folder)!r} cannot be trackio's: {error.strerror or error}."
+                ) from error
+            self._prepare()
+
+    def _prepare(self) -> None:
+        connection = self._connection(None)
+        connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for writers
+        with self.writing() as connection:
+            [version] = connection.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise Unsupported(
+                    f"{str(self._path)!r} is of a newer amlflow (its version is {version}, and "
+                    f"this amlflow's is {VERSION}); `pip install -U amlflow`."
+                )
+            if version == 0:
+                for statement in TABLES.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _connection(self, project: Path | None) -> sqlite3.Connection:
+        """This thread's connection, with a project's database attached."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._local.connection, self._local.project = connection, None
+        if project is not None and self._local.project != project:
+            if self._local.project is not None:
+                connection.execute("DETACH project")
+                self._local.project = None
+            connection.execute("ATTACH ? AS project", (str(project),))
+            self._local.project = project
+        return connection
+
+    @contextlib.contextmanager
+    def reading(self, project: Path | None = None) -> Iterator[sqlite3.Connection]:
+        """A transaction that sees one state throughout."""
+        with self.errors(), self._transaction("BEGIN", project) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self, project: Path | None = None) -> Iterator[sqlite3.Connection]:
+        """A transaction that nobody else writes in; an error undoes all of it."""
+        # SQLite's own way to wait is to ask again, which leaves threads waiting for long.
+        with (
+            self.errors(),
+            self._writing,
+            self._transaction("BEGIN IMMEDIATE", project) as connection,
+        ):
+            yield connection
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str, project: Path | None) -> Iterator[sqlite3.Connection]:
+        connection = self._connection(project)
+        connection.execute(begin)
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Give what SQLite raises in the contract's words."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"The database {str(self._path)!r} or trackio's: {error}.") from error
+        except UnicodeEncodeError as error:
+            raise Refused(
+                f"A text has a half of a surrogate pair at {error.start}, which UTF-8 cannot "
+                "hold; nothing of this call was stored."
+            ) from error
+        except (sqlite3.DataError, sqlite3.DatabaseError) as error:
+            raise Refused(
+                f"The database {str(self._path)!r} does not take this: {error}."
+            ) from error

@@ -1,0 +1,173 @@
+"""What trackio's page shows of a run, as rows of a project's tables.
+
+Each row that amlflow writes has a ``log_id`` that says so and tells it from all others, so that a
+row is there once however often it is written, and is told apart from what trackio's own client
+logs to the same run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from amlflow.spec import Kind, Point, RunRecord
+
+from amlflow_trackio.records import to_us
+
+OURS = "amlflow-"
+"""How the ``log_id`` of our rows begins."""
+RENAMED = frozenset({"project", "run", "timestamp", "step", "time", "metrics"})
+"""trackio's own columns: it gives metrics of these names two underscores, and so do we."""
+TABLES = ("metrics", "configs", "system_metrics")
+EXACT_INT = 2**53
+STEPS = range(-(2**63), 2**63)
+
+Row = tuple[int, dict[str, Any]]
+"""A step, and what was logged at it by name."""
+
+
+def draw_run(connection: sqlite3.Connection, run: RunRecord, renamed: bool = False) -> None:
+    """Show a run, its name, and as its config what trackio has no other place for."""
+    found = connection.execute(
+        "SELECT config FROM project.configs WHERE run_id = ?", (run.id,)
+    ).fetchone()
+    # trackio's own client may have put a config of its own.
+    theirs = {} if found is None else json.loads(found[0])
+    config = {key: value for key, value in theirs.items() if not _is_ours(key)}
+    config.update(_config(run))
+    created = run.created.isoformat()
+    connection.execute(
+        "INSERT OR REPLACE INTO project.configs (run_id, run_name, config, created_at)"
+        " VALUES (?, ?, ?, ?)",
+        (run.id, run.name, _json(config), created),
+    )
+    # trackio shows the runs that have logged something.
+    connection.execute(
+        "INSERT OR IGNORE INTO project.metrics (timestamp, run_id, run_name, step, metrics, log_id)"
+        " VALUES (?, ?, ?, 0, ?, ?)",
+        (created, run.id, run.name, _json({}), OURS + run.id),
+    )
+    if renamed:
+        for table in TABLES:
+            connection.execute(
+                f"UPDATE project.{table} SET run_name = ? WHERE run_id = ?",  # noqa: S608
+                (run.name, run.id),
+            )
+
+
+_CONFIG = frozenset({"_Username", "_Created", "_Group", "status", "type", "description", "parent"})
+
+
+def _is_ours(key: str) -> bool:
+    return key in _CONFIG or key.startswith(("tag.", "property."))
+
+
+def _config(run: RunRecord) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "_Username": run.user,
+        "_Created": run.created.isoformat(),
+        "_Group": None,
+        "status": run.status,
+        "type": run.type,
+        "description": run.description,
+        "parent": run.parent_id,
+    }
+    config = {key: value for key, value in config.items() if value is not None or key[0] == "_"}
+    # Flat, since trackio's page groups runs by such.
+    config.update({f"tag.{key}": value or "" for key, value in run.tags.items()})
+    config.update({f"property.{key}": value for key, value in run.properties.items()})
+    return config
+
+
+def draw_points(
+    connection: sqlite3.Connection,
+    run_id: str,
+    run_name: str,
+    points: Iterable[Point],
+    place_image: Callable[[Point, str], str | None],
+) -> None:
+    """Show points; ``place_image`` puts a point's image among trackio's and says where."""
+    rows = []
+    for point in points:
+        identity = _identity(run_id, point)
+        for number, (step, metrics) in enumerate(_drawn(point, identity, place_image)):
+            if step in STEPS:
+                time = point.time.isoformat(timespec="microseconds")
+                log_id = f"{OURS}{identity}-{number}"
+                rows.append((time, run_id, run_name, step, _json(metrics), log_id))
+    connection.executemany(
+        "INSERT OR IGNORE INTO project.metrics (timestamp, run_id, run_name, step, metrics, log_id)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+
+
+def _identity(run_id: str, point: Point) -> str:
+    named = [run_id, point.writer, point.name, point.position, to_us(point.time)]
+    return hashlib.sha256(_json(named)).hexdigest()[:32]
+
+
+def _drawn(
+    point: Point, identity: str, place_image: Callable[[Point, str], str | None]
+) -> Iterator[Row]:
+    """Numbers as charts, images, tables; trackio has no place for the rest."""
+    step, value = point.position, point.value
+    name = f"__{point.name}" if point.name in RENAMED else point.name
+    if point.kind is Kind.SCALAR:
+        number = _number(value)
+        if number is not None:
+            yield step, {name: number}
+    elif point.kind is Kind.LIST:
+        for place, number in enumerate(map(_number, value)):
+            if number is not None:
+                yield step + place, {name: number}
+    elif point.kind is Kind.ROW:
+        numbers = {f"{name}/{column}": _number(cell) for column, cell in value.items()}
+        numbers = {column: number for column, number in numbers.items() if number is not None}
+        if numbers:
+            yield step, numbers
+    elif point.kind is Kind.TABLE:
+        columns = {column: [_cell(cell) for cell in cells] for column, cells in value.items()}
+        cells = [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ]
+        yield step, {name: {"_type": "trackio.table", "_value": cells}}
+    elif point.kind is Kind.IMAGE:
+        path = place_image(point, identity)
+        if path is not None:
+            image = {"_type": "trackio.image", "file_path": path, "caption": value}
+            yield step, {name: image}
+
+
+def _number(value: Any) -> int | float | str | None:
+    """A number as trackio keeps it, or None for what is none or too large."""
+    if isinstance(value, int):
+        if abs(value) <= EXACT_INT:
+            return int(value)  # trackio's charts leave out True and False
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "NaN"
+        if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        return value
+    return None
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    number = _number(value)
+    return str(value) if number is None else number
+
+
+def _json(value: Any) -> bytes:
+    # As trackio writes it: it looks for `"_type":"trackio.image"` in the bytes.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,97 @@
+"""Files of runs: the names in the database, the contents beside it, under names of their own.
+
+So any text is a file's name, none leads out of the folder, and a call's files appear at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from amlflow.spec import FileInRun, FileNotInRun, Refused
+
+from amlflow_trackio.database import Database
+from amlflow_trackio.folders import OWN
+
+TRIES = 20
+"""How often a file that somebody replaces meanwhile is looked for again."""
+
+
+class Files:
+    """Stores, lists and gives the files of runs; ``check`` raises if there is no such run."""
+
+    def __init__(self, database: Database, check: Callable[[str], object]) -> None:
+        self._database, self._check = database, check
+        self._folder = database.folder / OWN / "files"
+
+    def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        """See :meth:`amlflow.spec.Tracker.put_files`."""
+        self._check(run_id)
+        with self._stored(run_id, files) as blobs:
+            old = []
+            with self._database.writing() as connection:
+                for name, blob in blobs.items():
+                    before = self.blob(connection, run_id, name)
+                    if before is not None and not replace:
+                        raise FileInRun(run_id, name)
+                    if before is not None:
+                        old.append(before)
+                    connection.execute(
+                        "INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (run_id, name, blob.name)
+                    )
+        for path in old:
+            path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _stored(self, run_id: str, files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+        """Copies of the files, which go again if what is done with them fails."""
+        folder = self._folder / run_id
+        blobs = {name: folder / uuid.uuid4().hex for name in files}
+        try:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                for name, blob in blobs.items():
+                    shutil.copyfile(files[name], blob)
+            except OSError as error:
+                raise Refused(
+                    f"A file of run {run_id} could not be stored in {str(folder)!r}: {error}."
+                ) from error
+            yield blobs
+        except BaseException:
+            for blob in blobs.values():
+                blob.unlink(missing_ok=True)
+            raise
+
+    def blob(self, connection: sqlite3.Connection, run_id: str, name: str) -> Path | None:
+        """Where a file's content is, or None where the run has no such file."""
+        found = connection.execute(
+            "SELECT blob FROM files WHERE run_id = ? AND name = ?", (run_id, name)
+        ).fetchone()
+        return None if found is None else self._folder / run_id / found[0]
+
+    def names(self, run_id: str, prefix: str = "") -> list[str]:
+        """See :meth:`amlflow.spec.Tracker.list_files`."""
+        self._check(run_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT name FROM files WHERE run_id = ? ORDER BY name", (run_id,)
+            ).fetchall()
+        return [name for (name,) in rows if name.startswith(prefix)]
+
+    def get(self, run_id: str, name: str, destination: Path) -> None:
+        """See :meth:`amlflow.spec.Tracker.get_file`."""
+        self._check(run_id)
+        for _ in range(TRIES):
+            with self._database.reading() as connection:
+                blob = self.blob(connection, run_id, name)
+            if blob is None:
+                raise FileNotInRun(run_id, name)
+            with contextlib.suppress(FileNotFoundError), blob.open("rb") as source:
+                with destination.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+                return
+        raise Refused(f"The file {name!r} of run {run_id} is gone from {str(self._folder)!r}.")

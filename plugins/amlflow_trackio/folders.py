@@ -1,0 +1,44 @@
+"""Where trackio keeps things: the folder that a URI names, and the files in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from amlflow.spec import Unsupported, redacted
+
+OWN = "amlflow"
+"""The folder of a trackio folder that is this plugin's own."""
+
+
+def folder_of(uri: str) -> Path:
+    """The absolute folder that a URI names.
+
+    Raises:
+        Unsupported: it names a trackio server or a Space.
+    """
+    parts = urlsplit(uri)
+    if parts.netloc or parts.query or parts.fragment:
+        raise Unsupported(
+            f"{redacted(uri)!r} names a server, and amlflow writes to trackio's folder on this "
+            "machine only. Use trackio:// for trackio's own folder or trackio:///path for another."
+        )
+    if parts.path in ("", "/"):
+        return _default().absolute()
+    return Path(unquote(parts.path))
+
+
+def uri_of(folder: Path) -> str:
+    """The URI that names a folder."""
+    return folder.as_uri().replace("file:", "trackio:", 1)
+
+
+def _default() -> Path:
+    # As trackio has it, which takes its time to import.
+    chosen = os.environ.get("TRACKIO_DIR")
+    if chosen:
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    home = os.environ.get("HF_HOME", os.path.join(cache, "huggingface"))
+    return Path(os.path.expanduser(os.path.expandvars(home))) / "trackio"

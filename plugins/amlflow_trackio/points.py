@@ -1,0 +1,151 @@
+"""Metrics: exact in amlflow's own database, and drawn for trackio in the same transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from amlflow.spec import Kind, Point, Refused
+
+from amlflow_trackio.database import Database
+from amlflow_trackio.drawing import OURS, draw_points
+from amlflow_trackio.projects import Projects
+from amlflow_trackio.records import from_us, to_us
+
+THEIRS = "trackio"
+"""The writer of what trackio's own client logs."""
+
+
+class Points:
+    """Writes and reads the metrics of runs.
+
+    ``project_of`` says which project a run is in, and ``blob`` where a file of a run is.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        projects: Projects,
+        project_of: Callable[[str], str],
+        blob: Callable[[sqlite3.Connection, str, str], Path | None],
+    ) -> None:
+        self._database, self._projects = database, projects
+        self._project_of, self._blob = project_of, blob
+
+    def write(self, run_id: str, points: Sequence[Point]) -> None:
+        """See :meth:`amlflow.spec.Tracker.write_points`."""
+        project = self._project_of(run_id)
+        if not points:
+            return
+        try:
+            rows = [
+                (run_id, each.name, each.writer, to_us(each.time), *_packed(each))
+                for each in points
+            ]
+        except ValueError as error:  # Python does not write numbers of thousands of digits
+            raise Refused(f"A metric cannot be kept: {error}.") from error
+
+        with self._database.writing(self._projects.ready(project)) as connection:
+            [run_name] = connection.execute(
+                "SELECT name FROM runs WHERE id = ?", (run_id,)
+            ).fetchone()
+            connection.executemany("INSERT OR IGNORE INTO points VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+            def place_image(point: Point, identity: str) -> str | None:
+                source = self._blob(connection, run_id, point.value)
+                if source is None:
+                    return None
+                return self._place_image(source, project, run_id, point, identity)
+
+            draw_points(connection, run_id, run_name, points, place_image)
+
+    def _place_image(
+        self, source: Path, project: str, run_id: str, point: Point, identity: str
+    ) -> str:
+        """Put an image where trackio's page looks for it; where that is, below its media."""
+        name = identity + PurePosixPath(point.value).suffix
+        path = PurePosixPath(project, run_id, str(point.position), name)
+        target = self._database.folder / "media" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            try:
+                os.link(source, target)  # files of runs are replaced as a whole, never changed
+            except FileExistsError:
+                raise
+            except OSError:
+                shutil.copyfile(source, target)
+        return str(path)
+
+    def read(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        """See :meth:`amlflow.spec.Tracker.read_points`."""
+        project = self._project_of(run_id)
+        wanted = "SELECT value FROM json_each(?)" if names is not None else "SELECT name"
+        with self._database.reading(self._projects.ready(project)) as connection:
+            found = [
+                _unpacked(*row)
+                for row in connection.execute(
+                    "SELECT name, writer, time, position, content FROM points"  # noqa: S608
+                    f" WHERE run_id = ? AND name IN ({wanted})",
+                    (run_id,) if names is None else (run_id, json.dumps(list(names))),
+                )
+            ]
+            found += _theirs(connection, run_id, names)
+        return sorted(found, key=lambda point: (point.time, point.position))
+
+
+def _packed(point: Point) -> tuple[str, str]:
+    content = [point.kind.value, point.value, point.step, point.order]
+    return str(point.position), json.dumps(content, ensure_ascii=False)
+
+
+def _unpacked(name: str, writer: str, time: int, position: str, content: str) -> Point:
+    kind, value, step, order = json.loads(content)
+    return Point(
+        name=name,
+        value=value,
+        kind=Kind(kind),
+        step=step,
+        order=order,
+        time=from_us(time),
+        writer=writer,
+    )
+
+
+def _theirs(
+    connection: sqlite3.Connection, run_id: str, names: Sequence[str] | None
+) -> Iterator[Point]:
+    """What trackio's own client logged to the run, images and the like left out."""
+    orders: dict[str, int] = {}
+    for step, time, metrics in connection.execute(
+        "SELECT step, timestamp, metrics FROM project.metrics"
+        " WHERE run_id = ? AND (log_id IS NULL OR log_id NOT GLOB ?) ORDER BY timestamp, id",
+        (run_id, f"{OURS}*"),
+    ):
+        for name, value in json.loads(metrics).items():
+            if (names is not None and name not in names) or isinstance(value, (dict, list)):
+                continue
+            order = orders[name] = orders.get(name, -1) + 1
+            yield Point(
+                name=name,
+                value=_value(value),
+                step=step,
+                order=order,
+                time=_time(time),
+                writer=THEIRS,
+            )
+
+
+def _value(value: Any) -> Any:
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+
+
+def _time(written: str) -> datetime:
+    time = datetime.fromisoformat(written.replace("Z", "+00:00"))
+    return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time

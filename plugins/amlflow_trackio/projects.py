@@ -1,0 +1,148 @@
+"""trackio's projects: a database file for each, which trackio itself lays out.
+
+trackio's own way to write would import it, over a second and 80 MB in every process that logs a
+number, keep to one folder a process, and take 30 ms a call. So amlflow writes to the file, whose
+tables are what ``trackio query`` is for, and which trackio brings up to date itself; a layout that
+is not the one known here is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from amlflow.spec import Unsupported
+
+from amlflow_trackio.folders import OWN
+
+LENGTH = 60
+"""Of a project's name at most: it is a file's."""
+RESERVED = (
+    "_system",
+    "_configs",
+    "_traces",
+    "_artifacts",
+    "_artifact_versions",
+    "_artifact_aliases",
+    "_run_artifact_links",
+    "_external_run_artifact_links",
+)
+"""Ends of names that trackio does not take, since it names files of its own so."""
+NEEDED = {
+    "metrics": {"timestamp", "run_id", "run_name", "step", "metrics", "log_id"},
+    "configs": {"run_id", "run_name", "config", "created_at"},
+    "system_metrics": {"run_id", "run_name"},
+}
+LAY_OUT = (
+    "import sys; from trackio.sqlite_storage import SQLiteStorage as S; S.init_db(sys.argv[1])"
+)
+
+
+def project_name(experiment: str, number: int) -> str:
+    """A project's name for an experiment; the second and later ones are numbered."""
+    kept = "".join(each for each in experiment if each.isalnum() or each in "-_")[:LENGTH]
+    name = kept or "default"
+    if name.lower().startswith("registry-"):
+        name = f"project-{name}"
+    if name.lower().endswith(RESERVED):
+        name += "-"
+    return name if number == 1 else f"{name}-{number}"
+
+
+class Projects:
+    """The project files of one trackio folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ready: set[str] = set()
+
+    def file(self, project: str) -> Path:
+        return self._folder / f"{project}.db"
+
+    def ready(self, project: str) -> Path:
+        """The project's file, made where there is none.
+
+        Raises:
+            Unsupported: trackio keeps its metrics otherwise than amlflow knows.
+        """
+        path = self.file(project)
+        if project not in self._ready or not path.exists():
+            if not path.exists():
+                self._make(path)
+            if not _is_known(path):
+                _lay_out(self._folder, project)  # an older trackio's
+            if not _is_known(path):
+                raise Unsupported(
+                    f"trackio's file {str(path)!r} is laid out otherwise than amlflow knows; "
+                    "`pip install -U amlflow`, or the trackio that amlflow asks for."
+                )
+            self._ready.add(project)
+        return path
+
+    def is_empty(self, project: str) -> bool:
+        """Whether nothing has been logged to a project, or it has no file yet."""
+        path = self.file(project)
+        if not path.exists():
+            return True
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return connection.execute("SELECT 1 FROM metrics LIMIT 1").fetchone() is None
+
+    def _make(self, path: Path) -> None:
+        """Copy an empty project to where there is none."""
+        empty = make_empty(self._folder)
+        with tempfile.TemporaryDirectory(dir=empty.parent) as staging:
+            copy = Path(staging) / "copy.db"
+            shutil.copyfile(empty, copy)
+            with contextlib.suppress(FileExistsError):
+                os.link(copy, path)
+
+
+def make_empty(folder: str | Path) -> Path:
+    """An empty project to copy, which trackio makes once for a folder and version of trackio."""
+    own = Path(folder) / OWN
+    try:
+        version = importlib.metadata.version("trackio")
+    except importlib.metadata.PackageNotFoundError:
+        raise Unsupported(
+            "A new trackio project needs trackio: `pip install 'amlflow[trackio]'`."
+        ) from None
+    empty = own / f"empty-{version}.db"
+    if not empty.exists():
+        own.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=own) as staging:
+            _lay_out(Path(staging), "empty")
+            os.replace(Path(staging) / "empty.db", empty)
+    return empty
+
+
+def _lay_out(folder: Path, project: str) -> None:
+    """Have trackio make or update a project's tables, in a process: it knows one folder in each."""
+    done = subprocess.run(
+        [sys.executable, "-c", LAY_OUT, project],
+        env={**os.environ, "TRACKIO_DIR": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        why = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise Unsupported(
+            f"trackio could not lay out its file {str(folder / f'{project}.db')!r}: {why[0]}"
+        )
+
+
+def _is_known(path: Path) -> bool:
+    """Whether a project's file has the tables that amlflow writes to."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return all(
+            columns <= {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+            for table, columns in NEEDED.items()
+        )

@@ -1,0 +1,89 @@
+"""Rows of the database as the contract's records."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from amlflow.spec import ExperimentRecord, RunRecord
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+
+COLUMNS = (
+    "id, alias, experiment_id, parent_id, root_id, name, type, status, created, started, ended, "
+    "user, description"
+)
+"""Of the table ``runs``, as :func:`to_runs` takes them."""
+
+
+def to_us(time: datetime) -> int:
+    return (time - EPOCH) // MICROSECOND
+
+
+def from_us(microseconds: int) -> datetime:
+    return EPOCH + microseconds * MICROSECOND
+
+
+def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[RunRecord]:
+    """The records of rows of ``runs``, with their tags, properties and notes."""
+    ids = json.dumps([row[0] for row in rows])
+    tags, properties, system = (
+        _keyed(connection, table, ids) for table in ("tags", "properties", "system")
+    )
+    return [
+        RunRecord(
+            id=row[0],
+            alias=row[1],
+            experiment_id=row[2],
+            parent_id=row[3],
+            root_id=row[4],
+            name=row[5],
+            type=row[6],
+            status=row[7],
+            created=from_us(row[8]),
+            started=None if row[9] is None else from_us(row[9]),
+            ended=None if row[10] is None else from_us(row[10]),
+            user=row[11],
+            description=row[12],
+            tags=tags.get(row[0], {}),
+            properties=properties.get(row[0], {}),
+            system=system.get(row[0], {}),
+        )
+        for row in rows
+    ]
+
+
+def _keyed(connection: sqlite3.Connection, table: str, ids: str) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for run_id, key, value in connection.execute(
+        f"SELECT run_id, key, value FROM {table}"  # noqa: S608  (a name of this module)
+        " WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, key",
+        (ids,),
+    ):
+        found.setdefault(run_id, {})[key] = value
+    return found
+
+
+def to_experiments(
+    connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]
+) -> list[ExperimentRecord]:
+    """The records of rows of ``experiments``, with their tags."""
+    return [
+        ExperimentRecord(
+            id=row[0],
+            name=row[1],
+            created=from_us(row[2]),
+            archived=None if row[3] is None else from_us(row[3]),
+            tags=dict(
+                connection.execute(
+                    "SELECT key, value FROM experiment_tags WHERE experiment_id = ? ORDER BY key",
+                    (row[0],),
+                )
+            ),
+        )
+        for row in rows
+    ]

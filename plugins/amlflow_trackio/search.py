@@ -1,0 +1,75 @@
+"""Conditions as SQL: all of them, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from amlflow.spec import Condition, Op
+
+from amlflow_trackio.records import COLUMNS, to_us
+
+_FIELDS = frozenset(COLUMNS.split(", "))
+_TABLES = frozenset({"tags", "properties", "system"})
+
+_COMPARED = {
+    Op.EQ: "value = ?",
+    Op.NE: "value != ?",
+    # instr, since LIKE takes no notice of capitals and substr ends at a NUL.
+    Op.STARTS_WITH: "instr(value, ?) = 1",
+    Op.CONTAINS: "instr(value, ?) > 0",
+    Op.GE: "value >= ?",
+    Op.LE: "value <= ?",
+}
+
+
+def to_where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
+    """An SQL expression over ``runs`` for all conditions, and its parameters."""
+    clauses, parameters = ["TRUE"], []
+    for condition in conditions:
+        found = _clause(condition)
+        if found is not None:
+            clauses.append(found[0])
+            parameters += found[1]
+    return " AND ".join(clauses), parameters
+
+
+def _clause(condition: Condition) -> tuple[str, list[object]] | None:
+    value: object = condition.value
+    if isinstance(value, datetime):
+        value = to_us(value)
+    if condition.key is not None:
+        return _keyed(condition, value) if condition.field in _TABLES else None
+    if condition.field not in _FIELDS:
+        return None
+    column = f"runs.{condition.field}"
+    if condition.op is Op.HAS:
+        return f"{column} IS NOT NULL", []
+    if condition.op is Op.LACKS:
+        return f"{column} IS NULL", []
+    if condition.op is Op.NE:
+        return f"({column} IS NULL OR {column} IS NOT ?)", [value]
+    if value is None:
+        return "FALSE", []
+    compared = _COMPARED[condition.op].replace("value", column)
+    return f"({column} IS NOT NULL AND {compared})", [value]
+
+
+def _keyed(condition: Condition, value: object) -> tuple[str, list[object]]:
+    negated = condition.op in (Op.LACKS, Op.NE)
+    parameters: list[object] = [condition.key]
+    if condition.op in (Op.HAS, Op.LACKS):
+        compared = ""
+    elif condition.op in (Op.EQ, Op.NE):
+        compared = " AND value IS ?"
+        parameters.append(value)
+    elif value is None:
+        return "FALSE", []
+    else:
+        compared = f" AND {_COMPARED[condition.op]}"
+        parameters.append(value)
+    exists = (
+        f"EXISTS (SELECT 1 FROM {condition.field} AS kept WHERE kept.run_id = runs.id"  # noqa: S608
+        f" AND kept.key = ?{compared})"
+    )
+    return (f"NOT {exists}" if negated else exists), parameters

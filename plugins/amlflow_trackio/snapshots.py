@@ -1,0 +1,42 @@
+"""Snapshots: an archive for each, named after its content, which no run owns."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from amlflow.spec import Refused
+
+from amlflow_trackio.folders import OWN
+
+
+class Snapshots:
+    """The snapshots of one trackio folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / OWN / "snapshots"
+
+    def _path(self, digest: str) -> Path:
+        if not re.fullmatch("[0-9A-Za-z]+", digest):
+            raise Refused(f"{digest!r} is no snapshot's digest, which has letters and digits.")
+        return self._folder / f"{digest}.zip"
+
+    def has(self, digest: str) -> bool:
+        """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
+        return self._path(digest).is_file()
+
+    def put(self, digest: str, archive: Path) -> None:
+        """See :meth:`amlflow.spec.Tracker.put_snapshot`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder) as staging:
+            shutil.copyfile(archive, Path(staging) / "copy")
+            os.replace(Path(staging) / "copy", self._path(digest))
+
+    def get(self, digest: str, destination: Path) -> None:
+        """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
+        if not self.has(digest):
+            raise Refused(f"There is no snapshot {digest!r} in this tracker.")
+        shutil.copyfile(self._path(digest), destination)

@@ -1,0 +1,213 @@
+"""The contract on trackio: see :class:`amlflow.spec.Tracker` for what each method promises.
+
+trackio shows numbers, images and tables of runs with a config. The rest of the contract is kept
+exactly in a database beside trackio's (:mod:`amlflow_trackio.database`), and what of it fits is
+put into the config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from amlflow.spec import (
+    ExperimentChange,
+    ExperimentRecord,
+    ModelRecord,
+    Point,
+    RunChange,
+    RunDraft,
+    RunNotFound,
+    RunQuery,
+    RunRecord,
+    Unsupported,
+)
+
+from amlflow_trackio import features
+from amlflow_trackio.changes import apply
+from amlflow_trackio.creation import create
+from amlflow_trackio.database import Database
+from amlflow_trackio.drawing import draw_run
+from amlflow_trackio.experiments import Experiments
+from amlflow_trackio.files import Files
+from amlflow_trackio.folders import folder_of, uri_of
+from amlflow_trackio.links import experiment_link, run_link
+from amlflow_trackio.points import Points
+from amlflow_trackio.projects import Projects
+from amlflow_trackio.records import COLUMNS, to_runs, to_us
+from amlflow_trackio.search import to_where
+from amlflow_trackio.snapshots import Snapshots
+
+PAGE = 500
+
+
+class TrackioTracker:
+    """Experiments and runs in a trackio folder of this machine."""
+
+    features = features
+
+    def __init__(self, uri: str) -> None:
+        folder = folder_of(uri)
+        self.uri = uri_of(folder)
+        self._database = Database(folder)
+        self._projects = Projects(folder)
+        self._experiments = Experiments(self._database, self._projects, self.uri)
+        self._files = Files(self._database, self._project_of)
+        self._points = Points(self._database, self._projects, self._project_of, self._files.blob)
+        self._snapshots = Snapshots(folder)
+        self._known: dict[str, str] = {}
+
+    def _project_of(self, run_id: str) -> str:
+        """The project that a run is in, for good. Raises :class:`RunNotFound`."""
+        if run_id not in self._known:
+            with self._database.reading() as connection:
+                found = connection.execute(
+                    "SELECT experiment_id FROM runs WHERE id = ?", (run_id,)
+                ).fetchone()
+            if found is None:
+                raise RunNotFound(run_id, self.uri)
+            self._known[run_id] = found[0]
+        return self._known[run_id]
+
+    # experiments
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        return self._experiments.ensure(name)
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        return self._experiments.get(experiment_id)
+
+    def list_experiments(self) -> Iterator[ExperimentRecord]:
+        yield from self._experiments.all()
+
+    def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+        self._experiments.update(experiment_id, change)
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        self._experiments.delete(experiment_id)
+
+    # runs
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        for experiment_id in {draft.experiment_id for draft in drafts}:
+            self._experiments.get(experiment_id)
+        return create(self._database, self._projects, drafts)
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM runs WHERE (id = ?1 OR alias = ?1)"  # noqa: S608
+                " AND (?2 IS NULL OR experiment_id = ?2) ORDER BY id = ?1 DESC, rowid LIMIT 1",
+                (run_id, experiment_id),
+            ).fetchall()
+            found = to_runs(connection, rows)
+        if not found:
+            raise RunNotFound(run_id, self.uri)
+        return found[0]
+
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        numbers = []
+        with self._database.reading() as connection:
+            for run in runs:
+                [number] = connection.execute(
+                    "SELECT count(*) FROM runs WHERE experiment_id = ?"
+                    " AND (created < ? OR created = ? AND id <= ?)",
+                    (run.experiment_id, to_us(run.created), to_us(run.created), run.id),
+                ).fetchone()
+                numbers.append(number)
+        return numbers
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        where, parameters = to_where(query.conditions)
+        if query.experiment_ids is None:
+            where += " AND experiment_id IN (SELECT id FROM experiments WHERE archived IS NULL)"
+        else:
+            where += f" AND experiment_id IN ({', '.join('?' * len(query.experiment_ids))})"
+            parameters += query.experiment_ids
+        size = min(query.limit, PAGE) if query.limit else PAGE
+        later, after = "TRUE", list[object]()
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    f"SELECT {COLUMNS} FROM runs WHERE {where} AND {later}"  # noqa: S608
+                    " ORDER BY created DESC, id LIMIT ?",
+                    (*parameters, *after, size),
+                ).fetchall()
+                page = to_runs(connection, rows)
+            yield from page
+            if len(page) < size:
+                return
+            # From where this page ended, so that runs which start meanwhile shift nothing.
+            last = page[-1]
+            later = "created <= ? AND (created < ? OR id > ?)"
+            after = [to_us(last.created), to_us(last.created), last.id]
+            size = PAGE
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        project = self._project_of(run_id)
+        shown = (change.status, change.name, change.description)
+        is_shown = any(each is not None for each in shown) or bool(
+            change.tags or change.tags_removed or change.properties
+        )
+        with self._database.writing(
+            self._projects.ready(project) if is_shown else None
+        ) as connection:
+            apply(connection, run_id, change)
+            if is_shown:
+                rows = connection.execute(
+                    f"SELECT {COLUMNS} FROM runs WHERE id = ?",  # noqa: S608
+                    (run_id,),
+                ).fetchall()
+                [run] = to_runs(connection, rows)
+                draw_run(connection, run, renamed=change.name is not None)
+
+    # metrics
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        self._points.write(run_id, points)
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        return self._points.read(run_id, names)
+
+    # files
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        self._files.put(run_id, files, replace=replace)
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        return self._files.names(run_id, prefix)
+
+    def get_file(self, run_id: str, name: str, destination: Path) -> None:
+        self._files.get(run_id, name, destination)
+
+    def has_snapshot(self, digest: str) -> bool:
+        return self._snapshots.has(digest)
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        self._snapshots.put(digest, archive)
+
+    def get_snapshot(self, digest: str, destination: Path) -> None:
+        self._snapshots.get(digest, destination)
+
+    # models and links
+
+    def register_model(
+        self,
+        run_id: str,
+        path: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> ModelRecord:
+        raise Unsupported(
+            f"Model {name!r} is not registered: trackio has no model registry that amlflow uses. "
+            f"The file {path!r} stays with run {run_id}; use an MLflow tracker for models."
+        )
+
+    def run_link(self, run: RunRecord) -> str:
+        return run_link(run.experiment_id, run.id)
+
+    def experiment_link(self, experiment_id: str) -> str:
+        return experiment_link(experiment_id)
