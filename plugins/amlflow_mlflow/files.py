@@ -17,6 +17,9 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.names import from_path, shortened, to_path
 
+# Where tqdm is installed, MLflow would draw a bar for every file into a log that is followed.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
 
