@@ -81,18 +81,19 @@ def of_jobs(base: Path) -> list[psutil.Process]:
 
 
 def agents(base: Path) -> list[psutil.Process]:
-    found = []
-    for process in of_jobs(base):
-        with contextlib.suppress(psutil.Error):
-            if "amlflow.submit.agent" in process.cmdline():
-                found.append(process)
-    return found
+    return [process for process in of_jobs(base) if is_agent(process) is True]
 
 
 def scripts(base: Path) -> list[psutil.Process]:
     """The processes that are not agents."""
-    left = {process.pid for process in agents(base)}
-    return [process for process in of_jobs(base) if process.pid not in left]
+    return [process for process in of_jobs(base) if is_agent(process) is False]
+
+
+def is_agent(process: psutil.Process) -> bool | None:
+    """Whether a process is an agent, and None where it is gone."""
+    with contextlib.suppress(psutil.Error):
+        return "amlflow.submit.agent" in process.cmdline()
+    return None
 
 
 def end_all(base: Path) -> None:
