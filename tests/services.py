@@ -53,7 +53,14 @@ def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], second
         time.sleep(0.1)
 
 
-def start_mlflow(backend: str, folder: Path, port: int | None = None, workers: int = 2) -> Any:
+def start_mlflow(
+    backend: str,
+    folder: Path,
+    port: int | None = None,
+    workers: int = 2,
+    options: tuple[str, ...] = (),
+    **environment: str,
+) -> Any:
     """An MLflow server on a backend store, with its artifacts in the folder: (uri, process)."""
     port = port or free_port()
     uri = f"http://127.0.0.1:{port}"
@@ -62,9 +69,9 @@ def start_mlflow(backend: str, folder: Path, port: int | None = None, workers: i
         [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
             "--backend-store-uri", backend, "--artifacts-destination", str(folder / "artifacts"),
-            "--workers", str(workers),
+            "--workers", str(workers), *options,
         ],
-        cwd=folder, env=clean_environment(), stdout=log, stderr=log, start_new_session=True,
+        cwd=folder, env=clean_environment(**environment), stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
 
     def ready() -> bool:
@@ -88,7 +95,7 @@ def _postgres_tool(name: str) -> str:
 
 
 def start_postgres(folder: Path) -> Any:
-    """A PostgreSQL server with databases `direct` and `served`: (uri without a name, process)."""
+    """A PostgreSQL server with databases `direct`, `served`, `studio`: (uri without a name, process)."""
     # PostgreSQL refuses to run as root.
     user = POSTGRES_USER if os.geteuid() == 0 else None
     folder.chmod(0o755)
@@ -116,7 +123,7 @@ def start_postgres(folder: Path) -> Any:
     def ready() -> bool:
         try:
             with psycopg.connect(f"{server}postgres", connect_timeout=2, autocommit=True) as base:
-                for name in ("direct", "served"):
+                for name in ("direct", "served", "studio"):
                     base.execute(f"CREATE DATABASE {name}")
         except psycopg.OperationalError:
             return False

@@ -26,6 +26,9 @@ PROBE_SECONDS = 5
 BUSY_SECONDS = 15
 DATABASE_THREADS = 4
 
+SERVER_ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+"""Set in the processes of MLflow's server, whose store takes it from there."""
+
 _BUSY = ("database is locked", "deadlock detected", "could not serialize")
 
 
@@ -62,7 +65,8 @@ def open_store(uri: str) -> Any:
 
 def _artifact_root(uri: str) -> str | None:
     """MLflow puts files beside the working folder; beside the database they stay together."""
-    if not uri.startswith("sqlite:///") or "MLFLOW_ARTIFACT_ROOT" in os.environ:
+    settled = "MLFLOW_ARTIFACT_ROOT" in os.environ or SERVER_ARTIFACT_ROOT in os.environ
+    if settled or not uri.startswith("sqlite:///"):
         return None
     return str(Path(unquote(uri[len("sqlite:///") :])).parent / "mlruns")
 

@@ -9,10 +9,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from amlflow.spec import FileInRun, FileNotInRun, Refused
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.uri import append_to_uri_path
 
 from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.names import from_path, shortened, to_path
@@ -22,6 +24,18 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
+
+
+SERVED = "mlflow-artifacts:/"
+SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
+
+
+def _reachable(place: str) -> str:
+    """Where artifacts are; the server's own processes go where it puts what clients send it."""
+    destination = os.environ.get(SERVER_DESTINATION)
+    if destination is None or not place.startswith(SERVED):
+        return place
+    return str(append_to_uri_path(destination, urlsplit(place).path.lstrip("/")))
 
 
 class Files:
@@ -34,7 +48,7 @@ class Files:
     def _repository(self, run_id: str) -> Any:
         if run_id not in self._places:
             self.remember(self._call.on_run(run_id, lambda: self._store.get_run(run_id)))
-        place = self._places[run_id]
+        place = _reachable(self._places[run_id])
         return self._call(lambda: get_artifact_repository(place, tracking_uri=self._call.uri))
 
     def remember(self, run: Any) -> None:

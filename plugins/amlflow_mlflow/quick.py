@@ -8,6 +8,7 @@ does everything from then on.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -27,11 +28,13 @@ from amlflow.spec import (
 
 from amlflow_mlflow import features
 from amlflow_mlflow.links import experiment_link, run_link
-from amlflow_mlflow.names import ALIAS, DELETED, SNAPSHOTS
+from amlflow_mlflow.names import ALIAS, DELETED, OWN
 from amlflow_mlflow.records import to_experiment, to_ms, to_run
 
 if TYPE_CHECKING:
     from amlflow.spec import Tracker
+
+WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"
 
 _RUN = (
     "SELECT run_uuid AS run_id, name AS run_name, user_id, status, start_time, end_time,"
@@ -54,6 +57,8 @@ def open_quick(uri: str) -> Tracker | None:
     """The tracker at a URI, or None where MLflow itself has to open it."""
     if not uri.startswith("sqlite:////") or "?" in uri:
         return None
+    if os.environ.get(WORKSPACES, "false").lower() in ("true", "1"):
+        return None  # whose runs a caller sees is for MLflow's store to say
     quick = QuickTracker(uri, Path(unquote(uri[len("sqlite:///") :])))
     try:
         quick.asked(_BY_ID, "")
@@ -140,9 +145,10 @@ class QuickTracker:
         if self._mlflow is not None:
             return self._mlflow.list_experiments()  # type: ignore[no-any-return]
         return self._experiments(
-            " WHERE name != ? AND experiment_id NOT IN (SELECT experiment_id FROM experiment_tags"
-            " WHERE key = ?) ORDER BY creation_time DESC, experiment_id ASC",
-            SNAPSHOTS,
+            " WHERE name NOT LIKE ? AND experiment_id NOT IN"
+            " (SELECT experiment_id FROM experiment_tags WHERE key = ?)"
+            " ORDER BY creation_time DESC, experiment_id ASC",
+            f"{OWN}%",
             DELETED,
         )
 

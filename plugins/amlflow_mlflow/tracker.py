@@ -36,8 +36,8 @@ from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.names import (
     DELETED,
+    OWN,
     PROPERTY,
-    SNAPSHOTS,
     from_key,
     to_key,
     to_tag_value,
@@ -115,7 +115,7 @@ class MlflowTracker:
                 )
             )
             for experiment in page:
-                if experiment.name != SNAPSHOTS and DELETED not in experiment.tags:
+                if not experiment.name.startswith(OWN) and DELETED not in experiment.tags:
                     yield to_experiment(experiment)
             token = page.token
             if not token:

@@ -13,7 +13,7 @@ from amlflow.core import html
 from amlflow.core.azure_only import AzureOnly, refuse
 from amlflow.core.compute_target import ComputeTarget, Targets
 from amlflow.core.config import FILE, Config, find_config, write_config, write_json
-from amlflow.core.tracking_uri import embedded, resolved
+from amlflow.core.tracking_uri import absolute, embedded, resolved
 from amlflow.core.workspace_notes import all_noted, note_path, noted
 from amlflow.exceptions import UserErrorException, WorkspaceException
 from amlflow.spec import Condition, Op, redacted
@@ -421,6 +421,16 @@ class Workspace(AzureOnly):
                 "Tracking store": html.link(redacted(address), redacted(self._uri)),
             }
         )
+
+
+def workspace_on(uri: str) -> Workspace:
+    """A workspace on the tracking store at a URI, whatever is configured.
+
+    It is for a program that is told its store, such as a server.
+    """
+    workspace = Workspace._default()
+    workspace._uri = absolute(uri, Path.cwd())
+    return workspace
 
 
 @functools.cache

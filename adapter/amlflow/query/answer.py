@@ -94,7 +94,7 @@ def ask(expression: Expression, scope: Scope) -> Answer:
     Raises:
         QueryFailed: jmespath cannot evaluate it on these documents.
     """
-    search = _Search(scope, expression.needs_numbers)
+    search = Search(scope, expression.needs_numbers)
     stream = Stream(search.document, search.find)
     try:
         value = stream.evaluate(expression.tree)
@@ -123,8 +123,8 @@ def documents(records: Sequence[RunRecord], scope: Scope) -> list[Document]:
     ]
 
 
-class _Search:
-    """Finds runs for one evaluation, and makes their documents."""
+class Search:
+    """Finds the runs of a scope, and makes their documents."""
 
     def __init__(self, scope: Scope, numbered: bool) -> None:
         self._scope, self._numbered = scope, numbered

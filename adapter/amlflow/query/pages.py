@@ -1,0 +1,216 @@
+"""Reads runs page by page: for a list that somebody looks through, however many there are.
+
+A page is found with as few runs read as the tracker's search allows. Where little of what is read
+belongs on the page, it is given back after some time as far as it is, with the place to read on.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from jmespath import visitor
+from jmespath.exceptions import JMESPathError
+
+from amlflow.query.answer import Scope, Search
+from amlflow.query.expression import Expression, Node, QueryFailed
+from amlflow.query.pushdown import reach
+from amlflow.query.reach import EVERY, Superset, either
+from amlflow.spec import Condition, Op, RunRecord
+
+Keep = Callable[[RunRecord], bool]
+"""Says of a run that the tracker's search found whether it belongs on the page."""
+
+MANY = 900
+"""Runs that are read at once where a page's worth was not enough."""
+ALIKE = 50
+"""Runs that may have begun in the same millisecond as the last one of a page, and come again."""
+SECONDS = 0.7
+"""After which a page is given back that is not full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some runs, newest first, and where to read on: None where there are no more.
+
+    ``looked_at`` is how many runs were read for it.
+    """
+
+    runs: list[RunRecord]
+    cursor: str | None
+    looked_at: int
+
+
+def is_filter(expression: Expression) -> bool:
+    """Whether the expression does nothing but choose among runs: ``[?…]``."""
+    tree = expression.tree
+    return tree["type"] == "filter_projection" and all(
+        child["type"] == "identity" for child in tree["children"][:2]
+    )
+
+
+def read_page(
+    scope: Scope,
+    expression: Expression | None,
+    keep: Keep,
+    size: int,
+    cursor: str | None = None,
+    seconds: float = SECONDS,
+) -> Page:
+    """The runs after a cursor that a filter and ``keep`` choose, at most ``size`` of them.
+
+    Raises:
+        QueryFailed: jmespath cannot evaluate the filter on one of the runs.
+        ValueError: the cursor is none that a page gave.
+    """
+    place = None if cursor is None else _place(cursor)
+    chosen = _Filter(scope, expression, keep)
+    runs: list[RunRecord] = []
+    looked_at = 0
+    deadline = time.monotonic() + seconds
+    # One more than a page, so that a full page knows whether there is another.
+    at_once = size + 1
+    while True:
+        read = 0
+        for record in chosen.candidates(place, at_once):
+            read += 1
+            if chosen.takes(record):
+                if len(runs) == size:
+                    return Page(runs, _cursor(runs[-1]), looked_at + read)
+                runs.append(record)
+            place = _key(record)
+        looked_at += read
+        if read < at_once:
+            return Page(runs, None, looked_at)
+        if place is not None and time.monotonic() > deadline:
+            return Page(runs, _spelled(place), looked_at)
+        at_once = MANY
+
+
+def read_sorted(
+    scope: Scope,
+    expression: Expression | None,
+    keep: Keep,
+    size: int,
+    order: Callable[[RunRecord], Any],
+    descending: bool = False,
+    cursor: str | None = None,
+) -> Page:
+    """As :func:`read_page` in another order, for which all runs in question have to be read.
+
+    ``order`` gives what compares; runs for which it gives None come last either way. Of runs that
+    compare alike the newest is first.
+    """
+    upto, start = _offset(cursor)
+    chosen = _Filter(scope, expression, keep)
+    # Runs that begin while somebody turns pages would shift them.
+    chosen.conditions = (*chosen.conditions, Condition("created", Op.LE, upto))
+    absent: list[RunRecord] = []
+    looked_at = 0
+
+    def present() -> Iterator[tuple[Any, int, RunRecord]]:
+        nonlocal looked_at
+        for record in chosen.candidates(None, 0):
+            looked_at += 1
+            if chosen.takes(record):
+                value = order(record)
+                if value is None:
+                    if len(absent) <= start + size:
+                        absent.append(record)
+                else:
+                    yield value, (looked_at if not descending else -looked_at), record
+
+    best = heapq.nlargest if descending else heapq.nsmallest
+    ranked = best(start + size + 1, present(), key=lambda each: each[:2])
+    runs = [*(record for _, _, record in ranked), *absent][start : start + size + 1]
+    more = len(runs) > size
+    return Page(runs[:size], f"{_stamp(upto)}.{start + size}" if more else None, looked_at)
+
+
+class _Filter:
+    """What a page's runs are found by."""
+
+    def __init__(self, scope: Scope, expression: Expression | None, keep: Keep) -> None:
+        self._scope, self._expression, self._keep = scope, expression, keep
+        self._numbered = expression is not None and expression.needs_numbers
+        self._superset: Superset = EVERY
+        self.conditions = tuple(scope.conditions)
+        self._test: Node | None = None
+        self._make: Search | None = None
+        if expression is not None:
+            condition = expression.tree["children"][2]
+            reached = reach(condition)
+            self._superset = either(reached.true, reached.error)
+            self._test = expression.tree
+        self._interpreter = visitor.TreeInterpreter()
+
+    def candidates(self, after: tuple[int, str] | None, limit: int) -> Iterator[RunRecord]:
+        """Runs after a place, newest first; 0 is no limit."""
+        conditions = self.conditions
+        if after is not None:
+            conditions = (*conditions, Condition("created", Op.LE, _moment(after[0])))
+        self._make = Search(replace(self._scope, conditions=conditions), self._numbered)
+        found = self._make.find(self._superset, limit + ALIKE if limit and after else limit)
+        if after is not None:
+            found = itertools.dropwhile(lambda record: _before(record, after), found)
+        return itertools.islice(found, limit) if limit else found
+
+    def takes(self, record: RunRecord) -> bool:
+        # A tracker may find too many.
+        if not all(each.holds(record) for each in self.conditions) or not self._keep(record):
+            return False
+        if self._expression is None or self._test is None or self._make is None:
+            return True
+        try:
+            return bool(self._interpreter.visit(self._test, [self._make.document(record)]))
+        except (JMESPathError, TypeError, ValueError, RecursionError) as error:
+            raise QueryFailed(self._expression.text, str(error)) from error
+
+
+def _before(record: RunRecord, place: tuple[int, str]) -> bool:
+    """Whether the run is at the place or before it: newest first, then by id."""
+    created, run_id = _key(record)
+    return (-created, run_id) <= (-place[0], place[1])
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _stamp(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(stamp: int) -> datetime:
+    return _EPOCH + stamp * _MICROSECOND
+
+
+def _key(record: RunRecord) -> tuple[int, str]:
+    return _stamp(record.created), record.id
+
+
+def _spelled(place: tuple[int, str]) -> str:
+    return f"{place[0]}.{place[1]}"
+
+
+def _cursor(record: RunRecord) -> str:
+    return _spelled(_key(record))
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    stamp, dot, run_id = cursor.partition(".")
+    if not dot or not run_id:
+        raise ValueError(f"{cursor!r} is no cursor of a page.")
+    return int(stamp), run_id
+
+
+def _offset(cursor: str | None) -> tuple[datetime, int]:
+    if cursor is None:
+        return datetime.now(timezone.utc), 0
+    stamp, start = _place(cursor)
+    return _moment(stamp), int(start)

@@ -1,0 +1,139 @@
+"""What the All runs page is asked for: which runs, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amlflow.exceptions import UserErrorException
+from amlflow.query.document import run_id
+from amlflow.spec import Condition, Op, RunRecord
+
+DEFAULT_TARGET = "sdk"
+"""The compute target of a run that no target ran."""
+NEWEST_FIRST = "-created"
+
+
+class WrongRequest(UserErrorException):
+    """The request is not as its route takes it."""
+
+    status_code = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the boxes over the list say. Empty ones say nothing.
+
+    ``tags`` are ``key`` or ``key=value``. ``text`` is looked for, in upper or lower case, in names,
+    descriptions, tags, ids, experiments' and submitters' names.
+    """
+
+    text: str = ""
+    experiments: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    submitters: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    children: bool = False
+
+    @staticmethod
+    def of(asked: Mapping[str, Any]) -> Filters:
+        """The filters of a request. Raises :class:`WrongRequest`."""
+        return Filters(
+            text=_text(asked, "text").strip(),
+            experiments=_texts(asked, "experiments"),
+            statuses=_texts(asked, "statuses"),
+            targets=_texts(asked, "targets"),
+            submitters=_texts(asked, "submitters"),
+            tags=_texts(asked, "tags"),
+            children=asked.get("children") is True,
+        )
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """What a tracker may search by."""
+        found = [] if self.children else [Condition("parent_id", Op.LACKS)]
+        for tag in self.tags:
+            key, equals, value = tag.partition("=")
+            if equals:
+                found.append(Condition("tags", Op.EQ, value, key=key))
+            else:
+                found.append(Condition("tags", Op.HAS, key=key))
+        if len(self.statuses) == 1:
+            found.append(Condition("status", Op.EQ, self.statuses[0]))
+        if len(self.targets) == 1 and self.targets[0] != DEFAULT_TARGET:
+            found.append(Condition("system", Op.EQ, self.targets[0], key="target"))
+        return tuple(found)
+
+    def keep(self, experiments: Mapping[str, str]) -> Callable[[RunRecord], bool]:
+        """Says whether a run is meant; ``experiments`` are the names by id."""
+        text = self.text.casefold()
+
+        def kept(record: RunRecord) -> bool:
+            return (
+                (not self.statuses or record.status in self.statuses)
+                and (not self.targets or target(record) in self.targets)
+                and (not self.submitters or (record.user or "") in self.submitters)
+                and (not text or any(text in each.casefold() for each in _texts_of(record)))
+            )
+
+        def _texts_of(record: RunRecord) -> list[str]:
+            texts = [record.name, record.description, run_id(record), record.id, record.user]
+            texts += [experiments.get(record.experiment_id), *record.tags, *record.tags.values()]
+            return [each for each in texts if each]
+
+        return kept
+
+
+def target(record: RunRecord) -> str:
+    """The compute target's name."""
+    return record.system.get("target", DEFAULT_TARGET)
+
+
+def duration(record: RunRecord) -> float | None:
+    """Seconds from start to end; None for a run that has not ended."""
+    if record.started is None or record.ended is None:
+        return None
+    return (record.ended - record.started).total_seconds()
+
+
+def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], Any]:
+    """What runs are compared by: a column's name, or ``tag:KEY`` or ``property:KEY``.
+
+    Raises :class:`WrongRequest` for a column that there is not.
+    """
+    kind, _, key = sort.partition(":")
+    by: dict[str, Callable[[RunRecord], Any]] = {
+        "created": lambda record: record.created.timestamp(),
+        "ended": lambda record: record.ended and record.ended.timestamp(),
+        "duration": duration,
+        "name": lambda record: _folded(record.name),
+        "experiment": lambda record: _folded(experiments.get(record.experiment_id)),
+        "status": lambda record: record.status,
+        "target": lambda record: _folded(target(record)),
+        "submitter": lambda record: _folded(record.user),
+        "description": lambda record: _folded(record.description),
+        "tag": lambda record: _folded(record.tags.get(key)),
+        "property": lambda record: _folded(record.properties.get(key)),
+    }
+    if kind not in by or bool(key) != (kind in ("tag", "property")):
+        raise WrongRequest(f"There is no column {sort!r} to sort by; there are {', '.join(by)}.")
+    return by[kind]
+
+
+def _folded(text: str | None) -> str | None:
+    return text.casefold() if text else None
+
+
+def _text(asked: Mapping[str, Any], key: str) -> str:
+    value = asked.get(key) or ""
+    if not isinstance(value, str):
+        raise WrongRequest(f"{key!r} is a text, and {value!r} is not.")
+    return value
+
+
+def _texts(asked: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = asked.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise WrongRequest(f"{key!r} is a list of texts, and {value!r} is not.")
+    return tuple(value)

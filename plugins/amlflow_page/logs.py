@@ -1,0 +1,75 @@
+"""A run's logs, in pieces: what is new since an offset is read, and not the whole file again."""
+
+from __future__ import annotations
+
+import posixpath
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from amlflow.spec import FileNotInRun
+from mlflow.server import handlers
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+from mlflow.utils.uri import validate_path_is_safe
+
+FOLDERS = ("user_logs", "azureml-logs", "logs")
+MOST_BYTES = 1 << 20
+"""Of one piece."""
+
+
+def log_files(run_id: str) -> list[dict[str, Any]]:
+    """The run's logs: ``name`` and ``size`` in bytes."""
+    repository, base = _place(run_id)
+    found = [each for folder in FOLDERS for each in _files(repository, base, folder)]
+    return [{"name": name, "size": size} for name, size in found]
+
+
+def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
+    """What a log holds from an offset on, and its whole size; both in bytes.
+
+    A negative offset counts from the end. Raises :class:`FileNotInRun`.
+    """
+    name = validate_path_is_safe(name)
+    if name.partition("/")[0] not in FOLDERS:
+        raise FileNotInRun(run_id, name)
+    repository, base = _place(run_id)
+    sizes = dict(_files(repository, base, posixpath.dirname(name), deep=False))
+    if name not in sizes:
+        raise FileNotInRun(run_id, name)
+    size = sizes[name]
+    if offset < 0:
+        offset = max(0, size + offset)
+    if size <= offset:
+        return b"", size
+    if isinstance(repository, LocalArtifactRepository):
+        return _read(Path(repository.artifact_dir, base, name), offset, size)
+    with tempfile.TemporaryDirectory() as folder:
+        found = repository.download_artifacts(posixpath.join(base, name), dst_path=folder)
+        return _read(Path(found), offset, size)
+
+
+def _read(path: Path, offset: int, size: int) -> tuple[bytes, int]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(MOST_BYTES), size
+
+
+def _place(run_id: str) -> tuple[Any, str]:
+    """The repository that holds a run's files, and the folder in it; as MLflow serves them."""
+    run = handlers._get_tracking_store().get_run(run_id)
+    place = run.info.artifact_uri
+    if handlers._is_servable_proxied_run_artifact_root(place):
+        folder = handlers._get_proxied_run_artifact_destination_path(place, "")
+        scoped = handlers._get_workspace_scoped_repo_path_if_enabled(folder)
+        return handlers._get_artifact_repo_mlflow_artifacts(), str(scoped).rstrip("/")
+    return handlers._get_artifact_repo(run), ""
+
+
+def _files(repository: Any, base: str, folder: str, deep: bool = True) -> Iterator[tuple[str, int]]:
+    for info in repository.list_artifacts(posixpath.join(base, folder)):
+        name = posixpath.relpath(info.path, base) if base else info.path
+        if not info.is_dir:
+            yield name, int(info.file_size or 0)
+        elif deep:
+            yield from _files(repository, base, name)

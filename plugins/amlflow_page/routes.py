@@ -1,0 +1,223 @@
+"""The studio's routes, below ``/ajax-api/2.0/amlflow/``.
+
+MLflow's own checks come first, as for its own routes: hosts, cross-site requests, workspaces and,
+with users, who it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from amlflow.exceptions import AzureMLException
+from amlflow.query.document import Documents
+from amlflow.query.expression import Expression, QueryError, QueryFailed
+from amlflow.spec import ExperimentNotFound, FileNotInRun, RunNotFound, Unavailable
+from flask import Flask, Response, request
+from mlflow.exceptions import MlflowException
+from mlflow.server.handlers import _add_static_prefix
+
+from amlflow_page import listing, logs, store
+from amlflow_page.access import Access, Forbidden
+from amlflow_page.filters import WrongRequest
+from amlflow_page.views import ViewChanged, Views
+
+PREFIX = "/ajax-api/2.0/amlflow"
+MOST_CANCELLED = 200
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def add_routes(app: Flask, access: Access) -> None:
+    """Add the routes to MLflow's app."""
+    routes = Routes(access)
+    for path, methods, view in (
+        ("/runs/search", ["POST"], routes.search),
+        ("/runs/get", ["GET"], routes.run),
+        ("/runs/cancel", ["POST"], routes.cancel),
+        ("/runs/logs", ["GET"], routes.logs),
+        ("/runs/log", ["GET"], routes.log),
+        ("/query/check", ["GET"], routes.check),
+        ("/experiments", ["GET"], routes.experiments),
+        ("/views", ["GET"], routes.views),
+        ("/views/create", ["POST"], routes.create_view),
+        ("/views/save", ["POST"], routes.save_view),
+        ("/views/delete", ["POST"], routes.delete_view),
+    ):
+        full = _add_static_prefix(PREFIX + path)
+        app.add_url_rule(full, f"amlflow{path}", _answering(view), methods=methods)
+        access.allow(full, methods)
+
+
+class Routes:
+    """What each route answers, as JSON unless it says so."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def search(self) -> Any:
+        """Rows of the All runs page: see :func:`amlflow_page.listing.rows`."""
+        return listing.rows(store.tracker(), self._access, _asked())
+
+    def check(self) -> Any:
+        """Whether an expression parses: ``error`` is null, or what is wrong and where."""
+        try:
+            Expression(request.args.get("query", ""))
+        except QueryError as error:
+            reason = error.message.split("\n")[0]
+            return {"error": reason, "place": error.place}
+        return {"error": None}
+
+    def experiments(self) -> Any:
+        """The experiments that the user may read, newest first."""
+        there = [each for each in store.tracker().list_experiments() if each.archived is None]
+        readable = self._access.readable([each.id for each in there])
+        return {
+            "experiments": [
+                {"id": each.id, "name": each.name} for each in there if each.id in readable
+            ]
+        }
+
+    def run(self) -> Any:
+        """A run's state, asked from its agent as ``Run.get_status`` does."""
+        run_id = self._readable()
+        run = store.workspace().get_run(run_id)
+        run.get_status()
+        record = store.tracker().get_run(run_id)
+        names = {record.experiment_id: run.experiment.name}
+        return {
+            **listing.row(Documents(names), record),
+            "may_cancel": self._access.may_change(run_id),
+        }
+
+    def cancel(self) -> Any:
+        """Cancel runs: each one's status after it, or why it could not be."""
+        run_ids = _asked().get("run_ids")
+        if not isinstance(run_ids, list) or not 0 < len(run_ids) <= MOST_CANCELLED:
+            raise WrongRequest(f"'run_ids' is a list of 1 to {MOST_CANCELLED} ids.")
+        outcomes = [self._cancelled(str(run_id)) for run_id in run_ids]
+        if all(each["forbidden"] for each in outcomes):
+            raise Forbidden(str(outcomes[0]["error"]))
+        return {"runs": outcomes}
+
+    def _cancelled(self, run_id: str) -> dict[str, Any]:
+        outcome: dict[str, Any] = {"id": run_id, "status": None, "error": None, "forbidden": False}
+        try:
+            if not self._access.may_change(run_id):
+                raise Forbidden(
+                    f"{self._access.user()!r} may not cancel run {run_id}: that takes MLflow's "
+                    "permission EDIT on its experiment."
+                )
+            run = store.workspace().get_run(run_id)
+            run.cancel()
+            outcome["status"] = run.status
+        except AzureMLException as error:
+            outcome["error"] = error.message
+            outcome["forbidden"] = isinstance(error, Forbidden)
+        return outcome
+
+    def logs(self) -> Any:
+        """The run's log files."""
+        return {"files": logs.log_files(self._readable())}
+
+    def log(self) -> Any:
+        """A piece of a log from ``offset`` on, as bytes; ``X-Log-Size`` is the whole size."""
+        run_id = self._readable()
+        try:
+            offset = int(request.args.get("offset", "0"))
+        except ValueError:
+            raise WrongRequest("'offset' is a whole number.") from None
+        content, size = logs.piece(run_id, request.args.get("name", ""), offset)
+        answer = Response(content, mimetype="application/octet-stream")
+        answer.headers["X-Log-Size"] = str(size)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def views(self) -> Any:
+        """The saved views."""
+        return {"views": self._views().all()}
+
+    def create_view(self) -> Any:
+        """Save a new view."""
+        return {"view": self._views().create(_asked())}
+
+    def save_view(self) -> Any:
+        """Save a view that was opened at ``version``."""
+        asked = _asked()
+        return {"view": self._views().save(*_opened(asked), asked)}
+
+    def delete_view(self) -> Any:
+        """Take a view away that was opened at ``version``."""
+        self._views().delete(*_opened(_asked()))
+        return {}
+
+    def _views(self) -> Views:
+        return Views(store.tracker(), self._access)
+
+    def _readable(self) -> str:
+        run_id = request.args.get("run_id", "")
+        if not self._access.may_read(run_id):
+            raise Forbidden(f"{self._access.user()!r} may not read run {run_id!r}.")
+        return run_id
+
+
+def _asked() -> dict[str, Any]:
+    asked = request.get_json(silent=True)
+    if not isinstance(asked, dict):
+        raise WrongRequest("The request's body is a JSON object, with Content-Type JSON.")
+    return asked
+
+
+def _opened(asked: dict[str, Any]) -> tuple[str, int]:
+    view_id, version = asked.get("id"), asked.get("version")
+    if not isinstance(view_id, str) or not isinstance(version, int):
+        raise WrongRequest("'id' and 'version' are those of the view that was opened.")
+    return view_id, version
+
+
+_STATUS: dict[type[AzureMLException], int] = {
+    RunNotFound: 404,
+    ExperimentNotFound: 404,
+    FileNotInRun: 404,
+    Unavailable: 503,
+    Forbidden: 403,
+    ViewChanged: 409,
+}
+"""HTTP's status of an error; the others are the request's fault: 400."""
+
+
+def _answering(view: View) -> Callable[..., Response]:
+    """The view with its answer, or its error, as JSON."""
+
+    @functools.wraps(view)
+    def answered() -> Response:
+        try:
+            answer = view()
+        except AzureMLException as error:
+            status = next((_STATUS[each] for each in _STATUS if isinstance(error, each)), 400)
+            return _json(_described(error), status)
+        except MlflowException as error:
+            return _json({"message": error.message}, error.get_http_status_code())
+        return answer if isinstance(answer, Response) else _json(answer, 200)
+
+    return answered
+
+
+def _described(error: AzureMLException) -> dict[str, Any]:
+    described: dict[str, Any] = {"message": error.message}
+    if isinstance(error, QueryError):
+        described.update(message=error.message.split("\n")[0], place=error.place, of="query")
+    elif isinstance(error, QueryFailed):
+        described["of"] = "query"
+    elif isinstance(error, ViewChanged):
+        described["view"] = error.current
+    return described
+
+
+def _json(content: Any, status: int) -> Response:
+    text = json.dumps(content, ensure_ascii=False, default=str)
+    answer = Response(text, status, mimetype="application/json")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

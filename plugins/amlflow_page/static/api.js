@@ -1,0 +1,67 @@
+// Calls to the studio's routes. An error has the server's sentence as its message.
+
+const BASE = "ajax-api/2.0/amlflow/";
+
+export class Failure extends Error {
+  constructor(message, status, content) {
+    super(message);
+    this.status = status;
+    this.content = content;
+  }
+}
+
+function headers(more = {}) {
+  const inHash = new URLSearchParams(location.hash.split("?")[1]).get("workspace");
+  let workspace = inHash;
+  try {
+    // MLflow's page keeps the workspace that was chosen last there.
+    workspace ??= JSON.parse(localStorage.getItem("mlflow.activeWorkspace") ?? "null");
+  } catch {
+    workspace ??= localStorage.getItem("mlflow.activeWorkspace");
+  }
+  return typeof workspace === "string" && workspace ? { ...more, "X-MLFLOW-WORKSPACE": workspace } : more;
+}
+
+async function answered(request) {
+  let response;
+  try {
+    response = await request;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Failure("The server does not answer.", 0, {});
+  }
+  if (response.ok) return response;
+  const text = await response.text();
+  let content = {};
+  try {
+    content = JSON.parse(text);
+  } catch {
+    content = { message: text.slice(0, 300) };
+  }
+  throw new Failure(content.message || `The server answers ${response.status}.`, response.status, content);
+}
+
+export async function get(path, query = {}, signal) {
+  const address = `${BASE}${path}?${new URLSearchParams(query)}`;
+  return (await answered(fetch(address, { headers: headers(), signal }))).json();
+}
+
+export async function post(path, content, signal) {
+  const request = fetch(BASE + path, {
+    method: "POST",
+    headers: headers({ "Content-Type": "application/json" }),
+    body: JSON.stringify(content),
+    signal,
+  });
+  return (await answered(request)).json();
+}
+
+// What a log holds from an offset on: its bytes, and the whole file's size.
+export async function piece(run_id, name, offset, signal) {
+  const query = new URLSearchParams({ run_id, name, offset });
+  const response = await answered(fetch(`${BASE}runs/log?${query}`, { headers: headers(), signal }));
+  return {
+    bytes: new Uint8Array(await response.arrayBuffer()),
+    size: Number(response.headers.get("X-Log-Size")),
+  };
+}

@@ -1,0 +1,54 @@
+// What the All runs page shows: its filters, order and columns, in the address and in saved views.
+
+export const COLUMNS = ["status", "experiment", "created", "duration", "submitter", "target", "script", "tags", "description", "id"];
+const LISTS = ["experiments", "statuses", "targets", "submitters", "tags"];
+const DEFAULT_COLUMNS = ["status", "experiment", "created", "duration", "submitter", "target", "tags", "description"];
+
+export function standard() {
+  return {
+    query: "", text: "", experiments: [], statuses: [], targets: [], submitters: [], tags: [],
+    children: false, sort: "-created", columns: [...DEFAULT_COLUMNS],
+  };
+}
+
+// Of a saved view or another that may be of an older version.
+export function completed(definition) {
+  const complete = standard();
+  for (const name of Object.keys(complete)) {
+    const value = definition[name];
+    if (value != null && Array.isArray(value) === Array.isArray(complete[name]) && typeof value === typeof complete[name]) {
+      complete[name] = value;
+    }
+  }
+  return complete;
+}
+
+export function same(one, other) {
+  return JSON.stringify(completed(one)) === JSON.stringify(completed(other));
+}
+
+// The part of an address after "?"; what is as usual is left out.
+export function toAddress(definition, base = standard()) {
+  const query = new URLSearchParams();
+  for (const [name, usual] of Object.entries(base)) {
+    const value = definition[name];
+    if (JSON.stringify(value) === JSON.stringify(usual)) continue;
+    if (Array.isArray(value)) {
+      if (value.length) value.forEach((each) => query.append(name, each));
+      else query.append(name, "");
+    } else query.set(name, String(value));
+  }
+  return query;
+}
+
+export function fromAddress(query, base = standard()) {
+  const definition = structuredClone(base);
+  for (const name of [...LISTS, "columns"]) {
+    if (query.has(name)) definition[name] = query.getAll(name).filter(Boolean);
+  }
+  for (const name of ["query", "text", "sort"]) {
+    if (query.has(name)) definition[name] = query.get(name);
+  }
+  if (query.has("children")) definition.children = query.get("children") === "true";
+  return definition;
+}

@@ -1,0 +1,116 @@
+// The boxes that choose runs: text, tags, experiment, status, compute target, submitter.
+
+import { get } from "./api.js";
+import { checklist, debounced, h, icon, menu } from "./dom.js";
+import { STATUSES } from "./format.js";
+
+const LISTS = [
+  ["experiments", "Experiment"],
+  ["statuses", "Status"],
+  ["targets", "Compute target"],
+  ["submitters", "Submitted by"],
+];
+
+export class FilterBar {
+  constructor(definition, onchange) {
+    this.definition = definition;
+    this.onchange = onchange;
+    this.seen = { experiments: new Set(), statuses: new Set(STATUSES), targets: new Set(["local", "sdk"]), submitters: new Set() };
+    this.soon = debounced(onchange, 300);
+    this.text = h("input", {
+      type: "search", placeholder: "Search names, descriptions, tags, people", "aria-label": "Search text",
+      oninput: () => {
+        this.definition.text = this.text.value;
+        this.soon();
+      },
+    });
+    this.menus = Object.fromEntries(LISTS.map(([name, label]) => [name, this.menuOf(name, label)]));
+    this.tag = h("input", {
+      type: "text", class: "amlflow-input", placeholder: "Tag: key or key=value", "aria-label": "Add a tag filter: key or key=value",
+      onkeydown: (event) => {
+        const value = this.tag.value.trim();
+        if (event.key === "Enter" && value) {
+          if (!this.definition.tags.includes(value)) this.definition.tags.push(value);
+          this.tag.value = "";
+          this.changed();
+        }
+      },
+    });
+    this.chips = h("span", { class: "amlflow-tags" });
+    this.children = h("input", {
+      type: "checkbox",
+      onchange: () => {
+        this.definition.children = this.children.checked;
+        this.changed();
+      },
+    });
+    this.element = h(
+      "div",
+      { class: "amlflow-bar", role: "search", "aria-label": "Filters" },
+      h("div", { class: "amlflow-affix amlflow-text" }, icon("search"), this.text),
+      ...Object.values(this.menus),
+      this.tag,
+      h("label", {}, this.children, h("span", {}, "Child runs")),
+      this.chips,
+    );
+  }
+
+  menuOf(name, label) {
+    const made = menu(label, async (panel) => {
+      if (name === "experiments") await this.load();
+      const options = [...new Set([...this.definition[name], ...this.seen[name]])];
+      if (name !== "statuses") options.sort((one, other) => one.localeCompare(other));
+      checklist(panel, label, options, new Set(this.definition[name]), (chosen) => {
+        this.definition[name] = chosen;
+        this.changed();
+      }, { more: name === "targets" || name === "submitters" });
+      panel.querySelector("input")?.focus();
+    });
+    made.label = label;
+    return made;
+  }
+
+  async load() {
+    const { experiments } = await get("experiments");
+    this.seen.experiments = new Set(experiments.map((each) => each.name));
+  }
+
+  learn(rows) {
+    for (const row of rows) {
+      if (row.target) this.seen.targets.add(row.target);
+      if (row.user_id) this.seen.submitters.add(row.user_id);
+    }
+  }
+
+  changed() {
+    this.show(this.definition);
+    this.onchange();
+  }
+
+  show(definition) {
+    this.definition = definition;
+    if (document.activeElement !== this.text) this.text.value = definition.text;
+    this.children.checked = definition.children;
+    for (const [name, made] of Object.entries(this.menus)) {
+      const chosen = definition[name];
+      made.setLabel(chosen.length === 1 ? `${made.label}: ${chosen[0]}` : chosen.length ? `${made.label} (${chosen.length})` : made.label, chosen.length > 0);
+    }
+    this.chips.replaceChildren(
+      ...definition.tags.map((each) =>
+        h(
+          "span",
+          { class: "amlflow-tag" },
+          each,
+          h("button", {
+            type: "button", class: "amlflow-plain", "aria-label": `Remove the tag filter ${each}`,
+            onclick: () => {
+              definition.tags = definition.tags.filter((other) => other !== each);
+              this.tag.focus();
+              this.changed();
+            },
+          }, icon("close")),
+        ),
+      ),
+    );
+  }
+}

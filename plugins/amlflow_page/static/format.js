@@ -1,0 +1,57 @@
+// How values are shown.
+
+import { h } from "./dom.js";
+
+export const STATUSES = [
+  "Queued", "Preparing", "Provisioning", "Starting", "Running", "CancelRequested", "Canceled",
+  "Finalizing", "Completed", "Failed", "NotStarted", "Unapproved", "NotResponding", "Pausing",
+  "Paused",
+];
+
+const KINDS = {
+  Completed: "good", Failed: "bad", Canceled: "off", CancelRequested: "warn", NotResponding: "warn",
+  Running: "busy", Finalizing: "busy",
+};
+
+export function chip(status) {
+  const kind = KINDS[status] ?? "wait";
+  return h("span", { class: `amlflow-chip ${kind}`, "data-status": status }, h("i", { "aria-hidden": "true" }), status);
+}
+
+const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+
+export function ago(time) {
+  if (!time) return "";
+  const seconds = (new Date(time) - Date.now()) / 1000;
+  const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
+  return h("time", { datetime: time, title: new Date(time).toLocaleString() }, relative.format(Math.round(seconds / length), unit));
+}
+
+export function duration(start, end) {
+  if (!start) return "";
+  const seconds = Math.max(0, (end ? new Date(end) : Date.now()) - new Date(start)) / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${Math.floor(seconds % 60)}s`;
+  return `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m`;
+}
+
+export function size(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1 << 20) return `${(bytes / 1024).toFixed(1)} KB`;
+  return `${(bytes / (1 << 20)).toFixed(1)} MB`;
+}
+
+export function tag(key, value) {
+  return h("span", { class: "amlflow-tag" }, h("b", {}, key), value == null ? "" : `: ${value}`);
+}
+
+export function runLink(row) {
+  return `#/experiments/${row.experiment_id}/runs/${row.id}`;
+}
+
+export function compareLink(rows) {
+  const runs = JSON.stringify(rows.map((row) => row.id));
+  const experiments = JSON.stringify([...new Set(rows.map((row) => row.experiment_id))]);
+  return `#/compare-runs?runs=${encodeURIComponent(runs)}&experiments=${encodeURIComponent(experiments)}`;
+}

@@ -1,0 +1,159 @@
+// What MLflow's page of a run gets: the fine status, Cancel, the logs, and which params are immutable.
+
+import { get } from "./api.js";
+import { cancel } from "./cancelling.js";
+import { button, h, icon } from "./dom.js";
+import { chip } from "./format.js";
+import { LogView } from "./log_view.js";
+
+const LOOK_MS = 2000;
+const PROPERTY = "property.";
+const ADDRESS = /^#\/experiments\/([^/?]+)\/runs\/([0-9a-f]{32})(?:\/([^?]*))?/;
+
+export function runOf(hash) {
+  const found = ADDRESS.exec(hash);
+  return found && { id: found[2], tab: found[3] ?? "", base: `#/experiments/${found[1]}/runs/${found[2]}` };
+}
+
+export class RunPage {
+  constructor(place) {
+    this.id = place.id;
+    this.base = place.base;
+    this.state = null;
+    this.stopped = false;
+    this.actions = h("span", { class: "amlflow amlflow-run-actions" });
+    this.tab = h("button", { type: "button", role: "tab", class: "amlflow-tab", "aria-selected": "false", onclick: () => this.go("logs") }, "Logs");
+    this.tab.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowLeft") this.tab.previousElementSibling?.focus();
+    });
+    this.moved(place);
+    this.watch();
+  }
+
+  stop() {
+    this.stopped = true;
+    this.logs?.stop();
+    this.closeLogs();
+    this.actions.remove();
+    this.tab.remove();
+  }
+
+  go(tab) {
+    location.hash = tab ? `${this.base}/${tab}` : this.base;
+  }
+
+  moved(place) {
+    this.showsLogs = place.tab === "logs";
+    this.draw();
+  }
+
+  async watch() {
+    while (!this.stopped) {
+      if (!document.hidden || !this.state) {
+        try {
+          this.set(await get("runs/get", { run_id: this.id }));
+        } catch (failure) {
+          if (failure.status === 403 || failure.status === 404) return;
+        }
+      }
+      if (this.state?.final) return;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  set(state) {
+    this.state = state;
+    if (this.stopped) return;
+    const parts = [chip(state.status)];
+    const asks = state.status === "CancelRequested";
+    if (!state.final && state.may_cancel) {
+      parts.push(
+        button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], (id, status) => this.cancelled(status)), {
+          symbol: "stop",
+          disabled: asks,
+          "data-testid": "amlflow-cancel",
+        }),
+      );
+    }
+    const focused = this.actions.contains(document.activeElement);
+    this.actions.replaceChildren(...parts);
+    if (focused) this.actions.querySelector("button:enabled")?.focus();
+    this.draw();
+  }
+
+  cancelled(status) {
+    const final = ["Canceled", "Completed", "Failed"].includes(status);
+    this.set({ ...this.state, status, final });
+  }
+
+  // Called after every change of MLflow's page, which may have drawn over what is ours.
+  draw() {
+    const header = document.querySelector("main [data-testid='runs-header']");
+    if (!header || this.stopped) return;
+    const menuButton = document.querySelector("main [data-testid='overflow-menu-trigger']");
+    const place = menuButton?.closest(".du-bois-light-space") ?? header.closest("h2")?.parentElement;
+    if (place && !place.contains(this.actions)) place.prepend(this.actions);
+    this.drawTab();
+    this.drawStatus();
+    this.drawProperties();
+  }
+
+  drawTab() {
+    const tabs = document.querySelector("main [role='tablist'][data-component-id='mlflow.run-page.view-mode-switch']");
+    if (!tabs) return;
+    if (!tabs.contains(this.tab)) tabs.append(this.tab);
+    this.tab.setAttribute("aria-selected", String(this.showsLogs));
+    tabs.classList.toggle("amlflow-elsewhere", this.showsLogs);
+    if (this.showsLogs) this.openLogs(tabs);
+    else this.closeLogs();
+  }
+
+  openLogs(tabs) {
+    let head = tabs;
+    while (head && !(head.nextElementSibling && head.querySelector("[data-testid='runs-header']"))) head = head.parentElement;
+    if (!head) return;
+    this.logs ??= new LogView(this.id, () => Boolean(this.state?.final));
+    if (head.nextElementSibling === this.logs.element) return;
+    head.after(this.logs.element);
+    document.body.classList.add("amlflow-shows-logs");
+    // MLflow's tabs do not know that they are not shown, and would not change the address.
+    this.leave ??= (event) => {
+      const other = event.target.closest?.("[role='tab']");
+      if (other && other !== this.tab && this.showsLogs) {
+        this.showsLogs = false;
+        if (other.getAttribute("data-state") === "active") this.go("");
+        this.draw();
+      }
+    };
+    tabs.addEventListener("click", this.leave, true);
+    tabs.addEventListener("mousedown", this.leave, true);
+  }
+
+  closeLogs() {
+    document.body.classList.remove("amlflow-shows-logs");
+    this.logs?.stop();
+    this.logs?.element.remove();
+    this.logs = null;
+  }
+
+  drawStatus() {
+    const row = document.querySelector("main [data-testid='key-value-Status']");
+    const cell = row?.lastElementChild;
+    if (!cell || !this.state) return;
+    const shown = cell.querySelector(":scope > .amlflow-chip");
+    if (shown?.dataset.status === this.state.status) return;
+    shown?.remove();
+    cell.classList.add("amlflow-status-cell");
+    cell.append(chip(this.state.status));
+  }
+
+  drawProperties() {
+    for (const cell of document.querySelectorAll("main [data-testid='entity-overview-container'] [role='cell']")) {
+      if (cell.querySelector(".amlflow-lock")) continue;
+      const text = cell.textContent;
+      if (!text.startsWith(PROPERTY) || cell.previousElementSibling) continue;
+      const label = "A property: it is immutable";
+      (cell.firstElementChild ?? cell).append(h("span", { class: "amlflow amlflow-lock", role: "img", "aria-label": label, title: label }, icon("lock")));
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// Custom views: saved on the server for everybody, opened by link, edited by whoever may.
+
+import { get, post } from "./api.js";
+import { ask, h, menu, say } from "./dom.js";
+import { completed, same } from "./definition.js";
+
+export class SavedViews {
+  // `page.definition()`, `page.opened(view)`
+  constructor(page) {
+    this.page = page;
+    this.current = null;
+    this.element = menu("Views", (panel, close) => this.fill(panel, close), { symbol: "view" });
+  }
+
+  // The view of an id, or null where there is none (any more).
+  async find(id) {
+    const { views } = await get("views");
+    this.current = views.find((view) => view.id === id) ?? null;
+    if (!this.current) say("That view has been deleted, or is one that you may not see.", true);
+    return this.current;
+  }
+
+  leave() {
+    this.current = null;
+  }
+
+  isChanged() {
+    return this.current !== null && !same(this.current.definition, this.page.definition());
+  }
+
+  async fill(panel, close) {
+    panel.append(h("p", { class: "amlflow-hint" }, "Loading…"));
+    let views = [];
+    try {
+      ({ views } = await get("views"));
+    } catch (failure) {
+      say(failure.message, true);
+    }
+    const entry = (view) =>
+      h(
+        "a",
+        {
+          href: `#/amlflow/runs?view=${view.id}`, class: "amlflow-entry", onclick: () => close(),
+          "aria-current": view.id === this.current?.id ? "true" : null,
+        },
+        h("span", {}, view.name),
+        view.by && h("span", { class: "amlflow-hint" }, view.by),
+      );
+    const all = h("a", { href: "#/amlflow/runs", class: "amlflow-entry", onclick: () => close(), "aria-current": this.current ? null : "true" }, "All runs");
+    const action = (label, act) => h("button", { type: "button", class: "amlflow-entry", onclick: () => { close(); act(); } }, label);
+    panel.replaceChildren(
+      all,
+      ...views.map(entry),
+      h("hr"),
+      this.isChanged() && action("Save changes", () => this.save()),
+      action("Save as a new view…", () => this.create()),
+      action("Copy link", () => this.share()),
+      this.current && action("Delete view…", () => this.remove()),
+    );
+    [...panel.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).forEach((node) => node.remove());
+    panel.querySelector("a")?.focus();
+  }
+
+  async create() {
+    const name = await ask({ title: "Save as a new view", text: "Everybody who may see the runs finds it under Views.", confirm: "Save", dismiss: "Close", value: this.current ? `${this.current.name} (copy)` : "" });
+    if (!name) return;
+    try {
+      const { view } = await post("views/create", { name, definition: this.page.definition() });
+      this.saved(view);
+    } catch (failure) {
+      say(failure.message, true);
+    }
+  }
+
+  async save() {
+    const { id, version, name } = this.current;
+    try {
+      const { view } = await post("views/save", { id, version, name, definition: this.page.definition() });
+      this.saved(view);
+    } catch (failure) {
+      if (failure.status !== 409) return say(failure.message, true);
+      const theirs = await ask({ title: "The view has changed", text: failure.message, confirm: "Open theirs", dismiss: "Keep mine open" });
+      if (theirs) this.page.opened((this.current = failure.content.view));
+    }
+  }
+
+  async remove() {
+    const { id, version, name } = this.current;
+    if (!(await ask({ title: `Delete the view “${name}”?`, text: "It goes for everybody. The runs stay.", confirm: "Delete view", dismiss: "Keep it", danger: true }))) return;
+    try {
+      await post("views/delete", { id, version });
+      this.current = null;
+      location.hash = "#/amlflow/runs";
+    } catch (failure) {
+      say(failure.message, true);
+    }
+  }
+
+  async share() {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      say("The link is on the clipboard.");
+    } catch {
+      await ask({ title: "Link", text: "Copy it from here.", confirm: "Done", value: location.href });
+    }
+  }
+
+  saved(view) {
+    this.current = view;
+    say(`Saved as “${view.name}”.`);
+    this.page.opened(view);
+  }
+
+  base() {
+    return this.current ? completed(this.current.definition) : undefined;
+  }
+}
+

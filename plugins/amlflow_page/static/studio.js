@@ -1,0 +1,82 @@
+// Puts the studio's parts into MLflow's page, and takes them out again, as its address changes.
+
+import { AllRuns } from "./all_runs.js";
+import { h, icon } from "./dom.js";
+import { RunPage, runOf } from "./run_page.js";
+
+const ALL_RUNS = "#/amlflow/runs";
+let allRuns = null;
+let runPage = null;
+
+function moved() {
+  const showsAll = location.hash.split("?")[0] === ALL_RUNS;
+  document.body.classList.toggle("amlflow-shows-all-runs", showsAll);
+  if (showsAll) {
+    allRuns ??= new AllRuns();
+    allRuns.moved();
+    document.title = "All runs - MLflow";
+  } else {
+    allRuns?.left();
+  }
+  const place = runOf(location.hash);
+  if (runPage && runPage.id !== place?.id) {
+    runPage.stop();
+    runPage = null;
+  }
+  if (place && !runPage) runPage = new RunPage(place);
+  else if (place) runPage.moved(place);
+  drawn();
+}
+
+function drawn() {
+  if (document.body.classList.contains("amlflow-shows-all-runs")) {
+    const main = document.querySelector("main");
+    if (main && allRuns.element.parentElement !== main) main.append(allRuns.element);
+  } else {
+    allRuns?.element.remove();
+  }
+  runPage?.draw();
+  link();
+}
+
+// "All runs" in MLflow's side bar.
+function link() {
+  const list = document.querySelector("aside nav ul");
+  if (!list) return;
+  let item = list.querySelector(".amlflow-nav");
+  if (!item) {
+    item = h("li", { class: "amlflow amlflow-nav" }, h("a", { href: ALL_RUNS }, icon("runs"), h("span", {}, "All runs")));
+    const experiments = list.querySelector("a[href^='#/experiments']")?.closest("li");
+    experiments && experiments.parentElement === list ? experiments.after(item) : list.append(item);
+  }
+  const here = document.body.classList.contains("amlflow-shows-all-runs");
+  here ? item.firstChild.setAttribute("aria-current", "page") : item.firstChild.removeAttribute("aria-current");
+  item.classList.toggle("is-narrow", list.clientWidth < 80);
+}
+
+let waiting = false;
+new MutationObserver(() => {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    // The router of MLflow's page changes the address without an event.
+    if (location.hash !== last) {
+      last = location.hash;
+      moved();
+    } else drawn();
+  });
+}).observe(document.documentElement, { childList: true, subtree: true });
+
+let last = location.hash;
+addEventListener("hashchange", () => {
+  last = location.hash;
+  moved();
+});
+addEventListener("popstate", () => {
+  if (location.hash !== last) {
+    last = location.hash;
+    moved();
+  }
+});
+moved();
