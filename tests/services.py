@@ -71,7 +71,8 @@ def start_mlflow(
             "--backend-store-uri", backend, "--artifacts-destination", str(folder / "artifacts"),
             "--workers", str(workers), *options,
         ],
-        cwd=folder, env=clean_environment(**environment), stdout=log, stderr=log, start_new_session=True,
+        cwd=folder, env=clean_environment(**environment), stdout=log, stderr=log,
+        start_new_session=True,
     )  # fmt: skip
 
     def ready() -> bool:
@@ -95,7 +96,7 @@ def _postgres_tool(name: str) -> str:
 
 
 def start_postgres(folder: Path) -> Any:
-    """A PostgreSQL server with databases `direct`, `served`, `studio`: (uri without a name, process)."""
+    """A PostgreSQL server with some databases: (uri without a name, process)."""
     # PostgreSQL refuses to run as root.
     user = POSTGRES_USER if os.geteuid() == 0 else None
     folder.chmod(0o755)

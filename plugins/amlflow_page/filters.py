@@ -25,8 +25,8 @@ class WrongRequest(UserErrorException):
 class Filters:
     """What the boxes over the list say. Empty ones say nothing.
 
-    ``tags`` are ``key`` or ``key=value``. ``text`` is looked for, in upper or lower case, in names,
-    descriptions, tags, ids, experiments' and submitters' names.
+    ``tags`` are ``key`` or ``key=value``. Each word of ``text`` is looked for, in upper or lower
+    case, in names, descriptions, tags, ids, experiments' and submitters' names.
     """
 
     text: str = ""
@@ -67,15 +67,19 @@ class Filters:
 
     def keep(self, experiments: Mapping[str, str]) -> Callable[[RunRecord], bool]:
         """Says whether a run is meant; ``experiments`` are the names by id."""
-        text = self.text.casefold()
+        words = self.text.casefold().split()
 
         def kept(record: RunRecord) -> bool:
             return (
                 (not self.statuses or record.status in self.statuses)
                 and (not self.targets or target(record) in self.targets)
                 and (not self.submitters or (record.user or "") in self.submitters)
-                and (not text or any(text in each.casefold() for each in _texts_of(record)))
+                and (not words or _has_all(record))
             )
+
+        def _has_all(record: RunRecord) -> bool:
+            texts = [each.casefold() for each in _texts_of(record)]
+            return all(any(word in text for text in texts) for word in words)
 
         def _texts_of(record: RunRecord) -> list[str]:
             texts = [record.name, record.description, run_id(record), record.id, record.user]

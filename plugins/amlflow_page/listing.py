@@ -60,7 +60,7 @@ def _page(
     keep: Callable[[RunRecord], bool],
     asked: Mapping[str, Any],
 ) -> Page:
-    size = asked.get("size") or ROWS
+    size = asked.get("size", ROWS)
     cursor = asked.get("cursor")
     sort = asked.get("sort") or NEWEST_FIRST
     if not isinstance(size, int) or not 0 < size <= MOST_ROWS or not isinstance(sort, str):

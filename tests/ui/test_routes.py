@@ -1,0 +1,263 @@
+"""The studio's routes without a browser: what they answer, and to whom."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from studio import ADMIN, READER, WRITER, Server, permit
+
+# --- users and permissions ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["runs/get", "runs/logs", "runs/log", "query/check", "experiments", "views"]
+)
+def test_nobody_gets_an_answer_without_a_name(studio: Server, path: str):
+    assert studio.get(path, None).status_code == 401
+
+
+def test_nobody_searches_or_cancels_without_a_name(studio: Server):
+    for path in ("runs/search", "runs/cancel", "views/create", "views/save", "views/delete"):
+        assert studio.post(path, None).status_code == 401
+
+
+def test_a_reader_sees_a_run_and_cannot_cancel_it(studio: Server, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    seen = studio.get("runs/get", READER, run_id=run.id).json()
+    assert (seen["status"], seen["may_cancel"]) == ("Running", False)
+    answer = studio.post("runs/cancel", READER, run_ids=[run.id])
+    assert answer.status_code == 403
+    assert "'reader' may not cancel" in answer.json()["message"]
+    assert run.get_status() == "Running"
+
+
+def test_whoever_may_edit_the_experiment_cancels_its_runs(studio: Server, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    assert studio.get("runs/get", WRITER, run_id=run.id).json()["may_cancel"] is True
+    answer = studio.post("runs/cancel", WRITER, run_ids=[run.id]).json()
+    assert answer["runs"][0]["status"] == "Canceled"
+    assert run.get_status() == "Canceled"
+
+
+def test_of_several_runs_those_are_cancelled_that_may_be(
+    studio: Server, experiment: Any, another: Any
+):
+    mine = experiment.start_logging(snapshot_directory=None)
+    theirs = another.start_logging(snapshot_directory=None)
+    ended = experiment.start_logging(snapshot_directory=None)
+    ended.complete()
+    answer = studio.post("runs/cancel", WRITER, run_ids=[mine.id, theirs.id, ended.id]).json()
+    first, second, third = answer["runs"]
+    assert (first["status"], first["error"]) == ("Canceled", None)
+    assert second["forbidden"]
+    assert third["error"] == (
+        f"Run {ended.id} is Completed already, so there is nothing to cancel."
+    )
+    assert theirs.get_status() == "Running"
+
+
+def test_who_is_denied_an_experiment_sees_nothing_of_it(studio: Server, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    permit(studio, READER, experiment.id, "DENY")
+    assert studio.get("runs/get", READER, run_id=run.id).status_code == 403
+    assert studio.get("runs/logs", READER, run_id=run.id).status_code == 403
+    assert studio.get("runs/log", READER, run_id=run.id, name="user_logs/a").status_code == 403
+    assert studio.rows(READER, experiments=[experiment.name]) == []
+    listed = studio.get("experiments", READER).json()["experiments"]
+    assert experiment.name not in [each["name"] for each in listed]
+    query = f"[?_experiment_name=='{experiment.name}'].run_id"
+    assert studio.post("runs/search", READER, query=query).json()["value"] == []
+    assert studio.post("runs/search", ADMIN, query=query).json()["value"] == [run.id]
+
+
+def test_another_sites_page_cannot_cancel(studio: Server, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+        answer = studio.call(
+            "POST",
+            "ajax-api/2.0/amlflow/runs/cancel",
+            json={"run_ids": [run.id]},
+            headers=headers,
+        )
+        assert answer.status_code == 403
+    form = studio.call("POST", "ajax-api/2.0/amlflow/runs/cancel", data={"run_ids": run.id})
+    assert form.status_code == 400
+    assert run.get_status() == "Running"
+
+
+# --- searching ----------------------------------------------------------------------------------
+
+
+def test_filters_find_what_they_say(studio: Server, experiment: Any):
+    good = experiment.start_logging(snapshot_directory=None)
+    good.display_name = "Nightly training"
+    good.tag("quality", "fantastic run")
+    good.tag("worth another look")
+    good.description = "Uses the *Ünicode* tokenizer"
+    bad = experiment.start_logging(snapshot_directory=None)
+    bad.tag("quality", "poor")
+    bad.fail("no")
+    child = good.child_run()
+
+    def found(**filters: Any) -> set[str]:
+        return {each["id"] for each in studio.rows(experiments=[experiment.name], **filters)}
+
+    assert found() == {good.id, bad.id}
+    assert found(children=True) == {good.id, bad.id, child.id}
+    assert found(tags=["quality=fantastic run"]) == {good.id}
+    assert found(tags=["quality", "worth another look"]) == {good.id}
+    assert found(statuses=["Failed"]) == {bad.id}
+    assert found(statuses=["Failed", "Running"]) == {good.id, bad.id}
+    assert found(targets=["sdk"]) == {good.id, bad.id}
+    assert found(targets=["gpu"]) == set()
+    assert found(submitters=["nobody"]) == set()
+    assert found(text="NIGHTLY") == {good.id}
+    assert found(text="ünicode TOKEN") == {good.id}
+    assert found(text="worth another") == {good.id}
+    assert found(text=experiment.name) == {good.id, bad.id}
+    assert found(text="poor", statuses=["Running"]) == set()
+    assert found(query="[?tags.quality=='poor']") == {bad.id}
+    assert found(query="[?contains(description || '', 'tokenizer')]") == {good.id}
+    assert found(query="[?tags.quality]", text="nightly") == {good.id}
+
+
+def test_pages_follow_each_other_without_gap_or_repetition(studio: Server, experiment: Any):
+    parent = experiment.start_logging(snapshot_directory=None)
+    children = parent.create_children(23)  # many begin in the same millisecond
+    there = {parent.id, *(child.id for child in children)}
+    scope = {"experiments": [experiment.name], "children": True, "size": 5}
+    for sort in ("-created", "created", "name", "-name", "-status", "duration"):
+        rows = studio.rows(ADMIN, **scope, sort=sort)
+        assert len(rows) == len(there)
+        assert {row["id"] for row in rows} == there
+    names = [row["name"] for row in studio.rows(ADMIN, **scope, sort="name")]
+    assert names == sorted(names)
+
+
+def test_an_expression_that_is_no_filter_gives_its_value(studio: Server, experiment: Any):
+    for loss in ("a", "b"):
+        run = experiment.start_logging(snapshot_directory=None)
+        run.tag("loss", loss)
+        run.complete()
+
+    def asked(query: str, **more: Any) -> Any:
+        answer = studio.post("runs/search", query=query, experiments=[experiment.name], **more)
+        return answer.json()
+
+    assert asked("[].tags.loss")["value"] == ["b", "a"]
+    assert asked("length(@)")["value"] == 2
+    assert asked("length(@)", tags=["loss=a"])["value"] == 1
+    assert asked("sort_by(@, &tags.loss) | [0]")["rows"][0]["tags"] == {"loss": "a"}
+
+
+def test_errors_of_an_expression_say_where(studio: Server, experiment: Any):
+    experiment.start_logging(snapshot_directory=None)
+    wrong = "[?tags.quality=='a' & ]"
+    checked = studio.get("query/check", query=wrong).json()
+    assert checked["error"].startswith("The query is no JMESPath")
+    assert wrong[checked["place"]] in "&] "
+    assert studio.get("query/check", query="[?tags.a=='b']").json() == {"error": None}
+    searched = studio.post("runs/search", query=wrong)
+    assert searched.status_code == 400
+    assert searched.json()["place"] == checked["place"]
+    failed = studio.post(
+        "runs/search", query="[?starts_with(tags.none, 'a')]", experiments=[experiment.name]
+    )
+    assert (failed.status_code, failed.json()["of"]) == (400, "query")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sort": "colour"}, {"sort": "tag"}, {"size": 0}, {"size": 9999}, {"cursor": "?"},
+        {"tags": "a"}, {"text": 3}, {"statuses": [1]}, {"sort": "name", "cursor": "1.x"},
+    ],
+)  # fmt: skip
+def test_wrong_requests_are_told_so(studio: Server, wrong: dict[str, Any]):
+    answer = studio.post("runs/search", **wrong)
+    assert answer.status_code == 400
+    assert answer.json()["message"]
+
+
+# --- logs ---------------------------------------------------------------------------------------
+
+
+def test_a_log_is_read_on_from_where_one_was(studio: Server, experiment: Any):
+    from pathlib import Path
+
+    run = experiment.start_logging(snapshot_directory=None)
+    Path("log.txt").write_text("one\ntwö\n", encoding="utf-8")
+    run.upload_file("user_logs/std_log.txt", "log.txt")
+    assert studio.get("runs/logs", run_id=run.id).json()["files"] == [
+        {"name": "user_logs/std_log.txt", "size": 9}
+    ]
+
+    def read(offset: int, name: str = "user_logs/std_log.txt") -> Any:
+        return studio.get("runs/log", READER, run_id=run.id, name=name, offset=offset)
+
+    assert read(0).content.decode() == "one\ntwö\n"
+    assert read(4).content.decode() == "twö\n"
+    assert (read(9).content, read(9).headers["X-Log-Size"]) == (b"", "9")
+    assert read(-5).content.decode() == "twö\n"
+    assert read(0, "user_logs/none.txt").status_code == 404
+    for outside in ("../../secret", "user_logs/../../x", "outputs/model.bin", "/etc/passwd"):
+        assert read(0, outside).status_code in (400, 404)
+        assert b"root" not in read(0, outside).content
+
+
+# --- views --------------------------------------------------------------------------------------
+
+
+def test_a_view_is_saved_for_everybody_and_of_two_editors_one_is_told(studio: Server):
+    name = f"view {uuid.uuid4().hex}"
+    definition = {"query": "[?tags.quality]", "columns": ["status"]}
+    view = studio.post("views/create", name=name, definition=definition).json()["view"]
+    assert (view["version"], view["by"]) == (1, ADMIN)
+    seen = studio.get("views", READER).json()["views"]
+    assert [each["definition"] for each in seen if each["id"] == view["id"]] == [definition]
+
+    def save(number: int) -> Any:
+        return studio.post(
+            "views/save", id=view["id"], version=1, name=name, definition={"text": str(number)}
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(save, range(4)))
+    assert sorted(each.status_code for each in answers) == [200, 409, 409, 409]
+    [won] = [each.json()["view"] for each in answers if each.status_code == 200]
+    told = [each.json()["view"] for each in answers if each.status_code == 409]
+    assert all(each["definition"] == won["definition"] for each in told)
+    deleted = studio.post("views/delete", id=view["id"], version=2)
+    assert deleted.status_code == 200
+    assert view["id"] not in [each["id"] for each in studio.get("views").json()["views"]]
+    assert save(9).status_code == 404
+
+
+def test_saving_views_takes_permission_on_their_experiment(studio: Server, as_user: Any):
+    from azureml.core import Experiment, Workspace
+
+    asked = {"name": f"view {uuid.uuid4().hex}", "definition": {}}
+    refused = studio.post("views/create", READER, **asked)
+    assert refused.status_code == 403
+    assert "'amlflow.views'" in refused.json()["message"]
+    found = studio.call(
+        "GET", "api/2.0/mlflow/experiments/get-by-name?experiment_name=amlflow.views"
+    )
+    permit(studio, WRITER, found.json()["experiment"]["experiment_id"])
+    assert studio.post("views/create", WRITER, **asked).status_code == 200
+    workspace = Workspace("sub", "group", "workspace")
+    assert "amlflow.views" not in [each.name for each in Experiment.list(workspace)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "", "definition": {}}, {"name": "a", "definition": []}, {"definition": {}},
+        {"name": "a", "definition": {"query": "x" * 6000}},
+    ],
+)  # fmt: skip
+def test_a_view_needs_a_name_and_has_its_limits(studio: Server, wrong: dict[str, Any]):
+    assert studio.post("views/create", **wrong).status_code == 400
