@@ -32,9 +32,9 @@ class Plugins:
         import pluggy
 
         self.manager = pluggy.PluginManager("amlflow")
-        for hook in vars(spec.Hooks).values():
-            if hasattr(hook, "firstresult"):
-                pluggy.HookspecMarker("amlflow")(hook, firstresult=hook.firstresult)
+        for name, hook in vars(spec.Hooks).items():
+            if name.startswith("amlflow_"):
+                pluggy.HookspecMarker("amlflow")(hook)
         self.manager.add_hookspecs(spec.Hooks)
         self.names: list[str] = []
         self.failures: dict[str, str] = {}
@@ -115,14 +115,15 @@ def open_tracker(uri: str) -> Tracker:
     """The tracker at an absolute URI, one object for each URI and process.
 
     Raises:
-        UserErrorException: no plugin takes the URI.
+        UserErrorException: no plugin takes the URI, or more than one does.
         Unavailable: the tracker does not answer.
     """
     # A connection does not survive a fork, so the process is part of the key.
     key = (os.getpid(), uri)
     with _opening:
         if key not in _trackers:
-            tracker = _first("amlflow_tracker", f"the tracking URI {spec.redacted(uri)!r}", uri=uri)
+            what = f"the tracking URI {spec.redacted(uri)!r}"
+            tracker: Tracker | None = _only("amlflow_tracker", what, spec.Tracker, uri=uri)
             if tracker is None:
                 raise UserErrorException(
                     f"No plugin takes the tracking URI {spec.redacted(uri)!r} "
@@ -134,32 +135,62 @@ def open_tracker(uri: str) -> Tracker:
         return _trackers[key]
 
 
-def _first(hook: str, what: str, **arguments: Any) -> Any:
-    """What the first plugin to answer gives; pluggy calls the last one first. None if none does."""
-    for implementation in reversed(getattr(installed().manager.hook, hook).get_hookimpls()):
-        given = {name: arguments[name] for name in implementation.argnames}
+def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
+    """What the one plugin gives that takes this; None if none does.
+
+    A plugin that fails is named: as an error where no other takes it, and else on the log.
+    """
+    found: dict[str, Any] = {}
+    failed: UserErrorException | None = None
+    for implementation in getattr(installed().manager.hook, hook).get_hookimpls():
+        name = implementation.plugin_name
+        given = {argument: arguments[argument] for argument in implementation.argnames}
         try:
-            found = implementation.function(**given)
+            answer = implementation.function(**given)
+            lacking = [] if answer is None else _lacking(answer, protocol)
         except AzureMLException:
             raise
-        except Exception as error:  # a plugin is foreign code: whatever it raises is its own
-            raise UserErrorException(
-                f"The plugin {implementation.plugin_name!r} failed to open {what}: {error!r}. "
-                "This is a bug of the plugin."
-            ) from error
-        if found is not None:
-            return found
-    return None
+        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
+            failed = UserErrorException(
+                f"The plugin {name!r} failed to open {what}: {error!r}. This is a bug of the "
+                "plugin."
+            )
+            failed.__cause__ = error
+            continue
+        if lacking:
+            failed = UserErrorException(
+                f"The plugin {name!r} opened {what}, but what it gives lacks "
+                f"{', '.join(lacking)} of amlflow.spec.{protocol.__name__}. This is a bug of the "
+                "plugin."
+            )
+        elif answer is not None:
+            found[name] = answer
+    if len(found) > 1:
+        raise UserErrorException(
+            f"The plugins {' and '.join(map(repr, sorted(found)))} both take {what}, and amlflow "
+            "does not choose between them; uninstall one."
+        )
+    if failed is not None:
+        if not found:
+            raise failed
+        logger.warning("%s", failed.message, exc_info=failed.__cause__)
+    return next(iter(found.values()), None)
 
 
-def open_keeper(uri: str) -> RunKeeper:
-    """What an agent needs of the tracker at an absolute URI, as light as a plugin offers it.
+def _lacking(answer: Any, protocol: type) -> list[str]:
+    """What of a protocol an object has not."""
+    if hasattr(type(answer), "__getattr__"):
+        return []  # it opens what it needs when it is asked
+    return [
+        name for name in vars(protocol) if not name.startswith("_") and not hasattr(answer, name)
+    ]
 
-    Raises what :func:`open_tracker` raises.
-    """
+
+def open_keeper(uri: str) -> RunKeeper | None:
+    """What a plugin offers an agent instead of the whole tracker at an absolute URI."""
     what = f"the tracking URI {spec.redacted(uri)!r}"
-    keeper: RunKeeper | None = _first("amlflow_run_keeper", what, uri=uri)
-    return open_tracker(uri) if keeper is None else keeper
+    keeper: RunKeeper | None = _only("amlflow_run_keeper", what, spec.RunKeeper, uri=uri)
+    return keeper
 
 
 def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
@@ -169,7 +200,9 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
         ComputeTargetException: no plugin offers the kind, or it does not know a setting.
     """
     what = f"a compute target of the kind {kind!r}"
-    compute: Compute | None = _first("amlflow_compute", what, kind=kind, settings=settings)
+    compute: Compute | None = _only(
+        "amlflow_compute", what, spec.Compute, kind=kind, settings=settings
+    )
     if compute is None:
         raise ComputeTargetException(
             f"No plugin runs compute targets of the kind {kind!r} ({installed().describe()}). "

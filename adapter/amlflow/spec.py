@@ -6,7 +6,7 @@ A compute target runs scripts somewhere: :class:`Compute`, from :meth:`Hooks.aml
 
 Conventions that hold for the whole page:
 
-* Ids are opaque strings that the tracker chooses.
+* Ids are opaque strings that the tracker chooses, none of them twice.
 * Times are timezone-aware datetimes in UTC.
 * Keys, names and values are any text, empty and awkward ones included; what a tracker cannot
   keep exactly it refuses with :class:`Refused`. It never cuts anything off.
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from amlflow.exceptions import (
@@ -138,13 +138,21 @@ def redacted(uri: str) -> str:
 
 
 class Feature(str, enum.Enum):
-    """What a tracker does natively. What it does not claim, amlflow's layers add or refuse."""
+    """What a tracker does natively.
 
-    WRITE_ONCE = "write-once properties"
-    SEARCH = "search by tags and properties"
-    NESTING = "search by parent and root"
-    ARCHIVE = "archived experiments"
-    MODELS = "model registry"
+    A tracker that claims a feature does all that this page says of it. One that does not is never
+    asked for it: amlflow's layers do it over what every tracker does, above all asked-for ids that
+    are unique in any race and ``system`` notes, or refuse it as :class:`Unsupported`.
+    """
+
+    WRITE_ONCE = "write-once properties"  # else no draft and no change has properties
+    SEARCH = "search by tags and properties"  # else find_runs may ignore conditions
+    NESTING = "nested runs"  # else no draft has a parent or root
+    CANCEL = "cancel requests"  # else statuses are NotStarted, Running and the final ones
+    BATCHES = "many points at once"  # else write_points gets them one by one
+    ARCHIVE = "archived experiments"  # else no change says archived
+    MODELS = "model registry"  # else register_model is not called
+    SHARED = "several processes"  # else it lives in one process, and no script can be submitted
 
 
 class Status:
@@ -168,7 +176,8 @@ class Status:
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
-"""The statuses that a run does not leave."""
+"""The statuses that end a run. Only Running, which starts it again, or another of them replaces
+one; any other that comes late is passed over."""
 UNSTARTED = frozenset(
     {
         Status.NOT_STARTED,
@@ -228,7 +237,7 @@ class ExperimentChange:
 class RunDraft:
     """A run to be made.
 
-    ``run_id`` is an id that the caller asks for, or None; ``writer`` names the process that will
+    ``run_id`` is an id that the caller asks for, or None. ``writer`` names the process that will
     log most to the run (:class:`Point`), or None where that is not known yet. ``system`` holds
     amlflow's own notes, which users see in other forms; a key is a short identifier.
     """
@@ -252,7 +261,7 @@ class RunDraft:
 class RunRecord:
     """A run as the tracker has it.
 
-    ``id`` is the tracker's id, which every call takes; ``alias`` the id that the caller asked
+    ``id`` is the tracker's id, which every call takes. ``alias`` is the id that the caller asked
     for, which is what users see then. ``root_id`` is the run's own id where it has no parent, and
     None where another client nested it and noted no root. ``system`` is as in :class:`RunDraft`.
     """
@@ -304,7 +313,8 @@ class Point:
     is the point's identity: a tracker stores it once, however often it is sent. Within a writer and
     name, (time, position) grows from call to call.
 
-    Where a tracker cannot tell whether a step was given, ``step`` may come back as the position.
+    A tracker need not give back who wrote a point, and where it cannot tell whether a step was
+    given, ``step`` may come back as the position.
     """
 
     name: str
@@ -391,7 +401,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
-    """Which runs to find: those of the experiments (None: of all) that meet every condition.
+    """Which runs to find: those of the experiments that meet every condition.
+
+    None means all experiments that are not archived.
 
     ``limit`` is a hint that no more runs than these will be read; 0 means no hint.
     """
@@ -430,14 +442,18 @@ class Tracker(Protocol):
         """Apply a change. Raises :class:`ExperimentNotFound`."""
 
     def delete_experiment(self, experiment_id: str) -> None:
-        """Remove an experiment and free its name; :class:`Refused` where it has runs."""
+        """Remove an experiment and free its name; :class:`Refused` where it has runs.
+
+        Raises :class:`ExperimentNotFound`.
+        """
 
     # runs
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         """Make runs, in this order, as fast as the tracker can make many.
 
-        An asked-for id that the experiment has already is :class:`Refused`, and no run is made.
+        An asked-for id that the experiment has already, in any race, is :class:`Refused`, and no
+        run is made.
         """
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
@@ -447,9 +463,10 @@ class Tracker(Protocol):
         """The place of each run in its experiment by creation, from 1, children included."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        """Runs by creation, newest first (of the same time, by id), read as they are asked for.
+        """The runs that meet a query, and no others, read as they are asked for.
 
-        May give too many where the tracker cannot filter on a condition, never too few.
+        They come by creation, newest first (of the same time, by id). A run that is made meanwhile
+        shifts nothing: no other comes twice or is left out.
         """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -461,11 +478,15 @@ class Tracker(Protocol):
     # metrics
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """Store points, each identity once. All are of one writer, in the order of the calls."""
+        """Store points, each identity once. All are of one writer, in the order of the calls.
+
+        Raises :class:`RunNotFound`.
+        """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         """The points of all writers, or those of some names, by time and position.
 
+        Raises :class:`RunNotFound`.
         Values come back with their types: bool, int, float (nan and infinities too), str, None.
         What other clients of the tracker logged to the run is there too, as scalars.
         """
@@ -473,13 +494,23 @@ class Tracker(Protocol):
     # files
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        """Store local files under names with ``/``; :class:`FileInRun` unless ``replace``."""
+        """Store local files, of any size, under names with ``/``.
+
+        With ``replace`` a file of the same name gives way; else it is :class:`FileInRun`, and none
+        is stored. Raises :class:`RunNotFound`.
+        """
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
-        """The names of the run's files at or below a prefix, in order; amlflow's own left out."""
+        """The names of the run's files that begin with a prefix, in order; amlflow's own left out.
+
+        Raises :class:`RunNotFound`.
+        """
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
-        """Write a file's content to a local path. Raises :class:`FileNotInRun`."""
+        """Write a file's content to a local path.
+
+        Raises :class:`FileNotInRun`, and writes nothing.
+        """
 
     # snapshots of source folders, stored once whatever the number of runs that use them
 
@@ -556,8 +587,8 @@ class Work:
     before it, or ``python`` where that is not None. ``folder`` is the working folder; what the
     script leaves there must be there when it has ended. ``environment`` comes on top of the
     target's own. What the work writes to its standard output and error is appended to ``output``
-    as it comes. ``image`` is the container image that is asked for. ``needs`` are further folders
-    of this machine that the script uses by their own paths.
+    as it comes. Its standard input is empty. ``image`` is the container image that is asked for.
+    ``needs`` are further folders of this machine that the script uses by their own paths.
     """
 
     name: str
@@ -619,41 +650,46 @@ class Compute(Protocol):
 
 # --- Hooks --------------------------------------------------------------------------------------
 
-Spec = TypeVar("Spec", bound=Callable[..., Any])
 
+class Commands(Protocol):
+    """What a plugin adds its own commands to."""
 
-def hookspec(*, firstresult: bool = False) -> Callable[[Spec], Spec]:
-    """Marks a hook of :class:`Hooks`; with ``firstresult``, a plugin that returns one ends it."""
+    def add(self, name: str, function: Callable[..., Any], example: str) -> None:
+        """Make a function the command ``amlflow <name>``; a name may have several words.
 
-    def marked(hook: Spec) -> Spec:
-        hook.firstresult = firstresult  # type: ignore[attr-defined]
-        return hook
-
-    return marked
+        Its docstring is the command's help and its parameters are flags of text: required where
+        there is no default, without a value where the default is False. What it returns is printed
+        as ``-o`` says. Its module's other imports belong into it: it is called, help is not.
+        """
 
 
 class Hooks:
-    """What a plugin may implement, each marked with ``@hookimpl``."""
+    """What a plugin may implement, each marked with ``@hookimpl``.
 
-    @hookspec(firstresult=True)
+    No hook of a plugin is in the way of another plugin: one that raises is named on the log, or in
+    the error where nobody else could answer.
+    """
+
     def amlflow_tracker(self, uri: str) -> Tracker | None:
-        """Open the tracker at this URI, or return None to leave it to another plugin."""
+        """Open the tracker at this URI, or return None to leave it to another plugin.
 
-    @hookspec(firstresult=True)
+        Where two plugins take the same URI, both are named in an error.
+        """
+
     def amlflow_run_keeper(self, uri: str) -> RunKeeper | None:
         """Open just what an agent needs of the tracker at this URI, or return None."""
 
-    @hookspec(firstresult=True)
     def amlflow_compute(self, kind: str, settings: Mapping[str, Any]) -> Compute | None:
         """Open a compute target of this kind, or return None to leave it to another plugin.
 
         Raises :class:`ComputeTargetException` for a setting that it does not know.
         """
 
-    @hookspec()
     def amlflow_run_started(self, run: RunRecord) -> None:
         """A run has been started by this process."""
 
-    @hookspec()
     def amlflow_run_ended(self, run: RunRecord) -> None:
         """A run has been ended by this process; its record has the final status."""
+
+    def amlflow_commands(self, group: Commands) -> None:
+        """Add commands to the command line; a name that is taken is refused."""

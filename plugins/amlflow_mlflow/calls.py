@@ -30,6 +30,8 @@ SERVER_ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 """Set in the processes of MLflow's server, whose store takes it from there."""
 
 _BUSY = ("database is locked", "deadlock detected", "could not serialize")
+_SAME = ("failed: metrics", "failed: latest_metrics", "metric_pk", "metrics_pk")
+"""Two processes sent the same point at the same moment; MLflow finds it when it is asked again."""
 
 
 class _WithoutDatabaseTracebacks(logging.Filter):
@@ -196,12 +198,12 @@ class Calls:
 
 
 def _patiently(call: Callable[[], Result]) -> Result:
-    """Call again while the database is locked: sqlite takes one writer at a time."""
+    """Call again while others are in the way: sqlite takes one writer at a time."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(
             lambda error: (
                 isinstance(error, MlflowException)
-                and any(word in str(error.message) for word in _BUSY)
+                and any(word in str(error.message) for word in (*_BUSY, *_SAME))
             )
         ),
         wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),

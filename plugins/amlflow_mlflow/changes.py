@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from amlflow.spec import FINAL, UNSTARTED, Refused, RunChange, Status
+from amlflow.spec import FINAL, Refused, RunChange, Status
 
 from amlflow_mlflow.names import (
     NAME_LIMIT,
@@ -23,9 +23,6 @@ from amlflow_mlflow.names import (
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, NAME, to_ms
 
 PARAMS_AT_ONCE = 100
-
-_ON_THE_WAY = UNSTARTED | {Status.CANCEL_REQUESTED, Status.FINALIZING, Status.NOT_RESPONDING}
-"""What is noted in a tag alone: setting MLflow's status too could undo an end set meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +61,13 @@ def spelled(change: RunChange) -> Spelled:
         tags[STATUS] = status
     if status in FINAL:
         ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
-    own = status is None or status in _ON_THE_WAY
+    # The others are noted in a tag alone: setting MLflow's too could undo an end set meanwhile.
+    sets = status in FINAL or status == Status.RUNNING
     return Spelled(
         params=to_params(change.properties),
         tags=tags,
         removed=[to_key(key) for key in change.tags_removed],
-        status=None if own else MLFLOW_STATUS.get(str(status), "SCHEDULED"),
+        status=MLFLOW_STATUS[str(status)] if sets else None,
         ended=ended,
         starts=status == Status.RUNNING and change.started is not None,
     )

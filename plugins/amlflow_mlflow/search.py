@@ -1,7 +1,7 @@
 """Conditions in MLflow's filter language: as many as it can express, and none too strictly.
 
 MLflow knows AND, ``= != LIKE ILIKE IS (NOT) NULL`` on tags and params, no OR and no escape in LIKE.
-What it cannot express is left out: the host checks every condition again.
+What it cannot express is left out: the tracker checks every condition again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _clause(condition: Condition) -> str | None:
             if field == "system":
                 return _text(f"tags.`{SYSTEM}{key}`", op, value)
             return _text(f"params.`{to_key(key, PROPERTY)}`", op, value)
-        except Refused:  # no run can have such a key; the host's own check will say so
+        except Refused:  # no run can have such a key; the check of what is found will say so
             return None
     if field in _TAG_FIELDS:
         return _text(f"tags.`{_TAG_FIELDS[field]}`", op, value)

@@ -205,24 +205,28 @@ class MlflowTracker:
         return self._numbers.of(runs)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        # MLflow's filters find too many where they cannot say what a condition says.
+        for run in map(to_run, self._candidates(query)):
+            if all(condition.holds(run) for condition in query.conditions):
+                yield run
+
+    def _candidates(self, query: RunQuery) -> Iterator[Any]:
         experiment_ids = query.experiment_ids
         if experiment_ids is None:
             experiment_ids = [each.id for each in self.list_experiments() if each.archived is None]
         if not experiment_ids:
             return
         size = min(query.limit, PAGE) if query.limit else PAGE
+        condition = to_filter(query.conditions)
         found = False
-        for run in self._pages(experiment_ids, to_filter(query.conditions), size):
+        for run in self._pages(experiment_ids, condition, size):
             found = True
-            yield to_run(run)
-        if not found and len(experiment_ids) == 1:
+            yield run
+        if found or len(experiment_ids) != 1:
+            return
+        if self.get_experiment(experiment_ids[0]).archived is not None:
             # MLflow counts the runs of an archived experiment as deleted, all of them.
-            [experiment_id] = experiment_ids
-            if self.get_experiment(experiment_id).archived is None:
-                return
-            condition = to_filter(query.conditions)
-            for run in self._pages(experiment_ids, condition, size, ViewType.ALL):
-                yield to_run(run)
+            yield from self._pages(experiment_ids, condition, size, ViewType.ALL)
 
     def _page(
         self,

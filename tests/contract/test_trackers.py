@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
-from amlflow.layers.opened import open_layered
-from amlflow.spec import Feature, RunRecord, Tracker, Unsupported
+from amlflow.layers.opened import layered
+from amlflow.spec import Tracker
 from amlflow.testing.memory import MemoryTracker
-from amlflow.testing.tracker_suite import SharedTrackerSuite, TrackerSuite
+from amlflow.testing.tracker_suite import TrackerSuite
+from bare import BareTracker
 
 
 class TestMemory(TrackerSuite):
@@ -19,47 +16,37 @@ class TestMemory(TrackerSuite):
         return MemoryTracker()
 
 
-class Mlflow(SharedTrackerSuite):
+class TestBareTrackerInLayers(TrackerSuite):
     @pytest.fixture
-    def tracker(self, opener: Callable[[], Tracker]) -> Tracker:
-        return opener()
+    def tracker(self) -> Tracker:
+        return layered(BareTracker())
 
 
-class TestMlflowSqlite(Mlflow):
+class TestMlflowSqlite(TrackerSuite):
     @pytest.fixture
-    def opener(self, sqlite_uri: str) -> Callable[[], Tracker]:
-        return functools.partial(open_layered, sqlite_uri)
+    def uri(self, sqlite_uri: str) -> str:
+        return sqlite_uri
 
 
-class TestMlflowServer(Mlflow):
+class TestMlflowServer(TrackerSuite):
     @pytest.fixture
-    def opener(self, server_uri: str) -> Callable[[], Tracker]:
-        return functools.partial(open_layered, server_uri)
+    def uri(self, server_uri: str) -> str:
+        return server_uri
 
 
-class TestMlflowPostgresServer(Mlflow):
+class TestMlflowPostgresServer(TrackerSuite):
     @pytest.fixture
-    def opener(self, postgres_server_uri: str) -> Callable[[], Tracker]:
-        return functools.partial(open_layered, postgres_server_uri)
+    def uri(self, postgres_server_uri: str) -> str:
+        return postgres_server_uri
 
 
-class TestMlflowPostgres(Mlflow):
+class TestMlflowPostgres(TrackerSuite):
     @pytest.fixture
-    def opener(self, postgres_uri: str) -> Callable[[], Tracker]:
-        return functools.partial(open_layered, postgres_uri)
+    def uri(self, postgres_uri: str) -> str:
+        return postgres_uri
 
 
-class TestTrackio(SharedTrackerSuite):
-    def test_models(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
-        """register_model: trackio has no registry, and says so."""
-        assert Feature.MODELS not in tracker.features
-        with pytest.raises(Unsupported, match="no model registry"):
-            tracker.register_model(run.id, "outputs", "model")
-
+class TestTrackio(TrackerSuite):
     @pytest.fixture
-    def opener(self, trackio_uri: str) -> Callable[[], Tracker]:
-        return functools.partial(open_layered, trackio_uri)
-
-    @pytest.fixture
-    def tracker(self, opener: Callable[[], Tracker]) -> Tracker:
-        return opener()
+    def uri(self, trackio_uri: str) -> str:
+        return trackio_uri

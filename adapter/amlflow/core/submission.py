@@ -21,7 +21,7 @@ from amlflow.core.script_run_config import checked_arguments
 from amlflow.core.tracking_uri import local_folders
 from amlflow.exceptions import UserErrorException
 from amlflow.plugins import open_compute
-from amlflow.spec import LAUNCHED, RunRecord, Status, redacted
+from amlflow.spec import LAUNCHED, Feature, RunRecord, Status, Unsupported, redacted
 from amlflow.submit import snapshot
 from amlflow.submit.job import Job, JobFolder, new_name, this_host
 from amlflow.submit.notes import JOB_NOTE, Wish, error
@@ -53,12 +53,14 @@ def submit(
 
     Raises:
         UserErrorException: the script or the configuration cannot be run.
+        Unsupported: the tracker lives in this process alone.
         SnapshotException: the source folder cannot be packed.
         ComputeTargetException: the target is unknown, or does not work now.
     """
     if kwargs:
         raise UserErrorException(f"submit does not know {', '.join(map(repr, kwargs))}.")
     _check_whole(config)
+    _check_shared(experiment)
     settings = config.run_config
     target = targets.resolve(experiment.workspace, settings)
     command, is_script = _command(config, inside=snapshot_id is None)
@@ -96,6 +98,15 @@ def _made(folder: JobFolder) -> Iterator[None]:
                 f"{failure.strerror or failure}. AMLFLOW_JOBS names another folder for jobs."
             ) from failure
         raise
+
+
+def _check_shared(experiment: Experiment) -> None:
+    tracker = experiment._tracker
+    if Feature.SHARED not in tracker.features:
+        raise Unsupported(
+            f"The tracker {redacted(tracker.uri)} lives in this process alone, so a submitted "
+            "script could not reach it; use start_logging here, or another tracker."
+        )
 
 
 def _launched(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from amlflow.spec import (
     ExperimentChange,
@@ -22,12 +23,12 @@ from amlflow.spec import (
 class Layer:
     """See :class:`amlflow.spec.Tracker` for what each method promises."""
 
+    adds: ClassVar[Feature | None] = None
+    """The feature that the layer stands in for."""
+
     def __init__(self, inner: Tracker) -> None:
         self.inner = inner
-
-    @property
-    def features(self) -> frozenset[Feature]:
-        return self.inner.features
+        self.features = inner.features | ({self.adds} if self.adds is not None else set())
 
     @property
     def uri(self) -> str:

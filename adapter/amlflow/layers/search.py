@@ -1,15 +1,17 @@
-"""Makes a tracker's search exact: a tracker may find too many runs, this layer drops the rest."""
+"""Search, over a tracker that finds too many runs: this layer drops the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from amlflow.layers.layer import Layer
-from amlflow.spec import RunQuery, RunRecord
+from amlflow.spec import Feature, RunQuery, RunRecord
 
 
 class Search(Layer):
     """Checks each run that is found against the conditions."""
+
+    adds = Feature.SEARCH
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         for run in self.inner.find_runs(query):

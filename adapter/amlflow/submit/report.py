@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.plugins import open_keeper
+from amlflow.layers.opened import open_keeper
 from amlflow.spec import (
     RunChange,
     RunKeeper,

@@ -1,11 +1,15 @@
 """The conformance suite for compute targets.
 
+Each test's docstring quotes the sentences of ``amlflow.spec`` that do not hold when it fails, as
+``owner: sentence``.
+
 A plugin's tests inherit :class:`ComputeSuite` and give a fixture ``compute``; the script that runs
 there is Python's, without packages.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 import time
 import uuid
@@ -43,6 +47,8 @@ TREE = """
 
 class ComputeSuite:
     """What every compute target does."""
+
+    amlflow_contract = True
 
     @pytest.fixture
     def compute(self) -> Compute:
@@ -93,15 +99,48 @@ class ComputeSuite:
             compute.clean(name)
 
     def test_how_many_at_once_is_none_or_a_number(self, compute: Compute) -> None:
+        """
+        Compute.most_runs: How many works may run at once where the target's settings do not say;
+            None: any.
+        """
         assert compute.most_runs is None or 0 < compute.most_runs < MOST_RUNS
 
     def test_a_script_that_ends_well(self, started: Any) -> None:
+        """
+        Compute.start: Start a work.
+        Started.ending: How it ended, or None while it runs.
+        """
         work, run = started("print('hello')")
         assert ending(run) == Ending(code=0)
         run.end(grace=1)
         assert work.output.read_text() == "hello\n"
 
+    def test_what_it_needs_is_there(self, started: Any, tmp_path: Path) -> None:
+        """
+        Work: needs are further folders of this machine that the script uses by their own paths.
+        Work: image is the container image that is asked for.
+        """
+        folder = tmp_path / "needed ä"
+        folder.mkdir()
+        (folder / "data").write_text("here")
+        code = f"import pathlib; print(pathlib.Path({str(folder)!r}, 'data').read_text())"
+        work, run = started(code, needs=[folder])
+        ending(run)
+        run.end(grace=1)
+        assert work.output.read_text() == "here\n"
+
+    def test_a_check_needs_no_folder(self, compute: Compute, work: Callable[..., Work]) -> None:
+        """
+        Compute.check: Called before a run is made; folder and environment are not there yet.
+        """
+        made = work("pass")
+        compute.check(dataclasses.replace(made, folder=made.folder / "not there", environment={}))
+
     def test_output_is_appended_in_order(self, started: Any, tmp_path: Path) -> None:
+        """
+        Work: What the work writes to its standard output and error is appended to output as it
+            comes.
+        """
         (tmp_path / "output").write_text("before\n")
         work, run = started(
             """
@@ -144,6 +183,11 @@ class ComputeSuite:
         run.end(grace=1)
 
     def test_output_comes_while_it_runs(self, started: Any) -> None:
+        """
+        Work: What the work writes to its standard output and error is appended to output as it
+            comes.
+        Started.ending: Does not block; is asked several times a second.
+        """
         work, run = started("import time; print('early'); time.sleep(600)")
         until(lambda: work.output.exists() and work.output.read_text() == "early\n")
         assert run.ending() is None
@@ -151,11 +195,19 @@ class ComputeSuite:
 
     @pytest.mark.parametrize("code", [1, 3, 255])
     def test_exit_codes(self, started: Any, code: int) -> None:
+        """
+        Ending: How a work ended: its exit code, and in one sentence why, where the code does not
+            say.
+        """
         _, run = started(f"raise SystemExit({code})")
         assert ending(run).code == code
         run.end(grace=1)
 
     def test_one_that_is_killed_says_so(self, started: Any) -> None:
+        """
+        Ending: How a work ended: its exit code, and in one sentence why, where the code does not
+            say.
+        """
         _, run = started("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
         found = ending(run)
         assert found.code != 0
@@ -164,6 +216,11 @@ class ComputeSuite:
         run.end(grace=1)
 
     def test_arguments_are_as_given(self, started: Any) -> None:
+        """
+        Work: command is a program and its arguments, or, with is_script, a Python script in folder
+            and its arguments: the target puts its Python before it, or python where that is not
+            None.
+        """
         words = ["--x", "a b", "$HOME", "'\"\\", "ä", "", "*"]
         work, run = started("import sys; print(sys.argv)", command=["script.py", *words])
         ending(run)
@@ -171,12 +228,23 @@ class ComputeSuite:
         assert work.output.read_text().strip() == str(["script.py", *words])
 
     def test_a_command(self, started: Any) -> None:
+        """
+        Work: command is a program and its arguments, or, with is_script, a Python script in folder
+            and its arguments: the target puts its Python before it, or python where that is not
+            None.
+        """
         work, run = started(command=["sh", "-c", "echo $((20 + 22))"], is_script=False)
         ending(run)
         run.end(grace=1)
         assert work.output.read_text() == "42\n"
 
     def test_its_environment_and_folder(self, started: Any) -> None:
+        """
+        Work: environment comes on top of the target's own.
+        Work: folder is the working folder; what the script leaves there must be there when it has
+            ended.
+        JOB: The environment variable that holds Work.name.
+        """
         work, run = started(
             "import os; print(os.environ['COLOUR'], os.environ['" + JOB + "'], os.getcwd());"
             "open('left', 'w').write('here')",
@@ -189,12 +257,14 @@ class ComputeSuite:
         (work.folder / "left").unlink()  # it is the caller's
 
     def test_it_reads_nothing(self, started: Any) -> None:
+        """Work: Its standard input is empty."""
         work, run = started("import sys; print(repr(sys.stdin.read()))")
         ending(run)
         run.end(grace=1)
         assert work.output.read_text() == "''\n"
 
     def test_one_that_ends_when_asked(self, started: Any) -> None:
+        """Started.end: End all of its processes: ask them to, and after grace seconds by force."""
         work, run = started(
             """
             import signal, sys, time
@@ -214,6 +284,10 @@ class ComputeSuite:
         assert run.ending() is not None
 
     def test_the_whole_tree_ends(self, started: Any) -> None:
+        """
+        Started.end: Also those that ignore the request or have left their session.
+        Started.end: Returns when none is left.
+        """
         work, run = started(TREE)
         beats = work.folder / "beats"
         until(lambda: beats.exists() and beats.stat().st_size > 10)
@@ -223,6 +297,11 @@ class ComputeSuite:
         run.end(grace=0.5)  # once more is no error
 
     def test_clean_ends_what_an_agent_left(self, compute: Compute, started: Any) -> None:
+        """
+        Compute.clean: End what still runs of a work whose agent has died; nothing left is no error.
+        JOB: The agent and all processes of a script have it, whatever they do to their session or
+            group; a script that is submitted from within another has its own.
+        """
         work, run = started(TREE)
         beats = work.folder / "beats"
         until(lambda: beats.exists() and beats.stat().st_size > 10)
@@ -233,6 +312,10 @@ class ComputeSuite:
         compute.clean(uuid.uuid4().hex)
 
     def test_one_ends_and_the_other_goes_on(self, started: Any, tmp_path: Path) -> None:
+        """
+        Started.end: End all of its processes: ask them to, and after grace seconds by force.
+        Work: name is unique, of letters and digits.
+        """
         _, first = started("import time; time.sleep(600)", output=tmp_path / "first")
         _, second = started("import time; time.sleep(600)", output=tmp_path / "second")
         first.end(grace=1)
@@ -241,10 +324,17 @@ class ComputeSuite:
         second.end(grace=1)
 
     def test_a_program_that_is_not_there(self, compute: Compute, work: Any) -> None:
+        """
+        Compute.check: Raise ComputeTargetException if the work cannot run here now, and what to do.
+        Compute.start: Raises ComputeTargetException.
+        """
         made = work(command=["no-such-program"], is_script=False)
         assert "no-such-program" in refusal(compute, made)
 
     def test_a_python_that_is_not_there(self, compute: Compute, work: Any) -> None:
+        """
+        Compute.check: Raise ComputeTargetException if the work cannot run here now, and what to do.
+        """
         assert "/nowhere/python" in refusal(compute, work("pass", python="/nowhere/python"))
 
 

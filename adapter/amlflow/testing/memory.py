@@ -1,6 +1,6 @@
 """The reference tracker: the contract in memory, as short as it can be and right.
 
-``memory://<name>`` is one store for a process; nothing outlives it.
+``MemoryTracker()`` is one store for a process; nothing outlives it.
 """
 
 from __future__ import annotations
@@ -16,31 +16,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from amlflow.spec import (
-    FINAL,
-    UNSTARTED,
-    ExperimentChange,
-    ExperimentNotFound,
-    ExperimentRecord,
-    Feature,
-    FileInRun,
-    FileNotInRun,
-    ModelRecord,
-    Point,
-    PropertyConflict,
-    Refused,
-    RunChange,
-    RunDraft,
-    RunNotFound,
-    RunQuery,
-    RunRecord,
-)
+from amlflow import spec
+from amlflow.spec import ExperimentRecord, Feature, Point, RunDraft, RunRecord, Status
 
 
 class MemoryTracker:
     """Everything in dicts under one lock."""
 
-    features = frozenset(Feature)
+    features = frozenset(Feature) - {Feature.SHARED}
 
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri
@@ -68,15 +51,14 @@ class MemoryTracker:
         try:
             return self._experiments[experiment_id]
         except KeyError:
-            raise ExperimentNotFound(experiment_id) from None
+            raise spec.ExperimentNotFound(experiment_id) from None
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
         yield from reversed(list(self._experiments.values()))
 
-    def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+    def update_experiment(self, experiment_id: str, change: spec.ExperimentChange) -> None:
         with self._lock:
             record = self.get_experiment(experiment_id)
-            tags = {**record.tags, **change.tags}
             archived = record.archived
             if change.archived is not None:
                 archived = _now() if change.archived else None
@@ -84,23 +66,24 @@ class MemoryTracker:
                 record,
                 name=change.name or record.name,
                 archived=archived,
-                tags={key: tags[key] for key in tags if key not in change.tags_removed},
+                tags=_without({**record.tags, **change.tags}, change.tags_removed),
             )
 
     def delete_experiment(self, experiment_id: str) -> None:
         with self._lock:
             name = self.get_experiment(experiment_id).name
             if any(run.experiment_id == experiment_id for run in self._runs.values()):
-                raise Refused(f"Experiment {name!r} has runs and is not deleted.")
+                raise spec.Refused(f"Experiment {name!r} has runs and is not deleted.")
             del self._experiments[experiment_id]
 
     # runs
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         with self._lock:
-            for draft in drafts:
-                if draft.run_id is not None and self._found(draft.run_id, draft.experiment_id):
-                    raise Refused(f"The experiment has a run {draft.run_id!r} already.")
+            asked = [(each.experiment_id, each.run_id) for each in drafts if each.run_id]
+            for place, (experiment_id, run_id) in enumerate(asked):
+                if (experiment_id, run_id) in asked[:place] or self._found(run_id, experiment_id):
+                    raise spec.Refused(f"The experiment has a run {run_id!r} already.")
             return [self._create(draft) for draft in drafts]
 
     def _create(self, draft: RunDraft) -> RunRecord:
@@ -115,7 +98,8 @@ class MemoryTracker:
             type=draft.type,
             status=draft.status,
             created=draft.created,
-            started=None if draft.status in UNSTARTED else draft.created,
+            started=None if draft.status in spec.UNSTARTED else draft.created,
+            ended=draft.created if draft.status in spec.FINAL else None,
             user="somebody",
             description=draft.description,
             tags=dict(draft.tags),
@@ -136,19 +120,17 @@ class MemoryTracker:
         with self._lock:
             found = self._found(run_id, experiment_id)
         if found is None:
-            raise RunNotFound(run_id)
+            raise spec.RunNotFound(run_id)
         return found
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
-        numbers: dict[str, int] = {}
-        counts: dict[str, int] = {}
         with self._lock:
-            for run in sorted(self._runs.values(), key=lambda run: (run.created, run.id)):
-                counts[run.experiment_id] = counts.get(run.experiment_id, 0) + 1
-                numbers[run.id] = counts[run.experiment_id]
+            ordered = sorted(self._runs.values(), key=lambda run: (run.created, run.id))
+        counts = {run.experiment_id: itertools.count(1) for run in ordered}
+        numbers = {run.id: next(counts[run.experiment_id]) for run in ordered}
         return [numbers[run.id] for run in runs]
 
-    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+    def find_runs(self, query: spec.RunQuery) -> Iterator[RunRecord]:
         with self._lock:
             runs = sorted(self._runs.values(), key=lambda run: run.id)
             runs.sort(key=lambda run: run.created, reverse=True)
@@ -161,68 +143,67 @@ class MemoryTracker:
             if wanted and all(condition.holds(run) for condition in query.conditions):
                 yield run
 
-    def update_run(self, run_id: str, change: RunChange) -> None:
+    def update_run(self, run_id: str, change: spec.RunChange) -> None:
         with self._lock:
             run = self.get_run(run_id)
             for key, value in change.properties.items():
                 if run.properties.get(key, value) != value:
-                    raise PropertyConflict(key, run.properties[key], value)
-            tags = {**run.tags, **change.tags}
-            changes: dict[str, Any] = {
-                "tags": {key: tags[key] for key in tags if key not in change.tags_removed},
-                "properties": {**run.properties, **change.properties},
-                "system": {**run.system, **change.system},
-            }
-            for field in ("status", "started", "ended", "name", "description"):
-                if getattr(change, field) is not None:
-                    changes[field] = getattr(change, field)
-            if change.status in FINAL:
+                    raise spec.PropertyConflict(key, run.properties[key], value)
+            fields = ("status", "started", "ended", "name", "description")
+            changes = {each: new for each in fields if (new := getattr(change, each)) is not None}
+            if change.status in spec.FINAL:
                 changes.setdefault("ended", _now())
-            elif change.status is not None and change.status not in UNSTARTED:
-                changes.setdefault("started", run.started or _now())
-            self._runs[run_id] = dataclasses.replace(run, **changes)
+            elif run.status in spec.FINAL and change.status not in (None, Status.RUNNING):
+                del changes["status"]
+            elif change.status is not None:
+                changes["ended"] = None
+                if change.status not in spec.UNSTARTED:
+                    changes.setdefault("started", run.started or _now())
+            self._runs[run.id] = dataclasses.replace(
+                run,
+                **changes,
+                tags=_without({**run.tags, **change.tags}, change.tags_removed),
+                properties={**run.properties, **change.properties},
+                system={**run.system, **change.system},
+            )
 
     # metrics
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         with self._lock:
-            self.get_run(run_id)
+            kept = self._points[self.get_run(run_id).id]
             for point in points:
-                identity = (point.writer, point.name, point.position, point.time)
-                self._points[run_id].setdefault(identity, point)
+                kept.setdefault((point.writer, point.name, point.position, point.time), point)
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         with self._lock:
-            self.get_run(run_id)
-            found = [
-                point
-                for point in self._points[run_id].values()
-                if names is None or point.name in names
-            ]
+            points = list(self._points[self.get_run(run_id).id].values())
+        found = [point for point in points if names is None or point.name in names]
         return sorted(found, key=lambda point: (point.time, point.position))
 
     # files
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        self.get_run(run_id)
-        for name in files:
-            if not replace and (self._files / run_id / name).exists():
-                raise FileInRun(run_id, name)
-        for name, path in files.items():
-            target = self._files / run_id / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+        with self._lock:
+            folder = self._files / self.get_run(run_id).id
+            for name in files:
+                if not replace and (folder / name).exists():
+                    raise spec.FileInRun(run_id, name)
+            for name, path in files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, folder / name)
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
-        self.get_run(run_id)
-        root = self._files / run_id
-        names = (each.relative_to(root).as_posix() for each in root.rglob("*") if each.is_file())
+        folder = self._files / self.get_run(run_id).id
+        names = (
+            each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()
+        )
         return sorted(name for name in names if name.startswith(prefix))
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
-        path = self._files / run_id / name
+        path = self._files / self.get_run(run_id).id / name
         if not path.is_file():
-            raise FileNotInRun(run_id, name)
+            raise spec.FileNotInRun(run_id, name)
         shutil.copyfile(path, destination)
 
     def has_snapshot(self, digest: str) -> bool:
@@ -234,38 +215,31 @@ class MemoryTracker:
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
         if not self.has_snapshot(digest):
-            raise Refused(f"There is no snapshot {digest!r}.")
+            raise spec.Refused(f"There is no snapshot {digest!r}.")
         shutil.copyfile(self._files / "snapshots" / digest, destination)
 
     # models and links
 
     def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
+        self, run_id: str, path: str, name: str, *, description: str | None = None,
+        tags: Mapping[str, str] | None = None, properties: Mapping[str, str] | None = None,
+    ) -> spec.ModelRecord:  # fmt: skip
         with self._lock:
             version = self._models[name] = self._models.get(name, 0) + 1
-        return ModelRecord(
-            name=name,
-            version=version,
-            run_id=run_id,
-            created=_now(),
-            description=description,
-            tags=dict(tags or {}),
-            properties=dict(properties or {}),
-        )
+        return spec.ModelRecord(
+            name=name, version=version, run_id=run_id, created=_now(), description=description,
+            tags=dict(tags or {}), properties=dict(properties or {}),
+        )  # fmt: skip
 
     def run_link(self, run: RunRecord) -> str:
         return f"{self.uri}/runs/{run.id}"
 
     def experiment_link(self, experiment_id: str) -> str:
         return f"{self.uri}/experiments/{experiment_id}"
+
+
+def _without(tags: dict[str, str | None], removed: Sequence[str]) -> dict[str, str | None]:
+    return {key: value for key, value in tags.items() if key not in removed}
 
 
 def _now() -> datetime:

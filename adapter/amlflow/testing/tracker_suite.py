@@ -1,14 +1,13 @@
-"""The contract as tests: a plugin inherits a suite and gives it a tracker.
+"""The contract as tests: a plugin inherits the suite and says where its tracker is.
 
     class TestMine(TrackerSuite):
         @pytest.fixture
-        def tracker(self):
-            return MyTracker("mine://…")
+        def uri(self, tmp_path):
+            return f"mine://{tmp_path}"
 
-The tracker may hold other experiments already. Each test's docstring is the sentence of
-``amlflow.spec`` that does not hold when it fails. A tracker that other processes can open, as most
-are, inherits :class:`SharedTrackerSuite` and gives ``opener`` too: a picklable function without
-arguments that opens the same tracker.
+Other experiments may be there already. The tracker is opened as amlflow opens it: the plugin is
+installed, and layers stand in for the features that it does not claim. One that lives in a single
+process gives the fixture ``tracker`` instead, and does not claim ``Feature.SHARED``.
 """
 
 from __future__ import annotations
@@ -22,9 +21,7 @@ from amlflow.testing.suites.runs import RunTests
 from amlflow.testing.suites.search import SearchTests
 
 
-class TrackerSuite(ExperimentTests, RunTests, MetadataTests, SearchTests, MetricTests, FileTests):
-    """What every tracker must do. A subclass gives the fixture ``tracker``."""
-
-
-class SharedTrackerSuite(TrackerSuite, ProcessTests):
-    """What a tracker must do that several processes share; ``opener`` opens it in another."""
+class TrackerSuite(
+    ExperimentTests, RunTests, MetadataTests, SearchTests, MetricTests, FileTests, ProcessTests
+):
+    """What every tracker does."""

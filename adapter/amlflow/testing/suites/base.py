@@ -1,4 +1,8 @@
-"""What all parts of the suite share: fixtures, awkward texts, points and races."""
+"""What all parts of the suite share: fixtures, awkward texts, points and races.
+
+Each test's docstring quotes the sentences of ``amlflow.spec`` that do not hold when it fails, as
+``owner: sentence``.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,21 @@ from typing import Any
 import pytest
 
 from amlflow.exceptions import AzureMLException
+from amlflow.layers.opened import open_layered
 from amlflow.spec import (
     TICK,
     ExperimentRecord,
+    Feature,
     Kind,
     Point,
     PropertyConflict,
+    Refused,
     RunChange,
     RunDraft,
     RunRecord,
     Tracker,
 )
+from amlflow.testing.plugin import NOT_CLAIMED
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 MILLISECOND = timedelta(milliseconds=1)
@@ -33,12 +41,12 @@ AWKWARD = [
     "with space",
     " leading and trailing ",
     string.punctuation,
+    *(f"a{mark}b" for mark in string.punctuation),
     "it's",
     'say "no"',
     "back\\slash",
     "100%",
     "under_score",
-    "a/b",
     "a//b",
     "/a",
     "a/",
@@ -51,6 +59,11 @@ AWKWARD = [
     "größer",
     "日本語",
     "עברית",
+    "العربية",
+    "हिन्दी",
+    "Ελληνικά",
+    "кириллица",
+    "ไทย",
     "😀 emoji",
     "e\u0301 combining",
     "line\nbreak",
@@ -69,12 +82,34 @@ def awkward_values() -> list[str]:
     return [*AWKWARD, "", "\u200b", "\u200b\u200b", "long " * 1000]
 
 
+FEW = [
+    string.punctuation, "it's", 'say "no"', "a//b", "größer 日本語 עברית", "😀", "line\nbreak",
+    " blanks ", "mlflow.runName", "%41",
+]  # fmt: skip
+"""The worst of them, for what takes a tracker a call for each."""
+LONG = 10_000
+"""Characters that a tracker keeps or refuses."""
+
+
 class SuiteBase:
-    """What every tracker must do. A subclass gives the fixture ``tracker``."""
+    """What every tracker must do. A subclass gives the fixture ``uri``."""
+
+    amlflow_contract = True
 
     @pytest.fixture
-    def tracker(self) -> Tracker:
-        raise NotImplementedError("a subclass of TrackerSuite gives the fixture `tracker`")
+    def uri(self) -> str:
+        """The address of a tracker, at which other processes open the same one."""
+        raise NotImplementedError("a subclass of TrackerSuite gives the fixture `uri`")
+
+    @pytest.fixture
+    def tracker(self, uri: str) -> Tracker:
+        """The tracker as amlflow uses it: with the layers for what it does not claim."""
+        return open_layered(uri)
+
+    def needs(self, tracker: Tracker, feature: Feature) -> None:
+        """Skip the test where nothing can stand in for a feature that is not claimed."""
+        if feature not in tracker.features:
+            pytest.skip(NOT_CLAIMED + feature.value)
 
     @pytest.fixture
     def experiment(self, tracker: Tracker) -> ExperimentRecord:
@@ -90,6 +125,15 @@ class SuiteBase:
 
     def draft(self, experiment: ExperimentRecord, **values: Any) -> RunDraft:
         return RunDraft(**{"experiment_id": experiment.id, "created": current(), **values})
+
+
+def refuses(call: Callable[..., object], *arguments: object) -> bool:
+    """Whether a tracker refuses what is hard to keep."""
+    try:
+        call(*arguments)
+    except Refused:
+        return True
+    return False
 
 
 def current() -> datetime:

@@ -15,19 +15,26 @@ from amlflow.spec import (
     Refused,
     RunRecord,
     Tracker,
+    Unsupported,
 )
-from amlflow.testing.suites.base import SuiteBase, logged
+from amlflow.testing.suites.base import SuiteBase, logged, race
 
 
 class FileTests(SuiteBase):
     """What a tracker does with files."""
 
     def test_files_come_back(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
-        """put_files, list_files, get_file: names with /, contents as they were."""
+        """
+        put_files: Store local files, of any size, under names with /.
+        list_files: The names of the run's files that begin with a prefix, in order; amlflow's own
+            left out.
+        get_file: Write a file's content to a local path.
+        """
         contents = {
             "a.txt": b"a",
             "outputs/model.bin": bytes(range(256)) * 100,
             "outputs/deep/er/größe 1.txt": "größer".encode(),
+            "outputs/a & b+c=%41 #?'~.txt": b"awkward",
             "logs/empty": b"",
         }
         files = {}
@@ -37,6 +44,7 @@ class FileTests(SuiteBase):
         tracker.put_files(run.id, files)
         assert tracker.list_files(run.id) == sorted(contents)
         assert tracker.list_files(run.id, "outputs/") == [
+            "outputs/a & b+c=%41 #?'~.txt",
             "outputs/deep/er/größe 1.txt",
             "outputs/model.bin",
         ]
@@ -49,7 +57,11 @@ class FileTests(SuiteBase):
     def test_files_are_not_overwritten(
         self, tracker: Tracker, run: RunRecord, tmp_path: Path
     ) -> None:
-        """put_files: FileInRun unless replace; then nothing of the call is stored."""
+        """
+        put_files: With replace a file of the same name gives way; else it is FileInRun, and none is
+            stored.
+        FileInRun: The run has a file of this name already.
+        """
         old, new = tmp_path / "old", tmp_path / "new"
         old.write_text("old")
         new.write_text("new")
@@ -63,8 +75,21 @@ class FileTests(SuiteBase):
         tracker.get_file(run.id, "dir/name", tmp_path / "back")
         assert (tmp_path / "back").read_text() == "new"
 
+    def test_files_from_many_threads(
+        self, tracker: Tracker, run: RunRecord, tmp_path: Path
+    ) -> None:
+        """Tracker: Safe to use from several threads."""
+        path = tmp_path / "file"
+        path.write_text("x")
+        put = race(8, lambda me: tracker.put_files(run.id, {f"logs/{me}/a": path, f"{me}": path}))
+        assert put == [None] * 8
+        assert tracker.list_files(run.id, "logs/") == [f"logs/{me}/a" for me in range(8)]
+
     def test_missing_files(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
-        """get_file: raises FileNotInRun; a folder is no file."""
+        """
+        get_file: Raises FileNotInRun, and writes nothing.
+        FileNotInRun: The run has no file of this name.
+        """
         path = tmp_path / "file"
         path.write_text("x")
         tracker.put_files(run.id, {"folder/file": path})
@@ -74,7 +99,7 @@ class FileTests(SuiteBase):
         assert not (tmp_path / "back").exists()
 
     def test_a_large_file(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
-        """put_files: large files too."""
+        """put_files: Store local files, of any size, under names with /."""
         path = tmp_path / "large"
         path.write_bytes(uuid.uuid4().bytes * (1 << 21))
         tracker.put_files(run.id, {"large": path})
@@ -82,12 +107,20 @@ class FileTests(SuiteBase):
         assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
     def test_own_files_are_left_out(self, tracker: Tracker, run: RunRecord) -> None:
-        """list_files: amlflow's own are left out, however much was logged."""
+        """
+        list_files: The names of the run's files that begin with a prefix, in order; amlflow's own
+            left out.
+        """
         tracker.write_points(run.id, [logged("m", "x" * 20_000), logged("n", 1.0)])
         assert tracker.list_files(run.id) == []
 
     def test_snapshots(self, tracker: Tracker, tmp_path: Path) -> None:
-        """has_snapshot, put_snapshot, get_snapshot: an archive by digest; Refused if none."""
+        """
+        has_snapshot: Whether a snapshot is stored.
+        put_snapshot: Store a zip archive under its content's digest.
+        get_snapshot: Write the archive to a local path.
+        get_snapshot: Raises Refused where there is none.
+        """
         digest = uuid.uuid4().hex * 2
         archive = tmp_path / "archive.zip"
         archive.write_bytes(b"PK" + bytes(1000))
@@ -95,12 +128,13 @@ class FileTests(SuiteBase):
         with pytest.raises(Refused):
             tracker.get_snapshot(digest, tmp_path / "back.zip")
         tracker.put_snapshot(digest, archive)
+        tracker.put_snapshot(digest, archive)
         assert tracker.has_snapshot(digest)
         tracker.get_snapshot(digest, tmp_path / "back.zip")
         assert (tmp_path / "back.zip").read_bytes() == archive.read_bytes()
 
     def test_snapshots_are_out_of_sight(self, tracker: Tracker, tmp_path: Path) -> None:
-        """list_experiments, find_runs: what keeps snapshots is no experiment of a user's."""
+        """list_experiments: All experiments, archived ones too, newest first."""
         archive = tmp_path / "archive.zip"
         archive.write_bytes(b"PK")
         before = {each.id for each in tracker.list_experiments()}
@@ -108,13 +142,18 @@ class FileTests(SuiteBase):
         assert {each.id for each in tracker.list_experiments()} <= before
 
     def test_models(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
-        """register_model: the run's file or folder is the next version of a model."""
-        if Feature.MODELS not in tracker.features:
-            pytest.skip("the tracker claims no model registry")
+        """
+        register_model: Make the run's file or folder the next version of a model.
+        Unsupported: This tracker has no such thing, and amlflow cannot add it.
+        """
         path = tmp_path / "model.bin"
         path.write_bytes(b"model")
         tracker.put_files(run.id, {"outputs/model.bin": path})
         name = f"model-{uuid.uuid4().hex}"
+        if Feature.MODELS not in tracker.features:
+            with pytest.raises(Unsupported, match="registry"):
+                tracker.register_model(run.id, "outputs/model.bin", name)
+            return
         first = tracker.register_model(run.id, "outputs/model.bin", name, tags={"a": "b"})
         second = tracker.register_model(run.id, "outputs", name, description="all of it")
         assert (first.name, first.version, first.run_id) == (name, 1, run.id)
@@ -122,6 +161,9 @@ class FileTests(SuiteBase):
         assert (second.version, second.description) == (2, "all of it")
 
     def test_links(self, tracker: Tracker, experiment: ExperimentRecord, run: RunRecord) -> None:
-        """run_link, experiment_link: the addresses of their pages."""
+        """
+        run_link: The address of the run's page for people.
+        experiment_link: The address of the experiment's page for people.
+        """
         assert run.id in tracker.run_link(run)
         assert experiment.id in tracker.experiment_link(experiment.id)

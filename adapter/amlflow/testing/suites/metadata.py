@@ -7,6 +7,7 @@ import functools
 import pytest
 
 from amlflow.spec import (
+    FINAL,
     ExperimentRecord,
     PropertyConflict,
     Refused,
@@ -17,6 +18,8 @@ from amlflow.spec import (
 )
 from amlflow.testing.suites.base import (
     AWKWARD,
+    FEW,
+    LONG,
     MILLISECOND,
     SuiteBase,
     awkward_values,
@@ -24,6 +27,7 @@ from amlflow.testing.suites.base import (
     claim,
     later,
     race,
+    refuses,
 )
 
 
@@ -31,16 +35,24 @@ class MetadataTests(SuiteBase):
     """What a tracker keeps of a run."""
 
     def test_awkward_keys(self, tracker: Tracker, run: RunRecord) -> None:
-        """Keys are any text: tags and properties come back under their keys."""
+        """
+        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+            cannot keep exactly it refuses with Refused.
+        """
         tags: dict[str, str | None] = {key: f"tag {place}" for place, key in enumerate(AWKWARD)}
         properties = {key: f"property {place}" for place, key in enumerate(AWKWARD)}
         tracker.update_run(run.id, RunChange(tags=tags, properties=properties))
         found = tracker.get_run(run.id)
         assert found.tags == tags
         assert found.properties == properties
+        if not refuses(tracker.update_run, run.id, RunChange(tags={"": "no key"})):
+            assert tracker.get_run(run.id).tags == {**tags, "": "no key"}
 
     def test_awkward_values(self, tracker: Tracker, run: RunRecord) -> None:
-        """Values are any text: the empty one and long ones too, and None beside ""."""
+        """
+        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+            cannot keep exactly it refuses with Refused.
+        """
         values = {f"key{place}": value for place, value in enumerate(awkward_values())}
         tracker.update_run(run.id, RunChange(tags={**values, "none": None}, properties=values))
         found = tracker.get_run(run.id)
@@ -48,7 +60,12 @@ class MetadataTests(SuiteBase):
         assert found.properties == values
 
     def test_too_long_is_refused_not_cut_off(self, tracker: Tracker, run: RunRecord) -> None:
-        """What a tracker cannot keep exactly it refuses. It never cuts anything off."""
+        """
+        page: It never cuts anything off.
+        Refused: The tracker does not take this value; sending it again is of no use.
+        page: A method either does all that it says or raises one of this page's errors and does
+            nothing.
+        """
         for size in (6_001, 8_001, 10_000, 100_000):
             for change in (
                 RunChange(tags={"fine": "x", "key": "v" * size}),
@@ -61,6 +78,7 @@ class MetadataTests(SuiteBase):
                 try:
                     tracker.update_run(run.id, change)
                 except Refused:
+                    assert refuses(tracker.update_run, run.id, change)
                     assert tracker.get_run(run.id) == before
                     continue
                 found = tracker.get_run(run.id)
@@ -70,20 +88,88 @@ class MetadataTests(SuiteBase):
                     assert found.properties[key] == value
                 assert change.description in (None, found.description)
 
+    def test_many_threads_change_one_run(self, tracker: Tracker, run: RunRecord) -> None:
+        """
+        Tracker: Safe to use from several threads.
+        page: Other processes and machines work on the same runs at the same time.
+        RunChange: What to change in a run; what is left out stays.
+        """
+
+        def change(me: int) -> None:
+            for n in range(3):
+                tracker.update_run(
+                    run.id, RunChange(tags={f"tag {me} {n}": "x"}, system={f"note{me}": str(n)})
+                )
+
+        assert race(16, change) == [None] * 16
+        found = tracker.get_run(run.id)
+        assert found.tags == {f"tag {me} {n}": "x" for me in range(16) for n in range(3)}
+        assert found.system == {f"note{me}": "2" for me in range(16)}
+
+    def test_who_sees_the_status_sees_the_rest(self, tracker: Tracker, run: RunRecord) -> None:
+        """
+        update_run: Apply a change: properties first, status last.
+        RunChange: status comes last, so whoever sees it sees the rest.
+        """
+        tags: dict[str, str | None] = {f"tag {n}": "x" for n in range(120)}
+        change = RunChange(
+            status=Status.COMPLETED, tags=tags, properties={"p": "x"}, description="done"
+        )
+
+        def act(me: int) -> object:
+            if me == 0:
+                tracker.update_run(run.id, change)
+                return None
+            while True:
+                found = tracker.get_run(run.id)
+                if found.status == Status.COMPLETED:
+                    return found
+                if found.tags:
+                    assert found.properties
+
+        _, seen = race(2, act)
+        assert isinstance(seen, RunRecord)
+        assert (seen.tags, seen.properties, seen.description) == (tags, {"p": "x"}, "done")
+
+    @pytest.mark.parametrize("final", sorted(FINAL))
+    def test_a_run_that_has_ended(self, tracker: Tracker, run: RunRecord, final: str) -> None:
+        """
+        FINAL: The statuses that end a run.
+        FINAL: Only Running, which starts it again, or another of them replaces one; any other that
+            comes late is passed over.
+        """
+        tracker.update_run(run.id, RunChange(status=final))
+        for late in (Status.CANCEL_REQUESTED, Status.FINALIZING, Status.QUEUED):
+            tracker.update_run(run.id, RunChange(status=late))
+            found = tracker.get_run(run.id)
+            assert found.status == final
+            assert found.ended is not None
+        tracker.update_run(run.id, RunChange(status=Status.RUNNING))
+        found = tracker.get_run(run.id)
+        assert (found.status, found.ended) == (Status.RUNNING, None)
+        tracker.update_run(run.id, RunChange(status=Status.FAILED))
+        assert tracker.get_run(run.id).status == Status.FAILED
+
     def test_tags_change_and_go(self, tracker: Tracker, run: RunRecord) -> None:
-        """update_run: tags set and removed; what is left out stays."""
+        """RunChange: What to change in a run; what is left out stays."""
         tracker.update_run(run.id, RunChange(tags={"a": "1", "b": "2", "c": None}))
         tracker.update_run(run.id, RunChange(tags={"a": "new"}, tags_removed=["b", "never"]))
         assert tracker.get_run(run.id).tags == {"a": "new", "c": None}
 
     def test_many_tags_at_once(self, tracker: Tracker, run: RunRecord) -> None:
-        """update_run: as many tags as there are."""
+        """update_run: Apply a change: properties first, status last."""
         tags: dict[str, str | None] = {f"tag{place}": str(place) for place in range(250)}
         tracker.update_run(run.id, RunChange(tags=tags))
         assert tracker.get_run(run.id).tags == tags
 
     def test_properties_are_written_once(self, tracker: Tracker, run: RunRecord) -> None:
-        """update_run: a key with another value makes the whole change a PropertyConflict."""
+        """
+        RunChange: Properties are added, never changed: a key that exists with another value, in any
+            race, makes the whole change a PropertyConflict.
+        update_run: Raises RunNotFound, PropertyConflict, Refused.
+        PropertyConflict: Nothing of the refused change was applied.
+        PropertyConflict: A property has another value already.
+        """
         tracker.update_run(run.id, RunChange(properties={"author": "me", "year": "2026"}))
         tracker.update_run(run.id, RunChange(properties={"author": "me"}))
         before = tracker.get_run(run.id)
@@ -108,13 +194,17 @@ class MetadataTests(SuiteBase):
     def test_one_of_many_threads_writes_a_property(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
-        """update_run: in any race one value stays, and nothing of a loser's change is applied."""
+        """
+        RunChange: Properties are added, never changed: a key that exists with another value, in any
+            race, makes the whole change a PropertyConflict.
+        Tracker: Safe to use from several threads.
+        """
         for run in [self.made(tracker, experiment) for _ in range(3)]:
             outcomes = race(16, functools.partial(claim, tracker, run.id))
             check_claims(tracker.get_run(run.id), outcomes)
 
     def test_the_same_property_by_many_threads(self, tracker: Tracker, run: RunRecord) -> None:
-        """update_run: the same value again is accepted, in any race."""
+        """RunChange: The same value again is accepted."""
         change = RunChange(properties={"same": "value", "too": "x"})
         assert race(16, lambda me: tracker.update_run(run.id, change)) == [None] * 16
         assert tracker.get_run(run.id).properties == {"same": "value", "too": "x"}
@@ -124,7 +214,10 @@ class MetadataTests(SuiteBase):
         [value for key, value in vars(Status).items() if key.isupper()],
     )
     def test_every_status(self, tracker: Tracker, run: RunRecord, status: str) -> None:
-        """update_run: every status of v1 comes back; a final one sets the end."""
+        """
+        Status: v1's run statuses.
+        RunChange: A final status also sets the end, unless ended does.
+        """
         tracker.update_run(run.id, RunChange(status=status))
         found = tracker.get_run(run.id)
         assert found.status == status
@@ -137,7 +230,10 @@ class MetadataTests(SuiteBase):
     def test_from_one_status_to_the_next(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
-        """update_run: a run goes through its statuses, and starts when it is said to."""
+        """
+        UNSTARTED: The statuses of a run that has not begun, and so has no start time.
+        RunChange: A final status also sets the end, unless ended does.
+        """
         run = self.made(tracker, experiment, status=Status.NOT_STARTED)
         assert run.status == Status.NOT_STARTED
         assert run.started is None
@@ -158,7 +254,12 @@ class MetadataTests(SuiteBase):
         assert abs(found.ended - ended) <= MILLISECOND
 
     def test_names_and_descriptions(self, tracker: Tracker, run: RunRecord) -> None:
-        """update_run: name, description and system notes change; what is left out stays."""
+        """
+        RunChange: What to change in a run; what is left out stays.
+        RunRecord: system is as in RunDraft.
+        RunDraft: system holds amlflow's own notes, which users see in other forms; a key is a short
+            identifier.
+        """
         tracker.update_run(run.id, RunChange(name="größer 😀", description="# Title\n- item"))
         tracker.update_run(run.id, RunChange(system={"a": "1"}))
         tracker.update_run(run.id, RunChange(system={"b": "2"}))
@@ -166,3 +267,9 @@ class MetadataTests(SuiteBase):
         assert found.name == "größer 😀"
         assert found.description == "# Title\n- item"
         assert found.system == {"a": "1", "b": "2"}
+        for text in FEW:
+            tracker.update_run(run.id, RunChange(name=text, description=text))
+            found = tracker.get_run(run.id)
+            assert (found.name, found.description) == (text, text)
+        if not refuses(tracker.update_run, run.id, RunChange(name="n" * LONG)):
+            assert tracker.get_run(run.id).name == "n" * LONG

@@ -13,14 +13,17 @@ from amlflow.spec import (
     RunRecord,
     Tracker,
 )
-from amlflow.testing.suites.base import AWKWARD, START, SuiteBase, logged, race
+from amlflow.testing.suites.base import AWKWARD, LONG, START, SuiteBase, logged, race, refuses
 
 
 class MetricTests(SuiteBase):
     """How a tracker keeps what runs log."""
 
     def test_points_come_back(self, tracker: Tracker, run: RunRecord) -> None:
-        """read_points: values come back with their types, by time and position."""
+        """
+        read_points: Values come back with their types: bool, int, float (nan and infinities too),
+            str, None.
+        """
         values: list[Any] = [
             1.5, 0.1 + 0.2, -2.0, 3, -4, 2**60, 2**53 + 1, True, False, "text", "", None,
             float("inf"), float("-inf"), 1e308, 5e-324, 0.0, -0.0, "größer 😀", 10**400,
@@ -34,7 +37,10 @@ class MetricTests(SuiteBase):
         ]
 
     def test_nan_comes_back(self, tracker: Tracker, run: RunRecord) -> None:
-        """read_points: nan too."""
+        """
+        read_points: Values come back with their types: bool, int, float (nan and infinities too),
+            str, None.
+        """
         tracker.write_points(run.id, [logged("m", float("nan"))])
         [found] = tracker.read_points(run.id)
         assert found.value != found.value
@@ -58,7 +64,10 @@ class MetricTests(SuiteBase):
     def test_kinds_come_back(
         self, tracker: Tracker, run: RunRecord, kind: Kind, value: Any
     ) -> None:
-        """Point: every kind keeps its value's shape and types, short or long."""
+        """
+        Kind: What sort of metric a point is, in v1's words; it decides the shape of Point.value.
+        page: It never cuts anything off.
+        """
         tracker.write_points(run.id, [logged("m", value, kind=kind)])
         tracker.write_points(run.id, [logged("m", 1.0, order=1)])
         first, second = tracker.read_points(run.id)
@@ -67,7 +76,10 @@ class MetricTests(SuiteBase):
         assert second.value == 1.0
 
     def test_awkward_metric_names(self, tracker: Tracker, run: RunRecord) -> None:
-        """Names are any text: points come back under theirs, and by name alone."""
+        """
+        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+            cannot keep exactly it refuses with Refused.
+        """
         points = [logged(name, float(place)) for place, name in enumerate(AWKWARD)]
         tracker.write_points(run.id, points)
         assert {each.name: each.value for each in tracker.read_points(run.id)} == {
@@ -77,8 +89,36 @@ class MetricTests(SuiteBase):
             assert [each.value for each in tracker.read_points(run.id, [name])] == [float(place)]
         assert tracker.read_points(run.id, ["never"]) == []
 
+    def test_names_that_are_hard_to_keep(self, tracker: Tracker, run: RunRecord) -> None:
+        """
+        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+            cannot keep exactly it refuses with Refused.
+        page: It never cuts anything off.
+        """
+        for name in ("", "n" * LONG):
+            for order, value in enumerate([1.0, "text"]):
+                if not refuses(tracker.write_points, run.id, [logged(name, value, order=order)]):
+                    found = [each.value for each in tracker.read_points(run.id, [name])]
+                    assert value in found
+
+    def test_points_of_several_writers_by_time(self, tracker: Tracker, run: RunRecord) -> None:
+        """
+        read_points: The points of all writers, or those of some names, by time and position.
+        Point: Within a writer and name, (time, position) grows from call to call.
+        """
+        for me in (2, 0, 1):
+            for n in (0, 1):
+                time = START + (3 * n + me) * TICK
+                point = logged("m", 10 * n + me, writer=f"w{me}", order=n, step=7 - n, time=time)
+                tracker.write_points(run.id, [point])
+        tracker.write_points(run.id, [logged("z", "first", time=START - TICK)])
+        found = tracker.read_points(run.id)
+        assert [each.value for each in found] == ["first", 0, 1, 2, 10, 11, 12]
+        assert [each.position for each in found] == [0, 7, 7, 7, 6, 6, 6]
+        assert [each.time for each in found] == [START + n * TICK for n in range(-1, 6)]
+
     def test_points_of_one_name_alone(self, tracker: Tracker, run: RunRecord) -> None:
-        """read_points: those of some names, whatever their kind and however they are stored."""
+        """read_points: The points of all writers, or those of some names, by time and position."""
         tracker.write_points(run.id, [logged("r", {"x": 1, "y": 2.0}, kind=Kind.ROW)])
         tracker.write_points(run.id, [logged("r.x", 5.0), logged("l", [1.0, 2.0], kind=Kind.LIST)])
         assert [each.value for each in tracker.read_points(run.id, ["r.x"])] == [5.0]
@@ -87,7 +127,10 @@ class MetricTests(SuiteBase):
         assert len(tracker.read_points(run.id)) == 3
 
     def test_steps(self, tracker: Tracker, run: RunRecord) -> None:
-        """Point: position is the step, or else the order."""
+        """
+        Point: A tracker need not give back who wrote a point, and where it cannot tell whether a
+            step was given, step may come back as the position.
+        """
         points = [logged("s", float(n), order=n, step=n * 10) for n in range(5)]
         points += [logged("u", float(n), order=n) for n in range(5)]
         points += [logged("same", 1.0, order=n, step=7, time=START + n * TICK) for n in range(5)]
@@ -103,7 +146,7 @@ class MetricTests(SuiteBase):
         }
 
     def test_many_points_at_once(self, tracker: Tracker, run: RunRecord) -> None:
-        """write_points: as many as there are, in the order of the calls."""
+        """write_points: All are of one writer, in the order of the calls."""
         points = [logged("m", float(n), order=n, time=START) for n in range(2500)]
         tracker.write_points(run.id, points)
         assert [each.value for each in tracker.read_points(run.id)] == [
@@ -111,7 +154,11 @@ class MetricTests(SuiteBase):
         ]
 
     def test_sent_twice_is_stored_once(self, tracker: Tracker, run: RunRecord) -> None:
-        """Point: a tracker stores an identity once, however often it is sent."""
+        """
+        Point: position (the step, or else the order) together with writer, name and time is the
+            point's identity: a tracker stores it once, however often it is sent.
+        write_points: Store points, each identity once.
+        """
         points = [
             logged("m", 1.0, order=0),
             logged("m", 1.0, order=1),
@@ -129,7 +176,13 @@ class MetricTests(SuiteBase):
     def test_two_writers_at_the_same_moment(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
-        """Point: the writer is part of the identity, so processes overwrite nothing."""
+        """
+        Point: writer is the process that logged it; order counts that writer's points of this name
+            in this run, from 0.
+        RunDraft: writer names the process that will log most to the run (Point), or None where that
+            is not known yet.
+        read_points: The points of all writers, or those of some names, by time and position.
+        """
         for owner in (None, "w0", "other"):
             run = self.made(tracker, experiment, writer=owner)
             for writer in ("w0", "w1", "w2"):
@@ -145,7 +198,7 @@ class MetricTests(SuiteBase):
             assert [each.value for each in found] == [1.0] * 9
 
     def test_many_threads_of_many_writers(self, tracker: Tracker, run: RunRecord) -> None:
-        """write_points: safe to use from several threads."""
+        """Tracker: Safe to use from several threads."""
 
         def log(me: int) -> None:
             for n in range(5):

@@ -2,84 +2,138 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from amlflow.spec import Kind, PropertyConflict, RunRecord, Tracker
+from amlflow.layers.opened import open_layered
+from amlflow.spec import Feature, Kind, PropertyConflict, RunChange, RunRecord, Tracker
 from amlflow.testing.suites.base import SuiteBase, check_claims, claim, logged
 
 PROCESSES = 4
+SECONDS = 180
+"""That a busy machine may take."""
+
+AtOnce = Callable[[Callable[..., Any]], list[Any]]
 
 
 class ProcessTests(SuiteBase):
     """What a tracker does that several processes share."""
 
     @pytest.fixture
-    def opener(self) -> Callable[[], Tracker]:
-        raise NotImplementedError("a subclass of SharedTrackerSuite gives the fixture `opener`")
+    def at_once(self, request: pytest.FixtureRequest, tracker: Tracker, run: RunRecord) -> AtOnce:
+        """Have each of several processes open the tracker and do something to the run."""
+        self.needs(tracker, Feature.SHARED)
+        uri = request.getfixturevalue("uri")
+
+        def act(work: Callable[..., Any]) -> list[Any]:
+            pool, barrier = processes()
+            arguments = [(work, uri, run.id, me, barrier) for me in range(PROCESSES)]
+            outcomes: list[Any] = pool.starmap_async(_in_process, arguments).get(SECONDS)
+            return outcomes
+
+        return act
 
     def test_one_of_many_processes_writes_a_property(
-        self, tracker: Tracker, run: RunRecord, opener: Callable[[], Tracker]
+        self, tracker: Tracker, run: RunRecord, at_once: AtOnce
     ) -> None:
-        """update_run: other processes work on the same runs, and one value stays."""
-        outcomes = in_processes(opener, _claim_in_process, run.id)
+        """
+        page: Other processes and machines work on the same runs at the same time.
+        RunChange: Properties are added, never changed: a key that exists with another value, in
+            any race, makes the whole change a PropertyConflict.
+        """
+        outcomes = at_once(_claim)
         check_claims(tracker.get_run(run.id), outcomes)
 
-    def test_sent_twice_by_another_process(
-        self, tracker: Tracker, run: RunRecord, opener: Callable[[], Tracker]
+    def test_many_processes_tag_one_run(
+        self, tracker: Tracker, run: RunRecord, at_once: AtOnce
     ) -> None:
-        """Point: also when another process sends again what a writer that died had sent."""
-        points = [
-            *(logged("m", value, order=n) for n, value in enumerate([1.0, 2, "x", None, True])),
-            logged("l", [1.0, 1.0], order=0, kind=Kind.LIST),
-        ]
-        tracker.write_points(run.id, points)
-        opener().write_points(run.id, [*points, logged("m", 3, order=5)])
-        assert [each.value for each in tracker.read_points(run.id, ["m"])] == [
-            1.0, 2, "x", None, True, 3,
-        ]  # fmt: skip
+        """
+        page: Other processes and machines work on the same runs at the same time.
+        RunChange: What to change in a run; what is left out stays.
+        """
+        assert at_once(_tag) == [None] * PROCESSES
+        found = tracker.get_run(run.id)
+        assert found.tags == {f"tag {me} {n}": "x" for me in range(PROCESSES) for n in range(5)}
+        assert found.system == {f"note{me}": "4" for me in range(PROCESSES)}
+
+    def test_sent_twice_by_another_process(
+        self, tracker: Tracker, run: RunRecord, at_once: AtOnce
+    ) -> None:
+        """
+        Point: position (the step, or else the order) together with writer, name and time is the
+            point's identity: a tracker stores it once, however often it is sent.
+        """
+        tracker.write_points(run.id, RESENT)
+        assert at_once(_resend) == [None] * PROCESSES
+        found = tracker.read_points(run.id, ["m"])
+        assert [each.value for each in found] == [1.0, 2, "x", None, True, 3]
         assert len(tracker.read_points(run.id, ["l"])) == 1
 
     def test_many_processes_log_one_metric(
-        self, tracker: Tracker, run: RunRecord, opener: Callable[[], Tracker]
+        self, tracker: Tracker, run: RunRecord, at_once: AtOnce
     ) -> None:
-        """write_points: other processes work on the same runs, and nothing is overwritten."""
-        outcomes = in_processes(opener, _log_in_process, run.id)
-        assert outcomes == [None] * len(outcomes)
+        """
+        page: Other processes and machines work on the same runs at the same time.
+        read_points: The points of all writers, or those of some names, by time and position.
+        """
+        assert at_once(_log) == [None] * PROCESSES
         found = tracker.read_points(run.id, ["m"])
-        assert len(found) == 20 * len(outcomes)
-        for me in range(len(outcomes)):
+        assert len(found) == 20 * PROCESSES
+        for me in range(PROCESSES):
             mine = [each.value for each in found if each.writer == f"process{me}"]
             if mine:  # a tracker need not say who wrote a point
                 assert mine == [float(n) for n in range(20)]
 
 
-def in_processes(opener: Callable[[], Tracker], work: Callable[..., Any], run_id: str) -> list[Any]:
+@functools.cache
+def processes() -> tuple[Any, Any]:
+    """Processes for all tests, since each takes a while to start, and a barrier for them."""
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
-        barrier = manager.Barrier(PROCESSES)
-        with context.Pool(PROCESSES) as pool:
-            arguments = [(opener, run_id, me, barrier) for me in range(PROCESSES)]
-            return pool.starmap(work, arguments)
+    manager = context.Manager()
+    pool = context.Pool(PROCESSES)
+    atexit.register(manager.shutdown)
+    atexit.register(pool.terminate)
+    return pool, manager.Barrier(PROCESSES)
 
 
-def _claim_in_process(
-    opener: Callable[[], Tracker], run_id: str, me: int, barrier: Any
-) -> int | tuple[str, str, str]:
-    tracker = opener()
-    barrier.wait()
+def _in_process(
+    work: Callable[[Tracker, str, int], Any], uri: str, run_id: str, me: int, barrier: Any
+) -> Any:
+    tracker = open_layered(uri)
+    tracker.get_run(run_id)
+    barrier.wait(SECONDS)
+    return work(tracker, run_id, me)
+
+
+def _claim(tracker: Tracker, run_id: str, me: int) -> int | tuple[str, str, str]:
     try:
         return claim(tracker, run_id, me)
     except PropertyConflict as error:
         return error.key, error.kept, error.refused
 
 
-def _log_in_process(opener: Callable[[], Tracker], run_id: str, me: int, barrier: Any) -> None:
-    tracker = opener()
-    barrier.wait()
+def _tag(tracker: Tracker, run_id: str, me: int) -> None:
+    for n in range(5):
+        change = RunChange(tags={f"tag {me} {n}": "x"}, system={f"note{me}": str(n)})
+        tracker.update_run(run_id, change)
+
+
+RESENT = [
+    *(logged("m", value, order=n) for n, value in enumerate([1.0, 2, "x", None, True])),
+    logged("l", [1.0, 1.0], order=0, kind=Kind.LIST),
+]
+
+
+def _resend(tracker: Tracker, run_id: str, me: int) -> None:
+    tracker.write_points(run_id, [*RESENT, logged("m", 3, order=5)])
+
+
+def _log(tracker: Tracker, run_id: str, me: int) -> None:
     for n in range(20):
         # All at the same time and step, with the same value: only the writer tells them apart.
         point = logged("m", float(n), writer=f"process{me}", order=n)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from amlflow.layers.opened import open_layered
 from amlflow.spec import (
+    FINAL,
+    UNSTARTED,
     ExperimentRecord,
+    Feature,
     Refused,
     RunChange,
     RunNotFound,
@@ -18,14 +23,19 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
-from amlflow.testing.suites.base import MILLISECOND, SuiteBase, current, later, logged
+from amlflow.testing.suites.base import MILLISECOND, SuiteBase, current, later, logged, race
 
 
 class RunTests(SuiteBase):
     """What a tracker does with runs."""
 
     def test_a_draft_comes_back(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """create_runs: the record has what the draft says."""
+        """
+        RunDraft: A run to be made.
+        RunRecord: root_id is the run's own id where it has no parent, and None where another client
+            nested it and noted no root.
+        page: Times are timezone-aware datetimes in UTC.
+        """
         created = current()
         record = self.made(
             tracker,
@@ -53,11 +63,15 @@ class RunTests(SuiteBase):
             assert found.tags == {"key": "value", "bare": None, "empty": ""}
             assert found.properties == {"author": "me", "empty": ""}
             assert found.system == {"target": "local", "definition": '{"a": [1, 2]}'}
+            assert found.created.utcoffset() == found.started.utcoffset() == timedelta(0)
 
     def test_many_at_once_keep_their_order(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
-        """create_runs: make runs, in this order."""
+        """
+        create_runs: Make runs, in this order, as fast as the tracker can make many.
+        page: Ids are opaque strings that the tracker chooses, none of them twice.
+        """
         now = current()
         drafts = [
             self.draft(experiment, tags={"place": str(place)}, created=now + place * MILLISECOND)
@@ -65,34 +79,99 @@ class RunTests(SuiteBase):
         ]
         made = tracker.create_runs(drafts)
         assert [each.tags["place"] for each in made] == [str(place) for place in range(20)]
+        assert len({each.id for each in made}) == 20
         found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
         assert [each.id for each in found] == [each.id for each in reversed(made)]
 
     def test_no_drafts(self, tracker: Tracker) -> None:
-        """create_runs: none are none."""
+        """create_runs: Make runs, in this order, as fast as the tracker can make many."""
         assert tracker.create_runs([]) == []
 
     def test_an_asked_for_id(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """create_runs: an asked-for id is the alias, and get_run takes it as well as the id."""
+        """
+        RunDraft: run_id is an id that the caller asks for, or None.
+        RunRecord: alias is the id that the caller asked for, which is what users see then.
+        RunRecord: id is the tracker's id, which every call takes.
+        get_run: The run of this id or alias, in this experiment or any.
+        """
         record = self.made(tracker, experiment, run_id="my-run_1.a")
         assert record.alias == "my-run_1.a"
         assert tracker.get_run("my-run_1.a", experiment.id).id == record.id
         assert tracker.get_run(record.id, experiment.id).alias == "my-run_1.a"
 
+    def test_an_asked_for_id_in_a_race(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        create_runs: An asked-for id that the experiment has already, in any race, is Refused, and
+            no run is made.
+        """
+        outcomes = race(16, lambda me: self.made(tracker, experiment, run_id="wanted"))
+        made = [each for each in outcomes if isinstance(each, RunRecord)]
+        assert len(made) == 1, outcomes
+        assert all(isinstance(each, (RunRecord, Refused)) for each in outcomes)
+        found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+        assert [each.id for each in found] == [made[0].id]
+        assert tracker.get_run("wanted", experiment.id).id == made[0].id
+
+    @pytest.mark.parametrize(
+        "status", [Status.QUEUED, Status.PREPARING, Status.COMPLETED, Status.CANCELED]
+    )
+    def test_a_draft_of_any_status(
+        self, tracker: Tracker, experiment: ExperimentRecord, status: str
+    ) -> None:
+        """
+        RunDraft: A run to be made.
+        UNSTARTED: The statuses of a run that has not begun, and so has no start time.
+        """
+        made = self.made(tracker, experiment, status=status)
+        found = tracker.get_run(made.id)
+        assert made.status == found.status == status
+        assert (found.started is None) == (status in UNSTARTED)
+        assert (found.ended is None) == (status not in FINAL)
+
+    def test_its_features_and_address(
+        self, tracker: Tracker, run: RunRecord, request: pytest.FixtureRequest
+    ) -> None:
+        """
+        features: What the tracker does natively.
+        Feature: A tracker that claims a feature does all that this page says of it.
+        Feature: One that does not is never asked for it: amlflow's layers do it over what every
+            tracker does, above all asked-for ids that are unique in any race and system notes, or
+            refuse it as Unsupported.
+        uri: The absolute address it was opened with.
+        """
+        own = {Feature.MODELS, Feature.SHARED}  # nothing can stand in for these
+        assert set(Feature) - own <= tracker.features <= set(Feature)
+        if Feature.SHARED in tracker.features:
+            assert tracker.uri == request.getfixturevalue("uri")
+            assert open_layered(tracker.uri).get_run(run.id).id == run.id
+        else:
+            assert ":" in tracker.uri
+
     def test_an_asked_for_id_is_unique(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
-        """create_runs: an asked-for id that is taken is Refused, and no run is made."""
+        """
+        create_runs: An asked-for id that the experiment has already, in any race, is Refused, and
+            no run is made.
+        """
         self.made(tracker, experiment, run_id="taken")
         with pytest.raises(Refused, match="taken"):
             tracker.create_runs([self.draft(experiment), self.draft(experiment, run_id="taken")])
+        twice = [self.draft(experiment, run_id="twice"), self.draft(experiment, run_id="twice")]
+        with pytest.raises(Refused, match="twice"):
+            tracker.create_runs(twice)
         assert len(list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))) == 1
         other = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
         assert self.made(tracker, other, run_id="taken").alias == "taken"
 
     @pytest.mark.parametrize("run_id", ["missing", "0" * 32, "it's", '"', "😀"])
     def test_unknown_ids(self, tracker: Tracker, experiment: ExperimentRecord, run_id: str) -> None:
-        """get_run: raises RunNotFound."""
+        """
+        get_run: Raises RunNotFound.
+        RunNotFound: No run has this id.
+        """
         with pytest.raises(RunNotFound) as caught:
             tracker.get_run(run_id)
         assert caught.value.run_id == run_id
@@ -102,13 +181,19 @@ class RunTests(SuiteBase):
     def test_a_run_of_another_experiment(
         self, tracker: Tracker, experiment: ExperimentRecord, run: RunRecord
     ) -> None:
-        """get_run: the run in this experiment, or in any."""
+        """get_run: The run of this id or alias, in this experiment or any."""
         other = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
         with pytest.raises(RunNotFound):
             tracker.get_run(run.id, other.id)
 
     def test_calls_on_unknown_runs(self, tracker: Tracker, tmp_path: Path) -> None:
-        """update_run and the others: raise RunNotFound and do nothing."""
+        """
+        update_run: Raises RunNotFound, PropertyConflict, Refused.
+        write_points: Raises RunNotFound.
+        read_points: Raises RunNotFound.
+        put_files: Raises RunNotFound.
+        list_files: Raises RunNotFound.
+        """
         path = tmp_path / "file"
         path.write_text("x")
         missing = uuid.uuid4().hex
@@ -126,7 +211,9 @@ class RunTests(SuiteBase):
                 call()
 
     def test_numbers(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """run_numbers: the run's place in its experiment by creation, from 1, children included."""
+        """
+        run_numbers: The place of each run in its experiment by creation, from 1, children included.
+        """
         first = self.made(tracker, experiment)
         child = self.made(
             tracker, experiment, parent_id=first.id, root_id=first.id, created=later(1)

@@ -21,7 +21,13 @@ class SearchTests(SuiteBase):
     """How a tracker finds runs."""
 
     def test_search(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """find_runs: never too few; with `Feature.SEARCH`, none too many for keys and values."""
+        """
+        find_runs: The runs that meet a query, and no others, read as they are asked for.
+        RunQuery: Which runs to find: those of the experiments that meet every condition.
+        Op: All but NE and LACKS are false where the field is absent.
+        Condition: field is an attribute's name; for tags and properties, key says which.
+        Condition: value is a string, or a datetime for created, started and ended.
+        """
         values = [*AWKWARD, "", "x" * 3000]
         drafts = [
             self.draft(
@@ -59,6 +65,10 @@ class SearchTests(SuiteBase):
             conditions.append(Condition("tags", Op.HAS, key=f"key {value}"[:80]))
         for op in (Op.EQ, Op.NE, Op.STARTS_WITH, Op.CONTAINS):
             conditions.append(Condition("description", op, "it's"))
+            conditions.append(Condition("tags", op, "x", key="never"))
+        for field in ("started", "ended"):
+            conditions.append(Condition(field, Op.GE, START))
+            conditions.append(Condition(field, Op.LE, START))
         conditions.append(Condition("properties", Op.NE, "plain", key="key"))
         conditions.append(Condition("tags", Op.NE, "plain", key="key"))
         for condition in conditions:
@@ -79,13 +89,18 @@ class SearchTests(SuiteBase):
     ) -> None:
         query = RunQuery(experiment_ids=[experiment.id], conditions=conditions)
         found = list(tracker.find_runs(query))
-        wanted = [each.id for each in records if all(c.holds(each) for c in conditions)]
-        ids = [each.id for each in found if all(c.holds(each) for c in conditions)]
-        assert sorted(ids) == sorted(wanted), conditions
-        assert found == sorted(found, key=lambda each: each.created, reverse=True), conditions
+        wanted = sorted(
+            (each for each in records if all(c.holds(each) for c in conditions)),
+            key=lambda each: each.id,
+        )
+        wanted.sort(key=lambda each: each.created, reverse=True)
+        assert [each.id for each in found] == [each.id for each in wanted], conditions
 
     def test_search_is_paged(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """find_runs: newest first, all of them, whatever the tracker's page."""
+        """
+        find_runs: They come by creation, newest first (of the same time, by id).
+        RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint.
+        """
         now = current()
         drafts = [self.draft(experiment, created=now + n * MILLISECOND) for n in range(1100)]
         made = [each.id for each in tracker.create_runs(drafts)]
@@ -95,7 +110,9 @@ class SearchTests(SuiteBase):
         assert [each.id for each in itertools.islice(few, 10)] == made[::-1][:10]
 
     def test_search_while_runs_start(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """find_runs: runs that start meanwhile shift nothing: none twice, none left out."""
+        """
+        find_runs: A run that is made meanwhile shifts nothing: no other comes twice or is left out.
+        """
         now = current()
         made = tracker.create_runs(
             [self.draft(experiment, created=now + n * MILLISECOND) for n in range(9)]
@@ -110,7 +127,11 @@ class SearchTests(SuiteBase):
         assert len(set(found)) == len(found)
 
     def test_search_by_family(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """find_runs: children know their parent and root."""
+        """
+        RunQuery: Which runs to find: those of the experiments that meet every condition.
+        RunRecord: root_id is the run's own id where it has no parent, and None where another client
+            nested it and noted no root.
+        """
         root = self.made(tracker, experiment)
         child = self.made(tracker, experiment, parent_id=root.id, root_id=root.id)
         grandchild = self.made(tracker, experiment, parent_id=child.id, root_id=root.id)
@@ -128,5 +149,5 @@ class SearchTests(SuiteBase):
             self.check_search(tracker, experiment, [condition], records)
 
     def test_search_of_nothing(self, tracker: Tracker) -> None:
-        """find_runs: those of the experiments; of none there are none."""
+        """RunQuery: Which runs to find: those of the experiments that meet every condition."""
         assert list(tracker.find_runs(RunQuery(experiment_ids=[]))) == []

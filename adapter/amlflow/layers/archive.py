@@ -1,0 +1,64 @@
+"""Archived experiments, over a tracker that has none: a tag says since when."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+from amlflow.layers.layer import Layer
+from amlflow.spec import (
+    ExperimentChange,
+    ExperimentRecord,
+    Feature,
+    Refused,
+    RunQuery,
+    RunRecord,
+)
+
+TAG = "amlflow.archived"
+
+
+class Archive(Layer):
+    """Keeps archived experiments out of the way."""
+
+    adds = Feature.ARCHIVE
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        return _read(self.inner.ensure_experiment(name))
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        return _read(self.inner.get_experiment(experiment_id))
+
+    def list_experiments(self) -> Iterator[ExperimentRecord]:
+        return map(_read, self.inner.list_experiments())
+
+    def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+        if TAG in change.tags or TAG in change.tags_removed:
+            raise Refused(f"The tag {TAG!r} is amlflow's own; choose another key.")
+        tags, removed = dict(change.tags), list(change.tags_removed)
+        if change.archived:
+            tags[TAG] = datetime.now(timezone.utc).isoformat()
+        elif change.archived is False:
+            removed.append(TAG)
+        self.inner.update_experiment(
+            experiment_id,
+            dataclasses.replace(change, archived=None, tags=tags, tags_removed=removed),
+        )
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        found = self.inner.find_runs(query)
+        if query.experiment_ids is not None:
+            yield from found
+            return
+        archived = {each.id for each in self.list_experiments() if each.archived}
+        for run in found:
+            if run.experiment_id not in archived:
+                yield run
+
+
+def _read(experiment: ExperimentRecord) -> ExperimentRecord:
+    tags = dict(experiment.tags)
+    since = tags.pop(TAG, None)
+    archived = None if since is None else datetime.fromisoformat(since)
+    return dataclasses.replace(experiment, archived=archived, tags=tags)

@@ -1,0 +1,30 @@
+"""Runs in runs, over a tracker that knows of none: parent and root are notes of the run."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from amlflow.layers.noted import Noted
+from amlflow.spec import Feature, RunDraft, RunRecord
+
+PARENT, ROOT = "nesting_parent", "nesting_root"
+
+
+class Nesting(Noted):
+    """Keeps each run's parent and root."""
+
+    adds = Feature.NESTING
+    prefix = "nesting_"
+    fields = frozenset({"parent_id", "root_id"})
+
+    def given(self, draft: RunDraft) -> RunDraft:
+        family = {PARENT: draft.parent_id, ROOT: draft.root_id}
+        notes = {key: run_id for key, run_id in family.items() if run_id is not None}
+        return dataclasses.replace(
+            draft, parent_id=None, root_id=None, system={**draft.system, **notes}
+        )
+
+    def read(self, run: RunRecord, notes: dict[str, str]) -> RunRecord:
+        parent = notes.get(PARENT)
+        root = notes.get(ROOT, None if parent else run.id)
+        return dataclasses.replace(run, parent_id=parent, root_id=root)

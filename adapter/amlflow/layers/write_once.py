@@ -1,0 +1,146 @@
+"""Write-once properties, over a tracker that cannot compare and set.
+
+Each run has a log of property changes. Its entries are runs of a hidden experiment under asked-for
+ids, numbered from 1: as the tracker gives an id away once, exactly one process writes an entry, and
+all read the same ones. Who wants to add properties reads the log to its end, checks them against
+it, and writes the next entry, or reads on where somebody was quicker. What the log says is then
+copied into the run's own notes, so that reading a run costs nothing more; who finds a copy missing,
+since its writer has died, makes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+
+from amlflow.layers.noted import Noted
+from amlflow.spec import (
+    ExperimentRecord,
+    Feature,
+    PropertyConflict,
+    Refused,
+    RunChange,
+    RunDraft,
+    RunNotFound,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+)
+
+LOG = "amlflow.properties"
+"""The experiment that holds the entries."""
+OF = "log_of"
+"""A note of an entry: whose log it is in."""
+
+
+class WriteOnce(Noted):
+    """Adds properties once, whoever else adds them."""
+
+    adds = Feature.WRITE_ONCE
+    prefix = "property_"
+    fields = frozenset({"properties"})
+
+    def __init__(self, inner: Tracker) -> None:
+        super().__init__(inner)
+        # Entries do not change, so each is read once.
+        self._logs: dict[str, list[dict[str, str]]] = {}
+        self._experiment_id = ""
+
+    def given(self, draft: RunDraft) -> RunDraft:
+        system = {**draft.system, **_notes(draft.properties)}
+        return dataclasses.replace(draft, properties={}, system=system)
+
+    def read(self, run: RunRecord, notes: dict[str, str]) -> RunRecord:
+        return dataclasses.replace(run, properties=dict(sorted(map(_property, notes.values()))))
+
+    def list_experiments(self) -> Iterator[ExperimentRecord]:
+        return (each for each in self.inner.list_experiments() if each.name != LOG)
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        return (run for run in super().find_runs(query) if OF not in run.system)
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        if not change.properties:
+            self.inner.update_run(run_id, change)
+            return
+        wanted = _notes(change.properties)
+        run = self.inner.get_run(run_id)
+        while True:
+            log = self._log(run.id)
+            kept = {key: text for key, text in run.system.items() if key in wanted}
+            for entry in log:
+                kept.update(entry)
+            for key, text in wanted.items():
+                if kept.get(key, text) != text:
+                    self.inner.update_run(run.id, RunChange(system=kept))
+                    name, value = _property(kept[key])
+                    raise PropertyConflict(name, value, change.properties[name])
+            if wanted.keys() <= kept.keys() or self._append(run.id, len(log) + 1, change, wanted):
+                break
+        system = {**change.system, **kept, **wanted}
+        self.inner.update_run(run.id, dataclasses.replace(change, properties={}, system=system))
+
+    def _experiment(self) -> str:
+        if not self._experiment_id:
+            self._experiment_id = self.inner.ensure_experiment(LOG).id
+        return self._experiment_id
+
+    def _log(self, run_id: str) -> list[dict[str, str]]:
+        """All entries, in order."""
+        log = list(self._logs.get(run_id, ()))
+        experiment_id = self._experiment()
+        while True:
+            try:
+                entry = self.inner.get_run(_entry(run_id, len(log) + 1), experiment_id)
+            except RunNotFound:
+                self._logs[run_id] = log
+                return log
+            log.append({k: text for k, text in entry.system.items() if k.startswith(self.prefix)})
+
+    def _append(self, run_id: str, number: int, change: RunChange, notes: dict[str, str]) -> bool:
+        """Write an entry; False where somebody else has written that number.
+
+        The entry has all that the change has, so what the tracker does not take is refused here,
+        before anything is decided.
+        """
+        draft = RunDraft(
+            experiment_id=self._experiment(),
+            run_id=_entry(run_id, number),
+            name=change.name,
+            status=Status.COMPLETED,
+            created=datetime.now(timezone.utc),
+            description=change.description,
+            tags=change.tags,
+            system={**change.system, **notes, OF: run_id},
+        )
+        try:
+            self.inner.create_runs([draft])
+        except Refused:
+            if len(self._log(run_id)) < number:
+                raise
+            return False
+        return True
+
+
+def _entry(run_id: str, number: int) -> str:
+    digest = hashlib.sha256(f"{number} {run_id}".encode()).hexdigest()
+    return f"property-{digest[:32]}"
+
+
+def _notes(properties: Mapping[str, str]) -> dict[str, str]:
+    """Properties as notes: their keys are any text, and a note's is a short identifier."""
+    return {
+        f"property_{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]}": (
+            json.dumps([key, value], ensure_ascii=False)
+        )
+        for key, value in properties.items()
+    }
+
+
+def _property(note: str) -> tuple[str, str]:
+    key, value = json.loads(note)
+    return key, value

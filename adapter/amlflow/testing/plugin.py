@@ -1,0 +1,46 @@
+"""What pytest says of a suite: the broken sentences of the contract, and what was not claimed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+NOT_CLAIMED = "not claimed: "
+"""How the reason of a skip begins that is due to a feature."""
+
+pytest.register_assert_rewrite("amlflow.testing.suites", "amlflow.testing.compute_suite")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Name the sentences that do not hold: each test of a suite has them as its docstring."""
+    report = yield
+    if report.failed and hasattr(getattr(item, "cls", None), "amlflow_contract"):
+        sentences = inspect.getdoc(getattr(item, "function", None)) or ""
+        report.sections.insert(0, ("does not hold in amlflow.spec", sentences))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """List the features for want of which tests were skipped."""
+    missing = sorted({feature for each in skips(terminalreporter) if (feature := unclaimed(each))})
+    if missing:
+        terminalreporter.section("features not claimed")
+        for feature in missing:
+            terminalreporter.write_line(feature)
+
+
+def skips(terminalreporter: Any) -> list[str]:
+    """The reasons of all skips."""
+    reports = terminalreporter.stats.get("skipped", [])
+    return [each.longrepr[2] if isinstance(each.longrepr, tuple) else "" for each in reports]
+
+
+def unclaimed(reason: str) -> str:
+    """The feature that a skip is due to; empty if it is due to something else."""
+    return reason.partition(NOT_CLAIMED)[2]

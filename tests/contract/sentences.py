@@ -1,0 +1,49 @@
+"""The sentences of ``amlflow.spec``, and those that a suite's test names."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+
+from amlflow import spec
+
+
+def of_contract() -> list[str]:
+    """All sentences of the docstrings, each as ``owner: sentence``, without markup."""
+    tree = ast.parse(inspect.getsource(spec))
+    return [f"page: {each}" for each in _sentences(ast.get_docstring(tree) or "")] + [
+        f"{owner}: {each}"
+        for owner, text in _documented(tree.body, "")
+        for each in _sentences(text)
+    ]
+
+
+def named(test: object) -> list[str]:
+    """What a test's docstring quotes: ``owner: sentence``, with indented lines that go on."""
+    lines = inspect.getdoc(test) or ""
+    return [" ".join(each.split()) for each in re.split(r"\n(?=\S)", lines)]
+
+
+def _documented(body: list[ast.stmt], owner: str) -> Iterator[tuple[str, str]]:
+    before: ast.stmt | None = None
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name, ast.get_docstring(node) or ""
+            yield from _documented(node.body, node.name)
+        elif isinstance(node, ast.FunctionDef):
+            name = node.name if owner in ("", "Tracker") else f"{owner}.{node.name}"
+            yield name, ast.get_docstring(node) or ""
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            target = before.targets[0] if isinstance(before, ast.Assign) else None
+            if isinstance(target, ast.Name):
+                yield target.id, inspect.cleandoc(str(node.value.value))
+        before = node
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for paragraph in re.split(r"\n\s*\n(?:\* )?|\n\* ", text):
+        plain = re.sub(r":\w+:`~?([\w.]+)`", r"\1", paragraph).replace("`", "")
+        if plain.strip():
+            yield from re.split(r"(?<=\.)\s+", " ".join(plain.split()))

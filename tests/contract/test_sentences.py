@@ -1,0 +1,54 @@
+"""Each sentence of the contract is named by a test of the suites, which name no others."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import sentences
+from amlflow.testing.compute_suite import ComputeSuite
+from amlflow.testing.tracker_suite import TrackerSuite
+
+NOT_IN_THE_SUITES = {
+    # What introduces, defines or names promises nothing.
+    "page: The contract between", "page: A tracker keeps", "page: A plugin offers",
+    "page: A compute target runs", "page: Conventions that", "VERSION: Of this", "TrackerError:",
+    "Feature: What", "Status: See", "ExperimentRecord: An", "RunRecord: A run", "Point: One",
+    "ModelRecord: A", "Op: How", "Condition: A test", "Tracker: Keeps", "LAUNCHED: A key",
+    "Work: What a", "Started: A work", "Compute: A place", "Compute: The agent", "Commands: What",
+    "Hooks: What", "Condition.holds: A tracker may", "RunKeeper: The part", "RunKeeper: A plugin",
+    # amlflow's own part, and what a suite cannot bring about.
+    "redacted:", "TICK:",  # tests/unit
+    "Condition.holds: Whether",  # the suites search by it; tests/unit/test_query_equality.py
+    "Unavailable:",  # tests/faults
+    "read_points: What other", "LAUNCHED: While", "LAUNCHED: It becomes",  # tests/unit/submit
+    "RunKeeper: Every", "RunKeeper: Each", "RunKeeper.",  # tests/contract/test_keepers.py
+    "VERSION: A plugin", "Hooks: No", "Hooks.", "Commands.",  # tests/contract/test_outside.py
+}  # fmt: skip
+"""How the other sentences begin, and where else what they say is tested."""
+
+SENTENCES = [
+    each for each in sentences.of_contract() if not each.startswith(tuple(NOT_IN_THE_SUITES))
+]
+NAMED = {
+    sentence: name
+    for suite in (TrackerSuite, ComputeSuite)
+    for name, test in inspect.getmembers(suite)
+    if name.startswith("test_")
+    for sentence in sentences.named(test)
+}
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_a_sentence_is_named_by_a_test(sentence: str) -> None:
+    assert sentence in NAMED
+
+
+@pytest.mark.parametrize(("sentence", "test"), NAMED.items())
+def test_what_a_test_names_is_a_sentence(sentence: str, test: str) -> None:
+    assert sentence in SENTENCES, test
+
+
+@pytest.mark.parametrize("beginning", sorted(NOT_IN_THE_SUITES))
+def test_the_exceptions_are_there(beginning: str) -> None:
+    assert any(each.startswith(beginning) for each in sentences.of_contract())
