@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timezone
 
-from amlflow.spec import FINAL, UNSTARTED, PropertyConflict, RunChange
+from amlflow.spec import FINAL, UNSTARTED, PropertyConflict, RunChange, Status
 
 from amlflow_trackio.records import to_us
 
@@ -34,23 +34,30 @@ def apply(connection: sqlite3.Connection, run_id: str, change: RunChange) -> Non
         "DELETE FROM tags WHERE run_id = ? AND key = ?",
         [(run_id, key) for key in change.tags_removed],
     )
+    status = change.status
+    if status is not None and status not in FINAL | {Status.RUNNING}:
+        [before] = connection.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if before in FINAL:
+            status = None  # it came too late
     values: dict[str, object] = {
-        "status": change.status,
+        "status": status,
         "started": None if change.started is None else to_us(change.started),
         "ended": None if change.ended is None else to_us(change.ended),
         "name": change.name,
         "description": change.description,
     }
     now = to_us(datetime.now(timezone.utc))
-    if change.status in FINAL and change.ended is None:
+    if status in FINAL and change.ended is None:
         values["ended"] = now
+    elif status == Status.RUNNING:
+        connection.execute("UPDATE runs SET ended = NULL WHERE id = ?", (run_id,))
     for column, new in values.items():
         if new is not None:
             connection.execute(
                 f"UPDATE runs SET {column} = ? WHERE id = ?",  # noqa: S608
                 (new, run_id),
             )
-    if change.status is not None and change.status not in FINAL | UNSTARTED:
+    if status is not None and status not in FINAL | UNSTARTED:
         connection.execute(
             "UPDATE runs SET started = ? WHERE id = ? AND started IS NULL", (now, run_id)
         )

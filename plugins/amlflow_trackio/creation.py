@@ -7,7 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import Sequence
 
-from amlflow.spec import UNSTARTED, Refused, RunDraft, RunRecord
+from amlflow.spec import FINAL, UNSTARTED, Refused, RunDraft, RunRecord
 
 from amlflow_trackio.database import Database
 from amlflow_trackio.drawing import draw_run
@@ -55,7 +55,7 @@ def _insert(connection: sqlite3.Connection, draft: RunDraft) -> str:
             draft.status,
             created,
             None if draft.status in UNSTARTED else created,
-            None,
+            created if draft.status in FINAL else None,
             _user(),
             draft.description,
         ),

@@ -160,6 +160,10 @@ class ComputeSuite:
             assert own == sorted(own)
 
     def test_where_standard_error_ends(self, started: Any, tmp_path: Path) -> None:
+        """
+        Ending: errors_end is where in Work.output the last of what the work wrote to its standard
+            error ends, in bytes; None where it wrote nothing there, or the target cannot tell.
+        """
         (tmp_path / "output").write_text("before\n")
         work, run = started(
             """
