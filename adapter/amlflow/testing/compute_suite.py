@@ -182,6 +182,10 @@ class ComputeSuite:
             assert until_there == b"before\nsome\nthe reason\n"
 
     def test_where_nothing_is_written_to_standard_error(self, started: Any) -> None:
+        """
+        Ending: errors_end is where in Work.output the last of what the work wrote to its standard
+            error ends, in bytes; None where it wrote nothing there, or the target cannot tell.
+        """
         _, run = started("print('fine')")
         assert ending(run).errors_end is None
         run.end(grace=1)
