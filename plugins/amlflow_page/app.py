@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-BASIC_AUTH = "amlflow-basic-auth"
+if TYPE_CHECKING:
+    from amlflow_page.access import Access
 
 
 def create_app() -> Any:
@@ -34,12 +35,12 @@ def create_basic_auth_app() -> Any:
     return served
 
 
-def _extend(app: Any, access: Any) -> None:
+def _extend(app: Any, access: Access) -> None:
     from amlflow_page.page import add_page
     from amlflow_page.routes import add_routes
 
     add_routes(app, access)
-    add_page(app)
+    add_page(app, access)
     if _is_uvicorn():
         from amlflow_page.nodelay import send_at_once
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 
 from flask import Flask, Response, make_response, request, send_from_directory
 from mlflow.server.handlers import _add_static_prefix
 
+from amlflow_page.access import Access
 from amlflow_page.routes import PREFIX
 
 STATIC = Path(__file__).parent / "static"
@@ -16,9 +18,13 @@ MLFLOW_VIEW = "serve"
 PLACE = "</head>"
 
 
-def add_page(app: Flask) -> None:
+def add_page(app: Flask, access: Access) -> None:
     """Serve the studio's files, and MLflow's page with references to them."""
-    app.add_url_rule(_add_static_prefix(f"{PREFIX}/static/<path:name>"), "amlflow/static", _static)
+    for path in STATIC.iterdir():
+        served = _add_static_prefix(f"{PREFIX}/static/{path.name}")
+        view = functools.partial(_static, path.name)
+        app.add_url_rule(served, f"amlflow/static/{path.name}", view)
+        access.allow(served, ["GET"])
     original = app.view_functions[MLFLOW_VIEW]
 
     def extended() -> Response:

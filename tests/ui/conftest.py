@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import browser
 import pytest
 import services
+from selenium import webdriver
 from studio import ADMIN, PASSWORD, WRITER, Server, make_users, permit
 from submitting import new_experiment
 
@@ -68,3 +70,15 @@ def experiment(studio: Server, as_user: Callable[[str], None], folder: Path) -> 
 def another(studio: Server, as_user: Callable[[str], None], folder: Path) -> Any:
     """An experiment that everybody but the administrator may only read."""
     return new_experiment()
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[webdriver.Chrome]:
+    driver = browser.start()
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(chrome: webdriver.Chrome, studio: Server) -> browser.Page:
+    return browser.Page(chrome, studio)

@@ -75,11 +75,12 @@ export class AllRuns {
       this.selection,
       this.scroller,
     );
-    this.element.addEventListener("keydown", (event) => {
+    document.addEventListener("keydown", (event) => {
+      if (!this.visible || event.target.closest?.("dialog, aside")) return;
       if (event.key === "Escape") {
         if (this.search) this.stop();
         else if (this.table.selected.size) this.table.selectAll(false);
-      } else if (event.key === "/" && !event.target.closest("input, select, dialog")) {
+      } else if (event.key === "/" && !event.target.closest?.("input, select, textarea")) {
         event.preventDefault();
         this.query.box.focus();
       }

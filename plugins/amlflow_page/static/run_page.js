@@ -91,8 +91,9 @@ export class RunPage {
     const header = document.querySelector("main [data-testid='runs-header']");
     if (!header || this.stopped) return;
     const menuButton = document.querySelector("main [data-testid='overflow-menu-trigger']");
-    const place = menuButton?.closest(".du-bois-light-space") ?? header.closest("h2")?.parentElement;
-    if (place && !place.contains(this.actions)) place.prepend(this.actions);
+    const besideMenu = menuButton?.closest(".du-bois-light-space");
+    const place = besideMenu ?? header.closest("h2")?.parentElement;
+    if (place && this.actions.parentElement !== place) besideMenu ? place.prepend(this.actions) : place.append(this.actions);
     this.drawTab();
     this.drawStatus();
     this.drawProperties();

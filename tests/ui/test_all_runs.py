@@ -1,0 +1,248 @@
+"""The All runs page in a browser: filters, queries, views, selection, keyboard, themes."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from browser import Keys, Page
+from studio import ADMIN, READER, WRITER
+
+ALL_RUNS = "#/amlflow/runs"
+ROW = ".amlflow-table tbody tr"
+
+
+@pytest.fixture
+def runs(experiment: Any) -> dict[str, Any]:
+    """Four runs by name: two fantastic, one of them still running; a child."""
+    made = {}
+    for name in ("oak", "elm", "ash"):
+        run = experiment.start_logging(snapshot_directory=None)
+        run.display_name = name
+        run.tag("quality", "poor" if name == "oak" else "fantastic run")
+        made[name] = run
+    made["elm"].tag("worth another look")
+    made["elm"].description = "Uses the wide backbone."
+    made["elm"].add_properties({"author": "azureml-user"})
+    made["twig"] = made["oak"].child_run(name="twig")
+    for name in ("twig", "oak", "elm"):
+        made[name].complete()
+    return made
+
+
+@pytest.fixture
+def here(experiment: Any) -> str:
+    """The address of the page with this test's experiment only."""
+    return f"{ALL_RUNS}?experiments={experiment.name}"
+
+
+def shows(page: Page, *names: str) -> None:
+    page.until(lambda: page.run_names() == list(names), f"the runs {names}")
+
+
+def test_filters_choose_runs_and_the_address_keeps_them(
+    page: Page, runs: dict[str, Any], here: str
+):
+    page.open(here, READER)
+    shows(page, "ash", "elm", "oak")
+    page.write("[aria-label='Search text']", "WIDE back")
+    shows(page, "elm")
+    page.write("[aria-label='Search text']", Keys.DELETE)
+    page.write("[aria-label^='Add a tag filter']", f"quality=fantastic run{Keys.ENTER}")
+    shows(page, "ash", "elm")
+    page.click(".amlflow-menu button", "Status")
+    page.click(".amlflow-panel label", "Completed")
+    shows(page, "elm")
+    page.press(Keys.ESCAPE)
+    page.gone(".amlflow-panel")
+    assert page.focused().text.startswith("Status")
+    page.driver.refresh()
+    shows(page, "elm")
+    page.click("button[aria-label^='Remove the tag filter']")
+    shows(page, "elm", "oak")
+    page.click(".amlflow-button", "Reset")
+    page.until(lambda: "experiments" not in page.driver.current_url, "an address without filters")
+
+
+def test_children_columns_and_order(page: Page, runs: dict[str, Any], here: str):
+    page.open(here, READER)
+    page.click("label", "Child runs")
+    shows(page, "twig", "ash", "elm", "oak")
+    page.click(".amlflow-table thead button", "Run name")
+    shows(page, "ash", "elm", "oak", "twig")
+    assert page.see("th[aria-sort='ascending']").text == "Run name"
+    page.click(".amlflow-table thead button", "Run name")
+    shows(page, "twig", "oak", "elm", "ash")
+    page.click(".amlflow-menu button", "Columns")
+    page.click(".amlflow-panel label", "property: author")
+    page.click(".amlflow-panel label", "Compute target")
+    page.press(Keys.ESCAPE)
+    assert page.see(".amlflow-table thead").text.split("\n")[-1].endswith("author")
+    assert "Compute target" not in page.see(".amlflow-table thead").text
+    assert page.see(ROW, "elm").text.endswith("azureml-user")
+
+
+def test_a_query_is_checked_while_it_is_typed(page: Page, runs: dict[str, Any], here: str):
+    page.open(here, READER)
+    shows(page, "ash", "elm", "oak")
+    page.press("/")
+    assert page.focused().get_attribute("aria-label") == "JMESPath query"
+    page.press("[?tags.quality=='fantastic run' & ")
+    assert "is not expected here" in page.see(".amlflow-query-message .is-error").text
+    assert page.see(".amlflow-query-message mark").text == "&"
+    page.press(Keys.ENTER)
+    shows(page, "ash", "elm", "oak")
+    page.press(Keys.BACKSPACE, "& properties.author=='azureml-user']")
+    page.see(".amlflow-query-message", "Enter searches")
+    page.press(Keys.ENTER)
+    shows(page, "elm")
+    page.write(".amlflow-code", f"[].{{name: name, quality: tags.quality}}{Keys.ENTER}")
+    assert '"quality": "poor"' in page.see(".amlflow-value", "ash").text
+    page.write(".amlflow-code", f"[?starts_with(tags.none, 'a')]{Keys.ENTER}")
+    page.see(".amlflow-query-message .is-error", "cannot be evaluated")
+
+
+def test_the_keyboard_alone_chooses_compares_and_opens(page: Page, runs: dict[str, Any], here: str):
+    page.open(here, WRITER)
+    shows(page, "ash", "elm", "oak")
+    for _ in range(40):  # from the top of the page to the table, as many stops as there are
+        page.press(Keys.TAB)
+        if page.focused().tag_name == "tr":
+            break
+    assert page.focused().get_attribute("data-id") == runs["ash"].id
+    page.press(Keys.SPACE, Keys.ARROW_DOWN, Keys.SPACE)
+    assert page.see(".amlflow-selection b").text == "2 selected"
+    page.press(Keys.ESCAPE)
+    page.gone(".amlflow-selection")
+    page.press(Keys.HOME)
+    page.shift(Keys.ARROW_DOWN)
+    page.see(".amlflow-selection b", "2 selected")
+    page.click(".amlflow-selection button", "Compare")
+    page.until(lambda: "compare-runs" in page.driver.current_url, "MLflow's comparison")
+    page.see("main", "Comparing 2 Runs")
+    page.driver.back()
+    shows(page, "ash", "elm", "oak")
+    page.script("arguments[0].focus()", page.see(ROW, "elm"))
+    page.press(Keys.ENTER)
+    page.see("main [data-testid='runs-header']", "elm")
+
+
+def test_several_runs_are_cancelled_at_once_and_a_reader_is_refused(
+    page: Page, runs: dict[str, Any], experiment: Any, here: str
+):
+    runs["yew"] = experiment.start_logging(snapshot_directory=None)
+    runs["yew"].display_name = "yew"
+    for user in (READER, WRITER):
+        page.open(here, user)
+        shows(page, "yew", "ash", "elm", "oak")
+        page.click("thead input")
+        page.click(".amlflow-selection button", "Cancel 2 runs")
+        page.click("dialog .danger", "Cancel runs")
+        if user == READER:
+            page.see(".amlflow-messages .is-error", "'reader' may not cancel")
+            assert runs["ash"].get_status() == runs["yew"].get_status() == "Running"
+    page.until(lambda: len(page.all("[data-status='Canceled']")) == 2, "both Canceled")
+    assert runs["ash"].get_status() == runs["yew"].get_status() == "Canceled"
+
+
+def test_a_view_is_saved_opened_by_another_user_and_edited(
+    page: Page, studio: Any, runs: dict[str, Any], here: str
+):
+    from studio import permit
+
+    name = f"Fantastic {uuid.uuid4().hex[:8]}"
+    page.open(f"{here}&query={quote('[?tags.quality]')}&columns=status", ADMIN)
+    shows(page, "ash", "elm", "oak")
+    page.click(".amlflow-menu button", "Views")
+    page.click(".amlflow-entry", "Save as a new view")
+    page.write("dialog input", name)
+    page.click("dialog .primary", "Save")
+    page.see("h2", name)
+    link = page.driver.current_url
+
+    page.open(link.partition("/#")[2].join(["#", ""]), READER)
+    shows(page, "ash", "elm", "oak")
+    page.see("h2", name)
+    assert page.see(".amlflow-table thead").text.split("\n") == ["Run name", "Status"]
+    assert page.see(".amlflow-code").get_attribute("value") == "[?tags.quality]"
+    page.write("[aria-label^='Add a tag filter']", f"worth another look{Keys.ENTER}")
+    shows(page, "elm")
+    page.see("h2", "(changed)")
+    page.click(".amlflow-menu button", "Views")
+    page.click(".amlflow-entry", "Save changes")
+    page.see(".amlflow-messages .is-error", "'reader' may not save views")
+
+    views = studio.call(
+        "GET", "api/2.0/mlflow/experiments/get-by-name?experiment_name=amlflow.views"
+    )
+    permit(studio, WRITER, views.json()["experiment"]["experiment_id"])
+    page.open(link.partition("/#")[2].join(["#", ""]), WRITER)
+    shows(page, "ash", "elm", "oak")
+    page.write("[aria-label^='Add a tag filter']", f"worth another look{Keys.ENTER}")
+    shows(page, "elm")
+    page.click(".amlflow-menu button", "Views")
+    page.click(".amlflow-entry", "Save changes")
+    page.see(".amlflow-messages", "Saved")
+
+    page.open(ALL_RUNS, READER)
+    page.click(".amlflow-menu button", "Views")
+    page.click(".amlflow-entry", name)
+    shows(page, "elm")
+
+
+def test_more_runs_come_as_the_page_is_scrolled(page: Page, experiment: Any, here: str):
+    parent = experiment.start_logging(snapshot_directory=None)
+    for _ in range(2):
+        parent.create_children(65)
+    page.open(f"{here}&children=true", READER)
+    page.until(lambda: len(page.run_names()) >= 50, "the first page")
+    assert len(page.run_names()) <= 100
+    bottom = "const s = document.querySelector('.amlflow-scroller'); s.scrollTop = s.scrollHeight"
+
+    def all_there() -> bool:
+        page.script(bottom)
+        return len(page.run_names()) == 131
+
+    page.until(all_there, "all 131 runs")
+    assert page.see(".amlflow-foot").text == "131 runs"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_has_mlflows_theme_and_fits_a_narrow_window(page: Page, here: str, theme: str):
+    page.open(here, READER, theme)
+    colours = page.until(
+        lambda: (
+            page.all(".amlflow-all-runs")
+            and page.script(
+                "const style = (q) => getComputedStyle(document.querySelector(q));"
+                "return [style('main').backgroundColor, style('.amlflow-all-runs').backgroundColor,"
+                " style('main').color, style('.amlflow-all-runs h2').color,"
+                " style('body').fontFamily, style('.amlflow-all-runs').fontFamily]"
+            )
+        ),
+        "the page",
+    )
+    assert colours[0] == colours[1]
+    assert colours[2] == colours[3]
+    assert colours[4] == colours[5]
+    dark = sum(map(int, colours[0].strip("rgb()").split(","))) < 200
+    assert dark == (theme == "dark")
+    page.driver.set_window_size(560, 800)
+    try:
+        page.see(".amlflow-code")
+        fits = "const m = document.querySelector('main'); return m.scrollWidth <= m.clientWidth + 1"
+        page.until(lambda: page.script(fits), "no scrolling sideways but the table's")
+    finally:
+        page.driver.set_window_size(1400, 900)
+
+
+def test_the_side_bar_leads_there(page: Page):
+    page.open("#/experiments", READER)
+    page.click(".amlflow-nav a", "All runs")
+    page.see(".amlflow-all-runs h2", "All runs")
+    assert page.see(".amlflow-nav a").get_attribute("aria-current") == "page"
+    page.click("aside nav a", "Experiments")
+    page.gone(".amlflow-all-runs")
+    page.see("main", "Experiments")

@@ -1,0 +1,162 @@
+"""The page of a run in a browser: status, logs, Cancel, description, tags, properties."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Keys, Page
+from studio import READER, WRITER
+from submitting import alive, scripts, submit, until
+
+TRAINING = """
+    import signal, subprocess, sys, time
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so that CancelRequested is there to be seen
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    step = 0
+    while True:
+        print(f"step {step}", flush=True)
+        step += 1
+        time.sleep(0.1)
+"""
+
+
+def address(run: Any, tab: str = "") -> str:
+    return f"#/experiments/{run.experiment.id}/runs/{run.id}{tab}"
+
+
+def steps(page: Page) -> int:
+    found = re.findall(r"step (\d+)", page.see(".amlflow-log").text)
+    return int(found[-1]) if found else -1
+
+
+def test_a_script_is_watched_and_cancelled_from_the_page(page: Page, experiment: Any, jobs: Path):
+    run = submit(experiment, TRAINING)
+    page.open(address(run), WRITER)
+    page.see(".amlflow-run-actions .amlflow-chip", "Running")
+    page.script("window.sameDocument = true")
+    page.click("[role=tab]", "Logs")
+    page.until(lambda: steps(page) >= 0, "the log's first lines")
+    seen = steps(page)
+    page.until(lambda: steps(page) > seen + 5, "the log's next lines")
+    running = until(lambda: len(scripts(jobs)) == 2 and scripts(jobs))
+
+    page.click(".amlflow-run-actions button", "Cancel run")
+    page.see("dialog", "Cancel this run?")
+    page.press(Keys.ESCAPE)
+    page.gone("dialog")
+    assert run.get_status() == "Running"
+
+    page.click(".amlflow-run-actions button", "Cancel run")
+    page.click("dialog .danger", "Cancel run")
+    clicked = time.monotonic()
+    page.see(".amlflow-run-actions .amlflow-chip", "CancelRequested", 5)
+    assert not page.see(".amlflow-run-actions button", "Cancelling").is_enabled()
+    until(lambda: not any(alive(each.pid) for each in running), 30, "the end of the processes")
+    assert time.monotonic() - clicked < 5
+    page.see(".amlflow-run-actions .amlflow-chip", "Canceled")
+    page.gone(".amlflow-run-actions button")
+    assert page.script("return window.sameDocument")
+    assert run.get_status() == "Canceled"
+
+    page.click("[role=tab]", "Overview")
+    page.see("[data-testid='key-value-Status'] .amlflow-chip", "Canceled")
+    assert not page.all(".amlflow-log")
+
+
+def test_a_reader_sees_the_run_and_no_cancel(page: Page, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    page.open(address(run), READER)
+    page.see(".amlflow-run-actions .amlflow-chip", "Running")
+    assert not page.all(".amlflow-run-actions button")
+    run.complete()
+    page.see(".amlflow-run-actions .amlflow-chip", "Completed")
+
+
+def test_the_fine_status_is_shown(page: Page, experiment: Any):
+    [run] = experiment.start_logging(snapshot_directory=None).create_children(1)
+    page.open(address(run), WRITER)
+    page.see("[data-testid='key-value-Status'] .amlflow-chip", "NotStarted")
+    run.start()
+    page.see("[data-testid='key-value-Status'] .amlflow-chip", "Running")
+    run.complete()
+
+
+@pytest.fixture
+def logged(experiment: Any) -> Any:
+    """A run with some of everything."""
+    run = experiment.start_logging(snapshot_directory=None)
+    run.display_name = "some of everything"
+    run.description = "Uses the **wide** backbone."
+    run.tag("quality", "fantastic run")
+    run.tag("worth another look")
+    run.add_properties({"author": "azureml-user"})
+    run.log_table("fold", {"seconds": [1, 2, 4], "accuracy": [0.8, 0.85, 0.9]})
+    Path("plot.png").write_bytes(_png())
+    run.log_image("plot", path="plot.png")
+    run.child_run(name="the child").complete()
+    run.complete()
+    return run
+
+
+def _png() -> bytes:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from io import BytesIO
+
+    from matplotlib import pyplot
+
+    buffer = BytesIO()
+    pyplot.imsave(buffer, np.eye(4))
+    return buffer.getvalue()
+
+
+def test_what_v1_code_logged_is_in_mlflows_page(page: Page, logged: Any):
+    page.open(address(logged), READER)
+    page.see("[data-testid='entity-overview-container'] strong", "wide")
+    overview = page.see("[data-testid='entity-overview-container']", "property.author").text
+    assert "quality: fantastic run" in overview.replace("\n", "")
+    assert "worth another look" in overview.split("\n")
+    assert "fold.seconds" in overview
+    [lock] = page.all("[role=img].amlflow-lock")
+    assert lock.get_attribute("aria-label") == "A property: it is immutable"
+    page.open(address(logged, "/artifacts"), READER)
+    page.click("main [role=treeitem], main li", "plot")
+    page.see("main img[src^='blob:'], main img[src*='artifact'], main canvas, main svg.main-svg")
+
+
+def test_children_nest_and_properties_are_searched_in_mlflows_page(
+    page: Page, studio: Any, logged: Any
+):
+    from urllib.parse import quote
+
+    other = logged.experiment.start_logging(snapshot_directory=None)
+    other.display_name = "another"
+    other.complete()
+    listed = f"#/experiments/{logged.experiment.id}/runs"
+    page.open(listed, READER)
+    page.see("main", "another")
+    assert "the child" not in page.see("main").text
+    page.click("main button[data-component-id*='runnamecellrenderer']")
+    page.see("main", "the child")
+    condition = "params.`property.author` = 'azureml-user'"
+    page.open(f"{listed}?searchFilter={quote(condition)}", READER)
+    page.see("main", "some of everything")
+    page.until(lambda: "another" not in page.see("main").text, "only what the search finds")
+
+
+def test_a_description_that_is_edited_in_the_page_is_the_runs(page: Page, logged: Any):
+    page.open(address(logged), WRITER)
+    page.click("button[aria-label='Edit description']")
+    box = page.see("main textarea")
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("Edited *there*.")
+    page.click("main button", "Save")
+    until(lambda: logged.get_details() and logged.description == "Edited *there*.")
+    assert logged.description == "Edited *there*."
