@@ -16,9 +16,11 @@ Conventions that hold for the whole page:
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -117,9 +119,38 @@ class Refused(UserErrorException):
 
 
 class Unavailable(ServiceException):
-    """The tracker did not answer, or is busy; sending it again may work."""
+    """The tracker did not answer, or is busy; sending it again may work.
+
+    ``retry_after`` is how many seconds the tracker asks to be left alone, or None.
+    """
 
     status_code = 503
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+_once: ContextVar[bool] = ContextVar("amlflow_once", default=False)
+
+
+@contextlib.contextmanager
+def tried_once() -> Iterator[None]:
+    """Within it, this thread's calls raise :class:`Unavailable` at the first failure.
+
+    Whoever calls so tries again itself. A plugin whose client tries again on its own asks
+    :func:`is_tried_once` and keeps it from that.
+    """
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
+
+
+def is_tried_once() -> bool:
+    """Whether this call is made within :func:`tried_once`."""
+    return _once.get()
 
 
 TrackerError = AzureMLException
@@ -282,6 +313,22 @@ class RunRecord:
     tags: Mapping[str, str | None] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     system: Mapping[str, str] = field(default_factory=dict)
+
+    def changed(self, change: RunChange) -> RunRecord:
+        """The record as a change leaves it, where nobody else changes the run."""
+        stated = {
+            name: getattr(change, name)
+            for name in ("status", "started", "ended", "name", "description")
+            if getattr(change, name) is not None
+        }
+        tags = {**self.tags, **change.tags}
+        return replace(
+            self,
+            tags={key: tags[key] for key in tags if key not in change.tags_removed},
+            properties={**self.properties, **change.properties},
+            system={**self.system, **change.system},
+            **stated,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -476,6 +523,9 @@ class Tracker(Protocol):
         """
 
     # metrics
+
+    def check_name(self, name: str) -> None:
+        """Raise :class:`Refused` if no metric can have this name. Asks nobody."""
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Store points, each identity once. All are of one writer, in the order of the calls.

@@ -20,6 +20,8 @@ from mlflow.tracking._tracking_service.utils import _get_store
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
+from amlflow_mlflow.server import Server
+
 Result = TypeVar("Result")
 
 PROBE_SECONDS = 5
@@ -54,6 +56,8 @@ def open_store(uri: str) -> Any:
     try:
         if engine is not None:
             _make_tables(engine)
+        if uri.startswith(("http:", "https:")):
+            return Server(uri)
         with _without_migration_log(), translated(uri):
             return _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
     except AzureMLException:
@@ -155,7 +159,8 @@ def _translation(
 ) -> AzureMLException:
     code, message = error.error_code, str(error.message).strip()
     first = message.splitlines()[0] if message else code
-    if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND") and missing is not None:
+    gone = code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND") or "'active' state" in message
+    if gone and missing is not None:
         return missing
     if any(word in message for word in _BUSY):
         return Unavailable(

@@ -35,8 +35,8 @@ from amlflow_mlflow.records import from_ms, to_ms
 
 logger = logging.getLogger("amlflow")
 
-BATCH = 900
-"""Metrics in a call: MLflow takes 1,000 entities, tags and params counted."""
+BATCH = 1000
+"""Entities in a call that MLflow takes: metrics, tags and params."""
 TAG_ROOM = 5000
 """Characters of entries that a tag holds; older servers take no more."""
 FOLDER = "amlflow/points"
@@ -146,7 +146,7 @@ class Points:
         # MLflow commits the parts of a call one after the other: params, metrics, tags. A drawing
         # that is seen without its entry would be read as the owner's, so it comes in a later call;
         # a number that is seen without its type is only a float for that moment.
-        first = metrics[:BATCH]
+        first = metrics[: BATCH - len(params) - len(tags)]
         try:
             self._log(run_id, first, params, tags)
         except Refused:

@@ -28,7 +28,7 @@ from amlflow.spec import (
 
 from amlflow_mlflow import features
 from amlflow_mlflow.links import experiment_link, run_link
-from amlflow_mlflow.names import ALIAS, DELETED, OWN
+from amlflow_mlflow.names import ALIAS, DELETED, OWN, to_key
 from amlflow_mlflow.records import to_experiment, to_ms, to_run
 
 if TYPE_CHECKING:
@@ -160,6 +160,9 @@ class QuickTracker:
             )
             found.tags = {each.key: each.value for each in tags}
             yield to_experiment(found)
+
+    def check_name(self, name: str) -> None:
+        to_key(name)
 
     def run_link(self, run: RunRecord) -> str:
         return run_link(self.uri, run)

@@ -327,6 +327,9 @@ class MlflowTracker:
 
     # metrics
 
+    def check_name(self, name: str) -> None:
+        to_key(name)
+
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         self._points.write(run_id, points)
 

@@ -140,8 +140,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     @display_name.setter
     def display_name(self, value: str) -> None:
-        self._tracker.update_run(self._record.id, RunChange(name=str(value)))
-        self._asked()
+        self._apply(RunChange(name=str(value)))
 
     @property
     def description(self) -> str | None:
@@ -150,8 +149,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     @description.setter
     def description(self, value: str) -> None:
-        self._tracker.update_run(self._record.id, RunChange(description=str(value)))
-        self._asked()
+        self._apply(RunChange(description=str(value)))
 
     @property
     def number(self) -> int:
@@ -185,14 +183,12 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set several tags; values become texts, and None stays None."""
-        self._tracker.update_run(self._record.id, RunChange(tags=texts(tags, "set_tags")))
-        self._asked()
+        self._apply(RunChange(tags=texts(tags, "set_tags")))
 
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Remove tags by their keys; one that is not there is no error."""
         keys = [tags] if isinstance(tags, str) else list(tags)
-        self._tracker.update_run(self._record.id, RunChange(tags_removed=keys))
-        self._asked()
+        self._apply(RunChange(tags_removed=keys))
 
     @property
     def properties(self) -> dict[str, str]:
@@ -214,8 +210,7 @@ class Run(RunMetrics, RunChildren, RunLife):
             key: "" if value is None else value
             for key, value in texts(properties, "add_properties").items()
         }
-        self._tracker.update_run(self._record.id, RunChange(properties=stated))
-        self._asked()
+        self._apply(RunChange(properties=stated))
 
     # links and looks
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from amlflow.spec import FINAL, RunRecord, Tracker
+from amlflow.spec import FINAL, RunChange, RunRecord
 
 if TYPE_CHECKING:
     from amlflow.core.experiment import Experiment
+    from amlflow.layers.layer import Layer
 
 logger = logging.getLogger("amlflow")
 
@@ -23,8 +24,8 @@ class RunBase:
     _working_folder: str = "."
 
     @property
-    def _tracker(self) -> Tracker:
-        return self._experiment.workspace._tracker
+    def _tracker(self) -> Layer:
+        return self._experiment._workspace._tracker
 
     @property
     def id(self) -> str:
@@ -40,6 +41,11 @@ class RunBase:
         """The record as the tracker has it now."""
         self._record = self._tracker.get_run(self._record.id)
         return self._record
+
+    def _apply(self, change: RunChange) -> None:
+        """Make a change; the record follows without asking."""
+        self._tracker.update_run(self._record.id, change)
+        self._record = self._record.changed(change)
 
     def _ended(self) -> bool:
         """Whether the last known status is final."""

@@ -181,8 +181,7 @@ class RunFiles(RunBase):
             UserErrorException: the run has another snapshot already.
         """
         digest = snapshot.store(self._tracker, Path(file_or_folder_path))
-        self._tracker.update_run(self._record.id, RunChange(properties={SNAPSHOT_PROPERTY: digest}))
-        self._asked()
+        self._apply(RunChange(properties={SNAPSHOT_PROPERTY: digest}))
         return digest
 
     def get_snapshot_id(self) -> str:

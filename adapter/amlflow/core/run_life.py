@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 import time
@@ -21,7 +20,7 @@ from amlflow.exceptions import (
     UserErrorException,
 )
 from amlflow.plugins import announce
-from amlflow.spec import FINAL, RunChange, RunRecord, Status
+from amlflow.spec import FINAL, RunChange, RunRecord, Status, Unavailable, tried_once
 from amlflow.submit.notes import Wish, is_launched, is_submitted
 
 Self = TypeVar("Self", bound="RunLife")
@@ -121,7 +120,7 @@ class RunLife(RunFiles):
             self._end_submitted(status, system or {})
             return
         # Another process may have ended the run, and what has ended stays as it is.
-        if set_status and self.get_status() in FINAL:
+        if set_status and self._status_at_end() in FINAL:
             if unless_ended or self._record.status == status:
                 return
             raise UserErrorException(
@@ -132,6 +131,14 @@ class RunLife(RunFiles):
             ended = datetime.now(timezone.utc)
             self._change(RunChange(status=status, ended=ended, system=system or {}))
         this_writer().forget(self._record.id)
+
+    def _status_at_end(self) -> str:
+        try:
+            with tried_once():
+                return self.get_status()
+        except Unavailable:
+            # The end waits in the journal then, and whoever brings it to the tracker looks.
+            return self._record.status
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
         """Have the run's agent end its script, and wait for that."""
@@ -167,12 +174,7 @@ class RunLife(RunFiles):
 
     def _change(self, change: RunChange) -> None:
         """Apply a change to state; the record follows without asking."""
-        self._tracker.update_run(self._record.id, change)
-        known: dict[str, Any] = {"system": {**self._record.system, **change.system}}
-        for field in ("status", "started", "ended"):
-            if getattr(change, field) is not None:
-                known[field] = getattr(change, field)
-        self._record = dataclasses.replace(self._record, **known)
+        self._apply(change)
         if change.status == Status.RUNNING:
             announce("amlflow_run_started", self._record)
         elif change.status in FINAL:
@@ -199,7 +201,14 @@ class RunLife(RunFiles):
             logger.exception("Run %s could not be marked as Failed.", self.id)
 
     def flush(self, timeout_seconds: int = 300) -> None:
-        """Return when all that was logged is in the tracker. Every call waits for that already."""
+        """Return when all that this process has logged is in the tracker.
+
+        Raises:
+            ServiceException: it is not within the time; it waits on this machine's disk.
+            UserErrorException: the tracker refused some of it; the message says why and where it
+                is kept.
+        """
+        self._tracker.flush(self._record.id, timeout_seconds)
 
     # what is known
 

@@ -39,7 +39,9 @@ class RunMetrics(RunBase):
         Raises:
             UserErrorException: the value is a list (use :meth:`log_list`) or of another type.
         """
-        self._point(name, Kind.SCALAR, metrics.scalar(value, f"The value of {name!r}"), step)
+        if type(value) is not float:
+            value = metrics.scalar(value, f"The value of {name!r}")
+        self._point(name, Kind.SCALAR, value, step)
 
     def log_list(self, name: str, value: Iterable[Any], description: str = "") -> None:
         """Log a list of values at once; generators are read to their end."""
@@ -170,21 +172,13 @@ class RunMetrics(RunBase):
     def _point(self, name: str, kind: Kind, value: Any, step: int | None = None) -> None:
         _check_name(name)
         if step is not None:
-            plain = metrics.scalar(step, f"The step of {name!r}")
-            if (
-                not isinstance(plain, (int, float))
-                or not -MOST_STEP <= plain <= MOST_STEP
-                or plain % 1
-            ):
-                raise UserErrorException(
-                    f"The step of {name!r} is a whole number of at most 63 bits, and {step!r} is "
-                    "not."
-                )
-            step = int(plain)
+            step = _step(name, step)
         writer = this_writer()
         run_id = self._record.id
-        with writer.turn(run_id):
-            order, time = writer.stamp(run_id, name, step)
+        turn = writer.turn(run_id)
+        tracker = self._tracker
+        with turn.lock:
+            order, time = turn.stamp(name, step)
             point = Point(
                 name=name,
                 value=value,
@@ -194,7 +188,16 @@ class RunMetrics(RunBase):
                 time=time,
                 writer=writer.id,
             )
-            self._tracker.write_points(run_id, [point])
+            tracker.write_points(run_id, [point])
+
+
+def _step(name: str, step: Any) -> int:
+    plain = metrics.scalar(step, f"The step of {name!r}")
+    if not isinstance(plain, (int, float)) or not -MOST_STEP <= plain <= MOST_STEP or plain % 1:
+        raise UserErrorException(
+            f"The step of {name!r} is a whole number of at most 63 bits, and {step!r} is not."
+        )
+    return int(plain)
 
 
 def _check_name(name: Any) -> None:

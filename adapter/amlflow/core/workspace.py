@@ -21,7 +21,8 @@ from amlflow.spec import Condition, Op, redacted
 if TYPE_CHECKING:
     from amlflow.core.experiment import Experiment
     from amlflow.core.run import Run
-    from amlflow.spec import RunRecord, Tracker
+    from amlflow.layers.layer import Layer
+    from amlflow.spec import RunRecord
 
 logger = logging.getLogger("amlflow")
 
@@ -79,7 +80,7 @@ class Workspace(AzureOnly):
         self._uri = resolved(configured, folder or Path.cwd())
 
     @property
-    def _tracker(self) -> Tracker:
+    def _tracker(self) -> Layer:
         from amlflow.layers.opened import open_layered
 
         return open_layered(self._uri)

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from amlflow.spec import TICK
@@ -15,51 +14,66 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TICK_MS = TICK // timedelta(milliseconds=1)
 
 
-@dataclass(slots=True)
 class _Last:
     """The last stamp of one name in one run."""
 
-    order: int = -1
-    milliseconds: int = 0
-    position: int = -1
-    stepped: bool = False
+    __slots__ = ("milliseconds", "order", "position", "stepped")
+
+    def __init__(self) -> None:
+        self.order = -1
+        self.milliseconds = 0
+        self.position = -1
+        self.stepped = False
+
+
+class Turn:
+    """One run's stamps. ``lock`` is held while a point is stamped and handed on.
+
+    So points are handed on in the order of their stamps, which grow, as
+    :class:`amlflow.spec.Point` asks.
+    """
+
+    __slots__ = ("_last", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._last: dict[str, _Last] = {}
+
+    def stamp(self, name: str, step: int | None) -> tuple[int, datetime]:
+        """The order and time of the next point of this name."""
+        now = time.time_ns() // 1_000_000
+        now -= now % _TICK_MS
+        last = self._last.get(name)
+        if last is None:
+            last = self._last[name] = _Last()
+        last.order = order = last.order + 1
+        stepped = step is not None
+        position = order if step is None else step
+        before = last.milliseconds
+        if now <= before:
+            now = before
+            if position <= last.position or stepped != last.stepped:
+                now += _TICK_MS
+        last.milliseconds, last.position, last.stepped = now, position, stepped
+        return order, _EPOCH + timedelta(0, 0, 0, now)
 
 
 class Writer:
-    """Stamps points with an order and a time that grow, as :class:`amlflow.spec.Point` asks."""
+    """A process's name as a writer, and its stamps."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
-        self._last: dict[str, dict[str, _Last]] = {}
-        self._turns: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._turns: dict[str, Turn] = {}
 
-    def turn(self, run_id: str) -> threading.Lock:
-        """Held while a point is stamped and sent, so that points arrive in the order of stamps."""
-        with self._lock:
-            return self._turns.setdefault(run_id, threading.Lock())
-
-    def stamp(self, run_id: str, name: str, step: int | None) -> tuple[int, datetime]:
-        """The order and time of the next point of this name in this run."""
-        now = time.time_ns() // 1_000_000
-        with self._lock:
-            last = self._last.setdefault(run_id, {}).setdefault(name, _Last())
-            last.order += 1
-            position = last.order if step is None else step
-            now = max(now - now % _TICK_MS, last.milliseconds)
-            if now == last.milliseconds and (
-                position <= last.position or (step is not None) != last.stepped
-            ):
-                now += _TICK_MS
-            last.milliseconds, last.position = now, position
-            last.stepped = step is not None
-            return last.order, _EPOCH + timedelta(milliseconds=now)
+    def turn(self, run_id: str) -> Turn:
+        """The stamps of a run."""
+        found = self._turns.get(run_id)
+        # Of several threads, one puts its own there and all get that.
+        return self._turns.setdefault(run_id, Turn()) if found is None else found
 
     def forget(self, run_id: str) -> None:
         """The run has ended, and its stamps are of no more use."""
-        with self._lock:
-            self._last.pop(run_id, None)
-            self._turns.pop(run_id, None)
+        self._turns.pop(run_id, None)
 
 
 _writer = Writer()

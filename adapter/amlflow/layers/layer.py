@@ -64,6 +64,12 @@ class Layer:
     def update_run(self, run_id: str, change: RunChange) -> None:
         self.inner.update_run(run_id, change)
 
+    def flush(self, run_id: str | None = None, seconds: float | None = None) -> None:
+        """Return when all that was logged is in the tracker, which here is so at once."""
+
+    def check_name(self, name: str) -> None:
+        self.inner.check_name(name)
+
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         self.inner.write_points(run_id, points)
 

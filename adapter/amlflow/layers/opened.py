@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import functools
+import atexit
 import os
+import sys
+import threading
 from collections.abc import Iterator
 
 from amlflow import plugins
+from amlflow.journal.settings import from_environment
 from amlflow.layers.archive import Archive
 from amlflow.layers.batches import Batches
+from amlflow.layers.journaled import Journaled
 from amlflow.layers.layer import Layer
 from amlflow.layers.models import Models
 from amlflow.layers.nesting import Nesting
@@ -16,7 +20,7 @@ from amlflow.layers.noted import Noted
 from amlflow.layers.search import Search
 from amlflow.layers.statuses import Statuses
 from amlflow.layers.write_once import WriteOnce
-from amlflow.spec import Feature, RunKeeper, Tracker
+from amlflow.spec import Feature, RunKeeper, Tracker, Unavailable
 
 LAYERS: dict[Feature, type[Layer]] = {
     Feature.BATCHES: Batches,
@@ -28,18 +32,68 @@ LAYERS: dict[Feature, type[Layer]] = {
 }
 
 
+_opened: dict[str, Tracker] = {}
+_opening = threading.Lock()
+
+
 def open_layered(uri: str) -> Tracker:
-    """The tracker at an absolute URI as the facade uses it.
+    """The tracker at an absolute URI as the facade uses it, one object for each URI and process.
 
-    Raises what :func:`amlflow.plugins.open_tracker` raises.
+    Raises what :func:`amlflow.plugins.open_tracker` raises; with ``AMLFLOW_OFFLINE``, a tracker
+    that does not answer is opened when it is back.
     """
-    return _layered(uri, os.getpid())
+    found = _opened.get(uri)
+    if found is None:
+        with _opening:
+            found = _opened.get(uri)
+            if found is None:
+                found = _opened[uri] = _open(uri)
+    return found
 
 
-@functools.cache
-def _layered(uri: str, process: int) -> Tracker:
-    # A connection does not survive a fork, so each process has its own.
-    return layered(plugins.open_tracker(uri))
+def _open(uri: str) -> Tracker:
+    settings = from_environment()
+    if not settings.on:
+        return layered(plugins.open_tracker(uri))
+    _close_with_multiprocessing()
+    journaled = Journaled(uri, lambda: layered(plugins.open_tracker(uri)), settings)
+    try:
+        journaled.inner  # noqa: B018
+    except Unavailable:
+        if not settings.offline:
+            raise
+    return journaled
+
+
+@atexit.register
+def _close() -> None:
+    """At the end of the process, send what is left."""
+    for each in list(_opened.values()):
+        if isinstance(each, Journaled):
+            each.close()
+
+
+def _close_with_multiprocessing() -> None:
+    """Processes of multiprocessing end without atexit; they have their own way."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        Finalize(None, _close, exitpriority=0)
+
+
+def _after_fork() -> None:
+    # Neither a connection nor a thread survives a fork, and what this process logs is its own.
+    global _opening
+    _opening = threading.Lock()
+    for each in _opened.values():
+        if isinstance(each, Journaled):
+            each.forked()
+    _opened.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def open_keeper(uri: str) -> RunKeeper:

@@ -1,0 +1,16 @@
+"""The durable journal: what runs log is on this machine's disk before it is in the tracker.
+
+A process has a folder of its own, in which it appends records (``segments.py``, ``record.py``). A
+thread of it sends them in order (``sender.py``, ``delivery.py``). A process that dies leaves its
+folder, and the next one sends what is in it (``recovery.py``).
+
+    <journals>/<tracker>/<process>/lock            locked as long as the process lives
+                                   process.json    its number, machine, start and tracker
+                                   00000001.log …  its records; those that are sent are removed
+                                   sent            how far they are sent
+                                   running/<run>   a run that the process started and has not ended
+                                   files/          copies of files that wait
+                         refused/<process>.jsonl   records that the tracker did not take, and why
+
+Only the user may read the folders.
+"""

@@ -1,0 +1,215 @@
+"""The folders of journals: one for each tracker, in it one for each process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from amlflow.journal.record import FILES, Record
+from amlflow.journal.segments import number_of, read_lines, segments_in
+from amlflow.spec import redacted
+
+REFUSED = "refused"
+
+
+def tracker_folder(journals: Path, uri: str) -> Path:
+    """Where the journals for a tracker are; nothing of a password is in the name."""
+    return journals / hashlib.sha256(redacted(uri).encode()).hexdigest()[:20]
+
+
+class ProcessFolder:
+    """The folder of one process, and what is in it beside the records."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files = path / "files"
+        self._lock: int | None = None
+        self._sent: int | None = None
+
+    # of this process
+
+    @classmethod
+    def make(cls, tracker: Path, uri: str) -> ProcessFolder:
+        """Make this process's folder; for others it is there locked, or not at all."""
+        name = uuid.uuid4().hex
+        tracker.mkdir(parents=True, exist_ok=True, mode=0o700)
+        staging = cls(tracker / f".{name}")
+        staging.path.mkdir(mode=0o700)
+        (staging.path / "running").mkdir(mode=0o700)
+        staging.take()
+        about = {
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "started": datetime.now(timezone.utc).isoformat(),
+            "tracker": redacted(uri),
+        }
+        (staging.path / "process.json").write_text(json.dumps(about), encoding="utf-8")
+        made = cls(tracker / name)
+        os.rename(staging.path, made.path)
+        made._lock = staging._lock
+        return made
+
+    def take(self) -> bool:
+        """Lock the folder; whether nobody else has it."""
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:  # somebody has sent all of it and removed it
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            here = os.stat(self.path / "lock")
+        except OSError:  # it is locked, or was removed just now
+            os.close(handle)
+            return False
+        if here.st_ino != os.fstat(handle).st_ino:
+            os.close(handle)
+            return False
+        self._lock = handle
+        return True
+
+    def release(self) -> None:
+        """Leave the folder to others."""
+        for handle in (self._lock, self._sent):
+            if handle is not None:
+                os.close(handle)
+        self._lock = self._sent = None
+
+    def forked(self) -> None:
+        """In a child process: let go of the lock, which is the parent's and would outlive it."""
+        self.release()
+
+    def remove(self) -> None:
+        """Remove the folder: all of it has been sent."""
+        gone = self.path.with_name(f".{self.path.name}.gone")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.path, gone)
+        shutil.rmtree(gone, ignore_errors=True)
+        self.release()
+
+    # how far it is sent
+
+    def sent(self) -> tuple[int, int]:
+        """The number of a segment and the offset in it up to which all is sent."""
+        try:
+            number, offset = (self.path / "sent").read_text().split()
+        except (FileNotFoundError, ValueError):
+            return 0, 0
+        return int(number), int(offset)
+
+    def note_sent(self, number: int, offset: int) -> None:
+        if self._sent is None:
+            self._sent = os.open(self.path / "sent", os.O_WRONLY | os.O_CREAT, 0o600)
+        os.pwrite(self._sent, b"%010d %012d\n" % (number, offset), 0)
+
+    def waiting(self) -> Iterator[tuple[list[bytes], int, int]]:
+        """Lines that are not sent, some at a time, each time with the position after them."""
+        number, offset = self.sent()
+        for path in segments_in(self.path):
+            if number_of(path) < number:
+                continue
+            start = offset if number_of(path) == number else 0
+            while True:
+                try:
+                    lines, start = read_lines(path, start)
+                except FileNotFoundError:  # its process has sent it just now
+                    break
+                if not lines:
+                    break
+                yield lines, number_of(path), start
+
+    # runs that the process started and has not ended
+
+    def note_running(self, run_id: str) -> None:
+        (self.path / "running" / quote(run_id, safe="")).touch(0o600)
+
+    def note_ended(self, run_id: str) -> None:
+        (self.path / "running" / quote(run_id, safe="")).unlink(missing_ok=True)
+
+    def running(self) -> list[str]:
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(unquote(name) for name in os.listdir(self.path / "running"))
+        return []
+
+    # as others see it
+
+    def about(self) -> dict[str, Any]:
+        """The process's number, machine, start and tracker; nothing where the folder is gone."""
+        try:
+            found: dict[str, Any] = json.loads((self.path / "process.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found
+
+    def is_alive(self) -> bool:
+        """Whether the process lives, or somebody is sending what it left."""
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+    def mentions(self, run_id: str) -> bool:
+        """Whether something waits for this run, or the process started it."""
+        if run_id in self.running():
+            return True
+        word = json.dumps(run_id).encode()
+        return any(word in each for lines, _, _ in self.waiting() for each in lines)
+
+
+def process_folders(tracker: Path) -> list[ProcessFolder]:
+    """The folders of all processes with something for a tracker."""
+    try:
+        names = os.listdir(tracker)
+    except FileNotFoundError:
+        return []
+    return [ProcessFolder(tracker / name) for name in sorted(names) if len(name) == 32]
+
+
+def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[ProcessFolder]:
+    """The folders of processes of this machine that have died.
+
+    A lock of another machine's process may not be seen through a shared folder.
+    """
+    return [
+        each
+        for each in process_folders(tracker)
+        if (but is None or each.path != but.path)
+        and not each.is_alive()
+        and each.about().get("host") == platform.node()
+    ]
+
+
+def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:
+    """Keep a record that the tracker does not take, and its files; the path is returned."""
+    place = folder.path.with_name(REFUSED)
+    place.mkdir(exist_ok=True, mode=0o700)
+    if record[0] == FILES:
+        for name in record[2].values():
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(folder.files / name, place / name)
+    path = place / f"{folder.path.name}.jsonl"
+    entry = {"refused": datetime.now(timezone.utc).isoformat(), "why": reason, "record": record}
+    with open(path, "a", encoding="utf-8", opener=_private) as file:
+        file.write(json.dumps(entry) + "\n")
+    return path
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

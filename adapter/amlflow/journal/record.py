@@ -1,0 +1,138 @@
+"""A record of the journal: one line, a checksum and then JSON.
+
+The JSON is a list: what it is, the run, and what that needs::
+
+    ["point", run, writer, name, kind, value, step, order, milliseconds]
+    ["change", run, change]
+    ["files", run, {name: file in files/}, replace]
+    ["create", run, draft, mark]      a run that was started while the tracker was away
+    ["snapshot", null, digest, file in files/]
+
+A line whose checksum does not fit was being written when its process died: the call that wrote it
+has not returned, so it is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from zlib import crc32
+
+from amlflow.spec import Kind, Point, RunChange, RunDraft
+
+POINT, CHANGE, FILES = "point", "change", "files"
+CREATE, SNAPSHOT = "create", "snapshot"
+
+Record = list[Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
+_CHECKSUM = 9
+
+# Text that is no Unicode (half a surrogate pair) becomes ASCII, too, and comes back.
+_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def line(text: str) -> bytes:
+    """The line of a record's JSON."""
+    body = text.encode("ascii")
+    return b"%08x %b\n" % (crc32(body), body)
+
+
+def record_of(stored: bytes) -> Record | None:
+    """The record of a line without its end, or None where it was not written to its end."""
+    body = stored[_CHECKSUM:]
+    try:
+        whole = crc32(body) == int(stored[: _CHECKSUM - 1], 16)
+    except ValueError:
+        return None
+    if not whole:
+        return None
+    record: Record = json.loads(body)
+    return record
+
+
+def to_line(record: Record) -> bytes:
+    """The line of a record."""
+    return line(_json(record))
+
+
+# --- points, whose lines are put together by hand: a training loop waits for them ----------------
+
+
+def point_head(run_id: str, point: Point) -> str:
+    """The part of a point's JSON that all points of its name in its run share."""
+    return _json([POINT, run_id, point.writer, point.name, point.kind.value])[:-1]
+
+
+def point_line(head: str, point: Point) -> bytes:
+    """The line of a point."""
+    value, step = point.value, point.step
+    # JSON has its own words for nan and infinities.
+    plain = type(value) is float and value - value == 0.0
+    shown = repr(value) if plain else _json(value)
+    milliseconds = (point.time - _EPOCH) // _MILLISECOND
+    at = "null" if step is None else step
+    body = f"{head},{shown},{at},{point.order},{milliseconds}]".encode("ascii")
+    return b"%08x %b\n" % (crc32(body), body)
+
+
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+def to_point(record: Record) -> Point:
+    """The point of a record."""
+    _, _, writer, name, kind, value, step, order, milliseconds = record
+    return Point(
+        name=name,
+        value=value,
+        kind=_KINDS[kind],
+        step=step,
+        order=order,
+        time=_EPOCH + timedelta(milliseconds=milliseconds),
+        writer=writer,
+    )
+
+
+# --- changes and drafts ---------------------------------------------------------------------------
+
+_TIMES = ("created", "started", "ended")
+
+
+def _to_json(record: RunChange | RunDraft) -> dict[str, Any]:
+    fields = {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
+    return {
+        key: value.isoformat()
+        if isinstance(value, datetime)
+        else dict(value)
+        if isinstance(value, Mapping)
+        else value
+        for key, value in fields.items()
+        if value is not None
+    }
+
+
+def _from_json(content: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: datetime.fromisoformat(value) if key in _TIMES else value
+        for key, value in content.items()
+    }
+
+
+def change_record(run_id: str, change: RunChange) -> Record:
+    return [CHANGE, run_id, _to_json(change)]
+
+
+def to_change(record: Record) -> RunChange:
+    return RunChange(**_from_json(record[2]))
+
+
+def create_record(run_id: str, draft: RunDraft, mark: str) -> Record:
+    return [CREATE, run_id, _to_json(draft), mark]
+
+
+def to_draft(record: Record) -> RunDraft:
+    return RunDraft(**_from_json(record[2]))

@@ -1,0 +1,166 @@
+"""Sends what a process that has died has left: whoever comes first does it, by a lock."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from amlflow.exceptions import AzureMLException
+from amlflow.journal.delivery import Delivery, steps_of
+from amlflow.journal.folder import (
+    REFUSED,
+    ProcessFolder,
+    dead_folders,
+    note_refused,
+    process_folders,
+)
+from amlflow.journal.local import LocalIds
+from amlflow.journal.record import POINT, Record, record_of, to_point
+from amlflow.spec import FINAL, RunChange, RunNotFound, Status, Tracker
+
+logger = logging.getLogger("amlflow")
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What has been done: how many records, and which runs were found without an end."""
+
+    sent: int = 0
+    refused: int = 0
+    torn: int = 0
+    not_responding: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+
+def recover(
+    tracker_folder: Path,
+    tracker: Callable[[], Tracker],
+    *,
+    but: ProcessFolder | None = None,
+    of_run: str | None = None,
+    close: RunChange | None = None,
+    done: Recovered | None = None,
+) -> Recovered:
+    """Send what processes that have died have left.
+
+    Args:
+        tracker_folder: The journals for the tracker.
+        tracker: Opens it.
+        but: The folder of this process.
+        of_run: Only folders in which there is something about this run.
+        close: How runs end whose process died without ending them; None: they are NotResponding.
+        done: Where to count.
+
+    Raises:
+        Unavailable: the tracker is away; what is left stays for the next.
+    """
+    done = done or Recovered()
+    for folder in dead_folders(tracker_folder, but):
+        if of_run is not None and not folder.mentions(of_run):
+            continue
+        if folder.take():
+            try:
+                _send(folder, tracker, close, done)
+                folder.remove()
+            finally:
+                folder.release()
+    return done
+
+
+def _send(
+    folder: ProcessFolder,
+    tracker: Callable[[], Tracker],
+    close: RunChange | None,
+    done: Recovered,
+) -> None:
+    ids = LocalIds()
+
+    def refused(_: int, record: Record, error: AzureMLException) -> None:
+        done.refused += 1
+        path = note_refused(folder, record, error.message)
+        logger.error("The tracker refused a record of run %s, kept in %s: %s",
+                     record[1], path, error.message)  # fmt: skip
+
+    delivery = Delivery(tracker, folder.files, ids, refused, lambda _: None)
+    delivery.late = True
+    for lines, number, offset in folder.waiting():
+        records = [record_of(each) for each in lines if each]
+        whole = [each for each in records if each is not None]
+        if len(whole) < len(records):
+            # The call that wrote it has not returned.
+            done.torn += len(records) - len(whole)
+            logger.warning("A record in %s was not written to its end; it is left out.",
+                           folder.path)  # fmt: skip
+        before = done.refused
+        delivery.bring(steps_of(list(enumerate(whole))))
+        done.sent += len(whole) - (done.refused - before)
+        folder.note_sent(number, offset)
+    for run_id in folder.running():
+        _mark(tracker(), ids, run_id, close, done)
+        folder.note_ended(run_id)
+
+
+def _mark(
+    tracker: Tracker, ids: LocalIds, run_id: str, close: RunChange | None, done: Recovered
+) -> None:
+    """Say of a run that its process has died; one that has ended stays as it is."""
+    try:
+        known = ids.of(tracker, run_id)
+        if tracker.get_run(known).status in FINAL:
+            return
+        tracker.update_run(known, close or RunChange(status=Status.NOT_RESPONDING))
+    except RunNotFound:
+        return
+    (done.not_responding if close is None else done.closed).append(known)
+
+
+def dead_runs(tracker_folder: Path, but: ProcessFolder | None = None) -> set[str]:
+    """The runs of this machine whose process has died without ending them."""
+    return {run_id for each in dead_folders(tracker_folder, but) for run_id in each.running()}
+
+
+def failure(why: str) -> RunChange:
+    """The end of a run whose process has died."""
+    error = {"error": {"code": "ServiceError", "message": why}}
+    return RunChange(
+        status=Status.FAILED, ended=datetime.now(timezone.utc), system={"error": json.dumps(error)}
+    )
+
+
+def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
+    """What waits, for each process and run: how many records, since when, and who has them."""
+    for folder in process_folders(tracker_folder):
+        about, alive = folder.about(), folder.is_alive()
+        found: dict[str, list[Any]] = {
+            run_id: [0, about.get("started")] for run_id in folder.running()
+        }
+        for lines, _, _ in folder.waiting():
+            for record in filter(None, map(record_of, lines)):
+                if record[1] is None:
+                    continue
+                count = found.setdefault(record[1], [0, None])
+                if record[0] == POINT and not count[0]:
+                    count[1] = to_point(record).time.isoformat()
+                count[0] += 1
+        for run_id, (count, since) in found.items():
+            yield {
+                "run_id": run_id,
+                "waiting": count,
+                "since": since or about.get("started"),
+                "process": about.get("pid"),
+                "host": about.get("host"),
+                "alive": alive,
+            }
+
+
+def refused(tracker_folder: Path) -> Iterator[dict[str, Any]]:
+    """The records that the tracker did not take, with the file that has them."""
+    for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            yield {"run_id": entry["record"][1], "why": entry["why"], "file": str(path)}

@@ -1,0 +1,81 @@
+"""What the environment says about the journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlflow.exceptions import UserErrorException
+
+JOURNAL = "AMLFLOW_JOURNAL"
+FOLDER = "AMLFLOW_JOURNAL_FOLDER"
+MOST = "AMLFLOW_JOURNAL_MAX_MB"
+FSYNC = "AMLFLOW_FSYNC"
+OFFLINE = "AMLFLOW_OFFLINE"
+FLUSH = "AMLFLOW_FLUSH_SECONDS"
+EXIT = "AMLFLOW_EXIT_SECONDS"
+
+_WORDS = {"": None, "1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings as this process started with them; see the README for what each is."""
+
+    on: bool
+    folder: Path
+    most_bytes: int
+    fsync: bool
+    offline: bool
+    flush_seconds: float
+    exit_seconds: float
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that variables give.
+
+    Raises:
+        UserErrorException: a variable has a value that it cannot have.
+    """
+    return Settings(
+        on=_switch(environ, JOURNAL, default=True),
+        folder=journals_folder(environ),
+        most_bytes=int(_number(environ, MOST, 4096) * 1_000_000),
+        fsync=_switch(environ, FSYNC, default=False),
+        offline=_switch(environ, OFFLINE, default=False),
+        flush_seconds=_number(environ, FLUSH, 300),
+        exit_seconds=_number(environ, EXIT, 20),
+    )
+
+
+def journals_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where journals are: the variable's folder, or the user's for the state of programs."""
+    chosen = environ.get(FOLDER)
+    if chosen:
+        return Path(chosen).absolute()
+    import platformdirs  # knows each system's folder
+
+    return platformdirs.user_state_path("amlflow") / "journal"
+
+
+def _switch(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = environ.get(name, "")
+    if value.lower() not in _WORDS:
+        raise UserErrorException(f"{name} is on or off (or 1 or 0), and {value!r} is neither.")
+    found = _WORDS[value.lower()]
+    return default if found is None else found
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    value = environ.get(name)
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not number >= 0:
+        raise UserErrorException(f"{name} is a number, 0 or more, and {value!r} is not.")
+    return number

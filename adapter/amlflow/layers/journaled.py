@@ -1,0 +1,454 @@
+"""Adds a durable journal to a tracker: what is logged is on this machine's disk when the call
+returns, and in the tracker soon after, exactly once.
+
+Points, changes of tags, names, texts and status, and files that may replace others are journaled,
+and are in the tracker in the order of the calls. While the tracker is away they wait. Everything
+whose answer the caller needs is the tracker's own call, after what was journaled for it.
+
+With ``AMLFLOW_OFFLINE`` runs start without the tracker, too, under ids of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sys
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
+from amlflow.journal import local, record
+from amlflow.journal.folder import ProcessFolder, note_refused, tracker_folder
+from amlflow.journal.local import LocalIds, is_local
+from amlflow.journal.recovery import dead_runs, recover
+from amlflow.journal.sender import Sender
+from amlflow.journal.settings import Settings
+from amlflow.layers.layer import Layer
+from amlflow.spec import (
+    FINAL,
+    LAUNCHED,
+    UNSTARTED,
+    ExperimentRecord,
+    ModelRecord,
+    Point,
+    PropertyConflict,
+    RunChange,
+    RunDraft,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+    Unavailable,
+    is_tried_once,
+)
+
+logger = logging.getLogger("amlflow")
+
+PATIENCE_SECONDS = 0.8
+"""How long a call waits for the tracker whose record may as well be sent later."""
+MOST_FILE_BYTES = 8_000_000
+"""Files up to this size are journaled."""
+MOST_HEADS = 10_000
+
+
+class Journaled(Layer):
+    """See :class:`amlflow.spec.Tracker` for what each method promises, and this module for when.
+
+    Opening the tracker is left to the first call that needs it.
+    """
+
+    def __init__(self, uri: str, opened: Callable[[], Tracker], settings: Settings) -> None:
+        self._uri, self._open, self._settings = uri, opened, settings
+        self._place = tracker_folder(settings.folder, uri)
+        self._opening = threading.RLock()
+        self._tracker: Tracker | None = None
+        self._sender: Sender | None = None
+        self._ids = LocalIds()
+        self._heads: dict[tuple[str, str, str, str], str] = {}
+        self._changing: dict[str, int] = {}
+        self._local: dict[str, RunRecord] = {}
+        self._local_files: dict[str, dict[str, Path]] = {}
+        self._refused: dict[str, Counter[str]] = {}
+        self._interrupted = False
+
+    @property
+    def inner(self) -> Tracker:  # type: ignore[override]
+        if self._tracker is None:
+            with self._opening:
+                if self._tracker is None:
+                    self._tracker = self._open()
+        return self._tracker
+
+    @property
+    def uri(self) -> str:
+        return self._uri
+
+    # the journal of this process
+
+    @property
+    def _folder(self) -> ProcessFolder | None:
+        return None if self._sender is None else self._sender.folder
+
+    def _journal(self) -> Sender:
+        if self._sender is None:
+            with self._opening:
+                if self._sender is None:
+                    self._sender = self._started()
+        return self._sender
+
+    def _started(self) -> Sender:
+        try:
+            folder = ProcessFolder.make(self._place, self._uri)
+        except OSError as error:
+            raise ServiceException(
+                f"The journal cannot be kept in {self._place} ({error.strerror or error}). Let "
+                "AMLFLOW_JOURNAL_FOLDER name a folder that you may write to, or set "
+                "AMLFLOW_JOURNAL=off."
+            ) from error
+        sender = Sender(
+            self._uri, folder, self._settings, lambda: self.inner, self._ids, self._on_refused
+        )
+        sender.start(self._recover)
+        return sender
+
+    def _recover(self) -> None:
+        """Send what processes have left that have died."""
+        try:
+            recover(self._place, lambda: self.inner, but=self._folder)
+        except Unavailable:
+            logger.debug("What other processes left waits for the tracker.")
+
+    def _on_refused(self, number: int, refused: record.Record, error: AzureMLException) -> None:
+        sender = self._journal()
+        if sender.refused(number, error):
+            return
+        path = note_refused(sender.folder, refused, error.message)
+        run_id = refused[1]
+        reasons = self._refused.setdefault(run_id, Counter())
+        if not reasons:
+            logger.error(
+                "The tracker refused what was logged to run %s; it is kept in %s: %s",
+                run_id, path, error.message,
+            )  # fmt: skip
+        reasons[f"{error.message} The refused records are kept in {path}."] += 1
+
+    def _raise_refused(self, run_id: str) -> None:
+        reasons = self._refused.pop(run_id, None)
+        if reasons:
+            [(first, _)] = reasons.most_common(1)
+            raise UserErrorException(
+                f"{sum(reasons.values())} of the records logged to run {run_id} were refused by "
+                f"the tracker, the others are there: {first}"
+            )
+
+    @property
+    def away(self) -> bool:
+        """Whether the tracker did not answer when it was last called to send something."""
+        return self._sender is not None and self._sender.away is not None
+
+    def flush(self, run_id: str | None = None, seconds: float | None = None) -> None:
+        """Return when all that this process has logged is in the tracker.
+
+        Raises:
+            Unavailable: it is not, after some seconds (default: ``AMLFLOW_FLUSH_SECONDS``).
+            UserErrorException: the tracker refused something of the run; the message names it.
+        """
+        sender = self._sender
+        if sender is not None:
+            self._wait(sender, sender.segments.appended, seconds)
+        if run_id is not None:
+            recover(self._place, lambda: self.inner, but=self._folder, of_run=run_id)
+            self._raise_refused(run_id)
+
+    def _wait(self, sender: Sender, number: int, seconds: float | None = None) -> None:
+        limit = self._settings.flush_seconds if seconds is None else seconds
+        try:
+            arrived = sender.wait(number, limit)
+        except KeyboardInterrupt:
+            self._interrupted = True  # whoever interrupts this does not want to wait at the end
+            raise
+        if not arrived:
+            why = f" ({sender.away.message})" if sender.away is not None else ""
+            raise Unavailable(
+                f"{number - sender.done} records have not reached the tracker within {limit:g} s"
+                f"{why}. They wait in {self._place} and are sent when it is back, by this process, "
+                "the next one or `amlflow sync`."
+            )
+
+    def close(self) -> None:
+        """At the end of the process: send what is left, within ``AMLFLOW_EXIT_SECONDS``."""
+        sender = self._sender
+        if sender is None:
+            return
+        last = sender.segments.appended
+        seconds = 0 if self._interrupted else self._settings.exit_seconds
+        arrived = sender.wait(last, seconds)
+        sender.stop()
+        if not arrived:
+            logger.warning(
+                "%d records have not reached the tracker; they wait in %s, and the next process "
+                "that uses amlflow or `amlflow sync` sends them.",
+                last - sender.done, self._place,
+            )  # fmt: skip
+        elif not (sender.folder.running() and hasattr(sys, "last_value")):
+            # After an error that nobody caught, the folder tells the next process of its runs.
+            sender.folder.remove()
+
+    def forked(self) -> None:
+        """In a child process, which has a journal of its own."""
+        if self._folder is not None:
+            self._folder.forked()
+
+    # runs
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        try:
+            return self.inner.ensure_experiment(name)
+        except Unavailable:
+            if not self._settings.offline:
+                raise
+            from datetime import datetime, timezone
+
+            logger.warning("The tracker is away; experiment %r is known by its name alone.", name)
+            now = datetime.now(timezone.utc)
+            return ExperimentRecord(id=local.local_experiment(name), name=name, created=now)
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        if is_local(experiment_id):
+            return self.ensure_experiment(experiment_id[len(local.LOCAL) :])
+        return self.inner.get_experiment(experiment_id)
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        if any(is_local(each.experiment_id) or is_local(each.parent_id) for each in drafts):
+            records = self._create_local(drafts)
+        else:
+            try:
+                records = self.inner.create_runs(drafts)
+            except Unavailable:
+                if not self._settings.offline or any(LAUNCHED in each.system for each in drafts):
+                    raise
+                records = self._create_local(drafts)
+        for draft, made in zip(drafts, records, strict=True):
+            if draft.writer is not None and draft.status not in FINAL | UNSTARTED:
+                self._journal().folder.note_running(made.id)
+        return records
+
+    def _create_local(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        records = []
+        for draft in drafts:
+            made, kept = local.started(draft)
+            self._journal().segments.append(record.to_line(kept))
+            self._local[made.id] = made
+            records.append(made)
+        return records
+
+    def _known(self, run_id: str) -> str:
+        """The tracker's id of a run, where it has got there."""
+        return self._ids.known(run_id) or run_id
+
+    def _is_here_only(self, run_id: str) -> bool:
+        """Whether the run was started while the tracker was away, and has not got there yet."""
+        return is_local(run_id) and self._ids.known(run_id) is None
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        """Also: a run of this machine whose process has died without an end is NotResponding."""
+        if self._is_here_only(run_id):
+            return self._local[run_id]
+        if self._sender is not None:
+            self._sender.hurry()  # who looks at a run may soon end it
+        self._settle(run_id)
+        found = self.inner.get_run(self._known(run_id), experiment_id)
+        return self._judged(found, self._dead()) if found.status == Status.RUNNING else found
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        for run_id in list(self._changing):
+            self._settle(run_id)
+        dead = self._dead()
+        for found in self.inner.find_runs(query):
+            yield self._judged(found, dead)
+
+    def _dead(self) -> set[str]:
+        return dead_runs(self._place, self._folder)
+
+    @staticmethod
+    def _judged(found: RunRecord, dead: set[str]) -> RunRecord:
+        if found.id in dead and found.status == Status.RUNNING:
+            return dataclasses.replace(found, status=Status.NOT_RESPONDING)
+        return found
+
+    def _settle(self, run_id: str) -> None:
+        """Have the changes that were journaled for a run reach the tracker."""
+        number = self._changing.get(run_id)
+        if number is None or self._sender is None:
+            return
+        if is_tried_once() and self._sender.away is not None:
+            raise self._sender.away
+        self._wait(self._sender, number)
+        self._changing.pop(run_id, None)
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        """Properties are the tracker's own call; the rest is journaled, and waited for.
+
+        While the tracker is away, tags and texts wait in the journal. A status is waited for, and
+        if it does not get there :class:`Unavailable` says so, and it is sent later all the same.
+        """
+        if self._is_here_only(run_id):
+            self._change_local(run_id, change)
+            return
+        sender = self._journal()
+        if change.properties:
+            self._wait(sender, sender.segments.appended)
+            self.inner.update_run(self._known(run_id), change)
+            return
+        ticket = sender.append(record.to_line(record.change_record(self._known(run_id), change)))
+        self._changing[run_id] = ticket.number
+        try:
+            if change.status is None and not change.system:
+                sender.wait(ticket.number, PATIENCE_SECONDS, through_outage=False)
+            elif self._settings.offline:
+                if not sender.wait(ticket.number, self._settings.flush_seconds,
+                                   through_outage=False):  # fmt: skip
+                    logger.warning("Run %s is sent when the tracker is back.", run_id)
+            else:
+                self._wait(sender, ticket.number)
+        finally:
+            if change.status in FINAL:
+                self._ended(run_id)
+            if sender.done >= ticket.number:
+                self._changing.pop(run_id, None)
+            sender.collect(ticket)
+        if change.status in FINAL:
+            self._raise_refused(run_id)
+
+    def _ended(self, run_id: str) -> None:
+        if self._folder is not None:
+            self._folder.note_ended(run_id)
+
+    def _change_local(self, run_id: str, change: RunChange) -> None:
+        known = self._local[run_id]
+        for key, value in change.properties.items():
+            if known.properties.get(key, value) != value:
+                raise PropertyConflict(key, known.properties[key], value)
+        self._journal().segments.append(record.to_line(record.change_record(run_id, change)))
+        self._local[run_id] = known.changed(change)
+        if change.status in FINAL:
+            self._ended(run_id)
+            logger.warning("Run %s is sent when the tracker is back.", known.alias)
+
+    # metrics
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """The points are on the disk when this returns, and in the tracker within a second."""
+        sender = self._sender or self._journal()
+        for point in points:
+            key = (run_id, point.name, point.kind, point.writer)
+            head = self._heads.get(key)
+            if head is None:
+                head = self._head(key, point)
+            sender.segments.append(record.point_line(head, point))
+
+    def _head(self, key: tuple[str, str, str, str], point: Point) -> str:
+        if self._tracker is not None:
+            self._tracker.check_name(point.name)
+        if len(self._heads) > MOST_HEADS:
+            self._heads.clear()
+        head = self._heads[key] = record.point_head(self._known(key[0]), point)
+        return head
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        """All that this process has logged is among them, and what dead processes here have left.
+
+        Of a run that was started while the tracker is away, they are what the journal has.
+        """
+        if self._is_here_only(run_id):
+            return self._waiting_points(run_id, names)
+        if self._sender is not None:
+            self._wait(self._sender, self._sender.segments.appended)
+        known = self._known(run_id)
+        recover(self._place, lambda: self.inner, but=self._folder, of_run=known)
+        return self.inner.read_points(known, names)
+
+    def _waiting_points(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
+        found = [
+            record.to_point(each)
+            for lines, _, _ in self._journal().folder.waiting()
+            for each in filter(None, map(record.record_of, lines))
+            if each[:2] == [record.POINT, run_id] and (names is None or each[3] in names)
+        ]
+        return sorted(found, key=lambda point: (point.time, point.position))
+
+    # files
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        """Small files that may replace others are journaled; the rest is the tracker's own call."""
+        here = self._is_here_only(run_id)
+        size = sum(path.stat().st_size for path in files.values())
+        if here or (replace and size <= MOST_FILE_BYTES):
+            sender = self._journal()
+            kept = {name: uuid.uuid4().hex for name in files}
+            for name, path in files.items():
+                sender.segments.keep_file(path, kept[name])
+            entry = [record.FILES, self._known(run_id), kept, replace]
+            number = sender.segments.append(record.to_line(entry))
+            if here:
+                known = self._local_files.setdefault(run_id, {})
+                known.update({name: sender.folder.files / kept[name] for name in kept})
+            else:
+                self._changing[run_id] = number
+            return
+        self.inner.put_files(self._known(run_id), files, replace=replace)
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        if self._is_here_only(run_id):
+            return sorted(
+                name for name in self._local_files.get(run_id, {}) if name.startswith(prefix)
+            )
+        self._settle(run_id)
+        return self.inner.list_files(self._known(run_id), prefix)
+
+    def get_file(self, run_id: str, name: str, destination: Path) -> None:
+        self._settle(run_id)
+        self.inner.get_file(self._known(run_id), name, destination)
+
+    def has_snapshot(self, digest: str) -> bool:
+        try:
+            return self.inner.has_snapshot(digest)
+        except Unavailable:
+            if not self._settings.offline:
+                raise
+            return False
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        try:
+            self.inner.put_snapshot(digest, archive)
+        except Unavailable:
+            if not self._settings.offline:
+                raise
+            name = uuid.uuid4().hex
+            segments = self._journal().segments
+            segments.keep_file(archive, name)
+            segments.append(record.to_line([record.SNAPSHOT, None, digest, name]))
+
+    # models and links
+
+    def register_model(
+        self,
+        run_id: str,
+        path: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> ModelRecord:
+        self._settle(run_id)
+        return self.inner.register_model(
+            self._known(run_id), path, name,
+            description=description, tags=tags, properties=properties,
+        )  # fmt: skip
+
+    def run_link(self, run: RunRecord) -> str:
+        return self.inner.run_link(dataclasses.replace(run, id=self._known(run.id)))
