@@ -62,7 +62,17 @@ def test_an_int_costs_no_more_than_a_float(experiment: Experiment, calls: Counte
     calls.clear()
     for value in (1, 2, 3):
         run.log("epoch", value)
+        run.flush()
     assert calls == {"log_batch": 3}
+
+
+def test_many_values_go_together(experiment: Experiment, calls: Counter[str]) -> None:
+    run = start(experiment)
+    calls.clear()
+    for value in range(1900):
+        run.log("loss", value / 7)
+    run.flush()
+    assert calls["log_batch"] <= 3
 
 
 def test_the_first_point_in_another_process_makes_it_the_owner_at_once(
@@ -71,7 +81,9 @@ def test_the_first_point_in_another_process_makes_it_the_owner_at_once(
     [child] = start(experiment).create_children(1)
     calls.clear()
     child.log("loss", 1.0)
+    child.flush()
     child.log("loss", 0.5)
+    child.flush()
     assert calls == {"get_run": 1, "log_batch": 2}
 
 
@@ -81,9 +93,11 @@ def test_a_table_is_one_call_and_its_drawing_another(
     run = start(experiment)
     calls.clear()
     run.log_table("t", {"x": [1.0, 2.0], "y": ["a", "b"]})
+    run.flush()
     assert calls == {"log_batch": 2}
     calls.clear()
     run.log("message", "nothing to draw")
+    run.flush()
     assert calls == {"log_batch": 1}
 
 
@@ -100,6 +114,7 @@ def test_metrics_are_read_once_a_name(experiment: Experiment, calls: Counter[str
     for name in "abc":
         run.log(name, 1.0)
     run.log("text", "no history of this one")
+    run.flush()
     calls.clear()
     assert len(run.get_metrics()) == 4
     assert calls == {"get_run": 1, "get_metric_history": 3}

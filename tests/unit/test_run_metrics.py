@@ -417,6 +417,7 @@ def test_numbers_are_points_for_mlflows_charts(run: Run, store: str) -> None:
     run.log_row("row", x=2, y="b")
     run.log_table("table", {"x": [5, 6, 7], "s": ["a", "b", "c"]})
     run.log("text", "a")
+    run.flush()
     client = mlflow.MlflowClient(store)
 
     def drawn(key: str) -> list[tuple[int, float]]:

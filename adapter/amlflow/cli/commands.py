@@ -102,6 +102,10 @@ COMMANDS: dict[str, Command] = {
         "runs:download_logs", "Write a run's logs into a folder.",
         "amlflow run download-logs -r RUN_ID -d logs", "output_dir",
     ),
+    "run mark-failed": _of_run(
+        "sync:mark_failed", "End a run as Failed whose process is not there any more.",
+        "amlflow run mark-failed -r RUN_ID",
+    ),
     "experiment list": Command(
         "places:experiments", "List the experiments.", "amlflow experiment list -o table",
         (*WORKSPACE, FILE), tables.experiments,
@@ -130,6 +134,12 @@ COMMANDS: dict[str, Command] = {
     "computetarget detach": Command(
         "places:detach_target", "Forget an attached compute target.",
         "amlflow computetarget detach -n two-at-once", (*WORKSPACE, "name"),
+    ),
+    "sync": Command(
+        "sync:sync",
+        "Send what processes that have died left here, or list what waits.",
+        "amlflow sync --close-dead",
+        (*WORKSPACE, "status_", "close_dead", FILE),
     ),
     "plugins": Command(
         "places:plugins", "List the plugins that are installed, and what each can do.",
@@ -196,6 +206,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "async_": _argument("--async", help="Do not wait for the run.", action="store_true"),
     "conda_dependencies": _argument("--conda-dependencies", "-d", help="Conda dependencies file."),
     "target": _argument("--target", "--ct", help="Compute target."),
+    "status_": _argument("--status", help="List what waits; send nothing.", action="store_true"),
+    "close_dead": _argument(
+        "--close-dead", help="End runs as Failed whose process has died.", action="store_true"
+    ),
     "script": {
         "options_list": [], "help": "The script and its arguments.", "nargs": "...",
         "metavar": "SCRIPT",

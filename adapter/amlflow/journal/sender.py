@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from amlflow.exceptions import AzureMLException
+from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.delivery import AWAY, Delivery, Refusal, Step, steps_of
 from amlflow.journal.folder import ProcessFolder
 from amlflow.journal.local import LocalIds
@@ -45,8 +45,9 @@ class Sender:
         tracker: Callable[[], Tracker],
         ids: LocalIds,
         refused: Refusal,
+        returned: Callable[[], None],
     ) -> None:
-        self.folder = folder
+        self.folder, self._returned = folder, returned
         self.segments = Segments(
             folder.path, settings.most_bytes, fsync=settings.fsync, wake=self._wake
         )
@@ -61,14 +62,13 @@ class Sender:
         self._work = threading.Event()
         self._urgent = threading.Event()
         self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="amlflow-sender", daemon=True)
         self._ticketing = threading.Lock()
         self._tickets: dict[int, Ticket] = {}
 
-    def start(self, first: Callable[[], None]) -> None:
-        """Begin to send; the thread does something else first."""
-        threading.Thread(
-            target=self._run, args=(first,), name="amlflow-sender", daemon=True
-        ).start()
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
 
     def _wake(self) -> None:
         self._work.set()
@@ -85,7 +85,8 @@ class Sender:
     def wait(self, number: int, seconds: float, *, through_outage: bool = True) -> bool:
         """Whether all records up to a number have been dealt with, within some seconds.
 
-        Without ``through_outage``, an outage ends the waiting.
+        Without ``through_outage``, an outage ends the waiting; a tracker that wants other
+        credentials ends it in any case.
         """
         if self.done >= number:
             return True
@@ -94,7 +95,8 @@ class Sender:
         with self._condition:
             while self.done < number:
                 left = deadline - time.monotonic()
-                if left <= 0 or (self.away is not None and not through_outage):
+                hopeless = isinstance(self.away, AuthenticationException)
+                if left <= 0 or hopeless or (self.away is not None and not through_outage):
                     return False
                 self._condition.wait(left)
         return True
@@ -119,19 +121,16 @@ class Sender:
         if ticket.error is not None:
             raise ticket.error
 
-    def stop(self) -> None:
-        """Send no more; what is under way may come to its end."""
+    def stop(self, seconds: float = 0.0) -> None:
+        """Send no more, and wait a little for what is under way."""
         self._stopped = True
         self._work.set()
         self._urgent.set()
+        self._thread.join(seconds)
 
     # the thread
 
-    def _run(self, first: Callable[[], None]) -> None:
-        try:
-            first()
-        except Exception:  # it must not keep this process from sending
-            logger.exception("What another process left could not be sent.")
+    def _run(self) -> None:
         while not self._stopped:
             self._work.wait()
             self._work.clear()
@@ -217,3 +216,4 @@ class Sender:
         if self.away is not None:
             self.away = None
             logger.warning("The tracker at %s is back; what waited is sent.", self._where)
+            self._returned()

@@ -10,6 +10,7 @@ With ``AMLFLOW_OFFLINE`` runs start without the tracker, too, under ids of their
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import sys
@@ -49,6 +50,8 @@ logger = logging.getLogger("amlflow")
 
 PATIENCE_SECONDS = 0.8
 """How long a call waits for the tracker whose record may as well be sent later."""
+FIRST_SECONDS = 10
+"""The same for a process's first call, for which the tracker's client may have to be loaded."""
 MOST_FILE_BYTES = 8_000_000
 """Files up to this size are journaled."""
 MOST_HEADS = 10_000
@@ -109,17 +112,25 @@ class Journaled(Layer):
                 "AMLFLOW_JOURNAL=off."
             ) from error
         sender = Sender(
-            self._uri, folder, self._settings, lambda: self.inner, self._ids, self._on_refused
+            self._uri,
+            folder,
+            self._settings,
+            lambda: self.inner,
+            self._ids,
+            self._on_refused,
+            self._recover_aside,
         )
-        sender.start(self._recover)
+        sender.start()
+        self._recover_aside()
         return sender
 
-    def _recover(self) -> None:
-        """Send what processes have left that have died."""
-        try:
-            recover(self._place, lambda: self.inner, but=self._folder)
-        except Unavailable:
-            logger.debug("What other processes left waits for the tracker.")
+    def _recover_aside(self) -> None:
+        """Send what processes have left that have died, in a thread that nobody waits for."""
+        threading.Thread(target=self._recover, name="amlflow-recovery", daemon=True).start()
+
+    def _recover(self, of_run: str | None = None) -> None:
+        with contextlib.suppress(Unavailable):  # then whoever comes later sends it
+            recover(self._place, lambda: self.inner, but=self._folder, of_run=of_run)
 
     def _on_refused(self, number: int, refused: record.Record, error: AzureMLException) -> None:
         sender = self._journal()
@@ -186,7 +197,7 @@ class Journaled(Layer):
         last = sender.segments.appended
         seconds = 0 if self._interrupted else self._settings.exit_seconds
         arrived = sender.wait(last, seconds)
-        sender.stop()
+        sender.stop(1.0 if arrived else 0.0)
         if not arrived:
             logger.warning(
                 "%d records have not reached the tracker; they wait in %s, and the next process "
@@ -303,11 +314,14 @@ class Journaled(Layer):
             self._wait(sender, sender.segments.appended)
             self.inner.update_run(self._known(run_id), change)
             return
+        if change.status in FINAL:
+            self._recover(run_id)  # what a forked process logged to it that is gone by now
         ticket = sender.append(record.to_line(record.change_record(self._known(run_id), change)))
         self._changing[run_id] = ticket.number
         try:
             if change.status is None and not change.system:
-                sender.wait(ticket.number, PATIENCE_SECONDS, through_outage=False)
+                seconds = PATIENCE_SECONDS if sender.done else FIRST_SECONDS
+                sender.wait(ticket.number, seconds, through_outage=False)
             elif self._settings.offline:
                 if not sender.wait(ticket.number, self._settings.flush_seconds,
                                    through_outage=False):  # fmt: skip

@@ -1,0 +1,115 @@
+"""A proxy before an MLflow server that cuts, delays, doubles and refuses calls."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+PASS = "pass"
+CUT_BEFORE, CUT_AFTER = "cut before", "cut after"
+"""Close the connection before the server hears of the call, or instead of its answer."""
+DOUBLE = "double"
+"""Make the call twice."""
+
+Rule = Callable[[str, Any], Any]
+"""What to do with a call, from its path and content: one of the above, a number of seconds to wait
+before the answer, or (status, headers) to answer with."""
+
+
+def always_pass(path: str, content: Any) -> Any:
+    return PASS
+
+
+class Proxy:
+    """The proxy's address, and the rule that it follows now."""
+
+    def __init__(self, uri: str) -> None:
+        self.rule: Rule = always_pass
+        self.calls: list[tuple[str, Any]] = []
+        """The path of each call that was not passed on just so, and what was done with it."""
+        self._target = urlsplit(uri).netloc
+
+    def down(self, path: str, content: Any) -> Any:
+        """A rule: nobody is there."""
+        return CUT_BEFORE
+
+    def forward(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any, bytes]:
+        connection = http.client.HTTPConnection(self._target, timeout=60)
+        try:
+            headers = {
+                key: value for key, value in handler.headers.items() if key.lower() != "host"
+            }
+            connection.request(handler.command, handler.path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+    def handle(self, handler: BaseHTTPRequestHandler) -> None:
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        content = None
+        with contextlib.suppress(ValueError):
+            content = json.loads(body)
+        action = self.rule(handler.path, content)
+        if action != PASS:
+            self.calls.append((handler.path, action))
+        if action == CUT_BEFORE:
+            handler.close_connection = True
+            return
+        if isinstance(action, tuple):
+            status, headers = action
+            self._answer(handler, status, list(headers.items()), b"{}")
+            return
+        status, headers, answer = self.forward(handler, body)
+        if action == DOUBLE:
+            status, headers, answer = self.forward(handler, body)
+        if isinstance(action, (int, float)):
+            time.sleep(action)
+        if action == CUT_AFTER:
+            handler.close_connection = True
+            return
+        self._answer(handler, status, headers, answer)
+
+    @staticmethod
+    def _answer(handler: BaseHTTPRequestHandler, status: int, headers: Any, body: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            handler.send_response(status)
+            for key, value in headers:
+                if key.lower() not in ("transfer-encoding", "content-length", "connection"):
+                    handler.send_header(key, value)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+
+@contextlib.contextmanager
+def proxied(uri: str) -> Iterator[tuple[Proxy, str]]:
+    """A proxy before the server at a URI, and its own URI."""
+    proxy = Proxy(uri)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _handle(self) -> None:
+            proxy.handle(self)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield proxy, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,306 @@
+"""The journal over a tracker that is away, slow or unwilling: order, once, and what callers see."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from amlflow.exceptions import AuthenticationException, UserErrorException
+from amlflow.layers.journaled import Journaled
+from amlflow.spec import (
+    FileNotInRun,
+    Kind,
+    PropertyConflict,
+    Refused,
+    RunChange,
+    RunNotFound,
+    RunRecord,
+    Unavailable,
+)
+from amlflow.testing.memory import MemoryTracker
+from moody import Moody, point, started, until
+
+
+def away(*names: str) -> Callable[..., BaseException | None]:
+    return lambda name, *_: Unavailable("It is away.") if not names or name in names else None
+
+
+def values(tracker: MemoryTracker, run: RunRecord, name: str = "m") -> list[object]:
+    return [each.value for each in tracker.read_points(run.id, [name])]
+
+
+def test_what_is_logged_arrives_within_a_second(
+    journaled: Journaled, run: RunRecord, memory: MemoryTracker
+) -> None:
+    begun = time.monotonic()
+    journaled.write_points(run.id, [point(1.5)])
+    until(lambda: values(memory, run) == [1.5])
+    assert time.monotonic() - begun < 1
+
+
+def test_this_process_reads_what_it_has_logged(journaled: Journaled, run: RunRecord) -> None:
+    for value in range(100):
+        journaled.write_points(run.id, [point(value)])
+        if value % 30 == 0:
+            assert len(journaled.read_points(run.id)) == value + 1
+    assert [each.value for each in journaled.read_points(run.id)] == list(range(100))
+
+
+def test_points_of_a_run_go_together(journaled: Journaled, run: RunRecord, moody: Moody) -> None:
+    for value in range(3000):
+        journaled.write_points(run.id, [point(value)])
+    journaled.flush(run.id)
+    assert moody.calls.count("write_points") < 10
+
+
+def test_nothing_overtakes_points_that_were_logged_before(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    seen = []
+
+    def look(name: str, *arguments: object) -> None:
+        if name == "update_run":
+            change = dataclasses.replace(arguments[1], tags_removed=())  # type: ignore[type-var]
+            seen.append((change, len(memory.read_points(run.id))))
+
+    moody.error = look
+    for count, change in enumerate(
+        [
+            RunChange(tags={"a": "b"}),
+            RunChange(properties={"p": "q"}),
+            RunChange(description="text"),
+            RunChange(system={"note": "x"}),
+            RunChange(status="Completed"),
+        ]
+    ):
+        journaled.write_points(run.id, [point()])
+        journaled.update_run(run.id, change)
+        assert seen[-1] == (change, count + 1)
+        assert memory.get_run(run.id) == journaled.get_run(run.id)
+
+
+def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_is_twice(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    lost = []
+
+    def lose(name: str, *_: object) -> BaseException | None:
+        if len(lost) < 5 and name in ("write_points", "update_run"):
+            lost.append(name)
+            return Unavailable("The answer was cut off.")
+        return None
+
+    moody.answer_lost = lose
+    for value in range(50):
+        journaled.write_points(run.id, [point(value)])
+        journaled.write_points(run.id, [point([value, "text"], "list", kind=Kind.LIST)])
+    journaled.update_run(run.id, RunChange(status="Completed"))
+    assert len(lost) == 5
+    assert values(memory, run) == list(range(50))
+    assert values(memory, run, "list") == [[value, "text"] for value in range(50)]
+
+
+def test_an_outage_stalls_nobody_and_is_said_once(
+    journaled: Journaled,
+    run: RunRecord,
+    moody: Moody,
+    memory: MemoryTracker,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journaled.write_points(run.id, [point(0)])
+    journaled.flush()
+    moody.error = away()
+    slowest = 0.0
+    for value in range(1, 400):
+        begun = time.monotonic()
+        journaled.write_points(run.id, [point(value)])
+        if value % 100 == 0:
+            journaled.update_run(run.id, RunChange(tags={"epoch": str(value)}))
+        slowest = max(slowest, time.monotonic() - begun)
+        if value == 200:
+            until(lambda: moody.calls.count("write_points") > 3)
+    assert slowest < 1
+    moody.error = lambda name, *_: None
+    journaled.flush(run.id)
+    assert values(memory, run) == list(range(400))
+    assert memory.get_run(run.id).tags == {"epoch": "300"}
+    said = [each.message for each in caplog.records if each.levelno >= logging.WARNING]
+    assert len(said) == 2, said
+    assert "It is away." in said[0]
+    assert "is back" in said[1]
+
+
+def test_tries_become_seldom_and_a_retry_after_is_honoured(
+    journaled: Journaled, run: RunRecord, moody: Moody
+) -> None:
+    asked = []
+
+    def busy(name: str, *_: object) -> BaseException | None:
+        if name == "write_points" and len(asked) < 2:
+            asked.append(time.monotonic())
+            return Unavailable("Too many calls.", retry_after=0.7)
+        return None
+
+    moody.error = busy
+    journaled.write_points(run.id, [point()])
+    journaled.flush()
+    times = [
+        at for name, at in zip(moody.calls, moody.times, strict=True) if name == "write_points"
+    ]
+    assert len(times) == 3
+    assert all(later - earlier >= 0.7 for earlier, later in itertools.pairwise(times))
+
+
+def test_a_refused_record_is_kept_and_named_at_the_end_and_the_others_go_on(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    def refuse(name: str, *arguments: object) -> BaseException | None:
+        if name == "write_points" and any(each.value == 77 for each in arguments[1]):  # type: ignore[attr-defined]
+            return Refused("No 77 here.")
+        return None
+
+    moody.error = refuse
+    for value in range(200):
+        journaled.write_points(run.id, [point(value)])
+    with pytest.raises(UserErrorException, match=r"1 of the records.*No 77 here.*jsonl") as error:
+        journaled.update_run(run.id, RunChange(status="Completed"))
+    assert values(memory, run) == [value for value in range(200) if value != 77]
+    assert memory.get_run(run.id).status == "Completed"
+    path = Path(str(error.value.message).rpartition("kept in ")[2].rstrip("."))
+    assert '"No 77 here."' in path.read_text()
+    assert ", 77, " in path.read_text()
+
+
+def test_a_run_that_is_gone_does_not_hold_up_the_others(
+    journaled: Journaled, run: RunRecord, memory: MemoryTracker
+) -> None:
+    journaled.write_points("gone", [point(value) for value in range(100)])
+    journaled.write_points(run.id, [point(5)])
+    journaled.flush(run.id)
+    assert values(memory, run) == [5]
+    with pytest.raises(UserErrorException, match="100 of the records"):
+        journaled.flush("gone")
+    with pytest.raises(RunNotFound):
+        journaled.update_run("gone", RunChange(tags={"a": "b"}))
+
+
+def test_what_the_caller_waits_for_is_refused_at_the_call(
+    journaled: Journaled, run: RunRecord, moody: Moody
+) -> None:
+    moody.error = lambda name, *_: Refused("Too long.") if name == "update_run" else None
+    with pytest.raises(Refused, match="Too long"):
+        journaled.update_run(run.id, RunChange(tags={"a": "b"}))
+    journaled.flush(run.id)  # and is said once
+    moody.error = lambda name, *_: None
+    journaled.update_run(run.id, RunChange(properties={"p": "1"}))
+    with pytest.raises(PropertyConflict):
+        journaled.update_run(run.id, RunChange(properties={"p": "2"}))
+
+
+def test_an_end_that_does_not_get_there_is_said_and_comes_later(
+    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
+) -> None:
+    journaled = opened(flush_seconds=0.3)
+    run = started(journaled)
+    moody.error = away()
+    journaled.write_points(run.id, [point(1)])
+    with pytest.raises(Unavailable, match=r"2 records.*amlflow sync"):
+        journaled.update_run(run.id, RunChange(status="Completed"))
+    moody.error = lambda name, *_: None
+    until(lambda: memory.get_run(run.id).status == "Completed")
+    assert values(memory, run) == [1]
+
+
+def test_an_end_that_comes_late_does_not_replace_another(
+    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
+) -> None:
+    journaled = opened(flush_seconds=0.1)
+    run = started(journaled)
+    moody.error = away()
+    with pytest.raises(Unavailable):
+        journaled.update_run(run.id, RunChange(status="Completed"))
+    memory.update_run(run.id, RunChange(status="Canceled"))
+    moody.error = lambda name, *_: None
+    journaled.flush(seconds=20)
+    assert memory.get_run(run.id).status == "Canceled"
+
+
+def test_wrong_credentials_are_said_at_once_and_nothing_is_lost(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    moody.error = lambda name, *_: (
+        AuthenticationException("Who are you?") if name == "write_points" else None
+    )
+    journaled.write_points(run.id, [point(1)])
+    begun = time.monotonic()
+    with pytest.raises(Unavailable, match="Who are you"):
+        journaled.flush()
+    assert time.monotonic() - begun < 5
+    moody.error = lambda name, *_: None
+    until(lambda: values(memory, run) == [1])
+
+
+def test_files_are_in_the_tracker_in_the_order_of_the_calls(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    moody.error = away("put_files", "write_points")
+    for text in ("first", "second"):
+        source.write_text(text)
+        journaled.put_files(run.id, {"a/b": source}, replace=True)
+    source.write_text("not logged")
+    moody.error = lambda name, *_: None
+    assert journaled.list_files(run.id) == ["a/b"]
+    journaled.get_file(run.id, "a/b", tmp_path / "back")
+    assert (tmp_path / "back").read_text() == "second"
+    with pytest.raises(FileNotInRun):
+        journaled.get_file(run.id, "c", tmp_path / "back")
+    # Nothing of them stays here.
+    assert list(tmp_path.rglob("files/*")) == []
+
+
+def test_many_threads_at_one_run(
+    journaled: Journaled, run: RunRecord, memory: MemoryTracker
+) -> None:
+    def log(me: int) -> None:
+        for value in range(50):
+            journaled.write_points(run.id, [point(value, f"thread {me}")])
+
+    threads = [threading.Thread(target=log, args=(me,)) for me in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journaled.flush(run.id)
+    for me in range(64):
+        assert values(memory, run, f"thread {me}") == list(range(50))
+
+
+def test_memory_stays_flat_while_records_wait(
+    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
+) -> None:
+    import tracemalloc
+
+    journaled = opened(flush_seconds=60)
+    run = started(journaled)
+    moody.error = away("write_points")
+    tracemalloc.start()
+    try:
+        for value in range(30_000):
+            journaled.write_points(run.id, [point(value)])
+            if value == 1000:
+                until(lambda: journaled.away)
+                before = tracemalloc.get_traced_memory()[0]
+        # A window of them at most, not all thirty thousand.
+        assert tracemalloc.get_traced_memory()[0] - before < 8_000_000
+    finally:
+        tracemalloc.stop()
+    moody.error = lambda name, *_: None
+    journaled.flush(run.id)
+    assert values(memory, run) == list(range(30_000))

@@ -1,0 +1,74 @@
+"""A tracker that can be away, slow or unwilling, and runs and points for it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from amlflow.layers.layer import Layer
+from amlflow.spec import TICK, Point, RunDraft, RunRecord
+
+START = datetime(2026, 1, 2, tzinfo=timezone.utc)
+URI = "memory://"
+
+
+class Moody(Layer):
+    """A tracker whose calls can raise: ``error`` is asked with the call's name and arguments."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.calls: list[str] = []
+        self.times: list[float] = []
+        self.error: Callable[..., BaseException | None] = lambda name, *arguments: None
+        self.answer_lost: Callable[..., BaseException | None] = lambda name, *arguments: None
+
+    def _passed(self, name: str, *arguments: Any, **more: Any) -> Any:
+        self.calls.append(name)
+        self.times.append(time.monotonic())
+        error = self.error(name, *arguments)
+        if error is not None:
+            raise error
+        answer = getattr(self.inner, name)(*arguments, **more)
+        error = self.answer_lost(name, *arguments)
+        if error is not None:
+            raise error
+        return answer
+
+
+def _passing(name: str) -> Any:
+    return lambda self, *arguments, **more: self._passed(name, *arguments, **more)
+
+
+for _name in ("ensure_experiment", "create_runs", "get_run", "update_run", "write_points",
+              "read_points", "put_files", "put_snapshot", "has_snapshot"):  # fmt: skip
+    setattr(Moody, _name, _passing(_name))
+
+
+def started(tracker: Any, **values: Any) -> RunRecord:
+    experiment = tracker.ensure_experiment("explore")
+    now = datetime.now(timezone.utc)
+    draft = RunDraft(**{"experiment_id": experiment.id, "created": now, "writer": "w", **values})
+    [record] = tracker.create_runs([draft])
+    return record
+
+
+_orders = itertools.count()
+
+
+def point(value: Any = 1.0, name: str = "m", **values: Any) -> Point:
+    order = next(_orders)
+    time = START + order * TICK
+    return Point(**{"name": name, "value": value, "order": order, "time": time, "writer": "w",
+                    **values})  # fmt: skip
+
+
+def until(true: Callable[[], Any], seconds: float = 10) -> None:
+    """Wait for what another thread brings about."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it has not come true"
+        threading.Event().wait(0.01)
