@@ -163,6 +163,9 @@ class TrackioTracker:
 
     # metrics
 
+    def check_name(self, name: str) -> None:
+        """Any text is a name."""
+
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         self._points.write(run_id, points)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from amlflow.exceptions import UserErrorException
+from amlflow.journal.settings import from_environment
+from amlflow.layers.journaled import Journaled
 from amlflow.layers.opened import layered
 from amlflow.spec import Tracker
 from amlflow.testing.memory import MemoryTracker
+from amlflow.testing.suites.base import logged
 from amlflow.testing.tracker_suite import TrackerSuite
 from bare import BareTracker
 
@@ -14,6 +20,20 @@ class TestMemory(TrackerSuite):
     @pytest.fixture
     def tracker(self) -> Tracker:
         return MemoryTracker()
+
+
+class TestJournaled(TrackerSuite):
+    @pytest.fixture
+    def tracker(self, tmp_path: Path) -> Tracker:
+        settings = from_environment({"AMLFLOW_JOURNAL_FOLDER": str(tmp_path / "journal")})
+        memory = MemoryTracker()
+        return Journaled("memory://", lambda: memory, settings)
+
+    def test_points_of_unknown_runs(self, tracker: Journaled) -> None:  # type: ignore[override]
+        """write_points: here it is said when the points are to be in the tracker."""
+        tracker.write_points("0" * 32, [logged("a", 1.0)])
+        with pytest.raises(UserErrorException, match="00000000"):
+            tracker.flush("0" * 32)
 
 
 class TestBareTrackerInLayers(TrackerSuite):

@@ -85,6 +85,8 @@ class MetricTests(SuiteBase):
         assert {each.name: each.value for each in tracker.read_points(run.id)} == {
             name: float(place) for place, name in enumerate(AWKWARD)
         }
+        for name in AWKWARD:
+            tracker.check_name(name)
         for place, name in enumerate(AWKWARD[:8]):
             assert [each.value for each in tracker.read_points(run.id, [name])] == [float(place)]
         assert tracker.read_points(run.id, ["never"]) == []

@@ -201,7 +201,6 @@ class RunTests(SuiteBase):
             lambda: tracker.update_run(missing, RunChange(tags={"a": "b"})),
             lambda: tracker.update_run(missing, RunChange(properties={"a": "b"})),
             lambda: tracker.update_run(missing, RunChange(status=Status.COMPLETED)),
-            lambda: tracker.write_points(missing, [logged("a", 1.0)]),
             lambda: tracker.read_points(missing),
             lambda: tracker.put_files(missing, {"a": path}),
             lambda: tracker.list_files(missing),
@@ -209,6 +208,11 @@ class RunTests(SuiteBase):
         for call in calls:
             with pytest.raises(RunNotFound):
                 call()
+
+    def test_points_of_unknown_runs(self, tracker: Tracker) -> None:
+        """write_points: RunNotFound for a run that is not there."""
+        with pytest.raises(RunNotFound):
+            tracker.write_points("0" * 32, [logged("a", 1.0)])
 
     def test_numbers(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
