@@ -316,11 +316,13 @@ class RunRecord:
 
     def changed(self, change: RunChange) -> RunRecord:
         """The record as a change leaves it, where nobody else changes the run."""
-        stated = {
+        stated: dict[str, Any] = {
             name: getattr(change, name)
             for name in ("status", "started", "ended", "name", "description")
             if getattr(change, name) is not None
         }
+        if change.status == Status.RUNNING:
+            stated["ended"] = None
         tags = {**self.tags, **change.tags}
         return replace(
             self,

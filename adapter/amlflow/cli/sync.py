@@ -9,7 +9,7 @@ from amlflow.cli.where import Where
 from amlflow.journal.folder import tracker_folder
 from amlflow.journal.recovery import failure, recover, refused, waiting
 from amlflow.journal.settings import journals_folder
-from amlflow.plugins import open_tracker
+from amlflow.layers.opened import open_direct
 
 DIED = "The process that logged to the run has died, and was not there to end it."
 
@@ -21,7 +21,7 @@ def sync(*, status_: bool, close_dead: bool, **where: Any) -> Any:
     if status_:
         return list(waiting(place))
     close = failure(DIED) if close_dead else None
-    done = recover(place, lambda: open_tracker(uri), close=close)
+    done = recover(place, lambda: open_direct(uri), close=close)
     return {
         "sent": done.sent,
         "refused": list(refused(place)),

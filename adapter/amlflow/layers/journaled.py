@@ -33,6 +33,7 @@ from amlflow.spec import (
     LAUNCHED,
     UNSTARTED,
     ExperimentRecord,
+    Feature,
     ModelRecord,
     Point,
     PropertyConflict,
@@ -84,6 +85,10 @@ class Journaled(Layer):
                 if self._tracker is None:
                     self._tracker = self._open()
         return self._tracker
+
+    @property
+    def features(self) -> frozenset[Feature]:  # type: ignore[override]
+        return self.inner.features
 
     @property
     def uri(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import sys
 import threading
@@ -32,11 +33,11 @@ LAYERS: dict[Feature, type[Layer]] = {
 }
 
 
-_opened: dict[str, Tracker] = {}
+_opened: dict[str, Layer] = {}
 _opening = threading.Lock()
 
 
-def open_layered(uri: str) -> Tracker:
+def open_layered(uri: str) -> Layer:
     """The tracker at an absolute URI as the facade uses it, one object for each URI and process.
 
     Raises what :func:`amlflow.plugins.open_tracker` raises; with ``AMLFLOW_OFFLINE``, a tracker
@@ -51,12 +52,23 @@ def open_layered(uri: str) -> Tracker:
     return found
 
 
-def _open(uri: str) -> Tracker:
+def open_direct(uri: str) -> Tracker:
+    """As :func:`open_layered`, without a journal: every call is done when it returns."""
+    return _direct(uri, os.getpid())
+
+
+@functools.cache
+def _direct(uri: str, process: int) -> Tracker:
+    # A connection does not survive a fork, so each process has its own.
+    return layered(plugins.open_tracker(uri))
+
+
+def _open(uri: str) -> Layer:
     settings = from_environment()
     if not settings.on:
-        return layered(plugins.open_tracker(uri))
+        return Layer(open_direct(uri))
     _close_with_multiprocessing()
-    journaled = Journaled(uri, lambda: layered(plugins.open_tracker(uri)), settings)
+    journaled = Journaled(uri, lambda: open_direct(uri), settings)
     try:
         journaled.inner  # noqa: B018
     except Unavailable:

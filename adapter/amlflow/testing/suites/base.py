@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from amlflow.exceptions import AzureMLException
-from amlflow.layers.opened import open_layered
+from amlflow.layers.opened import open_direct
 from amlflow.spec import (
     TICK,
     ExperimentRecord,
@@ -104,7 +104,7 @@ class SuiteBase:
     @pytest.fixture
     def tracker(self, uri: str) -> Tracker:
         """The tracker as amlflow uses it: with the layers for what it does not claim."""
-        return open_layered(uri)
+        return open_direct(uri)
 
     def needs(self, tracker: Tracker, feature: Feature) -> None:
         """Skip the test where nothing can stand in for a feature that is not claimed."""

@@ -79,6 +79,8 @@ class MetricTests(SuiteBase):
         """
         page: Keys, names and values are any text, empty and awkward ones included; what a tracker
             cannot keep exactly it refuses with Refused.
+        check_name: Raise Refused if no metric can have this name.
+        check_name: Asks nobody.
         """
         points = [logged(name, float(place)) for place, name in enumerate(AWKWARD)]
         tracker.write_points(run.id, points)

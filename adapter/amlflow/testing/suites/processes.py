@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from amlflow.layers.opened import open_layered
+from amlflow.layers.opened import open_direct
 from amlflow.spec import Feature, Kind, PropertyConflict, RunChange, RunRecord, Tracker
 from amlflow.testing.suites.base import SuiteBase, check_claims, claim, logged
 
@@ -104,7 +104,7 @@ def processes() -> tuple[Any, Any]:
 def _in_process(
     work: Callable[[Tracker, str, int], Any], uri: str, run_id: str, me: int, barrier: Any
 ) -> Any:
-    tracker = open_layered(uri)
+    tracker = open_direct(uri)
     tracker.get_run(run_id)
     barrier.wait(SECONDS)
     return work(tracker, run_id, me)

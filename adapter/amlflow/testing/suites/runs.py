@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from amlflow.layers.opened import open_layered
+from amlflow.layers.opened import open_direct
 from amlflow.spec import (
     FINAL,
     UNSTARTED,
@@ -145,7 +145,7 @@ class RunTests(SuiteBase):
         assert set(Feature) - own <= tracker.features <= set(Feature)
         if Feature.SHARED in tracker.features:
             assert tracker.uri == request.getfixturevalue("uri")
-            assert open_layered(tracker.uri).get_run(run.id).id == run.id
+            assert open_direct(tracker.uri).get_run(run.id).id == run.id
         else:
             assert ":" in tracker.uri
 
@@ -189,7 +189,6 @@ class RunTests(SuiteBase):
     def test_calls_on_unknown_runs(self, tracker: Tracker, tmp_path: Path) -> None:
         """
         update_run: Raises RunNotFound, PropertyConflict, Refused.
-        write_points: Raises RunNotFound.
         read_points: Raises RunNotFound.
         put_files: Raises RunNotFound.
         list_files: Raises RunNotFound.
@@ -210,7 +209,7 @@ class RunTests(SuiteBase):
                 call()
 
     def test_points_of_unknown_runs(self, tracker: Tracker) -> None:
-        """write_points: RunNotFound for a run that is not there."""
+        """write_points: Raises RunNotFound."""
         with pytest.raises(RunNotFound):
             tracker.write_points("0" * 32, [logged("a", 1.0)])
 
