@@ -32,15 +32,40 @@ def _tool(name: str, package: str) -> str:
 
 def start(folder: Path) -> Any:
     """A daemon with its data in the folder, and the image in it: (its address, process)."""
+    without_network = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
+    address, process = _started(folder, ["unshare", "--mount"], without_network)
+    root = debian_root()
+    archive = folder / "root.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(root, arcname=".")
+    _docker(address, "import", str(archive), IMAGE)
+    archive.unlink()
+    return address, process
+
+
+def start_networked(folder: Path) -> Any:
+    """A daemon whose containers have networks, in a network of its own: (its address, process).
+
+    What it publishes is reached in the network of its process, and nothing of this machine's
+    network is changed.
+    """
+    up = (
+        "import fcntl, os, socket, struct, sys;"
+        "fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh14x', b'lo', 0x41));"  # SIOCSIFFLAGS
+        "os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    return _started(folder, ["unshare", "--mount", "--net", sys.executable, "-c", up], [])
+
+
+def _started(folder: Path, wrapped: list[str], options: list[str]) -> Any:
     address = f"unix://{folder}/docker.sock"
     log = (folder / "dockerd.log").open("ab")
     process = subprocess.Popen(
         [
             # Its mounts are its own, and gone with it.
-            "unshare", "--mount", _tool("dockerd", "docker.io"),
-            "--data-root", str(folder / "data"),
+            *wrapped, _tool("dockerd", "docker.io"), "--data-root", str(folder / "data"),
             "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid"), "-H", address,
-            "--bridge=none", "--iptables=false", "--ip6tables=false",
+            *options,
         ],
         stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
@@ -49,12 +74,6 @@ def start(folder: Path) -> Any:
         return _docker(address, "version", check=False) == 0
 
     services.wait_for(ready, process, 120)
-    root = _root()
-    archive = folder / "root.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add(root, arcname=".")
-    _docker(address, "import", str(archive), IMAGE)
-    archive.unlink()
     return address, process
 
 
@@ -65,7 +84,7 @@ def _docker(address: str, *arguments: str, check: bool = True) -> int:
     ).returncode  # fmt: skip
 
 
-def _root() -> Path:
+def debian_root() -> Path:
     """A Debian with Python, made once a machine."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amlflow-tests"
     root = cache / f"debian-{SUITE}"

@@ -86,7 +86,7 @@ def start_mlflow(
     return uri, process
 
 
-def _postgres_tool(name: str) -> str:
+def postgres_tool(name: str) -> str:
     found = shutil.which(name) or next(
         iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None
     )
@@ -105,14 +105,14 @@ def start_postgres(folder: Path) -> Any:
     if user:
         shutil.chown(data, user)
     subprocess.run(
-        [_postgres_tool("initdb"), "-D", str(data), "-U", "amlflow", "-A", "trust", "-E", "UTF8",
+        [postgres_tool("initdb"), "-D", str(data), "-U", "amlflow", "-A", "trust", "-E", "UTF8",
          "--locale=C.UTF-8", "--no-sync"],
         user=user, cwd="/", check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     port = free_port()
     log = (folder / "postgres.log").open("ab")
     process = subprocess.Popen(
-        [_postgres_tool("postgres"), "-D", str(data), "-p", str(port), "-k", "",
+        [postgres_tool("postgres"), "-D", str(data), "-p", str(port), "-k", "",
          "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"],
         user=user, cwd="/", stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
