@@ -22,7 +22,7 @@ from services import postgres_tool
 
 HOME = "opt/python"
 """Of the environment in the image, which is one as ``venv`` makes them."""
-NEVER_IMPORTED = {"fonttools", "matplotlib", "scikit-learn", "selenium"}
+NEVER_IMPORTED = {"docker", "fonttools", "matplotlib", "pillow", "pyarrow", "scikit-learn", "scipy"}
 """Large packages that MLflow asks for and its server does not import: pip finds them installed."""
 
 POSTGRES = r"""#!/bin/sh
