@@ -62,4 +62,5 @@ def permit(studio: Server, user: str, experiment_id: str, permission: str = "EDI
             "permission": permission,
         },
     )
-    assert answer.status_code == 200, answer.text
+    # Another test may have given it.
+    assert answer.status_code == 200 or "RESOURCE_ALREADY_EXISTS" in answer.text, answer.text
