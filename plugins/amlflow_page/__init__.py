@@ -1,1 +1,18 @@
 """The studio: MLflow's server and page with what v1's studio has and they lack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amlflow.spec import hookimpl
+
+if TYPE_CHECKING:
+    from amlflow.spec import Commands
+
+
+@hookimpl
+def amlflow_commands(group: Commands) -> None:
+    """``amlflow ui``."""
+    from amlflow_page.command import ui
+
+    group.add("ui", ui, "amlflow ui --port 5001")

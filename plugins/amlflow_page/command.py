@@ -1,0 +1,104 @@
+"""``amlflow ui``: the studio on the workspace of a folder, for whoever sits at this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from amlflow.exceptions import UserErrorException
+
+HOST = "127.0.0.1"
+START = "#/amlflow/runs"
+MOST_SECONDS = 120
+WORKERS = "2"
+
+
+def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
+    """Show the runs of a folder's workspace in MLflow's page with the studio, until Ctrl-C."""
+    from amlflow.core.workspace import Workspace
+
+    uri = Workspace.from_config(path).get_mlflow_tracking_uri()
+    if uri.startswith(("http:", "https:")):
+        _show(f"{uri.rstrip('/')}/{START}", no_browser)
+        return
+    _check(port)
+    server = subprocess.Popen(_command(uri, port), env=_environment())
+    try:
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        address = f"http://{HOST}:{port}"
+        if _answers(address, server):
+            _show(f"{address}/{START}", no_browser)
+        code = server.wait()
+    except KeyboardInterrupt:
+        code = 0
+    finally:
+        server.terminate()
+        server.wait()
+    if code not in (0, -signal.SIGTERM):
+        raise UserErrorException(
+            f"MLflow's server ended with exit code {code}; what it wrote above says why."
+        )
+
+
+def _check(port: str) -> None:
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserErrorException(f"--port takes a number from 1 to 65535, and {port!r} is none.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, int(port)))
+        except OSError as error:
+            raise UserErrorException(
+                f"Port {port} cannot be used ({error.strerror}); choose another one with --port."
+            ) from None
+
+
+def _command(uri: str, port: str) -> list[str]:
+    """MLflow's server on a database or folder that this machine reaches by itself."""
+    from amlflow.core.tracking_uri import local_folders
+
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--app-name", "amlflow", "--host", HOST,
+        "--port", port, "--workers", WORKERS, "--backend-store-uri", uri,
+    ]  # fmt: skip
+    if uri.startswith("sqlite") and (folders := local_folders(uri)):
+        # What the page makes has its files where those have them who use the database directly.
+        root = str(Path(folders[0]) / "mlruns")
+        command += ["--default-artifact-root", root, "--no-serve-artifacts"]
+    return command
+
+
+def _environment() -> dict[str, str]:
+    # MLflow's server would start a dozen processes for jobs that nobody has here.
+    return {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
+
+
+def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
+    """Wait for the server; False if it has ended."""
+    deadline = time.monotonic() + MOST_SECONDS
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310
+                return True
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > deadline:
+                raise UserErrorException(
+                    f"MLflow's server does not answer at {address} after {MOST_SECONDS} s."
+                ) from None
+            time.sleep(0.1)
+    return False
+
+
+def _show(address: str, no_browser: bool) -> None:
+    print(f"All runs: {address}", flush=True)
+    if not no_browser:
+        import webbrowser
+
+        webbrowser.open(address)

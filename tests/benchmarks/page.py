@@ -1,0 +1,164 @@
+"""The studio beside MLflow's own server: ``python tests/benchmarks/page.py``.
+
+Each line is a ratio of two things measured in turn in this very run (median), with its target.
+All are HTTP requests on kept connections; the servers share one database with 20,000 runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import many_runs
+import requests
+import services
+from queries import BEST, THIRD
+from runs import filled, report, seconds
+
+PAGE = 50
+APP = ("--app-name", "amlflow")
+
+
+@contextlib.contextmanager
+def served(database: Path, workers: int, options: tuple[str, ...] = ()) -> Iterator[Asked]:
+    with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
+        backend = f"sqlite:///{database}"
+        uri, process = services.start_mlflow(
+            backend, Path(name), workers=workers, options=options, MLFLOW_LOGGING_LEVEL="WARNING"
+        )
+        try:
+            yield Asked(uri)
+        finally:
+            os.killpg(process.pid, 15)
+            process.wait()
+
+
+class Asked:
+    """A server, asked on one connection."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri, self.session = uri, requests.Session()
+
+    def post(self, path: str, **content: Any) -> Any:
+        answer = self.session.post(f"{self.uri}/{path}", json=content, timeout=120)
+        answer.raise_for_status()
+        return answer.json()
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self.session.get(f"{self.uri}/{path}", params=query, timeout=120)
+        answer.raise_for_status()
+        return answer.json()
+
+    def rows(self, **content: Any) -> list[Any]:
+        found = self.post("ajax-api/2.0/amlflow/runs/search", **content, size=PAGE)
+        rows: list[Any] = found["rows"]
+        return rows
+
+    def search(self, experiments: list[str], condition: str = "") -> list[Any]:
+        found = self.post(
+            "ajax-api/2.0/mlflow/runs/search",
+            experiment_ids=experiments,
+            filter=condition,
+            max_results=PAGE,
+            order_by=["attributes.start_time DESC"],
+        )
+        runs: list[Any] = found["runs"]
+        return runs
+
+
+def paired(
+    ours: Callable[[], object], theirs: Callable[[], object], rounds: int
+) -> tuple[float, str]:
+    """The median of the ratios of calls that follow each other, in either order by turns."""
+    pairs = []
+    for number in range(rounds + 2):
+        acts = (ours, theirs) if number % 2 else (theirs, ours)
+        times = [seconds(act) for act in acts]
+        pairs.append(times if number % 2 else times[::-1])
+    del pairs[:2]  # the first calls open connections and fill caches
+    mine, other = (statistics.median(each) for each in zip(*pairs, strict=True))
+    ratio = statistics.median(one / two for one, two in pairs)
+    return ratio, f"{mine * 1000:.1f} ms against {other * 1000:.1f} ms"
+
+
+def searching(app: Asked) -> None:
+    there = app.get("ajax-api/2.0/amlflow/experiments")["experiments"]
+    experiments = [each["id"] for each in there]
+
+    def compared(what: str, target: str, condition: str, expected: int, **content: Any) -> None:
+        def ours() -> None:
+            assert len(app.rows(**content)) == expected
+
+        def theirs() -> None:
+            assert len(app.search(experiments, condition)) == expected
+
+        ratio, detail = paired(ours, theirs, 20)
+        report(what, ratio, target, detail)
+
+    compared("first rows of 20,000 runs / search_runs of a page", "<= 1.5", "", PAGE)
+    compared(
+        "the guide's third query in the page / search_runs", "<= 2", BEST, many_runs.MATCHING,
+        query=THIRD,
+    )  # fmt: skip
+    for what, content in (
+        ("sorted by name", {"sort": "name"}),
+        ("none has the text", {"text": "zz"}),
+    ):
+        answer = f"{seconds(lambda content=content: app.rows(**content)):.1f}"  # type: ignore[misc]
+        print(f"{'  20,000 runs, ' + what + ', first answer, seconds':<68} {answer:>6}")
+
+
+def adding(plain: Asked, app: Asked) -> None:
+    run_id = plain.search(["1"])[0]["info"]["run_id"]
+
+    def got(asked: Asked) -> Callable[[], object]:
+        return lambda: asked.get("api/2.0/mlflow/runs/get", run_id=run_id)
+
+    steps = itertools.count()
+
+    def logged(asked: Asked) -> Callable[[], object]:
+        def log() -> None:
+            metrics = [
+                {"key": f"m{key}", "value": 1.0, "timestamp": 1, "step": next(steps)}
+                for key in range(10)
+            ]
+            asked.post("api/2.0/mlflow/runs/log-batch", run_id=run_id, metrics=metrics)
+
+        return log
+
+    for what, act in (("runs/get", got), ("runs/log-batch", logged)):
+        ratio, detail = paired(act(app), act(plain), 100)
+        report(f"{what}, the studio's server / MLflow's", ratio, "<= 1.05", detail)
+
+
+def kept(plain: Asked, app: Asked) -> None:
+    def asked(server: Asked) -> Callable[[], object]:
+        return lambda: server.session.get(f"{server.uri}/version", timeout=10)
+
+    ratio, detail = paired(asked(app), asked(plain), 40)
+    report("a call with several workers, the studio's server / MLflow's", ratio, "<= 1.05", detail)
+
+
+def main() -> None:
+    os.environ.update(services.QUIET)
+    with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
+        many = filled(Path(name) / "many", many_runs.RUNS)
+        # With one worker, connections are set up alike, so it is the app alone that is compared.
+        with served(many, 1) as plain, served(many, 1, APP) as app:
+            searching(app)
+            adding(plain, app)
+        with served(many, 2) as plain, served(many, 2, APP) as app:
+            kept(plain, app)
+
+
+if __name__ == "__main__":
+    main()
