@@ -51,6 +51,7 @@ def as_user(studio: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
     def become(user: str) -> None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", studio.uri)
+        monkeypatch.setenv("AMLFLOW_JOURNAL", "off")  # what a test logs is there when it looks
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
 

@@ -79,11 +79,14 @@ class Workspace(AzureOnly):
         configured = self._details.get("tracking_uri")
         self._uri = resolved(configured, folder or Path.cwd())
 
+    _journaled = True
+
     @property
     def _tracker(self) -> Layer:
-        from amlflow.layers.opened import open_layered
+        from amlflow.layers.layer import Layer
+        from amlflow.layers.opened import open_direct, open_layered
 
-        return open_layered(self._uri)
+        return open_layered(self._uri) if self._journaled else Layer(open_direct(self._uri))
 
     # opening
 
@@ -427,10 +430,12 @@ class Workspace(AzureOnly):
 def workspace_on(uri: str) -> Workspace:
     """A workspace on the tracking store at a URI, whatever is configured.
 
-    It is for a program that is told its store, such as a server.
+    It is for a program that is told its store, such as a server: every call is done when it
+    returns, and nothing is journaled.
     """
     workspace = Workspace._default()
     workspace._uri = absolute(uri, Path.cwd())
+    workspace._journaled = False
     return workspace
 
 
