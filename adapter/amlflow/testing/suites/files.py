@@ -104,7 +104,8 @@ class FileTests(SuiteBase):
         path.write_bytes(uuid.uuid4().bytes * (1 << 21))
         tracker.put_files(run.id, {"large": path})
         tracker.get_file(run.id, "large", tmp_path / "back")
-        assert (tmp_path / "back").read_bytes() == path.read_bytes()
+        is_same = (tmp_path / "back").read_bytes() == path.read_bytes()
+        assert is_same, "a large file comes back changed"
 
     def test_own_files_are_left_out(self, tracker: Tracker, run: RunRecord) -> None:
         """

@@ -68,11 +68,11 @@ class MetadataTests(SuiteBase):
         """
         for size in (6_001, 8_001, 10_000, 100_000):
             for change in (
-                RunChange(tags={"fine": "x", "key": "v" * size}),
-                RunChange(properties={"fine": "x", f"key{size}": "v" * size}),
+                RunChange(tags={f"fine {size}": "x", "key": "v" * size}),
+                RunChange(properties={f"fine {size}": "x", f"key{size}": "v" * size}),
                 RunChange(description="v" * size),
-                RunChange(tags={"fine": "x", "k" * size: "v"}),
-                RunChange(properties={"fine": "x", "k" * size: "v"}),
+                RunChange(tags={f"good {size}": "x", "k" * size: "v"}),
+                RunChange(properties={f"good {size}": "x", "k" * size: "v"}),
             ):
                 before = tracker.get_run(run.id)
                 try:

@@ -1,0 +1,44 @@
+"""The suite catches each mutant of the reference tracker, by a test that names what is broken."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import sentences
+from mutants import MUTANTS
+
+SUITE = Path(__file__).with_name("mutant_suite.py")
+
+
+class Run:
+    """A run of those tests of the suite that name a sentence, on one tracker."""
+
+    def __init__(self, tracker: type, sentence: str) -> None:
+        self.tracker, self.sentence = tracker, sentence
+        self.failed: list[pytest.TestReport] = []
+
+    @pytest.fixture
+    def mutant(self) -> type:
+        return self.tracker
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
+        items[:] = [item for item in items if self.sentence in sentences.named(item.function)]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_mutant_is_caught(mutant: type, capsys: pytest.CaptureFixture[str]) -> None:
+    [sentence] = sentences.named(mutant)
+    run = Run(mutant, sentence)
+    options = ["-c", os.devnull, "--noconftest", "-qx", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    code = pytest.main([str(SUITE), *options, "-p", "amlflow.testing.plugin"], [run])
+    out = capsys.readouterr().out
+    assert code == pytest.ExitCode.TESTS_FAILED, out
+    [report] = run.failed
+    assert report.when == "call", out
+    assert sentence in " ".join(dict(report.sections)["does not hold in amlflow.spec"].split())
