@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     """Marks a plugin's functions that implement :class:`Hooks`.
 
     The module of a tracker's plugin may also state ``features``, as its tracker does: ``amlflow
-    plugins`` prints them without opening a tracker.
+    plugins`` prints them without opening a tracker. ``amlflow plugins check`` opens the tracker at
+    ``check_uri``, where ``{folder}`` stands for an empty folder, and the compute target of the kind
+    ``check_kind``.
     """
 
 
@@ -709,9 +711,10 @@ class Commands(Protocol):
     def add(self, name: str, function: Callable[..., Any], example: str) -> None:
         """Make a function the command ``amlflow <name>``; a name may have several words.
 
-        Its docstring is the command's help and its parameters are flags of text: required where
-        there is no default, without a value where the default is False. What it returns is printed
-        as ``-o`` says. Its module's other imports belong into it: it is called, help is not.
+        Its docstring is the command's help, with ``:param x:`` for each parameter. These are flags
+        of text, required where there is no default, and without a value where the default is False.
+        What it returns is printed as ``-o`` says. Help stays quick if the function imports what it
+        needs when it is called.
         """
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from amlflow.spec import Compute
 
 amlflow_spec = 1
+check_kind = "docker"
 
 
 @hookimpl

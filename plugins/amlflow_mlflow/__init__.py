@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 amlflow_spec = 1
 features = frozenset(Feature)
+check_uri = "sqlite:///{folder}/mlflow.db"
 
 SCHEMES = {"http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks"}
 

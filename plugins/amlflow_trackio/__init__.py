@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 amlflow_spec = 1
 features = frozenset(Feature) - {Feature.MODELS}
+check_uri = "trackio://{folder}"
 
 
 @hookimpl

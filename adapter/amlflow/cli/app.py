@@ -108,9 +108,10 @@ class Query:
 
         words = [*([args._query] if args._query is not None else []), *getattr(args, "words", [])]
         query = parsed(words)
-        if COMMANDS[command].pushes_query:
+        pushes = command in COMMANDS and COMMANDS[command].pushes_query
+        if pushes:
             args.words = query
-        cli_ctx.invocation.data["query"] = None if COMMANDS[command].pushes_query else query
+        cli_ctx.invocation.data["query"] = None if pushes else query
 
 
 class Output(OutputProducer):  # type: ignore[misc]
@@ -181,7 +182,7 @@ class Help(CLIHelp):  # type: ignore[misc]
         """There is nothing to state: amlflow sends nothing."""
 
     def _print_detailed_help(self, cli_name: str, help_file: Any) -> None:
-        command = COMMANDS.get(help_file.command or "")
+        command = self.cli_ctx.table.get(help_file.command or "")
         if command is not None:
             help_file.examples = [HelpExample({"name": command.summary, "text": command.example})]
         super()._print_detailed_help(cli_name, help_file)
@@ -198,7 +199,11 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
     """The table of commands; a command's module is imported when it is called."""
 
     def load_command_table(self, args: Any) -> Any:
-        for name, command in COMMANDS.items():
+        if not is_built_in(args or []):
+            from amlflow.cli.added import added_commands
+
+            self.cli_ctx.table.update(added_commands())
+        for name, command in self.cli_ctx.table.items():
             self.command_table[name] = CLICommand(
                 self.cli_ctx,
                 name,
@@ -206,7 +211,8 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
                 description=command.summary,
                 table_transformer=command.table,
                 arguments_loader=lambda command=command: [
-                    (dest, _argument(dest)) for dest in command.arguments
+                    (dest, _argument(dest)) if isinstance(dest, str) else dest
+                    for dest in command.arguments
                 ],
             )
         return OrderedDict(self.command_table)
@@ -217,8 +223,10 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
 
     def _handler(self, command: Command) -> Any:
         def call(values: dict[str, Any]) -> Any:
-            module, _, name = command.operation.partition(":")
-            function = getattr(importlib.import_module(f"amlflow.cli.{module}"), name)
+            function = command.operation
+            if isinstance(function, str):
+                module, _, name = function.partition(":")
+                function = getattr(importlib.import_module(f"amlflow.cli.{module}"), name)
             metadata = values.pop("output_metadata_file", None)
             if metadata is not None:
                 output.check_new(metadata)
@@ -235,10 +243,16 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
         return call
 
 
+def is_built_in(args: list[str]) -> bool:
+    """Whether the arguments name one of amlflow's own commands, so that plugins can rest."""
+    return bool({args[0], " ".join(args[:2])} & COMMANDS.keys()) if args else False
+
+
 class App(CLI):  # type: ignore[misc]
     """The command line as knack runs it."""
 
     def __init__(self) -> None:
+        self.table: dict[str, Command] = dict(COMMANDS)
         super().__init__(
             cli_name="amlflow",
             config_dir="",

@@ -5,6 +5,7 @@ A command's function is imported when it is called, so help costs no more than t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,15 @@ FILE = "output_metadata_file"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: ``operation`` is ``module:function`` below ``amlflow.cli``."""
+    """A command: ``operation`` is ``module:function`` below ``amlflow.cli``, or a plugin's own.
 
-    operation: str
+    ``arguments`` are names in :data:`ARGUMENTS`, or a plugin's own as (name, knack's argument).
+    """
+
+    operation: str | Callable[..., Any]
     summary: str
     example: str
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[Any, ...] = ()
     table: Any = None
     pushes_query: bool = False
 
@@ -142,8 +146,10 @@ COMMANDS: dict[str, Command] = {
         (*WORKSPACE, "status_", "close_dead", FILE),
     ),
     "plugins": Command(
-        "places:plugins", "List the plugins that are installed, and what each can do.",
-        "amlflow plugins -o table", (FILE,),
+        "places:plugins",
+        "List the plugins that are installed, and what each can do; or check one: "
+        "run the tests of the contract on it.",
+        "amlflow plugins check amlflow_mlflow", ("check", "uri", FILE),
     ),
     "quickstart": Command(
         "quickstart:quickstart", "Start, log, tag, find and nest runs, step by step.",
@@ -210,6 +216,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "close_dead": _argument(
         "--close-dead", help="End runs as Failed whose process has died.", action="store_true"
     ),
+    "check": {
+        "options_list": [], "help": "`check` and a plugin's module.", "nargs": "*",
+        "metavar": "check MODULE", "default": [],
+    },
+    "uri": _argument("--uri", help="Tracker to check; the one that the plugin states if left out."),
     "script": {
         "options_list": [], "help": "The script and its arguments.", "nargs": "...",
         "metavar": "SCRIPT",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from amlflow.cli.errors import WrongUsage
 from amlflow.cli.where import Where, all_workspaces
 from amlflow.core import targets
 from amlflow.core.compute_target import ComputeTarget
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import UserErrorException
+from amlflow.layers.opened import needed
+from amlflow.plugins import described
+from amlflow.spec import Feature
+
+logger = logging.getLogger("amlflow")
 
 
 def experiments(**where: Any) -> list[dict[str, Any]]:
@@ -82,8 +89,26 @@ def _setting(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def plugins() -> list[dict[str, Any]]:
-    """``plugins``: what is installed, and which features each has."""
-    from amlflow.plugins import described
+def plugins(check: list[str], uri: str | None) -> list[dict[str, Any]] | None:
+    """``plugins``: what is installed, and which features each has; ``plugins check MODULE``."""
+    if check:
+        from amlflow.cli.check import check as run_suites
 
-    return described()
+        if len(check) != 2 or check[0] != "check":
+            raise WrongUsage(f"It is `amlflow plugins check MODULE`, not {' '.join(check)!r}.")
+        run_suites(check[1], uri)
+        return None
+    found = described()
+    for plugin in found:
+        for line in _layers(plugin):
+            logger.debug("%s: %s", plugin["plugin"], line)
+    return found
+
+
+def _layers(plugin: dict[str, Any]) -> list[str]:
+    """What amlflow puts around a plugin's tracker, and why."""
+    if "tracker" not in plugin["hooks"]:
+        return []
+    features = frozenset(map(Feature, plugin["features"]))
+    layers = [f"layer {layer.__name__}: {reason}" for layer, reason in needed(features)]
+    return layers or ["no layers: the tracker claims all that one could add"]

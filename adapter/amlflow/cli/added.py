@@ -1,0 +1,60 @@
+"""Commands that plugins add."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+from knack.introspection import extract_args_from_signature, extract_full_summary_from_signature
+
+from amlflow.cli.commands import COMMANDS, Command
+from amlflow.exceptions import UserErrorException
+
+logger = logging.getLogger("amlflow")
+
+
+def added_commands() -> dict[str, Command]:
+    """The commands of all plugins; one that fails to add its own is named on the log."""
+    from amlflow.plugins import installed
+
+    found: dict[str, Command] = {}
+    for implementation in installed().manager.hook.amlflow_commands.get_hookimpls():
+        own = Added(implementation.plugin_name, {**COMMANDS, **found})
+        try:
+            implementation.function(group=own)
+        except Exception as error:  # a plugin is foreign code: whatever it raises is its own
+            logger.exception(
+                "The plugin %r failed to add its commands: %r", implementation.plugin_name, error
+            )
+        found.update(own.commands)
+    return found
+
+
+class Added:
+    """The commands of a plugin; see :class:`amlflow.spec.Commands`."""
+
+    def __init__(self, plugin: str, taken: dict[str, Command]) -> None:
+        self.plugin, self._taken = plugin, taken
+        self.commands: dict[str, Command] = {}
+
+    def add(self, name: str, function: Callable[..., Any], example: str) -> None:
+        """Add a command. Raises :class:`UserErrorException` for a name that cannot be one."""
+        if not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", name):
+            raise UserErrorException(
+                f"{name!r} is no name for a command: it is lowercase words of letters, digits and "
+                "hyphens."
+            )
+        for taken in (*self._taken, *self.commands):
+            if f"{taken} ".startswith(f"{name} ") or f"{name} ".startswith(f"{taken} "):
+                raise UserErrorException(
+                    f"The command {name!r} cannot be added beside {taken!r}; choose another name."
+                )
+        self.commands[name] = Command(
+            function,
+            extract_full_summary_from_signature(function) or inspect.getdoc(function) or name,
+            example,
+            arguments=tuple(extract_args_from_signature(function)),
+        )

@@ -1,0 +1,58 @@
+"""``amlflow plugins check``: the conformance suites on a plugin that is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+
+from amlflow import plugins
+from amlflow.cli.errors import Missing
+from amlflow.exceptions import UserErrorException
+
+
+def check(module: str, uri: str | None) -> None:
+    """Run the suites for what a plugin's module offers; pytest says what does not hold.
+
+    Raises:
+        Missing: no plugin has this module.
+        UserErrorException: a sentence of the contract does not hold, or the plugin does not say
+            where to try it.
+    """
+    if importlib.util.find_spec("pytest") is None:
+        raise UserErrorException("The suites need pytest: pip install 'amlflow[testing]'.")
+    manager = plugins.installed().manager
+    plugin = next(
+        (m for _, m in manager.list_name_plugin() if getattr(m, "__name__", "") == module), None
+    )
+    if plugin is None:
+        raise Missing(f"There is no plugin {module!r} here: {plugins.installed().describe()}.")
+    environment = dict(os.environ)
+    suites = []
+    for hook, suite, stated, given in (
+        ("amlflow_tracker", "TestTracker", "check_uri", uri),
+        ("amlflow_compute", "TestCompute", "check_kind", None),
+    ):
+        if not hasattr(plugin, hook):
+            continue
+        place = given or getattr(plugin, stated, None)
+        if place is None:
+            raise UserErrorException(
+                f"The plugin {module!r} does not say what to check: it has the hook {hook}, and no "
+                f"{stated} beside it (see amlflow.spec.hookimpl)."
+            )
+        environment[f"AMLFLOW_{stated.upper()}"] = place
+        suites.append(f"amlflow.testing.check::{suite}")
+    if not suites:
+        raise UserErrorException(f"The plugin {module!r} has no tracker and no compute target.")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "-q"]
+        options = ["-p", "no:cacheprovider", "--basetemp", f"{folder}/files", "--pyargs", *suites]
+        done = subprocess.run([*command, *options], cwd=folder, env=environment, check=False)
+    if done.returncode != 0:
+        raise UserErrorException(
+            f"The plugin {module!r} does not keep the contract; each failure above names the "
+            "sentences of amlflow.spec."
+        )

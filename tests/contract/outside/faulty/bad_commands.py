@@ -1,0 +1,6 @@
+from amlflow.spec import hookimpl
+
+
+@hookimpl
+def amlflow_commands(group):
+    group.add("run", print, "amlflow run")

@@ -1,0 +1,1 @@
+amlflow_spec = 99
