@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import docker_daemon
+import environments
 import pytest
 import services
 import submitting
@@ -95,6 +96,17 @@ def sqlite_uri(tmp_path: Path, empty_database: Path) -> str:
     path = tmp_path / "mlflow.db"
     shutil.copyfile(empty_database, path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def wheel(shared: services.Shared) -> Path:
+    """amlflow's wheel."""
+
+    def build(place: Path) -> tuple[str, None]:
+        project, names = environments.PROJECT, environments.SOURCES
+        return str(environments.built(project, place / "build", names)), None
+
+    return Path(shared.get("wheel", build))
 
 
 @pytest.fixture(scope="session")

@@ -154,19 +154,24 @@ class Shared:
             yield
 
     def get(self, name: str, start: Callable[[Path], Any]) -> str:
-        """The URI of a service; the first caller starts it."""
+        """The URI of a service, or the path of what takes long to make; the first caller does it.
+
+        ``start`` gives the process too, or None where none goes on.
+        """
         with self._locked():
             note = self.folder / f"{name}.json"
             if not note.exists():
                 folder = self.folder / name
                 folder.mkdir()
                 uri, process = start(folder)
-                note.write_text(json.dumps({"uri": uri, "pid": process.pid}))
+                pid = None if process is None else process.pid
+                note.write_text(json.dumps({"uri": uri, "pid": pid}))
             return str(json.loads(note.read_text())["uri"])
 
     def stop(self) -> None:
         """End all services and remove what they kept."""
-        groups = [json.loads(note.read_text())["pid"] for note in self.folder.glob("*.json")]
+        notes = [json.loads(note.read_text()) for note in self.folder.glob("*.json")]
+        groups = [note["pid"] for note in notes if note["pid"] is not None]
         # Docker unmounts what it has mounted, if it is asked to end.
         for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 1.0)):
             deadline = time.monotonic() + seconds

@@ -6,24 +6,15 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
-import services
+from environments import PROJECT, made, pip, run, site_packages
 
-PROJECT = Path(__file__).parents[2]
 WHERE = "import azureml.core; print(azureml.core.__file__)"
-
-
-def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(each) for each in command], cwd=folder, capture_output=True, text=True, check=False,
-        env=services.clean_environment(**environment),
-    )  # fmt: skip
 
 
 def python(environment: Path, code: str, folder: Path, **variables: str) -> str:
@@ -33,43 +24,10 @@ def python(environment: Path, code: str, folder: Path, **variables: str) -> str:
     return done.stdout.strip()
 
 
-def pip(environment: Path, *arguments: str | Path) -> None:
-    command = [environment / "bin" / "python", "-m", "pip", *arguments, "--quiet",
-               "--disable-pip-version-check"]  # fmt: skip
-    done = run(*command, folder=environment)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("wheel")
-    # A copy, so that builds at the same time do not meet in the checkout.
-    source = target / "source"
-    names = ("adapter", "plugins", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
-    for name in names:
-        place = PROJECT / name
-        if place.is_dir():
-            shutil.copytree(place, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            source.mkdir(exist_ok=True)
-            shutil.copy(place, source)
-    done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", folder=source)
-    assert done.returncode == 0, done.stderr
-    [built] = (source / "dist").glob("*.whl")
-    return built
-
-
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
     """A virtual environment with pip and nothing else."""
-    target = tmp_path / "env"
-    subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
-    return target
-
-
-def site_packages(environment: Path) -> Path:
-    [found] = (environment / "lib").glob("python*/site-packages")
-    return found
+    return made(tmp_path / "env")
 
 
 def test_the_wheel_holds_the_packages_and_no_azureml_of_its_own(wheel: Path) -> None:

@@ -69,25 +69,6 @@ def test_the_config_is_one(folder: Path) -> None:
     assert workspace.get_mlflow_tracking_uri() == json.loads(blocks("json")[0])["tracking_uri"]
 
 
-def test_the_plugin_is_found_and_passes_the_suite(folder: Path) -> None:
-    plugin, suite = blocks("python")[2:4]
-    entry_points = next(each for each in blocks("toml") if "entry-points" in each)
-    information = folder / "amlflow_memory-1.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: amlflow-memory\nVersion: 1\n"
-    )
-    lines = entry_points.replace("[project.entry-points.amlflow]", "[amlflow]").replace('"', "")
-    (information / "entry_points.txt").write_text(lines)
-    (folder / "amlflow_memory.py").write_text(plugin)
-    (folder / "test_mine.py").write_text(suite)
-    environment = {"MLFLOW_TRACKING_URI": "memory://mine", "PYTHONPATH": str(folder)}
-    done = run("-c", blocks("python")[0], folder=folder, **environment)
-    assert "Completed {'loss': 0.25}" in done.stdout
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py", folder=folder)
-    assert " passed" in done.stdout
-
-
 @pytest.mark.parametrize("name", re.findall(r"`([A-Z]+LOW_[A-Z_]+)`", README))
 def test_every_setting_named_is_read_somewhere(name: str) -> None:
     if name.startswith("MLFLOW_"):

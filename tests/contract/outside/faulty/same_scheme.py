@@ -1,9 +1,7 @@
 from amlflow.spec import hookimpl
+from amlflow.testing.memory import MemoryTracker
 
 
 @hookimpl
 def amlflow_tracker(uri):
-    if uri.startswith("ledger:/both"):
-        from amlflow.testing.memory import MemoryTracker
-
-        return MemoryTracker(uri)
+    return MemoryTracker(uri) if uri.startswith("ledger:/both") else None

@@ -281,9 +281,7 @@ def _record(
     )  # fmt: skip
 
 
-def _run(
-    database: sqlite3.Connection, run_id: str, experiment_id: str | None = None
-) -> RunRecord:
+def _run(database: sqlite3.Connection, run_id: str, experiment_id: str | None = None) -> RunRecord:
     for found in _runs(database, "WHERE id = ? OR alias = ?", run_id, run_id):
         if experiment_id in (None, found.experiment_id):
             return found

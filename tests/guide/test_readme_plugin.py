@@ -1,0 +1,40 @@
+"""The README's plugin, from an empty folder to a passing suite."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from environments import lend_packages, made, pip, run
+from test_readme import blocks
+
+
+def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> None:
+    pyproject = next(each for each in blocks("toml") if "entry-points" in each)
+    module = next(each for each in blocks("python") if "@hookimpl" in each)
+    tests = next(each for each in blocks("python") if "TrackerSuite" in each)
+    commands = next(each for each in blocks("shell") if "plugins check" in each)
+    (folder / "pyproject.toml").write_text(pyproject)
+    (folder / "amlflow_notes.py").write_text(module)
+    (folder / "test_notes.py").write_text(tests)
+    # What pip would fetch is here: the wheel, and what both it and a build need.
+    environment = made(folder / ".venv")
+    pip(environment, "install", "--no-deps", "--no-index", wheel)
+    lend_packages(environment)
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_ROOT_USER_ACTION": "ignore"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    told = []
+    for command in commands.splitlines():
+        done = run("bash", "-c", command, folder=folder, PATH=path, **offline)
+        assert done.returncode == 0, command + done.stdout + done.stderr
+        told.append(done.stdout + done.stderr)
+    assert "notes: no layers" in told[1]
+    for suite in told[2:]:
+        assert " passed" in suite
+        assert "features not claimed" in suite
+    example = run(
+        environment / "bin" / "python", "-c", blocks("python")[0], folder=folder,
+        MLFLOW_TRACKING_URI="notes:mine",
+    )  # fmt: skip
+    assert "Completed {'loss': 0.25}" in example.stdout, example.stderr
