@@ -114,7 +114,7 @@ def open_keeper(uri: str) -> RunKeeper:
     Raises what :func:`amlflow.plugins.open_tracker` raises.
     """
     keeper = plugins.open_keeper(uri)
-    return open_layered(uri) if keeper is None else keeper
+    return open_direct(uri) if keeper is None else keeper
 
 
 def layered(tracker: Tracker) -> Tracker:
