@@ -114,7 +114,7 @@ class Routes:
             run.cancel()
             outcome["status"] = run.status
         except AzureMLException as error:
-            outcome["error"] = error.message
+            outcome["error"] = _described(error)["message"]
             outcome["forbidden"] = isinstance(error, Forbidden)
         return outcome
 
@@ -209,6 +209,8 @@ def _described(error: AzureMLException) -> dict[str, Any]:
     described: dict[str, Any] = {"message": error.message}
     if isinstance(error, QueryError):
         described.update(message=error.message.split("\n")[0], place=error.place, of="query")
+    elif isinstance(error, RunNotFound):  # where the server keeps runs is not for everybody
+        described["message"] = f"There is no run {error.run_id!r}."
     elif isinstance(error, QueryFailed):
         described["of"] = "query"
     elif isinstance(error, ViewChanged):

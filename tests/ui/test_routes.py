@@ -261,3 +261,48 @@ def test_saving_views_takes_permission_on_their_experiment(studio: Server, as_us
 )  # fmt: skip
 def test_a_view_needs_a_name_and_has_its_limits(studio: Server, wrong: dict[str, Any]):
     assert studio.post("views/create", **wrong).status_code == 400
+
+
+# --- MLflow's own API ---------------------------------------------------------------------------
+
+
+def test_properties_stay_whatever_mlflows_api_is_asked(studio: Server, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    run.add_properties({"author": "azureml-user"})
+    key = "property.author"
+
+    def asked(path: str, **content: Any) -> Any:
+        return studio.call("POST", f"api/2.0/mlflow/runs/{path}", json=content)
+
+    changes = (
+        ("log-parameter", {"run_id": run.id, "key": key, "value": "x"}),
+        ("log-batch", {"run_id": run.id, "params": [{"key": key, "value": "x"}]}),
+        (
+            "log-batch",
+            {
+                "run_id": run.id,
+                "params": [{"key": "property.new", "value": "y"}, {"key": key, "value": "x"}],
+            },
+        ),
+    )
+    for path, content in changes:
+        assert asked(path, **content).status_code == 400
+    for path in ("delete-parameter", "delete-param", "delete-property"):
+        assert asked(path, run_id=run.id, key=key).status_code == 404
+    asked("set-tag", run_id=run.id, key=key, value="x")
+    asked("delete-tag", run_id=run.id, key=key)
+    asked("update", run_id=run.id, status="FINISHED", run_name="renamed")
+    assert run.get_properties() == {"author": "azureml-user"}
+
+
+def test_deleting_a_run_hides_it_with_its_properties_and_restoring_brings_both_back(
+    studio: Server, experiment: Any
+):
+    run = experiment.start_logging(snapshot_directory=None)
+    run.add_properties({"author": "azureml-user"})
+    for path, there in (("delete", 0), ("restore", 1)):
+        done = studio.call("POST", f"api/2.0/mlflow/runs/{path}", json={"run_id": run.id})
+        assert done.status_code == 200
+        found = list(experiment.get_runs(properties={"author": "azureml-user"}))
+        assert len(found) == len(studio.rows(experiments=[experiment.name])) == there
+    assert run.get_properties() == {"author": "azureml-user"}
