@@ -126,6 +126,9 @@ def test_what_v1_code_logged_is_in_mlflows_page(page: Page, logged: Any):
     assert "fold.seconds" in overview
     [lock] = page.all("[role=img].amlflow-lock")
     assert lock.get_attribute("aria-label") == "A property: it is immutable"
+    page.open(address(logged, "/model-metrics"), READER)
+    page.see("main", "fold.accuracy")
+    page.see("main .js-plotly-plot, main [data-testid*='chart']")
     page.open(address(logged, "/artifacts"), READER)
     page.click("main [role=treeitem], main li", "plot")
     page.see("main img[src^='blob:'], main img[src*='artifact'], main canvas, main svg.main-svg")
@@ -160,3 +163,21 @@ def test_a_description_that_is_edited_in_the_page_is_the_runs(page: Page, logged
     page.click("main button", "Save")
     until(lambda: logged.get_details() and logged.description == "Edited *there*.")
     assert logged.description == "Edited *there*."
+
+
+def test_tags_that_are_edited_in_the_page_are_the_runs(page: Page, logged: Any):
+    page.open(address(logged), WRITER)
+    page.click("button[aria-label='Edit tags']")
+    page.see("[role=dialog] input[role=combobox]").send_keys("reviewed")
+    page.click(".du-bois-light-select-item-option", "reviewed")
+    page.see("[role=dialog] input[aria-label='Value']").send_keys("yes")
+    page.click("[role=dialog] button[aria-label='Add tag']")
+    page.see("[role=dialog] [role=status]", "reviewed")
+    page.click("[role=dialog] [role=status][title='quality'] button")
+    page.click("[role=dialog] button", "Save")
+    page.gone("[role=dialog]")
+    expected = {"worth another look": None, "reviewed": "yes"}
+    until(lambda: logged.get_tags() == expected, what=f"the tags {expected}")
+    logged.tag("keep", "always")
+    page.open(address(logged), READER)
+    page.until(lambda: "keep: always" in page.see("main").text.replace("\n", ""), "the tag's value")
