@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
+from amlflow.spec import redacted
 
 HOST = "127.0.0.1"
 START = "#/amlflow/runs"
@@ -26,7 +28,7 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
 
     uri = Workspace.from_config(path).get_mlflow_tracking_uri()
     if uri.startswith(("http:", "https:")):
-        _show(f"{uri.rstrip('/')}/{START}", no_browser)
+        _show(f"{redacted(uri).rstrip('/')}/{START}", no_browser).join()
         return
     _check(port)
     server = subprocess.Popen(_command(uri, port), env=_environment())
@@ -96,9 +98,13 @@ def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _show(address: str, no_browser: bool) -> None:
-    print(f"All runs: {address}", flush=True)
-    if not no_browser:
-        import webbrowser
+def _show(address: str, no_browser: bool) -> threading.Thread:
+    """Open a browser; some return only when they are closed, so a thread waits for it."""
+    import webbrowser
 
-        webbrowser.open(address)
+    print(f"All runs: {address}", flush=True)
+    opening = threading.Thread(
+        target=(lambda: None) if no_browser else lambda: webbrowser.open(address), daemon=True
+    )
+    opening.start()
+    return opening

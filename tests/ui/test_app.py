@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+import pytest
+import requests
 import services
 from amlflow_page.nodelay import send_at_once
+from submitting import until
 
 
 def test_under_a_prefix_with_workspaces_each_sees_its_own(sqlite_uri: str, tmp_path: Path):
@@ -43,3 +49,76 @@ def test_a_workers_connections_send_at_once():
             accepted, _ = listening.accept()
             with accepted:
                 assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that holds the address that a browser was opened with."""
+    file = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {file}.new && mv {file}.new {file}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    return file
+
+
+def ui(folder: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "amlflow", "ui", *options],
+        cwd=folder,
+        env=services.clean_environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_amlflow_ui_opens_the_folders_runs_and_ends_when_told(
+    folder: Path, empty_database: Path, opened: Path
+):
+    from azureml.core import Experiment, Workspace
+
+    shutil.copyfile(empty_database, folder / "mlflow.db")
+    run = Experiment(Workspace.from_config(), "explore-runs").start_logging(snapshot_directory=None)
+    run.complete()
+    port = services.free_port()
+    command = ui(folder, "--port", str(port))
+    try:
+        until(opened.exists, 90, "a browser")
+        address = opened.read_text().strip()
+        assert address == f"http://127.0.0.1:{port}/#/amlflow/runs"
+        server = address.partition("#")[0]
+        assert "amlflow/static/studio.js" in requests.get(server, timeout=30).text
+        search = f"{server}ajax-api/2.0/amlflow/runs/search"
+        rows = requests.post(search, json={}, timeout=30).json()["rows"]
+        assert [each["id"] for each in rows] == [run.id]
+        family = psutil.Process(command.pid).children(recursive=True)
+        command.send_signal(signal.SIGTERM)
+        assert command.wait(30) == 0
+        psutil.wait_procs(family, 10)
+        assert not any(each.is_running() for each in family)
+    finally:
+        if command.poll() is None:
+            for each in psutil.Process(command.pid).children(recursive=True):
+                each.kill()
+            command.kill()
+
+
+def test_amlflow_ui_says_what_is_wrong_with_a_port(folder: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused = ui(folder, "--port", port).communicate(timeout=60)[1]
+    assert f"Port {port} cannot be used" in refused
+    assert "--port" in refused
+
+
+def test_amlflow_ui_of_a_server_opens_its_page(
+    folder: Path, opened: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from amlflow_page.command import ui as command
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somebody:secret@tracking.example:5000/")
+    command(no_browser=False)
+    assert opened.read_text().strip() == "http://tracking.example:5000/#/amlflow/runs"
