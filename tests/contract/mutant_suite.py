@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from amlflow.spec import Tracker
 from amlflow.testing.tracker_suite import TrackerSuite
@@ -9,5 +11,5 @@ from amlflow.testing.tracker_suite import TrackerSuite
 
 class TestMutant(TrackerSuite):
     @pytest.fixture
-    def tracker(self, mutant: type[Tracker]) -> Tracker:
+    def tracker(self, mutant: Callable[[], Tracker]) -> Tracker:
         return mutant()

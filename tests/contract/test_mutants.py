@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sentences
+from amlflow.spec import Tracker
 from mutants import MUTANTS
 
 SUITE = Path(__file__).with_name("mutant_suite.py")
 
 
 class Run:
-    """A run of those tests of the suite that name a sentence, on one tracker."""
+    """A run of those tests of the suite that name what a mutant breaks."""
 
-    def __init__(self, tracker: type, sentence: str) -> None:
-        self.tracker, self.sentence = tracker, sentence
+    def __init__(self, opened: Callable[[], Tracker], broken: type) -> None:
+        [self.sentence] = sentences.named(broken)
+        self.opened = opened
         self.failed: list[pytest.TestReport] = []
 
     @pytest.fixture
-    def mutant(self) -> type:
-        return self.tracker
+    def mutant(self) -> Callable[[], Tracker]:
+        return self.opened
 
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
         items[:] = [item for item in items if self.sentence in sentences.named(item.function)]
@@ -31,14 +34,16 @@ class Run:
             self.failed.append(report)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_mutant_is_caught(mutant: type, capsys: pytest.CaptureFixture[str]) -> None:
-    [sentence] = sentences.named(mutant)
-    run = Run(mutant, sentence)
+def check_caught(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["-c", os.devnull, "--noconftest", "-qx", "-p", "no:cacheprovider", "-p", "no:xdist"]
     code = pytest.main([str(SUITE), *options, "-p", "amlflow.testing.plugin"], [run])
     out = capsys.readouterr().out
     assert code == pytest.ExitCode.TESTS_FAILED, out
     [report] = run.failed
     assert report.when == "call", out
-    assert sentence in " ".join(dict(report.sections)["does not hold in amlflow.spec"].split())
+    assert run.sentence in " ".join(dict(report.sections)["does not hold in amlflow.spec"].split())
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_mutant_is_caught(mutant: type, capsys: pytest.CaptureFixture[str]) -> None:
+    check_caught(Run(mutant, mutant), capsys)

@@ -165,7 +165,8 @@ def test_its_layers_are_listed_with_their_reasons(shell: Shell) -> None:
     ):
         assert f"ledger: layer {layer}: the tracker {reason}" in err
     assert "Batches" not in err
-    assert "mlflow: no layers" in err
+    assert "mlflow: layer Journaled: what a process has logged" in err
+    assert err.count(" mlflow: ") == 1
 
 
 def test_a_broken_claim_is_named_by_the_suite(shell: Shell, faulty: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from amlflow.core.compute_target import ComputeTarget
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import UserErrorException
-from amlflow.layers.opened import needed
+from amlflow.layers.opened import is_journaled, needed
 from amlflow.plugins import described
 from amlflow.spec import Feature
 
@@ -111,4 +111,6 @@ def _layers(plugin: dict[str, Any]) -> list[str]:
         return []
     features = frozenset(map(Feature, plugin["features"]))
     layers = [f"layer {layer.__name__}: {reason}" for layer, reason in needed(features)]
+    if is_journaled(features):
+        layers.append("layer Journaled: what a process has logged must get there though it dies")
     return layers or ["no layers: the tracker claims all that one could add"]

@@ -67,14 +67,20 @@ def _open(uri: str) -> Layer:
     settings = from_environment()
     if not settings.on:
         return Layer(open_direct(uri))
-    _close_with_multiprocessing()
     journaled = Journaled(uri, lambda: open_direct(uri), settings)
     try:
-        journaled.inner  # noqa: B018
+        if not is_journaled(journaled.inner.features):
+            return Layer(journaled.inner)
     except Unavailable:
         if not settings.offline:
             raise
+    _close_with_multiprocessing()
     return journaled
+
+
+def is_journaled(features: frozenset[Feature]) -> bool:
+    """Whether a tracker has a journal before it; one that dies with its process needs none."""
+    return Feature.SHARED in features and from_environment().on
 
 
 @atexit.register
