@@ -58,7 +58,8 @@ def test_quickstart_tells_the_story_and_how_to_open_the_page(folder: Path) -> No
     done = run("-m", "amlflow", "quickstart", folder=folder)
     for piece in ("Completed", "azureml-user", "properties are immutable", "'fantastic run'"):
         assert piece in done.stdout
-    assert f"mlflow ui --backend-store-uri sqlite:///{folder}/mlflow.db" in done.stdout
+    assert "`amlflow ui`, in this folder," in done.stdout
+    assert "http://127.0.0.1:5000/#/experiments/1/runs/" in done.stdout
 
 
 def test_the_config_is_one(folder: Path) -> None:

@@ -57,11 +57,11 @@ def quickstart() -> None:
     step("len(list(parent.get_children()))", len(list(parent.get_children())))
 
     uri = ws.get_mlflow_tracking_uri()
-    print("\nThese runs are in MLflow's page, too:")
     if uri.startswith("http"):
-        print(f"  {parent.get_portal_url()}")
+        print("\nThese runs are in MLflow's page, too:")
     else:
-        print(f"  mlflow ui --backend-store-uri {uri}\n  then open {parent.get_portal_url()}")
+        print("\n`amlflow ui`, in this folder, shows these runs in MLflow's page:")
+    print(f"  {parent.get_portal_url()}")
 
 
 class _Steps:
