@@ -52,7 +52,13 @@ def _static(name: str) -> Response:
 
 def _references() -> str:
     base = f"{PREFIX[1:]}/static"
-    return (
+    # All at once, and not each when the one before has said that it wants it.
+    modules = "".join(
+        f'<link rel="modulepreload" href="{base}/{path.name}">'
+        for path in sorted(STATIC.glob("*.js"))
+        if path.name != "studio.js"
+    )
+    return modules + (
         f'<link rel="stylesheet" href="{base}/studio.css?{_digest("studio.css")}">'
         f'<script type="module" src="{base}/studio.js?{_digest("studio.js")}"></script>'
     )

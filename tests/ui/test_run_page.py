@@ -80,8 +80,12 @@ def test_a_reader_sees_the_run_and_no_cancel(page: Page, experiment: Any):
 
 def test_the_fine_status_is_shown(page: Page, experiment: Any):
     [run] = experiment.start_logging(snapshot_directory=None).create_children(1)
-    page.open(address(run), WRITER)
+    page.open(address(run), WRITER, "dark")
     page.see("[data-testid='key-value-Status'] .amlflow-chip", "NotStarted")
+    actions = page.see(".amlflow-run-actions").rect
+    menu = page.see("main [data-testid='overflow-menu-trigger']").rect
+    assert actions["x"] + actions["width"] <= menu["x"]
+    assert abs(actions["y"] + actions["height"] / 2 - menu["y"] - menu["height"] / 2) < 4
     run.start()
     page.see("[data-testid='key-value-Status'] .amlflow-chip", "Running")
     run.complete()

@@ -1,8 +1,8 @@
 // What the All runs page shows: its filters, order and columns, in the address and in saved views.
 
-export const COLUMNS = ["status", "experiment", "created", "duration", "submitter", "target", "script", "tags", "description", "id"];
+export const COLUMNS = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target", "script", "id"];
 const LISTS = ["experiments", "statuses", "targets", "submitters", "tags"];
-const DEFAULT_COLUMNS = ["status", "experiment", "created", "duration", "submitter", "target", "tags", "description"];
+const DEFAULT_COLUMNS = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target"];
 
 export function standard() {
   return {

@@ -100,12 +100,14 @@ export class LogView {
     const { bytes, size: whole } = await piece(this.runId, name, offset);
     if (this.name !== name || this.offset !== offset) return true; // another file was chosen meanwhile
     this.whole = whole;
+    let shown = bytes;
     if (offset < 0) {
       this.offset = Math.max(0, whole + offset);
       this.start.hidden = this.offset === 0;
+      if (this.offset) shown = bytes.subarray(bytes.indexOf(10) + 1); // from a line's beginning
     }
     this.offset += bytes.length;
-    if (bytes.length) this.write(this.decoder.decode(bytes, { stream: true }));
+    if (shown.length) this.write(this.decoder.decode(shown, { stream: true }));
     return bytes.length > 0 && this.offset < whole;
   }
 

@@ -30,7 +30,7 @@ export class QueryBox {
   set(text) {
     this.applied = text;
     this.box.value = text;
-    this.tell(text ? "" : HINT);
+    this.tell(HINT);
   }
 
   typed() {
@@ -52,7 +52,7 @@ export class QueryBox {
     }
     if (text !== this.box.value) return false;
     if (found.error) this.fail(found.error, found.place);
-    else this.tell(text === this.applied ? "" : "Enter searches");
+    else this.tell(text === this.applied ? HINT : "Enter searches");
     return !found.error;
   }
 

@@ -91,7 +91,7 @@ export class RunPage {
     const header = document.querySelector("main [data-testid='runs-header']");
     if (!header || this.stopped) return;
     const menuButton = document.querySelector("main [data-testid='overflow-menu-trigger']");
-    const besideMenu = menuButton?.closest(".du-bois-light-space");
+    const besideMenu = menuButton?.closest("[class*='-space-horizontal']");
     const place = besideMenu ?? header.closest("h2")?.parentElement;
     if (place && this.actions.parentElement !== place) besideMenu ? place.prepend(this.actions) : place.append(this.actions);
     this.drawTab();

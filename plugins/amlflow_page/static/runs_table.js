@@ -49,6 +49,8 @@ export class RunsTable {
     this.head = h("tr");
     this.body = h("tbody");
     this.element = h("table", { class: "amlflow-table" }, h("thead", {}, this.head), this.body);
+    this.element.setAttribute("role", "grid");
+    this.element.setAttribute("aria-multiselectable", "true");
     this.element.setAttribute("aria-label", "Runs");
     this.body.addEventListener("keydown", (event) => this.key(event));
     this.body.addEventListener("focusin", (event) => this.rove(event.target.closest("tr")));

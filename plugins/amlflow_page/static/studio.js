@@ -5,6 +5,7 @@ import { h, icon } from "./dom.js";
 import { RunPage, runOf } from "./run_page.js";
 
 const ALL_RUNS = "#/amlflow/runs";
+const TITLE = "All runs - MLflow";
 let allRuns = null;
 let runPage = null;
 
@@ -14,9 +15,10 @@ function moved() {
   if (showsAll) {
     allRuns ??= new AllRuns();
     allRuns.moved();
-    document.title = "All runs - MLflow";
+    document.title = TITLE;
   } else {
     allRuns?.left();
+    if (document.title === TITLE) document.title = "MLflow";
   }
   const place = runOf(location.hash);
   if (runPage && runPage.id !== place?.id) {
