@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import services
 from environments import built, lend_packages, made, pip, run
+from test_guide import SCRIPT, check_printed
 
 OUTSIDE = Path(__file__).with_name("outside")
 
@@ -126,6 +128,11 @@ def test_code_for_azureml_runs_on_it(shell: Shell) -> None:
     check_story(shell)
 
 
+def test_the_guide_runs_on_it(shell: Shell) -> None:
+    shutil.copy(SCRIPT, shell.folder)
+    check_printed(shell("python", SCRIPT.name).splitlines())
+
+
 def test_scripts_are_submitted_to_its_compute_target(shell: Shell, jobs: Path) -> None:
     (shell.folder / "train.py").write_text(TRAIN)
     (shell.folder / ".azureml").mkdir()
@@ -173,8 +180,12 @@ def test_a_broken_claim_is_named_by_the_suite(shell: Shell, faulty: dict[str, st
     done = shell.done("amlflow", "plugins", "check", "cuts_off", **faulty)
     assert done.returncode == 1
     assert "page: It never cuts anything off." in done.stdout
-    assert "1 failed" in done.stdout
-    assert "features not claimed" in done.stdout
+    assert (
+        "page: Other processes and machines work on the same runs at the same time" in done.stdout
+    )
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert len(failed) == 5
+    assert sum("process" in line for line in failed) == 4
     assert "'cuts_off' does not keep the contract" in done.stderr
 
 

@@ -19,7 +19,7 @@ class Statuses(Noted):
 
     adds = Feature.CANCEL
     prefix = "statuses_"
-    fields = frozenset({"status", "started"})
+    fields = frozenset({"status", "started", "ended"})
 
     def given(self, draft: RunDraft) -> RunDraft:
         if draft.status in FINAL:

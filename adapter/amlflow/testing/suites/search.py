@@ -14,7 +14,7 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
-from amlflow.testing.suites.base import AWKWARD, MILLISECOND, START, SuiteBase, current, later
+from amlflow.testing.suites.base import FEW, MILLISECOND, START, SuiteBase, current, later
 
 
 class SearchTests(SuiteBase):
@@ -28,7 +28,17 @@ class SearchTests(SuiteBase):
         Condition: field is an attribute's name; for tags and properties, key says which.
         Condition: value is a string, or a datetime for created, started and ended.
         """
-        values = [*AWKWARD, "", "x" * 3000]
+        values = [
+            "plain",
+            "100%",
+            "under_score",
+            "back\\slash",
+            "a/b",
+            ":u41:",
+            *FEW,
+            "",
+            "x" * 3000,
+        ]
         drafts = [
             self.draft(
                 experiment,
