@@ -48,7 +48,7 @@ exec "$@"
 
 
 def build(address: str, folder: Path, images: dict[str, str]) -> None:
-    """Make the images for a daemon: ``images`` gives ``python`` and ``postgres`` their names."""
+    """Make images for a daemon: ``images`` gives ``python``, ``postgres``, ``storage`` names."""
     root = folder / "root"
     shutil.copytree(
         docker_daemon.debian_root(), root, symlinks=True, copy_function=_link, dirs_exist_ok=True
@@ -72,8 +72,13 @@ def build(address: str, folder: Path, images: dict[str, str]) -> None:
         "STOPSIGNAL SIGINT\n"
         'CMD ["postgres", "-c", "listen_addresses=*"]\n'
     )
-    for name, dockerfile in ((images["python"], python), (images["postgres"], postgres)):
-        subprocess.run([*docker, "build", "-q", "-t", name, "-"], input=dockerfile.encode(),
+    # Its own words, `posix /data`, are of no use to what keeps objects in memory.
+    storage = (
+        f"FROM {images['python']}\n"
+        'ENTRYPOINT ["sh", "-c", "exec python -m moto.server -H 0.0.0.0 -p ${VGW_PORT#:}"]\n'
+    )
+    for kind, dockerfile in (("python", python), ("postgres", postgres), ("storage", storage)):
+        subprocess.run([*docker, "build", "-q", "-t", images[kind], "-"], input=dockerfile.encode(),
                        check=True, stdout=subprocess.DEVNULL)  # fmt: skip
 
 
@@ -113,7 +118,7 @@ def _python(root: Path) -> Iterator[Path]:
         (home / "bin" / name).symlink_to(interpreter)
     here = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = f"{HOME}/lib/{here}/site-packages"
-    for distribution in _needed(["amlflow[server]", "hatchling", "pip"]):
+    for distribution in _needed(["amlflow[server]", "hatchling", "moto[s3]", "pip"]):
         name = _normal(distribution.metadata["Name"])
         for file in distribution.files or ():
             path = Path(str(distribution.locate_file(file)))

@@ -67,10 +67,13 @@ class Stack:
         address, self.daemon = docker_daemon.start_networked(folder)
         self.environment["DOCKER_HOST"] = address
         compose = (ROOT / "compose" / "compose.yaml").read_text()
-        [postgres] = re.findall(r"image: (postgres:\S+)", compose)
         dockerfile = (ROOT / "compose" / "Dockerfile").read_text()
-        [python] = re.findall(r"PYTHON_IMAGE=(\S+)", dockerfile)
-        standins.build(address, folder, {"python": python, "postgres": postgres})
+        images = {
+            "python": re.findall(r"PYTHON_IMAGE=(\S+)", dockerfile)[0],
+            "postgres": re.findall(r"image: (postgres:\S+)", compose)[0],
+            "storage": re.findall(r"image: (\S+/versitygw:\S+)", compose)[0],
+        }
+        standins.build(address, folder, images)
 
     def set(self, **values: str) -> None:
         """Change settings in compose/.env."""
@@ -153,6 +156,20 @@ run.download_file("outputs/model.bin", "read.bin")
 print(run.status, run.get_metrics()["number"] == list(range(40)), open("read.bin").read())
 print(len(list(Experiment(ws, "explore-runs").get_runs())))
 """
+STORE = """
+from azureml.core import Experiment, Workspace
+run = Experiment(Workspace("s", "g", "w"), "stored").start_logging()
+run.upload_file("outputs/stored.bin", "model.bin")
+run.download_file("outputs/stored.bin", "stored.bin")
+run.complete()
+print(open("stored.bin").read())
+"""
+OBJECTS = """
+docker compose run --rm -T --no-deps server python -c "
+import boto3
+for found in boto3.client('s3').list_objects_v2(Bucket='mlflow')['Contents']:
+    print(found['Key'])"
+"""
 OLDER = """
 docker compose run --rm -T server python -c "
 import os
@@ -215,6 +232,17 @@ def test_a_team_starts_loses_its_database_and_restores_and_upgrades(stack: Stack
     refused = "import azureml.core as a\ntry: a.Workspace('s','g','w').experiments\n"
     refused += "except Exception as error: print(type(error).__name__)"
     assert stack.python(refused) == "AuthenticationException\n"
+
+    # Artifacts in S3, over the same database.
+    stack.do("docker compose down -t 1")
+    password = stack.setting("POSTGRES_PASSWORD")
+    (folder / "compose" / ".env").unlink()
+    stack.do("compose/init --s3")
+    stack.set(WORKERS="1", POSTGRES_PASSWORD=password)
+    stack.do("docker compose up -d")
+    stack.wait_until_healthy("server")
+    assert stack.python(STORE, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1") == "a model\n"
+    assert stack.do(OBJECTS).stdout.splitlines()[-1].endswith("/outputs/stored.bin")
 
 
 def check_reached_from_here_only(stack: Stack) -> None:

@@ -1,0 +1,38 @@
+"""S3 that only MLflow's server reaches, as ``--artifacts-destination s3-by-server://bucket``.
+
+For ``s3://`` the server sends clients to the storage itself, by signed addresses, and no setting of
+it says otherwise; where the storage is in a network of the server's own, they wait there in vain.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+
+SCHEME = "s3-by-server"
+
+
+class S3ByServer(ArtifactRepository):
+    """MLflow's S3 without what makes clients turn to it."""
+
+    def __init__(self, artifact_uri: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(artifact_uri, *args, **kwargs)
+        address = artifact_uri.replace(f"{SCHEME}:", "s3:", 1)
+        self._s3 = S3ArtifactRepository(address, *args, **kwargs)
+
+    def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
+        self._s3.log_artifact(local_file, artifact_path)
+
+    def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
+        self._s3.log_artifacts(local_dir, artifact_path)
+
+    def list_artifacts(self, path: str | None = None) -> Any:
+        return self._s3.list_artifacts(path)
+
+    def _download_file(self, remote_file_path: str, local_path: str) -> None:
+        self._s3._download_file(remote_file_path, local_path)
+
+    def delete_artifacts(self, artifact_path: str | None = None) -> None:
+        self._s3.delete_artifacts(artifact_path)
