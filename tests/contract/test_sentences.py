@@ -18,10 +18,11 @@ NOT_IN_THE_SUITES = {
     "Work: What a", "Started: A work", "Compute: A place", "Compute: The agent", "Commands: What",
     "Hooks: What", "Condition.holds: A tracker may", "RunKeeper: The part", "RunKeeper: A plugin",
     # amlflow's own part, and what a suite cannot bring about.
-    "redacted:", "TICK:", "RunRecord.changed:",  # tests/unit
-    "Condition.holds: Whether",  # the suites search by it; tests/unit/test_query_equality.py
+    "redacted:", "TICK:", "RunRecord.changed:",  # tests/unit/test_spec.py
+    "Condition.holds: Whether",  # tests/unit/test_spec.py; the suites search by it
     "Unavailable:", "tried_once:", "is_tried_once:",  # tests/faults
-    "read_points: What other", "LAUNCHED: While", "LAUNCHED: It becomes",  # tests/unit/submit
+    "read_points: What other",  # tests of each plugin, with its tracker's own client
+    "LAUNCHED: While", "LAUNCHED: It becomes",  # tests/contract/test_keepers.py
     "RunKeeper: Every", "RunKeeper: Each", "RunKeeper.",  # tests/contract/test_keepers.py
     "VERSION: A plugin", "Hooks: No", "Hooks.", "Commands.",  # tests/contract/test_outside.py
 }  # fmt: skip

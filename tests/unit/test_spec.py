@@ -1,0 +1,91 @@
+"""What the contract's page does by itself, and the ticks of what the facade logs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from amlflow.core.writer import Turn
+from amlflow.spec import (
+    TICK,
+    Condition,
+    Op,
+    Point,
+    RunChange,
+    RunRecord,
+    Status,
+    redacted,
+)
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+RUN = RunRecord(
+    id="1", experiment_id="2", status=Status.RUNNING, created=NOW, description="it's fine",
+    tags={"quality": "fantastic run", "bare": None, "empty": ""}, properties={"author": "me"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://somebody:secret@host:5000/path?a=b", "http://host:5000/path?a=b"),
+        ("postgresql+psycopg://user:p@ss@host/base", "postgresql+psycopg://host/base"),
+        ("sqlite:////folder/mlflow.db", "sqlite:////folder/mlflow.db"),
+    ],
+)
+def test_addresses_without_who(uri: str, shown: str) -> None:
+    assert redacted(uri) == shown
+
+
+@pytest.mark.parametrize(
+    ("field", "op", "value", "key", "holds"),
+    [
+        ("tags", Op.HAS, None, "bare", True),
+        ("tags", Op.HAS, None, "never", False),
+        ("tags", Op.LACKS, None, "never", True),
+        ("tags", Op.LACKS, None, "bare", False),
+        ("tags", Op.EQ, None, "bare", True),
+        ("tags", Op.EQ, None, "never", False),
+        ("tags", Op.EQ, "", "bare", False),
+        ("tags", Op.EQ, "", "empty", True),
+        ("tags", Op.NE, "x", "never", True),
+        ("tags", Op.NE, "fantastic run", "quality", False),
+        ("tags", Op.STARTS_WITH, "fan", "quality", True),
+        ("tags", Op.STARTS_WITH, "", "bare", False),
+        ("tags", Op.CONTAINS, "tic r", "quality", True),
+        ("tags", Op.CONTAINS, "_", "quality", False),
+        ("properties", Op.EQ, "me", "author", True),
+        ("description", Op.CONTAINS, "'", None, True),
+        ("parent_id", Op.LACKS, None, None, True),
+        ("created", Op.GE, NOW, None, True),
+        ("created", Op.LE, NOW - timedelta(seconds=1), None, False),
+        ("ended", Op.LE, NOW, None, False),
+    ],
+)
+def test_conditions(field: str, op: Op, value: Any, key: str | None, holds: bool) -> None:
+    assert Condition(field, op, value, key).holds(RUN) is holds
+
+
+def test_a_changed_record() -> None:
+    change = RunChange(
+        status=Status.COMPLETED, ended=NOW, tags={"a": "b"}, tags_removed=["bare"],
+        properties={"p": "q"}, system={"n": "m"},
+    )  # fmt: skip
+    changed = RUN.changed(change)
+    assert (changed.status, changed.ended, changed.description) == ("Completed", NOW, "it's fine")
+    assert changed.tags == {"quality": "fantastic run", "empty": "", "a": "b"}
+    assert changed.properties == {"author": "me", "p": "q"}
+    assert changed.system == {"n": "m"}
+    assert changed.changed(RunChange(status=Status.RUNNING)).ended is None
+
+
+def test_times_of_points_are_whole_ticks_and_grow() -> None:
+    turn = Turn()
+    points = []
+    for step in [None, None, 7, 7, 3, None]:
+        order, time = turn.stamp("m", step)
+        points.append(Point(name="m", value=1, step=step, order=order, time=time, writer="w"))
+    marks = [(each.time, each.position) for each in points]
+    assert marks == sorted(set(marks))
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    assert all((each.time - epoch) % TICK == timedelta(0) for each in points)
