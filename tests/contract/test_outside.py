@@ -198,6 +198,7 @@ def test_what_cannot_be_checked(
     done = shell.done("amlflow", "plugins", "check", module, **faulty)
     assert done.returncode in (1, 3)
     assert named in done.stderr
+    assert shell.done("amlflow", "plugins", "chek", module).returncode == 2
 
 
 def test_the_rest_goes_on_beside_faulty_plugins(shell: Shell, faulty: dict[str, str]) -> None:
@@ -212,6 +213,9 @@ def test_the_rest_goes_on_beside_faulty_plugins(shell: Shell, faulty: dict[str, 
     assert json.loads(counted.stdout) == {"runs": 3}
     for piece in ("'breaks' (breaks_on_import)", "'commands' failed", "'run'"):
         assert piece in counted.stderr
+    failed = shell.done("amlflow", "faulty", **faulty)
+    assert failed.returncode == 1
+    assert "'faulty' of the plugin 'commands' failed: KeyError('missing')" in failed.stderr
 
 
 @pytest.mark.parametrize(

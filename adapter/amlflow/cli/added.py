@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import re
@@ -11,7 +12,7 @@ from typing import Any
 from knack.introspection import extract_args_from_signature, extract_full_summary_from_signature
 
 from amlflow.cli.commands import COMMANDS, Command
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import AzureMLException, UserErrorException
 
 logger = logging.getLogger("amlflow")
 
@@ -52,8 +53,21 @@ class Added:
                 raise UserErrorException(
                     f"The command {name!r} cannot be added beside {taken!r}; choose another name."
                 )
+
+        @functools.wraps(function)
+        def call(**given: Any) -> Any:
+            try:
+                return function(**given)
+            except (AzureMLException, OSError):
+                raise
+            except Exception as error:  # a plugin is foreign code: whatever it raises is its own
+                raise UserErrorException(
+                    f"The command {name!r} of the plugin {self.plugin!r} failed: {error!r}. This "
+                    "is a bug of the plugin."
+                ) from error
+
         self.commands[name] = Command(
-            function,
+            call,
             extract_full_summary_from_signature(function) or inspect.getdoc(function) or name,
             example,
             arguments=tuple(extract_args_from_signature(function)),

@@ -91,7 +91,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def plugins(check: list[str], uri: str | None) -> list[dict[str, Any]] | None:
     """``plugins``: what is installed, and which features each has; ``plugins check MODULE``."""
-    if check:
+    if check or uri:
         from amlflow.cli.check import check as run_suites
 
         if len(check) != 2 or check[0] != "check":

@@ -3,4 +3,10 @@ from amlflow.spec import hookimpl
 
 @hookimpl
 def amlflow_commands(group):
+    group.add("faulty", fails, "amlflow faulty")
     group.add("run", print, "amlflow run")
+
+
+def fails():
+    """Fail."""
+    return {}["missing"]
