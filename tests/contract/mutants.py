@@ -36,7 +36,7 @@ class LostUpdate(MemoryTracker):
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         before = self.get_run(run_id)
-        time.sleep(0.002)  # another thread's change comes in between, and is overwritten
+        time.sleep(0.01)  # another thread's change comes in between, and is overwritten
         with self._lock:
             self._runs[before.id] = before
             super().update_run(run_id, change)
@@ -63,7 +63,7 @@ class SecondWinner(MemoryTracker):
         for key, value in change.properties.items():
             if kept.get(key, value) != value:
                 raise spec.PropertyConflict(key, kept[key], value)
-        time.sleep(0.002)  # another thread has looked, too
+        time.sleep(0.01)  # another thread has looked, too
         with self._lock:
             run = self.get_run(run_id)
             others = {k: v for k, v in run.properties.items() if k not in change.properties}
@@ -96,7 +96,7 @@ class StatusFirst(MemoryTracker):
     def update_run(self, run_id: str, change: RunChange) -> None:
         if change.status is not None:
             super().update_run(run_id, RunChange(status=change.status, ended=change.ended))
-            time.sleep(0.02)
+            time.sleep(0.1)
         super().update_run(run_id, change)
 
 
@@ -215,7 +215,7 @@ class TwoUnderOneId(MemoryTracker):
         for draft in drafts:
             if draft.run_id and self._found(draft.run_id, draft.experiment_id):
                 raise spec.Refused(f"The experiment has a run {draft.run_id!r} already.")
-        time.sleep(0.002)  # another thread has looked, too
+        time.sleep(0.01)  # another thread has looked, too
         with self._lock:
             return [self._create(draft) for draft in drafts]
 

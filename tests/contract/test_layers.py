@@ -184,7 +184,7 @@ class Exact(Search):
 class Slow(BareTracker):
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         found = super().get_run(run_id, experiment_id)
-        time.sleep(0.001)  # others come in between
+        time.sleep(0.005)  # others come in between
         return found
 
 

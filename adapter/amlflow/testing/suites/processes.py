@@ -32,6 +32,7 @@ class ProcessTests(SuiteBase):
 
         def act(work: Callable[..., Any]) -> list[Any]:
             pool, barrier = processes()
+            barrier.reset()  # a test that failed may have left it broken
             arguments = [(work, uri, run.id, me, barrier) for me in range(PROCESSES)]
             outcomes: list[Any] = pool.starmap_async(_in_process, arguments).get(SECONDS)
             return outcomes
