@@ -149,6 +149,8 @@ def test_the_page_shows_runs_numbers_images_and_tables(
     change = RunChange(name="after", status="Completed", tags={"seen": "yes"}, description="*why*")
     tracker.update_run(run.id, change)
     tracker.write_points(run.id, [logged("loss", 0.5, order=4)])
+    for writer in ("one", "another"):  # at the same moment
+        tracker.write_points(run.id, [logged("both", 1.0, writer=writer)])
 
     assert page.ask("get_all_projects") == ["explore-runs"]
     shown = page.ask("get_runs_for_project", project="explore-runs")
@@ -178,11 +180,12 @@ def test_the_page_shows_runs_numbers_images_and_tables(
         (2, None),  # not a number in JSON
         (4, 0.5),
     ]
+    assert [each["both"] for each in logs if "both" in each] == [1.0, 1.0]
     values = {
         key: (each["step"], value)
         for each in logs
         for key, value in each.items()
-        if key not in ("step", "timestamp", "loss")
+        if key not in ("step", "timestamp", "loss", "both")
     }
     path = values.pop("plot")[1]["file_path"]
     assert values == {

@@ -112,12 +112,16 @@ class SearchTests(SuiteBase):
         RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint.
         """
         now = current()
-        drafts = [self.draft(experiment, created=now + n * MILLISECOND) for n in range(1100)]
-        made = [each.id for each in tracker.create_runs(drafts)]
-        found = [each.id for each in tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))]
-        assert found == made[::-1]
+        # Seven at a time, so that pages end between runs of the same time.
+        drafts = [self.draft(experiment, created=now + n // 7 * MILLISECOND) for n in range(1100)]
+        made = sorted(each.id for each in tracker.create_runs(drafts))
+        found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+        assert sorted(each.id for each in found) == made
+        assert found == sorted(
+            sorted(found, key=lambda each: each.id), key=lambda each: each.created, reverse=True
+        )
         few = tracker.find_runs(RunQuery(experiment_ids=[experiment.id], limit=3))
-        assert [each.id for each in itertools.islice(few, 10)] == made[::-1][:10]
+        assert list(itertools.islice(few, 10)) == found[:10]
 
     def test_search_while_runs_start(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
