@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from amlflow.spec import FileNotInRun
+import requests
+from amlflow.spec import FileNotInRun, Unavailable
 from mlflow.server import handlers
+from mlflow.store.artifact.artifact_repo import MultipartDownloadMixin
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import validate_path_is_safe
 
 FOLDERS = ("user_logs", "azureml-logs", "logs")
 MOST_BYTES = 1 << 20
 """Of one piece."""
+SECONDS = 30
+"""That an artifact store may take for a piece."""
 
 
 def log_files(run_id: str) -> list[dict[str, Any]]:
@@ -44,9 +48,27 @@ def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
         return b"", size
     if isinstance(repository, LocalArtifactRepository):
         return _read(Path(repository.artifact_dir, base, name), offset, size)
-    with tempfile.TemporaryDirectory() as folder:
-        found = repository.download_artifacts(posixpath.join(base, name), dst_path=folder)
-        return _read(Path(found), offset, size)
+    path = posixpath.join(base, name)
+    if isinstance(repository, MultipartDownloadMixin):
+        return _fetched(repository.get_download_presigned_url(path), offset, size)
+    with tempfile.TemporaryDirectory() as folder:  # a store that gives whole files only
+        return _read(Path(repository.download_artifacts(path, dst_path=folder)), offset, size)
+
+
+def _fetched(address: Any, offset: int, size: int) -> tuple[bytes, int]:
+    wanted = {"Range": f"bytes={offset}-{min(size, offset + MOST_BYTES) - 1}"}
+    headers = {**(address.headers or {}), **wanted}
+    try:
+        answer = requests.get(address.url, headers=headers, timeout=SECONDS)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        # The address would let anybody read who sees it.
+        raise Unavailable(
+            f"The artifact store does not give the log now ({type(error).__name__}). Try again."
+        ) from None
+    if answer.status_code != requests.codes.partial_content:  # a store that knows no ranges
+        return answer.content[offset : offset + MOST_BYTES], size
+    return answer.content, size
 
 
 def _read(path: Path, offset: int, size: int) -> tuple[bytes, int]:

@@ -1,0 +1,84 @@
+"""Logs on artifact stores elsewhere: only what is new is fetched."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from amlflow.spec import Unavailable
+from amlflow_page import logs
+from mlflow.entities import FileInfo
+from mlflow.store.artifact.artifact_repo import MultipartDownloadMixin
+
+LOG = b"".join(b"line %d\n" % number for number in range(1000))
+NAME = "user_logs/std_log.txt"
+
+
+class Store(MultipartDownloadMixin):
+    """An object store: an address for each file, which takes ranges or does not."""
+
+    ranges = True
+    broken = False
+
+    def __init__(self) -> None:
+        self.sent = 0
+        store = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"])
+                content = LOG
+                if store.ranges and asked is not None:
+                    content = LOG[int(asked[1]) : int(asked[2]) + 1]
+                self.send_response(500 if store.broken else 206 if store.ranges else 200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+                store.sent += len(content)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def list_artifacts(self, path: str) -> list[FileInfo]:
+        return [FileInfo(f"7/run/artifacts/{NAME}", False, len(LOG))] if "user_logs" in path else []
+
+    def get_download_presigned_url(self, artifact_path: str, expiration: int = 300) -> Any:
+        url = f"http://127.0.0.1:{self.server.server_port}/{artifact_path}?secret=signature"
+        return SimpleNamespace(url=url, headers={})
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    made = Store()
+    monkeypatch.setattr(logs, "_place", lambda run_id: (made, "7/run/artifacts"))
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_only_what_is_new_is_fetched(store: Store):
+    assert logs.log_files("run") == [{"name": NAME, "size": len(LOG)}]
+    assert logs.piece("run", NAME, len(LOG) - 10) == (LOG[-10:], len(LOG))
+    assert logs.piece("run", NAME, len(LOG)) == (b"", len(LOG))
+    assert logs.piece("run", NAME, -20) == (LOG[-20:], len(LOG))
+    assert store.sent == 30
+
+
+def test_a_store_without_ranges_gives_the_same(store: Store):
+    store.ranges = False
+    assert logs.piece("run", NAME, 100) == (LOG[100:], len(LOG))
+
+
+def test_a_stores_failure_does_not_give_its_address_away(store: Store):
+    store.broken = True
+    with pytest.raises(Unavailable, match="does not give the log now") as failure:
+        logs.piece("run", NAME, 0)
+    assert "secret" not in str(failure.value)
