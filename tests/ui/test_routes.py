@@ -191,6 +191,7 @@ def test_a_log_is_read_on_from_where_one_was(studio: Server, experiment: Any):
     run = experiment.start_logging(snapshot_directory=None)
     Path("log.txt").write_text("one\ntwö\n", encoding="utf-8")
     run.upload_file("user_logs/std_log.txt", "log.txt")
+    run.upload_file("outputs/model.bin", "log.txt")
     assert studio.get("runs/logs", run_id=run.id).json()["files"] == [
         {"name": "user_logs/std_log.txt", "size": 9}
     ]
