@@ -38,8 +38,8 @@ class Store(MultipartDownloadMixin):
                 self.send_response(500 if store.broken else 206 if store.ranges else 200)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content)
                 store.sent += len(content)
+                self.wfile.write(content)
 
             def log_message(self, *_: Any) -> None:
                 pass
