@@ -1,7 +1,7 @@
 """What the host adds to a call that goes straight through: ``python tests/benchmarks/host.py``.
 
 ``run.tag`` on the reference tracker against the same change given to the tracker directly, measured
-in turn in this very run (median of the rounds, over many calls each).
+in turn in this very run. The best of the rounds counts: what else the machine does only adds to it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from types import ModuleType
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
-from runs import in_turn, report
+from runs import report, seconds
 
-CALLS = 1000
-ROUNDS = 31
+CALLS = 200
+ROUNDS = 100
 
 
 def plugged() -> None:
@@ -62,11 +62,12 @@ def added(uri: str) -> tuple[float, float]:
     experiment = Experiment(Workspace.from_config(), "host")
     run = experiment.start_logging(snapshot_directory=None, outputs=None)
     tracker, run_id = open_tracker(uri), run.id
-    through, direct = in_turn(
+    acts = (
         again(lambda: run.tag("quality", "fantastic run")),
         again(lambda: tracker.update_run(run_id, RunChange(tags={"quality": "fantastic run"}))),
-        rounds=ROUNDS,
     )
+    rounds = [[seconds(act) for act in acts] for _ in range(ROUNDS)]
+    through, direct = map(min, zip(*rounds, strict=True))
     assert tracker.get_run(run_id).tags == {"quality": "fantastic run"}
     run.complete()
     return through / CALLS * 1e6, direct / CALLS * 1e6
