@@ -33,29 +33,30 @@ Row = tuple[int, dict[str, Any]]
 def draw_run(connection: sqlite3.Connection, run: RunRecord, renamed: bool = False) -> None:
     """Show a run, its name, and as its config what trackio has no other place for."""
     found = connection.execute(
-        "SELECT config FROM project.configs WHERE run_id = ?", (run.id,)
+        "SELECT run_name, config FROM project.configs WHERE run_id = ?", (run.id,)
     ).fetchone()
-    # trackio's own client may have put a config of its own.
-    theirs = {} if found is None else json.loads(found[0])
+    # trackio's page renames runs, and its client may have put a config of its own.
+    name = run.name if found is None or renamed else found[0]
+    theirs = {} if found is None else json.loads(found[1])
     config = {key: value for key, value in theirs.items() if not _is_ours(key)}
     config.update(_config(run))
     created = run.created.isoformat()
     connection.execute(
         "INSERT OR REPLACE INTO project.configs (run_id, run_name, config, created_at)"
         " VALUES (?, ?, ?, ?)",
-        (run.id, run.name, _json(config), created),
+        (run.id, name, _json(config), created),
     )
     # trackio shows the runs that have logged something.
     connection.execute(
         "INSERT OR IGNORE INTO project.metrics (timestamp, run_id, run_name, step, metrics, log_id)"
         " VALUES (?, ?, ?, 0, ?, ?)",
-        (created, run.id, run.name, _json({}), OURS + run.id),
+        (created, run.id, name, _json({}), OURS + run.id),
     )
     if renamed:
         for table in TABLES:
             connection.execute(
                 f"UPDATE project.{table} SET run_name = ? WHERE run_id = ?",  # noqa: S608
-                (run.name, run.id),
+                (name, run.id),
             )
 
 

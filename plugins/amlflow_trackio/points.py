@@ -54,7 +54,9 @@ class Points:
 
         with self._database.writing(self._projects.ready(project)) as connection:
             [run_name] = connection.execute(
-                "SELECT name FROM runs WHERE id = ?", (run_id,)
+                "SELECT coalesce(shown.run_name, name) FROM runs"
+                " LEFT JOIN project.configs AS shown ON shown.run_id = runs.id WHERE runs.id = ?",
+                (run_id,),
             ).fetchone()
             connection.executemany("INSERT OR IGNORE INTO points VALUES (?, ?, ?, ?, ?, ?)", rows)
 

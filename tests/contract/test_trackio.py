@@ -234,6 +234,25 @@ print(json.dumps("done"))
     assert (config["rate"], config["tag.seen"]) == (0.1, "yes")
 
 
+def test_a_run_that_the_page_renames_stays_one(
+    tracker: Tracker, make: Callable[..., RunRecord], folder: Path
+) -> None:
+    run = make(name="ours")
+    tracker.write_points(run.id, [logged("loss", 1.0)])
+    code = """
+from trackio.sqlite_storage import SQLiteStorage as S
+for name in sys.argv[2:]:
+    S.rename_run("explore-runs", S.get_runs("explore-runs")[0], name, sys.argv[1])
+print(json.dumps(S.get_runs("explore-runs")))
+"""
+    assert by_trackio(folder, code, run.id, "theirs") == ["theirs"]
+    tracker.write_points(run.id, [logged("loss", 0.5, order=1)])
+    tracker.update_run(run.id, RunChange(tags={"seen": "yes"}))
+    assert by_trackio(folder, code, run.id) == ["theirs"]
+    tracker.update_run(run.id, RunChange(name="ours again"))
+    assert by_trackio(folder, code, run.id) == ["ours again"]
+
+
 AWKWARD_NAMES = [
     "my.model",
     "mymodel",
