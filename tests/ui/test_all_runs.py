@@ -104,6 +104,29 @@ def test_a_query_is_checked_while_it_is_typed(page: Page, runs: dict[str, Any], 
     page.see(".amlflow-query-message .is-error", "cannot be evaluated")
 
 
+def test_a_check_that_comes_late_does_not_take_a_searchs_error_back(
+    page: Page, runs: dict[str, Any], here: str
+):
+    page.open(here, READER)
+    shows(page, "ash", "elm", "oak")
+    page.script(
+        "const fetched = window.fetch; let checks = 0; window.checked = 0;"
+        "window.fetch = async (address, ...more) => {"
+        "  const check = String(address).includes('query/check');"
+        "  if (check && ++checks == 2)"
+        "    while (!document.querySelector('.amlflow-query-message .is-error'))"
+        "      await new Promise(requestAnimationFrame);"
+        "  const answer = await fetched(address, ...more);"
+        "  if (check) setTimeout(() => window.checked++, 50);"
+        "  return answer;"
+        "}"
+    )
+    page.write(".amlflow-code", f"[?starts_with(tags.none, 'a')]{Keys.ENTER}")
+    page.see(".amlflow-query-message .is-error", "cannot be evaluated")
+    page.until(lambda: page.script("return window.checked") == 2, "the late check")
+    page.see(".amlflow-query-message .is-error", "cannot be evaluated")
+
+
 def test_the_keyboard_alone_chooses_compares_and_opens(page: Page, runs: dict[str, Any], here: str):
     page.open(here, WRITER)
     shows(page, "ash", "elm", "oak")

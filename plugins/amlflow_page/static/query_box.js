@@ -35,6 +35,7 @@ export class QueryBox {
 
   typed() {
     const text = this.box.value;
+    this.failed = null;
     if (!text.trim()) {
       this.tell(HINT);
       if (this.applied) this.apply();
@@ -52,19 +53,21 @@ export class QueryBox {
     }
     if (text !== this.box.value) return false;
     if (found.error) this.fail(found.error, found.place);
-    else this.tell(text === this.applied ? HINT : "Enter searches");
+    else if (text !== this.failed) this.tell(text === this.applied ? HINT : "Enter searches");
     return !found.error;
   }
 
   async apply() {
     const text = this.box.value.trim();
+    this.failed = null;
     if (text && !(await this.check())) return;
     this.applied = text;
     this.onapply(text);
   }
 
+  // Also what a search found wrong, which a check that comes late does not take back.
   fail(reason, place) {
-    const text = this.box.value;
+    const text = (this.failed = this.box.value);
     this.box.setAttribute("aria-invalid", "true");
     const where = [];
     if (place != null) {
