@@ -8,7 +8,8 @@ import json
 import time
 from typing import Any
 
-from amlflow.spec import Unavailable, is_tried_once, redacted
+from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.spec import Refused, Unavailable, is_tried_once, redacted
 from mlflow.store.tracking.rest_store import RestStore
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.proto_json_utils import parse_dict
@@ -58,10 +59,20 @@ class Server(RestStore):
                 f"MLflow at {self._where} could not do this now (HTTP {answer.status_code}).",
                 retry_after=_seconds(answer.headers.get("Retry-After")),
             )
+        if 400 <= answer.status_code < 500 and b"error_code" not in answer.content:
+            raise self._refusal(answer.status_code)  # by what is between here and MLflow
         verify_rest_response(answer, endpoint or path)
         result = response_proto or api.Response()
         parse_dict(json.loads(answer.text), result)
         return result
+
+    def _refusal(self, status: int) -> AzureMLException:
+        said = f"What answers at {self._where} refuses this (HTTP {status})"
+        if status in (401, 403):
+            return AuthenticationException(f"{said}: check the credentials for it.")
+        if status == 404:
+            return Unavailable(f"{said}: it is no MLflow server now.")
+        return Refused(f"{said}.")
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,3 +16,14 @@ def experiment(folder: Path, jobs: Path, sqlite_uri: str, monkeypatch: pytest.Mo
     """An experiment to submit to, on the test's own database."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
     return submitting.new_experiment()
+
+
+@pytest.fixture
+def tmpfs(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for 3 MB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "none", str(place)]
+    subprocess.run(mount, check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)

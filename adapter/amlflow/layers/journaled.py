@@ -44,7 +44,6 @@ from amlflow.spec import (
     Status,
     Tracker,
     Unavailable,
-    is_tried_once,
 )
 
 logger = logging.getLogger("amlflow")
@@ -300,9 +299,11 @@ class Journaled(Layer):
         number = self._changing.get(run_id)
         if number is None or self._sender is None:
             return
-        if is_tried_once() and self._sender.away is not None:
-            raise self._sender.away
-        self._wait(self._sender, number)
+        seconds = self._settings.flush_seconds
+        if not self._sender.wait(number, seconds, through_outage=False):
+            raise self._sender.away or Unavailable(
+                f"The tracker has not taken a change of run {run_id} within {seconds:g} s."
+            )
         self._changing.pop(run_id, None)
 
     def update_run(self, run_id: str, change: RunChange) -> None:

@@ -1,0 +1,116 @@
+"""Threads, forked processes and ends of processes: what calls had returned is in the tracker."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import loggers
+from amlflow.layers.opened import open_direct
+from proxy import proxied
+
+MANY = """
+import multiprocessing
+run = begin()
+print(run.id)
+
+def work(place):
+    for number in range(40):
+        log(run, number, f"thread {place}")
+
+threads = [threading.Thread(target=work, args=(place,)) for place in range(64)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+
+def forked(place):
+    for number in range(100):
+        log(run, number, f"process {place}")
+
+context = multiprocessing.get_context("fork")
+processes = [context.Process(target=forked, args=(place,)) for place in range(2)]
+for process in processes: process.start()
+pid = os.fork()
+if not pid:  # a worker that ends without a word
+    forked("gone")
+    os._exit(0)
+for number in range(100):
+    log(run, number, "parent")
+os.waitpid(pid, 0)
+for process in processes: process.join()
+print([process.exitcode for process in processes])
+run.complete()
+
+run = begin()
+for number in range(500):
+    log(run, number)
+print(run.id)
+"""
+
+
+def test_threads_forks_and_the_end_of_the_interpreter(server_uri: str) -> None:
+    out, err = loggers.finished(loggers.start(MANY, server_uri))
+    run_id, codes, left_open = out.splitlines()
+    assert codes == "[0, 0]"
+    tracker = open_direct(server_uri)
+    found: dict[str, list[int]] = {}
+    for point in tracker.read_points(run_id):
+        found.setdefault(point.name, []).append(loggers.number(point.value))
+    assert found == {
+        **{f"thread {place}": list(range(40)) for place in range(64)},
+        **{f"process {place}": list(range(100)) for place in (0, 1, "gone")},
+        "parent": list(range(100)),
+    }
+    assert tracker.get_run(run_id).status == "Completed"
+    # At its end the interpreter has sent what was left; the run stays open, as v1's do.
+    assert loggers.stored(server_uri, left_open) == list(range(500))
+    assert tracker.get_run(left_open).status == "Running"
+    assert "Traceback" not in err
+
+
+def test_an_end_without_the_tracker_is_bounded_and_said(server_uri: str) -> None:
+    code = """
+run = begin()
+print(run.id, flush=True)
+sys.stdin.readline()
+for number in range(10):
+    log(run, number)
+raise RuntimeError("the script's own error")
+"""
+    with proxied(server_uri) as (proxy, uri):
+        process = loggers.start(code, uri, AMLFLOW_EXIT_SECONDS="1")
+        assert process.stdout is not None
+        run_id = process.stdout.readline().strip()
+        proxy.rule = proxy.down
+        begun = time.monotonic()
+        _, err = process.communicate("\n", timeout=60)
+        assert time.monotonic() - begun < 10
+        assert process.returncode == 1
+        assert "10 records have not reached the tracker" in err
+        proxy.rule = lambda path, content: "pass"
+        [waiting] = json.loads(loggers.finished(loggers.sync(uri, "--status"))[0])
+        assert (waiting["run_id"], waiting["waiting"], waiting["alive"]) == (run_id, 10, False)
+        assert waiting["since"]
+        done = json.loads(loggers.finished(loggers.sync(uri, "--close-dead"))[0])
+        assert (done["sent"], done["closed"]) == (10, [run_id])
+    assert loggers.stored(server_uri, run_id) == list(range(10))
+    assert open_direct(server_uri).get_run(run_id).status == "Failed"
+
+
+def test_turned_off_every_call_waits_for_the_tracker(server_uri: str, tmp_path: Path) -> None:
+    code = """
+from amlflow.layers.opened import open_direct
+run = begin()
+tracker = open_direct(os.environ["MLFLOW_TRACKING_URI"])
+for number in range(3):
+    log(run, number)
+    assert len(tracker.read_points(run.id)) == number + 1
+run.tag("a", "b")
+run.complete()
+print(run.get_metrics(), run.get_status())
+"""
+    folder = str(tmp_path / "journal")
+    process = loggers.start(code, server_uri, AMLFLOW_JOURNAL="off", AMLFLOW_JOURNAL_FOLDER=folder)
+    out, _ = loggers.finished(process)
+    assert out == "{'m': ['text 0', 1, 2]} Completed\n"
+    assert not Path(folder).exists()
