@@ -274,3 +274,24 @@ def test_a_disk_too_small_for_the_source(experiment: Any, small_disk: Path) -> N
     assert "could not be unpacked" in error_of(run)
     assert "No space left" in error_of(run)
     until(lambda: not list(small_disk.iterdir()))
+
+
+LOGS_AND_DIES = """
+    import os, sys
+    from azureml.core import Run
+    run = Run.get_context()
+    child = run.child_run("within")
+    for number in range(2000):
+        run.log("m", number)
+    child.log("m", 7)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_script_had_logged_when_it_was_killed(experiment: Any, jobs: Path) -> None:
+    run = submit(experiment, LOGS_AND_DIES)
+    assert ended(run) == "Failed"
+    assert run.get_metrics() == {"m": list(range(2000))}
+    [child] = run.get_children()
+    assert (child.get_metrics(), child.status) == ({"m": 7}, "Failed")
+    until(lambda: not list(jobs.iterdir()))

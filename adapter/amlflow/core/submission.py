@@ -20,6 +20,7 @@ from amlflow.core.run_files import SNAPSHOT_PROPERTY
 from amlflow.core.script_run_config import checked_arguments
 from amlflow.core.tracking_uri import local_folders
 from amlflow.exceptions import UserErrorException
+from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.plugins import open_compute
 from amlflow.spec import LAUNCHED, Feature, RunRecord, Status, Unsupported, redacted
 from amlflow.submit import snapshot
@@ -79,6 +80,12 @@ def submit(
         needs=local_folders(experiment._tracker.uri),
     )
     folder = JobFolder(job.name)
+    # Whoever ends the script finds there what it has logged and not sent.
+    job = dataclasses.replace(
+        job,
+        environment={JOURNALS: str(folder.journal), **job.environment},
+        needs=[*job.needs, str(folder.journal)],
+    )
     open_compute(target.kind, target.settings).check(job.work(folder))
     with _made(folder):
         return _launched(config, experiment, tags, parent, snapshot_id, job, folder)

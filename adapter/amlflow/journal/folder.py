@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -51,6 +52,7 @@ class ProcessFolder:
         about = {
             "pid": os.getpid(),
             "host": platform.node(),
+            "boot": _boot(),
             "started": datetime.now(timezone.utc).isoformat(),
             "tracker": redacted(uri),
         }
@@ -190,10 +192,24 @@ def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[Proces
     return [
         each
         for each in process_folders(tracker)
-        if (but is None or each.path != but.path)
-        and not each.is_alive()
-        and each.about().get("host") == platform.node()
+        if (but is None or each.path != but.path) and not each.is_alive() and _is_here(each.about())
     ]
+
+
+def _is_here(about: dict[str, Any]) -> bool:
+    # A container has a name of its own, and the boot of its machine.
+    return about.get("host") == platform.node() or (
+        bool(about.get("boot")) and about.get("boot") == _boot()
+    )
+
+
+@functools.cache
+def _boot() -> str:
+    """What tells this start of this machine from all others; empty where that is not known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:

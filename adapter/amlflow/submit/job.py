@@ -4,6 +4,7 @@
                  snapshot.zip  the source folder
                  work/         the snapshot unpacked: the script's working folder
                  std_log.txt   what the script writes
+                 journal/      what the script logs, until it is in the tracker
                  agent.log     what goes wrong in the agent itself
                  alive         locked as long as the agent lives
                  end           there when the run is to end, as a nudge to look into the tracker
@@ -110,6 +111,7 @@ class JobFolder:
         self.work = self.path / "work"
         self.log = self.path / "std_log.txt"
         self.end = self.path / "end"
+        self.journal = self.path / "journal"
         self.outcome = self.path / "outcome.json"
         self.agent_log = self.path / "agent.log"
         self._alive = self.path / "alive"
@@ -118,6 +120,7 @@ class JobFolder:
         """Make the folder for its owner alone."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path.mkdir(mode=0o700)
+        self.journal.mkdir(mode=0o700)
 
     def write(self, job: Job) -> None:
         """Write the job whole or not at all; it holds the environment, so it is the user's own."""

@@ -26,7 +26,7 @@ def launch(folder: JobFolder, lock: int) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "amlflow.submit.agent", str(folder.path)],
             cwd=folder.path,
-            env=_importable(environ),
+            env=importable(environ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -37,7 +37,7 @@ def launch(folder: JobFolder, lock: int) -> None:
     threading.Thread(target=process.wait, daemon=True).start()
 
 
-def _importable(environ: Mapping[str, str]) -> dict[str, str]:
+def importable(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment in which this very amlflow is found, from wherever it was imported."""
     place = str(Path(__file__).resolve().parents[2])
     known = environ.get("PYTHONPATH", "")

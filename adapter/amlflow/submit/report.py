@@ -9,6 +9,8 @@ import dataclasses
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +18,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.journal.folder import process_folders, tracker_folder
+from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.layers.opened import open_keeper
 from amlflow.spec import (
     RunChange,
@@ -25,6 +29,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.submit.job import LOG, LOG_PART, Job, JobFolder
+from amlflow.submit.launch import importable
 from amlflow.submit.notes import (
     AGENT,
     DEFAULT_HEARTBEAT_SECONDS,
@@ -39,6 +44,7 @@ from amlflow.submit.queue import Queue
 
 logger = logging.getLogger("amlflow.agent")
 
+TRACKING_URI = "MLFLOW_TRACKING_URI"
 POLL_SECONDS = 1.0
 """Between two looks into the tracker for a wish, and between two uploads of a log that grows."""
 SHARE = 10
@@ -197,7 +203,7 @@ class Report:
         """Send all that is left, and the end; whether all of it has arrived."""
         try:
             self._patiently(self._finalizing)
-            warnings = self._send_files()
+            warnings = [*self._send_journal(), *self._send_files()]
             change = outcome.change(ended)
             if warnings:
                 change = _noting(change, warnings)
@@ -208,6 +214,29 @@ class Report:
             logger.error("The run's end did not reach the tracker: %s", failure.message)
             return False
         return not warnings
+
+    def _send_journal(self) -> list[str]:
+        """Send what the script had logged when it was ended; what could not be sent is told.
+
+        The tracker's client, which that needs, takes more memory than an agent keeps.
+        """
+        environment = self._job.environment
+        uri = environment.get(TRACKING_URI, self._job.tracking_uri)
+        if not process_folders(tracker_folder(self._folder.journal, uri)):
+            return []
+        done = subprocess.run(
+            [sys.executable, "-m", "amlflow", "sync", "--close-dead", "-o", "none"],
+            env=importable({**os.environ, JOURNALS: str(self._folder.journal), TRACKING_URI: uri}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not done.returncode:
+            return []
+        warning = f"What the script logged last could not be stored: {done.stderr.strip()}"
+        logger.warning("%s", warning)
+        return [warning]
 
     def _finalizing(self) -> None:
         record = self._open().get_run(self._job.run_id)

@@ -10,6 +10,8 @@ import uuid
 from datetime import datetime, timezone
 
 from amlflow.exceptions import AzureMLException
+from amlflow.journal.folder import tracker_folder
+from amlflow.journal.recovery import recover
 from amlflow.plugins import open_compute
 from amlflow.spec import PropertyConflict, RunChange, RunRecord, Status, Tracker
 from amlflow.submit.job import LOG, Job, JobFolder, this_host
@@ -129,4 +131,5 @@ def _clean(tracker: Tracker, job: Job, folder: JobFolder) -> None:
     Queue(job.target).leave(job.name)
     if folder.log.exists():
         tracker.put_files(job.run_id, {LOG: folder.log}, replace=True)
+    recover(tracker_folder(folder.journal, job.tracking_uri), lambda: tracker)
     folder.remove()
