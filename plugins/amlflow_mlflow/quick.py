@@ -110,11 +110,10 @@ class QuickTracker:
             raise AttributeError(name)
         return getattr(self._opened(), name)
 
-    # what is read without MLflow; once it is there, it does this too
+    # what is read without MLflow; once it is there, it does most of this too
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        if self._mlflow is not None:
-            return self._mlflow.get_run(run_id, experiment_id)  # type: ignore[no-any-return]
+        # This is also many times as quick as MLflow is once it is there.
         for found in [*self.rows(_BY_ID, run_id), *self.rows(_BY_ALIAS, ALIAS, run_id)]:
             if experiment_id in (None, found.experiment_id):
                 return to_run(SimpleNamespace(info=found, data=self._data(found.run_id)))

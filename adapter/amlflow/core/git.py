@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 
 def git_properties() -> dict[str, str]:
@@ -12,6 +13,8 @@ def git_properties() -> dict[str, str]:
     Credentials in the repository's address are left out.
     """
     folder = os.getcwd()
+    if not _is_work_tree(folder):
+        return {}
     commit, _, branch = _git(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").partition("\n")
     if not commit:
         return {}
@@ -27,6 +30,12 @@ def git_properties() -> dict[str, str]:
         "azureml.git.dirty": str(dirty),
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _is_work_tree(folder: str) -> bool:
+    """Whether git may find a work tree; starting it takes longer than to look."""
+    places = (folder, *map(str, Path(folder).parents))
+    return "GIT_DIR" in os.environ or any(os.path.exists(f"{each}/.git") for each in places)
 
 
 def _git(folder: str, *arguments: str) -> str:

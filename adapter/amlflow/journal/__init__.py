@@ -1,8 +1,9 @@
 """The durable journal: what runs log is on this machine's disk before it is in the tracker.
 
 A process has a folder of its own, in which it appends records (``segments.py``, ``record.py``). A
-thread of it sends them in order (``sender.py``, ``delivery.py``). A process that dies leaves its
-folder, and the next one sends what is in it (``recovery.py``).
+thread of it sends them in order (``sender.py``, ``delivery.py``); ``process.py`` is what its other
+threads use. A process that dies leaves its folder, and the next one sends what is in it
+(``recovery.py``).
 
     <journals>/<tracker>/<process>/lock            locked as long as the process lives
                                    process.json    its number, machine, start and tracker
@@ -10,7 +11,8 @@ folder, and the next one sends what is in it (``recovery.py``).
                                    sent            how far they are sent
                                    running/<run>   a run that the process started and has not ended
                                    files/          copies of files that wait
-                         refused/<process>.jsonl   records that the tracker did not take, and why
+                         refused/<process>.jsonl   records that the tracker did not take, and why;
+                                                   files of such records are beside it
 
 Only the user may read the folders.
 """

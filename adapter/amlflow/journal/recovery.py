@@ -119,11 +119,6 @@ def _mark(
     (done.not_responding if close is None else done.closed).append(known)
 
 
-def dead_runs(tracker_folder: Path, but: ProcessFolder | None = None) -> set[str]:
-    """The runs of this machine whose process has died without ending them."""
-    return {run_id for each in dead_folders(tracker_folder, but) for run_id in each.running()}
-
-
 def failure(why: str) -> RunChange:
     """The end of a run whose process has died."""
     error = {"error": {"code": "ServiceError", "message": why}}

@@ -137,7 +137,12 @@ class Sender:
             while not self._stopped and not self.segments.rest(self.done):
                 self._urgent.wait(LINGER_SECONDS)
                 self._urgent.clear()
-                self._send()
+                try:
+                    self._send()
+                except OSError as error:  # of this machine's disk
+                    if not self._stopped:
+                        logger.error("The journal %s cannot be read: %s", self.folder.path, error)
+                        self._pause(MOST_PAUSE_SECONDS)
             self._delivery.late = False
 
     def _send(self) -> None:

@@ -13,19 +13,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import sys
 import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
 from amlflow.journal import local, record
-from amlflow.journal.folder import ProcessFolder, note_refused, tracker_folder
-from amlflow.journal.local import LocalIds, is_local
-from amlflow.journal.recovery import dead_runs, recover
-from amlflow.journal.sender import Sender
+from amlflow.journal.local import is_local
+from amlflow.journal.process import Journal
 from amlflow.journal.settings import Settings
 from amlflow.layers.layer import Layer
 from amlflow.spec import (
@@ -65,17 +60,13 @@ class Journaled(Layer):
 
     def __init__(self, uri: str, opened: Callable[[], Tracker], settings: Settings) -> None:
         self._uri, self._open, self._settings = uri, opened, settings
-        self._place = tracker_folder(settings.folder, uri)
-        self._opening = threading.RLock()
+        self._opening = threading.Lock()
         self._tracker: Tracker | None = None
-        self._sender: Sender | None = None
-        self._ids = LocalIds()
+        self.journal = Journal(uri, settings, lambda: self.inner)
         self._heads: dict[tuple[str, str, str, str], str] = {}
         self._changing: dict[str, int] = {}
         self._local: dict[str, RunRecord] = {}
         self._local_files: dict[str, dict[str, Path]] = {}
-        self._refused: dict[str, Counter[str]] = {}
-        self._interrupted = False
 
     @property
     def inner(self) -> Tracker:  # type: ignore[override]
@@ -93,76 +84,10 @@ class Journaled(Layer):
     def uri(self) -> str:
         return self._uri
 
-    # the journal of this process
-
-    @property
-    def _folder(self) -> ProcessFolder | None:
-        return None if self._sender is None else self._sender.folder
-
-    def _journal(self) -> Sender:
-        if self._sender is None:
-            with self._opening:
-                if self._sender is None:
-                    self._sender = self._started()
-        return self._sender
-
-    def _started(self) -> Sender:
-        try:
-            folder = ProcessFolder.make(self._place, self._uri)
-        except OSError as error:
-            raise ServiceException(
-                f"The journal cannot be kept in {self._place} ({error.strerror or error}). Let "
-                "AMLFLOW_JOURNAL_FOLDER name a folder that you may write to, or set "
-                "AMLFLOW_JOURNAL=off."
-            ) from error
-        sender = Sender(
-            self._uri,
-            folder,
-            self._settings,
-            lambda: self.inner,
-            self._ids,
-            self._on_refused,
-            self._recover_aside,
-        )
-        sender.start()
-        self._recover_aside()
-        return sender
-
-    def _recover_aside(self) -> None:
-        """Send what processes have left that have died, in a thread that nobody waits for."""
-        threading.Thread(target=self._recover, name="amlflow-recovery", daemon=True).start()
-
-    def _recover(self, of_run: str | None = None) -> None:
-        with contextlib.suppress(Unavailable):  # then whoever comes later sends it
-            recover(self._place, lambda: self.inner, but=self._folder, of_run=of_run)
-
-    def _on_refused(self, number: int, refused: record.Record, error: AzureMLException) -> None:
-        sender = self._journal()
-        if sender.refused(number, error):
-            return
-        path = note_refused(sender.folder, refused, error.message)
-        run_id = refused[1]
-        reasons = self._refused.setdefault(run_id, Counter())
-        if not reasons:
-            logger.error(
-                "The tracker refused what was logged to run %s; it is kept in %s: %s",
-                run_id, path, error.message,
-            )  # fmt: skip
-        reasons[f"{error.message} The refused records are kept in {path}."] += 1
-
-    def _raise_refused(self, run_id: str) -> None:
-        reasons = self._refused.pop(run_id, None)
-        if reasons:
-            [(first, _)] = reasons.most_common(1)
-            raise UserErrorException(
-                f"{sum(reasons.values())} of the records logged to run {run_id} were refused by "
-                f"the tracker, the others are there: {first}"
-            )
-
     @property
     def away(self) -> bool:
         """Whether the tracker did not answer when it was last called to send something."""
-        return self._sender is not None and self._sender.away is not None
+        return self.journal.away is not None
 
     def flush(self, run_id: str | None = None, seconds: float | None = None) -> None:
         """Return when all that this process has logged is in the tracker.
@@ -171,51 +96,10 @@ class Journaled(Layer):
             Unavailable: it is not, after some seconds (default: ``AMLFLOW_FLUSH_SECONDS``).
             UserErrorException: the tracker refused something of the run; the message names it.
         """
-        sender = self._sender
-        if sender is not None:
-            self._wait(sender, sender.segments.appended, seconds)
+        self.journal.wait(seconds=seconds)
         if run_id is not None:
-            recover(self._place, lambda: self.inner, but=self._folder, of_run=run_id)
-            self._raise_refused(run_id)
-
-    def _wait(self, sender: Sender, number: int, seconds: float | None = None) -> None:
-        limit = self._settings.flush_seconds if seconds is None else seconds
-        try:
-            arrived = sender.wait(number, limit)
-        except KeyboardInterrupt:
-            self._interrupted = True  # whoever interrupts this does not want to wait at the end
-            raise
-        if not arrived:
-            why = f" ({sender.away.message})" if sender.away is not None else ""
-            raise Unavailable(
-                f"{number - sender.done} records have not reached the tracker within {limit:g} s"
-                f"{why}. They wait in {self._place} and are sent when it is back, by this process, "
-                "the next one or `amlflow sync`."
-            )
-
-    def close(self) -> None:
-        """At the end of the process: send what is left, within ``AMLFLOW_EXIT_SECONDS``."""
-        sender = self._sender
-        if sender is None:
-            return
-        last = sender.segments.appended
-        seconds = 0 if self._interrupted else self._settings.exit_seconds
-        arrived = sender.wait(last, seconds)
-        sender.stop(1.0 if arrived else 0.0)
-        if not arrived:
-            logger.warning(
-                "%d records have not reached the tracker; they wait in %s, and the next process "
-                "that uses amlflow or `amlflow sync` sends them.",
-                last - sender.done, self._place,
-            )  # fmt: skip
-        elif not (sender.folder.running() and hasattr(sys, "last_value")):
-            # After an error that nobody caught, the folder tells the next process of its runs.
-            sender.folder.remove()
-
-    def forked(self) -> None:
-        """In a child process, which has a journal of its own."""
-        if self._folder is not None:
-            self._folder.forked()
+            self.journal.recover(run_id)
+            self.journal.raise_refused(run_id)
 
     # runs
 
@@ -248,45 +132,46 @@ class Journaled(Layer):
                 records = self._create_local(drafts)
         for draft, made in zip(drafts, records, strict=True):
             if draft.writer is not None and draft.status not in FINAL | UNSTARTED:
-                self._journal().folder.note_running(made.id)
+                self.journal.sender().folder.note_running(made.id)
         return records
 
     def _create_local(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         records = []
         for draft in drafts:
             made, kept = local.started(draft)
-            self._journal().segments.append(record.to_line(kept))
+            self.journal.sender().segments.append(record.to_line(kept))
             self._local[made.id] = made
             records.append(made)
         return records
 
     def _known(self, run_id: str) -> str:
         """The tracker's id of a run, where it has got there."""
-        return self._ids.known(run_id) or run_id
+        return self.journal.ids.known(run_id) or run_id
 
     def _is_here_only(self, run_id: str) -> bool:
         """Whether the run was started while the tracker was away, and has not got there yet."""
-        return is_local(run_id) and self._ids.known(run_id) is None
+        return is_local(run_id) and self.journal.ids.known(run_id) is None
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         """Also: a run of this machine whose process has died without an end is NotResponding."""
         if self._is_here_only(run_id):
             return self._local[run_id]
-        if self._sender is not None:
-            self._sender.hurry()  # who looks at a run may soon end it
+        if self.journal.started is not None:
+            self.journal.started.hurry()  # who looks at a run may soon end it
         self._settle(run_id)
         found = self.inner.get_run(self._known(run_id), experiment_id)
-        return self._judged(found, self._dead()) if found.status == Status.RUNNING else found
+        return (
+            self._judged(found, self.journal.dead_runs())
+            if found.status == Status.RUNNING
+            else found
+        )
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         for run_id in list(self._changing):
             self._settle(run_id)
-        dead = self._dead()
+        dead = self.journal.dead_runs()
         for found in self.inner.find_runs(query):
             yield self._judged(found, dead)
-
-    def _dead(self) -> set[str]:
-        return dead_runs(self._place, self._folder)
 
     @staticmethod
     def _judged(found: RunRecord, dead: set[str]) -> RunRecord:
@@ -296,12 +181,12 @@ class Journaled(Layer):
 
     def _settle(self, run_id: str) -> None:
         """Have the changes that were journaled for a run reach the tracker."""
-        number = self._changing.get(run_id)
-        if number is None or self._sender is None:
+        number, sender = self._changing.get(run_id), self.journal.started
+        if number is None or sender is None:
             return
         seconds = self._settings.flush_seconds
-        if not self._sender.wait(number, seconds, through_outage=False):
-            raise self._sender.away or Unavailable(
+        if not sender.wait(number, seconds, through_outage=False):
+            raise sender.away or Unavailable(
                 f"The tracker has not taken a change of run {run_id} within {seconds:g} s."
             )
         self._changing.pop(run_id, None)
@@ -315,13 +200,16 @@ class Journaled(Layer):
         if self._is_here_only(run_id):
             self._change_local(run_id, change)
             return
-        sender = self._journal()
+        sender = self.journal.sender()
         if change.properties:
-            self._wait(sender, sender.segments.appended)
+            self.journal.wait()
             self.inner.update_run(self._known(run_id), change)
             return
         if change.status in FINAL:
-            self._recover(run_id)  # what a forked process logged to it that is gone by now
+            with contextlib.suppress(Unavailable):
+                self.journal.recover(
+                    run_id
+                )  # what a forked process logged to it that is gone by now
         ticket = sender.append(record.to_line(record.change_record(self._known(run_id), change)))
         self._changing[run_id] = ticket.number
         try:
@@ -333,7 +221,7 @@ class Journaled(Layer):
                                    through_outage=False):  # fmt: skip
                     logger.warning("Run %s is sent when the tracker is back.", run_id)
             else:
-                self._wait(sender, ticket.number)
+                self.journal.wait(ticket.number)
         finally:
             if change.status in FINAL:
                 self._ended(run_id)
@@ -341,18 +229,18 @@ class Journaled(Layer):
                 self._changing.pop(run_id, None)
             sender.collect(ticket)
         if change.status in FINAL:
-            self._raise_refused(run_id)
+            self.journal.raise_refused(run_id)
 
     def _ended(self, run_id: str) -> None:
-        if self._folder is not None:
-            self._folder.note_ended(run_id)
+        if self.journal.started is not None:
+            self.journal.started.folder.note_ended(run_id)
 
     def _change_local(self, run_id: str, change: RunChange) -> None:
         known = self._local[run_id]
         for key, value in change.properties.items():
             if known.properties.get(key, value) != value:
                 raise PropertyConflict(key, known.properties[key], value)
-        self._journal().segments.append(record.to_line(record.change_record(run_id, change)))
+        self.journal.sender().segments.append(record.to_line(record.change_record(run_id, change)))
         self._local[run_id] = known.changed(change)
         if change.status in FINAL:
             self._ended(run_id)
@@ -362,7 +250,7 @@ class Journaled(Layer):
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         """The points are on the disk when this returns, and in the tracker within a second."""
-        sender = self._sender or self._journal()
+        sender = self.journal.started or self.journal.sender()
         for point in points:
             key = (run_id, point.name, point.kind, point.writer)
             head = self._heads.get(key)
@@ -385,16 +273,15 @@ class Journaled(Layer):
         """
         if self._is_here_only(run_id):
             return self._waiting_points(run_id, names)
-        if self._sender is not None:
-            self._wait(self._sender, self._sender.segments.appended)
+        self.journal.wait()
         known = self._known(run_id)
-        recover(self._place, lambda: self.inner, but=self._folder, of_run=known)
+        self.journal.recover(known)
         return self.inner.read_points(known, names)
 
     def _waiting_points(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
         found = [
             record.to_point(each)
-            for lines, _, _ in self._journal().folder.waiting()
+            for lines, _, _ in self.journal.sender().folder.waiting()
             for each in filter(None, map(record.record_of, lines))
             if each[:2] == [record.POINT, run_id] and (names is None or each[3] in names)
         ]
@@ -407,7 +294,7 @@ class Journaled(Layer):
         here = self._is_here_only(run_id)
         size = sum(path.stat().st_size for path in files.values())
         if here or (replace and size <= MOST_FILE_BYTES):
-            sender = self._journal()
+            sender = self.journal.sender()
             kept = {name: uuid.uuid4().hex for name in files}
             for name, path in files.items():
                 sender.segments.keep_file(path, kept[name])
@@ -448,7 +335,7 @@ class Journaled(Layer):
             if not self._settings.offline:
                 raise
             name = uuid.uuid4().hex
-            segments = self._journal().segments
+            segments = self.journal.sender().segments
             segments.keep_file(archive, name)
             segments.append(record.to_line([record.SNAPSHOT, None, digest, name]))
 

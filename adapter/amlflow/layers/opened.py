@@ -88,7 +88,7 @@ def _close() -> None:
     """At the end of the process, send what is left."""
     for each in list(_opened.values()):
         if isinstance(each, Journaled):
-            each.close()
+            each.journal.close()
 
 
 def _close_with_multiprocessing() -> None:
@@ -106,7 +106,7 @@ def _after_fork() -> None:
     _opening = threading.Lock()
     for each in _opened.values():
         if isinstance(each, Journaled):
-            each.forked()
+            each.journal.forked()
     _opened.clear()
 
 

@@ -50,7 +50,7 @@ def opened(moody: Moody, settings: Settings) -> Iterator[Callable[..., Journaled
     yield open_it
     moody.error = lambda name, *arguments: None
     for each in made:
-        each.close()
+        each.journal.close()
 
 
 @pytest.fixture

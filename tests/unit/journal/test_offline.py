@@ -102,10 +102,10 @@ def test_runs_get_there_by_another_process(
     moody.error = away
     journaled = opened(offline=True)
     whole_story(journaled, tmp_path)
-    sender = journaled._journal()
+    sender = journaled.journal.sender()
     sender.stop(5)
     sender.folder.release()
-    journaled._sender = None
+    journaled.journal.started = None
     moody.error = lambda name, *_: None
     place = tracker_folder(settings.folder, URI)
     recover(place, lambda: moody)

@@ -29,10 +29,10 @@ def place(settings: Settings) -> Path:
 
 def die(journaled: Journaled) -> None:
     """Leave the journal as a process does that is killed."""
-    sender = journaled._journal()
+    sender = journaled.journal.sender()
     sender.stop(5)
     sender.folder.release()
-    journaled._sender = None
+    journaled.journal.started = None
 
 
 @pytest.fixture
