@@ -197,6 +197,11 @@ class Calls:
         with translated(self.uri, missing), self._room:
             return _patiently(call)
 
+    def probe(self) -> None:
+        """Raise :class:`Unavailable` within seconds if it is a server that does not answer."""
+        if self.uri.startswith(("http:", "https:")):
+            _probe_server(self.uri)
+
     def on_run(self, run_id: str, call: Callable[[], Result]) -> Result:
         """As a call; a run that is not there raises :class:`RunNotFound`."""
         return self(call, RunNotFound(run_id, self.where))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from amlflow.spec import FileInRun, FileNotInRun, Refused
+from amlflow.spec import FileInRun, FileNotInRun, Refused, is_tried_once
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.uri import append_to_uri_path
@@ -58,6 +58,8 @@ class Files:
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
         repository = self._repository(run_id)
+        if is_tried_once():
+            self._call.probe()  # MLflow tries an upload again for minutes
         if not replace:
             self._check_new(run_id, repository, files)
         with tempfile.TemporaryDirectory() as staging:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +124,12 @@ def test_one_of_many_sends_it(
 ) -> None:
     outcomes: list[Recovered] = []
     barrier = threading.Barrier(8)
+
+    def slowly(name: str, *_: object) -> None:
+        if name == "write_points":
+            time.sleep(0.2)  # so that all are at it at once
+
+    moody.error = slowly
 
     def go() -> None:
         barrier.wait()
