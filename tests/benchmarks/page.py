@@ -7,6 +7,7 @@ All are HTTP requests on kept connections; the servers share one database with 2
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import os
 import statistics
@@ -111,10 +112,10 @@ def searching(app: Asked) -> None:
     )  # fmt: skip
     for what, content in (
         ("sorted by name", {"sort": "name"}),
-        ("none has the text", {"text": "zz"}),
+        ("no such text", {"text": "zz"}),
     ):
-        answer = f"{seconds(lambda content=content: app.rows(**content)):.1f}"  # type: ignore[misc]
-        print(f"{'  20,000 runs, ' + what + ', first answer, seconds':<68} {answer:>6}")
+        taken = seconds(lambda content=content: app.rows(**content))  # type: ignore[misc]
+        print(f"{f'20,000 runs, {what}: first answer, seconds':<68} {taken:6.2f}")
 
 
 def adding(plain: Asked, app: Asked) -> None:
@@ -145,7 +146,9 @@ def kept(plain: Asked, app: Asked) -> None:
         return lambda: server.session.get(f"{server.uri}/version", timeout=10)
 
     ratio, detail = paired(asked(app), asked(plain), 40)
-    report("a call with several workers, the studio's server / MLflow's", ratio, "<= 1.05", detail)
+    loop = "uvloop" if importlib.util.find_spec("uvloop") else "no uvloop"
+    what = f"a call with several workers and {loop}, the studio's server / MLflow's"
+    report(what, ratio, "<= 1.05", detail)
 
 
 def main() -> None:
