@@ -320,7 +320,7 @@ def plot(middle: dict[str, list[float]]) -> None:
         axes.plot([late], [place], "|", color=color, markersize=10)
     axes.set_yticks(range(len(names)), list(reversed(names)))
     axes.set_xscale("log")
-    axes.set_xlabel("microseconds a call: the median (dot) and the 99th percentile (bar)")
+    axes.set_xlabel("µs a call: median (dot) to 99th percentile (bar)")
     axes.grid(axis="x", alpha=0.3)
     figure.savefig(PLOT, dpi=110)
     print(f"plot: {PLOT.name}")
