@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ensurepip
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -119,12 +117,8 @@ def make_pip_image(address: str) -> str:
     client = docker.DockerClient(base_url=address)
     container = client.containers.create(IMAGE, ["true"])
     place = "python{}.{}/dist-packages".format(*sys.version_info)
-    with tempfile.TemporaryFile() as archive, tempfile.TemporaryDirectory() as pip:
-        [wheel] = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
-        with zipfile.ZipFile(wheel) as content:
-            content.extractall(pip)
+    with tempfile.TemporaryFile() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
-            tar.add(pip, place)
             for path, name in _required_files().items():
                 tar.add(path, f"{place}/{name}", recursive=False)
         archive.seek(0)
@@ -136,7 +130,7 @@ def make_pip_image(address: str) -> str:
 
 def _required_files() -> dict[str, str]:
     found: dict[str, str] = {}
-    waiting, seen = ["amlflow"], {"amlflow"}
+    waiting, seen = ["amlflow", "pip"], {"amlflow", "pip"}
     while waiting:
         project = waiting.pop()
         installed = distribution(project)
