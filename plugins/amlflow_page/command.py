@@ -20,6 +20,8 @@ HOST = "127.0.0.1"
 START = "#/amlflow/runs"
 MOST_SECONDS = 120
 WORKERS = "2"
+STORES = ("sqlite", "postgresql", "mysql", "mssql", "file", "http", "https")
+"""The schemes of the tracking URIs whose runs MLflow's page shows."""
 
 
 def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
@@ -27,6 +29,11 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
     from amlflow.core.workspace import Workspace
 
     uri = Workspace.from_config(path).get_mlflow_tracking_uri()
+    if uri.partition(":")[0].partition("+")[0] not in STORES:
+        raise UserErrorException(
+            f"The workspace is on {redacted(uri)}, and MLflow's page shows only runs that MLflow "
+            "keeps; open that tracker's own page."
+        )
     if uri.startswith(("http:", "https:")):
         _show(f"{redacted(uri).rstrip('/')}/{START}", no_browser).join()
         return

@@ -122,3 +122,14 @@ def test_amlflow_ui_of_a_server_opens_its_page(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somebody:secret@tracking.example:5000/")
     command(no_browser=False)
     assert opened.read_text().strip() == "http://tracking.example:5000/#/amlflow/runs"
+
+
+def test_amlflow_ui_leaves_other_trackers_to_their_own_page(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from amlflow.exceptions import UserErrorException
+    from amlflow_page.command import ui as command
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"trackio://{folder}/runs")
+    with pytest.raises(UserErrorException, match="that tracker's own page"):
+        command()
