@@ -90,9 +90,10 @@ def scripts(base: Path) -> list[psutil.Process]:
 
 
 def is_agent(process: psutil.Process) -> bool | None:
-    """Whether a process is an agent, and None where it is gone."""
+    """Whether a process is an agent, and None where it is gone, or about to be."""
     with contextlib.suppress(psutil.Error):
-        return "amlflow.submit.agent" in process.cmdline()
+        words = process.cmdline()
+        return "amlflow.submit.agent" in words if words else None
     return None
 
 

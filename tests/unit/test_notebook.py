@@ -35,7 +35,10 @@ def executed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[nbformat.Not
         notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     client.execute()
-    return [cell.outputs[-1] for cell in notebook.cells]
+    return [
+        next(each for each in reversed(cell.outputs) if each.get("name") != "stderr")
+        for cell in notebook.cells
+    ]
 
 
 def heads(table: str) -> list[str]:

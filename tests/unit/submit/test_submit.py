@@ -280,13 +280,13 @@ def test_no_secret_of_the_submitter_is_written(
     config.environment_variables = {"PASSED_ON": "s3cr3t-of-mine"}
     run = submit(
         experiment,
-        "import os, time; assert os.environ['PASSED_ON'] == os.environ['MY_TOKEN']; time.sleep(1)",
+        "import os, time; assert os.environ['PASSED_ON'] == os.environ['MY_TOKEN']; time.sleep(3)",
         run_config=config,
     )
     [job] = jobs.iterdir()
     assert stat.S_IMODE(job.stat().st_mode) == 0o700
-    until(lambda: run.get_status() == "Running")
     assert stat.S_IMODE((job / "job.json").stat().st_mode) == 0o600
+    until((job / "work" / "logs").exists)
     for process in (*agents(jobs), *scripts(jobs)):
         assert "s3cr3t" not in " ".join(process.cmdline())
     assert ended(run) == "Completed"
