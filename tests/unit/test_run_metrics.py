@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import json
 import math
@@ -455,6 +456,20 @@ def test_threads_keep_the_types_of_their_values(run: Run) -> None:
         thread.join()
     found = run.get_metrics()["m"]
     assert sorted(map(exactly, found)) == sorted(map(exactly, values))
+
+
+def test_coroutines_log_to_one_run(run: Run) -> None:
+    async def train(name: str) -> None:
+        for number in range(25):
+            run.log(name, number)
+            await asyncio.sleep(0)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(train(f"loss {number}") for number in range(8)))
+
+    asyncio.run(all_of_them())
+    run.complete()
+    assert run.get_metrics() == {f"loss {number}": list(range(25)) for number in range(8)}
 
 
 def test_every_error_of_a_metric_is_v1s(run: Run) -> None:

@@ -109,6 +109,8 @@ class Segments:
                 made = mmap.mmap(handle, size)
                 if self._fsync:
                     os.fsync(handle)
+                    for folder in (self._folder, self._folder.parent):
+                        _sync_folder(folder)
             finally:
                 os.close(handle)
         except OSError as error:
@@ -194,3 +196,12 @@ def _reserve(handle: int, size: int) -> None:
         os.posix_fallocate(handle, 0, size)
     else:
         os.pwrite(handle, bytes(size), 0)
+
+
+def _sync_folder(path: Path) -> None:
+    """Have the disk know of what is new in a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import mmap
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,38 @@ def test_the_limit_is_an_error_at_the_call_and_nothing_is_lost(tmp_path: Path) -
     # What has been sent makes room.
     segments.forget(segments.number)
     segments.append(to_line(["x", None, kept]))
+
+
+@pytest.mark.parametrize("fsync", [True, False])
+def test_with_fsync_each_record_is_on_the_disk_when_the_call_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool
+) -> None:
+    flushed: list[tuple[int, int]] = []
+    synced: list[Path] = []
+
+    class Watched(mmap.mmap):
+        def flush(self, offset: int, size: int) -> None:
+            super().flush(offset, size)
+            flushed.append((offset, offset + size))
+
+    def sync(handle: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
+
+    monkeypatch.setattr(mmap, "mmap", Watched)
+    monkeypatch.setattr(os, "fsync", sync)
+    segments = Segments(tmp_path, 100_000_000, fsync=fsync, wake=lambda: None)
+    end = 0
+    for number in range(300):
+        record = to_line(["x", None, number, "y" * 50])
+        segments.append(record)
+        start, end = end, end + len(record)
+        if fsync:
+            first, last = flushed[-1]
+            assert first <= start
+            assert last >= end
+    assert len(flushed) == (300 if fsync else 0)
+    [file] = segments_in(tmp_path)
+    assert synced == ([file, tmp_path, tmp_path.parent] if fsync else [])
 
 
 @pytest.mark.parametrize(
