@@ -30,6 +30,7 @@ class Journal:
         self._starting = threading.Lock()
         self._refused: dict[str, Counter[str]] = {}
         self._interrupted = False
+        self._recovery: threading.Thread | None = None
         self.ids = LocalIds()
         self.started: Sender | None = None
         """What sends, once there is something to send."""
@@ -76,21 +77,28 @@ class Journal:
     # what other processes have left
 
     def dead_runs(self) -> set[str]:
-        """The runs of this machine whose process has died without ending them."""
-        return {run for each in dead_folders(self._place, self._folder) for run in each.running()}
+        """The runs of this machine whose process has died without ending them.
+
+        Whoever asks finds what such processes have left, and so sends it, once.
+        """
+        dead = dead_folders(self._place, self._folder)
+        if dead and self._recovery is None:
+            self._recover_aside()
+        return {run for each in dead for run in each.running()}
 
     def recover(self, of_run: str | None = None) -> None:
         """Send what processes have left that have died. Raises :class:`Unavailable`."""
         recover(self._place, self._tracker, but=self._folder, of_run=of_run)
 
     def _recover_aside(self) -> None:
-        """The same in a thread that nobody waits for."""
+        """The same in a thread that only the end of the process waits for, within its bounds."""
 
         def go() -> None:
             with contextlib.suppress(Unavailable):  # then whoever comes later sends it
                 self.recover()
 
-        threading.Thread(target=go, name="amlflow-recovery", daemon=True).start()
+        self._recovery = threading.Thread(target=go, name="amlflow-recovery", daemon=True)
+        self._recovery.start()
 
     # what the tracker does not take
 
@@ -147,11 +155,14 @@ class Journal:
 
     def close(self) -> None:
         """At the end of the process: send what is left, within ``AMLFLOW_EXIT_SECONDS``."""
+        seconds = 0.0 if self._interrupted else self._settings.exit_seconds
+        if self._recovery is not None:
+            self._recovery.join(seconds)
         sender = self.started
         if sender is None:
             return
         last = sender.segments.appended
-        arrived = sender.wait(last, 0 if self._interrupted else self._settings.exit_seconds)
+        arrived = sender.wait(last, seconds)
         sender.stop(1.0 if arrived else 0.0)
         if not arrived:
             logger.warning(
@@ -165,5 +176,6 @@ class Journal:
 
     def forked(self) -> None:
         """In a child process, which has a journal of its own."""
+        self._recovery = None
         if self._folder is not None:
             self._folder.forked()

@@ -207,9 +207,8 @@ class Journaled(Layer):
             return
         if change.status in FINAL:
             with contextlib.suppress(Unavailable):
-                self.journal.recover(
-                    run_id
-                )  # what a forked process logged to it that is gone by now
+                # What a process forked from this one logged to it that is gone by now.
+                self.journal.recover(run_id)
         ticket = sender.append(record.to_line(record.change_record(self._known(run_id), change)))
         self._changing[run_id] = ticket.number
         try:

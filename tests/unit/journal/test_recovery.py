@@ -79,6 +79,17 @@ def test_it_is_not_responding_before_anybody_has_sent_it(
     assert found.status == "NotResponding"
 
 
+def test_a_process_that_only_looks_sends_it_too(
+    opened: Callable[..., Journaled], left: RunRecord, memory: MemoryTracker, place: Path
+) -> None:
+    journaled = opened()
+    assert journaled.get_run(left.id).status == "NotResponding"
+    journaled.journal.close()  # as at the end of a command
+    assert values(memory, left) == list(range(100))
+    assert memory.get_run(left.id).status == "NotResponding"
+    assert process_folders(place) == []
+
+
 def test_it_is_ended_if_that_is_wished(left: RunRecord, memory: MemoryTracker, place: Path) -> None:
     done = recover(place, lambda: memory, close=failure("It has died."))
     assert (done.sent, done.closed, done.not_responding) == (101, [left.id], [])
