@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import docker_daemon
@@ -63,8 +64,10 @@ class Stack:
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
 
-    def start_daemon(self, folder: Path) -> None:
-        address, self.daemon = docker_daemon.start_networked(folder)
+    def start_daemon(self) -> None:
+        # A short path: containerd's socket is in it, whose name may have 107 characters.
+        self.place = Path(tempfile.mkdtemp(prefix="amlflow-"))
+        address, self.daemon = docker_daemon.start_networked(self.place)
         self.environment["DOCKER_HOST"] = address
         compose = (ROOT / "compose" / "compose.yaml").read_text()
         dockerfile = (ROOT / "compose" / "Dockerfile").read_text()
@@ -73,7 +76,7 @@ class Stack:
             "postgres": re.findall(r"image: (postgres:\S+)", compose)[0],
             "storage": re.findall(r"image: (\S+/versitygw:\S+)", compose)[0],
         }
-        standins.build(address, folder, images)
+        standins.build(address, self.place, images)
 
     def set(self, **values: str) -> None:
         """Change settings in compose/.env."""
@@ -125,6 +128,7 @@ class Stack:
             self.do("docker compose down -v -t 1", check=False)
             os.killpg(self.daemon.pid, signal.SIGTERM)
             self.daemon.wait(30)
+            shutil.rmtree(self.place, ignore_errors=True)
 
 
 @pytest.fixture
@@ -181,7 +185,7 @@ command.downgrade(_get_alembic_config(os.environ['MLFLOW_BACKEND_STORE_URI']), '
 
 def test_a_team_starts_loses_its_database_and_restores_and_upgrades(stack: Stack) -> None:
     folder = stack.folder
-    stack.start_daemon(folder.parent)
+    stack.start_daemon()
     stack.do("compose/init")
     stack.set(WORKERS="1")
     stack.do(START.replace("compose/init", ":"))

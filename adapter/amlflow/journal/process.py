@@ -82,9 +82,10 @@ class Journal:
         Whoever asks finds what such processes have left, and so sends it, once.
         """
         dead = dead_folders(self._place, self._folder)
+        runs = {run for each in dead for run in each.running()}
         if dead and self._recovery is None:
             self._recover_aside()
-        return {run for each in dead for run in each.running()}
+        return runs
 
     def recover(self, of_run: str | None = None) -> None:
         """Send what processes have left that have died. Raises :class:`Unavailable`."""
@@ -97,8 +98,9 @@ class Journal:
             with contextlib.suppress(Unavailable):  # then whoever comes later sends it
                 self.recover()
 
-        self._recovery = threading.Thread(target=go, name="amlflow-recovery", daemon=True)
-        self._recovery.start()
+        thread = threading.Thread(target=go, name="amlflow-recovery", daemon=True)
+        thread.start()
+        self._recovery = thread
 
     # what the tracker does not take
 

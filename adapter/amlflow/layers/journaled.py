@@ -159,12 +159,8 @@ class Journaled(Layer):
         if self.journal.started is not None:
             self.journal.started.hurry()  # who looks at a run may soon end it
         self._settle(run_id)
-        found = self.inner.get_run(self._known(run_id), experiment_id)
-        return (
-            self._judged(found, self.journal.dead_runs())
-            if found.status == Status.RUNNING
-            else found
-        )
+        dead = self.journal.dead_runs()  # before: somebody may be about to send what they left
+        return self._judged(self.inner.get_run(self._known(run_id), experiment_id), dead)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         for run_id in list(self._changing):

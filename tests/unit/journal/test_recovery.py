@@ -31,6 +31,8 @@ def place(settings: Settings) -> Path:
 def die(journaled: Journaled) -> None:
     """Leave the journal as a process does that is killed."""
     sender = journaled.journal.sender()
+    if journaled.journal._recovery is not None:
+        journaled.journal._recovery.join()  # or it would find what is left here
     sender.stop(5)
     sender.folder.release()
     journaled.journal.started = None
