@@ -43,6 +43,10 @@ _RUN = (
 _BY_ID = f"{_RUN} run_uuid = ?"
 _ALIASED = "run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
 _BY_ALIAS = f"{_RUN} lifecycle_stage = 'active' AND {_ALIASED} ORDER BY start_time, run_uuid"
+_DATA = (
+    "SELECT 'tags' AS kind, key, value FROM tags WHERE run_uuid = ?"
+    " UNION ALL SELECT 'params', key, value FROM params WHERE run_uuid = ?"
+)
 _EXPERIMENTS = (
     "SELECT CAST(experiment_id AS TEXT) AS experiment_id, name, lifecycle_stage, creation_time,"
     " last_update_time FROM experiments"
@@ -114,18 +118,17 @@ class QuickTracker:
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         # This is also many times as quick as MLflow is once it is there.
-        for found in [*self.rows(_BY_ID, run_id), *self.rows(_BY_ALIAS, ALIAS, run_id)]:
-            if experiment_id in (None, found.experiment_id):
-                return to_run(SimpleNamespace(info=found, data=self._data(found.run_id)))
+        for statement, values in ((_BY_ID, (run_id,)), (_BY_ALIAS, (ALIAS, run_id))):
+            for found in self.rows(statement, *values):
+                if experiment_id in (None, found.experiment_id):
+                    return to_run(SimpleNamespace(info=found, data=self._data(found.run_id)))
         raise RunNotFound(run_id, self.uri)
 
     def _data(self, run_id: str) -> SimpleNamespace:
-        tags = self.rows("SELECT key, value FROM tags WHERE run_uuid = ?", run_id)
-        params = self.rows("SELECT key, value FROM params WHERE run_uuid = ?", run_id)
-        return SimpleNamespace(
-            tags={each.key: each.value for each in tags},
-            params={each.key: each.value for each in params},
-        )
+        found: dict[str, dict[str, str]] = {"tags": {}, "params": {}}
+        for each in self.rows(_DATA, run_id, run_id):
+            found[each.kind][each.key] = each.value
+        return SimpleNamespace(**found)
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         if self._mlflow is not None:
