@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amlflow.core import html
 from amlflow.core.conditions import from_arguments
@@ -18,9 +18,6 @@ from amlflow.spec import (
     ExperimentChange,
     ExperimentRecord,
 )
-
-if TYPE_CHECKING:
-    pass
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")

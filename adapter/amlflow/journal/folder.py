@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import json
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from amlflow import file_lock
 from amlflow.journal.record import FILES, Record
 from amlflow.journal.segments import number_of, read_lines, segments_in
 from amlflow.spec import redacted
@@ -64,18 +64,8 @@ class ProcessFolder:
 
     def take(self) -> bool:
         """Lock the folder; whether nobody else has it."""
-        try:
-            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except FileNotFoundError:  # somebody has sent all of it and removed it
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            here = os.stat(self.path / "lock")
-        except OSError:  # it is locked, or was removed just now
-            os.close(handle)
-            return False
-        if here.st_ino != os.fstat(handle).st_ino:
-            os.close(handle)
+        handle = file_lock.take(self.path / "lock")
+        if handle is None:
             return False
         self._lock = handle
         return True
@@ -155,17 +145,7 @@ class ProcessFolder:
 
     def is_alive(self) -> bool:
         """Whether the process lives, or somebody is sending what it left."""
-        try:
-            handle = os.open(self.path / "lock", os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return file_lock.is_taken(self.path / "lock")
 
     def mentions(self, run_id: str) -> bool:
         """Whether something waits for this run, or the process started it."""

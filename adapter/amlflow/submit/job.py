@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import platform
@@ -28,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amlflow import file_lock
 from amlflow.spec import Work
 
 FOLDER_SETTING = "AMLFLOW_JOBS"
@@ -153,27 +153,8 @@ class JobFolder:
 
     def take(self) -> int | None:
         """Lock the job for an agent: the lock's file descriptor, or None if another has it."""
-        try:
-            handle = os.open(self._alive, os.O_RDWR | os.O_CREAT, 0o600)
-        except FileNotFoundError:
-            return None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        return handle
+        return file_lock.take(self._alive)
 
     def has_agent(self) -> bool:
         """Whether an agent for the job is alive on this machine."""
-        try:
-            handle = os.open(self._alive, os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return file_lock.is_taken(self._alive)

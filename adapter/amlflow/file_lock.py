@@ -1,0 +1,42 @@
+"""A lock file that tells whether a process lives: the system lets go of it when it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+def take(path: Path) -> int | None:
+    """Lock a file, which is made: the lock's descriptor, or None where another process has it.
+
+    None, too, where the file's folder is gone, or goes while it is taken.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        still_there = os.path.samestat(os.stat(path), os.fstat(handle))
+    except (BlockingIOError, FileNotFoundError):
+        still_there = False
+    if not still_there:
+        os.close(handle)
+        return None
+    return handle
+
+
+def is_taken(path: Path) -> bool:
+    """Whether a process holds the lock."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
