@@ -33,8 +33,12 @@ from amlflow_mlflow.names import (
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to_run
 
-YIELD_SECONDS = 2.0
-"""How long the earlier of two runs under one id waits for the later to give way."""
+YIELD_SECONDS = 30.0
+"""How long the earlier of two runs under one id waits for the later to give way.
+
+Only a race whose clocks disagree, or whose rival died in it, takes that long; a busy server may
+need seconds to take back a dozen runs.
+"""
 
 
 class Creation:
@@ -133,6 +137,8 @@ class Creation:
                 f"tags.`{ALIAS}` = {quote}{alias}{quote}",
                 ViewType.ALL,
                 max_results=10,
+                # MLflow gives the latest first, and of many rivals the earliest must be seen.
+                order_by=["attributes.start_time ASC"],
             )
         )
         return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))

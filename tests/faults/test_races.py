@@ -22,6 +22,7 @@ from amlflow.core.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.spec import PropertyConflict
+from amlflow_mlflow import names
 
 THREADS = 16
 PROCESSES = 4
@@ -144,6 +145,42 @@ def test_one_of_many_processes_wins_a_property(run: Run) -> None:
         "    give([value, None])\n"
     )
     check_conflicts(run, [(value, error) for value, error in in_processes(code, run.id)])
+
+
+def test_the_earliest_of_many_rivals_gets_the_id_they_ask_for(
+    experiment: Experiment, any_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More rivals than one look at them shows, each made just after the run and gone soon.
+    client = mlflow.MlflowClient(any_store)
+    creation = experiment.workspace._tracker.inner._creation
+    create_run = creation._store.create_run
+    looked = threading.Event()
+
+    def create_with_rivals(experiment_id: str, user: str, started: int, *rest: Any) -> Any:
+        made = create_run(experiment_id, user, started, *rest)
+        rivals = [
+            client.create_run(experiment_id, started + 1 + place, {names.ALIAS: "wanted"})
+            for place in range(12)
+        ]
+
+        def give_way() -> None:
+            looked.wait()
+            for rival in rivals:
+                client.delete_tag(rival.info.run_id, names.ALIAS)
+
+        threading.Thread(target=give_way).start()
+        return made
+
+    def search_runs(*arguments: Any, **options: Any) -> Any:
+        found = search(*arguments, **options)
+        if found:
+            looked.set()
+        return found
+
+    search = creation._store.search_runs
+    monkeypatch.setattr(creation._store, "create_run", create_with_rivals)
+    monkeypatch.setattr(creation._store, "search_runs", search_runs)
+    assert experiment.start_logging(run_id="wanted", snapshot_directory=None).id == "wanted"
 
 
 def test_the_same_property_from_many_threads_is_fine(run: Run) -> None:
