@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
+
+LOOK_SECONDS = 0.05
+"""Longer than anybody takes to look whether the lock is held, which holds it, too."""
 
 
 def take(path: Path) -> int | None:
@@ -17,7 +21,7 @@ def take(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(handle)
         still_there = os.path.samestat(os.stat(path), os.fstat(handle))
     except (BlockingIOError, FileNotFoundError):
         still_there = False
@@ -27,12 +31,27 @@ def take(path: Path) -> int | None:
     return handle
 
 
+def _take(handle: int) -> None:
+    deadline = time.monotonic() + LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.001)
+        else:
+            return
+
+
 def is_taken(path: Path) -> bool:
-    """Whether a process holds the lock."""
+    """Whether a process holds the lock; of another user's, which nobody may open, it counts so."""
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return False
+    except PermissionError:
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
