@@ -10,10 +10,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.journal.local import LocalIds
+from amlflow.journal.folder import ProcessFolder, process_folders
+from amlflow.journal.local import LocalIds, is_local
 from amlflow.journal.record import (
     CHANGE,
     CREATE,
@@ -69,18 +69,19 @@ def steps_of(records: Sequence[tuple[int, Record]]) -> deque[Step]:
 
 
 class Delivery:
-    """Brings the records of one process. ``files`` is where its files wait."""
+    """Brings the records of one process, which are in a folder."""
 
     def __init__(
         self,
         tracker: Callable[[], Tracker],
-        files: Path,
+        folder: ProcessFolder,
         ids: LocalIds,
         refused: Refusal,
-        sent_file: Callable[[str], None],
     ) -> None:
-        self._tracker, self._files, self._ids = tracker, files, ids
-        self._refused, self._sent_file = refused, sent_file
+        self._tracker, self._folder, self._ids = tracker, folder, ids
+        self._refused = refused
+        self.files: list[str] = []
+        """What of ``files/`` has been sent, and is of use until that is noted."""
         self.late = False
         """Whether somebody else may have ended the runs meanwhile."""
 
@@ -93,7 +94,7 @@ class Delivery:
         later.
         """
         with tried_once():
-            tracker = self._tracker()
+            tracker = self._opened()
             while steps:
                 step = steps[0]
                 try:
@@ -117,6 +118,16 @@ class Delivery:
                 steps.popleft()
                 answered()
 
+    def _opened(self) -> Tracker:
+        """The tracker; that it cannot be opened is no record's fault."""
+        try:
+            return self._tracker()
+        except AWAY:
+            raise
+        except Exception as error:
+            why = error.message if isinstance(error, AzureMLException) else repr(error)
+            raise Unavailable(f"The tracker cannot be opened: {why}") from error
+
     @staticmethod
     def _halve(steps: deque[Step], step: Step) -> None:
         """One of several points is to blame; the others are to get there."""
@@ -136,13 +147,13 @@ class Delivery:
         if step.kind == SNAPSHOT:
             _, _, digest, name = record
             if not tracker.has_snapshot(digest):
-                tracker.put_snapshot(digest, self._files / name)
-            self._sent_file(name)
+                tracker.put_snapshot(digest, self._folder.files / name)
+            self.files.append(name)
             return
         if step.kind == CREATE:
             self._ids.create(tracker, record)
             return
-        run_id = self._ids.of(tracker, record[1])
+        run_id = self._run(tracker, record[1])
         if step.kind == POINT:
             tracker.write_points(run_id, [to_point(each) for _, each in step.records])
         elif step.kind == CHANGE:
@@ -153,7 +164,15 @@ class Delivery:
                 tracker.update_run(run_id, change)
         elif step.kind == FILES:
             _, _, names, replace = record
-            files = {name: self._files / kept for name, kept in names.items()}
-            tracker.put_files(run_id, files, replace=replace)
-            for kept in names.values():
-                self._sent_file(kept)
+            files = {name: self._folder.files / kept for name, kept in names.items()}
+            # A call whose answer was lost may have stored them already.
+            tracker.put_files(run_id, files, replace=replace or is_local(record[1]))
+            self.files += names.values()
+
+    def _run(self, tracker: Tracker, run_id: str) -> str:
+        try:
+            return self._ids.of(tracker, run_id)
+        except RunNotFound:
+            if not any(each.creates(run_id) for each in process_folders(self._folder.path.parent)):
+                raise
+            raise Unavailable("The run's own process has not made it there yet.") from None

@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from amlflow import file_lock
-from amlflow.journal.record import FILES, Record
-from amlflow.journal.segments import number_of, read_lines, segments_in
+from amlflow.journal.record import CREATE, FILES, Record
+from amlflow.journal.segments import number_of, read_lines, segments_in, to_disk
 from amlflow.spec import redacted
 
 REFUSED = "refused"
@@ -26,7 +26,8 @@ REFUSED = "refused"
 
 def tracker_folder(journals: Path, uri: str) -> Path:
     """Where the journals for a tracker are; nothing of a password is in the name."""
-    return journals / hashlib.sha256(redacted(uri).encode()).hexdigest()[:20]
+    address = redacted(uri).rstrip("/")
+    return journals / hashlib.sha256(address.encode()).hexdigest()[:20]
 
 
 class ProcessFolder:
@@ -41,11 +42,25 @@ class ProcessFolder:
     # of this process
 
     @classmethod
-    def make(cls, tracker: Path, uri: str) -> ProcessFolder:
-        """Make this process's folder; for others it is there locked, or not at all."""
+    def make(cls, tracker: Path, uri: str, *, fsync: bool = False) -> ProcessFolder:
+        """Make this process's folder; for others it is there locked, or not at all.
+
+        Raises :class:`OSError`; nothing is left then.
+        """
         name = uuid.uuid4().hex
         tracker.mkdir(parents=True, exist_ok=True, mode=0o700)
         staging = cls(tracker / f".{name}")
+        try:
+            return cls._made(staging, cls(tracker / name), uri, fsync=fsync)
+        except OSError:
+            shutil.rmtree(staging.path, ignore_errors=True)
+            staging.release()
+            raise
+
+    @classmethod
+    def _made(
+        cls, staging: ProcessFolder, made: ProcessFolder, uri: str, *, fsync: bool
+    ) -> ProcessFolder:
         staging.path.mkdir(mode=0o700)
         (staging.path / "running").mkdir(mode=0o700)
         staging.take()
@@ -57,7 +72,8 @@ class ProcessFolder:
             "tracker": redacted(uri),
         }
         (staging.path / "process.json").write_text(json.dumps(about), encoding="utf-8")
-        made = cls(tracker / name)
+        if fsync:  # without it nobody would know whose records these are
+            to_disk(staging.path / "process.json")
         os.rename(staging.path, made.path)
         made._lock = staging._lock
         return made
@@ -95,7 +111,7 @@ class ProcessFolder:
         """The number of a segment and the offset in it up to which all is sent."""
         try:
             number, offset = (self.path / "sent").read_text().split()
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return 0, 0
         return int(number), int(offset)
 
@@ -129,17 +145,17 @@ class ProcessFolder:
         (self.path / "running" / quote(run_id, safe="")).unlink(missing_ok=True)
 
     def running(self) -> list[str]:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             return sorted(unquote(name) for name in os.listdir(self.path / "running"))
         return []
 
     # as others see it
 
     def about(self) -> dict[str, Any]:
-        """The process's number, machine, start and tracker; nothing where the folder is gone."""
+        """The process's number, machine, start and tracker; nothing where it cannot be read."""
         try:
             found: dict[str, Any] = json.loads((self.path / "process.json").read_text())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return {}
         return found
 
@@ -149,9 +165,19 @@ class ProcessFolder:
 
     def mentions(self, run_id: str) -> bool:
         """Whether something waits for this run, or the process started it."""
-        if run_id in self.running():
-            return True
-        word = json.dumps(run_id).encode()
+        return run_id in self.running() or self.last_waiting(run_id) is not None
+
+    def last_waiting(self, run_id: str) -> tuple[int, int] | None:
+        """A position up to which all is sent once nothing waits for this run that waits now."""
+        last, word = None, json.dumps(run_id).encode()
+        for lines, number, offset in self.waiting():
+            if any(word in each for each in lines):
+                last = number, offset
+        return last
+
+    def creates(self, run_id: str) -> bool:
+        """Whether a run that was started while the tracker was away waits here to be made."""
+        word = b'["%b",%b,' % (CREATE.encode(), json.dumps(run_id).encode())
         return any(word in each for lines, _, _ in self.waiting() for each in lines)
 
 
@@ -159,21 +185,26 @@ def process_folders(tracker: Path) -> list[ProcessFolder]:
     """The folders of all processes with something for a tracker."""
     try:
         names = os.listdir(tracker)
-    except FileNotFoundError:
+    except OSError:  # it is not there, or another user's
         return []
     return [ProcessFolder(tracker / name) for name in sorted(names) if len(name) == 32]
 
 
 def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[ProcessFolder]:
-    """The folders of processes of this machine that have died.
+    """The folders of processes of this machine that have died, the oldest first.
 
-    A lock of another machine's process may not be seen through a shared folder.
+    A process that was forked while the tracker was away logs to its parent's runs, which are made
+    by what the parent left. A lock of another machine's process may not be seen through a shared
+    folder.
     """
-    return [
-        each
+    found = [
+        (about.get("started", ""), each)
         for each in process_folders(tracker)
-        if (but is None or each.path != but.path) and not each.is_alive() and _is_here(each.about())
+        if (but is None or each.path != but.path)
+        and not each.is_alive()
+        and _is_here(about := each.about())
     ]
+    return [each for _, each in sorted(found, key=lambda pair: pair[0])]
 
 
 def _is_here(about: dict[str, Any]) -> bool:

@@ -23,6 +23,11 @@ def local_experiment(name: str) -> str:
     return f"{LOCAL}{name}"
 
 
+def shown(run_id: str) -> str:
+    """The id that the run's user sees."""
+    return run_id.rpartition("/")[2] if is_local(run_id) else run_id
+
+
 def is_local(id: str | None) -> bool:
     return id is not None and id.startswith(LOCAL)
 

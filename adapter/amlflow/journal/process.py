@@ -6,12 +6,20 @@ import contextlib
 import logging
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 
 from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
-from amlflow.journal.folder import ProcessFolder, dead_folders, note_refused, tracker_folder
-from amlflow.journal.local import LocalIds
+from amlflow.journal.delivery import AWAY
+from amlflow.journal.folder import (
+    ProcessFolder,
+    dead_folders,
+    note_refused,
+    process_folders,
+    tracker_folder,
+)
+from amlflow.journal.local import LocalIds, shown
 from amlflow.journal.record import Record
 from amlflow.journal.recovery import recover
 from amlflow.journal.sender import Sender
@@ -45,7 +53,7 @@ class Journal:
 
     def _start(self) -> Sender:
         try:
-            folder = ProcessFolder.make(self._place, self._uri)
+            folder = ProcessFolder.make(self._place, self._uri, fsync=self._settings.fsync)
         except OSError as error:
             raise ServiceException(
                 f"The journal cannot be kept in {self._place} ({error.strerror or error}). Let "
@@ -91,12 +99,41 @@ class Journal:
         """Send what processes have left that have died. Raises :class:`Unavailable`."""
         recover(self._place, self._tracker, but=self._folder, of_run=of_run)
 
+    def settle(self, run_id: str, seconds: float) -> None:
+        """Wait until what other processes of this machine have logged to a run is in the tracker.
+
+        Those that have died are sent for; who is at it still is waited for, some seconds.
+        """
+        with contextlib.suppress(*AWAY):
+            self.recover(run_id)
+        deadline = time.monotonic() + seconds
+        for each in process_folders(self._place):
+            if self._folder is not None and each.path == self._folder.path:
+                continue
+            last = each.last_waiting(run_id)
+            while last is not None and each.sent() < last and each.path.exists():
+                if not each.is_alive():
+                    with contextlib.suppress(*AWAY):
+                        self.recover(run_id)
+                    break
+                if time.monotonic() > deadline:
+                    logger.warning(
+                        "What the process %s has logged to run %s is not in the tracker yet.",
+                        each.about().get("pid"), shown(run_id),
+                    )  # fmt: skip
+                    break
+                time.sleep(0.01)
+
     def _recover_aside(self) -> None:
         """The same in a thread that only the end of the process waits for, within its bounds."""
 
         def go() -> None:
-            with contextlib.suppress(Unavailable):  # then whoever comes later sends it
+            try:
                 self.recover()
+            except AWAY:  # then whoever comes later sends it
+                pass
+            except Exception:  # of a folder that cannot be read, say
+                logger.exception("What processes have left in %s is not sent.", self._place)
 
         thread = threading.Thread(target=go, name="amlflow-recovery", daemon=True)
         thread.start()
@@ -157,14 +194,19 @@ class Journal:
 
     def close(self) -> None:
         """At the end of the process: send what is left, within ``AMLFLOW_EXIT_SECONDS``."""
-        seconds = 0.0 if self._interrupted else self._settings.exit_seconds
-        if self._recovery is not None:
-            self._recovery.join(seconds)
+        deadline = time.monotonic() + (0.0 if self._interrupted else self._settings.exit_seconds)
         sender = self.started
-        if sender is None:
-            return
-        last = sender.segments.appended
-        arrived = sender.wait(last, seconds)
+        arrived, last = False, 0
+        try:
+            if self._recovery is not None:
+                self._recovery.join(max(0.0, deadline - time.monotonic()))
+            if sender is None:
+                return
+            last = sender.segments.seal()  # a thread that logs still is told
+            arrived = sender.wait(last, max(0.0, deadline - time.monotonic()))
+        except KeyboardInterrupt:  # who interrupts this does not want to wait
+            if sender is None:
+                return
         sender.stop(1.0 if arrived else 0.0)
         if not arrived:
             logger.warning(

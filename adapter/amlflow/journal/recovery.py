@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from amlflow.exceptions import AzureMLException
+from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.delivery import Delivery, steps_of
 from amlflow.journal.folder import (
     REFUSED,
@@ -19,7 +19,7 @@ from amlflow.journal.folder import (
     note_refused,
     process_folders,
 )
-from amlflow.journal.local import LocalIds
+from amlflow.journal.local import LocalIds, shown
 from amlflow.journal.record import POINT, Record, record_of, to_point
 from amlflow.spec import FINAL, RunChange, RunNotFound, Status, Tracker
 
@@ -58,8 +58,11 @@ def recover(
 
     Raises:
         Unavailable: the tracker is away; what is left stays for the next.
+        AuthenticationException: the tracker wants other credentials for some of it, which stays;
+            the rest is sent.
     """
     done = done or Recovered()
+    forbidden: AuthenticationException | None = None
     for folder in dead_folders(tracker_folder, but):
         if of_run is not None and not folder.mentions(of_run):
             continue
@@ -67,8 +70,12 @@ def recover(
             try:
                 _send(folder, tracker, close, done)
                 folder.remove()
+            except AuthenticationException as error:
+                forbidden = error
             finally:
                 folder.release()
+    if forbidden is not None:
+        raise forbidden
     return done
 
 
@@ -86,7 +93,7 @@ def _send(
         logger.error("The tracker refused a record of run %s, kept in %s: %s",
                      record[1], path, error.message)  # fmt: skip
 
-    delivery = Delivery(tracker, folder.files, ids, refused, lambda _: None)
+    delivery = Delivery(tracker, folder, ids, refused)
     delivery.late = True
     for lines, number, offset in folder.waiting():
         records = [record_of(each) for each in lines if each]
@@ -144,7 +151,7 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
                 count[0] += 1
         for run_id, (count, since) in found.items():
             yield {
-                "run_id": run_id,
+                "run_id": shown(run_id),
                 "waiting": count,
                 "since": since or about.get("started"),
                 "process": about.get("pid"),
@@ -158,4 +165,8 @@ def refused(tracker_folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
-            yield {"run_id": entry["record"][1], "why": entry["why"], "file": str(path)}
+            yield {
+                "run_id": shown(entry["record"][1] or ""),
+                "why": entry["why"],
+                "file": str(path),
+            }

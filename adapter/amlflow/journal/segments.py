@@ -71,6 +71,7 @@ class Segments:
         self._sizes: dict[int, int] = {}
         self._files = 0
         self._resting = True
+        self._sealed = False
         self._end = self._room = 0
         self.number = 0
         self.appended = 0
@@ -98,7 +99,15 @@ class Segments:
                 self._wake()
             return self.appended
 
+    def seal(self) -> int:
+        """Take no more records. How many there have been is returned."""
+        with self._lock:
+            self._sealed, self._room = True, -1
+            return self.appended
+
     def _next(self, least: int) -> None:
+        if self._sealed:
+            raise JournalFull("This could not be logged: the process is at its end.")
         size = max(SIZE, -(-least // PAGE) * PAGE)
         self._check_room(size)
         path = segment_path(self._folder, self.number + 1)
@@ -109,8 +118,8 @@ class Segments:
                 made = mmap.mmap(handle, size)
                 if self._fsync:
                     os.fsync(handle)
-                    for folder in (self._folder, self._folder.parent):
-                        _sync_folder(folder)
+                    for folder in (self._folder, *list(self._folder.parents)[:3]):
+                        to_disk(folder)
             finally:
                 os.close(handle)
         except OSError as error:
@@ -150,6 +159,9 @@ class Segments:
         try:
             target.parent.mkdir(exist_ok=True, mode=0o700)
             shutil.copyfile(source, target)
+            if self._fsync:
+                to_disk(target)
+                to_disk(target.parent)
         except OSError as error:
             with self._lock:
                 self._files -= size
@@ -198,8 +210,8 @@ def _reserve(handle: int, size: int) -> None:
         os.pwrite(handle, bytes(size), 0)
 
 
-def _sync_folder(path: Path) -> None:
-    """Have the disk know of what is new in a folder."""
+def to_disk(path: Path) -> None:
+    """Have the disk get a file, or what is new in a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

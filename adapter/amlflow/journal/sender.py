@@ -56,7 +56,7 @@ class Sender:
         self.away: AzureMLException | None = None
         """Why the last call failed, while the tracker is away."""
         self._where = redacted(uri)
-        self._delivery = Delivery(tracker, folder.files, ids, refused, self.segments.drop_file)
+        self._delivery = Delivery(tracker, folder, ids, refused)
         self._place = (1, 0)
         self._condition = threading.Condition()
         self._work = threading.Event()
@@ -139,9 +139,9 @@ class Sender:
                 self._urgent.clear()
                 try:
                     self._send()
-                except OSError as error:  # of this machine's disk
+                except Exception:  # of this machine's disk, say
                     if not self._stopped:
-                        logger.error("The journal %s cannot be read: %s", self.folder.path, error)
+                        logger.exception("The journal %s is not sent now.", self.folder.path)
                         self._pause(MOST_PAUSE_SECONDS)
             self._delivery.late = False
 
@@ -159,6 +159,9 @@ class Sender:
                 return
             self._place = place
             self.folder.note_sent(*place)
+            for name in self._delivery.files:
+                self.segments.drop_file(name)
+            self._delivery.files.clear()
             with self._condition:
                 self.done += len(lines)
                 self._condition.notify_all()

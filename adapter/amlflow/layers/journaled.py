@@ -10,10 +10,11 @@ With ``AMLFLOW_OFFLINE`` runs start without the tracker, too, under ids of their
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
+import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ from amlflow.spec import (
     UNSTARTED,
     ExperimentRecord,
     Feature,
+    FileInRun,
+    FileNotInRun,
     ModelRecord,
     Point,
     PropertyConflict,
@@ -45,10 +48,8 @@ logger = logging.getLogger("amlflow")
 
 PATIENCE_SECONDS = 0.8
 """How long a call waits for the tracker whose record may as well be sent later."""
-FIRST_SECONDS = 10
-"""The same for a process's first call, for which the tracker's client may have to be loaded."""
-MOST_FILE_BYTES = 8_000_000
-"""Files up to this size are journaled."""
+MOST_FILE_BYTES = 64_000_000
+"""Files up to this size are journaled; larger ones would hold up all else too long."""
 MOST_HEADS = 10_000
 
 
@@ -58,7 +59,14 @@ class Journaled(Layer):
     Opening the tracker is left to the first call that needs it.
     """
 
-    def __init__(self, uri: str, opened: Callable[[], Tracker], settings: Settings) -> None:
+    def __init__(
+        self,
+        uri: str,
+        opened: Callable[[], Tracker],
+        settings: Settings,
+        parent: Journaled | None = None,
+    ) -> None:
+        """``parent`` is what the process that this one was forked from had opened."""
         self._uri, self._open, self._settings = uri, opened, settings
         self._opening = threading.Lock()
         self._tracker: Tracker | None = None
@@ -67,6 +75,9 @@ class Journaled(Layer):
         self._changing: dict[str, int] = {}
         self._local: dict[str, RunRecord] = {}
         self._local_files: dict[str, dict[str, Path]] = {}
+        if parent is not None:  # its runs that were started while the tracker was away
+            self.journal.ids = parent.journal.ids
+            self._local, self._local_files = parent._local, parent._local_files
 
     @property
     def inner(self) -> Tracker:  # type: ignore[override]
@@ -121,6 +132,8 @@ class Journaled(Layer):
         return self.inner.get_experiment(experiment_id)
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        if any(each.writer is not None for each in drafts):
+            self.journal.sender()  # without a journal nothing is to start
         if any(is_local(each.experiment_id) or is_local(each.parent_id) for each in drafts):
             records = self._create_local(drafts)
         else:
@@ -201,30 +214,29 @@ class Journaled(Layer):
             self.journal.wait()
             self.inner.update_run(self._known(run_id), change)
             return
+        begun, limit = time.monotonic(), self._settings.flush_seconds
         if change.status in FINAL:
-            with contextlib.suppress(Unavailable):
-                # What a process forked from this one logged to it that is gone by now.
-                self.journal.recover(run_id)
+            self.journal.settle(run_id, 0 if self._settings.offline and self.away else limit)
         ticket = sender.append(record.to_line(record.change_record(self._known(run_id), change)))
         self._changing[run_id] = ticket.number
         try:
             if change.status is None and not change.system:
-                seconds = PATIENCE_SECONDS if sender.done else FIRST_SECONDS
-                sender.wait(ticket.number, seconds, through_outage=False)
+                sender.wait(ticket.number, PATIENCE_SECONDS, through_outage=False)
             elif self._settings.offline:
-                if not sender.wait(ticket.number, self._settings.flush_seconds,
-                                   through_outage=False):  # fmt: skip
+                if not sender.wait(ticket.number, limit, through_outage=False):
                     logger.warning("Run %s is sent when the tracker is back.", run_id)
             else:
-                self.journal.wait(ticket.number)
+                self.journal.wait(ticket.number, max(1.0, limit - (time.monotonic() - begun)))
         finally:
             if change.status in FINAL:
                 self._ended(run_id)
             if sender.done >= ticket.number:
                 self._changing.pop(run_id, None)
-            sender.collect(ticket)
-        if change.status in FINAL:
-            self.journal.raise_refused(run_id)
+            try:
+                sender.collect(ticket)
+            finally:
+                if change.status in FINAL:
+                    self.journal.raise_refused(run_id)
 
     def _ended(self, run_id: str) -> None:
         if self.journal.started is not None:
@@ -285,23 +297,38 @@ class Journaled(Layer):
     # files
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        """Small files that may replace others are journaled; the rest is the tracker's own call."""
+        """Files that may replace others are journaled; the rest is the tracker's own call.
+
+        So are very large ones, unless the tracker is away.
+        """
         here = self._is_here_only(run_id)
         size = sum(path.stat().st_size for path in files.values())
         if here or (replace and size <= MOST_FILE_BYTES):
-            sender = self.journal.sender()
-            kept = {name: uuid.uuid4().hex for name in files}
-            for name, path in files.items():
-                sender.segments.keep_file(path, kept[name])
-            entry = [record.FILES, self._known(run_id), kept, replace]
-            number = sender.segments.append(record.to_line(entry))
-            if here:
-                known = self._local_files.setdefault(run_id, {})
-                known.update({name: sender.folder.files / kept[name] for name in kept})
-            else:
-                self._changing[run_id] = number
+            self._keep_files(run_id, files, replace=replace)
             return
-        self.inner.put_files(self._known(run_id), files, replace=replace)
+        try:
+            self._settle(run_id)
+            self.inner.put_files(self._known(run_id), files, replace=replace)
+        except Unavailable:
+            if not replace:
+                raise
+            self._keep_files(run_id, files, replace=True)
+
+    def _keep_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool) -> None:
+        here = self._is_here_only(run_id)
+        known = self._local_files.setdefault(run_id, {}) if here else {}
+        for name in files:
+            if name in known and not replace:
+                raise FileInRun(run_id, name)
+        sender = self.journal.sender()
+        kept = {name: uuid.uuid4().hex for name in files}
+        for name, path in files.items():
+            sender.segments.keep_file(path, kept[name])
+        entry = [record.FILES, self._known(run_id), kept, replace]
+        number = sender.segments.append(record.to_line(entry))
+        known.update({name: sender.folder.files / kept[name] for name in kept})
+        if not here:
+            self._changing[run_id] = number
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
         if self._is_here_only(run_id):
@@ -312,6 +339,11 @@ class Journaled(Layer):
         return self.inner.list_files(self._known(run_id), prefix)
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
+        if self._is_here_only(run_id):
+            if name not in self._local_files.get(run_id, {}):
+                raise FileNotInRun(run_id, name)
+            shutil.copyfile(self._local_files[run_id][name], destination)
+            return
         self._settle(run_id)
         self.inner.get_file(self._known(run_id), name, destination)
 

@@ -34,6 +34,10 @@ LAYERS: dict[Feature, type[Layer]] = {
 
 
 _opened: dict[str, Layer] = {}
+_inherited: dict[str, Journaled] = {}
+"""What the process that this one was forked from had opened."""
+_over = False
+"""Whether this process is at its end."""
 _opening = threading.Lock()
 
 
@@ -65,9 +69,10 @@ def _direct(uri: str, process: int) -> Tracker:
 
 def _open(uri: str) -> Layer:
     settings = from_environment()
-    if not settings.on:
+    if _over or not settings.on:
         return Layer(open_direct(uri))
-    journaled = Journaled(uri, lambda: open_direct(uri), settings)
+    parent = _inherited.get(uri)
+    journaled = Journaled(uri, lambda: open_direct(uri), settings, parent)
     try:
         if not is_journaled(journaled.inner.features):
             return Layer(journaled.inner)
@@ -85,9 +90,12 @@ def is_journaled(features: frozenset[Feature]) -> bool:
 
 @atexit.register
 def _close() -> None:
-    """At the end of the process, send what is left."""
-    for each in list(_opened.values()):
+    """At the end of the process, send what is left; whatever is logged later is sent at once."""
+    global _over
+    _over = True
+    for uri, each in list(_opened.items()):
         if isinstance(each, Journaled):
+            del _opened[uri]
             each.journal.close()
 
 
@@ -104,9 +112,10 @@ def _after_fork() -> None:
     # Neither a connection nor a thread survives a fork, and what this process logs is its own.
     global _opening
     _opening = threading.Lock()
-    for each in _opened.values():
+    for uri, each in _opened.items():
         if isinstance(each, Journaled):
             each.journal.forked()
+            _inherited[uri] = each
     _opened.clear()
 
 

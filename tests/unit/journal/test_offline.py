@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from amlflow.exceptions import UserErrorException
 from amlflow.journal.folder import tracker_folder
 from amlflow.journal.recovery import recover
 from amlflow.journal.settings import Settings
 from amlflow.layers.journaled import Journaled
-from amlflow.spec import RunChange, Unavailable
+from amlflow.spec import FileInRun, FileNotInRun, RunChange, Unavailable
 from amlflow.testing.memory import MemoryTracker
 from moody import URI, Moody, point, started, until
 
@@ -127,3 +129,101 @@ def test_a_run_that_goes_on_when_the_tracker_is_back(
     journaled.write_points(record.id, [point(3)])
     journaled.update_run(record.id, RunChange(status="Completed"))
     assert [each.value for each in memory.read_points(record.id)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("first", ["its process", "the forked one"])
+def test_what_a_forked_process_logs_waits_for_its_parents_run(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    settings: Settings,
+    first: str,
+) -> None:
+    moody.error = away
+    parent = opened(offline=True)
+    run = started(parent, run_id="mine")
+    child = Journaled(URI, lambda: moody, dataclasses.replace(settings, offline=True), parent)
+    child.write_points(run.id, [point(1)])
+    child.update_run(run.id, RunChange(tags={"a": "b"}))
+    assert child.get_run(run.id).tags == {"a": "b"}
+    order = [parent, child] if first == "its process" else [child, parent]
+    folders = []
+    for journaled in (parent, child):
+        sender = journaled.journal.sender()
+        sender.stop(5)
+        folders.append(sender.folder.path)
+    place = tracker_folder(settings.folder, URI)
+    moody.error = lambda name, *_: None
+    if first == "the forked one":
+        order[0].journal.sender().folder.release()
+        with pytest.raises(Unavailable, match="own process has not made it"):
+            recover(place, lambda: moody)
+        order[1].journal.sender().folder.release()
+    else:  # whatever the folders' names, the older one comes first
+        for journaled, name in zip(order, ("f" * 32, "0" * 32), strict=True):
+            folder = journaled.journal.sender().folder
+            folder.path.rename(place / name)
+            folder.release()
+    done = recover(place, lambda: moody)
+    assert (done.sent, done.refused) == (3, 0)
+    found = memory.get_run("mine", run.experiment_id.removeprefix("local:") and "1")
+    assert [each.value for each in memory.read_points(found.id)] == [1]
+    for journaled in order:
+        journaled.journal.started = None
+
+
+def test_a_file_whose_answer_was_lost_is_stored_once(
+    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker, tmp_path: Path
+) -> None:
+    moody.error = away
+    journaled = opened(offline=True)
+    run = started(journaled)
+    (tmp_path / "file").write_text("content")
+    journaled.put_files(run.id, {"file": tmp_path / "file"})
+    with pytest.raises(FileInRun):
+        journaled.put_files(run.id, {"file": tmp_path / "file"})
+    journaled.get_file(run.id, "file", tmp_path / "back")
+    assert (tmp_path / "back").read_text() == "content"
+    with pytest.raises(FileNotInRun):
+        journaled.get_file(run.id, "other", tmp_path / "back")
+    lost: list[str] = []
+
+    def lose(name: str, *_: object) -> BaseException | None:
+        if name == "put_files" and not lost:
+            lost.append(name)
+            return Unavailable("The answer was cut off.")
+        return None
+
+    moody.answer_lost = lose
+    moody.error = lambda name, *_: None
+    until(lambda: not journaled._is_here_only(run.id))
+    journaled.flush(run.id, seconds=20)
+    assert lost
+    assert journaled.list_files(run.id) == ["file"]
+
+
+def test_a_tracker_that_cannot_be_opened_holds_up_nothing_for_good(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reasons: list[BaseException] = [
+        Unavailable("It is away."),
+        Unavailable("It is away."),
+        UserErrorException("It is no tracker."),
+        ValueError("It is broken."),
+    ]
+
+    def open_it() -> Moody:
+        if reasons:
+            raise reasons.pop(0)
+        return moody
+
+    journaled = Journaled(URI, open_it, dataclasses.replace(settings, offline=True))
+    run = started(journaled)
+    journaled.write_points(run.id, [point(1)])
+    until(lambda: not journaled._is_here_only(run.id), 20)
+    assert [each.value for each in journaled.read_points(run.id)] == [1]
+    journaled.journal.close()

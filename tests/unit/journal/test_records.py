@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from amlflow.exceptions import UserErrorException
+from amlflow.journal.folder import ProcessFolder
 from amlflow.journal.record import (
     change_record,
     create_record,
@@ -161,7 +162,13 @@ def test_with_fsync_each_record_is_on_the_disk_when_the_call_returns(
             assert last >= end
     assert len(flushed) == (300 if fsync else 0)
     [file] = segments_in(tmp_path)
-    assert synced == ([file, tmp_path, tmp_path.parent] if fsync else [])
+    assert synced[:3] == ([file, tmp_path, tmp_path.parent] if fsync else [])
+    synced.clear()
+    segments.keep_file(file, "copy")
+    assert synced == ([tmp_path / "files/copy", tmp_path / "files"] if fsync else [])
+    folder = ProcessFolder.make(tmp_path / "journals", "memory://", fsync=fsync)
+    assert [each.name for each in synced[2:]] == (["process.json"] if fsync else [])
+    folder.remove()
 
 
 @pytest.mark.parametrize(

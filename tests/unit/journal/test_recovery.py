@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from amlflow.exceptions import AuthenticationException
 from amlflow.journal.folder import dead_folders, process_folders, tracker_folder
 from amlflow.journal.recovery import Recovered, failure, recover, refused, waiting
 from amlflow.journal.segments import segments_in
@@ -196,3 +201,78 @@ def test_nothing_of_a_password_is_in_a_name(settings: Settings) -> None:
     one = tracker_folder(settings.folder, "https://user:secret@example.com/x")
     assert one == tracker_folder(settings.folder, "https://example.com/x")
     assert one != tracker_folder(settings.folder, "https://example.com/y")
+
+
+def test_a_file_that_was_sent_before_its_process_died_is_not_missed(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journaled = opened(exit_seconds=0)
+    run = started(journaled)
+    sender = journaled.journal.sender()
+    monkeypatch.setattr(sender.folder, "note_sent", lambda *_: time.sleep(60))  # killed there
+    (tmp_path / "file").write_text("content")
+    journaled.put_files(run.id, {"file": tmp_path / "file"}, replace=True)
+    journaled.write_points(run.id, [point(1)])
+    until(lambda: values(memory, run) == [1])
+    sender.folder.release()
+    done = recover(place, lambda: memory)
+    assert (done.sent, done.refused) == (2, 0)
+    assert memory.list_files(run.id) == ["file"]
+
+
+def test_who_only_looks_keeps_nobody_from_sending_it(
+    left: RunRecord, memory: MemoryTracker, place: Path
+) -> None:
+    [folder] = process_folders(place)
+    with (folder.path / "lock").open("r+") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.01, fcntl.flock, [looking, fcntl.LOCK_UN]).start()
+        assert folder.take()
+    folder.release()
+
+
+def test_what_the_tracker_forbids_keeps_nothing_else_from_it(
+    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker, place: Path
+) -> None:
+    journals = [opened(), opened()]
+    runs = [started(each) for each in journals]
+    for forbidden in range(2):
+        moody.error = away
+        for journaled, run in zip(journals, runs, strict=True):
+            journaled.write_points(run.id, [point()])
+        for journaled in journals:
+            die(journaled)
+        moody.error = lambda name, *arguments, run=runs[forbidden]: (
+            AuthenticationException("You may not.") if run.id in arguments else None
+        )
+        with pytest.raises(AuthenticationException, match="You may not"):
+            recover(place, lambda: moody)
+        assert [len(memory.read_points(run.id)) for run in runs] == [
+            forbidden + (place != forbidden) for place in range(2)
+        ]
+        moody.error = lambda name, *_: None
+        recover(place, lambda: moody)
+
+
+def test_another_users_journal_is_left_alone(
+    left: RunRecord, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = os.open
+
+    def refuse(path: Any, *arguments: Any, **more: Any) -> int:
+        if str(path).startswith(str(place)):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opening(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert dead_folders(place) == []
+
+
+def test_one_address_is_one_tracker(settings: Settings) -> None:
+    one = tracker_folder(settings.folder, "http://localhost:5000")
+    assert one == tracker_folder(settings.folder, "http://localhost:5000/")

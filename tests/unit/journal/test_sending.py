@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from amlflow.exceptions import AuthenticationException, UserErrorException
+from amlflow.exceptions import AuthenticationException, ServiceException, UserErrorException
+from amlflow.journal.segments import JournalFull
+from amlflow.layers import journaled as layer
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import (
     FileNotInRun,
@@ -304,3 +306,146 @@ def test_memory_stays_flat_while_records_wait(
     moody.error = lambda name, *_: None
     journaled.flush(run.id)
     assert values(memory, run) == list(range(30_000))
+
+
+def test_a_first_tag_stalls_nobody_either(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    answer = threading.Event()
+    moody.error = lambda name, *_: (answer.wait(20), None)[1] if name == "update_run" else None
+    begun = time.monotonic()
+    journaled.update_run(run.id, RunChange(tags={"a": "b"}))
+    assert time.monotonic() - begun < 1
+    answer.set()
+    assert journaled.get_run(run.id).tags == {"a": "b"}
+
+
+def test_large_files_wait_for_a_tracker_that_is_away(
+    journaled: Journaled,
+    run: RunRecord,
+    moody: Moody,
+    memory: MemoryTracker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(layer, "MOST_FILE_BYTES", 10)
+    source = tmp_path / "source"
+
+    def put(text: str) -> None:
+        source.write_text(text)
+        journaled.put_files(run.id, {"a/b": source}, replace=True)
+
+    put("the first one")
+    assert memory.list_files(run.id) == ["a/b"]  # when the call returns
+    moody.error = away()
+    put("small")
+    put("the second one")
+    with pytest.raises(Unavailable):
+        journaled.put_files(run.id, {"new": source})
+    moody.error = lambda name, *_: None
+    until(lambda: not journaled.away)
+    journaled.get_file(run.id, "a/b", tmp_path / "back")
+    assert (tmp_path / "back").read_text() == "the second one"
+
+
+def test_without_a_place_for_the_journal_no_run_starts(
+    opened: Callable[..., Journaled], memory: MemoryTracker, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    journaled = opened(folder=tmp_path / "file")
+    with pytest.raises(ServiceException, match="AMLFLOW_JOURNAL_FOLDER"):
+        started(journaled)
+    assert memory._runs == {}
+
+
+def test_an_end_waits_for_what_other_processes_have_logged(
+    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
+) -> None:
+    first, other = opened(), opened()
+    run = started(first)
+    other.journal.sender()
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slowly(name: str, *arguments: object) -> None:
+        if name == "write_points" and not goes_on.is_set():
+            begun.set()
+            goes_on.wait(20)
+
+    moody.error = slowly
+    other.write_points(run.id, [point(1)])
+    begun.wait(20)
+    ending = threading.Thread(target=first.update_run, args=(run.id, RunChange(status="Completed")))
+    ending.start()
+    ending.join(0.3)
+    assert memory.get_run(run.id).status == "Running"
+    goes_on.set()
+    ending.join(20)
+    assert memory.get_run(run.id).status == "Completed"
+    assert values(memory, run) == [1]
+
+
+def test_an_end_says_what_it_did_not_wait_for(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first, other = opened(flush_seconds=0.3), opened(exit_seconds=0)
+    run = started(first)
+    other.journal.sender().stop(5)  # as a process that somebody has stopped
+    other.write_points(run.id, [point(1)])
+    first.update_run(run.id, RunChange(status="Completed"))
+    assert memory.get_run(run.id).status == "Completed"
+    assert "is not in the tracker yet" in caplog.text
+
+
+def test_nothing_is_taken_and_lost_when_the_process_ends(
+    journaled: Journaled, run: RunRecord, memory: MemoryTracker
+) -> None:
+    kept, refused = [], []
+
+    def log() -> None:
+        for value in itertools.count():
+            try:
+                journaled.write_points(run.id, [point(value)])
+            except JournalFull as error:
+                refused.append(error)
+                return
+            kept.append(value)
+            time.sleep(0.0001)
+
+    thread = threading.Thread(target=log)
+    thread.start()
+    until(lambda: kept)
+    journaled.journal.close()
+    thread.join(20)
+    assert len(refused) == 1
+    assert values(memory, run) == kept
+
+
+def test_an_interrupted_end_says_what_waits(
+    journaled: Journaled,
+    run: RunRecord,
+    moody: Moody,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moody.error = away()
+    journaled.write_points(run.id, [point(1)])
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(journaled.journal.sender(), "wait", interrupted)
+    journaled.journal.close()
+    assert "1 records have not reached the tracker; they wait in" in caplog.text
+
+
+def test_what_was_refused_is_named_even_if_the_end_is_refused_too(
+    journaled: Journaled, run: RunRecord, moody: Moody
+) -> None:
+    journaled.write_points(run.id, [point(1)])
+    moody.error = lambda name, *_: RunNotFound(run.id) if "get" not in name else None
+    with pytest.raises(UserErrorException, match=r"1 of the records.*jsonl") as error:
+        journaled.update_run(run.id, RunChange(status="Completed"))
+    assert isinstance(error.value.__context__, RunNotFound)
