@@ -246,6 +246,15 @@ for number in range(100):
     log(run, number)
 Path("file.txt").write_text("content")
 run.upload_file("outputs/file.txt", "file.txt")
+child = run.child_run("child")
+child.log_image("image", path="file.txt")
+pid = os.fork()
+if not pid:
+    log(child, 1)
+    child.tag("forked", "yes")
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+child.complete()
 run.complete()
 print(run.id, run.get_metrics()["m"][:3], run.get_status())
 """
@@ -261,3 +270,7 @@ print(run.id, run.get_metrics()["m"][:3], run.get_status())
     assert (run.id, run.status, run.tags) == (run_id, "Completed", {"a": "b"})
     assert loggers.stored(server_uri, run._record.id) == list(range(100))
     assert run.get_file_names() == ["outputs/file.txt"]
+    [child] = run.get_children()
+    assert (child.name, child.status, child.tags) == ("child", "Completed", {"forked": "yes"})
+    assert child.get_metrics("image", populate=True) == {"image": b"content"}
+    assert loggers.stored(server_uri, child._record.id) == [1]

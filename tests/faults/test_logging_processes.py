@@ -11,7 +11,9 @@ from amlflow.layers.opened import open_direct
 from proxy import proxied
 
 MANY = """
-import multiprocessing
+import asyncio, atexit, multiprocessing
+assert "amlflow.layers.opened" not in sys.modules
+atexit.register(lambda: log(run, 500))  # comes after amlflow's own
 run = begin()
 print(run.id)
 
@@ -39,7 +41,32 @@ for number in range(100):
 os.waitpid(pid, 0)
 for process in processes: process.join()
 print([process.exitcode for process in processes])
+
+async def task(place):
+    for number in range(20):
+        log(run, number, f"task {place}")
+        await asyncio.sleep(0)
+
+async def tasks():
+    await asyncio.gather(*map(task, range(20)))
+
+asyncio.run(tasks())
+
+def stays(logged, over):  # a worker that lives longer than the run
+    forked("stays")
+    logged.set()
+    over.wait()
+
+logged, over = context.Event(), context.Event()
+worker = context.Process(target=stays, args=(logged, over))
+worker.start()
+logged.wait()
 run.complete()
+from amlflow.layers.opened import open_direct
+tracker = open_direct(os.environ["MLFLOW_TRACKING_URI"])
+print(len(tracker.read_points(run.id, ["process stays"])))
+over.set()
+worker.join()
 
 run = begin()
 for number in range(500):
@@ -50,20 +77,22 @@ print(run.id)
 
 def test_threads_forks_and_the_end_of_the_interpreter(server_uri: str) -> None:
     out, err = loggers.finished(loggers.start(MANY, server_uri))
-    run_id, codes, left_open = out.splitlines()
+    run_id, codes, at_its_end, left_open = out.splitlines()
     assert codes == "[0, 0]"
+    assert at_its_end == "100"
     tracker = open_direct(server_uri)
     found: dict[str, list[int]] = {}
     for point in tracker.read_points(run_id):
         found.setdefault(point.name, []).append(loggers.number(point.value))
     assert found == {
         **{f"thread {place}": list(range(40)) for place in range(64)},
-        **{f"process {place}": list(range(100)) for place in (0, 1, "gone")},
+        **{f"process {place}": list(range(100)) for place in (0, 1, "gone", "stays")},
+        **{f"task {place}": list(range(20)) for place in range(20)},
         "parent": list(range(100)),
     }
     assert tracker.get_run(run_id).status == "Completed"
     # At its end the interpreter has sent what was left; the run stays open, as v1's do.
-    assert loggers.stored(server_uri, left_open) == list(range(500))
+    assert loggers.stored(server_uri, left_open) == list(range(501))
     assert tracker.get_run(left_open).status == "Running"
     assert "Traceback" not in err
 
