@@ -69,6 +69,41 @@ def test_a_script_is_watched_and_cancelled_from_the_page(page: Page, experiment:
     assert not page.all(".amlflow-log")
 
 
+def test_a_long_log_is_read_from_either_end_after_the_run(page: Page, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    lines = "".join(f"line {number:06}\n" for number in range(200_000))
+    for name, text in (("std_log.txt", lines), ("other.txt", "another file\n")):
+        Path(name).write_text(text)
+        run.upload_file(f"user_logs/{name}", name)
+    run.complete()
+    page.open(address(run, "/logs"), READER)
+    page.see(".amlflow-logs select")
+    page.click(".amlflow-logs option", "std_log")
+    log = "return document.querySelector('.amlflow-log').textContent"
+    page.until(lambda: page.script(log).endswith("line 199999\n"), "the log's end")
+    page.click(".amlflow-logs button", "Show from the beginning")
+    page.until(lambda: page.script(log).startswith("line 000000\n"), "the log's beginning")
+    follow = page.see(".amlflow-logs label", "Follow").find_element("css selector", "input")
+    assert not follow.is_selected()
+    # It is read on as it is scrolled through, and not to an end that nobody looks at.
+    assert "line 199999" not in page.script(log)
+    read = len(page.script(log))
+    page.script("const t = document.querySelector('.amlflow-log'); t.scrollTop = t.scrollHeight")
+    page.until(lambda: len(page.script(log)) > read, "what follows")
+    follow.click()
+    page.until(lambda: page.script(log).endswith("line 199999\n"), "the log's end")
+    page.click(".amlflow-logs option", "other")
+    page.until(lambda: page.script(log) == "another file\n", "the other file")
+
+
+def test_a_run_without_logs_says_so(page: Page, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    run.complete()
+    page.open(address(run, "/logs"), READER)
+    page.see(".amlflow-logs [role=status]", "This run has no logs")
+    assert not page.see(".amlflow-logs").find_element("css selector", "pre").is_displayed()
+
+
 def test_a_reader_sees_the_run_and_no_cancel(page: Page, experiment: Any):
     run = experiment.start_logging(snapshot_directory=None)
     page.open(address(run), READER)

@@ -5,6 +5,7 @@ import { button, h } from "./dom.js";
 import { size } from "./format.js";
 
 const LOOK_MS = 1000;
+const NEAR = 2000; // pixels before the end of what is shown
 const FIRST_BYTES = 1 << 18;
 const MOST_CHARACTERS = 4_000_000;
 const ESCAPES = /\x1b\[[0-9;?]*[ -/]*[@-~]/g;
@@ -20,67 +21,91 @@ export class LogView {
     this.text = h("pre", { class: "amlflow-log", tabindex: "0", role: "log", "aria-live": "off", "aria-label": "Log" });
     this.state = h("span", { class: "amlflow-hint", role: "status" });
     this.picker = h("select", { class: "amlflow-input", "aria-label": "Log file", onchange: () => this.open(this.picker.value) });
-    this.follow = h("input", { type: "checkbox", checked: true, onchange: () => this.toEnd() });
+    this.follow = h("input", { type: "checkbox", checked: true, onchange: () => this.follow.checked && this.end() });
     const wrap = h("input", {
       type: "checkbox",
       onchange: (event) => this.text.classList.toggle("wraps", event.target.checked),
     });
     this.start = button("Show from the beginning", () => this.open(this.name, 0), { hidden: true });
     this.download = h("a", { class: "amlflow-button", download: "" }, "Download");
+    this.controls = h(
+      "div",
+      { class: "amlflow-bar" },
+      this.picker,
+      h("label", {}, this.follow, h("span", {}, "Follow")),
+      h("label", {}, wrap, h("span", {}, "Wrap lines")),
+      this.start,
+      this.download,
+    );
     this.element = h(
       "section",
       { class: "amlflow amlflow-logs", "aria-label": "Logs" },
-      h(
-        "div",
-        { class: "amlflow-bar" },
-        this.picker,
-        h("label", {}, this.follow, h("span", {}, "Follow")),
-        h("label", {}, wrap, h("span", {}, "Wrap lines")),
-        this.start,
-        this.download,
-        this.state,
-      ),
+      h("div", { class: "amlflow-bar" }, this.controls, this.state),
       this.text,
     );
     // Whoever scrolls up wants to read; the end takes them along again.
     this.text.addEventListener("scroll", () => {
-      this.follow.checked = this.text.scrollTop + this.text.clientHeight >= this.text.scrollHeight - 30;
+      if (this.below() > 30) this.follow.checked = false;
+      else if (!this.isBehind()) this.follow.checked = true;
+      if (this.isBehind() && this.isWanted()) this.wake();
     });
     this.run();
   }
 
   stop() {
     this.stopped = true;
+    this.wake();
   }
 
   open(name, offset = -FIRST_BYTES) {
     this.name = name;
     this.picker.value = name;
+    this.follow.checked = offset !== 0;
     this.offset = offset;
+    this.whole = Infinity;
     this.length = 0;
     this.decoder = new TextDecoder();
     this.line = null;
     this.text.replaceChildren();
     this.start.hidden = true;
     this.download.href = `get-artifact?path=${encodeURIComponent(name)}&run_uuid=${this.runId}`;
+    this.wake();
   }
 
   async run() {
+    let final = false;
     while (!this.stopped) {
-      const final = this.isFinal(); // asked before the log is read: what was there at the end is read then
+      const woken = new Promise((resolve) => { this.wake = resolve; });
+      const wasFinal = final;
+      final = this.isFinal(); // asked before the log is read: what was there at the end is read then
       let more = false;
       if (!document.hidden || !this.name) {
         try {
-          if (!this.files.length || !final) await this.list();
-          if (this.name) more = await this.read();
+          if (!wasFinal) await this.list();
+          if (this.name && this.isWanted()) more = await this.read();
           this.tell(final);
         } catch (failure) {
-          this.state.textContent = failure.message;
+          final = false; // so that it is tried again
+          this.tell(final, failure.message);
         }
       }
-      if (final && this.name && !more && this.offset >= this.whole) return;
-      if (!more) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (more) continue;
+      const soon = new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await (final && !this.isBehind() ? woken : Promise.race([woken, soon]));
     }
+  }
+
+  isBehind() {
+    return this.offset < this.whole;
+  }
+
+  below() {
+    return this.text.scrollHeight - this.text.scrollTop - this.text.clientHeight;
+  }
+
+  // A long log is read as far as somebody looks at it.
+  isWanted() {
+    return this.follow.checked || this.below() < NEAR;
   }
 
   async list() {
@@ -108,7 +133,7 @@ export class LogView {
     }
     this.offset += bytes.length;
     if (shown.length) this.write(this.decoder.decode(shown, { stream: true }));
-    return bytes.length > 0 && this.offset < whole;
+    return this.isBehind() && bytes.length > 0;
   }
 
   // A carriage return goes back to the line's beginning, as progress bars want it.
@@ -140,10 +165,18 @@ export class LogView {
     if (this.follow.checked) this.text.scrollTop = this.text.scrollHeight;
   }
 
-  tell(final) {
-    if (!this.name) this.state.textContent = final ? "This run has no logs." : "No log yet.";
-    else this.state.textContent = `${size(this.whole)}${final ? "" : ", following"}`;
+  // Of a log of which only the beginning has been read, the end is read anew.
+  end() {
+    if (this.offset < this.whole - FIRST_BYTES) this.open(this.name);
+    else this.wake();
+    this.toEnd();
+  }
+
+  tell(final, failure) {
+    const none = final ? "This run has no logs. What a submitted script prints is one." : "No log yet.";
+    this.state.textContent = failure ?? (this.name ? `${size(this.whole)}${final ? "" : ", still running"}` : none);
+    this.state.classList.toggle("is-error", Boolean(failure));
     this.picker.hidden = this.files.length < 2;
-    this.download.hidden = !this.name;
+    this.controls.hidden = this.text.hidden = !this.name;
   }
 }
