@@ -215,6 +215,51 @@ def test_a_view_is_saved_opened_by_another_user_and_edited(
     shows(page, "elm")
 
 
+def test_what_others_name_a_run_is_only_shown(page: Page, experiment: Any, here: str):
+    evil = "<img src=x onerror='window.hacked = true'>"
+    right_to_left = "\u202eexe.gnp"
+    run = experiment.start_logging(snapshot_directory=None)
+    run.display_name, run.description = evil, evil
+    run.tag(evil, evil)
+    run.add_properties({"of": evil})
+    run.child_run(name=right_to_left).complete()
+    run.complete()
+    address = f"{here}&children=true&columns=tags&columns=description&columns=property:of"
+    page.open(f"{address}&columns={quote(f'tag:{evil}')}", READER)
+    shows(page, right_to_left, evil)
+    assert page.see(ROW, "img").text.count(evil) == 5  # and the tag's value, for which no place is
+    assert page.see(".amlflow-tag").get_attribute("title") == f"{evil}: {evil}"
+    page.click(".amlflow-menu button", "Columns")
+    page.see(".amlflow-panel label", f"tag: {evil}")
+    assert page.script("return window.hacked") is None
+    # A name that turns the direction of writing ends with its own cell.
+    names = page.all(".amlflow-table tbody th bdi")
+    assert [each.text for each in names] == [right_to_left, evil]
+
+
+def test_a_failing_server_is_told_and_asked_again(page: Page, runs: dict[str, Any], here: str):
+    page.open(here, READER)
+    shows(page, "ash", "elm", "oak")
+    page.script(
+        "window.fetched = window.fetch;"
+        "window.fetch = (address, ...more) => new Promise((done) => window.answer = (content) =>"
+        "  done(content || window.fetched(address, ...more)))"
+    )
+    page.click(".amlflow-button", "Refresh")
+    page.until(lambda: page.script("return Boolean(window.answer)"), "the search")
+    # What was found before stays until there is something in its place.
+    assert len(page.all(ROW)) == 3
+    proxy = "{status: 502, headers: {'Content-Type': 'text/html'}}"
+    page.script(f"answer(new Response('<h1>Bad gateway</h1>', {proxy})); fetch = fetched")
+    page.see(".amlflow-foot .is-error", "The server answers 502.")
+    assert not page.all(ROW)
+    page.click(".amlflow-foot button", "Try again")
+    shows(page, "ash", "elm", "oak")
+    page.script("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
+    page.click(".amlflow-menu button", "Experiment")
+    page.see(".amlflow-panel .is-error", "The server does not answer.")
+
+
 def test_more_runs_come_as_the_page_is_scrolled(page: Page, experiment: Any, here: str):
     parent = experiment.start_logging(snapshot_directory=None)
     for _ in range(2):

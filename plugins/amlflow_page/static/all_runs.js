@@ -2,10 +2,10 @@
 
 import { get, post } from "./api.js";
 import { cancel } from "./cancelling.js";
-import { COLUMNS, completed, fromAddress, standard, toAddress } from "./definition.js";
+import { COLUMNS, completed, fromAddress, isUnfiltered, standard, toAddress } from "./definition.js";
 import { button, checklist, h, icon, menu } from "./dom.js";
 import { FilterBar } from "./filter_bar.js";
-import { compareLink, runLink } from "./format.js";
+import { compareLink, isFinal, runLink } from "./format.js";
 import { QueryBox } from "./query_box.js";
 import { RunsTable, title } from "./runs_table.js";
 import { SavedViews } from "./saved_views.js";
@@ -66,7 +66,6 @@ export class AllRuns {
         {},
         h("span", { class: "amlflow-badge" }, icon("runs")),
         this.heading,
-        h("span", { class: "amlflow-space" }),
         this.views.element,
         button("Refresh", () => this.load(), { symbol: "refresh" }),
       ),
@@ -114,12 +113,16 @@ export class AllRuns {
 
   // Something was chosen here: the address follows, so that it can be shared.
   changed() {
+    this.keep();
+    this.show();
+    this.load();
+  }
+
+  keep() {
     const query = toAddress(this.shown, this.views.base());
     if (this.views.current) query.set("view", this.views.current.id);
     this.address = query.toString();
     history.replaceState(history.state, "", this.address ? `${ADDRESS}?${this.address}` : ADDRESS);
-    this.show();
-    this.load();
   }
 
   reset() {
@@ -141,29 +144,48 @@ export class AllRuns {
   stop() {
     this.search?.abort();
     this.search = null;
+    this.forget();
     this.tell();
   }
 
   load() {
-    this.stop();
-    this.table.clear();
-    this.value.hidden = true;
-    this.table.element.hidden = false;
+    this.search?.abort();
+    this.search = null;
+    this.setStale(true);
     this.cursor = null;
     this.done = false;
     this.lookedAt = 0;
-    this.scroller.scrollTop = 0;
     return this.more(true);
+  }
+
+  // What was found before is shown until there is something in its place.
+  setStale(isStale) {
+    this.isStale = isStale;
+    this.scroller.classList.toggle("is-stale", isStale);
+  }
+
+  forget() {
+    if (!this.isStale) return;
+    this.setStale(false);
+    this.table.clear();
+    this.value.hidden = true;
+    this.table.element.hidden = false;
+    this.scroller.scrollTop = 0;
+  }
+
+  count() {
+    return this.isStale ? 0 : this.table.rows.size;
   }
 
   // Reads on until there is another page's worth to see.
   async more(asked = false) {
-    if (this.search || this.done || (!asked && !this.cursor)) return;
+    if (this.search || this.done || (!asked && (!this.cursor || this.failed))) return;
     const search = (this.search = new AbortController());
-    const wanted = this.table.rows.size + ROWS;
+    const wanted = this.count() + ROWS;
+    this.failed = false;
     this.tell();
     try {
-      while (this.search === search && this.table.rows.size < wanted) {
+      while (this.search === search && this.count() < wanted) {
         const { columns, ...filters } = this.shown;
         const page = await post("runs/search", { ...filters, cursor: this.cursor, size: ROWS }, search.signal);
         if (this.search !== search) return;
@@ -176,8 +198,10 @@ export class AllRuns {
     } catch (failure) {
       if (failure.name === "AbortError") return;
       this.search = null;
-      this.done = true;
-      if (failure.content?.of === "query") {
+      this.forget();
+      this.done = failure.content?.of === "query";
+      this.failed = !this.done;
+      if (this.done) {
         this.query.fail(failure.message, failure.content.place);
         this.tell("");
       } else this.tell(failure.message, true);
@@ -188,6 +212,7 @@ export class AllRuns {
   }
 
   take(page) {
+    this.forget();
     if ("value" in page) {
       this.value.textContent = JSON.stringify(page.value, null, 2);
       this.value.hidden = false;
@@ -205,18 +230,20 @@ export class AllRuns {
   }
 
   tell(text, isError = false) {
-    const count = this.table.rows.size;
+    const count = this.count();
     const runs = (number) => `${number.toLocaleString("en")} run${number === 1 ? "" : "s"}`;
     if (text === undefined) {
       if (this.search) text = count || this.lookedAt ? `Searching… ${runs(this.lookedAt)} looked at, ${runs(count)} found` : "Searching…";
       else if (!this.value.hidden) text = this.total === undefined ? "" : `${this.total.toLocaleString("en")} values`;
       else if (this.total > count) text = `The first ${runs(count)} of ${this.total.toLocaleString("en")}`;
-      else if (this.done) text = count ? `${runs(count)}` : "No runs match.";
-      else text = `${runs(count)} shown, more below`;
+      else if (!this.done) text = `${runs(count)} shown, more below`;
+      else if (count) text = runs(count);
+      else text = isUnfiltered(this.shown) ? "No runs yet. Those that amlflow or MLflow log on this server are listed here." : "No runs match.";
     }
     this.state.textContent = text;
     this.state.classList.toggle("is-error", isError);
-    this.moreButton.hidden = Boolean(this.search) || this.done || !this.cursor;
+    this.moreButton.lastChild.textContent = this.failed ? "Try again" : "Load more";
+    this.moreButton.hidden = Boolean(this.search) || this.done || !(this.cursor || this.failed);
     this.stopButton.hidden = !this.search || !this.lookedAt;
     this.scroller.setAttribute("aria-busy", String(Boolean(this.search)));
   }
@@ -236,15 +263,13 @@ export class AllRuns {
   }
 
   cancel(rows) {
-    cancel(rows, (id, status) => {
-      const final = ["Canceled", "Completed", "Failed"].includes(status);
-      this.table.update(id, { status, final });
-    });
+    cancel(rows, (id, status) => this.table.update(id, { status, final: isFinal(status) }));
   }
 
   // Runs that have not ended yet are asked for again.
   async look() {
     if (!this.visible || document.hidden || this.search) return;
+    this.table.tick();
     const open = [...this.table.rows.values()].filter((row) => !row.final).slice(0, MOST_LOOKED_AT);
     for (const row of open) {
       try {
@@ -268,10 +293,7 @@ export class AllRuns {
     checklist(panel, "Columns", [...labels.keys()], chosen, (now) => {
       const wanted = now.map((label) => labels.get(label));
       this.shown.columns = all.filter((each) => wanted.includes(each));
-      const query = toAddress(this.shown, this.views.base());
-      if (this.views.current) query.set("view", this.views.current.id);
-      this.address = query.toString();
-      history.replaceState(history.state, "", `${ADDRESS}?${this.address}`);
+      this.keep();
       this.show();
     });
   }

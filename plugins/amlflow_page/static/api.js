@@ -36,7 +36,8 @@ async function answered(request) {
   try {
     content = JSON.parse(text);
   } catch {
-    content = { message: text.slice(0, 300) };
+    // MLflow's own refusals are plain texts, and a proxy's are pages.
+    if (response.headers.get("Content-Type")?.startsWith("text/plain")) content = { message: text.slice(0, 300) };
   }
   throw new Failure(content.message || `The server answers ${response.status}.`, response.status, content);
 }

@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { ask, say } from "./dom.js";
+import { isFinal } from "./format.js";
 
 const MOST_AT_ONCE = 200;
 const LOOK_MS = 500;
@@ -24,20 +25,21 @@ export async function cancel(rows, shown) {
     try {
       const outcome = await post("runs/cancel", { run_ids: ids });
       for (const run of outcome.runs) {
-        if (run.error) say(run.error, true);
-        else {
-          shown(run.id, run.status);
-          follow(run.id, run.status, shown);
-        }
+        if (run.status) shown(run.id, run.status);
+        if (!isFinal(run.status)) follow(run.id, run.status, shown);
       }
+      const refused = outcome.runs.filter((run) => run.error);
+      if (refused.length === 1) say(refused[0].error, true);
+      else if (refused.length) say(`${refused.length} runs are not cancelled. The first one: ${refused[0].error}`, true);
     } catch (failure) {
       say(failure.message, true);
     }
   }
 }
 
+// One that could not be cancelled may have ended meanwhile.
 async function follow(id, status, shown) {
-  while (status === "CancelRequested") {
+  do {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     try {
       const now = await get("runs/get", { run_id: id });
@@ -46,5 +48,5 @@ async function follow(id, status, shown) {
     } catch (failure) {
       if (failure.status) return; // a server that is away comes back
     }
-  }
+  } while (status === "CancelRequested");
 }

@@ -23,6 +23,11 @@ export function completed(definition) {
   return complete;
 }
 
+// Whether it leaves no run out, but children.
+export function isUnfiltered(definition) {
+  return !definition.query && !definition.text && LISTS.every((name) => !definition[name].length);
+}
+
 export function same(one, other) {
   return JSON.stringify(completed(one)) === JSON.stringify(completed(other));
 }

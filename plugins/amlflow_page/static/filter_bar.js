@@ -57,7 +57,7 @@ export class FilterBar {
 
   menuOf(name, label) {
     const made = menu(label, async (panel) => {
-      if (name === "experiments") await this.load();
+      if (name === "experiments" && !(await this.loaded(panel))) return;
       const options = [...new Set([...this.definition[name], ...this.seen[name]])];
       if (name !== "statuses") options.sort((one, other) => one.localeCompare(other));
       checklist(panel, label, options, new Set(this.definition[name]), (chosen) => {
@@ -70,9 +70,19 @@ export class FilterBar {
     return made;
   }
 
-  async load() {
-    const { experiments } = await get("experiments");
-    this.seen.experiments = new Set(experiments.map((each) => each.name));
+  async loaded(panel) {
+    const hint = h("p", { class: "amlflow-hint" }, "Loading…");
+    panel.append(hint);
+    try {
+      const { experiments } = await get("experiments");
+      this.seen.experiments = new Set(experiments.map((each) => each.name));
+    } catch (failure) {
+      hint.textContent = failure.message;
+      hint.classList.add("is-error");
+      return false;
+    }
+    hint.remove();
+    return true;
   }
 
   learn(rows) {

@@ -13,6 +13,10 @@ const KINDS = {
   Running: "busy", Finalizing: "busy",
 };
 
+export function isFinal(status) {
+  return ["Canceled", "Completed", "Failed"].includes(status);
+}
+
 export function chip(status) {
   const kind = KINDS[status] ?? "wait";
   return h("span", { class: `amlflow-chip ${kind}`, "data-status": status }, h("i", { "aria-hidden": "true" }), status);
@@ -21,15 +25,28 @@ export function chip(status) {
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 
-export function ago(time) {
-  if (!time) return "";
+function passed(time) {
   const seconds = (new Date(time) - Date.now()) / 1000;
-  const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
-  return h("time", { datetime: time, title: new Date(time).toLocaleString() }, relative.format(Math.round(seconds / length), unit));
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
+  return relative.format(Math.round(seconds / size), unit);
+}
+
+export function ago(time) {
+  return time ? h("time", { datetime: time, title: new Date(time).toLocaleString() }, passed(time)) : "";
 }
 
 export function duration(start, end) {
   if (!start) return "";
+  return end ? length(start, end) : h("span", { "data-since": start }, length(start));
+}
+
+// Brings what is shown of the time up to now.
+export function tick(element) {
+  for (const each of element.querySelectorAll("time")) each.textContent = passed(each.dateTime);
+  for (const each of element.querySelectorAll("[data-since]")) each.textContent = length(each.dataset.since);
+}
+
+function length(start, end) {
   const seconds = Math.max(0, (end ? new Date(end) : Date.now()) - new Date(start)) / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${Math.floor(seconds % 60)}s`;
@@ -43,7 +60,8 @@ export function size(bytes) {
 }
 
 export function tag(key, value) {
-  return h("span", { class: "amlflow-tag" }, h("b", {}, key), value == null ? "" : `: ${value}`);
+  const shown = value == null ? [] : [": ", h("bdi", {}, value)];
+  return h("span", { class: "amlflow-tag", title: value == null ? key : `${key}: ${value}` }, h("bdi", {}, h("b", {}, key)), ...shown);
 }
 
 export function runLink(row) {

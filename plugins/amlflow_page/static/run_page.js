@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { cancel } from "./cancelling.js";
 import { button, h, icon } from "./dom.js";
-import { chip } from "./format.js";
+import { chip, isFinal } from "./format.js";
 import { LogView } from "./log_view.js";
 
 const LOOK_MS = 2000;
@@ -82,8 +82,7 @@ export class RunPage {
   }
 
   cancelled(status) {
-    const final = ["Canceled", "Completed", "Failed"].includes(status);
-    this.set({ ...this.state, status, final });
+    this.set({ ...this.state, status, final: isFinal(status) });
   }
 
   // Called after every change of MLflow's page, which may have drawn over what is ours.

@@ -1,7 +1,7 @@
 // The table of runs: columns, order, selection and the keyboard.
 
 import { h, icon } from "./dom.js";
-import { ago, chip, duration, runLink, tag } from "./format.js";
+import { ago, chip, duration, runLink, tag, tick } from "./format.js";
 
 const TITLES = {
   name: "Run name", status: "Status", experiment: "Experiment", created: "Created", duration: "Duration",
@@ -57,10 +57,6 @@ export class RunsTable {
     this.body.addEventListener("click", (event) => this.click(event));
   }
 
-  get(id) {
-    return this.rows.get(id);
-  }
-
   chosen() {
     return [...this.selected].map((id) => this.rows.get(id)).filter(Boolean);
   }
@@ -114,12 +110,17 @@ export class RunsTable {
     this.told();
   }
 
+  tick() {
+    tick(this.body);
+  }
+
   made(row) {
     const box = h("input", {
-      type: "checkbox", tabindex: "-1", checked: this.selected.has(row.id), "aria-label": `Select ${row.name}`,
+      type: "checkbox", tabindex: "-1", checked: this.selected.has(row.id), "aria-label": `Select ${row.name || row.run_id}`,
       onchange: (event) => this.select(row.id, event.target.checked),
     });
-    const name = h("a", { href: runLink(row), tabindex: "-1" }, row.name || row.run_id);
+    const shown = row.name || row.run_id;
+    const name = h("a", { href: runLink(row), tabindex: "-1", title: shown }, h("bdi", {}, shown));
     return h(
       "tr",
       { tabindex: "-1", "data-id": row.id, "aria-selected": String(this.selected.has(row.id)) },

@@ -48,7 +48,7 @@ export class SavedViews {
       );
     const all = h("a", { href: "#/amlflow/runs", class: "amlflow-entry", onclick: () => close(), "aria-current": this.current ? null : "true" }, "All runs");
     const action = (label, act) => h("button", { type: "button", class: "amlflow-entry", onclick: () => { close(); act(); } }, label);
-    panel.replaceChildren(
+    const shown = [
       all,
       ...views.map(entry),
       h("hr"),
@@ -56,8 +56,8 @@ export class SavedViews {
       action("Save as a new view…", () => this.create()),
       action("Copy link", () => this.share()),
       this.current && action("Delete view…", () => this.remove()),
-    );
-    [...panel.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).forEach((node) => node.remove());
+    ];
+    panel.replaceChildren(...shown.filter(Boolean));
     panel.querySelector("a")?.focus();
   }
 
