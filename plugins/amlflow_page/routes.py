@@ -136,8 +136,8 @@ class Routes:
         return answer
 
     def views(self) -> Any:
-        """The saved views."""
-        return {"views": self._views().all()}
+        """The saved views, and the user's name where there are users."""
+        return {"views": self._views().all(), "user": self._access.user()}
 
     def create_view(self) -> Any:
         """Save a new view."""
@@ -210,7 +210,7 @@ def _described(error: AzureMLException) -> dict[str, Any]:
     if isinstance(error, QueryError):
         described.update(message=error.message.split("\n")[0], place=error.place, of="query")
     elif isinstance(error, RunNotFound):  # where the server keeps runs is not for everybody
-        described["message"] = f"There is no run {error.run_id!r}."
+        described["message"] = f"There is no run {error.run_id!r}, or it has been deleted."
     elif isinstance(error, QueryFailed):
         described["of"] = "query"
     elif isinstance(error, ViewChanged):

@@ -2,6 +2,9 @@
 
 A view is a run of an experiment of amlflow's own, and each version of it a property: properties
 are written once, so of two people who save the same version one wins and the other is told.
+
+Whoever may see the views may save one. Its owner may change it, others if the owner lets them, and
+who has MLflow's permission EDIT on the experiment may change all.
 """
 
 from __future__ import annotations
@@ -54,27 +57,47 @@ class Views:
     access: Access
 
     def all(self) -> list[dict[str, Any]]:
-        """The views by name: ``id``, ``version``, ``name``, ``definition``, ``by``, ``saved``."""
+        """The views by name.
+
+        Each has ``id``, ``version``, ``name``, ``definition``, ``owner``, whether it is ``open`` to
+        changes by others, ``by`` whom and when it was ``saved``, and whether the user
+        ``may_change`` and ``may_delete`` it.
+        """
         experiment_id = self._experiment()
         if not self.access.readable([experiment_id]):
             return []
         records = self.tracker.find_runs(RunQuery(experiment_ids=[experiment_id]))
         views = [found for found in map(_view, records) if found is not None]
-        return sorted(views, key=lambda view: (str(view["name"]).casefold(), view["id"]))
+        views.sort(key=lambda view: (str(view["name"]).casefold(), view["id"]))
+        return self._permitted(views)
 
     def get(self, view_id: str) -> dict[str, Any]:
-        """A view. Raises :class:`RunNotFound`."""
+        """A view, as in :meth:`all`. Raises :class:`RunNotFound`."""
         experiment_id = self._experiment()
         record = self.tracker.get_run(view_id, experiment_id)
         view = _view(record)
         if view is None or not self.access.readable([experiment_id]):
             raise RunNotFound(view_id, "the saved views")
-        return view
+        [permitted] = self._permitted([view])
+        return permitted
+
+    def _permitted(self, views: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        editor, user = self.access.may_change_in(self._experiment()), self.access.user()
+        for view in views:
+            view["may_delete"] = editor or (user is not None and view["owner"] == user)
+            view["may_change"] = view["may_delete"] or view["open"]
+        return views
 
     def create(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Save a new view. Raises :class:`Forbidden`, :class:`WrongRequest`."""
-        experiment_id = self._writable()
-        name, content = self._content(asked)
+        """Save a new view, ``open`` or not. Raises :class:`Forbidden`, :class:`WrongRequest`."""
+        experiment_id = self._experiment()
+        if not self.access.readable([experiment_id]):
+            raise Forbidden(
+                f"{self.access.user()!r} may not see the saved views: that takes MLflow's "
+                f"permission READ on the experiment {EXPERIMENT!r}, which an administrator gives."
+            )
+        kept = {"owner": self.access.user(), "open": asked.get("open") is not False}
+        name, content = self._content(asked, kept)
         draft = RunDraft(
             experiment_id=experiment_id,
             name=name,
@@ -90,33 +113,44 @@ class Views:
 
         Raises :class:`ViewChanged`, :class:`Forbidden`, :class:`WrongRequest`.
         """
-        name, content = self._content(asked)
-        self._write(view_id, version, RunChange(name=name), content)
+        current = self._current(view_id, version, "change")
+        name, content = self._content(asked, {key: current[key] for key in ("owner", "open")})
+        self._write(view_id, version, content, name)
         return self.get(view_id)
 
     def delete(self, view_id: str, version: int) -> None:
         """Take a view away; what it was stays in the experiment. Raises as :meth:`save`."""
-        self._write(view_id, version, RunChange(), json.dumps({"deleted": self._stamp()}))
+        self._current(view_id, version, "delete")
+        self._write(view_id, version, json.dumps({"deleted": self._stamp()}))
 
-    def _write(self, view_id: str, version: int, change: RunChange, content: str) -> None:
-        self._writable()
+    def _current(self, view_id: str, version: int, act: str) -> dict[str, Any]:
         current = self.get(view_id)
+        if not current[f"may_{act}"]:
+            raise Forbidden(
+                f"{self.access.user()!r} may not {act} the view {current['name']!r} of "
+                f"{current['owner']!r}: save yours as a new view. Who has MLflow's permission EDIT "
+                f"on the experiment {EXPERIMENT!r} may {act} all views."
+            )
         if current["version"] != version:
             raise ViewChanged(current)
+        return current
+
+    def _write(self, view_id: str, version: int, content: str, name: str | None = None) -> None:
+        change = RunChange(name=name, properties={f"{VERSION}{version + 1}": content})
         try:
-            key = f"{VERSION}{version + 1}"
-            self.tracker.update_run(view_id, RunChange(name=change.name, properties={key: content}))
+            self.tracker.update_run(view_id, change)
         except PropertyConflict:
             raise ViewChanged(self.get(view_id)) from None
 
-    def _content(self, asked: Mapping[str, Any]) -> tuple[str, str]:
+    def _content(self, asked: Mapping[str, Any], kept: Mapping[str, Any]) -> tuple[str, str]:
         name, definition = asked.get("name"), asked.get("definition")
         if not isinstance(name, str) or not name.strip() or len(name) > NAME_MOST:
             raise WrongRequest(f"A view has a name, of at most {NAME_MOST} characters.")
         if not isinstance(definition, dict):
             raise WrongRequest("A view has a definition, an object.")
         content = json.dumps(
-            {"name": name.strip(), "definition": definition, **self._stamp()}, ensure_ascii=False
+            {"name": name.strip(), "definition": definition, **kept, **self._stamp()},
+            ensure_ascii=False,
         )
         if len(content) > MOST:
             raise WrongRequest(
@@ -130,15 +164,6 @@ class Views:
 
     def _experiment(self) -> str:
         return self.tracker.ensure_experiment(EXPERIMENT).id
-
-    def _writable(self) -> str:
-        experiment_id = self._experiment()
-        if not self.access.may_change_in(experiment_id):
-            raise Forbidden(
-                f"{self.access.user()!r} may not save views: that takes MLflow's permission EDIT "
-                f"on the experiment {EXPERIMENT!r}, which an administrator gives."
-            )
-        return experiment_id
 
 
 def _view(record: RunRecord) -> dict[str, Any] | None:
@@ -154,4 +179,4 @@ def _view(record: RunRecord) -> dict[str, Any] | None:
     content = json.loads(record.properties[f"{VERSION}{version}"])
     if "deleted" in content:
         return None
-    return {"id": record.id, "version": version, **content}
+    return {"id": record.id, "version": version, "owner": None, "open": False, **content}

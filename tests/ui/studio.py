@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 PASSWORD = "a-password-for-tests"
-ADMIN, WRITER, READER = "ada", "willem", "reader"
+ADMIN, WRITER, READER, OTHER, DENIED = "ada", "willem", "reader", "other", "denied"
 
 
 class Server:
@@ -41,7 +41,7 @@ class Server:
 
 def make_users(uri: str) -> None:
     server = Server(uri)
-    for user in (WRITER, READER):
+    for user in (WRITER, READER, OTHER, DENIED):
         made = server.call(
             "POST",
             "api/2.0/mlflow/users/create",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from studio import ADMIN, READER, WRITER, Server, permit
+from studio import ADMIN, DENIED, OTHER, READER, WRITER, Server, permit
 
 # --- users and permissions ----------------------------------------------------------------------
 
@@ -237,18 +237,46 @@ def test_a_view_is_saved_for_everybody_and_of_two_editors_one_is_told(studio: Se
     assert save(9).status_code == 404
 
 
-def test_saving_views_takes_permission_on_their_experiment(studio: Server, as_user: Any):
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_views_owner_says_whether_others_may_change_it(studio: Server, is_open: bool):
+    asked = {"name": f"view {uuid.uuid4().hex}", "definition": {}}
+    view = studio.post("views/create", READER, **asked, open=is_open).json()["view"]
+    assert (view["owner"], view["may_change"], view["may_delete"]) == (READER, True, True)
+    assert studio.post("views/save", READER, id=view["id"], version=1, **asked).status_code == 200
+    [seen] = [
+        each for each in studio.get("views", OTHER).json()["views"] if each["id"] == view["id"]
+    ]
+    assert (seen["may_change"], seen["may_delete"]) == (is_open, False)
+    # What another sends of it changes neither whose it is nor who may change it.
+    theirs = {**asked, "open": not is_open, "owner": OTHER}
+    saved = studio.post("views/save", OTHER, id=view["id"], version=2, **theirs)
+    assert saved.status_code == (200 if is_open else 403)
+    version = 3 if is_open else 2
+    if is_open:
+        now = saved.json()["view"]
+        assert (now["owner"], now["open"], now["by"]) == (READER, True, OTHER)
+    else:
+        assert "'amlflow.views'" in saved.json()["message"]
+    for user, expected in ((OTHER, 403), (ADMIN, 200)):
+        deleted = studio.post("views/delete", user, id=view["id"], version=version)
+        assert deleted.status_code == expected
+
+
+def test_who_may_not_read_the_views_sees_and_saves_none(studio: Server, as_user: Any):
     from azureml.core import Experiment, Workspace
 
     asked = {"name": f"view {uuid.uuid4().hex}", "definition": {}}
-    refused = studio.post("views/create", READER, **asked)
-    assert refused.status_code == 403
-    assert "'amlflow.views'" in refused.json()["message"]
+    view = studio.post("views/create", **asked).json()["view"]
     found = studio.call(
         "GET", "api/2.0/mlflow/experiments/get-by-name?experiment_name=amlflow.views"
     )
-    permit(studio, WRITER, found.json()["experiment"]["experiment_id"])
-    assert studio.post("views/create", WRITER, **asked).status_code == 200
+    permit(studio, DENIED, found.json()["experiment"]["experiment_id"], "DENY")
+    assert studio.get("views", DENIED).json()["views"] == []
+    refused = studio.post("views/create", DENIED, **asked)
+    assert refused.status_code == 403
+    assert "'amlflow.views'" in refused.json()["message"]
+    for path in ("views/save", "views/delete"):
+        assert studio.post(path, DENIED, id=view["id"], version=1, **asked).status_code == 404
     workspace = Workspace("sub", "group", "workspace")
     assert "amlflow.views" not in [each.name for each in Experiment.list(workspace)]
 

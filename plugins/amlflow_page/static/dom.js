@@ -167,7 +167,8 @@ export function checklist(panel, label, options, chosen, onchange, { more = fals
 }
 
 // Asks in a modal dialog. Resolves to the text of the box (or true), or null where it is dismissed.
-export function ask({ title, text, confirm, dismiss = "Close", danger = false, value }) {
+// `more` is an element that is shown besides.
+export function ask({ title, text, confirm, dismiss = "Close", danger = false, value, more }) {
   return new Promise((resolve) => {
     const box = value == null ? null : h("input", { type: "text", class: "amlflow-input", value, "aria-label": title, maxlength: 200, required: true });
     const form = h(
@@ -181,6 +182,7 @@ export function ask({ title, text, confirm, dismiss = "Close", danger = false, v
       h("h3", { id: "amlflow-dialog-title" }, title),
       text && h("p", {}, text),
       box,
+      more,
       h(
         "div",
         { class: "amlflow-dialog-buttons" },

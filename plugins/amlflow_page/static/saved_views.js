@@ -32,7 +32,7 @@ export class SavedViews {
     panel.append(h("p", { class: "amlflow-hint" }, "Loading…"));
     let views = [];
     try {
-      ({ views } = await get("views"));
+      ({ views, user: this.user } = await get("views"));
     } catch (failure) {
       say(failure.message, true);
     }
@@ -52,20 +52,27 @@ export class SavedViews {
       all,
       ...views.map(entry),
       h("hr"),
-      this.isChanged() && action("Save changes", () => this.save()),
+      this.isChanged() && this.current.may_change && action("Save changes", () => this.save()),
       action("Save as a new view…", () => this.create()),
       action("Copy link", () => this.share()),
-      this.current && action("Delete view…", () => this.remove()),
+      this.current?.may_delete && action("Delete view…", () => this.remove()),
     ];
     panel.replaceChildren(...shown.filter(Boolean));
     panel.querySelector("a")?.focus();
   }
 
   async create() {
-    const name = await ask({ title: "Save as a new view", text: "Everybody who may see the runs finds it under Views.", confirm: "Save", dismiss: "Close", value: this.current ? `${this.current.name} (copy)` : "" });
+    const open = h("input", { type: "checkbox", checked: true });
+    const name = await ask({
+      title: "Save as a new view",
+      text: "Everybody finds it under Views, and sees the runs in it that they may see.",
+      value: this.current ? `${this.current.name} (copy)` : "",
+      more: this.user && h("label", {}, open, h("span", {}, "Others may change it")),
+      confirm: "Save",
+    });
     if (!name) return;
     try {
-      const { view } = await post("views/create", { name, definition: this.page.definition() });
+      const { view } = await post("views/create", { name, definition: this.page.definition(), open: open.checked });
       this.saved(view);
     } catch (failure) {
       say(failure.message, true);
