@@ -1,4 +1,4 @@
-"""The apps for ``mlflow server --app-name``: MLflow's own, with the studio's routes and page."""
+"""The app for ``mlflow server --app-name amlflow``: MLflow's, with the studio's routes and page."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def create_app() -> Any:
-    """MLflow's app with the studio (``--app-name amlflow``)."""
+    """What a worker of the server runs."""
     from mlflow.server import app
 
     from amlflow_page.access import Everybody
 
-    _extend(app, Everybody())
+    extend(app, Everybody())
     if not _is_uvicorn():
         return app
     from mlflow.server.fastapi_app import app as served
@@ -23,19 +23,8 @@ def create_app() -> Any:
     return served
 
 
-def create_basic_auth_app() -> Any:
-    """The same with MLflow's users and permissions (``--app-name amlflow-basic-auth``)."""
-    from mlflow.server import app
-    from mlflow.server.auth import create_app as with_basic_auth
-
-    from amlflow_page.access import Users
-
-    served = with_basic_auth()
-    _extend(app, Users())
-    return served
-
-
-def _extend(app: Any, access: Access) -> None:
+def extend(app: Any, access: Access) -> None:
+    """Add the studio to an app of MLflow's."""
     from amlflow_page.page import add_page
     from amlflow_page.routes import add_routes
 

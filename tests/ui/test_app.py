@@ -40,6 +40,28 @@ def test_under_a_prefix_with_workspaces_each_sees_its_own(sqlite_uri: str, tmp_p
     assert found["files"] == [200, 404, 404]
 
 
+def test_basic_auth_ends_at_once_without_a_first_password(tmp_path: Path, empty_database: Path):
+    file = tmp_path / "auth.ini"
+    file.write_text(
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{tmp_path}/auth.db\n"
+        "admin_username = ada\n"
+    )
+    environment = services.clean_environment(
+        MLFLOW_AUTH_CONFIG_PATH=str(file), MLFLOW_FLASK_SERVER_SECRET_KEY="key"
+    )
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "mlflow", "server", "--app-name", "amlflow-basic-auth",
+            "--port", str(services.free_port()), "--backend-store-uri",
+            f"sqlite:///{shutil.copy(empty_database, tmp_path / 'mlflow.db')}",
+        ],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "MLFLOW_AUTH_ADMIN_PASSWORD" in done.stderr
+    assert "Started server process" not in done.stderr
+
+
 def test_a_workers_connections_send_at_once():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))  # as uvicorn hands it to its workers

@@ -1,0 +1,32 @@
+"""The app for ``mlflow server --app-name amlflow-basic-auth``: with MLflow's users and permissions.
+
+``mlflow server`` imports this module before it starts workers. What is wrong with the secret key or
+with the first user's password is said then, as MLflow says it for its own app: a worker that dies
+of it would be started again and again.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from mlflow.server import app
+from mlflow.server import auth as users
+
+from amlflow_page.access import Users
+from amlflow_page.app import extend
+
+CHECKED = "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED"
+"""MLflow's note to its workers, which inherit it, that this has been done."""
+
+if CHECKED not in os.environ:
+    users.get_flask_server_secret_key()
+    users.bootstrap_admin_user()
+    os.environ[CHECKED] = "true"
+
+
+def create_app() -> Any:
+    """What a worker of the server runs."""
+    served = users.create_app()
+    extend(app, Users())
+    return served
