@@ -12,6 +12,7 @@ Conventions that hold for the whole page:
   keep exactly it refuses with :class:`Refused`. It never cuts anything off.
 * Other processes and machines work on the same runs at the same time.
 * A method either does all that it says or raises one of this page's errors and does nothing.
+* A call keeps nothing of what it is given, and what it gives back stays as it is.
 """
 
 from __future__ import annotations
@@ -258,7 +259,10 @@ class ExperimentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentChange:
-    """What to change in an experiment; what is left out stays."""
+    """What to change in an experiment; what is left out stays.
+
+    A tag that is both set and removed is removed.
+    """
 
     name: str | None = None
     archived: bool | None = None
@@ -342,6 +346,7 @@ class RunChange:
     Properties are added, never changed: a key that exists with another value, in any race, makes
     the whole change a :class:`PropertyConflict`. The same value again is accepted. ``status`` comes
     last, so whoever sees it sees the rest. A final status also sets the end, unless ``ended`` does.
+    A tag that is both set and removed is removed.
     """
 
     status: str | None = None
@@ -490,7 +495,11 @@ class Tracker(Protocol):
         """All experiments, archived ones too, newest first."""
 
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
-        """Apply a change. Raises :class:`ExperimentNotFound`."""
+        """Apply a change.
+
+        Raises :class:`ExperimentNotFound`, and :class:`Refused` for a name that another experiment
+        has.
+        """
 
     def delete_experiment(self, experiment_id: str) -> None:
         """Remove an experiment and free its name; :class:`Refused` where it has runs.
@@ -504,7 +513,7 @@ class Tracker(Protocol):
         """Make runs, in this order, as fast as the tracker can make many.
 
         An asked-for id that the experiment has already, in any race, is :class:`Refused`, and no
-        run is made.
+        run is made. Raises :class:`ExperimentNotFound`.
         """
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:

@@ -127,6 +127,21 @@ def _cause(error: BaseException) -> str:
     return text.splitlines()[0][:200]
 
 
+class Deleted(RunNotFound):
+    """MLflow changes nothing of a run that is deleted, or whose experiment is archived."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.message = _sealed(f"Run {run_id} is one of these.")
+
+
+def _sealed(what: str) -> str:
+    return (
+        f"MLflow changes nothing of what is archived or deleted. {what} Reactivate the experiment, "
+        "or restore the run in MLflow, first."
+    )
+
+
 @contextlib.contextmanager
 def _without_migration_log() -> Iterator[None]:
     """The tables of a new database are made once, and nobody needs forty lines about it."""
@@ -159,9 +174,12 @@ def _translation(
 ) -> AzureMLException:
     code, message = error.error_code, str(error.message).strip()
     first = message.splitlines()[0] if message else code
-    gone = code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND") or "'active' state" in message
-    if gone and missing is not None:
+    if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND") and missing is not None:
         return missing
+    if "'active' state" in message:
+        return (
+            Deleted(missing.run_id) if isinstance(missing, RunNotFound) else Refused(_sealed(first))
+        )
     if any(word in message for word in _BUSY):
         return Unavailable(
             f"The tracking database {redacted(uri)} is busy: another program holds its lock. "

@@ -5,13 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import FINAL, Refused, RunDraft, RunRecord, Status
+from amlflow.spec import (
+    FINAL,
+    ExperimentNotFound,
+    Refused,
+    RunDraft,
+    RunNotFound,
+    RunRecord,
+    Status,
+)
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
 from amlflow_mlflow.calls import Calls
@@ -53,7 +62,7 @@ class Creation:
         # What is wrong with any of them is found before the first is made.
         prepared = [(draft, [*_draft_tags(draft)], _params(draft)) for draft in drafts]
         for draft in drafts:
-            if draft.run_id is not None and self.aliased(draft.run_id, [draft.experiment_id]):
+            if draft.run_id is not None and self._is_taken(draft.run_id, draft.experiment_id):
                 raise _taken(draft.run_id)
         if self._threads == 1 or len(drafts) < 2:
             outcomes = [self._outcome(*each) for each in prepared]
@@ -80,7 +89,8 @@ class Creation:
         run = self._call(
             lambda: self._store.create_run(
                 draft.experiment_id, user(), to_ms(draft.created), tags, draft.name
-            )
+            ),
+            ExperimentNotFound(draft.experiment_id, self._call.where),
         )
         self._files.remember(run)
         run_id = run.info.run_id
@@ -124,6 +134,17 @@ class Creation:
                 raise _taken(alias)
             time.sleep(0.05)
 
+    def _is_taken(self, run_id: str, experiment_id: str) -> bool:
+        if self.aliased(run_id, [experiment_id]):
+            return True
+        if not is_own_id(run_id):
+            return False
+        try:
+            run = self._call.on_run(run_id, lambda: self._store.get_run(run_id))
+        except RunNotFound:
+            return False
+        return bool(run.info.experiment_id == experiment_id)
+
     def aliased(self, alias: str, experiment_ids: Sequence[str]) -> Any | None:
         """The run that was made under an asked-for id."""
         return next(iter(self._with_alias(alias, experiment_ids)), None)
@@ -142,6 +163,11 @@ class Creation:
             )
         )
         return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+
+
+def is_own_id(run_id: str) -> bool:
+    """Whether it is of the form of the ids that MLflow chooses."""
+    return re.fullmatch("[0-9a-f]{32}", run_id) is not None
 
 
 def _taken(run_id: str) -> Refused:

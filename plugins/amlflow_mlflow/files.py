@@ -95,6 +95,11 @@ class Files:
                         f"Run {run_id} has a file {from_path(place)!r}, so {name!r} cannot be "
                         "below it; choose another name."
                     )
+                if place == path and is_folder:
+                    raise Refused(
+                        f"Run {run_id} has files below {name!r}, so there cannot be a file of this "
+                        "name; choose another."
+                    )
                 if place == path:
                     raise FileInRun(run_id, name)
                 folder = place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import heapq
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
     ExperimentChange,
@@ -27,11 +29,12 @@ from amlflow.spec import (
 )
 from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
+from mlflow.exceptions import MlflowException
 
 from amlflow_mlflow import features
 from amlflow_mlflow.calls import Calls, open_store, translated
 from amlflow_mlflow.changes import KILLED, spelled
-from amlflow_mlflow.creation import Creation
+from amlflow_mlflow.creation import Creation, is_own_id
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.names import (
@@ -104,7 +107,10 @@ class MlflowTracker:
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         missing = ExperimentNotFound(experiment_id, self._call.where)
-        return to_experiment(self._call(lambda: self._store.get_experiment(experiment_id), missing))
+        found = self._call(lambda: self._store.get_experiment(experiment_id), missing)
+        if DELETED in found.tags:
+            raise missing
+        return to_experiment(found)
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
         token = None
@@ -128,7 +134,11 @@ class MlflowTracker:
             for key, value in change.tags.items()
         ]
         calls: list[Callable[[], Any]] = []
-        if change.archived is False:
+        # MLflow finds nothing to restore or delete where that has been done.
+        archives = change.archived is not None and change.archived != (
+            self.get_experiment(experiment_id).archived is not None
+        )
+        if archives and not change.archived:
             calls.append(lambda: self._store.restore_experiment(experiment_id))
         if change.name is not None:
             calls.append(lambda: self._store.rename_experiment(experiment_id, change.name))
@@ -138,20 +148,22 @@ class MlflowTracker:
         for call in calls:
             self._call(call, missing)
         for key in change.tags_removed:
-            self._removed(
-                functools.partial(self._store.delete_experiment_tag, experiment_id, to_key(key))
-            )
-        if change.archived is True:
+            delete = functools.partial(self._store.delete_experiment_tag, experiment_id)
+            self._remove(delete, to_key(key), missing)
+        if archives and change.archived:
             self._call(lambda: self._store.delete_experiment(experiment_id), missing)
 
-    def _removed(self, call: Callable[[], Any]) -> None:
+    def _remove(self, delete: Callable[[str], Any], key: str, missing: AzureMLException) -> None:
         """Delete a tag; one that is not there is as good as deleted."""
-        gone = Refused("gone")
-        try:
-            self._call(call, gone)
-        except Refused as error:
-            if error is not gone and "No tag with name" not in error.message:
-                raise
+
+        def call() -> None:
+            try:
+                delete(key)
+            except MlflowException as error:
+                if "No tag with name" not in str(error.message):
+                    raise
+
+        self._call(call, missing)
 
     def delete_experiment(self, experiment_id: str) -> None:
         record = self.get_experiment(experiment_id)
@@ -181,7 +193,7 @@ class MlflowTracker:
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         missing = RunNotFound(run_id, self._call.where)
-        if re.fullmatch("[0-9a-f]{32}", run_id):
+        if is_own_id(run_id):
             try:
                 run = self._call(lambda: self._store.get_run(run_id), missing)
             except RunNotFound:
@@ -211,22 +223,29 @@ class MlflowTracker:
                 yield run
 
     def _candidates(self, query: RunQuery) -> Iterator[Any]:
-        experiment_ids = query.experiment_ids
-        if experiment_ids is None:
-            experiment_ids = [each.id for each in self.list_experiments() if each.archived is None]
-        if not experiment_ids:
-            return
+        asked = query.experiment_ids
         size = min(query.limit, PAGE) if query.limit else PAGE
-        condition = to_filter(query.conditions)
-        found = False
-        for run in self._pages(experiment_ids, condition, size):
-            found = True
-            yield run
-        if found or len(experiment_ids) != 1:
+        pages = functools.partial(self._pages, condition=to_filter(query.conditions), size=size)
+        # MLflow counts the runs of an archived experiment as deleted, all of them.
+        if asked is not None and len(asked) == 1:
+            found = False
+            for run in pages(asked):
+                found = True
+                yield run
+            if not found and self.get_experiment(asked[0]).archived is not None:
+                yield from pages(asked, view=ViewType.ALL)
             return
-        if self.get_experiment(experiment_ids[0]).archived is not None:
-            # MLflow counts the runs of an archived experiment as deleted, all of them.
-            yield from self._pages(experiment_ids, condition, size, ViewType.ALL)
+        active, archived = list[str](), list[str]()
+        for each in self.list_experiments() if asked != [] else ():
+            if each.archived is None and (asked is None or each.id in asked):
+                active.append(each.id)
+            elif asked is not None and each.id in asked:
+                archived.append(each.id)
+        searches = ((active, ViewType.ACTIVE_ONLY), (archived, ViewType.ALL))
+        yield from heapq.merge(
+            *(pages(ids, view=view) for ids, view in searches if ids),
+            key=lambda run: (-run.info.start_time, run.info.run_id),
+        )
 
     def _page(
         self,
@@ -317,13 +336,15 @@ class MlflowTracker:
         return PropertyConflict(from_key(param.key[len(PROPERTY) :]), kept, param.value)
 
     def _remove_tags(self, run_id: str, keys: Sequence[str]) -> None:
-        calls = [functools.partial(self._store.delete_tag, run_id, key) for key in keys]
-        if self._threads == 1 or len(calls) < 2:
-            for call in calls:
-                self._removed(call)
+        missing = RunNotFound(run_id, self._call.where)
+        delete = functools.partial(self._store.delete_tag, run_id)
+        remove = functools.partial(self._remove, delete, missing=missing)
+        if self._threads == 1 or len(keys) < 2:
+            for key in keys:
+                remove(key)
         else:  # MLflow has no call for several
             with ThreadPoolExecutor(self._threads) as pool:
-                list(pool.map(self._removed, calls))
+                list(pool.map(remove, keys))
 
     # metrics
 

@@ -10,6 +10,8 @@ from amlflow.testing.tracker_suite import TrackerSuite
 
 
 class TestMutant(TrackerSuite):
+    patience = 0.5
+
     @pytest.fixture
     def tracker(self, mutant: Callable[[], Tracker]) -> Tracker:
         return mutant()

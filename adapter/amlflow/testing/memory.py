@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
-import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from amlflow import spec
@@ -28,11 +27,11 @@ class MemoryTracker:
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri
         self._lock = threading.RLock()
-        self._folder = TemporaryDirectory(prefix="amlflow-memory-")
-        self._files = Path(self._folder.name)
         self._experiments: dict[str, ExperimentRecord] = {}
         self._runs: dict[str, RunRecord] = {}
         self._points: dict[str, dict[Any, Point]] = {}
+        self._files: dict[str, dict[str, bytes]] = {}
+        self._snapshots: dict[str, bytes] = {}
         self._models: dict[str, int] = {}
         self._ids = itertools.count(1)
 
@@ -59,6 +58,8 @@ class MemoryTracker:
     def update_experiment(self, experiment_id: str, change: spec.ExperimentChange) -> None:
         with self._lock:
             record = self.get_experiment(experiment_id)
+            if change.name in {each.name for each in self._experiments.values()} - {record.name}:
+                raise spec.Refused(f"There is an experiment {change.name!r} already.")
             archived = record.archived
             if change.archived is not None:
                 archived = _now() if change.archived else None
@@ -80,6 +81,8 @@ class MemoryTracker:
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         with self._lock:
+            for draft in drafts:
+                self.get_experiment(draft.experiment_id)
             asked = [(each.experiment_id, each.run_id) for each in drafts if each.run_id]
             for place, (experiment_id, run_id) in enumerate(asked):
                 if (experiment_id, run_id) in asked[:place] or self._found(run_id, experiment_id):
@@ -107,7 +110,7 @@ class MemoryTracker:
             system=dict(draft.system),
         )
         self._runs[run_id] = record
-        self._points[run_id] = {}
+        self._points[run_id], self._files[run_id] = {}, {}
         return record
 
     def _found(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
@@ -176,7 +179,8 @@ class MemoryTracker:
         with self._lock:
             kept = self._points[self.get_run(run_id).id]
             for point in points:
-                kept.setdefault((point.writer, point.name, point.position, point.time), point)
+                identity = (point.writer, point.name, point.position, point.time)
+                kept.setdefault(identity, copy.deepcopy(point))
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         with self._lock:
@@ -188,38 +192,33 @@ class MemoryTracker:
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         with self._lock:
-            folder = self._files / self.get_run(run_id).id
+            kept = self._files[self.get_run(run_id).id]
             for name in files:
-                if not replace and (folder / name).exists():
+                if name in kept and not replace:
                     raise spec.FileInRun(run_id, name)
-            for name, path in files.items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, folder / name)
+            kept.update({name: path.read_bytes() for name, path in files.items()})
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
-        folder = self._files / self.get_run(run_id).id
-        names = (
-            each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()
-        )
-        return sorted(name for name in names if name.startswith(prefix))
+        with self._lock:
+            kept = self._files[self.get_run(run_id).id]
+            return sorted(name for name in kept if name.startswith(prefix))
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
-        path = self._files / self.get_run(run_id).id / name
-        if not path.is_file():
+        kept = self._files[self.get_run(run_id).id]
+        if name not in kept:
             raise spec.FileNotInRun(run_id, name)
-        shutil.copyfile(path, destination)
+        destination.write_bytes(kept[name])
 
     def has_snapshot(self, digest: str) -> bool:
-        return (self._files / "snapshots" / digest).exists()
+        return digest in self._snapshots
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
-        (self._files / "snapshots").mkdir(exist_ok=True)
-        shutil.copyfile(archive, self._files / "snapshots" / digest)
+        self._snapshots[digest] = archive.read_bytes()
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
         if not self.has_snapshot(digest):
             raise spec.Refused(f"There is no snapshot {digest!r}.")
-        shutil.copyfile(self._files / "snapshots" / digest, destination)
+        destination.write_bytes(self._snapshots[digest])
 
     # models and links
 

@@ -35,6 +35,8 @@ from amlflow.testing.plugin import NOT_CLAIMED
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 MILLISECOND = timedelta(milliseconds=1)
+UTC = timedelta(0)
+"""What a time in UTC is off it."""
 
 AWKWARD = [
     "plain",
@@ -79,7 +81,12 @@ AWKWARD = [
 
 def awkward_values() -> list[str]:
     """Texts that a tracker must give back as they are, the empty one and a long one too."""
-    return [*AWKWARD, "", "\u200b", "\u200b\u200b", "long " * 1000]
+    like_json = ["1", "1.0", "true", "null", "nan", '{"a": 1}', "[1]"]
+    return [*AWKWARD, *like_json, "", "\u200b", "\u200b\u200b", "long " * 1000]
+
+
+ALIKE = ["alike", "Alike", "alike ", "al\u00efke", "ali\u0308ke", "al_ke", "\uff41like"]
+"""Texts that some databases take for one."""
 
 
 FEW = [
@@ -95,6 +102,8 @@ class SuiteBase:
     """What every tracker must do. A subclass gives the fixture ``uri``."""
 
     amlflow_contract = True
+    patience = 20.0
+    """Seconds that a busy machine may take for one call."""
 
     @pytest.fixture
     def uri(self) -> str:

@@ -17,7 +17,7 @@ from amlflow.spec import (
     RunQuery,
     Tracker,
 )
-from amlflow.testing.suites.base import FEW, LONG, SuiteBase, refuses
+from amlflow.testing.suites.base import ALIKE, FEW, LONG, UTC, SuiteBase, later, refuses
 
 
 class ExperimentTests(SuiteBase):
@@ -33,7 +33,7 @@ class ExperimentTests(SuiteBase):
         assert made.name == name
         assert made.archived is None
         assert made.tags == {}
-        assert made.created.tzinfo is not None
+        assert made.created.utcoffset() == UTC
         assert tracker.ensure_experiment(name).id == made.id
 
     def test_ensure_experiment_by_many_at_once(self, tracker: Tracker) -> None:
@@ -52,20 +52,23 @@ class ExperimentTests(SuiteBase):
         page: Keys, names and values are any text, empty and awkward ones included; what a tracker
             cannot keep exactly it refuses with Refused.
         """
-        names = [f"{text} {uuid.uuid4().hex}" for text in [*FEW, "x" * LONG]]
+        mark = uuid.uuid4().hex
+        names = [f"{text} {mark} {text}" for text in [*FEW, *ALIKE, "x" * LONG]]
         made = {name: None for name in names if not refuses(tracker.ensure_experiment, name)}
-        assert len(made) >= len(FEW)
+        assert len(made) >= len(FEW) + len(ALIKE)
         listed = [each.name for each in tracker.list_experiments()]
         assert [name for name in reversed(made) if name in listed] == list(reversed(made))
 
     def test_unknown_experiments(self, tracker: Tracker) -> None:
         """
-        update_experiment: Raises ExperimentNotFound.
+        update_experiment: Raises ExperimentNotFound, and Refused for a name that another experiment
+            has.
         delete_experiment: Raises ExperimentNotFound.
         ExperimentNotFound: No experiment has this id.
         """
         for change in (
             ExperimentChange(tags={"a": "b"}),
+            ExperimentChange(tags_removed=["a"]),
             ExperimentChange(name=f"suite-{uuid.uuid4().hex}"),
             ExperimentChange(archived=True),
         ):
@@ -96,11 +99,13 @@ class ExperimentTests(SuiteBase):
             cannot keep exactly it refuses with Refused.
         update_experiment: Apply a change.
         ExperimentChange: What to change in an experiment; what is left out stays.
+        ExperimentChange: A tag that is both set and removed is removed.
         """
-        tags: dict[str, str | None] = {key: key for key in FEW}
+        tags: dict[str, str | None] = {key: key for key in [*FEW, *ALIKE]}
         tags.update({"none": None, "empty": "", "gone": "x"})
         tracker.update_experiment(experiment.id, ExperimentChange(tags=tags))
-        tracker.update_experiment(experiment.id, ExperimentChange(tags_removed=["gone", "never"]))
+        change = ExperimentChange(tags={"both": "x"}, tags_removed=["gone", "never", "both"])
+        tracker.update_experiment(experiment.id, change)
         del tags["gone"]
         assert tracker.get_experiment(experiment.id).tags == tags
 
@@ -109,21 +114,31 @@ class ExperimentTests(SuiteBase):
         ensure_experiment: The experiment of this name, made where there is none; archived ones as
             they are.
         update_experiment: Apply a change.
+        page: Times are timezone-aware datetimes in UTC.
         """
         run = self.made(tracker, experiment)
-        tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
+        for _ in range(2):  # the second time there is nothing to do
+            tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
+        tag = ExperimentChange(tags={"a": "b"})
+        refused = refuses(tracker.update_experiment, experiment.id, tag)
         archived = tracker.ensure_experiment(experiment.name)
+        assert archived.tags == ({} if refused else {"a": "b"})
         assert archived.id == experiment.id
         assert archived.archived is not None
-        assert archived.archived.tzinfo is not None
-        tracker.update_experiment(experiment.id, ExperimentChange(archived=False))
+        assert archived.archived.utcoffset() == archived.created.utcoffset() == UTC
+        for _ in range(2):
+            tracker.update_experiment(experiment.id, ExperimentChange(archived=False))
         assert tracker.get_experiment(experiment.id).archived is None
         assert tracker.get_run(run.id).id == run.id
 
     def test_archived_experiments_are_not_searched_by_default(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
-        """RunQuery: None means all experiments that are not archived."""
+        """
+        RunQuery: None means all experiments that are not archived.
+        RunQuery: Which runs to find: those of the experiments that meet every condition.
+        get_run: The run of this id or alias, in this experiment or any.
+        """
         run = self.made(tracker, experiment, tags={"mark": experiment.name})
         mine = Condition("tags", Op.EQ, experiment.name, key="mark")
         found = [each.id for each in tracker.find_runs(RunQuery(conditions=[mine]))]
@@ -131,15 +146,30 @@ class ExperimentTests(SuiteBase):
         tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
         found = [each.id for each in tracker.find_runs(RunQuery(conditions=[mine]))]
         assert run.id not in found
+        assert tracker.get_run(run.id).id == run.id
+        active = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+        other = self.made(tracker, active, created=later(1))
+        for asked, wanted in (([experiment], [run]), ([active, experiment], [other, run])):
+            query = RunQuery(experiment_ids=[each.id for each in asked])
+            assert [each.id for each in tracker.find_runs(query)] == [each.id for each in wanted]
 
     def test_rename_experiment(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         update_experiment: Apply a change.
         ExperimentChange: What to change in an experiment; what is left out stays.
+        update_experiment: Raises ExperimentNotFound, and Refused for a name that another experiment
+            has.
         """
         name = f"{experiment.name}-renamed"
+        tracker.update_experiment(experiment.id, ExperimentChange(tags={"a": "b"}))
         tracker.update_experiment(experiment.id, ExperimentChange(name=name))
-        assert tracker.ensure_experiment(name).id == experiment.id
+        found = tracker.ensure_experiment(name)
+        assert (found.id, found.tags, found.archived) == (experiment.id, {"a": "b"}, None)
+        other = tracker.ensure_experiment(experiment.name)
+        assert other.id != experiment.id
+        with pytest.raises(Refused):
+            tracker.update_experiment(other.id, ExperimentChange(name=name, tags={"a": "b"}))
+        assert tracker.get_experiment(other.id) == other
 
     def test_delete_experiment(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """delete_experiment: Remove an experiment and free its name; Refused where it has runs."""
@@ -149,6 +179,9 @@ class ExperimentTests(SuiteBase):
         assert tracker.get_run(run.id).experiment_id == experiment.id
         empty = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
         tracker.delete_experiment(empty.id)
+        with pytest.raises(ExperimentNotFound):
+            tracker.get_experiment(empty.id)
+        assert empty.id not in {each.id for each in tracker.list_experiments()}
         again = tracker.ensure_experiment(empty.name)
         assert again.id != empty.id
         assert again.archived is None

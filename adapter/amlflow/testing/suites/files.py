@@ -17,7 +17,7 @@ from amlflow.spec import (
     Tracker,
     Unsupported,
 )
-from amlflow.testing.suites.base import SuiteBase, logged, race
+from amlflow.testing.suites.base import SuiteBase, logged, race, refuses
 
 
 class FileTests(SuiteBase):
@@ -35,6 +35,8 @@ class FileTests(SuiteBase):
             "outputs/model.bin": bytes(range(256)) * 100,
             "outputs/deep/er/größe 1.txt": "größer".encode(),
             "outputs/a & b+c=%41 #?'~.txt": b"awkward",
+            "outputs/Model.bin": b"not the same",
+            "outputs/[a].txt": b"no pattern",
             "logs/empty": b"",
         }
         files = {}
@@ -44,11 +46,14 @@ class FileTests(SuiteBase):
         tracker.put_files(run.id, files)
         assert tracker.list_files(run.id) == sorted(contents)
         assert tracker.list_files(run.id, "outputs/") == [
+            "outputs/Model.bin",
+            "outputs/[a].txt",
             "outputs/a & b+c=%41 #?'~.txt",
             "outputs/deep/er/größe 1.txt",
             "outputs/model.bin",
         ]
         assert tracker.list_files(run.id, "outputs/mod") == ["outputs/model.bin"]
+        assert tracker.list_files(run.id, "outputs/[a]") == ["outputs/[a].txt"]
         assert tracker.list_files(run.id, "never/") == []
         for name, content in contents.items():
             tracker.get_file(run.id, name, tmp_path / "back")
@@ -66,6 +71,7 @@ class FileTests(SuiteBase):
         old.write_text("old")
         new.write_text("new")
         tracker.put_files(run.id, {"dir/name": old})
+        old.write_text("changed since")
         with pytest.raises(FileInRun):
             tracker.put_files(run.id, {"dir/name": new, "dir/other": new})
         assert tracker.list_files(run.id) == ["dir/name"]
@@ -74,6 +80,22 @@ class FileTests(SuiteBase):
         tracker.put_files(run.id, {"dir/name": new}, replace=True)
         tracker.get_file(run.id, "dir/name", tmp_path / "back")
         assert (tmp_path / "back").read_text() == "new"
+
+    def test_a_file_below_a_file(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
+        """
+        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+            cannot keep exactly it refuses with Refused.
+        page: A method either does all that it says or raises one of this page's errors and does
+            nothing.
+        """
+        path = tmp_path / "file"
+        path.write_text("x")
+        tracker.put_files(run.id, {"dir/name": path})
+        for files in ({"dir/new": path, "dir/name/below": path}, {"b": path, "dir": path}):
+            before = tracker.list_files(run.id)
+            refused = refuses(tracker.put_files, run.id, files)
+            wanted = before if refused else sorted([*before, *files])
+            assert tracker.list_files(run.id) == wanted
 
     def test_files_from_many_threads(
         self, tracker: Tracker, run: RunRecord, tmp_path: Path
@@ -132,7 +154,12 @@ class FileTests(SuiteBase):
         tracker.put_snapshot(digest, archive)
         assert tracker.has_snapshot(digest)
         tracker.get_snapshot(digest, tmp_path / "back.zip")
-        assert (tmp_path / "back.zip").read_bytes() == archive.read_bytes()
+        other = tmp_path / "other.zip"
+        other.write_bytes(b"PK other")
+        tracker.put_snapshot(digest[::-1], other)
+        for stored, source in ((digest, archive), (digest[::-1], other)):
+            tracker.get_snapshot(stored, tmp_path / "back.zip")
+            assert (tmp_path / "back.zip").read_bytes() == source.read_bytes()
 
     def test_snapshots_are_out_of_sight(self, tracker: Tracker, tmp_path: Path) -> None:
         """list_experiments: All experiments, archived ones too, newest first."""
@@ -160,6 +187,7 @@ class FileTests(SuiteBase):
         assert (first.name, first.version, first.run_id) == (name, 1, run.id)
         assert first.tags == {"a": "b"}
         assert (second.version, second.description) == (2, "all of it")
+        assert tracker.register_model(run.id, "outputs", f"{name} other").version == 1
 
     def test_links(self, tracker: Tracker, experiment: ExperimentRecord, run: RunRecord) -> None:
         """

@@ -18,10 +18,12 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.base import (
+    ALIKE,
     AWKWARD,
     FEW,
     LONG,
     MILLISECOND,
+    UTC,
     SuiteBase,
     awkward_values,
     check_claims,
@@ -43,8 +45,9 @@ class MetadataTests(SuiteBase):
         page: Keys, names and values are any text, empty and awkward ones included; what a tracker
             cannot keep exactly it refuses with Refused.
         """
-        tags: dict[str, str | None] = {key: f"tag {place}" for place, key in enumerate(AWKWARD)}
-        properties = {key: f"property {place}" for place, key in enumerate(AWKWARD)}
+        keys = [*AWKWARD, *ALIKE]
+        tags: dict[str, str | None] = {key: f"tag {place}" for place, key in enumerate(keys)}
+        properties = {key: f"property {place}" for place, key in enumerate(keys)}
         tracker.update_run(run.id, RunChange(tags=tags, properties=properties))
         found = tracker.get_run(run.id)
         assert found.tags == tags
@@ -143,6 +146,7 @@ class MetadataTests(SuiteBase):
         FINAL: The statuses that end a run.
         FINAL: Only Running, which starts it again, or another of them replaces one; any other that
             comes late is passed over.
+        RunChange: What to change in a run; what is left out stays.
         """
         tracker.update_run(run.id, RunChange(status=final))
         for late in (Status.CANCEL_REQUESTED, Status.FINALIZING, Status.QUEUED):
@@ -153,13 +157,18 @@ class MetadataTests(SuiteBase):
         tracker.update_run(run.id, RunChange(status=Status.RUNNING))
         found = tracker.get_run(run.id)
         assert (found.status, found.ended) == (Status.RUNNING, None)
+        assert found.started == run.started
         tracker.update_run(run.id, RunChange(status=Status.FAILED))
         assert tracker.get_run(run.id).status == Status.FAILED
 
     def test_tags_change_and_go(self, tracker: Tracker, run: RunRecord) -> None:
-        """RunChange: What to change in a run; what is left out stays."""
+        """
+        RunChange: What to change in a run; what is left out stays.
+        RunChange: A tag that is both set and removed is removed.
+        """
         tracker.update_run(run.id, RunChange(tags={"a": "1", "b": "2", "c": None}))
-        tracker.update_run(run.id, RunChange(tags={"a": "new"}, tags_removed=["b", "never"]))
+        removed = ["b", "never", "both"]
+        tracker.update_run(run.id, RunChange(tags={"a": "new", "both": "x"}, tags_removed=removed))
         assert tracker.get_run(run.id).tags == {"a": "new", "c": None}
 
     def test_many_tags_at_once(self, tracker: Tracker, run: RunRecord) -> None:
@@ -183,7 +192,7 @@ class MetadataTests(SuiteBase):
             tracker.update_run(
                 run.id,
                 RunChange(
-                    properties={"author": "you", "another": "x"},
+                    properties={"author": "you", "another": "x", "zebra": "x"},
                     tags={"tag": "x"},
                     system={"note": "x"},
                     status=Status.COMPLETED,
@@ -196,6 +205,16 @@ class MetadataTests(SuiteBase):
             "you",
         )
         assert tracker.get_run(run.id) == before
+
+    def test_properties_of_a_draft_are_written_once(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """PropertyConflict: A property has another value already."""
+        run = self.made(tracker, experiment, properties={"author": "me", "empty": ""})
+        for change in ({"author": "you"}, {"empty": "x"}):
+            with pytest.raises(PropertyConflict):
+                tracker.update_run(run.id, RunChange(properties=change))
+        assert tracker.get_run(run.id).properties == {"author": "me", "empty": ""}
 
     def test_one_of_many_threads_writes_a_property(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -239,6 +258,7 @@ class MetadataTests(SuiteBase):
         """
         UNSTARTED: The statuses of a run that has not begun, and so has no start time.
         RunChange: A final status also sets the end, unless ended does.
+        page: Times are timezone-aware datetimes in UTC.
         """
         run = self.made(tracker, experiment, status=Status.NOT_STARTED)
         assert run.status == Status.NOT_STARTED
@@ -258,6 +278,7 @@ class MetadataTests(SuiteBase):
         assert found.ended is not None
         assert abs(found.started - started) <= MILLISECOND
         assert abs(found.ended - ended) <= MILLISECOND
+        assert found.started.utcoffset() == found.ended.utcoffset() == UTC
 
     def test_names_and_descriptions(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -277,5 +298,7 @@ class MetadataTests(SuiteBase):
             tracker.update_run(run.id, RunChange(name=text, description=text))
             found = tracker.get_run(run.id)
             assert (found.name, found.description) == (text, text)
+        tracker.update_run(run.id, RunChange(description=""))
+        assert not tracker.get_run(run.id).description
         if not refuses(tracker.update_run, run.id, RunChange(name="n" * LONG)):
             assert tracker.get_run(run.id).name == "n" * LONG

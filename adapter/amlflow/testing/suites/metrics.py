@@ -13,7 +13,17 @@ from amlflow.spec import (
     RunRecord,
     Tracker,
 )
-from amlflow.testing.suites.base import AWKWARD, LONG, START, SuiteBase, logged, race, refuses
+from amlflow.testing.suites.base import (
+    ALIKE,
+    AWKWARD,
+    LONG,
+    START,
+    UTC,
+    SuiteBase,
+    logged,
+    race,
+    refuses,
+)
 
 
 class MetricTests(SuiteBase):
@@ -27,6 +37,7 @@ class MetricTests(SuiteBase):
         values: list[Any] = [
             1.5, 0.1 + 0.2, -2.0, 3, -4, 2**60, 2**53 + 1, True, False, "text", "", None,
             float("inf"), float("-inf"), 1e308, 5e-324, 0.0, -0.0, "größer 😀", 10**400,
+            "1", "1.0", "nan", "true", "null", "[1]",
         ]  # fmt: skip
         points = [logged("m", value, order=place) for place, value in enumerate(values)]
         for point in points:
@@ -48,10 +59,11 @@ class MetricTests(SuiteBase):
     @pytest.mark.parametrize(
         ("kind", "value"),
         [
-            (Kind.LIST, [1, 2.5, "x", None, True, float("inf")]),
+            (Kind.LIST, [1, 2.5, 1.0, "x", "1", None, True, float("inf"), float("nan"), -0.0]),
             (Kind.LIST, []),
             (Kind.LIST, list(range(3000))),
-            (Kind.ROW, {"a": 1, "b": 2.5, "größe 😀": "x", "none": None}),
+            (Kind.ROW, {"a": 1, "b": 2.5, "größe 😀": "x", "none": None, "nan": float("nan")}),
+            (Kind.ROW, {name: place for place, name in enumerate(ALIKE)}),
             (Kind.TABLE, {"a": [1, 2, 3], "b": ["x", None, 2.5], "": [True, False, True]}),
             (Kind.TABLE, {"empty": []}),
             (Kind.TABLE, {"long": [value / 7 for value in range(3000)]}),
@@ -82,14 +94,15 @@ class MetricTests(SuiteBase):
         check_name: Raise Refused if no metric can have this name.
         check_name: Asks nobody.
         """
-        points = [logged(name, float(place)) for place, name in enumerate(AWKWARD)]
+        names = [*ALIKE, *AWKWARD]
+        points = [logged(name, float(place)) for place, name in enumerate(names)]
         tracker.write_points(run.id, points)
         assert {each.name: each.value for each in tracker.read_points(run.id)} == {
-            name: float(place) for place, name in enumerate(AWKWARD)
+            name: float(place) for place, name in enumerate(names)
         }
         for name in AWKWARD:
             tracker.check_name(name)
-        for place, name in enumerate(AWKWARD[:8]):
+        for place, name in enumerate(names[:10]):
             assert [each.value for each in tracker.read_points(run.id, [name])] == [float(place)]
         assert tracker.read_points(run.id, ["never"]) == []
 
@@ -98,8 +111,20 @@ class MetricTests(SuiteBase):
         page: Keys, names and values are any text, empty and awkward ones included; what a tracker
             cannot keep exactly it refuses with Refused.
         page: It never cuts anything off.
+        page: A method either does all that it says or raises one of this page's errors and does
+            nothing.
+        check_name: Raise Refused if no metric can have this name.
         """
         for name in ("", "n" * LONG):
+            fine = f"fine {len(name)}"
+            # In the middle of others, so that a part of a call would show.
+            batch = [logged(each, 1.0, order=9) for each in (fine, name, f"{fine}, too")]
+            if refuses(tracker.check_name, name):
+                assert refuses(tracker.write_points, run.id, batch)
+                assert tracker.read_points(run.id, [fine, f"{fine}, too"]) == []
+            else:
+                tracker.write_points(run.id, batch)
+                assert len(tracker.read_points(run.id, [fine, name])) == 2
             for order, value in enumerate([1.0, "text"]):
                 if not refuses(tracker.write_points, run.id, [logged(name, value, order=order)]):
                     found = [each.value for each in tracker.read_points(run.id, [name])]
@@ -120,6 +145,8 @@ class MetricTests(SuiteBase):
         assert [each.value for each in found] == ["first", 0, 1, 2, 10, 11, 12]
         assert [each.position for each in found] == [0, 7, 7, 7, 6, 6, 6]
         assert [each.time for each in found] == [START + n * TICK for n in range(-1, 6)]
+        assert {each.time.utcoffset() for each in found} == {UTC}
+        assert tracker.read_points(run.id, ["m", "z", "m"]) == found
 
     def test_points_of_one_name_alone(self, tracker: Tracker, run: RunRecord) -> None:
         """read_points: The points of all writers, or those of some names, by time and position."""
@@ -129,6 +156,7 @@ class MetricTests(SuiteBase):
         assert [each.value for each in tracker.read_points(run.id, ["r"])] == [{"x": 1, "y": 2.0}]
         assert [each.value for each in tracker.read_points(run.id, ["l"])] == [[1.0, 2.0]]
         assert len(tracker.read_points(run.id)) == 3
+        assert tracker.read_points(run.id, []) == []
 
     def test_steps(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -138,13 +166,16 @@ class MetricTests(SuiteBase):
         points = [logged("s", float(n), order=n, step=n * 10) for n in range(5)]
         points += [logged("u", float(n), order=n) for n in range(5)]
         points += [logged("same", 1.0, order=n, step=7, time=START + n * TICK) for n in range(5)]
-        points += [logged("negative", 1.0, step=-3)]
+        points += [logged("negative", 1.0, step=-3), logged("zero", 1.0, step=0, order=5)]
+        points += [logged("far", 1.0, step=2**40)]
         tracker.write_points(run.id, points)
         found = tracker.read_points(run.id)
         assert [each.position for each in found if each.name == "s"] == [0, 10, 20, 30, 40]
         assert [each.position for each in found if each.name == "u"] == [0, 1, 2, 3, 4]
         assert [each.position for each in found if each.name == "same"] == [7] * 5
         assert [each.position for each in found if each.name == "negative"] == [-3]
+        assert [each.position for each in found if each.name == "zero"] == [0]
+        assert [each.position for each in found if each.name == "far"] == [2**40]
         assert {each.time for each in found if each.name == "same"} == {
             START + n * TICK for n in range(5)
         }
@@ -171,7 +202,7 @@ class MetricTests(SuiteBase):
             logged("l", [1.0, 1.0], order=0, kind=Kind.LIST),
             logged("r", {"a": 1}, order=0, kind=Kind.ROW),
         ]
-        tracker.write_points(run.id, points)
+        tracker.write_points(run.id, [*points, *points])
         tracker.write_points(run.id, points)
         tracker.write_points(run.id, points[2:4])
         assert [each.value for each in tracker.read_points(run.id, ["m"])] == [1.0, 1.0, "text"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,17 +13,29 @@ from amlflow.layers.opened import open_direct
 from amlflow.spec import (
     FINAL,
     UNSTARTED,
+    ExperimentNotFound,
     ExperimentRecord,
     Feature,
+    Kind,
     Refused,
     RunChange,
+    RunDraft,
     RunNotFound,
     RunQuery,
     RunRecord,
     Status,
     Tracker,
 )
-from amlflow.testing.suites.base import MILLISECOND, SuiteBase, current, later, logged, race
+from amlflow.testing.suites.base import (
+    MILLISECOND,
+    START,
+    UTC,
+    SuiteBase,
+    current,
+    later,
+    logged,
+    race,
+)
 
 
 class RunTests(SuiteBase):
@@ -44,8 +56,8 @@ class RunTests(SuiteBase):
             type="azureml.scriptrun",
             created=created,
             description="*what* it is",
-            tags={"key": "value", "bare": None, "empty": ""},
-            properties={"author": "me", "empty": ""},
+            tags={"key": "value", "bare": None, "empty": "", "target": "a tag"},
+            properties={"author": "me", "empty": "", "target": "a property"},
             system={"target": "local", "definition": '{"a": [1, 2]}'},
         )
         for found in (record, tracker.get_run(record.id)):
@@ -60,10 +72,73 @@ class RunTests(SuiteBase):
             assert found.started == found.created
             assert found.ended is None
             assert found.description == "*what* it is"
-            assert found.tags == {"key": "value", "bare": None, "empty": ""}
-            assert found.properties == {"author": "me", "empty": ""}
+            tags = {"key": "value", "bare": None, "empty": "", "target": "a tag"}
+            assert found.tags == tags
+            assert found.properties == {"author": "me", "empty": "", "target": "a property"}
             assert found.system == {"target": "local", "definition": '{"a": [1, 2]}'}
-            assert found.created.utcoffset() == found.started.utcoffset() == timedelta(0)
+            assert found.created.utcoffset() == found.started.utcoffset() == UTC
+
+    def test_times_wherever_the_machine_is(
+        self, tracker: Tracker, experiment: ExperimentRecord, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """page: Times are timezone-aware datetimes in UTC."""
+        with monkeypatch.context() as patched:
+            patched.setenv("TZ", "Asia/Kolkata")
+            time.tzset()
+            try:
+                made, ended = current(), later(60)
+                run = self.made(tracker, experiment, created=made)
+                tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=ended))
+                tracker.write_points(run.id, [logged("m", 1.0)])
+                found = tracker.get_run(run.id)
+                [listed] = tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
+                [point] = tracker.read_points(run.id)
+            finally:
+                patched.undo()
+                time.tzset()
+        times = [run.created, found.created, found.ended, listed.created, listed.ended, point.time]
+        assert [each and each.utcoffset() for each in times] == [UTC] * len(times)
+        told = [made, made, ended, made, ended, START]
+        assert all(
+            each and abs(each - at) <= MILLISECOND for each, at in zip(times, told, strict=True)
+        )
+
+    def test_what_is_given_and_given_back_is_of_its_moment(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """page: A call keeps nothing of what it is given, and what it gives back stays as it is."""
+        tags, value = {"a": "1"}, [1.0]
+        made = self.made(tracker, experiment, tags=tags)
+        tracker.write_points(made.id, [logged("m", value, kind=Kind.LIST)])
+        tags["b"] = "2"
+        value.append(2.0)
+        found = tracker.get_run(made.id)
+        change = RunChange(tags={"a": "new", "c": "3"}, status=Status.COMPLETED)
+        tracker.update_run(made.id, change)
+        for record in (made, found):
+            assert (record.tags, record.status) == ({"a": "1"}, Status.RUNNING)
+        assert [each.value for each in tracker.read_points(made.id)] == [[1.0]]
+
+    def test_runs_made_by_many_threads(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        Tracker: Safe to use from several threads.
+        page: Ids are opaque strings that the tracker chooses, none of them twice.
+        run_numbers: The place of each run in its experiment by creation, from 1, children included.
+        """
+        now = current()
+        made = race(8, lambda me: self.made(tracker, experiment, created=now))
+        runs = [each for each in made if isinstance(each, RunRecord)]
+        assert len({each.id for each in runs}) == 8, made
+        found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+        assert [each.id for each in found] == sorted(each.id for each in runs)
+        assert sorted(tracker.run_numbers(runs)) == list(range(1, 9))
+
+    def test_a_run_of_no_experiment(self, tracker: Tracker) -> None:
+        """create_runs: Raises ExperimentNotFound."""
+        with pytest.raises(ExperimentNotFound):
+            tracker.create_runs([RunDraft(experiment_id="99999999", created=current())])
 
     def test_many_at_once_keep_their_order(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -98,6 +173,10 @@ class RunTests(SuiteBase):
         assert record.alias == "my-run_1.a"
         assert tracker.get_run("my-run_1.a", experiment.id).id == record.id
         assert tracker.get_run(record.id, experiment.id).alias == "my-run_1.a"
+        assert tracker.get_run("my-run_1.a").id == record.id
+        for other in ("MY-RUN_1.A", "my-run-1.a", "my-run_1.a "):
+            with pytest.raises(RunNotFound):
+                tracker.get_run(other, experiment.id)
 
     def test_an_asked_for_id_in_a_race(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -156,7 +235,9 @@ class RunTests(SuiteBase):
         create_runs: An asked-for id that the experiment has already, in any race, is Refused, and
             no run is made.
         """
-        self.made(tracker, experiment, run_id="taken")
+        first = self.made(tracker, experiment, run_id="taken")
+        with pytest.raises(Refused, match=first.id):
+            self.made(tracker, experiment, run_id=first.id)
         with pytest.raises(Refused, match="taken"):
             tracker.create_runs([self.draft(experiment), self.draft(experiment, run_id="taken")])
         twice = [self.draft(experiment, run_id="twice"), self.draft(experiment, run_id="twice")]
@@ -165,6 +246,8 @@ class RunTests(SuiteBase):
         assert len(list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))) == 1
         other = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
         assert self.made(tracker, other, run_id="taken").alias == "taken"
+        for each in (experiment, other):
+            assert tracker.get_run("taken", each.id).experiment_id == each.id
 
     @pytest.mark.parametrize("run_id", ["missing", "0" * 32, "it's", '"', "😀"])
     def test_unknown_ids(self, tracker: Tracker, experiment: ExperimentRecord, run_id: str) -> None:
@@ -198,6 +281,7 @@ class RunTests(SuiteBase):
         missing = uuid.uuid4().hex
         calls: list[Callable[[], object]] = [
             lambda: tracker.update_run(missing, RunChange(tags={"a": "b"})),
+            lambda: tracker.update_run(missing, RunChange(tags_removed=["a"])),
             lambda: tracker.update_run(missing, RunChange(properties={"a": "b"})),
             lambda: tracker.update_run(missing, RunChange(status=Status.COMPLETED)),
             lambda: tracker.read_points(missing),
@@ -228,3 +312,6 @@ class RunTests(SuiteBase):
         fourth = self.made(tracker, experiment, created=later(3))
         assert tracker.run_numbers([fourth]) == [4]
         assert tracker.run_numbers([tracker.get_run(third.id)]) == [3]
+        stranger = self.made(tracker, tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}"))
+        assert tracker.run_numbers([third, stranger, first]) == [3, 1, 1]
+        assert tracker.run_numbers([]) == []

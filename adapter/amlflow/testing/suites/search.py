@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import uuid
 from collections.abc import Sequence
 
 from amlflow.spec import (
     Condition,
     ExperimentRecord,
     Op,
+    RunChange,
     RunQuery,
     RunRecord,
     Status,
@@ -30,6 +33,7 @@ class SearchTests(SuiteBase):
         """
         values = [
             "plain",
+            "PLAIN",
             "100%",
             "under_score",
             "back\\slash",
@@ -50,7 +54,9 @@ class SearchTests(SuiteBase):
             )
             for place, value in enumerate(values)
         ]
-        drafts.append(self.draft(experiment, tags={"key": None, "other": "x"}, created=START))
+        asked = {"run_id": "asked-for", "type": "azureml.scriptrun", "status": Status.COMPLETED}
+        tags = {"key": None, "other": "x"}
+        drafts.append(self.draft(experiment, tags=tags, created=START, **asked))
         made = tracker.create_runs(drafts)
         records = [tracker.get_run(each.id) for each in made]
         conditions = [
@@ -66,6 +72,11 @@ class SearchTests(SuiteBase):
             Condition("name", Op.EQ, "run 3"),
             Condition("id", Op.EQ, made[2].id),
             Condition("parent_id", Op.LACKS),
+            Condition("type", Op.EQ, "azureml.scriptrun"),
+            Condition("type", Op.LACKS),
+            Condition("alias", Op.EQ, "asked-for"),
+            Condition("alias", Op.EQ, "ASKED-FOR"),
+            Condition("experiment_id", Op.NE, experiment.id),
         ]
         for value in values:
             conditions.append(Condition("tags", Op.EQ, value, key="key"))
@@ -161,6 +172,50 @@ class SearchTests(SuiteBase):
             Condition("parent_id", Op.LACKS),
         ):
             self.check_search(tracker, experiment, [condition], records)
+
+    def test_search_of_several_experiments(self, tracker: Tracker) -> None:
+        """
+        RunQuery: Which runs to find: those of the experiments that meet every condition.
+        RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint.
+        find_runs: They come by creation, newest first (of the same time, by id).
+        """
+        now = current()
+        both = [tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}") for _ in range(2)]
+        made = [
+            self.made(tracker, both[n % 2], created=now - n * MILLISECOND, tags={"n": str(n)})
+            for n in range(5)
+        ]
+        ids = [each.id for each in both]
+        for asked in (ids, ids[::-1], [*ids, ids[0]]):
+            for limit in (0, 1, 4, 5, 6):
+                query = RunQuery(experiment_ids=asked, limit=limit)
+                found = list(tracker.find_runs(query))
+                assert [each.id for each in found] == [each.id for each in made], query
+        oldest = [Condition("tags", Op.EQ, "4", key="n")]
+        [last] = tracker.find_runs(RunQuery(experiment_ids=ids, conditions=oldest, limit=1))
+        assert last.id == made[4].id
+
+    def test_searches_do_not_disturb(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        Tracker: Safe to use from several threads.
+        page: Other processes and machines work on the same runs at the same time.
+        """
+        made = tracker.create_runs([self.draft(experiment) for _ in range(5)])
+        query = RunQuery(experiment_ids=[experiment.id], limit=2)
+        one, other = tracker.find_runs(query), tracker.find_runs(query)
+        assert len([each for each in zip(one, other, strict=True) if each[0] == each[1]]) == len(
+            made
+        )
+        begun = tracker.find_runs(query)
+        newest = next(iter(begun))
+        # While one is read, and for good where nobody reads on, others change runs.
+        change = threading.Thread(
+            target=tracker.update_run, args=(newest.id, RunChange(tags={"a": "b"})), daemon=True
+        )
+        change.start()
+        change.join(self.patience)
+        assert tracker.get_run(newest.id).tags == {"a": "b"}
+        assert len(list(begun)) == len(made) - 1
 
     def test_search_of_nothing(self, tracker: Tracker) -> None:
         """RunQuery: Which runs to find: those of the experiments that meet every condition."""

@@ -82,10 +82,11 @@ class LedgerTracker:
         with self._changing() as database:
             found = _experiment(database, experiment_id)
             tags = _without({**found.tags, **change.tags}, change.tags_removed)
-            database.execute(
-                "UPDATE experiments SET name = ?, tags = ? WHERE place = ?",
-                (change.name or found.name, json.dumps(tags), experiment_id),
-            )
+            new = (change.name or found.name, json.dumps(tags), experiment_id)
+            try:
+                database.execute("UPDATE experiments SET name = ?, tags = ? WHERE place = ?", new)
+            except sqlite3.IntegrityError:
+                raise spec.Refused(f"There is an experiment {change.name!r} already.") from None
 
     def delete_experiment(self, experiment_id: str) -> None:
         with self._changing() as database:
@@ -100,6 +101,7 @@ class LedgerTracker:
         made = [(uuid.uuid4().hex, draft) for draft in drafts]
         with self._changing() as database:
             for run_id, draft in made:
+                _experiment(database, draft.experiment_id)
                 document = {key: getattr(draft, key, None) for key in OWN}
                 document["name"] = draft.name or run_id[:8]
                 document["started"] = document["ended"] = None
@@ -107,6 +109,9 @@ class LedgerTracker:
                     document["started"] = _number(draft.created)
                 if draft.status in spec.FINAL:
                     document["ended"] = _number(draft.created)
+                same = "WHERE id = ? AND experiment = ?"
+                if draft.run_id and _runs(database, same, draft.run_id, draft.experiment_id):
+                    raise spec.Refused(f"The experiment has a run {draft.run_id!r} already.")
                 row = (run_id, draft.run_id, draft.experiment_id, _number(draft.created),
                        json.dumps(document))  # fmt: skip
                 try:
@@ -207,8 +212,10 @@ class LedgerTracker:
         places = {name: self._place(run_id, name) for name in files}
         with self._changing():
             for name, place in places.items():
-                if place.exists() and not replace:
+                if place.is_file() and not replace:
                     raise spec.FileInRun(run_id, name)
+                if place.is_dir() or any(each.is_file() for each in place.parents):
+                    raise spec.Refused(f"{name!r} cannot be a file: it or its folder is taken.")
             for name, place in places.items():
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(files[name], place)
