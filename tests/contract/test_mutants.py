@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import mutants
 import pytest
 import sentences
+import subtle_mutants
 from amlflow.spec import Tracker
-from mutants import MUTANTS
 
 SUITE = Path(__file__).with_name("mutant_suite.py")
 
@@ -44,6 +45,9 @@ def check_caught(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.sentence in " ".join(dict(report.sections)["does not hold in amlflow.spec"].split())
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_mutant_is_caught(mutant: type, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("mutant", [*mutants.MUTANTS, *subtle_mutants.MUTANTS])
+def test_a_mutant_is_caught(
+    mutant: type, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # looking for them takes the longest
     check_caught(Run(mutant, mutant), capsys)

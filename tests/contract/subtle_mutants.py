@@ -1,0 +1,516 @@
+"""More mutants of the reference tracker: faults of a detail, as databases and files invite them."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import math
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from amlflow import spec
+from amlflow.spec import (
+    ExperimentChange,
+    ExperimentRecord,
+    Kind,
+    Op,
+    Point,
+    RunChange,
+    RunDraft,
+    RunQuery,
+    RunRecord,
+)
+from amlflow.testing.memory import MemoryTracker
+
+replace = dataclasses.replace
+ELSEWHERE = timezone(timedelta(hours=2))
+
+
+class OneCase(MemoryTracker):
+    """
+    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+        cannot keep exactly it refuses with Refused.
+    """
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        for record in self._experiments.values():
+            if record.name.lower() == name.lower():
+                return record
+        return super().ensure_experiment(name)
+
+
+class Composed(MemoryTracker):
+    """
+    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+        cannot keep exactly it refuses with Refused.
+    """
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        return super().ensure_experiment(unicodedata.normalize("NFC", name))
+
+
+class PaddedKeys(MemoryTracker):
+    """
+    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+        cannot keep exactly it refuses with Refused.
+    """
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        last = {key.rstrip(" "): key for key in change.tags}
+        super().update_run(run_id, replace(change, tags={k: change.tags[k] for k in last.values()}))
+
+
+class OneCaseOfNames(MemoryTracker):
+    """
+    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
+        cannot keep exactly it refuses with Refused.
+    """
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        wanted = names and [name.lower() for name in names]
+        found = super().read_points(run_id)
+        return [point for point in found if wanted is None or point.name.lower() in wanted]
+
+
+class OneCaseOfIds(MemoryTracker):
+    """get_run: The run of this id or alias, in this experiment or any."""
+
+    def _found(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
+        for run in self._runs.values():
+            ids = (run.id, (run.alias or "").lower())
+            if run_id.lower() in ids and experiment_id in (None, run.experiment_id):
+                return run
+        return None
+
+
+class Like(MemoryTracker):
+    """find_runs: The runs that meet a query, and no others, read as they are asked for."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        like = [each for each in query.conditions if each.op in (Op.STARTS_WITH, Op.CONTAINS)]
+        exact = [each for each in query.conditions if each not in like]
+        for run in super().find_runs(replace(query, conditions=exact)):
+            tags = {key: value and value.lower() for key, value in run.tags.items()}
+            lower = replace(run, tags=tags)
+            if all(replace(each, value=str(each.value).lower()).holds(lower) for each in like):
+                yield run
+
+
+class JsonWithoutNan(MemoryTracker):
+    """Kind: What sort of metric a point is, in v1's words; it decides the shape of Point.value."""
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        for point in points:
+            if point.kind is Kind.LIST:
+                found = [None if isinstance(x, float) and math.isnan(x) else x for x in point.value]
+                point = replace(point, value=found)
+            super().write_points(run_id, [point])
+
+
+class NumericTexts(MemoryTracker):
+    """
+    read_points: Values come back with their types: bool, int, float (nan and infinities too), str,
+        None.
+    """
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        found = super().read_points(run_id, names)
+        return [replace(p, value=float(p.value)) if p.value in ("1", "1.0") else p for p in found]
+
+
+class OneCursor(MemoryTracker):
+    """Tracker: Safe to use from several threads."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        self.cursor = iter(list(super().find_runs(query)))
+        while (run := next(self.cursor, None)) is not None:
+            yield run
+
+
+class LockedWhileRead(MemoryTracker):
+    """page: Other processes and machines work on the same runs at the same time."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        with self._lock:
+            yield from super().find_runs(query)
+
+
+class KeepsWhatItGets(MemoryTracker):
+    """page: A call keeps nothing of what it is given, and what it gives back stays as it is."""
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        for run, draft in zip(super().create_runs(drafts), drafts, strict=True):
+            self._runs[run.id] = replace(run, tags=draft.tags)
+        return list(self._runs.values())[-len(drafts) :]
+
+
+class LiveRecords(MemoryTracker):
+    """page: A call keeps nothing of what it is given, and what it gives back stays as it is."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        before = self.get_run(run_id)
+        super().update_run(run_id, change)
+        after = self._runs[before.id]
+        before.tags.update(after.tags)  # type: ignore[attr-defined]
+        self._runs[before.id] = replace(after, tags=before.tags)
+
+
+class DeletedIsThere(MemoryTracker):
+    """delete_experiment: Remove an experiment and free its name; Refused where it has runs."""
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        record = self.get_experiment(experiment_id)
+        super().delete_experiment(experiment_id)
+        self._experiments[experiment_id] = replace(record, name=f"deleted {record.name}")
+
+
+class ArchivedNeverFound(MemoryTracker):
+    """RunQuery: Which runs to find: those of the experiments that meet every condition."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        for run in super().find_runs(query):
+            if not self._experiments[run.experiment_id].archived:
+                yield run
+
+
+class ByExperiment(MemoryTracker):
+    """find_runs: They come by creation, newest first (of the same time, by id)."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        if query.experiment_ids is None:
+            yield from super().find_runs(query)
+        for experiment_id in dict.fromkeys(query.experiment_ids or ()):
+            yield from super().find_runs(replace(query, experiment_ids=[experiment_id]))
+
+
+class AskedTwice(MemoryTracker):
+    """RunQuery: Which runs to find: those of the experiments that meet every condition."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        asked = list(query.experiment_ids or ())
+        for run in super().find_runs(query):
+            yield from [run] * (asked.count(run.experiment_id) or 1)
+
+
+class LimitBeforeConditions(MemoryTracker):
+    """RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        for place, run in enumerate(super().find_runs(replace(query, conditions=()))):
+            if query.conditions and 0 < query.limit <= place:
+                return
+            if all(each.holds(run) for each in query.conditions):
+                yield run
+
+
+class ExactPage(MemoryTracker):
+    """RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        found = list(super().find_runs(query))
+        yield from found[:-1] if len(found) == query.limit else found
+
+
+class AliasOfAnyExperiment(MemoryTracker):
+    """
+    create_runs: An asked-for id that the experiment has already, in any race, is Refused, and no
+        run is made.
+    """
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        for run in self._runs.values():
+            if run.alias == run_id:
+                return run
+        return super().get_run(run_id, experiment_id)
+
+
+class IdAsAlias(MemoryTracker):
+    """
+    create_runs: An asked-for id that the experiment has already, in any race, is Refused, and no
+        run is made.
+    """
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        ids = [draft.run_id for draft in drafts if draft.run_id in self._runs]
+        if ids:
+            return [self._create(draft) for draft in drafts]
+        return super().create_runs(drafts)
+
+
+class AnyExperiment(MemoryTracker):
+    """create_runs: Raises ExperimentNotFound."""
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        return [self._create(draft) for draft in drafts]
+
+
+class SetWins(MemoryTracker):
+    """RunChange: A tag that is both set and removed is removed."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        removed = [key for key in change.tags_removed if key not in change.tags]
+        super().update_run(run_id, replace(change, tags_removed=removed))
+
+
+class ExperimentSetWins(MemoryTracker):
+    """ExperimentChange: A tag that is both set and removed is removed."""
+
+    def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+        removed = [key for key in change.tags_removed if key not in change.tags]
+        super().update_experiment(experiment_id, replace(change, tags_removed=removed))
+
+
+class TwoOfOneName(MemoryTracker):
+    """
+    update_experiment: Raises ExperimentNotFound, and Refused for a name that another experiment
+        has.
+    """
+
+    def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+        super().update_experiment(experiment_id, replace(change, name=None))
+        if change.name is not None:
+            record = self.get_experiment(experiment_id)
+            self._experiments[experiment_id] = replace(record, name=change.name)
+
+
+class LostCreate(MemoryTracker):
+    """Tracker: Safe to use from several threads."""
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        before = dict(self._runs)
+        time.sleep(0.01)  # another thread's run comes in between, and is lost
+        with self._lock:
+            self._runs = before
+            return super().create_runs(drafts)
+
+
+class NumbersInOrder(MemoryTracker):
+    """
+    run_numbers: The place of each run in its experiment by creation, from 1, children included.
+    """
+
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        return sorted(super().run_numbers(runs))
+
+
+class OneNumberForAMoment(MemoryTracker):
+    """
+    run_numbers: The place of each run in its experiment by creation, from 1, children included.
+    """
+
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        others = list(self._runs.values())
+        return [
+            1 + sum(o.created < r.created and o.experiment_id == r.experiment_id for o in others)
+            for r in runs
+        ]
+
+
+class ZeroIsNone(MemoryTracker):
+    """
+    Point: A tracker need not give back who wrote a point, and where it cannot tell whether a step
+        was given, step may come back as the position.
+    """
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        super().write_points(run_id, [replace(point, step=point.step or None) for point in points])
+
+
+class ShortSteps(MemoryTracker):
+    """
+    Point: A tracker need not give back who wrote a point, and where it cannot tell whether a step
+        was given, step may come back as the position.
+    """
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        found = super().read_points(run_id, names)
+        return [replace(p, step=p.step and min(p.step, 2**31 - 1)) for p in found]
+
+
+class NoNamesAreAll(MemoryTracker):
+    """read_points: The points of all writers, or those of some names, by time and position."""
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        return super().read_points(run_id, names or None)
+
+
+class NameByName(MemoryTracker):
+    """read_points: The points of all writers, or those of some names, by time and position."""
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        if names is None:
+            return super().read_points(run_id)
+        return [
+            point for name in names for point in super(NameByName, self).read_points(run_id, [name])
+        ]
+
+
+class DoubledInACall(MemoryTracker):
+    """write_points: Store points, each identity once."""
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        kept = self._points[self.get_run(run_id).id]
+        old = {(p.writer, p.name, p.position, p.time) for p in kept.values()}
+        for point in points:
+            if (point.writer, point.name, point.position, point.time) not in old:
+                kept[uuid.uuid4()] = point
+
+
+class HalfABatch(MemoryTracker):
+    """
+    page: A method either does all that it says or raises one of this page's errors and does
+        nothing.
+    """
+
+    def check_name(self, name: str) -> None:
+        if len(name) > 250:
+            raise spec.Refused(f"The name {name[:50]!r} … is too long.")
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        for point in points:
+            self.check_name(point.name)
+            super().write_points(run_id, [point])
+
+
+class UncheckedName(MemoryTracker):
+    """check_name: Raise Refused if no metric can have this name."""
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        if any(len(point.name) > 250 for point in points):
+            raise spec.Refused("A name is too long.")
+        super().write_points(run_id, points)
+
+
+class Linked(MemoryTracker):
+    """
+    put_files: With replace a file of the same name gives way; else it is FileInRun, and none is
+        stored.
+    """
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        super().put_files(run_id, files, replace=replace)
+        self.places = {**getattr(self, "places", {}), **files}
+
+    def get_file(self, run_id: str, name: str, destination: Path) -> None:
+        super().get_file(run_id, name, destination)
+        destination.write_bytes(self.places[name].read_bytes())
+
+
+class Patterns(MemoryTracker):
+    """
+    list_files: The names of the run's files that begin with a prefix, in order; amlflow's own left
+        out.
+    """
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        found = super().list_files(run_id)
+        return [name for name in found if fnmatch.fnmatchcase(name, f"{prefix}*")]
+
+
+class DictionaryOrder(MemoryTracker):
+    """
+    list_files: The names of the run's files that begin with a prefix, in order; amlflow's own left
+        out.
+    """
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        return sorted(super().list_files(run_id, prefix), key=str.lower)
+
+
+class BrokenPath(MemoryTracker):
+    """
+    page: A method either does all that it says or raises one of this page's errors and does
+        nothing.
+    """
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        for name, path in files.items():
+            if any(kept.startswith(f"{name}/") for kept in self.list_files(run_id)):
+                raise spec.Refused(f"{name!r} is a folder.")
+            super().put_files(run_id, {name: path}, replace=replace)
+
+
+class OneSnapshot(MemoryTracker):
+    """get_snapshot: Write the archive to a local path."""
+
+    def get_snapshot(self, digest: str, destination: Path) -> None:
+        super().get_snapshot(digest, destination)
+        destination.write_bytes(list(self._snapshots.values())[-1])
+
+
+class LocalTimes(MemoryTracker):
+    """page: Times are timezone-aware datetimes in UTC."""
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        stamps = [datetime.fromtimestamp(draft.created.timestamp()) for draft in drafts]
+        return super().create_runs(
+            [
+                replace(draft, created=local.replace(tzinfo=timezone.utc))
+                for draft, local in zip(drafts, stamps, strict=True)
+            ]
+        )
+
+
+class PointsElsewhere(MemoryTracker):
+    """page: Times are timezone-aware datetimes in UTC."""
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        found = super().read_points(run_id, names)
+        return [replace(point, time=point.time.astimezone(ELSEWHERE)) for point in found]
+
+
+class EndsElsewhere(MemoryTracker):
+    """page: Times are timezone-aware datetimes in UTC."""
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        run = super().get_run(run_id, experiment_id)
+        return replace(run, ended=run.ended and run.ended.astimezone(ELSEWHERE))
+
+
+class ArchivedElsewhere(MemoryTracker):
+    """page: Times are timezone-aware datetimes in UTC."""
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        record = super().ensure_experiment(name)
+        return replace(record, archived=record.archived and record.archived.astimezone(ELSEWHERE))
+
+
+class StartedAnew(MemoryTracker):
+    """RunChange: What to change in a run; what is left out stays."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        run = self.get_run(run_id)
+        if run.status in spec.FINAL and change.status == spec.Status.RUNNING:
+            change = replace(change, started=datetime.now(timezone.utc))
+        super().update_run(run_id, change)
+
+
+class WrongKey(MemoryTracker):
+    """
+    RunChange: Properties are added, never changed: a key that exists with another value, in any
+        race, makes the whole change a PropertyConflict.
+    """
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        try:
+            super().update_run(run_id, change)
+        except spec.PropertyConflict as error:
+            last = sorted(change.properties)[-1]
+            raise spec.PropertyConflict(last, error.kept, error.refused) from None
+
+
+class DraftsAreNoted(MemoryTracker):
+    """PropertyConflict: A property has another value already."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        run = self.get_run(run_id)
+        kept = {k: v for k, v in run.properties.items() if v or k not in change.properties}
+        self._runs[run.id] = replace(run, properties=kept)  # an empty value counts as none
+        super().update_run(run_id, change)
+
+
+MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]
