@@ -59,3 +59,9 @@ def is_taken(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def release(handle: int) -> None:
+    """Let go of a lock, also where a process forked meanwhile has its descriptor, too."""
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    os.close(handle)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amlflow import file_lock
 from amlflow.core import targets
 from amlflow.core.environment import DEFAULT_PYTHON
 from amlflow.core.run_base import logger
@@ -87,16 +88,24 @@ def submit(
         needs=[*job.needs, str(folder.journal)],
     )
     open_compute(target.kind, target.settings).check(job.work(folder))
-    with _made(folder):
-        return _launched(config, experiment, tags, parent, snapshot_id, job, folder)
+    with _made(folder) as lock:
+        return _launched(config, experiment, tags, parent, snapshot_id, job, folder, lock)
 
 
 @contextlib.contextmanager
-def _made(folder: JobFolder) -> Iterator[None]:
-    """A job's folder, which is removed again if the job does not come about."""
+def _made(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
+    """A job's folder, which is removed again if the job does not come about.
+
+    It is locked until what is given is closed: whoever finds the run meanwhile sees that somebody
+    is at it, and whoever finds it without the lock that nobody is.
+    """
     try:
         folder.make()
-        yield
+        with contextlib.ExitStack() as lock:
+            taken = folder.take()
+            if taken is not None:
+                lock.callback(file_lock.release, taken)
+            yield lock
     except BaseException as failure:
         shutil.rmtree(folder.path, ignore_errors=True)
         if isinstance(failure, OSError):
@@ -124,6 +133,7 @@ def _launched(
     snapshot_id: str | None,
     job: Job,
     folder: JobFolder,
+    lock: contextlib.ExitStack,
 ) -> Run:
     tracker = experiment._tracker
     if snapshot_id is None:
@@ -164,6 +174,7 @@ def _launched(
                     job, run_id=record.id, environment={**job.environment, **context}
                 )
             )
+            lock.close()
             queue.add(job.name)
         except BaseException as failure:
             said = f"The run could not be started: {failure}"

@@ -6,7 +6,7 @@
                  std_log.txt   what the script writes
                  journal/      what the script logs, until it is in the tracker
                  agent.log     what goes wrong in the agent itself
-                 alive         locked as long as the agent lives
+                 alive         locked as long as the submitter is at it, and then the agent lives
                  end           there when the run is to end, as a nudge to look into the tracker
                  outcome.json  how the script ended, until that has reached the tracker
 
@@ -153,8 +153,12 @@ class JobFolder:
 
     def take(self) -> int | None:
         """Lock the job for an agent: the lock's file descriptor, or None if another has it."""
-        return file_lock.take(self._alive)
+        while True:
+            lock = file_lock.take(self._alive)
+            # Whoever looks whether it is taken has it for that moment, and it is free again.
+            if lock is not None or not self.path.is_dir() or self.has_agent():
+                return lock
 
     def has_agent(self) -> bool:
-        """Whether an agent for the job is alive on this machine."""
+        """Whether an agent for the job is alive on this machine, or it is being submitted."""
         return file_lock.is_taken(self._alive)

@@ -54,6 +54,13 @@ class Queue:
         with self.locked():
             self._advance()
 
+    def has(self, name: str) -> bool:
+        """Whether a job waits or has an agent, after those that may start have been started."""
+        with self.locked():
+            self._advance()
+            waits = any(self._folder.glob(f"waiting-*-{name}"))
+            return waits or JobFolder(name, self._jobs).has_agent()
+
     def leave(self, name: str) -> None:
         """A job has ended, or never starts: the next may start."""
         with self.locked():

@@ -20,7 +20,7 @@ from types import FrameType
 
 from amlflow.exceptions import AzureMLException, SnapshotException
 from amlflow.plugins import open_compute
-from amlflow.spec import JOB, Ending, PropertyConflict, Started, Status, Unavailable
+from amlflow.spec import JOB, Ending, PropertyConflict, RunNotFound, Started, Status
 from amlflow.submit import snapshot
 from amlflow.submit.job import Job, JobFolder
 from amlflow.submit.launch import LOCK
@@ -80,11 +80,12 @@ class Agent:
             return
         try:
             self._report.claim(uuid.uuid4().hex)
-        except PropertyConflict:  # it was cancelled while it waited, or another agent has it
+        except (PropertyConflict, RunNotFound):
+            # It was cancelled while it waited, another agent has it, or somebody has deleted it.
             self._folder.remove()
             return
-        except Unavailable as away:
-            logger.error("The tracker did not answer, so the script was not started: %s", away)
+        except AzureMLException as failure:
+            logger.error("The script was not started: %s", failure.message)
             return
         try:
             outcome = self._outcome()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+import logging
 import os
 import time
 import uuid
 from datetime import datetime, timezone
 
-from amlflow.exceptions import AzureMLException
+from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.folder import tracker_folder
 from amlflow.journal.recovery import recover
 from amlflow.plugins import open_compute
-from amlflow.spec import PropertyConflict, RunChange, RunRecord, Status, Tracker
+from amlflow.spec import PropertyConflict, Refused, RunChange, RunRecord, Status, Tracker
 from amlflow.submit.job import LOG, Job, JobFolder, this_host
 from amlflow.submit.launch import launch
 from amlflow.submit.notes import (
@@ -24,8 +26,11 @@ from amlflow.submit.notes import (
     has_agent,
     judged,
     lost,
+    wish_of,
 )
 from amlflow.submit.queue import Queue
+
+logger = logging.getLogger("amlflow")
 
 PAUSE_SECONDS = 2.0
 """Between two agents that try to tell how a script ended."""
@@ -39,9 +44,8 @@ def wish(tracker: Tracker, record: RunRecord, asked: Wish, meanwhile: str | None
     """
     folder = job_here(record)
     if not has_agent(record):
-        claim = RunChange(properties={AGENT: f"nobody-{uuid.uuid4().hex}"})
         try:
-            tracker.update_run(record.id, claim)
+            tracker.update_run(record.id, RunChange(properties=_nobody()))
         except PropertyConflict:  # an agent was quicker
             pass
         else:
@@ -56,10 +60,12 @@ def wish(tracker: Tracker, record: RunRecord, asked: Wish, meanwhile: str | None
 
 def _withdraw(folder: JobFolder) -> None:
     """Take a job that never starts out of its queue."""
+    job = None
     with contextlib.suppress(OSError):
         job = folder.read()
-        if not folder.has_agent():
-            folder.remove()
+    if not folder.has_agent():
+        folder.remove()
+    if job is not None:
         Queue(job.target).leave(folder.name)
 
 
@@ -74,9 +80,22 @@ def job_here(record: RunRecord) -> JobFolder | None:
 def watch(tracker: Tracker, record: RunRecord) -> bool:
     """Note it if a run's agent is gone; whether the run has changed."""
     change = _watched(tracker, record)
-    if change is not None:
+    if change is None:
+        return False
+    try:
         tracker.update_run(record.id, change)
-    return change is not None
+    except PropertyConflict:  # an agent has it after all
+        return True
+    except (Refused, AuthenticationException) as refusal:
+        # Whoever may only read sees the run as it was, and so does everybody in an archived one.
+        logger.warning(
+            "Run %s is %s, which could not be noted: %s", record.id, change.status, refusal.message
+        )
+        return False
+    folder = job_here(record)
+    if AGENT in change.properties and folder is not None:
+        _withdraw(folder)
+    return True
 
 
 def _watched(tracker: Tracker, record: RunRecord) -> RunChange | None:
@@ -92,21 +111,44 @@ def _watched(tracker: Tracker, record: RunRecord) -> RunChange | None:
         return None
     try:
         job = folder.read()
-    except OSError:  # it is being submitted, or has just ended
-        return None
+    except OSError:
+        if not folder.path.is_dir():  # it has just ended
+            return None
+        return _unstarted("The process that submitted the run ended before the run was started.")
     if not has_agent(record):
-        Queue(job.target).advance()
-        return None
+        return None if Queue(job.target).has(job.name) else _unstarted(_said_by_agent(folder))
     if folder.outcome.exists():
         _tell(folder)
         return None
     if SILENT not in record.system:
         return RunChange(status=Status.NOT_RESPONDING, system={SILENT: "{}"})
     _clean(tracker, job, folder)
+    asked = wish_of(record)
+    if asked is not None:  # nothing of the script is left, which is what somebody wished
+        return asked.change()
     return lost(
         "The agent of the run was killed, or its machine was restarted. What was left of the "
         "script has been ended."
     ).change()
+
+
+def _unstarted(message: str) -> RunChange:
+    """The end of a run that nobody starts any more, and which no agent gets after this."""
+    change = lost(f"{message} Submit it again.").change()
+    return dataclasses.replace(change, properties=_nobody())
+
+
+def _nobody() -> dict[str, str]:
+    return {AGENT: f"nobody-{uuid.uuid4().hex}"}
+
+
+def _said_by_agent(folder: JobFolder) -> str:
+    said = "The agent of the run ended before it had started the script"
+    with contextlib.suppress(OSError):
+        lines = folder.agent_log.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = [line for line in lines if line.strip()][-1:]
+        return f"{said}: {last[0][:300].rstrip('.')}." if last else f"{said}: it was killed."
+    return f"{said}."
 
 
 def _tell(folder: JobFolder) -> None:

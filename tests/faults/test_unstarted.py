@@ -1,0 +1,135 @@
+"""Runs whose submitter or agent dies before the script starts, and whoever looks at them then."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amlflow import file_lock
+from amlflow.spec import Refused, RunChange
+from amlflow.submit.job import JobFolder
+from amlflow.submit.launch import launch
+from amlflow.submit.queue import Queue
+from azureml.core import Experiment, Run, Workspace
+from submitting import agents, alive, ended, error_of, scripts, submit, until
+
+
+@pytest.mark.parametrize("undone", [[(JobFolder, "write"), (Queue, "add")], [(Queue, "add")]])
+def test_a_submitter_that_dies_before_it_is_done(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch, undone: Any
+) -> None:
+    for place, step in undone:
+        monkeypatch.setattr(place, step, lambda *_: None)
+    run = submit(experiment, "pass")
+    assert run.get_status() == "Failed"
+    assert "Submit it again" in error_of(run)
+    assert not list(jobs.iterdir())
+
+
+def test_a_look_while_it_is_being_submitted(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    written = JobFolder.write
+
+    def looked_at(folder: JobFolder, job: Any) -> None:
+        for _ in range(2):  # without its job.json and with it
+            other = Experiment(Workspace("sub", "group", "workspace"), experiment.name)
+            seen.append(Run(other, job.run_id).get_status())
+            written(folder, job)
+
+    monkeypatch.setattr(JobFolder, "write", looked_at)
+    run = submit(experiment, "print('runs')")
+    assert seen == ["Preparing", "Preparing"]
+    assert ended(run) == "Completed"
+
+
+def test_an_agent_that_dies_before_it_has_the_run(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launched(folder: JobFolder, lock: int) -> None:
+        """As if the agent's Python had ended at once."""
+        folder.agent_log.write_text("Traceback\n  …\nModuleNotFoundError: No module named 'x'\n")
+
+    monkeypatch.setattr("amlflow.submit.queue.launch", launched)
+    run = submit(experiment, "pass")
+    assert run.get_status() == "Failed"
+    assert "ended before it had started the script: ModuleNotFoundError" in error_of(run)
+    assert not list(jobs.iterdir())
+
+
+def test_a_waiting_run_is_started_by_whoever_looks(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All agents died, as when the machine was restarted, with a run in the queue."""
+    Path(".azureml").mkdir()
+    Path(".azureml/compute.yaml").write_text("local: {kind: local, max_runs: 1}")
+    first = submit(experiment, "import time; time.sleep(600)")
+    second = submit(experiment, "print('second')")
+    assert second.get_status() == "Queued"
+    [agent] = agents(jobs)
+    agent.kill()
+    until(lambda: not alive(agent.pid))
+    assert ended(second) == "Completed"
+    assert ended(first) == "Failed"
+
+
+def test_a_look_in_the_moment_of_the_start(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks whether a job has an agent holds its lock for that moment."""
+    folder = JobFolder("job")
+    folder.make()
+    takes, looks = file_lock.take, [True]
+    monkeypatch.setattr(
+        file_lock, "take", lambda path: None if looks and looks.pop() else takes(path)
+    )
+    lock = folder.take()
+    assert lock is not None
+    assert folder.take() is None, "two have it"
+    os.close(lock)
+
+
+def test_a_cancelled_run_whose_agent_dies(experiment: Any, jobs: Path) -> None:
+    run = submit(experiment, "import time; print('up', flush=True); time.sleep(600)")
+    until(lambda: scripts(jobs))
+    [agent] = agents(jobs)
+    agent.suspend()
+    run.cancel()
+    assert run.status == "CancelRequested"
+    agent.kill()
+    until(lambda: not alive(agent.pid))
+    assert ended(run) == "Canceled"
+    assert not scripts(jobs)
+
+
+def test_a_run_that_is_deleted_while_it_waits(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    def deleted(folder: JobFolder, lock: int) -> None:
+        client = MlflowClient(experiment.workspace.get_mlflow_tracking_uri())
+        client.delete_run(folder.read().run_id)
+        launch(folder, lock)
+
+    monkeypatch.setattr("amlflow.submit.queue.launch", deleted)
+    submit(experiment, "pass")
+    until(lambda: not list(jobs.iterdir()), what="the job's end")
+
+
+def test_whoever_may_not_note_it_can_look(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = submit(experiment, "import time; time.sleep(600)")
+    until(lambda: scripts(jobs))
+    [agent] = agents(jobs)
+    agent.kill()
+    until(lambda: not alive(agent.pid))
+
+    def refused(run_id: str, change: RunChange) -> None:
+        raise Refused("You may only read this experiment.")
+
+    monkeypatch.setattr(run._tracker, "update_run", refused)
+    assert run.get_status() == "Running"
+    assert "You may only read" in caplog.text
