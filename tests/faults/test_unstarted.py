@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow import file_lock
 from amlflow.spec import Refused, RunChange
 from amlflow.submit.job import JobFolder
 from amlflow.submit.launch import launch
@@ -74,20 +72,6 @@ def test_a_waiting_run_is_started_by_whoever_looks(
     until(lambda: not alive(agent.pid))
     assert ended(second) == "Completed"
     assert ended(first) == "Failed"
-
-
-def test_a_look_in_the_moment_of_the_start(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever looks whether a job has an agent holds its lock for that moment."""
-    folder = JobFolder("job")
-    folder.make()
-    takes, looks = file_lock.take, [True]
-    monkeypatch.setattr(
-        file_lock, "take", lambda path: None if looks and looks.pop() else takes(path)
-    )
-    lock = folder.take()
-    assert lock is not None
-    assert folder.take() is None, "two have it"
-    os.close(lock)
 
 
 def test_a_cancelled_run_whose_agent_dies(experiment: Any, jobs: Path) -> None:

@@ -153,11 +153,7 @@ class JobFolder:
 
     def take(self) -> int | None:
         """Lock the job for an agent: the lock's file descriptor, or None if another has it."""
-        while True:
-            lock = file_lock.take(self._alive)
-            # Whoever looks whether it is taken has it for that moment, and it is free again.
-            if lock is not None or not self.path.is_dir() or self.has_agent():
-                return lock
+        return file_lock.take(self._alive)
 
     def has_agent(self) -> bool:
         """Whether an agent for the job is alive on this machine, or it is being submitted."""
