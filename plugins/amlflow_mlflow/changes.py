@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from amlflow.spec import FINAL, Refused, RunChange, Status
+from amlflow.spec import FINAL, LAUNCHED, Refused, RunChange, Status
 
 from amlflow_mlflow.names import (
     NAME_LIMIT,
@@ -29,6 +29,9 @@ PARAMS_AT_ONCE = 100
 class Spelled:
     """What to send: params and tags first, then the removed tags, then the status with its end.
 
+    ``status_first``: before the tags, which end a launched run: until they are there, what MLflow's
+    own client said of its end within the script does not count.
+
     ``starts`` tells that a run begins. MLflow keeps the end of a run whose status is set again, so
     what it answers then shows whether another client has killed the run in the same moment; it is
     killed once more where the database itself cannot be asked to leave that.
@@ -40,13 +43,17 @@ class Spelled:
     status: str | None
     ended: int | None
     starts: bool
+    status_first: bool
 
 
 KILLED = "KILLED"
 
 
-def spelled(change: RunChange) -> Spelled:
-    """A change in MLflow's terms. Raises :class:`Refused` for what MLflow would not keep."""
+def spelled(change: RunChange, *, noted: bool = False) -> Spelled:
+    """A change in MLflow's terms; ``noted``: the run is known to have its status in a tag.
+
+    Raises :class:`Refused` for what MLflow would not keep.
+    """
     tags = {to_key(key): to_tag_value(key, value) for key, value in change.tags.items()}
     for key, value in change.system.items():
         tags[SYSTEM + key] = checked(key, value, TAG_LIMIT)
@@ -57,7 +64,8 @@ def spelled(change: RunChange) -> Spelled:
     if change.started is not None:
         tags[STARTED] = str(to_ms(change.started))
     status, ended = change.status, None
-    if status is not None and status not in FINAL:
+    # An end needs no tag; where tags are sent anyway, or one says "Running", MLflow's page is told.
+    if status is not None and (status not in FINAL or tags or noted):
         tags[STATUS] = status
     if status in FINAL:
         ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
@@ -70,6 +78,11 @@ def spelled(change: RunChange) -> Spelled:
         status=MLFLOW_STATUS[str(status)] if sets else None,
         ended=ended,
         starts=status == Status.RUNNING and change.started is not None,
+        # Of a killed one, MLflow's status alone counts, and the reason is to be there before.
+        status_first=status in FINAL
+        and status != Status.CANCELED
+        and LAUNCHED in change.system
+        and not change.properties,
     )
 
 

@@ -120,6 +120,8 @@ class HttpWire:
         }
 
     def write(self, run_id: str, todo: Spelled) -> None:
+        if todo.status_first:
+            self._set_status(run_id, todo)
         tags = [{"key": key, "value": value} for key, value in todo.tags.items()]
         params = [{"key": key, "value": value} for key, value in todo.params.items()]
         first = True
@@ -140,13 +142,18 @@ class HttpWire:
                 self._call("runs/delete-tag", {"run_id": run_id, "key": key})
             except RunNotFound:  # what MLflow says of a tag that is not there, too
                 self.read(run_id)
-        if todo.status is not None:
-            content: dict[str, Any] = {"run_id": run_id, "status": todo.status}
-            if todo.ended is not None:
-                content["end_time"] = todo.ended
-            answer = self._call("runs/update", content)
-            if todo.starts and answer["run_info"].get("end_time"):
-                self._call("runs/update", {"run_id": run_id, "status": KILLED})
+        if not todo.status_first:
+            self._set_status(run_id, todo)
+
+    def _set_status(self, run_id: str, todo: Spelled) -> None:
+        if todo.status is None:
+            return
+        content: dict[str, Any] = {"run_id": run_id, "status": todo.status}
+        if todo.ended is not None:
+            content["end_time"] = todo.ended
+        answer = self._call("runs/update", content)
+        if todo.starts and answer["run_info"].get("end_time"):
+            self._call("runs/update", {"run_id": run_id, "status": KILLED})
 
     def _lost(self, run_id: str, params: dict[str, str]) -> None:
         """Raise the conflict if somebody else has set one of the params; MLflow does not say."""

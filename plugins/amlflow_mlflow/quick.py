@@ -8,11 +8,12 @@ does everything from then on.
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -86,8 +87,16 @@ class QuickTracker:
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
         """As :meth:`asked`, with errors in the contract's words."""
+        with self.reading() as ask:
+            return ask(statement, *values)
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[..., list[Any]]]:
+        """To ask several times of one moment, with errors in the contract's words."""
         try:
-            return self.asked(statement, *values)
+            with closing(sqlite3.connect(self._address, timeout=15, uri=True)) as database:
+                database.execute("BEGIN")
+                yield functools.partial(_answer, database)
         except sqlite3.Error as error:
             raise Unavailable(
                 f"The tracking database {self.uri} cannot be read now: {error}. If another program "
@@ -97,9 +106,7 @@ class QuickTracker:
     def asked(self, statement: str, *values: Any) -> list[Any]:
         """What the database answers, each row with its columns as attributes."""
         with closing(sqlite3.connect(self._address, timeout=15, uri=True)) as database:
-            found = database.execute(statement, values)
-            names = [column[0] for column in found.description]
-            return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in found]
+            return _answer(database, statement, *values)
 
     def _opened(self) -> Any:
         with self._opening:
@@ -118,17 +125,13 @@ class QuickTracker:
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         # This is also many times as quick as MLflow is once it is there.
-        for statement, values in ((_BY_ID, (run_id,)), (_BY_ALIAS, (ALIAS, run_id))):
-            for found in self.rows(statement, *values):
-                if experiment_id in (None, found.experiment_id):
-                    return to_run(SimpleNamespace(info=found, data=self._data(found.run_id)))
+        with self.reading() as ask:
+            for statement, values in ((_BY_ID, (run_id,)), (_BY_ALIAS, (ALIAS, run_id))):
+                for found in ask(statement, *values):
+                    if experiment_id in (None, found.experiment_id):
+                        data = _data(ask(_DATA, found.run_id, found.run_id))
+                        return to_run(SimpleNamespace(info=found, data=data))
         raise RunNotFound(run_id, self.uri)
-
-    def _data(self, run_id: str) -> SimpleNamespace:
-        found: dict[str, dict[str, str]] = {"tags": {}, "params": {}}
-        for each in self.rows(_DATA, run_id, run_id):
-            found[each.kind][each.key] = each.value
-        return SimpleNamespace(**found)
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         if self._mlflow is not None:
@@ -171,3 +174,16 @@ class QuickTracker:
 
     def experiment_link(self, experiment_id: str) -> str:
         return experiment_link(self.uri, experiment_id)
+
+
+def _answer(database: sqlite3.Connection, statement: str, *values: Any) -> list[Any]:
+    found = database.execute(statement, values)
+    names = [column[0] for column in found.description]
+    return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in found]
+
+
+def _data(rows: list[Any]) -> SimpleNamespace:
+    found: dict[str, dict[str, str]] = {"tags": {}, "params": {}}
+    for each in rows:
+        found[each.kind][each.key] = each.value
+    return SimpleNamespace(**found)

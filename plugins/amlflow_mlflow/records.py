@@ -66,7 +66,11 @@ def to_run(run: Any) -> RunRecord:
     # run's agent says how it ends.
     kept = tags.get(SYSTEM + LAUNCHED) == "yes" and status != Status.CANCELED
     if status not in FINAL or kept:
-        status = tags.get(STATUS, Status.RUNNING if status in FINAL else status)
+        fine = tags.get(STATUS)
+        if fine is not None and fine not in FINAL:
+            status = fine
+        elif status in FINAL:
+            status = Status.RUNNING
     created = from_ms(run.info.start_time)
     started: datetime | None = created
     if STARTED in tags:

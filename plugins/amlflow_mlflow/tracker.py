@@ -86,6 +86,8 @@ class MlflowTracker:
             self._threads,
         )
         self._creation = Creation(self._store, self._call, self._files, self._points, self._threads)
+        self._noted: set[str] = set()
+        """Runs whose status this has put into a tag."""
 
     # experiments
 
@@ -287,11 +289,17 @@ class MlflowTracker:
             yield from (run for run in page if run.info.run_id not in before)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        todo = spelled(change)
+        todo = spelled(change, noted=run_id in self._noted)
+        if change.status in FINAL:
+            self._noted.discard(run_id)
+        elif change.status is not None:
+            self._noted.add(run_id)
         params = [Param(key, value) for key, value in todo.params.items()]
+        if todo.status_first and todo.status is not None:
+            self._set_status(run_id, todo.status, todo.ended)
         self._log(run_id, params, [RunTag(key, value) for key, value in todo.tags.items()])
         self._remove_tags(run_id, todo.removed)
-        if todo.status is not None:
+        if todo.status is not None and not todo.status_first:
             info = self._set_status(run_id, todo.status, todo.ended)
             if todo.starts and info.end_time:
                 self._set_status(run_id, KILLED, None)

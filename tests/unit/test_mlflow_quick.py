@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import services
 from amlflow.core.experiment import Experiment
-from amlflow.spec import RunNotFound, Unavailable
+from amlflow.spec import LAUNCHED, RunChange, RunNotFound, Unavailable
+from amlflow.submit.notes import Wish
+from amlflow_mlflow import quick
+from amlflow_mlflow.changes import spelled
+from amlflow_mlflow.light_http import HttpWire
+from amlflow_mlflow.light_sqlite import SqliteWire
 from amlflow_mlflow.quick import open_quick
 from amlflow_mlflow.tracker import MlflowTracker
+from mlflow.entities import RunStatus
 
 
 def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
@@ -36,6 +44,46 @@ def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
     records = [asked._record, child._record]
     assert quick.run_numbers(records) == full.run_numbers(records) == [1, 2]
     assert quick.run_link(child._record) == full.run_link(child._record)
+
+
+def test_a_run_is_read_in_one_moment(
+    store: str, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script's MLflow has ended the run, and its agent ends it otherwise while it is read."""
+    run = experiment.start_logging(snapshot_directory=None)
+    run._tracker.update_run(run.id, RunChange(status="Running", system={LAUNCHED: "yes"}))
+    MlflowTracker(store)._store.update_run_info(run.id, RunStatus.FINISHED, 1, None)
+    path = Path(store[len("sqlite:///") :])
+    end = Wish("Failed").change()
+    agent = threading.Thread(target=lambda: SqliteWire(path).write(run.id, spelled(end)))
+    answer = quick._answer
+
+    def interrupted(*asked: Any) -> Any:
+        found = answer(*asked)
+        if not agent.ident:
+            agent.start()
+            agent.join(0.5)  # it has to wait for the reader
+        return found
+
+    tracker = open_quick(store)
+    assert tracker is not None
+    monkeypatch.setattr(quick, "_answer", interrupted)
+    assert tracker.get_run(run.id).status == "Running"
+    agent.join()
+    assert tracker.get_run(run.id).status == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("status", "order"),
+    [("Failed", ["update", "log-batch"]), ("Canceled", ["log-batch", "update"])],
+)
+def test_the_order_in_which_a_server_is_told_of_an_end(
+    monkeypatch: pytest.MonkeyPatch, status: str, order: list[str]
+) -> None:
+    told = []
+    monkeypatch.setattr(HttpWire, "_call", lambda self, path, content: told.append(path[5:]))
+    HttpWire("http://localhost").write("id", spelled(Wish(status).change()))
+    assert told == order
 
 
 def test_a_run_is_shown_without_mlflow(store: str, experiment: Experiment) -> None:
