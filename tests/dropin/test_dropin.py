@@ -160,8 +160,32 @@ def test_names_that_amlflow_has_not_say_why(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("module", "name", "instead"),
+    [
+        ("azureml.core.runconfig", "MpiConfiguration", "torchrun"),
+        ("azureml.core.runconfig", "CondaDependencies", "interpreter_path"),
+        ("azureml.core.runconfig", "DEFAULT_CPU_IMAGE", "name one"),
+        ("azureml.core.environment", "CondaDependencies", "from_docker_image"),
+        ("azureml.core.compute", "RemoteCompute", "compute.yaml"),
+    ],
+)
+def test_names_of_its_modules_say_why(module: str, name: str, instead: str) -> None:
+    with pytest.raises(ImportError, match=instead):
+        exec(f"from {module} import {name}", {})
+
+
+@pytest.mark.parametrize("module", ["compute", "environment", "runconfig"])
+def test_names_that_its_modules_never_had(module: str) -> None:
+    with pytest.raises(ImportError, match="NoSuchName"):
+        exec(f"from azureml.core.{module} import NoSuchName", {})
+
+
+@pytest.mark.parametrize(
     ("name", "instead"),
     [
+        ("azureml.core.conda_dependencies", "interpreter_path"),
+        ("azureml.telemetry", "collects nothing"),
+        ("azureml._restclient.snapshots_client", "AMLFLOW_SNAPSHOT_MAX_MB"),
         ("azureml.core.dataset", "mlflow.log_input"),
         ("azureml.core.authentication", "MLFLOW_TRACKING_USERNAME"),
         ("azureml.train.automl", "ScriptRunConfig"),

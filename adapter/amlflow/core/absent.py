@@ -11,7 +11,23 @@ _DATA = (
 )
 _SERVING = "serving is Azure's; `mlflow models serve` serves a model"
 
-ABSENT = {
+_PACKAGES = (
+    "amlflow installs no packages; name the Python that has them in "
+    "environment.python.interpreter_path, or an image in Environment.from_docker_image()"
+)
+_ONE_PROCESS = (
+    "a run is one process on one machine; start the others from the script, or with torchrun or "
+    "mpiexec as the command"
+)
+_CLUSTERS = (
+    "amlflow makes no clusters; declare what is there in .azureml/compute.yaml, and "
+    "ComputeTarget(workspace, name) finds it"
+)
+_IMAGES = "amlflow has no images of its own; name one, such as 'python:3-slim'"
+_SPARK = "Spark and Hadoop clusters are not submitted to; a command can be spark-submit"
+_CHARTS = "MLflow's page has the charts: run.get_portal_url()"
+
+_OF_CORE = {
     "ContainerRegistry": "container registries are Azure's; name an image in your own registry",
     "Dataset": _DATA,
     "Datastore": _DATA,
@@ -21,9 +37,50 @@ ABSENT = {
     "Model": "run.register_model() registers one, and mlflow.MlflowClient() finds them",
     "PrivateEndPoint": "a tracking server is protected by its own network",
     "PrivateEndPointConfig": "a tracking server is protected by its own network",
+    "ScriptRun": "a submitted run is a Run",
     "SynapseWorkspaceLinkedServiceConfiguration": "linked services are Azure's",
     "Webservice": _SERVING,
 }
+_OF_ENVIRONMENT = {
+    "CondaDependencies": _PACKAGES,
+    "DEFAULT_CPU_IMAGE": _IMAGES,
+    "DEFAULT_GPU_IMAGE": _IMAGES,
+    "DockerBuildContext": "amlflow builds no images; `docker build` does",
+    "RSection": "R is not run as a script; a command can be Rscript",
+    "SparkSection": _SPARK,
+}
+_OF_RUNCONFIG = {
+    **_OF_ENVIRONMENT,
+    "ContainerRegistry": _OF_CORE["ContainerRegistry"],
+    "Data": _DATA,
+    "DataLocation": _DATA,
+    "DataPath": _DATA,
+    "DataReferenceConfiguration": _DATA,
+    "Dataset": _DATA,
+    "HdiConfiguration": _SPARK,
+    "HistoryConfiguration": "outputs/ and logs/ are always kept",
+    "MPI_CPU_IMAGE": _IMAGES,
+    "MPI_GPU_IMAGE": _IMAGES,
+    "MpiConfiguration": _ONE_PROCESS,
+    "OutputData": _DATA,
+    "OutputOptions": _DATA,
+    "ParallelTaskConfiguration": _ONE_PROCESS,
+    "PyTorchConfiguration": _ONE_PROCESS,
+    "SparkConfiguration": _SPARK,
+    "TensorflowConfiguration": _ONE_PROCESS,
+}
+_KINDS_OF_COMPUTE = (
+    "AdlaCompute", "AksCompute", "BatchCompute", "ComputeInstance", "DatabricksCompute",
+    "DataFactoryCompute", "DsvmCompute", "HDInsightCompute", "KubernetesCompute", "KustoCompute",
+    "RemoteCompute", "SynapseCompute",
+)  # fmt: skip
+ABSENT = {
+    "azureml.core": _OF_CORE,
+    "azureml.core.compute": dict.fromkeys(_KINDS_OF_COMPUTE, _CLUSTERS),
+    "azureml.core.environment": _OF_ENVIRONMENT,
+    "azureml.core.runconfig": _OF_RUNCONFIG,
+}
+"""By module: the names, with the reason and the nearest way."""
 
 MODULES = {
     "azureml.automl": "automated ML is Azure's; mlflow.autolog() logs a library's own search",
@@ -32,16 +89,33 @@ MODULES = {
         "there is no signing in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
         "or MLFLOW_TRACKING_TOKEN, say who you are"
     ),
+    "azureml.core.conda_dependencies": _PACKAGES,
+    "azureml.core.container_registry": _OF_CORE["ContainerRegistry"],
+    "azureml.core.databricks": _SPARK,
     "azureml.core.dataset": _DATA,
     "azureml.core.datastore": _DATA,
     "azureml.core.image": _SERVING,
-    "azureml.core.keyvault": ABSENT["Keyvault"],
-    "azureml.core.model": ABSENT["Model"],
+    "azureml.core.keyvault": _OF_CORE["Keyvault"],
+    "azureml.core.linked_service": _OF_CORE["LinkedService"],
+    "azureml.core.model": _OF_CORE["Model"],
+    "azureml.core.private_endpoint": _OF_CORE["PrivateEndPoint"],
+    "azureml.core.profile": _SERVING,
+    "azureml.core.resource_configuration": _SERVING,
+    "azureml.core.script_run": _OF_CORE["ScriptRun"],
     "azureml.core.webservice": _SERVING,
     "azureml.data": _DATA,
+    "azureml.dataprep": _DATA,
+    "azureml.explain": "explanations are artifacts; mlflow.shap.log_explanation() logs one",
+    "azureml.interpret": "explanations are artifacts; mlflow.shap.log_explanation() logs one",
+    "azureml.opendatasets": _DATA,
     "azureml.pipeline": "pipelines are Azure's; run.submit_child() runs one script from another",
+    "azureml.telemetry": "amlflow collects nothing, so the call can go",
+    "azureml.tensorboard": _CHARTS,
     "azureml.train": "estimators and sweeps are Azure's; submit a ScriptRunConfig for each",
     "azureml.widgets": "run.get_portal_url() opens the run in MLflow's page",
+    "azureml._restclient.snapshots_client": (
+        "AMLFLOW_SNAPSHOT_MAX_MB and AMLFLOW_SNAPSHOT_MAX_FILES say how large a snapshot may be"
+    ),
 }
 
 
@@ -59,8 +133,9 @@ def explain_modules() -> None:
         sys.meta_path.append(_Finder())
 
 
-def refuse(name: str) -> NoReturn:
-    """Raise for a name of ``azureml.core``: ImportError if v1 has it, else AttributeError."""
-    if name in ABSENT:
-        raise ImportError(f"amlflow has no azureml.core.{name}: {ABSENT[name]}.", name=name)
-    raise AttributeError(f"module 'azureml.core' has no attribute {name!r}")
+def refuse(module: str, name: str) -> NoReturn:
+    """Raise for a name of a module: ImportError if v1 has it there, else AttributeError."""
+    instead = ABSENT[module].get(name)
+    if instead is not None:
+        raise ImportError(f"amlflow has no {module}.{name}: {instead}.", name=name)
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")

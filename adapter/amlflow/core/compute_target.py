@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from amlflow.core.workspace import Workspace
 
 
+class TargetState(str):
+    """v1's state of a target, as a text that can say itself as a dict, as a cluster's could."""
+
+    def serialize(self) -> dict[str, Any]:
+        """The state under v1's key."""
+        return {"provisioningState": str(self)}
+
+
 class ComputeTarget:
     """A compute target by its name. ``local`` is this machine and is always there.
 
@@ -47,9 +55,9 @@ class ComputeTarget:
             found.append(target)
         return found
 
-    def get_status(self) -> str:
+    def get_status(self) -> TargetState:
         """v1's state of a target: one that is declared is there."""
-        return self.provisioning_state
+        return TargetState(self.provisioning_state)
 
     def refresh_state(self) -> None:
         """Read again what is stated of the target."""
@@ -108,8 +116,21 @@ class AmlCompute(ComputeTarget):
 
     @staticmethod
     def provisioning_configuration(*args: Any, **kwargs: Any) -> Any:
-        """Refused: amlflow makes no clusters."""
+        """What v1 makes a cluster from, as given; :meth:`create` says that none is made."""
+        return {"arguments": args, **kwargs}
+
+    @staticmethod
+    def supported_vmsizes(workspace: Workspace, location: str | None = None) -> Any:
+        """Refused: there are no virtual machines to choose from."""
         _refuse("<name>")
+
+    def list_nodes(self) -> Any:
+        """Refused: a target has no nodes."""
+        _refuse(self.name)
+
+    def update(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: a target is changed where it is declared."""
+        _refuse(self.name)
 
 
 def _refuse(name: str) -> NoReturn:

@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
+from amlflow.core.settings import Settings
 from amlflow.exceptions import UserErrorException
 
 DEFAULT_NAME = "default-environment"
 DEFAULT_PYTHON = "python"
 """v1's default interpreter: the active one, which is the submitter's own or the image's."""
 
+_BUILD = (
+    "amlflow builds no images; `docker build` does, and Environment.from_docker_image() uses it"
+)
+
 
 @dataclass
-class PythonSection:
+class PythonSection(Settings):
     """Which Python runs the script."""
+
+    _KNOWN: ClassVar[tuple[str, ...]] = (
+        "interpreter_path", "user_managed_dependencies", "conda_dependencies_file",
+    )  # fmt: skip
+    _REFUSED: ClassVar[dict[str, str]] = {
+        "conda_dependencies": "amlflow installs no packages; name the Python that has them in "
+        "python.interpreter_path, or an image in Environment.from_docker_image()"
+    }
 
     interpreter_path: str = DEFAULT_PYTHON
     user_managed_dependencies: bool = False
@@ -27,8 +40,13 @@ class PythonSection:
 
 
 @dataclass
-class DockerSection:
+class DockerSection(Settings):
     """Which container image the script runs in."""
+
+    _KNOWN: ClassVar[tuple[str, ...]] = (
+        "enabled", "base_image", "arguments", "shared_volumes", "shm_size",
+    )  # fmt: skip
+    _REFUSED: ClassVar[dict[str, str]] = {"base_dockerfile": _BUILD, "build_context": _BUILD}
 
     enabled: bool = False
     base_image: str | None = None
@@ -37,11 +55,47 @@ class DockerSection:
     shm_size: str | None = None
 
 
-class Environment:
+def _absent(name: str, instead: str) -> Any:
+    """A static method of v1's Environment that is refused."""
+
+    def refused(*args: Any, **kwargs: Any) -> NoReturn:
+        raise UserErrorException(f"Environment.{name}: {instead}")
+
+    return staticmethod(refused)
+
+
+_KEPT_NOWHERE = (
+    "amlflow keeps no environments, and has no curated ones. Make it where it is used: "
+    "Environment(name) with the Python in environment.python.interpreter_path, or "
+    "Environment.from_docker_image(name, image)."
+)
+
+
+class Environment(Settings):
     """A Python interpreter or container image, and environment variables.
 
     Source: ``azureml.core.Environment`` 1.61; names are v1's.
     """
+
+    _KNOWN = ("name", "version", "python", "docker", "environment_variables")
+
+    get = _absent("get", _KEPT_NOWHERE)
+    list = _absent("list", _KEPT_NOWHERE)
+    label = _absent("label", _KEPT_NOWHERE)
+    register = _absent("register", _KEPT_NOWHERE)
+    load_from_directory = _absent("load_from_directory", _KEPT_NOWHERE)
+    save_to_directory = _absent("save_to_directory", _KEPT_NOWHERE)
+    build = _absent("build", f"{_BUILD}.")
+    build_local = _absent("build_local", f"{_BUILD}.")
+    get_image_details = _absent("get_image_details", f"{_BUILD}.")
+    from_docker_build_context = _absent("from_docker_build_context", f"{_BUILD}.")
+    from_existing_conda_environment = _absent(
+        "from_existing_conda_environment",
+        "name its Python in environment.python.interpreter_path; `conda info --envs` lists them.",
+    )
+    add_private_pip_wheel = _absent(
+        "add_private_pip_wheel", "amlflow installs no packages; `pip install` it yourself."
+    )
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         if kwargs:

@@ -6,10 +6,11 @@ import copy
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from amlflow.core.config import FOLDER
 from amlflow.core.environment import DEFAULT_NAME, DEFAULT_PYTHON, Environment
+from amlflow.core.settings import Settings
 from amlflow.exceptions import UserErrorException
 
 SUFFIX = ".runconfig"
@@ -17,8 +18,10 @@ _FOLDERS = (FOLDER, "aml_config", "")
 
 
 @dataclass
-class DockerConfiguration:
+class DockerConfiguration(Settings):
     """Whether the script runs in a container, and how."""
+
+    _KNOWN: ClassVar[tuple[str, ...]] = ("use_docker", "shared_volumes", "arguments", "shm_size")
 
     use_docker: bool = False
     shared_volumes: bool = True
@@ -26,12 +29,17 @@ class DockerConfiguration:
     shm_size: str | None = None
 
 
-class RunConfiguration:
+class RunConfiguration(Settings):
     """A script or command, its arguments, target, environment and environment variables.
 
     Source: ``azureml.core.RunConfiguration`` 1.61; names are v1's. What a ``.runconfig`` file holds
     beyond them is kept and written back.
     """
+
+    _KNOWN = (
+        "script", "arguments", "command", "framework", "communicator", "node_count", "target",
+        "max_run_duration_seconds", "environment", "environment_variables", "docker",
+    )  # fmt: skip
 
     def __init__(
         self,

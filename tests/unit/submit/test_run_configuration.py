@@ -124,3 +124,36 @@ def test_assigning_a_target(experiment: Any) -> None:
     config = RunConfiguration()
     config.target = experiment.workspace.compute_targets["local"]
     assert config.target == "local"
+
+
+def test_a_setting_that_would_silently_be_left_out() -> None:
+    config = RunConfiguration()
+    for section, name, instead in (
+        (config.environment.python, "conda_dependencies", "interpreter_path"),
+        (config.environment.docker, "base_dockerfile", "docker build"),
+    ):
+        with pytest.raises(UserErrorException, match=instead):
+            setattr(section, name, "x")
+        with pytest.raises(AttributeError, match=instead):
+            getattr(section, name)
+
+
+def test_a_setting_that_only_azure_minds(caplog: pytest.LogCaptureFixture) -> None:
+    environment = Environment("e")
+    environment.inferencing_stack_version = "latest"
+    assert "Environment.inferencing_stack_version is ignored" in caplog.text
+    with pytest.raises(AttributeError, match=r"RunConfiguration has no 'history' in amlflow"):
+        RunConfiguration().history  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["get", "list", "register", "build", "from_docker_build_context"])
+def test_what_environments_cannot_do_here(name: str) -> None:
+    with pytest.raises(UserErrorException, match=rf"Environment\.{name}: .*from_docker_image"):
+        getattr(Environment, name)("workspace", "name")
+
+
+def test_a_copy_of_an_environment_is_its_own() -> None:
+    environment = Environment("e")
+    other = environment.clone("f")
+    other.python.interpreter_path = "/usr/bin/python3"
+    assert (environment.name, environment.python.interpreter_path) == ("e", "python")

@@ -35,6 +35,7 @@ def test_declared_in_the_folder_or_above(
     assert (target.name, target.type) == ("gpu-cluster", "local")
     assert ComputeTarget(workspace=ws, name="gpu-cluster").name == "gpu-cluster"
     assert AmlCompute(ws, "gpu-cluster").get_status() == "Succeeded"
+    assert target.get_status().serialize() == {"provisioningState": "Succeeded"}
     assert set(ws.compute_targets) == {"gpu-cluster", "local"}
     assert [each.name for each in ComputeTarget.list(ws)] == ["gpu-cluster", "local"]
     assert json.loads(json.dumps(target.serialize()))["properties"]["max_runs"] == 1
@@ -123,10 +124,11 @@ def test_wrong_names_and_settings_are_not_attached(experiment: Any) -> None:
 
 
 def test_no_cluster_is_made(experiment: Any) -> None:
+    wished = AmlCompute.provisioning_configuration(vm_size="STANDARD_D2_V2", max_nodes=4)
+    with pytest.raises(ComputeTargetException, match=r"'cpu-cluster' in .azureml/compute\.yaml"):
+        ComputeTarget.create(experiment.workspace, "cpu-cluster", wished)
     with pytest.raises(ComputeTargetException, match=r"compute\.yaml"):
-        AmlCompute.provisioning_configuration(vm_size="STANDARD_D2_V2")
-    with pytest.raises(ComputeTargetException, match="'cpu-cluster'"):
-        ComputeTarget.create(experiment.workspace, "cpu-cluster", None)
+        AmlCompute.supported_vmsizes(workspace=experiment.workspace)
 
 
 GATE = """

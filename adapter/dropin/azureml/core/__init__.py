@@ -30,4 +30,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    _refuse(name)
+    _refuse(__name__, name)

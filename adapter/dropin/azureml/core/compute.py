@@ -1,5 +1,12 @@
 """v1's ``azureml.core.compute``, by amlflow."""
 
+from typing import Any
+
+from amlflow.core.absent import refuse as _refuse
 from amlflow.core.compute_target import AmlCompute, ComputeTarget
 
 __all__ = ["AmlCompute", "ComputeTarget"]
+
+
+def __getattr__(name: str) -> Any:
+    _refuse(__name__, name)

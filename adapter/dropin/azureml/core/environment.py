@@ -1,5 +1,12 @@
 """v1's ``azureml.core.environment``, by amlflow."""
 
+from typing import Any
+
+from amlflow.core.absent import refuse as _refuse
 from amlflow.core.environment import DockerSection, Environment, PythonSection
 
 __all__ = ["DockerSection", "Environment", "PythonSection"]
+
+
+def __getattr__(name: str) -> Any:
+    _refuse(__name__, name)

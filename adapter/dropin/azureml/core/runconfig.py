@@ -1,14 +1,23 @@
 """v1's ``azureml.core.runconfig``, by amlflow."""
 
-from amlflow.core.environment import DockerSection, PythonSection
+from typing import Any
+
+from amlflow.core.absent import refuse as _refuse
+from amlflow.core.environment import DockerSection, Environment, PythonSection
 from amlflow.core.run_configuration import DockerConfiguration, RunConfiguration
 
 PythonEnvironment = PythonSection
 DockerEnvironment = DockerSection
+EnvironmentDefinition = Environment
 
 __all__ = [
     "DockerConfiguration",
     "DockerEnvironment",
+    "EnvironmentDefinition",
     "PythonEnvironment",
     "RunConfiguration",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    _refuse(__name__, name)

@@ -1,0 +1,32 @@
+"""Settings that v1 has and amlflow has not: none of them is taken and then silently left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from amlflow.core.run_base import logger
+from amlflow.exceptions import UserErrorException
+
+
+class Settings:
+    """An object whose attributes are settings.
+
+    Setting one that is unknown here warns that it is ignored, as v1's compute and history have many
+    that only Azure minds; one that a script would miss is refused.
+    """
+
+    _KNOWN: ClassVar[Collection[str]] = ()
+    _REFUSED: ClassVar[Mapping[str, str]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and name not in self._KNOWN:
+            where = f"{type(self).__name__}.{name}"
+            if name in self._REFUSED:
+                raise UserErrorException(f"{where}: {self._REFUSED[name]}.")
+            logger.warning("%s is ignored: amlflow has no such setting.", where)
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        instead = self._REFUSED.get(name, "It is Azure's; leave it out")
+        raise AttributeError(f"{type(self).__name__} has no {name!r} in amlflow. {instead}.")
