@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numbers
+import os
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +50,7 @@ class ScriptRunConfig:
         Args:
             source_directory: The folder that becomes the run's snapshot and working folder.
             script: A Python file in it.
-            arguments: Texts and numbers.
+            arguments: Texts, numbers and paths; one text is split as a shell does.
             run_config: All of it in one; compute_target, environment, distributed_job_config,
                 max_run_duration_seconds and docker_runtime_config are ignored then, as in v1.
             compute_target: A compute target or its name; "local" if left out.
@@ -56,12 +58,13 @@ class ScriptRunConfig:
             distributed_job_config: Refused: a run is one process here.
             resume_from: Ignored, with a warning.
             max_run_duration_seconds: The run is Canceled when it takes longer; None: never.
-            command: A program and its arguments, instead of a script.
+            command: A program and its arguments, instead of a script. What a shell would read
+                (``&&``, ``$NAME``, ``>`` …), in a text or as a word without blanks, a shell reads.
             docker_runtime_config: Whether to run in a container.
 
         Raises:
             UserErrorException: both a script and a command are given, or an argument is neither
-                text nor number.
+                text nor number nor path.
         """
         if script is not None and command is not None:
             raise UserErrorException(
@@ -76,7 +79,7 @@ class ScriptRunConfig:
                 "max_run_duration_seconds and docker_runtime_config are ignored."
             )
         self.source_directory = source_directory
-        self.script = script
+        self.script = None if script is None else os.fspath(script)
         self.arguments = checked_arguments(arguments)
         self.command = command
         self.resume_from = resume_from
@@ -110,18 +113,28 @@ class ScriptRunConfig:
 
 def checked_arguments(arguments: Any) -> list[Any]:
     """Arguments as a list. Raises UserErrorException where they are no texts and numbers."""
-    if isinstance(arguments, (str, bytes)) or not isinstance(arguments or (), Sequence):
+    if isinstance(arguments, str):
+        return words(arguments, "arguments")
+    if isinstance(arguments, bytes) or not isinstance(arguments or (), Sequence):
         raise UserErrorException(
             f"arguments is a list of texts and numbers, not the {type(arguments).__name__} "
-            f'{arguments!r}; "a b".split() makes a list of a text.'
+            f"{arguments!r}."
         )
     for place, argument in enumerate(arguments or ()):
-        if not isinstance(argument, (str, numbers.Number)):
+        if not isinstance(argument, (str, numbers.Number, os.PathLike)):
             raise UserErrorException(
                 f"Argument {place} of the script is a {type(argument).__name__}; arguments are "
                 "texts and numbers. Pass a file's path, or store the object in the source folder."
             )
-    return list(arguments or ())
+    return [os.fspath(each) if isinstance(each, os.PathLike) else each for each in arguments or ()]
+
+
+def words(text: str, what: str) -> list[str]:
+    """The words of a text as a shell has them. Raises UserErrorException for an open quote."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UserErrorException(f"{what}={text!r} cannot be split into words ({error}).") from None
 
 
 def _configuration(

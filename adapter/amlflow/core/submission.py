@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from amlflow import file_lock
 from amlflow.core import targets
+from amlflow.core.command import check_packed, checked_variables, command_of
 from amlflow.core.environment import DEFAULT_PYTHON
 from amlflow.core.run_base import logger
 from amlflow.core.run_files import SNAPSHOT_PROPERTY
-from amlflow.core.script_run_config import checked_arguments
 from amlflow.core.tracking_uri import local_folders
 from amlflow.exceptions import UserErrorException
 from amlflow.journal.settings import FOLDER as JOURNALS
@@ -65,7 +65,7 @@ def submit(
     _check_shared(experiment)
     settings = config.run_config
     target = targets.resolve(experiment.workspace, settings)
-    command, is_script = _command(config, inside=snapshot_id is None)
+    command, is_script = command_of(config, inside=snapshot_id is None)
     job = Job(
         name=new_name(),
         run_id="",
@@ -139,6 +139,8 @@ def _launched(
     if snapshot_id is None:
         root = Path(config.source_directory)
         files = snapshot.collect(root)
+        if job.is_script:
+            check_packed(job.command[0], files)
         digest = snapshot.pack(root, files, folder.snapshot)
     else:
         digest = snapshot_id
@@ -185,6 +187,11 @@ def _launched(
 
 def _check_whole(config: ScriptRunConfig) -> None:
     """Refuse what would silently be left out."""
+    if not isinstance(config.source_directory, (str, os.PathLike)):
+        raise UserErrorException(
+            f"source_directory={config.source_directory!r} is no path; it is the folder with the "
+            "script, such as '.'."
+        )
     if config.resume_from is not None:
         logger.warning("resume_from is ignored: the script itself finds where it left off.")
     settings = config.run_config
@@ -205,47 +212,9 @@ def _check_whole(config: ScriptRunConfig) -> None:
         )
 
 
-def _command(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:
-    """The command and whether it is a script; ``inside``: the script must be in the folder."""
-    settings = config.run_config
-    script = config.script if config.script is not None or config.command else settings.script
-    command = config.command or (None if script else settings.command)
-    arguments = checked_arguments(config.arguments or settings.arguments)
-    words = [str(argument) for argument in arguments]
-    if command:
-        parts = shlex.split(command) if isinstance(command, str) else list(map(str, command))
-        return [*parts, *words], False
-    if not script:
-        raise UserErrorException("There is neither a script nor a command to run; give one.")
-    if inside:
-        _check_script(Path(config.source_directory), script)
-    return [Path(script).as_posix(), *words], True
-
-
-def _check_script(folder: Path, script: str) -> None:
-    if not folder.is_dir():
-        raise UserErrorException(
-            f"The source_directory {str(folder)!r} is no folder; it is the one with the script."
-        )
-    path = folder / script
-    if Path(script).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
-        raise UserErrorException(
-            f"The script {script!r} is outside of source_directory {str(folder)!r}; a run gets a "
-            "copy of that folder alone, so script is a path within it."
-        )
-    if path.is_dir():
-        raise UserErrorException(
-            f"{script!r} in {str(folder)!r} is a folder, and a script is a file in it."
-        )
-    if not path.is_file():
-        raise UserErrorException(
-            f"There is no script {script!r} in source_directory {str(folder)!r}."
-        )
-
-
 def _variables(settings: RunConfiguration) -> dict[str, str]:
     stated = {**settings.environment.environment_variables, **settings.environment_variables}
-    return {str(name): str(value) for name, value in stated.items()}
+    return checked_variables(stated)
 
 
 def _python(settings: RunConfiguration) -> str | None:

@@ -8,6 +8,7 @@ version control, caches, virtual environments, links that leave the folder, and 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import stat
 import tempfile
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import pathspec
 
     from amlflow.spec import Tracker
+
+logger = logging.getLogger("amlflow")
 
 MOST_MEGABYTES = 300
 MOST_FILES = 2000
@@ -72,10 +75,11 @@ def collect(path: Path) -> list[str]:
     if not path.is_dir():
         raise SnapshotException(f"There is no folder {str(path)!r} to take a snapshot of.")
     sizes: dict[str, int] = {}
-    most_files = int(os.environ.get(FILES_SETTING, MOST_FILES))
-    most_bytes = int(os.environ.get(SIZE_SETTING, MOST_MEGABYTES)) << 20
+    most_files = _setting(FILES_SETTING, MOST_FILES)
+    most_bytes = _setting(SIZE_SETTING, MOST_MEGABYTES) << 20
     total = 0
-    for name, size in _walk(path, path.resolve(), _ignored(path), ""):
+    left_out: list[str] = []
+    for name, size in _walk(path, (path.resolve(),), _ignored(path), "", left_out):
         sizes[name] = size
         total += size
         if len(sizes) > most_files:
@@ -91,7 +95,19 @@ def collect(path: Path) -> list[str]:
             f"{most_bytes >> 20} MB; the largest files are {named}. List what a run does not need "
             f"in .amlignore, or set {SIZE_SETTING}."
         )
+    if left_out:
+        logger.warning(
+            "Links that lead out of %s, nowhere or in a circle are not in its snapshot: %s.",
+            path, ", ".join(left_out[:10]) + (" …" if left_out[10:] else ""),
+        )  # fmt: skip
     return sorted(sizes)
+
+
+def _setting(name: str, default: int) -> int:
+    stated = os.environ.get(name, "")
+    if stated and not stated.isdecimal():
+        raise SnapshotException(f"{name}={stated!r} is no whole number.")
+    return int(stated or default)
 
 
 def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
@@ -99,38 +115,62 @@ def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
 
     for name in (".amlignore", ".gitignore"):
         if (path / name).is_file():
-            lines = (path / name).read_text(encoding="utf-8", errors="replace").splitlines()
-            return pathspec.GitIgnoreSpec.from_lines(lines)
+            lines = (path / name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            try:
+                return pathspec.GitIgnoreSpec.from_lines(lines)
+            except ValueError as error:
+                raise SnapshotException(f"{path / name} cannot be read: {error}") from None
     return None
 
 
 def _walk(
-    folder: Path, root: Path, ignored: pathspec.PathSpec[Any] | None, prefix: str
+    folder: Path,
+    within: tuple[Path, ...],
+    ignored: pathspec.PathSpec[Any] | None,
+    prefix: str,
+    left_out: list[str],
 ) -> Iterator[tuple[str, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.name in _ALWAYS_OUT:
+    """The files of a folder and their sizes; ``within`` are the folders that lead to it, itself at
+    the end, as they are without links."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:  # it vanished
+        return
+    except OSError as error:
+        raise _unreadable(prefix, error) from None
+    for entry in entries:
+        name = prefix + entry.name
+        if entry.name in _ALWAYS_OUT:
+            continue
+        try:
+            is_folder = entry.is_dir()
+            if ignored is not None and ignored.match_file(f"{name}/" if is_folder else name):
                 continue
-            try:
-                is_folder = entry.is_dir()
-                if entry.is_symlink() and not _within(Path(entry.path), root):
+            place = within[-1] / entry.name
+            if entry.is_symlink():
+                place = place.resolve()
+                if not place.is_relative_to(within[0]) or place in within or not place.exists():
+                    left_out.append(name)
                     continue
-                if ignored is not None and ignored.match_file(f"{name}/" if is_folder else name):
-                    continue
-                if is_folder:
-                    if not entry.is_symlink() and not _is_environment(Path(entry.path)):
-                        yield from _walk(Path(entry.path), root, ignored, f"{name}/")
-                    continue
-                status = entry.stat()
-            except OSError:  # it vanished, or points nowhere
-                continue
-            if stat.S_ISREG(status.st_mode):
-                yield name, status.st_size
+            status = entry.stat()
+        except OSError:  # it vanished
+            continue
+        if is_folder:
+            if not _is_environment(place):
+                yield from _walk(place, (*within, place), ignored, f"{name}/", left_out)
+        elif stat.S_ISREG(status.st_mode):
+            yield _checked(name), status.st_size
 
 
-def _within(link: Path, root: Path) -> bool:
-    return link.resolve().is_relative_to(root)
+def _checked(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise SnapshotException(
+            f"The file {name!r} has a name that is no UTF-8, which an archive cannot keep. Rename "
+            "it, or list it in .amlignore."
+        ) from None
+    return name
 
 
 def _is_environment(folder: Path) -> bool:
@@ -204,6 +244,7 @@ def pack(root: Path, files: list[str], archive: Path) -> str:
                 raise _unreadable(name, error) from None
             with source:
                 executable = _is_executable(source)
+                info.file_size = os.fstat(source.fileno()).st_size  # above 2 GB it is told before
                 info.external_attr = (0o100755 if executable else 0o100644) << 16
                 digest.begin(name, executable)
                 with target.open(info, "w") as entry:

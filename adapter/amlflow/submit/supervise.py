@@ -147,7 +147,8 @@ class Agent:
         try:
             snapshot.unpack(self._folder.snapshot, self._folder.work)
             for name in ("outputs", "logs"):
-                (self._folder.work / name).mkdir(exist_ok=True)
+                if not (self._folder.work / name).exists():  # or it is a file of the user's
+                    (self._folder.work / name).mkdir()
         except OSError as failure:
             raise SnapshotException(
                 f"The snapshot could not be unpacked into {str(self._folder.work)!r}: "

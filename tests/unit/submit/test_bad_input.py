@@ -92,7 +92,9 @@ def test_a_file_that_vanishes_while_it_is_packed(
     assert "'gone.py' could not be read" in refused(experiment, SnapshotException)
 
 
-def test_links_that_leave_the_folder_stay_out(experiment: Any) -> None:
+def test_links_that_leave_the_folder_stay_out(
+    experiment: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     Path("secret.txt").write_text("mine")
     Path("elsewhere").mkdir()
     Path("elsewhere/file.txt").write_text("mine, too")
@@ -100,15 +102,97 @@ def test_links_that_leave_the_folder_stay_out(experiment: Any) -> None:
     Path("src/secret.txt").symlink_to("../secret.txt")
     Path("src/elsewhere").symlink_to("../elsewhere")
     Path("src/inner.py").symlink_to("real.py")
+    Path("src/nowhere").symlink_to("not-there")
     run = submit(experiment, "import os; print(sorted(os.listdir()))")
     assert ended(run) == "Completed"
     assert log_of(run) == "['inner.py', 'logs', 'outputs', 'real.py', 'script.py']\n"
+    assert "elsewhere, nowhere, secret.txt" in caplog.text
+
+
+def test_links_within_the_folder_are_followed(experiment: Any) -> None:
+    for name in ("a/in_a.py", "b/in_b.py"):
+        script("pass", name)
+    Path("src/common").symlink_to("a")
+    Path("src/self").symlink_to(".")
+    Path("src/a/b").symlink_to("../b")
+    Path("src/b/a").symlink_to("../a")  # in a circle
+    assert [name for name in snapshot.collect(Path("src")) if name.startswith("common")] == [
+        "common/b/in_b.py",
+        "common/in_a.py",
+    ]
 
 
 def test_arguments_that_are_objects(experiment: Any) -> None:
     script("pass")
     message = refused(experiment, UserErrorException, arguments=["--data", {"a": 1}])
     assert "Argument 1 of the script is a dict" in message
+
+
+def test_arguments_that_no_program_can_get(experiment: Any) -> None:
+    script("pass")
+    assert "zero byte" in refused(experiment, UserErrorException, arguments=["a\0b"])
+    assert "No closing quotation" in refused(experiment, UserErrorException, arguments="--a 'b")
+
+
+@pytest.mark.parametrize("name", ["", "A=B", "A\0"])
+def test_variables_that_no_system_takes(experiment: Any, name: str) -> None:
+    script("pass")
+    environment = Environment("e")
+    environment.environment_variables = {name: "x"}
+    assert repr(name) in refused(experiment, UserErrorException, environment=environment)
+
+
+@pytest.mark.parametrize("command", ["", "  ", [], "echo 'open"])
+def test_a_command_that_is_none(experiment: Any, command: Any) -> None:
+    script("pass")
+    message = refused(experiment, UserErrorException, script=None, command=command)
+    assert "neither a script nor a command" in message or "No closing quotation" in message
+
+
+def test_a_script_that_a_rule_leaves_out(experiment: Any) -> None:
+    script("pass")
+    Path("src/.amlignore").write_text("*.py\n")
+    assert ".amlignore" in refused(experiment, UserErrorException)
+
+
+def test_no_source_directory(experiment: Any) -> None:
+    assert "no path" in refused(experiment, UserErrorException, source_directory=None)
+
+
+@pytest.mark.parametrize("setting", ["AMLFLOW_SNAPSHOT_MAX_MB", "AMLFLOW_SNAPSHOT_MAX_FILES"])
+def test_a_setting_that_is_no_number(
+    experiment: Any, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    script("pass")
+    monkeypatch.setenv(setting, "lots")
+    assert f"{setting}='lots'" in refused(experiment, SnapshotException)
+
+
+def test_rules_that_are_none(experiment: Any) -> None:
+    script("pass")
+    Path("src/.amlignore").write_text("!\n")
+    assert ".amlignore cannot be read" in refused(experiment, SnapshotException)
+
+
+def test_a_name_that_an_archive_cannot_keep(experiment: Any) -> None:
+    script("pass")
+    with open(b"src/bad\xff.txt", "w"):
+        pass
+    assert "no UTF-8" in refused(experiment, SnapshotException)
+
+
+def test_a_folder_that_cannot_be_read(experiment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    script("pass")
+    Path("src/closed").mkdir()
+    scandir = os.scandir
+
+    def closed(path: Any) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert "'closed/' could not be read" in refused(experiment, SnapshotException)
 
 
 def test_a_full_disk(experiment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
