@@ -32,10 +32,11 @@ _DEFAULTS = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _INTO_FILE = """
-exec 2>>"$0"
-errors=$1
-shift
-"$@" >>"$0" &
+output=$1
+errors=$2
+shift 2
+exec 2>>"$output"
+"$@" >>"$output" &
 trap 'kill -TERM $! 2>/dev/null' TERM
 while :; do
     wait $!
@@ -67,22 +68,23 @@ class DockerCompute:
         client = self._client()
         image = self._image(work)
         try:
-            client.images.get(image)
+            base = client.images.get(image)
         except docker.errors.ImageNotFound:
-            self._pull(client, image)
+            base = self._pulled(client, image)
         except _FAILURES as error:
             raise _refused(error) from error
         if self._settings.amlflow:
             python = work.python or self._settings.python
             try:
-                if images.find(client, image, python) is None:
-                    images.add(client, image, python, self._settings.network)
+                if images.find(client, base, python) is None:
+                    images.add(client, base, image, python, self._settings.network)
             except _FAILURES as error:
                 raise _refused(error) from error
 
-    def _pull(self, client: Any, image: str) -> None:
+    def _pulled(self, client: Any, image: str) -> Any:
         try:
             client.images.pull(image)
+            return client.images.get(image)
         except _FAILURES as error:
             raise ComputeTargetException(
                 f"The image {image!r} is not on this Docker host and cannot be pulled: "
@@ -117,7 +119,7 @@ class DockerCompute:
             path.touch(0o600)
         try:
             if self._settings.amlflow:
-                image = images.find(client, image, python) or image
+                image = images.find(client, client.images.get(image), python) or image
             container = client.containers.create(
                 image,
                 # Its output goes straight into the mounted file: docker would tear lines of stdout
@@ -126,6 +128,7 @@ class DockerCompute:
                     "sh",
                     "-c",
                     _INTO_FILE,
+                    "sh",  # what it calls itself when it finds no such program
                     str(work.output.resolve()),
                     str(errors.resolve()),
                     *command,

@@ -53,9 +53,9 @@ _NOT_ADDED = (
 )
 
 
-def find(client: Any, image: str, python: str) -> str | None:
-    """The image that holds amlflow, if there is one; it may be the image itself."""
-    name = _name(client.images.get(image), python)
+def find(client: Any, base: Any, python: str) -> str | None:
+    """The image made of ``base`` that holds amlflow, if there is one; it may be ``base`` itself."""
+    name = _name(base, python)
     try:
         client.images.get(name)
     except docker.errors.ImageNotFound:
@@ -63,12 +63,13 @@ def find(client: Any, image: str, python: str) -> str | None:
     return name
 
 
-def add(client: Any, image: str, python: str, network: str | None) -> None:
+def add(client: Any, base: Any, image: str, python: str, network: str | None) -> None:
     """Make the image that holds amlflow, so that :func:`find` finds it.
+
+    ``image`` is the name by which the user knows ``base``.
 
     Where it cannot be made, the log says so: a script that does not import amlflow can do without.
     """
-    base = client.images.get(image)
     name = _name(base, python)
     requirements = _requirements()
     seen = _seen(client, base, [python, "-c", _LOOK, *requirements])

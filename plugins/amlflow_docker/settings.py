@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -32,6 +33,8 @@ class Settings:
     amlflow: bool = True
 
 
+_SIZE = re.compile(r"\d+(\.\d+)?([bkmgt]|[kmgt]b)?", re.IGNORECASE)
+_VOLUME = re.compile(r"[^:]+:/[^:]*(:[^:]+)?")
 _OPTIONS = {
     "--memory": "memory",
     "-m": "memory",
@@ -62,7 +65,9 @@ def parsed(stated: Mapping[str, Any]) -> Settings:
                 f"{', '.join(map(repr, known))}, and 'max_runs' as every target."
             )
     volumes = found.get("volumes", ())
-    if isinstance(volumes, str) or not all(isinstance(each, str) for each in volumes):
+    if isinstance(volumes, str) or not all(
+        isinstance(each, str) and _VOLUME.fullmatch(each) for each in volumes
+    ):
         raise ComputeTargetException(
             f"volumes: {volumes!r} is no list of texts such as '/data:/data:ro'."
         )
@@ -70,6 +75,11 @@ def parsed(stated: Mapping[str, Any]) -> Settings:
     for key in ("memory", "gpus", "network", "shm_size", "image"):
         if found.get(key) is not None:
             found[key] = str(found[key])
+    for key in ("memory", "shm_size"):
+        if found.get(key) is not None and not _SIZE.fullmatch(found[key]):
+            raise ComputeTargetException(
+                f"{key}: {found[key]!r} is no size such as '512m' or '4g'."
+            )
     if not isinstance(found.get("amlflow", True), bool):
         raise ComputeTargetException(f"amlflow: {found['amlflow']!r} is neither true nor false.")
     if found.get("cpus") is not None:

@@ -11,8 +11,12 @@ from typing import Any
 
 import docker
 import pytest
+from amlflow.spec import Work
 from amlflow_docker import images
+from amlflow_docker.compute import DockerCompute
+from amlflow_docker.settings import parsed
 from azureml.core import Environment, Run
+from docker.models.images import ImageCollection
 from submitting import ended, log_of, new_experiment, submit
 
 
@@ -64,23 +68,41 @@ def test_an_image_without_pip_is_told_once(
 ) -> None:
     client = docker.from_env()
     python = "/usr/bin/python3"  # a state of its own: other tests use the image, too
-    assert images.find(client, docker_image, python) is None
-    images.add(client, docker_image, python, None)
+    base = client.images.get(docker_image)
+    assert images.find(client, base, python) is None
+    images.add(client, base, docker_image, python, None)
     [said] = caplog.records
     assert said.levelno == logging.WARNING
     assert "its /usr/bin/python3 has no pip" in said.message
     assert "'amlflow: false'" in said.message
-    found = images.find(client, docker_image, python)
+    found = images.find(client, base, python)
     assert found is not None
-    assert client.images.get(found).id == client.images.get(docker_image).id
+    assert client.images.get(found).id == base.id
+
+
+def test_a_check_asks_for_an_image_once(
+    docker_host: str, docker_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    get = ImageCollection.get
+
+    def counted(self: Any, name: str) -> Any:
+        asked.append(name)
+        return get(self, name)
+
+    monkeypatch.setattr(ImageCollection, "get", counted)
+    work = Work(name="w", command=["true"], is_script=False, folder=Path(), output=Path("out"))
+    DockerCompute(parsed({"image": docker_image, "python": "python9"})).check(work)
+    assert asked.count(docker_image) == 1
 
 
 def test_an_image_without_python_needs_nothing(
     docker_host: str, docker_image: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = docker.from_env()
-    images.add(client, docker_image, "python9", None)
-    assert images.find(client, docker_image, "python9") is not None
+    base = client.images.get(docker_image)
+    images.add(client, base, docker_image, "python9", None)
+    assert images.find(client, base, "python9") is not None
     assert not caplog.records
 
 
