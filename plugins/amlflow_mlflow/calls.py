@@ -71,8 +71,7 @@ def open_store(uri: str) -> Any:
 
 def _artifact_root(uri: str) -> str | None:
     """MLflow puts files beside the working folder; beside the database they stay together."""
-    settled = "MLFLOW_ARTIFACT_ROOT" in os.environ or SERVER_ARTIFACT_ROOT in os.environ
-    if settled or not uri.startswith("sqlite:///"):
+    if SERVER_ARTIFACT_ROOT in os.environ or not uri.startswith("sqlite:///"):
         return None
     return str(Path(unquote(uri[len("sqlite:///") :])).parent / "mlruns")
 

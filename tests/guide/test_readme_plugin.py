@@ -26,7 +26,7 @@ def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> N
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     told = []
     for command in commands.splitlines():
-        done = run("bash", "-c", command, folder=folder, PATH=path, **offline)
+        done = run("bash", "-c", command, folder=folder, PATH=path, AMLFLOW=str(wheel), **offline)
         assert done.returncode == 0, command + done.stdout + done.stderr
         told.append(done.stdout + done.stderr)
     assert "notes: no layers" in told[1]

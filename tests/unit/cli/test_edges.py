@@ -27,11 +27,13 @@ def ids(runs: list[Run]) -> list[str]:
 # output
 
 
-def test_forms(cli: Any, runs: list[Run]) -> None:
+def test_forms(cli: Any, runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("run", "list", "--last", "3", "-e", "explore", "-o")
     assert yaml.safe_load(cli(*words, "yaml").out) == json.loads(cli(*words, "json").out)
     assert cli(*words, "jsonc").out == cli(*words, "json").out  # no colours: no terminal
     assert cli(*words, "none").out == ""
+    monkeypatch.setenv("AMLFLOW_CORE_OUTPUT", "none")
+    assert cli(*words[:-1]).out == ""
     rows = cli(*words, "tsv").out.splitlines()
     assert [row.split("\t")[FIELDS.index("run_id")] for row in rows] == ids(runs)[:3]
 
