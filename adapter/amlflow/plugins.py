@@ -181,9 +181,20 @@ def _lacking(answer: Any, protocol: type) -> list[str]:
     """What of a protocol an object has not."""
     if hasattr(type(answer), "__getattr__"):
         return []  # it opens what it needs when it is asked
+    unclaimed = _FEATURE_METHODS.keys() - {
+        name
+        for name, feature in _FEATURE_METHODS.items()
+        if feature in getattr(answer, "features", ())
+    }
     return [
-        name for name in vars(protocol) if not name.startswith("_") and not hasattr(answer, name)
+        name
+        for name in vars(protocol)
+        if not name.startswith("_") and name not in unclaimed and not hasattr(answer, name)
     ]
+
+
+_FEATURE_METHODS = {"register_model": spec.Feature.MODELS}
+"""The methods that are not called, and need not be there, where a feature is not claimed."""
 
 
 def open_keeper(uri: str) -> RunKeeper | None:

@@ -185,7 +185,7 @@ class Feature(str, enum.Enum):
     CANCEL = "cancel requests"  # else statuses are NotStarted, Running and the final ones
     BATCHES = "many points at once"  # else write_points gets them one by one
     ARCHIVE = "archived experiments"  # else no change says archived
-    MODELS = "model registry"  # else register_model is not called
+    MODELS = "model registry"  # else register_model is not called, and need not be there
     SHARED = "several processes"  # else it lives in one process, and no script can be submitted
 
 

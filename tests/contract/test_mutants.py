@@ -36,13 +36,18 @@ class Run:
 
 
 def check_caught(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    report, out = failure(run, capsys)
+    assert report.when == "call", out
+    assert run.sentence in " ".join(dict(report.sections)["does not hold in amlflow.spec"].split())
+
+
+def failure(run: Run, capsys: pytest.CaptureFixture[str]) -> tuple[pytest.TestReport, str]:
     options = ["-c", os.devnull, "--noconftest", "-qx", "-p", "no:cacheprovider", "-p", "no:xdist"]
     code = pytest.main([str(SUITE), *options, "-p", "amlflow.testing.plugin"], [run])
     out = capsys.readouterr().out
     assert code == pytest.ExitCode.TESTS_FAILED, out
     [report] = run.failed
-    assert report.when == "call", out
-    assert run.sentence in " ".join(dict(report.sections)["does not hold in amlflow.spec"].split())
+    return report, out
 
 
 @pytest.mark.parametrize("mutant", [*mutants.MUTANTS, *subtle_mutants.MUTANTS])
@@ -51,3 +56,15 @@ def test_a_mutant_is_caught(
 ) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # looking for them takes the longest
     check_caught(Run(mutant, mutant), capsys)
+
+
+def test_a_tracker_that_does_not_open_has_broken_no_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def opened() -> Tracker:
+        raise OSError("no such place")
+
+    report, out = failure(Run(opened, mutants.CutOff), capsys)
+    assert report.when == "setup"
+    assert "no such place" in out
+    assert "does not hold" not in out

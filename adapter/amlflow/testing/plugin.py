@@ -18,9 +18,16 @@ pytest.register_assert_rewrite("amlflow.testing.suites", "amlflow.testing.comput
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Name the sentences that do not hold: each test of a suite has them as its docstring."""
+    """Name the sentences that do not hold: each test of a suite has them as its docstring.
+
+    Where a fixture fails, the test has not come to them.
+    """
     report = yield
-    if report.failed and hasattr(getattr(item, "cls", None), "amlflow_contract"):
+    if (
+        report.failed
+        and report.when == "call"
+        and hasattr(getattr(item, "cls", None), "amlflow_contract")
+    ):
         sentences = inspect.getdoc(getattr(item, "function", None)) or ""
         report.sections.insert(0, ("does not hold in amlflow.spec", sentences))
     return report

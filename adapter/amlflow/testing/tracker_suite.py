@@ -22,6 +22,6 @@ from amlflow.testing.suites.search import SearchTests
 
 
 class TrackerSuite(
-    ExperimentTests, RunTests, MetadataTests, SearchTests, MetricTests, FileTests, ProcessTests
+    ProcessTests, FileTests, MetricTests, SearchTests, MetadataTests, RunTests, ExperimentTests
 ):
-    """What every tracker does."""
+    """What every tracker does. pytest runs the tests of the last base first: the simplest ones."""

@@ -243,10 +243,7 @@ class LedgerTracker:
             raise spec.Refused(f"There is no snapshot {digest!r}.")
         shutil.copyfile(self._folder / "snapshots" / digest, destination)
 
-    # models and links
-
-    def register_model(self, *args: Any, **kwargs: Any) -> spec.ModelRecord:
-        raise NotImplementedError  # not claimed, so not called
+    # links
 
     def run_link(self, run: RunRecord) -> str:
         return f"{self.uri}#{run.id}"
