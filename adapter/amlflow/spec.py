@@ -186,6 +186,7 @@ class Feature(str, enum.Enum):
     BATCHES = "many points at once"  # else write_points gets them one by one
     ARCHIVE = "archived experiments"  # else no change says archived
     MODELS = "model registry"  # else register_model is not called, and need not be there
+    ORDER = "runs in any order"  # else no query has an order
     SHARED = "several processes"  # else it lives in one process, and no script can be submitted
 
 
@@ -455,18 +456,34 @@ class Condition:
         return bool(found <= self.value)
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of runs, by one field of their records.
+
+    ``field`` is ``name``, ``description``, ``user`` or ``ended``; or ``tags``, ``properties`` or
+    ``system``, of which ``key`` says which. Texts compare as the tracker compares them. Runs that
+    lack the field come last, also where it is ``descending``; of runs alike, the newest is first.
+    """
+
+    field: str
+    key: str | None = None
+    descending: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
     """Which runs to find: those of the experiments that meet every condition.
 
     None means all experiments that are not archived.
 
-    ``limit`` is a hint that no more runs than these will be read; 0 means no hint.
+    ``limit`` is a hint that no more runs than these will be read; 0 means no hint. An ``order`` is
+    the one in which they come, in place of newest first.
     """
 
     experiment_ids: Sequence[str] | None = None
     conditions: Sequence[Condition] = ()
     limit: int = 0
+    order: Order | None = None
 
 
 # --- The tracker --------------------------------------------------------------------------------

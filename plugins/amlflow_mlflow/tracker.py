@@ -51,7 +51,7 @@ from amlflow_mlflow.records import (
     to_experiment,
     to_run,
 )
-from amlflow_mlflow.search import to_filter
+from amlflow_mlflow.search import to_filter, to_order
 from amlflow_mlflow.snapshots import Snapshots
 
 PAGE = 1000
@@ -171,7 +171,7 @@ class MlflowTracker:
         record = self.get_experiment(experiment_id)
         # MLflow counts the runs of an archived experiment as deleted, all of them.
         view = ViewType.ACTIVE_ONLY if record.archived is None else ViewType.ALL
-        if self._page([experiment_id], "", 1, None, view):
+        if self._page([experiment_id], "", to_order(None), 1, None, view):
             raise Refused(
                 f"Experiment {record.name!r} has runs and is not deleted: v1 deletes empty "
                 "experiments only. Archive it, or delete its runs in MLflow first."
@@ -227,7 +227,8 @@ class MlflowTracker:
     def _candidates(self, query: RunQuery) -> Iterator[Any]:
         asked = query.experiment_ids
         size = min(query.limit, PAGE) if query.limit else PAGE
-        pages = functools.partial(self._pages, condition=to_filter(query.conditions), size=size)
+        condition, order = to_filter(query.conditions), to_order(query.order)
+        pages = functools.partial(self._pages, condition=condition, order=order, size=size)
         # MLflow counts the runs of an archived experiment as deleted, all of them.
         if asked is not None and len(asked) == 1:
             found = False
@@ -243,6 +244,12 @@ class MlflowTracker:
                 active.append(each.id)
             elif asked is not None and each.id in asked:
                 archived.append(each.id)
+        if query.order is not None and archived:
+            # One search, since who knows how the database compares?
+            for run in pages([*active, *archived], view=ViewType.ALL):
+                if run.info.lifecycle_stage == "active" or run.info.experiment_id in archived:
+                    yield run
+            return
         searches = ((active, ViewType.ACTIVE_ONLY), (archived, ViewType.ALL))
         yield from heapq.merge(
             *(pages(ids, view=view) for ids, view in searches if ids),
@@ -253,9 +260,10 @@ class MlflowTracker:
         self,
         experiment_ids: Sequence[str],
         condition: str,
+        order: list[str],
         size: int,
         token: str | None,
-        view: int = ViewType.ACTIVE_ONLY,
+        view: int,
     ) -> Any:
         return self._call(
             lambda: self._store.search_runs(
@@ -263,7 +271,7 @@ class MlflowTracker:
                 condition,
                 view,
                 max_results=size,
-                order_by=["attributes.start_time DESC"],
+                order_by=order,
                 page_token=token,
             )
         )
@@ -272,21 +280,24 @@ class MlflowTracker:
         self,
         experiment_ids: Sequence[str],
         condition: str,
+        order: list[str],
         size: int,
         view: int = ViewType.ACTIVE_ONLY,
     ) -> Iterator[Any]:
-        page = self._page(experiment_ids, condition, size, None, view)
+        page = self._page(experiment_ids, condition, order, size, None, view)
         yield from page
+        before = {run.info.run_id for run in page}
         if page.token:
             # MLflow's pages are offsets: a run that starts meanwhile would shift them, and one
             # that comes late shows a run twice.
-            bound = f"attributes.start_time <= {page[0].info.start_time}"
-            condition = f"{condition} AND {bound}" if condition else bound
+            if order == to_order(None):
+                bound = f"attributes.start_time <= {page[0].info.start_time}"
+                condition = f"{condition} AND {bound}" if condition else bound
             size = max(size, LATER_PAGE)
         while page.token:
-            before = {run.info.run_id for run in page}
-            page = self._page(experiment_ids, condition, size, page.token, view)
+            page = self._page(experiment_ids, condition, order, size, page.token, view)
             yield from (run for run in page if run.info.run_id not in before)
+            before.update(run.info.run_id for run in page)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         todo = spelled(change, noted=run_id in self._noted)

@@ -8,7 +8,7 @@ from typing import Any
 
 from amlflow.exceptions import UserErrorException
 from amlflow.query.document import run_id
-from amlflow.spec import Condition, Op, RunRecord
+from amlflow.spec import Condition, Op, Order, RunRecord
 
 DEFAULT_TARGET = "sdk"
 """The compute target of a run that no target ran."""
@@ -114,7 +114,7 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
         "name": lambda record: _folded(record.name),
         "experiment": lambda record: _folded(experiments.get(record.experiment_id)),
         "status": lambda record: record.status,
-        "target": lambda record: _folded(target(record)),
+        "target": lambda record: _folded(record.system.get("target")),
         "submitter": lambda record: _folded(record.user),
         "description": lambda record: _folded(record.description),
         "tag": lambda record: _folded(record.tags.get(key)),
@@ -123,6 +123,21 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
     if kind not in by or bool(key) != (kind in ("tag", "property")):
         raise WrongRequest(f"There is no column {sort!r} to sort by; there are {', '.join(by)}.")
     return by[kind]
+
+
+def native_order(sort: str, descending: bool) -> Order | None:
+    """The order of the same column that a tracker may have; None for others than those."""
+    kind, _, key = sort.partition(":")
+    fields = {
+        "name": ("name", None),
+        "ended": ("ended", None),
+        "description": ("description", None),
+        "submitter": ("user", None),
+        "target": ("system", "target"),
+        "tag": ("tags", key),
+        "property": ("properties", key),
+    }
+    return Order(*fields[kind], descending) if kind in fields else None
 
 
 def _folded(text: str | None) -> str | None:

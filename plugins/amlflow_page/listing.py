@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from amlflow.query.answer import Scope, ask
 from amlflow.query.document import Documents, run_id
 from amlflow.query.expression import Expression
-from amlflow.query.pages import Page, is_filter, read_page, read_sorted
-from amlflow.spec import FINAL, RunQuery, RunRecord, Tracker
+from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
+from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Tracker
 
 from amlflow_page.access import Access
-from amlflow_page.filters import NEWEST_FIRST, Filters, WrongRequest, order
+from amlflow_page.filters import NEWEST_FIRST, Filters, WrongRequest, native_order, order
 
 ROWS = 50
 MOST_ROWS = 200
 MOST_VALUES = 1000
 """Rows of an expression's value that are sent."""
+MOST_EXPERIMENTS = 50
+"""That are searched one after the other, by name."""
+STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 
 
 def rows(tracker: Tracker, access: Access, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,14 +69,34 @@ def _page(
     sort = asked.get("sort") or NEWEST_FIRST
     if not isinstance(size, int) or not 0 < size <= MOST_ROWS or not isinstance(sort, str):
         raise WrongRequest(f"'size' is a number up to {MOST_ROWS}, and 'sort' a column's name.")
-    column = sort.removeprefix("-")
+    column, descending = sort.removeprefix("-"), sort.startswith("-")
     by = order(column, scope.experiments)
     try:
         if sort == NEWEST_FIRST:
             return read_page(scope, expression, keep, size, cursor)
-        return read_sorted(scope, expression, keep, size, by, sort.startswith("-"), cursor)
+        groups = _groups(scope, column, descending)
+        native = native_order(column, descending)
+        if native is not None or groups is not None:
+            page = read_in_order(groups or [scope], expression, keep, size, native, cursor)
+            if page is not None:
+                return page
+        return read_sorted(scope, expression, keep, size, by, descending, cursor)
     except (ValueError, OverflowError) as error:
         raise WrongRequest(f"'cursor' is one that a page gave: {error}") from error
+
+
+def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
+    """Parts of the scope whose runs come one part's after the other's; None for other columns."""
+    if column == "status":
+        return [
+            replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, each)))
+            for each in sorted(STATUSES, reverse=descending)
+        ]
+    if column == "experiment" and len(scope.experiments) <= MOST_EXPERIMENTS:
+        names = scope.experiments.items()
+        by_name = sorted(names, key=lambda each: each[1].casefold(), reverse=descending)
+        return [replace(scope, experiments=dict([each])) for each in by_name]
+    return None
 
 
 def _value(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from amlflow.spec import Tracker
 
 amlflow_spec = 1
-features = frozenset(Feature) - {Feature.MODELS}
+features = frozenset(Feature) - {Feature.MODELS, Feature.ORDER}
 check_uri = "trackio://{folder}"
 
 

@@ -317,6 +317,26 @@ class HintIsLimit(MemoryTracker):
         return itertools.islice(super().find_runs(query), query.limit or None)
 
 
+class OrderIgnored(MemoryTracker):
+    """RunQuery: An order is the one in which they come, in place of newest first."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        return super().find_runs(replace(query, order=None))
+
+
+class LackingFirst(MemoryTracker):
+    """
+    Order: Runs that lack the field come last, also where it is descending; of runs alike, the
+        newest is first.
+    """
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        found = list(super().find_runs(query))
+        if query.order is not None and query.order.descending and query.order.field == "tags":
+            found.sort(key=lambda run: query.order.key in run.tags)  # type: ignore[union-attr]
+        return iter(found)
+
+
 class TooMany(MemoryTracker):
     """find_runs: The runs that meet a query, and no others, read as they are asked for."""
 

@@ -15,7 +15,8 @@ NOT_IN_THE_SUITES = {
     "page: A compute target runs", "page: Conventions that", "VERSION: Of this", "TrackerError:",
     "Feature: What", "Status: See", "ExperimentRecord: An", "RunRecord: A run", "Point: One",
     "ModelRecord: A", "Op: How", "Condition: A test", "Tracker: Keeps", "LAUNCHED: A key",
-    "Work: What a", "Started: A work", "Compute: A place", "Compute: The agent", "Commands: What",
+    "Work: What a", "Order: An order", "Started: A work", "Compute: A place",
+    "Compute: The agent", "Commands: What",
     "Hooks: What", "Condition.holds: A tracker may", "RunKeeper: The part", "RunKeeper: A plugin",
     # amlflow's own part, and what a suite cannot bring about.
     "redacted:", "TICK:", "RunRecord.changed:",  # tests/unit/test_spec.py

@@ -129,12 +129,34 @@ def test_pages_follow_each_other_without_gap_or_repetition(studio: Server, exper
     children = parent.create_children(23)  # many begin in the same millisecond
     there = {parent.id, *(child.id for child in children)}
     scope = {"experiments": [experiment.name], "children": True, "size": 5}
-    for sort in ("-created", "created", "name", "-name", "-status", "duration"):
+    for place, child in enumerate(children[:3]):
+        child.tag("place", str(place))
+    for sort in (
+        "-created", "created", "-name", "-status", "duration", "experiment", "target", "-ended",
+        "submitter", "description", "property:none",
+    ):  # fmt: skip
         rows = studio.rows(ADMIN, **scope, sort=sort)
         assert len(rows) == len(there)
         assert {row["id"] for row in rows} == there
     names = [row["name"] for row in studio.rows(ADMIN, **scope, sort="name")]
     assert names == sorted(names)
+    for sort, places in (("tag:place", ["0", "1", "2"]), ("-tag:place", ["2", "1", "0"])):
+        tagged = [row["tags"].get("place") for row in studio.rows(ADMIN, **scope, sort=sort)]
+        assert tagged == places + [None] * (len(there) - 3)
+
+
+def test_a_sorted_page_reads_no_more_runs_than_it_shows(studio: Server, experiment: Any):
+    experiment.start_logging(snapshot_directory=None).create_children(11)
+    scope = {"experiments": [experiment.name], "children": True, "size": 3}
+    for sort in ("name", "-tag:a", "experiment", "status"):
+        answer = studio.post("runs/search", **scope, sort=sort).json()
+        assert (len(answer["rows"]), answer["looked_at"]) == (3, 4)
+    statuses = [row["status"] for row in studio.rows(ADMIN, **scope, sort="-status")]
+    assert statuses == ["Running"] + ["NotStarted"] * 11
+    either = "[?status=='Running' || status=='NotStarted']"  # in two searches of the tracker
+    names = [row["name"] for row in studio.rows(ADMIN, **scope, sort="name", query=either)]
+    assert names == sorted(names)
+    assert len(names) == 12
 
 
 def test_an_expression_that_is_no_filter_gives_its_value(studio: Server, experiment: Any):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from amlflow.query.answer import Scope
 from amlflow.query.expression import Expression
-from amlflow.query.pages import ALIKE, is_filter, read_page, read_sorted
-from amlflow.spec import RunDraft, RunQuery, RunRecord, Status
+from amlflow.query.pages import ALIKE, is_filter, read_in_order, read_page, read_sorted
+from amlflow.spec import Condition, Feature, Op, Order, RunDraft, RunQuery, RunRecord, Status
 from amlflow.testing.memory import MemoryTracker
 
 RUNS = 3000
@@ -115,6 +116,44 @@ def test_sorted_pages_are_those_of_the_sorted_list(many: Scope) -> None:
     assert paged(False) == [*sorted(present, key=lambda name: str(name)[-1]), *absent]
     backwards = sorted(present, key=lambda name: str(name)[-1], reverse=True)
     assert paged(True) == [*backwards, *absent]
+
+
+def test_pages_in_the_trackers_order_read_no_more_than_they_show(
+    many: Scope, tracker: Counted
+) -> None:
+    by_name = Order("name", descending=True)
+    shown: list[str | None] = []
+    cursor = None
+    for number in range(1, 4):
+        tracker.read = 0
+        page = read_in_order([many], None, everything, 5, by_name, cursor)
+        assert page is not None
+        assert tracker.read == number * 5 + 1
+        shown, cursor = shown + names(page.runs), page.cursor
+    assert shown == [f"run {RUNS - place:04}" for place in range(1, 16)]
+    either = Expression("[?name=='run 0007' || name=='run 0001']")
+    assert read_in_order([many], either, everything, 5, by_name) is None  # it takes two searches
+    tracker.features = tracker.features - {Feature.ORDER}
+    assert read_in_order([many], None, everything, 5, by_name) is None
+    del tracker.features
+
+
+def test_parts_that_are_in_order_are_read_one_after_the_other(many: Scope) -> None:
+    def part(name: str) -> Scope:
+        return replace(many, conditions=[Condition("name", Op.STARTS_WITH, name)])
+
+    parts = [part("run 2"), part("none"), part("run 00")]
+    found: list[str | None] = []
+    cursor = None
+    while len(found) < 1200:
+        page = read_in_order(parts, None, everything, 300, cursor=cursor)
+        assert page is not None
+        found, cursor = found + names(page.runs), page.cursor
+        if cursor is None:
+            break
+    whole = [names(read_page(each, None, everything, RUNS).runs) for each in parts]
+    assert found == whole[0] + whole[2]
+    assert len(found) == 1100
 
 
 @pytest.mark.parametrize(

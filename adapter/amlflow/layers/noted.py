@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from amlflow.layers.layer import Layer
-from amlflow.spec import RunDraft, RunQuery, RunRecord
+from amlflow.spec import Feature, RunDraft, RunQuery, RunRecord, Tracker
 
 
 class Noted(Layer):
@@ -19,6 +19,10 @@ class Noted(Layer):
 
     prefix: ClassVar[str]
     fields: ClassVar[frozenset[str]]
+
+    def __init__(self, inner: Tracker) -> None:
+        super().__init__(inner)
+        self.features -= {Feature.ORDER}  # the tracker knows only notes
 
     def given(self, draft: RunDraft) -> RunDraft:
         """The draft with notes in place of what the tracker does not keep."""

@@ -17,7 +17,7 @@ from amlflow.query.expression import Expression, QueryFailed
 from amlflow.query.pushdown import EXPERIMENT_NAME
 from amlflow.query.reach import EVERY, Alternative, Superset, described
 from amlflow.query.stream import Stream
-from amlflow.spec import Condition, RunQuery, RunRecord, Tracker
+from amlflow.spec import Condition, Order, RunQuery, RunRecord, Tracker
 
 logger = logging.getLogger("amlflow")
 
@@ -138,13 +138,16 @@ class Search:
             document[NUMBER] = self._numbers[record.id]
         return document
 
-    def find(self, superset: Superset, limit: int) -> Iterator[RunRecord]:
+    def find(
+        self, superset: Superset, limit: int, order: Order | None = None
+    ) -> Iterator[RunRecord]:
+        """The runs of a superset, newest first; or in an order, for which it is one alternative."""
         if self._scope.newest is not None:
             # Which runs these are is not for the expression to say.
             superset, limit = EVERY, min(limit or self._scope.newest, self._scope.newest)
         logger.debug("Query: pushed down %s.", described(superset))
         found: Iterator[RunRecord] = self._merged(
-            [self._searched(alternative, limit) for alternative in superset]
+            [self._searched(alternative, limit, order) for alternative in superset]
         )
         if self._scope.newest is not None:
             found = itertools.islice(found, self._scope.newest)
@@ -154,7 +157,9 @@ class Search:
             self.candidates += 1
             yield record
 
-    def _searched(self, alternative: Alternative, limit: int) -> Iterator[RunRecord]:
+    def _searched(
+        self, alternative: Alternative, limit: int, order: Order | None
+    ) -> Iterator[RunRecord]:
         """The runs of one alternative, in one search."""
         named = [each for each in alternative if each.field in _EXPERIMENT_FIELDS]
         ids = [
@@ -170,7 +175,7 @@ class Search:
         asked = [each for each in alternative if each not in named]
         conditions = tuple(dict.fromkeys((*self._scope.conditions, *asked)))
         return self._scope.tracker.find_runs(
-            RunQuery(experiment_ids=ids, conditions=conditions, limit=limit)
+            RunQuery(experiment_ids=ids, conditions=conditions, limit=limit, order=order)
         )
 
     def _merged(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -21,7 +21,7 @@ from amlflow.query.answer import Scope, Search
 from amlflow.query.expression import Expression, Node, QueryFailed
 from amlflow.query.pushdown import reach
 from amlflow.query.reach import EVERY, Superset, either
-from amlflow.spec import Condition, Op, RunRecord
+from amlflow.spec import Condition, Feature, Op, Order, RunRecord
 
 Keep = Callable[[RunRecord], bool]
 """Says of a run that the tracker's search found whether it belongs on the page."""
@@ -107,9 +107,7 @@ def read_sorted(
     compare alike the newest is first.
     """
     upto, start = _offset(cursor)
-    chosen = _Filter(scope, expression, keep)
-    # Runs that begin while somebody turns pages would shift them.
-    chosen.conditions = (*chosen.conditions, Condition("created", Op.LE, upto))
+    chosen = _Filter(_upto(scope, upto), expression, keep)
     absent: list[RunRecord] = []
     looked_at = 0
 
@@ -130,6 +128,40 @@ def read_sorted(
     runs = [*(record for _, _, record in ranked), *absent][start : start + size + 1]
     more = len(runs) > size
     return Page(runs[:size], f"{_stamp(upto)}.{start + size}" if more else None, looked_at)
+
+
+def read_in_order(
+    scopes: Iterable[Scope],
+    expression: Expression | None,
+    keep: Keep,
+    size: int,
+    order: Order | None = None,
+    cursor: str | None = None,
+) -> Page | None:
+    """As :func:`read_sorted`, of one scope after the other, each in the tracker's own order.
+
+    No more runs are read than it takes. None where the tracker cannot give this order.
+    """
+    upto, start = _offset(cursor)
+    runs: list[RunRecord] = []
+    looked_at = 0
+    for scope in scopes:
+        chosen = _Filter(_upto(scope, upto), expression, keep)
+        if order is not None and not chosen.may_order():
+            return None
+        for record in chosen.ordered(order, start + size + 1):
+            looked_at += 1
+            if chosen.takes(record):
+                runs.append(record)
+                if len(runs) > start + size:
+                    return Page(runs[start:-1], f"{_stamp(upto)}.{start + size}", looked_at)
+    return Page(runs[start:], None, looked_at)
+
+
+def _upto(scope: Scope, moment: datetime) -> Scope:
+    """Without runs that begin while somebody turns pages, and would shift them."""
+    created = Condition("created", Op.LE, moment)
+    return replace(scope, conditions=(*scope.conditions, created))
 
 
 class _Filter:
@@ -159,6 +191,15 @@ class _Filter:
         if after is not None:
             found = itertools.dropwhile(lambda record: _before(record, after), found)
         return itertools.islice(found, limit) if limit else found
+
+    def may_order(self) -> bool:
+        """Whether one search of the tracker gives the runs, which it then may order."""
+        return len(self._superset) <= 1 and Feature.ORDER in self._scope.tracker.features
+
+    def ordered(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
+        """All runs in an order of the tracker's, read as they are asked for."""
+        self._make = Search(self._scope, self._numbered)
+        return self._make.find(self._superset, hint, order)
 
     def takes(self, record: RunRecord) -> bool:
         # A tracker may find too many.

@@ -137,6 +137,8 @@ class MemoryTracker:
         with self._lock:
             runs = sorted(self._runs.values(), key=lambda run: run.id)
             runs.sort(key=lambda run: run.created, reverse=True)
+            if query.order is not None:
+                runs = _ordered(runs, query.order)
             archived = {each.id for each in self._experiments.values() if each.archived}
         for run in runs:
             if query.experiment_ids is None:
@@ -246,3 +248,13 @@ def _without(tags: dict[str, str | None], removed: Sequence[str]) -> dict[str, s
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def _ordered(runs: list[RunRecord], order: spec.Order) -> list[RunRecord]:
+    def value(run: RunRecord) -> Any:
+        found = getattr(run, order.field)
+        return found if order.key is None else found.get(order.key)
+
+    there = [run for run in runs if value(run) is not None]
+    there.sort(key=value, reverse=order.descending)
+    return there + [run for run in runs if value(run) is None]

@@ -220,7 +220,7 @@ class RunTests(SuiteBase):
             refuse it as Unsupported.
         uri: The absolute address it was opened with.
         """
-        own = {Feature.MODELS, Feature.SHARED}  # nothing can stand in for these
+        own = {Feature.MODELS, Feature.ORDER, Feature.SHARED}  # nothing can stand in for these
         assert set(Feature) - own <= tracker.features <= set(Feature)
         if Feature.SHARED in tracker.features:
             assert tracker.uri == request.getfixturevalue("uri")

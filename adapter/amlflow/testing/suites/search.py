@@ -6,11 +6,14 @@ import itertools
 import threading
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 
 from amlflow.spec import (
     Condition,
     ExperimentRecord,
+    Feature,
     Op,
+    Order,
     RunChange,
     RunQuery,
     RunRecord,
@@ -150,6 +153,59 @@ class SearchTests(SuiteBase):
             each.id for each in reversed(made)
         ]
         assert len(set(found)) == len(found)
+
+    def test_search_in_an_order(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        RunQuery: An order is the one in which they come, in place of newest first.
+        Order: field is name, description, user or ended; or tags, properties or system, of which
+            key says which.
+        Order: Texts compare as the tracker compares them.
+        Order: Runs that lack the field come last, also where it is descending; of runs alike, the
+            newest is first.
+        """
+        self.needs(tracker, Feature.ORDER)
+        values = ["d", None, "b", "c", "b", None, "d"]
+        drafts = [
+            self.draft(
+                experiment,
+                created=START + place * MILLISECOND,
+                name=value or "a",
+                description=value,
+                tags={"a: key": value} if value else {},
+                properties={"a: key": value} if value else {},
+                system={"target": value} if value else {},
+            )
+            for place, value in enumerate(values)
+        ]
+        made = [each.id for each in tracker.create_runs(drafts)]
+        for run_id, value in zip(made, values, strict=True):
+            if value:
+                ended = START + "bcd".index(value) * timedelta(seconds=1)
+                tracker.update_run(run_id, RunChange(status=Status.COMPLETED, ended=ended))
+        up, down, lacking = [4, 2, 3, 6, 0], [6, 0, 3, 4, 2], [5, 1]
+        newest_first = list(range(len(values)))[::-1]
+        lacked: list[tuple[str, str | None]] = [
+            ("description", None),
+            ("ended", None),
+            ("tags", "a: key"),
+        ]
+        lacked += [("properties", "a: key"), ("system", "target")]
+        expected: dict[tuple[str, str | None], tuple[list[int], list[int]]] = {
+            **dict.fromkeys(lacked, (up + lacking, down + lacking)),
+            ("name", None): (lacking + up, down + lacking),  # all have one
+            ("user", None): (newest_first, newest_first),  # it is one and the same
+        }
+        for (field, key), orders in expected.items():
+            for descending, places in zip((False, True), orders, strict=True):
+                # Read on, as far as there are runs, also where only some were to be expected.
+                query = RunQuery(
+                    experiment_ids=[experiment.id],
+                    conditions=[Condition("status", Op.NE, Status.FAILED)],
+                    limit=2 if descending else 0,
+                    order=Order(field, key, descending),
+                )
+                found = [made.index(each.id) for each in tracker.find_runs(query)]
+                assert found == places, query.order
 
     def test_search_by_family(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
