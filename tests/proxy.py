@@ -44,7 +44,9 @@ class Proxy:
         connection = http.client.HTTPConnection(self._target, timeout=60)
         try:
             headers = {
-                key: value for key, value in handler.headers.items() if key.lower() != "host"
+                key: value
+                for key, value in handler.headers.items()
+                if key.lower() not in ("host", "transfer-encoding")
             }
             connection.request(handler.command, handler.path, body, headers)
             answer = connection.getresponse()
@@ -52,8 +54,19 @@ class Proxy:
         finally:
             connection.close()
 
+    @staticmethod
+    def _body(handler: BaseHTTPRequestHandler) -> bytes:
+        if handler.headers.get("Transfer-Encoding") != "chunked":
+            return handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(handler.rfile.readline(), 16):
+            body += handler.rfile.read(size)
+            handler.rfile.readline()
+        handler.rfile.readline()
+        return body
+
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        body = self._body(handler)
         content = None
         with contextlib.suppress(ValueError):
             content = json.loads(body)

@@ -6,10 +6,13 @@ from typing import Any
 
 from amlflow.cli.runs import document
 from amlflow.cli.where import Where
-from amlflow.journal.folder import tracker_folder
-from amlflow.journal.recovery import failure, recover, refused, waiting
+from amlflow.exceptions import UserErrorException
+from amlflow.journal.folder import process_folders, tracker_folder
+from amlflow.journal.local import shown
+from amlflow.journal.recovery import Recovered, failure, recover, refused, waiting
 from amlflow.journal.settings import journals_folder
 from amlflow.layers.opened import open_direct
+from amlflow.submit.job import all_jobs
 
 DIED = "The process that logged to the run has died, and was not there to end it."
 
@@ -17,22 +20,33 @@ DIED = "The process that logged to the run has died, and was not there to end it
 def sync(*, status_: bool, close_dead: bool, **where: Any) -> Any:
     """``sync``: sends what processes have left, or with ``--status`` lists what waits."""
     uri = Where(**where).workspace().get_mlflow_tracking_uri()
-    place = tracker_folder(journals_folder(), uri)
+    # An agent sends what its script had logged; one that is gone has left it in the job's folder.
+    of_jobs = {job: tracker_folder(job.journal, uri) for job in all_jobs()}
+    places = [tracker_folder(journals_folder(), uri), *of_jobs.values()]
     if status_:
-        return list(waiting(place))
+        return [each for place in places for each in waiting(place)]
     close = failure(DIED) if close_dead else None
-    done = recover(place, lambda: open_direct(uri), close=close)
+    done = Recovered()
+    for place in [places[0], *(of_jobs[job] for job in of_jobs if not job.has_agent())]:
+        recover(place, lambda: open_direct(uri), close=close, done=done)
     return {
         "sent": done.sent,
-        "refused": list(refused(place)),
+        "refused": [each for place in places for each in refused(place)],
         "not_responding": done.not_responding,
         "closed": done.closed,
-        "waiting": list(waiting(place)),
+        "waiting": [each for place in places for each in waiting(place)],
     }
 
 
 def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
     """``run mark-failed``: ends a run whose process is not there any more."""
     run = Where(**where).run(run_id)
+    uri = run.experiment.workspace.get_mlflow_tracking_uri()
+    for each in process_folders(tracker_folder(journals_folder(), uri)):
+        if each.is_alive() and {run.id, run._record.id} & set(map(shown, each.running())):
+            raise UserErrorException(
+                f"Run {run.id} has not lost its process: {each.about().get('pid')} on this "
+                "machine has started it, and is there. End that first."
+            )
     run.fail(DIED)
     return document(run)

@@ -48,6 +48,14 @@ def jobs_folder() -> Path:
     return platformdirs.user_state_path("amlflow") / "jobs"
 
 
+def all_jobs() -> list[JobFolder]:
+    """The folders of all jobs of this machine."""
+    with contextlib.suppress(FileNotFoundError):
+        names = sorted(os.listdir(jobs_folder()))
+        return [JobFolder(name) for name in names if len(name) == len(new_name())]
+    return []
+
+
 def new_name() -> str:
     """A name for a job that nobody else has."""
     return uuid.uuid4().hex

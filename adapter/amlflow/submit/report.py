@@ -220,10 +220,18 @@ class Report:
 
         The tracker's client, which that needs, takes more memory than an agent keeps.
         """
-        environment = self._job.environment
-        uri = environment.get(TRACKING_URI, self._job.tracking_uri)
-        if not process_folders(tracker_folder(self._folder.journal, uri)):
-            return []
+        uri = self._job.tracking_uri
+        mine = tracker_folder(self._folder.journal, uri)
+        warnings = []
+        for place in set(self._folder.journal.iterdir()) - {mine}:
+            for left in process_folders(place):
+                warnings.append(
+                    f"What the script logged to {left.about().get('tracker')} and did not send "
+                    f"is in {left.path}; `amlflow sync` sends it with that tracking URI."
+                )
+        return warnings + (self._sync(uri) if process_folders(mine) else [])
+
+    def _sync(self, uri: str) -> list[str]:
         done = subprocess.run(
             [sys.executable, "-m", "amlflow", "sync", "--close-dead", "-o", "none"],
             env=importable({**os.environ, JOURNALS: str(self._folder.journal), TRACKING_URI: uri}),

@@ -12,7 +12,7 @@ import uuid
 from datetime import datetime, timezone
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.journal.folder import tracker_folder
+from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.recovery import recover
 from amlflow.plugins import open_compute
 from amlflow.spec import PropertyConflict, Refused, RunChange, RunRecord, Status, Tracker
@@ -173,5 +173,7 @@ def _clean(tracker: Tracker, job: Job, folder: JobFolder) -> None:
     Queue(job.target).leave(job.name)
     if folder.log.exists():
         tracker.put_files(job.run_id, {LOG: folder.log}, replace=True)
-    recover(tracker_folder(folder.journal, job.tracking_uri), lambda: tracker)
-    folder.remove()
+    journal = tracker_folder(folder.journal, job.tracking_uri)
+    recover(journal, lambda: tracker)
+    if not process_folders(journal):  # one that could not be ended may log still
+        folder.remove()

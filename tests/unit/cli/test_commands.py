@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,20 @@ def test_cancel_and_monitor(cli: Any, run: Run) -> None:
 
 
 # places
+
+
+def test_mark_failed(cli: Any, experiment: Experiment) -> None:
+    run = experiment.start_logging(snapshot_directory=None)
+    run.log("loss", 0.5)
+    refused = cli("run", "mark-failed", "-r", run.id)
+    assert refused.code == 1
+    assert f"has not lost its process: {os.getpid()} on this machine" in refused.err
+    assert run.get_status() == "Running"
+    run.flush()
+    run._tracker.journal.sender().folder.release()  # as if it had died
+    assert cli("run", "mark-failed", "-r", run.id).json["status"] == "Failed"
+    error = run.get_details()["error"]["error"]["message"]
+    assert "process that logged to the run has died" in error
 
 
 def test_submit_script(cli: Any, store: str, folder: Path, jobs: Path) -> None:

@@ -130,3 +130,19 @@ def test_an_installed_amlflow_becomes_the_wheel_it_came_from(tmp_path: Path) -> 
         assert each.endswith("/RECORD") or again.read(each) == wheel.read(each), each
     assert images._state(installed) == (metadata / "RECORD").read_text()
     assert name == f"amlflow-{installed.version}-py3-none-any.whl"
+
+
+def test_what_a_script_had_logged_when_it_was_killed(served: Any, pip_image: str) -> None:
+    code = """
+        import os
+        from azureml.core import Run
+
+        run = Run.get_context()
+        for number in range(1000):
+            run.log("m", number)
+        os.kill(os.getpid(), 9)
+    """
+    environment = Environment.from_docker_image("pip", pip_image)
+    run = submit(served, code, compute_target="box", environment=environment)
+    assert ended(run) == "Failed"
+    assert run.get_metrics() == {"m": list(range(1000))}

@@ -1,0 +1,99 @@
+"""What a submitted script had logged when its agent died with it, or before it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import loggers
+import psutil
+import pytest
+from amlflow.journal.folder import tracker_folder
+from amlflow.journal.recovery import recover
+from amlflow.plugins import open_tracker
+from amlflow.submit.notes import lost
+from proxy import always_pass, proxied
+from submitting import agents, alive, error_of, new_experiment, scripts, submit, until
+
+LOGS = """
+    import time
+    from pathlib import Path
+    from azureml.core import Run
+    run = Run.get_context()
+    run.log("m", 0)
+    run.flush()
+    Path("ready").touch()
+    while not Path("go").exists():
+        time.sleep(0.01)
+    for number in range(1, 500):
+        run.log("m", number)
+    Path("logged").touch()
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("looked", ["here", "from another machine"])
+def test_it_arrives(
+    folder: Path, jobs: Path, server_uri: str, looked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with proxied(server_uri) as (proxy, uri):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        run = submit(new_experiment(), LOGS)
+        [job] = jobs.iterdir() if jobs.is_dir() else []
+        until((job / "work/ready").exists)
+        [agent] = agents(jobs)
+        proxy.rule = proxy.down
+        (job / "work/go").touch()
+        until((job / "work/logged").exists)
+        agent.kill()
+        until(lambda: not alive(agent.pid))
+        if looked == "here":
+            proxy.rule = always_pass
+            assert run.get_status() == "NotResponding"
+            assert run.get_status() == "Failed"
+            assert "agent of the run was killed" in error_of(run)
+            assert not scripts(jobs)
+        else:
+            end(scripts(jobs))
+            proxy.rule = always_pass
+            run._tracker.update_run(run._record.id, lost("It is silent.").change())
+            done = json.loads(loggers.finished(loggers.sync(uri))[0])
+            assert (done["sent"], done["waiting"]) == (499, [])
+        assert run.get_metrics() == {"m": list(range(500))}
+        assert run.get_status() == "Failed"
+
+
+def end(processes: list[psutil.Process]) -> None:
+    for each in processes:
+        each.kill()
+    psutil.wait_procs(processes, 10)
+
+
+def test_what_it_logged_to_another_tracker_stays(
+    folder: Path, jobs: Path, sqlite_uri: str, server_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent knows no credentials for that one, so it says where the records are."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
+    run = submit(
+        new_experiment(),
+        f"""
+        import os
+        from azureml.core import Experiment, Workspace
+        os.environ["MLFLOW_TRACKING_URI"] = {server_uri!r}
+        other = Experiment(Workspace("s", "g", "w"), "other").start_logging(
+            snapshot_directory=None, outputs=False)
+        for number in range(1000):
+            other.log("m", number)
+        print(other.id, flush=True)
+        os.kill(os.getpid(), 9)
+        """,
+    )
+    until(lambda: run.get_status() == "Failed")
+    [warning] = run.get_details()["warnings"]
+    [job] = jobs.iterdir()
+    assert server_uri in warning
+    assert str(job / "journal") in warning
+    tracker = open_tracker(server_uri)
+    recover(tracker_folder(job / "journal", server_uri), lambda: tracker)
+    other = (job / "std_log.txt").read_text().strip()
+    assert [each.value for each in tracker.read_points(other)] == list(range(1000))
