@@ -8,6 +8,7 @@ trackio comes with amlflow's development tools; aim and wandb are measured if th
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.util
 import os
 import shutil
@@ -112,17 +113,19 @@ def aim(_: str) -> Iterator[Callable[..., None]]:
     from aim import Run
 
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(repo=folder, system_tracking_interval=None, capture_terminal_logs=False)
-        yield lambda name, number: run.track(number / 7, name=name, step=number)
-        run.close()
+        runs = [Run(repo=folder, system_tracking_interval=None, capture_terminal_logs=False)]
+        yield lambda name, number: runs[0].track(number / 7, name=name, step=number)
+        runs.pop().close()
+        gc.collect()  # aim writes to its folder once more when the last of its objects goes
 
 
 @contextlib.contextmanager
 def wandb(_: str) -> Iterator[Callable[..., None]]:
     import wandb as client
 
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        run = client.init(project="logging", mode="offline", dir=folder)
+    with tempfile.TemporaryDirectory() as folder:
+        silent = client.Settings(silent=True, console="off")
+        run = client.init(project="logging", mode="offline", dir=folder, settings=silent)
         yield lambda name, number: run.log({name: number / 7})
         run.finish()
 
