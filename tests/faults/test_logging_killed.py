@@ -68,6 +68,8 @@ def test_fifty_loggers_that_are_killed_and_two_that_recover(
     both = [loggers.sync(server_uri), loggers.sync(server_uri)]
     done = [json.loads(loggers.finished(each)[0]) for each in both]
     assert runs[-1] in [run for each in done for run in each["not_responding"]]
+    ended = [run for each in done for run in each["not_responding"]]
+    assert len(ended) == len(set(ended)), "both have sent it"
     assert [each for each in done if each["refused"]] == []
     tracker = open_tracker(server_uri)
     for place, run_id in enumerate(runs):

@@ -40,7 +40,10 @@ for number in range(100):
     log(run, number, "parent")
 os.waitpid(pid, 0)
 for process in processes: process.join()
+from amlflow.layers.opened import open_direct
+tracker = open_direct(os.environ["MLFLOW_TRACKING_URI"])
 print([process.exitcode for process in processes])
+print(len(tracker.read_points(run.id, ["process 0"])))  # sent when it ended
 
 async def task(place):
     for number in range(20):
@@ -62,8 +65,6 @@ worker = context.Process(target=stays, args=(logged, over))
 worker.start()
 logged.wait()
 run.complete()
-from amlflow.layers.opened import open_direct
-tracker = open_direct(os.environ["MLFLOW_TRACKING_URI"])
 print(len(tracker.read_points(run.id, ["process stays"])))
 over.set()
 worker.join()
@@ -77,9 +78,9 @@ print(run.id)
 
 def test_threads_forks_and_the_end_of_the_interpreter(server_uri: str) -> None:
     out, err = loggers.finished(loggers.start(MANY, server_uri))
-    run_id, codes, at_its_end, left_open = out.splitlines()
+    run_id, codes, of_ended, of_living, left_open = out.splitlines()
     assert codes == "[0, 0]"
-    assert at_its_end == "100"
+    assert (of_ended, of_living) == ("100", "100")
     tracker = open_direct(server_uri)
     found: dict[str, list[int]] = {}
     for point in tracker.read_points(run_id):
