@@ -2,7 +2,8 @@
 
 Each line is a ratio of two things measured in turn in this very run (median), with its target.
 trackio comes with amlflow's development tools; aim and wandb are measured if they are installed
-(``pip install aim wandb``), and named if they are not. The plot is written beside this file.
+(``pip install -e '.[dev,benchmark]'``), and named if they are not. The plot is written beside this
+file.
 """
 
 from __future__ import annotations

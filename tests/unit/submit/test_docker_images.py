@@ -132,7 +132,9 @@ def test_an_installed_amlflow_becomes_the_wheel_it_came_from(tmp_path: Path) -> 
     assert name == f"amlflow-{installed.version}-py3-none-any.whl"
 
 
-def test_what_a_script_had_logged_when_it_was_killed(served: Any, pip_image: str) -> None:
+def test_what_a_script_had_logged_when_it_was_killed(
+    served: Any, docker_host: str, pip_image: str
+) -> None:
     code = """
         import os
         from azureml.core import Run
