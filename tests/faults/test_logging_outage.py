@@ -125,6 +125,24 @@ def test_a_tracker_that_takes_five_seconds_for_an_answer(
     check_everything(server_uri, run.id, 201)
 
 
+def test_a_busy_tracker_is_left_alone_for_as_long_as_it_asks(
+    line: tuple[Proxy, str], run: Run
+) -> None:
+    proxy, _ = line
+    times: list[float] = []
+
+    def rule(path: str, content: Any) -> Any:
+        if not path.endswith("log-batch"):
+            return PASS
+        times.append(time.monotonic())
+        return PASS if len(times) > 1 else (429, {"Retry-After": "1"})
+
+    proxy.rule = rule
+    log(run, 1)
+    run.flush()
+    assert times[1] - times[0] >= 1
+
+
 def test_an_outage_is_said_once_and_what_needs_an_answer_raises(
     line: tuple[Proxy, str],
     run: Run,

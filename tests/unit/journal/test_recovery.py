@@ -276,3 +276,17 @@ def test_another_users_journal_is_left_alone(
 def test_one_address_is_one_tracker(settings: Settings) -> None:
     one = tracker_folder(settings.folder, "http://localhost:5000")
     assert one == tracker_folder(settings.folder, "http://localhost:5000/")
+
+
+def test_an_end_that_was_left_does_not_replace_another(
+    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker, place: Path
+) -> None:
+    journaled = opened(flush_seconds=0.1)
+    run = started(journaled)
+    moody.error = away
+    with pytest.raises(Unavailable):
+        journaled.update_run(run.id, RunChange(status="Completed"))
+    die(journaled)
+    memory.update_run(run.id, RunChange(status="Canceled"))
+    recover(place, lambda: memory)
+    assert memory.get_run(run.id).status == "Canceled"
