@@ -59,7 +59,9 @@ def open_store(uri: str) -> Any:
         if uri.startswith(("http:", "https:")):
             return Server(uri)
         with _without_migration_log(), translated(uri):
-            return _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+            store = _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+        _engines.add(getattr(store, "engine", engine))
+        return store
     except AzureMLException:
         raise
     except Exception as error:  # whatever the database's driver raises while MLflow makes tables
@@ -67,6 +69,21 @@ def open_store(uri: str) -> Any:
             f"The tracking database {redacted(uri)} does not open ({_cause(error)}). Check that it "
             "is one of MLflow's, or correct MLFLOW_TRACKING_URI."
         ) from error
+
+
+_engines: set[Any] = set()
+"""Of all databases that this process has opened."""
+
+
+def _after_fork() -> None:
+    """Leave the connections of the process that this one was forked from to that one."""
+    for engine in _engines:
+        if engine is not None:
+            engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _artifact_root(uri: str) -> str | None:

@@ -98,6 +98,34 @@ def test_threads_forks_and_the_end_of_the_interpreter(server_uri: str) -> None:
     assert "Traceback" not in err
 
 
+FORKS = """
+import multiprocessing
+context = multiprocessing.get_context("fork")
+run = begin()
+log(run, 0, "before")
+run.flush()
+
+def forked(place):
+    for number in range(200):
+        log(run, number, f"process {place}")
+        if number % 50 == 0:
+            run.tag(f"process {place}", number)
+
+processes = [context.Process(target=forked, args=(place,)) for place in range(3)]
+for process in processes: process.start()
+forked("parent")
+for process in processes: process.join()
+run.complete()
+print({name: len(values) for name, values in run.get_metrics().items() if name != "before"})
+"""
+
+
+def test_a_forked_process_leaves_its_parents_connections_alone(postgres_uri: str) -> None:
+    out, err = loggers.finished(loggers.start(FORKS, postgres_uri))
+    assert eval(out) == {f"process {place}": 200 for place in (0, 1, 2, "parent")}
+    assert err == ""
+
+
 def test_an_end_without_the_tracker_is_bounded_and_said(server_uri: str) -> None:
     code = """
 run = begin()
