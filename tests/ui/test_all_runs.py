@@ -322,7 +322,7 @@ def test_it_has_mlflows_theme_and_fits_a_narrow_window(page: Page, here: str, th
         page.driver.set_window_size(1400, 900)
 
 
-def test_the_side_bar_leads_there(page: Page):
+def test_the_side_bar_leads_there(page: Page, experiment: Any):
     page.open("#/experiments", READER)
     page.click(".amlflow-nav a", "All runs")
     page.see(".amlflow-all-runs h2", "All runs")
@@ -330,3 +330,6 @@ def test_the_side_bar_leads_there(page: Page):
     page.click("aside nav a", "Experiments")
     page.gone(".amlflow-all-runs")
     page.see("main", "Experiments")
+    follows = "return document.querySelector('.amlflow-nav').previousElementSibling.innerText"
+    page.script(f"location.hash = '#/experiments/{experiment.id}'")
+    page.until(lambda: experiment.name in page.script(follows), "the entry behind the experiment")

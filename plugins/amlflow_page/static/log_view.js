@@ -173,7 +173,7 @@ export class LogView {
   }
 
   tell(final, failure) {
-    const none = final ? "This run has no logs. What a submitted script prints is one." : "No log yet.";
+    const none = final ? "This run has no logs. What a submitted script prints would be here." : "No log yet.";
     this.state.textContent = failure ?? (this.name ? `${size(this.whole)}${final ? "" : ", still running"}` : none);
     this.state.classList.toggle("is-error", Boolean(failure));
     this.picker.hidden = this.files.length < 2;

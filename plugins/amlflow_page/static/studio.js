@@ -46,10 +46,11 @@ function link() {
   const list = document.querySelector("aside nav ul");
   if (!list) return;
   let item = list.querySelector(".amlflow-nav");
-  if (!item) {
-    item = h("li", { class: "amlflow amlflow-nav" }, h("a", { href: ALL_RUNS }, icon("runs"), h("span", {}, "All runs")));
-    const experiments = list.querySelector("a[href^='#/experiments']")?.closest("li");
-    experiments && experiments.parentElement === list ? experiments.after(item) : list.append(item);
+  item ??= h("li", { class: "amlflow amlflow-nav" }, h("a", { href: ALL_RUNS }, icon("runs"), h("span", {}, "All runs")));
+  // Behind the experiments, also when MLflow has drawn them anew.
+  const experiments = [...list.children].find((each) => each !== item && each.querySelector("a[href^='#/experiments']"));
+  if (experiments ? experiments.nextElementSibling !== item : item.parentElement !== list) {
+    experiments ? experiments.after(item) : list.append(item);
   }
   const here = document.body.classList.contains("amlflow-shows-all-runs");
   here ? item.firstChild.setAttribute("aria-current", "page") : item.firstChild.removeAttribute("aria-current");
