@@ -38,7 +38,7 @@ class Plugins:
         self.manager.add_hookspecs(spec.Hooks)
         self.names: list[str] = []
         self.failures: dict[str, str] = {}
-        for entry_point in sorted(found, key=lambda each: each.name):
+        for entry_point in sorted(found, key=_place):
             self._load(entry_point)
 
     def _load(self, entry_point: EntryPoint) -> None:
@@ -48,11 +48,20 @@ class Plugins:
             stated = getattr(module, "amlflow_spec", spec.VERSION)
             if stated != spec.VERSION:
                 raise UserErrorException(
-                    f"it is written for version {stated} of the contract, and this amlflow "
+                    f"it is written for version {stated!r} of the contract, and this amlflow "
                     f"has version {spec.VERSION}"
                 )
+            if name in self.names:
+                raise UserErrorException(
+                    "another distribution has a plugin of this name; uninstall one of them"
+                )
+            claimed: Any = getattr(module, "features", frozenset())
+            if not isinstance(claimed, (set, frozenset)) or not claimed <= set(spec.Feature):
+                raise UserErrorException(
+                    f"its features are {claimed!r}, and not a set of amlflow.spec.Feature"
+                )
             self.manager.register(module, name=name)
-        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin is foreign code)
             cause = error.message if isinstance(error, AzureMLException) else repr(error)
             self.failures[name] = cause
             logger.warning("The plugin %r (%s) does not load: %s", name, entry_point.value, cause)
@@ -64,6 +73,10 @@ class Plugins:
         working = ", ".join(self.names) or "none"
         failed = "".join(f"; {name} does not load: {why}" for name, why in self.failures.items())
         return f"plugins found: {working}{failed}"
+
+
+def _place(entry_point: EntryPoint) -> tuple[str, str]:
+    return entry_point.name, entry_point.value
 
 
 @functools.cache
@@ -80,9 +93,11 @@ def described() -> list[dict[str, object]]:
 
     plugins = installed()
     found: list[dict[str, object]] = []
-    for entry_point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+    for entry_point in sorted(entry_points(group=GROUP), key=_place):
         name = entry_point.name
         module = plugins.manager.get_plugin(name)
+        if getattr(module, "__name__", None) != entry_point.module:
+            module = None  # it does not load, or another has its name
         hooks = [] if module is None else plugins.manager.get_hookcallers(module) or []
         distribution = entry_point.dist
         found.append(
@@ -91,7 +106,7 @@ def described() -> list[dict[str, object]]:
                 "distribution": distribution and f"{distribution.name} {distribution.version}",
                 "hooks": [each.name.removeprefix("amlflow_") for each in hooks],
                 "features": sorted(getattr(module, "features", ())),
-                "error": plugins.failures.get(name),
+                "error": plugins.failures.get(name) if module is None else None,
             }
         )
     return found

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -340,6 +341,37 @@ def test_a_plugin_that_fails_to_load_is_named_and_the_others_work(
     assert plugins.open_tracker(sqlite_uri).uri == sqlite_uri
     with pytest.raises(UserErrorException, match=r"raises does not load.*the cause"):
         plugins.open_tracker("gopher://x")
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("import sys\n\nsys.exit('it leaves')", "it leaves"),
+        ("features = 5", "features"),
+        ("features = {'telepathy'}", "telepathy"),
+        ("amlflow_spec = '1'", "'1'"),
+    ],
+)
+def test_a_module_that_is_no_plugin_is_named(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, source: str, named: str
+) -> None:
+    module = f"odd_{abs(hash(source))}"
+    (folder / f"{module}.py").write_text(source)
+    monkeypatch.syspath_prepend(str(folder))
+    made = found(monkeypatch, EntryPoint("odd", module, plugins.GROUP), MLFLOW)
+    assert made.names == ["mlflow"]
+    assert named in made.failures["odd"]
+
+
+def test_two_plugins_of_one_name(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "of_another.py").write_text("")
+    monkeypatch.syspath_prepend(str(folder))
+    both = [MLFLOW, EntryPoint("mlflow", "of_another", plugins.GROUP)]
+    made = found(monkeypatch, *both)
+    assert made.names == ["mlflow"]
+    assert "another distribution" in made.failures["mlflow"]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: both)
+    assert [bool(each["error"]) for each in plugins.described()] == [False, True]
 
 
 def test_no_plugin_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
