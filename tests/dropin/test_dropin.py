@@ -49,7 +49,7 @@ def test_in_a_fresh_environment(wheel: Path, environment: Path, folder: Path) ->
     )
     code = (
         "from azureml.core import Workspace, Experiment, Run, ScriptRunConfig, VERSION\n"
-        "from azureml.core.run import Run as R, _OfflineRun\n"
+        "from azureml.core.run import Run as R, _OfflineRun, _SubmittedRun\n"
         "from azureml.core.experiment import Experiment as E\n"
         "from azureml.core.workspace import Workspace as W\n"
         "from azureml.exceptions import UserErrorException, RunEnvironmentException\n"
@@ -58,6 +58,7 @@ def test_in_a_fresh_environment(wheel: Path, environment: Path, folder: Path) ->
         "assert (R, E, W) == (Run, Experiment, Workspace)\n"
         "assert UserErrorException is amlflow.exceptions.UserErrorException\n"
         "assert isinstance(Run.get_context(), _OfflineRun)\n"
+        "assert issubclass(_SubmittedRun, Run)\n"
         "assert RunStatus.COMPLETED == 'Completed'\n"
         "print(VERSION)\n"
     )
