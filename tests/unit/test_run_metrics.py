@@ -8,6 +8,7 @@ import json
 import math
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ import matplotlib
 import mlflow
 import numpy as np
 import pytest
+from amlflow.core import writer
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.exceptions import AzureMLException, UserErrorException
@@ -475,3 +477,16 @@ def test_coroutines_log_to_one_run(run: Run) -> None:
 def test_every_error_of_a_metric_is_v1s(run: Run) -> None:
     with pytest.raises(AzureMLException, match="'m'"):
         run.log("m", object())
+
+
+def test_a_clock_that_goes_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time_ns()
+    ticks = iter(range(now, now - 10**12, -(10**9)))  # a second back at each call
+    values = [0.5, 1, "text", 1, 1, 0.5, None, 2, True, 2.5] * 2
+    with monkeypatch.context() as patched:
+        patched.setattr(writer.time, "time_ns", lambda: next(ticks))
+        for value in values:
+            run.log("m", value)
+        for step in (0, 1, 2, 2, 1, 0):
+            run.log("steps", float(step), step=step)
+    same(run.get_metrics(), {"m": values, "steps": [0.0, 1.0, 2.0, 2.0, 1.0, 0.0]})
