@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -268,8 +270,11 @@ def test_files_are_in_the_tracker_in_the_order_of_the_calls(
 
 
 def test_many_threads_at_one_run(
-    journaled: Journaled, run: RunRecord, memory: MemoryTracker
+    journaled: Journaled, run: RunRecord, memory: MemoryTracker, request: pytest.FixtureRequest
 ) -> None:
+    request.addfinalizer(functools.partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+
     def log(me: int) -> None:
         for value in range(50):
             journaled.write_points(run.id, [point(value, f"thread {me}")])
