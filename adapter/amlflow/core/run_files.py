@@ -249,7 +249,7 @@ class RunFiles(RunBase):
                 "register_model keeps no datasets, sample datasets or resource_configuration: they "
                 "are Azure's. Log the data with mlflow.log_input() instead."
             )
-        path = (model_path or model_name).strip("/")
+        path = posixpath.normpath(model_path or model_name).strip("/")
         names = self._tracker.list_files(self._record.id, path)
         if not any(name == path or name.startswith(f"{path}/") for name in names):
             raise ModelPathNotFoundException(
