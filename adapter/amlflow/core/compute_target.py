@@ -97,6 +97,14 @@ class ComputeTarget:
         """As :meth:`detach`: there is no cluster to delete."""
         self.detach()
 
+    def list_nodes(self) -> Any:
+        """Refused: a target has no nodes."""
+        _refuse(self.name)
+
+    def update(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: a target is changed where it is declared."""
+        _refuse(self.name)
+
     @staticmethod
     def create(workspace: Workspace, name: str, provisioning_configuration: Any) -> Any:
         """Refused: amlflow makes no clusters."""
@@ -123,14 +131,6 @@ class AmlCompute(ComputeTarget):
     def supported_vmsizes(workspace: Workspace, location: str | None = None) -> Any:
         """Refused: there are no virtual machines to choose from."""
         _refuse("<name>")
-
-    def list_nodes(self) -> Any:
-        """Refused: a target has no nodes."""
-        _refuse(self.name)
-
-    def update(self, *args: Any, **kwargs: Any) -> Any:
-        """Refused: a target is changed where it is declared."""
-        _refuse(self.name)
 
 
 def _refuse(name: str) -> NoReturn:

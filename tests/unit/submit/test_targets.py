@@ -129,6 +129,10 @@ def test_no_cluster_is_made(experiment: Any) -> None:
         ComputeTarget.create(experiment.workspace, "cpu-cluster", wished)
     with pytest.raises(ComputeTargetException, match=r"compute\.yaml"):
         AmlCompute.supported_vmsizes(workspace=experiment.workspace)
+    target = experiment.workspace.compute_targets["local"]
+    for refused in (target.list_nodes, lambda: target.update(max_nodes=2)):
+        with pytest.raises(ComputeTargetException, match="'local'"):
+            refused()
 
 
 GATE = """
