@@ -230,7 +230,7 @@ def test_a_locked_database(run: Run, store: str, monkeypatch: pytest.MonkeyPatch
     before = everything(run)
     other = sqlite3.connect(store.removeprefix("sqlite:///"))
     # MLflow's own connections wait for a lock for longer than a test should.
-    engine = run._tracker.inner._store.engine  # type: ignore[attr-defined]
+    engine = run._tracker.inner._opened()._store.engine  # type: ignore[attr-defined]
     sqlalchemy.event.listen(
         engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout = 50")
     )

@@ -152,7 +152,8 @@ def test_the_earliest_of_many_rivals_gets_the_id_they_ask_for(
 ) -> None:
     # More rivals than one look at them shows, each made just after the run and gone soon.
     client = mlflow.MlflowClient(any_store)
-    creation = experiment.workspace._tracker.inner._creation
+    tracker = experiment.workspace._tracker.inner
+    creation = getattr(tracker, "_mlflow", tracker)._creation
     create_run = creation._store.create_run
     looked = threading.Event()
 
