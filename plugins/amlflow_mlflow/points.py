@@ -20,7 +20,6 @@ import math
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from amlflow.spec import Kind, Point, Refused
 from mlflow.entities import Metric, Param, RunTag
 
 from amlflow_mlflow.calls import Calls
+from amlflow_mlflow.histories import Histories, Row
 from amlflow_mlflow.names import CLAIM, POINTS, WRITER, from_key, to_key
 from amlflow_mlflow.records import from_ms, to_ms
 
@@ -75,7 +75,7 @@ class Points:
         threads: int,
     ) -> None:
         self._store, self._call, self._put, self._get = store, call, put, get
-        self._threads = threads
+        self._histories = Histories(store, call, threads)
         self._written: dict[tuple[str, str], _Written] = {}
         self._lock = threading.Lock()
 
@@ -215,34 +215,23 @@ class Points:
                 )
             )
         keys = [key for key in data.metrics if names is None or from_key(key) in names]
-        for key, history in self._histories(run_id, keys):
+        for key, history in self._histories.of(run_id, keys):
             name = from_key(key)
             switches = sorted(types.get(name, ()))
-            for order, metric in enumerate(history):
-                if (key, metric.step, metric.timestamp) in drawn:
-                    continue
-                points.append(
-                    Point(
-                        name=name,
-                        value=_typed(metric, switches) if switches else float(metric.value),
-                        step=metric.step,
-                        order=order,
-                        time=from_ms(metric.timestamp),
-                        writer=owner,
-                    )
+            points += [
+                Point(
+                    name=name,
+                    value=_typed(row, switches) if switches else row[2],
+                    step=row[1],
+                    order=order,
+                    time=from_ms(row[0]),
+                    writer=owner,
                 )
+                for order, row in enumerate(history)
+                if not drawn or (key, row[1], row[0]) not in drawn
+            ]
         points.sort(key=lambda point: (point.time, point.position))
         return points
-
-    def _histories(self, run_id: str, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
-        def history(key: str) -> Any:
-            return self._call.on_run(run_id, lambda: self._store.get_metric_history(run_id, key))
-
-        if self._threads == 1 or len(keys) < 2:
-            yield from zip(keys, map(history, keys), strict=True)
-            return
-        with ThreadPoolExecutor(self._threads) as pool:
-            yield from zip(keys, pool.map(history, keys), strict=True)
 
     def _entries(self, run_id: str, tags: dict[str, str]) -> Iterator[tuple[str, Entry]]:
         for key, value in tags.items():
@@ -350,12 +339,12 @@ def _drawable(cell: Any) -> bool:
     return isinstance(cell, (bool, float)) and math.isfinite(cell)
 
 
-def _typed(metric: Any, switches: list[tuple[tuple[int, int], str]]) -> bool | int | float:
+def _typed(row: Row, switches: list[tuple[tuple[int, int], str]]) -> bool | int | float:
     """The number with the type that the owner's entries say."""
-    value = float(metric.value)
+    time, step, value = row
     found = "float"
     for since, value_type in switches:
-        if since > (metric.timestamp, metric.step):
+        if since > (time, step):
             break
         found = value_type
     if found == "float" or not value.is_integer():

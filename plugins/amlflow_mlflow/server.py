@@ -10,6 +10,7 @@ from typing import Any
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.spec import Refused, Unavailable, is_tried_once, redacted
+from mlflow.protos.service_pb2 import GetMetricHistory
 from mlflow.store.tracking.rest_store import RestStore
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.proto_json_utils import parse_dict
@@ -42,29 +43,48 @@ class Server(RestStore):
             return super()._call_endpoint(
                 api, json_body, endpoint, retry_timeout_seconds, response_proto
             )
-        self._validate_workspace_support_if_specified()
         known = self._V3_METHOD_TO_INFO if api in self._V3_APIS else self._METHOD_TO_INFO
         path, method = known[api]
         content = None if json_body is None else json.loads(json_body)
+        result = response_proto or api.Response()
+        parse_dict(self._answer(endpoint or path, method, content), result)
+        return result
+
+    def metric_rows(self, run_id: str, key: str) -> list[tuple[int, int, float]]:
+        """A metric's points (milliseconds, step, value), in this order."""
+        path, method = self._METHOD_TO_INFO[GetMetricHistory]
+        content = {"run_id": run_id, "metric_key": key}
+        rows: list[tuple[int, int, float]] = []
+        while True:
+            answer = self._answer(path, method, content)
+            rows += [
+                (int(each["timestamp"]), int(each.get("step", 0)), float(each["value"]))
+                for each in answer.get("metrics", ())
+            ]
+            if not answer.get("next_page_token"):
+                return sorted(rows)
+            content["page_token"] = answer["next_page_token"]
+
+    def _answer(self, path: str, method: str, content: Any) -> Any:
+        """What the server answers, as JSON says it."""
+        self._validate_workspace_support_if_specified()
+        once = is_tried_once()
         answer = http_request(
             self.get_host_creds(),
-            endpoint or path,
+            path,
             method,
-            max_retries=0,
-            raise_on_status=False,
+            **({"max_retries": 0, "raise_on_status": False} if once else {}),
             **{"params" if method == "GET" else "json": content},
         )
-        if answer.status_code in TRY_LATER:
+        if once and answer.status_code in TRY_LATER:
             raise Unavailable(
                 f"MLflow at {self._where} could not do this now (HTTP {answer.status_code}).",
                 retry_after=_seconds(answer.headers.get("Retry-After")),
             )
-        if 400 <= answer.status_code < 500 and b"error_code" not in answer.content:
+        if once and 400 <= answer.status_code < 500 and b"error_code" not in answer.content:
             raise self._refusal(answer.status_code)  # by what is between here and MLflow
-        verify_rest_response(answer, endpoint or path)
-        result = response_proto or api.Response()
-        parse_dict(json.loads(answer.text), result)
-        return result
+        verify_rest_response(answer, path)
+        return json.loads(answer.text)
 
     def _refusal(self, status: int) -> AzureMLException:
         said = f"What answers at {self._where} refuses this (HTTP {status})"
