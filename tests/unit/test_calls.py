@@ -10,6 +10,9 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.core.script_run_config import ScriptRunConfig
 from amlflow.core.workspace import Workspace
+from amlflow_mlflow.calls import Calls
+from amlflow_mlflow.histories import Histories
+from amlflow_mlflow.server import Server
 
 
 class Counting:
@@ -111,7 +114,9 @@ def test_opening_a_run_and_reading_it(experiment: Experiment, calls: Counter[str
     assert calls == {"get_run": 1}
 
 
-def test_metrics_are_read_once_a_name(experiment: Experiment, calls: Counter[str]) -> None:
+def test_the_metrics_of_a_database_are_read_in_one_look(
+    experiment: Experiment, calls: Counter[str]
+) -> None:
     run = start(experiment)
     for name in "abc":
         run.log(name, 1.0)
@@ -119,10 +124,28 @@ def test_metrics_are_read_once_a_name(experiment: Experiment, calls: Counter[str
     run.flush()
     calls.clear()
     assert len(run.get_metrics()) == 4
-    assert calls == {"get_run": 1, "get_metric_history": 3}
+    assert calls == {"get_run": 1, "ManagedSessionMaker": 1}
     calls.clear()
     run.get_metrics("a")
-    assert calls == {"get_run": 1, "get_metric_history": 1}
+    assert calls == {"get_run": 1, "ManagedSessionMaker": 1}
+
+
+def test_a_server_is_asked_once_for_each_page_of_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def answer(path: str, method: str, content: dict[str, str]) -> Any:
+        asked.append(dict(content))
+        if "page_token" in content:
+            return {"metrics": [{"key": "a", "value": "NaN", "timestamp": 6, "step": 2}]}
+        first = {"key": "a", "value": 0.5, "timestamp": "5", "step": "-1"}
+        return {"metrics": [first], "next_page_token": "more"}
+
+    server = Server("http://127.0.0.1:1")
+    monkeypatch.setattr(server, "_answer", answer)
+    histories = dict(Histories(server, Calls(server.get_host_creds().host), 8).of("r", ["a"]))
+    assert str(histories) == "{'a': [(5, -1, 0.5), (6, 2, nan)]}"
+    wanted = {"run_id": "r", "metric_key": "a"}
+    assert asked == [wanted, {**wanted, "page_token": "more"}]
 
 
 def test_a_final_status_is_not_asked_for_again(experiment: Experiment, calls: Counter[str]) -> None:
