@@ -28,7 +28,8 @@ def amlflow_tracker(uri: str) -> Tracker | None:
         return quick
     from amlflow_mlflow.tracker import MlflowTracker  # importing MLflow takes a second or two
 
-    return MlflowTracker(uri)
+    opened = MlflowTracker(uri)
+    return open_quick(uri, opened) or opened  # a new database has its tables now
 
 
 @hookimpl

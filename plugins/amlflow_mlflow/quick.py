@@ -1,9 +1,9 @@
 """A tracker on MLflow's sqlite database that imports MLflow when it is needed.
 
 ``import mlflow`` and its database store take seconds, which a command that shows one run would
-spend for one row. Reading a run, experiments and numbers is done on the tables directly; they have
-had these columns since MLflow 1.0. The first call of another kind opens MLflow's own store, which
-does everything from then on.
+spend for one row. Reading a run, experiments and numbers, and ending a run, is done on the tables
+directly; they have had these columns since MLflow 1.0. The first call of another kind opens
+MLflow's own store, which does most from then on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,14 @@ from urllib.parse import quote, unquote
 from amlflow.spec import (
     ExperimentNotFound,
     ExperimentRecord,
+    RunChange,
     RunNotFound,
     RunRecord,
     Unavailable,
 )
 
 from amlflow_mlflow import features
+from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.names import ALIAS, DELETED, OWN, to_key
 from amlflow_mlflow.records import to_experiment, to_ms, to_run
@@ -48,6 +50,7 @@ _DATA = (
     "SELECT 'tags' AS kind, key, value FROM tags WHERE run_uuid = ?"
     " UNION ALL SELECT 'params', key, value FROM params WHERE run_uuid = ?"
 )
+_END = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 _EXPERIMENTS = (
     "SELECT CAST(experiment_id AS TEXT) AS experiment_id, name, lifecycle_stage, creation_time,"
     " last_update_time FROM experiments"
@@ -58,13 +61,16 @@ _NUMBER = (
 )
 
 
-def open_quick(uri: str) -> Tracker | None:
-    """The tracker at a URI, or None where MLflow itself has to open it."""
+def open_quick(uri: str, opened: Tracker | None = None) -> Tracker | None:
+    """The tracker at a URI, or None where MLflow itself has to open it, or has and must serve it.
+
+    ``opened`` is MLflow's, if it is there already.
+    """
     if not uri.startswith("sqlite:////") or "?" in uri:
         return None
     if os.environ.get(WORKSPACES, "false").lower() in ("true", "1"):
         return None  # whose runs a caller sees is for MLflow's store to say
-    quick = QuickTracker(uri, Path(unquote(uri[len("sqlite:///") :])))
+    quick = QuickTracker(uri, Path(unquote(uri[len("sqlite:///") :])), opened)
     try:
         quick.asked(_BY_ID, "")
         if not quick.asked(f"{_EXPERIMENTS} LIMIT 1"):
@@ -74,15 +80,23 @@ def open_quick(uri: str) -> Tracker | None:
     return quick
 
 
+class _Kept(threading.local):
+    """A thread's connections."""
+
+    def __init__(self) -> None:
+        self.by_process: dict[int, sqlite3.Connection] = {}
+
+
 class QuickTracker:
     """See :class:`amlflow.spec.Tracker`."""
 
     features = features
 
-    def __init__(self, uri: str, path: Path) -> None:
+    def __init__(self, uri: str, path: Path, opened: Tracker | None) -> None:
         self.uri = uri
-        self._address = f"file:{quote(str(path))}?mode=ro"
-        self._mlflow: Any = None
+        self._address = f"file:{quote(str(path))}?mode=rw"
+        self._kept = _Kept()
+        self._mlflow: Any = opened
         self._opening = threading.Lock()
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
@@ -93,20 +107,37 @@ class QuickTracker:
     @contextmanager
     def reading(self) -> Iterator[Callable[..., list[Any]]]:
         """To ask several times of one moment, with errors in the contract's words."""
-        try:
-            with closing(sqlite3.connect(self._address, timeout=15, uri=True)) as database:
-                database.execute("BEGIN")
+        with self._translated("read"):
+            database = self._connection()
+            database.execute("BEGIN")
+            try:
                 yield functools.partial(_answer, database)
+            finally:
+                database.rollback()
+
+    @contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error as error:
             raise Unavailable(
-                f"The tracking database {self.uri} cannot be read now: {error}. If another program "
-                "holds its lock, try again when that has ended."
+                f"The tracking database {self.uri} cannot be {done} now: {error}. If another "
+                "program holds its lock, try again when that has ended."
             ) from error
 
     def asked(self, statement: str, *values: Any) -> list[Any]:
         """What the database answers, each row with its columns as attributes."""
-        with closing(sqlite3.connect(self._address, timeout=15, uri=True)) as database:
-            return _answer(database, statement, *values)
+        return _answer(self._connection(), statement, *values)
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection, kept since sqlite reads all its tables' names for a new one.
+
+        A process forked from this one has its own, and never closes what it inherits.
+        """
+        kept, process = self._kept.by_process, os.getpid()
+        if process not in kept:
+            kept[process] = sqlite3.connect(self._address, timeout=15, uri=True)
+        return kept[process]
 
     def _opened(self) -> Any:
         with self._opening:
@@ -150,10 +181,11 @@ class QuickTracker:
         if self._mlflow is not None:
             return self._mlflow.list_experiments()  # type: ignore[no-any-return]
         return self._experiments(
-            " WHERE name NOT LIKE ? AND experiment_id NOT IN"
+            " WHERE substr(name, 1, ?) != ? AND experiment_id NOT IN"
             " (SELECT experiment_id FROM experiment_tags WHERE key = ?)"
             " ORDER BY creation_time DESC, experiment_id ASC",
-            f"{OWN}%",
+            len(OWN),
+            OWN,
             DELETED,
         )
 
@@ -165,6 +197,26 @@ class QuickTracker:
             )
             found.tags = {each.key: each.value for each in tags}
             yield to_experiment(found)
+
+    # MLflow loads a run with all it has to end it
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        todo, mlflow = spelled(change), self._mlflow
+        if (
+            todo.ended is None
+            or todo.params
+            or todo.tags
+            or todo.removed
+            or (mlflow is not None and mlflow.is_noted(run_id))
+        ):
+            self._opened().update_run(run_id, change)
+            return
+        with self._translated("written"), self._connection() as database:
+            found = database.execute(_END, (todo.status, todo.ended, run_id))
+        if not found.rowcount:  # MLflow says why
+            self._opened().update_run(run_id, change)
+        elif mlflow is not None:
+            mlflow.has_ended(run_id)
 
     def check_name(self, name: str) -> None:
         to_key(name)

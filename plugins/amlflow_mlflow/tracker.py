@@ -300,7 +300,7 @@ class MlflowTracker:
             before.update(run.info.run_id for run in page)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        todo = spelled(change, noted=run_id in self._noted)
+        todo = spelled(change, noted=self.is_noted(run_id))
         if change.status in FINAL:
             self._noted.discard(run_id)
         elif change.status is not None:
@@ -315,7 +315,15 @@ class MlflowTracker:
             if todo.starts and info.end_time:
                 self._set_status(run_id, KILLED, None)
         if change.status in FINAL:
-            self._points.forget(run_id)
+            self.has_ended(run_id)
+
+    def is_noted(self, run_id: str) -> bool:
+        """Whether this has put the run's status into a tag."""
+        return run_id in self._noted
+
+    def has_ended(self, run_id: str) -> None:
+        """Keep nothing of this run in memory."""
+        self._points.forget(run_id)
 
     def _set_status(self, run_id: str, status: str, ended: int | None) -> Any:
         mlflow = RunStatus.from_string(status)

@@ -38,7 +38,7 @@ def calls(store: str, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     counting = Counting(calls.open_store(store))
     # On sqlite some reading is done without MLflow; what is counted is what a server is asked.
-    monkeypatch.setattr("amlflow_mlflow.quick.open_quick", lambda uri: None)
+    monkeypatch.setattr("amlflow_mlflow.quick.open_quick", lambda *_: None)
     monkeypatch.setattr("amlflow_mlflow.tracker.open_store", lambda uri: counting)
     return counting.calls
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import services
 from amlflow.core.experiment import Experiment
-from amlflow.spec import LAUNCHED, RunChange, RunNotFound, Unavailable
+from amlflow.spec import LAUNCHED, RunChange, RunNotFound, Status, Unavailable
 from amlflow.submit.notes import Wish
-from amlflow_mlflow import quick
+from amlflow_mlflow import amlflow_tracker, quick
 from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.light_http import HttpWire
 from amlflow_mlflow.light_sqlite import SqliteWire
-from amlflow_mlflow.quick import open_quick
+from amlflow_mlflow.quick import QuickTracker, open_quick
 from amlflow_mlflow.tracker import MlflowTracker
+from mlflow import MlflowClient
 from mlflow.entities import RunStatus
 
 
@@ -31,6 +35,7 @@ def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
     child = asked.child_run()
     Experiment(experiment.workspace, "gone").archive()
     quick, full = open_quick(store), MlflowTracker(store)
+    full.ensure_experiment("AMLFLOW.mine")  # amlflow's own begin with small letters
     assert quick is not None
     for run_id in ("mine", asked._record.id, child.id):
         for within in (None, experiment.id):
@@ -86,6 +91,40 @@ def test_the_order_in_which_a_server_is_told_of_an_end(
     assert told == order
 
 
+@pytest.mark.parametrize(
+    ("status", "in_mlflow"),
+    [("Completed", "FINISHED"), ("Failed", "FAILED"), ("Canceled", "KILLED")],
+)
+def test_a_run_ends_as_with_mlflow(
+    store: str, experiment: Experiment, status: str, in_mlflow: str
+) -> None:
+    run_id = experiment.start_logging(snapshot_directory=None)._record.id
+    quick = open_quick(store)
+    assert isinstance(quick, QuickTracker)
+    ended = datetime(2026, 1, 2, 3, 4, 5, 6000, tzinfo=timezone.utc)
+    quick.update_run(run_id, RunChange(status=status, ended=ended))
+    assert quick._mlflow is None
+    info = MlflowClient(store).get_run(run_id).info
+    assert (info.status, info.end_time) == (in_mlflow, 1767323045006)
+
+
+def test_a_run_that_is_deleted_or_missing_does_not_end(store: str, experiment: Experiment) -> None:
+    run_id = experiment.start_logging(snapshot_directory=None)._record.id
+    MlflowClient(store).delete_run(run_id)
+    quick = open_quick(store)
+    assert quick is not None
+    for each in (run_id, "0" * 32):
+        with pytest.raises(RunNotFound, match=each):
+            quick.update_run(each, RunChange(status=Status.COMPLETED))
+    assert MlflowClient(store).get_run(run_id).info.status == "RUNNING"
+
+
+def test_an_end_with_a_reason_is_whole(store: str, experiment: Experiment) -> None:
+    run = experiment.start_logging(snapshot_directory=None)
+    run.fail("no data")
+    assert MlflowTracker(store).get_run(run._record.id).system["error"]
+
+
 def test_a_run_is_shown_without_mlflow(store: str, experiment: Experiment) -> None:
     run = experiment.start_logging(snapshot_directory=None)
     script = (
@@ -106,6 +145,31 @@ def test_other_databases_are_left_to_mlflow(tmp_path: Path) -> None:
     (tmp_path / "other.db").write_bytes(b"")
     assert open_quick(f"sqlite:///{tmp_path}/other.db") is None
     assert open_quick("http://localhost:5000") is None
+
+
+def test_a_new_database_is_read_so_as_soon_as_mlflow_has_made_it(tmp_path: Path) -> None:
+    tracker = amlflow_tracker(f"sqlite:///{tmp_path}/new.db")
+    assert isinstance(tracker, QuickTracker)
+    assert [each.name for each in tracker.list_experiments()] == ["Default"]
+
+
+def test_threads_and_forked_processes_share_no_connection(
+    store: str, experiment: Experiment
+) -> None:
+    quick = open_quick(store)
+    assert isinstance(quick, QuickTracker)
+    here = quick._connection()
+    assert quick._connection() is here
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(quick._connection).result() is not here
+
+    def ask() -> None:
+        sys.exit(quick._connection() is here)
+
+    forked = multiprocessing.get_context("fork").Process(target=ask)
+    forked.start()
+    forked.join()
+    assert forked.exitcode == 0
 
 
 def test_a_database_that_breaks_is_an_error_of_the_contract(
