@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 
 from amlflow import plugins
+from amlflow.imports import wait_for_imports
 from amlflow.journal.settings import from_environment
 from amlflow.layers.archive import Archive
 from amlflow.layers.batches import Batches
@@ -120,7 +121,7 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=wait_for_imports, after_in_child=_after_fork)
 
 
 def open_keeper(uri: str) -> RunKeeper:

@@ -1,0 +1,36 @@
+"""Keeps a fork from copying an import that is under way in another thread.
+
+Python locks a module while a thread imports it. A process forked at that moment has the lock and
+not the thread, so whoever imports the module there waits for ever. MLflow's client tries to import
+pyspark in each call to a server, also in the thread that sends what is logged.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import FrameType
+
+MOST_SECONDS = 10.0
+"""How long a fork waits; the import may itself wait for something that the forking thread holds."""
+
+
+def wait_for_imports() -> None:
+    """Return when none of amlflow's calls in other threads is importing something."""
+    me, deadline = threading.get_ident(), time.monotonic() + MOST_SECONDS
+    while time.monotonic() < deadline:
+        frames = sys._current_frames()
+        if not any(_is_importing(frame) for thread, frame in frames.items() if thread != me):
+            return
+        time.sleep(0.001)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    importing = False
+    while frame is not None:
+        if importing and frame.f_globals.get("__name__", "").startswith("amlflow"):
+            return True
+        importing = importing or frame.f_code.co_filename.startswith("<frozen importlib")
+        frame = frame.f_back
+    return False
