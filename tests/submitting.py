@@ -110,7 +110,9 @@ def end_all(base: Path) -> None:
 
 def alive(pid: int) -> bool:
     try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        process = psutil.Process(pid)
+        # A killed process has its files, and so its locks, until its last thread is gone.
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False
 

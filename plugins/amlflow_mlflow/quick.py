@@ -45,7 +45,7 @@ _RUN = (
 )
 _BY_ID = f"{_RUN} run_uuid = ?"
 _ALIASED = "run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
-_BY_ALIAS = f"{_RUN} lifecycle_stage = 'active' AND {_ALIASED} ORDER BY start_time, run_uuid"
+_BY_ALIAS = f"{_RUN} {_ALIASED} ORDER BY start_time, run_uuid"
 _DATA = (
     "SELECT 'tags' AS kind, key, value FROM tags WHERE run_uuid = ?"
     " UNION ALL SELECT 'params', key, value FROM params WHERE run_uuid = ?"

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
 from amlflow.journal.delivery import AWAY
@@ -39,6 +40,7 @@ class Journal:
         self._refused: dict[str, Counter[str]] = {}
         self._interrupted = False
         self._recovery: threading.Thread | None = None
+        self._dead: dict[Path, list[str]] = {}
         self.ids = LocalIds()
         self.started: Sender | None = None
         """What sends, once there is something to send."""
@@ -90,10 +92,12 @@ class Journal:
         Whoever asks finds what such processes have left, and so sends it, once.
         """
         dead = dead_folders(self._place, self._folder)
-        runs = {run for each in dead for run in each.running()}
+        known = {**self._dead, **{each.path: each.running() for each in dead}}
+        # Whoever sends what one has left holds its lock meanwhile, as a living process does.
+        self._dead = known = {path: runs for path, runs in known.items() if path.exists()}
         if dead and self._recovery is None:
             self._recover_aside()
-        return runs
+        return {run for runs in known.values() for run in runs}
 
     def recover(self, of_run: str | None = None) -> None:
         """Send what processes have left that have died. Raises :class:`Unavailable`."""

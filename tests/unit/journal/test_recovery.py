@@ -86,6 +86,21 @@ def test_it_is_not_responding_before_anybody_has_sent_it(
     assert found.status == "NotResponding"
 
 
+def test_it_stays_not_responding_while_somebody_sends_it(
+    opened: Callable[..., Journaled], left: RunRecord, moody: Moody, place: Path
+) -> None:
+    moody.error = away
+    journaled = opened()
+    [folder] = process_folders(place)
+    assert journaled.journal.dead_runs() == {left.id}
+    assert journaled.journal._recovery is not None
+    journaled.journal._recovery.join()
+    assert folder.take()
+    assert journaled.journal.dead_runs() == {left.id}
+    folder.remove()
+    assert journaled.journal.dead_runs() == set()
+
+
 def test_a_process_that_only_looks_sends_it_too(
     opened: Callable[..., Journaled], left: RunRecord, memory: MemoryTracker, place: Path
 ) -> None:

@@ -97,7 +97,9 @@ def test_a_script_that_ends_when_asked_has_time_for_it(experiment: Any) -> None:
 
 
 SUBMITTER = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # below nohup, or in the background, both are ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from azureml.core import Experiment, ScriptRunConfig, Workspace
 experiment = Experiment(Workspace("sub", "group", "workspace"), sys.argv[1])
 run = experiment.submit(ScriptRunConfig("src", script="script.py"))
