@@ -127,15 +127,19 @@ class Files:
         """See :meth:`amlflow.spec.Tracker.get_file`."""
         repository = self._repository(run_id)
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
+            path = to_path(name)
             try:
-                found = repository.download_artifacts(to_path(name), dst_path=staging)
-            except (MlflowException, OSError) as error:
-                path = to_path(name)
-                if (path, False) in self._listed(repository, posixpath.dirname(path)):
+                found = repository.download_artifacts(path, dst_path=staging)
+            except (MlflowException, OSError):
+                if (path, False) not in self._listed(repository, posixpath.dirname(path)):
+                    raise FileNotInRun(run_id, name) from None
+                # It is there now: it came, or was replaced, in the same moment.
+                try:
+                    found = repository.download_artifacts(path, dst_path=staging)
+                except (MlflowException, OSError) as error:
                     raise Refused(
                         f"The file {name!r} of run {run_id} cannot be read: {error}"
                     ) from error
-                raise FileNotInRun(run_id, name) from None
             if os.path.isdir(found):
                 raise FileNotInRun(run_id, name)
             shutil.move(found, destination)
