@@ -55,6 +55,7 @@ _EXPERIMENTS = (
     "SELECT CAST(experiment_id AS TEXT) AS experiment_id, name, lifecycle_stage, creation_time,"
     " last_update_time FROM experiments"
 )
+_NOT_DELETED = "experiment_id NOT IN (SELECT experiment_id FROM experiment_tags WHERE key = ?)"
 _NUMBER = (
     "SELECT count(*) AS number FROM runs WHERE experiment_id = ?"
     " AND (start_time, run_uuid) <= (?, ?)"
@@ -173,7 +174,7 @@ class QuickTracker:
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         if self._mlflow is not None:
             return self._mlflow.get_experiment(experiment_id)  # type: ignore[no-any-return]
-        for record in self._experiments(" WHERE CAST(experiment_id AS TEXT) = ?", experiment_id):
+        for record in self._experiments("CAST(experiment_id AS TEXT) = ?", experiment_id):
             return record
         raise ExperimentNotFound(experiment_id, self.uri)
 
@@ -181,16 +182,12 @@ class QuickTracker:
         if self._mlflow is not None:
             return self._mlflow.list_experiments()  # type: ignore[no-any-return]
         return self._experiments(
-            " WHERE substr(name, 1, ?) != ? AND experiment_id NOT IN"
-            " (SELECT experiment_id FROM experiment_tags WHERE key = ?)"
-            " ORDER BY creation_time DESC, experiment_id ASC",
-            len(OWN),
-            OWN,
-            DELETED,
+            "substr(name, 1, ?) != ? ORDER BY creation_time DESC, experiment_id ASC", len(OWN), OWN
         )
 
     def _experiments(self, condition: str, *values: Any) -> Iterator[ExperimentRecord]:
-        for found in self.rows(_EXPERIMENTS + condition, *values):
+        statement = f"{_EXPERIMENTS} WHERE {_NOT_DELETED} AND {condition}"
+        for found in self.rows(statement, DELETED, *values):
             tags = self.rows(
                 "SELECT key, value FROM experiment_tags WHERE experiment_id = ?",
                 int(found.experiment_id),
@@ -201,14 +198,9 @@ class QuickTracker:
     # MLflow loads a run with all it has to end it
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        todo, mlflow = spelled(change), self._mlflow
-        if (
-            todo.ended is None
-            or todo.params
-            or todo.tags
-            or todo.removed
-            or (mlflow is not None and mlflow.is_noted(run_id))
-        ):
+        mlflow = self._mlflow
+        todo = spelled(change, noted=mlflow is not None and mlflow.is_noted(run_id))
+        if todo.ended is None or todo.params or todo.tags or todo.removed:
             self._opened().update_run(run_id, change)
             return
         with self._translated("written"), self._connection() as database:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import services
 from amlflow.core.experiment import Experiment
-from amlflow.spec import LAUNCHED, RunChange, RunNotFound, Status, Unavailable
+from amlflow.spec import LAUNCHED, ExperimentNotFound, RunChange, RunNotFound, Status, Unavailable
 from amlflow.submit.notes import Wish
 from amlflow_mlflow import amlflow_tracker, quick
 from amlflow_mlflow.changes import spelled
@@ -46,6 +46,11 @@ def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
                 tracker.get_run(run_id, within)
     assert list(quick.list_experiments()) == list(full.list_experiments())
     assert quick.get_experiment(experiment.id) == full.get_experiment(experiment.id)
+    deleted = full.ensure_experiment("deleted").id
+    full.delete_experiment(deleted)
+    for tracker in (quick, full):
+        with pytest.raises(ExperimentNotFound, match=deleted):
+            tracker.get_experiment(deleted)
     records = [asked._record, child._record]
     assert quick.run_numbers(records) == full.run_numbers(records) == [1, 2]
     assert quick.run_link(child._record) == full.run_link(child._record)
