@@ -196,11 +196,8 @@ def _lacking(answer: Any, protocol: type) -> list[str]:
     """What of a protocol an object has not."""
     if hasattr(type(answer), "__getattr__"):
         return []  # it opens what it needs when it is asked
-    unclaimed = _FEATURE_METHODS.keys() - {
-        name
-        for name, feature in _FEATURE_METHODS.items()
-        if feature in getattr(answer, "features", ())
-    }
+    claimed = getattr(answer, "features", ())
+    unclaimed = {name for name, feature in _FEATURE_METHODS.items() if feature not in claimed}
     return [
         name
         for name in vars(protocol)

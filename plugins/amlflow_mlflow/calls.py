@@ -60,7 +60,8 @@ def open_store(uri: str) -> Any:
             return Server(uri)
         with _without_migration_log(), translated(uri):
             store = _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
-        _engines.add(getattr(store, "engine", engine))
+        if hasattr(store, "engine"):
+            _engines.add(store.engine)
         return store
     except AzureMLException:
         raise
@@ -78,8 +79,7 @@ _engines: set[Any] = set()
 def _after_fork() -> None:
     """Leave the connections of the process that this one was forked from to that one."""
     for engine in _engines:
-        if engine is not None:
-            engine.dispose(close=False)
+        engine.dispose(close=False)
 
 
 if hasattr(os, "register_at_fork"):

@@ -26,9 +26,6 @@ _BUILD = (
 class PythonSection(Settings):
     """Which Python runs the script."""
 
-    _KNOWN: ClassVar[tuple[str, ...]] = (
-        "interpreter_path", "user_managed_dependencies", "conda_dependencies_file",
-    )  # fmt: skip
     _REFUSED: ClassVar[dict[str, str]] = {
         "conda_dependencies": "amlflow installs no packages; name the Python that has them in "
         "python.interpreter_path, or an image in Environment.from_docker_image()"
@@ -43,9 +40,6 @@ class PythonSection(Settings):
 class DockerSection(Settings):
     """Which container image the script runs in."""
 
-    _KNOWN: ClassVar[tuple[str, ...]] = (
-        "enabled", "base_image", "arguments", "shared_volumes", "shm_size",
-    )  # fmt: skip
     _REFUSED: ClassVar[dict[str, str]] = {"base_dockerfile": _BUILD, "build_context": _BUILD}
 
     enabled: bool = False

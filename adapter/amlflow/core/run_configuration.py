@@ -6,7 +6,7 @@ import copy
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from amlflow.core.config import FOLDER
 from amlflow.core.environment import DEFAULT_NAME, DEFAULT_PYTHON, Environment
@@ -20,8 +20,6 @@ _FOLDERS = (FOLDER, "aml_config", "")
 @dataclass
 class DockerConfiguration(Settings):
     """Whether the script runs in a container, and how."""
-
-    _KNOWN: ClassVar[tuple[str, ...]] = ("use_docker", "shared_volumes", "arguments", "shm_size")
 
     use_docker: bool = False
     shared_volumes: bool = True

@@ -13,14 +13,16 @@ class Settings:
     """An object whose attributes are settings.
 
     Setting one that is unknown here warns that it is ignored, as v1's compute and history have many
-    that only Azure minds; one that a script would miss is refused.
+    that only Azure minds; one that a script would miss is refused. The known ones are a dataclass's
+    fields, or else ``_KNOWN``.
     """
 
     _KNOWN: ClassVar[Collection[str]] = ()
     _REFUSED: ClassVar[Mapping[str, str]] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_") and name not in self._KNOWN:
+        known = getattr(type(self), "__dataclass_fields__", self._KNOWN)
+        if not name.startswith("_") and name not in known:
             where = f"{type(self).__name__}.{name}"
             if name in self._REFUSED:
                 raise UserErrorException(f"{where}: {self._REFUSED[name]}.")

@@ -108,12 +108,12 @@ class Journal:
 
         Those that have died are sent for; who is at it still is waited for, some seconds.
         """
+        if not self._others():
+            return
         with contextlib.suppress(*AWAY):
             self.recover(run_id)
         deadline = time.monotonic() + seconds
-        for each in process_folders(self._place):
-            if self._folder is not None and each.path == self._folder.path:
-                continue
+        for each in self._others():
             last = each.last_waiting(run_id)
             while last is not None and each.sent() < last and each.path.exists():
                 if not each.is_alive():
@@ -127,6 +127,10 @@ class Journal:
                     )  # fmt: skip
                     break
                 time.sleep(0.01)
+
+    def _others(self) -> list[ProcessFolder]:
+        mine = None if self._folder is None else self._folder.path
+        return [each for each in process_folders(self._place) if each.path != mine]
 
     def _recover_aside(self) -> None:
         """The same in a thread that only the end of the process waits for, within its bounds."""
