@@ -117,6 +117,13 @@ def alive(pid: int) -> bool:
         return False
 
 
+def kill_agent(base: Path) -> None:
+    """Kill the one agent there is, and wait until it has let go of all it held."""
+    [agent] = agents(base)
+    agent.kill()
+    until(lambda: not alive(agent.pid), what="the agent's end")
+
+
 def environment(**more: str) -> dict[str, str]:
     """This process's environment, for another that is to find the same tracker and jobs."""
     return {**os.environ, **more}

@@ -18,10 +18,10 @@ from amlflow.submit.notes import AGENT, HEARTBEAT, HEARTBEAT_SECONDS, judged
 from azureml.core import Run
 from submitting import (
     agents,
-    alive,
     ended,
     environment,
     error_of,
+    kill_agent,
     log_of,
     new_experiment,
     scripts,
@@ -45,9 +45,7 @@ def ready(run: Any) -> None:
 def test_a_killed_agent_is_found_on_its_machine(experiment: Any, jobs: Path) -> None:
     run = submit(experiment, WAITS)
     ready(run)
-    [agent] = agents(jobs)
-    agent.kill()
-    until(lambda: not alive(agent.pid))
+    kill_agent(jobs)
     assert run.get_status() == "NotResponding"
     assert run.get_status() == "Failed"
     assert "agent of the run was killed" in error_of(run)
@@ -64,8 +62,7 @@ def test_a_killed_agent_is_found_from_another_machine(
     ready(run)
     first = run._asked().system[HEARTBEAT]
     until(lambda: run._asked().system[HEARTBEAT] > first, what="a heartbeat")
-    [agent] = agents(jobs)
-    agent.kill()
+    kill_agent(jobs)
     monkeypatch.setenv("AMLFLOW_JOBS", str(jobs.parent / "elsewhere"))
     seen = []
     until(lambda: seen.append(run.get_status()) or seen[-1] == "Failed", what="Failed")

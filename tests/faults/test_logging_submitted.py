@@ -14,7 +14,7 @@ from amlflow.journal.recovery import recover
 from amlflow.plugins import open_tracker
 from amlflow.submit.notes import lost
 from proxy import always_pass, proxied
-from submitting import agents, alive, error_of, new_experiment, scripts, submit, until
+from submitting import error_of, kill_agent, new_experiment, scripts, submit, until
 
 LOGS = """
     import time
@@ -42,12 +42,10 @@ def test_it_arrives(
         run = submit(new_experiment(), LOGS)
         [job] = jobs.iterdir() if jobs.is_dir() else []
         until((job / "work/ready").exists)
-        [agent] = agents(jobs)
         proxy.rule = proxy.down
         (job / "work/go").touch()
         until((job / "work/logged").exists)
-        agent.kill()
-        until(lambda: not alive(agent.pid))
+        kill_agent(jobs)
         end(scripts(jobs))
         proxy.rule = always_pass
         if looked == "here":

@@ -11,7 +11,7 @@ from amlflow.submit.job import JobFolder
 from amlflow.submit.launch import launch
 from amlflow.submit.queue import Queue
 from azureml.core import Experiment, Run, Workspace
-from submitting import agents, alive, ended, error_of, scripts, submit, until
+from submitting import agents, alive, ended, error_of, kill_agent, scripts, submit, until
 
 
 @pytest.mark.parametrize("undone", [[(JobFolder, "write"), (Queue, "add")], [(Queue, "add")]])
@@ -67,9 +67,7 @@ def test_a_waiting_run_is_started_by_whoever_looks(
     first = submit(experiment, "import time; time.sleep(600)")
     second = submit(experiment, "print('second')")
     assert second.get_status() == "Queued"
-    [agent] = agents(jobs)
-    agent.kill()
-    until(lambda: not alive(agent.pid))
+    kill_agent(jobs)
     assert ended(second) == "Completed"
     assert ended(first) == "Failed"
 
@@ -107,9 +105,7 @@ def test_whoever_may_not_note_it_can_look(
 ) -> None:
     run = submit(experiment, "import time; time.sleep(600)")
     until(lambda: scripts(jobs))
-    [agent] = agents(jobs)
-    agent.kill()
-    until(lambda: not alive(agent.pid))
+    kill_agent(jobs)
 
     def refused(run_id: str, change: RunChange) -> None:
         raise Refused("You may only read this experiment.")

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
+from amlflow.layers.journaled import Journaled
 from amlflow.layers.layer import Layer
-from amlflow.spec import TICK, Point, RunDraft, RunRecord
+from amlflow.spec import TICK, Point, RunDraft, RunRecord, Unavailable
 
 START = datetime(2026, 1, 2, tzinfo=timezone.utc)
 URI = "memory://"
@@ -46,6 +47,20 @@ def _passing(name: str) -> Any:
 for _name in ("ensure_experiment", "create_runs", "get_run", "update_run", "write_points",
               "read_points", "put_files", "put_snapshot", "has_snapshot"):  # fmt: skip
     setattr(Moody, _name, _passing(_name))
+
+
+def away(name: str, *_: object) -> BaseException:
+    return Unavailable("It is away.")
+
+
+def die(journaled: Journaled) -> None:
+    """Leave the journal as a process does that is killed."""
+    sender = journaled.journal.sender()
+    if journaled.journal._recovery is not None:
+        journaled.journal._recovery.join()  # or it would find what is left here
+    sender.stop(5)
+    sender.folder.release()
+    journaled.journal.started = None
 
 
 def started(tracker: Any, **values: Any) -> RunRecord:

@@ -15,11 +15,7 @@ from amlflow.journal.settings import Settings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import FileInRun, FileNotInRun, RunChange, Unavailable
 from amlflow.testing.memory import MemoryTracker
-from moody import URI, Moody, point, started, until
-
-
-def away(name: str, *_: object) -> BaseException:
-    return Unavailable("It is away.")
+from moody import URI, Moody, away, die, point, started, until
 
 
 def test_without_the_setting_it_is_an_error(opened: Callable[..., Journaled], moody: Moody) -> None:
@@ -104,10 +100,7 @@ def test_runs_get_there_by_another_process(
     moody.error = away
     journaled = opened(offline=True)
     whole_story(journaled, tmp_path)
-    sender = journaled.journal.sender()
-    sender.stop(5)
-    sender.folder.release()
-    journaled.journal.started = None
+    die(journaled)
     moody.error = lambda name, *_: None
     place = tracker_folder(settings.folder, URI)
     recover(place, lambda: moody)

@@ -21,26 +21,12 @@ from amlflow.journal.settings import Settings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import Kind, Refused, RunChange, RunQuery, RunRecord, Unavailable
 from amlflow.testing.memory import MemoryTracker
-from moody import URI, Moody, point, started, until
-
-
-def away(name: str, *_: object) -> BaseException:
-    return Unavailable("It is away.")
+from moody import URI, Moody, away, die, point, started, until
 
 
 @pytest.fixture
 def place(settings: Settings) -> Path:
     return tracker_folder(settings.folder, URI)
-
-
-def die(journaled: Journaled) -> None:
-    """Leave the journal as a process does that is killed."""
-    sender = journaled.journal.sender()
-    if journaled.journal._recovery is not None:
-        journaled.journal._recovery.join()  # or it would find what is left here
-    sender.stop(5)
-    sender.folder.release()
-    journaled.journal.started = None
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from amlflow.plugins import open_compute
 from azureml.core import Environment, RunConfiguration, ScriptRunConfig
 from azureml.core.runconfig import DockerConfiguration
 from azureml.exceptions import ComputeTargetException
-from submitting import agents, ended, error_of, log_of, script, submit, until
+from submitting import ended, error_of, kill_agent, log_of, script, submit, until
 
 
 @pytest.fixture
@@ -149,8 +149,7 @@ def test_a_killed_agents_container_ends(
         experiment, "import time; time.sleep(600)", compute_target=target, environment=image
     )
     running(run)
-    [agent] = agents(jobs)
-    agent.kill()
+    kill_agent(jobs)
     assert ended(run) == "Failed"
     assert container(run) is None
 

@@ -12,7 +12,7 @@ from amlflow.core import targets
 from azureml.core import ComputeTarget, ScriptRunConfig
 from azureml.core.compute import AmlCompute
 from azureml.core.compute_target import ComputeTargetException
-from submitting import agents, ended, log_of, script, scripts, submit, until
+from submitting import agents, ended, kill_agent, log_of, script, scripts, submit, until
 
 
 def declare(text: str) -> None:
@@ -199,8 +199,7 @@ def test_the_queue_goes_on_when_an_agent_is_killed(
         for name in "ab"
     )
     until(order.exists)
-    [agent] = agents(jobs)
-    agent.kill()
+    kill_agent(jobs)
     gate.touch()
     assert ended(second) == "Completed"
     assert ended(first) == "Failed"
