@@ -22,6 +22,7 @@ from amlflow.journal.segments import number_of, read_lines, segments_in, to_disk
 from amlflow.spec import redacted
 
 REFUSED = "refused"
+DEAD = "dead"
 
 
 def tracker_folder(journals: Path, uri: str) -> Path:
@@ -240,3 +241,21 @@ def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def note_dead(tracker: Path, run_id: str) -> None:
+    """Note a run that is NotResponding, so that who ends such runs finds it on this machine."""
+    (tracker / DEAD).mkdir(exist_ok=True, mode=0o700)
+    (tracker / DEAD / quote(run_id, safe="")).touch(0o600)
+
+
+def noted_dead(tracker: Path) -> list[str]:
+    """The runs that have been noted so."""
+    with contextlib.suppress(OSError):
+        return sorted(unquote(name) for name in os.listdir(tracker / DEAD))
+    return []
+
+
+def forget_dead(tracker: Path, run_id: str) -> None:
+    """Note that a run has ended."""
+    (tracker / DEAD / quote(run_id, safe="")).unlink(missing_ok=True)

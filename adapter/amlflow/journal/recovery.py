@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ from amlflow.journal.folder import (
     REFUSED,
     ProcessFolder,
     dead_folders,
+    forget_dead,
+    note_dead,
     note_refused,
+    noted_dead,
     process_folders,
 )
 from amlflow.journal.local import LocalIds, shown
@@ -53,7 +57,8 @@ def recover(
         tracker: Opens it.
         but: The folder of this process.
         of_run: Only folders in which there is something about this run.
-        close: How runs end whose process died without ending them; None: they are NotResponding.
+        close: How runs end whose process died without ending them, also those of which that has
+            been said before; None: they are NotResponding.
         done: Where to count.
 
     Raises:
@@ -74,6 +79,10 @@ def recover(
                 forbidden = error
             finally:
                 folder.release()
+    if close is not None:
+        for run_id in noted_dead(tracker_folder):
+            _mark(tracker(), run_id, close, done)
+            forget_dead(tracker_folder, run_id)
     if forbidden is not None:
         raise forbidden
     return done
@@ -108,22 +117,23 @@ def _send(
         done.sent += len(whole) - (done.refused - before)
         folder.note_sent(number, offset)
     for run_id in folder.running():
-        _mark(tracker(), ids, run_id, close, done)
+        with contextlib.suppress(RunNotFound):
+            known = ids.of(tracker(), run_id)
+            if close is None:
+                note_dead(folder.path.parent, known)
+            _mark(tracker(), known, close, done)
         folder.note_ended(run_id)
 
 
-def _mark(
-    tracker: Tracker, ids: LocalIds, run_id: str, close: RunChange | None, done: Recovered
-) -> None:
+def _mark(tracker: Tracker, run_id: str, close: RunChange | None, done: Recovered) -> None:
     """Say of a run that its process has died; one that has ended stays as it is."""
     try:
-        known = ids.of(tracker, run_id)
-        if tracker.get_run(known).status in FINAL:
+        if tracker.get_run(run_id).status in FINAL:
             return
-        tracker.update_run(known, close or RunChange(status=Status.NOT_RESPONDING))
+        tracker.update_run(run_id, close or RunChange(status=Status.NOT_RESPONDING))
     except RunNotFound:
         return
-    (done.not_responding if close is None else done.closed).append(known)
+    (done.not_responding if close is None else done.closed).append(run_id)
 
 
 def failure(why: str) -> RunChange:

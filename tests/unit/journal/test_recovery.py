@@ -72,6 +72,26 @@ def test_it_is_not_responding_before_anybody_has_sent_it(
     assert found.status == "NotResponding"
 
 
+def test_what_is_not_responding_already_can_be_ended_still(
+    left: RunRecord, memory: MemoryTracker, place: Path
+) -> None:
+    assert recover(place, lambda: memory).not_responding == [left.id]
+    assert process_folders(place) == []
+    close = failure("It died.")
+    assert recover(place, lambda: memory, close=close).closed == [left.id]
+    assert memory.get_run(left.id).status == "Failed"
+    assert recover(place, lambda: memory, close=close).closed == []
+
+
+def test_what_has_ended_meanwhile_stays_so(
+    left: RunRecord, memory: MemoryTracker, place: Path
+) -> None:
+    recover(place, lambda: memory)
+    memory.update_run(left.id, RunChange(status="Completed"))
+    assert recover(place, lambda: memory, close=failure("It died.")).closed == []
+    assert memory.get_run(left.id).status == "Completed"
+
+
 def test_it_stays_not_responding_while_somebody_sends_it(
     opened: Callable[..., Journaled], left: RunRecord, moody: Moody, place: Path
 ) -> None:
