@@ -102,7 +102,22 @@ class Page:
 
     def click(self, selector: str, text: str = "") -> None:
         def clicked() -> bool:
-            self.see(selector, text).click()
+            element = self.see(selector, text)
+            # Chromium without a window at times gives a page that it has just loaded no input of
+            # the mouse at all, for as long as the page is there: then the page's own click it is.
+            self.script(
+                "window.clicks = 0;"
+                "addEventListener('click', () => window.clicks++, {capture: true, once: true})"
+            )
+            element.click()
+            if self.script("return window.clicks") == 0:
+                self.script(
+                    "const box = arguments[0].getBoundingClientRect();"
+                    "const x = box.x + box.width / 2, y = box.y + box.height / 2;"
+                    "const click = new MouseEvent('click', {bubbles: true, cancelable: true});"
+                    "document.elementFromPoint(x, y).dispatchEvent(click)",
+                    element,
+                )
             return True
 
         self.until(clicked, f"{selector} to click")
