@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,12 +81,16 @@ class Workspace(AzureOnly):
 
     _journaled = True
 
+    @functools.cached_property
+    def _open(self) -> Callable[[str], Layer]:
+        # Kept, since an import costs each run.log more than what it is made for.
+        from amlflow.layers.opened import open_layered, open_unjournaled
+
+        return open_layered if self._journaled else open_unjournaled
+
     @property
     def _tracker(self) -> Layer:
-        from amlflow.layers.layer import Layer
-        from amlflow.layers.opened import open_direct, open_layered
-
-        return open_layered(self._uri) if self._journaled else Layer(open_direct(self._uri))
+        return self._open(self._uri)
 
     # opening
 

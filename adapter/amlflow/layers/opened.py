@@ -57,8 +57,13 @@ def open_layered(uri: str) -> Layer:
     return found
 
 
+def open_unjournaled(uri: str) -> Layer:
+    """As :func:`open_layered`, without a journal."""
+    return Layer(open_direct(uri))
+
+
 def open_direct(uri: str) -> Tracker:
-    """As :func:`open_layered`, without a journal: every call is done when it returns."""
+    """The tracker with the layers that it needs; every call is done when it returns."""
     return _direct(uri, os.getpid())
 
 
@@ -71,7 +76,7 @@ def _direct(uri: str, process: int) -> Tracker:
 def _open(uri: str) -> Layer:
     settings = from_environment()
     if _over or not settings.on:
-        return Layer(open_direct(uri))
+        return open_unjournaled(uri)
     parent = _inherited.get(uri)
     journaled = Journaled(uri, lambda: open_direct(uri), settings, parent)
     try:
