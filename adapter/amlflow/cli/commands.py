@@ -143,7 +143,7 @@ COMMANDS: dict[str, Command] = {
         "sync:sync",
         "Send what processes that have died left here, or list what waits.",
         "amlflow sync --close-dead",
-        (*WORKSPACE, "status_", "close_dead", FILE),
+        (*WORKSPACE, "status_", "close_dead", "refused_", FILE),
     ),
     "plugins": Command(
         "places:plugins",
@@ -213,6 +213,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "conda_dependencies": _argument("--conda-dependencies", "-d", help="Conda dependencies file."),
     "target": _argument("--target", "--ct", help="Compute target."),
     "status_": _argument("--status", help="List what waits; send nothing.", action="store_true"),
+    "refused_": _argument(
+        "--refused", help="Send again what the tracker has refused, too.", action="store_true"
+    ),
     "close_dead": _argument(
         "--close-dead", help="End runs as Failed whose process has died.", action="store_true"
     ),

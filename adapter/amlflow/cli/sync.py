@@ -9,7 +9,7 @@ from amlflow.cli.where import Where
 from amlflow.exceptions import UserErrorException
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.local import shown
-from amlflow.journal.recovery import Recovered, failure, recover, refused, waiting
+from amlflow.journal.recovery import Recovered, failure, put_back, recover, refused, waiting
 from amlflow.journal.settings import journals_folder
 from amlflow.layers.opened import open_direct
 from amlflow.submit.job import all_jobs
@@ -17,7 +17,7 @@ from amlflow.submit.job import all_jobs
 DIED = "The process that logged to the run has died, and was not there to end it."
 
 
-def sync(*, status_: bool, close_dead: bool, **where: Any) -> Any:
+def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> Any:
     """``sync``: sends what processes have left, or with ``--status`` lists what waits."""
     uri = Where(**where).workspace().get_mlflow_tracking_uri()
     # An agent sends what its script had logged; one that is gone has left it in the job's folder.
@@ -25,6 +25,9 @@ def sync(*, status_: bool, close_dead: bool, **where: Any) -> Any:
     places = [tracker_folder(journals_folder(), uri), *of_jobs.values()]
     if status_:
         return [each for place in places for each in waiting(place)]
+    if refused_:
+        for place in places:
+            put_back(place, uri)
     close = failure(DIED) if close_dead else None
     done = Recovered()
     for place in [places[0], *(of_jobs[job] for job in of_jobs if not job.has_agent())]:

@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from amlflow import file_lock
-from amlflow.journal.record import CREATE, FILES, Record
-from amlflow.journal.segments import number_of, read_lines, segments_in, to_disk
+from amlflow.journal.record import CREATE, Record, files_of, to_line
+from amlflow.journal.segments import number_of, read_lines, segment_path, segments_in, to_disk
 from amlflow.spec import redacted
 
 REFUSED = "refused"
@@ -105,6 +105,16 @@ class ProcessFolder:
             os.rename(self.path, gone)
         shutil.rmtree(gone, ignore_errors=True)
         self.release()
+
+    def leave(self, records: list[Record], files: Path) -> None:
+        """Keep records to be sent, with their files, which are moved from another folder."""
+        self.files.mkdir(exist_ok=True, mode=0o700)
+        for name in (name for record in records for name in files_of(record)):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(files / name, self.files / name)
+        segment = segment_path(self.path, 0)
+        with open(segment, "wb", opener=_private) as file:
+            file.writelines(map(to_line, records))
 
     # how far it is sent
 
@@ -228,10 +238,9 @@ def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:
     """Keep a record that the tracker does not take, and its files; the path is returned."""
     place = folder.path.with_name(REFUSED)
     place.mkdir(exist_ok=True, mode=0o700)
-    if record[0] == FILES:
-        for name in record[2].values():
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(folder.files / name, place / name)
+    for name in files_of(record):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(folder.files / name, place / name)
     path = place / f"{folder.path.name}.jsonl"
     entry = {"refused": datetime.now(timezone.utc).isoformat(), "why": reason, "record": record}
     with open(path, "a", encoding="utf-8", opener=_private) as file:

@@ -55,6 +55,13 @@ def record_of(stored: bytes) -> Record | None:
     return record
 
 
+def files_of(record: Record) -> list[str]:
+    """The names of a record's files in ``files/``."""
+    if record[0] == FILES:
+        return list(record[2].values())
+    return [record[3]] if record[0] == SNAPSHOT else []
+
+
 def to_line(record: Record) -> bytes:
     """The line of a record."""
     return line(_json(record))

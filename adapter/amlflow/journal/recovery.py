@@ -170,6 +170,28 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
             }
 
 
+def put_back(tracker_folder: Path, uri: str) -> None:
+    """Let what was refused wait again, as if a process that has died had left it.
+
+    What a process has that lives stays, since it may be adding to it. If this process dies in
+    here, a record waits that is kept as refused, too; the tracker stores it once.
+    """
+    for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):
+        owner = ProcessFolder(tracker_folder / path.stem)
+        if owner.path.exists() and not owner.take():
+            continue
+        try:
+            folder = ProcessFolder.make(tracker_folder, uri)
+            try:
+                entries = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+                folder.leave([each["record"] for each in entries], path.parent)
+                path.unlink()
+            finally:
+                folder.release()
+        finally:
+            owner.release()
+
+
 def refused(tracker_folder: Path) -> Iterator[dict[str, Any]]:
     """The records that the tracker did not take, with the file that has them."""
     for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from amlflow.exceptions import AuthenticationException
 from amlflow.journal.folder import dead_folders, process_folders, tracker_folder
-from amlflow.journal.recovery import Recovered, failure, recover, refused, waiting
+from amlflow.journal.recovery import Recovered, failure, put_back, recover, refused, waiting
 from amlflow.journal.segments import segments_in
 from amlflow.journal.settings import Settings
 from amlflow.layers.journaled import Journaled
@@ -210,6 +210,50 @@ def test_what_is_refused_is_kept(
     assert values(memory, left) == [value for value in range(100) if value != 7]
     [entry] = refused(place)
     assert (entry["run_id"], entry["why"]) == (left.id, "No 7.")
+
+
+def test_what_was_refused_is_sent_again_once_it_is_asked_for(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    place: Path,
+    tmp_path: Path,
+) -> None:
+    def refuse(name: str, *_: object) -> BaseException | None:
+        return Refused("Not today.") if name in ("write_points", "put_files") else None
+
+    journaled = opened()
+    run = started(journaled)
+    moody.error = away
+    journaled.write_points(run.id, [point(1)])
+    (tmp_path / "file").write_text("content")
+    journaled.put_files(run.id, {"file": tmp_path / "file"}, replace=True)
+    journaled.write_points(run.id, [point(2)])
+    put_back(place, URI)  # there is nothing yet
+    die(journaled)
+    moody.error = refuse
+    assert recover(place, lambda: moody).refused == 3
+    moody.error = lambda *_: None
+    assert recover(place, lambda: moody).sent == 0
+    put_back(place, URI)
+    assert list(refused(place)) == []
+    assert sum(each["waiting"] for each in waiting(place)) == 3
+    done = recover(place, lambda: moody)
+    assert (done.sent, done.refused) == (3, 0)
+    assert values(memory, run) == [1, 2]
+    memory.get_file(run.id, "file", tmp_path / "again")
+    assert (tmp_path / "again").read_text() == "content"
+    assert list(waiting(place)) == []
+
+
+def test_what_a_living_process_had_refused_stays_with_it(
+    journaled: Journaled, run: RunRecord, moody: Moody, place: Path
+) -> None:
+    moody.error = lambda *_: Refused("Not today.")
+    journaled.write_points(run.id, [point(1)])
+    until(lambda: list(refused(place)))
+    put_back(place, URI)
+    assert len(list(refused(place))) == 1
 
 
 def test_a_live_process_is_left_alone(journaled: Journaled, run: RunRecord, place: Path) -> None:
