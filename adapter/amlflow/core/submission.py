@@ -195,6 +195,14 @@ def _check_whole(config: ScriptRunConfig) -> None:
     if config.resume_from is not None:
         logger.warning("resume_from is ignored: the script itself finds where it left off.")
     settings = config.run_config
+    python = settings.environment.python
+    if python.conda_dependencies_file is not None and not python.user_managed_dependencies:
+        # v1 makes an environment of this file's, which many a kept .runconfig asks for.
+        logger.warning(
+            "%s is not read: amlflow installs no packages, and the script has those of the Python "
+            "or image it runs in. Install them there, and set userManagedDependencies: true.",
+            python.conda_dependencies_file,
+        )
     if config.distributed_job_config is not None or settings.node_count not in (None, 1):
         raise UserErrorException(
             "A run is one process on one machine here: leave distributed_job_config and node_count "

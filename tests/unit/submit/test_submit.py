@@ -207,6 +207,19 @@ def test_resume_from_is_ignored_with_a_warning(
     assert ended(run) == "Completed"
 
 
+@pytest.mark.parametrize("managed", [False, True])
+def test_packages_that_are_not_installed_are_warned_of(
+    experiment: Any, caplog: pytest.LogCaptureFixture, managed: bool
+) -> None:
+    settings = RunConfiguration()
+    settings.environment.python.conda_dependencies_file = ".azureml/conda_dependencies.yml"
+    settings.environment.python.user_managed_dependencies = managed
+    with caplog.at_level(logging.WARNING, "amlflow"):
+        run = submit(experiment, "pass", run_config=settings)
+    assert (".azureml/conda_dependencies.yml is not read" in caplog.text) != managed
+    assert ended(run) == "Completed"
+
+
 def test_the_script_finds_its_run(experiment: Any) -> None:
     run = submit(
         experiment,
