@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -439,6 +440,30 @@ def test_numbers_are_points_for_mlflows_charts(run: Run, store: str) -> None:
         "row.x",
         "table.x",
     }
+
+
+def test_points_are_handed_on_in_the_order_of_their_stamps(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_on: list[int] = []
+    inside = threading.Semaphore()
+
+    def hand_on(run_id: str, points: list[Any]) -> None:
+        assert inside.acquire(blocking=False), "two threads hand on at once"
+        time.sleep(0)  # to another thread, if one may come in
+        handed_on.append(points[0].order)
+        inside.release()
+
+    monkeypatch.setattr(run._tracker, "write_points", hand_on)
+
+    def log() -> None:
+        for _ in range(200):
+            run.log("loss", 1)
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(log) for _ in range(8)]:
+            done.result()
+    assert handed_on == list(range(1600))
 
 
 def test_threads_keep_the_types_of_their_values(run: Run) -> None:
