@@ -17,11 +17,11 @@ _TICK_MS = TICK // timedelta(milliseconds=1)
 class _Last:
     """The last stamp of one name in one run."""
 
-    __slots__ = ("milliseconds", "order", "position", "stepped")
+    __slots__ = ("milliseconds", "order", "position", "stepped", "time")
 
     def __init__(self) -> None:
         self.order = -1
-        self.milliseconds = 0
+        self.milliseconds, self.time = 0, _EPOCH
         self.position = -1
         self.stepped = False
 
@@ -54,8 +54,10 @@ class Turn:
             now = before
             if position <= last.position or stepped != last.stepped:
                 now += _TICK_MS
-        last.milliseconds, last.position, last.stepped = now, position, stepped
-        return order, _EPOCH + timedelta(0, 0, 0, now)
+        if now != before:
+            last.milliseconds, last.time = now, _EPOCH + timedelta(0, 0, 0, now)
+        last.position, last.stepped = position, stepped
+        return order, last.time
 
 
 class Writer:
