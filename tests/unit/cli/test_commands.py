@@ -12,6 +12,7 @@ import yaml
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.core.workspace import Workspace
+from amlflow.journal.folder import ProcessFolder, note_refused
 from amlflow.query.document import FIELDS
 
 
@@ -177,6 +178,20 @@ def test_cancel_and_monitor(cli: Any, run: Run) -> None:
 
 
 # places
+
+
+def test_sync_sends_what_was_refused_again(cli: Any, run: Run) -> None:
+    run.log("loss", 0.5)
+    run.flush()
+    folder = run._tracker.journal.sender().folder
+    left = ProcessFolder.make(folder.path.parent, run.experiment.workspace._uri)
+    run_id = run._record.id
+    note_refused(left, ["point", run_id, "w", "loss", "scalar", 0.25, 7, 0, 0], "Not today.")
+    left.remove()
+    assert cli("sync").json["refused"][0]["why"] == "Not today."
+    done = cli("sync", "--refused").json
+    assert (done["sent"], done["refused"]) == (1, [])
+    assert sorted(run.get_metrics()["loss"]) == [0.25, 0.5]
 
 
 def test_mark_failed(cli: Any, experiment: Experiment) -> None:
