@@ -164,9 +164,8 @@ def test_names_that_amlflow_has_not_say_why(name: str) -> None:
     ("module", "name", "instead"),
     [
         ("azureml.core.runconfig", "MpiConfiguration", "torchrun"),
-        ("azureml.core.runconfig", "CondaDependencies", "interpreter_path"),
         ("azureml.core.runconfig", "DEFAULT_CPU_IMAGE", "name one"),
-        ("azureml.core.environment", "CondaDependencies", "from_docker_image"),
+        ("azureml.core.environment", "DockerBuildContext", "docker build"),
         ("azureml.core.compute", "RemoteCompute", "compute.yaml"),
     ],
 )
@@ -184,7 +183,6 @@ def test_names_that_its_modules_never_had(module: str) -> None:
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("azureml.core.conda_dependencies", "interpreter_path"),
         ("azureml.telemetry", "collects nothing"),
         ("azureml._restclient.snapshots_client", "AMLFLOW_SNAPSHOT_MAX_MB"),
         ("azureml.core.dataset", "mlflow.log_input"),

@@ -210,7 +210,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "--source-directory", help="Folder of the source files; --path if left out."
     ),
     "async_": _argument("--async", help="Do not wait for the run.", action="store_true"),
-    "conda_dependencies": _argument("--conda-dependencies", "-d", help="Conda dependencies file."),
+    "conda_dependencies": _argument(
+        "--conda-dependencies", "-d", help="Conda environment file; it is kept, not installed."
+    ),
     "target": _argument("--target", "--ct", help="Compute target."),
     "status_": _argument("--status", help="List what waits; send nothing.", action="store_true"),
     "refused_": _argument(

@@ -11,6 +11,7 @@ from amlflow.cli.errors import WrongUsage
 from amlflow.cli.progress import said
 from amlflow.cli.runs import document
 from amlflow.cli.where import Where
+from amlflow.core.conda_dependencies import CondaDependencies
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.core.script_run_config import ScriptRunConfig
@@ -32,10 +33,10 @@ def submit_script(
     words = script[1:] if script[:1] == ["--"] else script
     if not words:
         raise WrongUsage("run submit-script takes a script, and none was given.")
-    if conda_dependencies is not None:
+    if conda_dependencies is not None and not Path(conda_dependencies).is_file():
         raise UserErrorException(
-            f"--conda-dependencies {conda_dependencies!r}: amlflow installs no packages. Name the "
-            "Python that has them in the run configuration (environment.python.interpreterPath)."
+            f"--conda-dependencies: there is no file {conda_dependencies!r}. It is a conda "
+            "environment file, seen from the working folder."
         )
     name = place.named_experiment() or Path(place.path).absolute().name
     experiment = Experiment(place.workspace(), name)
@@ -45,6 +46,10 @@ def submit_script(
         arguments=words[1:],
         **_settings(run_configuration_name, target, place.path),
     )
+    if conda_dependencies is not None:
+        python = config.run_config.environment.python
+        python.conda_dependencies = CondaDependencies(conda_dependencies)
+        python.user_managed_dependencies = False
     with said(f"Submitting {words[0]} to experiment {name}"):
         run = experiment.submit(config)
     if not async_:

@@ -11,10 +11,6 @@ _DATA = (
 )
 _SERVING = "serving is Azure's; `mlflow models serve` serves a model"
 
-_PACKAGES = (
-    "amlflow installs no packages; name the Python that has them in "
-    "environment.python.interpreter_path, or an image in Environment.from_docker_image()"
-)
 _ONE_PROCESS = (
     "a run is one process on one machine; start the others from the script, or with torchrun or "
     "mpiexec as the command"
@@ -42,7 +38,6 @@ _OF_CORE = {
     "Webservice": _SERVING,
 }
 _OF_ENVIRONMENT = {
-    "CondaDependencies": _PACKAGES,
     "DEFAULT_CPU_IMAGE": _IMAGES,
     "DEFAULT_GPU_IMAGE": _IMAGES,
     "DockerBuildContext": "amlflow builds no images; `docker build` does",
@@ -89,7 +84,6 @@ MODULES = {
         "there is no signing in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
         "or MLFLOW_TRACKING_TOKEN, say who you are"
     ),
-    "azureml.core.conda_dependencies": _PACKAGES,
     "azureml.core.container_registry": _OF_CORE["ContainerRegistry"],
     "azureml.core.databricks": _SPARK,
     "azureml.core.dataset": _DATA,

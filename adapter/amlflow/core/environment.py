@@ -10,6 +10,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
+from amlflow.core.conda_dependencies import CondaDependencies, requirements_in
 from amlflow.core.settings import Settings
 from amlflow.exceptions import UserErrorException
 
@@ -26,14 +27,18 @@ _BUILD = (
 class PythonSection(Settings):
     """Which Python runs the script."""
 
-    _REFUSED: ClassVar[dict[str, str]] = {
-        "conda_dependencies": "amlflow installs no packages; name the Python that has them in "
-        "python.interpreter_path, or an image in Environment.from_docker_image()"
-    }
-
     interpreter_path: str = DEFAULT_PYTHON
     user_managed_dependencies: bool = False
     conda_dependencies_file: str | None = None
+    conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "conda_dependencies" and not isinstance(value, CondaDependencies):
+            raise UserErrorException(
+                f"conda_dependencies={value!r} is no CondaDependencies; "
+                "CondaDependencies.create(pip_packages=[…]) makes one."
+            )
+        super().__setattr__(name, value)
 
 
 @dataclass
@@ -111,28 +116,55 @@ class Environment(Settings):
         conda_specification: str | None = None,
         pip_requirements: str | None = None,
     ) -> Environment:
-        """The environment of a container image, whose own packages the script uses."""
-        if conda_specification is not None or pip_requirements is not None:
-            _refuse("from_docker_image(conda_specification=…, pip_requirements=…)")
+        """The environment of a container image, whose own packages the script uses.
+
+        Those of ``conda_specification`` or ``pip_requirements``, which are files, are not added to
+        it; submitting warns of that.
+        """
+        if conda_specification is not None and pip_requirements is not None:
+            raise UserErrorException(
+                "from_docker_image takes conda_specification or pip_requirements, and got both."
+            )
         if container_registry is not None:
             raise UserErrorException(
                 "container_registry is not used: `docker login` gives access to a registry, and "
                 "the image's name says which one it is in."
             )
-        environment = Environment(name)
+        if conda_specification is not None:
+            environment = Environment.from_conda_specification(name, conda_specification)
+        elif pip_requirements is not None:
+            environment = Environment.from_pip_requirements(name, pip_requirements)
+        else:
+            environment = Environment(name)
+            environment.python.user_managed_dependencies = True
         environment.docker.base_image = image
-        environment.python.user_managed_dependencies = True
         return environment
 
     @staticmethod
-    def from_pip_requirements(name: str, file_path: str, pip_version: str | None = None) -> Any:
-        """Refused: amlflow installs no packages."""
-        _refuse(f"from_pip_requirements({file_path!r})")
+    def from_pip_requirements(
+        name: str, file_path: str, pip_version: str | None = None
+    ) -> Environment:
+        """An environment that names the packages of a requirements file, which nobody installs.
+
+        Raises FileNotFoundError, as v1 does.
+        """
+        packages = CondaDependencies()
+        if pip_version is not None:
+            packages.add_conda_package(f"pip={pip_version}")
+        packages.set_pip_requirements(requirements_in(file_path))
+        environment = Environment(name)
+        environment.python.conda_dependencies = packages
+        return environment
 
     @staticmethod
-    def from_conda_specification(name: str, file_path: str) -> Any:
-        """Refused: amlflow installs no packages."""
-        _refuse(f"from_conda_specification({file_path!r})")
+    def from_conda_specification(name: str, file_path: str) -> Environment:
+        """An environment that names the packages of a conda file, which nobody installs.
+
+        Raises FileNotFoundError, as v1 does.
+        """
+        environment = Environment(name)
+        environment.python.conda_dependencies = CondaDependencies(file_path)
+        return environment
 
     @staticmethod
     def from_dockerfile(name: str, dockerfile: str, **kwargs: Any) -> Any:
@@ -150,11 +182,3 @@ class Environment(Settings):
 
     def __repr__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"
-
-
-def _refuse(what: str) -> NoReturn:
-    raise UserErrorException(
-        f"Environment.{what}: amlflow installs no packages. Make a virtual environment with them "
-        "and name its Python in environment.python.interpreter_path, or build an image and use "
-        "Environment.from_docker_image()."
-    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amlflow.core.conda_dependencies import CondaDependencies
 from amlflow.core.config import FOLDER
 from amlflow.core.environment import DEFAULT_NAME, DEFAULT_PYTHON, Environment
 from amlflow.core.settings import Settings
@@ -51,11 +52,6 @@ class RunConfiguration(Settings):
         _name: str | None = None,
         command: str | list[str] | None = None,
     ) -> None:
-        if conda_dependencies is not None:
-            raise UserErrorException(
-                "RunConfiguration(conda_dependencies=…): amlflow installs no packages. Name the "
-                "Python that has them in environment.python.interpreter_path."
-            )
         self._content: dict[str, Any] = {}
         self._target = "local"
         self.script = script
@@ -66,6 +62,8 @@ class RunConfiguration(Settings):
         self.node_count = 1
         self.max_run_duration_seconds: float | None = None
         self.environment = Environment(DEFAULT_NAME)
+        if conda_dependencies is not None:
+            self.environment.python.conda_dependencies = conda_dependencies
         self.environment_variables: dict[str, str] = {}
         self.docker = DockerConfiguration()
 
@@ -114,6 +112,11 @@ class RunConfiguration(Settings):
             python.content.get("userManagedDependencies")
         )
         self.environment.python.conda_dependencies_file = python.text("condaDependenciesFile")
+        packages = python.section("condaDependencies").content
+        if packages:
+            self.environment.python.conda_dependencies = CondaDependencies(
+                _underlying_structure=packages
+            )
         section = environment.section("docker")
         self.environment.docker.enabled = bool(section.content.get("enabled"))
         self.environment.docker.base_image = section.text("baseImage")
@@ -149,6 +152,7 @@ class RunConfiguration(Settings):
     def _written(self) -> dict[str, Any]:
         """The file's content with what is known here in its place, and the rest as it was."""
         environment, python = self.environment, self.environment.python
+        packages = python.conda_dependencies
         stated = {
             "script": self.script,
             "arguments": list(self.arguments),
@@ -165,6 +169,11 @@ class RunConfiguration(Settings):
                     "userManagedDependencies": python.user_managed_dependencies,
                     "interpreterPath": python.interpreter_path,
                     "condaDependenciesFile": python.conda_dependencies_file,
+                    **(
+                        {"condaDependencies": packages.as_dict()}
+                        if packages.names_packages()
+                        else {}
+                    ),
                 },
                 "docker": {
                     "enabled": environment.docker.enabled,

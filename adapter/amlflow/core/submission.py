@@ -196,12 +196,13 @@ def _check_whole(config: ScriptRunConfig) -> None:
         logger.warning("resume_from is ignored: the script itself finds where it left off.")
     settings = config.run_config
     python = settings.environment.python
-    if python.conda_dependencies_file is not None and not python.user_managed_dependencies:
-        # v1 makes an environment of this file's, which many a kept .runconfig asks for.
+    file, named = python.conda_dependencies_file, python.conda_dependencies.names_packages()
+    if not python.user_managed_dependencies and (named or file is not None):
+        # v1 makes an environment of these, and many scripts and kept .runconfig files ask for it.
         logger.warning(
-            "%s is not read: amlflow installs no packages, and the script has those of the Python "
-            "or image it runs in. Install them there, and set userManagedDependencies: true.",
-            python.conda_dependencies_file,
+            "amlflow installs no packages, so those of %s must be in the script's Python or image "
+            "already. environment.python.user_managed_dependencies = True says that they are.",
+            "its CondaDependencies" if named else file,
         )
     if config.distributed_job_config is not None or settings.node_count not in (None, 1):
         raise UserErrorException(
@@ -252,7 +253,8 @@ def _context(experiment: Experiment, record: RunRecord) -> dict[str, str]:
 def _definition(config: ScriptRunConfig, job: Job) -> str:
     """v1's runDefinition. Values of environment variables may be secrets and stay out of it."""
     settings = config.run_config
-    definition = {
+    python = settings.environment.python
+    definition: dict[str, Any] = {
         "script": job.command[0] if job.is_script else None,
         "command": "" if job.is_script else shlex.join(job.command),
         "arguments": list(job.command[1:]) if job.is_script else [],
@@ -266,13 +268,17 @@ def _definition(config: ScriptRunConfig, job: Job) -> str:
         "environment": {
             "name": settings.environment.name,
             "python": {
-                "interpreterPath": settings.environment.python.interpreter_path,
-                "userManagedDependencies": settings.environment.python.user_managed_dependencies,
+                "interpreterPath": python.interpreter_path,
+                "userManagedDependencies": python.user_managed_dependencies,
+                "condaDependencies": python.conda_dependencies.without_secrets(),
             },
             "docker": {"baseImage": job.image},
         },
         "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
     }
+    packages = definition["environment"]["python"]
+    if len(json.dumps(packages)) > MOST_DEFINITION // 2:
+        packages["condaDependencies"] = "(too long to keep)"
     text = json.dumps(definition)
     if len(text) > MOST_DEFINITION:
         definition["arguments"] = [f"({len(job.command) - 1} arguments, too long to keep)"]

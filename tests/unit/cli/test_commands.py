@@ -219,6 +219,19 @@ def test_submit_script(cli: Any, store: str, folder: Path, jobs: Path) -> None:
     assert "got ['--epochs', '3', '-o']" in done.err
 
 
+def test_submit_script_keeps_a_conda_file_and_installs_nothing(
+    cli: Any, store: str, folder: Path, jobs: Path
+) -> None:
+    (folder / "train.py").write_text("pass\n")
+    (folder / "conda.yml").write_text("dependencies: [python=3.8, numpy]\n")
+    done = cli("run", "submit-script", "-d", "conda.yml", "train.py")
+    assert done.json["status"] == "Completed"
+    assert "those of its CondaDependencies" in done.err
+    [run] = Experiment(Workspace.from_config(), "work").get_runs()
+    python = run.get_details()["runDefinition"]["environment"]["python"]
+    assert python["condaDependencies"]["dependencies"] == ["python=3.8", "numpy"]
+
+
 def test_submit_script_without_waiting(cli: Any, store: str, folder: Path, jobs: Path) -> None:
     (folder / "slow.py").write_text("import time\ntime.sleep(600)\n")
     run_id = cli("run", "submit-script", "--async", "--target", "local", "slow.py").json["run_id"]

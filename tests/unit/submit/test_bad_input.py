@@ -221,6 +221,7 @@ def test_a_snapshot_that_is_not_there(experiment: Any) -> None:
     assert list(experiment.get_runs()) == []
 
 
-def test_packages_to_install_are_refused(experiment: Any) -> None:
-    with pytest.raises(UserErrorException, match="installs no packages"):
-        Environment.from_pip_requirements("e", "requirements.txt")
+@pytest.mark.parametrize("make", ["from_pip_requirements", "from_conda_specification"])
+def test_a_file_of_packages_that_is_not_there(make: str) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.txt"):
+        getattr(Environment, make)("e", "nowhere.txt")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from azureml.core import Environment, Run, RunConfiguration, ScriptRunConfig
+from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException, UserErrorException
 from submitting import SOON, agents, ended, error_of, log_of, scripts, submit, until
 
@@ -216,7 +217,48 @@ def test_packages_that_are_not_installed_are_warned_of(
     settings.environment.python.user_managed_dependencies = managed
     with caplog.at_level(logging.WARNING, "amlflow"):
         run = submit(experiment, "pass", run_config=settings)
-    assert (".azureml/conda_dependencies.yml is not read" in caplog.text) != managed
+    said = "those of .azureml/conda_dependencies.yml"
+    assert (said in caplog.text) != managed
+    assert ended(run) == "Completed"
+
+
+def test_the_packages_that_a_script_names_are_kept_and_not_installed(
+    experiment: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment = Environment("e")
+    environment.python.conda_dependencies = CondaDependencies.create(
+        pip_packages=["scikit-learn==1.0", "git+https://me:secret@example.com/x.git"],
+        pip_indexurl="https://me:secret@example.com/simple",
+        python_version="3.8",
+    )
+    with caplog.at_level(logging.WARNING, "amlflow"):
+        run = submit(experiment, "pass", environment=environment)
+    assert "those of its CondaDependencies" in caplog.text
+    assert ended(run) == "Completed"
+    details = run.get_details()
+    python = details["runDefinition"]["environment"]["python"]
+    assert python["condaDependencies"]["dependencies"] == [
+        "python=3.8",
+        "pip",
+        {
+            "pip": [
+                "--index-url https://***@example.com/simple",
+                "scikit-learn==1.0",
+                "git+https://***@example.com/x.git",
+            ]
+        },
+    ]
+    assert "secret" not in caplog.text + json.dumps(details)
+
+
+def test_more_packages_than_can_be_kept(experiment: Any) -> None:
+    environment = Environment("e")
+    packages = [f"a-package-with-a-long-name-{number}==1.0" for number in range(2_000)]
+    environment.python.conda_dependencies.set_pip_requirements(packages)
+    run = submit(experiment, "pass", environment=environment, arguments=["kept"])
+    definition = run.get_details()["runDefinition"]
+    assert definition["environment"]["python"]["condaDependencies"] == "(too long to keep)"
+    assert definition["arguments"] == ["kept"]
     assert ended(run) == "Completed"
 
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from amlflow.core.absent import refuse as _refuse
+from amlflow.core.conda_dependencies import CondaDependencies
 from amlflow.core.environment import DockerSection, Environment, PythonSection
 
-__all__ = ["DockerSection", "Environment", "PythonSection"]
+__all__ = ["CondaDependencies", "DockerSection", "Environment", "PythonSection"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from amlflow.core.absent import refuse as _refuse
+from amlflow.core.conda_dependencies import CondaDependencies
 from amlflow.core.environment import DockerSection, Environment, PythonSection
 from amlflow.core.run_configuration import DockerConfiguration, RunConfiguration
 
@@ -11,6 +12,7 @@ DockerEnvironment = DockerSection
 EnvironmentDefinition = Environment
 
 __all__ = [
+    "CondaDependencies",
     "DockerConfiguration",
     "DockerEnvironment",
     "EnvironmentDefinition",
