@@ -28,6 +28,7 @@ from amlflow_mlflow.changes import to_params
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.names import (
     ALIAS,
+    HELD,
     NAME_LIMIT,
     ROOT,
     STATUS,
@@ -45,8 +46,8 @@ from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to
 YIELD_SECONDS = 30.0
 """How long the earlier of two runs under one id waits for the later to give way.
 
-Only a race whose clocks disagree, or whose rival died in it, takes that long; a busy server may
-need seconds to take back a dozen runs.
+Only a race whose rival died in it takes that long; a busy server may need seconds to take back a
+dozen runs.
 """
 
 
@@ -122,17 +123,20 @@ class Creation:
         """Keep the run if it is the only one of this id, whoever else asks for it just now.
 
         MLflow cannot make a tag unique. So each looks after it has made its run: who sees an
-        earlier one gives way, and who is the earliest waits until the others have. If another
-        stays, it had looked before this run was there, and has the id.
+        earlier one gives way, and who is the earliest waits until the others have. Another that had
+        looked before this run was there has the id, and says so.
         """
         deadline = time.monotonic() + YIELD_SECONDS
         while True:
             found = self._with_alias(alias, [experiment_id])
-            if [run.info.run_id for run in found] == [run_id]:
-                return
-            if found[0].info.run_id != run_id or time.monotonic() > deadline:
+            rivals = [run for run in found if run.info.run_id != run_id]
+            if not rivals:
+                break
+            is_held = any(HELD in run.data.tags for run in rivals)
+            if is_held or found[0] is rivals[0] or time.monotonic() > deadline:
                 raise _taken(alias)
             time.sleep(0.05)
+        self._call(lambda: self._store.set_tag(run_id, RunTag(HELD, "yes")))
 
     def _is_taken(self, run_id: str, experiment_id: str) -> bool:
         if self.aliased(run_id, [experiment_id]):

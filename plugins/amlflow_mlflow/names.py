@@ -22,6 +22,7 @@ PROPERTY = "property."
 SYSTEM = "mlflow.amlflow.system."
 """Prefix of the tags that are the host's notes."""
 ALIAS = "amlflow.id"
+HELD = "mlflow.amlflow.id_held"  # who has this has looked, and the asked-for id is its own
 ROOT = "amlflow.root"
 TYPE = "amlflow.type"
 STATUS = "amlflow.status"

@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
-from amlflow.spec import PropertyConflict
-from amlflow_mlflow import names
+from amlflow.spec import PropertyConflict, Refused, RunDraft
+from amlflow_mlflow import creation, names
 
 THREADS = 16
 PROCESSES = 4
@@ -153,8 +154,8 @@ def test_the_earliest_of_many_rivals_gets_the_id_they_ask_for(
     # More rivals than one look at them shows, each made just after the run and gone soon.
     client = mlflow.MlflowClient(any_store)
     tracker = experiment.workspace._tracker.inner
-    creation = getattr(tracker, "_mlflow", tracker)._creation
-    create_run = creation._store.create_run
+    making = getattr(tracker, "_mlflow", tracker)._creation
+    create_run = making._store.create_run
     looked = threading.Event()
 
     def create_with_rivals(experiment_id: str, user: str, started: int, *rest: Any) -> Any:
@@ -178,10 +179,32 @@ def test_the_earliest_of_many_rivals_gets_the_id_they_ask_for(
             looked.set()
         return found
 
-    search = creation._store.search_runs
-    monkeypatch.setattr(creation._store, "create_run", create_with_rivals)
-    monkeypatch.setattr(creation._store, "search_runs", search_runs)
+    search = making._store.search_runs
+    monkeypatch.setattr(making._store, "create_run", create_with_rivals)
+    monkeypatch.setattr(making._store, "search_runs", search_runs)
     assert experiment.start_logging(run_id="wanted", snapshot_directory=None).id == "wanted"
+
+
+def test_who_looked_first_has_the_id_and_an_earlier_rival_is_told_at_once(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rival had its time before the other, and got to the store after it."""
+    held = experiment.start_logging(run_id="wanted", snapshot_directory=None)
+    tracker = experiment.workspace._tracker.inner
+    tracker = getattr(tracker, "_mlflow", tracker)
+
+    def wait(seconds: float) -> None:
+        raise AssertionError("it waits for a run that stays")
+
+    monkeypatch.setattr(tracker._creation, "_is_taken", lambda *_: False)
+    monkeypatch.setattr(creation.time, "sleep", wait)
+    earlier = held._record.created - timedelta(seconds=1)
+    draft = RunDraft(experiment_id=experiment.id, run_id="wanted", created=earlier)
+    with pytest.raises(Refused, match="'wanted'"):
+        tracker.create_runs([draft])
+    monkeypatch.undo()
+    assert [run.id for run in experiment.get_runs()] == ["wanted"]
+    assert held.get_tags() == {}
 
 
 def test_the_same_property_from_many_threads_is_fine(run: Run) -> None:
