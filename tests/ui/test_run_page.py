@@ -71,8 +71,9 @@ def test_a_script_is_watched_and_cancelled_from_the_page(page: Page, experiment:
 
 def test_a_long_log_is_read_from_either_end_after_the_run(page: Page, experiment: Any):
     run = experiment.start_logging(snapshot_directory=None)
+    wide = f"{'wide' * 1_000}\nanother line\n"
     lines = "".join(f"line {number:06}\n" for number in range(200_000))
-    for name, text in (("std_log.txt", lines), ("other.txt", "another file\n")):
+    for name, text in (("std_log.txt", lines), ("other.txt", wide)):
         Path(name).write_text(text)
         run.upload_file(f"user_logs/{name}", name)
     run.complete()
@@ -92,8 +93,18 @@ def test_a_long_log_is_read_from_either_end_after_the_run(page: Page, experiment
     page.until(lambda: len(page.script(log)) > read, "what follows")
     follow.click()
     page.until(lambda: page.script(log).endswith("line 199999\n"), "the log's end")
+    # It is shown in blocks, which are not to be seen in what is copied.
+    copied = "getSelection().selectAllChildren(document.querySelector('.amlflow-log'));"
+    text = page.script(f"{copied} return getSelection().toString()")
+    assert f"{text}\n" == page.script(log)
     page.click(".amlflow-logs option", "other")
-    page.until(lambda: page.script(log) == "another file\n", "the other file")
+    page.until(lambda: page.script(log) == wide, "the other file")
+    sideways = (
+        "const t = document.querySelector('.amlflow-log'); return t.scrollWidth - t.clientWidth"
+    )
+    page.until(lambda: page.script(sideways) > 20_000, "scrolling to a long line's end")
+    page.click(".amlflow-logs label", "Wrap lines")
+    page.until(lambda: page.script(sideways) == 0, "no scrolling sideways")
 
 
 def test_a_run_without_logs_says_so(page: Page, experiment: Any):

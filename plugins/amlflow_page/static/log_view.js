@@ -8,6 +8,8 @@ const LOOK_MS = 1000;
 const NEAR = 2000; // pixels before the end of what is shown
 const FIRST_BYTES = 1 << 18;
 const MOST_CHARACTERS = 4_000_000;
+const BLOCK = 500; // lines that are laid out and painted together, and only where they are seen
+const LINE = 18; // pixels, as in studio.css
 const ESCAPES = /\x1b\[[0-9;?]*[ -/]*[@-~]/g;
 
 export class LogView {
@@ -66,6 +68,7 @@ export class LogView {
     this.length = 0;
     this.decoder = new TextDecoder();
     this.line = null;
+    this.block = null;
     this.text.replaceChildren();
     this.start.hidden = true;
     this.download.href = `get-artifact?path=${encodeURIComponent(name)}&run_uuid=${this.runId}`;
@@ -147,18 +150,34 @@ export class LogView {
       else this.line = shown;
     });
     this.last ??= document.createTextNode("");
-    const before = done.length ? document.createTextNode(`${done.join("\n")}\n`) : null;
     this.last.remove();
     this.last = document.createTextNode(this.line.replace(/\r$/, ""));
-    if (before) this.text.append(before);
+    this.append(done);
     this.text.append(this.last);
-    this.length += before?.length ?? 0;
     while (this.length > MOST_CHARACTERS && this.text.childNodes.length > 2) {
-      this.length -= this.text.firstChild.length;
+      this.length -= this.text.firstChild.textContent.length;
       this.text.firstChild.remove();
       this.start.hidden = false;
     }
     this.toEnd();
+  }
+
+  // Whole lines, in blocks: one text of 200,000 lines takes a browser a second for each scroll.
+  append(lines) {
+    for (let at = 0; at < lines.length; ) {
+      if (!this.block || this.inBlock === BLOCK) {
+        this.block = h("div", { class: "amlflow-lines" });
+        this.inBlock = 0;
+        this.text.append(this.block);
+      }
+      const some = lines.slice(at, at + BLOCK - this.inBlock);
+      const text = `${some.join("\n")}\n`;
+      this.block.append(text);
+      this.inBlock += some.length;
+      this.block.style.setProperty("--height", `${this.inBlock * LINE}px`);
+      this.length += text.length;
+      at += some.length;
+    }
   }
 
   toEnd() {
