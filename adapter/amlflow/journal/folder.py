@@ -108,13 +108,12 @@ class ProcessFolder:
 
     def leave(self, records: list[Record], files: Path) -> None:
         """Keep records to be sent, with their files, which are moved from another folder."""
-        self.files.mkdir(exist_ok=True, mode=0o700)
-        for name in (name for record in records for name in files_of(record)):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(files / name, self.files / name)
-        segment = segment_path(self.path, 0)
-        with open(segment, "wb", opener=_private) as file:
+        # A file goes with the folder that it is in, so it comes only once its record is there.
+        with open(segment_path(self.path, 0), "wb", opener=_private) as file:
             file.writelines(map(to_line, records))
+        self.files.mkdir(exist_ok=True, mode=0o700)
+        for record in records:
+            _move_files(record, files, self.files)
 
     # how far it is sent
 
@@ -238,14 +237,18 @@ def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:
     """Keep a record that the tracker does not take, and its files; the path is returned."""
     place = folder.path.with_name(REFUSED)
     place.mkdir(exist_ok=True, mode=0o700)
-    for name in files_of(record):
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(folder.files / name, place / name)
+    _move_files(record, folder.files, place)
     path = place / f"{folder.path.name}.jsonl"
     entry = {"refused": datetime.now(timezone.utc).isoformat(), "why": reason, "record": record}
     with open(path, "a", encoding="utf-8", opener=_private) as file:
         file.write(json.dumps(entry) + "\n")
     return path
+
+
+def _move_files(record: Record, source: Path, target: Path) -> None:
+    for name in files_of(record):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(source / name, target / name)
 
 
 def _private(path: str, flags: int) -> int:

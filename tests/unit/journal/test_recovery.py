@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from amlflow.exceptions import AuthenticationException
+from amlflow.journal import folder
 from amlflow.journal.folder import dead_folders, process_folders, tracker_folder
 from amlflow.journal.recovery import Recovered, failure, put_back, recover, refused, waiting
 from amlflow.journal.segments import segments_in
@@ -244,6 +245,39 @@ def test_what_was_refused_is_sent_again_once_it_is_asked_for(
     memory.get_file(run.id, "file", tmp_path / "again")
     assert (tmp_path / "again").read_text() == "content"
     assert list(waiting(place)) == []
+
+
+def test_who_dies_while_putting_back_leaves_the_files(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journaled = opened()
+    run = started(journaled)
+    moody.error = away
+    (tmp_path / "file").write_text("content")
+    journaled.put_files(run.id, {"file": tmp_path / "file"}, replace=True)
+    die(journaled)
+    moody.error = lambda name, *_: Refused("Not today.") if name == "put_files" else None
+    assert recover(place, lambda: moody).refused == 1
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("segment_path", "_move_files"):
+        with monkeypatch.context() as patch:
+            patch.setattr(folder, name, killed)
+            with pytest.raises(KeyboardInterrupt):
+                put_back(place, URI)
+        recover(place, lambda: moody)
+    moody.error = lambda *_: None
+    put_back(place, URI)
+    recover(place, lambda: moody)
+    memory.get_file(run.id, "file", tmp_path / "again")
+    assert (tmp_path / "again").read_text() == "content"
 
 
 def test_what_a_living_process_had_refused_stays_with_it(
