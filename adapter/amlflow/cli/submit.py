@@ -38,6 +38,8 @@ def submit_script(
             f"--conda-dependencies: there is no file {conda_dependencies!r}. It is a conda "
             "environment file, seen from the working folder."
         )
+    # Read before there is an experiment, which a file that is none would leave behind.
+    packages = None if conda_dependencies is None else CondaDependencies(conda_dependencies)
     name = place.named_experiment() or Path(place.path).absolute().name
     experiment = Experiment(place.workspace(), name)
     config = ScriptRunConfig(
@@ -46,9 +48,9 @@ def submit_script(
         arguments=words[1:],
         **_settings(run_configuration_name, target, place.path),
     )
-    if conda_dependencies is not None:
+    if packages is not None:
         python = config.run_config.environment.python
-        python.conda_dependencies = CondaDependencies(conda_dependencies)
+        python.conda_dependencies = packages
         python.user_managed_dependencies = False
     with said(f"Submitting {words[0]} to experiment {name}"):
         run = experiment.submit(config)
