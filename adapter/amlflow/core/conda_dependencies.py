@@ -15,16 +15,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from amlflow.core.config import FOLDER, write_text
 from amlflow.core.settings import Settings
 from amlflow.exceptions import UserErrorException
 
 NAME = "project_environment"
 _CHANNELS = ("anaconda", "conda-forge")
 _HEADER = "# A conda environment: `conda env create -f FILE` makes it.\n"
-
-
-def _no_file(path: str | os.PathLike[str]) -> UserErrorException:
-    return UserErrorException(f"{str(path)!r} is no conda environment file, which is YAML.")
 
 
 class CondaDependencies(Settings):
@@ -240,12 +237,8 @@ class CondaDependencies(Settings):
         conda_file_path: str | os.PathLike[str] | None = None,
     ) -> str:
         """Write the conda environment file in a folder; its path in there is returned."""
-        stated = str(conda_file_path or os.path.join(".azureml", "conda_dependencies.yml"))
-        target = Path(base_directory) / stated
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = target.with_name(f".{target.name}.{os.getpid()}")
-        staging.write_text(self.serialize_to_string(), encoding="utf-8")
-        os.replace(staging, target)
+        stated = str(conda_file_path or Path(FOLDER, "conda_dependencies.yml"))
+        write_text(Path(base_directory, stated), self.serialize_to_string())
         return stated
 
     def __eq__(self, other: object) -> bool:
@@ -273,12 +266,13 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     import yaml
 
+    none = UserErrorException(f"{str(path)!r} is no conda environment file, which is YAML.")
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _no_file(path) from error
+        raise none from error
     if not isinstance(content, dict):
-        raise _no_file(path)
+        raise none
     return content
 
 

@@ -108,6 +108,14 @@ def write_config(folder: Path, file_name: str, content: dict[str, str]) -> Path:
     return write_json(target / file_name, content)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file of the project, and the folders that it is in, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.name}.{os.getpid()}")
+    staging.write_text(text, encoding="utf-8")
+    os.replace(staging, path)
+
+
 def write_json(path: Path, content: Any) -> Path:
     """Write JSON so that a reader finds the old file or the new one, never half of it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

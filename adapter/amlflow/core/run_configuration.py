@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.core.conda_dependencies import CondaDependencies
-from amlflow.core.config import FOLDER
+from amlflow.core.config import FOLDER, write_text
 from amlflow.core.environment import DEFAULT_NAME, DEFAULT_PYTHON, Environment
 from amlflow.core.settings import Settings
 from amlflow.exceptions import UserErrorException
@@ -141,13 +141,9 @@ class RunConfiguration(Settings):
                 "save(separate_environment_yaml=True): amlflow keeps the environment within the "
                 ".runconfig file; leave it out."
             )
-        folder = Path(path or ".") / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
-        staging = target.with_name(f".{target.name}.{os.getpid()}")
         text = yaml.safe_dump(self._written(), sort_keys=False, allow_unicode=True)
-        staging.write_text(text, encoding="utf-8")
-        os.replace(staging, target)
+        file_name = f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
+        write_text(Path(path or ".") / FOLDER / file_name, text)
 
     def _written(self) -> dict[str, Any]:
         """The file's content with what is known here in its place, and the rest as it was."""
