@@ -276,9 +276,9 @@ def _definition(config: ScriptRunConfig, job: Job) -> str:
         },
         "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
     }
-    packages = definition["environment"]["python"]
-    if len(json.dumps(packages)) > MOST_DEFINITION // 2:
-        packages["condaDependencies"] = "(too long to keep)"
+    stated = definition["environment"]["python"]
+    if len(json.dumps(stated)) > MOST_DEFINITION // 2:
+        stated["condaDependencies"] = "(too long to keep)"
     text = json.dumps(definition)
     if len(text) > MOST_DEFINITION:
         definition["arguments"] = [f"({len(job.command) - 1} arguments, too long to keep)"]
