@@ -7,6 +7,7 @@ pyspark in each call to a server, also in the thread that sends what is logged.
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -20,10 +21,25 @@ def wait_for_imports() -> None:
     """Return when none of amlflow's calls in other threads is importing something."""
     me, deadline = threading.get_ident(), time.monotonic() + MOST_SECONDS
     while time.monotonic() < deadline:
-        frames = sys._current_frames()
+        frames = _frames()
         if not any(_is_importing(frame) for thread, frame in frames.items() if thread != me):
             return
         time.sleep(0.001)
+
+
+def _frames() -> dict[int, FrameType]:
+    """Where each thread is.
+
+    In Python 3.11 at least, a garbage collection that begins in the call waits for a lock that the
+    call itself holds (https://github.com/python/cpython/issues/106883).
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _is_importing(frame: FrameType | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
+import subprocess
 import sys
 import threading
 import types
@@ -78,6 +79,33 @@ def test_a_fork_does_not_wait_for_ever(
     child.join()
     importing.set()
     assert child.exitcode == 0
+
+
+def test_looking_at_threads_starts_no_collection_which_would_never_end() -> None:
+    """A thread-local object is collected with the lock that the look holds."""
+    code = """
+import gc, threading
+from amlflow.imports import wait_for_imports
+
+over = threading.Event()
+for allocations in range(1, 15):
+    gc.disable()
+    gc.collect()
+    for _ in range(10):
+        threading.Thread(target=over.wait).start()
+    local = threading.local()
+    local.own = [local]
+    del local
+    gc.set_threshold(gc.get_count()[0] + allocations)
+    gc.enable()
+    wait_for_imports()
+    assert gc.isenabled()
+gc.disable()
+wait_for_imports()
+assert not gc.isenabled()
+over.set()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_a_fork_waits_for_nobody_elses_imports(
