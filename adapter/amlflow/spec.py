@@ -121,6 +121,13 @@ class Refused(UserErrorException):
     """The tracker does not take this value; sending it again is of no use."""
 
 
+class TooLarge(Refused):
+    """One call carries more than the tracker takes, as HTTP 413 says; less at once may pass.
+
+    A single point or file that is too large is refused for good.
+    """
+
+
 class Unavailable(ServiceException):
     """The tracker did not answer, or is busy; sending it again may work.
 

@@ -21,7 +21,7 @@ NOT_IN_THE_SUITES = {
     # amlflow's own part, and what a suite cannot bring about.
     "redacted:", "TICK:", "RunRecord.changed:",  # tests/unit/test_spec.py
     "Condition.holds: Whether",  # tests/unit/test_spec.py; the suites search by it
-    "Unavailable:", "tried_once:", "is_tried_once:",  # tests/faults
+    "TooLarge:", "Unavailable:", "tried_once:", "is_tried_once:",  # tests/faults
     "read_points: What other",  # tests of each plugin, with its tracker's own client
     "LAUNCHED: While", "LAUNCHED: It becomes",  # tests/contract/test_keepers.py
     "RunKeeper: Every", "RunKeeper: Each", "RunKeeper.",  # tests/contract/test_keepers.py
