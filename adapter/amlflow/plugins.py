@@ -9,6 +9,7 @@ import functools
 import logging
 import os
 import threading
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from amlflow import spec
@@ -21,46 +22,43 @@ if TYPE_CHECKING:
     from amlflow.spec import Compute, RunKeeper, RunRecord, Tracker
 
 GROUP = "amlflow"
+LIMIT_SETTING = "AMLFLOW_PLUGINS"
+TRACE_SETTING = "AMLFLOW_TRACE_PLUGINS"
 
 logger = logging.getLogger("amlflow")
 
 
 class Plugins:
-    """The plugins of this environment: those that work, and why the others do not."""
+    """The plugins of this environment: those that work, and why the others do not.
+
+    ``AMLFLOW_PLUGINS=mlflow,local`` loads these only, and an empty value none.
+    ``AMLFLOW_TRACE_PLUGINS=1`` prints each hook call to standard error.
+    """
 
     def __init__(self, found: list[EntryPoint]) -> None:
         import pluggy
 
-        self.manager = pluggy.PluginManager("amlflow")
+        from amlflow.plugin_calls import PluginManager
+
+        self.manager = PluginManager("amlflow")
         for name, hook in vars(spec.Hooks).items():
             if name.startswith("amlflow_"):
                 pluggy.HookspecMarker("amlflow")(hook)
         self.manager.add_hookspecs(spec.Hooks)
+        if os.environ.get(TRACE_SETTING) == "1":
+            self.manager.trace_calls()
         self.names: list[str] = []
         self.failures: dict[str, str] = {}
-        for entry_point in sorted(found, key=_place):
+        for entry_point in sorted(_wanted(found), key=_sort_key):
             self._load(entry_point)
 
     def _load(self, entry_point: EntryPoint) -> None:
         name = entry_point.name
         try:
             module = entry_point.load()
-            stated = getattr(module, "amlflow_spec", spec.VERSION)
-            if stated != spec.VERSION:
-                raise UserErrorException(
-                    f"it is written for version {stated!r} of the contract, and this amlflow "
-                    f"has version {spec.VERSION}"
-                )
-            if name in self.names:
-                raise UserErrorException(
-                    "another distribution has a plugin of this name; uninstall one of them"
-                )
-            claimed: Any = getattr(module, "features", frozenset())
-            if not isinstance(claimed, (set, frozenset)) or not claimed <= set(spec.Feature):
-                raise UserErrorException(
-                    f"its features are {claimed!r}, and not a set of amlflow.spec.Feature"
-                )
+            self._check(module, name)
             self.manager.register(module, name=name)
+            self._check_hooks(module)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin is foreign code)
             cause = error.message if isinstance(error, AzureMLException) else repr(error)
             self.failures[name] = cause
@@ -68,14 +66,74 @@ class Plugins:
         else:
             self.names.append(name)
 
+    def _check(self, module: Any, name: str) -> None:
+        """Raise :class:`UserErrorException` where a module is not a plugin for this host."""
+        version = getattr(module, "amlflow_spec", None)
+        if version is None:
+            raise UserErrorException(
+                "it does not say for which version of the contract it is written; add "
+                f"`amlflow_spec = {spec.VERSION}` to the module"
+            )
+        if version != spec.VERSION:
+            raise UserErrorException(
+                f"it is written for version {version!r} of the contract, and this amlflow "
+                f"has version {spec.VERSION}"
+            )
+        if name in self.names:
+            raise UserErrorException(
+                "another distribution has a plugin of this name; uninstall one of them"
+            )
+        claimed: Any = getattr(module, "features", frozenset())
+        if not isinstance(claimed, (set, frozenset)) or not claimed <= set(spec.Feature):
+            raise UserErrorException(
+                f"its features are {claimed!r}, and not a set of amlflow.spec.Feature"
+            )
+
+    def _check_hooks(self, module: Any) -> None:
+        """Unregister a module with a hook that amlflow does not have, and name the nearest one."""
+        import difflib
+
+        from pluggy import PluginValidationError
+
+        try:
+            self.manager.check_pending()
+        except PluginValidationError as error:
+            self.manager.unregister(module)
+            hooks = [name for name in vars(spec.Hooks) if name.startswith("amlflow_")]
+            named = str(error).partition("'")[2].partition("'")[0]
+            nearest = difflib.get_close_matches(named, hooks, n=1) or [", ".join(hooks)]
+            raise UserErrorException(
+                f"it implements the hook {named!r}, which amlflow does not have; "
+                f"the nearest is {nearest[0]}"
+            ) from error
+
     def describe(self) -> str:
         """One clause: which plugins were found, and which of them failed with what."""
         working = ", ".join(self.names) or "none"
         failed = "".join(f"; {name} does not load: {why}" for name, why in self.failures.items())
-        return f"plugins found: {working}{failed}"
+        limit = os.environ.get(LIMIT_SETTING)
+        limited = "" if limit is None else f"; {LIMIT_SETTING}={limit!r} leaves out the others"
+        return f"plugins found: {working}{failed}{limited}"
 
 
-def _place(entry_point: EntryPoint) -> tuple[str, str]:
+def _wanted(found: list[EntryPoint]) -> list[EntryPoint]:
+    """The entry points that ``AMLFLOW_PLUGINS`` lets in; a name that nobody has is a warning."""
+    limit = os.environ.get(LIMIT_SETTING)
+    if limit is None:
+        return found
+    names = {name.strip() for name in limit.split(",")} - {""}
+    unknown = names - {entry_point.name for entry_point in found}
+    if unknown:
+        logger.warning(
+            "%s names %s, which is not installed; installed plugins: %s.",
+            LIMIT_SETTING,
+            ", ".join(sorted(unknown)),
+            ", ".join(sorted({entry_point.name for entry_point in found})) or "none",
+        )
+    return [entry_point for entry_point in found if entry_point.name in names]
+
+
+def _sort_key(entry_point: EntryPoint) -> tuple[str, str]:
     return entry_point.name, entry_point.value
 
 
@@ -93,8 +151,10 @@ def described() -> list[dict[str, object]]:
 
     plugins = installed()
     found: list[dict[str, object]] = []
-    for entry_point in sorted(entry_points(group=GROUP), key=_place):
+    for entry_point in sorted(entry_points(group=GROUP), key=_sort_key):
         name = entry_point.name
+        if name not in plugins.names and name not in plugins.failures:
+            continue  # AMLFLOW_PLUGINS leaves it out
         module = plugins.manager.get_plugin(name)
         if getattr(module, "__name__", None) != entry_point.module:
             module = None  # it does not load, or another has its name
@@ -153,43 +213,31 @@ def open_tracker(uri: str) -> Tracker:
 def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
     """What the one plugin gives that takes this; None if none does.
 
-    A plugin that fails is named: as an error where no other takes it, and else on the log.
+    A plugin that fails is named: in an error where no other takes it, and else on the log.
     """
-    found: dict[str, Any] = {}
-    failed: UserErrorException | None = None
-    for implementation in getattr(installed().manager.hook, hook).get_hookimpls():
-        name = implementation.plugin_name
-        given = {argument: arguments[argument] for argument in implementation.argnames}
-        try:
-            answer = implementation.function(**given)
-            lacking = [] if answer is None else _lacking(answer, protocol)
-        except AzureMLException:
-            raise
-        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
-            failed = UserErrorException(
-                f"The plugin {name!r} failed to open {what}: {error!r}. This is a bug of the "
-                "plugin."
-            )
-            failed.__cause__ = error
-            continue
-        if lacking:
-            failed = UserErrorException(
-                f"The plugin {name!r} opened {what}, but what it gives lacks "
-                f"{', '.join(lacking)} of amlflow.spec.{protocol.__name__}. This is a bug of the "
-                "plugin."
-            )
-        elif answer is not None:
-            found[name] = answer
-    if len(found) > 1:
+    from amlflow.plugin_calls import HookCall, hook_call
+
+    def check(answer: Any) -> str | None:
+        lacking = ", ".join(_lacking(answer, protocol))
+        if not lacking:
+            return None
+        return f"what it gives lacks {lacking} of amlflow.spec.{protocol.__name__}"
+
+    with hook_call(HookCall(hook, check, passes_errors=True)) as call:
+        opened: list[Any] = getattr(installed().manager.hook, hook)(**arguments)
+    if len(opened) > 1:
+        names = " and ".join(repr(name) for name, _ in sorted(call.answers, key=itemgetter(0)))
         raise UserErrorException(
-            f"The plugins {' and '.join(map(repr, sorted(found)))} both take {what}, and amlflow "
-            "does not choose between them; uninstall one."
+            f"The plugins {names} both take {what}, and amlflow does not choose between them; "
+            "uninstall one."
         )
-    if failed is not None:
-        if not found:
-            raise failed
-        logger.warning("%s", failed.message, exc_info=failed.__cause__)
-    return next(iter(found.values()), None)
+    if call.failures and not opened:
+        plugin, why, cause = call.failures[0]
+        raise UserErrorException(
+            f"The plugin {plugin!r} failed to open {what}: {why}. This is a bug of the plugin."
+        ) from cause
+    call.log_failures()
+    return opened[0] if opened else None
 
 
 def _lacking(answer: Any, protocol: type) -> list[str]:
@@ -237,8 +285,8 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
 
 def announce(hook: str, run: RunRecord) -> None:
     """Call a hook of all plugins; one that fails is named on the log and the others go on."""
-    for implementation in getattr(installed().manager.hook, hook).get_hookimpls():
-        try:
-            implementation.function(run=run)
-        except Exception:  # a plugin is foreign code: whatever it raises is its own
-            logger.exception("The plugin %r failed in %s.", implementation.plugin_name, hook)
+    from amlflow.plugin_calls import HookCall, hook_call
+
+    with hook_call(HookCall(hook)) as call:
+        getattr(installed().manager.hook, hook)(run=run)
+    call.log_failures()

@@ -9,6 +9,8 @@ from amlflow.spec import hookimpl
 if TYPE_CHECKING:
     from amlflow.spec import Commands
 
+amlflow_spec = 1
+
 
 @hookimpl
 def amlflow_commands(group: Commands) -> None:

@@ -347,9 +347,10 @@ def test_a_plugin_that_fails_to_load_is_named_and_the_others_work(
     ("source", "named"),
     [
         ("import sys\n\nsys.exit('it leaves')", "it leaves"),
-        ("features = 5", "features"),
-        ("features = {'telepathy'}", "telepathy"),
+        ("amlflow_spec = 1\nfeatures = 5", "features"),
+        ("amlflow_spec = 1\nfeatures = {'telepathy'}", "telepathy"),
         ("amlflow_spec = '1'", "'1'"),
+        ("features = set()", "add `amlflow_spec = 1`"),
     ],
 )
 def test_a_module_that_is_no_plugin_is_named(
@@ -364,7 +365,7 @@ def test_a_module_that_is_no_plugin_is_named(
 
 
 def test_two_plugins_of_one_name(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    (folder / "of_another.py").write_text("")
+    (folder / "of_another.py").write_text("amlflow_spec = 1")
     monkeypatch.syspath_prepend(str(folder))
     both = [MLFLOW, EntryPoint("mlflow", "of_another", plugins.GROUP)]
     made = found(monkeypatch, *both)
@@ -382,7 +383,7 @@ def test_no_plugin_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_plugin_whose_hook_fails(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     (folder / "hook_fails.py").write_text(
-        "from amlflow.spec import hookimpl\n\n\n"
+        "from amlflow.spec import hookimpl\n\namlflow_spec = 1\n\n\n"
         "@hookimpl\ndef amlflow_tracker(uri):\n    raise KeyError('its own bug')\n"
     )
     monkeypatch.syspath_prepend(str(folder))
@@ -406,7 +407,7 @@ def test_a_plugin_whose_other_hooks_fail(
 ) -> None:
     name = f"fails_{hook.partition('(')[0]}"
     (folder / f"{name}.py").write_text(
-        "from amlflow.spec import hookimpl\n\n\n"
+        "from amlflow.spec import hookimpl\n\namlflow_spec = 1\n\n\n"
         f"@hookimpl\ndef {hook}:\n    raise KeyError('its own bug')\n"
     )
     monkeypatch.syspath_prepend(str(folder))

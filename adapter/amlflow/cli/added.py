@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,42 +12,35 @@ from knack.introspection import extract_args_from_signature, extract_full_summar
 
 from amlflow.cli.commands import COMMANDS, Command
 from amlflow.exceptions import AzureMLException, UserErrorException
-
-logger = logging.getLogger("amlflow")
+from amlflow.plugin_calls import HookCall, calling_plugin, hook_call
 
 
 def added_commands() -> dict[str, Command]:
     """The commands of all plugins; one that fails to add its own is named on the log."""
     from amlflow.plugins import installed
 
-    found: dict[str, Command] = {}
-    for implementation in installed().manager.hook.amlflow_commands.get_hookimpls():
-        own = Added(implementation.plugin_name, {**COMMANDS, **found})
-        try:
-            implementation.function(group=own)
-        except Exception as error:  # a plugin is foreign code: whatever it raises is its own
-            logger.exception(
-                "The plugin %r failed to add its commands: %r", implementation.plugin_name, error
-            )
-        found.update(own.commands)
-    return found
+    added = Added()
+    with hook_call(HookCall("amlflow_commands")) as call:
+        installed().manager.hook.amlflow_commands(group=added)
+    call.log_failures()
+    return added.commands
 
 
 class Added:
-    """The commands of a plugin; see :class:`amlflow.spec.Commands`."""
+    """The commands of plugins; see :class:`amlflow.spec.Commands`."""
 
-    def __init__(self, plugin: str, taken: dict[str, Command]) -> None:
-        self.plugin, self._taken = plugin, taken
+    def __init__(self) -> None:
         self.commands: dict[str, Command] = {}
 
     def add(self, name: str, function: Callable[..., Any], example: str) -> None:
         """Add a command. Raises :class:`UserErrorException` for a name that cannot be one."""
+        plugin = calling_plugin()
         if not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", name):
             raise UserErrorException(
-                f"{name!r} is no name for a command: it is lowercase words of letters, digits and "
-                "hyphens."
+                f"{name!r} is not a name for a command, which is lowercase words of "
+                "letters, digits and hyphens."
             )
-        for taken in (*self._taken, *self.commands):
+        for taken in (*COMMANDS, *self.commands):
             if f"{taken} ".startswith(f"{name} ") or f"{name} ".startswith(f"{taken} "):
                 raise UserErrorException(
                     f"The command {name!r} cannot be added beside {taken!r}; choose another name."
@@ -62,7 +54,7 @@ class Added:
                 raise
             except Exception as error:  # a plugin is foreign code: whatever it raises is its own
                 raise UserErrorException(
-                    f"The command {name!r} of the plugin {self.plugin!r} failed: {error!r}. This "
+                    f"The command {name!r} of the plugin {plugin!r} failed: {error!r}. This "
                     "is a bug of the plugin."
                 ) from error
 

@@ -13,22 +13,21 @@ from amlflow.cli.errors import Missing
 from amlflow.exceptions import UserErrorException
 
 
-def check(module: str, uri: str | None) -> None:
-    """Run the suites for what a plugin's module offers; pytest says what does not hold.
+def check(name: str, uri: str | None) -> None:
+    """Run the suites for what a plugin offers; pytest says what does not hold.
+
+    ``name`` is the plugin's, as ``amlflow plugins`` prints it.
 
     Raises:
-        Missing: no plugin has this module.
+        Missing: no plugin has this name.
         UserErrorException: a sentence of the contract does not hold, or the plugin does not say
             where to try it.
     """
     if importlib.util.find_spec("pytest") is None:
         raise UserErrorException("The suites need pytest: pip install 'amlflow[testing]'.")
-    manager = plugins.installed().manager
-    plugin = next(
-        (m for _, m in manager.list_name_plugin() if getattr(m, "__name__", "") == module), None
-    )
+    plugin = plugins.installed().manager.get_plugin(name)
     if plugin is None:
-        raise Missing(f"There is no plugin {module!r} here: {plugins.installed().describe()}.")
+        raise Missing(f"There is not a plugin {name!r} here: {plugins.installed().describe()}.")
     environment = dict(os.environ)
     suites = []
     for hook, suite, stated, given in (
@@ -40,19 +39,19 @@ def check(module: str, uri: str | None) -> None:
         place = given or getattr(plugin, stated, None)
         if place is None:
             raise UserErrorException(
-                f"The plugin {module!r} does not say what to check: it has the hook {hook}, and no "
+                f"The plugin {name!r} does not say what to check: it has the hook {hook}, and no "
                 f"{stated} beside it (see amlflow.spec.hookimpl)."
             )
         environment[f"AMLFLOW_{stated.upper()}"] = place
         suites.append(f"amlflow.testing.check::{suite}")
     if not suites:
-        raise UserErrorException(f"The plugin {module!r} has no tracker and no compute target.")
+        raise UserErrorException(f"The plugin {name!r} has no tracker and no compute target.")
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "-q"]
         options = ["-p", "no:cacheprovider", "--basetemp", f"{folder}/files", "--pyargs", *suites]
         done = subprocess.run([*command, *options], cwd=folder, env=environment, check=False)
     if done.returncode != 0:
         raise UserErrorException(
-            f"The plugin {module!r} does not keep the contract; each failure above names the "
+            f"The plugin {name!r} does not keep the contract; each failure above names the "
             "sentences of amlflow.spec."
         )

@@ -223,7 +223,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     ),
     "check": {
         "options_list": [], "help": "`check` and a plugin's module.", "nargs": "*",
-        "metavar": "check MODULE", "default": [],
+        "metavar": "check NAME", "default": [],
     },
     "uri": _argument("--uri", help="Tracker to check; the one that the plugin states if left out."),
     "script": {

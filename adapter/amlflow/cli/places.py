@@ -90,12 +90,12 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def plugins(check: list[str], uri: str | None) -> list[dict[str, Any]] | None:
-    """``plugins``: what is installed, and which features each has; ``plugins check MODULE``."""
+    """``plugins``: what is installed, and which features each has; ``plugins check NAME``."""
     if check or uri:
         from amlflow.cli.check import check as run_suites
 
         if len(check) != 2 or check[0] != "check":
-            raise WrongUsage(f"It is `amlflow plugins check MODULE`, not {' '.join(check)!r}.")
+            raise WrongUsage(f"It is `amlflow plugins check NAME`, not {' '.join(check)!r}.")
         run_suites(check[1], uri)
         return None
     found = described()

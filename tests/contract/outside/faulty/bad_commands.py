@@ -1,5 +1,7 @@
 from amlflow.spec import hookimpl
 
+amlflow_spec = 1
+
 
 @hookimpl
 def amlflow_commands(group):

@@ -3,6 +3,7 @@ import dataclasses
 from amlflow.spec import Feature, hookimpl
 from amlflow.testing.memory import MemoryTracker
 
+amlflow_spec = 1
 features = frozenset(Feature)
 check_uri = "cuts:{folder}"
 

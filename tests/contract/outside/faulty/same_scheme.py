@@ -1,6 +1,8 @@
 from amlflow.spec import hookimpl
 from amlflow.testing.memory import MemoryTracker
 
+amlflow_spec = 1
+
 
 @hookimpl
 def amlflow_tracker(uri):

@@ -1,0 +1,183 @@
+"""Calls to hooks: pluggy makes them, and a plugin that fails is named while the others go on.
+
+pluggy stops a call at the first implementation that raises. So each implementation is replaced by
+a guarded one when its plugin is registered. The guard notes on the current :class:`HookCall` who
+answered and who failed. Order and wrappers are pluggy's own: ``tryfirst``, ``trylast`` and
+``wrapper=True`` work as pluggy's documentation says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import redacted
+
+logger = logging.getLogger("amlflow")
+
+
+@dataclass
+class HookCall:
+    """One call of a hook.
+
+    ``check`` says what is wrong with an answer, or returns None. With ``passes_errors`` an
+    :class:`AzureMLException` is the plugin's answer to the caller; any other exception is a bug
+    of the plugin.
+    """
+
+    hook: str
+    check: Callable[[Any], str | None] = lambda answer: None
+    passes_errors: bool = False
+    answers: list[tuple[str, Any]] = field(default_factory=list)
+    failures: list[tuple[str, str, Exception | None]] = field(default_factory=list)
+
+    def fail(self, plugin: str, why: str, cause: Exception | None = None) -> None:
+        """Note that a plugin failed, why, and by which exception."""
+        self.failures.append((plugin, why, cause))
+
+    def log_failures(self) -> None:
+        """Name each plugin that failed on the log."""
+        for plugin, why, cause in self.failures:
+            logger.warning(
+                "The plugin %r failed in %s: %s.", plugin, self.hook, why, exc_info=cause
+            )
+
+
+_call: ContextVar[HookCall | None] = ContextVar("amlflow_hook_call", default=None)
+_plugin: ContextVar[str] = ContextVar("amlflow_calling_plugin", default="")
+
+
+def calling_plugin() -> str:
+    """The name of the plugin whose hook runs now in this thread; empty outside of hooks."""
+    return _plugin.get()
+
+
+@contextlib.contextmanager
+def hook_call(call: HookCall) -> Iterator[HookCall]:
+    """Within it, guarded implementations report to this call."""
+    token = _call.set(call)
+    try:
+        yield call
+    finally:
+        _call.reset(token)
+
+
+class PluginManager(pluggy.PluginManager):
+    """pluggy's manager, with each implementation guarded when its plugin is registered."""
+
+    def register(self, plugin: Any, name: str | None = None) -> str | None:
+        registered = super().register(plugin, name)
+        for caller in self.get_hookcallers(plugin) or ():
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is not plugin or implementation.hookwrapper:
+                    continue
+                guard = _guarded_wrapper if implementation.wrapper else _guarded
+                function: Any = guard(implementation.function, registered or "", caller.name)
+                # pluggy declares it final, but has no other place for what surrounds a function.
+                implementation.function = function  # type: ignore[misc]
+        return registered
+
+    def trace_calls(self) -> None:
+        """Print each hook call to standard error: its arguments, the plugins, the answers."""
+
+        def before(hook: str, plugins: Sequence[Any], arguments: Mapping[str, Any]) -> None:
+            names = ", ".join(each.plugin_name for each in reversed(plugins)) or "no plugin"
+            given = ", ".join(f"{key}={_shown(key, value)}" for key, value in arguments.items())
+            print(f"amlflow: {hook}({given}) calls {names}", file=sys.stderr)
+
+        def after(
+            outcome: Any, hook: str, plugins: Sequence[Any], given: Mapping[str, Any]
+        ) -> None:
+            error = outcome.exception
+            answer = (
+                f"{type(error).__name__}" if error is not None else _types(outcome.get_result())
+            )
+            print(f"amlflow: {hook} answers {answer}", file=sys.stderr)
+
+        self.add_hookcall_monitoring(before, after)
+
+
+def _guarded(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
+    """The implementation, whose failure is noted and answers None."""
+
+    def guarded(*arguments: Any) -> Any:
+        call = _call.get() or HookCall(hook)
+        token = _plugin.set(plugin)
+        try:
+            answer = function(*arguments)
+        except Exception as error:
+            if call.passes_errors and isinstance(error, AzureMLException):
+                raise
+            call.fail(plugin, repr(error), error)
+            return None
+        finally:
+            _plugin.reset(token)
+        wrong = None if answer is None else call.check(answer)
+        if wrong is not None:
+            call.fail(plugin, wrong)
+            return None
+        if answer is not None:
+            call.answers.append((plugin, answer))
+        return answer
+
+    return guarded
+
+
+def _guarded_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
+    """The wrapper; where it fails, the call goes on as if the wrapper were not there."""
+
+    def guarded(*arguments: Any) -> Generator[None, Any, Any]:
+        call = _call.get() or HookCall(hook)
+        wrapper = function(*arguments)
+        try:
+            next(wrapper)
+        except AzureMLException:
+            raise
+        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
+            call.fail(plugin, repr(error), error)
+            return (yield)
+        # An error of the inner call is the caller's to see; the wrapper may handle it.
+        try:
+            inner = yield
+        except BaseException as error:
+            try:
+                wrapper.throw(error)
+            except StopIteration as end:
+                return end.value
+            raise
+        try:
+            wrapper.send(inner)
+        except StopIteration as end:
+            return end.value
+        except AzureMLException:
+            raise
+        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
+            call.fail(plugin, repr(error), error)
+            return inner
+        call.fail(plugin, "its wrapper yields twice")
+        wrapper.close()
+        return inner
+
+    return guarded
+
+
+def _shown(key: str, value: Any) -> str:
+    """An argument for the trace: addresses without passwords, settings by their keys."""
+    if isinstance(value, str):
+        return repr(redacted(value))
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(map(str, value))}}}"
+    return f"<{type(value).__name__}>"
+
+
+def _types(answers: Any) -> str:
+    answers = answers if isinstance(answers, list) else [answers]
+    return ", ".join(f"<{type(each).__name__}>" for each in answers) or "nothing"

@@ -1,0 +1,229 @@
+"""Plugins are loaded and called through pluggy, and one that fails is named."""
+
+from __future__ import annotations
+
+import textwrap
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amlflow import plugins
+from amlflow.exceptions import ComputeTargetException, UserErrorException
+from amlflow.spec import Unavailable
+
+HEAD = "from amlflow.spec import *\nfrom amlflow.spec import hookimpl\n\namlflow_spec = 1\n\n"
+TRACKER = """
+from amlflow.testing.memory import MemoryTracker
+
+@hookimpl
+def amlflow_tracker(uri):
+    return MemoryTracker(uri) if uri.startswith("memory:") else None
+"""
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Install plugins from their source, by name; the only ones that there are."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(plugins, "_trackers", {})
+
+    def load(**sources: str) -> plugins.Plugins:
+        entry_points = []
+        for name, source in sources.items():
+            module = f"plugin_{name}_{abs(hash((str(tmp_path), source)))}"
+            (tmp_path / f"{module}.py").write_text(HEAD + textwrap.dedent(source))
+            entry_points.append(EntryPoint(name, module, plugins.GROUP))
+        made = plugins.Plugins(entry_points)
+        monkeypatch.setattr(plugins, "installed", lambda: made)
+        return made
+
+    return load
+
+
+def noting(name: str, mark: str = "@hookimpl") -> str:
+    """A plugin that notes when it hears of a run."""
+    return f"""
+        import builtins
+
+        {mark}
+        def amlflow_run_started(run):
+            builtins.heard.append({name!r})
+    """
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    import builtins
+
+    names: list[str] = []
+    monkeypatch.setattr(builtins, "heard", names, raising=False)
+    return names
+
+
+def test_tryfirst_runs_first_and_trylast_last(load: Any, heard: list[str]) -> None:
+    load(
+        a=noting("last", "@hookimpl(trylast=True)"),
+        b=noting("middle"),
+        c=noting("first", "@hookimpl(tryfirst=True)"),
+    )
+    plugins.announce("amlflow_run_started", object())  # type: ignore[arg-type]
+    assert heard == ["first", "middle", "last"]
+
+
+def test_a_wrapper_surrounds_the_other_plugins(load: Any, heard: list[str]) -> None:
+    wrapper = """
+        import builtins
+
+        @hookimpl(wrapper=True)
+        def amlflow_run_started(run):
+            builtins.heard.append("before")
+            answers = yield
+            builtins.heard.append("after")
+            return answers
+    """
+    load(wraps=wrapper, plain=noting("plain"))
+    plugins.announce("amlflow_run_started", object())  # type: ignore[arg-type]
+    assert heard == ["before", "plain", "after"]
+
+
+def test_a_wrapper_may_replace_a_tracker(load: Any) -> None:
+    wrapper = """
+        @hookimpl(wrapper=True)
+        def amlflow_tracker(uri):
+            trackers = yield
+            for tracker in trackers:
+                tracker.wrapped = uri
+            return trackers
+    """
+    load(tracks=TRACKER, wraps=wrapper)
+    assert plugins.open_tracker("memory:x").wrapped == "memory:x"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("place", ["before", "after", "twice"])
+def test_a_wrapper_that_fails_is_named_and_the_tracker_opens(
+    load: Any, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    wrapper = f"""
+        @hookimpl(wrapper=True)
+        def amlflow_tracker(uri):
+            if {place!r} == "before":
+                raise KeyError("its own bug")
+            trackers = yield
+            if {place!r} == "twice":
+                yield
+            raise KeyError("its own bug")
+    """
+    load(tracks=TRACKER, wraps=wrapper)
+    assert plugins.open_tracker("memory:x").uri == "memory:x"
+    assert "'wraps'" in caplog.text
+    assert ("twice" if place == "twice" else "its own bug") in caplog.text
+
+
+def test_a_wrapper_sees_that_a_tracker_is_away(load: Any) -> None:
+    away = """
+        @hookimpl
+        def amlflow_tracker(uri):
+            raise Unavailable("it is away")
+    """
+    wrapper = """
+        @hookimpl(wrapper=True)
+        def amlflow_tracker(uri):
+            try:
+                return (yield)
+            except Unavailable as error:
+                raise Unavailable(f"seen: {error.message}") from error
+    """
+    load(away=away, wraps=wrapper)
+    with pytest.raises(Unavailable, match="seen: it is away"):
+        plugins.open_tracker("memory:x")
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"),
+    [
+        ("amlflow_run_stared", "amlflow_run_started"),
+        ("amlflow_trackers", "amlflow_tracker"),
+        ("amlflow_command", "amlflow_commands"),
+    ],
+)
+def test_a_misspelt_hook_is_named_with_the_nearest(load: Any, written: str, nearest: str) -> None:
+    made = load(bad=f"@hookimpl\ndef {written}():\n    pass\n", good=TRACKER)
+    assert made.names == ["good"]
+    assert f"{written!r}" in made.failures["bad"]
+    assert f"the nearest is {nearest}" in made.failures["bad"]
+    assert plugins.open_tracker("memory:x").uri == "memory:x"
+
+
+def test_an_optional_hook_of_another_host_is_accepted(load: Any) -> None:
+    made = load(
+        good=f"{TRACKER}\n@hookimpl(optionalhook=True)\ndef amlflow_of_tomorrow():\n    pass\n"
+    )
+    assert made.names == ["good"]
+
+
+def test_an_argument_may_be_left_out(load: Any) -> None:
+    load(
+        good="""
+        @hookimpl
+        def amlflow_compute(kind):
+            class Target:
+                most_runs = None
+                check = start = clean = print
+            return Target() if kind == "mine" else None
+    """
+    )
+    assert plugins.open_compute("mine", {"any": 1}).most_runs is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "loaded"),
+    [("b", ["b"]), (" a , b ", ["a", "b"]), ("", []), (",", []), ("a,unknown", ["a"])],
+)
+def test_the_environment_limits_what_is_loaded(
+    load: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    limit: str, loaded: list[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("AMLFLOW_PLUGINS", limit)
+    made = load(a=TRACKER, b=TRACKER, c="raise RuntimeError('it must not be imported')")
+    assert made.names == loaded
+    assert made.failures == {}
+    assert ("unknown, which is not installed" in caplog.text) == ("unknown" in limit)
+
+
+def test_a_plugin_that_is_left_out_is_named_where_it_is_missed(
+    load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMLFLOW_PLUGINS", "")
+    load(a=TRACKER)
+    with pytest.raises(UserErrorException, match="AMLFLOW_PLUGINS='' leaves out the others"):
+        plugins.open_tracker("memory:x")
+
+
+def test_hook_calls_are_printed_on_request(
+    load: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AMLFLOW_TRACE_PLUGINS", "1")
+    load(a=TRACKER, b="")
+    with pytest.raises(UserErrorException):
+        plugins.open_tracker("https://user:secret@example.com")
+    plugins.open_tracker("memory:x")
+    with pytest.raises(ComputeTargetException):
+        plugins.open_compute("odd", {"password": "secret"})
+    printed = capfd.readouterr().err
+    assert "amlflow_tracker(uri='memory:x') calls a\n" in printed
+    assert "amlflow_tracker answers <MemoryTracker>\n" in printed
+    assert "amlflow_tracker(uri='https://example.com') calls a\n" in printed
+    assert "amlflow_compute(kind='odd', settings={password}) calls no plugin\n" in printed
+    assert "secret" not in printed
+
+
+def test_one_that_fails_to_hear_of_a_run_is_named_and_the_others_hear(
+    load: Any, heard: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    fails = "@hookimpl\ndef amlflow_run_started(run):\n    raise Unavailable('its own bug')\n"
+    load(a=noting("a"), b=fails, c=noting("c"))
+    plugins.announce("amlflow_run_started", object())  # type: ignore[arg-type]
+    assert sorted(heard) == ["a", "c"]
+    assert "'b'" in caplog.text
+    assert "its own bug" in caplog.text
