@@ -198,6 +198,37 @@ def test_download_files_here_and_of_nothing(filled: Run, folder: Path) -> None:
 # what ends with the run
 
 
+def test_links_that_lead_out_are_not_uploaded_at_the_end(
+    experiment: Experiment, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = write(folder.parent / "elsewhere" / "secret.txt", "secret")
+    write(folder / "checkpoints" / "best.txt", "best")
+    write(folder / "outputs" / "a.txt", "a")
+    for name, target in {
+        "file": secret, "folder": secret.parent, "nowhere": "nothing", "best": "../checkpoints",
+    }.items():  # fmt: skip
+        (folder / "outputs" / name).symlink_to(target)
+    (folder / "logs").symlink_to(secret.parent)
+    run = experiment.start_logging(snapshot_directory=None)
+    run.complete()
+    assert run.get_file_names() == ["outputs/a.txt", "outputs/best/best.txt"]
+    [said] = [each.getMessage() for each in caplog.records if "without" in each.getMessage()]
+    assert "outputs/file, outputs/folder, outputs/nowhere, logs:" in said
+    assert "secret" not in said
+
+
+def test_links_of_an_outputs_folder_elsewhere(
+    experiment: Experiment, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere = folder.parent / "results"
+    write(elsewhere / "a.txt", "a")
+    (elsewhere / "link").symlink_to(write(folder.parent / "secret.txt"))
+    run = experiment.start_logging(outputs=str(elsewhere), snapshot_directory=None)
+    run.complete()
+    assert run.get_file_names() == ["results/a.txt"]
+    assert "results/link" in caplog.text
+
+
 def test_outputs_and_logs_are_uploaded_at_the_end(experiment: Experiment, folder: Path) -> None:
     write(folder / "outputs" / "before.txt")
     with experiment.start_logging(snapshot_directory=None) as run:

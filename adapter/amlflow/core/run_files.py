@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from amlflow.core.model import Model
-from amlflow.core.run_base import RunBase
+from amlflow.core.run_base import RunBase, logger
 from amlflow.exceptions import ModelPathNotFoundException, SnapshotException, UserErrorException
+from amlflow.local_files import files_below, shortened_list
 from amlflow.spec import FileNotInRun, RunChange
 from amlflow.submit import snapshot
 
@@ -158,14 +159,22 @@ class RunFiles(RunBase):
     def _upload_tracked(self) -> None:
         """Store what lies in the folders that the run keeps an eye on."""
         base = Path(self._working_folder)
-        files = {}
+        files, left_out = dict[str, Path](), list[str]()
         for tracked in self._tracked:
             folder = Path(os.path.normpath(base / tracked))
-            # A folder elsewhere goes by its own name.
-            named_from = base if folder.is_relative_to(base) else folder.parent
-            for path in sorted(folder.rglob("*")):
-                if path.is_file():
-                    files[path.relative_to(named_from).as_posix()] = path
+            if folder.is_relative_to(base):
+                below, prefix = files_below(folder, base), ""
+            else:  # a folder elsewhere goes by its own name
+                below, prefix = files_below(folder), f"{folder.name}/"
+            files.update({prefix + name: path for name, path in below.files.items()})
+            left_out += [prefix + name for name in below.left_out]
+        if left_out:
+            logger.warning(
+                "Run %s is without %s: links that lead out of the folder, nowhere or in a circle "
+                "are not uploaded, and folders that cannot be read. upload_file() and "
+                "upload_folder() take what they lead to by its own path.",
+                self.id, shortened_list(left_out),
+            )  # fmt: skip
         if files:
             self._tracker.put_files(self._record.id, files, replace=True)
 

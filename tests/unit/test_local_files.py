@@ -1,0 +1,114 @@
+"""The files below a folder: which links count as what they lead to, and which are left out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from amlflow.local_files import files_below
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A working folder beside a file and a folder that are none of its business."""
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "deep" / "secret").write_text("secret")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "work" / "outputs").mkdir(parents=True)
+    return tmp_path / "work"
+
+
+def test_names_are_relative_to_the_root(work: Path) -> None:
+    (work / "outputs" / "a" / "b").mkdir(parents=True)
+    for name in ("z", "a/b/c", "a/.hidden"):
+        (work / "outputs" / name).write_text(name)
+    files, left_out = files_below(work / "outputs", work)
+    assert list(files) == ["outputs/a/.hidden", "outputs/a/b/c", "outputs/z"]
+    assert all(path == work / name for name, path in files.items())
+    assert list(files_below(work / "outputs").files) == ["a/.hidden", "a/b/c", "z"]
+    assert left_out == []
+
+
+def test_an_absent_folder_has_none(work: Path) -> None:
+    (work / "a file").write_text("x")
+    for name in ("absent", "absent/deeper", "a file", "a file/below"):
+        assert files_below(work / name, work) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["../../secret", "../../elsewhere", "../../elsewhere/deep", "..", ".", "loop", "nowhere",
+     "../..", "/", "/etc/passwd", "../../work-other"],
+)  # fmt: skip
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_a_link_that_leads_out_is_left_out(work: Path, target: str, is_absolute: bool) -> None:
+    (work.parent / "work-other").mkdir()  # its name begins as the root's does
+    (work.parent / "work-other" / "secret").write_text("secret")
+    outputs = work / "outputs"
+    (outputs / "kept").write_text("kept")
+    (outputs / "loop").symlink_to("loop")
+    to = os.path.normpath(outputs / target) if is_absolute else target
+    (outputs / "link").symlink_to(to)
+    files, left_out = files_below(outputs, work)
+    assert files == {"outputs/kept": outputs / "kept"}
+    assert left_out == ["outputs/link", "outputs/loop"]
+
+
+def test_a_link_by_way_of_another_is_left_out(work: Path) -> None:
+    (work / "away").symlink_to("../elsewhere")
+    (work / "outputs" / "link").symlink_to("../away/deep/secret")
+    (work / "outputs" / "folder").symlink_to("../away/deep")
+    assert files_below(work / "outputs", work) == ({}, ["outputs/folder", "outputs/link"])
+
+
+@pytest.mark.parametrize("target", ["../elsewhere", "/etc", ".", "..", "outputs"])
+def test_a_folder_that_is_such_a_link_itself_is_left_out(work: Path, target: str) -> None:
+    (work / "outputs").rmdir()
+    (work / "outputs").symlink_to(target)
+    assert files_below(work / "outputs", work) == ({}, ["outputs"])
+
+
+def test_a_folder_above_it_that_is_such_a_link_is_left_out(work: Path) -> None:
+    (work / "results").symlink_to("../elsewhere")
+    assert files_below(work / "results" / "deep", work) == ({}, ["results"])
+
+
+def test_a_link_inside_counts_as_what_it_leads_to(work: Path) -> None:
+    (work / "checkpoints" / "100").mkdir(parents=True)
+    (work / "checkpoints" / "100" / "model").write_text("model")
+    (work / "outputs" / "best").symlink_to("../checkpoints/100/model")
+    (work / "outputs" / "latest").symlink_to("../checkpoints/100")
+    files, left_out = files_below(work / "outputs", work)
+    assert list(files) == ["outputs/best", "outputs/latest/model"]
+    assert {path.read_text() for path in files.values()} == {"model"}
+    assert left_out == []
+    # With the folder itself as the root, they lead out of it.
+    assert files_below(work / "outputs") == ({}, ["best", "latest"])
+
+
+def test_a_root_that_is_reached_through_a_link_is_the_folder_behind_it(work: Path) -> None:
+    (work / "outputs" / "a").write_text("a")
+    (work / "outputs" / "link").symlink_to("a")
+    (work.parent / "alias").symlink_to("work")
+    alias = work.parent / "alias"
+    assert list(files_below(alias / "outputs", alias).files) == ["outputs/a", "outputs/link"]
+
+
+def test_links_do_not_multiply_what_there_is(work: Path) -> None:
+    for level in range(40):  # each holds two links to the next
+        folder = work / "outputs" / f"{level}"
+        folder.mkdir()
+        for name in ("x", "y"):
+            (folder / name).symlink_to(f"../{level + 1}")
+    (work / "outputs" / "40").mkdir()
+    (work / "outputs" / "40" / "file").write_text("x")
+    files, left_out = files_below(work / "outputs", work)
+    assert "outputs/40/file" in files
+    assert len(files) + len(left_out) < 1000
+
+
+def test_what_is_no_regular_file_is_not_among_them(work: Path) -> None:
+    os.mkfifo(work / "outputs" / "pipe")
+    (work / "outputs" / "link").symlink_to("pipe")
+    assert files_below(work / "outputs", work) == ({}, [])
