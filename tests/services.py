@@ -82,7 +82,7 @@ def start_mlflow(
         except (urllib.error.URLError, OSError):
             return False
 
-    wait_for(ready, process, 90)
+    wait_for(ready, process, 300)
     return uri, process
 
 
@@ -130,7 +130,7 @@ def start_postgres(folder: Path) -> Any:
             return False
         return True
 
-    wait_for(ready, process, 60)
+    wait_for(ready, process, 300)
     return server.replace(":", "+psycopg:", 1), process
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import threading
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from amlflow import spec
 from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
+from amlflow.per_process import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,18 +172,7 @@ def described() -> list[dict[str, object]]:
     return found
 
 
-_trackers: dict[tuple[int, str], Tracker] = {}
-_opening = threading.Lock()
-
-
-def _after_fork() -> None:
-    # Another thread may have held the lock, and it does not exist in the child.
-    global _opening
-    _opening = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+_trackers: PerProcess[Tracker] = PerProcess()
 
 
 def open_tracker(uri: str) -> Tracker:
@@ -193,21 +182,19 @@ def open_tracker(uri: str) -> Tracker:
         UserErrorException: no plugin takes the URI, or more than one does.
         Unavailable: the tracker does not answer.
     """
-    # A connection does not survive a fork, so the process is part of the key.
-    key = (os.getpid(), uri)
-    with _opening:
-        if key not in _trackers:
-            what = f"the tracking URI {spec.redacted(uri)!r}"
-            tracker: Tracker | None = _only("amlflow_tracker", what, spec.Tracker, uri=uri)
-            if tracker is None:
-                raise UserErrorException(
-                    f"No plugin takes the tracking URI {spec.redacted(uri)!r} "
-                    f"({installed().describe()}). "
-                    "Check MLFLOW_TRACKING_URI, or `pip install` a plugin for this kind of tracker "
-                    f"(a distribution with an entry point in the group {GROUP!r})."
-                )
-            _trackers[key] = tracker
-        return _trackers[key]
+    return _trackers.get(uri, _open_tracker)
+
+
+def _open_tracker(uri: str) -> Tracker:
+    what = f"the tracking URI {spec.redacted(uri)!r}"
+    tracker: Tracker | None = _only("amlflow_tracker", what, spec.Tracker, uri=uri)
+    if tracker is None:
+        raise UserErrorException(
+            f"No plugin takes {what} ({installed().describe()}). "
+            "Check MLFLOW_TRACKING_URI, or `pip install` a plugin for this kind of tracker "
+            f"(a distribution with an entry point in the group {GROUP!r})."
+        )
+    return tracker
 
 
 def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:

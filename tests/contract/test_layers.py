@@ -149,7 +149,7 @@ def test_a_tracker_of_one_process(monkeypatch: pytest.MonkeyPatch, folder: objec
             experiment.submit(ScriptRunConfig(source_directory=".", command=["true"]))
     finally:
         manager.unregister(module)
-        opened._opened.pop("memory://alone", None)
+        opened._open_trackers = opened.OpenTrackers()
 
 
 class Unlogged(WriteOnce):

@@ -22,6 +22,7 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
+from amlflow.per_process import PerProcess
 
 PASSWORD = "s3cret-pass"
 
@@ -337,7 +338,7 @@ def test_a_plugin_that_fails_to_load_is_named_and_the_others_work(
     logged = caplog.text
     for named in ("no_such_module", "the cause", "99"):
         assert named in logged
-    monkeypatch.setattr(plugins, "_trackers", {})
+    monkeypatch.setattr(plugins, "_trackers", PerProcess())
     assert plugins.open_tracker(sqlite_uri).uri == sqlite_uri
     with pytest.raises(UserErrorException, match=r"raises does not load.*the cause"):
         plugins.open_tracker("gopher://x")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from amlflow import plugins
 from amlflow.exceptions import ComputeTargetException, UserErrorException
+from amlflow.per_process import PerProcess
 from amlflow.spec import Unavailable
 
 HEAD = "from amlflow.spec import *\nfrom amlflow.spec import hookimpl\n\namlflow_spec = 1\n\n"
@@ -26,7 +27,7 @@ def amlflow_tracker(uri):
 def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Install plugins from their source, by name; the only ones that there are."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(plugins, "_trackers", {})
+    monkeypatch.setattr(plugins, "_trackers", PerProcess())
 
     def load(**sources: str) -> plugins.Plugins:
         entry_points = []

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import os
 import sys
-import threading
 from collections.abc import Iterator
 
 from amlflow import plugins
@@ -22,6 +20,7 @@ from amlflow.layers.noted import Noted
 from amlflow.layers.search import Search
 from amlflow.layers.statuses import Statuses
 from amlflow.layers.write_once import WriteOnce
+from amlflow.per_process import PerProcess
 from amlflow.spec import Feature, RunKeeper, Tracker, Unavailable
 
 LAYERS: dict[Feature, type[Layer]] = {
@@ -34,12 +33,70 @@ LAYERS: dict[Feature, type[Layer]] = {
 }
 
 
-_opened: dict[str, Layer] = {}
-_inherited: dict[str, Journaled] = {}
-"""What the process that this one was forked from had opened."""
-_over = False
-"""Whether this process is at its end."""
-_opening = threading.Lock()
+class OpenTrackers:
+    """The trackers that this process has opened, by absolute URI.
+
+    Each is opened once for each process. A child of a fork opens its own; what its parent had
+    journaled stays the parent's. At the end of the process the journals send what is left, and
+    what is logged after that is sent at once.
+    """
+
+    def __init__(self) -> None:
+        self._direct: PerProcess[Tracker] = PerProcess()
+        self._layered: PerProcess[Layer] = PerProcess(self._on_fork)
+        self._inherited: dict[str, Journaled] = {}
+        self._closed = False
+        atexit.register(self.close)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=wait_for_imports)
+
+    def direct(self, uri: str) -> Tracker:
+        """The tracker with the layers that it needs and no journal."""
+        return self._direct.get(uri, lambda uri: layered(plugins.open_tracker(uri)))
+
+    def layered(self, uri: str) -> Layer:
+        """The tracker as the facade uses it."""
+        return self._layered.get(uri, self._open)
+
+    def _open(self, uri: str) -> Layer:
+        settings = from_environment()
+        if self._closed or not settings.on:
+            return Layer(self.direct(uri))
+        parent = self._inherited.get(uri)
+        journaled = Journaled(uri, lambda: self.direct(uri), settings, parent)
+        try:
+            if not is_journaled(journaled.inner.features):
+                return Layer(journaled.inner)
+        except Unavailable:
+            if not settings.offline:
+                raise
+        self._close_with_multiprocessing()
+        return journaled
+
+    def close(self) -> None:
+        """At the end of the process: send what is left; what is logged later is sent at once."""
+        self._closed = True
+        for uri, layer in self._layered.items():
+            if isinstance(layer, Journaled):
+                self._layered.forget(uri)
+                layer.journal.close()
+
+    def _close_with_multiprocessing(self) -> None:
+        """Processes of multiprocessing end without atexit; they have their own way."""
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            from multiprocessing.util import Finalize
+
+            Finalize(None, self.close, exitpriority=0)
+
+    def _on_fork(self, inherited: dict[str, Layer]) -> None:
+        for uri, layer in inherited.items():
+            if isinstance(layer, Journaled):
+                layer.journal.forked()
+                self._inherited[uri] = layer
+
+
+_open_trackers = OpenTrackers()
 
 
 def open_layered(uri: str) -> Layer:
@@ -48,13 +105,12 @@ def open_layered(uri: str) -> Layer:
     Raises what :func:`amlflow.plugins.open_tracker` raises; with ``AMLFLOW_OFFLINE``, a tracker
     that does not answer is opened when it is back.
     """
-    found = _opened.get(uri)
-    if found is None:
-        with _opening:
-            found = _opened.get(uri)
-            if found is None:
-                found = _opened[uri] = _open(uri)
-    return found
+    return _open_trackers.layered(uri)
+
+
+def open_direct(uri: str) -> Tracker:
+    """The tracker with the layers that it needs; every call is done when it returns."""
+    return _open_trackers.direct(uri)
 
 
 def open_unjournaled(uri: str) -> Layer:
@@ -62,71 +118,9 @@ def open_unjournaled(uri: str) -> Layer:
     return Layer(open_direct(uri))
 
 
-def open_direct(uri: str) -> Tracker:
-    """The tracker with the layers that it needs; every call is done when it returns."""
-    return _direct(uri, os.getpid())
-
-
-@functools.cache
-def _direct(uri: str, process: int) -> Tracker:
-    # A connection does not survive a fork, so each process has its own.
-    return layered(plugins.open_tracker(uri))
-
-
-def _open(uri: str) -> Layer:
-    settings = from_environment()
-    if _over or not settings.on:
-        return open_unjournaled(uri)
-    parent = _inherited.get(uri)
-    journaled = Journaled(uri, lambda: open_direct(uri), settings, parent)
-    try:
-        if not is_journaled(journaled.inner.features):
-            return Layer(journaled.inner)
-    except Unavailable:
-        if not settings.offline:
-            raise
-    _close_with_multiprocessing()
-    return journaled
-
-
 def is_journaled(features: frozenset[Feature]) -> bool:
     """Whether a tracker has a journal before it; one that dies with its process needs none."""
     return Feature.SHARED in features and from_environment().on
-
-
-@atexit.register
-def _close() -> None:
-    """At the end of the process, send what is left; whatever is logged later is sent at once."""
-    global _over
-    _over = True
-    for uri, each in list(_opened.items()):
-        if isinstance(each, Journaled):
-            del _opened[uri]
-            each.journal.close()
-
-
-def _close_with_multiprocessing() -> None:
-    """Processes of multiprocessing end without atexit; they have their own way."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
-        from multiprocessing.util import Finalize
-
-        Finalize(None, _close, exitpriority=0)
-
-
-def _after_fork() -> None:
-    # Neither a connection nor a thread survives a fork, and what this process logs is its own.
-    global _opening
-    _opening = threading.Lock()
-    for uri, each in _opened.items():
-        if isinstance(each, Journaled):
-            each.journal.forked()
-            _inherited[uri] = each
-    _opened.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=wait_for_imports, after_in_child=_after_fork)
 
 
 def open_keeper(uri: str) -> RunKeeper:
