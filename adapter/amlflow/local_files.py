@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,6 +97,73 @@ class _Walk:
                 yield from self.files(path, f"{name}/", (*above, path.resolve()))
             elif stat.S_ISREG(mode):
                 yield name, path
+
+
+class LeadsOut(OSError):
+    """A path leads out of the folder that it has to stay in, or is not that of a file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.EPERM, "it is not a file of its folder, or a link leads out of it")
+        self.filename = str(path)
+
+
+@contextmanager
+def open_inside(path: Path, base: Path) -> Iterator[int]:
+    """Open a file below a base folder to read: its descriptor.
+
+    What counts is where the file is that was opened, so a link that is put there after
+    :func:`files_below` has looked leads nowhere either.
+
+    Raises:
+        LeadsOut: it is not in the base folder, or not a regular file.
+        OSError: it cannot be opened.
+    """
+    # A named pipe would be waited for.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        inside = Path(_path_of(handle, path)).is_relative_to(base.resolve())
+        if not inside or not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise LeadsOut(path)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _path_of(handle: int, path: Path) -> str:
+    """Where a file is that is open, without links."""
+    if sys.platform == "linux":
+        return os.readlink(f"/proc/self/fd/{handle}")
+    if sys.platform == "darwin":
+        import fcntl
+
+        return fcntl.fcntl(handle, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0").decode()
+    return os.path.realpath(path)
+
+
+def pin(path: Path, base: Path, target: Path) -> None:
+    """Give a file below a base folder a second name that no link can change.
+
+    It is a hard link where the file system allows that, or else a copy. Raises what
+    :func:`open_inside` raises.
+    """
+    with open_inside(path, base) as handle:
+        if sys.platform == "linux" and _is_linked(handle, target):
+            return
+        with os.fdopen(os.dup(handle), "rb") as source, target.open("xb") as copy:
+            shutil.copyfileobj(source, copy)
+
+
+def _is_linked(handle: int, target: Path) -> bool:
+    """Give an open file another name; False where it is on another disk, or another user's."""
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        # Only with a folder's descriptor does Python have the link followed that /proc shows.
+        os.link(f"/proc/self/fd/{handle}", target.name, dst_dir_fd=folder)
+    except OSError:
+        return False
+    finally:
+        os.close(folder)
+    return True
 
 
 def shortened_list(names: Sequence[str]) -> str:

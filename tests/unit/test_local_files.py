@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from amlflow.local_files import files_below
+from amlflow.local_files import LeadsOut, files_below, pin
 
 
 @pytest.fixture
@@ -112,3 +112,64 @@ def test_what_is_no_regular_file_is_not_among_them(work: Path) -> None:
     os.mkfifo(work / "outputs" / "pipe")
     (work / "outputs" / "link").symlink_to("pipe")
     assert files_below(work / "outputs", work) == ({}, [])
+
+
+# --- Opening one of them ---
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "other").write_text("secret")
+    filled = tmp_path / "filled"
+    (filled / "outputs" / "deep").mkdir(parents=True)
+    (filled / "outputs" / "a").write_text("a")
+    (filled / "outputs" / "deep" / "b").write_text("b")
+    (filled / "data").mkdir()
+    (filled / "data" / "c").write_text("c")
+    return filled
+
+
+@pytest.mark.parametrize("swapped", ["file", "folder"])
+def test_a_link_that_is_put_there_after_the_look(filled: Path, tmp_path: Path, swapped: str):
+    path = filled / "outputs" / "deep" / "b"
+    assert path in files_below(filled / "outputs", filled).files.values()
+    if swapped == "file":
+        path.unlink()
+        path.symlink_to(tmp_path / "secret")
+    else:
+        (tmp_path / "elsewhere" / "b").write_text("secret")
+        path.unlink()
+        path.parent.rmdir()
+        path.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LeadsOut):
+        pin(path, filled, tmp_path / "pinned")
+    assert not (tmp_path / "pinned").exists()
+
+
+def test_what_is_pinned_stays_what_it_was(filled: Path, tmp_path: Path):
+    path = filled / "outputs" / "a"
+    pin(path, filled, tmp_path / "pinned")
+    assert os.path.samefile(path, tmp_path / "pinned"), "it takes room on the disk"
+    path.unlink()
+    path.symlink_to(tmp_path / "secret")
+    assert (tmp_path / "pinned").read_text() == "a"
+
+
+def test_only_files_are_opened(filled: Path, tmp_path: Path):
+    """A named pipe that is put in a file's place is not waited for."""
+    path = filled / "outputs" / "a"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(LeadsOut):
+        pin(path, filled, tmp_path / "pinned")
+
+
+def test_a_name_that_only_begins_as_the_base_does_is_outside(filled: Path, tmp_path: Path):
+    (tmp_path / "filled2").mkdir()
+    (tmp_path / "filled2" / "x").write_text("secret")
+    (filled / "outputs" / "x").symlink_to(tmp_path / "filled2" / "x")
+    assert files_below(filled / "outputs", filled).left_out == ["outputs/x"]
+    with pytest.raises(LeadsOut):
+        pin(filled / "outputs" / "x", filled, tmp_path / "pinned")

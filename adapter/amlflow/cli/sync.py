@@ -13,8 +13,7 @@ from amlflow.journal.recovery import Recovered, failure, put_back, recover, refu
 from amlflow.journal.settings import journals_folder
 from amlflow.layers.opened import open_direct
 from amlflow.submit.job import all_jobs
-
-DIED = "The process that logged to the run has died, and was not there to end it."
+from amlflow.submit.send_journal import DIED
 
 
 def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ from amlflow.journal.record import Record
 from amlflow.journal.recovery import recover
 from amlflow.journal.sender import Sender
 from amlflow.journal.settings import Settings
-from amlflow.spec import Tracker, Unavailable
+from amlflow.spec import JOB, Tracker, Unavailable
 
 logger = logging.getLogger("amlflow")
 
@@ -216,7 +217,9 @@ class Journal:
             if sender is None:
                 return
         sender.stop(1.0 if arrived else 0.0)
-        if not arrived:
+        if not arrived and self._is_of_job():
+            pass  # its agent sends the rest once the script has ended, and says so
+        elif not arrived:
             logger.warning(
                 "%d records have not reached the tracker; they wait in %s, and the next process "
                 "that uses amlflow or `amlflow sync` sends them.",
@@ -225,6 +228,10 @@ class Journal:
         elif not (sender.folder.running() and hasattr(sys, "last_value")):
             # After an error that nobody caught, the folder tells the next process of its runs.
             sender.folder.remove()
+
+    def _is_of_job(self) -> bool:
+        """Whether this is the journal of a submitted script, in the folder of its job."""
+        return self._settings.folder.parent.name == os.environ.get(JOB)
 
     def forked(self) -> None:
         """In a child process, which has a journal of its own."""

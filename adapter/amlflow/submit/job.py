@@ -5,6 +5,7 @@
                  work/         the snapshot unpacked: the script's working folder
                  std_log.txt   what the script writes
                  journal/      what the script logs, until it is in the tracker
+                 sending/      files that are being sent, under names that the script cannot change
                  agent.log     what goes wrong in the agent itself
                  alive         locked as long as the submitter is at it, and then the agent lives
                  end           there when the run is to end, as a nudge to look into the tracker
@@ -120,6 +121,7 @@ class JobFolder:
         self.log = self.path / "std_log.txt"
         self.end = self.path / "end"
         self.journal = self.path / "journal"
+        self.sending = self.path / "sending"
         self.outcome = self.path / "outcome.json"
         self.agent_log = self.path / "agent.log"
         self._alive = self.path / "alive"
@@ -129,6 +131,7 @@ class JobFolder:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path.mkdir(mode=0o700)
         self.journal.mkdir(mode=0o700)
+        self.sending.mkdir(mode=0o700)  # now, since a disk may be full later
 
     def write(self, job: Job) -> None:
         """Write the job whole or not at all; it holds the environment, so it is the user's own."""

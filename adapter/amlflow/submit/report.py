@@ -6,6 +6,7 @@ A tracker that is away stops nothing: what was not told is told when it is back.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -13,14 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.folder import process_folders, tracker_folder
-from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.layers.opened import open_keeper
+from amlflow.local_files import LeadsOut, files_below, pin
 from amlflow.spec import (
     RunChange,
     RunKeeper,
@@ -44,7 +46,6 @@ from amlflow.submit.queue import Queue
 
 logger = logging.getLogger("amlflow.agent")
 
-TRACKING_URI = "MLFLOW_TRACKING_URI"
 POLL_SECONDS = 1.0
 """Between two looks into the tracker for a wish, and between two uploads of a log that grows."""
 SHARE = 10
@@ -71,6 +72,8 @@ class Report:
         self._parts = 0
         self._told = 0
         self._stopped = False
+        self._left_out: dict[str, str] = {}
+        self._said: list[str] = []
         self._leaving = threading.Event()
         self._look = threading.Event()
         self.wish: Wish | None = None
@@ -170,7 +173,7 @@ class Report:
         if not changed:
             return
         states = {name: self._state(path) for name, path in changed.items()}
-        self._open().put_files(self._job.run_id, changed, replace=True)
+        self._put(changed)
         self._sent.update(states)
         self._told = max(self._told, self._sent.get(LOG, (0, 0))[0])
         self._next_log = time.monotonic() + SHARE * (time.monotonic() - now)
@@ -190,7 +193,55 @@ class Report:
         self._told += len(content)
 
     def _logs(self) -> dict[str, Path]:
-        return {LOG: self._folder.log, **_files(self._folder.work, "logs")}
+        return {LOG: self._folder.log, **self._files("logs")}
+
+    def _files(self, folder: str) -> dict[str, Path]:
+        """The files below a folder of the working folder, by their names in the run."""
+        work = self._folder.work
+        found = files_below(work / folder, work)
+        for name in found.left_out:
+            self._leave_out(name)
+        return found.files
+
+    def _leave_out(self, name: str) -> None:
+        if name not in self._left_out:
+            self._left_out[name] = (
+                f"{name!r} was not stored: it is a link that leads out of the run's working "
+                "folder, nowhere or in a circle, or a folder that cannot be read."
+            )
+            logger.warning("%s", self._left_out[name])
+
+    def _put(self, files: Mapping[str, Path]) -> None:
+        """Store files of the run; the script may put links in their places meanwhile."""
+        with self._pinned(files) as pinned:
+            if pinned:
+                self._open().put_files(self._job.run_id, pinned, replace=True)
+
+    @contextmanager
+    def _pinned(self, files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+        place, work = self._folder.sending, self._folder.work
+        place.mkdir(exist_ok=True, mode=0o700)
+        pinned = {}
+        try:
+            for number, (name, path) in enumerate(files.items()):
+                if not path.is_relative_to(work):
+                    pinned[name] = path
+                    continue
+                target = place / str(number)
+                target.unlink(missing_ok=True)  # of an agent that was killed
+                try:
+                    pin(path, work, target)
+                except LeadsOut:
+                    self._leave_out(name)
+                except FileNotFoundError:  # the script has removed it
+                    continue
+                else:
+                    pinned[name] = target
+            yield pinned
+        finally:
+            for path in pinned.values():
+                if path.parent == place:
+                    path.unlink()
 
     @staticmethod
     def _state(path: Path) -> tuple[int, int]:
@@ -203,9 +254,9 @@ class Report:
         """Send all that is left, and the end; whether all of it has arrived."""
         try:
             self._patiently(self._finalizing)
-            warnings = [*self._send_journal(), *self._send_files()]
+            lost = [*self._send_journal(), *self._send_files()]
             change = outcome.change(ended)
-            if warnings:
+            if warnings := [*lost, *self._left_out.values()]:
                 change = _noting(change, warnings)
             self._patiently(lambda: self._end(change))
         except RunNotFound:
@@ -213,38 +264,71 @@ class Report:
         except AzureMLException as failure:
             logger.error("The run's end did not reach the tracker: %s", failure.message)
             return False
-        return not warnings
+        return not lost
 
     def _send_journal(self) -> list[str]:
-        """Send what the script had logged when it was ended; what could not be sent is told.
-
-        The tracker's client, which that needs, takes more memory than an agent keeps.
-        """
+        """Send what the script had logged when it ended; what could not be sent is told."""
         uri = self._job.tracking_uri
         mine = tracker_folder(self._folder.journal, uri)
-        warnings = []
+        lost = []
         for place in set(self._folder.journal.iterdir()) - {mine}:
             for left in process_folders(place):
-                warnings.append(
+                lost.append(
                     f"What the script logged to {left.about().get('tracker')} and did not send "
                     f"is in {left.path}; `amlflow sync` sends it with that tracking URI."
                 )
-        return warnings + (self._sync(uri) if process_folders(mine) else [])
+        return lost + (self._send_records() if process_folders(mine) else [])
 
-    def _sync(self, uri: str) -> list[str]:
+    def _send_records(self) -> list[str]:
         done = subprocess.run(
-            [sys.executable, "-m", "amlflow", "sync", "--close-dead", "-o", "none"],
-            env=importable({**os.environ, JOURNALS: str(self._folder.journal), TRACKING_URI: uri}),
+            [
+                sys.executable,
+                "-m",
+                "amlflow.submit.send_journal",
+                str(self._folder.journal),
+                self._job.tracking_uri,
+            ],
+            env=importable(os.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-        if not done.returncode:
+        if done.returncode:
+            lost = f"What the script logged last could not be stored: {done.stderr.strip()}"
+            logger.warning("%s", lost)
+            self._said.append(lost)
+            return [lost]
+        counts = json.loads(done.stdout)
+        if counts["sent"]:
+            self._said.append(
+                f"{counts['sent']} records that the script had logged when it ended have been "
+                "sent to the tracker."
+            )
+        if not counts["refused"]:
             return []
-        warning = f"What the script logged last could not be stored: {done.stderr.strip()}"
-        logger.warning("%s", warning)
-        return [warning]
+        lost = (
+            f"The tracker refused {counts['refused']} records that the script had logged; they "
+            f"are kept in {self._folder.journal}."
+        )
+        logger.warning("%s", lost)
+        self._said.append(lost)
+        return [lost]
+
+    def _write_said(self) -> None:
+        """End the run's log with what the agent has to say of what the script left."""
+        said = [*self._said, *self._left_out.values()]
+        if not said:
+            return
+        try:
+            with self._folder.log.open("ab+") as log:
+                if log.tell():
+                    log.seek(-1, os.SEEK_END)
+                    if log.read(1) != b"\n":
+                        log.write(b"\n")
+                log.writelines(f"amlflow: {text}\n".encode() for text in said)
+        except OSError as failure:  # a full disk
+            logger.warning("%s", failure)
 
     def _finalizing(self) -> None:
         record = self._open().get_run(self._job.run_id)
@@ -258,24 +342,21 @@ class Report:
     def _send_files(self) -> list[str]:
         """Send logs and outputs; what could not be sent is told."""
         warnings = []
-        files = {**self._logs(), **_files(self._folder.work, "outputs")}
+        files = {**self._files("outputs"), **self._logs()}
+        self._write_said()
         waiting = {
             name: path
             for name, path in files.items()
             if path.exists() and self._state(path) != self._sent.get(name)
         }
-        run_id = self._job.run_id
         try:
-            self._patiently(lambda: self._open().put_files(run_id, waiting, replace=True))
+            self._patiently(lambda: self._put(waiting))
         except RunNotFound:
             raise
         except (AzureMLException, OSError):
             for name, path in waiting.items():  # one of them is to blame; the others are kept
-                one = {name: path}
                 try:
-                    self._patiently(
-                        lambda one=one: self._open().put_files(run_id, one, replace=True)  # type: ignore[misc]
-                    )
+                    self._patiently(functools.partial(self._put, {name: path}))
                 except (AzureMLException, OSError) as failure:
                     warnings.append(f"The file {name!r} could not be stored: {failure}")
                     logger.warning("%s", warnings[-1])
@@ -285,13 +366,3 @@ class Report:
 def _noting(change: RunChange, warnings: list[str]) -> RunChange:
     kept = [text[:300] for text in warnings[:10]]
     return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(kept)})
-
-
-def _files(work: Path, folder: str) -> dict[str, Path]:
-    """The files below a folder of the working folder, by their names in the run."""
-    return {
-        path.relative_to(work).as_posix(): path
-        for parent, _, names in os.walk(work / folder)
-        for path in (Path(parent) / name for name in sorted(names))
-        if path.is_file()
-    }
