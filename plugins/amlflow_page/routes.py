@@ -7,11 +7,11 @@ with users, who it is.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from amlflow.exceptions import AzureMLException
+from amlflow.plain_json import to_json
 from amlflow.query.document import Documents
 from amlflow.query.expression import Expression, QueryError, QueryFailed
 from amlflow.spec import ExperimentNotFound, FileNotInRun, RunNotFound, Unavailable
@@ -62,13 +62,16 @@ class Routes:
         return listing.rows(store.tracker(), self._access, _asked())
 
     def check(self) -> Any:
-        """Whether an expression parses: ``error`` is null, or what is wrong and where."""
+        """Whether an expression parses: ``error`` is null, or what is wrong and where.
+
+        ``doubts`` are sentences on what can only be a mistake.
+        """
         try:
-            Expression(request.args.get("query", ""))
+            expression = Expression(request.args.get("query", ""))
         except QueryError as error:
             reason = error.message.split("\n")[0]
             return {"error": reason, "place": error.place}
-        return {"error": None}
+        return {"error": None, "doubts": expression.doubts}
 
     def experiments(self) -> Any:
         """The experiments that the user may read, newest first."""
@@ -219,7 +222,6 @@ def _described(error: AzureMLException) -> dict[str, Any]:
 
 
 def _json(content: Any, status: int) -> Response:
-    text = json.dumps(content, ensure_ascii=False, default=str)
-    answer = Response(text, status, mimetype="application/json")
+    answer = Response(to_json(content), status, mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
     return answer

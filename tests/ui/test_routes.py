@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -89,6 +90,14 @@ def test_another_sites_page_cannot_cancel(studio: Server, experiment: Any):
 
 
 # --- searching ----------------------------------------------------------------------------------
+
+
+def test_every_answer_is_json(studio: Server, experiment: Any):
+    experiment.start_logging(snapshot_directory=None)
+    query = """[?_experiment_name=='%s'].[to_number('nan'), to_number('-inf'), `"\\ud800"`]"""
+    answer = studio.post("runs/search", READER, query=query % experiment.name)
+    value = json.loads(answer.text, parse_constant=pytest.fail)["value"]
+    assert value == [["NaN", "-Infinity", "\ufffd"]]
 
 
 def test_filters_find_what_they_say(studio: Server, experiment: Any):
@@ -179,7 +188,7 @@ def test_errors_of_an_expression_say_where(studio: Server, experiment: Any):
     experiment.start_logging(snapshot_directory=None)
     wrong = "[?tags.quality=='a' & ]"
     checked = studio.get("query/check", query=wrong).json()
-    assert checked["error"].startswith("The query is no JMESPath")
+    assert checked["error"].startswith("The query is not JMESPath")
     assert wrong[checked["place"]] in "&] "
     assert studio.get("query/check", query="[?tags.a=='b']").json() == {"error": None}
     searched = studio.post("runs/search", query=wrong)

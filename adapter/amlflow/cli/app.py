@@ -124,7 +124,8 @@ class Output(OutputProducer):  # type: ignore[misc]
         )
 
     def out(self, obj: Any, formatter: Any = None, out_file: Any = None) -> None:
-        print(formatter(obj), end="", file=out_file, flush=True)
+        text = output.encodable(formatter(obj), getattr(out_file, "encoding", None))
+        print(text, end="", file=out_file, flush=True)
 
 
 class Parser(CLICommandParser):  # type: ignore[misc]

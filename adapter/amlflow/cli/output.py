@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
+from amlflow.plain_json import plain, to_json
 
 Table = Callable[[Any, bool], list[dict[str, str]]]
 """Makes the rows of a table; the second argument is whether there may be colours."""
@@ -18,8 +19,9 @@ def formatted(result: Any, form: str, color: bool, table: Table | None) -> str:
     """The result as text in a form; the fields keep their order."""
     if form == "none":
         return ""
+    result = plain(result)
     if form in ("json", "jsonc"):
-        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        text = to_json(result, indent=2) + "\n"
         return _colored(text, "json") if form == "jsonc" and color else text
     if form in ("yaml", "yamlc"):
         import yaml
@@ -30,6 +32,21 @@ def formatted(result: Any, form: str, color: bool, table: Table | None) -> str:
         rows = result if isinstance(result, list) else [result]
         return "".join(f"{_tsv(row)}\n" for row in rows)
     return _tabulated(result, color, table)
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """The text with ``\\u`` in place of what an encoding has not, which JSON reads as the same."""
+    try:
+        text.encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return re.sub(r"[^\x00-\x7f]+", lambda found: to_ascii(found[0]), text)
+    return text
+
+
+def to_ascii(text: str) -> str:
+    """JSON's spelling of characters beyond ASCII: two halves for those beyond 16 bits."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def _colored(text: str, language: str) -> str:
@@ -50,7 +67,7 @@ def _cell(value: Any) -> str:
     """A value on one line, without the tab that ends it."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else to_json(value)
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 

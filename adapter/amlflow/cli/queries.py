@@ -1,72 +1,94 @@
-"""The queries of the command line: parsing them, and reminding of what shells do to them."""
+"""The queries of the command line: parsing them, and how shells have to be given them."""
 
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from amlflow.cli.errors import WrongUsage
-from amlflow.query.document import FIELDS
-from amlflow.query.expression import Expression, Node, QueryError, QueryFailed
+from amlflow.query.expression import Expression, QueryError, QueryFailed
 
 logger = logging.getLogger("amlflow")
 
-REMINDER = (
-    "A shell takes quotes, spaces, && and | for itself: put the whole query in double quotes, "
-    "as in \"[?tags.quality=='fantastic run']\"."
-)
+EXAMPLE = "[?tags.quality=='fantastic run']"
 
 
 def parsed(words: list[str]) -> Expression | None:
     """The query in the words of a command line; None where there is none.
 
     Raises:
-        WrongUsage: it is no JMESPath, or there are several.
+        WrongUsage: it is not JMESPath, or there are several.
     """
     if not words:
         return None
     text = " ".join(words)
     if len(words) > 1:
         raise WrongUsage(
-            f"There is one query at most, and {len(words)} words came: {text}\n{REMINDER}"
+            f"A query is one argument, and {len(words)} came: {', '.join(map(repr, words))}.\n"
+            + for_shells(_meant(text))
         )
     try:
         expression = Expression(text)
     except QueryError as error:
+        hint = error.by_shell or _seems_eaten(text)
+        corrected = _meant(error.corrected or EXAMPLE)
         raise WrongUsage(
-            f"{error.message}\n{REMINDER}" if _seems_eaten(text) else error.message
+            f"{error.message}\n{for_shells(corrected)}" if hint else error.message
         ) from None
-    for name in _unknown(expression.tree):
-        logger.warning(
-            "The query compares with %r, which is no field of a run. Were there quotes? %s",
-            name,
-            REMINDER,
-        )
     return expression
 
 
 def evaluated(query: Expression, result: Any) -> Any:
     """What a query makes of a result that is there already."""
-    import jmespath
-    from jmespath.exceptions import JMESPathError
+    from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
 
     try:
-        return jmespath.search(query.text, result)
-    except (JMESPathError, TypeError, ValueError) as error:
-        raise QueryFailed(query.text, str(error)) from None
+        return Interpreter().visit(query.tree, result)
+    except ERRORS as error:
+        raise QueryFailed(query, reason_of(error), of_runs=False) from None
+
+
+def for_shells(text: str) -> str:
+    """How the shells are given a query."""
+    return (
+        "A shell takes quotes, backticks, spaces, !, && and | for itself. Put the whole query in "
+        "double quotes, and what a shell looks for within them behind its own escape:\n"
+        f"    bash, zsh:   {_bash(text)}\n"
+        f"    PowerShell:  {_powershell(text)}\n"
+        f"    cmd.exe:     {_cmd(text)}"
+    )
+
+
+def _bash(text: str) -> str:
+    escaped = re.sub(r'(["\\$`])', r"\\\1", text)
+    # The history is looked up within double quotes, and a backslash before its sign stays.
+    return '"' + re.sub(r"!(?![\s=(]|$)", "\"'!'\"", escaped) + '"'
+
+
+def _powershell(text: str) -> str:
+    # Windows PowerShell 5 takes quotes within away; before 7.3 they need a backslash, too.
+    return '"' + re.sub(r'([`"$])', r"`\1", text) + '"'
+
+
+def _cmd(text: str) -> str:
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+def _meant(text: str) -> str:
+    """The query with what else does not parse corrected; the example where that is not known."""
+    for _ in range(3):
+        try:
+            Expression(text)
+        except QueryError as error:
+            if error.corrected is None:
+                return EXAMPLE
+            text = error.corrected
+        else:
+            return text
+    return EXAMPLE
 
 
 def _seems_eaten(text: str) -> bool:
     """Whether a comparison or an argument stands there without any quote."""
     return not any(quote in text for quote in "'`\"") and any(sign in text for sign in "=<>(,")
-
-
-def _unknown(node: Node) -> list[str]:
-    """Bare words that something is compared with, and that are no fields."""
-    children = [child for child in node.get("children", ()) if isinstance(child, dict)]
-    found = [name for child in children for name in _unknown(child)]
-    if node["type"] == "comparator":
-        right = children[1]
-        if right["type"] == "field" and right["value"] not in FIELDS:
-            found.append(right["value"])
-    return found

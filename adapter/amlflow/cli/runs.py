@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from amlflow.cli.errors import Missing
+from amlflow.cli.queries import EXAMPLE, for_shells
 from amlflow.cli.where import Where
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
@@ -54,6 +55,8 @@ def list_runs(
         found: Any = _latest(scope, newest)
     else:
         found = ask(words, scope).plain()
+        if words.use.words:  # a text that may have lost its quotes
+            logger.warning("%s", for_shells(EXAMPLE))
     return _minimal(found) if minimal else found
 
 

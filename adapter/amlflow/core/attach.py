@@ -74,7 +74,8 @@ def attach_folder(
     Files that are there already are kept, the config apart.
 
     Raises:
-        UserErrorException: there is no such folder.
+        UserErrorException: there is no such folder, or no such experiment and it cannot be made
+            under this name.
     """
     if not folder.is_dir():
         raise UserErrorException(f"There is no folder {str(folder)!r} to attach; make it first.")
@@ -92,9 +93,13 @@ def attach_folder(
     )
     workspace = Workspace._configured(config)
     if experiment_name is not None:
-        from amlflow.core.experiment import check_name
+        from amlflow.core.experiment import Experiment, check_name
 
-        check_name(experiment_name)
+        try:
+            check_name(experiment_name)
+        except UserErrorException:  # which is for names that are created
+            if not Experiment.list(workspace, experiment_name, "All"):
+                raise
     workspace._keep()
     content = {
         "subscription_id": config.subscription_id,

@@ -197,7 +197,7 @@ class ExperimentRuns:
             or another value, that value as JSON.
 
         Raises:
-            UserErrorException: it is no JMESPath, or cannot be evaluated on these runs.
+            UserErrorException: it is not JMESPath, or cannot be evaluated on these runs.
         """
         return self._workspace._query(expression, [cast("Experiment", self)], include_children)
 

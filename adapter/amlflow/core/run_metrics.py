@@ -16,6 +16,7 @@ from amlflow.core.descendants import descendants
 from amlflow.core.run_base import RunBase
 from amlflow.core.writer import this_writer
 from amlflow.exceptions import UserErrorException
+from amlflow.plain_json import to_json
 from amlflow.spec import Condition, Kind, Op, Point, RunRecord
 
 MOST_NAME = 250
@@ -158,7 +159,7 @@ class RunMetrics(RunBase):
         document = metrics.document(value, kind, name)
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "document.json"
-            source.write_text(json.dumps(document), encoding="utf-8")
+            source.write_text(to_json(document), encoding="utf-8")
             self._file_point(name, kind, source, ".json")
 
     def _file_point(self, name: str, kind: Kind, source: Path, suffix: str) -> None:

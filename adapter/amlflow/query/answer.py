@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from jmespath.exceptions import JMESPathError, JMESPathTypeError
-
 from amlflow.query.document import FIELDS, NUMBER, Document, Documents
+from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
 from amlflow.query.pushdown import EXPERIMENT_NAME
 from amlflow.query.reach import EVERY, Alternative, Superset, described
@@ -94,21 +93,14 @@ def ask(expression: Expression, scope: Scope) -> Answer:
     Raises:
         QueryFailed: jmespath cannot evaluate it on these documents.
     """
+    for doubt in expression.doubts:
+        logger.warning("%s", doubt)
     search = Search(scope, expression.needs_numbers)
     stream = Stream(search.document, search.find)
     try:
         value = stream.evaluate(expression.tree)
-    except JMESPathTypeError as error:
-        hint = ""
-        if error.current_value is None:
-            hint = " Null is what a field or tag is where a run lacks it; ask for it first, as in "
-            hint += "[?tags.quality && starts_with(tags.quality, 'a')]."
-        raise QueryFailed(expression.text, f"{error}.{hint}") from error
-    except JMESPathError as error:
-        raise QueryFailed(expression.text, str(error)) from error
-    except (TypeError, ValueError, RecursionError) as error:
-        # jmespath leaves what Python cannot compare or slice to Python.
-        raise QueryFailed(expression.text, str(error)) from error
+    except ERRORS as error:
+        raise QueryFailed(expression, reason_of(error)) from error
     finally:
         logger.debug("Query: %d runs came back as candidates.", search.candidates)
     return Answer(scope, value, stream.whole, expression.needs_numbers)

@@ -89,6 +89,8 @@ _FIELDS: dict[str, Callable[[RunRecord], Any]] = {
 }
 FIELDS = tuple(_FIELDS)
 """The fields of a document, in their order."""
+MAPS = ("tags", "properties")
+"""Those that are objects of texts by users' own keys."""
 
 
 class Documents:

@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jmespath import exceptions, parser
 
 from amlflow.exceptions import UserErrorException
+from amlflow.query.mistakes import find_mistake, quoted_key
+
+if TYPE_CHECKING:
+    from amlflow.query.shapes import Use
 
 Node = dict[str, Any]
 """A node of jmespath's tree: ``type``, ``children`` and, for some, ``value``."""
 
 
 class QueryError(UserErrorException):
-    """The expression is no JMESPath; the message shows where."""
+    """The expression is not JMESPath; the message shows where.
 
-    def __init__(self, expression: str, reason: str, place: int) -> None:
+    ``corrected`` is what was probably meant, or None; ``by_shell`` says that a shell may have taken
+    quotes away.
+    """
+
+    def __init__(
+        self, expression: str, reason: str, place: int,
+        corrected: str | None = None, by_shell: bool = False,
+    ) -> None:  # fmt: skip
         line_start = expression.rfind("\n", 0, place) + 1
         line_end = expression.find("\n", place)
         end = len(expression) if line_end < 0 else line_end
         caret = " " * (place - line_start) + "^"
         shown = f"{expression[:end]}\n{caret}{expression[end:]}"
         indented = "\n".join(f"    {line}" for line in shown.split("\n"))
-        super().__init__(f"The query is no JMESPath: {reason}.\n{indented}")
+        super().__init__(f"The query is not JMESPath: {reason}.\n{indented}")
         self.expression, self.place = expression, place
+        self.corrected, self.by_shell = corrected, by_shell
 
 
 class QueryFailed(UserErrorException):
-    """The expression is JMESPath, and cannot be evaluated on these runs."""
+    """The expression is JMESPath, and cannot be evaluated on these runs.
 
-    def __init__(self, expression: str, reason: str) -> None:
-        super().__init__(f"The query {expression!r} cannot be evaluated: {reason}")
-        self.expression = expression
+    The message shows no run. What in the expression is doubtful is said, too.
+    """
+
+    def __init__(self, expression: Expression, reason: str, of_runs: bool = True) -> None:
+        doubts = expression.doubts if of_runs else []
+        sentences = " ".join([f"The query cannot be evaluated: {reason}", *doubts])
+        super().__init__(f"{sentences} The query is {expression.text}")
+        self.expression = expression.text
 
 
 class Expression:
@@ -51,8 +68,53 @@ class Expression:
         """Whether the result may depend on ``run_number``, which a tracker may have to count."""
         return _observes_numbers(self.tree)
 
+    @cached_property
+    def use(self) -> Use:
+        """What it looks at in runs."""
+        from amlflow.query.shapes import use_of
+
+        return use_of(self.tree)
+
+    @cached_property
+    def doubts(self) -> list[str]:
+        """Sentences on what is JMESPath and can only be a mistake: it is null for every run."""
+        from amlflow.query.evaluation import nearest_field
+
+        use, found = self.use, list[str]()
+        if self.tree["type"] == "literal" and self.text.lstrip().startswith("'"):
+            found.append(
+                "The whole query is a text in single quotes, which Windows' cmd.exe hands on as a "
+                "part of it."
+            )
+        for name in use.unknown:
+            near = nearest_field(name) or "; `amlflow run show` prints the fields."
+            found.append(f"The query asks for {name!r}, which is not a field of a run{near}")
+        for name in use.words:
+            near = nearest_field(name) or "."
+            found.append(
+                f"The query compares with {name!r}, which is not a field of a run{near} A text is "
+                f"written in single quotes: '{name}'."
+            )
+        for field, key, name in use.deeper:
+            found.append(
+                f"The query asks for {field}.{key}.{name}, which is null, as {field}.{key} is a "
+                f"text; a key with dots is written in quotes: {quoted_key(field, f'{key}.{name}')}."
+            )
+        return found
+
 
 def _parsed(text: str) -> Node:
+    try:
+        return _tree(text)
+    except QueryError as error:
+        found = find_mistake(text, error.place)
+        if found is None:
+            raise
+        reason, corrected, by_shell = found
+        raise QueryError(text, reason, error.place, corrected, by_shell) from None
+
+
+def _tree(text: str) -> Node:
     try:
         tree: Node = parser.Parser().parse(text).parsed
     except exceptions.EmptyExpressionError:

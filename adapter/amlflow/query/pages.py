@@ -14,10 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from jmespath import visitor
-from jmespath.exceptions import JMESPathError
-
 from amlflow.query.answer import Scope, Search
+from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
 from amlflow.query.expression import Expression, Node, QueryFailed
 from amlflow.query.pushdown import reach
 from amlflow.query.reach import EVERY, Superset, either
@@ -179,7 +177,7 @@ class _Filter:
             reached = reach(condition)
             self._superset = either(reached.true, reached.error)
             self._test = expression.tree
-        self._interpreter = visitor.TreeInterpreter()
+        self._interpreter = Interpreter()
 
     def candidates(self, after: tuple[int, str] | None, limit: int) -> Iterator[RunRecord]:
         """Runs after a place, newest first; 0 is no limit."""
@@ -209,8 +207,8 @@ class _Filter:
             return True
         try:
             return bool(self._interpreter.visit(self._test, [self._make.document(record)]))
-        except (JMESPathError, TypeError, ValueError, RecursionError) as error:
-            raise QueryFailed(self._expression.text, str(error)) from error
+        except ERRORS as error:
+            raise QueryFailed(self._expression, reason_of(error)) from error
 
 
 def _before(record: RunRecord, place: tuple[int, str]) -> bool:

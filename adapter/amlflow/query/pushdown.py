@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from amlflow.query.document import EXPERIMENT, NUMBER, PARENT_ALIAS
+from amlflow.query.document import EXPERIMENT, MAPS, NUMBER, PARENT_ALIAS
 from amlflow.query.expression import Node
 from amlflow.query.reach import EVERY, NO, Reach, Superset, both, either
 from amlflow.spec import Condition, Op
@@ -29,7 +29,6 @@ _ATTRIBUTES = {
     "run_type": "type",
 }
 _TIMES = {"created_utc": "created", "start_time_utc": "started", "end_time_utc": "ended"}
-_MAPS = ("tags", "properties")
 _TEXTS = {
     *_ATTRIBUTES, *_TIMES, "run_id", "root_run_id", "parent_run_id", "target", "user_id",
     "created_by",
@@ -130,7 +129,7 @@ def _place(node: Node) -> _Place | None:
         parts = node["children"]
         if len(parts) == 2 and all(part["type"] == "field" for part in parts):
             field, key = parts[0]["value"], parts[1]["value"]
-            return _Place(field, key) if field in _MAPS else None
+            return _Place(field, key) if field in MAPS else None
     return None
 
 
@@ -146,7 +145,7 @@ def _keys_of(node: Node) -> str | None:
     called = call["type"] == "function_expression" and call["value"] == "keys"
     if not called or [each["type"] for each in call["children"]] != [subject]:
         return None
-    named = field["type"] == "field" and field["value"] in _MAPS
+    named = field["type"] == "field" and field["value"] in MAPS
     return str(field["value"]) if named else None
 
 

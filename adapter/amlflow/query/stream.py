@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jmespath import visitor
-
 from amlflow.query.document import FIELDS, Document
+from amlflow.query.evaluation import Interpreter
 from amlflow.query.expression import Node
 from amlflow.query.pushdown import errors, reach
 from amlflow.query.reach import EVERY, NO, Superset, either
@@ -50,7 +49,7 @@ class Stream:
 
     def __init__(self, make: Make, find: Find) -> None:
         self._make, self._find = make, find
-        self._interpreter = visitor.TreeInterpreter()
+        self._interpreter = Interpreter()
         self.whole: dict[int, tuple[Document, RunRecord]] = {}
 
     def evaluate(self, tree: Node) -> Any:

@@ -1,0 +1,292 @@
+"""Evaluates expressions as jmespath does, and says in terms of runs what it cannot evaluate."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from jmespath import exceptions, functions, visitor
+
+from amlflow.query.document import FIELDS, MAPS
+from amlflow.query.expression import Node
+from amlflow.query.mistakes import quoted_key
+
+
+class Unevaluable(exceptions.JMESPathError):  # type: ignore[misc]
+    """A part of the expression cannot be evaluated; the message is the end of a sentence.
+
+    It names fields and types, and never shows a run.
+    """
+
+
+ERRORS = (exceptions.JMESPathError, TypeError, ValueError, RecursionError)
+"""What evaluating raises; jmespath leaves what Python cannot compare or slice to Python."""
+
+
+class Interpreter(visitor.TreeInterpreter):  # type: ignore[misc]
+    """jmespath's, with errors that name the part of the expression they come from."""
+
+    def visit_comparator(self, node: Node, value: Any) -> Any:
+        try:
+            return super().visit_comparator(node, value)
+        except TypeError:
+            sides = [self.visit(child, value) for child in node["children"]]
+            raise Unevaluable(_not_comparable(node, sides)) from None
+
+    def visit_function_expression(self, node: Node, value: Any) -> Any:
+        arguments = [self.visit(child, value) for child in node["children"]]
+        try:
+            return self._functions.call_function(node["value"], arguments)
+        except Unevaluable:
+            raise
+        except exceptions.UnknownFunctionError:
+            raise Unevaluable(_unknown_function(node["value"])) from None
+        except exceptions.ArityError as error:
+            raise Unevaluable(_arity(error)) from None
+        except exceptions.JMESPathTypeError as error:
+            raise Unevaluable(_wrong_type(node, arguments, error)) from None
+        except (TypeError, ValueError):
+            raise Unevaluable(_mixed(node)) from None
+
+
+def reason_of(error: BaseException) -> str:
+    """What is wrong, for an error of :data:`ERRORS`."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply."
+    text = str(error)
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
+# --- parts of an expression as text -------------------------------------------------------------
+
+_OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+MAX_SHOWN = 60
+
+
+def written(node: Node) -> str:
+    """The part as JMESPath, with … for what is long."""
+    text = _written(node)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+def _written(node: Node) -> str:
+    kind, children = node["type"], node.get("children", [])
+    if kind == "field":
+        return quoted_key("", node["value"])[1:]
+    if kind in ("current", "identity"):
+        return "@"
+    if kind == "literal":
+        value = node["value"]
+        if isinstance(value, str):
+            return f"'{value}'"
+        return "`…`" if isinstance(value, (list, dict)) else f"`{json.dumps(value)}`"
+    if kind == "subexpression":
+        return ".".join(map(_written, children))
+    if kind == "function_expression":
+        return f"{node['value']}({', '.join(map(_written, children))})"
+    if kind == "expref":
+        return f"&{_written(children[0])}"
+    if kind == "comparator":
+        return f"{_written(children[0])} {_OPERATORS[node['value']]} {_written(children[1])}"
+    if kind in ("projection", "filter_projection", "flatten"):
+        base = _written(children[0]).removeprefix("@")
+        if kind == "flatten":
+            return f"{base}[]"
+        inside = f"[?{_written(children[2])}]" if kind == "filter_projection" else ""
+        after = _written(children[1])
+        if kind == "projection" and not base.endswith("]"):
+            inside = "[*]"
+        return f"{base}{inside}" + ("" if after == "@" else f".{after}")
+    if kind == "index_expression":
+        return _written(children[0]).removeprefix("@") + "".join(map(_written, children[1:]))
+    if kind == "index":
+        return f"[{node['value']}]"
+    return "…"
+
+
+def _entry(node: Node) -> tuple[str, str | None] | None:
+    """The field of a run that a part names, and the key where the field is a map."""
+    if node["type"] == "field":
+        return node["value"], None
+    if node["type"] == "subexpression" and len(node["children"]) == 2:
+        first, second = node["children"]
+        if first["type"] == second["type"] == "field" and first["value"] in MAPS:
+            return first["value"], second["value"]
+    return None
+
+
+def _last(node: Node) -> Node:
+    """What a part gives for each element: ``tags.n`` for ``[].tags.n``."""
+    while node["type"] in ("projection", "filter_projection") and len(node["children"]) > 1:
+        node = node["children"][1]
+    return node
+
+
+_ONE = {"tags": "tag", "properties": "property", "params": "param"}
+_NULL = {
+    "end_time_utc": "until the run ends",
+    "start_time_utc": "until the run starts",
+    "parent_run_id": "where the run is not nested in another",
+    "root_run_id": "where another client has nested the run",
+    "error": "unless the run has failed",
+    "warnings": "where there are none",
+    "description": "where nobody has written one",
+    "script_name": "unless the run was submitted",
+    "run_type": "unless it was stated",
+}
+
+
+def _why_null(node: Node) -> str:
+    entry = _entry(node)
+    if entry is None:
+        return "on some of these"
+    name, key = entry
+    if key is not None:
+        return f"in a run that lacks it, or has that {_ONE[name]} without a value"
+    return _NULL.get(name, f"in a run that lacks it{nearest_field(name)}")
+
+
+def nearest_field(name: str) -> str:
+    """``; did you mean …?`` for a name that is not a field."""
+    if name in FIELDS:
+        return ""
+    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+# --- sentences ----------------------------------------------------------------------------------
+
+_TYPES = {
+    "str": "a text", "string": "a text", "int": "a number", "float": "a number",
+    "number": "a number", "NoneType": "null", "null": "null", "bool": "true or false",
+    "boolean": "true or false", "list": "a list", "array": "a list", "dict": "an object",
+    "object": "an object", "array-number": "a list of numbers", "array-string": "a list of texts",
+    "expref": "an expression such as &name", "_Expression": "an expression",
+}  # fmt: skip
+
+
+def _type(value: Any) -> str:
+    if isinstance(value, dict) and "run_id" in value:
+        return "a run"
+    return _TYPES.get(type(value).__name__, "another value")
+
+
+def _is_text(node: Node) -> bool:
+    entry = _entry(node)
+    return entry is not None and entry[1] is not None
+
+
+def _as_texts(node: Node) -> str:
+    """``, as all tags are`` for an entry of a map."""
+    entry = _entry(node)
+    if entry is None or entry[1] is None:
+        return ""
+    return f", as all {entry[0]} are"
+
+
+def _not_comparable(node: Node, sides: Sequence[Any]) -> str:
+    left, right = node["children"]
+    operator = _OPERATORS[node["value"]]
+    parts = [(each, written(each), side) for each, side in zip((left, right), sides, strict=True)]
+    texts = [part for part in parts if isinstance(part[2], str)]
+    others = [part for part in parts if not isinstance(part[2], str)]
+    if len(texts) != 1:
+        return f"{written(node)} compares {_type(sides[0])} with {_type(sides[1])}."
+    [(text_node, text, _)], [(_, number, _)] = texts, others
+    if text_node["type"] == "literal":
+        return (
+            f"{number} is a number and {text} a text; a number is written in backticks, as in `10`."
+        )
+    if (text_node.get("value") or "").endswith("_utc"):
+        return (
+            f"{text} is a text, such as '2024-01-31T12:00:00.000000Z', and {number} a number; "
+            f"compare it with a text: {text} {operator} '2024-01-31'."
+        )
+    fixed = f"to_number({text})"
+    pair = (fixed, number) if text_node is left else (number, fixed)
+    return (
+        f"{text} is a text{_as_texts(text_node)}, and {number} a number; write "
+        f"{pair[0]} {operator} {pair[1]}."
+    )
+
+
+def _unknown_function(name: str) -> str:
+    known = sorted(functions.Functions.FUNCTION_TABLE)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}()?" if near else f"there are {', '.join(known)}."
+    return f"there is no function {name}(); {hint}"
+
+
+def _arity(error: exceptions.ArityError) -> str:
+    least = "at least " if isinstance(error, exceptions.VariadictArityError) else ""
+    plural = "" if error.expected_arity == 1 else "s"
+    return (
+        f"{error.function_name}() takes {least}{error.expected_arity} argument{plural}, and "
+        f"{error.actual_arity} are given."
+    )
+
+
+def _mixed(node: Node) -> str:
+    return f"{node['value']}() is given values that do not go together, as in {written(node)}."
+
+
+def _wrong_type(node: Node, arguments: Sequence[Any], error: exceptions.JMESPathTypeError) -> str:
+    name, children = node["value"], node["children"]
+    got = _TYPES.get(error.actual_type, "another value")
+    if name in ("sort_by", "max_by", "min_by") and isinstance(arguments[0], list):
+        return _wrong_key(name, children, got)
+    at = _wrong_argument(name, arguments, error)
+    argument, shown = children[at], written(children[at])
+    wanted = " or ".join(dict.fromkeys(_TYPES.get(each, each) for each in error.expected_types))
+    if arguments[at] is None:
+        return (
+            f"{name}() takes {wanted}, and {shown} is null {_why_null(argument)}; ask for it "
+            f"first, as in [?{shown} && {written(node)}]."
+        )
+    if isinstance(arguments[at], list):
+        each = _last(argument)
+        if got == "a text" and _is_text(each):
+            fixed = f"{_written(argument).removesuffix(_written(each))}to_number({_written(each)})"
+            return (
+                f"{name}() takes {wanted}, and {shown} gives texts{_as_texts(each)}; write {fixed}."
+            )
+        return f"{name}() takes {wanted}, and {shown} is a list in which there is {got}."
+    if got == "a text" and "number" in error.expected_types:
+        return (
+            f"{name}() takes a number, and {shown} is a text{_as_texts(argument)}; write "
+            f"{name}(to_number({shown}))."
+        )
+    hint = ""
+    if isinstance(arguments[at], dict):
+        got = _type(arguments[at])
+        hint = "; name a field of it, as in name" if got == "a run" else ""
+    return f"{name}() takes {wanted}, and {shown} is {got}{hint}."
+
+
+def _wrong_key(name: str, children: Sequence[Node], got: str) -> str:
+    by = children[1]["children"][0]
+    shown, base = written(by), _written(children[0])
+    chosen = f"[?{shown}]" if base == "@" else f"{base} | [?{shown}]"
+    if got == "null":
+        return (
+            f"{name}() cannot compare {shown}, which is null {_why_null(by)}; choose those that "
+            f"have it first, with [?{shown}]: {name}({chosen}, &{shown})."
+        )
+    if got in ("a text", "a number"):
+        return f"{name}() compares texts or numbers, and {shown} is both."
+    return f"{name}() compares texts or numbers, and {shown} is {got}."
+
+
+def _wrong_argument(
+    name: str, arguments: Sequence[Any], error: exceptions.JMESPathTypeError
+) -> int:
+    """The place of the argument that an error is about."""
+    for at, argument in enumerate(arguments):
+        if argument is error.current_value:
+            return at
+    for at, argument in enumerate(arguments):
+        if isinstance(argument, list) and any(each is error.current_value for each in argument):
+            return at
+    return 0

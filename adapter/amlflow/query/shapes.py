@@ -1,0 +1,211 @@
+"""What an expression looks at in runs, found by following runs through its tree.
+
+This tells which fields a tracker has to read, and what in the expression can only be a mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from amlflow.query.document import FIELDS, MAPS
+from amlflow.query.expression import Node
+
+
+class Shape(NamedTuple):
+    """What a part of an expression gives: runs, a run, a map of one, an entry of it, or else."""
+
+    kind: str
+    field: str = ""
+    key: str = ""
+
+
+RUNS, RUN, OTHER = Shape("runs"), Shape("run"), Shape("other")
+
+Entry = tuple[str, str | None]
+"""A field of a document, or with a key one entry of a field that is a map."""
+
+
+@dataclass
+class Use:
+    """What is looked at.
+
+    ``entries`` are fields and entries of documents, or None where whole documents are. ``unknown``
+    are names that are asked of runs, and that no run has; ``deeper`` are names that are asked of a
+    map's entry, which is a text; ``words`` are names that something is compared with, and that no
+    run has. Each is there once, in its order.
+    """
+
+    entries: set[Entry] | None = field(default_factory=set)
+    unknown: dict[str, None] = field(default_factory=dict)
+    deeper: dict[tuple[str, str, str], None] = field(default_factory=dict)
+    words: dict[str, None] = field(default_factory=dict)
+
+    def fields(self) -> frozenset[str] | None:
+        """The fields of documents without the keys; None for all."""
+        return None if self.entries is None else frozenset(name for name, _ in self.entries)
+
+
+def use_of(node: Node, at: Shape = RUNS, gives: bool = True) -> Use:
+    """What an expression looks at where it is given runs or a run.
+
+    ``gives`` says that its value is looked at, too.
+    """
+    look = _Look()
+    shape = look.visit(node, at)
+    if gives:
+        look.consume(shape)
+    return look.use
+
+
+_BY = {"sort_by", "max_by", "min_by"}
+
+
+class _Look:
+    def __init__(self) -> None:
+        self.use = Use()
+
+    def _add(self, name: str, key: str | None = None) -> None:
+        if self.use.entries is not None:
+            self.use.entries.add((name, key))
+
+    def consume(self, shape: Shape) -> None:
+        """Note that the value itself is looked at."""
+        if shape.kind in ("runs", "run"):
+            self.use.entries = None
+        elif shape.kind == "map":
+            self._add(shape.field)
+
+    def _consume_all(self, nodes: Iterable[Node], at: Shape) -> Shape:
+        for node in nodes:
+            self.consume(self.visit(node, at))
+        return OTHER
+
+    def visit(self, node: Node, at: Shape) -> Shape:
+        method = getattr(self, f"_{node['type']}", None)
+        if method is not None:
+            shape: Shape = method(node, at)
+            return shape
+        children = [each for each in node.get("children", ()) if isinstance(each, dict)]
+        return self._consume_all(children, at)
+
+    def _identity(self, node: Node, at: Shape) -> Shape:
+        return at
+
+    _current = _identity
+
+    def _literal(self, node: Node, at: Shape) -> Shape:
+        return OTHER
+
+    def _field(self, node: Node, at: Shape) -> Shape:
+        name = node["value"]
+        if at.kind == "run":
+            if name in MAPS:
+                return Shape("map", name)
+            self._add(name)
+            if name not in FIELDS:
+                self.use.unknown[name] = None
+        elif at.kind == "map":
+            self._add(at.field, name)
+            return Shape("entry", at.field, name)
+        elif at.kind == "entry":
+            self.use.deeper[at.field, at.key, name] = None
+            return Shape("entry", at.field, f"{at.key}.{name}")
+        return OTHER
+
+    def _subexpression(self, node: Node, at: Shape) -> Shape:
+        for child in node["children"]:
+            at = self.visit(child, at)
+        return at
+
+    _pipe = _subexpression
+
+    def _index_expression(self, node: Node, at: Shape) -> Shape:
+        first, *others = node["children"]
+        at = self.visit(first, at)
+        for child in others:
+            if child["type"] == "slice":
+                at = at if at.kind == "runs" else OTHER
+            else:
+                at = RUN if at.kind == "runs" else OTHER
+        return at
+
+    def _flatten(self, node: Node, at: Shape) -> Shape:
+        base = self.visit(node["children"][0], at)
+        return base if base.kind == "runs" else OTHER
+
+    def _projection(self, node: Node, at: Shape) -> Shape:
+        left, right = node["children"]
+        element = RUN if self.visit(left, at).kind == "runs" else OTHER
+        return self._listed(self.visit(right, element))
+
+    def _filter_projection(self, node: Node, at: Shape) -> Shape:
+        left, right, condition = node["children"]
+        base = self.visit(left, at)
+        element = RUN if base.kind == "runs" else OTHER
+        if base.kind == "map":
+            self.consume(base)
+        self.consume(self.visit(condition, element))
+        return self._listed(self.visit(right, element))
+
+    def _value_projection(self, node: Node, at: Shape) -> Shape:
+        left, right = node["children"]
+        self.consume(self.visit(left, at))
+        return self._listed(self.visit(right, OTHER))
+
+    def _listed(self, element: Shape) -> Shape:
+        if element.kind == "run":
+            return RUNS
+        self.consume(element)
+        return OTHER
+
+    def _or_expression(self, node: Node, at: Shape) -> Shape:
+        shapes = [self.visit(child, at) for child in node["children"]]
+        for shape in shapes:
+            self.consume(shape)
+        return shapes[0] if shapes[0] == shapes[1] else OTHER
+
+    _and_expression = _or_expression
+
+    def _comparator(self, node: Node, at: Shape) -> Shape:
+        right = node["children"][1]
+        before = dict(self.use.unknown)
+        self._consume_all(node["children"], at)
+        if right["type"] == "field" and right["value"] in self.use.unknown.keys() - before.keys():
+            del self.use.unknown[right["value"]]
+            self.use.words[right["value"]] = None
+        return OTHER
+
+    def _function_expression(self, node: Node, at: Shape) -> Shape:
+        name, arguments = node["value"], node["children"]
+        kinds = [each["type"] for each in arguments]
+        if name in _BY and len(arguments) == 2 and kinds[1] == "expref":
+            base = self.visit(arguments[0], at)
+            self.consume(self._of_each(arguments[1], base))
+            if base.kind != "runs":
+                self.consume(base)
+                return OTHER
+            return base if name == "sort_by" else RUN
+        if name == "map" and len(arguments) == 2 and kinds[0] == "expref":
+            base = self.visit(arguments[1], at)
+            if base.kind != "runs":
+                self.consume(base)
+            return self._listed(self._of_each(arguments[0], base))
+        if len(arguments) == 1:
+            base = self.visit(arguments[0], at)
+            if name in ("length", "type") and base.kind == "runs":
+                return OTHER
+            if name in ("reverse", "to_array", "not_null") and base.kind == "runs":
+                return base
+            self.consume(base)
+            return OTHER
+        return self._consume_all(arguments, at)
+
+    def _of_each(self, reference: Node, base: Shape) -> Shape:
+        element = RUN if base.kind == "runs" else OTHER
+        return self.visit(reference["children"][0], element)
+
+    def _expref(self, node: Node, at: Shape) -> Shape:
+        self.use.entries = None  # whoever calls it may look at anything
+        return OTHER

@@ -1,0 +1,234 @@
+"""What a query that is wrong is told: in terms of runs, without any run's content."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from amlflow.cli import main
+from amlflow.cli.queries import for_shells
+from amlflow.core.experiment import Experiment
+from amlflow.core.run import Run
+from amlflow.exceptions import UserErrorException
+from amlflow.query.answer import Scope, ask
+from amlflow.query.expression import Expression, QueryError, QueryFailed
+from amlflow.query.pages import is_filter, read_page
+from amlflow.spec import RunChange, RunDraft, Status
+from amlflow.testing.memory import MemoryTracker
+
+SECRET = "what-a-run-holds"
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence", "corrected"),
+    [
+        # keys
+        ("[?tags.k8s-service=='a']", 'tags."k8s-service"', "[?tags.\"k8s-service\"=='a']"),
+        ("[?properties.a/b=='a']", 'properties."a/b"', "[?properties.\"a/b\"=='a']"),
+        ("[?params.a:b=='a']", 'params."a:b"', "[?params.\"a:b\"=='a']"),
+        ("[?tags.a b == 'a']", 'tags."a b"', "[?tags.\"a b\" == 'a']"),
+        ("[?tags.50percent]", 'tags."50percent"', '[?tags."50percent"]'),
+        ("[?tags.größe=='a']", 'tags."größe"', "[?tags.\"größe\"=='a']"),
+        ("[?tags.a-1=='a']", 'tags."a-1"', "[?tags.\"a-1\"=='a']"),
+        ("[?tags.a.b-c=='a']", 'tags."a.b-c"', "[?tags.\"a.b-c\"=='a']"),
+        ("[?starts_with(tags.a-b, 'x')]", 'tags."a-b"', "[?starts_with(tags.\"a-b\", 'x')]"),
+        ("[].{a: tags.a-b, b: name}", 'tags."a-b"', '[].{a: tags."a-b", b: name}'),
+        ("sort_by(@, &tags.a-b)", 'tags."a-b"', 'sort_by(@, &tags."a-b")'),
+        ("[?k8s-service=='a']", 'tags."k8s-service"', None),
+        # what a shell takes away
+        ("[?tags.q==fantastic run]", "'fantastic run'", "[?tags.q=='fantastic run']"),
+        ("[?properties.a==azureml-user]", "'azureml-user'", "[?properties.a=='azureml-user']"),
+        ("[?run_number > 1]", "`1`", "[?run_number > `1`]"),
+        ("[?run_number == -1.5 && tags.a]", "`-1.5`", "[?run_number == `-1.5` && tags.a]"),
+        ("[?run_number > ]", "backticks", "[?run_number > `10`]"),
+        ("[?run_number > && tags.a]", "backticks", "[?run_number > `10`&& tags.a]"),
+        (r"[?\!tags.a]", "backslash", "[?!tags.a]"),
+        ("'[?tags.a=='b']'", "cmd.exe", "[?tags.a=='b']"),
+        # other languages' words
+        ("[?tags.a='b']", "==", "[?tags.a=='b']"),
+        ("[?tags.a=='b' and tags.c]", "&&", "[?tags.a=='b' && tags.c]"),
+        ("[?tags.a=='b' or tags.c]", "||", "[?tags.a=='b' || tags.c]"),
+        ("[?tags.a=='b' & tags.c]", "&&", "[?tags.a=='b' && tags.c]"),
+    ],
+)
+def test_a_query_that_does_not_parse(query: str, sentence: str, corrected: str | None) -> None:
+    with pytest.raises(QueryError) as caught:
+        Expression(query)
+    first, *_ = caught.value.message.splitlines()
+    assert sentence in first
+    assert caught.value.corrected == corrected
+    if corrected is not None:
+        Expression(corrected)
+
+
+@pytest.fixture(scope="module")
+def scope() -> Scope:
+    tracker = MemoryTracker()
+    experiment = tracker.ensure_experiment("first")
+    start = datetime(2024, 1, 1, tzinfo=timezone.utc)
+    for place in range(4):
+        [run] = tracker.create_runs(
+            [
+                RunDraft(
+                    experiment_id=experiment.id,
+                    name=f"run {place}",
+                    created=start + timedelta(hours=place),
+                    description=SECRET if place % 2 else None,
+                    tags={"n": str(place), "secret": SECRET, **({"even": "yes"} if place else {})},
+                    properties={"author": SECRET},
+                )
+            ]
+        )
+        if place % 2:
+            tracker.update_run(run.id, RunChange(status=Status.COMPLETED))
+    return Scope(tracker, {experiment.id: experiment.name})
+
+
+@pytest.mark.parametrize(
+    ("query", "pieces"),
+    [
+        ("[?tags.n > `1`]", ["tags.n is a text, as all tags are", "to_number(tags.n) > `1`"]),
+        ("[?`1` <= tags.n]", ["`1` <= to_number(tags.n)"]),
+        ('[?properties."author" < `2`]', ["as all properties are", "to_number(properties.author)"]),
+        ("[?run_number > '1']", ["run_number is a number", "backticks"]),
+        ("[?created_utc > `2024`]", ["created_utc is a text", "'2024-01-31'"]),
+        ("[?name > run_number]", ["name is a text", "run_number a number"]),
+        ("sort_by(@, &end_time_utc)", ["until the run ends", "[?end_time_utc]"]),
+        ("sort_by(@, &end_time_utc)[0].name", ["end_time_utc, which is null", "[?end_time_utc]"]),
+        ("max_by(@, &description).name", ["description, which is null", "[?description]"]),
+        ("sort_by([?tags.n], &tags.even)", ["lacks it", "[?tags.n] | [?tags.even]"]),
+        ("sort_by(@, &tags)", ["tags is an object"]),
+        ("sort_by(@, &end_tme_utc)", ["'end_tme_utc'", "did you mean end_time_utc?"]),
+        ("min_by(@, &to_number(tags.even))", ["to_number(tags.even), which is null"]),
+        ("[?starts_with(tags.even, 'y')]", ["tags.even is null", "[?tags.even && starts_with("]),
+        ("[?starts_with(stauts, 'C')]", ["'stauts'", "did you mean status?"]),
+        ("[?abs(tags.n) == `1`]", ["as all tags are", "abs(to_number(tags.n))"]),
+        ("sum([].tags.n)", ["[].tags.n gives texts", "[].to_number(tags.n)"]),
+        ("avg([?tags.n].tags.n)", ["avg()", "[?tags.n].to_number(tags.n)"]),
+        ("[?contains(@, 'x')]", ["@ is a run", "name"]),
+        ("length([0].run_number)", ["[0].run_number is a number"]),
+        ("[?lenght(name) > `3`]", ["lenght()", "did you mean length()?"]),
+        ("[?tags.a(b)=='x']", ["no function a()"]),
+        ("[?starts_with(name)]", ["takes 2 arguments, and 1 are given"]),
+        ("join(', ', [].tags)", ["in which there is an object"]),
+        ("[::0]", ["slice step"]),
+        ("sort([].[name])", ["in which there is a list"]),
+        ("merge([0], [0].name)", ["merge() is given values that do not go together"]),
+    ],
+)
+def test_a_query_that_fails(scope: Scope, query: str, pieces: list[str]) -> None:
+    expression = Expression(query)
+    with pytest.raises(QueryFailed) as caught:
+        ask(expression, scope).plain()
+    message = caught.value.message
+    for piece in pieces:
+        assert piece in message
+    assert SECRET not in message
+    assert "run_id" not in message
+    assert "\n" not in message
+    assert len(message) < 600
+    if is_filter(expression):  # as the page reads
+        with pytest.raises(QueryFailed) as on_page:
+            read_page(scope, expression, lambda _: True, 50)
+        assert on_page.value.message == message
+
+
+@pytest.mark.parametrize(
+    "query", ["[?to_number(tags.n) > `1`]", "sort_by([?end_time_utc], &end_time_utc)",
+              "[?tags.even && starts_with(tags.even, 'y')]", "sum([].to_number(tags.n))"],
+)  # fmt: skip
+def test_what_the_sentences_advise_works(scope: Scope, query: str) -> None:
+    assert ask(Expression(query), scope).plain()
+
+
+@pytest.mark.parametrize(
+    ("query", "pieces"),
+    [
+        ("[?stauts=='Completed']", ["'stauts'", "did you mean status?"]),
+        ("[].end_time", ["'end_time'", "did you mean end_time_utc?"]),
+        ("[?tags.a.b=='x']", ["tags.a is a text", 'tags."a.b"']),
+        ('[?tags.quality=="fantastic run"]', ["'fantastic run'", "single quotes"]),
+        ("[?tags.quality==fantastic]", ["written in single quotes: 'fantastic'"]),
+        ("'[?tags.quality]'", ["cmd.exe"]),
+        ("sort_by(@, &created_utc)[-1].{id: runid}", ["'runid'", "did you mean run_id?"]),
+    ],
+)
+def test_what_can_only_be_a_mistake_is_said(
+    scope: Scope, query: str, pieces: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "amlflow")
+    ask(Expression(query), scope)
+    [message] = [each.message for each in caplog.records if each.name == "amlflow"]
+    for piece in pieces:
+        assert piece in message
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "[?status=='Completed'].{id: run_id, error: error.error.message}",
+        "[].{a: tags.a, b: name} | [?a].c",
+        "[?tags.keys(@)[?starts_with(@, 'a')]]",
+        'sort_by(@, &run_number)[:3].tags."a.b"',
+        "[0].*.x",
+        "map(&length(tags), @)",
+    ],
+)
+def test_nothing_is_said_of_what_may_be_meant(query: str) -> None:
+    assert Expression(query).doubts == []
+
+
+# the same sentence everywhere, and how a shell is given a query
+
+
+def test_the_sdk_and_the_command_line_say_the_same(
+    experiment: Experiment, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.tag("n", "3")
+    for query in ("[?tags.n > `1`]", "[?tags.a-b=='x']", "sort_by(@, &end_time_utc)"):
+        with pytest.raises(UserErrorException) as caught:
+            experiment.query(query)
+        assert main(["run", "list", query]) in (1, 2)
+        assert caught.value.message.splitlines()[0] in capsys.readouterr().err
+
+
+def test_other_commands_queries_fail_in_the_same_words(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.tag("n", "3")
+    assert main(["run", "show", "-r", run.id, "--query", "tags.n > `1`"]) == 1
+    assert "write to_number(tags.n) > `1`" in capsys.readouterr().err
+    assert main(["experiment", "list", "--query", "[?names=='a']"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+QUERIES = [
+    "[?tags.quality=='fantastic run']",
+    "[?tags.\"k8s-service\"=='a']",
+    "[?to_number(tags.n) > `1` && !tags.x]",
+    r"[?tags.a=='back\\slash $HOME %PATH%']",
+    "[?tags.a!='b' || ! tags.b]",
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_bash_hands_on_what_the_hint_shows(query: str) -> None:
+    [line] = [each for each in for_shells(query).splitlines() if each.startswith("    bash")]
+    script = f"set -H; set -o history\nprintf %s {line.partition(':')[2].strip()}\n"
+    command = [str(shutil.which("bash")), "--norc", "-i"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+    assert done.stdout.endswith(query), done.stderr
+
+
+def test_the_hint_shows_the_query_that_was_meant(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "list", "[?tags.k8s-service==a]"]) == 2
+    err = capsys.readouterr().err
+    assert r'''"[?tags.\"k8s-service\"=='a']"''' not in err  # `a` parses, and is warned of
+    assert r'''"[?tags.\"k8s-service\"==a]"''' in err
+    assert main(["run", "list", "[?tags.quality==fantastic", "run]"]) == 2
+    assert '''"[?tags.quality=='fantastic run']"''' in capsys.readouterr().err
