@@ -153,6 +153,7 @@ def test_what_the_sentences_advise_works(scope: Scope, query: str) -> None:
         ('[?tags.quality=="fantastic run"]', ["'fantastic run'", "single quotes"]),
         ("[?tags.quality==fantastic]", ["written in single quotes: 'fantastic'"]),
         ("'[?tags.quality]'", ["cmd.exe"]),
+        ("status", ["the list of runs for 'status'", "[].status"]),
         ("sort_by(@, &created_utc)[-1].{id: runid}", ["'runid'", "did you mean run_id?"]),
     ],
 )

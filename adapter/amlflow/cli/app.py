@@ -27,7 +27,8 @@ from knack.parser import CLICommandParser
 
 from amlflow.cli import output
 from amlflow.cli.commands import ARGUMENTS, COMMANDS, GROUPS, Command
-from amlflow.cli.errors import Missing, WrongUsage
+from amlflow.cli.errors import Missing, Unparsed, WrongUsage
+from amlflow.cli.usage import right_line
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import ExperimentNotFound, RunNotFound
 
@@ -104,10 +105,16 @@ class Query:
 
     @staticmethod
     def on_parsed(cli_ctx: CLI, args: Any, command: str, **_: Any) -> None:
-        from amlflow.cli.queries import parsed
+        from amlflow.cli.queries import is_word, parsed
 
-        words = [*([args._query] if args._query is not None else []), *getattr(args, "words", [])]
-        query = parsed(words)
+        bare = getattr(args, "words", [])
+        if len(bare) == 1 and is_word(bare[0]):
+            raise Unparsed(
+                f"{bare[0]!r} is not a query of runs: that begins with [ or is a function, such "
+                "as length(@).",
+                f"amlflow {command}",
+            )
+        query = parsed([*([args._query] if args._query is not None else []), *bare])
         pushes = command in COMMANDS and COMMANDS[command].pushes_query
         if pushes:
             args.words = query
@@ -136,7 +143,7 @@ class Parser(CLICommandParser):  # type: ignore[misc]
         return args  # "@" is JMESPath, and no file to read
 
     def error(self, message: str) -> Any:
-        raise WrongUsage(f"{message}\nSee `{self.prog} -h`.")
+        raise Unparsed(message, self.prog)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         parsed, unknown = self.parse_known_args(args, namespace)
@@ -254,6 +261,7 @@ class App(CLI):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.table: dict[str, Command] = dict(COMMANDS)
+        self.given: list[str] = []
         super().__init__(
             cli_name="amlflow",
             config_dir="",
@@ -274,6 +282,7 @@ class App(CLI):  # type: ignore[misc]
     def invoke(self, args: Any, initial_invocation_data: Any = None, out_file: Any = None) -> int:
         """Run a command; the exit code is returned."""
         self._debug = "--debug" in args
+        self.given = list(args)
         try:
             return int(super().invoke(args, initial_invocation_data, out_file or sys.stdout))
         finally:
@@ -293,6 +302,10 @@ class App(CLI):  # type: ignore[misc]
             )
             return 1
         message = ex.message if isinstance(ex, AzureMLException) else f"{type(ex).__name__}: {ex}"
+        if isinstance(ex, Unparsed):
+            line = right_line(self.given)
+            meant = "" if line is None else f"\nIt is `{line}`."
+            message = f"{message}{meant}\nSee `{ex.command} -h`."
         logger.error("%s", message, exc_info=ex if self._debug else None)
         if isinstance(ex, WrongUsage):
             return WRONG_USAGE

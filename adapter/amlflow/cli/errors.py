@@ -9,5 +9,13 @@ class WrongUsage(UserErrorException):
     """The command cannot be read (exit code 2)."""
 
 
+class Unparsed(WrongUsage):
+    """The words and flags of a command do not fit it; ``command`` is the one with the help."""
+
+    def __init__(self, message: str, command: str) -> None:
+        super().__init__(message)
+        self.command = command
+
+
 class Missing(UserErrorException):
     """There is no such experiment, workspace or compute target (exit code 3)."""

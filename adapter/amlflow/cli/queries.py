@@ -39,6 +39,11 @@ def parsed(words: list[str]) -> Expression | None:
     return expression
 
 
+def is_word(text: str) -> bool:
+    """Whether a query is just a name or a number, which a list of runs has none of."""
+    return re.fullmatch(r"\w[\w .:/-]*", text) is not None
+
+
 def evaluated(query: Expression, result: Any) -> Any:
     """What a query makes of a result that is there already."""
     from amlflow.query.evaluation import ERRORS, Interpreter, reason_of

@@ -32,7 +32,10 @@ def submit_script(
     place = Where(**where)
     words = script[1:] if script[:1] == ["--"] else script
     if not words:
-        raise WrongUsage("run submit-script takes a script, and none was given.")
+        raise WrongUsage(
+            "run submit-script takes a script, and none was given.\n"
+            "It is `amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
+        )
     if conda_dependencies is not None and not Path(conda_dependencies).is_file():
         raise UserErrorException(
             f"--conda-dependencies: there is no file {conda_dependencies!r}. It is a conda "

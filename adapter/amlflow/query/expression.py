@@ -89,6 +89,11 @@ class Expression:
         for name in use.unknown:
             near = nearest_field(name) or "; `amlflow run show` prints the fields."
             found.append(f"The query asks for {name!r}, which is not a field of a run{near}")
+        for name in use.listed:
+            found.append(
+                f"The query asks the list of runs for {name!r}, which is null; [].{name} is that "
+                "of each run."
+            )
         for name in use.words:
             near = nearest_field(name) or "."
             found.append(

@@ -33,13 +33,15 @@ class Use:
 
     ``entries`` are fields and entries of documents, or None where whole documents are. ``unknown``
     are names that are asked of runs, and that no run has; ``deeper`` are names that are asked of a
-    map's entry, which is a text; ``words`` are names that something is compared with, and that no
-    run has. Each is there once, in its order.
+    map's entry, which is a text; ``listed`` are names that are asked of the list of runs; ``words``
+    are names that something is compared with, and that no run has. Each is there once, in its
+    order.
     """
 
     entries: set[Entry] | None = field(default_factory=set)
     unknown: dict[str, None] = field(default_factory=dict)
     deeper: dict[tuple[str, str, str], None] = field(default_factory=dict)
+    listed: dict[str, None] = field(default_factory=dict)
     words: dict[str, None] = field(default_factory=dict)
 
     def fields(self) -> frozenset[str] | None:
@@ -109,6 +111,8 @@ class _Look:
         elif at.kind == "map":
             self._add(at.field, name)
             return Shape("entry", at.field, name)
+        elif at.kind == "runs":
+            self.use.listed[name] = None
         elif at.kind == "entry":
             self.use.deeper[at.field, at.key, name] = None
             return Shape("entry", at.field, f"{at.key}.{name}")

@@ -14,6 +14,7 @@ from amlflow.core.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.journal.folder import ProcessFolder, note_refused
 from amlflow.query.document import FIELDS
+from mlflow import MlflowClient
 
 
 def ids(runs: list[Run]) -> list[str]:
@@ -178,6 +179,24 @@ def test_cancel_and_monitor(cli: Any, run: Run) -> None:
 
 
 # places
+
+
+def test_an_experiment_that_mlflow_has_is_taken_by_its_name(
+    cli: Any, store: str, folder: Path
+) -> None:
+    name = "My Team/Experiment 1.0"
+    client = MlflowClient(store)
+    run_id = client.create_run(client.create_experiment(name)).info.run_id
+    for words in (
+        ("run", "list"), ("run", "show", "-r", run_id), ("run", "children", "-r", run_id),
+        ("run", "metrics", "-r", run_id), ("run", "open", "-r", run_id),
+        ("run", "update", "-r", run_id, "--add-tag", "a"), ("run", "cancel", "-r", run_id),
+        ("run", "list", "[?tags.a]"), ("folder", "attach"),
+    ):  # fmt: skip
+        done = cli(*words, "-e", name)
+        assert done.code == 0, done.err
+    assert [each["run_id"] for each in cli("run", "list").json] == [run_id]  # the folder's own
+    assert cli("folder", "attach", "-e", "Nobody/1.0").code == 1
 
 
 def test_sync_sends_what_was_refused_again(cli: Any, run: Run) -> None:

@@ -145,6 +145,47 @@ def test_wrong_usage(cli: Any, store: str, words: list[str], piece: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("run show X", "run show -r X"),
+        ("run cancel X -e explore", "run cancel -e explore -r X"),
+        ("run show", "run show -r RUN_ID"),
+        ("run show -r", "run show -r RUN_ID"),
+        ("run show --run_id X", "run show --run X"),
+        ("run list explore", "run list -e explore"),
+        ("run list my-experiment", "run list -e my-experiment"),
+        ("run list 5", "run list --last 5"),
+        ("run list Completed -e explore", "run list -e explore --status Completed"),
+        ("run list -r X", "run show -r X"),
+        ("run list -e", "run list -e NAME"),
+        ("-e explore run list", "run list -e explore"),
+        ("run -e explore list", "run list -e explore"),
+        ("list run", "run list"),
+        ("show run -r X", "run show -r X"),
+        ("metrics X", "run metrics -r X"),
+        ("run update -r X quality=good", "run update -r X --add-tag quality=good"),
+        ("run update X quality=good", "run update -r X --add-tag quality=good"),
+        ("run delete-tag -r X quality", "run delete-tag -r X --key quality"),
+        ("run download-logs -r X out", "run download-logs -r X -d out"),
+        ("computetarget show local", "computetarget show -n local"),
+        ("workspace show w", "workspace show -w w"),
+        ("folder attach work", "folder attach --path work"),
+        ("run submit-script", "run submit-script -c local"),
+    ],
+)
+def test_arguments_in_wrong_places(cli: Any, store: str, words: str, line: str) -> None:
+    done = cli(*words.split())
+    assert (done.code, done.out) == (2, "")
+    assert f"It is `amlflow {line}" in done.err
+
+
+def test_where_nothing_can_be_said_no_line_is_shown(cli: Any, store: str) -> None:
+    for words in (["sync", "X"], ["run"], ["rnu", "lst"], ["experiment", "list", "x", "y"]):
+        done = cli(*words)
+        assert (done.code, "It is `" in done.err) == (2, False)
+
+
+@pytest.mark.parametrize(
     ("words", "piece"),
     [
         (["run", "update", "-r", "RUN", "--add-tag", "=x"], "'=x' has no key"),

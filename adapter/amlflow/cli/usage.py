@@ -1,0 +1,124 @@
+"""The line that somebody meant who put arguments in wrong places."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Sequence
+
+from amlflow.cli.commands import ARGUMENTS, COMMANDS
+from amlflow.spec import Status
+
+GLOBAL = {
+    "--output": True, "-o": True, "--query": True, "--debug": False, "--verbose": False,
+    "--only-show-errors": False,
+}  # fmt: skip
+"""Flags of every command, and whether a value follows."""
+PLACEHOLDERS = {
+    "run_id": "RUN_ID", "add_tag": "KEY=VALUE", "key": "KEY", "description": "TEXT",
+    "output_dir": "FOLDER", "name": "NAME", "kind": "KIND", "script": "SCRIPT",
+}  # fmt: skip
+BARE = {"workspace": "workspace_name", "folder": "path", "run list": "experiment_name"}
+"""What a bare word of a command, or of a group's, is taken for where nothing is missing."""
+STATUSES = {value for name, value in vars(Status).items() if name.isupper()}
+
+
+def right_line(given: Sequence[str]) -> str | None:
+    """The command line that was probably meant; None where that cannot be said."""
+    words, flags = _sorted(given)
+    command = _command(words, flags)
+    if command is None:
+        return None
+    left = list(words)
+    for word in {*command.split(), *(["list"] if command == "run show" else [])}:
+        if word in left:
+            left.remove(word)
+    placed = _placed(command, left, flags)
+    return None if placed is None else shlex.join(["amlflow", *command.split(), *placed])
+
+
+def _sorted(given: Sequence[str]) -> tuple[list[str], list[tuple[str, str | None]]]:
+    """The words, and the flags with their values."""
+    with_value = {
+        flag: "action" not in argument or argument["action"] == "append"
+        for argument in ARGUMENTS.values()
+        for flag in argument["options_list"]
+    }
+    with_value["--status"] = True
+    with_value.update(GLOBAL)
+    words, flags = list[str](), list[tuple[str, str | None]]()
+    rest = list(given)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-") or word == "-":
+            words.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        if name not in with_value:
+            name = next(iter(difflib.get_close_matches(name, with_value, n=1, cutoff=0.5)), name)
+        takes = with_value.get(name, False)
+        if equals:
+            flags.append((name, value))
+        elif takes and rest and not rest[0].startswith("-"):
+            flags.append((name, rest.pop(0)))
+        else:
+            flags.append((name, None))
+    return words, flags
+
+
+def _command(words: Sequence[str], flags: Sequence[tuple[str, str | None]]) -> str | None:
+    """The command that most of the words are of, and whose flags are given."""
+
+    def rank(command: str) -> tuple[int, int, int]:
+        parts = command.split()
+        fitting = sum(_argument(command, name) is not None for name, _ in flags)
+        return sum(part in words for part in parts), fitting, -len(parts)
+
+    # A word that names the command itself; a group alone says too little.
+    known = [each for each in COMMANDS if each.split()[-1] in words]
+    best = max(known, key=rank, default=None)
+    if best is not None and all(_takes(best, name) for name, _ in flags):
+        return best
+    by_run = any(_argument("run show", name) == "run_id" for name, _ in flags)
+    return "run show" if by_run and best in (None, "run list") and "run" in words else None
+
+
+def _takes(command: str, flag: str) -> bool:
+    return flag in GLOBAL or _argument(command, flag) is not None
+
+
+def _argument(command: str, flag: str) -> str | None:
+    """The argument of a command that a flag is of."""
+    for name in COMMANDS[command].arguments:
+        if flag in ARGUMENTS[name]["options_list"]:
+            return str(name)
+    return None
+
+
+def _placed(
+    command: str, left: list[str], flags: Sequence[tuple[str, str | None]]
+) -> list[str] | None:
+    """The flags with the words that are left behind flags, too."""
+    arguments = COMMANDS[command].arguments
+    required = [name for name in arguments if ARGUMENTS[name].get("required")]
+    found: list[str] = []
+    for flag, value in flags:
+        name = _argument(command, flag)
+        if value is None and (flag == "-o" or name in PLACEHOLDERS or name in BARE.values()):
+            value = left.pop(0) if left else PLACEHOLDERS.get(str(name), "NAME")
+        found += [flag] if value is None else [flag, value]
+        if name in required:
+            required.remove(name)
+    for name in required:
+        flag = min(ARGUMENTS[name]["options_list"], key=len)
+        found += [flag, left.pop(0) if left else PLACEHOLDERS[name]]
+    for word in left:
+        name = BARE.get(command) or BARE.get(command.split()[0])
+        if command == "run list" and word in STATUSES:
+            name = "status"
+        elif command == "run list" and word.isdigit():
+            name = "last"
+        if name is None or name not in arguments:
+            return None
+        found += [min(ARGUMENTS[name]["options_list"], key=len), word]
+    return found + (["SCRIPT"] if command == "run submit-script" and not left else [])
