@@ -64,14 +64,14 @@ class Routes:
     def check(self) -> Any:
         """Whether an expression parses: ``error`` is null, or what is wrong and where.
 
-        ``doubts`` are sentences on what can only be a mistake.
+        ``doubts``, where there are any, are sentences on what can only be a mistake.
         """
         try:
             expression = Expression(request.args.get("query", ""))
         except QueryError as error:
             reason = error.message.split("\n")[0]
             return {"error": reason, "place": error.place}
-        return {"error": None, "doubts": expression.doubts}
+        return {"error": None, **({"doubts": expression.doubts} if expression.doubts else {})}
 
     def experiments(self) -> Any:
         """The experiments that the user may read, newest first."""

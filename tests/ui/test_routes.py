@@ -191,6 +191,8 @@ def test_errors_of_an_expression_say_where(studio: Server, experiment: Any):
     assert checked["error"].startswith("The query is not JMESPath")
     assert wrong[checked["place"]] in "&] "
     assert studio.get("query/check", query="[?tags.a=='b']").json() == {"error": None}
+    [doubt] = studio.get("query/check", query="[?stauts=='b']").json()["doubts"]
+    assert "did you mean status?" in doubt
     searched = studio.post("runs/search", query=wrong)
     assert searched.status_code == 400
     assert searched.json()["place"] == checked["place"]

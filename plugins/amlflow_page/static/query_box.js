@@ -53,7 +53,7 @@ export class QueryBox {
     }
     if (text !== this.box.value) return false;
     if (found.error) this.fail(found.error, found.place);
-    else if (text !== this.failed) this.tell(found.doubts.join(" ") || (text === this.applied ? HINT : "Enter searches"));
+    else if (text !== this.failed) this.tell(found.doubts?.join(" ") || (text === this.applied ? HINT : "Enter searches"));
     return !found.error;
   }
 
