@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from amlflow.spec import RunChange, RunKeeper, RunRecord
 
 from amlflow_mlflow.changes import Spelled, spelled
+from amlflow_mlflow.names import to_file_path
 from amlflow_mlflow.records import to_run
 
 _BEYOND = (
@@ -96,9 +97,9 @@ class LightKeeper:
             return
         for name, path in files.items():
             if folder is None:
-                self._wire.put(root, name, path)
+                self._wire.put(root, to_file_path(name), path)
             else:
-                _copy(path, folder / name)
+                _copy(path, folder / to_file_path(name))
 
     def _full(self) -> RunKeeper:
         """MLflow's own client, for artifact stores that need it."""

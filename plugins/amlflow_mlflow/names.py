@@ -95,6 +95,16 @@ def to_path(name: str) -> str:
     return _UNSAFE.sub(lambda match: f"~u{ord(match[0]):x}~", name)
 
 
+def to_file_path(name: str) -> str:
+    """MLflow's path of one file of a run. Raises :class:`Refused` where that leads elsewhere."""
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        raise Refused(
+            f"{shortened(name)!r} is not the name of a file of a run: it is a relative path with "
+            "'/', without empty parts, '.' and '..'."
+        )
+    return to_path(name)
+
+
 def from_path(path: str) -> str:
     """The name that :func:`to_path` spelled; a path that it did not make is its own name."""
     name = _PATH_ESCAPE.sub(lambda match: _char(match[1]), path)

@@ -5,6 +5,7 @@ They belong to no run, so that storing one takes no more than its upload.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.names import SNAPSHOTS
+from amlflow_mlflow.names import SNAPSHOTS, shortened
 
 ARCHIVE = "snapshot.zip"
 STORED = "stored"
@@ -32,6 +33,11 @@ class Snapshots:
 
     def _repository(self, digest: str, *, make: bool = False) -> Any | None:
         """Where a snapshot is, or None where no snapshot is stored yet."""
+        if not re.fullmatch("[0-9A-Za-z]+", digest):
+            raise Refused(
+                f"{shortened(digest)!r} is not the digest of a snapshot, which has letters and "
+                "digits."
+            )
         if self._place is None:
             if make:
                 self._ensure(SNAPSHOTS)

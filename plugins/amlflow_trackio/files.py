@@ -6,6 +6,7 @@ So any text is a file's name, none leads out of the folder, and a call's files a
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import sqlite3
 import uuid
@@ -17,6 +18,8 @@ from amlflow.spec import FileInRun, FileNotInRun, Refused
 from amlflow_trackio.database import Database
 from amlflow_trackio.folders import OWN
 
+_OWN_NAME = re.compile("[0-9a-f]{32}")
+"""What a run's folder and a content are called: no other text of the database becomes a path."""
 TRIES = 20
 """How often a file that somebody replaces meanwhile is looked for again."""
 
@@ -71,7 +74,15 @@ class Files:
         found = connection.execute(
             "SELECT blob FROM files WHERE run_id = ? AND name = ?", (run_id, name)
         ).fetchone()
-        return None if found is None else self._folder / run_id / found[0]
+        if found is None:
+            return None
+        if not (_OWN_NAME.fullmatch(found[0]) and _OWN_NAME.fullmatch(run_id)):
+            raise Refused(
+                f"The file {name!r} of run {run_id} is kept as {found[0]!r}, which is not a name "
+                "that amlflow gives."
+            )
+        content: Path = self._folder / run_id / found[0]
+        return content
 
     def names(self, run_id: str, prefix: str = "") -> list[str]:
         """See :meth:`amlflow.spec.Tracker.list_files`."""

@@ -14,6 +14,7 @@ from amlflow.core.model import Model
 from amlflow.core.run_base import RunBase, logger
 from amlflow.exceptions import ModelPathNotFoundException, SnapshotException, UserErrorException
 from amlflow.local_files import files_below, shortened_list
+from amlflow.local_paths import local_path_for
 from amlflow.spec import FileNotInRun, RunChange
 from amlflow.submit import snapshot
 
@@ -78,11 +79,17 @@ class RunFiles(RunBase):
     def download_file(
         self, name: str, output_file_path: str | None = None, _validate_checksum: bool = False
     ) -> None:
-        """Write one of the run's files here under its base name, or to a path or into a folder."""
+        """Write one of the run's files here under its base name, or to a path or into a folder.
+
+        Raises:
+            FileNotInRun: the run has no such file.
+            UnsafeName: the base name does not lead to a file in the folder; name a path.
+        """
+        stored = self._stored_name(name)
         target = Path(output_file_path or ".")
         if target.is_dir() or str(output_file_path or "").endswith(("/", os.sep)):
-            target = target / posixpath.basename(name)
-        self._fetch(name, target)
+            target = local_path_for(posixpath.basename(stored), target)
+        self._fetch(stored, target)
 
     def download_files(
         self,
@@ -94,6 +101,8 @@ class RunFiles(RunBase):
         timeout_seconds: int | None = None,
     ) -> None:
         """Write the files below a prefix into a folder.
+
+        A file whose name would lead out of the folder is left out, and the log names it.
 
         Args:
             prefix: What the names begin with; all files if left out.
@@ -114,13 +123,15 @@ class RunFiles(RunBase):
             raise UserErrorException(
                 f"download_files got {len(output_paths)} output_paths for {len(names)} files."
             )
+        below = Path(output_directory or ".")
         for place, name in enumerate(names):
-            local = name
             if output_paths is not None:
-                local = output_paths[place]
-            elif prefix and not append_prefix:
+                self._fetch(name, below / output_paths[place])
+                continue
+            local = name
+            if prefix and not append_prefix:
                 local = name[len(prefix) :].lstrip("/") or posixpath.basename(name)
-            self._fetch(name, Path(output_directory or ".") / local)
+            self._fetch_listed(name, local, below)
 
     def get_file_names(self) -> list[str]:
         """The names of all the run's files."""
@@ -137,11 +148,29 @@ class RunFiles(RunBase):
         link = self._tracker.run_link(self._record)
         return {name: f"{link}/artifacts/{name}" for name in names}
 
-    def _fetch(self, name: str, target: Path) -> None:
+    def _stored_name(self, name: str) -> str:
         try:
-            stored = _checked_name(name)
+            return _checked_name(name)
         except UserErrorException:
             raise FileNotInRun(self.id, name) from None
+
+    def _fetch_listed(self, name: str, local: str, below: Path) -> Path | None:
+        """Write a file that the tracker has listed below a folder, under a name of that folder.
+
+        Returns:
+            Its path, or None where a name leads elsewhere: then the log names it.
+        """
+        try:
+            _checked_name(name)
+            path = local_path_for(local, below)
+        except UserErrorException as refusal:
+            logger.warning("A file of run %s is left out: %s", self.id, refusal.message)
+            return None
+        self._fetch(name, path)
+        return path
+
+    def _fetch(self, name: str, target: Path) -> None:
+        stored = self._stored_name(name)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -214,10 +243,14 @@ class RunFiles(RunBase):
 
         Returns:
             The path of the zip file, or of the folder.
+
+        Raises:
+            SnapshotException: the run has none, or it cannot be unpacked; nothing is left of it
+                then.
         """
-        digest = snapshot_id or self.get_snapshot_id()
+        digest = snapshot.checked_digest(snapshot_id or self.get_snapshot_id())
         if path is None:
-            archive = Path(f"{digest}.zip").absolute()
+            archive = local_path_for(f"{digest}.zip", Path.cwd())
             self._tracker.get_snapshot(digest, archive)
             return str(archive)
         target = Path(path).absolute()

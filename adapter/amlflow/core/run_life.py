@@ -20,7 +20,7 @@ from amlflow.exceptions import (
     UserErrorException,
 )
 from amlflow.plugins import announce
-from amlflow.spec import FINAL, RunChange, RunRecord, Status, Unavailable, tried_once
+from amlflow.spec import FINAL, FileNotInRun, RunChange, RunRecord, Status, Unavailable, tried_once
 from amlflow.submit.notes import Wish, is_launched, is_submitted
 
 Self = TypeVar("Self", bound="RunLife")
@@ -224,10 +224,20 @@ class RunLife(RunFiles):
         return self._details({name: f"{link}/artifacts/{name}" for name in self._log_names()})
 
     def get_details_with_logs(self) -> dict[str, Any]:
-        """As :meth:`get_details`, with the text of the logs instead of links."""
+        """As :meth:`get_details`, with the text of the logs instead of links.
+
+        A log that the run lists and does not give is left out, and the log of this process names
+        it.
+        """
         record = self._asked()
         grows = is_launched(record) and record.status not in FINAL
-        return self._details({name: self._log_text(name, grows) for name in self._log_names()})
+        texts = {}
+        for name in self._log_names():
+            try:
+                texts[name] = self._log_text(name, grows)
+            except FileNotInRun as missing:
+                logger.warning("%s", missing.message)
+        return self._details(texts)
 
     def _log_text(self, name: str, grows: bool) -> str:
         from amlflow.submit.job import LOG
@@ -272,13 +282,14 @@ class RunLife(RunFiles):
         )
 
     def get_all_logs(self, destination: str | None = None) -> list[str]:
-        """Write the run's logs below a folder (default: here); the paths are returned."""
-        paths = []
-        for name in self._log_names():
-            path = Path(destination or ".") / name
-            self._fetch(name, path)
-            paths.append(str(path))
-        return paths
+        """Write the run's logs below a folder (default: here); the paths are returned.
+
+        A log whose name would lead out of the folder is left out, and the log of this process
+        names it.
+        """
+        below = Path(destination or ".")
+        paths = (self._fetch_listed(name, name, below) for name in self._log_names())
+        return [str(path) for path in paths if path is not None]
 
     # waiting
 

@@ -143,7 +143,7 @@ def _launched(
             check_packed(job.command[0], files)
         digest = snapshot.pack(root, files, folder.snapshot)
     else:
-        digest = snapshot_id
+        digest = snapshot.checked_digest(snapshot_id)
         tracker.get_snapshot(digest, folder.snapshot)
     queue = Queue(job.target)
     with ThreadPoolExecutor(1) as pool, queue.locked():

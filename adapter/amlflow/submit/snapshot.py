@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import stat
 import tempfile
 import zipfile
@@ -62,6 +63,19 @@ def keep(tracker: Tracker, digest: str, archive: Path) -> None:
     """Store an archive that is packed already, unless the tracker has it."""
     if not tracker.has_snapshot(digest):
         tracker.put_snapshot(digest, archive)
+
+
+def checked_digest(digest: str) -> str:
+    """The id of a snapshot, if it is one: whoever may edit a run chooses the one that it names.
+
+    Raises:
+        SnapshotException: it is not of letters and digits.
+    """
+    if not (isinstance(digest, str) and re.fullmatch("[0-9A-Za-z]{1,128}", digest)):
+        raise SnapshotException(
+            f"{str(digest)[:100]!r} is not the id of a snapshot, which has letters and digits."
+        )
+    return digest
 
 
 def collect(path: Path) -> list[str]:

@@ -1,0 +1,103 @@
+"""A name that comes from a tracker, as a path of this machine: below the folder, or refused.
+
+Whoever may edit a run chooses the names of its files, and what they are is unknown here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from amlflow.exceptions import UserErrorException
+
+MAX_PART_BYTES = 255
+"""Of one part of a path: what the common file systems take."""
+MAX_PATH_BYTES = 4000
+"""Of the whole path, the folder included: Linux takes 4,095, and some room is for names that are
+made beside it."""
+MAX_PARTS = 200
+"""Folders in folders, the file included."""
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]|[. ]$')
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?")
+IS_WINDOWS = os.name == "nt"
+
+
+class UnsafeName(UserErrorException):
+    """A name is not the path of a file below the folder that it is meant for."""
+
+
+def local_path_for(name: str, below: Path) -> Path:
+    """The path of a file below a folder, for a name with ``/`` that comes from a tracker.
+
+    Neither the folder nor the file need be there.
+
+    Raises:
+        UnsafeName: the name is absolute or empty; has a part that is empty, ``.`` or ``..``; has a
+            backslash, a drive letter or a control character; is too long for a file system; is one
+            that Windows reserves, on Windows; or leads to a place out of the folder, by a link that
+            is there, or to what is there and is not a file.
+    """
+    reason = why_unsafe(name)
+    if reason is None:
+        path = below.joinpath(*name.split("/"))
+        reason = _refusal_of_path(path, below)
+    if reason is not None:
+        raise UnsafeName(
+            f"{_shown(name)} is not written below {str(below)!r}: {reason}. Give the file another "
+            "path to have it all the same."
+        )
+    return path
+
+
+def why_unsafe(name: str) -> str | None:
+    """Why a name is not the path of a file below any folder, or None if it is one."""
+    if not isinstance(name, str):
+        return "a name is a text"
+    parts = name.split("/")
+    if name.startswith("/") or _DRIVE.match(name):
+        return "it is an absolute path or begins with a drive letter"
+    if any(part in ("", ".", "..") for part in parts):
+        return "it has a part that is empty, '.' or '..'"
+    if "\\" in name:
+        return "it has a backslash, which is a '/' on some systems"
+    if _UNPRINTABLE.search(name):
+        return "it has a control character"
+    try:
+        longest = max(len(os.fsencode(part)) for part in parts)
+    except UnicodeEncodeError:
+        return "it is not a text that a file's name can hold"
+    if longest > MAX_PART_BYTES or len(parts) > MAX_PARTS:
+        return f"a name has at most {MAX_PARTS} parts of {MAX_PART_BYTES} bytes, and it has more"
+    if IS_WINDOWS and any(
+        _NOT_ON_WINDOWS.search(part) or _DEVICES.fullmatch(part) for part in parts
+    ):
+        return "Windows reserves it"
+    return None
+
+
+def _refusal_of_path(path: Path, below: Path) -> str | None:
+    """Why a path is not one to write a file to, or None if it is."""
+    top = below.resolve()
+    if len(os.fsencode(path.absolute())) > MAX_PATH_BYTES:
+        return f"its path has more than {MAX_PATH_BYTES} bytes"
+    try:
+        target = path.resolve()
+        if target == top or not target.is_relative_to(top):
+            return "a link that is there leads out of the folder"
+        for place in [*path.parents][: len(path.relative_to(below).parts) - 1]:
+            if place.exists() and not place.is_dir():
+                return f"{str(place)!r} is there and is not a folder"
+        if path.exists() and not path.is_file():
+            return "something that is not a file is there already"
+    except (OSError, RuntimeError) as error:  # links in a circle, a folder that is not to be read
+        return f"its path cannot be looked at ({getattr(error, 'strerror', None) or error})"
+    return None
+
+
+def _shown(name: str) -> str:
+    text = repr(name)
+    return text if len(text) <= 200 else f"{text[:200]}… ({len(name)} characters)"

@@ -1,0 +1,177 @@
+"""File names that lead out of the folder, from a tracker that lists them: nothing is written there.
+
+A batch leaves such a file out and names it, and writes the others.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from amlflow.cli import main
+from amlflow.core.experiment import Experiment
+from amlflow.core.run import Run
+from amlflow.core.run_files import SNAPSHOT_PROPERTY
+from amlflow.core.workspace import Workspace
+from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.plugins import installed
+from amlflow.spec import RunChange, hookimpl
+from amlflow.testing.memory import MemoryTracker
+from mlflow.tracking import MlflowClient
+
+HOSTILE = ["../../escaped", "..", "logs/../../../escaped", "/tmp/escaped", "logs//escaped",
+           "logs\\..\\..\\escaped", "C:\\escaped", "logs/nul\0escaped", "logs/line\nescaped",
+           "logs/" + "escaped" * 50, "link/escaped", "logs/link/escaped", "logs/file-link",
+           "amlflow/escaped", "good/a/below-a-file"]  # fmt: skip
+GOOD = ["good/a", "logs/b"]
+
+
+@pytest.fixture
+def hostile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """A run of a tracker that lists names which lead out; links that lead out are in the folder."""
+    tracker = MemoryTracker(f"memory://hostile-{uuid.uuid4().hex}")  # one is kept for each URI
+    plugin = SimpleNamespace(
+        amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
+    )
+    installed().manager.register(plugin, name="hostile")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
+    run = Experiment(Workspace.from_config(), "hostile").start_logging(snapshot_directory=None)
+    tracker._files[run.id] = dict.fromkeys(sorted([*HOSTILE, *GOOD]), b"content")
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "logs").mkdir()
+    (folder / "link").symlink_to(elsewhere)
+    (folder / "logs" / "link").symlink_to(elsewhere)
+    (folder / "logs" / "file-link").symlink_to(elsewhere / "escaped")
+    yield run
+    installed().manager.unregister(plugin)
+
+
+def check_nothing_escaped(folder: Path, around: list[str]) -> None:
+    assert sorted(os.listdir(folder.parent)) == around
+    assert os.listdir(folder.parent / "elsewhere") == []
+    assert not os.path.exists("/tmp/escaped")
+
+
+DOWNLOADS: dict[str, Callable[[Run, Path], object]] = {
+    "download_files": lambda run, folder: run.download_files(),
+    "download_files(output_directory)": lambda run, folder: run.download_files(
+        output_directory=str(folder)
+    ),
+    "get_all_logs": lambda run, folder: run.get_all_logs(),
+    "run download-logs": lambda run, folder: main(
+        ["run", "download-logs", "-r", run.id, "-d", str(folder)]
+    ),
+}
+
+
+@pytest.mark.parametrize("download", DOWNLOADS)
+def test_a_batch_leaves_them_out_and_names_them(
+    hostile: Run, folder: Path, caplog: pytest.LogCaptureFixture, download: str,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    around = sorted(os.listdir(folder.parent))
+    try:
+        DOWNLOADS[download](hostile, folder)
+    except SystemExit as end:  # the command's
+        assert not end.code  # noqa: PT017
+    check_nothing_escaped(folder, around)
+    listed = [name for name in hostile.get_file_names()
+              if "logs" not in download or name.startswith("logs/")]  # fmt: skip
+    said = caplog.text + capsys.readouterr().err
+    for name in listed:
+        if name in GOOD:
+            assert (folder / name).read_bytes() == b"content"
+        else:
+            assert repr(name)[:100] in said, name
+    assert len([name for name in listed if name in GOOD]) == (1 if "logs" in download else 2)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("target", [None, "logs/"])
+def test_one_of_them_goes_nowhere_else(
+    hostile: Run, folder: Path, name: str, target: str | None
+) -> None:
+    around = sorted(os.listdir(folder.parent))
+    try:
+        hostile.download_file(name, target)
+    except UserErrorException as refusal:
+        assert repr(name.rpartition("/")[2])[1:60] in refusal.message  # noqa: PT017
+    else:  # its base name is fine here
+        assert (folder / (target or ".") / name.rpartition("/")[2]).read_bytes() == b"content"
+    check_nothing_escaped(folder, around)
+
+
+def test_its_base_name_may_be_a_link_that_leads_out(hostile: Run, folder: Path) -> None:
+    around = sorted(os.listdir(folder.parent))
+    with pytest.raises(UserErrorException, match="'file-link'"):
+        hostile.download_file("logs/file-link", "logs/")
+    check_nothing_escaped(folder, around)
+
+
+def test_logs_are_read_without_them(
+    hostile: Run, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    around = sorted(os.listdir(folder.parent))
+    found = hostile.get_details_with_logs()["logFiles"]
+    assert found["logs/b"] == "content"
+    assert "logs/../../../escaped" not in found
+    assert "logs/../../../escaped" in caplog.text
+    check_nothing_escaped(folder, around)
+
+
+@pytest.mark.parametrize("digest", ["../escaped", "/tmp/escaped", "..", "a/b", "a\\b", "a\0b"])
+def test_a_snapshot_of_such_an_id(hostile: Run, folder: Path, digest: str) -> None:
+    around = sorted(os.listdir(folder.parent))
+    tracker = hostile._tracker
+    hostile_archive = folder / "archive"
+    hostile_archive.write_bytes(b"content")
+    tracker.put_snapshot(digest, hostile_archive)
+    tracker.update_run(hostile.id, RunChange(properties={SNAPSHOT_PROPERTY: digest}))
+    for restore in (hostile.restore_snapshot, lambda: hostile.restore_snapshot(digest)):
+        with pytest.raises(AzureMLException):
+            restore()
+    check_nothing_escaped(folder, around)
+
+
+def test_names_in_an_artifact_folder_of_mlflow(
+    store: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody wrote them there by other means; spelled ones count as they are read."""
+    run = Experiment(Workspace.from_config(), "hostile").start_logging(snapshot_directory=None)
+    root = Path(MlflowClient(store).get_run(run.id).info.artifact_uri)
+    (root / "logs").mkdir(parents=True)
+    (root / "logs" / "good").write_text("content")
+    hostile = ["..\\..\\escaped", "..~u5c~..~u5c~escaped", "~u0~escaped", "C:\\escaped",
+               "line\nescaped", "~ua~escaped", "link"]  # fmt: skip
+    for name in hostile:
+        (root / "logs" / name).write_text("escaped")
+    (folder / "logs").mkdir()
+    (folder / "logs" / "link").symlink_to(folder.parent / "escaped")
+    around = sorted(os.listdir(folder.parent))
+    paths = run.get_all_logs()
+    run.download_files()
+    assert paths == ["logs/good"]
+    assert sorted(os.listdir(folder / "logs")) == ["good", "link"]
+    assert sorted(os.listdir(folder.parent)) == around
+    assert len([each for each in caplog.messages if "left out" in each]) == 2 * len(hostile)
+
+
+def test_mlflow_takes_no_such_name(store: str, folder: Path) -> None:
+    """A writer's notes are a run's data, too, and say which of its files are read."""
+    run = Experiment(Workspace.from_config(), "hostile").start_logging(snapshot_directory=None)
+    (folder / "file").write_text("x")
+    around = sorted(os.listdir(folder.parent))
+    for name in ("../../escaped", "/tmp/escaped", "a//b", "."):
+        with pytest.raises(AzureMLException):
+            run._tracker.inner.put_files(run.id, {name: folder / "file"})
+        with pytest.raises(AzureMLException):
+            run._tracker.inner.get_file(run.id, name, folder / "back")
+    assert not (folder / "back").exists()
+    assert sorted(os.listdir(folder.parent)) == around
+    with pytest.raises(AzureMLException, match=r"'\.\./\.\./escaped'"):
+        run._tracker.get_snapshot("../../escaped", folder / "back")
