@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 from amlflow.spec import FileInRun, FileNotInRun, Refused, is_tried_once
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import append_to_uri_path
 
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.names import from_path, shortened, to_path
+from amlflow_mlflow.names import from_path, shortened, to_file_path, to_path
 
 # Where tqdm is installed, MLflow would draw a bar for every file into a log that is followed.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -36,6 +37,18 @@ def _reachable(place: str) -> str:
     if destination is None or not place.startswith(SERVED):
         return place
     return str(append_to_uri_path(destination, urlsplit(place).path.lstrip("/")))
+
+
+def _make_folders(repository: Any, staging: Path) -> None:
+    """Make the folders of an artifact store on this machine.
+
+    MLflow looks whether a folder is there and then makes it, and another upload may come between.
+    """
+    if isinstance(repository, LocalArtifactRepository):
+        for parent, folders, _ in os.walk(staging):
+            for folder in folders:
+                made = Path(parent, folder).relative_to(staging)
+                Path(repository.artifact_dir, made).mkdir(parents=True, exist_ok=True)
 
 
 class Files:
@@ -66,9 +79,10 @@ class Files:
             try:
                 # MLflow names an artifact after the local file, so the files are laid out as named.
                 for name, path in files.items():
-                    laid = Path(staging) / to_path(name)
+                    laid = Path(staging) / to_file_path(name)
                     laid.parent.mkdir(parents=True, exist_ok=True)
                     laid.symlink_to(path.resolve())
+                _make_folders(repository, Path(staging))
                 self._call(lambda: repository.log_artifacts(staging))
             except OSError as error:  # of an artifact store on this machine
                 some = ", ".join(repr(shortened(name, 200)) for name in list(files)[:3])
@@ -83,7 +97,7 @@ class Files:
         listed: dict[str, dict[str, bool]] = {}
         for name in names:
             folder = ""
-            for part in (path := to_path(name)).split("/"):
+            for part in (path := to_file_path(name)).split("/"):
                 if folder not in listed:
                     listed[folder] = dict(self._listed(repository, folder))
                 place = posixpath.join(folder, part)
@@ -126,8 +140,11 @@ class Files:
     def get(self, run_id: str, name: str, destination: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.get_file`."""
         repository = self._repository(run_id)
+        try:
+            path = to_file_path(name)
+        except Refused:
+            raise FileNotInRun(run_id, name) from None
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
-            path = to_path(name)
             try:
                 found = repository.download_artifacts(path, dst_path=staging)
             except (MlflowException, OSError):
