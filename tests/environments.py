@@ -21,17 +21,22 @@ def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.Co
     )  # fmt: skip
 
 
+def copied(project: Path, target: Path, names: tuple[str, ...] = ()) -> None:
+    """Copy a project, or some of its files, to a folder that is made."""
+    target.mkdir(parents=True)
+    for path in [project / name for name in names] if names else project.iterdir():
+        if path.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+            shutil.copytree(path, target / path.name, ignore=ignored)
+        else:
+            shutil.copy(path, target)
+
+
 def built(project: Path, target: Path, names: tuple[str, ...] = ()) -> Path:
     """The wheel of a project, or of some of its files."""
     # A copy, so that builds at the same time do not meet in the checkout.
     source = target / "source"
-    source.mkdir(parents=True)
-    for place in [project / name for name in names] if names else project.iterdir():
-        if place.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(place, source / place.name, ignore=ignored)
-        else:
-            shutil.copy(place, source)
+    copied(project, source, names)
     done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", folder=source)
     assert done.returncode == 0, done.stderr
     [wheel] = (source / "dist").glob("*.whl")

@@ -1,4 +1,4 @@
-"""The README's commands print what it shows, and the guide's CLI lines run in a shell."""
+"""The commands of docs/cli.md print what it shows, and the guide's lines run in a shell."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import services
 from amlflow.cli.commands import COMMANDS
-from consoles import Console, commands
+from blocks import PROJECT, block, read_blocks
+from consoles import Console, commands, run_block
 
 HERE = Path(__file__).parent
-README = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 TRAIN = """\
@@ -26,35 +26,44 @@ print("trained with", *sys.argv[1:])
 """
 
 
-def masked(text: str, folder: Path) -> str:
-    """The text without what differs from run to run, and without the widths of columns."""
-    for pattern, shown in (
-        (re.escape(str(folder)), "/project"),
-        (r"\b[0-9a-f]{32}\b", "ID"),
-        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+Z)?", "TIME"),
-        (r"\b[a-z]+-[a-z]+-\d+\b", "NAME"),
-        (r"\b\d:\d\d:\d\d\b", "DURATION"),
-        (r'("user_id"|"created_by"): "[^"]*"', r'\1: "USER"'),
-        (r"--+", "--"),
-        (r"[ \t]+", " "),
-        (r" *\n", "\n"),
-    ):
-        text = re.sub(pattern, shown, text)
-    return text.strip()
+CONSOLES = [
+    block("cli-attach"),
+    block("cli-query"),
+    block("cli-show"),
+    block("cli-read"),
+    block("cli-logs"),
+    block("cli-update"),
+    block("cli-cancel"),
+    block("cli-mark-failed"),
+    block("cli-submit"),
+    block("cli-workspaces"),
+    block("cli-targets"),
+    block("cli-plugins"),
+    block("cli-shell"),
+]
+"""The page's blocks, in its order: each starts from what those before it left."""
 
 
-def test_the_readmes_commands(folder: Path, jobs: Path) -> None:
+def test_the_commands_print_what_the_page_shows(folder: Path, jobs: Path) -> None:
     (folder / "train.py").write_text(TRAIN)
     console = Console()
-    for command, shown in commands(README):
-        printed = console.run(command)
-        if "quickstart" not in command:
-            assert masked(printed, folder) == masked(shown, folder), command
+    for text in CONSOLES:
+        run_block(text, folder, console)
+
+
+def test_the_blocks_run_in_the_order_of_the_page() -> None:
+    page = PROJECT / "docs" / "cli.md"
+    shown = [each.text for each in read_blocks(page) if each.language == "console"]
+    assert shown == CONSOLES
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_in_the_readme(command: str) -> None:
-    assert any(re.search(rf"\bamlflow {command}\b", line) for line, _ in commands(README))
+def test_every_command_is_shown(command: str) -> None:
+    pages = (PROJECT / "docs" / name for name in ("cli.md", "logging.md"))
+    shown = [each.text for page in pages for each in read_blocks(page)]
+    assert any(
+        re.search(rf"\bamlflow {command}\b", line) for text in shown for line, _ in commands(text)
+    )
 
 
 def test_the_guides_lines_in_a_shell(folder: Path, jobs: Path) -> None:

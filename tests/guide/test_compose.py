@@ -1,4 +1,4 @@
-"""The team's server: compose.yaml and what the README says of it, with a real Docker daemon."""
+"""The team's server: compose.yaml and the blocks of docs/server.md, with a real Docker daemon."""
 
 from __future__ import annotations
 
@@ -17,19 +17,17 @@ import docker_daemon
 import pytest
 import services
 import standins
+from blocks import block
 from test_guide import SCRIPT, check_printed
-from test_readme import blocks
 
 ROOT = Path(__file__).parents[2]
-START, BACKUP, RESTORE, UPGRADE = (
-    next(each for each in blocks("shell") if word in each)
-    for word in ("compose/init", "pg_dump", "pg_restore", "db upgrade")
-)
+START, BACKUP = block("server-start"), block("server-backup")
+RESTORE, UPGRADE = block("server-restore"), block("server-upgrade")
 ADDRESS = "http://127.0.0.1:5000"
 
 
 class Stack:
-    """The stack of a copy of this checkout, driven by the README's words."""
+    """The stack of a copy of this checkout, driven by the lines of docs/server.md."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,7 +40,7 @@ class Stack:
             shutil.copy(ROOT / name, folder)
         tools = folder / "tools"
         tools.mkdir()
-        # What the README calls `docker compose` is docker-compose in Debian.
+        # What docs/server.md calls `docker compose` is docker-compose in Debian.
         docker = shutil.which("docker")
         (tools / "docker").write_text(
             f'#!/bin/sh\n[ "$1" = compose ] || exec {docker} "$@"\n'
@@ -56,7 +54,7 @@ class Stack:
         }
 
     def do(self, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run lines of the README as they stand."""
+        """Run lines of docs/server.md as they stand."""
         done = subprocess.run(
             ["bash", "-euc", script], cwd=self.folder, env=self.environment,
             capture_output=True, text=True, check=False,

@@ -22,7 +22,7 @@ _WORDS = {"": None, "1": True, "true": True, "on": True, "0": False, "false": Fa
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings as this process started with them; see the README for what each is."""
+    """The settings as this process started with them; docs/configuration.md says what each is."""
 
     on: bool
     folder: Path

@@ -1,4 +1,4 @@
-"""The README's plugin, from an empty folder to a passing suite."""
+"""The plugin of docs/plugins.md, from an empty folder to a passing suite."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import os
 import sys
 from pathlib import Path
 
+from blocks import block
 from environments import lend_packages, made, pip, run
-from test_readme import blocks
 
 
 def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> None:
-    pyproject = next(each for each in blocks("toml") if "entry-points" in each)
-    module = next(each for each in blocks("python") if "@hookimpl" in each)
-    tests = next(each for each in blocks("python") if "TrackerSuite" in each)
-    commands = next(each for each in blocks("shell") if "plugins check" in each)
-    (folder / "pyproject.toml").write_text(pyproject)
-    (folder / "amlflow_notes.py").write_text(module)
-    (folder / "test_notes.py").write_text(tests)
+    (folder / "pyproject.toml").write_text(block("plugin-pyproject"))
+    (folder / "amlflow_notes.py").write_text(block("plugin-module"))
+    (folder / "test_notes.py").write_text(block("plugin-tests"))
     # What pip would fetch is here: the wheel, and what both it and a build need.
     environment = made(folder / ".venv")
     pip(environment, "install", "--no-deps", "--no-index", wheel)
@@ -25,7 +21,7 @@ def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> N
     offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_ROOT_USER_ACTION": "ignore"}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     told = []
-    for command in commands.splitlines():
+    for command in block("plugin-check").splitlines():
         done = run("bash", "-c", command, folder=folder, PATH=path, AMLFLOW=str(wheel), **offline)
         assert done.returncode == 0, command + done.stdout + done.stderr
         told.append(done.stdout + done.stderr)
@@ -34,7 +30,7 @@ def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> N
         assert " passed" in suite
         assert "features not claimed" in suite
     example = run(
-        environment / "bin" / "python", "-c", blocks("python")[0], folder=folder,
+        environment / "bin" / "python", "-c", block("plugin-example"), folder=folder,
         MLFLOW_TRACKING_URI="notes:mine",
     )  # fmt: skip
     assert "Completed {'loss': 0.25}" in example.stdout, example.stderr

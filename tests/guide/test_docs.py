@@ -1,0 +1,233 @@
+"""The blocks of README.md and docs/ run as they stand, and the settings' table is complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import uuid
+from pathlib import Path
+
+import pytest
+import requests
+import services
+from blocks import PAGES, PROJECT, block
+from consoles import Console, run_block
+from environments import SOURCES as PACKED
+from environments import copied, lend_packages, made
+from masks import masked
+from submitting import until
+
+
+def run(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=services.clean_environment(**environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def on_path(**environment: str) -> dict[str, str]:
+    """An environment in which a shell finds the commands that are installed here."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return services.clean_environment(PATH=path, **environment)
+
+
+def shell(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        ["bash", "-euc", script], cwd=folder, capture_output=True, text=True, check=False,
+        env=on_path(**environment),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of the project, with an environment that lends what pip would fetch."""
+    folder = tmp_path / "amlflow"
+    copied(PROJECT, folder, (*PACKED, "tests", "docs", "CONTRIBUTING.md", "SECURITY.md", ".ci"))
+    lend_packages(made(folder / ".venv"))
+    return folder
+
+
+OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_ROOT_USER_ACTION": "ignore"}
+
+
+def test_the_first_block_installs_amlflow_and_tells_the_story(clone: Path) -> None:
+    done = shell(block("install"), clone, **OFFLINE)
+    for piece in ("Completed", "azureml-user", "'fantastic run'"):
+        assert piece in done.stdout
+    assert "`amlflow ui`, in this folder," in done.stdout
+    assert "http://127.0.0.1:5000/#/experiments/1/runs/" in done.stdout
+    installed = list((clone / ".venv").rglob("site-packages/amlflow/__init__.py"))
+    assert len(installed) == 1
+
+
+def test_the_second_block_installs_what_the_tests_need_and_finds_them(clone: Path) -> None:
+    install, test = block("tests").splitlines()
+    shell(install, clone, **OFFLINE)
+    # All of them run in CI, by this line; here one does.
+    done = shell(f"env -u AMLFLOW_TESTS_SHARED {test} tests/guide/test_blocks.py -k short", clone)
+    assert "1 passed" in done.stdout
+
+
+def test_the_source_distribution_has_the_pages(tmp_path: Path) -> None:
+    folder = tmp_path / "source"
+    copied(PROJECT, folder, (*PACKED, "docs", "compose", "CONTRIBUTING.md", "SECURITY.md"))
+    run("-m", "hatchling", "build", "-t", "sdist", folder=folder)
+    [archive] = (folder / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    assert {str(page.relative_to(PROJECT)) for page in PAGES} <= names
+    assert "compose/compose.yaml" in names
+
+
+def test_the_example_prints_what_is_shown(folder: Path) -> None:
+    done = run("-c", block("example"), folder=folder)
+    assert masked(done.stdout, folder) == masked(block("example-output"), folder)
+    # With no config.json, once, and the store is where `mlflow ui` looks.
+    assert done.stderr.count("No config.json at or above") == 1
+    assert (folder / "mlflow.db").is_file()
+
+
+def test_a_script_is_submitted(folder: Path, tmp_path: Path) -> None:
+    done = run("-c", block("submit"), folder=folder, AMLFLOW_JOBS=str(tmp_path / "jobs"))
+    assert "epoch 2" in done.stdout
+    assert "Completed {'loss': [1.0, 0.5, 0.3333333333333333]}" in done.stdout
+
+
+def test_the_compute_targets_are_known(folder: Path) -> None:
+    (folder / ".azureml").mkdir()
+    (folder / ".azureml" / "compute.yaml").write_text(block("compute"))
+    from amlflow.core.workspace import Workspace
+
+    assert set(Workspace("s", "g", "w").compute_targets) == {"gpu-cluster", "local"}
+
+
+def test_quickstart_tells_the_story_and_how_to_open_the_page(folder: Path) -> None:
+    done = run("-m", "amlflow", "quickstart", folder=folder)
+    for piece in ("Completed", "azureml-user", "properties are immutable", "'fantastic run'"):
+        assert piece in done.stdout
+    assert "`amlflow ui`, in this folder," in done.stdout
+    assert "http://127.0.0.1:5000/#/experiments/1/runs/" in done.stdout
+
+
+def test_the_config_names_the_tracking_store(folder: Path) -> None:
+    (folder / "config.json").write_text(block("config"))
+    from amlflow.core.workspace import Workspace
+
+    workspace = Workspace.from_config()
+    assert workspace.get_mlflow_tracking_uri() == json.loads(block("config"))["tracking_uri"]
+
+
+def test_nothing_waits_to_be_sent(folder: Path) -> None:
+    console = Console()
+    console.run("amlflow folder attach -w vision -g team")
+    run_block(block("sync"), folder, console)
+
+
+def test_the_quickstart_is_in_trackio(folder: Path) -> None:
+    done = shell(block("trackio"), folder)
+    assert "explore-runs" in done.stdout.splitlines()[-1]
+
+
+@pytest.fixture
+def project(folder: Path, empty_database: Path) -> Path:
+    """A folder with MLflow's default database: making its tables takes seconds."""
+    shutil.copyfile(empty_database, folder / "mlflow.db")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command", [block("ui").strip(), f"{block('studio-server').strip()} --workers 1"]
+)
+def test_the_studio_starts_by_the_line_that_is_shown(project: Path, command: str) -> None:
+    check_starts(command, project, auth=None)
+
+
+def test_the_studio_with_users_starts_by_the_line_that_is_shown(project: Path) -> None:
+    settings = project / "auth.ini"
+    settings.write_text(
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{project}/auth.db\n"
+        "admin_username = ada\n"
+    )
+    password = uuid.uuid4().hex
+    check_starts(
+        f"{block('studio-server-basic-auth').strip()} --workers 1", project, auth=("ada", password),
+        MLFLOW_AUTH_CONFIG_PATH=str(settings), MLFLOW_AUTH_ADMIN_PASSWORD=password,
+        MLFLOW_FLASK_SERVER_SECRET_KEY=uuid.uuid4().hex,
+    )  # fmt: skip
+
+
+def check_starts(
+    command: str, folder: Path, auth: tuple[str, str] | None, **environment: str
+) -> None:
+    """A command, on a port of its own, serves the studio to whom it should, and ends."""
+    port = services.free_port()
+    address = f"http://127.0.0.1:{port}"
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["bash", "-euc", f"{command} --port {port}"], cwd=folder, stdout=log,
+            stderr=log, env=on_path(BROWSER="true", **environment), start_new_session=True,
+        )  # fmt: skip
+
+    def answers() -> bool:
+        try:
+            return requests.get(f"{address}/health", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    try:
+        until(answers, 240, f"{command!r} to answer")
+        search = f"{address}/ajax-api/2.0/amlflow/runs/search"
+        if auth is not None:
+            assert requests.post(search, json={}, timeout=60).status_code == 401
+        assert requests.post(search, json={}, auth=auth, timeout=60).json()["rows"] == []
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+
+
+SOURCES = [
+    each.read_text(encoding="utf-8")
+    for folder in ("adapter", "plugins")
+    for each in (PROJECT / folder).rglob("*.py")
+]
+CONFIGURATION = (PROJECT / "docs" / "configuration.md").read_text(encoding="utf-8")
+NAMED = {
+    name
+    for page in PAGES
+    for name in re.findall(r"`([A-Z]+LOW_[A-Z_]+)`", page.read_text(encoding="utf-8"))
+}
+SET_ONLY = {
+    "AMLFLOW_AGENT_LOCK", "AMLFLOW_CHECK_KIND", "AMLFLOW_CHECK_URI", "PIP_BREAK_SYSTEM_PACKAGES",
+}  # fmt: skip
+"""Variables by which one process of amlflow tells another, or pip, something."""
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+def test_every_setting_named_is_read_somewhere(name: str) -> None:
+    if name.startswith("MLFLOW_"):
+        import mlflow.environment_variables
+
+        assert hasattr(mlflow.environment_variables, name)
+    elif not name.startswith("AMLFLOW_CORE_"):  # knack's, tested with the commands
+        assert any(f'"{name}"' in each for each in SOURCES)
+
+
+def test_every_setting_read_is_in_the_table() -> None:
+    names = r'"((?:AMLFLOW|MLFLOW|TRACKIO|HF|PIP|XDG|HTTPS?|NO)_[A-Z_]+)"'
+    read = {name for each in SOURCES for name in re.findall(names, each)}
+    named = set(re.findall(r"`([A-Z_]+)`", CONFIGURATION))
+    assert read - named == SET_ONLY
