@@ -180,7 +180,8 @@ export class AllRuns {
   // Reads on until there is another page's worth to see.
   async more(asked = false) {
     if (this.search || this.done || (!asked && (!this.cursor || this.failed))) return;
-    const search = (this.search = new AbortController());
+    const search = new AbortController();
+    this.search = search;
     const wanted = this.count() + ROWS;
     this.failed = false;
     this.tell();
@@ -284,7 +285,7 @@ export class AllRuns {
   fillColumns(panel) {
     const keys = (field, kind) => {
       const found = new Set();
-      for (const row of this.table.rows.values()) Object.keys(row[field]).forEach((key) => found.add(`${kind}:${key}`));
+      for (const row of this.table.rows.values()) for (const key of Object.keys(row[field])) found.add(`${kind}:${key}`);
       return [...found].sort();
     };
     const all = [...new Set([...COLUMNS, ...this.shown.columns, ...keys("tags", "tag"), ...keys("properties", "property")])];

@@ -39,8 +39,8 @@ export function toAddress(definition, base = standard()) {
     const value = definition[name];
     if (JSON.stringify(value) === JSON.stringify(usual)) continue;
     if (Array.isArray(value)) {
-      if (value.length) value.forEach((each) => query.append(name, each));
-      else query.append(name, "");
+      // An empty list is written, too, where the base has one that is not.
+      for (const each of value.length ? value : [""]) query.append(name, each);
     } else query.set(name, String(value));
   }
   return query;

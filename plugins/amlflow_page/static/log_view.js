@@ -10,6 +10,7 @@ const FIRST_BYTES = 1 << 18;
 const MOST_CHARACTERS = 4_000_000;
 const BLOCK = 500; // lines that are laid out and painted together, and only where they are seen
 const LINE = 18; // pixels, as in studio.css
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's escape sequence begins with one.
 const ESCAPES = /\x1b\[[0-9;?]*[ -/]*[@-~]/g;
 
 export class LogView {

@@ -67,7 +67,8 @@ export class QueryBox {
 
   // Also what a search found wrong, which a check that comes late does not take back.
   fail(reason, place) {
-    const text = (this.failed = this.box.value);
+    const text = this.box.value;
+    this.failed = text;
     this.box.setAttribute("aria-invalid", "true");
     const where = [];
     if (place != null) {

@@ -68,7 +68,7 @@ export class RunPage {
     const asks = state.status === "CancelRequested";
     if (!state.final && state.may_cancel) {
       parts.push(
-        button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], (id, status) => this.cancelled(status)), {
+        button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], (_id, status) => this.cancelled(status)), {
           symbol: "stop",
           disabled: asks,
           "data-testid": "amlflow-cancel",

@@ -87,7 +87,9 @@ export class SavedViews {
     } catch (failure) {
       if (failure.status !== 409) return say(failure.message, true);
       const theirs = await ask({ title: "The view has changed", text: failure.message, confirm: "Open theirs", dismiss: "Keep mine open" });
-      if (theirs) this.page.opened((this.current = failure.content.view));
+      if (!theirs) return;
+      this.current = failure.content.view;
+      this.page.opened(this.current);
     }
   }
 

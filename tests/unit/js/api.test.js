@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { localStorage, location, serve, studio } from "./page.js";
+
+const { Failure, get, piece, post } = await studio("api");
+
+let server;
+afterEach(() => {
+  server?.close();
+  localStorage.clear();
+  location.hash = "";
+});
+
+const json = (content) => ({ content: JSON.stringify(content) });
+
+test("a query's values are escaped in the address", async () => {
+  server = await serve(() => json({ error: null }));
+  assert.deepEqual(await get("query/check", { query: "[?a=='b&c']" }), { error: null });
+  const [{ url }] = server.requests;
+  assert.equal(
+    url,
+    `/ajax-api/2.0/amlflow/query/check?query=${encodeURIComponent("[?a=='b&c']").replace(/'/g, "%27")}`,
+  );
+});
+
+test("the cursor of a page goes back to the server as it came", async () => {
+  const cursor = 'eyJwYWdlIjogMn0="\\';
+  server = await serve((_, body) =>
+    json(JSON.parse(body).cursor === null ? { rows: [], cursor } : { rows: [], cursor: null }),
+  );
+  const first = await post("runs/search", { cursor: null, size: 50 });
+  const second = await post("runs/search", { cursor: first.cursor, size: 50 });
+  assert.equal(JSON.parse(server.requests[1].body).cursor, cursor);
+  assert.equal(second.cursor, null);
+  assert.equal(server.requests[0].headers["content-type"], "application/json");
+});
+
+for (const [what, answer, message] of [
+  ["the server's own sentence", { status: 400, ...json({ message: "No run is called x." }) }, "No run is called x."],
+  [
+    "a plain text",
+    { status: 403, headers: { "Content-Type": "text/plain" }, content: "Permission denied" },
+    "Permission denied",
+  ],
+  [
+    "a proxy's page",
+    { status: 502, headers: { "Content-Type": "text/html" }, content: "<h1>Bad</h1>" },
+    "The server answers 502.",
+  ],
+  ["an empty answer", { status: 500, headers: {}, content: "" }, "The server answers 500."],
+]) {
+  test(`a refusal with ${what} is a failure with that message`, async () => {
+    server = await serve(() => answer);
+    await assert.rejects(get("runs/get"), (failure) => {
+      assert.ok(failure instanceof Failure);
+      assert.equal(failure.message, message);
+      assert.equal(failure.status, answer.status);
+      return true;
+    });
+  });
+}
+
+test("a long plain refusal is cut", async () => {
+  server = await serve(() => ({ status: 400, headers: { "Content-Type": "text/plain" }, content: "x".repeat(1000) }));
+  await assert.rejects(get("runs/get"), (failure) => failure.message.length === 300);
+});
+
+test("a server that is away is a failure, and a search that was stopped is not one", async () => {
+  server = await serve(() => json({}));
+  server.close();
+  globalThis.fetch = () => Promise.reject(new TypeError("fetch failed"));
+  await assert.rejects(get("views"), { message: "The server does not answer.", status: 0 });
+  const stopped = Object.assign(new Error("stopped"), { name: "AbortError" });
+  globalThis.fetch = () => Promise.reject(stopped);
+  await assert.rejects(get("views"), stopped);
+});
+
+test("a call names the workspace of the address, or else the one chosen last", async () => {
+  server = await serve(() => json({}));
+  await get("views");
+  localStorage.setItem("mlflow.activeWorkspace", JSON.stringify("blue"));
+  await get("views");
+  localStorage.setItem("mlflow.activeWorkspace", "not JSON");
+  await get("views");
+  location.hash = "#/amlflow/runs?workspace=red";
+  await post("views/create", {});
+  const names = server.requests.map((request) => request.headers["x-mlflow-workspace"]);
+  assert.deepEqual(names, [undefined, "blue", "not JSON", "red"]);
+});
+
+test("a piece of a log is its bytes and the whole size", async () => {
+  const headers = { "X-Log-Size": "1000" };
+  server = await serve(() => ({ headers, content: Buffer.from([0x61, 0xff, 0x0a]) }));
+  const { bytes, size } = await piece("run", "user_logs/std_log.txt", -10);
+  assert.deepEqual([...bytes], [0x61, 0xff, 0x0a]);
+  assert.equal(size, 1000);
+  assert.match(server.requests[0].url, /name=user_logs%2Fstd_log.txt&offset=-10$/);
+});

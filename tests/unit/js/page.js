@@ -1,0 +1,48 @@
+// A page for the studio's modules: a window and document without a browser, and a server that answers.
+
+import { createServer } from "node:http";
+import { Window } from "happy-dom";
+
+const STATIC = new URL("../../../plugins/amlflow_page/static/", import.meta.url);
+
+const page = new Window({ url: "http://studio.example/" });
+for (const name of ["document", "location", "localStorage", "history", "CSS", "IntersectionObserver"]) {
+  Object.defineProperty(globalThis, name, { value: page[name], configurable: true, writable: true });
+}
+
+export const { document, location, localStorage } = page;
+
+export function studio(name) {
+  return import(new URL(`${name}.js`, STATIC));
+}
+
+export function event(type, more = {}) {
+  return Object.assign(new page.Event(type, { bubbles: true, cancelable: true }), more);
+}
+
+// Serves `answer(request, body)` = {status, type, content} to the studio's calls until `close()`.
+export async function serve(answer) {
+  const requests = [];
+  const server = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString();
+    requests.push({ method: request.method, url: request.url, headers: request.headers, body });
+    const { status = 200, headers = { "Content-Type": "application/json" }, content } = answer(request, body);
+    response.writeHead(status, headers);
+    response.end(content);
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  const base = `http://127.0.0.1:${server.address().port}/`;
+  const real = globalThis.fetch;
+  // A browser resolves an address against the page's; node has no page.
+  globalThis.fetch = (address, options) => real(new URL(address, base), options);
+  return {
+    requests,
+    close() {
+      globalThis.fetch = real;
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { event, serve, studio } from "./page.js";
+
+const { QueryBox } = await studio("query_box");
+
+let server;
+afterEach(() => server?.close());
+
+const checks = (answer) =>
+  serve((request) => ({ content: JSON.stringify(answer(new URL(request.url, "http://a").searchParams.get("query"))) }));
+
+function typed(box, text) {
+  box.box.value = text;
+  box.typed();
+}
+
+test("Enter applies a query that is right", async () => {
+  server = await checks(() => ({ error: null }));
+  const applied = [];
+  const box = new QueryBox((text) => applied.push(text));
+  typed(box, "  [?tags.a]  ");
+  await box.apply();
+  assert.deepEqual(applied, ["[?tags.a]"]);
+});
+
+test("a wrong query is not applied, and the place of the error is marked", async () => {
+  server = await checks(() => ({ error: "Unknown token '-'", place: 8 }));
+  const applied = [];
+  const box = new QueryBox((text) => applied.push(text));
+  typed(box, "[?tags.a-b]");
+  await box.apply();
+  assert.deepEqual(applied, []);
+  assert.equal(box.box.getAttribute("aria-invalid"), "true");
+  assert.equal(box.message.querySelector("mark").textContent, "-");
+  assert.match(box.message.textContent, /^Unknown token '-'/);
+});
+
+test("an error at the end of a long query shows what is before it", async () => {
+  server = await checks(() => ({ error: "It ends too early.", place: 100 }));
+  const box = new QueryBox(() => {});
+  typed(box, "x".repeat(100));
+  await box.check();
+  const code = box.message.querySelector("code").textContent;
+  assert.equal(code, `…${"x".repeat(30)} `);
+});
+
+test("an answer about a text that has changed meanwhile is not shown", async () => {
+  server = await checks((query) => ({ error: query === "old" ? "wrong" : null }));
+  const box = new QueryBox(() => {});
+  typed(box, "old");
+  const late = box.check();
+  typed(box, "new");
+  assert.equal(await late, false);
+  assert.equal(box.box.getAttribute("aria-invalid"), null);
+});
+
+test("a query is applied where the check cannot be had: the search itself will say", async () => {
+  server = await serve(() => ({ status: 500, content: "" }));
+  const applied = [];
+  const box = new QueryBox((text) => applied.push(text));
+  typed(box, "[0]");
+  await box.apply();
+  assert.deepEqual(applied, ["[0]"]);
+});
+
+test("what a search found wrong is not taken back by a check that comes late", async () => {
+  server = await checks(() => ({ error: null }));
+  const box = new QueryBox(() => {});
+  typed(box, "sort_by(@, &a)");
+  box.fail("'a' is null in one run.");
+  await box.check();
+  assert.match(box.message.textContent, /is null/);
+});
+
+test("emptying the box applies the empty query at once", () => {
+  const applied = [];
+  const box = new QueryBox((text) => applied.push(text));
+  box.set("[0]");
+  typed(box, " ");
+  assert.deepEqual(applied, [""]);
+});
+
+test("Escape goes back to the applied query", () => {
+  const box = new QueryBox(() => {});
+  box.set("[0]");
+  box.box.value = "[0";
+  box.box.dispatchEvent(event("keydown", { key: "Escape" }));
+  assert.equal(box.box.value, "[0]");
+});

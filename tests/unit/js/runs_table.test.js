@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { event, studio } from "./page.js";
+
+const { RunsTable, title } = await studio("runs_table");
+
+const row = (id, more = {}) => ({
+  id,
+  run_id: id,
+  experiment_id: "1",
+  name: `run ${id}`,
+  status: "Completed",
+  final: true,
+  tags: {},
+  properties: {},
+  ...more,
+});
+
+function table(columns = ["status"], sort = "-created") {
+  const calls = { sort: [], select: [], open: [] };
+  const made = new RunsTable({
+    sort: (column) => calls.sort.push(column),
+    select: (rows) => calls.select.push(rows.map((each) => each.id)),
+    open: (opened) => calls.open.push(opened.id),
+  });
+  document.body.append(made.element);
+  made.setColumns(columns, sort);
+  return { made, calls };
+}
+
+test("a column of a tag or property has its key as the title", () => {
+  assert.equal(title("tag:a:b"), "a:b");
+  assert.equal(title("property:author"), "author");
+  assert.equal(title("created"), "Created");
+});
+
+test("a click on a heading sorts, and a second one the other way round", () => {
+  const { made, calls } = table(["created", "tag:quality", "tags"], "-created");
+  const heading = (column) => made.head.querySelector(`[data-column="${column}"]`);
+  heading("created").click();
+  heading("tag:quality").click();
+  assert.deepEqual(calls.sort, ["created", "tag:quality"]);
+  assert.equal(heading("tags"), null);
+  made.setColumns(["created"], "name");
+  heading("created").click();
+  heading("name").click();
+  assert.deepEqual(calls.sort.slice(2), ["-created", "-name"]);
+});
+
+test("a run that comes twice is shown once", () => {
+  const { made } = table();
+  made.add([row("a"), row("b")]);
+  made.add([row("b"), row("c")]);
+  assert.deepEqual(
+    [...made.body.children].map((each) => each.dataset.id),
+    ["a", "b", "c"],
+  );
+});
+
+test("a tag's value with a colon in its key is found, and none is empty", () => {
+  const { made } = table(["tag:a:b", "property:author"]);
+  made.add([row("a", { tags: { "a:b": "value" }, properties: { author: "ada" } }), row("b")]);
+  const texts = [...made.body.children].map((each) =>
+    [...each.querySelectorAll("td")].slice(1).map((cell) => cell.textContent),
+  );
+  assert.deepEqual(texts, [
+    ["value", "ada"],
+    ["", ""],
+  ]);
+});
+
+test("a changed status is drawn, and the selection stays", () => {
+  const { made, calls } = table();
+  made.add([row("a", { status: "Running", final: false })]);
+  made.select("a", true);
+  made.update("a", { status: "Canceled", final: true });
+  made.update("gone", { status: "Canceled" });
+  assert.equal(made.body.querySelector("[data-status]").textContent, "Canceled");
+  assert.deepEqual(calls.select.at(-1), ["a"]);
+});
+
+test("Space selects a run, and Enter opens it", () => {
+  const { made, calls } = table();
+  made.add([row("a"), row("b")]);
+  const second = made.body.children[1];
+  second.dispatchEvent(event("keydown", { key: " " }));
+  second.dispatchEvent(event("keydown", { key: "Enter" }));
+  assert.deepEqual(calls.select.at(-1), ["b"]);
+  assert.deepEqual(calls.open, ["b"]);
+});
+
+test("all shown runs are selected and cleared together", () => {
+  const { made, calls } = table();
+  made.add([row("a"), row("b")]);
+  made.selectAll(true);
+  assert.deepEqual(calls.select.at(-1), ["a", "b"]);
+  assert.ok(made.all.checked);
+  made.select("a", false);
+  assert.ok(made.all.indeterminate);
+  made.selectAll(false);
+  assert.deepEqual(calls.select.at(-1), []);
+});
