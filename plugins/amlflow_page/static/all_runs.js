@@ -70,7 +70,13 @@ export class AllRuns {
         button("Refresh", () => this.load(), { symbol: "refresh" }),
       ),
       this.query.element,
-      h("div", { class: "amlflow-bars" }, this.filters.element, this.columns, button("Reset", () => this.reset(), { kind: "link" })),
+      h(
+        "div",
+        { class: "amlflow-bars" },
+        this.filters.element,
+        this.columns,
+        button("Reset", () => this.reset(), { kind: "link" }),
+      ),
       this.selection,
       this.scroller,
     );
@@ -134,7 +140,10 @@ export class AllRuns {
 
   show() {
     const view = this.views.current;
-    this.heading.replaceChildren(view ? view.name : "All runs", this.views.isChanged() ? h("small", { class: "amlflow-hint" }, " (changed)") : "");
+    this.heading.replaceChildren(
+      view ? view.name : "All runs",
+      this.views.isChanged() ? h("small", { class: "amlflow-hint" }, " (changed)") : "",
+    );
     this.views.element.setLabel("Views", this.views.isChanged());
     this.query.set(this.shown.query);
     this.filters.show(this.shown);
@@ -234,12 +243,17 @@ export class AllRuns {
     const count = this.count();
     const runs = (number) => `${number.toLocaleString("en")} run${number === 1 ? "" : "s"}`;
     if (text === undefined) {
-      if (this.search) text = count || this.lookedAt ? `Searching… ${runs(this.lookedAt)} looked at, ${runs(count)} found` : "Searching…";
+      if (this.search)
+        text =
+          count || this.lookedAt ? `Searching… ${runs(this.lookedAt)} looked at, ${runs(count)} found` : "Searching…";
       else if (!this.value.hidden) text = this.total === undefined ? "" : `${this.total.toLocaleString("en")} values`;
       else if (this.total > count) text = `The first ${runs(count)} of ${this.total.toLocaleString("en")}`;
       else if (!this.done) text = `${runs(count)} shown, more below`;
       else if (count) text = runs(count);
-      else text = isUnfiltered(this.shown) ? "No runs yet. Those that amlflow or MLflow log on this server are listed here." : "No runs match.";
+      else
+        text = isUnfiltered(this.shown)
+          ? "No runs yet. Those that amlflow or MLflow log on this server are listed here."
+          : "No runs match.";
     }
     this.state.textContent = text;
     this.state.classList.toggle("is-error", isError);
@@ -256,8 +270,18 @@ export class AllRuns {
     const focused = this.selection.contains(document.activeElement);
     this.selection.replaceChildren(
       h("b", {}, `${rows.length} selected`),
-      button("Compare", () => { location.hash = compareLink(rows); }, { disabled: !compare, title: compare ? null : "Select two runs or more" }),
-      button(open.length > 1 ? `Cancel ${open.length} runs` : "Cancel run", () => this.cancel(open), { symbol: "stop", disabled: !open.length, title: open.length ? null : "These have ended" }),
+      button(
+        "Compare",
+        () => {
+          location.hash = compareLink(rows);
+        },
+        { disabled: !compare, title: compare ? null : "Select two runs or more" },
+      ),
+      button(open.length > 1 ? `Cancel ${open.length} runs` : "Cancel run", () => this.cancel(open), {
+        symbol: "stop",
+        disabled: !open.length,
+        title: open.length ? null : "These have ended",
+      }),
       button("Clear", () => this.table.selectAll(false), { kind: "link" }),
     );
     if (focused) this.selection.querySelector("button:enabled")?.focus();
@@ -285,10 +309,13 @@ export class AllRuns {
   fillColumns(panel) {
     const keys = (field, kind) => {
       const found = new Set();
-      for (const row of this.table.rows.values()) for (const key of Object.keys(row[field])) found.add(`${kind}:${key}`);
+      for (const row of this.table.rows.values())
+        for (const key of Object.keys(row[field])) found.add(`${kind}:${key}`);
       return [...found].sort();
     };
-    const all = [...new Set([...COLUMNS, ...this.shown.columns, ...keys("tags", "tag"), ...keys("properties", "property")])];
+    const all = [
+      ...new Set([...COLUMNS, ...this.shown.columns, ...keys("tags", "tag"), ...keys("properties", "property")]),
+    ];
     const labels = new Map(all.map((each) => [each.includes(":") ? each.replace(":", ": ") : title(each), each]));
     const chosen = new Set([...labels].filter(([, each]) => this.shown.columns.includes(each)).map(([label]) => label));
     checklist(panel, "Columns", [...labels.keys()], chosen, (now) => {

@@ -30,7 +30,8 @@ export async function cancel(rows, shown) {
       }
       const refused = outcome.runs.filter((run) => run.error);
       if (refused.length === 1) say(refused[0].error, true);
-      else if (refused.length) say(`${refused.length} runs are not cancelled. The first one: ${refused[0].error}`, true);
+      else if (refused.length)
+        say(`${refused.length} runs are not cancelled. The first one: ${refused[0].error}`, true);
     } catch (failure) {
       say(failure.message, true);
     }

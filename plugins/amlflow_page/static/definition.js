@@ -1,13 +1,32 @@
 // What the All runs page shows: its filters, order and columns, in the address and in saved views.
 
-export const COLUMNS = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target", "script", "id"];
+export const COLUMNS = [
+  "status",
+  "experiment",
+  "created",
+  "duration",
+  "tags",
+  "description",
+  "submitter",
+  "target",
+  "script",
+  "id",
+];
 const LISTS = ["experiments", "statuses", "targets", "submitters", "tags"];
 const DEFAULT_COLUMNS = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target"];
 
 export function standard() {
   return {
-    query: "", text: "", experiments: [], statuses: [], targets: [], submitters: [], tags: [],
-    children: false, sort: "-created", columns: [...DEFAULT_COLUMNS],
+    query: "",
+    text: "",
+    experiments: [],
+    statuses: [],
+    targets: [],
+    submitters: [],
+    tags: [],
+    children: false,
+    sort: "-created",
+    columns: [...DEFAULT_COLUMNS],
   };
 }
 
@@ -16,7 +35,11 @@ export function completed(definition) {
   const complete = standard();
   for (const name of Object.keys(complete)) {
     const value = definition[name];
-    if (value != null && Array.isArray(value) === Array.isArray(complete[name]) && typeof value === typeof complete[name]) {
+    if (
+      value != null &&
+      Array.isArray(value) === Array.isArray(complete[name]) &&
+      typeof value === typeof complete[name]
+    ) {
       complete[name] = value;
     }
   }

@@ -170,7 +170,17 @@ export function checklist(panel, label, options, chosen, onchange, { more = fals
 // `more` is an element that is shown besides.
 export function ask({ title, text, confirm, dismiss = "Close", danger = false, value, more }) {
   return new Promise((resolve) => {
-    const box = value == null ? null : h("input", { type: "text", class: "amlflow-input", value, "aria-label": title, maxlength: 200, required: true });
+    const box =
+      value == null
+        ? null
+        : h("input", {
+            type: "text",
+            class: "amlflow-input",
+            value,
+            "aria-label": title,
+            maxlength: 200,
+            required: true,
+          });
     const form = h(
       "form",
       {
@@ -212,7 +222,11 @@ export function say(text, isError = false) {
   }
   const message = h("div", { class: isError ? "is-error" : "" }, text);
   message.append(
-    h("button", { type: "button", class: "amlflow-plain", "aria-label": "Dismiss", onclick: () => message.remove() }, icon("close")),
+    h(
+      "button",
+      { type: "button", class: "amlflow-plain", "aria-label": "Dismiss", onclick: () => message.remove() },
+      icon("close"),
+    ),
   );
   messages.append(message);
   setTimeout(() => message.remove(), isError ? 12000 : 5000);

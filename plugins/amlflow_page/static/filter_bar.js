@@ -15,10 +15,17 @@ export class FilterBar {
   constructor(definition, onchange) {
     this.definition = definition;
     this.onchange = onchange;
-    this.seen = { experiments: new Set(), statuses: new Set(STATUSES), targets: new Set(["local", "sdk"]), submitters: new Set() };
+    this.seen = {
+      experiments: new Set(),
+      statuses: new Set(STATUSES),
+      targets: new Set(["local", "sdk"]),
+      submitters: new Set(),
+    };
     this.soon = debounced(onchange, 300);
     this.text = h("input", {
-      type: "search", placeholder: "Search names, descriptions, tags, people", "aria-label": "Search text",
+      type: "search",
+      placeholder: "Search names, descriptions, tags, people",
+      "aria-label": "Search text",
       oninput: () => {
         this.definition.text = this.text.value;
         this.soon();
@@ -26,7 +33,10 @@ export class FilterBar {
     });
     this.menus = Object.fromEntries(LISTS.map(([name, label]) => [name, this.menuOf(name, label)]));
     this.tag = h("input", {
-      type: "text", class: "amlflow-input", placeholder: "Tag: key or key=value", "aria-label": "Add a tag filter: key or key=value",
+      type: "text",
+      class: "amlflow-input",
+      placeholder: "Tag: key or key=value",
+      "aria-label": "Add a tag filter: key or key=value",
       onkeydown: (event) => {
         const value = this.tag.value.trim();
         if (event.key === "Enter" && value) {
@@ -60,10 +70,17 @@ export class FilterBar {
       if (name === "experiments" && !(await this.loaded(panel))) return;
       const options = [...new Set([...this.definition[name], ...this.seen[name]])];
       if (name !== "statuses") options.sort((one, other) => one.localeCompare(other));
-      checklist(panel, label, options, new Set(this.definition[name]), (chosen) => {
-        this.definition[name] = chosen;
-        this.changed();
-      }, { more: name === "targets" || name === "submitters" });
+      checklist(
+        panel,
+        label,
+        options,
+        new Set(this.definition[name]),
+        (chosen) => {
+          this.definition[name] = chosen;
+          this.changed();
+        },
+        { more: name === "targets" || name === "submitters" },
+      );
       panel.querySelector("input")?.focus();
     });
     made.label = label;
@@ -103,7 +120,14 @@ export class FilterBar {
     this.children.checked = definition.children;
     for (const [name, made] of Object.entries(this.menus)) {
       const chosen = definition[name];
-      made.setLabel(chosen.length === 1 ? `${made.label}: ${chosen[0]}` : chosen.length ? `${made.label} (${chosen.length})` : made.label, chosen.length > 0);
+      made.setLabel(
+        chosen.length === 1
+          ? `${made.label}: ${chosen[0]}`
+          : chosen.length
+            ? `${made.label} (${chosen.length})`
+            : made.label,
+        chosen.length > 0,
+      );
     }
     this.chips.replaceChildren(
       ...definition.tags.map((each) =>
@@ -111,14 +135,20 @@ export class FilterBar {
           "span",
           { class: "amlflow-tag" },
           each,
-          h("button", {
-            type: "button", class: "amlflow-plain", "aria-label": `Remove the tag filter ${each}`,
-            onclick: () => {
-              definition.tags = definition.tags.filter((other) => other !== each);
-              this.tag.focus();
-              this.changed();
+          h(
+            "button",
+            {
+              type: "button",
+              class: "amlflow-plain",
+              "aria-label": `Remove the tag filter ${each}`,
+              onclick: () => {
+                definition.tags = definition.tags.filter((other) => other !== each);
+                this.tag.focus();
+                this.changed();
+              },
             },
-          }, icon("close")),
+            icon("close"),
+          ),
         ),
       ),
     );

@@ -3,14 +3,31 @@
 import { h } from "./dom.js";
 
 export const STATUSES = [
-  "Queued", "Preparing", "Provisioning", "Starting", "Running", "CancelRequested", "Canceled",
-  "Finalizing", "Completed", "Failed", "NotStarted", "Unapproved", "NotResponding", "Pausing",
+  "Queued",
+  "Preparing",
+  "Provisioning",
+  "Starting",
+  "Running",
+  "CancelRequested",
+  "Canceled",
+  "Finalizing",
+  "Completed",
+  "Failed",
+  "NotStarted",
+  "Unapproved",
+  "NotResponding",
+  "Pausing",
   "Paused",
 ];
 
 const KINDS = {
-  Completed: "good", Failed: "bad", Canceled: "off", CancelRequested: "warn", NotResponding: "warn",
-  Running: "busy", Finalizing: "busy",
+  Completed: "good",
+  Failed: "bad",
+  Canceled: "off",
+  CancelRequested: "warn",
+  NotResponding: "warn",
+  Running: "busy",
+  Finalizing: "busy",
 };
 
 export function isFinal(status) {
@@ -22,7 +39,14 @@ export function chip(status) {
   return h("span", { class: `amlflow-chip ${kind}`, "data-status": status }, h("i", { "aria-hidden": "true" }), status);
 }
 
-const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const UNITS = [
+  ["year", 31536000],
+  ["month", 2592000],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 
 function passed(time) {
@@ -61,7 +85,12 @@ export function size(bytes) {
 
 export function tag(key, value) {
   const shown = value == null ? [] : [": ", h("bdi", {}, value)];
-  return h("span", { class: "amlflow-tag", title: value == null ? key : `${key}: ${value}` }, h("bdi", {}, h("b", {}, key)), ...shown);
+  return h(
+    "span",
+    { class: "amlflow-tag", title: value == null ? key : `${key}: ${value}` },
+    h("bdi", {}, h("b", {}, key)),
+    ...shown,
+  );
 }
 
 export function runLink(row) {

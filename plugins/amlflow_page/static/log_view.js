@@ -23,7 +23,11 @@ export class LogView {
     this.stopped = false;
     this.text = h("pre", { class: "amlflow-log", tabindex: "0", role: "log", "aria-live": "off", "aria-label": "Log" });
     this.state = h("span", { class: "amlflow-hint", role: "status" });
-    this.picker = h("select", { class: "amlflow-input", "aria-label": "Log file", onchange: () => this.open(this.picker.value) });
+    this.picker = h("select", {
+      class: "amlflow-input",
+      "aria-label": "Log file",
+      onchange: () => this.open(this.picker.value),
+    });
     this.follow = h("input", { type: "checkbox", checked: true, onchange: () => this.follow.checked && this.end() });
     const wrap = h("input", {
       type: "checkbox",
@@ -79,7 +83,9 @@ export class LogView {
   async run() {
     let final = false;
     while (!this.stopped) {
-      const woken = new Promise((resolve) => { this.wake = resolve; });
+      const woken = new Promise((resolve) => {
+        this.wake = resolve;
+      });
       const wasFinal = final;
       final = this.isFinal(); // asked before the log is read: what was there at the end is read then
       let more = false;

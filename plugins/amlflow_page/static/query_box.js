@@ -11,8 +11,13 @@ export class QueryBox {
     this.onapply = onapply;
     this.applied = "";
     this.box = h("input", {
-      type: "text", class: "amlflow-code", placeholder: EXAMPLE, spellcheck: "false", autocomplete: "off",
-      "aria-label": "JMESPath query", "aria-describedby": "amlflow-query-message",
+      type: "text",
+      class: "amlflow-code",
+      placeholder: EXAMPLE,
+      spellcheck: "false",
+      autocomplete: "off",
+      "aria-label": "JMESPath query",
+      "aria-describedby": "amlflow-query-message",
       oninput: () => this.typed(),
       onkeydown: (event) => {
         if (event.key === "Enter") this.apply();
@@ -23,7 +28,12 @@ export class QueryBox {
       },
     });
     this.message = h("div", { id: "amlflow-query-message", class: "amlflow-query-message", role: "status" });
-    this.element = h("div", { class: "amlflow-query" }, h("div", { class: "amlflow-affix" }, icon("search"), this.box), this.message);
+    this.element = h(
+      "div",
+      { class: "amlflow-query" },
+      h("div", { class: "amlflow-affix" }, icon("search"), this.box),
+      this.message,
+    );
     this.checkSoon = debounced(() => this.check(), 150);
   }
 
@@ -53,7 +63,8 @@ export class QueryBox {
     }
     if (text !== this.box.value) return false;
     if (found.error) this.fail(found.error, found.place);
-    else if (text !== this.failed) this.tell(found.doubts?.join(" ") || (text === this.applied ? HINT : "Enter searches"));
+    else if (text !== this.failed)
+      this.tell(found.doubts?.join(" ") || (text === this.applied ? HINT : "Enter searches"));
     return !found.error;
   }
 
@@ -74,7 +85,9 @@ export class QueryBox {
     if (place != null) {
       const start = Math.max(0, place - 30);
       const at = text.slice(place, place + 1) || " ";
-      where.push(h("code", {}, start ? "…" : "", text.slice(start, place), h("mark", {}, at), text.slice(place + 1, place + 20)));
+      where.push(
+        h("code", {}, start ? "…" : "", text.slice(start, place), h("mark", {}, at), text.slice(place + 1, place + 20)),
+      );
     }
     this.message.replaceChildren(h("span", { class: "is-error" }, reason), ...where);
   }

@@ -22,7 +22,11 @@ export class RunPage {
     this.state = null;
     this.stopped = false;
     this.actions = h("span", { class: "amlflow amlflow-run-actions" });
-    this.tab = h("button", { type: "button", role: "tab", class: "amlflow-tab", "aria-selected": "false", onclick: () => this.go("logs") }, "Logs");
+    this.tab = h(
+      "button",
+      { type: "button", role: "tab", class: "amlflow-tab", "aria-selected": "false", onclick: () => this.go("logs") },
+      "Logs",
+    );
     this.tab.addEventListener("keydown", (event) => {
       if (event.key === "ArrowLeft") this.tab.previousElementSibling?.focus();
     });
@@ -92,7 +96,8 @@ export class RunPage {
     const menuButton = document.querySelector("main [data-testid='overflow-menu-trigger']");
     const besideMenu = menuButton?.closest("[class*='-space-horizontal']");
     const place = besideMenu ?? header.closest("h2")?.parentElement;
-    if (place && this.actions.parentElement !== place) besideMenu ? place.prepend(this.actions) : place.append(this.actions);
+    if (place && this.actions.parentElement !== place)
+      besideMenu ? place.prepend(this.actions) : place.append(this.actions);
     this.drawTab();
     this.drawStatus();
     this.drawProperties();
@@ -110,7 +115,8 @@ export class RunPage {
 
   openLogs(tabs) {
     let head = tabs;
-    while (head && !(head.nextElementSibling && head.querySelector("[data-testid='runs-header']"))) head = head.parentElement;
+    while (head && !(head.nextElementSibling && head.querySelector("[data-testid='runs-header']")))
+      head = head.parentElement;
     if (!head) return;
     this.logs ??= new LogView(this.id, () => Boolean(this.state?.final));
     if (head.nextElementSibling === this.logs.element) return;
@@ -153,7 +159,9 @@ export class RunPage {
       const text = cell.textContent;
       if (!text.startsWith(PROPERTY) || cell.previousElementSibling) continue;
       const label = "A property: it is immutable";
-      (cell.firstElementChild ?? cell).append(h("span", { class: "amlflow amlflow-lock", role: "img", "aria-label": label, title: label }, icon("lock")));
+      (cell.firstElementChild ?? cell).append(
+        h("span", { class: "amlflow amlflow-lock", role: "img", "aria-label": label, title: label }, icon("lock")),
+      );
     }
   }
 }

@@ -4,9 +4,17 @@ import { h, icon } from "./dom.js";
 import { ago, chip, duration, runLink, tag, tick } from "./format.js";
 
 const TITLES = {
-  name: "Run name", status: "Status", experiment: "Experiment", created: "Created", duration: "Duration",
-  submitter: "Submitted by", target: "Compute target", script: "Script", tags: "Tags",
-  description: "Description", id: "Run ID",
+  name: "Run name",
+  status: "Status",
+  experiment: "Experiment",
+  created: "Created",
+  duration: "Duration",
+  submitter: "Submitted by",
+  target: "Compute target",
+  script: "Script",
+  tags: "Tags",
+  description: "Description",
+  id: "Run ID",
 };
 const SORTS = new Set(["name", "status", "experiment", "created", "duration", "submitter", "target", "description"]);
 const NEWEST = new Set(["created", "duration"]); // sorted from the largest at the first click
@@ -23,19 +31,40 @@ function cell(column, row) {
   const [kind, ...rest] = column.split(":");
   const key = rest.join(":");
   switch (kind) {
-    case "status": return chip(row.status);
-    case "experiment": return h("a", { href: `#/experiments/${row.experiment_id}`, tabindex: "-1" }, row._experiment_name ?? row.experiment_id);
-    case "created": return ago(row.created_utc);
-    case "duration": return duration(row.start_time_utc, row.final ? row.end_time_utc ?? row.start_time_utc : null);
-    case "submitter": return row.user_id ?? "";
-    case "target": return row.target ?? "";
-    case "script": return row.script_name ?? "";
-    case "tags": return h("span", { class: "amlflow-tags" }, Object.entries(row.tags).map(([name, value]) => tag(name, value)));
-    case "description": return h("span", { title: row.description }, (row.description ?? "").split("\n")[0]);
-    case "id": return h("code", {}, row.run_id);
-    case "tag": return key in row.tags ? (row.tags[key] ?? tag(key)) : "";
-    case "property": return row.properties[key] ?? "";
-    default: return "";
+    case "status":
+      return chip(row.status);
+    case "experiment":
+      return h(
+        "a",
+        { href: `#/experiments/${row.experiment_id}`, tabindex: "-1" },
+        row._experiment_name ?? row.experiment_id,
+      );
+    case "created":
+      return ago(row.created_utc);
+    case "duration":
+      return duration(row.start_time_utc, row.final ? (row.end_time_utc ?? row.start_time_utc) : null);
+    case "submitter":
+      return row.user_id ?? "";
+    case "target":
+      return row.target ?? "";
+    case "script":
+      return row.script_name ?? "";
+    case "tags":
+      return h(
+        "span",
+        { class: "amlflow-tags" },
+        Object.entries(row.tags).map(([name, value]) => tag(name, value)),
+      );
+    case "description":
+      return h("span", { title: row.description }, (row.description ?? "").split("\n")[0]);
+    case "id":
+      return h("code", {}, row.run_id);
+    case "tag":
+      return key in row.tags ? (row.tags[key] ?? tag(key)) : "";
+    case "property":
+      return row.properties[key] ?? "";
+    default:
+      return "";
   }
 }
 
@@ -64,9 +93,16 @@ export class RunsTable {
   setColumns(columns, sort) {
     this.columns = columns;
     this.sort = sort;
-    this.all = h("input", { type: "checkbox", "aria-label": "Select all shown runs", onchange: () => this.selectAll(this.all.checked) });
+    this.all = h("input", {
+      type: "checkbox",
+      "aria-label": "Select all shown runs",
+      onchange: () => this.selectAll(this.all.checked),
+    });
     const focused = this.head.contains(document.activeElement) && document.activeElement.dataset?.column;
-    this.head.replaceChildren(h("th", { scope: "col", class: "amlflow-tick" }, this.all), ...["name", ...columns].map((each) => this.headOf(each)));
+    this.head.replaceChildren(
+      h("th", { scope: "col", class: "amlflow-tick" }, this.all),
+      ...["name", ...columns].map((each) => this.headOf(each)),
+    );
     if (focused) this.head.querySelector(`[data-column="${CSS.escape(focused)}"]`)?.focus();
     for (const id of this.rows.keys()) this.draw(id);
     this.told();
@@ -76,11 +112,23 @@ export class RunsTable {
     const order = this.sort === column ? "ascending" : this.sort === `-${column}` ? "descending" : null;
     const label = column.startsWith("property:") ? [icon("lock"), title(column)] : [title(column)];
     if (!sortable(column)) return h("th", { scope: "col" }, ...label);
-    const next = order === "ascending" ? `-${column}` : order === "descending" ? column : NEWEST.has(column) ? `-${column}` : column;
+    const next =
+      order === "ascending"
+        ? `-${column}`
+        : order === "descending"
+          ? column
+          : NEWEST.has(column)
+            ? `-${column}`
+            : column;
     return h(
       "th",
       { scope: "col", "aria-sort": order ?? "none" },
-      h("button", { type: "button", class: "amlflow-plain", "data-column": column, onclick: () => this.on.sort(next) }, ...label, order && icon(order === "ascending" ? "up" : "descending")),
+      h(
+        "button",
+        { type: "button", class: "amlflow-plain", "data-column": column, onclick: () => this.on.sort(next) },
+        ...label,
+        order && icon(order === "ascending" ? "up" : "descending"),
+      ),
     );
   }
 
@@ -116,7 +164,10 @@ export class RunsTable {
 
   made(row) {
     const box = h("input", {
-      type: "checkbox", tabindex: "-1", checked: this.selected.has(row.id), "aria-label": `Select ${row.name || row.run_id}`,
+      type: "checkbox",
+      tabindex: "-1",
+      checked: this.selected.has(row.id),
+      "aria-label": `Select ${row.name || row.run_id}`,
       onchange: (event) => this.select(row.id, event.target.checked),
     });
     const shown = row.name || row.run_id;
@@ -125,7 +176,12 @@ export class RunsTable {
       "tr",
       { tabindex: "-1", "data-id": row.id, "aria-selected": String(this.selected.has(row.id)) },
       h("td", { class: "amlflow-tick" }, box),
-      h("th", { scope: "row" }, row.parent_run_id && h("span", { class: "amlflow-hint", title: `Child of ${row.parent_run_id}` }, "↳ "), name),
+      h(
+        "th",
+        { scope: "row" },
+        row.parent_run_id && h("span", { class: "amlflow-hint", title: `Child of ${row.parent_run_id}` }, "↳ "),
+        name,
+      ),
       ...this.columns.map((column) => h("td", {}, cell(column, row))),
     );
   }
@@ -178,15 +234,23 @@ export class RunsTable {
 
   key(event) {
     const row = event.target.closest("tr");
-    if (!row || event.target.closest("input") && event.key === " ") return;
+    if (!row || (event.target.closest("input") && event.key === " ")) return;
     const rows = [...this.body.children];
     const place = rows.indexOf(row);
-    const steps = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: rows.length - 1, PageDown: place + 10, PageUp: place - 10 };
+    const steps = {
+      ArrowDown: place + 1,
+      ArrowUp: place - 1,
+      Home: 0,
+      End: rows.length - 1,
+      PageDown: place + 10,
+      PageUp: place - 10,
+    };
     if (event.key in steps) {
       event.preventDefault();
       const next = rows[Math.max(0, Math.min(rows.length - 1, steps[event.key]))];
       next.focus();
-      if (event.shiftKey) this.select(next.dataset.id, this.selected.has(row.dataset.id) || this.select(row.dataset.id, true) || true);
+      if (event.shiftKey)
+        this.select(next.dataset.id, this.selected.has(row.dataset.id) || this.select(row.dataset.id, true) || true);
     } else if (event.key === " ") {
       event.preventDefault();
       this.select(row.dataset.id, !this.selected.has(row.dataset.id));

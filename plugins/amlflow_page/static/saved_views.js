@@ -40,14 +40,37 @@ export class SavedViews {
       h(
         "a",
         {
-          href: `#/amlflow/runs?view=${view.id}`, class: "amlflow-entry", onclick: () => close(),
+          href: `#/amlflow/runs?view=${view.id}`,
+          class: "amlflow-entry",
+          onclick: () => close(),
           "aria-current": view.id === this.current?.id ? "true" : null,
         },
         h("span", {}, view.name),
         view.by && h("span", { class: "amlflow-hint" }, view.by),
       );
-    const all = h("a", { href: "#/amlflow/runs", class: "amlflow-entry", onclick: () => close(), "aria-current": this.current ? null : "true" }, "All runs");
-    const action = (label, act) => h("button", { type: "button", class: "amlflow-entry", onclick: () => { close(); act(); } }, label);
+    const all = h(
+      "a",
+      {
+        href: "#/amlflow/runs",
+        class: "amlflow-entry",
+        onclick: () => close(),
+        "aria-current": this.current ? null : "true",
+      },
+      "All runs",
+    );
+    const action = (label, act) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "amlflow-entry",
+          onclick: () => {
+            close();
+            act();
+          },
+        },
+        label,
+      );
     const shown = [
       all,
       ...views.map(entry),
@@ -86,7 +109,12 @@ export class SavedViews {
       this.saved(view);
     } catch (failure) {
       if (failure.status !== 409) return say(failure.message, true);
-      const theirs = await ask({ title: "The view has changed", text: failure.message, confirm: "Open theirs", dismiss: "Keep mine open" });
+      const theirs = await ask({
+        title: "The view has changed",
+        text: failure.message,
+        confirm: "Open theirs",
+        dismiss: "Keep mine open",
+      });
       if (!theirs) return;
       this.current = failure.content.view;
       this.page.opened(this.current);
@@ -95,7 +123,16 @@ export class SavedViews {
 
   async remove() {
     const { id, version, name } = this.current;
-    if (!(await ask({ title: `Delete the view “${name}”?`, text: "It goes for everybody. The runs stay.", confirm: "Delete view", dismiss: "Keep it", danger: true }))) return;
+    if (
+      !(await ask({
+        title: `Delete the view “${name}”?`,
+        text: "It goes for everybody. The runs stay.",
+        confirm: "Delete view",
+        dismiss: "Keep it",
+        danger: true,
+      }))
+    )
+      return;
     try {
       await post("views/delete", { id, version });
       this.current = null;
@@ -124,4 +161,3 @@ export class SavedViews {
     return this.current ? completed(this.current.definition) : undefined;
   }
 }
-

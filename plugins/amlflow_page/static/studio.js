@@ -46,9 +46,15 @@ function link() {
   const list = document.querySelector("aside nav ul");
   if (!list) return;
   let item = list.querySelector(".amlflow-nav");
-  item ??= h("li", { class: "amlflow amlflow-nav" }, h("a", { href: ALL_RUNS }, icon("runs"), h("span", {}, "All runs")));
+  item ??= h(
+    "li",
+    { class: "amlflow amlflow-nav" },
+    h("a", { href: ALL_RUNS }, icon("runs"), h("span", {}, "All runs")),
+  );
   // Behind the experiments, also when MLflow has drawn them anew.
-  const experiments = [...list.children].find((each) => each !== item && each.querySelector("a[href^='#/experiments']"));
+  const experiments = [...list.children].find(
+    (each) => each !== item && each.querySelector("a[href^='#/experiments']"),
+  );
   if (experiments ? experiments.nextElementSibling !== item : item.parentElement !== list) {
     experiments ? experiments.after(item) : list.append(item);
   }
