@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,9 +19,51 @@ CUT_BEFORE, CUT_AFTER = "cut before", "cut after"
 DOUBLE = "double"
 """Make the call twice."""
 
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of the proxy's own, which the server never hears of.
+
+    ``announced`` is the length that it announces, where that is not the body's.
+    """
+
+    body: bytes = b""
+    kind: str | None = "application/json"
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    announced: int | None = None
+
+
+FOREIGN = {
+    "empty": Reply(b"", None),
+    "OK": Reply(b"OK", "text/plain"),
+    "an object of another's": Reply(b'{"status": "ok"}'),
+    "a list": Reply(b"[]"),
+    "null": Reply(b"null"),
+    "a number": Reply(b"1"),
+    "a text": Reply(b'"done"'),
+    "a page": Reply(b"<!doctype html><title>Please log in</title>", "text/html"),
+    "the right text as a page": Reply(b"{}", "text/html"),
+    "no content": Reply(b"", None, 204),
+    "accepted": Reply(b"{}", status=202),
+    "half an object": Reply(b'{"run": {"info": {"run_id": "'),
+    "less than announced": Reply(b'{"run"', announced=4000),
+    "an empty object": Reply(b"{}"),
+    "not JSON": Reply(b'{"run": NaN}'),
+    "deep": Reply(b'{"run":' * 100_000),
+    "an empty run": Reply(b'{"run": {}, "run_info": {}, "experiment": {}, "files": [{}]}'),
+    "a list for a run": Reply(
+        b'{"run": [], "run_info": 3, "runs": {}, "files": 1, "experiment": 0}'
+    ),
+    "an error that is none": Reply(b'{"error_code": "INTERNAL_ERROR", "message": "no"}'),
+    "moved here": Reply(b"", None, 302, (("Location", "/login"),)),
+    "moved away": Reply(b"", None, 307, (("Location", "http://127.0.0.1:9/login"),)),
+}
+"""Answers that say success and are not MLflow's, whatever was asked."""
+
 Rule = Callable[[str, Any], Any]
 """What to do with a call, from its path and content: one of the above, a number of seconds to wait
-before the answer, or (status, headers) to answer with."""
+before the answer, (status, headers) to answer with, or a :class:`Reply`."""
 
 
 def always_pass(path: str, content: Any) -> Any:
@@ -34,6 +77,8 @@ class Proxy:
         self.rule: Rule = always_pass
         self.calls: list[tuple[str, Any]] = []
         """The path of each call that was not passed on just so, and what was done with it."""
+        self.hidden: set[str] = set()
+        """Headers, in lower case, that are taken from the server's answers."""
         self._target = urlsplit(uri).netloc
 
     def down(self, path: str, content: Any) -> Any:
@@ -76,6 +121,12 @@ class Proxy:
         if action == CUT_BEFORE:
             handler.close_connection = True
             return
+        if isinstance(action, Reply):
+            headers = [*action.headers, *([("Content-Type", action.kind)] if action.kind else [])]
+            if action.announced is not None:
+                handler.close_connection = True
+            self._answer(handler, action.status, headers, action.body, action.announced)
+            return
         if isinstance(action, tuple):
             status, headers = action
             self._answer(handler, status, list(headers.items()), b"{}")
@@ -88,16 +139,25 @@ class Proxy:
         if action == CUT_AFTER:
             handler.close_connection = True
             return
-        self._answer(handler, status, headers, answer)
+        shown = [(key, value) for key, value in headers if key.lower() not in self.hidden]
+        self._answer(handler, status, shown, answer)
 
     @staticmethod
-    def _answer(handler: BaseHTTPRequestHandler, status: int, headers: Any, body: bytes) -> None:
+    def _answer(
+        handler: BaseHTTPRequestHandler,
+        status: int,
+        headers: Any,
+        body: bytes,
+        announced: int | None = None,
+    ) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             handler.send_response(status)
             for key, value in headers:
                 if key.lower() not in ("transfer-encoding", "content-length", "connection"):
                     handler.send_header(key, value)
-            handler.send_header("Content-Length", str(len(body)))
+            handler.send_header(
+                "Content-Length", str(len(body) if announced is None else announced)
+            )
             handler.end_headers()
             handler.wfile.write(body)
 

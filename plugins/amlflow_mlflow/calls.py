@@ -17,9 +17,8 @@ from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.spec import Refused, RunNotFound, Unavailable, redacted
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _get_store
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import http_request
 
+from amlflow_mlflow.errors import cause, cleaned, error_of_store
 from amlflow_mlflow.server import Server
 
 Result = TypeVar("Result")
@@ -49,15 +48,16 @@ logging.getLogger("mlflow.store.db.utils").addFilter(_WithoutDatabaseTracebacks(
 def open_store(uri: str) -> Any:
     """MLflow's store at a URI. Raises :class:`Unavailable` within seconds if nobody answers."""
     engine = None
-    if uri.startswith(("http:", "https:")):
-        _probe_server(uri)
-    elif not uri.startswith(("file:", "databricks")):
+    if not uri.startswith(("http:", "https:", "file:", "databricks")):
         engine = _probed_database(uri)
     try:
         if engine is not None:
             _make_tables(engine)
         if uri.startswith(("http:", "https:")):
-            return Server(uri)
+            server = Server(uri)
+            # MLflow's own first call would be tried again for minutes.
+            server.client.probe()
+            return server
         with _without_migration_log(), translated(uri):
             store = _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
         if hasattr(store, "engine"):
@@ -67,7 +67,7 @@ def open_store(uri: str) -> Any:
         raise
     except Exception as error:  # whatever the database's driver raises while MLflow makes tables
         raise Unavailable(
-            f"The tracking database {redacted(uri)} does not open ({_cause(error)}). Check that it "
+            f"The tracking database {redacted(uri)} does not open ({cause(error)}). Check that it "
             "is one of MLflow's, or correct MLFLOW_TRACKING_URI."
         ) from error
 
@@ -93,20 +93,6 @@ def _artifact_root(uri: str) -> str | None:
     return str(Path(unquote(uri[len("sqlite:///") :])).parent / "mlruns")
 
 
-def _probe_server(uri: str) -> None:
-    # MLflow's own first call would be tried again for minutes.
-    try:
-        http_request(
-            get_default_host_creds(uri), "/version", "GET", max_retries=0, timeout=PROBE_SECONDS,
-            raise_on_status=False,
-        )  # fmt: skip
-    except (requests.exceptions.RequestException, MlflowException, OSError) as error:
-        raise Unavailable(
-            f"No MLflow server answers at {redacted(uri)} ({_cause(error)}). Start it, or correct "
-            "MLFLOW_TRACKING_URI or the tracking_uri in config.json."
-        ) from None
-
-
 def _probed_database(uri: str) -> Any:
     """An engine for a database that answers."""
     # MLflow would try to connect again and again, for the better part of an hour.
@@ -119,7 +105,7 @@ def _probed_database(uri: str) -> Any:
         return engine
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         raise Unavailable(
-            f"The tracking database {redacted(uri)} does not open ({_cause(error)}). Check that it "
+            f"The tracking database {redacted(uri)} does not open ({cause(error)}). Check that it "
             "is there and that you may use it, or correct MLFLOW_TRACKING_URI."
         ) from None
 
@@ -131,16 +117,6 @@ def _make_tables(engine: Any) -> None:
     if not _all_tables_exist(engine):
         with _without_migration_log():
             _safe_initialize_tables(engine)
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason, on one line, without addresses that may hold a password."""
-    original = getattr(error, "orig", None)
-    text = str(original if original is not None else error).strip() or type(error).__name__
-    for word in ("Connection refused", "timed out", "Name or service not known", "No route"):
-        if word in text:
-            return word.lower()
-    return text.splitlines()[0][:200]
 
 
 class Deleted(RunNotFound):
@@ -179,9 +155,9 @@ def translated(uri: str, missing: AzureMLException | None = None) -> Iterator[No
         yield
     except MlflowException as error:
         raise _translation(uri, missing, error) from error
-    except requests.exceptions.RequestException as error:
-        raise Unavailable(
-            f"The MLflow server at {redacted(uri)} does not answer ({_cause(error)})."
+    except requests.exceptions.RequestException as error:  # of an artifact store
+        raise error_of_store(error, "The artifact store", "this") or Unavailable(
+            f"The artifact store does not answer ({cause(error)})."
         ) from error
 
 
@@ -189,7 +165,7 @@ def _translation(
     uri: str, missing: AzureMLException | None, error: MlflowException
 ) -> AzureMLException:
     code, message = error.error_code, str(error.message).strip()
-    first = message.splitlines()[0] if message else code
+    first = cleaned(message, uri) or code
     if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND") and missing is not None:
         return missing
     if "'active' state" in message:
@@ -230,11 +206,6 @@ class Calls:
         """What the call returns. ``missing`` is raised where MLflow finds nothing."""
         with translated(self.uri, missing), self._room:
             return _patiently(call)
-
-    def probe(self) -> None:
-        """Raise :class:`Unavailable` within seconds if it is a server that does not answer."""
-        if self.uri.startswith(("http:", "https:")):
-            _probe_server(self.uri)
 
     def on_run(self, run_id: str, call: Callable[[], Result]) -> Result:
         """As a call; a run that is not there raises :class:`RunNotFound`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import shutil
@@ -11,14 +12,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from amlflow.spec import FileInRun, FileNotInRun, Refused, is_tried_once
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import FileInRun, FileNotInRun, Refused
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import append_to_uri_path
 
 from amlflow_mlflow.calls import Calls
+from amlflow_mlflow.errors import error_of_store
 from amlflow_mlflow.names import from_path, shortened, to_file_path, to_path
+from amlflow_mlflow.served import open_repository
 
 # Where tqdm is installed, MLflow would draw a bar for every file into a log that is followed.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -51,6 +54,20 @@ def _make_folders(repository: Any, staging: Path) -> None:
                 Path(repository.artifact_dir, made).mkdir(parents=True, exist_ok=True)
 
 
+@contextlib.contextmanager
+def stored(what: str) -> Iterator[None]:
+    """Raise the errors of an artifact store's own client as the contract's, where they tell."""
+    try:
+        yield
+    except AzureMLException:
+        raise
+    except Exception as error:
+        told = error_of_store(error, "The artifact store", what)
+        if told is None:
+            raise
+        raise told from error
+
+
 class Files:
     """Moves files between this machine and the artifact store."""
 
@@ -62,7 +79,7 @@ class Files:
         if run_id not in self._places:
             self.remember(self._call.on_run(run_id, lambda: self._store.get_run(run_id)))
         place = _reachable(self._places[run_id])
-        return self._call(lambda: get_artifact_repository(place, tracking_uri=self._call.uri))
+        return self._call(lambda: open_repository(place, self._call.uri, self._store))
 
     def remember(self, run: Any) -> None:
         """Keep where a run's files are, so that nobody asks again."""
@@ -71,8 +88,6 @@ class Files:
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
         repository = self._repository(run_id)
-        if is_tried_once():
-            self._call.probe()  # MLflow tries an upload again for minutes
         if not replace:
             self._check_new(run_id, repository, files)
         with tempfile.TemporaryDirectory() as staging:
@@ -83,7 +98,8 @@ class Files:
                     laid.parent.mkdir(parents=True, exist_ok=True)
                     laid.symlink_to(path.resolve())
                 _make_folders(repository, Path(staging))
-                self._call(lambda: repository.log_artifacts(staging))
+                with stored(f"files of run {run_id}"):
+                    self._call(lambda: repository.log_artifacts(staging))
             except OSError as error:  # of an artifact store on this machine
                 some = ", ".join(repr(shortened(name, 200)) for name in list(files)[:3])
                 raise Refused(
@@ -119,7 +135,8 @@ class Files:
                 folder = place
 
     def _listed(self, repository: Any, folder: str) -> list[tuple[str, bool]]:
-        infos = self._call(lambda: repository.list_artifacts(folder or None))
+        with stored(f"the folder {folder!r}"):
+            infos = self._call(lambda: repository.list_artifacts(folder or None))
         return [(info.path, info.is_dir) for info in infos if info.path != folder]
 
     def names(self, run_id: str, prefix: str = "") -> list[str]:
@@ -147,13 +164,13 @@ class Files:
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             try:
                 found = repository.download_artifacts(path, dst_path=staging)
-            except (MlflowException, OSError):
+            except (MlflowException, OSError, Refused):
                 if (path, False) not in self._listed(repository, posixpath.dirname(path)):
                     raise FileNotInRun(run_id, name) from None
                 # It is there now: it came, or was replaced, in the same moment.
                 try:
                     found = repository.download_artifacts(path, dst_path=staging)
-                except (MlflowException, OSError) as error:
+                except (MlflowException, OSError, Refused) as error:
                     raise Refused(
                         f"The file {name!r} of run {run_id} cannot be read: {error}"
                     ) from error

@@ -92,7 +92,12 @@ class LightKeeper:
             self.get_run(run_id)
         root = self._artifacts[run_id]
         folder = _local(root)
-        if not replace or (folder is None and not root.startswith("mlflow-artifacts:")):
+        # mlflow-artifacts://host/… may be at another server.
+        if (
+            not replace
+            or (folder is None and not root.startswith("mlflow-artifacts:/"))
+            or (root.startswith("mlflow-artifacts://") and urlsplit(root).netloc)
+        ):
             self._full().put_files(run_id, files, replace=replace)
             return
         for name, path in files.items():

@@ -13,14 +13,34 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
-from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.exceptions import AzureMLException
 from amlflow.spec import PropertyConflict, Refused, RunNotFound, Unavailable, redacted
 
+from amlflow_mlflow.answers import (
+    MAX_REDIRECTS,
+    REDIRECTS,
+    Signs,
+    Verdict,
+    check_run,
+    foreign,
+    holds,
+    is_attachment,
+    is_version,
+    mlflow_error,
+    number,
+    parse_object,
+    redirected,
+    text,
+)
 from amlflow_mlflow.changes import KILLED, Spelled
+from amlflow_mlflow.errors import cause, cleaned, error_of_status
 from amlflow_mlflow.names import PROPERTY, from_key
 
 SECONDS = 30
 FILE_SECONDS = 600
+MAX_LIGHT_BYTES = 64 * 1024**2
+"""Of an answer; the longest is a run with its tags and params."""
+CHUNK_BYTES = 256 * 1024
 TAGS_AT_ONCE = 100
 API = "api/2.0/mlflow"
 ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
@@ -30,7 +50,8 @@ class HttpWire:
     """See :class:`amlflow_mlflow.light.Wire`. Credentials are those that MLflow's client takes."""
 
     def __init__(self, uri: str) -> None:
-        self._where = redacted(uri)
+        self._uri, self._where = uri, redacted(uri)
+        self._signs = Signs(self._version_headers)
         parts = urlsplit(uri)
         user, password = parts.username, parts.password
         if user is None:
@@ -48,6 +69,41 @@ class HttpWire:
         host = parts.netloc.rpartition("@")[2]
         self._base = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 
+    def _version_headers(self) -> dict[str, str] | None:
+        try:
+            status, headers, body = self._sent("GET", f"{self._base}/version", None, {}, SECONDS)
+        except Unavailable:
+            return None
+        return headers if is_version(status, body) else None
+
+    def _sent(
+        self, method: str, url: str, body: Any, headers: dict[str, str], seconds: float
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (lower case) and body of one call's answer, whatever it says."""
+        request = urllib.request.Request(  # noqa: S310  (the scheme is http or https)
+            url, body, {**self._headers, **headers}, method=method
+        )
+        try:
+            try:
+                answer = _OPENER.open(request, timeout=seconds)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                content: bytes = answer.read(MAX_LIGHT_BYTES + 1)
+                names = {name.lower() for name in answer.headers}
+                found = {name: ", ".join(answer.headers.get_all(name)) for name in names}
+                expected = found.get("content-length", "")
+                status = int(answer.status)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unavailable(
+                f"The MLflow server at {self._where} does not answer ({cause(error)})."
+            ) from error
+        if len(content) > MAX_LIGHT_BYTES:
+            raise foreign(self._where, f"its answer is longer than {MAX_LIGHT_BYTES} bytes")
+        if method != "HEAD" and expected.isdecimal() and int(expected) > len(content):
+            raise foreign(self._where, "its answer is cut off")
+        return status, found, content
+
     def _send(
         self,
         method: str,
@@ -57,67 +113,87 @@ class HttpWire:
         kind: str = "application/json",
         seconds: float = SECONDS,
         length: int | None = None,
-    ) -> bytes:
-        headers = {**self._headers, "Content-Type": kind}
+    ) -> tuple[dict[str, str], bytes]:
+        """Headers and body of an answer that says success."""
+        headers = {"Content-Type": kind}
         if length is not None:
             headers["Content-Length"] = str(length)
-        request = urllib.request.Request(  # noqa: S310  (the scheme is http or https)
-            f"{self._base}/{path}", body, headers, method=method
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
-                content: bytes = answer.read()
-                return content
-        except urllib.error.HTTPError as error:
-            raise self._translated(error) from None
-        except (OSError, http.client.HTTPException) as error:
-            raise Unavailable(
-                f"The MLflow server at {self._where} does not answer ({error})."
-            ) from error
+        url = f"{self._base}/{path}"
+        for _ in range(MAX_REDIRECTS):
+            status, answered, content = self._sent(method, url, body, headers, seconds)
+            if status in REDIRECTS:
+                url = redirected(url, method, status, answered.get("location"), self._where)
+                if isinstance(body, _Part):
+                    body.rewind()
+            elif status >= 300:
+                raise self._error(status, answered, content)
+            elif status != 200:
+                raise foreign(self._where, f"HTTP {status}")
+            else:
+                return answered, content
+        raise foreign(self._where, "it redirects in a circle")
 
-    def _translated(self, error: urllib.error.HTTPError) -> AzureMLException:
-        try:
-            answer = json.loads(error.read())
-            code, message = str(answer.get("error_code")), str(answer.get("message")).strip()
-        except (ValueError, AttributeError, OSError):
-            code, message = "", ""
-        first = (message or f"HTTP {error.code}").splitlines()[0]
+    def _error(self, status: int, headers: dict[str, str], body: bytes) -> AzureMLException:
+        told = mlflow_error(body)
+        code, message = told or ("", "")
+        said = cleaned(message, self._uri)
         if code == "RESOURCE_DOES_NOT_EXIST":
-            return RunNotFound(first, self._where)
-        if error.code in (401, 403):
-            return AuthenticationException(
-                f"MLflow at {self._where} refuses: {first} Check MLFLOW_TRACKING_USERNAME and "
-                "MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN."
-            )
-        if error.code >= 500 or error.code in (408, 425, 429):
-            return Unavailable(f"MLflow at {self._where} could not do this now: {first}")
-        return Refused(f"MLflow refuses this: {first}")
+            return RunNotFound(said, self._where)
+        if status == 404 and told is not None:
+            return Refused(f"MLflow refuses this: {said}")
+        who = f"MLflow at {self._where}" if told else f"What answers at {self._where}"
+        return error_of_status(status, said, who, headers.get("retry-after"))
 
-    def _call(self, path: str, content: dict[str, Any]) -> Any:
-        return json.loads(self._send("POST", f"{API}/{path}", json.dumps(content).encode()))
+    def _call(
+        self, path: str, content: dict[str, Any] | None, key: str | None, run_id: str
+    ) -> dict[str, Any]:
+        """Call MLflow's REST API; a GET where there is no content.
+
+        ``key`` is what the answer has: the run that is meant, or its info; or None for ``{}``.
+        """
+        if content is None:
+            headers, body = self._send("GET", f"{API}/{path}?{urlencode({'run_id': run_id})}")
+        else:
+            headers, body = self._send("POST", f"{API}/{path}", json.dumps(content).encode())
+        answer = parse_object(200, headers.get("content-type"), body, self._where)
+        if key is not None:
+            check_run(answer, key, run_id, self._where)
+            self._signs.learn(headers)
+        elif answer:
+            raise foreign(self._where, f"it is not what {path} answers")
+        elif content is not None and not self._is_mlflows(headers):
+            kind = {"runs/delete-tag": {"removed": [content]}}.get(path, content)
+            holds(self._call("runs/get", None, "run", run_id), run_id, kind, self._where)
+        return answer
+
+    def _is_mlflows(self, headers: dict[str, str]) -> bool:
+        """Whether an answer without a shape is surely MLflow's. Raises if it is surely not."""
+        verdict = self._signs.judge(headers)
+        if verdict is Verdict.FOREIGN:
+            raise foreign(self._where, "it lacks the headers of this server's answers")
+        return verdict is Verdict.MLFLOW
 
     def read(self, run_id: str) -> dict[str, Any]:
-        answer = self._send("GET", f"{API}/runs/get?{urlencode({'run_id': run_id})}")
-        run = json.loads(answer)["run"]
-        info, data = run["info"], run.get("data", {})
-        for key in ("start_time", "end_time"):
-            if key in info:
-                info[key] = int(info[key])
-        keep = ("run_id", "run_name", "user_id", "status", "start_time", "end_time")
-        return {
-            "info": {
-                "run_name": None,
-                **{
-                    key: info[key]
-                    for key in (*keep, "artifact_uri", "experiment_id")
-                    if key in info
-                },
-            },
-            **{
-                name: {entry["key"]: entry.get("value", "") for entry in data.get(name, [])}
+        answer = self._call("runs/get", None, "run", run_id)
+        try:
+            run = answer["run"]
+            info, data = run["info"], run.get("data", {})
+            found: dict[str, Any] = {"run_name": None}
+            for key in ("run_id", "run_name", "user_id", "status", "artifact_uri", "experiment_id"):
+                if key in info:
+                    found[key] = text(info[key])
+            for key in ("start_time", "end_time"):
+                if key in info:
+                    found[key] = number(info[key])
+            if not found.keys() >= {"status", "start_time", "artifact_uri", "experiment_id"}:
+                raise KeyError(run_id)
+            tags, params = (
+                {text(entry["key"]): text(entry.get("value", "")) for entry in data.get(name, [])}
                 for name in ("tags", "params")
-            },
-        }
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise foreign(self._where, "it is not a run") from None
+        return {"info": found, "tags": tags, "params": params}
 
     def write(self, run_id: str, todo: Spelled) -> None:
         if todo.status_first:
@@ -132,14 +208,14 @@ class HttpWire:
                 "tags": tags[:TAGS_AT_ONCE],
             }
             try:
-                self._call("runs/log-batch", batch)
+                self._call("runs/log-batch", batch, None, run_id)
             except (Refused, Unavailable):
                 self._lost(run_id, todo.params if first else {})
                 raise
             tags, first = tags[TAGS_AT_ONCE:], False
         for key in todo.removed:
             try:
-                self._call("runs/delete-tag", {"run_id": run_id, "key": key})
+                self._call("runs/delete-tag", {"run_id": run_id, "key": key}, None, run_id)
             except RunNotFound:  # what MLflow says of a tag that is not there, too
                 self.read(run_id)
         if not todo.status_first:
@@ -151,9 +227,10 @@ class HttpWire:
         content: dict[str, Any] = {"run_id": run_id, "status": todo.status}
         if todo.ended is not None:
             content["end_time"] = todo.ended
-        answer = self._call("runs/update", content)
+        answer = self._call("runs/update", content, "run_info", run_id)
         if todo.starts and answer["run_info"].get("end_time"):
-            self._call("runs/update", {"run_id": run_id, "status": KILLED})
+            killed = {"run_id": run_id, "status": KILLED}
+            self._call("runs/update", killed, "run_info", run_id)
 
     def _lost(self, run_id: str, params: dict[str, str]) -> None:
         """Raise the conflict if somebody else has set one of the params; MLflow does not say."""
@@ -165,23 +242,57 @@ class HttpWire:
                 raise PropertyConflict(from_key(key[len(PROPERTY) :]), kept[key], value) from None
 
     def put(self, artifact_uri: str, name: str, path: Path) -> None:
-        parts = urlsplit(artifact_uri)
-        where = quote(f"{parts.path.strip('/')}/{name}")
+        folder = urlsplit(artifact_uri).path.strip("/")
+        where = f"{ARTIFACTS}/{quote(f'{folder}/{name}')}"
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             # A log grows while it is sent: no more is sent than was announced.
-            self._send(
-                "PUT", f"{ARTIFACTS}/{where}", _Part(file, size), kind=kind,
-                seconds=FILE_SECONDS, length=size,
-            )  # fmt: skip
+            part = _Part(file, size)
+            headers, body = self._send(
+                "PUT", where, part, kind=kind, seconds=FILE_SECONDS, length=size
+            )
+            # Flask answers {}, FastAPI nothing.
+            if body and parse_object(200, headers.get("content-type"), body, self._where):
+                raise foreign(self._where, "it is not what an upload answers")
+            if not self._is_mlflows(headers):
+                part.rewind()
+                self._check_stored(where, part)
+
+    def _check_stored(self, where: str, part: _Part) -> None:
+        request = urllib.request.Request(f"{self._base}/{where}", headers=self._headers)  # noqa: S310
+        try:
+            with _OPENER.open(request, timeout=FILE_SECONDS) as answer:
+                same = is_attachment(answer.headers)
+                while same and (expected := part.read(CHUNK_BYTES)):
+                    same = answer.read(len(expected)) == expected
+                same = same and not answer.read(1)
+        except (OSError, http.client.HTTPException) as error:
+            raise foreign(self._where, f"what was sent cannot be read, {cause(error)}") from None
+        if not same:
+            raise foreign(self._where, "what was sent is not there")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Leaves redirects to the caller: urllib sends credentials along to whatever host."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 class _Part:
     """The first bytes of a file, as something to read."""
 
     def __init__(self, file: Any, size: int) -> None:
-        self._file, self._left = file, size
+        self._file, self._size, self._left = file, size, size
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self._file.seek(0)
+        self._left = self._size
 
     def read(self, most: int = -1) -> bytes:
         most = self._left if most < 0 else min(most, self._left)

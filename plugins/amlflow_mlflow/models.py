@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from amlflow.spec import ModelRecord
+from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from amlflow_mlflow.names import PROPERTY, to_key, to_path
 from amlflow_mlflow.records import from_ms
+from amlflow_mlflow.server import Registry, Server
 
 
 def register(
     uri: str,
+    store: Any,
     run_id: str,
     path: str,
     name: str,
@@ -22,21 +26,21 @@ def register(
     properties: Mapping[str, str],
 ) -> ModelRecord:
     """See :meth:`amlflow.spec.Tracker.register_model`."""
-    client = MlflowClient(uri, uri)
+    source = f"{store.get_run(run_id).info.artifact_uri}/{to_path(path)}"
+    registry: Any = Registry(store.client) if isinstance(store, Server) else MlflowClient(uri, uri)
     try:
-        client.create_registered_model(name)
+        registry.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    version = client.create_model_version(
-        name,
-        source=f"{client.get_run(run_id).info.artifact_uri}/{to_path(path)}",
-        run_id=run_id,
-        description=description,
-        tags={
-            **{to_key(key): value for key, value in tags.items()},
-            **{to_key(key, PROPERTY): value for key, value in properties.items()},
-        },
+    texts: Any = {
+        **{to_key(key): value for key, value in tags.items()},
+        **{to_key(key, PROPERTY): value for key, value in properties.items()},
+    }
+    if isinstance(store, Server):  # MLflow's store takes objects, its client makes them
+        texts = [ModelVersionTag(key, value) for key, value in texts.items()]
+    version = registry.create_model_version(
+        name, source, run_id, tags=texts, description=description
     )
     return ModelRecord(
         name=name,

@@ -14,10 +14,11 @@ from typing import Any
 
 from amlflow.spec import ExperimentRecord, Refused
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from amlflow_mlflow.calls import Calls
+from amlflow_mlflow.files import stored
 from amlflow_mlflow.names import SNAPSHOTS, shortened
+from amlflow_mlflow.served import open_repository
 
 ARCHIVE = "snapshot.zip"
 STORED = "stored"
@@ -46,14 +47,15 @@ class Snapshots:
                 return None
             self._place = str(found.artifact_location)
         place = f"{self._place.rstrip('/')}/{digest}"
-        return self._call(lambda: get_artifact_repository(place, tracking_uri=self._call.uri))
+        return self._call(lambda: open_repository(place, self._call.uri, self._store))
 
     def has(self, digest: str) -> bool:
         """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
         repository = self._repository(digest)
         if repository is None:
             return False
-        return any(info.path == STORED for info in self._call(repository.list_artifacts))
+        with stored(f"snapshot {digest}"):
+            return any(info.path == STORED for info in self._call(repository.list_artifacts))
 
     def put(self, digest: str, archive: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.put_snapshot`."""
@@ -62,10 +64,11 @@ class Snapshots:
             # MLflow names an artifact after the local file.
             laid = Path(staging) / ARCHIVE
             laid.symlink_to(archive.resolve())
-            stored = Path(staging) / STORED
-            stored.touch()
-            for path in (laid, stored):
-                self._call(lambda path=path: repository.log_artifact(str(path)))  # type: ignore[misc,union-attr]
+            mark = Path(staging) / STORED
+            mark.touch()
+            for path in (laid, mark):
+                with stored(f"snapshot {digest}"):
+                    self._call(lambda path=path: repository.log_artifact(str(path)))  # type: ignore[misc,union-attr]
 
     def get(self, digest: str, destination: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.get_snapshot`."""

@@ -419,7 +419,9 @@ class MlflowTracker:
         from amlflow_mlflow.models import register
 
         with translated(self.uri, RunNotFound(run_id, self._call.where)):
-            return register(self.uri, run_id, path, name, description, tags or {}, properties or {})
+            return register(
+                self.uri, self._store, run_id, path, name, description, tags or {}, properties or {}
+            )
 
     # links
 

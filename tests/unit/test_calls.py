@@ -133,15 +133,15 @@ def test_the_metrics_of_a_database_are_read_in_one_look(
 def test_a_server_is_asked_once_for_each_page_of_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def answer(path: str, method: str, content: dict[str, str]) -> Any:
+    def answer(method: str, path: str, content: dict[str, str]) -> Any:
         asked.append(dict(content))
         if "page_token" in content:
-            return {"metrics": [{"key": "a", "value": "NaN", "timestamp": 6, "step": 2}]}
+            return {"metrics": [{"key": "a", "value": "NaN", "timestamp": 6, "step": 2}]}, None
         first = {"key": "a", "value": 0.5, "timestamp": "5", "step": "-1"}
-        return {"metrics": [first], "next_page_token": "more"}
+        return {"metrics": [first], "next_page_token": "more"}, None
 
     server = Server("http://127.0.0.1:1")
-    monkeypatch.setattr(server, "_answer", answer)
+    monkeypatch.setattr(server.client, "call", answer)
     histories = dict(Histories(server, Calls(server.get_host_creds().host), 8).of("r", ["a"]))
     assert str(histories) == "{'a': [(5, -1, 0.5), (6, 2, nan)]}"
     wanted = {"run_id": "r", "metric_key": "a"}

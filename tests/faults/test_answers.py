@@ -1,0 +1,265 @@
+"""Answers that are not MLflow's: to each call that writes or reads, in each of the clients."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import loggers
+import pytest
+from amlflow.core.experiment import Experiment
+from amlflow.core.workspace import Workspace
+from amlflow.plugins import open_keeper, open_tracker
+from amlflow.spec import (
+    Point,
+    RunChange,
+    RunDraft,
+    RunKeeper,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+    Unavailable,
+    tried_once,
+)
+from mlflow.entities import ExperimentTag, Metric, Param, RunTag
+from proxy import FOREIGN, PASS, Proxy, Reply, always_pass, proxied
+
+NOW = datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+SIGNS = {"server", "x-content-type-options", "x-frame-options"}
+
+
+@pytest.fixture(params=["with signs", "without signs"])
+def line(request: pytest.FixtureRequest, server_uri: str) -> Iterator[tuple[Proxy, str]]:
+    """A proxy before the server, which shows the headers that are MLflow's own, or does not."""
+    with proxied(server_uri) as (proxy, uri):
+        if request.param == "without signs":
+            proxy.hidden = SIGNS
+        yield proxy, uri
+        proxy.rule = always_pass
+
+
+@pytest.fixture
+def tracker(line: tuple[Proxy, str]) -> Tracker:
+    return open_tracker(line[1])
+
+
+def new_run(tracker: Tracker, **more: Any) -> RunRecord:
+    experiment = tracker.ensure_experiment(f"answers-{uuid.uuid4().hex}")
+    draft = RunDraft(experiment_id=experiment.id, created=NOW, writer="w", **more)
+    return tracker.create_runs([draft])[0]
+
+
+def only(part: str, reply: Any) -> Callable[[str, Any], Any]:
+    """A rule: this answer to calls whose path has a part."""
+    return lambda path, content: reply if part in path else PASS
+
+
+def empty_is_trusted(proxy: Proxy, kind: str) -> bool:
+    """Whether a foreign ``{}`` cannot be told from MLflow's."""
+    return bool(proxy.hidden) and kind == "an empty object"
+
+
+def test_each_call_of_mlflows_store_knows_its_own_answers(
+    line: tuple[Proxy, str], tracker: Tracker, tmp_path: Path
+) -> None:
+    proxy, _ = line
+    store: Any = tracker._store
+    run = new_run(tracker)
+    path = tmp_path / "file.txt"
+    path.write_text("content")
+    tracker.put_files(run.id, {"file.txt": path})
+    store.set_tag(run.id, RunTag("gone", "yes"))
+    name = f"model-{uuid.uuid4().hex}"
+    looked_at = {
+        "runs/log-batch": lambda: store.log_batch(run.id, [Metric("m", 1.5, 1000, 1)], [], []),
+        "runs/log-metric": lambda: store.log_metric(run.id, Metric("n", 1.5, 1000, 1)),
+        "runs/log-parameter": lambda: store.log_param(run.id, Param("p", "v")),
+        "runs/set-tag": lambda: store.set_tag(run.id, RunTag("t", "v")),
+        "runs/delete-tag": lambda: store.delete_tag(run.id, "gone"),
+        "runs/update": lambda: tracker.update_run(run.id, RunChange(status=Status.RUNNING)),
+        "runs/create": lambda: new_run(tracker),
+        "runs/get": lambda: tracker.get_run(run.id),
+        "experiments/get": lambda: tracker.get_experiment(run.experiment_id),
+        "experiments/create": lambda: tracker.ensure_experiment(f"fresh-{uuid.uuid4().hex}"),
+        "mlflow-artifacts/artifacts/": lambda: tracker.put_files(
+            run.id, {"logs/x": path}, replace=True
+        ),
+        "registered-models/create": lambda: tracker.register_model(run.id, "outputs", name),
+        "model-versions/create": lambda: tracker.register_model(run.id, "outputs", name),
+    }
+    trusted = {
+        "set-experiment-tag": lambda: store.set_experiment_tag(
+            run.experiment_id, ExperimentTag("t", "v")
+        ),
+        "runs/search": lambda: list(
+            tracker.find_runs(RunQuery(experiment_ids=[run.experiment_id]))
+        ),
+        "experiments/search": lambda: list(tracker.list_experiments()),
+        "metrics/get-history": lambda: store.metric_rows(run.id, "m"),
+        "mlflow-artifacts/artifacts?": lambda: tracker.list_files(run.id),
+    }
+    passed = []
+    for part, call in {**looked_at, **trusted}.items():
+        for kind, reply in FOREIGN.items():
+            if part in trusted and empty_is_trusted(proxy, kind):
+                continue
+            proxy.rule = only(part, reply)
+            try:
+                call()
+            except Unavailable:
+                pass
+            else:
+                passed.append((part, kind))
+        proxy.rule = always_pass
+        call()
+    assert passed == []
+    metrics = {each: store.metric_rows(run.id, each) for each in "mn"}
+    assert metrics == {each: [(1000, 1, 1.5)] for each in "mn"}
+    assert tracker.list_files(run.id) == ["file.txt", "logs/x"]
+    assert len(store_versions(tracker, name)) == 2  # one of each call that was passed on
+
+
+def store_versions(tracker: Tracker, name: str) -> Any:
+    from mlflow import MlflowClient
+
+    uri = tracker.uri
+    return MlflowClient(uri, uri).search_model_versions(f"name='{name}'")
+
+
+def test_a_file_comes_whole_and_as_it_is_or_not_at_all(
+    line: tuple[Proxy, str], tracker: Tracker, tmp_path: Path
+) -> None:
+    proxy, _ = line
+    run = new_run(tracker)
+    path, got = tmp_path / "file.txt", tmp_path / "got"
+    path.write_text("content")
+    tracker.put_files(run.id, {"outputs/file.txt": path})
+    half = Reply(b"cont", "text/plain", announced=7,
+                 headers=(("Content-Disposition", "attachment; filename=file.txt"),))  # fmt: skip
+    for kind, reply in {**FOREIGN, "half a file": half}.items():
+        proxy.rule = only("mlflow-artifacts/artifacts/", reply)
+        with pytest.raises(Unavailable):
+            tracker.get_file(run.id, "outputs/file.txt", got)
+        assert not got.exists(), kind
+    proxy.rule = always_pass
+    tracker.get_file(run.id, "outputs/file.txt", got)
+    assert got.read_text() == "content"
+
+
+def test_the_agent_knows_its_own_answers(line: tuple[Proxy, str], tmp_path: Path) -> None:
+    proxy, uri = line
+    tracker, keeper = open_tracker(uri), open_keeper(uri)
+    assert type(keeper).__name__ == "LightKeeper"
+    run = new_run(tracker, tags={"gone": "1"})
+    path = tmp_path / "log.txt"
+    path.write_text("content")
+    numbers = itertools.count()
+    calls: dict[str, Callable[[], Any]] = {
+        "runs/get": lambda: keeper.get_run(run.id),
+        "runs/log-batch": lambda: keeper.update_run(
+            run.id, RunChange(tags={"t": f"v{next(numbers)}"})
+        ),
+        "runs/delete-tag": lambda: keeper.update_run(run.id, RunChange(tags_removed=["gone"])),
+        "runs/update": lambda: keeper.update_run(run.id, RunChange(status=Status.FAILED)),
+        "mlflow-artifacts": lambda: put(keeper, run, path, next(numbers)),
+    }
+    passed = []
+    for part, call in calls.items():
+        for kind, reply in FOREIGN.items():
+            proxy.rule = only(part, reply)
+            try:
+                call()
+            except Unavailable:
+                pass
+            else:
+                passed.append((part, kind))
+        proxy.rule = always_pass
+        call()
+    assert passed == []
+    last = next(numbers) - 1
+    found = tracker.get_run(run.id)
+    assert (found.status, found.tags.get("gone")) == (Status.FAILED, None)
+    tracker.get_file(run.id, "log.txt", tmp_path / "got")
+    assert (tmp_path / "got").read_text() == f"content {last}"
+
+
+def put(keeper: RunKeeper, run: RunRecord, path: Path, number: int) -> None:
+    path.write_text(f"content {number}")
+    keeper.put_files(run.id, {"log.txt": path}, replace=True)
+
+
+def test_what_was_sent_is_found_behind_what_others_sent_later(
+    line: tuple[Proxy, str], tracker: Tracker
+) -> None:
+    """A look does not take an older or another writer's point for the one that was sent."""
+    proxy, _ = line
+    store: Any = tracker._store
+    run = new_run(tracker)
+    store.log_batch(run.id, [Metric("m", 9.0, 9000, 9)], [], [])
+    proxy.rule = only("runs/log-batch", FOREIGN["an empty object"])
+    with pytest.raises(Unavailable):
+        store.log_batch(run.id, [Metric("m", 1.0, 1000, 1)], [], [])
+    proxy.rule = always_pass
+    store.log_batch(run.id, [Metric("m", 1.0, 1000, 1)], [], [])
+    assert store.metric_rows(run.id, "m") == [(1000, 1, 1.0), (9000, 9, 9.0)]
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_was_logged_is_stored_once(
+    server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    with proxied(server_uri) as (proxy, uri):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        experiment = Experiment(Workspace("s", "g", "w"), f"answers-{uuid.uuid4().hex[:8]}")
+        run = experiment.start_logging(snapshot_directory=None, outputs=False)
+        answered: dict[str, int] = {}
+
+        def rule(path: str, content: Any) -> Any:
+            call = path.partition("?")[0][:40]
+            if "/runs/" not in path and "artifacts" not in path:
+                return PASS
+            answered[call] = answered.get(call, 0) + 1
+            return FOREIGN[kind] if answered[call] <= 2 else PASS
+
+        proxy.rule = rule
+        (folder / "file.txt").write_text("content")
+        for number in range(50):
+            run.log("m", f"text {number}" if number % 5 == 0 else number)
+        run.tag("tag", "value")
+        run.log_image("image", path="file.txt")
+        run.complete()
+        proxy.rule = always_pass
+        assert len(proxy.calls) >= 4
+        assert loggers.stored(server_uri, run.id) == list(range(50))
+        assert run.get_status() == "Completed"
+        assert run.get_tags()["tag"] == "value"
+        assert run.get_metrics("image", populate=True) == {"image": b"content"}
+
+
+def test_an_opening_that_is_answered_by_something_else(server_uri: str) -> None:
+    with proxied(server_uri) as (proxy, uri):
+        for reply in FOREIGN.values():
+            proxy.rule = only("/version", reply)
+            with pytest.raises(Unavailable, match=r"does not answer|redirects|No MLflow server"):
+                open_tracker(uri)
+
+
+def test_points_are_written_through_a_server_without_signs(server_uri: str) -> None:
+    with proxied(server_uri) as (proxy, uri):
+        proxy.hidden = SIGNS
+        tracker = open_tracker(uri)
+        run = new_run(tracker)
+        points = [
+            Point(name="m", value=number, order=number, time=NOW, writer=writer)
+            for writer in ("w", "other")
+            for number in range(30)
+        ]
+        with tried_once():
+            tracker.write_points(run.id, points[:30])
+            tracker.write_points(run.id, points[30:])
+        assert len(tracker.read_points(run.id)) == 60
