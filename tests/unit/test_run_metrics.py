@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import enum
 import json
@@ -9,13 +10,17 @@ import math
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import mlflow
 import numpy as np
 import pytest
@@ -23,6 +28,7 @@ from amlflow.core import writer
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.exceptions import AzureMLException, UserErrorException
+from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
 
@@ -88,6 +94,89 @@ def test_every_numpy_scalar(run: Run) -> None:
     same(found["series"], plain)
     same(found["list"], plain)
     same(found["row"], {f"c{place}": value for place, value in enumerate(plain)})
+
+
+class Raising:
+    """Fails whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("no member")
+
+    def __repr__(self) -> str:
+        raise ValueError("no text")
+
+
+class Tensor:
+    """A value as torch has it."""
+
+    def __init__(self, value: Any, shape: tuple[int, ...] = ()) -> None:
+        self.value, self.shape = value, shape
+
+    def item(self) -> Any:
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
+
+    def __repr__(self) -> str:
+        return "a tensor"
+
+
+OBJECTS = [
+    {"max_depth": 3}, {}, (50, 50), (), {1}, frozenset({1}), Path("a/b"), Decimal("0.1"),
+    Fraction(1, 3), date(2020, 1, 2), timedelta(1), b"bytes", bytearray(b"b"), 1j, int, np.float64,
+    len, object(), np.arange(3), np.zeros((2, 2)), np.zeros(1), np.datetime64("2020-01-01"),
+    np.array({"a": 1}), np.complex64(1), np, {1: 2}.keys(), map(str, ()), Exception("why"),
+    {"of": [{"many": "levels"}]}, "x" * 3, {"huge": "x" * 2_000_000}, Tensor(1, (1,)), Tensor([1]),
+    Tensor(RuntimeError("meta")), NotImplemented, ..., array.array("d", [1.0]), deque([1]),
+]  # fmt: skip
+
+
+def test_any_object_is_logged_as_its_text(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    for place, value in enumerate(OBJECTS):
+        run.log(f"m{place}", value)
+        run.log("series", value)
+    expected = [value if isinstance(value, str) else repr(value) for value in OBJECTS]
+    same(run.get_metrics("series"), {"series": expected})
+    same(run.get_metrics(), {f"m{at}": text for at, text in enumerate(expected)}
+         | {"series": expected})  # fmt: skip
+    warnings = [each.getMessage() for each in caplog.records if each.name == "amlflow"]
+    assert len(warnings) == 2 * (len(OBJECTS) - 1)
+    assert "'m0'" in warnings[0]
+    assert "type dict" in warnings[0]
+    assert "{'max_depth': 3}" in warnings[0]
+    assert max(map(len, warnings)) < 400
+
+
+def test_what_has_no_text_is_logged_all_the_same(run: Run) -> None:
+    class Half:
+        def __repr__(self) -> str:
+            return "half \ud800"
+
+    run.log("raises", Raising())
+    run.log("no text", type("NoText", (), {"__repr__": lambda self: 5})())
+    run.log("half", Half())
+    found = run.get_metrics()
+    assert "Raising" in found["raises"]
+    assert "ValueError" in found["raises"]
+    assert "NoText" in found["no text"]
+    assert found["half"] == "half \\ud800"
+
+
+def test_a_single_value_of_another_library_stays_a_number(run: Run) -> None:
+    for value in (0.5, 3, True, "text"):
+        run.log("m", Tensor(value))
+    same(run.get_metrics(), {"m": [0.5, 3, True, "text"]})
+
+
+def test_child_runs_log_any_object_too(run: Run) -> None:
+    with run.child_run() as child:
+        child.log("sizes", (50, 50))
+    assert child.get_metrics() == {"sizes": "(50, 50)"}
+
+
+def test_a_dict_as_a_list_is_its_keys(run: Run) -> None:
+    run.log_list("m", {"a": 1, "b": 2})
+    assert run.get_metrics() == {"m": ["a", "b"]}
 
 
 @pytest.mark.parametrize(
@@ -232,14 +321,7 @@ def test_awkward_names_and_columns(run: Run) -> None:
         (lambda run: run.log("m", [1, 2]), ["'m'", "list", "log_list"]),
         (lambda run: run.log("m", range(3)), ["'m'", "range", "log_list"]),
         (lambda run: run.log("m", generated()), ["'m'", "generator", "log_list"]),
-        (lambda run: run.log("m", (1,)), ["'m'", "tuple", "log_list"]),
-        (lambda run: run.log("m", {1}), ["'m'", "set", "log_list"]),
-        (lambda run: run.log("m", np.array([1])), ["'m'", "ndarray", "log_list"]),
-        (lambda run: run.log("m", {"a": 1}), ["'m'", "dict"]),
-        (lambda run: run.log("m", object()), ["'m'", "object"]),
-        (lambda run: run.log("m", b"bytes"), ["'m'", "bytes"]),
-        (lambda run: run.log("m", 1j), ["'m'", "complex"]),
-        (lambda run: run.log("m", Fraction(1, 3)), ["'m'", "Fraction"]),
+        (lambda run: run.log("m", generated), ["'m'", "function", "log_list"]),
         (lambda run: run.log("", 1), ["''"]),
         (lambda run: run.log(None, 1), ["None"]),
         (lambda run: run.log(5, 1), ["5"]),
@@ -257,7 +339,12 @@ def test_awkward_names_and_columns(run: Run) -> None:
         (lambda run: run.log_image("m"), ["'m'", "neither"]),
         (lambda run: run.log_image("m", path="a", plot="b"), ["'m'", "both"]),
         (lambda run: run.log_image("m", path="nowhere.png"), ["'m'", "'nowhere.png'"]),
-        (lambda run: run.log_image("m", plot="no figure"), ["'m'", "str"]),
+        (lambda run: run.log_image("m", plot="no figure"), ["'m'", "str", "path="]),
+        (lambda run: run.log_image("m", plt), ["'m'", "pyplot", "plot="]),
+        (lambda run: run.log_image("m", path=Figure()), ["'m'", "Figure", "plot="]),
+        (lambda run: run.log_image("m", 5), ["'m'", "int"]),
+        (lambda run: run.log_image("m", plot=Path("a.png")), ["'m'", "path="]),
+        (lambda run: run.log_list("m", np.array(3)), ["'m'", "ndarray", "run.log()"]),
     ],
 )  # fmt: skip
 def test_refused(run: Run, call: Any, named: list[str]) -> None:
@@ -294,8 +381,6 @@ def test_an_image_from_a_file(run: Run, folder: Path) -> None:
 
 
 def test_images_from_matplotlib(run: Run) -> None:
-    import matplotlib.pyplot as plt
-
     figure = plt.figure()
     plt.plot([1, 2, 3])
     run.log_image("figure", plot=figure)
@@ -306,6 +391,8 @@ def test_images_from_matplotlib(run: Run) -> None:
     assert found["module"].startswith(PNG)
 
 
+CIRCLE: dict[str, Any] = {}
+CIRCLE["itself"] = CIRCLE
 DOCUMENTS = {
     "confusion_matrix": ("1.0.0", {"class_labels": ["0", "1"], "matrix": [[3, 0], [0, 1]]}),
     "accuracy_table": ("1.0.1", {"probability_tables": [[[1, 2, 3, 4]]], "class_labels": ["0"]}),
@@ -332,18 +419,117 @@ def test_documents(run: Run, kind: str) -> None:
 @pytest.mark.parametrize(
     ("value", "named"),
     [
-        ("{not json", "not JSON"), ([1], "list"), ("[1]", "list"), (5, "int"),
-        ({"schema_version": "v1", "data": {}}, "'schema_type'"),
-        ({"schema_type": "other", "schema_version": "v1", "data": {}}, "'other'"),
+        ("{not json", "not JSON"), ("", "not JSON"), ("[" * 100_000, "not JSON"),
+        ("1" * 5000, "not JSON"), (object(), "object"), ({"data": {1}}, "set"),
+        ({(1, 2): 3}, "tuple"), (CIRCLE, "ircular"),
     ],
+    ids=lambda value: str(value)[:20],
 )  # fmt: skip
-def test_documents_that_are_refused(run: Run, kind: str, value: Any, named: str) -> None:
+def test_only_bad_json_is_refused(run: Run, kind: str, value: Any, named: str) -> None:
     with pytest.raises(UserErrorException) as error:
         getattr(run, f"log_{kind}")("m", value)
     assert f"log_{kind}('m')" in error.value.message
     assert named in error.value.message
     assert run.get_metrics() == {}
     assert run.get_file_names() == []
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"schema_type": "confusion_matrix", "data": {"matrix": [[1]]}},
+        {"schema_type": "other", "schema_version": 5}, {"data": None}, {}, [1, 2], 5, None,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_documents_are_not_checked_against_a_schema(run: Run, kind: str, value: Any) -> None:
+    getattr(run, f"log_{kind}")("as value", value)
+    getattr(run, f"log_{kind}")("as text", json.dumps(value))
+    assert run.get_metrics(populate=True) == {"as value": value, "as text": value}
+
+
+def test_a_document_is_json_that_every_parser_reads(run: Run, folder: Path) -> None:
+    value = {"data": [math.nan, -math.inf, np.float64("inf"), np.arange(2), np.int64(3)]}
+    run.log_residuals("odd numbers", value)
+    run.log_residuals("as text", '[NaN, 1e999, {"a": -Infinity}]')
+    texts = {}
+    for name in ("odd numbers", "as text"):
+        run.download_file(name)
+        texts[name] = json.loads((folder / name).read_text(), parse_constant=pytest.fail)
+    assert texts["odd numbers"] == {"data": ["NaN", "-Infinity", "Infinity", [0, 1], 3]}
+    assert texts["as text"] == ["NaN", "Infinity", {"a": "-Infinity"}]
+
+
+# names of files
+
+
+def test_the_file_of_an_image_is_named_as_its_path(run: Run, folder: Path) -> None:
+    (folder / "plots").mkdir()
+    for name in ("roc.png", "plots/pr curve.png"):
+        (folder / name).write_bytes(PNG + name.encode())
+    run.log_image("ROC", path="roc.png")
+    run.log_image("PR", "./plots/pr curve.png")
+    run.log_image("absolute", path=folder / "plots" / "pr curve.png")
+    run.log_image("outside", path="../work/plots/../roc.png")
+    found = run.get_metrics()
+    assert (found["ROC"], found["PR"]) == ("roc.png", "plots/pr curve.png")
+    assert found["absolute"] == "pr curve.png"
+    assert found["outside"] != "roc.png"
+    assert run.get_file_names() == sorted(found.values())
+    run.download_file("plots/pr curve.png", "there.png")
+    assert (folder / "there.png").read_bytes() == PNG + b"plots/pr curve.png"
+
+
+def test_the_file_of_a_plot_is_named_with_the_seconds(run: Run) -> None:
+    before = int(time.time())
+    for name in ("loss: 1/2", "loss: 1/2", "loss"):
+        run.log_image(name, plot=Figure())
+    after = int(time.time())
+    found = run.get_metrics()
+    possible = range(before, after + 1)
+    assert found["loss"] in {f"loss_{at}.png" for at in possible}
+    assert found["loss: 1/2"][0] in {f"loss: 1/2_{at}.png" for at in possible}
+    assert len({*found["loss: 1/2"], *run.get_file_names()}) == 3
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_the_file_of_a_document_is_named_as_the_metric(run: Run, folder: Path, kind: str) -> None:
+    for name in ("my matrix", "ü/1.json"):
+        getattr(run, f"log_{kind}")(name, {"data": name})
+        assert run.get_metrics(name) == {name: name}
+        run.download_file(name, "got.json")
+        assert json.loads((folder / "got.json").read_text()) == {"data": name}
+
+
+AWKWARD = [
+    "outputs", "logs", "amlflow", "amlflow/points", "user_logs", "..", ".", "/", "../../x",
+    "/etc/x", "a\\b", "nul\0", "lone\ud800", " ", "a//b", "x" * 250, "ü" * 250, "y/" * 100 + "z",
+]  # fmt: skip
+
+
+def test_every_name_of_a_metric_gets_a_file(run: Run, folder: Path) -> None:
+    run.upload_file("taken", __file__)
+    run.upload_file("folder/in it", __file__)
+    for name in [*AWKWARD, "taken", "taken/below", "folder", "folder/in it"]:
+        run.log_predictions(name, {"of": repr(name)})
+        assert run.get_metrics(name, populate=True) == {name: {"of": repr(name)}}
+    files = run.get_file_names()
+    assert len(files) == len(set(files)) == len(AWKWARD) + 4 + 2
+    run.download_file("taken")
+    assert (folder / "taken").read_bytes() == Path(__file__).read_bytes()
+    for name in ("outputs", "logs"):
+        (folder / name).mkdir()
+        (folder / name / "late.txt").write_text("late")
+    run.complete()
+    assert {"outputs/late.txt", "logs/late.txt"} <= set(run.get_file_names())
+
+
+def test_threads_that_log_under_one_name_each_have_a_file(run: Run) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda at: run.log_residuals("r", {"at": at}), range(8)))
+    found = run.get_metrics(populate=True)["r"]
+    assert sorted(each["at"] for each in found) == list(range(8))
 
 
 # runs within runs
@@ -501,7 +687,7 @@ def test_coroutines_log_to_one_run(run: Run) -> None:
 
 def test_every_error_of_a_metric_is_v1s(run: Run) -> None:
     with pytest.raises(AzureMLException, match="'m'"):
-        run.log("m", object())
+        run.log("m", [1])
 
 
 def test_a_clock_that_goes_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

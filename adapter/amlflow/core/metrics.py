@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import GeneratorType
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import Kind, Point
+
+logger = logging.getLogger("amlflow")
 
 FILE_KINDS = frozenset(
     {
@@ -22,12 +27,59 @@ FILE_KINDS = frozenset(
 """Kinds whose value is the name of a file of the run."""
 
 
+class _NoScalar(Exception):
+    """The value is not a single number, text, bool or None."""
+
+
+def value_or_text(value: Any, name: str) -> bool | int | float | str | None:
+    """What ``run.log`` stores: a scalar as it is, of anything else its ``repr``, with a warning.
+
+    Raises:
+        UserErrorException: it is a list, a range or a generator, as in v1.
+    """
+    try:
+        return _plain(value)
+    except _NoScalar:
+        pass
+    if isinstance(value, (list, range, GeneratorType)) or inspect.isgeneratorfunction(value):
+        raise UserErrorException(
+            f"The value of {name!r} is a {type(value).__name__}, and run.log() takes a single "
+            "value; log several values with run.log_list()."
+        )
+    text = shown(value, repr)
+    logger.warning(
+        "run.log(%r): a value of type %s is stored as the text %.200s",
+        name, type(value).__name__, text,
+    )  # fmt: skip
+    return text
+
+
+def shown(value: Any, form: Callable[[Any], str]) -> str:
+    """A value's text, whatever its class does when it is asked for one."""
+    try:
+        text = form(value)
+    except Exception as error:  # noqa: BLE001 - a class may raise anything
+        return f"<{type(value).__name__} whose text cannot be made: {type(error).__name__}>"
+    # A text that is not Unicode could not be sent.
+    return text.encode(errors="backslashreplace").decode()
+
+
 def scalar(value: Any, what: str) -> bool | int | float | str | None:
     """The value as a plain Python scalar; numpy's scalars keep their meaning.
 
     Raises:
         UserErrorException: it is not a scalar; ``what`` says which value that is.
     """
+    try:
+        return _plain(value)
+    except _NoScalar:
+        raise UserErrorException(
+            f"{what} is a {type(value).__name__}, and has to be a single number, text, bool or "
+            "None. Convert it, or log its text: repr(value)."
+        ) from None
+
+
+def _plain(value: Any) -> bool | int | float | str | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -37,33 +89,32 @@ def scalar(value: Any, what: str) -> bool | int | float | str | None:
     if isinstance(value, float):
         return float(value)
     # numpy, torch and others without importing them: a single value knows itself as Python's.
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():
-        plain = value.item()
-        if isinstance(plain, (bool, int, float, str)):
-            return plain
-        if isinstance(plain, numbers.Real):  # numpy's longdouble, which Python has not
-            return float(plain)
-    if isinstance(value, (list, tuple, range, set, frozenset)) or (
-        isinstance(value, Iterable) and not isinstance(value, (Mapping, bytes))
-    ):
-        raise UserErrorException(
-            f"{what} is a {type(value).__name__}, and a metric's value is a single number, text, "
-            "bool or None; log several values with run.log_list()."
-        )
-    raise UserErrorException(
-        f"{what} is of type {type(value).__name__}, which cannot be logged: a metric's value is a "
-        "number, text, bool or None. Convert it, or store it as a file with run.upload_file()."
-    )
+    try:
+        single = hasattr(value, "item") and tuple(value.shape) == ()
+        plain = value.item() if single else None
+    except Exception:  # noqa: BLE001 - any class may have members of these names
+        raise _NoScalar from None
+    if isinstance(plain, (bool, int, float, str)):
+        return plain
+    if isinstance(plain, numbers.Real):  # numpy's longdouble, which Python has not
+        return float(plain)
+    raise _NoScalar
 
 
 def listed(value: Any, name: str) -> list[Any]:
-    """The elements of a list metric; generators are read to their end."""
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+    """The elements of a list metric; generators are read to their end, of a dict it is the keys."""
+    if not _is_list(value):
         raise UserErrorException(
             f"log_list({name!r}) takes a list or another iterable of values, and got a "
             f"{type(value).__name__}; log a single value with run.log()."
         )
     return [scalar(each, f"Element {at} of {name!r}") for at, each in enumerate(value)]
+
+
+def _is_list(value: Any) -> bool:
+    """Whether it is several values; an array without dimensions is iterable in name only."""
+    is_iterable = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+    return is_iterable and getattr(value, "shape", None) != ()
 
 
 def row(columns: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -87,7 +138,7 @@ def table(value: Any, name: str) -> dict[str, list[Any]]:
         )
     columns: dict[str, list[Any]] = {}
     for column, cells in value.items():
-        if isinstance(cells, (str, bytes, Mapping)) or not isinstance(cells, Iterable):
+        if isinstance(cells, Mapping) or not _is_list(cells):
             cells = [cells]
         columns[str(column)] = [
             scalar(cell, f"Row {at} of column {column!r} in the table {name!r}")
@@ -103,34 +154,35 @@ def table(value: Any, name: str) -> dict[str, list[Any]]:
     return columns
 
 
-def document(value: Any, kind: Kind, name: str) -> dict[str, Any]:
-    """A confusion matrix, accuracy table, residuals or predictions, in v1's JSON schema.
+def document(value: Any, kind: Kind, name: str) -> str:
+    """A confusion matrix, accuracy table, residuals or predictions as JSON text.
 
-    Source: the ``log_*`` methods of v1's Run; ``schema_type``, ``schema_version`` and ``data``.
-    v1 takes any version, and its own documentation names "1.0.0" and "1.0.1".
+    v1 describes a schema for each and checks none of it, so neither is it here. Numbers that JSON
+    does not have become the texts "NaN", "Infinity" and "-Infinity".
+
+    Raises:
+        UserErrorException: a text is not JSON, or a value cannot be written as JSON.
     """
     call = f"log_{kind.value}({name!r})"
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise UserErrorException(
-                f"{call} got text that is not JSON: {error.msg} at line {error.lineno}, column "
-                f"{error.colno}."
-            ) from None
-    if not isinstance(value, Mapping):
+        except (ValueError, RecursionError) as error:
+            raise UserErrorException(f"{call} got text that is not JSON: {error}.") from None
+    try:
+        lenient = json.dumps(value, default=_as_json)
+        return json.dumps(json.loads(lenient, parse_constant=str), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         raise UserErrorException(
-            f"{call} takes a dict or its JSON text, and got a {type(value).__name__}."
-        )
-    missing = [key for key in ("schema_type", "schema_version", "data") if key not in value]
-    if missing:
-        raise UserErrorException(f"{call} got a value without {' and '.join(map(repr, missing))}.")
-    if value["schema_type"] != kind.value:
-        raise UserErrorException(
-            f"{call} got a value whose schema_type is {value['schema_type']!r} instead of "
-            f"{kind.value!r}."
-        )
-    return dict(value)
+            f"{call} got a {type(value).__name__} that cannot be written as JSON: {error}."
+        ) from None
+
+
+def _as_json(value: Any) -> Any:
+    """numpy's and pandas' arrays and numbers as lists and numbers."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} is in it")
 
 
 def shapes(points: Iterable[Point], content: Callable[[Point], Any]) -> dict[str, Any]:

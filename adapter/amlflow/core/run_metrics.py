@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import posixpath
 import re
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from amlflow.core import metrics
@@ -16,13 +20,24 @@ from amlflow.core.descendants import descendants
 from amlflow.core.run_base import RunBase
 from amlflow.core.writer import this_writer
 from amlflow.exceptions import UserErrorException
-from amlflow.plain_json import to_json
-from amlflow.spec import Condition, Kind, Op, Point, RunRecord
+from amlflow.spec import (
+    Condition,
+    FileInRun,
+    Kind,
+    Op,
+    Point,
+    Refused,
+    RunRecord,
+    Unavailable,
+    tried_once,
+)
 
 MOST_NAME = 250
 MOST_STEP = 2**63 - 1
 READERS = 8
 """Runs whose metrics are read at once."""
+_FOLDERS = frozenset({"amlflow", "outputs", "logs", "user_logs", "azureml-logs", "system_logs"})
+"""Folders of a run's files that something else than a metric writes to."""
 
 
 class RunMetrics(RunBase):
@@ -34,14 +49,15 @@ class RunMetrics(RunBase):
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
         """Log a single value: a number, text, bool or None, numpy's scalars too.
 
-        Logged several times under one name, the values form a series in the order of the calls;
-        ``step`` is their place on the x axis of charts.
+        Of any other object, its ``repr`` is logged as a text, with a warning. Logged several times
+        under one name, the values form a series in the order of the calls; ``step`` is their place
+        on the x axis of charts.
 
         Raises:
-            UserErrorException: the value is a list (use :meth:`log_list`) or of another type.
+            UserErrorException: the value is a list, a range or a generator (use :meth:`log_list`).
         """
         if type(value) is not float:
-            value = metrics.scalar(value, f"The value of {name!r}")
+            value = metrics.value_or_text(value, name)
         self._point(name, Kind.SCALAR, value, step)
 
     def log_list(self, name: str, value: Iterable[Any], description: str = "") -> None:
@@ -61,6 +77,9 @@ class RunMetrics(RunBase):
     ) -> None:
         """Store an image file, or a matplotlib figure (or ``pyplot``) as PNG, as a metric.
 
+        The run's file is named as the path, or of a plot ``<name>_<seconds>.png``, where that name
+        is free, and else gets a name of its own; :meth:`get_metrics` says which.
+
         Raises:
             UserErrorException: neither or both are given, or there is no file at ``path``.
         """
@@ -70,20 +89,27 @@ class RunMetrics(RunBase):
                 f"{'neither' if path is None else 'both'}."
             )
         if path is not None:
+            if not isinstance(path, (str, os.PathLike)):
+                instead = "; pass it as plot=" if hasattr(path, "savefig") else ""
+                raise UserErrorException(
+                    f"log_image({name!r}) takes the path of a file as path, and got a "
+                    f"{_described(path)}{instead}."
+                )
             source = Path(path)
             if not source.is_file():
                 raise UserErrorException(f"log_image({name!r}): there is no file {str(path)!r}.")
-            self._file_point(name, Kind.IMAGE, source, source.suffix)
+            self._file_point(name, Kind.IMAGE, source, os.fspath(path))
             return
         if not hasattr(plot, "savefig"):
+            instead = "; pass it as path=" if isinstance(plot, (str, os.PathLike)) else ""
             raise UserErrorException(
                 f"log_image({name!r}) takes a matplotlib figure or pyplot as plot, and got a "
-                f"{type(plot).__name__}."
+                f"{_described(plot)}{instead}."
             )
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "plot.png"
             plot.savefig(source, format="png")
-            self._file_point(name, Kind.IMAGE, source, ".png")
+            self._file_point(name, Kind.IMAGE, source, f"{name}_{int(time.time())}.png")
 
     def log_confusion_matrix(
         self, name: str, value: dict[str, Any] | str, description: str = ""
@@ -155,20 +181,35 @@ class RunMetrics(RunBase):
                 return path.read_bytes()
             return json.loads(path.read_text(encoding="utf-8"))
 
-    def _document(self, name: str, kind: Kind, value: dict[str, Any] | str) -> None:
-        document = metrics.document(value, kind, name)
+    def _document(self, name: str, kind: Kind, value: Any) -> None:
+        text = metrics.document(value, kind, name)
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "document.json"
-            source.write_text(to_json(document), encoding="utf-8")
-            self._file_point(name, kind, source, ".json")
+            source.write_text(text, encoding="utf-8")
+            self._file_point(name, kind, source, name)
 
-    def _file_point(self, name: str, kind: Kind, source: Path, suffix: str) -> None:
+    def _file_point(self, name: str, kind: Kind, source: Path, wanted: str) -> None:
         _check_name(name)
-        readable = re.sub(r"[^\w.\-]+", "_", name)[:100].strip(".") or kind.value
-        # The number keeps apart what two processes log under one name.
-        stored = f"{readable}_{uuid.uuid4().hex[:12]}{suffix}"
-        self._tracker.put_files(self._record.id, {stored: source}, replace=True)
-        self._point(name, kind, stored)
+        self._point(name, kind, self._put_named(source, wanted))
+
+    def _put_named(self, source: Path, wanted: str) -> str:
+        """Store a file under the name that is wanted, or one of its own; the name is returned."""
+        stored = _file_name(wanted)
+        try:
+            # Of two threads, the first has the name.
+            with this_writer().naming, tried_once():
+                self._tracker.put_files(self._record.id, {stored: source})
+            return stored
+        except (FileInRun, Refused):
+            pass  # the name is taken, or the tracker has none like it
+        except Unavailable:
+            pass  # nobody can say whether it is free; the file waits under a name that is
+        stem, suffix = posixpath.splitext(posixpath.basename(stored))
+        readable = re.sub(r"[^\w.\-]+", "_", stem)[:100].strip(".") or "file"
+        suffix = suffix if re.fullmatch(r"\.\w{1,10}", suffix) else ""
+        unique = f"{readable}_{uuid.uuid4().hex[:12]}{suffix}"
+        self._tracker.put_files(self._record.id, {unique: source}, replace=True)
+        return unique
 
     def _point(self, name: str, kind: Kind, value: Any, step: int | None = None) -> None:
         _check_name(name)
@@ -190,6 +231,27 @@ class RunMetrics(RunBase):
                 writer=writer.id,
             )
             tracker.write_points(run_id, [point])
+
+
+def _described(value: Any) -> str:
+    """What a value is, for a message: of a module such as pyplot, its name, too."""
+    kind = type(value).__name__
+    return f"{kind} ({value.__name__})" if isinstance(value, ModuleType) else kind
+
+
+def _file_name(wanted: str) -> str:
+    """A name for a run's file, the nearest to the one that is wanted.
+
+    The folders of a path stay where they are below the working folder.
+    """
+    path = posixpath.normpath(wanted.replace(os.sep, "/"))
+    if path.startswith(("/", "../")):
+        path = posixpath.basename(path)
+    # A file of such a name would stand in the way of a folder, or be taken for amlflow's own.
+    if path.split("/")[0] in _FOLDERS and ("/" not in path or path.startswith("amlflow/")):
+        path = f"_{path}"
+    path = path.encode(errors="replace").decode().replace("\\", "_").replace("\0", "_")
+    return path if path.strip(". ") else f"_{len(wanted)}"
 
 
 def _step(name: str, step: Any) -> int:

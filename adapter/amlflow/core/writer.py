@@ -65,6 +65,8 @@ class Writer:
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
+        self.naming = threading.Lock()
+        """Held from when a file's name is found to be free until the file is there."""
         self._turns: dict[str, Turn] = {}
 
     def turn(self, run_id: str) -> Turn:
