@@ -220,6 +220,8 @@ class Status:
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
 """The statuses that end a run. Only Running, which starts it again, or another of them replaces
 one; any other that comes late is passed over."""
+# The one change between final statuses that amlflow makes itself: the errors turned out later.
+COMPLETED_WITH_ERRORS = (Status.COMPLETED, Status.FAILED)
 UNSTARTED = frozenset(
     {
         Status.NOT_STARTED,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import subprocess
+import sys
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
@@ -107,19 +110,70 @@ ENDS = {"complete": "Completed", "fail": "Failed", "cancel": "Canceled"}
 
 
 @pytest.mark.parametrize(
-    ("end", "other"),
-    [("complete", "fail"), ("fail", "complete"), ("cancel", "complete"), ("cancel", "fail")],
+    ("end", "other"), [("fail", "complete"), ("cancel", "complete"), ("cancel", "fail")]
 )
-def test_what_another_process_ended_stays_as_it_is(
-    run: Run, experiment: Experiment, end: str, other: str
+@pytest.mark.parametrize("by_another", [False, True])
+def test_what_has_ended_stays_as_it_is(
+    run: Run, experiment: Experiment, store: str, end: str, other: str, by_another: bool
 ) -> None:
-    getattr(Run(experiment, run.id), end)()
-    assert run.status == "Running"
-    with pytest.raises(UserErrorException, match=r"already and cannot become"):
+    getattr(Run(experiment, run.id) if by_another else run, end)()
+    with pytest.raises(UserErrorException, match=f"is {ENDS[end]} already and cannot become"):
         getattr(run, other)()
-    assert (
-        run.get_status() == {"complete": "Completed", "fail": "Failed", "cancel": "Canceled"}[end]
-    )
+    for each in (run, Run(experiment, run.id)):
+        assert each.get_status() == ENDS[end]
+    assert mlflow_status(run, store) == {"fail": "FAILED", "cancel": "KILLED"}[end]
+
+
+@pytest.mark.parametrize("by", ["itself", "another object", "another process"])
+def test_completed_but_with_errors(
+    run: Run, experiment: Experiment, store: str, folder: Path, by: str
+) -> None:
+    if by == "another process":
+        code = f"""
+from azureml.core import Experiment, Run, Workspace
+Run(Experiment(Workspace.from_config(), "explore"), {run.id!r}).complete()
+"""
+        subprocess.run([sys.executable, "-c", code], check=True)
+    else:
+        (run if by == "itself" else Run(experiment, run.id)).complete()
+    ended = Run(experiment, run.id).get_details()["endTimeUtc"]
+    run.fail("a wrong training script", error_code="Wrong")
+    assert mlflow_status(run, store) == "FAILED"
+    for each in (run, Run(experiment, run.id)):
+        details = each.get_details()
+        assert (each.get_status(), details["status"]) == ("Failed", "Failed")
+        assert details["error"]["error"]["message"] == "a wrong training script"
+        assert details["error"]["error"]["code"] == "Wrong"
+        assert details["endTimeUtc"] == ended
+    with pytest.raises(UserErrorException, match="Failed already"):
+        run.complete()
+    with pytest.raises(UserErrorException, match="Failed already"):
+        run.cancel()
+
+
+def test_what_comes_after_the_end_is_not_taken_for_the_runs_files(run: Run, folder: Path) -> None:
+    run.complete()
+    (folder / "outputs").mkdir()
+    (folder / "outputs" / "of_the_next.txt").write_text("x")
+    run.fail("wrong")
+    assert run.get_file_names() == []
+
+
+def test_an_exception_after_complete_in_a_with_block(run: Run) -> None:
+    with contextlib.suppress(ValueError), run:
+        run.complete()
+        raise ValueError("late")
+    assert run.get_status() == "Failed"
+    assert "late" in run.get_details()["error"]["error"]["message"]
+
+
+@pytest.mark.parametrize("end", ["fail", "cancel"])
+def test_an_exception_after_another_end_in_a_with_block(run: Run, end: str) -> None:
+    with contextlib.suppress(ValueError), run:
+        getattr(run, end)()
+        raise ValueError("late")
+    assert run.get_status() == ENDS[end]
+    assert "error" not in run.get_details()
 
 
 def test_a_final_status_of_mlflows_client_wins(run: Run, store: str) -> None:

@@ -20,7 +20,16 @@ from amlflow.exceptions import (
     UserErrorException,
 )
 from amlflow.plugins import announce
-from amlflow.spec import FINAL, FileNotInRun, RunChange, RunRecord, Status, Unavailable, tried_once
+from amlflow.spec import (
+    COMPLETED_WITH_ERRORS,
+    FINAL,
+    FileNotInRun,
+    RunChange,
+    RunRecord,
+    Status,
+    Unavailable,
+    tried_once,
+)
 from amlflow.submit.notes import Wish, is_launched, is_submitted
 
 Self = TypeVar("Self", bound="RunLife")
@@ -58,7 +67,11 @@ class RunLife(RunFiles):
         self._change(RunChange(status=Status.RUNNING, started=started))
 
     def complete(self, _set_status: bool = True) -> None:
-        """End the run as Completed, with what lies in its outputs and logs folders."""
+        """End the run as Completed, with what lies in its outputs and logs folders.
+
+        Raises:
+            UserErrorException: the run is Failed or Canceled already, and stays so.
+        """
         self._end(Status.COMPLETED, _set_status)
 
     def fail(
@@ -67,7 +80,7 @@ class RunLife(RunFiles):
         error_code: str | None = None,
         _set_status: bool = True,
     ) -> None:
-        """End the run as Failed.
+        """End the run as Failed, also one that was Completed, but with errors.
 
         Args:
             error_details: What went wrong; ``get_details()["error"]["error"]`` shows it.
@@ -75,6 +88,7 @@ class RunLife(RunFiles):
 
         Raises:
             TypeError: ``error_details`` is neither a text nor an exception.
+            UserErrorException: the run is Canceled.
         """
         if error_details is not None and not isinstance(error_details, (str, BaseException)):
             raise TypeError(
@@ -119,16 +133,20 @@ class RunLife(RunFiles):
         if set_status and not self._ended() and is_submitted(self._record):
             self._end_submitted(status, system or {})
             return
-        # Another process may have ended the run, and what has ended stays as it is.
-        if set_status and self._status_at_end() in FINAL:
-            if unless_ended or self._record.status == status:
+        kept_files = self._ended()
+        end = None
+        if set_status and (before := self._status_at_end()) in FINAL:
+            if unless_ended or before == status:
                 return
-            raise UserErrorException(
-                f"Run {self.id} is {self._record.status} already and cannot become {status}."
-            )
-        self._upload_tracked()
+            if (before, status) != COMPLETED_WITH_ERRORS:
+                raise UserErrorException(
+                    f"Run {self.id} is {before} already and cannot become {status}."
+                )
+            end = self._record.ended
+        if not kept_files:
+            self._upload_tracked()
         if set_status:
-            ended = datetime.now(timezone.utc)
+            ended = end or datetime.now(timezone.utc)
             self._change(RunChange(status=status, ended=ended, system=system or {}))
         this_writer().forget(self._record.id)
 
@@ -153,9 +171,7 @@ class RunLife(RunFiles):
                 return
             time.sleep(0.1)
         if self._record.status != status:
-            raise UserErrorException(
-                f"Run {self.id} is {self._record.status} already and cannot become {status}."
-            )
+            self._end(status, True, system)
 
     def _wish(self, asked: Wish, meanwhile: str | None = None) -> None:
         from amlflow.submit.watch import wish  # needs what only some systems have
@@ -189,9 +205,12 @@ class RunLife(RunFiles):
         exc_value: BaseException | None,
         exc_traceback: TracebackType | None,
     ) -> None:
-        if self._ended():
+        is_error = exc_value is not None and (
+            not isinstance(exc_value, SystemExit) or bool(exc_value.code)
+        )
+        if self._ended() and not (is_error and self._record.status == Status.COMPLETED):
             return
-        if exc_value is None or (isinstance(exc_value, SystemExit) and not exc_value.code):
+        if not is_error:
             self._end(Status.COMPLETED, True, unless_ended=True)
             return
         try:

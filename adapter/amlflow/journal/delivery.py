@@ -24,7 +24,15 @@ from amlflow.journal.record import (
     to_change,
     to_point,
 )
-from amlflow.spec import FINAL, Refused, RunNotFound, Tracker, Unavailable, tried_once
+from amlflow.spec import (
+    COMPLETED_WITH_ERRORS,
+    FINAL,
+    Refused,
+    RunNotFound,
+    Tracker,
+    Unavailable,
+    tried_once,
+)
 
 logger = logging.getLogger("amlflow")
 
@@ -159,9 +167,11 @@ class Delivery:
         elif step.kind == CHANGE:
             change = to_change(record)
             # What has ended meanwhile stays as it is.
-            late = self.late and change.status is not None
-            if not late or tracker.get_run(run_id).status not in FINAL:
-                tracker.update_run(run_id, change)
+            if self.late and change.status is not None:
+                before = tracker.get_run(run_id).status
+                if before in FINAL and (before, change.status) != COMPLETED_WITH_ERRORS:
+                    return
+            tracker.update_run(run_id, change)
         elif step.kind == FILES:
             _, _, names, replace = record
             files = {name: self._folder.files / kept for name, kept in names.items()}

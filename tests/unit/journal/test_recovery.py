@@ -93,6 +93,28 @@ def test_what_has_ended_meanwhile_stays_so(
     assert memory.get_run(left.id).status == "Completed"
 
 
+@pytest.mark.parametrize("end", ["Completed", "Failed", "Canceled"])
+@pytest.mark.parametrize("meanwhile", ["Completed", "Failed", "Canceled"])
+def test_an_end_that_is_sent_late_replaces_none_but_completed_by_failed(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    place: Path,
+    end: str,
+    meanwhile: str,
+) -> None:
+    journaled = opened(offline=True, flush_seconds=0.2)
+    run = started(journaled)
+    moody.error = away
+    journaled.update_run(run.id, RunChange(status=end, system={"by": "the dead"}))
+    die(journaled)
+    memory.update_run(run.id, RunChange(status=meanwhile))
+    recover(place, lambda: memory)
+    found = memory.get_run(run.id)
+    is_later = (meanwhile, end) == ("Completed", "Failed")
+    assert (found.status, "by" in found.system) == (end if is_later else meanwhile, is_later)
+
+
 def test_it_stays_not_responding_while_somebody_sends_it(
     opened: Callable[..., Journaled], left: RunRecord, moody: Moody, place: Path
 ) -> None:

@@ -231,8 +231,15 @@ def test_cancelling_twice_and_too_late(experiment: Any, caplog: pytest.LogCaptur
     assert ended(done) == "Completed"
     with pytest.raises(UserErrorException, match="is Completed already"):
         done.cancel()
-    with pytest.raises(UserErrorException, match="is Completed already"):
-        done.fail()
+
+
+def test_a_submitted_run_that_completed_with_errors(experiment: Any, jobs: Path) -> None:
+    run = submit(experiment, "pass")
+    assert ended(run) == "Completed"
+    Run(experiment, run.id).fail("a wrong training script")
+    again = Run(experiment, run.id)
+    assert again.get_status() == "Failed"
+    assert again.get_details()["error"]["error"]["message"] == "a wrong training script"
 
 
 def test_children_of_a_cancelled_parent_go_on(experiment: Any, jobs: Path) -> None:

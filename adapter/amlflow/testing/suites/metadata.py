@@ -154,6 +154,11 @@ class MetadataTests(SuiteBase):
             found = tracker.get_run(run.id)
             assert found.status == final
             assert found.ended is not None
+        for another in sorted(FINAL - {final}):
+            tracker.update_run(run.id, RunChange(status=another, system={"error": another}))
+            found = tracker.get_run(run.id)
+            assert (found.status, found.system["error"]) == (another, another)
+            assert found.ended is not None
         tracker.update_run(run.id, RunChange(status=Status.RUNNING))
         found = tracker.get_run(run.id)
         assert (found.status, found.ended) == (Status.RUNNING, None)
