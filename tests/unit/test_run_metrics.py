@@ -8,6 +8,8 @@ import enum
 import json
 import math
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -523,6 +525,43 @@ def test_every_name_of_a_metric_gets_a_file(run: Run, folder: Path) -> None:
         (folder / name / "late.txt").write_text("late")
     run.complete()
     assert {"outputs/late.txt", "logs/late.txt"} <= set(run.get_file_names())
+
+
+def test_another_process_gives_no_name_that_is_taken(
+    run: Run, experiment: Experiment, folder: Path
+) -> None:
+    (folder / "roc.png").write_bytes(PNG)
+    run.log_image("ROC", path="roc.png")
+    run.flush()
+    code = f"""
+from azureml.core import Experiment, Run, Workspace
+run = Run(Experiment(Workspace.from_config(), "explore"), {run.id!r})
+open("roc.png", "ab").write(b"2")
+run.log_image("ROC", path="roc.png")
+run.log_image("PR", path="roc.png")
+run.log_residuals("free", {{}})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    found = run.get_metrics()
+    assert found["ROC"][0] == "roc.png"
+    assert found["free"] == "free"
+    assert len({*found["ROC"], found["PR"], *run.get_file_names()}) == 4
+    assert run.get_metrics("ROC", populate=True)["ROC"] == [PNG, PNG + b"2"]
+
+
+def test_logging_a_file_waits_for_no_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = run._tracker
+    monkeypatch.setattr(type(tracker), "list_files", lambda *_: pytest.fail("it asked"))
+    put = type(tracker).put_files
+
+    def journaled(self: Any, run_id: str, files: Any, *, replace: bool = False) -> None:
+        assert replace
+        put(self, run_id, files, replace=replace)
+
+    monkeypatch.setattr(type(tracker), "put_files", journaled)
+    run.log_residuals("r", {})
+    run.log_residuals("r", {})
+    assert run.get_metrics("r")["r"][0] == "r"
 
 
 def test_threads_that_log_under_one_name_each_have_a_file(run: Run) -> None:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import sys
+from types import FrameType, ModuleType
 from typing import NoReturn
 
-_DATA = (
+DATA = (
     "data sets and datastores live in Azure; read the data by its path or address, and note it with"
     " mlflow.log_input()"
 )
 _SERVING = "serving is Azure's; `mlflow models serve` serves a model"
 
-_ONE_PROCESS = (
+ONE_PROCESS = (
     "a run is one process on one machine; start the others from the script, or with torchrun or "
     "mpiexec as the command"
 )
-_CLUSTERS = (
+CLUSTERS = (
     "amlflow makes no clusters; declare what is there in .azureml/compute.yaml, and "
     "ComputeTarget(workspace, name) finds it"
 )
 _IMAGES = "amlflow has no images of its own; name one, such as 'python:3-slim'"
-_SPARK = "Spark and Hadoop clusters are not submitted to; a command can be spark-submit"
+SPARK = "Spark and Hadoop clusters are not submitted to; a command can be spark-submit"
 _CHARTS = "MLflow's page has the charts: run.get_portal_url()"
 
 _OF_CORE = {
     "ContainerRegistry": "container registries are Azure's; name an image in your own registry",
-    "Dataset": _DATA,
-    "Datastore": _DATA,
+    "Dataset": DATA,
+    "Datastore": DATA,
     "Image": _SERVING,
     "Keyvault": "there is no key vault; read secrets from environment variables",
     "LinkedService": "linked services are Azure's; keep addresses in environment variables",
@@ -42,27 +43,27 @@ _OF_ENVIRONMENT = {
     "DEFAULT_GPU_IMAGE": _IMAGES,
     "DockerBuildContext": "amlflow builds no images; `docker build` does",
     "RSection": "R is not run as a script; a command can be Rscript",
-    "SparkSection": _SPARK,
+    "SparkSection": SPARK,
 }
 _OF_RUNCONFIG = {
     **_OF_ENVIRONMENT,
     "ContainerRegistry": _OF_CORE["ContainerRegistry"],
-    "Data": _DATA,
-    "DataLocation": _DATA,
-    "DataPath": _DATA,
-    "DataReferenceConfiguration": _DATA,
-    "Dataset": _DATA,
-    "HdiConfiguration": _SPARK,
+    "Data": DATA,
+    "DataLocation": DATA,
+    "DataPath": DATA,
+    "DataReferenceConfiguration": DATA,
+    "Dataset": DATA,
+    "HdiConfiguration": SPARK,
     "HistoryConfiguration": "outputs/ and logs/ are always kept",
     "MPI_CPU_IMAGE": _IMAGES,
     "MPI_GPU_IMAGE": _IMAGES,
-    "MpiConfiguration": _ONE_PROCESS,
-    "OutputData": _DATA,
-    "OutputOptions": _DATA,
-    "ParallelTaskConfiguration": _ONE_PROCESS,
-    "PyTorchConfiguration": _ONE_PROCESS,
-    "SparkConfiguration": _SPARK,
-    "TensorflowConfiguration": _ONE_PROCESS,
+    "MpiConfiguration": ONE_PROCESS,
+    "OutputData": DATA,
+    "OutputOptions": DATA,
+    "ParallelTaskConfiguration": ONE_PROCESS,
+    "PyTorchConfiguration": ONE_PROCESS,
+    "SparkConfiguration": SPARK,
+    "TensorflowConfiguration": ONE_PROCESS,
 }
 _KINDS_OF_COMPUTE = (
     "AdlaCompute", "AksCompute", "BatchCompute", "ComputeInstance", "DatabricksCompute",
@@ -71,7 +72,7 @@ _KINDS_OF_COMPUTE = (
 )  # fmt: skip
 ABSENT = {
     "azureml.core": _OF_CORE,
-    "azureml.core.compute": dict.fromkeys(_KINDS_OF_COMPUTE, _CLUSTERS),
+    "azureml.core.compute": dict.fromkeys(_KINDS_OF_COMPUTE, CLUSTERS),
     "azureml.core.environment": _OF_ENVIRONMENT,
     "azureml.core.runconfig": _OF_RUNCONFIG,
 }
@@ -84,10 +85,14 @@ MODULES = {
         "there is no signing in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
         "or MLFLOW_TRACKING_TOKEN, say who you are"
     ),
+    "azureml.core.compute": (
+        "azureml.core.compute has ComputeTarget and AmlCompute itself, and "
+        "azureml.core.compute_target has ComputeTargetException"
+    ),
     "azureml.core.container_registry": _OF_CORE["ContainerRegistry"],
-    "azureml.core.databricks": _SPARK,
-    "azureml.core.dataset": _DATA,
-    "azureml.core.datastore": _DATA,
+    "azureml.core.databricks": SPARK,
+    "azureml.core.dataset": DATA,
+    "azureml.core.datastore": DATA,
     "azureml.core.image": _SERVING,
     "azureml.core.keyvault": _OF_CORE["Keyvault"],
     "azureml.core.linked_service": _OF_CORE["LinkedService"],
@@ -97,15 +102,23 @@ MODULES = {
     "azureml.core.resource_configuration": _SERVING,
     "azureml.core.script_run": _OF_CORE["ScriptRun"],
     "azureml.core.webservice": _SERVING,
-    "azureml.data": _DATA,
-    "azureml.dataprep": _DATA,
+    "azureml.data": DATA,
+    "azureml.dataprep": DATA,
     "azureml.explain": "explanations are artifacts; mlflow.shap.log_explanation() logs one",
     "azureml.interpret": "explanations are artifacts; mlflow.shap.log_explanation() logs one",
-    "azureml.opendatasets": _DATA,
+    "azureml.fsspec": DATA,
+    "azureml.mlflow": (
+        "MLflow is the tracker here: mlflow.set_tracking_uri(workspace.get_mlflow_tracking_uri())"
+    ),
+    "azureml.opendatasets": DATA,
     "azureml.pipeline": "pipelines are Azure's; run.submit_child() runs one script from another",
     "azureml.telemetry": "amlflow collects nothing, so the call can go",
     "azureml.tensorboard": _CHARTS,
     "azureml.train": "estimators and sweeps are Azure's; submit a ScriptRunConfig for each",
+    "azureml.train.automl": "automated ML is Azure's; mlflow.autolog() logs a library's own search",
+    "azureml.train.hyperdrive": (
+        "sweeps are Azure's; run.submit_child() submits a ScriptRunConfig for each set of arguments"
+    ),
     "azureml.widgets": "run.get_portal_url() opens the run in MLflow's page",
     "azureml._restclient.snapshots_client": (
         "AMLFLOW_SNAPSHOT_MAX_MB and AMLFLOW_SNAPSHOT_MAX_FILES say how large a snapshot may be"
@@ -117,8 +130,27 @@ class _Finder:
     """Comes last on ``sys.meta_path``, so it is asked only for what nobody else has."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name in MODULES:
-            raise ModuleNotFoundError(f"amlflow has no {name}: {MODULES[name]}.", name=name)
+        # `importlib.util.find_spec` asks, too, and its answer for what is not here is None.
+        if name.startswith("azureml.") and _is_imported_by(sys._getframe(1)):
+            raise ModuleNotFoundError(_why(name), name=name)
+
+
+def _is_imported_by(frame: FrameType) -> bool:
+    """Whether this caller of a finder is the import system, asked by an import."""
+    caller = frame.f_back
+    return caller is not None and caller.f_code.co_name == "_find_and_load_unlocked"
+
+
+def _why(name: str) -> str:
+    parent = name
+    while parent not in MODULES and parent:
+        parent = parent.rpartition(".")[0]
+    if parent:
+        return f"amlflow has no {name}: {MODULES[parent]}."
+    return (
+        f"No module named {name!r}: amlflow has azureml.core and azureml.exceptions; another "
+        "package's azureml modules work beside them where that package is installed."
+    )
 
 
 def explain_modules() -> None:
@@ -129,7 +161,24 @@ def explain_modules() -> None:
 
 def refuse(module: str, name: str) -> NoReturn:
     """Raise for a name of a module: ImportError if v1 has it there, else AttributeError."""
-    instead = ABSENT[module].get(name)
+    instead = ABSENT.get(module, {}).get(name)
     if instead is not None:
         raise ImportError(f"amlflow has no {module}.{name}: {instead}.", name=name)
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+def submodule(package: str, name: str) -> ModuleType:
+    """A submodule as an attribute of its package, imported when it is first asked for.
+
+    Raises:
+        ImportError: v1 has something of this name and amlflow has not; it says why.
+        AttributeError: there is no such submodule.
+    """
+    full = f"{package}.{name}"
+    if not name.startswith("_") and name not in ABSENT.get(package, {}):
+        from importlib import import_module
+        from importlib.util import find_spec
+
+        if full in MODULES or find_spec(full) is not None:
+            return import_module(full)
+    refuse(package, name)

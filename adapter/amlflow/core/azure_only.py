@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from amlflow.core.absent_members import AbsentMember
 from amlflow.exceptions import UserErrorException
 
 
 def refuse(what: str, instead: str) -> NoReturn:
     """Raise the error that says so."""
     raise UserErrorException(f"{what}: only a workspace in Azure has this. {instead}")
+
+
+def _refuse_property(what: str, instead: str) -> NoReturn:
+    raise AbsentMember(f"{what}: only a workspace in Azure has this. {instead}")
 
 
 class NoneHere(dict[str, Any]):
@@ -46,7 +51,7 @@ class AzureOnly:
 
     @property
     def models(self) -> dict[str, Any]:
-        refuse(
+        _refuse_property(
             "workspace.models",
             "run.register_model() registers models, and "
             "mlflow.MlflowClient().search_registered_models() lists them.",
@@ -70,7 +75,7 @@ class AzureOnly:
 
     @property
     def service_context(self) -> Any:
-        refuse(
+        _refuse_property(
             "workspace.service_context", "workspace.get_mlflow_tracking_uri() says where runs are."
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from amlflow.core import targets
+from amlflow.core.absent_members import Absent
 from amlflow.exceptions import ComputeTargetException
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class ComputeTarget:
 
     Source: ``azureml.core.ComputeTarget`` 1.61; names are v1's.
     """
+
+    deserialize = Absent()
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         """Open a target that the workspace knows.
@@ -121,6 +124,13 @@ class ComputeTarget:
 
 class AmlCompute(ComputeTarget):
     """v1's cluster: here, whatever target is declared under the name."""
+
+    add_identity = Absent()
+    get = Absent()
+    list_quotas = Absent()
+    list_usages = Absent()
+    remove_identity = Absent()
+    update_quotas = Absent()
 
     @staticmethod
     def provisioning_configuration(*args: Any, **kwargs: Any) -> Any:

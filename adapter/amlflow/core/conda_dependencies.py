@@ -11,10 +11,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from amlflow.core.absent_members import MEMBERS, Absent
 from amlflow.core.config import FOLDER, write_text
 from amlflow.core.settings import Settings
 from amlflow.exceptions import UserErrorException
@@ -38,16 +39,15 @@ class CondaDependencies(Settings):
         UserErrorException: it is no conda environment file.
     """
 
-    _REFUSED: ClassVar[dict[str, str]] = {
-        **dict.fromkeys(
-            (
-                "add_cntk_package", "add_tensorflow_conda_package", "add_tensorflow_pip_package",
-            ),
-            "add_pip_package() and add_conda_package() take any package",
-        ),
-        "sdk_origin_url": "packages come from where pip and conda look",
-        "get_default_number_of_packages": "there are no default packages",
-    }  # fmt: skip
+    _REFUSED: ClassVar[Mapping[str, str]] = MEMBERS["CondaDependencies"]
+
+    DEFAULT_NUMBER_OF_CONDA_PACKAGES = Absent()
+    DEFAULT_NUMBER_OF_PIP_PACKAGES = Absent()
+    add_cntk_package = Absent()
+    add_tensorflow_conda_package = Absent()
+    add_tensorflow_pip_package = Absent()
+    get_default_number_of_packages = Absent()
+    sdk_origin_url = Absent()
 
     def __init__(
         self,

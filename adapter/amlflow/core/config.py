@@ -12,6 +12,7 @@ from typing import Any
 from amlflow.exceptions import UserErrorException
 
 FOLDER = ".azureml"
+OLD_FOLDER = "aml_config"
 FILE = "config.json"
 _NAMES = (FILE, "project.json")
 _KEYS = ("subscription_id", "resource_group", "workspace_name")
@@ -37,7 +38,7 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     Raises:
         UserErrorException: there is nothing at ``path``, or what is found is no such config.
     """
-    start = Path(path if path is not None else ".").absolute()
+    start = Path(os.path.expanduser(path if path is not None else ".")).absolute()
     if start.is_file():
         return _read(start)
     if not start.is_dir():
@@ -47,7 +48,7 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
         )
     names = (file_name,) if file_name else _NAMES
     for folder in (start, *start.parents):
-        for place in (folder / FOLDER, folder / "aml_config", folder):
+        for place in (folder / FOLDER, folder / OLD_FOLDER, folder):
             for name in names:
                 if (place / name).is_file():
                     return _read(place / name)
@@ -77,7 +78,7 @@ def _read(path: Path) -> Config:
         if not isinstance(content.get(key, ""), str):
             raise UserErrorException(f"{path}: {key!r} is a text, and {content[key]!r} is not.")
     folder = path.parent
-    if folder.name in (FOLDER, "aml_config"):
+    if folder.name in (FOLDER, OLD_FOLDER):
         folder = folder.parent
     return Config(
         subscription_id=str(content["subscription_id"]),
@@ -101,11 +102,28 @@ def _scope(scope: str) -> dict[str, str]:
     }
 
 
+def project_folder(path: str | os.PathLike[str] | None) -> Path:
+    """The folder of a project that is named by itself or by the folder of its config."""
+    folder = Path(os.path.normpath(os.path.expanduser(path or ".")))
+    return folder.parent if folder.name in (FOLDER, OLD_FOLDER) else folder
+
+
 def write_config(folder: Path, file_name: str, content: dict[str, str]) -> Path:
-    """Write ``<folder>/.azureml/<file_name>`` whole or not at all; the path is returned."""
-    target = folder / FOLDER
-    target.mkdir(parents=True, exist_ok=True)
-    return write_json(target / file_name, content)
+    """Write ``<folder>/.azureml/<file_name>`` whole or not at all; the path is returned.
+
+    Where there is a folder ``aml_config``, it is written there.
+
+    Raises:
+        UserErrorException: it cannot be written.
+    """
+    target = folder / (OLD_FOLDER if (folder / OLD_FOLDER).is_dir() else FOLDER)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        return write_json(target / file_name, content)
+    except OSError as error:
+        raise UserErrorException(
+            f"{str(target / file_name)!r} cannot be written: {error.strerror or error}."
+        ) from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,13 +10,8 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.offline_run import OfflineRun
 from amlflow.core.run import Run
 from amlflow.core.run_base import logger
-from amlflow.core.workspace import DEFAULT_NAME, NO_SUBSCRIPTION, Workspace
+from amlflow.core.workspace import RUN_ID, Workspace
 from amlflow.exceptions import RunEnvironmentException
-
-RUN_ID = "AZUREML_RUN_ID"
-SUBSCRIPTION = "AZUREML_ARM_SUBSCRIPTION"
-RESOURCE_GROUP = "AZUREML_ARM_RESOURCEGROUP"
-WORKSPACE = "AZUREML_ARM_WORKSPACE_NAME"
 
 
 class SubmittedRun(Run):
@@ -52,6 +47,11 @@ class SubmittedRun(Run):
         self.flush()
 
 
+# Scripts tell a submitted run by the name of its class, too.
+SubmittedRun.__name__ = SubmittedRun.__qualname__ = "_SubmittedRun"
+SubmittedRun.__module__ = "azureml.core.run"
+
+
 def current_run(allow_offline: bool) -> SubmittedRun | OfflineRun:
     """The submitted run of this process, the same object each time, or else an offline run.
 
@@ -69,11 +69,7 @@ def current_run(allow_offline: bool) -> SubmittedRun | OfflineRun:
 
 @functools.cache
 def _submitted(run_id: str) -> SubmittedRun:
-    workspace = Workspace(
-        os.environ.get(SUBSCRIPTION, NO_SUBSCRIPTION),
-        os.environ.get(RESOURCE_GROUP, DEFAULT_NAME),
-        os.environ.get(WORKSPACE, DEFAULT_NAME),
-    )
+    workspace = Workspace._of_this_job()
     record = workspace._tracker.get_run(run_id)
     experiment = Experiment._of(workspace, workspace._tracker.get_experiment(record.experiment_id))
     run = SubmittedRun.__new__(SubmittedRun)

@@ -50,18 +50,37 @@ class Experiment(ExperimentRuns):
         """Open the experiment of this name, made where there is none; an archived one stays so.
 
         Raises:
-            UserErrorException: the name is not 1-255 letters, digits, ``_`` and ``-``, starting
-                with a letter or a digit.
+            UserErrorException: there is none, and the name is not 1-255 letters, digits, ``_`` and
+                ``-``, starting with a letter or a digit.
         """
         if not isinstance(workspace, Workspace):
+            swapped = isinstance(name, Workspace)
+            instead = "the workspace comes first: Experiment(workspace, name)"
             raise UserErrorException(
                 f"Experiment takes a Workspace, and got a {type(workspace).__name__}; "
-                "Workspace.from_config() gives one."
+                + (f"{instead}." if swapped else "Workspace.from_config() gives one.")
             )
-        if not _skip_name_validation:
-            check_name(name)
         self._workspace = workspace
-        self._record = _experiment_dto or workspace._tracker.ensure_experiment(name)
+        self._record = (
+            _experiment_dto
+            or (None if _skip_name_validation else self._found_by_another_name(name))
+            or workspace._tracker.ensure_experiment(name)
+        )
+
+    def _found_by_another_name(self, name: Any) -> ExperimentRecord | None:
+        """The experiment of a name that is not v1's, which another client has made.
+
+        None where the name is v1's.
+        """
+        try:
+            check_name(name)
+        except UserErrorException:
+            known = self._tracker.list_experiments() if isinstance(name, str) and name else ()
+            for record in known:
+                if record.name == name:
+                    return record
+            raise
+        return None
 
     @classmethod
     def _of(cls, workspace: Workspace, record: ExperimentRecord) -> Experiment:

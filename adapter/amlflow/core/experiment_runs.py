@@ -99,6 +99,7 @@ class ExperimentRuns:
     def _started(self, draft: RunDraft, tracked: tuple[str, ...]) -> Run:
         draft = replace(draft, created=self._now(), writer=this_writer().id)
         [record] = self._tracker.create_runs([draft])
+        this_writer().start(record.id)
         run = Run._of(cast("Experiment", self), record, tracked)
         run._working_folder = os.getcwd()
         announce("amlflow_run_started", record)

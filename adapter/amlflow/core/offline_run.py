@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import uuid
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
+
+from amlflow.core.metrics import shown
 
 
 class OfflineRun:
@@ -16,17 +18,26 @@ class OfflineRun:
     DELIM = "#"
 
     def __init__(self, run_id: str | None = None) -> None:
-        self._id = run_id or f"OfflineRun_{uuid.uuid4()}"
+        self._run_id = run_id or f"OfflineRun_{uuid.uuid4()}"
 
     @property
     def id(self) -> str:
         """``OfflineRun_`` and a random part."""
-        return self._id
+        return self._run_id
 
     @property
     def identity(self) -> str:
         """A name for the run in logs."""
-        return f"{type(self).__name__}#{self._id}"
+        return f"{type(self).__name__}#{self._run_id}"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"An offline run has no {name!r}: this script was not submitted, so its run is not "
+            "recorded anywhere. Submit it with experiment.submit(), or record a run with "
+            "experiment.start_logging().",
+            name=name,
+            obj=self,
+        )
 
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
         _attempted("scalar", name, value)
@@ -43,7 +54,7 @@ class OfflineRun:
     def log_image(
         self, name: str, path: str | None = None, plot: Any = None, description: str = ""
     ) -> None:
-        _attempted("image", name, plot or path)
+        _attempted("image", name, path if plot is None else plot)
 
     def log_accuracy_table(self, name: str, value: Any, description: str = "") -> None:
         _attempted("accuracy_table", name, value)
@@ -57,14 +68,14 @@ class OfflineRun:
     def log_predictions(self, name: str, value: Any, description: str = "") -> None:
         _attempted("predictions", name, value)
 
-    def tag(self, key: str, value: Any = None) -> None:
-        print(f"Attempted to add tag {key} with value {value}")
+    def tag(self, name: str, value: Any = None) -> None:
+        _say(f"Attempted to add tag {name} with value ", value)
 
     def set_tags(self, tags: dict[str, Any]) -> None:
-        print(f"Attempted to set tags {tags}")
+        _say("Attempted to set tags ", tags)
 
     def add_properties(self, properties: dict[str, Any]) -> None:
-        print(f"Attempted to add properties {properties}")
+        _say("Attempted to add properties ", properties)
 
     def upload_file(
         self, name: str, path_or_stream: Any, datastore_name: str | None = None
@@ -87,10 +98,10 @@ class OfflineRun:
     def child_run(
         self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
     ) -> OfflineRun:
-        return type(self)(run_id or f"{self._id}.{name or uuid.uuid4()}")
+        return type(self)(run_id or f"{self._run_id}.{name or uuid.uuid4()}")
 
     def flush(self, timeout_seconds: int = 300) -> None:
-        print(f"Attempted to flush run with id {self._id}")
+        print(f"Attempted to flush run with id {self._run_id}")
 
     def complete(self, _set_status: bool = True) -> None:
         pass
@@ -98,13 +109,13 @@ class OfflineRun:
     def fail(
         self, error_details: Any = None, error_code: str | None = None, _set_status: bool = True
     ) -> None:
-        print(f"Run failed with error code {error_code}:\n{error_details}")
+        _say(f"Run failed with error code {error_code}:\n", error_details)
 
     def cancel(self) -> None:
         pass
 
     def __enter__(self) -> OfflineRun:
-        print(f"[START] Run {self._id} context")
+        print(f"[START] Run {self._run_id} context")
         return self
 
     def __exit__(
@@ -113,8 +124,17 @@ class OfflineRun:
         exc_value: BaseException | None,
         exc_traceback: TracebackType | None,
     ) -> None:
-        print(f"[STOP] Run {self._id} context")
+        print(f"[STOP] Run {self._run_id} context")
+
+
+# Scripts tell an offline run by the name of its class: "_OfflineRun" in str(run).
+OfflineRun.__name__ = OfflineRun.__qualname__ = "_OfflineRun"
+OfflineRun.__module__ = "azureml.core.run"
 
 
 def _attempted(kind: str, name: str, value: Any) -> None:
-    print(f"Attempted to log {kind} metric {name}:\n{value}")
+    _say(f"Attempted to log {kind} metric {name}:\n", value)
+
+
+def _say(what: str, value: Any) -> None:
+    print(f"{what}{shown(value, str)}")

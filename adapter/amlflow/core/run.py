@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from amlflow.core import html
+from amlflow.core.absent_members import refuse_member
 from amlflow.core.conditions import from_arguments
 from amlflow.core.run_children import RunChildren
 from amlflow.core.run_life import RunLife
@@ -55,6 +56,11 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     def _set(self, experiment: Experiment, record: RunRecord, tracked: tuple[str, ...]) -> None:
         self._experiment, self._record, self._tracked = experiment, record, tracked
+
+    if not TYPE_CHECKING:  # a type checker is to see that a member is not there
+
+        def __getattr__(self, name: str) -> Any:
+            refuse_member(type(self), name)
 
     @classmethod
     def _of(cls, experiment: Experiment, record: RunRecord, tracked: tuple[str, ...] = ()) -> Run:

@@ -33,6 +33,11 @@ class RunBase:
         return self._record.alias or self._record.id
 
     @property
+    def _run_id(self) -> str:
+        """v1's private name of :attr:`id`, which scripts read."""
+        return self.id
+
+    @property
     def experiment(self) -> Experiment:
         """The experiment that the run belongs to."""
         return self._experiment

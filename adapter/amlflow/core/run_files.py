@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from amlflow.core.model import Model
 from amlflow.core.run_base import RunBase, logger
+from amlflow.core.writer import this_writer
 from amlflow.exceptions import ModelPathNotFoundException, SnapshotException, UserErrorException
 from amlflow.local_files import files_below, shortened_list
 from amlflow.local_paths import local_path_for
@@ -143,6 +144,10 @@ class RunFiles(RunBase):
                 raise UserErrorException(f"There is no file {str(path)!r} to upload as {name!r}.")
         named = {_checked_name(name): path for name, path in files.items()}
         self._tracker.put_files(self._record.id, named)
+        names = this_writer().names(self._record.id)
+        if names is not None:
+            for name in named:
+                names.take(name)
 
     def _links(self, names: Any) -> dict[str, str]:
         link = self._tracker.run_link(self._record)

@@ -194,21 +194,23 @@ class RunMetrics(RunBase):
 
     def _put_named(self, source: Path, wanted: str) -> str:
         """Store a file under the name that is wanted, or one of its own; the name is returned."""
-        stored = _file_name(wanted)
-        try:
-            # Of two threads, the first has the name.
-            with this_writer().naming, tried_once():
-                self._tracker.put_files(self._record.id, {stored: source})
+        run_id, stored = self._record.id, _file_name(wanted)
+        names = this_writer().names(run_id)
+        if names is None:  # another process's run: the tracker knows whether the name is free
+            try:
+                with tried_once():
+                    self._tracker.put_files(run_id, {stored: source})
+                return stored
+            except (FileInRun, Refused, Unavailable):
+                pass
+        elif len(os.fsencode(stored)) <= MOST_NAME and names.take(stored):
+            self._tracker.put_files(run_id, {stored: source}, replace=True)
             return stored
-        except (FileInRun, Refused):
-            pass  # the name is taken, or the tracker has none like it
-        except Unavailable:
-            pass  # nobody can say whether it is free; the file waits under a name that is
         stem, suffix = posixpath.splitext(posixpath.basename(stored))
         readable = re.sub(r"[^\w.\-]+", "_", stem)[:100].strip(".") or "file"
         suffix = suffix if re.fullmatch(r"\.\w{1,10}", suffix) else ""
         unique = f"{readable}_{uuid.uuid4().hex[:12]}{suffix}"
-        self._tracker.put_files(self._record.id, {unique: source}, replace=True)
+        self._tracker.put_files(run_id, {unique: source}, replace=True)
         return unique
 
     def _point(self, name: str, kind: Kind, value: Any, step: int | None = None) -> None:

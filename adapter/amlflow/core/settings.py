@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
+from amlflow.core.absent_members import refuse_member
 from amlflow.core.run_base import logger
 from amlflow.exceptions import UserErrorException
 
@@ -30,5 +31,4 @@ class Settings:
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
-        instead = self._REFUSED.get(name, "It is Azure's; leave it out")
-        raise AttributeError(f"{type(self).__name__} has no {name!r} in amlflow. {instead}.")
+        refuse_member(type(self), name, self._REFUSED.get(name, "it is Azure's; leave it out"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from amlflow.core import html
 from amlflow.core.azure_only import AzureOnly, refuse
 from amlflow.core.compute_target import ComputeTarget, Targets
-from amlflow.core.config import FILE, Config, find_config, write_config, write_json
+from amlflow.core.config import FILE, Config, find_config, project_folder, write_config, write_json
 from amlflow.core.tracking_uri import absolute, embedded, resolved
 from amlflow.core.workspace_notes import all_noted, note_path, noted
 from amlflow.exceptions import UserErrorException, WorkspaceException
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("amlflow")
 
+RUN_ID = "AZUREML_RUN_ID"
+"""The environment variable of a submitted script that says which run it is."""
 DEFAULT_NAME = "local"
 NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
@@ -103,12 +106,15 @@ class Workspace(AzureOnly):
     ) -> Workspace:
         """The workspace that a config.json names, looked for from a folder upwards.
 
-        Where there is none, the embedded default: MLflow's database in the working folder.
+        Where there is none, it is in a submitted script the run's own, and else the embedded
+        default: MLflow's database in the working folder.
 
         Raises:
             UserErrorException: ``path`` does not exist, or the file is no such config.
         """
         config = find_config(path, _file_name)
+        if config is None and os.environ.get(RUN_ID):
+            return Workspace._of_this_job()
         if config is None:
             workspace = Workspace._default()
             _say_once(
@@ -129,6 +135,15 @@ class Workspace(AzureOnly):
     @staticmethod
     def _default() -> Workspace:
         return Workspace(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME)
+
+    @staticmethod
+    def _of_this_job() -> Workspace:
+        """The workspace of the run that this process was submitted as."""
+        return Workspace(
+            os.environ.get("AZUREML_ARM_SUBSCRIPTION", NO_SUBSCRIPTION),
+            os.environ.get("AZUREML_ARM_RESOURCEGROUP", DEFAULT_NAME),
+            os.environ.get("AZUREML_ARM_WORKSPACE_NAME", DEFAULT_NAME),
+        )
 
     @staticmethod
     def get(
@@ -233,13 +248,20 @@ class Workspace(AzureOnly):
         return found
 
     def write_config(self, path: str | None = None, file_name: str | None = None) -> None:
-        """Write ``<path>/.azureml/config.json``, which :meth:`from_config` finds again."""
-        folder = Path(path or ".")
+        """Write ``<path>/.azureml/config.json``, which :meth:`from_config` finds again.
+
+        ``path`` is the project's folder, or its ``.azureml`` itself. Where the project has v1's
+        older folder ``aml_config``, the file is written there, as in v1.
+
+        Raises:
+            UserErrorException: the file cannot be written.
+        """
+        folder = project_folder(path)
         content = self._identity()
         configured = self._details.get("tracking_uri")
         if configured and configured != embedded(folder):
             content["tracking_uri"] = configured
-        write_config(folder, file_name or FILE, content)
+        write_config(folder, f"{os.path.splitext(file_name or FILE)[0]}.json", content)
 
     def update(
         self,
@@ -445,7 +467,21 @@ def workspace_on(uri: str) -> Workspace:
 
 @functools.cache
 def _say_once(message: str) -> None:
+    """Say it on the console, also where the script has its log elsewhere or quieter."""
     logger.warning("%s", message)
+    if logger.hasHandlers() and not _is_logged_to_console():
+        print(message, file=sys.stderr)
+
+
+def _is_logged_to_console() -> bool:
+    consoles = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    source: logging.Logger | None = logger
+    while source is not None:
+        for handler in source.handlers:
+            if handler.level <= logging.WARNING and getattr(handler, "stream", None) in consoles:
+                return logger.isEnabledFor(logging.WARNING)
+        source = source.parent if source.propagate else None
+    return False
 
 
 def known_workspaces() -> list[Workspace]:

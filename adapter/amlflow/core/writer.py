@@ -60,14 +60,40 @@ class Turn:
         return order, last.time
 
 
+class Names:
+    """The names of one run's files, as far as this process has given them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[str] = set()
+
+    def take(self, name: str) -> bool:
+        """Have a name, unless it is taken, or would be a file and a folder at once."""
+        with self._lock:
+            is_free = not any(
+                name == each or name.startswith(f"{each}/") or each.startswith(f"{name}/")
+                for each in self._taken
+            )
+            if is_free:
+                self._taken.add(name)
+            return is_free
+
+
 class Writer:
-    """A process's name as a writer, and its stamps."""
+    """A process's name as a writer, its stamps, and the names of the files of runs it started."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
-        self.naming = threading.Lock()
-        """Held from when a file's name is found to be free until the file is there."""
         self._turns: dict[str, Turn] = {}
+        self._names: dict[str, Names] = {}
+
+    def start(self, run_id: str) -> None:
+        """This process has made the run, which has no files yet."""
+        self._names[run_id] = Names()
+
+    def names(self, run_id: str) -> Names | None:
+        """The names of a run's files, or None where another process may have given some."""
+        return self._names.get(run_id)
 
     def turn(self, run_id: str) -> Turn:
         """The stamps of a run."""
@@ -78,6 +104,7 @@ class Writer:
     def forget(self, run_id: str) -> None:
         """The run has ended, and its stamps are of no more use."""
         self._turns.pop(run_id, None)
+        self._names.pop(run_id, None)
 
 
 _writer = Writer()

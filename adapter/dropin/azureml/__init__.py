@@ -1,3 +1,13 @@
 """A namespace that other azureml packages share."""
 
+from typing import Any
+
+from amlflow.core.absent import explain_modules as _explain_modules
+from amlflow.core.absent import submodule as _submodule
+
 __path__ = __import__("pkgutil").extend_path(__path__, __name__)
+_explain_modules()
+
+
+def __getattr__(name: str) -> Any:
+    return _submodule(__name__, name)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amlflow.core.absent import explain_modules as _explain_modules
-from amlflow.core.absent import refuse as _refuse
+from amlflow.core.absent import submodule as _submodule
 from amlflow.core.compute_target import ComputeTarget
 from amlflow.core.environment import Environment
 from amlflow.core.experiment import Experiment
@@ -30,4 +30,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    _refuse(__name__, name)
+    return _submodule(__name__, name)

@@ -7,6 +7,8 @@ from amlflow.core.compute_target import AmlCompute, ComputeTarget
 
 __all__ = ["AmlCompute", "ComputeTarget"]
 
+__path__: list[str] = []  # so that importing one of v1's submodules says where its names are
+
 
 def __getattr__(name: str) -> Any:
     _refuse(__name__, name)
