@@ -422,8 +422,7 @@ def test_documents(run: Run, kind: str) -> None:
     ("value", "named"),
     [
         ("{not json", "not JSON"), ("", "not JSON"), ("[" * 100_000, "not JSON"),
-        ("1" * 5000, "not JSON"), (object(), "object"), ({"data": {1}}, "set"),
-        ({(1, 2): 3}, "tuple"), (CIRCLE, "ircular"),
+        ("1" * 5000, "not JSON"), (CIRCLE, "holds itself"),
     ],
     ids=lambda value: str(value)[:20],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from types import GeneratorType
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
+from amlflow.plain_json import to_json
 from amlflow.spec import Kind, Point
 
 logger = logging.getLogger("amlflow")
@@ -157,11 +158,10 @@ def table(value: Any, name: str) -> dict[str, list[Any]]:
 def document(value: Any, kind: Kind, name: str) -> str:
     """A confusion matrix, accuracy table, residuals or predictions as JSON text.
 
-    v1 describes a schema for each and checks none of it, so neither is it here. Numbers that JSON
-    does not have become the texts "NaN", "Infinity" and "-Infinity".
+    v1 describes a schema for each and checks none of it, so neither is it here.
 
     Raises:
-        UserErrorException: a text is not JSON, or a value cannot be written as JSON.
+        UserErrorException: a text is not JSON.
     """
     call = f"log_{kind.value}({name!r})"
     if isinstance(value, str):
@@ -170,19 +170,11 @@ def document(value: Any, kind: Kind, name: str) -> str:
         except (ValueError, RecursionError) as error:
             raise UserErrorException(f"{call} got text that is not JSON: {error}.") from None
     try:
-        lenient = json.dumps(value, default=_as_json)
-        return json.dumps(json.loads(lenient, parse_constant=str), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
+        return to_json(value)
+    except RecursionError:
         raise UserErrorException(
-            f"{call} got a {type(value).__name__} that cannot be written as JSON: {error}."
+            f"{call} got a {type(value).__name__} that holds itself, or is nested too deeply."
         ) from None
-
-
-def _as_json(value: Any) -> Any:
-    """numpy's and pandas' arrays and numbers as lists and numbers."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a {type(value).__name__} is in it")
 
 
 def shapes(points: Iterable[Point], content: Callable[[Point], Any]) -> dict[str, Any]:
