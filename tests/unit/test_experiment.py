@@ -6,6 +6,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
@@ -375,3 +376,34 @@ def test_looks(experiment: Experiment, workspace: Workspace) -> None:
     for head in ("Name", "Workspace", "Report Page", "Docs Page"):
         assert f"<th>{head}</th>" in html
     assert f'href="{experiment.get_portal_url()}"' in html
+
+
+# experiments that another client has made
+
+
+@pytest.mark.parametrize("name", ["My Team/Experiment 1.0", " ", "ü", "x" * 256, "Default"])
+def test_an_experiment_that_mlflow_has_is_opened_by_any_name(
+    workspace: Workspace, store: str, name: str
+) -> None:
+    client = mlflow.MlflowClient(store)
+    if name != "Default":
+        with pytest.raises(UserErrorException, match="no name for an experiment"):
+            Experiment(workspace, name)
+        assert client.get_experiment_by_name(name) is None
+        client.create_experiment(name)
+    opened = Experiment(workspace, name)
+    assert (opened.name, opened.id) == (name, client.get_experiment_by_name(name).experiment_id)
+    run = opened.start_logging(snapshot_directory=None)
+    assert [each.id for each in Experiment(workspace, name).get_runs()] == [run.id]
+
+
+@pytest.mark.parametrize("name", [None, 5, "", ["a"], b"a"])
+def test_what_is_not_a_name_is_refused_without_a_look(name: Any, folder: Path) -> None:
+    with pytest.raises(UserErrorException, match="no name for an experiment"):
+        Experiment(Workspace("s", "g", "w"), name)
+    assert list(folder.iterdir()) == []
+
+
+def test_workspace_and_name_in_the_wrong_order(workspace: Workspace) -> None:
+    with pytest.raises(UserErrorException, match=r"Experiment\(workspace, name\)"):
+        Experiment("name", workspace)  # type: ignore[arg-type]

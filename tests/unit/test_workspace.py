@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,45 @@ def test_without_config_the_embedded_default_is_opened_and_said_once(
     [record] = caplog.records
     assert str(folder) in record.message
     assert "mlflow.db" in record.message
+
+
+@pytest.mark.parametrize(
+    "logging_of_the_script",
+    [
+        "",
+        "logging.basicConfig()",
+        "logging.basicConfig(filename='log.txt')",
+        "logging.basicConfig(level=logging.ERROR)",
+        "logging.getLogger('amlflow').setLevel(logging.CRITICAL)",
+    ],
+)
+def test_a_workspace_that_nobody_named_is_said_on_the_console_once(
+    folder: Path, logging_of_the_script: str
+) -> None:
+    code = f"""
+import logging
+{logging_of_the_script}
+from azureml.core import Workspace
+Workspace.from_config(), Workspace.from_config()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    [line] = done.stderr.splitlines()
+    assert f"No config.json at or above {folder}: using the workspace 'local'" in line
+    assert done.stdout == ""
+
+
+def test_from_config_in_a_submitted_script_is_the_runs_workspace(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AZUREML_RUN_ID", "some-run")
+    monkeypatch.setenv("AZUREML_ARM_SUBSCRIPTION", "s-1")
+    monkeypatch.setenv("AZUREML_ARM_RESOURCEGROUP", "group")
+    monkeypatch.setenv("AZUREML_ARM_WORKSPACE_NAME", "team")
+    ws = Workspace.from_config()
+    assert (ws.subscription_id, ws.resource_group, ws.name) == ("s-1", "group", "team")
+    assert caplog.records == []
+    config(folder / ".azureml" / "config.json", workspace_name="at hand")
+    assert Workspace.from_config().name == "at hand"
 
 
 def test_opening_a_workspace_makes_no_file(folder: Path) -> None:
@@ -183,6 +224,40 @@ def test_write_config_is_found_again(folder: Path) -> None:
     assert Workspace.from_config().name == "ws"
     Workspace("s-1", "group", "ws").write_config(path=str(folder / "x"), file_name="y.json")
     assert json.loads((folder / "x" / ".azureml" / "y.json").read_text()) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("path", "file_name", "written"),
+    [
+        (None, None, ".azureml/config.json"), (".azureml", None, ".azureml/config.json"),
+        ("./.azureml/", "mine", ".azureml/mine.json"), ("x", "y.txt", "x/.azureml/y.json"),
+        ("x/.azureml", None, "x/.azureml/config.json"),
+        ("~/p", None, "home/p/.azureml/config.json"),
+        ("old", None, "old/aml_config/config.json"), ("old/aml_config", None,
+         "old/aml_config/config.json"),
+    ],
+)  # fmt: skip
+def test_write_config_does_not_double_the_folder(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str | None,
+    file_name: str | None,
+    written: str,
+) -> None:
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    (folder / "old" / "aml_config").mkdir(parents=True)
+    Workspace("s-1", "group", "ws").write_config(path=path, file_name=file_name)
+    files = [each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()]
+    assert files == [written]
+    assert Workspace.from_config(path=folder / written).name == "ws"
+    if file_name is None:
+        assert Workspace.from_config(path).name == "ws"
+
+
+def test_write_config_where_nothing_can_be_written(folder: Path) -> None:
+    (folder / "file").touch()
+    with pytest.raises(UserErrorException, match=r"file/.azureml/config.json' cannot be written"):
+        Workspace("s-1", "group", "ws").write_config(path="file")
 
 
 def test_write_config_keeps_the_tracking_store_of_the_workspace(

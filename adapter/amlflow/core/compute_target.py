@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from amlflow.core import targets
 from amlflow.core.absent_members import Absent
+from amlflow.core.arguments import check_class, check_text
 from amlflow.exceptions import ComputeTargetException
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class ComputeTarget:
             ComputeTargetException: it knows none of this name; the message lists those it knows,
                 and says how to declare one.
         """
+        from amlflow.core.workspace import Workspace
+
+        right = "ComputeTarget(workspace, name)"
+        check_class(workspace, Workspace, "A compute target is in a Workspace", right)
+        check_text(name, "A compute target's name", right)
         self._set(workspace, name, targets.find(workspace, name))
 
     def _set(self, workspace: Workspace, name: str, stated: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from amlflow.core.arguments import check_text
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import Condition, Op
 
@@ -19,8 +20,10 @@ def from_arguments(
     """
     conditions = []
     if type is not None:
+        check_text(type, "A run's type", "experiment.get_runs(type=…, tags={…})")
         conditions.append(Condition("type", Op.EQ, type))
     if status is not None:
+        check_text(status, "A run's status", "run.get_children(status='Completed')")
         conditions.append(Condition("status", Op.EQ, status))
     return [*conditions, *_keyed("tags", tags), *_keyed("properties", properties)]
 

@@ -10,6 +10,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
+from amlflow.core.arguments import check_text
 from amlflow.core.conda_dependencies import CondaDependencies, requirements_in
 from amlflow.core.settings import Settings
 from amlflow.exceptions import UserErrorException
@@ -102,6 +103,7 @@ class Environment(Settings):
                 f"Environment does not know {', '.join(map(repr, kwargs))}; set attributes of "
                 ".python and .docker instead."
             )
+        check_text(name, "An environment's name", "Environment(name)")
         self.name = name
         self.version: str | None = None
         self.python = PythonSection()

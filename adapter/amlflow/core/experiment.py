@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from amlflow.core import html
+from amlflow.core.arguments import check_class, check_text
 from amlflow.core.conditions import from_arguments
 from amlflow.core.config import find_config
 from amlflow.core.experiment_runs import ExperimentRuns, shown
-from amlflow.core.run import texts
+from amlflow.core.run import tag_keys, texts
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import ProjectSystemException, UserErrorException
 from amlflow.spec import (
@@ -127,6 +128,7 @@ class Experiment(ExperimentRuns):
 
     def tag(self, key: str, value: Any = None) -> None:
         """Set a tag, or a tag without a value."""
+        check_text(key, "A tag's key", "experiment.tag(key, value)")
         self.set_tags({key: value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -135,7 +137,8 @@ class Experiment(ExperimentRuns):
 
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Remove tags by their keys; one that is not there is no error."""
-        self._change(ExperimentChange(tags_removed=[tags] if isinstance(tags, str) else list(tags)))
+        keys = tag_keys(tags, "experiment.remove_tags(['key'])")
+        self._change(ExperimentChange(tags_removed=keys))
 
     def archive(self) -> None:
         """Archive the experiment: it is no longer listed, and its runs are kept."""
@@ -175,6 +178,9 @@ class Experiment(ExperimentRuns):
             view_type: "ActiveOnly", "ArchivedOnly" or "All".
             tags: A dict (all equal; None: has the key) or the text of a key.
         """
+        check_class(
+            workspace, Workspace, "Experiments are in a Workspace", "Experiment.list(workspace)"
+        )
         if view_type not in _VIEWS:
             raise UserErrorException(
                 f"{view_type!r} is no view_type; it is one of {', '.join(_VIEWS)}."
@@ -193,6 +199,9 @@ class Experiment(ExperimentRuns):
     @staticmethod
     def delete(workspace: Workspace, experiment_id: str) -> None:
         """Delete an experiment that has no runs."""
+        right = "Experiment.delete(workspace, experiment_id)"
+        check_class(workspace, Workspace, "Experiments are in a Workspace", right)
+        check_text(experiment_id, "An experiment's id", right)
         workspace._tracker.delete_experiment(experiment_id)
 
     @staticmethod

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from amlflow.core.arguments import check_path, check_text
 from amlflow.core.conditions import from_arguments
 from amlflow.core.git import git_properties
 from amlflow.core.run import Run, texts
@@ -70,6 +71,9 @@ class ExperimentRuns:
         tags: Mapping[str, Any] | None = None,
         properties: Mapping[str, Any] | None = None,
     ) -> Run:
+        right = "experiment.start_logging(name='a name', snapshot_directory='.')"
+        if snapshot_directory:
+            check_path(snapshot_directory, "snapshot_directory", right)
         asked = texts(properties or {}, "start_logging(properties=…)")
         stated = {**git_properties(), **{key: value or "" for key, value in asked.items()}}
         draft = self._draft(
@@ -121,6 +125,14 @@ class ExperimentRuns:
                 f"Experiment {self._record.name!r} is archived, so no run can start in it; "
                 "experiment.reactivate() brings it back."
             )
+        if values.get("name") not in (None, ""):
+            check_text(
+                values["name"],
+                "A run's name",
+                "run.child_run(name); run.create_children(count) makes several"
+                if parent is not None
+                else "experiment.start_logging(name='a name')",
+            )
         if run_id is not None and not (isinstance(run_id, str) and _RUN_ID.fullmatch(run_id)):
             raise UserErrorException(
                 f"{shown(run_id)} is no id for a run: it is 1-256 letters, digits, '_', '-' and "
@@ -163,9 +175,10 @@ class ExperimentRuns:
         self, config: Any, tags: dict[str, str] | None, parent: RunRecord | None, **kwargs: Any
     ) -> Run:
         submit_to = getattr(config, "_submit_to", None)
-        if submit_to is None:
+        if submit_to is None or isinstance(config, type):
             raise UserErrorException(
-                f"A {type(config).__name__} cannot be submitted; a ScriptRunConfig can."
+                f"A {type(config).__name__} cannot be submitted; a ScriptRunConfig can: "
+                "experiment.submit(ScriptRunConfig(source_directory='.', script='train.py'))."
             )
         run: Run = submit_to(self, tags, parent, **kwargs)
         return run

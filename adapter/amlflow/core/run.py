@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from amlflow.core import html
 from amlflow.core.absent_members import refuse_member
+from amlflow.core.arguments import check_class, check_list, check_text
 from amlflow.core.conditions import from_arguments
 from amlflow.core.run_children import RunChildren
 from amlflow.core.run_life import RunLife
@@ -49,8 +50,8 @@ class Run(RunMetrics, RunChildren, RunLife):
         Raises:
             ServiceException: the experiment has no such run.
         """
-        if not isinstance(run_id, str) or not run_id:
-            raise UserErrorException(f"A run's id is a text, and {run_id!r} is not.")
+        _check_experiment(experiment, f"{type(self).__name__}(experiment, run_id)")
+        check_text(run_id, "A run's id", f"{type(self).__name__}(experiment, run_id)")
         record = experiment.workspace._tracker.get_run(run_id, experiment.id)
         self._set(experiment, record, (outputs,) if outputs else ())
 
@@ -77,6 +78,10 @@ class Run(RunMetrics, RunChildren, RunLife):
     @staticmethod
     def get(workspace: Workspace, run_id: str) -> Run:
         """The run of this id, in whatever experiment of the workspace."""
+        from amlflow.core.workspace import Workspace
+
+        check_class(workspace, Workspace, "A run is got from a Workspace", _GET)
+        check_text(run_id, "A run's id", _GET)
         return workspace.get_run(run_id)
 
     @staticmethod
@@ -90,6 +95,7 @@ class Run(RunMetrics, RunChildren, RunLife):
         _rehydrate_runs: bool = True,
     ) -> Iterator[Run]:
         """The experiment's runs, newest first; see :meth:`Experiment.get_runs`."""
+        _check_experiment(experiment, "Run.list(experiment)")
         return experiment._find(from_arguments(type, tags, properties, status), include_children)
 
     @staticmethod
@@ -185,6 +191,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     def tag(self, key: str, value: Any = None) -> None:
         """Set a tag, or a tag without a value. Tags can change; see :meth:`add_properties`."""
+        check_text(key, "A tag's key", "run.tag(key, value); run.set_tags({…}) sets several")
         self.set_tags({key: value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -193,8 +200,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Remove tags by their keys; one that is not there is no error."""
-        keys = [tags] if isinstance(tags, str) else list(tags)
-        self._apply(RunChange(tags_removed=keys))
+        self._apply(RunChange(tags_removed=tag_keys(tags, "run.remove_tags(['key'])")))
 
     @property
     def properties(self) -> dict[str, str]:
@@ -288,6 +294,26 @@ class Run(RunMetrics, RunChildren, RunLife):
             f"The secrets {list(secrets)} cannot be read: a workspace here has no key vault. "
             "Pass secrets to the script as environment variables and read os.environ."
         )
+
+
+_GET = "Run.get(workspace, run_id)"
+
+
+def _check_experiment(value: Any, right: str) -> None:
+    from amlflow.core.experiment import Experiment
+
+    check_class(value, Experiment, "A run is in an Experiment", right)
+
+
+def tag_keys(keys: Any, right: str) -> list[str]:
+    """The keys of tags to remove; one text is one key."""
+    if isinstance(keys, str):
+        return [keys]
+    check_list(keys, "The keys of tags to remove", right)
+    found = list(keys)
+    for key in found:
+        check_text(key, "A tag's key", right)
+    return found
 
 
 def texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from amlflow.core.arguments import check_list, check_text
 from amlflow.core.conditions import from_arguments
 from amlflow.core.descendants import children, descendants
 from amlflow.core.run_base import RunBase
@@ -76,6 +77,10 @@ class RunChildren(RunBase):
             raise UserErrorException(
                 "create_children takes count, or tag_key and tag_values together; one is missing."
             )
+        right = "run.create_children(tag_key='fold', tag_values=[0, 1, 2])"
+        check_text(tag_key, "tag_key", right)
+        check_list(tag_values, "tag_values", right)
+        tag_values = list(tag_values)
         if len(tag_values) > MOST_CHILDREN:
             raise UserErrorException(
                 f"create_children makes at most {MOST_CHILDREN} runs at once, and "

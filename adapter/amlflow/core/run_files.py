@@ -7,9 +7,11 @@ import posixpath
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from os.path import isdir
 from pathlib import Path
 from typing import IO, Any
 
+from amlflow.core.arguments import check_list, check_path, check_text
 from amlflow.core.model import Model
 from amlflow.core.run_base import RunBase, logger
 from amlflow.core.writer import this_writer
@@ -55,6 +57,9 @@ class RunFiles(RunBase):
         Raises:
             TypeError: there are not as many names as paths, as v1 says it.
         """
+        right = "run.upload_files(names=['a.txt'], paths=['local/a.txt'])"
+        check_list(names, "names", right)
+        check_list(paths, "paths", right)
         if len(names) != len(paths):
             raise TypeError(
                 f"upload_files got {len(names)} names for {len(paths)} paths; give as many of each."
@@ -66,9 +71,15 @@ class RunFiles(RunBase):
         self, name: str, path: str, datastore_name: str | None = None
     ) -> dict[str, str]:
         """Store all files of a local folder below a name; their names to links are returned."""
+        right = "run.upload_folder(name, path)"
+        check_text(name, "The name of the folder in the run", right)
+        check_path(path, "The local folder", right)
         folder = Path(path)
         if not folder.is_dir():
-            raise UserErrorException(f"upload_folder({name!r}): there is no folder {str(path)!r}.")
+            swapped = f"; {name!r} is a folder here: the call is {right}" if isdir(name) else ""
+            raise UserErrorException(
+                f"upload_folder({name!r}): there is no folder {str(path)!r}{swapped}."
+            )
         files = {
             posixpath.join(name, each.relative_to(folder).as_posix()): each
             for each in sorted(folder.rglob("*"))
@@ -86,6 +97,9 @@ class RunFiles(RunBase):
             FileNotInRun: the run has no such file.
             UnsafeName: the base name does not lead to a file in the folder; name a path.
         """
+        right = "run.download_file(name, output_file_path)"
+        check_text(name, "The name of a run's file", right)
+        check_path(output_file_path or ".", "output_file_path", right)
         stored = self._stored_name(name)
         target = Path(output_file_path or ".")
         if target.is_dir() or str(output_file_path or "").endswith(("/", os.sep)):
@@ -114,6 +128,9 @@ class RunFiles(RunBase):
         Raises:
             UserErrorException: no file has this prefix.
         """
+        right = "run.download_files(prefix, output_directory); run.download_file(name) gets one"
+        check_text(prefix or "all", "The prefix of the names", right)
+        check_path(output_directory or ".", "output_directory", right)
         names = self._tracker.list_files(self._record.id, prefix or "")
         if not names:
             raise UserErrorException(
@@ -141,7 +158,17 @@ class RunFiles(RunBase):
     def _upload(self, files: Mapping[str, Path]) -> None:
         for name, path in files.items():
             if not path.is_file():
-                raise UserErrorException(f"There is no file {str(path)!r} to upload as {name!r}.")
+                swapped = not path.exists() and isinstance(name, str) and os.path.isfile(name)
+                instead = (
+                    f" {name!r} is a file here: the call is run.upload_file(name, path_or_stream)."
+                    if swapped
+                    else " run.upload_folder(name, path) stores a folder."
+                    if path.is_dir()
+                    else ""
+                )
+                raise UserErrorException(
+                    f"There is no file {str(path)!r} to upload as {name!r}.{instead}"
+                )
         named = {_checked_name(name): path for name, path in files.items()}
         self._tracker.put_files(self._record.id, named)
         names = this_writer().names(self._record.id)
@@ -223,6 +250,9 @@ class RunFiles(RunBase):
             SnapshotException: it is too large, or there is nothing at the path.
             UserErrorException: the run has another snapshot already.
         """
+        check_path(
+            file_or_folder_path, "The snapshot's folder", "run.take_snapshot(file_or_folder_path)"
+        )
         digest = snapshot.store(self._tracker, Path(file_or_folder_path))
         self._apply(RunChange(properties={SNAPSHOT_PROPERTY: digest}))
         return digest
@@ -296,6 +326,9 @@ class RunFiles(RunBase):
                 "register_model keeps no datasets, sample datasets or resource_configuration: they "
                 "are Azure's. Log the data with mlflow.log_input() instead."
             )
+        right = "run.register_model(model_name, model_path='outputs/model.pkl')"
+        check_text(model_name, "The model's name", right)
+        check_text(model_path or model_name, "The model's path in the run", right)
         path = posixpath.normpath(model_path or model_name).strip("/")
         names = self._tracker.list_files(self._record.id, path)
         if not any(name == path or name.startswith(f"{path}/") for name in names):

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from amlflow.core import metrics
+from amlflow.core.arguments import check_text
 from amlflow.core.descendants import descendants
 from amlflow.core.run_base import RunBase
 from amlflow.core.writer import this_writer
@@ -62,6 +63,7 @@ class RunMetrics(RunBase):
 
     def log_list(self, name: str, value: Iterable[Any], description: str = "") -> None:
         """Log a list of values at once; generators are read to their end."""
+        _check_name(name)
         self._point(name, Kind.LIST, metrics.listed(value, name))
 
     def log_row(self, name: str, description: str | None = None, **kwargs: Any) -> None:
@@ -153,6 +155,8 @@ class RunMetrics(RunBase):
             run_type: With ``recursive``, only descendants of this type.
             populate: Read the files as well.
         """
+        if name is not None:
+            check_text(name, "A metric's name", "run.get_metrics(name, recursive=True)")
         if not recursive:
             return self._metrics_of(self._record, name, populate)
         conditions = [] if run_type is None else [Condition("type", Op.EQ, run_type)]
@@ -182,6 +186,7 @@ class RunMetrics(RunBase):
             return json.loads(path.read_text(encoding="utf-8"))
 
     def _document(self, name: str, kind: Kind, value: Any) -> None:
+        _check_name(name)
         text = metrics.document(value, kind, name)
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "document.json"
@@ -268,7 +273,8 @@ def _step(name: str, step: Any) -> int:
 def _check_name(name: Any) -> None:
     if not isinstance(name, str) or not name:
         raise UserErrorException(
-            f"A metric's name is a text that is not empty, and {name!r} is not."
+            f"A metric's name is a text that is not empty, and {name!r} is not. The name comes "
+            "first: run.log(name, value)."
         )
     if len(name) > MOST_NAME:
         raise UserErrorException(

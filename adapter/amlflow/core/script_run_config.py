@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from amlflow.core.arguments import check_class, check_path
+from amlflow.core.compute_target import ComputeTarget
 from amlflow.core.environment import Environment
 from amlflow.core.run_base import logger
 from amlflow.core.run_configuration import DockerConfiguration, RunConfiguration
@@ -66,6 +68,10 @@ class ScriptRunConfig:
             UserErrorException: both a script and a command are given, or an argument is neither
                 text nor number nor path.
         """
+        right = "ScriptRunConfig(source_directory='src', script='train.py')"
+        if script is not None:
+            check_path(script, "script", right)
+        _check_parts(run_config, environment, docker_runtime_config, compute_target)
         if script is not None and command is not None:
             raise UserErrorException(
                 f"Both script={script!r} and command={command!r} are given; a run has one of them."
@@ -109,6 +115,33 @@ class ScriptRunConfig:
         from amlflow.core.submission import submit
 
         return submit(self, experiment, tags, parent, **kwargs)
+
+
+def _check_parts(
+    run_config: Any, environment: Any, docker_runtime_config: Any, compute_target: Any
+) -> None:
+    """Raise UserErrorException for a part of the configuration that is another's."""
+    parts = [
+        (run_config, RunConfiguration, "run_config", "RunConfiguration()"),
+        (environment, Environment, "environment", "Environment('name')"),
+        (
+            docker_runtime_config,
+            DockerConfiguration,
+            "docker_runtime_config",
+            "DockerConfiguration(use_docker=True)",
+        ),
+    ]
+    for value, kind, name, made in parts:
+        if value is not None:
+            what = f"{name} is a {kind.__name__}"
+            check_class(value, kind, what, f"ScriptRunConfig(…, {name}={made})")
+    if compute_target is not None:
+        check_class(
+            compute_target,
+            (str, ComputeTarget),
+            "compute_target is the name of a target, or a ComputeTarget",
+            "ScriptRunConfig(…, compute_target='local')",
+        )
 
 
 def checked_arguments(arguments: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amlflow.core import html
+from amlflow.core.arguments import check_path, check_text
 from amlflow.core.azure_only import AzureOnly, refuse
 from amlflow.core.compute_target import ComputeTarget, Targets
 from amlflow.core.config import FILE, Config, find_config, project_folder, write_config, write_json
@@ -112,6 +113,8 @@ class Workspace(AzureOnly):
         Raises:
             UserErrorException: ``path`` does not exist, or the file is no such config.
         """
+        if path is not None:
+            check_path(path, "The path of a config.json", "Workspace.from_config(path)")
         config = find_config(path, _file_name)
         if config is None and os.environ.get(RUN_ID):
             return Workspace._of_this_job()
@@ -160,6 +163,7 @@ class Workspace(AzureOnly):
         Raises:
             WorkspaceException: several that were made here have this name; say which.
         """
+        check_text(name, "A workspace's name", "Workspace.get(name)")
         found = [
             each
             for each in all_noted()
@@ -219,6 +223,7 @@ class Workspace(AzureOnly):
         Raises:
             WorkspaceException: it exists, and ``exist_ok`` is False.
         """
+        check_text(name, "A workspace's name", "Workspace.create(name)")
         names = (subscription_id or NO_SUBSCRIPTION, resource_group or DEFAULT_NAME, name)
         if noted(*names) is not None:
             if exist_ok:
@@ -256,6 +261,9 @@ class Workspace(AzureOnly):
         Raises:
             UserErrorException: the file cannot be written.
         """
+        right = "workspace.write_config(path='.', file_name='config.json')"
+        check_path(path or ".", "The project's folder", right)
+        check_path(file_name or FILE, "The file's name", right)
         folder = project_folder(path)
         content = self._identity()
         configured = self._details.get("tracking_uri")
@@ -350,6 +358,7 @@ class Workspace(AzureOnly):
         Raises:
             ServiceException: there is no such run.
         """
+        check_text(run_id, "A run's id", "workspace.get_run(run_id)")
         return self._run(self._tracker.get_run(run_id))
 
     def _run(self, record: RunRecord) -> Run:
@@ -469,17 +478,21 @@ def workspace_on(uri: str) -> Workspace:
 def _say_once(message: str) -> None:
     """Say it on the console, also where the script has its log elsewhere or quieter."""
     logger.warning("%s", message)
-    if logger.hasHandlers() and not _is_logged_to_console():
+    if not _is_logged_to_console():
         print(message, file=sys.stderr)
 
 
 def _is_logged_to_console() -> bool:
+    if not logger.isEnabledFor(logging.WARNING):
+        return False
+    if not logger.hasHandlers():
+        return logging.lastResort is not None  # which writes to stderr
     consoles = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
     source: logging.Logger | None = logger
     while source is not None:
         for handler in source.handlers:
             if handler.level <= logging.WARNING and getattr(handler, "stream", None) in consoles:
-                return logger.isEnabledFor(logging.WARNING)
+                return True
         source = source.parent if source.propagate else None
     return False
 
