@@ -236,10 +236,14 @@ def _lacking(answer: Any, protocol: type) -> list[str]:
     return [
         name
         for name in vars(protocol)
-        if not name.startswith("_") and name not in unclaimed and not hasattr(answer, name)
+        if not name.startswith("_")
+        and name not in unclaimed | _OPTIONAL
+        and not hasattr(answer, name)
     ]
 
 
+_OPTIONAL = {"own_paths"}
+"""Methods that plugins need not have."""
 _FEATURE_METHODS = {"register_model": spec.Feature.MODELS}
 """The methods that are not called, and need not be there, where a feature is not claimed."""
 

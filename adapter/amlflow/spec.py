@@ -634,6 +634,16 @@ class Tracker(Protocol):
     def experiment_link(self, experiment_id: str) -> str:
         """The address of the experiment's page for people."""
 
+    # this machine
+
+    def own_paths(self) -> Sequence[Path]:
+        """The absolute paths of local files and folders in which the tracker keeps what it stores.
+
+        A folder stands for all that is below it. A database stands for the files beside it, too,
+        whose names end in ``-wal``, ``-shm`` and ``-journal``. Snapshots leave these paths out and
+        do not open them. A plugin that lacks this method is taken to have none.
+        """
+
 
 class RunKeeper(Protocol):
     """The part of a tracker that watches over one run: what the agent of a submitted script needs.

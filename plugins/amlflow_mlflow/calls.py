@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _get_store
 
 from amlflow_mlflow.errors import cause, cleaned, error_of_store
+from amlflow_mlflow.own_paths import ARTIFACTS
 from amlflow_mlflow.server import Server
 
 Result = TypeVar("Result")
@@ -90,7 +91,7 @@ def _artifact_root(uri: str) -> str | None:
     """MLflow puts files beside the working folder; beside the database they stay together."""
     if SERVER_ARTIFACT_ROOT in os.environ or not uri.startswith("sqlite:///"):
         return None
-    return str(Path(unquote(uri[len("sqlite:///") :])).parent / "mlruns")
+    return str(Path(unquote(uri[len("sqlite:///") :])).with_name(ARTIFACTS))
 
 
 def _probed_database(uri: str) -> Any:

@@ -32,6 +32,7 @@ from amlflow_mlflow import features
 from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.names import ALIAS, DELETED, OWN, to_key
+from amlflow_mlflow.own_paths import own_paths
 from amlflow_mlflow.records import to_experiment, to_ms, to_run
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class QuickTracker:
 
     def __init__(self, uri: str, path: Path, opened: Tracker | None) -> None:
         self.uri = uri
+        self._path = path
         self._address = f"file:{quote(str(path))}?mode=rw"
         self._kept = _Kept()
         self._mlflow: Any = opened
@@ -212,6 +214,10 @@ class QuickTracker:
 
     def check_name(self, name: str) -> None:
         to_key(name)
+
+    def own_paths(self) -> Sequence[Path]:
+        found = self.rows("SELECT DISTINCT artifact_location FROM experiments")
+        return own_paths(self._path, [each.artifact_location or "" for each in found])
 
     def run_link(self, run: RunRecord) -> str:
         return run_link(self.uri, run)

@@ -46,6 +46,7 @@ from amlflow_mlflow.names import (
     to_tag_value,
 )
 from amlflow_mlflow.numbers import Numbers
+from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import (
     to_experiment,
@@ -422,6 +423,39 @@ class MlflowTracker:
             return register(
                 self.uri, self._store, run_id, path, name, description, tags or {}, properties or {}
             )
+
+    # this machine
+
+    def own_paths(self) -> Sequence[Path]:
+        if self.uri.startswith(("http:", "https:", "databricks")):
+            return []
+        found = own_paths(self._database(), self._artifact_locations())
+        folder = local_folder(self.uri) if self.uri.startswith("file:") else None
+        return found if folder is None else [*file_store_paths(folder), *found]
+
+    def _database(self) -> Path | None:
+        """The file of an SQLite database, as SQLite itself names it."""
+        engine = getattr(self._store, "engine", None)
+        if engine is None or engine.dialect.name != "sqlite":
+            return None
+        with engine.connect() as connection:
+            for _, schema, path in connection.exec_driver_sql("PRAGMA database_list"):
+                if schema == "main" and path:
+                    return Path(path)
+        return None
+
+    def _artifact_locations(self) -> Iterator[str]:
+        token = None
+        while True:
+            page = self._call(
+                lambda token=token: self._store.search_experiments(  # type: ignore[misc]
+                    ViewType.ALL, max_results=PAGE, page_token=token
+                )
+            )
+            yield from (each.artifact_location or "" for each in page)
+            token = page.token
+            if not token:
+                return
 
     # links
 

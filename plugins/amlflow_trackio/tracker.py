@@ -30,7 +30,7 @@ from amlflow_trackio.database import Database
 from amlflow_trackio.drawing import draw_run
 from amlflow_trackio.experiments import Experiments
 from amlflow_trackio.files import Files
-from amlflow_trackio.folders import folder_of, uri_of
+from amlflow_trackio.folders import OWN, folder_of, uri_of
 from amlflow_trackio.links import experiment_link, run_link
 from amlflow_trackio.points import Points
 from amlflow_trackio.projects import Projects
@@ -47,7 +47,7 @@ class TrackioTracker:
     features = features
 
     def __init__(self, uri: str) -> None:
-        folder = folder_of(uri)
+        folder = self._folder = folder_of(uri)
         self.uri = uri_of(folder)
         self._database = Database(folder)
         self._projects = Projects(folder)
@@ -214,3 +214,12 @@ class TrackioTracker:
 
     def experiment_link(self, experiment_id: str) -> str:
         return experiment_link(experiment_id)
+
+    # this machine
+
+    def own_paths(self) -> Sequence[Path]:
+        # Also what lies in the folder by itself: somebody may work in this very folder.
+        with self._database.reading() as connection:
+            projects = connection.execute("SELECT id FROM experiments").fetchall()
+        files = [f"{name}{ending}" for (name,) in projects for ending in (".db", ".lock")]
+        return [self._folder, *(self._folder / each for each in (OWN, "media", *files))]

@@ -513,4 +513,53 @@ class DraftsAreNoted(MemoryTracker):
         super().update_run(run_id, change)
 
 
+class Undeclared(MemoryTracker):
+    """
+    own_paths: The absolute paths of local files and folders in which the tracker keeps what it
+        stores.
+    """
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        super().put_files(run_id, files, replace=replace)
+        Path("kept").write_text("x")
+
+
+class RelativePaths(MemoryTracker):
+    """
+    own_paths: The absolute paths of local files and folders in which the tracker keeps what it
+        stores.
+    """
+
+    def own_paths(self) -> Sequence[Path]:
+        return [Path("kept")]
+
+
+class HalfOfAFolder(MemoryTracker):
+    """own_paths: A folder stands for all that is below it."""
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        super().put_snapshot(digest, archive)
+        for name in ("files", "snapshots"):
+            Path("kept", name).mkdir(parents=True, exist_ok=True)
+            Path("kept", name, digest).write_text("x")
+
+    def own_paths(self) -> Sequence[Path]:
+        return [Path.cwd() / "kept" / "files"]
+
+
+class FileBesideADatabase(MemoryTracker):
+    """
+    own_paths: A database stands for the files beside it, too, whose names end in -wal, -shm and
+        -journal.
+    """
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        super().write_points(run_id, points)
+        for ending in ("", "-wal", "-lock"):
+            Path(f"kept.db{ending}").write_text("x")
+
+    def own_paths(self) -> Sequence[Path]:
+        return [Path.cwd() / "kept.db"]
+
+
 MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]

@@ -19,6 +19,7 @@ NOT_IN_THE_SUITES = {
     "Compute: The agent", "Commands: What",
     "Hooks: What", "Condition.holds: A tracker may", "RunKeeper: The part", "RunKeeper: A plugin",
     # amlflow's own part, and what a suite cannot bring about.
+    "own_paths: Snapshots", "own_paths: A plugin",  # tests/unit/test_own_paths.py
     "redacted:", "TICK:", "RunRecord.changed:",  # tests/unit/test_spec.py
     "Condition.holds: Whether",  # tests/unit/test_spec.py; the suites search by it
     "TooLarge:", "Unavailable:", "tried_once:", "is_tried_once:",  # tests/faults

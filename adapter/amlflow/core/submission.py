@@ -138,7 +138,7 @@ def _launched(
     tracker = experiment._tracker
     if snapshot_id is None:
         root = Path(config.source_directory)
-        files = snapshot.collect(root)
+        files = snapshot.collect(root, snapshot.own_paths(tracker))
         if job.is_script:
             check_packed(job.command[0], files)
         digest = snapshot.pack(root, files, folder.snapshot)

@@ -366,6 +366,16 @@ class Journaled(Layer):
             segments.keep_file(archive, name)
             segments.append(record.to_line([record.SNAPSHOT, None, digest, name]))
 
+    def own_paths(self) -> Sequence[Path]:
+        """Also the folder of the journals."""
+        try:
+            paths = super().own_paths()
+        except Unavailable:
+            if not self._settings.offline:
+                raise
+            paths = ()
+        return [*paths, self._settings.folder]
+
     # models and links
 
     def register_model(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -113,3 +113,8 @@ class Layer:
 
     def experiment_link(self, experiment_id: str) -> str:
         return self.inner.experiment_link(experiment_id)
+
+    def own_paths(self) -> Sequence[Path]:
+        """Also: none where the plugin's tracker lacks this method."""
+        stated: Callable[[], Sequence[Path]] | None = getattr(self.inner, "own_paths", None)
+        return () if stated is None else stated()

@@ -2,7 +2,8 @@
 
 The same files give the same digest, so a folder that has not changed is stored once. What stays
 out: what ``.amlignore`` says, or else ``.gitignore`` (pathspec reads both as git does), and always
-version control, caches, virtual environments, links that leave the folder, and MLflow's own store.
+version control, caches, virtual environments, links that leave the folder, and what the tracker,
+the journal and the jobs keep.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ import re
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from amlflow.exceptions import SnapshotException
+from amlflow.journal.settings import journals_folder
+from amlflow.local_files import shortened_list
+from amlflow.local_paths import why_unsafe
+from amlflow.own_paths import OwnPaths, identity, open_databases
+from amlflow.submit.job import jobs_folder
 
 if TYPE_CHECKING:
     import pathspec
@@ -47,7 +53,7 @@ def store(tracker: Tracker, path: Path) -> str:
     Raises:
         SnapshotException: there is nothing at the path, or it is too large.
     """
-    files = collect(path)
+    files = collect(path, own_paths(tracker))
     root = path if path.is_dir() else path.parent
     digest = digest_of(root, files)
     if not tracker.has_snapshot(digest):
@@ -57,6 +63,11 @@ def store(tracker: Tracker, path: Path) -> str:
             digest = pack(root, files, archive)
             tracker.put_snapshot(digest, archive)
     return digest
+
+
+def own_paths(tracker: Tracker) -> list[Path]:
+    """The local paths that belong to the tracker, the journal and the jobs."""
+    return [*tracker.own_paths(), journals_folder(), jobs_folder()]
 
 
 def keep(tracker: Tracker, digest: str, archive: Path) -> None:
@@ -78,13 +89,22 @@ def checked_digest(digest: str) -> str:
     return digest
 
 
-def collect(path: Path) -> list[str]:
+def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
     """The names (with ``/``, in order) of the files that belong to the snapshot of a folder.
+
+    Files and folders of ``own`` are left out, under whatever name they are there, and so are
+    databases that are open in this process. None of them is opened.
 
     Raises:
         SnapshotException: there is nothing at the path, or there are too many files or bytes.
     """
     if path.is_file():
+        place, status = path.resolve(), path.stat()
+        if OwnPaths(own, path.parent).has(place, status) or identity(status) in open_databases():
+            raise SnapshotException(
+                f"The file {str(path)!r} is the tracker's own or a database that is open in this "
+                "process, and is not put into a snapshot."
+            )
         return [path.name]
     if not path.is_dir():
         raise SnapshotException(f"There is no folder {str(path)!r} to take a snapshot of.")
@@ -92,8 +112,8 @@ def collect(path: Path) -> list[str]:
     most_files = _setting(FILES_SETTING, MOST_FILES)
     most_bytes = _setting(SIZE_SETTING, MOST_MEGABYTES) << 20
     total = 0
-    left_out: list[str] = []
-    for name, size in _walk(path, (path.resolve(),), _ignored(path), "", left_out):
+    walk = _Walk(_ignored(path), OwnPaths(own, path))
+    for name, size in walk.files(path, (path.resolve(),), ""):
         sizes[name] = size
         total += size
         if len(sizes) > most_files:
@@ -109,11 +129,8 @@ def collect(path: Path) -> list[str]:
             f"{most_bytes >> 20} MB; the largest files are {named}. List what a run does not need "
             f"in .amlignore, or set {SIZE_SETTING}."
         )
-    if left_out:
-        logger.warning(
-            "Links that lead out of %s, nowhere or in a circle are not in its snapshot: %s.",
-            path, ", ".join(left_out[:10]) + (" …" if left_out[10:] else ""),
-        )  # fmt: skip
+    for reason, names in walk.left_out.items():
+        logger.warning("%s are not in the snapshot of %s: %s.", reason, path, shortened_list(names))
     return sorted(sizes)
 
 
@@ -137,43 +154,67 @@ def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
     return None
 
 
-def _walk(
-    folder: Path,
-    within: tuple[Path, ...],
-    ignored: pathspec.PathSpec[Any] | None,
-    prefix: str,
-    left_out: list[str],
-) -> Iterator[tuple[str, int]]:
-    """The files of a folder and their sizes; ``within`` are the folders that lead to it, itself at
-    the end, as they are without links."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except FileNotFoundError:  # it vanished
-        return
-    except OSError as error:
-        raise _unreadable(prefix, error) from None
-    for entry in entries:
-        name = prefix + entry.name
-        if entry.name in _ALWAYS_OUT:
-            continue
+LINKS = "Links that lead out, nowhere or in a circle"
+DATABASES = "Databases that are open in this process"
+NAMES = "Files whose names another system takes for another path"
+
+
+class _Walk:
+    """One walk through a folder that is packed; ``left_out`` has names by what they are."""
+
+    def __init__(self, ignored: pathspec.PathSpec[Any] | None, own: OwnPaths) -> None:
+        self._ignored, self._own = ignored, own
+        self._open = open_databases()
+        self.left_out: dict[str, list[str]] = {}
+
+    def _leave_out(self, reason: str, name: str) -> None:
+        self.left_out.setdefault(reason, []).append(name)
+
+    def files(
+        self, folder: Path, within: tuple[Path, ...], prefix: str
+    ) -> Iterator[tuple[str, int]]:
+        """The files of a folder and their sizes; ``within`` are the folders that lead to it, itself
+        at the end, as they are without links."""
         try:
-            is_folder = entry.is_dir()
-            if ignored is not None and ignored.match_file(f"{name}/" if is_folder else name):
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except FileNotFoundError:  # it vanished
+            return
+        except OSError as error:
+            raise _unreadable(prefix, error) from None
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.name in _ALWAYS_OUT:
                 continue
-            place = within[-1] / entry.name
-            if entry.is_symlink():
-                place = place.resolve()
-                if not place.is_relative_to(within[0]) or place in within or not place.exists():
-                    left_out.append(name)
+            try:
+                is_folder = entry.is_dir()
+                if self._is_ignored(f"{name}/" if is_folder else name):
                     continue
-            status = entry.stat()
-        except OSError:  # it vanished
-            continue
-        if is_folder:
-            if not _is_environment(place):
-                yield from _walk(place, (*within, place), ignored, f"{name}/", left_out)
-        elif stat.S_ISREG(status.st_mode):
-            yield _checked(name), status.st_size
+                place = within[-1] / entry.name
+                if entry.is_symlink():
+                    place = place.resolve()
+                    if self._own.holds(place):
+                        continue
+                    if not place.is_relative_to(within[0]) or place in within or not place.exists():
+                        self._leave_out(LINKS, name)
+                        continue
+                status = entry.stat()
+            except OSError:  # it vanished
+                continue
+            if self._own.has(place, status):
+                continue
+            if is_folder:
+                if not _is_environment(place):
+                    yield from self.files(place, (*within, place), f"{name}/")
+            elif identity(status) in self._open:
+                self._leave_out(DATABASES, name)
+            elif stat.S_ISREG(status.st_mode):
+                if why_unsafe(_checked(name)) is not None:
+                    self._leave_out(NAMES, name)
+                else:
+                    yield name, status.st_size
+
+    def _is_ignored(self, name: str) -> bool:
+        return self._ignored is not None and bool(self._ignored.match_file(name))
 
 
 def _checked(name: str) -> str:

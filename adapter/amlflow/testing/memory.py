@@ -241,6 +241,9 @@ class MemoryTracker:
     def experiment_link(self, experiment_id: str) -> str:
         return f"{self.uri}/experiments/{experiment_id}"
 
+    def own_paths(self) -> Sequence[Path]:
+        return ()
+
 
 def _without(tags: dict[str, str | None], removed: Sequence[str]) -> dict[str, str | None]:
     return {key: value for key, value in tags.items() if key not in removed}

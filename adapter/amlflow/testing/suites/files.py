@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from amlflow.layers.layer import Layer
+from amlflow.own_paths import OwnPaths
 from amlflow.spec import (
     ExperimentRecord,
     Feature,
@@ -169,6 +171,37 @@ class FileTests(SuiteBase):
         # By name, since others may make experiments on the same tracker meanwhile.
         assert not [each for each in tracker.list_experiments() if "snapshot" in each.name.lower()]
 
+    def test_own_paths(
+        self,
+        tracker: Tracker,
+        run: RunRecord,
+        tmp_path: Path,
+        tmp_path_factory: pytest.TempPathFactory,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """
+        own_paths: The absolute paths of local files and folders in which the tracker keeps what it
+            stores.
+        own_paths: A folder stands for all that is below it.
+        own_paths: A database stands for the files beside it, too, whose names end in -wal, -shm and
+            -journal.
+        """
+        working = tmp_path_factory.mktemp("working")
+        monkeypatch.chdir(working)
+        source = tmp_path_factory.mktemp("source") / "file"
+        source.write_text("x")
+        before = {**states(tmp_path), **states(working)}
+        tracker.put_files(run.id, {"outputs/file": source})
+        tracker.write_points(run.id, [logged("m", 1.0), logged("n", "x" * 20_000)])
+        tracker.put_snapshot(uuid.uuid4().hex * 2, source)
+        paths = Layer(tracker).own_paths()
+        assert all(path.is_absolute() for path in paths), paths
+        own = OwnPaths(paths)
+        for path, state in {**states(tmp_path), **states(working)}.items():
+            if state != before.get(path):
+                is_own = own.holds(path.resolve()) or own.has(path.resolve(), path.stat())
+                assert is_own, f"{path} was written, and own_paths() gives {paths}"
+
     def test_models(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
         register_model: Make the run's file or folder the next version of a model.
@@ -196,3 +229,12 @@ class FileTests(SuiteBase):
         """
         assert run.id in tracker.run_link(run)
         assert experiment.id in tracker.experiment_link(experiment.id)
+
+
+def states(folder: Path) -> dict[Path, tuple[int, int]]:
+    """The files below a folder, with what changes when one is written."""
+    return {
+        path: (status.st_size, status.st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and (status := path.stat())
+    }

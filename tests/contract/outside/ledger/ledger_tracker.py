@@ -251,6 +251,9 @@ class LedgerTracker:
     def experiment_link(self, experiment_id: str) -> str:
         return f"{self.uri}#experiment={experiment_id}"
 
+    def own_paths(self) -> Sequence[Path]:
+        return [self._folder.absolute()]
+
 
 def _experiments(
     database: sqlite3.Connection, condition: str, *values: str

@@ -1,0 +1,98 @@
+"""The local paths of a tracker, the journal and the jobs, which what packs a folder leaves out.
+
+A file is not even opened before it is known not to be one of them: when a process closes a file, it
+loses its POSIX locks on it, and another process then takes an open SQLite database for its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""What SQLite appends to a database's name for the files beside it."""
+_MAGIC = b"SQLite format 3\0"
+
+Identity = tuple[int, int]
+"""The device and inode of a file, which all its names and links share."""
+
+
+class OwnPaths:
+    """Files and folders; a folder stands for all below it, a file for a database's files, too."""
+
+    def __init__(self, paths: Iterable[Path], root: Path | None = None) -> None:
+        """``root`` is the folder that is packed; a path that holds it does not count."""
+        top = None if root is None else root.resolve()
+        self._paths: set[Path] = set()
+        self._identities: set[Identity] = set()
+        self._linked: set[Identity] | None = None
+        for path in paths:
+            if top is not None and top.is_relative_to(path.resolve()):
+                continue
+            # SQLite keeps its files beside the database that a link leads to.
+            for each in (path, *_companions(path), *_companions(path.resolve())):
+                self._paths.add(each.resolve())
+                with contextlib.suppress(OSError):
+                    self._identities.add(identity(each.stat()))
+
+    def has(self, path: Path, status: os.stat_result) -> bool:
+        """Whether an existing path is among them, under whatever name. Opens nothing.
+
+        Args:
+            path: The path without links.
+            status: The status of what is there.
+        """
+        if path in self._paths or identity(status) in self._identities:
+            return True
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            return identity(status) in self._linked_below()
+        return False
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path without links is below one of them."""
+        return any(parent in self._paths for parent in path.parents)
+
+    def _linked_below(self) -> set[Identity]:
+        """The files below the folders that have several names."""
+        if self._linked is None:
+            self._linked = set()
+            for folder in self._paths:
+                for parent, _, names in os.walk(folder):
+                    for name in names:
+                        with contextlib.suppress(OSError):
+                            status = os.stat(os.path.join(parent, name), follow_symlinks=False)
+                            if status.st_nlink > 1:
+                                self._linked.add(identity(status))
+        return self._linked
+
+
+def open_databases() -> set[Identity]:
+    """The SQLite databases that are open in this process, and the files beside them."""
+    found: set[Identity] = set()
+    for descriptor in _descriptors():
+        # Another thread may close it at any moment.
+        with contextlib.suppress(OSError):
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and os.pread(descriptor, 16, 0) == _MAGIC:
+                found.add(identity(status))
+                for each in _companions(Path(os.readlink(f"/dev/fd/{descriptor}"))):
+                    with contextlib.suppress(OSError):
+                        found.add(identity(each.stat()))
+    return found
+
+
+def _descriptors() -> Iterator[int]:
+    with contextlib.suppress(OSError):  # a system that does not list them
+        yield from [int(each) for each in os.listdir("/dev/fd")]
+
+
+def identity(status: os.stat_result) -> Identity:
+    """The identity of what has this status."""
+    return status.st_dev, status.st_ino
+
+
+def _companions(path: Path) -> list[Path]:
+    return [path.with_name(path.name + ending) for ending in COMPANIONS] if path.name else []
