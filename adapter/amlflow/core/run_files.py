@@ -20,6 +20,7 @@ from amlflow.local_files import files_below, shortened_list
 from amlflow.local_paths import local_path_for
 from amlflow.spec import FileNotInRun, RunChange
 from amlflow.submit import snapshot
+from amlflow.submit.unpack import unpack
 
 SNAPSHOT_PROPERTY = "ContentSnapshotId"
 
@@ -292,7 +293,7 @@ class RunFiles(RunBase):
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "snapshot.zip"
             self._tracker.get_snapshot(digest, archive)
-            snapshot.unpack(archive, target)
+            unpack(archive, target)
         return str(target)
 
     # models

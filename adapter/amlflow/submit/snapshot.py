@@ -25,6 +25,7 @@ from amlflow.local_files import shortened_list
 from amlflow.local_paths import why_unsafe
 from amlflow.own_paths import OwnPaths, identity, open_databases
 from amlflow.submit.job import jobs_folder
+from amlflow.submit.limits import FILES_SETTING, SIZE_SETTING, max_bytes, max_files
 
 if TYPE_CHECKING:
     import pathspec
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
     from amlflow.spec import Tracker
 
 logger = logging.getLogger("amlflow")
-
-MOST_MEGABYTES = 300
-MOST_FILES = 2000
-SIZE_SETTING = "AMLFLOW_SNAPSHOT_MAX_MB"
-FILES_SETTING = "AMLFLOW_SNAPSHOT_MAX_FILES"
 
 _ALWAYS_OUT = frozenset(
     {
@@ -109,8 +105,7 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
     if not path.is_dir():
         raise SnapshotException(f"There is no folder {str(path)!r} to take a snapshot of.")
     sizes: dict[str, int] = {}
-    most_files = _setting(FILES_SETTING, MOST_FILES)
-    most_bytes = _setting(SIZE_SETTING, MOST_MEGABYTES) << 20
+    most_files, most_bytes = max_files(), max_bytes()
     total = 0
     walk = _Walk(_ignored(path), OwnPaths(own, path))
     for name, size in walk.files(path, (path.resolve(),), ""):
@@ -132,13 +127,6 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
     for reason, names in walk.left_out.items():
         logger.warning("%s are not in the snapshot of %s: %s.", reason, path, shortened_list(names))
     return sorted(sizes)
-
-
-def _setting(name: str, default: int) -> int:
-    stated = os.environ.get(name, "")
-    if stated and not stated.isdecimal():
-        raise SnapshotException(f"{name}={stated!r} is no whole number.")
-    return int(stated or default)
 
 
 def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
@@ -315,28 +303,3 @@ def _chunks(name: str, source: IO[bytes]) -> Iterator[bytes]:
             yield chunk
     except OSError as error:
         raise _unreadable(name, error) from None
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a snapshot into a folder.
-
-    Raises:
-        SnapshotException: the archive is broken, or would write outside of the folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    root = folder.resolve()
-    try:
-        with zipfile.ZipFile(archive) as source:
-            for info in source.infolist():
-                if not (root / info.filename).resolve().is_relative_to(root):
-                    raise SnapshotException(
-                        f"The snapshot holds {info.filename!r}, which would be written outside of "
-                        f"{str(folder)!r}; nothing of it was unpacked."
-                    )
-            for info in source.infolist():
-                target = root / info.filename
-                source.extract(info, root)
-                if not info.is_dir() and info.external_attr >> 16 & 0o100:
-                    target.chmod(0o755)
-    except zipfile.BadZipFile:
-        raise SnapshotException(f"The snapshot {str(archive)!r} is no zip archive.") from None

@@ -21,12 +21,12 @@ from types import FrameType
 from amlflow.exceptions import AzureMLException, SnapshotException
 from amlflow.plugins import open_compute
 from amlflow.spec import JOB, Ending, PropertyConflict, RunNotFound, Started, Status
-from amlflow.submit import snapshot
 from amlflow.submit.job import Job, JobFolder
 from amlflow.submit.launch import LOCK
 from amlflow.submit.notes import Wish, error
 from amlflow.submit.queue import Queue
 from amlflow.submit.report import Report
+from amlflow.submit.unpack import unpack
 
 logger = logging.getLogger("amlflow.agent")
 
@@ -145,7 +145,7 @@ class Agent:
 
     def _unpack(self) -> None:
         try:
-            snapshot.unpack(self._folder.snapshot, self._folder.work)
+            unpack(self._folder.snapshot, self._folder.work)
             for name in ("outputs", "logs"):
                 if not (self._folder.work / name).exists():  # or it is a file of the user's
                     (self._folder.work / name).mkdir()
