@@ -16,13 +16,15 @@ import json
 import logging
 import math
 import re
+import reprlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Any, Generic, TypeVar
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import IO, Any, Generic, TypeGuard, TypeVar
 
-from amlflow.spec import RunRecord
+from amlflow.spec import FINAL, Kind, RunRecord, Status
 
 logger = logging.getLogger("amlflow")
 
@@ -36,10 +38,28 @@ MAX_NAME = 256
 """Characters of an id, or of a name that amlflow itself gives."""
 MAX_DIGITS = 19
 """Of a whole number in a note: what 64 bits hold."""
+MAX_COUNT = 1_000_000_000
+"""Of runs in an experiment, or of files of a run."""
 MAX_SHOWN = 60
 """Characters of a value that is named on the log."""
 MAX_NAMED = 10_000
 """Runs and keys that a process remembers to have named."""
+MAX_PROPERTY = 1 << 24
+"""Characters of a property that is kept as a note."""
+MAX_WARNINGS = 100
+"""Texts in a run's warnings."""
+MAX_DAY_S = 86_400
+MAX_FILE_NAME = 1024
+"""Characters of the name of a run's file."""
+MAX_FILE = 256 << 20
+"""Bytes of a file of a run that is read as JSON."""
+
+EARLIEST = datetime(1000, 1, 1, tzinfo=timezone.utc)
+LATEST = datetime(9999, 12, 30, tzinfo=timezone.utc)
+"""Between these, a time can be shown in every zone, and all are equally long."""
+
+STATUSES = frozenset(value for name, value in vars(Status).items() if name.isupper())
+"""All of v1's statuses."""
 
 
 class Malformed(ValueError):
@@ -65,12 +85,12 @@ def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | N
             raise Malformed("a text")
         return read(text)
     except Malformed as wrong:
-        leave_out(owner, key, text, str(wrong))
+        leave_out(owner, key, str(wrong), shown(text))
         return None
 
 
-def leave_out(owner: str, key: str, value: object, should_be: str) -> None:
-    """Name on the log, once, what counts as absent; ``should_be`` says what was expected."""
+def leave_out(owner: str, key: str, should_be: str, found: str) -> None:
+    """Name on the log, once, what counts as absent, and what was found instead."""
     with _naming:
         if (owner, key) in _named:
             return
@@ -78,19 +98,18 @@ def leave_out(owner: str, key: str, value: object, should_be: str) -> None:
             _named.clear()
         _named.add((owner, key))
     logger.warning(
-        "%s has a %s that amlflow does not read, so it counts as absent: it should be %s, and is "
-        "%s.",
-        shown(owner),
+        "%s of %s counts as absent: it should be %s, and is %s.",
         shown(key),
+        shown(owner),
         should_be,
-        shown(value),
+        found,
     )
 
 
 def shown(value: object) -> str:
     """A value for a message: its beginning, with control characters escaped."""
     if not isinstance(value, str):
-        return f"a {type(value).__name__}"
+        return reprlib.repr(value)
     if len(value) <= MAX_SHOWN:
         return repr(value)
     return f"{value[:MAX_SHOWN]!r}… ({len(value)} characters)"
@@ -125,13 +144,21 @@ def to_whole(text: str) -> int:
     return int(text)
 
 
+def to_count(text: str) -> int:
+    """A whole number, 1 or more, that a tracker can count to."""
+    number = to_whole(text)
+    if not 0 < number <= MAX_COUNT:
+        raise Malformed(f"a whole number from 1 to {MAX_COUNT}")
+    return number
+
+
 def to_seconds(text: str) -> float:
     """A positive number of seconds, at most a day."""
     try:
         number = float(text) if len(text) <= MAX_NAME else math.nan
     except ValueError:
         number = math.nan
-    if not 0 < number <= 86_400:
+    if not 0 < number <= MAX_DAY_S:
         raise Malformed("a positive number of seconds, at most a day")
     return number
 
@@ -149,9 +176,35 @@ def to_time(text: str) -> datetime:
     raise Malformed("a time in ISO 8601 with its zone")
 
 
-EARLIEST = datetime(1000, 1, 1, tzinfo=timezone.utc)
-LATEST = datetime(9999, 12, 30, tzinfo=timezone.utc)
-"""Between these, a time can be shown in every zone, and all are equally long."""
+def to_status(text: str) -> str:
+    """One of v1's statuses."""
+    if text not in STATUSES:
+        raise Malformed("a status of v1's")
+    return text
+
+
+# --- Times as numbers ---------------------------------------------------------------------------
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_Moment = Callable[[object], datetime]
+
+
+def _since_1970(unit: timedelta) -> _Moment:
+    first, last = (EARLIEST - _EPOCH) // unit, (LATEST - _EPOCH) // unit
+
+    def moment(count: object) -> datetime:
+        if not isinstance(count, int):
+            return _EPOCH
+        return _EPOCH + min(max(count, first), last) * unit
+
+    return moment
+
+
+from_milliseconds: _Moment = _since_1970(timedelta(milliseconds=1))
+"""The time so many milliseconds after 1970, or the nearest between EARLIEST and LATEST, so that
+runs keep their order; 1970 for what is not a whole number."""
+from_microseconds: _Moment = _since_1970(timedelta(microseconds=1))
+"""As :data:`from_milliseconds`."""
 
 
 # --- JSON ---------------------------------------------------------------------------------------
@@ -232,6 +285,101 @@ def to_object(text: str, max_chars: int = MAX_NOTE) -> dict[str, Any]:
     return value
 
 
+def parse_file(owner: str, name: str, path: Path, read: Callable[[str], T]) -> T | None:
+    """As :func:`parse`, what the content of a run's file says; ``path`` is where it is here."""
+    size = path.stat().st_size
+    if size > MAX_FILE:
+        leave_out(owner, name, f"a file of at most {MAX_FILE} bytes", f"{size} bytes long")
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        leave_out(owner, name, "a text in UTF-8", "something else")
+        return None
+    return parse(owner, name, text, read)
+
+
+def parse_line(owner: str, name: str, file: IO[bytes], read: Callable[[str], T]) -> T | None:
+    """As :func:`parse`, what the next line of a run's open file says."""
+    line = file.readline(MAX_NAME)
+    return parse(owner, name, line.decode("ascii", "replace").rstrip("\n"), read)
+
+
+# --- Metrics ------------------------------------------------------------------------------------
+
+_LENIENT = json.JSONDecoder()
+"""What amlflow writes for metrics: NaN, infinities and whole numbers of any size are values."""
+_SCALARS = (bool, int, float, str, type(None))
+
+
+def to_metrics_json(text: str, max_chars: int = MAX_FILE) -> Any:
+    """JSON that holds values of metrics."""
+    return decoded(_LENIENT, text, max_chars)
+
+
+def to_metrics_object(text: str) -> dict[str, Any]:
+    """A JSON object that holds values of metrics."""
+    value = to_metrics_json(text)
+    if not isinstance(value, dict):
+        raise Malformed("a JSON object")
+    return value
+
+
+def to_kind(kind: object, value: object) -> Kind:
+    """The kind of a metric, with a value of its shape (:class:`amlflow.spec.Kind`)."""
+    try:
+        found = Kind(kind)
+    except ValueError:
+        raise Malformed("a metric of a known kind") from None
+    if not _SHAPES.get(found, _is_file_name)(value):
+        raise Malformed(f"a metric whose value is one of the kind {found.value}")
+    return found
+
+
+def is_scalar(value: object) -> bool:
+    """Whether it is a number, a text, True, False or None."""
+    return isinstance(value, _SCALARS)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and all(map(is_scalar, value))
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict) and all(map(is_scalar, value.values()))
+
+
+def _is_table(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(map(_is_list, value.values()))
+        and len({len(cells) for cells in value.values()}) <= 1
+    )
+
+
+def _is_file_name(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and len(value) <= MAX_FILE_NAME
+        and not any(part in ("", ".", "..") for part in value.split("/"))
+        and "\\" not in value
+        and "\0" not in value
+    )
+
+
+_SHAPES = {
+    Kind.SCALAR: is_scalar,
+    Kind.LIST: _is_list,
+    Kind.ROW: _is_row,
+    Kind.TABLE: _is_table,
+}
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether it is a whole number, and not True or False."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 # --- amlflow's notes of a run -------------------------------------------------------------------
 
 NOTES: dict[str, Note[Any]] = {}
@@ -249,8 +397,12 @@ class Note(Generic[T]):
         NOTES[key] = self
 
     def __call__(self, record: RunRecord) -> T | None:
-        text = record.system.get(self.key)
-        return None if text is None else parse(record.id, self.key, text, self._read)
+        return self.among(record.id, record.system)
+
+    def among(self, run_id: str, notes: Mapping[str, str]) -> T | None:
+        """As a call, for a layer that has taken its notes out of the record."""
+        text = notes.get(self.key)
+        return None if text is None else parse(run_id, self.key, text, self._read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,3 +432,109 @@ def _job(text: str) -> JobNote:
 
 
 parse_job: Note[JobNote] = Note("job", _job)
+"""Which job is the run's; see :class:`JobNote`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequest:
+    """How somebody asks a run's agent to end it: a final status, and v1's error or None."""
+
+    status: str
+    error: dict[str, Any] | None
+
+
+def _end_request(text: str) -> EndRequest:
+    found = to_object(text)
+    status, error = found.get("status"), found.get("error")
+    if not isinstance(status, str) or status not in FINAL:
+        raise Malformed("an object with a final status")
+    return EndRequest(status, None if error is None else _checked_error(error))
+
+
+def _error(text: str) -> dict[str, Any]:
+    return _checked_error(to_object(text))
+
+
+def _checked_error(found: Any) -> dict[str, Any]:
+    error = found.get("error") if isinstance(found, dict) else None
+    if not (
+        isinstance(error, dict)
+        and isinstance(error.get("message"), str)
+        and isinstance(error.get("code"), (str, type(None)))
+    ):
+        raise Malformed("an object with error, an object with message and code (texts)")
+    return dict(found)
+
+
+parse_end_request: Note[EndRequest] = Note("end", _end_request)
+"""What somebody asks the run's agent for."""
+parse_error: Note[dict[str, Any]] = Note("error", _error)
+"""Why the run failed, in v1's form: ``{"error": {"code", "message", …}}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Somebody found a run's agent silent: which heartbeat was too old, and since when that is
+    known. Both are None where whoever looked knew without a heartbeat."""
+
+    heartbeat: datetime | None = None
+    since: datetime | None = None
+
+
+def _silence(text: str) -> Silence:
+    found = to_object(text)
+    if not found:
+        return Silence()
+    heartbeat, since = found.get("heartbeat"), found.get("since")
+    if not isinstance(heartbeat, str) or not isinstance(since, str):
+        raise Malformed("an object with heartbeat and since (times), or an empty one")
+    return Silence(to_time(heartbeat), to_time(since))
+
+
+parse_heartbeat: Note[datetime] = Note("heartbeat", to_time)
+"""When the agent was last alive."""
+parse_heartbeat_seconds: Note[float] = Note("heartbeat_seconds", to_seconds)
+"""How often it says so."""
+parse_silence: Note[Silence] = Note("silent", _silence)
+"""See :class:`Silence`."""
+
+
+def _warnings(text: str) -> list[str]:
+    found = to_json(text)
+    if (
+        not isinstance(found, list)
+        or len(found) > MAX_WARNINGS
+        or not all(isinstance(each, str) for each in found)
+    ):
+        raise Malformed(f"a list of at most {MAX_WARNINGS} texts")
+    return found
+
+
+parse_warnings: Note[list[str]] = Note("warnings", _warnings)
+"""What the agent could not do."""
+parse_definition: Note[dict[str, Any]] = Note("definition", to_object)
+"""v1's runDefinition."""
+parse_target: Note[str] = Note("target", to_name)
+"""The name of the compute target."""
+parse_parent_alias: Note[str] = Note("parent", to_id)
+"""The id that users see of the parent, where that is not the tracker's."""
+parse_root_alias: Note[str] = Note("root", to_id)
+"""The id that users see of the root, where that is not the tracker's."""
+parse_nesting_parent: Note[str] = Note("nesting_parent", to_name)
+"""The parent's id, over a tracker that has no nested runs."""
+parse_nesting_root: Note[str] = Note("nesting_root", to_name)
+"""The root's id, over a tracker that has no nested runs."""
+parse_fine_status: Note[str] = Note("statuses_status", to_status)
+"""The status, over a tracker that knows a few."""
+
+
+def to_property(text: str) -> tuple[str, str]:
+    """A property that is kept as a note: ``[key, value]``, which may be any texts."""
+    found = decoded(_LENIENT, text, MAX_PROPERTY)
+    if (
+        not isinstance(found, list)
+        or len(found) != 2
+        or not all(isinstance(each, str) for each in found)
+    ):
+        raise Malformed("a list of a key and a value (texts)")
+    return found[0], found[1]

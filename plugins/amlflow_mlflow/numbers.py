@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from amlflow.spec import Refused, RunRecord
+from amlflow.tracker_data import EARLIEST, LATEST, parse, to_count
 from mlflow.entities import RunTag, ViewType
 from mlflow.utils.search_utils import SearchUtils
 
@@ -28,6 +29,8 @@ SETTLED_MS = 60_000
 """From this age on, no other process makes a run that counts as earlier."""
 PAGE = 5000
 GROWTH = 8
+UNKNOWN = 0
+"""The number of a run that has been removed meanwhile."""
 
 Place = tuple[int, str]
 """What orders the runs of an experiment: when they were made, and their ids."""
@@ -44,11 +47,16 @@ class Numbers:
         count = self._in_database if hasattr(self._store, "ManagedSessionMaker") else self._of
         numbers: dict[str, int] = {}
         for experiment_id in {run.experiment_id for run in runs}:
-            places = {
-                (to_ms(run.created), run.id) for run in runs if run.experiment_id == experiment_id
-            }
+            places = {self._place(run) for run in runs if run.experiment_id == experiment_id}
             numbers.update(count(experiment_id, sorted(places)))
         return [numbers[run.id] for run in runs]
+
+    def _place(self, run: RunRecord) -> Place:
+        if EARLIEST < run.created < LATEST:
+            return to_ms(run.created), run.id
+        # The record has the nearest time that it can hold.
+        kept = self._call(lambda: self._store.get_run(run.id))
+        return kept.info.start_time or 0, run.id
 
     def _in_database(self, experiment_id: str, wanted: list[Place]) -> dict[str, int]:
         from mlflow.store.tracking.dbmodels.models import SqlRun
@@ -66,7 +74,7 @@ class Numbers:
 
         count, ids = self._call(read)
         numbers = {run_id: count + offset for offset, run_id in enumerate(ids, start=1)}
-        return {run_id: numbers[run_id] for _, run_id in wanted}
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in wanted}
 
     def _of(self, experiment_id: str, wanted: list[Place]) -> dict[str, int]:
         """The numbers by id of an experiment's runs, given in their order."""
@@ -84,15 +92,16 @@ class Numbers:
         settled = last[0] < time.time() * 1000 - SETTLED_MS
         if settled and number - numbers[first[1]] + gap > FEW:
             self._note(last[1], number)
-        return {run_id: numbers[run_id] for _, run_id in wanted}
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in wanted}
 
     def _noted(self, experiment_id: str, place: Place) -> tuple[Place, int]:
         """The nearest run up to a place whose number is noted."""
         condition = f"{_TIME} <= {place[0]} AND tags.`{NUMBER}` IS NOT NULL"
         for run in self._page(experiment_id, condition, 2):
             found = (run.info.start_time, run.info.run_id)
-            if found <= place:
-                return found, int(run.data.tags[NUMBER])
+            number = parse(run.info.run_id, NUMBER, run.data.tags.get(NUMBER), to_count)
+            if found <= place and number is not None:
+                return found, number
         return (-1, ""), 0
 
     def _note(self, run_id: str, number: int) -> None:

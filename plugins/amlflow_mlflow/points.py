@@ -19,13 +19,26 @@ import logging
 import math
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import Kind, Point, Refused
+from amlflow.spec import FileNotInRun, Kind, Point, Refused
+from amlflow.tracker_data import (
+    MAX_COUNT,
+    MAX_NOTE,
+    Malformed,
+    is_whole,
+    leave_out,
+    parse,
+    parse_file,
+    shown,
+    to_id,
+    to_kind,
+    to_metrics_json,
+)
 from mlflow.entities import Metric, Param, RunTag
 
 from amlflow_mlflow.calls import Calls
@@ -43,6 +56,8 @@ FOLDER = "amlflow/points"
 EXACT_INT = 2**53
 """The largest whole number up to which a double tells all of them apart."""
 
+TYPES = ("type:bool", "type:int", "type:float")
+"""The kinds of the entries that say of which type the owner's numbers are."""
 Entry = list[Any]
 """[name, kind, value, step, order, milliseconds], or for the owner's types
 [name, "type:int", None, None, position, milliseconds]."""
@@ -121,8 +136,7 @@ class Points:
         data = self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data
         owner = _owner(data)
         written = _Written(owner=None if owner is None else owner == writer)
-        state = json.loads(data.tags.get(POINTS + writer, "{}"))
-        written.spilled, written.tail = state.get("files", 0), state.get("tail", [])
+        written.spilled, written.tail = _noted(run_id, writer, data.tags)
         entries = [*self._spilled(run_id, writer, written.spilled), *written.tail]
         written.types.update((each[0], each[1][5:]) for each in entries if _is_type(each))
         return written
@@ -234,20 +248,78 @@ class Points:
         return points
 
     def _entries(self, run_id: str, tags: dict[str, str]) -> Iterator[tuple[str, Entry]]:
-        for key, value in tags.items():
+        for key in tags:
             if key.startswith(POINTS):
-                writer, state = key[len(POINTS) :], json.loads(value)
-                for entry in self._spilled(run_id, writer, state["files"]):
+                writer = parse(run_id, key, key[len(POINTS) :], to_id)
+                if writer is None:  # it names files
+                    continue
+                files, tail = _noted(run_id, writer, tags)
+                for entry in self._spilled(run_id, writer, files):
                     yield writer, entry
-                for entry in state["tail"]:
+                for entry in tail:
                     yield writer, entry
 
     def _spilled(self, run_id: str, writer: str, count: int) -> Iterator[Entry]:
         with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "entries.json"
             for number in range(count):
-                path = Path(folder) / f"{number}.json"
-                self._get(run_id, _file(writer, number), path)
-                yield from json.loads(path.read_text(encoding="utf-8"))
+                name = _file(writer, number)
+                try:
+                    self._get(run_id, name, path)
+                except FileNotInRun:
+                    leave_out(run_id, name, "a file with metrics of the run", "missing")
+                    return
+                stored = parse_file(run_id, name, path, _to_list)
+                yield from _entries(run_id, name, stored or [])
+                path.unlink()
+
+
+def _noted(run_id: str, writer: str, tags: Mapping[str, str]) -> tuple[int, list[Entry]]:
+    """How many files of entries a writer's tag names, and the entries in the tag itself."""
+    key = POINTS + writer
+    files, tail = parse(run_id, key, tags.get(key), _to_state) or (0, [])
+    return files, list(_entries(run_id, key, tail))
+
+
+def _to_state(text: str) -> tuple[int, list[Any]]:
+    state = to_metrics_json(text, MAX_NOTE)
+    found: dict[str, Any] = state if isinstance(state, dict) else {}
+    files, tail = found.get("files"), found.get("tail")
+    if not is_whole(files) or not 0 <= files <= MAX_COUNT or not isinstance(tail, list):
+        raise Malformed("an object with files (a number) and tail (a list)")
+    return files, tail
+
+
+def _to_list(text: str) -> list[Any]:
+    found = to_metrics_json(text)
+    if not isinstance(found, list):
+        raise Malformed("a list")
+    return found
+
+
+def _entries(run_id: str, key: str, stored: list[Any]) -> Iterator[Entry]:
+    """Those of a list that are entries."""
+    for entry in stored:
+        try:
+            _check(entry)
+        except Malformed as wrong:
+            leave_out(run_id, key, str(wrong), shown(entry))
+        else:
+            yield entry
+
+
+def _check(entry: Any) -> None:
+    if not isinstance(entry, list) or len(entry) != 6:
+        raise Malformed("entries of six values")
+    name, kind, value, step, order, time = entry
+    if (
+        not isinstance(name, str)
+        or not (step is None or is_whole(step))
+        or not (is_whole(order) and is_whole(time))
+    ):
+        raise Malformed("entries with a name, step, order and milliseconds")
+    if kind not in TYPES:
+        to_kind(kind, value)
 
 
 def _file(writer: str, number: int) -> str:
@@ -264,7 +336,7 @@ def _state(files: int, tail: list[Entry]) -> str:
 
 
 def _is_type(entry: Entry) -> bool:
-    return str(entry[1]).startswith("type:")
+    return entry[1] in TYPES
 
 
 def _new(entries: list[Entry], known: list[Entry]) -> list[Entry]:

@@ -33,7 +33,7 @@ from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.names import ALIAS, DELETED, OWN, to_key
 from amlflow_mlflow.own_paths import own_paths
-from amlflow_mlflow.records import to_experiment, to_ms, to_run
+from amlflow_mlflow.records import to_experiment, to_run
 
 if TYPE_CHECKING:
     from amlflow.spec import Tracker
@@ -58,8 +58,8 @@ _EXPERIMENTS = (
 )
 _NOT_DELETED = "experiment_id NOT IN (SELECT experiment_id FROM experiment_tags WHERE key = ?)"
 _NUMBER = (
-    "SELECT count(*) AS number FROM runs WHERE experiment_id = ?"
-    " AND (start_time, run_uuid) <= (?, ?)"
+    "SELECT count(*) AS number FROM runs WHERE experiment_id = ?1 AND (start_time, run_uuid) <="
+    " (SELECT start_time, run_uuid FROM runs WHERE run_uuid = ?2)"
 )
 
 
@@ -170,7 +170,7 @@ class QuickTracker:
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         if self._mlflow is not None:
             return self._mlflow.run_numbers(runs)  # type: ignore[no-any-return]
-        places = [(int(run.experiment_id), to_ms(run.created), run.id) for run in runs]
+        places = [(int(run.experiment_id), run.id) for run in runs]
         return [self.rows(_NUMBER, *place)[0].number for place in places]
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:

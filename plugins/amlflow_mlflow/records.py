@@ -6,6 +6,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from amlflow.spec import FINAL, LAUNCHED, UNSTARTED, ExperimentRecord, RunRecord, Status
+from amlflow.tracker_data import (
+    from_milliseconds,
+    leave_out,
+    parse,
+    shown,
+    to_id,
+    to_name,
+    to_status,
+    to_whole,
+)
 
 from amlflow_mlflow.names import (
     ALIAS,
@@ -54,41 +64,45 @@ def to_ms(time: datetime) -> int:
     return (time - EPOCH) // MILLISECOND
 
 
-def from_ms(milliseconds: int) -> datetime:
-    return EPOCH + milliseconds * MILLISECOND
+from_ms = from_milliseconds
+"""The time, or the nearest that Python's datetime takes."""
 
 
 def to_run(run: Any) -> RunRecord:
     """The record of an ``mlflow.entities.Run``."""
-    tags = run.data.tags
+    tags, run_id = run.data.tags, run.info.run_id
     status = V1_STATUS.get(run.info.status, Status.RUNNING)
     # A final status that another client set wins over the finer one that we noted, unless the
     # run's agent says how it ends.
     kept = tags.get(SYSTEM + LAUNCHED) == "yes" and status != Status.CANCELED
     if status not in FINAL or kept:
-        fine = tags.get(STATUS)
+        fine = parse(run_id, STATUS, tags.get(STATUS), to_status)
         if fine is not None and fine not in FINAL:
             status = fine
         elif status in FINAL:
             status = Status.RUNNING
-    created = from_ms(run.info.start_time)
-    started: datetime | None = created
-    if STARTED in tags:
-        started = from_ms(int(tags[STARTED]))
-    elif status in UNSTARTED:
-        started = None
+    began = _moment(run_id, "start_time", run.info.start_time)
+    started = None if status in UNSTARTED else began
+    noted = parse(run_id, STARTED, tags.get(STARTED), to_whole)
+    if noted is not None:
+        started = _moment(run_id, STARTED, noted)
+    ended = None
+    if status in FINAL and run.info.end_time:
+        ended = _moment(run_id, "end_time", run.info.end_time)
+    parent_id = parse(run_id, PARENT, tags.get(PARENT), to_id)
+    root_id = parse(run_id, ROOT, tags.get(ROOT), to_id)
     return RunRecord(
-        id=run.info.run_id,
-        alias=tags.get(ALIAS),
+        id=run_id,
+        alias=parse(run_id, ALIAS, tags.get(ALIAS), to_id),
         experiment_id=run.info.experiment_id,
-        parent_id=tags.get(PARENT),
-        root_id=tags.get(ROOT) or (None if PARENT in tags else run.info.run_id),
+        parent_id=parent_id,
+        root_id=root_id or (None if parent_id else run_id),
         name=run.info.run_name,
-        type=tags.get(TYPE),
+        type=parse(run_id, TYPE, tags.get(TYPE), to_name),
         status=status,
-        created=created,
+        created=began or from_ms(run.info.start_time),
         started=started,
-        ended=from_ms(run.info.end_time) if status in FINAL and run.info.end_time else None,
+        ended=ended,
         user=tags.get(USER) or run.info.user_id or None,
         description=tags.get(DESCRIPTION),
         tags=_tags(tags),
@@ -99,6 +113,17 @@ def to_run(run: Any) -> RunRecord:
         },
         system={key[len(SYSTEM) :]: value for key, value in tags.items() if key.startswith(SYSTEM)},
     )
+
+
+def _moment(run_id: str, key: str, milliseconds: object) -> datetime | None:
+    """A time that MLflow has, which may be any number; None where it has none that is a time."""
+    if milliseconds is None:
+        return None
+    time = from_ms(milliseconds)
+    if to_ms(time) != milliseconds:
+        leave_out(run_id, key, "milliseconds since 1970", shown(milliseconds))
+        return None
+    return time
 
 
 def _tags(tags: dict[str, str]) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from amlflow.spec import Condition, Op, Order, Refused
+from amlflow.tracker_data import EARLIEST, LATEST
 
 from amlflow_mlflow.names import ALIAS, PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
@@ -73,6 +74,8 @@ def _clause(condition: Condition) -> str | None:
     if field == "id" and op is Op.EQ:
         return _text("attributes.run_id", op, value)
     if field in _TIMES and op in (Op.GE, Op.LE) and isinstance(value, datetime):
+        if not EARLIEST < value < LATEST:  # what stands for all times before it, or after it
+            return None
         return f"attributes.{_TIMES[field]} {op.value} {to_ms(value)}"
     return None
 

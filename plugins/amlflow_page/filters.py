@@ -9,10 +9,15 @@ from typing import Any
 from amlflow.exceptions import UserErrorException
 from amlflow.query.document import run_id
 from amlflow.spec import Condition, Op, Order, RunRecord
+from amlflow.tracker_data import parse_target, shown
 
 DEFAULT_TARGET = "sdk"
 """The compute target of a run that no target ran."""
 NEWEST_FIRST = "-created"
+MAX_TEXT = 10_000
+"""Characters of a query, or of another text in a request."""
+MAX_TEXTS = 1000
+"""In one box over the list."""
 
 
 class WrongRequest(UserErrorException):
@@ -41,7 +46,7 @@ class Filters:
     def of(asked: Mapping[str, Any]) -> Filters:
         """The filters of a request. Raises :class:`WrongRequest`."""
         return Filters(
-            text=_text(asked, "text").strip(),
+            text=text_of(asked, "text").strip(),
             experiments=_texts(asked, "experiments"),
             statuses=_texts(asked, "statuses"),
             targets=_texts(asked, "targets"),
@@ -91,7 +96,7 @@ class Filters:
 
 def target(record: RunRecord) -> str:
     """The compute target's name."""
-    return record.system.get("target", DEFAULT_TARGET)
+    return parse_target(record) or DEFAULT_TARGET
 
 
 def duration(record: RunRecord) -> float | None:
@@ -114,7 +119,7 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
         "name": lambda record: _folded(record.name),
         "experiment": lambda record: _folded(experiments.get(record.experiment_id)),
         "status": lambda record: record.status,
-        "target": lambda record: _folded(record.system.get("target")),
+        "target": lambda record: _folded(parse_target(record)),
         "submitter": lambda record: _folded(record.user),
         "description": lambda record: _folded(record.description),
         "tag": lambda record: _folded(record.tags.get(key)),
@@ -144,15 +149,20 @@ def _folded(text: str | None) -> str | None:
     return text.casefold() if text else None
 
 
-def _text(asked: Mapping[str, Any], key: str) -> str:
+def text_of(asked: Mapping[str, Any], key: str) -> str:
+    """A text of a request, "" where it has none. Raises :class:`WrongRequest`."""
     value = asked.get(key) or ""
     if not isinstance(value, str):
-        raise WrongRequest(f"{key!r} is a text, and {value!r} is not.")
+        raise WrongRequest(f"{key!r} is a text, and {shown(value)} is not.")
+    if len(value) > MAX_TEXT:
+        raise WrongRequest(f"{key!r} has {len(value)} characters, and may have {MAX_TEXT}.")
     return value
 
 
 def _texts(asked: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = asked.get(key) or []
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise WrongRequest(f"{key!r} is a list of texts, and {value!r} is not.")
+        raise WrongRequest(f"{key!r} is a list of texts, and {shown(value)} is not.")
+    if len(value) > MAX_TEXTS:
+        raise WrongRequest(f"{key!r} has {len(value)} texts, and may have {MAX_TEXTS}.")
     return tuple(value)

@@ -11,9 +11,17 @@ from amlflow.query.document import Documents, run_id
 from amlflow.query.expression import Expression
 from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
 from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Tracker
+from amlflow.tracker_data import is_whole, shown
 
 from amlflow_page.access import Access
-from amlflow_page.filters import NEWEST_FIRST, Filters, WrongRequest, native_order, order
+from amlflow_page.filters import (
+    NEWEST_FIRST,
+    Filters,
+    WrongRequest,
+    native_order,
+    order,
+    text_of,
+)
 
 ROWS = 50
 MOST_ROWS = 200
@@ -34,7 +42,7 @@ def rows(tracker: Tracker, access: Access, asked: Mapping[str, Any]) -> dict[str
     filters = Filters.of(asked)
     scope = _scope(tracker, access, filters)
     keep = filters.keep(scope.experiments)
-    text = str(asked.get("query") or "").strip()
+    text = text_of(asked, "query").strip()
     expression = Expression(text) if text else None
     if expression is not None and not is_filter(expression):
         return _value(expression, scope, keep)
@@ -66,9 +74,11 @@ def _page(
 ) -> Page:
     size = asked.get("size", ROWS)
     cursor = asked.get("cursor")
-    sort = asked.get("sort") or NEWEST_FIRST
-    if not isinstance(size, int) or not 0 < size <= MOST_ROWS or not isinstance(sort, str):
-        raise WrongRequest(f"'size' is a number up to {MOST_ROWS}, and 'sort' a column's name.")
+    sort = text_of(asked, "sort") or NEWEST_FIRST
+    if not is_whole(size) or not 0 < size <= MOST_ROWS:
+        raise WrongRequest(f"'size' is a number from 1 to {MOST_ROWS}, and not {shown(size)}.")
+    if cursor is not None and not isinstance(cursor, str):
+        raise WrongRequest(f"'cursor' is one that a page gave, a text, and not {shown(cursor)}.")
     column, descending = sort.removeprefix("-"), sort.startswith("-")
     by = order(column, scope.experiments)
     try:
@@ -81,7 +91,7 @@ def _page(
             if page is not None:
                 return page
         return read_sorted(scope, expression, keep, size, by, descending, cursor)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise WrongRequest(f"'cursor' is one that a page gave: {error}") from error
 
 

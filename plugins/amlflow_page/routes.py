@@ -15,17 +15,20 @@ from amlflow.plain_json import to_json
 from amlflow.query.document import Documents
 from amlflow.query.expression import Expression, QueryError, QueryFailed
 from amlflow.spec import ExperimentNotFound, FileNotInRun, RunNotFound, Unavailable
+from amlflow.tracker_data import Malformed, is_whole, to_object, to_whole
 from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
 from mlflow.server.handlers import _add_static_prefix
 
 from amlflow_page import listing, logs, store
 from amlflow_page.access import Access, Forbidden
-from amlflow_page.filters import WrongRequest
+from amlflow_page.filters import WrongRequest, text_of
 from amlflow_page.views import ViewChanged, Views
 
 PREFIX = "/ajax-api/2.0/amlflow"
 MOST_CANCELLED = 200
+MAX_BODY = 100_000
+"""Bytes of a request's body."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -67,7 +70,7 @@ class Routes:
         ``doubts``, where there are any, are sentences on what can only be a mistake.
         """
         try:
-            expression = Expression(request.args.get("query", ""))
+            expression = Expression(text_of(request.args, "query"))
         except QueryError as error:
             reason = error.message.split("\n")[0]
             return {"error": reason, "place": error.place}
@@ -98,9 +101,13 @@ class Routes:
     def cancel(self) -> Any:
         """Cancel runs: each one's status after it, or why it could not be."""
         run_ids = _asked().get("run_ids")
-        if not isinstance(run_ids, list) or not 0 < len(run_ids) <= MOST_CANCELLED:
+        if (
+            not isinstance(run_ids, list)
+            or not 0 < len(run_ids) <= MOST_CANCELLED
+            or not all(isinstance(run_id, str) for run_id in run_ids)
+        ):
             raise WrongRequest(f"'run_ids' is a list of 1 to {MOST_CANCELLED} ids.")
-        outcomes = [self._cancelled(str(run_id)) for run_id in run_ids]
+        outcomes = [self._cancelled(run_id) for run_id in run_ids]
         if all(each["forbidden"] for each in outcomes):
             raise Forbidden(str(outcomes[0]["error"]))
         return {"runs": outcomes}
@@ -129,9 +136,9 @@ class Routes:
         """A piece of a log from ``offset`` on, as bytes; ``X-Log-Size`` is the whole size."""
         run_id = self._readable()
         try:
-            offset = int(request.args.get("offset", "0"))
-        except ValueError:
-            raise WrongRequest("'offset' is a whole number.") from None
+            offset = to_whole(request.args.get("offset", "0"))
+        except Malformed as wrong:
+            raise WrongRequest(f"'offset' should be {wrong}.") from None
         content, size = logs.piece(run_id, request.args.get("name", ""), offset)
         answer = Response(content, mimetype="application/octet-stream")
         answer.headers["X-Log-Size"] = str(size)
@@ -167,15 +174,22 @@ class Routes:
 
 
 def _asked() -> dict[str, Any]:
-    asked = request.get_json(silent=True)
-    if not isinstance(asked, dict):
+    """The request's body, which is JSON in every browser's eyes and within the limits."""
+    if (request.content_length or 0) > MAX_BODY:
+        raise WrongRequest(f"The request's body has more than {MAX_BODY} bytes.")
+    if not request.is_json:
         raise WrongRequest("The request's body is a JSON object, with Content-Type JSON.")
-    return asked
+    try:
+        return to_object(request.get_data().decode("utf-8"), MAX_BODY)
+    except UnicodeDecodeError:
+        raise WrongRequest("The request's body is not UTF-8.") from None
+    except Malformed as wrong:
+        raise WrongRequest(f"The request's body should be {wrong}.") from None
 
 
 def _opened(asked: dict[str, Any]) -> tuple[str, int]:
     view_id, version = asked.get("id"), asked.get("version")
-    if not isinstance(view_id, str) or not isinstance(version, int):
+    if not isinstance(view_id, str) or not is_whole(version):
         raise WrongRequest("'id' and 'version' are those of the view that was opened.")
     return view_id, version
 

@@ -10,6 +10,7 @@ who has MLflow's permission EDIT on the experiment may change all.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,12 +26,14 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
+from amlflow.tracker_data import Malformed, parse, to_object
 
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest
 
 EXPERIMENT = "amlflow.views"
 VERSION = "version-"
+_VERSION = re.compile(rf"{VERSION}([0-9]{{1,9}})")
 MOST = 5000
 """Characters of a view's definition as JSON."""
 NAME_MOST = 200
@@ -146,8 +149,10 @@ class Views:
         name, definition = asked.get("name"), asked.get("definition")
         if not isinstance(name, str) or not name.strip() or len(name) > NAME_MOST:
             raise WrongRequest(f"A view has a name, of at most {NAME_MOST} characters.")
-        if not isinstance(definition, dict):
-            raise WrongRequest("A view has a definition, an object.")
+        try:
+            check_definition(definition)
+        except Malformed as wrong:
+            raise WrongRequest(f"A view's definition should be {wrong}.") from None
         content = json.dumps(
             {"name": name.strip(), "definition": definition, **kept, **self._stamp()},
             ensure_ascii=False,
@@ -168,15 +173,58 @@ class Views:
 
 def _view(record: RunRecord) -> dict[str, Any] | None:
     """The last version of a view; None if it was deleted or is no view."""
-    versions = [
-        int(key.removeprefix(VERSION))
-        for key in record.properties
-        if key.startswith(VERSION) and key.removeprefix(VERSION).isdigit()
-    ]
+    versions = {
+        int(found[1]): key for key in record.properties if (found := _VERSION.fullmatch(key))
+    }
     if not versions:
         return None
     version = max(versions)
-    content = json.loads(record.properties[f"{VERSION}{version}"])
-    if "deleted" in content:
+    key = versions[version]
+    content = parse(record.id, key, record.properties[key], _to_content)
+    if content is None or "deleted" in content:
         return None
     return {"id": record.id, "version": version, "owner": None, "open": False, **content}
+
+
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "definition": (dict,),
+    "owner": (str, type(None)),
+    "open": (bool,),
+    "by": (str, type(None)),
+    "saved": (str,),
+}
+
+
+def _to_content(text: str) -> dict[str, Any]:
+    """What a version of a view says: that it was deleted, or its fields."""
+    content = to_object(text)
+    if "deleted" in content:
+        return {"deleted": True}
+    kept = {field: content[field] for field in _FIELDS if field in content}
+    for field, value in kept.items():
+        if not isinstance(value, _FIELDS[field]):
+            raise Malformed(f"a view whose {field} is of its type")
+    if len(kept.get("name", "")) > NAME_MOST or not {"name", "definition", "by"} <= kept.keys():
+        raise Malformed(f"a view with by, definition and a name of at most {NAME_MOST} characters")
+    check_definition(kept["definition"])
+    return kept
+
+
+_TEXTS = ("query", "text", "sort")
+_LISTS = ("experiments", "statuses", "targets", "submitters", "tags", "columns")
+
+
+def check_definition(definition: object) -> None:
+    """Raise :class:`Malformed` where a field that the page knows is of another type."""
+    if not isinstance(definition, dict):
+        raise Malformed("an object")
+    for field in _TEXTS:
+        if not isinstance(definition.get(field, ""), str):
+            raise Malformed(f"an object whose {field!r} is a text")
+    for field in _LISTS:
+        values = definition.get(field, [])
+        if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+            raise Malformed(f"an object whose {field!r} is a list of texts")
+    if not isinstance(definition.get("children", False), bool):
+        raise Malformed("an object whose 'children' is true or false")

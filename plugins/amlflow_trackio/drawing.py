@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from amlflow.spec import Kind, Point, RunRecord
+from amlflow.tracker_data import parse, to_metrics_object
 
 from amlflow_trackio.records import to_us
 
@@ -37,8 +38,10 @@ def draw_run(connection: sqlite3.Connection, run: RunRecord, renamed: bool = Fal
     ).fetchone()
     # trackio's page renames runs, and its client may have put a config of its own.
     name = run.name if found is None or renamed else found[0]
-    theirs = {} if found is None else json.loads(found[1])
-    config = {key: value for key, value in theirs.items() if not _is_ours(key)}
+    theirs = (
+        None if found is None else parse(run.id, "trackio's config", found[1], to_metrics_object)
+    )
+    config = {key: value for key, value in (theirs or {}).items() if not _is_ours(key)}
     config.update(_config(run))
     created = run.created.isoformat()
     connection.execute(

@@ -5,20 +5,33 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from amlflow.spec import Kind, Point, Refused
+from amlflow.tracker_data import (
+    MAX_FILE,
+    Malformed,
+    is_scalar,
+    is_whole,
+    parse,
+    to_kind,
+    to_metrics_json,
+    to_metrics_object,
+    to_time,
+)
 
 from amlflow_trackio.database import Database
 from amlflow_trackio.drawing import OURS, draw_points
 from amlflow_trackio.projects import Projects
 from amlflow_trackio.records import from_us, to_us
 
+_ZONE = re.compile(r"[+-]\d\d:?\d\d$")
 THEIRS = "trackio"
 """The writer of what trackio's own client logs."""
 
@@ -90,14 +103,12 @@ class Points:
         project = self._project_of(run_id)
         wanted = "SELECT value FROM json_each(?)" if names is not None else "SELECT name"
         with self._database.reading(self._projects.ready(project)) as connection:
-            found = [
-                _unpacked(*row)
-                for row in connection.execute(
-                    "SELECT name, writer, time, position, content FROM points"  # noqa: S608
-                    f" WHERE run_id = ? AND name IN ({wanted})",
-                    (run_id,) if names is None else (run_id, json.dumps(list(names))),
-                )
-            ]
+            rows = connection.execute(
+                "SELECT name, writer, time, content FROM points"  # noqa: S608
+                f" WHERE run_id = ? AND name IN ({wanted})",
+                (run_id,) if names is None else (run_id, json.dumps(list(names))),
+            )
+            found = [point for row in rows if (point := _unpacked(run_id, *row)) is not None]
             found += _theirs(connection, run_id, names)
         return sorted(found, key=lambda point: (point.time, point.position))
 
@@ -107,17 +118,30 @@ def _packed(point: Point) -> tuple[str, str]:
     return str(point.position), json.dumps(content, ensure_ascii=False)
 
 
-def _unpacked(name: str, writer: str, time: int, position: str, content: str) -> Point:
-    kind, value, step, order = json.loads(content)
+def _unpacked(run_id: str, name: str, writer: str, time: int, content: str) -> Point | None:
+    read = parse(run_id, name, content, _to_content)
+    if read is None:
+        return None
+    kind, value, step, order = read
     return Point(
         name=name,
         value=value,
-        kind=Kind(kind),
+        kind=kind,
         step=step,
         order=order,
         time=from_us(time),
         writer=writer,
     )
+
+
+def _to_content(text: str) -> tuple[Kind, Any, int | None, int]:
+    content = to_metrics_json(text, MAX_FILE)
+    if not isinstance(content, list) or len(content) != 4:
+        raise Malformed("a list of four values")
+    kind, value, step, order = content
+    if not (step is None or is_whole(step)) or not is_whole(order):
+        raise Malformed("a list with a kind, a value, a step and an order")
+    return to_kind(kind, value), value, step, order
 
 
 def _theirs(
@@ -130,8 +154,12 @@ def _theirs(
         " WHERE run_id = ? AND (log_id IS NULL OR log_id NOT GLOB ?) ORDER BY timestamp, id",
         (run_id, f"{OURS}*"),
     ):
-        for name, value in json.loads(metrics).items():
-            if (names is not None and name not in names) or isinstance(value, (dict, list)):
+        logged = parse(run_id, "trackio's metrics", metrics, to_metrics_object)
+        moment = parse(run_id, "trackio's timestamp", time, _to_time)
+        if logged is None or moment is None or not is_whole(step):
+            continue
+        for name, value in logged.items():
+            if (names is not None and name not in names) or not is_scalar(value):
                 continue
             order = orders[name] = orders.get(name, -1) + 1
             yield Point(
@@ -139,7 +167,7 @@ def _theirs(
                 value=_value(value),
                 step=step,
                 order=order,
-                time=_time(time),
+                time=moment,
                 writer=THEIRS,
             )
 
@@ -148,6 +176,7 @@ def _value(value: Any) -> Any:
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
-def _time(written: str) -> datetime:
-    time = datetime.fromisoformat(written.replace("Z", "+00:00"))
-    return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time
+def _to_time(text: str) -> datetime:
+    """trackio's times are in UTC where they have no zone."""
+    written = text.replace("Z", "+00:00")
+    return to_time(written if _ZONE.search(written) else f"{written}+00:00")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from amlflow.spec import ExperimentRecord, RunRecord
+from amlflow.spec import ExperimentRecord, RunRecord, Status
+from amlflow.tracker_data import from_microseconds, parse, to_status
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
@@ -24,8 +25,8 @@ def to_us(time: datetime) -> int:
     return (time - EPOCH) // MICROSECOND
 
 
-def from_us(microseconds: int) -> datetime:
-    return EPOCH + microseconds * MICROSECOND
+from_us = from_microseconds
+"""The time, or the nearest that Python's datetime takes."""
 
 
 def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[RunRecord]:
@@ -43,7 +44,7 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
             root_id=row[4],
             name=row[5],
             type=row[6],
-            status=row[7],
+            status=parse(row[0], "status", row[7], to_status) or Status.RUNNING,
             created=from_us(row[8]),
             started=None if row[9] is None else from_us(row[9]),
             ended=None if row[10] is None else from_us(row[10]),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +99,161 @@ class TestJson:
     def test_holds_texts_that_can_be_encoded(self) -> None:
         found = tracker_data.to_json(r'{"\ud800": ["\udc80", "\ud83d\ude00"]}')
         assert found == {"\\ud800": ["\\udc80", "😀"]}
+
+
+ERROR = {"error": {"code": "UserError", "message": "no"}}
+AT = "2026-01-02T03:04:05+00:00"
+
+
+class TestNotes:
+    """Each note is what was written, or absent."""
+
+    @pytest.mark.parametrize(
+        ("key", "text", "value"),
+        [
+            ("end", json.dumps({"status": "Canceled", "error": None}),
+             tracker_data.EndRequest("Canceled", None)),
+            ("end", json.dumps({"status": "Failed", "error": ERROR}),
+             tracker_data.EndRequest("Failed", ERROR)),
+            ("error", json.dumps(ERROR), ERROR),
+            ("heartbeat", AT, datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)),
+            ("heartbeat_seconds", "0.5", 0.5),
+            ("silent", "{}", tracker_data.Silence()),
+            ("warnings", '["a", "b"]', ["a", "b"]),
+            ("definition", '{"script": "a.py"}', {"script": "a.py"}),
+            ("target", "gpu", "gpu"),
+            ("parent", "my-run_1.a", "my-run_1.a"),
+            ("statuses_status", "CancelRequested", "CancelRequested"),
+        ],
+    )  # fmt: skip
+    def test_is_read(self, key: str, text: str, value: Any) -> None:
+        assert tracker_data.NOTES[key](run(**{key: text})) == value
+
+    @pytest.mark.parametrize(
+        ("key", "text"),
+        [
+            ("end", '{"status": "Running", "error": null}'),
+            ("end", '{"status": ["Canceled"]}'),
+            ("end", '{"status": "Failed", "error": {"error": {}}}'),
+            ("error", '{"error": {"message": 3}}'),
+            ("error", '{"error": null}'),
+            ("error", "[]"),
+            ("heartbeat", "2026-01-02T03:04:05"),
+            ("heartbeat", "yesterday"),
+            ("heartbeat", "0001-01-01T00:00:00+14:00"),
+            ("heartbeat_seconds", "nan"),
+            ("heartbeat_seconds", "inf"),
+            ("heartbeat_seconds", "-1"),
+            ("heartbeat_seconds", "1e9"),
+            ("silent", '{"heartbeat": 3, "since": 4}'),
+            ("silent", '{"heartbeat": "2026-01-02T03:04:05+00:00"}'),
+            ("warnings", "[1]"),
+            ("warnings", json.dumps(["w"] * 101)),
+            ("definition", "[]"),
+            ("target", ""),
+            ("target", "x" * 300),
+            ("parent", "../a"),
+            ("root", "a b"),
+            ("statuses_status", "Dancing"),
+        ],
+    )
+    def test_is_absent_where_it_is_something_else(self, key: str, text: str) -> None:
+        assert tracker_data.NOTES[key](run(**{key: text})) is None
+
+
+class TestMoments:
+    @pytest.mark.parametrize("count", [2**62, -(2**62), 253402300800000, 10**400])
+    def test_is_the_nearest_that_python_has(self, count: int) -> None:
+        moment = tracker_data.from_milliseconds(count)
+        assert moment == (tracker_data.LATEST if count > 0 else tracker_data.EARLIEST)
+        # In every zone it can be shown, and as a text of the same length.
+        assert len(moment.isoformat()) == 25
+        for zone in (timezone(timedelta(hours=14)), timezone(timedelta(hours=-14))):
+            moment.astimezone(zone)
+
+    def test_is_1970_where_there_is_no_number(self) -> None:
+        assert tracker_data.from_milliseconds(None).year == 1970
+
+
+class TestMetrics:
+    @pytest.mark.parametrize(
+        ("kind", "value"),
+        [
+            ("scalar", 10**400), ("scalar", None), ("list", [1, "a", None]), ("row", {"a": 1}),
+            ("table", {"a": [1], "b": [2]}), ("image", "plots/roc_1.png"),
+        ],
+    )  # fmt: skip
+    def test_has_a_value_of_its_kind(self, kind: str, value: Any) -> None:
+        assert tracker_data.to_kind(kind, value) == kind
+
+    @pytest.mark.parametrize(
+        ("kind", "value"),
+        [
+            ("dance", 1), (None, 1), ([], 1), ("scalar", []), ("list", 3), ("list", [[1]]),
+            ("row", {"a": [1]}), ("table", {"a": 1}), ("table", {"a": [1], "b": []}),
+            ("image", "../../etc/passwd"), ("image", "/etc/passwd"), ("image", 3), ("image", ""),
+        ],
+    )  # fmt: skip
+    def test_is_malformed_with_another(self, kind: Any, value: Any) -> None:
+        with pytest.raises(tracker_data.Malformed):
+            tracker_data.to_kind(kind, value)
+
+
+PARSING = {"loads", "fromisoformat", "raw_decode"}
+OWN_FILES = {
+    "tracker_data.py": "it is where all that is parsed",
+    "config.py": "a config.json of the user's own",
+    "conda_dependencies.py": "a conda file of the user's own",
+    "metrics.py": "what the user's own code logs",
+    "run_life.py": "what the same process has just made",
+    "targets.py": "targets kept on this machine",
+    "workspace_notes.py": "workspaces kept on this machine",
+    "folder.py": "the journal on this machine",
+    "record.py": "the journal on this machine",
+    "recovery.py": "the journal on this machine",
+    "report.py": "what its own `amlflow sync` prints",
+    "job.py": "a job's folder on this machine",
+    "supervise.py": "a job's folder on this machine",
+    "images.py": "what docker and pip say",
+    "answers.py": "an answer of the server, not a text of a run",
+    "server.py": "an answer of the server, not a text of a run",
+}
+"""Who else parses JSON or times, and why no tracker's data gets there."""
+
+
+def sources() -> list[Path]:
+    root = Path(__file__).parents[2]
+    found = [*(root / "adapter").rglob("*.py"), *(root / "plugins").rglob("*.py")]
+    return [path for path in found if "testing" not in path.parts]
+
+
+def test_nobody_else_parses_what_a_tracker_gives() -> None:
+    for path in sources():
+        calls = [
+            node.func.attr
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        ]
+        if path.name not in OWN_FILES:
+            assert not PARSING & set(calls), f"{path} parses on its own; see tracker_data"
+
+
+def test_nobody_else_reads_the_text_of_a_note() -> None:
+    """Notes are compared to what amlflow writes ("yes", a mark), and else read through Note."""
+    compared = {"LAUNCHED", "MARK"}
+    for path in sources():
+        if path.name == "tracker_data.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Subscript):
+                owner, key = node.value, node.slice
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr != "get" or not node.args:
+                    continue
+                owner, key = node.func.value, node.args[0]
+            else:
+                continue
+            if isinstance(owner, ast.Attribute) and owner.attr == "system":
+                where = f"{path.name}:{node.lineno}"
+                assert isinstance(key, ast.Name), f"{where} reads a note as a text"
+                assert key.id in compared, f"{where} reads a note as a text"

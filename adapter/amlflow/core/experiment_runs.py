@@ -21,6 +21,7 @@ from amlflow.plugins import announce
 from amlflow.query.document import PARENT_ALIAS, ROOT_ALIAS
 from amlflow.spec import Condition, ExperimentRecord, Op, RunDraft, RunQuery, RunRecord
 from amlflow.submit import snapshot
+from amlflow.tracker_data import parse_root_alias
 
 if TYPE_CHECKING:
     from amlflow.core.experiment import Experiment
@@ -226,7 +227,7 @@ def _asked_ids(parent: RunRecord | None) -> dict[str, str]:
     """The ids that users see of a parent and its root, noted where they are not the tracker's."""
     if parent is None:
         return {}
-    root = parent.system.get(ROOT_ALIAS)
+    root = parse_root_alias(parent)
     if parent.root_id == parent.id:
         root = parent.alias
     asked = {PARENT_ALIAS: parent.alias, ROOT_ALIAS: root}

@@ -31,6 +31,7 @@ from amlflow.spec import (
     tried_once,
 )
 from amlflow.submit.notes import Wish, is_launched, is_submitted
+from amlflow.tracker_data import parse_definition, parse_error, parse_target, parse_warnings
 
 Self = TypeVar("Self", bound="RunLife")
 
@@ -267,16 +268,16 @@ class RunLife(RunFiles):
         return self._text(name)
 
     def _details(self, log_files: dict[str, str]) -> dict[str, Any]:
-        record, system = self._record, self._record.system
+        record = self._record
         details: dict[str, Any] = {
             "runId": self.id,
-            "target": system.get("target", "sdk"),
+            "target": parse_target(record) or "sdk",
             "status": record.status,
             "startTimeUtc": _iso(record.started),
             "endTimeUtc": _iso(record.ended),
             "error": self._error(),
-            "warnings": json.loads(system["warnings"]) if "warnings" in system else None,
-            "runDefinition": json.loads(system["definition"]) if "definition" in system else None,
+            "warnings": parse_warnings(record),
+            "runDefinition": parse_definition(record),
             "submittedBy": record.user,
         }
         return {
@@ -288,11 +289,8 @@ class RunLife(RunFiles):
         }
 
     def _error(self) -> dict[str, Any] | None:
-        stored = self._record.system.get("error")
-        if stored is None or self._record.status not in (Status.FAILED, Status.CANCELED):
-            return None
-        error: dict[str, Any] = json.loads(stored)
-        return error
+        ended_badly = self._record.status in (Status.FAILED, Status.CANCELED)
+        return parse_error(self._record) if ended_badly else None
 
     def _log_names(self) -> list[str]:
         run_id = self._record.id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import re
@@ -24,6 +23,7 @@ from amlflow.exceptions import UserErrorException
 from amlflow.spec import (
     Condition,
     FileInRun,
+    FileNotInRun,
     Kind,
     Op,
     Point,
@@ -32,6 +32,7 @@ from amlflow.spec import (
     Unavailable,
     tried_once,
 )
+from amlflow.tracker_data import leave_out, parse_file, to_metrics_json
 
 MOST_NAME = 250
 MOST_STEP = 2**63 - 1
@@ -146,7 +147,8 @@ class RunMetrics(RunBase):
 
         A value logged once is itself; several, or a list, are a list in order; rows and tables are
         dicts of columns. An image or JSON kind is the name of its file, or with ``populate`` its
-        content (bytes, or the dict). What other clients of the tracker logged is there too.
+        content (bytes, or the dict; None where the file is gone, or not JSON). What other
+        clients of the tracker logged is there too.
 
         Args:
             name: Only the metric of this name.
@@ -180,10 +182,14 @@ class RunMetrics(RunBase):
     def _content(self, run_id: str, point: Point) -> Any:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "content"
-            self._tracker.get_file(run_id, point.value, path)
+            try:
+                self._tracker.get_file(run_id, point.value, path)
+            except (FileNotInRun, Refused):
+                leave_out(run_id, point.name, "a file of the run", "missing")
+                return None
             if point.kind is Kind.IMAGE:
                 return path.read_bytes()
-            return json.loads(path.read_text(encoding="utf-8"))
+            return parse_file(run_id, point.value, path, to_metrics_json)
 
     def _document(self, name: str, kind: Kind, value: Any) -> None:
         _check_name(name)

@@ -15,6 +15,7 @@ from amlflow.spec import (
     RunQuery,
     RunRecord,
 )
+from amlflow.tracker_data import parse, to_time
 
 TAG = "amlflow.archived"
 
@@ -59,6 +60,5 @@ class Archive(Layer):
 
 def _read(experiment: ExperimentRecord) -> ExperimentRecord:
     tags = dict(experiment.tags)
-    since = tags.pop(TAG, None)
-    archived = None if since is None else datetime.fromisoformat(since)
+    archived = parse(experiment.id, TAG, tags.pop(TAG, None), to_time)
     return dataclasses.replace(experiment, archived=archived, tags=tags)

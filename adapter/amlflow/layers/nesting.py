@@ -6,8 +6,7 @@ import dataclasses
 
 from amlflow.layers.noted import Noted
 from amlflow.spec import Feature, RunDraft, RunRecord
-
-PARENT, ROOT = "nesting_parent", "nesting_root"
+from amlflow.tracker_data import parse_nesting_parent, parse_nesting_root
 
 
 class Nesting(Noted):
@@ -18,13 +17,16 @@ class Nesting(Noted):
     fields = frozenset({"parent_id", "root_id"})
 
     def given(self, draft: RunDraft) -> RunDraft:
-        family = {PARENT: draft.parent_id, ROOT: draft.root_id}
+        family = {
+            parse_nesting_parent.key: draft.parent_id,
+            parse_nesting_root.key: draft.root_id,
+        }
         notes = {key: run_id for key, run_id in family.items() if run_id is not None}
         return dataclasses.replace(
             draft, parent_id=None, root_id=None, system={**draft.system, **notes}
         )
 
     def read(self, run: RunRecord, notes: dict[str, str]) -> RunRecord:
-        parent = notes.get(PARENT)
-        root = notes.get(ROOT, None if parent else run.id)
+        parent = parse_nesting_parent.among(run.id, notes)
+        root = parse_nesting_root.among(run.id, notes) or (None if parent else run.id)
         return dataclasses.replace(run, parent_id=parent, root_id=root)

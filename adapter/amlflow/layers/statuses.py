@@ -10,8 +10,9 @@ import dataclasses
 
 from amlflow.layers.noted import Noted
 from amlflow.spec import FINAL, LAUNCHED, UNSTARTED, Feature, RunChange, RunDraft, RunRecord, Status
+from amlflow.tracker_data import parse_fine_status
 
-STATUS = "statuses_status"
+STATUS = parse_fine_status.key
 
 
 class Statuses(Noted):
@@ -33,7 +34,9 @@ class Statuses(Noted):
         launched = run.system.get(LAUNCHED) == "yes" and run.status != Status.CANCELED
         if run.status in FINAL and not launched:
             return run
-        status = notes.get(STATUS, Status.RUNNING if run.status in FINAL else run.status)
+        status = parse_fine_status.among(run.id, notes)
+        if status is None:
+            status = Status.RUNNING if run.status in FINAL else run.status
         started = None if status in UNSTARTED else run.started
         return dataclasses.replace(run, status=status, started=started, ended=None)
 

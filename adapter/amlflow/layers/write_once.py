@@ -30,6 +30,7 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
+from amlflow.tracker_data import parse, to_property
 
 LOG = "amlflow.properties"
 """The experiment that holds the entries."""
@@ -55,7 +56,9 @@ class WriteOnce(Noted):
         return dataclasses.replace(draft, properties={}, system=system)
 
     def read(self, run: RunRecord, notes: dict[str, str]) -> RunRecord:
-        return dataclasses.replace(run, properties=dict(sorted(map(_property, notes.values()))))
+        return dataclasses.replace(
+            run, properties=dict(sorted(_properties(run.id, notes).values()))
+        )
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
         return (each for each in self.inner.list_experiments() if each.name != LOG)
@@ -71,13 +74,15 @@ class WriteOnce(Noted):
         run = self.inner.get_run(run_id)
         while True:
             log = self._log(run.id)
-            kept = {key: text for key, text in run.system.items() if key in wanted}
+            noted = {key: text for key, text in run.system.items() if key in wanted}
             for entry in log:
-                kept.update(entry)
+                noted.update(entry)
+            known = _properties(run.id, noted)
+            kept = {key: noted[key] for key in known}
             for key, text in wanted.items():
                 if kept.get(key, text) != text:
                     self.inner.update_run(run.id, RunChange(system=kept))
-                    name, value = _property(kept[key])
+                    name, value = known[key]
                     raise PropertyConflict(name, value, change.properties[name])
             if wanted.keys() <= kept.keys() or self._append(run.id, len(log) + 1, change, wanted):
                 break
@@ -141,6 +146,7 @@ def _notes(properties: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _property(note: str) -> tuple[str, str]:
-    key, value = json.loads(note)
-    return key, value
+def _properties(run_id: str, notes: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The keys and values of those notes that are properties."""
+    found = {key: parse(run_id, key, text, to_property) for key, text in notes.items()}
+    return {key: each for key, each in found.items() if each is not None}

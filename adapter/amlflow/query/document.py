@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from amlflow.spec import RunRecord, Status
+from amlflow.tracker_data import (
+    parse_definition,
+    parse_error,
+    parse_parent_alias,
+    parse_root_alias,
+    parse_target,
+    parse_warnings,
+)
 
 Document = dict[str, Any]
 
-PARENT_ALIAS = "parent"
-ROOT_ALIAS = "root"
+PARENT_ALIAS = parse_parent_alias.key
+ROOT_ALIAS = parse_root_alias.key
 """Notes of a nested run: the ids that users see of its parent and root, if asked for."""
 
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -27,14 +34,14 @@ def parent_run_id(record: RunRecord) -> str | None:
     """The id that users see of the parent."""
     if record.parent_id is None:
         return None
-    return record.system.get(PARENT_ALIAS) or record.parent_id
+    return parse_parent_alias(record) or record.parent_id
 
 
 def root_run_id(record: RunRecord) -> str | None:
     """The id that users see of the root; None where a nested run does not say."""
     if record.parent_id is None:
         return run_id(record)
-    return record.system.get(ROOT_ALIAS) or record.root_id
+    return parse_root_alias(record) or record.root_id
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -43,17 +50,12 @@ def iso(moment: datetime | None) -> str | None:
 
 
 def _script(record: RunRecord) -> str | None:
-    definition = _noted(record, "definition")
-    return definition.get("script") if isinstance(definition, dict) else None
+    script = (parse_definition(record) or {}).get("script")
+    return script if isinstance(script, str) else None
 
 
 def _error(record: RunRecord) -> Any:
-    return _noted(record, "error") if record.status == Status.FAILED else None
-
-
-def _noted(record: RunRecord, key: str) -> Any:
-    stored = record.system.get(key)
-    return None if stored is None else json.loads(stored)
+    return parse_error(record) if record.status == Status.FAILED else None
 
 
 def _sorted(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +76,7 @@ _FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "description": lambda record: record.description,
     "status": lambda record: record.status,
     "run_type": lambda record: record.type,
-    "target": lambda record: record.system.get("target", "sdk"),
+    "target": lambda record: parse_target(record) or "sdk",
     "script_name": _script,
     "user_id": lambda record: record.user,
     "created_by": lambda record: record.user,
@@ -83,7 +85,7 @@ _FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "end_time_utc": lambda record: iso(record.ended),
     "hidden": lambda record: False,
     "error": _error,
-    "warnings": lambda record: _noted(record, "warnings"),
+    "warnings": parse_warnings,
     "tags": lambda record: _sorted(record.tags),
     "properties": lambda record: _sorted(record.properties),
 }

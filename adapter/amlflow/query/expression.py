@@ -17,6 +17,10 @@ Node = dict[str, Any]
 """A node of jmespath's tree: ``type``, ``children`` and, for some, ``value``."""
 
 
+MAX_DEPTH = 100
+"""Nodes of an expression within each other: reading and evaluating go down them one by one."""
+
+
 class QueryError(UserErrorException):
     """The expression is not JMESPath; the message shows where.
 
@@ -135,7 +139,20 @@ def _tree(text: str) -> Node:
         raise QueryError(text, reason, min(int(error.lex_position), len(text))) from None
     except (ValueError, KeyError, RecursionError) as error:  # jmespath's own slips
         raise QueryError(text, _sentence(str(error)) or type(error).__name__, 0) from None
+    if _is_deep(tree):
+        raise QueryError(text, f"it has more than {MAX_DEPTH} parts within each other", 0)
     return tree
+
+
+def _is_deep(tree: Node) -> bool:
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child for node in level for child in node.get("children", ()) if isinstance(child, dict)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _sentence(text: str) -> str:

@@ -20,6 +20,7 @@ from amlflow.query.expression import Expression, Node, QueryFailed
 from amlflow.query.pushdown import reach
 from amlflow.query.reach import EVERY, Superset, either
 from amlflow.spec import Condition, Feature, Op, Order, RunRecord
+from amlflow.tracker_data import MAX_NAME, Malformed, from_microseconds, shown, to_count, to_whole
 
 Keep = Callable[[RunRecord], bool]
 """Says of a run that the tracker's search found whether it belongs on the page."""
@@ -225,8 +226,7 @@ def _stamp(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def _moment(stamp: int) -> datetime:
-    return _EPOCH + stamp * _MICROSECOND
+_moment = from_microseconds
 
 
 def _key(record: RunRecord) -> tuple[int, str]:
@@ -242,14 +242,22 @@ def _cursor(record: RunRecord) -> str:
 
 
 def _place(cursor: str) -> tuple[int, str]:
+    """The microseconds and the run's id that :func:`_spelled` made a cursor of."""
     stamp, dot, run_id = cursor.partition(".")
-    if not dot or not run_id:
-        raise ValueError(f"{cursor!r} is no cursor of a page.")
-    return int(stamp), run_id
+    try:
+        found = to_whole(stamp)
+    except Malformed:
+        dot = ""
+    if not dot or not run_id or len(run_id) > MAX_NAME:
+        raise ValueError(f"{shown(cursor)} is not the cursor of a page.")
+    return found, run_id
 
 
 def _offset(cursor: str | None) -> tuple[datetime, int]:
     if cursor is None:
         return datetime.now(timezone.utc), 0
     stamp, start = _place(cursor)
-    return _moment(stamp), int(start)
+    try:
+        return _moment(stamp), to_count(start)
+    except Malformed:
+        raise ValueError(f"{shown(cursor)} is not the cursor of a page.") from None

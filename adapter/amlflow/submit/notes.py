@@ -8,23 +8,32 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
+from amlflow.tracker_data import (
+    parse_end_request,
+    parse_error,
+    parse_heartbeat,
+    parse_heartbeat_seconds,
+    parse_job,
+    parse_silence,
+    parse_warnings,
+)
 
 AGENT = "amlflow.agent"
 """The property that claims a run. Properties are write-once, so one of several agents gets it, and
 whoever cancels before an agent has it makes sure that none does."""
 
-JOB_NOTE = "job"
+JOB_NOTE = parse_job.key
 """``{"name": job, "host": machine}``."""
-END = "end"
+END = parse_end_request.key
 """``{"status": how the run is to end, "error": v1's error or null}``: asks the agent to end it."""
-HEARTBEAT = "heartbeat"
+HEARTBEAT = parse_heartbeat.key
 """When the agent was last alive, ISO 8601."""
-HEARTBEAT_SECONDS = "heartbeat_seconds"
+HEARTBEAT_SECONDS = parse_heartbeat_seconds.key
 """How often it says so."""
-SILENT = "silent"
+SILENT = parse_silence.key
 """``{"heartbeat": the last one, "since": when somebody found it too old}``."""
-ERROR = "error"
-WARNINGS = "warnings"
+ERROR = parse_error.key
+WARNINGS = parse_warnings.key
 
 DEFAULT_HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_SETTING = "AMLFLOW_HEARTBEAT_SECONDS"
@@ -68,10 +77,8 @@ def wish_of(record: RunRecord) -> Wish | None:
     """How somebody has asked the run to end, or has ended it."""
     if record.status in FINAL:
         return Wish(record.status)
-    if END in record.system:
-        asked = json.loads(record.system[END])
-        return Wish(asked["status"], asked["error"])
-    return None
+    asked = parse_end_request(record)
+    return None if asked is None else Wish(asked.status, asked.error)
 
 
 def is_submitted(record: RunRecord) -> bool:
@@ -95,21 +102,23 @@ def judged(record: RunRecord, now: datetime) -> RunChange | None:
     Clocks of two machines differ, so a run is given up only when the very heartbeat that somebody
     found too old is still the last one as long again after by the clock of those who look.
     """
-    if not is_submitted(record) or record.status in FINAL or HEARTBEAT not in record.system:
+    if not is_submitted(record) or record.status in FINAL:
         return None
-    last = record.system[HEARTBEAT]
-    every = float(record.system.get(HEARTBEAT_SECONDS, DEFAULT_HEARTBEAT_SECONDS))
+    last = parse_heartbeat(record)
+    if last is None:
+        return None
+    every = parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_SECONDS
     patience = timedelta(seconds=MISSED * every)
-    if now - datetime.fromisoformat(last) < patience:
+    if now - last < patience:
         return None
-    silent = json.loads(record.system.get(SILENT, "{}"))
-    if silent.get("heartbeat") != last:
-        note = json.dumps({"heartbeat": last, "since": now.isoformat()})
+    silent = parse_silence(record)
+    if silent is None or silent.since is None or silent.heartbeat != last:
+        note = json.dumps({"heartbeat": last.isoformat(), "since": now.isoformat()})
         return RunChange(status=Status.NOT_RESPONDING, system={SILENT: note})
-    if now - datetime.fromisoformat(silent["since"]) < patience:
+    if now - silent.since < patience:
         return None
-    return lost(f"The agent of the run has not responded since {last}: it was killed, or its "
-                "machine is down or out of reach of the tracker.").change(now)  # fmt: skip
+    return lost(f"The agent of the run has not responded since {last.isoformat()}: it was killed, "
+                "or its machine is down or out of reach of the tracker.").change(now)  # fmt: skip
 
 
 def lost(message: str) -> Wish:

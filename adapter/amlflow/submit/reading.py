@@ -15,6 +15,7 @@ from typing import IO
 from amlflow.spec import FileNotInRun, RunRecord, Tracker
 from amlflow.submit.job import LOG, LOG_PART
 from amlflow.submit.watch import job_here
+from amlflow.tracker_data import parse_line, to_whole
 
 SHARE = 10
 """A log is fetched whole again after so many times as long as it took."""
@@ -69,13 +70,14 @@ class LogReader:
 
     def _in_parts(self) -> Iterator[str]:
         while True:
-            with self._got(LOG_PART.format(number=self._part)) as file:
+            name = LOG_PART.format(number=self._part)
+            with self._got(name) as file:
                 if file is None:
                     self._next_part = time.monotonic() + LEAST_SECONDS
                     return
-                start = int(file.readline())
-                if start > self._offset:  # what lies between is in the whole log alone
-                    return
+                start = parse_line(self._run_id, name, file, to_whole)
+                if start is None or not 0 <= start <= self._offset:
+                    return  # what lies between is in the whole log alone
                 self._part += 1
                 yield from self._read(file, file.tell() - start)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import logging
 import os
 import time
@@ -20,7 +19,6 @@ from amlflow.submit.job import LOG, Job, JobFolder, this_host
 from amlflow.submit.launch import launch
 from amlflow.submit.notes import (
     AGENT,
-    JOB_NOTE,
     SILENT,
     Wish,
     has_agent,
@@ -29,6 +27,7 @@ from amlflow.submit.notes import (
     wish_of,
 )
 from amlflow.submit.queue import Queue
+from amlflow.tracker_data import parse_job, parse_silence
 
 logger = logging.getLogger("amlflow")
 
@@ -71,10 +70,8 @@ def _withdraw(folder: JobFolder) -> None:
 
 def job_here(record: RunRecord) -> JobFolder | None:
     """The folder of a run's job, if it was submitted on this machine."""
-    note = json.loads(record.system.get(JOB_NOTE, "{}"))
-    if note.get("host") != this_host():
-        return None
-    return JobFolder(note["name"])
+    job = parse_job(record)
+    return None if job is None or job.host != this_host() else JobFolder(job.name)
 
 
 def watch(tracker: Tracker, record: RunRecord) -> bool:
@@ -120,7 +117,7 @@ def _watched(tracker: Tracker, record: RunRecord) -> RunChange | None:
     if folder.outcome.exists():
         _tell(folder)
         return None
-    if SILENT not in record.system:
+    if parse_silence(record) is None:
         return RunChange(status=Status.NOT_RESPONDING, system={SILENT: "{}"})
     _clean(tracker, job, folder)
     asked = wish_of(record)

@@ -1,0 +1,421 @@
+"""Whatever somebody writes into a run's notes, nobody's calls break: SDK, command line and page.
+
+The notes are written into MLflow's database past amlflow, so that nothing checks them before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import amlflow_mlflow.names as mlflow_names
+import amlflow_mlflow.records as mlflow_records
+import pytest
+from amlflow import tracker_data
+from amlflow.cli import main
+from amlflow.core.experiment import Experiment
+from amlflow.core.run import Run
+from amlflow.core.workspace import Workspace
+from amlflow.exceptions import AzureMLException
+from amlflow.journal.local import MARK
+from amlflow.layers.write_once import OF
+from amlflow.spec import FINAL, LAUNCHED, Status
+from amlflow.submit.job import this_host
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+WRITER = "a" * 32
+SPILLED = f"amlflow/points/{WRITER}-000000.json"
+DOCUMENT = "document.json"
+
+
+def tag_keys() -> list[str]:
+    """Every tag of MLflow that amlflow reads, from the modules that name them."""
+    named = [
+        value
+        for module in (mlflow_names, mlflow_records)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str) and value.startswith(("mlflow.", "amlflow."))
+    ]
+    notes = [*tracker_data.NOTES, LAUNCHED, MARK, OF, "property_a"]
+    return sorted(
+        {
+            *(key + WRITER if key == mlflow_names.POINTS else key for key in named),
+            *(mlflow_names.SYSTEM + key for key in notes),
+        }
+    )
+
+
+PARAMS = (mlflow_names.CLAIM, f"{mlflow_names.PROPERTY}amlflow.agent")
+TIMES = ("start_time", "end_time")
+
+# --- what somebody may write --------------------------------------------------------------------
+
+NASTY = [
+    "", "null", "NaN", "-Infinity", "[]", "{}", "[[]]", '""', "abc", "yes", "no", "-1", "1e999",
+    "²", "9" * 30, "9" * 5000, "[" * 5000, "[" * 50 + "]" * 50, '{"a":' * 400 + "1" + "}" * 400,
+    "x" * 100_000, "\x1b[31m\u202e", "\ufeff{}", r'"\ud800"', r'{"\udc80": 1}', "../../etc",
+    *(json.dumps({"name": name, "host": this_host()}) for name in ("", "..", "/", "a" * 32)),
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01", "2026-13-45T99:00Z",
+    '{"error": null}', '{"error": {"error": "x"}}', r'{"error": {"message": "\ud800"}}',
+    '{"files": 1, "tail": []}', '{"files": 1000000000, "tail": []}', '{"files": -1, "tail": {}}',
+    '{"script": {"a": [1]}}', '{"script": NaN}',
+]  # fmt: skip
+FIELDS = [
+    "name", "host", "proof", "status", "error", "message", "code", "heartbeat", "since", "files",
+    "tail", "script", "version", "definition", "deleted", "by",
+]  # fmt: skip
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20),
+    st.sampled_from([
+        10**400, "\ud800", "Canceled", "Running", "2026-01-01T00:00:00+00:00", "a" * 32,
+        this_host(),
+        "scalar", "table", "image", "type:int", "../..", "0", "x" * 300,
+    ]),
+)  # fmt: skip
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=6), st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+ENTRIES = st.lists(
+    st.one_of(
+        VALUES,
+        st.tuples(
+            st.sampled_from(["m", "", "loss", 3]),
+            st.sampled_from([*(kind.value for kind in tracker_data.Kind), "type:int", "type:?", 1]),
+            VALUES, st.one_of(st.none(), st.integers(), LEAVES), st.one_of(st.integers(), LEAVES),
+            st.one_of(st.integers(), LEAVES),
+        ),
+    ),
+    max_size=5,
+)  # fmt: skip
+TEXTS = st.one_of(
+    st.sampled_from(NASTY),
+    st.text(max_size=50).filter(
+        lambda text: not any("\ud800" <= each <= "\udfff" for each in text)
+    ),
+    VALUES.map(json.dumps),
+    st.builds(lambda files, tail: json.dumps({"files": files, "tail": tail}), LEAVES, ENTRIES),
+    st.builds(lambda tail: json.dumps({"files": 1, "tail": tail}), ENTRIES),
+)
+MOMENTS = st.one_of(
+    st.sampled_from([0, -1, 2**62, -(2**62), 1_767_225_600_000_000_000, -10**14, 10**15]),
+    st.integers(0, 2_000_000_000_000),
+)  # fmt: skip
+
+
+@dataclass
+class Damage:
+    """What the damaged run is made to say."""
+
+    tags: dict[str, str]
+    params: dict[str, str]
+    status: str
+    times: dict[str, int | None]
+    name: str | None
+    metrics: list[tuple[str, float, int, int]]
+    files: dict[str, bytes]
+
+
+LAUNCHED_TAG = mlflow_names.SYSTEM + LAUNCHED
+DAMAGES = st.builds(
+    Damage,
+    tags=st.fixed_dictionaries({}, optional=dict.fromkeys(tag_keys(), TEXTS)).flatmap(
+        lambda tags: st.sampled_from([tags, {**tags, LAUNCHED_TAG: "yes"}])
+    ),
+    params=st.fixed_dictionaries({}, optional=dict.fromkeys(PARAMS, TEXTS)),
+    status=st.sampled_from(["RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED"]),
+    times=st.fixed_dictionaries(dict.fromkeys(TIMES, MOMENTS)),
+    name=st.one_of(st.none(), st.text("ab\x1b", max_size=5)),
+    metrics=st.lists(
+        st.tuples(
+            st.sampled_from(["m", "loss", ":u", ":ud800:"]), st.floats(allow_infinity=False),
+            st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1),
+        ),
+        max_size=3, unique=True,
+    ),
+    files=st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.one_of(TEXTS.map(str.encode), st.binary(max_size=20))
+            for name in (SPILLED, DOCUMENT, "amlflow/log/0", "user_logs/std_log.txt")
+        },
+    ),
+)  # fmt: skip
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+class Store:
+    """A damaged run with a healthy child, beside a healthy run, in an embedded database."""
+
+    def __init__(self, uri: str) -> None:
+        self.path = uri.removeprefix("sqlite:///")
+        self.workspace = Workspace.from_config()
+        self.experiment = Experiment(self.workspace, "hostile")
+        self.damaged = self._made("damaged")
+        self.child = self.damaged.child_run(name="child")
+        self.healthy = self._made("healthy")
+        for run in (self.healthy, self.child):
+            run.log("loss", 0.5)
+            run.log_table("table", {"a": [1, 2]})
+            run.complete()
+        Path(DOCUMENT).write_text("{}")
+        self.damaged.upload_file(DOCUMENT, DOCUMENT)
+        [self.artifacts] = self._rows("SELECT artifact_uri FROM runs WHERE run_uuid = ?")[0]
+
+    def _made(self, name: str) -> Run:
+        return self.experiment.start_logging(snapshot_directory=None, name=name, outputs=False)
+
+    def _rows(self, statement: str) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(self.path)) as database:
+            return database.execute(statement, (self.damaged.id,)).fetchall()
+
+    def damage(self, damage: Damage) -> None:
+        """Write it, in place of all that the run said before."""
+        run_id = self.damaged.id
+        with contextlib.closing(sqlite3.connect(self.path, timeout=60)) as database, database:
+            for table in ("tags", "params", "metrics", "latest_metrics"):
+                database.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (run_id,))
+            for table, entries in (("tags", damage.tags), ("params", damage.params)):
+                database.executemany(
+                    f"INSERT INTO {table} (key, value, run_uuid) VALUES (?, ?, ?)",
+                    [(key, value, run_id) for key, value in entries.items()],
+                )
+            for table in ("metrics", "latest_metrics"):
+                database.executemany(
+                    f"INSERT OR REPLACE INTO {table}"
+                    " (key, value, timestamp, step, run_uuid, is_nan) VALUES (?, ?, ?, ?, ?, ?)",
+                    [
+                        (key, 0.0 if value != value else value, time, step, run_id, value != value)
+                        for key, value, time, step in damage.metrics
+                    ],
+                )
+            database.execute(
+                "UPDATE runs SET status = ?, start_time = ?, end_time = ?, name = ?"
+                " WHERE run_uuid = ?",
+                (damage.status, *(damage.times[key] for key in TIMES), damage.name, run_id),
+            )
+        root = Path(unquote(urlsplit(self.artifacts).path))
+        for name in (SPILLED, DOCUMENT, "amlflow/log/0", "user_logs/std_log.txt"):
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            if name in damage.files:
+                path.write_bytes(damage.files[name])
+
+
+@pytest.fixture
+def hostile(store: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("AMLFLOW_JOURNAL", "off")
+    return Store(store)
+
+
+READS: dict[str, Callable[[Run], Any]] = {
+    "get_status": lambda run: run.get_status(),
+    "get_detailed_status": lambda run: run.get_detailed_status(),
+    "get_details": lambda run: json.dumps(run.get_details(), allow_nan=False),
+    "get_details_with_logs": lambda run: run.get_details_with_logs(),
+    "get_metrics": lambda run: run.get_metrics(),
+    "get_metrics by name": lambda run: run.get_metrics("loss"),
+    "get_metrics recursive": lambda run: run.get_metrics(recursive=True),
+    "get_metrics populate": lambda run: run.get_metrics(populate=True),
+    "get_tags": lambda run: run.get_tags(),
+    "get_properties": lambda run: run.get_properties(),
+    "get_children": lambda run: list(run.get_children()),
+    "get_children recursive": lambda run: list(run.get_children(recursive=True)),
+    "get_file_names": lambda run: run.get_file_names(),
+    "get_all_logs": lambda run: run.get_all_logs("logs"),
+    "number": lambda run: run.number,
+    "link": lambda run: run.get_portal_url(),
+    "repr": lambda run: f"{run!r} {run._repr_html_()} {run.display_name} {run.type} {run.tags}",
+}
+MAY_REFUSE: dict[str, Callable[[Run], Any]] = {
+    "parent": lambda run: run.parent,
+    "get_snapshot_id": lambda run: run.get_snapshot_id(),
+    "log": lambda run: run.log("more", 1),
+    "log text": lambda run: run.log("more", "text"),
+    "cancel": lambda run: run.cancel(),
+}
+QUERIES = (
+    "[]", "[?status=='Running']", "[?error]", "[?script_name=='a']", "[?target=='sdk']",
+    "sort_by(@, &created_utc)", "[?parent_run_id]", "[].run_number", "length(@)",
+    "[?end_time_utc > '2026']", "[].warnings[]",
+)  # fmt: skip
+
+
+def read_all(store: Store) -> None:
+    """Every read of the SDK, of the damaged run and of the others."""
+    for name, read in READS.items():
+        try:
+            read(Run.get(store.workspace, store.damaged.id))
+        except Exception as error:
+            raise AssertionError(f"{name} of the damaged run: {error!r}") from error
+    for run in (store.healthy, store.child):
+        healthy = Run.get(store.workspace, run.id)
+        assert healthy.get_metrics() == {"loss": 0.5, "table": {"a": [1, 2]}}
+        assert healthy.get_status() == Status.COMPLETED
+        assert healthy.number > 0
+    assert store.child.id in store.damaged.get_metrics(recursive=True)
+    listed = {run.id: run for run in store.experiment.get_runs(include_children=True)}
+    # A damaged run may have another id for users.
+    assert {store.healthy.id, store.child.id} <= listed.keys()
+    assert len(listed) == 3
+    for query in QUERIES:
+        store.experiment.query(query, include_children=True)
+    damaged = Run.get(store.workspace, store.damaged.id)
+    if damaged.get_status() in FINAL:
+        with contextlib.redirect_stdout(io.StringIO()):
+            damaged.wait_for_completion(show_output=True, raise_on_error=False)
+
+
+def change(store: Store) -> None:
+    for read in MAY_REFUSE.values():
+        with contextlib.suppress(AzureMLException):
+            read(Run.get(store.workspace, store.damaged.id))
+
+
+def run_command(*words: str) -> tuple[int, str, str]:
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(list(words))
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+    return code, texts[0], texts[1]
+
+
+COMMANDS = (
+    ("run", "list"), ("run", "list", "-o", "table"), ("run", "list", "-o", "yaml"),
+    ("run", "list", "--query", "[?status]"), ("run", "show", "-r"),
+    ("run", "show", "-o", "table", "-r"), ("run", "children", "-r"), ("run", "metrics", "-r"),
+)  # fmt: skip
+
+
+def read_by_command(store: Store) -> None:
+    for words in COMMANDS:
+        asked = (*words, store.damaged.id) if words[-1] == "-r" else words
+        code, out, err = run_command(*asked)
+        assert code == 0, (asked, err)
+        if "list" in words:
+            assert store.healthy.id in out
+
+
+# --- the page -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page(hostile: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The routes, asked in this process."""
+    flask = pytest.importorskip("flask")
+    from amlflow_page import store as page_store
+    from amlflow_page.access import Everybody
+    from amlflow_page.routes import add_routes
+    from mlflow.server import handlers
+
+    uri = f"sqlite:///{hostile.path}"
+    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", uri)
+    monkeypatch.setattr(handlers, "_tracking_store", None)
+    page_store.workspace.cache_clear()
+    app = flask.Flask("page")
+    app.testing = True  # an exception is raised, and not a 500
+    add_routes(app, Everybody())
+    yield app.test_client()
+    page_store.workspace.cache_clear()
+
+
+BASE = "/ajax-api/2.0/amlflow"
+SORTS = ("", "created", "-ended", "duration", "name", "status", "-target", "submitter", "tag:a")
+
+
+def strictly(answer: Any) -> Any:
+    """An answer as a browser reads it."""
+
+    def refuse(constant: str) -> Any:
+        raise AssertionError(f"{constant} is not JSON")
+
+    assert answer.status_code == 200, answer.data
+    return json.loads(answer.data.decode(), parse_constant=refuse)
+
+
+def read_by_page(store: Store, page: Any) -> None:
+    for sort in SORTS:
+        asked = {"sort": sort, "children": True}
+        found = strictly(page.post(f"{BASE}/runs/search", json=asked))
+        listed = {row["id"] for row in found["rows"]}
+        assert {store.healthy.id, store.child.id} <= listed
+        # In another order, runs that begin after the first page was asked for are left out.
+        assert sort or store.damaged.id in listed
+    for query in QUERIES:
+        strictly(page.post(f"{BASE}/runs/search", json={"query": query}))
+    for path in ("runs/get", "runs/logs"):
+        strictly(page.get(f"{BASE}/{path}", query_string={"run_id": store.damaged.id}))
+    for path in ("views", "experiments"):
+        strictly(page.get(f"{BASE}/{path}"))
+    strictly(page.post(f"{BASE}/runs/cancel", json={"run_ids": [store.damaged.id]}))
+
+
+# --- the tests ----------------------------------------------------------------------------------
+
+EXAMPLES = int(os.environ.get("AMLFLOW_TESTS_EXAMPLES", "15"))
+often = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    # Making an example smaller takes minutes here, and each is printed whole.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+
+
+@often
+@given(damage=DAMAGES)
+def test_arbitrary_notes_break_nobodys_calls(hostile: Store, damage: Damage) -> None:
+    hostile.damage(damage)
+    read_all(hostile)
+    change(hostile)
+    read_all(hostile)
+
+
+@often
+@given(damage=DAMAGES)
+def test_arbitrary_notes_break_no_command_and_no_page(
+    hostile: Store, page: Any, damage: Damage
+) -> None:
+    hostile.damage(damage)
+    read_by_command(hostile)
+    read_by_page(hostile, page)
+
+
+def whole(**more: Any) -> Damage:
+    """A run that nothing is wrong with."""
+    defaults: dict[str, Any] = {
+        "tags": {}, "params": {}, "status": "RUNNING", "name": "damaged", "metrics": [],
+        "times": {"start_time": 1_767_225_600_000, "end_time": None}, "files": {},
+    }  # fmt: skip
+    return Damage(**{**defaults, **more})
+
+
+@pytest.mark.parametrize("key", tag_keys())
+def test_no_value_of_a_single_note_breaks_a_read(hostile: Store, key: str) -> None:
+    for text, launched in itertools.product(NASTY, ({}, {LAUNCHED_TAG: "yes"})):
+        hostile.damage(whole(tags={**launched, key: text}))
+        run = Run.get(hostile.workspace, hostile.damaged.id)
+        run.get_status()
+        run.get_details()
+        run.get_metrics()
+        assert len(list(hostile.experiment.get_runs(include_children=True))) == 3
