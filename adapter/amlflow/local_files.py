@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -151,6 +151,42 @@ def pin(path: Path, base: Path, target: Path) -> None:
             return
         with os.fdopen(os.dup(handle), "rb") as source, target.open("xb") as copy:
             shutil.copyfileobj(source, copy)
+
+
+@contextmanager
+def pinned(
+    files: Mapping[str, Path], base: Path, place: Path, leave_out: Callable[[str], None]
+) -> Iterator[dict[str, Path]]:
+    """Files under names in a folder of their own that no link can change, while they are read.
+
+    Args:
+        files: The files of a base folder by their names; others stay as they are.
+        base: The folder that no link may lead out of.
+        place: A private folder on the same disk, which is made if it is not there.
+        leave_out: Called with the name of each file that a link has taken the place of.
+    """
+    place.mkdir(exist_ok=True, mode=0o700)
+    targets: dict[str, Path] = {}
+    try:
+        for number, (name, path) in enumerate(files.items()):
+            if not path.is_relative_to(base):
+                targets[name] = path
+                continue
+            target = place / str(number)
+            target.unlink(missing_ok=True)  # of a process that was killed
+            try:
+                pin(path, base, target)
+            except LeadsOut:
+                leave_out(name)
+            except FileNotFoundError:  # it was removed meanwhile
+                continue
+            else:
+                targets[name] = target
+        yield targets
+    finally:
+        for path in targets.values():
+            if path.parent == place:
+                path.unlink()
 
 
 def _is_linked(handle: int, target: Path) -> bool:

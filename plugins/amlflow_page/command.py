@@ -26,9 +26,9 @@ STORES = ("sqlite", "postgresql", "mysql", "mssql", "file", "http", "https")
 
 def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
     """Show the runs of a folder's workspace in MLflow's page with the studio, until Ctrl-C."""
-    from amlflow.core.workspace import Workspace
+    from amlflow.core.configured import configured_uri
 
-    uri = Workspace.from_config(path).get_mlflow_tracking_uri()
+    uri = configured_uri(path)
     if uri.partition(":")[0].partition("+")[0] not in STORES:
         raise UserErrorException(
             f"The workspace is on {redacted(uri)}, and MLflow's page shows only runs that MLflow "

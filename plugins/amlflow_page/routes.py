@@ -87,12 +87,11 @@ class Routes:
         }
 
     def run(self) -> Any:
-        """A run's state, asked from its agent as ``Run.get_status`` does."""
+        """A run's state; that its agent is silent is noted, as by ``Run.get_status``."""
         run_id = self._readable()
-        run = store.workspace().get_run(run_id)
-        run.get_status()
-        record = store.tracker().get_run(run_id)
-        names = {record.experiment_id: run.experiment.name}
+        record = store.runs().look_at(run_id)
+        experiment = store.tracker().get_experiment(record.experiment_id)
+        names = {record.experiment_id: experiment.name}
         return {
             **listing.row(Documents(names), record),
             "may_cancel": self._access.may_change(run_id),
@@ -120,9 +119,7 @@ class Routes:
                     f"{self._access.user()!r} may not cancel run {run_id}: that takes MLflow's "
                     "permission EDIT on its experiment."
                 )
-            run = store.workspace().get_run(run_id)
-            run.cancel()
-            outcome["status"] = run.status
+            outcome["status"] = store.runs().cancel(run_id).status
         except AzureMLException as error:
             outcome["error"] = _described(error)["message"]
             outcome["forbidden"] = isinstance(error, Forbidden)

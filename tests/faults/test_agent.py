@@ -30,11 +30,11 @@ from submitting import (
 )
 
 WAITS = """
-    import pathlib, subprocess, time
-    print("begun")
-    subprocess.Popen(["sleep", "600"], start_new_session=True)
-    pathlib.Path("logs/ready").touch()
-    time.sleep(600)
+        import pathlib, subprocess, time
+        print("begun")
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
+        pathlib.Path("logs/ready").touch()
+        time.sleep(600)
 """
 
 
@@ -42,15 +42,42 @@ def ready(run: Any) -> None:
     until(lambda: "logs/ready" in run.get_file_names())
 
 
-def test_a_killed_agent_is_found_on_its_machine(experiment: Any, jobs: Path) -> None:
-    run = submit(experiment, WAITS)
+def sync() -> None:
+    subprocess.run([sys.executable, "-m", "amlflow", "sync"], env=environment(), check=True)
+
+
+@pytest.mark.parametrize("command", ["wait", "cancel", "sync"])
+def test_a_killed_agent_is_found_on_its_machine(experiment: Any, jobs: Path, command: str) -> None:
+    run = submit(
+        experiment,
+        """
+        import os
+        open("outputs/result", "w").write("kept")
+        os.symlink("/etc/passwd", "outputs/passwd")
+        """
+        + WAITS,
+    )
     ready(run)
     kill_agent(jobs)
-    assert run.get_status() == "NotResponding"
-    assert run.get_status() == "Failed"
-    assert "agent of the run was killed" in error_of(run)
+    for _ in range(2):  # a look only says so
+        assert run.get_status() == "NotResponding"
+        assert len(scripts(jobs)) == 2
+    assert [*jobs.iterdir()]
+    if command == "wait":
+        run.wait_for_completion(raise_on_error=False)
+    elif command == "cancel":
+        run.cancel()
+    else:
+        sync()
+    assert run.get_status() == ("Canceled" if command == "cancel" else "Failed")
+    if command != "cancel":
+        assert "agent of the run was killed" in error_of(run)
     assert not scripts(jobs), "the script goes on without its agent"
     assert log_of(run) == "begun\n"
+    assert "outputs/result" in run.get_file_names()
+    assert "outputs/passwd" not in run.get_file_names()
+    [warning] = run.get_details()["warnings"]
+    assert "'outputs/passwd' was not stored" in warning
     assert not list(jobs.iterdir())
 
 
@@ -211,7 +238,9 @@ def test_a_tracker_that_goes_away(
             until(lambda: not agents(jobs), what="the agent's end")
         port = int(uri.rpartition(":")[2])
         _, server = services.start_mlflow(backend, place, port=port, workers=1)
-        assert ended(run) == "Completed"
+        if agent_ends:
+            assert run.get_status() == "NotResponding"
+        assert run.wait_for_completion()["status"] == "Completed"
         assert log_of(run) == "before\nwhile it was away\n"
         assert "outputs/result.txt" in run.get_file_names()
         until(lambda: not list(jobs.iterdir()))

@@ -1,4 +1,4 @@
-"""Runs whose submitter or agent dies before the script starts, and whoever looks at them then."""
+"""Runs whose submitter or agent dies before the script starts: what a look and a command do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def test_a_submitter_that_dies_before_it_is_done(
     for place, step in undone:
         monkeypatch.setattr(place, step, lambda *_: None)
     run = submit(experiment, "pass")
-    assert run.get_status() == "Failed"
+    for _ in range(2):  # a look only says so
+        assert run.get_status() == "NotResponding"
+    assert len(list(jobs.iterdir())) == 1
+    assert run.wait_for_completion(raise_on_error=False)["status"] == "Failed"
     assert "Submit it again" in error_of(run)
     assert not list(jobs.iterdir())
 
@@ -53,12 +56,15 @@ def test_an_agent_that_dies_before_it_has_the_run(
 
     monkeypatch.setattr("amlflow.submit.queue.launch", launched)
     run = submit(experiment, "pass")
-    assert run.get_status() == "Failed"
+    for _ in range(2):  # a look only says so
+        assert run.get_status() == "NotResponding"
+    assert len(list(jobs.iterdir())) == 1
+    assert run.wait_for_completion(raise_on_error=False)["status"] == "Failed"
     assert "ended before it had started the script: ModuleNotFoundError" in error_of(run)
     assert not list(jobs.iterdir())
 
 
-def test_a_waiting_run_is_started_by_whoever_looks(
+def test_a_waiting_run_is_started_by_whoever_waits_for_it(
     experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All agents died, as when the machine was restarted, with a run in the queue."""
@@ -68,8 +74,11 @@ def test_a_waiting_run_is_started_by_whoever_looks(
     second = submit(experiment, "print('second')")
     assert second.get_status() == "Queued"
     kill_agent(jobs)
-    assert ended(second) == "Completed"
-    assert ended(first) == "Failed"
+    for _ in range(2):
+        assert second.get_status() == "Queued"
+    assert not agents(jobs)
+    assert second.wait_for_completion()["status"] == "Completed"
+    assert first.wait_for_completion(raise_on_error=False)["status"] == "Failed"
 
 
 def test_a_cancelled_run_whose_agent_dies(experiment: Any, jobs: Path) -> None:
@@ -81,7 +90,8 @@ def test_a_cancelled_run_whose_agent_dies(experiment: Any, jobs: Path) -> None:
     assert run.status == "CancelRequested"
     agent.kill()
     until(lambda: not alive(agent.pid))
-    assert ended(run) == "Canceled"
+    assert run.get_status() == "NotResponding"
+    assert run.wait_for_completion()["status"] == "Canceled"
     assert not scripts(jobs)
 
 
@@ -113,3 +123,4 @@ def test_whoever_may_not_note_it_can_look(
     monkeypatch.setattr(run._tracker, "update_run", refused)
     assert run.get_status() == "Running"
     assert "You may only read" in caplog.text
+    assert scripts(jobs)

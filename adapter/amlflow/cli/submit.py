@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from amlflow.cli.errors import WrongUsage
 from amlflow.cli.progress import said
@@ -13,7 +13,6 @@ from amlflow.cli.runs import document
 from amlflow.cli.where import Where
 from amlflow.core.conda_dependencies import CondaDependencies
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
 from amlflow.core.script_run_config import ScriptRunConfig
 from amlflow.exceptions import UserErrorException
 
@@ -58,7 +57,9 @@ def submit_script(
     with said(f"Submitting {words[0]} to experiment {name}"):
         run = experiment.submit(config)
     if not async_:
-        _watch(run)
+        with _log_to_stderr():
+            run.wait_for_completion(show_output=True, raise_on_error=False)
+        run._asked()
     return document(run)
 
 
@@ -83,12 +84,12 @@ def cancel(*, run_id: str, **where: Any) -> str:
 def monitor_logs(*, run_id: str, **where: Any) -> dict[str, Any]:
     """``run monitor-logs``: streams until the end."""
     run = Where(**where).run(run_id)
-    _watch(run)
+    with _log_to_stderr():
+        run._watch(sys.stdout)
+    run._asked()
     return document(run)
 
 
-def _watch(run: Run) -> None:
-    # The log goes to stderr: what the command prints is the run, for programs to read.
-    with contextlib.redirect_stdout(sys.stderr):
-        run.wait_for_completion(show_output=True, raise_on_error=False)
-    run._asked()
+def _log_to_stderr() -> contextlib.redirect_stdout[TextIO]:
+    # What the command prints is the run, for programs to read.
+    return contextlib.redirect_stdout(sys.stderr)

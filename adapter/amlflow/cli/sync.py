@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from amlflow.cli.runs import document
 from amlflow.cli.where import Where
@@ -12,15 +14,17 @@ from amlflow.journal.local import shown
 from amlflow.journal.recovery import Recovered, failure, put_back, recover, refused, waiting
 from amlflow.journal.settings import journals_folder
 from amlflow.layers.opened import open_direct
-from amlflow.submit.job import all_jobs
+from amlflow.spec import Tracker, Unavailable, redacted
+from amlflow.submit.finding import own_jobs
 from amlflow.submit.send_journal import DIED
+from amlflow.submit.tending import tend_all
 
 
 def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> Any:
     """``sync``: sends what processes have left, or with ``--status`` lists what waits."""
     uri = Where(**where).workspace().get_mlflow_tracking_uri()
     # An agent sends what its script had logged; one that is gone has left it in the job's folder.
-    of_jobs = {job: tracker_folder(job.journal, uri) for job in all_jobs()}
+    of_jobs = {job: tracker_folder(job.journal, uri) for job in own_jobs()}
     places = [tracker_folder(journals_folder(), uri), *of_jobs.values()]
     if status_:
         return [each for place in places for each in waiting(place)]
@@ -31,6 +35,7 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
     done = Recovered()
     for place in [places[0], *(of_jobs[job] for job in of_jobs if not job.has_agent())]:
         recover(place, lambda: open_direct(uri), close=close, done=done)
+    tend_all(_open_existing)
     return {
         "sent": done.sent,
         "refused": [each for place in places for each in refused(place)],
@@ -38,6 +43,14 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
         "closed": done.closed,
         "waiting": [each for place in places for each in waiting(place)],
     }
+
+
+def _open_existing(uri: str) -> Tracker:
+    """A job's tracker; a database that is gone is not made again."""
+    scheme, _, path = uri.partition(":///")
+    if scheme == "sqlite" and not Path(unquote(path)).exists():
+        raise Unavailable(f"The database {redacted(uri)} is not there.")
+    return open_direct(uri)
 
 
 def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:

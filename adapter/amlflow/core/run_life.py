@@ -6,6 +6,7 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -110,15 +111,15 @@ class RunLife(RunFiles):
         Raises:
             UserErrorException: the run has ended already.
         """
-        status = self.get_status()
-        if status in FINAL:
-            raise UserErrorException(
-                f"Run {self.id} is {status} already, so there is nothing to cancel."
-            )
-        if is_submitted(self._record):
-            if status == Status.CANCEL_REQUESTED:
+        from amlflow.submit.cancel import check_goes_on, request_end  # only some systems have it
+
+        record = self._record if self._ended() else self._asked()
+        check_goes_on(record)
+        if is_submitted(record):
+            if record.status == Status.CANCEL_REQUESTED:
                 logger.warning("Run %s is being cancelled already.", self.id)
-            self._wish(Wish(Status.CANCELED), Status.CANCEL_REQUESTED)
+            request_end(self._tracker, record, Wish(Status.CANCELED), Status.CANCEL_REQUESTED)
+            self._tend()
             self._asked()
         else:
             self._end(Status.CANCELED, True)
@@ -161,12 +162,13 @@ class RunLife(RunFiles):
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
         """Have the run's agent end its script, and wait for that."""
+        from amlflow.submit.cancel import request_end
+
         given = json.loads(system["error"]) if "error" in system else None
         asked = Wish(status, given)
-        self._asked()
-        self._wish(asked)
+        request_end(self._tracker, self._asked(), asked)
         deadline = time.monotonic() + MOST_WAIT_SECONDS
-        while self.get_status() not in FINAL:
+        while self._status_when_tended() not in FINAL:
             if time.monotonic() > deadline:  # nobody is there to obey
                 self._change(asked.change())
                 return
@@ -174,18 +176,24 @@ class RunLife(RunFiles):
         if self._record.status != status:
             self._end(status, True, system)
 
-    def _wish(self, asked: Wish, meanwhile: str | None = None) -> None:
-        from amlflow.submit.watch import wish  # needs what only some systems have
+    def _tend(self) -> None:
+        """See that the run's job on this machine goes on, if its agent is gone."""
+        if is_launched(self._record):
+            from amlflow.submit.tending import tend_run  # needs what only some systems have
 
-        wish(self._tracker, self._record, asked, meanwhile)
+            tend_run(self._tracker, self._record)
+
+    def _status_when_tended(self) -> str:
+        self._tend()
+        return self.get_status()
 
     def _asked(self) -> RunRecord:
         """The record now; the first to see that a submitted run's agent is gone says so."""
         record = super()._asked()
         if is_submitted(record) and record.status not in FINAL:
-            from amlflow.submit.watch import watch
+            from amlflow.submit.health import look
 
-            if watch(self._tracker, record):
+            if look(self._tracker, record):
                 record = super()._asked()
         return record
 
@@ -327,29 +335,36 @@ class RunLife(RunFiles):
             ActivityFailedException: the run failed; the message carries its error as JSON.
             ExperimentExecutionException: waiting was interrupted with Ctrl-C; the run goes on.
         """
-        try:
-            self._wait(sys.stdout if show_output else None)
-        except KeyboardInterrupt:
-            raise ExperimentExecutionException(
-                f"Waiting for run {self.id} was interrupted; the run itself goes on. "
-                "Cancel it with run.cancel()."
-            ) from None
+        self._wait(sys.stdout if show_output else None, self._status_when_tended)
         details = self.get_details()
         if self._record.status == Status.FAILED and raise_on_error:
             error = details.get("error", {"error": {"code": "UserError", "message": "unknown"}})
             raise ActivityFailedException(error_details=json.dumps(error, indent=4))
         return details
 
-    def _wait(self, output: TextIO | None) -> None:
+    def _watch(self, output: TextIO | None) -> None:
+        """As :meth:`wait_for_completion`, and nothing is done for the run's job."""
+        self._wait(output, self.get_status)
+
+    def _wait(self, output: TextIO | None, ask: Callable[[], str]) -> None:
+        try:
+            self._report(output, ask)
+        except KeyboardInterrupt:
+            raise ExperimentExecutionException(
+                f"Waiting for run {self.id} was interrupted; the run itself goes on. "
+                "Cancel it with run.cancel()."
+            ) from None
+
+    def _report(self, output: TextIO | None, ask: Callable[[], str]) -> None:
         link = self._tracker.run_link(self._record)
         head = f"RunId: {self.id}\nWeb View: {link}\n"
         if output is not None:
             print(head, file=output, flush=True)
-        self._stream(output)
+        self._stream(output, ask)
         if output is not None:
             print(f"\nExecution Summary\n=================\n{head}", file=output, flush=True)
 
-    def _stream(self, output: TextIO | None) -> None:
+    def _stream(self, output: TextIO | None, ask: Callable[[], str]) -> None:
         """Write the run's log as it grows, until the run has ended."""
         from amlflow.submit.job import LOG
         from amlflow.submit.reading import LogReader
@@ -359,7 +374,7 @@ class RunLife(RunFiles):
         pause = 0.05
         while True:
             # Asked before the log is read: what was there at the end is read then.
-            ended = self.get_status() in FINAL
+            ended = ask() in FINAL
             if output is not None and is_launched(self._record):
                 for text in log.new(ended):
                     if not begun:

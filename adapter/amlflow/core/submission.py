@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +26,9 @@ from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.plugins import open_compute
 from amlflow.spec import LAUNCHED, Feature, RunRecord, Status, Unsupported, redacted
 from amlflow.submit import snapshot
+from amlflow.submit.finding import REMEDY, fault_of, proof_of
 from amlflow.submit.job import Job, JobFolder, new_name, this_host
+from amlflow.submit.launch import import_path
 from amlflow.submit.notes import JOB_NOTE, Wish, error
 from amlflow.submit.queue import Queue
 
@@ -75,12 +78,15 @@ def submit(
         is_script=is_script,
         environ=dict(os.environ),
         environment=_variables(settings),
+        agent_python=sys.executable,
+        import_path=import_path(),
         python=_python(settings),
         image=settings.environment.docker.base_image,
         most_seconds=settings.max_run_duration_seconds,
         needs=local_folders(experiment._tracker.uri),
     )
     folder = JobFolder(job.name)
+    _check_own(folder.path.parent)
     # Whoever ends the script finds there what it has logged and not sent.
     job = dataclasses.replace(
         job,
@@ -101,6 +107,7 @@ def _made(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
     """
     try:
         folder.make()
+        _check_own(folder.path.parent)
         with contextlib.ExitStack() as lock:
             taken = folder.take()
             if taken is not None:
@@ -114,6 +121,12 @@ def _made(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
                 f"{failure.strerror or failure}. AMLFLOW_JOBS names another folder for jobs."
             ) from failure
         raise
+
+
+def _check_own(jobs: Path) -> None:
+    fault = fault_of(jobs)
+    if fault is not None:
+        raise UserErrorException(f"The jobs' folder {str(jobs)!r} is not used: {fault}. {REMEDY}")
 
 
 def _check_shared(experiment: Experiment) -> None:
@@ -163,7 +176,9 @@ def _launched(
                 "script": config.script or config.run_config.script or "",
                 "definition": _definition(config, job),
                 LAUNCHED: "yes",
-                JOB_NOTE: json.dumps({"name": job.name, "host": this_host()}),
+                JOB_NOTE: json.dumps(
+                    {"name": job.name, "host": this_host(), "proof": proof_of(folder)}
+                ),
             },
         )
         [record] = tracker.create_runs([draft])
@@ -176,8 +191,9 @@ def _launched(
                     job, run_id=record.id, environment={**job.environment, **context}
                 )
             )
+            queue.add(job.name)  # whoever looks finds it locked, and then waiting
             lock.close()
-            queue.add(job.name)
+            queue.start()
         except BaseException as failure:
             said = f"The run could not be started: {failure}"
             tracker.update_run(record.id, Wish(Status.FAILED, error(said)).change())

@@ -15,7 +15,7 @@ from amlflow.core.arguments import check_path, check_text
 from amlflow.core.azure_only import AzureOnly, refuse
 from amlflow.core.compute_target import ComputeTarget, Targets
 from amlflow.core.config import FILE, Config, find_config, project_folder, write_config, write_json
-from amlflow.core.tracking_uri import absolute, embedded, resolved
+from amlflow.core.tracking_uri import embedded, resolved
 from amlflow.core.workspace_notes import all_noted, note_path, noted
 from amlflow.exceptions import UserErrorException, WorkspaceException
 from amlflow.spec import Condition, Op, redacted
@@ -83,14 +83,12 @@ class Workspace(AzureOnly):
         configured = self._details.get("tracking_uri")
         self._uri = resolved(configured, folder or Path.cwd())
 
-    _journaled = True
-
     @functools.cached_property
     def _open(self) -> Callable[[str], Layer]:
         # Kept, since an import costs each run.log more than what it is made for.
-        from amlflow.layers.opened import open_layered, open_unjournaled
+        from amlflow.layers.opened import open_layered
 
-        return open_layered if self._journaled else open_unjournaled
+        return open_layered
 
     @property
     def _tracker(self) -> Layer:
@@ -460,18 +458,6 @@ class Workspace(AzureOnly):
                 "Tracking store": html.link(redacted(address), redacted(self._uri)),
             }
         )
-
-
-def workspace_on(uri: str) -> Workspace:
-    """A workspace on the tracking store at a URI, whatever is configured.
-
-    It is for a program that is told its store, such as a server: every call is done when it
-    returns, and nothing is journaled.
-    """
-    workspace = Workspace._default()
-    workspace._uri = absolute(uri, Path.cwd())
-    workspace._journaled = False
-    return workspace
 
 
 @functools.cache

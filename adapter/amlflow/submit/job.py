@@ -8,6 +8,7 @@
                  sending/      files that are being sent, under names that the script cannot change
                  agent.log     what goes wrong in the agent itself
                  alive         locked as long as the submitter is at it, and then the agent lives
+                 secret        proves that the run's note is about this folder; mode 0600
                  end           there when the run is to end, as a nudge to look into the tracker
                  outcome.json  how the script ended, until that has reached the tracker
 
@@ -21,7 +22,7 @@ import dataclasses
 import json
 import os
 import platform
-import shutil
+import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,14 +50,6 @@ def jobs_folder() -> Path:
     return platformdirs.user_state_path("amlflow") / "jobs"
 
 
-def all_jobs() -> list[JobFolder]:
-    """The folders of all jobs of this machine."""
-    with contextlib.suppress(FileNotFoundError):
-        names = sorted(os.listdir(jobs_folder()))
-        return [JobFolder(name) for name in names if len(name) == len(new_name())]
-    return []
-
-
 def new_name() -> str:
     """A name for a job that nobody else has."""
     return uuid.uuid4().hex
@@ -79,7 +72,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One submitted run. ``environ`` is the submitter's whole environment."""
+    """One submitted run, and what it runs in, which is its submitter's, whoever starts it.
+
+    ``environ`` is the submitter's whole environment, ``agent_python`` its interpreter, and
+    ``import_path`` the folder that it imports amlflow from, if it is not installed.
+    """
 
     name: str
     run_id: str
@@ -89,6 +86,8 @@ class Job:
     is_script: bool
     environ: Mapping[str, str]
     environment: Mapping[str, str]
+    agent_python: str
+    import_path: str | None = None
     python: str | None = None
     image: str | None = None
     most_seconds: float | None = None
@@ -123,6 +122,7 @@ class JobFolder:
         self.journal = self.path / "journal"
         self.sending = self.path / "sending"
         self.outcome = self.path / "outcome.json"
+        self.secret = self.path / "secret"
         self.agent_log = self.path / "agent.log"
         self._alive = self.path / "alive"
 
@@ -130,6 +130,9 @@ class JobFolder:
         """Make the folder for its owner alone."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path.mkdir(mode=0o700)
+        handle = os.open(self.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
         self.journal.mkdir(mode=0o700)
         self.sending.mkdir(mode=0o700)  # now, since a disk may be full later
 
@@ -146,21 +149,26 @@ class JobFolder:
         os.replace(staging, path)
 
     def read(self) -> Job:
-        """The job. Raises OSError where there is none (any more)."""
-        content = json.loads(self.job.read_text(encoding="utf-8"))
-        return Job(**{**content, "target": Target(**content["target"])})
+        """The job.
 
-    def remove(self) -> None:
-        """Remove the folder; for others it is there whole or not at all."""
-        gone = self.path.with_name(f"{self.name}.gone")
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(self.path, gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        Raises:
+            FileNotFoundError: there is none (any more).
+            OSError: it cannot be read, or is not one of this release.
+        """
+        text = self.job.read_text(encoding="utf-8")
+        try:
+            content = json.loads(text)
+            job = Job(**{**content, "target": Target(**content["target"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise OSError(f"{self.job} is not a job of this release of amlflow.") from error
+        if job.name != self.name:
+            raise OSError(f"{self.job} is about another job.")
+        return job
 
     def nudge(self) -> None:
         """Tell the agent, if it is on this machine, to look into the tracker now."""
-        if self.path.is_dir():
-            self.end.touch()
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            self.end.touch(0o600)
 
     def take(self) -> int | None:
         """Lock the job for an agent: the lock's file descriptor, or None if another has it."""

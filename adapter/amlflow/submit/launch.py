@@ -19,14 +19,16 @@ LOCK = "AMLFLOW_AGENT_LOCK"
 def launch(folder: JobFolder, lock: int) -> None:
     """Start the agent of a job whose lock is held; the agent holds it from now on.
 
-    The environment is the one of the job's submitter, which need not be this process.
+    Its interpreter and environment are those of the job's submitter, which need not be this
+    process. Raises OSError: the job cannot be read, or its interpreter not be started.
     """
-    environ = {**folder.read().environ, JOB: folder.name, LOCK: str(lock)}
+    job = folder.read()
+    environ = {**job.environ, JOB: folder.name, LOCK: str(lock)}
     with folder.agent_log.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "amlflow.submit.agent", str(folder.path)],
+            [job.agent_python, "-m", "amlflow.submit.agent", str(folder.path)],
             cwd=folder.path,
-            env=importable(environ),
+            env=importable(environ, job.import_path),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -37,10 +39,15 @@ def launch(folder: JobFolder, lock: int) -> None:
     threading.Thread(target=process.wait, daemon=True).start()
 
 
-def importable(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which this very amlflow is found, from wherever it was imported."""
-    place = str(Path(__file__).resolve().parents[2])
+def import_path() -> str | None:
+    """The folder that this process imports amlflow from, if others have to be told."""
+    folder = str(Path(__file__).resolve().parents[2])
+    return folder if folder in sys.path else None
+
+
+def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]:
+    """The environment in which amlflow is found in a folder, unless that is None."""
     known = environ.get("PYTHONPATH", "")
-    if place in sys.path and place not in known.split(os.pathsep):
-        return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (known, place)))}
+    if folder is not None and folder not in known.split(os.pathsep):
+        return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (known, folder)))}
     return dict(environ)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -129,3 +131,17 @@ def lost(message: str) -> Wish:
 def beat(now: datetime | None = None) -> dict[str, str]:
     """A heartbeat."""
     return {HEARTBEAT: (now or datetime.now(timezone.utc)).isoformat()}
+
+
+def with_warnings(change: RunChange, warnings: Sequence[str]) -> RunChange:
+    """A change that also notes warnings of the run, the first ten."""
+    kept = [text[:300] for text in warnings[:10]]
+    return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(kept)})
+
+
+def left_out(name: str) -> str:
+    """The warning that a file of the working folder is not among the run's."""
+    return (
+        f"{name!r} was not stored: it is a link that leads out of the run's working folder, "
+        "nowhere or in a circle, or a folder that cannot be read."
+    )

@@ -2,22 +2,27 @@
 
 There is no daemon. A target's queue is a folder beside the jobs: a file ``waiting-<place>-<job>``
 for each job that waits, ``running-<job>`` for each that has been started; whether its agent lives
-is told by a lock (:meth:`JobFolder.has_agent`). Whoever submits, ends or looks starts what is next.
+is told by a lock (:meth:`JobFolder.has_agent`). Agents that end, and their submitter's commands,
+start what is next.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
+import logging
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from amlflow.exceptions import UserErrorException
+from amlflow.submit.finding import NAME, fault_of
 from amlflow.submit.job import JobFolder, Target, jobs_folder
 from amlflow.submit.launch import launch
+from amlflow.submit.tickets import queue_folder
+
+logger = logging.getLogger("amlflow")
 
 
 class Queue:
@@ -25,15 +30,22 @@ class Queue:
 
     def __init__(self, target: Target, jobs: Path | None = None) -> None:
         self._jobs = jobs or jobs_folder()
-        stated = json.dumps([target.name, target.kind, dict(target.settings)], sort_keys=True)
-        digest = hashlib.sha256(stated.encode()).hexdigest()[:16]
-        self._folder = self._jobs.parent / "queues" / digest
+        self._folder = queue_folder(target, self._jobs)
         self._most = target.most_runs
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the queue: nobody else adds or starts a job meanwhile."""
+        """Hold the queue: nobody else adds or starts a job meanwhile.
+
+        Raises UserErrorException where its folder is not one that only this user may write to.
+        """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fault = fault_of(self._folder)
+        if fault is not None:
+            raise UserErrorException(
+                f"The queue's folder {str(self._folder)!r} is not used: {fault}. Remove it, or let "
+                "AMLFLOW_JOBS name another folder, beside which queues are kept."
+            )
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -43,8 +55,11 @@ class Queue:
         return bool(self._waiting()) or self._room() <= 0
 
     def add(self, name: str) -> None:
-        """Put a job at the end, and start what may start. Only while :meth:`locked`."""
+        """Put a job at the end. Only while :meth:`locked`."""
         (self._folder / f"waiting-{time.time_ns():020}-{name}").touch()
+
+    def start(self) -> None:
+        """Start the jobs that may start. Only while :meth:`locked`."""
         self._advance()
 
     def advance(self) -> None:
@@ -53,13 +68,6 @@ class Queue:
             return
         with self.locked():
             self._advance()
-
-    def has(self, name: str) -> bool:
-        """Whether a job waits or has an agent, after those that may start have been started."""
-        with self.locked():
-            self._advance()
-            waits = any(self._folder.glob(f"waiting-*-{name}"))
-            return waits or JobFolder(name, self._jobs).has_agent()
 
     def leave(self, name: str) -> None:
         """A job has ended, or never starts: the next may start."""
@@ -91,13 +99,19 @@ class Queue:
                 return
             name = ticket.name.rpartition("-")[2]
             folder = JobFolder(name, self._jobs)
-            lock = folder.take()
+            is_job = NAME.fullmatch(name) and fault_of(folder.path) is None
+            lock = folder.take() if is_job else None
             if lock is None:  # it is gone, or somebody has started it by hand
                 ticket.unlink()
                 continue
             os.rename(ticket, self._folder / f"running-{name}")
             try:
                 launch(folder, lock)
+            except OSError as failure:
+                # Its submitter's next command says so of its run, and the others' turn has come.
+                folder.agent_log.write_text(f"{failure}\n", encoding="utf-8")
+                logger.warning("The agent of the job %s could not be started: %s", name, failure)
+                continue
             finally:
                 os.close(lock)
             room -= 1

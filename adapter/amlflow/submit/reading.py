@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from amlflow.spec import FileNotInRun, RunRecord, Tracker
+from amlflow.submit.finding import find_job
 from amlflow.submit.job import LOG, LOG_PART
-from amlflow.submit.watch import job_here
 from amlflow.tracker_data import parse_line, to_whole
 
 SHARE = 10
@@ -28,7 +28,7 @@ class LogReader:
 
     def __init__(self, tracker: Tracker, record: RunRecord) -> None:
         self._tracker, self._run_id = tracker, record.id
-        folder = job_here(record)
+        folder = find_job(tracker.uri, record)
         self._path = None if folder is None else folder.log
         self._offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

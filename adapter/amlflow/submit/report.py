@@ -5,7 +5,6 @@ A tracker that is away stops nothing: what was not told is told when it is back.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import logging
@@ -14,15 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.layers.opened import open_keeper
-from amlflow.local_files import LeadsOut, files_below, pin
+from amlflow.local_files import files_below, pinned
 from amlflow.spec import (
     RunChange,
     RunKeeper,
@@ -31,16 +29,17 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.submit.job import LOG, LOG_PART, Job, JobFolder
-from amlflow.submit.launch import importable
+from amlflow.submit.launch import import_path, importable
 from amlflow.submit.notes import (
     AGENT,
     DEFAULT_HEARTBEAT_SECONDS,
     HEARTBEAT_SECONDS,
     HEARTBEAT_SETTING,
-    WARNINGS,
     Wish,
     beat,
+    left_out,
     wish_of,
+    with_warnings,
 )
 from amlflow.submit.queue import Queue
 
@@ -205,43 +204,15 @@ class Report:
 
     def _leave_out(self, name: str) -> None:
         if name not in self._left_out:
-            self._left_out[name] = (
-                f"{name!r} was not stored: it is a link that leads out of the run's working "
-                "folder, nowhere or in a circle, or a folder that cannot be read."
-            )
+            self._left_out[name] = left_out(name)
             logger.warning("%s", self._left_out[name])
 
     def _put(self, files: Mapping[str, Path]) -> None:
         """Store files of the run; the script may put links in their places meanwhile."""
-        with self._pinned(files) as pinned:
-            if pinned:
-                self._open().put_files(self._job.run_id, pinned, replace=True)
-
-    @contextmanager
-    def _pinned(self, files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
-        place, work = self._folder.sending, self._folder.work
-        place.mkdir(exist_ok=True, mode=0o700)
-        pinned = {}
-        try:
-            for number, (name, path) in enumerate(files.items()):
-                if not path.is_relative_to(work):
-                    pinned[name] = path
-                    continue
-                target = place / str(number)
-                target.unlink(missing_ok=True)  # of an agent that was killed
-                try:
-                    pin(path, work, target)
-                except LeadsOut:
-                    self._leave_out(name)
-                except FileNotFoundError:  # the script has removed it
-                    continue
-                else:
-                    pinned[name] = target
-            yield pinned
-        finally:
-            for path in pinned.values():
-                if path.parent == place:
-                    path.unlink()
+        folder = self._folder
+        with pinned(files, folder.work, folder.sending, self._leave_out) as safe:
+            if safe:
+                self._open().put_files(self._job.run_id, safe, replace=True)
 
     @staticmethod
     def _state(path: Path) -> tuple[int, int]:
@@ -257,7 +228,7 @@ class Report:
             lost = [*self._send_journal(), *self._send_files()]
             change = outcome.change(ended)
             if warnings := [*lost, *self._left_out.values()]:
-                change = _noting(change, warnings)
+                change = with_warnings(change, warnings)
             self._patiently(lambda: self._end(change))
         except RunNotFound:
             return True
@@ -288,7 +259,7 @@ class Report:
                 str(self._folder.journal),
                 self._job.tracking_uri,
             ],
-            env=importable(os.environ),
+            env=importable(os.environ, import_path()),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -361,8 +332,3 @@ class Report:
                     warnings.append(f"The file {name!r} could not be stored: {failure}")
                     logger.warning("%s", warnings[-1])
         return warnings
-
-
-def _noting(change: RunChange, warnings: list[str]) -> RunChange:
-    kept = [text[:300] for text in warnings[:10]]
-    return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(kept)})

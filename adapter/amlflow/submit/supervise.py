@@ -25,6 +25,7 @@ from amlflow.submit.job import Job, JobFolder
 from amlflow.submit.launch import LOCK
 from amlflow.submit.notes import Wish, error
 from amlflow.submit.queue import Queue
+from amlflow.submit.removal import remove
 from amlflow.submit.report import Report
 from amlflow.submit.unpack import unpack
 
@@ -82,7 +83,7 @@ class Agent:
             self._report.claim(uuid.uuid4().hex)
         except (PropertyConflict, RunNotFound):
             # It was cancelled while it waited, another agent has it, or somebody has deleted it.
-            self._folder.remove()
+            remove(self._folder)
             return
         except AzureMLException as failure:
             logger.error("The script was not started: %s", failure.message)
@@ -109,7 +110,7 @@ class Agent:
 
     def _tell(self, outcome: Wish, ended: datetime) -> None:
         if self._report.finish(outcome, ended):
-            self._folder.remove()
+            remove(self._folder)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._report.leave()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class Sending:
         target = Target(name="local", kind="local")
         job = Job(
             name="job", run_id=run.id, tracking_uri=run._tracker.uri, target=target, command=["x"],
-            is_script=True, environ={}, environment={},
+            is_script=True, environ={}, environment={}, agent_python=sys.executable,
         )  # fmt: skip
         self.folder = JobFolder(job.name)
         self.folder.make()
