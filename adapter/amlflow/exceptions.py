@@ -158,7 +158,7 @@ class RunEnvironmentException(AzureMLException):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            "This process is not a submitted run, so there is no run to load; "
+            "This process is not a submitted run, so it has no run to load; "
             "start one with experiment.start_logging().",
             **kwargs,
         )

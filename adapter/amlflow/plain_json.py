@@ -78,7 +78,7 @@ def _finite(value: float) -> float | str:
 
 
 def _key(key: Any) -> str:
-    """As JSON spells what is no text: ``null``, ``true``, ``1``."""
+    """As JSON spells what is not text: ``null``, ``true``, ``1``."""
     known = plain(key)
     if isinstance(known, str):
         return known

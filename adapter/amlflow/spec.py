@@ -67,7 +67,7 @@ class ExperimentNotFound(ServiceException):
     status_code = 404
 
     def __init__(self, experiment_id: str, where: str = "the tracker") -> None:
-        super().__init__(f"There is no experiment {experiment_id!r} in {where}.")
+        super().__init__(f"Experiment {experiment_id!r} does not exist in {where}.")
         self.experiment_id = experiment_id
 
 
@@ -77,7 +77,7 @@ class RunNotFound(ServiceException):
     status_code = 404
 
     def __init__(self, run_id: str, where: str = "the tracker") -> None:
-        super().__init__(f"There is no run {run_id!r} in {where}.")
+        super().__init__(f"Run {run_id!r} does not exist in {where}.")
         self.run_id = run_id
 
 
@@ -744,7 +744,7 @@ class Compute(Protocol):
         """Start a work. Raises :class:`ComputeTargetException`."""
 
     def clean(self, name: str) -> None:
-        """End what still runs of a work whose agent has died; nothing left is no error."""
+        """End what still runs of a work whose agent has died; nothing left is not an error."""
 
 
 # --- Hooks --------------------------------------------------------------------------------------
@@ -757,7 +757,7 @@ class Commands(Protocol):
         """Make a function the command ``amlflow <name>``; a name may have several words.
 
         Its docstring is the command's help, with ``:param x:`` for each parameter. These are flags
-        of text, required where there is no default, and without a value where the default is False.
+        of text, required without a default, and without a value where the default is False.
         What it returns is printed as ``-o`` says. Help stays quick if the function imports what it
         needs when it is called.
         """

@@ -211,7 +211,7 @@ from_microseconds: _Moment = _since_1970(timedelta(microseconds=1))
 
 
 def _refuse(constant: str) -> Any:
-    raise Malformed(f"JSON, in which there is no {constant}")
+    raise Malformed(f"{constant}, which JSON does not have")
 
 
 def _finite(digits: str) -> float:

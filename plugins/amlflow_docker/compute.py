@@ -230,7 +230,7 @@ class StartedContainer:
             return "The container was killed (SIGKILL)."
         if code in (126, 127):  # what a shell says of a program
             return (
-                f"{self._program!r} is no program in the image, or ended with exit code "
+                f"{self._program!r} is not a program in the image, or ended with exit code "
                 f"{code} itself."
             )
         if state.get("Error"):

@@ -121,7 +121,7 @@ def _name(base: Any, python: str) -> str:
 
 
 def _seen(client: Any, base: Any, command: list[str]) -> dict[str, Any] | None:
-    """What an image's Python has, or None where there is no Python that could say."""
+    """What an image's Python has, or None without a Python that could say."""
     shell = ["sh", "-c", 'command -v "$0" >/dev/null || exit 127; exec "$0" "$@"', *command]
     try:
         said = client.containers.run(

@@ -69,7 +69,7 @@ def parsed(stated: Mapping[str, Any]) -> Settings:
         isinstance(each, str) and _VOLUME.fullmatch(each) for each in volumes
     ):
         raise ComputeTargetException(
-            f"volumes: {volumes!r} is no list of texts such as '/data:/data:ro'."
+            f"volumes: {volumes!r} is not a list of texts such as '/data:/data:ro'."
         )
     found["volumes"] = tuple(volumes)
     for key in ("memory", "gpus", "network", "shm_size", "image"):
@@ -78,7 +78,7 @@ def parsed(stated: Mapping[str, Any]) -> Settings:
     for key in ("memory", "shm_size"):
         if found.get(key) is not None and not _SIZE.fullmatch(found[key]):
             raise ComputeTargetException(
-                f"{key}: {found[key]!r} is no size such as '512m' or '4g'."
+                f"{key}: {found[key]!r} is not a size such as '512m' or '4g'."
             )
     if not isinstance(found.get("amlflow", True), bool):
         raise ComputeTargetException(f"amlflow: {found['amlflow']!r} is neither true nor false.")
@@ -87,7 +87,7 @@ def parsed(stated: Mapping[str, Any]) -> Settings:
             found["cpus"] = float(found["cpus"])
         except (TypeError, ValueError):
             raise ComputeTargetException(
-                f"cpus: {found['cpus']!r} is no number of cores."
+                f"cpus: {found['cpus']!r} is not a number of cores."
             ) from None
     gpus = found.get("gpus")
     if gpus is not None and gpus != "all" and not gpus.isdigit():

@@ -48,7 +48,7 @@ class LocalCompute:
         found = shutil.which(os.path.expanduser(python))
         if found is None:
             raise ComputeTargetException(
-                f"There is no Python interpreter {python!r} on this machine; "
+                f"Python interpreter {python!r} does not exist on this machine; "
                 "environment.python.interpreter_path is the path of one, such as "
                 "'/path/to/venv/bin/python'."
             )

@@ -71,7 +71,7 @@ def error_of_store(error: BaseException, who: str, what: str) -> AzureMLExceptio
         seen.add(id(cause))
         status = _status(cause)
         if status is not None:
-            if status == 404:  # of a bucket, say: there is no such place
+            if status == 404:  # of a bucket, say, that does not exist
                 return Refused(f"{who} has no place for {what}: {cleaned(str(cause))}")
             return error_of_status(status, f"{what}: {cleaned(str(cause))}", who)
         if isinstance(cause, (ConnectionError, TimeoutError)) or _is_unreached(cause):

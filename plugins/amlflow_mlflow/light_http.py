@@ -147,7 +147,7 @@ class HttpWire:
     def _call(
         self, path: str, content: dict[str, Any] | None, key: str | None, run_id: str
     ) -> dict[str, Any]:
-        """Call MLflow's REST API; a GET where there is no content.
+        """Call MLflow's REST API; a GET without content.
 
         ``key`` is what the answer has: the run that is meant, or its info; or None for ``{}``.
         """

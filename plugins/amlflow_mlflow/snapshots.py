@@ -74,7 +74,7 @@ class Snapshots:
         """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
         repository = self._repository(digest) if self.has(digest) else None
         if repository is None:
-            raise Refused(f"There is no snapshot {digest!r} in this tracker.")
+            raise Refused(f"Snapshot {digest!r} does not exist in this tracker.")
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             try:
                 found = repository.download_artifacts(ARCHIVE, dst_path=staging)

@@ -18,7 +18,7 @@ class Access(Protocol):
     """What the user of the request at hand may do."""
 
     def user(self) -> str | None:
-        """The user's name; None where there are no users."""
+        """The user's name; None on a server without users."""
 
     def readable(self, experiment_ids: Iterable[str]) -> set[str]:
         """Those of the experiments whose runs the user may read."""

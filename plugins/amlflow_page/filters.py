@@ -126,7 +126,7 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
         "property": lambda record: _folded(record.properties.get(key)),
     }
     if kind not in by or bool(key) != (kind in ("tag", "property")):
-        raise WrongRequest(f"There is no column {sort!r} to sort by; there are {', '.join(by)}.")
+        raise WrongRequest(f"{sort!r} is not a column to sort by; these are: {', '.join(by)}.")
     return by[kind]
 
 

@@ -33,7 +33,7 @@ STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 
 
 def rows(tracker: Tracker, access: Access, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of rows, or an expression's value where that is no choice among runs.
+    """A page of rows, or an expression's value where that is not a choice among runs.
 
     Raises:
         QueryError, QueryFailed: the expression does not parse, or fails on a run.

@@ -224,7 +224,7 @@ def _described(error: AzureMLException) -> dict[str, Any]:
     if isinstance(error, QueryError):
         described.update(message=error.message.split("\n")[0], place=error.place, of="query")
     elif isinstance(error, RunNotFound):  # where the server keeps runs is not for everybody
-        described["message"] = f"There is no run {error.run_id!r}, or it has been deleted."
+        described["message"] = f"Run {error.run_id!r} does not exist, or has been deleted."
     elif isinstance(error, QueryFailed):
         described["of"] = "query"
     elif isinstance(error, ViewChanged):

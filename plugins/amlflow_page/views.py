@@ -172,7 +172,7 @@ class Views:
 
 
 def _view(record: RunRecord) -> dict[str, Any] | None:
-    """The last version of a view; None if it was deleted or is no view."""
+    """The last version of a view; None if it was deleted or is not a view."""
     versions = {
         int(found[1]): key for key in record.properties if (found := _VERSION.fullmatch(key))
     }

@@ -25,7 +25,7 @@ TRIES = 20
 
 
 class Files:
-    """Stores, lists and gives the files of runs; ``check`` raises if there is no such run."""
+    """Stores, lists and gives the files of runs; ``check`` raises if the run does not exist."""
 
     def __init__(self, database: Database, check: Callable[[str], object]) -> None:
         self._database, self._check = database, check

@@ -21,7 +21,7 @@ class Snapshots:
 
     def _path(self, digest: str) -> Path:
         if not re.fullmatch("[0-9A-Za-z]+", digest):
-            raise Refused(f"{digest!r} is no snapshot's digest, which has letters and digits.")
+            raise Refused(f"{digest!r} is not a snapshot's digest, which has letters and digits.")
         return self._folder / f"{digest}.zip"
 
     def has(self, digest: str) -> bool:
@@ -38,5 +38,5 @@ class Snapshots:
     def get(self, digest: str, destination: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
         if not self.has(digest):
-            raise Refused(f"There is no snapshot {digest!r} in this tracker.")
+            raise Refused(f"Snapshot {digest!r} does not exist in this tracker.")
         shutil.copyfile(self._path(digest), destination)

@@ -154,7 +154,7 @@ def silent_port() -> Iterator[int]:
 
 @pytest.fixture
 def web_server() -> Iterator[int]:
-    """A web server that is no MLflow."""
+    """A web server that is not MLflow's."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:

@@ -110,7 +110,7 @@ def test_bad_input() -> None:
         packages.add_pip_package, packages.remove_pip_package, packages.add_conda_package,
         packages.add_channel, packages.set_python_version, packages.set_pip_option,
     ):  # fmt: skip
-        with pytest.raises(UserErrorException, match="3 is no package"):
+        with pytest.raises(UserErrorException, match="3 is not the name of a package"):
             call(3)  # type: ignore[arg-type]
     with pytest.raises(AttributeError, match="add_pip_package"):
         packages.add_tensorflow_pip_package()

@@ -111,7 +111,7 @@ def scope() -> Scope:
         ("[?contains(@, 'x')]", ["@ is a run", "name"]),
         ("length([0].run_number)", ["[0].run_number is a number"]),
         ("[?lenght(name) > `3`]", ["lenght()", "did you mean length()?"]),
-        ("[?tags.a(b)=='x']", ["no function a()"]),
+        ("[?tags.a(b)=='x']", ["function a() does not exist"]),
         ("[?starts_with(name)]", ["takes 2 arguments, and 1 are given"]),
         ("join(', ', [].tags)", ["in which there is an object"]),
         ("[::0]", ["slice step"]),

@@ -40,7 +40,7 @@ MISSES = (Missing, RunNotFound, ExperimentNotFound, KeyError)
 
 
 class Config(CLIConfig):  # type: ignore[misc]
-    """Settings from the environment (``AMLFLOW_CORE_OUTPUT=table``); there is no settings file."""
+    """Settings from the environment (``AMLFLOW_CORE_OUTPUT=table``); not from a file."""
 
     def __init__(self, config_dir: Any = None, config_env_var_prefix: Any = None) -> None:
         self.config_dir = config_dir
@@ -162,10 +162,10 @@ class Parser(CLICommandParser):  # type: ignore[misc]
         near = difflib.get_close_matches(value, action.choices, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         if action.dest in ("_command", "_subcommand"):
-            self.error(f"{value!r} is no command of {self.prog!r}.{hint}")
+            self.error(f"{value!r} is not a command of {self.prog!r}.{hint}")
         name = "/".join(action.option_strings) or action.dest
         self.error(
-            f"{value!r} is no value for {name}; it is one of {', '.join(action.choices)}.{hint}"
+            f"{value!r} is not a value for {name}; it is one of {', '.join(action.choices)}.{hint}"
         )
 
 

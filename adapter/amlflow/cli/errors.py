@@ -18,4 +18,4 @@ class Unparsed(WrongUsage):
 
 
 class Missing(UserErrorException):
-    """There is no such experiment, workspace or compute target (exit code 3)."""
+    """The experiment, workspace or compute target does not exist (exit code 3)."""

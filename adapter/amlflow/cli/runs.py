@@ -89,7 +89,7 @@ def _conditions(target: str | None, status: str | None, tags: list[str] | None) 
     if status is not None:
         if status not in RunStatus.list():
             raise UserErrorException(
-                f"{status!r} is no status of a run; it is one of {', '.join(RunStatus.list())}."
+                f"{status!r} is not a status of a run; it is one of {', '.join(RunStatus.list())}."
             )
         conditions.append(Condition("status", Op.EQ, status))
     for tag in tags or ():

@@ -37,7 +37,7 @@ def submit_script(
         )
     if conda_dependencies is not None and not Path(conda_dependencies).is_file():
         raise UserErrorException(
-            f"--conda-dependencies: there is no file {conda_dependencies!r}. It is a conda "
+            f"--conda-dependencies: {conda_dependencies!r} is not a file. It must be a conda "
             "environment file, seen from the working folder."
         )
     # Read before there is an experiment, which a file that is none would leave behind.

@@ -43,7 +43,7 @@ class Where:
         ]  # fmt: skip
         if not known:
             raise Missing(
-                f"There is no workspace {self.workspace_name!r} here; `amlflow workspace list` "
+                f"Workspace {self.workspace_name!r} does not exist here; `amlflow workspace list` "
                 "shows those there are, and `amlflow folder attach -w` makes one."
             )
         return Workspace.get(self.workspace_name, None, self.subscription_id, self.resource_group)
@@ -68,7 +68,7 @@ class Where:
         if self.experiment_name is None:
             return None  # the folder is attached to one that no run has made yet
         raise Missing(
-            f"There is no experiment {name!r} in the workspace {workspace.name!r}; "
+            f"Experiment {name!r} does not exist in the workspace {workspace.name!r}; "
             "`amlflow experiment list` shows those there are."
         )
 

@@ -29,7 +29,7 @@ _OF_CORE = {
     "Dataset": DATA,
     "Datastore": DATA,
     "Image": _SERVING,
-    "Keyvault": "there is no key vault; read secrets from environment variables",
+    "Keyvault": "amlflow has no key vault; read secrets from environment variables",
     "LinkedService": "linked services are Azure's; keep addresses in environment variables",
     "Model": "run.register_model() registers one, and mlflow.MlflowClient() finds them",
     "PrivateEndPoint": "a tracking server is protected by its own network",
@@ -82,7 +82,7 @@ MODULES = {
     "azureml.automl": "automated ML is Azure's; mlflow.autolog() logs a library's own search",
     "azureml.contrib": "it is Azure's",
     "azureml.core.authentication": (
-        "there is no signing in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
+        "amlflow does not sign in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
         "or MLFLOW_TRACKING_TOKEN, say who you are"
     ),
     "azureml.core.compute": (
@@ -172,7 +172,7 @@ def submodule(package: str, name: str) -> ModuleType:
 
     Raises:
         ImportError: v1 has something of this name and amlflow has not; it says why.
-        AttributeError: there is no such submodule.
+        AttributeError: the submodule does not exist.
     """
     full = f"{package}.{name}"
     if not name.startswith("_") and name not in ABSENT.get(package, {}):

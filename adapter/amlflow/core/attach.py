@@ -74,11 +74,11 @@ def attach_folder(
     Files that are there already are kept, the config apart.
 
     Raises:
-        UserErrorException: there is no such folder, or no such experiment and it cannot be made
+        UserErrorException: the folder does not exist, or the experiment does not and cannot be made
             under this name.
     """
     if not folder.is_dir():
-        raise UserErrorException(f"There is no folder {str(folder)!r} to attach; make it first.")
+        raise UserErrorException(f"{str(folder)!r} is not a folder to attach; make it first.")
     before = find_config(folder)
     if before is not None and before.folder != folder.absolute():
         before = dataclasses.replace(before, experiment_name=None, folder=folder.absolute())

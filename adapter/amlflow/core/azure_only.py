@@ -125,7 +125,7 @@ class AzureOnly:
         refuse("diagnose_workspace", "`mlflow doctor` describes an MLflow installation.")
 
     def update_dependencies(self, container_registry: Any = None, force: bool = False) -> Any:
-        refuse("update_dependencies", "There is no container registry that belongs to a workspace.")
+        refuse("update_dependencies", "A workspace here has no container registry.")
 
     @staticmethod
     def setup() -> Any:

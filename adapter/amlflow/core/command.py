@@ -82,11 +82,11 @@ def _quoted(word: str) -> str:
 
 
 def check_script(directory: str | os.PathLike[str], script: str) -> None:
-    """Raise UserErrorException where there is no such script in the folder."""
+    """Raise UserErrorException where the script is not in the folder."""
     folder = Path(directory)
     if not folder.is_dir():
         raise UserErrorException(
-            f"The source_directory {str(folder)!r} is no folder; it is the one with the script."
+            f"The source_directory {str(folder)!r} is not a folder; it is the one with the script."
         )
     path = folder / script
     if Path(script).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
@@ -100,7 +100,7 @@ def check_script(directory: str | os.PathLike[str], script: str) -> None:
         )
     if not path.is_file():
         raise UserErrorException(
-            f"There is no script {script!r} in source_directory {str(folder)!r}."
+            f"Script {script!r} does not exist in source_directory {str(folder)!r}."
         )
 
 

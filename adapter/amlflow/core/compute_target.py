@@ -103,7 +103,7 @@ class ComputeTarget:
         targets.detach(self.workspace, self.name)
 
     def delete(self) -> None:
-        """As :meth:`detach`: there is no cluster to delete."""
+        """As :meth:`detach`: amlflow has no cluster to delete."""
         self.detach()
 
     def list_nodes(self) -> Any:
@@ -145,7 +145,7 @@ class AmlCompute(ComputeTarget):
 
     @staticmethod
     def supported_vmsizes(workspace: Workspace, location: str | None = None) -> Any:
-        """Refused: there are no virtual machines to choose from."""
+        """Refused: amlflow has no virtual machines to choose from."""
         _refuse("<name>")
 
 

@@ -35,8 +35,8 @@ class CondaDependencies(Settings):
         conda_dependencies_file_path: A conda environment file to begin with.
 
     Raises:
-        FileNotFoundError: there is no such file, as in v1.
-        UserErrorException: it is no conda environment file.
+        FileNotFoundError: the file does not exist, as in v1.
+        UserErrorException: it is not a conda environment file.
     """
 
     _REFUSED: ClassVar[Mapping[str, str]] = MEMBERS["CondaDependencies"]
@@ -89,7 +89,7 @@ class CondaDependencies(Settings):
     ) -> CondaDependencies:
         """The packages named here; ``python_version`` is this Python's if left out.
 
-        ``pin_sdk_version`` changes nothing, as there is no SDK to pin.
+        ``pin_sdk_version`` changes nothing, as amlflow has no SDK to pin.
         """
         made = CondaDependencies()
         if python_version is not None:
@@ -266,7 +266,7 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     import yaml
 
-    none = UserErrorException(f"{str(path)!r} is no conda environment file, which is YAML.")
+    none = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -298,7 +298,9 @@ def _several(value: Iterable[str] | None, name: str) -> list[str]:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise UserErrorException(f"{value!r} is no package, version, option or channel's name.")
+        raise UserErrorException(
+            f"{value!r} is not the name of a package, version, option or channel."
+        )
     return value
 
 

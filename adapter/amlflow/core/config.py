@@ -36,14 +36,14 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     In each folder, v1 looks in ``.azureml``, then ``aml_config``, then the folder itself.
 
     Raises:
-        UserErrorException: there is nothing at ``path``, or what is found is no such config.
+        UserErrorException: ``path`` does not exist, or what is found is not such a config.
     """
     start = Path(os.path.expanduser(path if path is not None else ".")).absolute()
     if start.is_file():
         return _read(start)
     if not start.is_dir():
         raise UserErrorException(
-            f"There is no file or folder {str(path)!r} to read the workspace's config.json from; "
+            f"{str(path)!r} is not a file or folder to read the workspace's config.json from; "
             "give the path of the file, or of a folder at or below it."
         )
     names = (file_name,) if file_name else _NAMES
@@ -59,7 +59,7 @@ def _read(path: Path) -> Config:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
-        raise UserErrorException(f"{path} is not text in UTF-8, so it is no JSON.") from None
+        raise UserErrorException(f"{path} is not text in UTF-8, so it is not JSON.") from None
     except json.JSONDecodeError as error:
         raise UserErrorException(
             f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."

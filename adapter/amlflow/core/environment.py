@@ -36,7 +36,7 @@ class PythonSection(Settings):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "conda_dependencies" and not isinstance(value, CondaDependencies):
             raise UserErrorException(
-                f"conda_dependencies={value!r} is no CondaDependencies; "
+                f"conda_dependencies={value!r} is not a CondaDependencies; "
                 "CondaDependencies.create(pip_packages=[…]) makes one."
             )
         super().__setattr__(name, value)

@@ -136,7 +136,7 @@ class Experiment(ExperimentRuns):
         self._change(ExperimentChange(tags=texts(tags, "set_tags")))
 
     def remove_tags(self, tags: Sequence[str]) -> None:
-        """Remove tags by their keys; one that is not there is no error."""
+        """Remove tags by their keys; one that is not there is ignored."""
         keys = tag_keys(tags, "experiment.remove_tags(['key'])")
         self._change(ExperimentChange(tags_removed=keys))
 
@@ -183,7 +183,7 @@ class Experiment(ExperimentRuns):
         )
         if view_type not in _VIEWS:
             raise UserErrorException(
-                f"{view_type!r} is no view_type; it is one of {', '.join(_VIEWS)}."
+                f"{view_type!r} is not a view_type; it is one of {', '.join(_VIEWS)}."
             )
         conditions = from_arguments(tags=tags)
         return [
@@ -262,9 +262,9 @@ class Experiment(ExperimentRuns):
 
 
 def check_name(name: Any) -> None:
-    """Raise UserErrorException for what is no name of an experiment."""
+    """Raise UserErrorException for what is not a name of an experiment."""
     if not (isinstance(name, str) and _NAME.fullmatch(name)):
         raise UserErrorException(
-            f"{shown(name)} is no name for an experiment: it is 1-255 letters, digits, '_' and "
+            f"{shown(name)} is not a name for an experiment: it is 1-255 letters, digits, '_' and "
             "'-', and starts with a letter or a digit."
         )

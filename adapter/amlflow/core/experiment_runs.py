@@ -57,7 +57,7 @@ class ExperimentRuns:
 
         Raises:
             SnapshotException: the folder is too large for a snapshot; no run was started.
-            TypeError: there is no such argument.
+            TypeError: the argument does not exist.
         """
         return self._start_logging(*args, **kwargs)
 
@@ -136,8 +136,8 @@ class ExperimentRuns:
             )
         if run_id is not None and not (isinstance(run_id, str) and _RUN_ID.fullmatch(run_id)):
             raise UserErrorException(
-                f"{shown(run_id)} is no id for a run: it is 1-256 letters, digits, '_', '-' and "
-                "'.', and starts with a letter or a digit."
+                f"{shown(run_id)} is not an id for a run: it is 1-256 letters, digits, '_', '-' "
+                "and '.', and starts with a letter or a digit."
             )
         return RunDraft(
             experiment_id=self._record.id,

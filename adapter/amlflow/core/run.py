@@ -199,7 +199,7 @@ class Run(RunMetrics, RunChildren, RunLife):
         self._apply(RunChange(tags=texts(tags, "set_tags")))
 
     def remove_tags(self, tags: Sequence[str]) -> None:
-        """Remove tags by their keys; one that is not there is no error."""
+        """Remove tags by their keys; one that is not there is ignored."""
         self._apply(RunChange(tags_removed=tag_keys(tags, "run.remove_tags(['key'])")))
 
     @property
@@ -272,7 +272,7 @@ class Run(RunMetrics, RunChildren, RunLife):
     # what only Azure has
 
     def clean(self) -> None:
-        """Refused: there is no remote working folder to clean."""
+        """Refused: a run has no remote working folder to clean."""
         raise UserErrorException(
             "run.clean() removes files from a remote Azure target, and amlflow leaves none there."
         )
@@ -285,11 +285,11 @@ class Run(RunMetrics, RunChildren, RunLife):
         )
 
     def get_secret(self, name: str) -> str:
-        """Refused: there is no key vault."""
+        """Refused: amlflow has no key vault."""
         return self.get_secrets([name])[name]
 
     def get_secrets(self, secrets: Sequence[str]) -> dict[str, str]:
-        """Refused: there is no key vault."""
+        """Refused: amlflow has no key vault."""
         raise UserErrorException(
             f"The secrets {list(secrets)} cannot be read: a workspace here has no key vault. "
             "Pass secrets to the script as environment variables and read os.environ."
@@ -320,7 +320,7 @@ def texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:
     """Keys and values as texts, None left as it is.
 
     Raises:
-        UserErrorException: it is no dict, or a key is empty.
+        UserErrorException: it is not a dict, or a key is empty.
     """
     if not isinstance(values, Mapping):
         raise UserErrorException(

@@ -83,7 +83,7 @@ class RunConfiguration(Settings):
         """Read ``<path>/.azureml/<name>.runconfig``, or the file ``path`` itself without a name.
 
         Raises:
-            UserErrorException: there is no such file, or it is no run configuration.
+            UserErrorException: the file does not exist, or is not a run configuration.
         """
         found = _find(Path(path), name)
         content = _yaml(found)
@@ -230,7 +230,7 @@ def _find(path: Path, name: str | None) -> Path:
         if path.is_file():
             return path
         raise UserErrorException(
-            f"There is no file {str(path)!r} to load a run configuration from; "
+            f"{str(path)!r} is not a file to load a run configuration from; "
             "give the folder and the configuration's name."
         )
     stem = name.removesuffix(SUFFIX)
@@ -240,7 +240,7 @@ def _find(path: Path, name: str | None) -> Path:
             return each
     known = sorted(each.stem for each in (path / FOLDER).glob(f"*{SUFFIX}"))
     raise UserErrorException(
-        f"There is no run configuration {name!r} at {str(path)!r}: no file "
+        f"Run configuration {name!r} does not exist at {str(path)!r}: no file "
         f"{os.path.join(FOLDER, stem + SUFFIX)!r}. Those that are there: "
         f"{', '.join(known) or 'none'}."
     )

@@ -79,7 +79,7 @@ class RunFiles(RunBase):
         if not folder.is_dir():
             swapped = f"; {name!r} is a folder here: the call is {right}" if isdir(name) else ""
             raise UserErrorException(
-                f"upload_folder({name!r}): there is no folder {str(path)!r}{swapped}."
+                f"upload_folder({name!r}): {str(path)!r} is not a folder{swapped}."
             )
         files = {
             posixpath.join(name, each.relative_to(folder).as_posix()): each
@@ -168,7 +168,7 @@ class RunFiles(RunBase):
                     else ""
                 )
                 raise UserErrorException(
-                    f"There is no file {str(path)!r} to upload as {name!r}.{instead}"
+                    f"The file {str(path)!r} to upload as {name!r} does not exist.{instead}"
                 )
         named = {_checked_name(name): path for name, path in files.items()}
         self._tracker.put_files(self._record.id, named)
@@ -361,12 +361,12 @@ def _checked_name(name: Any) -> str:
     parts = name.split("/") if isinstance(name, str) else [""]
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
         raise UserErrorException(
-            f"{name!r} is no name for a file of a run: it is a relative path with '/', without "
+            f"{name!r} is not a name for a file of a run: it is a relative path with '/', without "
             "empty parts, '.', '..' and '\\'."
         )
     if parts[0] == "amlflow":
         raise UserErrorException(
-            f"{name!r} is no name for a file of a run: the folder 'amlflow' is amlflow's own."
+            f"{name!r} is not a name for a file of a run: the folder 'amlflow' is amlflow's own."
         )
     return "/".join(parts)
 

@@ -84,7 +84,7 @@ class RunMetrics(RunBase):
         is free, and else gets a name of its own; :meth:`get_metrics` says which.
 
         Raises:
-            UserErrorException: neither or both are given, or there is no file at ``path``.
+            UserErrorException: neither or both are given, or ``path`` is not a file.
         """
         if (path is None) == (plot is None):
             raise UserErrorException(
@@ -100,7 +100,7 @@ class RunMetrics(RunBase):
                 )
             source = Path(path)
             if not source.is_file():
-                raise UserErrorException(f"log_image({name!r}): there is no file {str(path)!r}.")
+                raise UserErrorException(f"log_image({name!r}): {str(path)!r} is not a file.")
             self._file_point(name, Kind.IMAGE, source, os.fspath(path))
             return
         if not hasattr(plot, "savefig"):

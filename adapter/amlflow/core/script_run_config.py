@@ -145,7 +145,7 @@ def _check_parts(
 
 
 def checked_arguments(arguments: Any) -> list[Any]:
-    """Arguments as a list. Raises UserErrorException where they are no texts and numbers."""
+    """Arguments as a list. Raises UserErrorException where they are not texts and numbers."""
     if isinstance(arguments, str):
         return words(arguments, "arguments")
     if isinstance(arguments, bytes) or not isinstance(arguments or (), Sequence):

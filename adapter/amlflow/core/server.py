@@ -44,7 +44,7 @@ class ServerStore:
         """End a run as Canceled, a submitted one by asking its agent to; the run as it is then.
 
         Raises:
-            RunNotFound: there is no such run.
+            RunNotFound: the run does not exist.
             UserErrorException: it has ended already.
         """
         record = self.look_at(run_id)

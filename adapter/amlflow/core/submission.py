@@ -205,8 +205,8 @@ def _check_whole(config: ScriptRunConfig) -> None:
     """Refuse what would silently be left out."""
     if not isinstance(config.source_directory, (str, os.PathLike)):
         raise UserErrorException(
-            f"source_directory={config.source_directory!r} is no path; it is the folder with the "
-            "script, such as '.'."
+            f"source_directory={config.source_directory!r} is not a path; it is the folder with "
+            "the script, such as '.'."
         )
     if config.resume_from is not None:
         logger.warning("resume_from is ignored: the script itself finds where it left off.")
@@ -233,7 +233,7 @@ def _check_whole(config: ScriptRunConfig) -> None:
     most = settings.max_run_duration_seconds
     if most is not None and not (isinstance(most, (int, float)) and most > 0):
         raise UserErrorException(
-            f"max_run_duration_seconds={most!r} is no number of seconds above 0."
+            f"max_run_duration_seconds={most!r} is not a number of seconds above 0."
         )
 
 

@@ -57,7 +57,7 @@ def find(workspace: Workspace, name: str) -> Mapping[str, Any]:
 def unknown(workspace: Workspace, name: str, stated: Mapping[str, Any]) -> UnknownTarget:
     """The error for a name that no target has."""
     return UnknownTarget(
-        f"There is no compute target {name!r} in workspace {workspace.name!r}; those that are "
+        f"Compute target {name!r} does not exist in workspace {workspace.name!r}; those that are "
         f"there: {', '.join(sorted(stated))}. Declare it in {FOLDER}/{FILE}, such as\n"
         f"{name}:\n  kind: local\n"
         f"or attach it with `amlflow computetarget attach -n {name} --kind local`."
@@ -107,8 +107,8 @@ def attach(
     """
     if not _NAME.fullmatch(name):
         raise ComputeTargetException(
-            f"{name!r} is no name for a compute target: it is 1-64 letters, digits, '_', '-' and "
-            "'.', and starts with a letter or a digit."
+            f"{name!r} is not a name for a compute target: it is 1-64 letters, digits, '_', '-' "
+            "and '.', and starts with a letter or a digit."
         )
     stated = {"kind": kind, **(settings or {})}
     opened(name, stated)
@@ -167,8 +167,8 @@ def _read(path: Path) -> dict[str, Mapping[str, Any]]:
     for name, stated in content.items():
         if not isinstance(name, str) or not isinstance(stated, dict):
             raise ComputeTargetException(
-                f"{path}: {name!r} is no compute target; a target is a name with a mapping of its "
-                "kind and settings."
+                f"{path}: {name!r} is not a compute target; a target is a name with a mapping of "
+                "its kind and settings."
             )
     return content
 

@@ -109,7 +109,7 @@ class Workspace(AzureOnly):
         default: MLflow's database in the working folder.
 
         Raises:
-            UserErrorException: ``path`` does not exist, or the file is no such config.
+            UserErrorException: ``path`` does not exist, or the file is not such a config.
         """
         if path is not None:
             check_path(path, "The path of a config.json", "Workspace.from_config(path)")
@@ -354,7 +354,7 @@ class Workspace(AzureOnly):
         """The run of this id, in whatever experiment.
 
         Raises:
-            ServiceException: there is no such run.
+            ServiceException: the run does not exist.
         """
         check_text(run_id, "A run's id", "workspace.get_run(run_id)")
         return self._run(self._tracker.get_run(run_id))

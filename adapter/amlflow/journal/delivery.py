@@ -127,7 +127,7 @@ class Delivery:
                 answered()
 
     def _opened(self) -> Tracker:
-        """The tracker; that it cannot be opened is no record's fault."""
+        """The tracker; a failure to open it is not a record's fault."""
         try:
             return self._tracker()
         except AWAY:

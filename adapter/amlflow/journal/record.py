@@ -32,7 +32,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 _CHECKSUM = 9
 
-# Text that is no Unicode (half a surrogate pair) becomes ASCII, too, and comes back.
+# Text that is not Unicode (half a surrogate pair) becomes ASCII, too, and comes back.
 _json = json.JSONEncoder(separators=(",", ":")).encode
 
 

@@ -216,7 +216,7 @@ def _unknown_function(name: str) -> str:
     known = sorted(functions.Functions.FUNCTION_TABLE)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}()?" if near else f"there are {', '.join(known)}."
-    return f"there is no function {name}(); {hint}"
+    return f"the function {name}() does not exist; {hint}"
 
 
 def _arity(error: exceptions.ArityError) -> str:

@@ -35,7 +35,7 @@ SECONDS = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some runs, newest first, and where to read on: None where there are no more.
+    """Some runs, newest first, and where to read on: None at the end.
 
     ``looked_at`` is how many runs were read for it.
     """
@@ -181,7 +181,7 @@ class _Filter:
         self._interpreter = Interpreter()
 
     def candidates(self, after: tuple[int, str] | None, limit: int) -> Iterator[RunRecord]:
-        """Runs after a place, newest first; 0 is no limit."""
+        """Runs after a place, newest first; 0 means without a limit."""
         conditions = self.conditions
         if after is not None:
             conditions = (*conditions, Condition("created", Op.LE, _moment(after[0])))

@@ -17,7 +17,7 @@ from amlflow.query.reach import EVERY, NO, Reach, Superset, both, either
 from amlflow.spec import Condition, Op
 
 EXPERIMENT_NAME = "experiment_name"
-"""A condition's field that is no record's: the host resolves it to experiment ids."""
+"""A condition's field that no record has: the host resolves it to experiment ids."""
 
 _ATTRIBUTES = {
     "experiment_id": "experiment_id",

@@ -123,7 +123,7 @@ class Stream:
                 yield value
 
     def _flatten(self, node: Node, base: _AllRuns | _Elements) -> _AllRuns | _Elements:
-        if isinstance(base, _AllRuns):  # documents are no lists
+        if isinstance(base, _AllRuns):  # documents are not lists
             return base
         return _Elements(
             itertools.chain.from_iterable(

@@ -1,6 +1,6 @@
 """Which jobs of a compute target run now: at most N at once, the others wait in their order.
 
-There is no daemon. A target's queue is a folder beside the jobs: a file ``waiting-<place>-<job>``
+No daemon runs. A target's queue is a folder beside the jobs: a file ``waiting-<place>-<job>``
 for each job that waits, ``running-<job>`` for each that has been started; whether its agent lives
 is told by a lock (:meth:`JobFolder.has_agent`). Agents that end, and their submitter's commands,
 start what is next.

@@ -103,7 +103,7 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
             )
         return [path.name]
     if not path.is_dir():
-        raise SnapshotException(f"There is no folder {str(path)!r} to take a snapshot of.")
+        raise SnapshotException(f"The folder {str(path)!r} to take a snapshot of does not exist.")
     sizes: dict[str, int] = {}
     most_files, most_bytes = max_files(), max_bytes()
     total = 0
@@ -210,7 +210,7 @@ def _checked(name: str) -> str:
         name.encode()
     except UnicodeEncodeError:
         raise SnapshotException(
-            f"The file {name!r} has a name that is no UTF-8, which an archive cannot keep. Rename "
+            f"The file {name!r} has a name that is not UTF-8, which an archive cannot keep. Rename "
             "it, or list it in .amlignore."
         ) from None
     return name

@@ -302,11 +302,12 @@ class ComputeSuite:
         run.end(grace=0.5)
         assert run.ending() is not None
         assert is_silent(beats)
-        run.end(grace=0.5)  # once more is no error
+        run.end(grace=0.5)  # once more is not an error
 
     def test_clean_ends_what_an_agent_left(self, compute: Compute, started: Any) -> None:
         """
-        Compute.clean: End what still runs of a work whose agent has died; nothing left is no error.
+        Compute.clean: End what still runs of a work whose agent has died; nothing left is not an
+            error.
         JOB: The agent and all processes of a script have it, whatever they do to their session or
             group; a script that is submitted from within another has its own.
         """

@@ -219,7 +219,7 @@ class MemoryTracker:
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
         if not self.has_snapshot(digest):
-            raise spec.Refused(f"There is no snapshot {digest!r}.")
+            raise spec.Refused(f"Snapshot {digest!r} does not exist.")
         destination.write_bytes(self._snapshots[digest])
 
     # models and links

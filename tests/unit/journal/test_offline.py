@@ -205,7 +205,7 @@ def test_a_tracker_that_cannot_be_opened_holds_up_nothing_for_good(
     reasons: list[BaseException] = [
         Unavailable("It is away."),
         Unavailable("It is away."),
-        UserErrorException("It is no tracker."),
+        UserErrorException("It is not a tracker."),
         ValueError("It is broken."),
     ]
 

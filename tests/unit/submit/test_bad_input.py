@@ -156,7 +156,7 @@ def test_a_script_that_a_rule_leaves_out(experiment: Any) -> None:
 
 
 def test_no_source_directory(experiment: Any) -> None:
-    assert "no path" in refused(experiment, UserErrorException, source_directory=None)
+    assert "is not a path" in refused(experiment, UserErrorException, source_directory=None)
 
 
 @pytest.mark.parametrize("setting", ["AMLFLOW_SNAPSHOT_MAX_MB", "AMLFLOW_SNAPSHOT_MAX_FILES"])
@@ -178,7 +178,7 @@ def test_a_name_that_an_archive_cannot_keep(experiment: Any) -> None:
     script("pass")
     with open(b"src/bad\xff.txt", "w"):
         pass
-    assert "no UTF-8" in refused(experiment, SnapshotException)
+    assert "is not UTF-8" in refused(experiment, SnapshotException)
 
 
 def test_a_folder_that_cannot_be_read(experiment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_an_interpreter_that_is_not_there(experiment: Any) -> None:
 
 
 def test_a_snapshot_that_is_not_there(experiment: Any) -> None:
-    with pytest.raises(AzureMLException, match="no snapshot"):
+    with pytest.raises(AzureMLException, match=r"Snapshot '0+' does not exist"):
         experiment.submit(ScriptRunConfig("src", script="script.py"), snapshot_id="0" * 64)
     assert list(experiment.get_runs()) == []
 

@@ -91,7 +91,7 @@ def test_load_finds_what_save_wrote(folder: Path) -> None:
         assert again.environment.python.interpreter_path == "/x/python"
         assert again.docker == config.docker
     RunConfiguration.delete(".", "one")
-    with pytest.raises(UserErrorException, match="no run configuration 'one'"):
+    with pytest.raises(UserErrorException, match="Run configuration 'one' does not exist"):
         RunConfiguration.load(".", "one")
 
 

@@ -102,7 +102,7 @@ def test_attached(experiment: Any) -> None:
         ("x:\n  max_runs: 1\n", "no 'kind'"),
         ("x:\n  kind: local\n  max_runs: 0\n", "max_runs: 0"),
         ("x:\n  kind: local\n  colour: red\n", "'colour'"),
-        ("x: local\n", "'x' is no compute target"),
+        ("x: local\n", "'x' is not a compute target"),
         ("- x\n", "holds no compute targets"),
         ("x: [\n", "is not YAML"),
     ],

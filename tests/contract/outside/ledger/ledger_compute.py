@@ -20,7 +20,7 @@ class ShellCompute:
     def check(self, work: Work) -> None:
         program = (work.python or "python") if work.is_script else work.command[0]
         if program != "python" and shutil.which(program) is None:
-            raise ComputeTargetException(f"There is no program {program!r} on this machine.")
+            raise ComputeTargetException(f"Program {program!r} does not exist on this machine.")
 
     def start(self, work: Work) -> ShellWork:
         command = list(work.command)

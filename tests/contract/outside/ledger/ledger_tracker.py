@@ -205,7 +205,7 @@ class LedgerTracker:
         folder = (self._folder / "files" / self.get_run(run_id).id).resolve()
         path = (folder / name).resolve()
         if folder not in path.parents:
-            raise spec.Refused(f"{name!r} is no name for a file of a run.")
+            raise spec.Refused(f"{name!r} is not a name for a file of a run.")
         return path
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
@@ -240,7 +240,7 @@ class LedgerTracker:
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
         if not self.has_snapshot(digest):
-            raise spec.Refused(f"There is no snapshot {digest!r}.")
+            raise spec.Refused(f"Snapshot {digest!r} does not exist.")
         shutil.copyfile(self._folder / "snapshots" / digest, destination)
 
     # links
