@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
+import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,50 @@ def test_tags_in_all_of_v1s_shapes(run: Run) -> None:
     run.set_tags({})
     run.tag("empty", None)
     assert run.get_tags()["empty"] is None
+
+
+def test_what_another_thread_changes_while_the_run_is_asked_for_stays(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker, answered, go = run._tracker, threading.Event(), threading.Event()
+    ask = tracker.get_run
+
+    def slowly(*arguments: Any) -> Any:
+        record = ask(*arguments)
+        answered.set()
+        go.wait(20)
+        return record
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracker, "get_run", slowly)
+        asking = threading.Thread(target=run.get_tags)
+        asking.start()
+        answered.wait(20)
+        run.tag("a", "b")
+        run.description = "changed"
+        run.display_name = "renamed"
+        go.set()
+        asking.join(20)
+    assert (run.tags, run.description, run.name) == ({"a": "b"}, "changed", "renamed")
+    run.remove_tags("a")
+    assert run.tags == {}
+
+
+def test_what_many_threads_change_at_once_is_in_the_record(
+    run: Run, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(functools.partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    threads = [
+        threading.Thread(target=run.set_tags, args=({"shared": str(own), f"own {own}": None},))
+        for own in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(run.tags) == 17
+    assert len(run.get_tags()) == 17
 
 
 AWKWARD = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from amlflow.spec import FINAL, RunChange, RunRecord
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("amlflow")
 
+_following = threading.Lock()
+"""Held for as long as a record takes in what threads have changed, or read, at the same time."""
+
 
 class RunBase:
     """A run's experiment and what is known of it."""
@@ -22,6 +26,8 @@ class RunBase:
     # The folders of the working folder whose files become the run's when it ends.
     _tracked: tuple[str, ...] = ()
     _working_folder: str = "."
+    # For each thread that asks for the record now: what has been changed meanwhile.
+    _meanwhile: tuple[list[RunChange], ...] = ()
 
     @property
     def _tracker(self) -> Layer:
@@ -43,14 +49,32 @@ class RunBase:
         return self._experiment
 
     def _asked(self) -> RunRecord:
-        """The record as the tracker has it now."""
-        self._record = self._tracker.get_run(self._record.id)
-        return self._record
+        """The record as the tracker has it now.
+
+        What other threads change while it is asked for stays in it.
+        """
+        meanwhile: list[RunChange] = []
+        with _following:
+            self._meanwhile = (*self._meanwhile, meanwhile)
+        record = None
+        try:
+            record = self._tracker.get_run(self._record.id)
+        finally:
+            with _following:
+                self._meanwhile = tuple(each for each in self._meanwhile if each is not meanwhile)
+                if record is not None:
+                    for change in meanwhile:
+                        record = record.changed(change)
+                    self._record = record
+        return record
 
     def _apply(self, change: RunChange) -> None:
         """Make a change; the record follows without asking."""
         self._tracker.update_run(self._record.id, change)
-        self._record = self._record.changed(change)
+        with _following:
+            self._record = self._record.changed(change)
+            for meanwhile in self._meanwhile:
+                meanwhile.append(change)
 
     def _ended(self) -> bool:
         """Whether the last known status is final."""
