@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,12 @@ class Count:
 """
 
 
-def start(code: str, uri: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """A process that runs some code after HEAD."""
+def start(
+    code: str, uri: str, *arguments: str, before: Sequence[str] = (), **environment: str
+) -> subprocess.Popen[str]:
+    """A process that runs some code after HEAD; ``before`` is a command that starts others."""
     return subprocess.Popen(
-        [sys.executable, "-c", HEAD + code, *arguments],
+        [*before, sys.executable, "-c", HEAD + code, *arguments],
         env=services.clean_environment(MLFLOW_TRACKING_URI=uri, **environment),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
 import loggers
+import services
 from amlflow.layers.opened import open_direct
 from proxy import proxied
 
@@ -172,3 +175,36 @@ print(run.get_metrics(), run.get_status())
     out, _ = loggers.finished(process)
     assert out == "{'m': ['text 0', 1, 2]} Completed\n"
     assert not Path(folder).exists()
+
+
+def test_what_has_returned_is_seen_at_once_whichever_thread_did_it(
+    folder: Path, postgres_uri: str
+) -> None:
+    """On a server of four workers, which answers in any order."""
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+run = begin()
+ws = run.experiment.workspace
+for round in range(5):
+    def change(own):
+        run.set_tags({"shared": str(own), f"own {round} {own}": None})
+        if own == 0:
+            run.display_name = f"name {round}"
+            run.description = f"text {round}"
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(change, range(16)))
+    expected = {"shared"} | {f"own {r} {own}" for r in range(round + 1) for own in range(16)}
+    again = Run.get(ws, run.id)
+    [listed] = [each for each in run.experiment.get_runs() if each.id == run.id]
+    for found in (run, again, listed):
+        assert set(found.tags) == expected, expected - set(found.tags)
+        assert (found.display_name, found.description) == (f"name {round}", f"text {round}")
+    assert set(run.get_tags()) == expected
+run.complete()
+"""
+    uri, server = services.start_mlflow(postgres_uri, folder, workers=4)
+    try:
+        loggers.finished(loggers.start(code, uri))
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()

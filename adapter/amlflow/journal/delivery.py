@@ -1,26 +1,34 @@
 """Brings records to a tracker: in the order of each run, as many points at once as there are.
 
 What has been brought is not brought again by the same delivery; after a crash it may be, and the
-tracker stores it once.
+tracker stores it once. Nothing waits behind what the tracker refuses, and only the same run behind
+what it forbids.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.folder import ProcessFolder, process_folders
+from amlflow.journal.held import HeldRuns
 from amlflow.journal.local import LocalIds, is_local
 from amlflow.journal.record import (
     CHANGE,
     CREATE,
     FILES,
+    LOST,
     POINT,
     SNAPSHOT,
+    Numbered,
     Record,
+    run_of,
+    size_of_copy,
     to_change,
     to_point,
 )
@@ -29,6 +37,7 @@ from amlflow.spec import (
     FINAL,
     Refused,
     RunNotFound,
+    TooLarge,
     Tracker,
     Unavailable,
     tried_once,
@@ -49,30 +58,59 @@ class Step:
 
     kind: str
     run_id: str | None
-    records: list[tuple[int, Record]] = field(default_factory=list)
+    records: list[Numbered] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the records have here."""
+        return sum(each.size for each in self.records)
+
+    def halves(self) -> list[Step]:
+        """Two steps that are this one together; none where it cannot be divided."""
+        if len(self.records) > 1:
+            middle = len(self.records) // 2
+            parts = [self.records[:middle], self.records[middle:]]
+            return [Step(self.kind, self.run_id, part) for part in parts]
+        number, record, size = self.records[0]
+        if self.kind != FILES or len(record[2]) < 2:
+            return []
+        names = list(record[2].items())
+        middle = len(names) // 2
+        return [
+            Step(FILES, self.run_id, [Numbered(number, [*record[:2], dict(some), record[3]], size)])
+            for some in (names[:middle], names[middle:])
+        ]
+
+    def needs(self) -> set[str]:
+        """The runs that have to be there before."""
+        needed = {self.run_id or ""}
+        if self.kind == CREATE:
+            draft = self.records[0].record[2]
+            needed |= {draft.get("parent_id"), draft.get("root_id")} - {None}
+        return needed
 
 
-def steps_of(records: Sequence[tuple[int, Record]]) -> deque[Step]:
+def steps_of(records: Iterable[Numbered]) -> deque[Step]:
     """The calls that bring the records, with the points of each run between its changes as one."""
     steps: deque[Step] = deque()
     last: dict[str, Step] = {}
-    for number, record in records:
-        kind, run_id = record[0], record[1]
-        if kind in (CREATE, SNAPSHOT):
+    for each in records:
+        kind, run_id = each.record[0], run_of(each.record)
+        if run_id is None or kind == CREATE:
             last.clear()  # all that comes later may be about it
-            steps.append(Step(kind, run_id, [(number, record)]))
+            steps.append(Step(kind, run_id, [each]))
             continue
         step = last.get(run_id)
         if (
             step is None
             or kind != POINT
             or step.kind != POINT
-            or step.records[0][1][2] != record[2]  # another writer
+            or step.records[0].record[2] != each.record[2]  # another writer
         ):
             step = Step(kind, run_id)
             steps.append(step)
             last[run_id] = step
-        step.records.append((number, record))
+        step.records.append(each)
     return steps
 
 
@@ -85,46 +123,71 @@ class Delivery:
         folder: ProcessFolder,
         ids: LocalIds,
         refused: Refusal,
+        *,
+        fsync: bool = False,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._tracker, self._folder, self._ids = tracker, folder, ids
-        self._refused = refused
+        """``check`` looks whether the folder is still there, and may set another one."""
+        self._tracker, self._ids = tracker, ids
+        self._refused, self._check = refused, check
+        self._most_bytes, self._passed_bytes = sys.maxsize, 0
+        self.folder = folder
+        self.held = HeldRuns(folder, fsync=fsync)
         self.files: list[str] = []
         """What of ``files/`` has been sent, and is of use until that is noted."""
         self.late = False
         """Whether somebody else may have ended the runs meanwhile."""
 
-    def bring(self, steps: deque[Step], answered: Callable[[], None] = lambda: None) -> None:
+    def bring(
+        self, steps: deque[Step], answered: Callable[[int], None] = lambda count: None
+    ) -> None:
         """Make the calls; those that are made are taken from the steps.
 
-        ``answered`` is called after each that the tracker has answered.
+        What the tracker forbids is held. ``answered`` is called after each call that the tracker
+        has answered, with the number of records that are dealt with.
 
-        Raises :class:`Unavailable` or :class:`AuthenticationException` at the first that may work
-        later.
+        Raises :class:`Unavailable` at the first that may work later.
         """
         with tried_once():
             tracker = self._opened()
             while steps:
-                step = steps[0]
+                if self._is_held(steps[0]):
+                    self._hold(steps.popleft(), None)
+                    continue
                 try:
-                    self._make(tracker, step)
-                except AWAY:
-                    raise
-                except RunNotFound as error:
-                    self._refuse(step, error)
-                except AzureMLException as error:
-                    if len(step.records) > 1:
-                        self._halve(steps, step)
-                        answered()
-                        continue
-                    self._refuse(step, error)
-                except Exception as error:  # a plugin is foreign code: whatever it raises
-                    logger.exception("The tracker's plugin failed.")
-                    if len(step.records) > 1:
-                        self._halve(steps, step)
-                        continue
-                    self._refuse(step, Refused(f"The tracker's plugin failed: {error!r}"))
-                steps.popleft()
-                answered()
+                    self._bring_first(tracker, steps, answered)
+                except AuthenticationException as error:
+                    self._hold(steps.popleft(), error)
+
+    def bring_held(self, answered: Callable[[int], None] = lambda count: None) -> bool:
+        """Try again what the tracker has forbidden, until it forbids something of it again.
+
+        Whether nothing is held any more. Raises :class:`Unavailable`.
+        """
+        with tried_once():
+            tracker = self._opened()
+            for run_id in self.held:
+                try:
+                    self._bring_run(tracker, run_id, answered)
+                except AuthenticationException as error:
+                    self.held.postpone(run_id, error)
+                    return False
+        return not self.held.count
+
+    def _bring_run(self, tracker: Tracker, run_id: str, answered: Callable[[int], None]) -> None:
+        """Bring what is held of a run, unless a run that it needs is held, too."""
+        others, self.files = self.files, []
+        try:
+            for records in self.held.waiting(run_id):
+                steps = steps_of(records)
+                while steps:
+                    if self._is_held(steps[0], but=run_id):
+                        return
+                    self._bring_first(tracker, steps, answered)
+        finally:
+            self.held.note_files(run_id, self.files)
+            self.files = others
+        self.files += self.held.release(run_id)
 
     def _opened(self) -> Tracker:
         """The tracker; a failure to open it is not a record's fault."""
@@ -136,26 +199,77 @@ class Delivery:
             why = error.message if isinstance(error, AzureMLException) else repr(error)
             raise Unavailable(f"The tracker cannot be opened: {why}") from error
 
-    @staticmethod
-    def _halve(steps: deque[Step], step: Step) -> None:
-        """One of several points is to blame; the others are to get there."""
-        middle = len(step.records) // 2
+    def _is_held(self, step: Step, but: str | None = None) -> bool:
+        """Whether something that the step needs waits for the tracker to allow it."""
+        needs = {self._known(run_id) for run_id in step.needs()}
+        return any(self._known(run_id) in needs for run_id in self.held if run_id != but)
+
+    def _known(self, run_id: str) -> str:
+        return self._ids.known(run_id) or run_id
+
+    def _hold(self, step: Step, error: AuthenticationException | None) -> None:
+        self.held.hold(self._known(step.run_id or ""), step.records, error)
+
+    def _bring_first(
+        self, tracker: Tracker, steps: deque[Step], answered: Callable[[int], None]
+    ) -> None:
+        """Make the first step's call, or divide it where the tracker may take a part of it.
+
+        Raises what :data:`AWAY` has.
+        """
+        step = steps[0]
+        if step.size > self._most_bytes and self._divide(steps):
+            return
+        try:
+            self._make(tracker, step)
+        except AWAY:
+            raise
+        except RunNotFound as error:
+            self._refuse(step, error)
+        except AzureMLException as error:
+            if isinstance(error, TooLarge) and step.kind == POINT and len(step.records) > 1:
+                # As much as has passed passes again, unless the tracker takes less than before.
+                if step.size <= self._passed_bytes:
+                    self._passed_bytes = 0
+                self._most_bytes = max(step.size // 2, self._passed_bytes)
+            if self._divide(steps):
+                answered(0)
+                return
+            self._refuse(step, error)
+        except Exception as error:  # a plugin is foreign code: whatever it raises
+            logger.exception("The tracker's plugin failed.")
+            if self._divide(steps):
+                return
+            self._refuse(step, Refused(f"The tracker's plugin failed: {error!r}"))
+        else:
+            if step.kind == POINT:
+                self._passed_bytes = max(self._passed_bytes, step.size)
         steps.popleft()
-        steps.appendleft(Step(step.kind, step.run_id, step.records[middle:]))
-        steps.appendleft(Step(step.kind, step.run_id, step.records[:middle]))
+        answered(len(step.records))
+
+    @staticmethod
+    def _divide(steps: deque[Step]) -> bool:
+        """Make two of the first step, of which the tracker may take one; whether that is done."""
+        halves = steps[0].halves()
+        if halves:
+            steps.popleft()
+            steps.extendleft(reversed(halves))
+        return bool(halves)
 
     def _refuse(self, step: Step, error: AzureMLException) -> None:
-        for number, record in step.records:
+        for number, record, _ in step.records:
             self._refused(number, record, error)
         if step.kind == CREATE and step.run_id is not None:
             self._ids.lost(step.run_id, error)
 
     def _make(self, tracker: Tracker, step: Step) -> None:
-        record = step.records[0][1]
+        record = step.records[0].record
+        if step.kind == LOST:
+            raise Refused("It was removed or cut on this machine's disk before it was sent.")
         if step.kind == SNAPSHOT:
             _, _, digest, name = record
             if not tracker.has_snapshot(digest):
-                tracker.put_snapshot(digest, self._folder.files / name)
+                tracker.put_snapshot(digest, self._copy(name))
             self.files.append(name)
             return
         if step.kind == CREATE:
@@ -163,7 +277,7 @@ class Delivery:
             return
         run_id = self._run(tracker, record[1])
         if step.kind == POINT:
-            tracker.write_points(run_id, [to_point(each) for _, each in step.records])
+            tracker.write_points(run_id, [to_point(each.record) for each in step.records])
         elif step.kind == CHANGE:
             change = to_change(record)
             # What has ended meanwhile stays as it is.
@@ -173,16 +287,46 @@ class Delivery:
                     return
             tracker.update_run(run_id, change)
         elif step.kind == FILES:
-            _, _, names, replace = record
-            files = {name: self._folder.files / kept for name, kept in names.items()}
-            # A call whose answer was lost may have stored them already.
-            tracker.put_files(run_id, files, replace=replace or is_local(record[1]))
-            self.files += names.values()
+            self._put_files(tracker, run_id, record)
+
+    def _put_files(self, tracker: Tracker, run_id: str, record: Record) -> None:
+        _, _, names, replace = record
+        # A call whose answer was lost may have stored them already.
+        replace = replace or is_local(record[1])
+        files = {name: self._copy(kept) for name, kept in names.items()}
+        try:
+            tracker.put_files(run_id, files, replace=replace)
+        except Unavailable:
+            raise
+        except Exception:
+            if all(map(self._is_whole, names.values())):
+                raise
+            files = {name: self._copy(kept) for name, kept in names.items()}
+            tracker.put_files(run_id, files, replace=replace)
+        self.files += names.values()
+
+    def _copy(self, name: str) -> Path:
+        """The copy of a file that waits. Raises :class:`Refused` where it is not whole."""
+        if not self._is_whole(name):
+            self._check()  # and if the folder is another now, it may be there
+        if not self._is_whole(name):
+            raise Refused(
+                "The copy of the file that waited on this machine's disk was removed or cut before "
+                "it was sent."
+            )
+        return self.folder.files / name
+
+    def _is_whole(self, name: str) -> bool:
+        try:
+            size = (self.folder.files / name).stat().st_size
+        except OSError:
+            return False
+        return size_of_copy(name) in (None, size)
 
     def _run(self, tracker: Tracker, run_id: str) -> str:
         try:
             return self._ids.of(tracker, run_id)
         except RunNotFound:
-            if not any(each.creates(run_id) for each in process_folders(self._folder.path.parent)):
+            if not any(each.creates(run_id) for each in process_folders(self.folder.path.parent)):
                 raise
             raise Unavailable("The run's own process has not made it there yet.") from None

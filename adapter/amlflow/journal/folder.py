@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from amlflow import file_lock
-from amlflow.journal.record import CREATE, Record, files_of, to_line
+from amlflow.journal.record import CREATE, Record, files_of, record_of, to_line
 from amlflow.journal.segments import number_of, read_lines, segment_path, segments_in, to_disk
 from amlflow.spec import redacted
 
@@ -39,6 +39,7 @@ class ProcessFolder:
         self.files = path / "files"
         self._lock: int | None = None
         self._sent: int | None = None
+        self._noted: set[str] = set()
 
     # of this process
 
@@ -98,6 +99,40 @@ class ProcessFolder:
         """In a child process: let go of the lock, which is the parent's and would outlive it."""
         self.release()
 
+    def damage(self) -> str | None:
+        """What somebody has done to this process's folder meanwhile, or None."""
+        if self._lock is None:
+            return None
+        try:
+            lock = os.stat(self.path / "lock")
+            os.stat(self.path / "process.json")
+            running = set(os.listdir(self.path / "running"))
+            sent_gone = self._sent is not None and not os.fstat(self._sent).st_nlink
+        except FileNotFoundError:
+            return "was removed"
+        except OSError as error:
+            return f"cannot be read ({error.strerror or error})"
+        if not os.path.samestat(lock, os.fstat(self._lock)):
+            return "was replaced"
+        return "was removed in part" if sent_gone or self._noted - running else None
+
+    def successor(self, uri: str, *, fsync: bool) -> ProcessFolder:
+        """Make another folder for this process, with its running runs. Raises :class:`OSError`."""
+        made = ProcessFolder.make(self.path.parent, uri, fsync=fsync)
+        for name in self._noted:
+            (made.path / "running" / name).touch(0o600)
+        made._noted = self._noted
+        return made
+
+    def leave_to_others(self) -> None:
+        """Remove what is left of the folder, unless what is there now is not this process's."""
+        with contextlib.suppress(OSError):
+            if self._lock is not None and os.path.samestat(
+                os.stat(self.path / "lock"), os.fstat(self._lock)
+            ):
+                self.remove()
+        self.release()
+
     def remove(self) -> None:
         """Remove the folder: all of it has been sent."""
         gone = self.path.with_name(f".{self.path.name}.gone")
@@ -130,29 +165,56 @@ class ProcessFolder:
             self._sent = os.open(self.path / "sent", os.O_WRONLY | os.O_CREAT, 0o600)
         os.pwrite(self._sent, b"%010d %012d\n" % (number, offset), 0)
 
-    def waiting(self) -> Iterator[tuple[list[bytes], int, int]]:
-        """Lines that are not sent, some at a time, each time with the position after them."""
+    def waiting(self) -> Iterator[list[bytes]]:
+        """All lines that are not sent, without their ends, some at a time."""
+        for path in self.held_files():
+            for lines, _ in _lines_of(path, 0):
+                yield [to_line(each[1])[:-1] for each in filter(None, map(record_of, lines))]
+        for lines, _, _ in self.unsent():
+            yield lines
+
+    def unsent(self) -> Iterator[tuple[list[bytes], int, int]]:
+        """Those that are not held, each time with the position after them."""
         number, offset = self.sent()
         for path in segments_in(self.path):
-            if number_of(path) < number:
-                continue
-            start = offset if number_of(path) == number else 0
-            while True:
-                try:
-                    lines, start = read_lines(path, start)
-                except FileNotFoundError:  # its process has sent it just now
-                    break
-                if not lines:
-                    break
-                yield lines, number_of(path), start
+            if number_of(path) >= number:
+                start = offset if number_of(path) == number else 0
+                for lines, after in _lines_of(path, start):
+                    yield lines, number_of(path), after
+
+    # runs that the tracker forbids now; see ``held.py``
+
+    def held_file(self, number: int) -> Path:
+        """A file of a held run, in a folder that is there."""
+        (self.path / "held").mkdir(exist_ok=True, mode=0o700)
+        return segment_path(self.path / "held", number)
+
+    def held_files(self) -> list[Path]:
+        """The files of held runs, the oldest first."""
+        return segments_in(self.path / "held")
+
+    def holds(self, run_id: str) -> bool:
+        """Whether records of a run are held."""
+        word = json.dumps(run_id).encode()
+        return any(
+            word in each for path in self.held_files() for lines, _ in _lines_of(path, 0)
+            for each in lines
+        )  # fmt: skip
 
     # runs that the process started and has not ended
 
     def note_running(self, run_id: str) -> None:
-        (self.path / "running" / quote(run_id, safe="")).touch(0o600)
+        """Raises :class:`OSError`; the run is noted in the folder's successor, then."""
+        name = quote(run_id, safe="")
+        self._noted.add(name)
+        (self.path / "running" / name).touch(0o600)
 
     def note_ended(self, run_id: str) -> None:
-        (self.path / "running" / quote(run_id, safe="")).unlink(missing_ok=True)
+        name = quote(run_id, safe="")
+        self._noted.discard(name)
+        # Where the folder is gone, its successor does not have it either.
+        with contextlib.suppress(OSError):
+            (self.path / "running" / name).unlink()
 
     def running(self) -> list[str]:
         with contextlib.suppress(OSError):
@@ -175,12 +237,14 @@ class ProcessFolder:
 
     def mentions(self, run_id: str) -> bool:
         """Whether something waits for this run, or the process started it."""
-        return run_id in self.running() or self.last_waiting(run_id) is not None
+        return (
+            run_id in self.running() or self.holds(run_id) or self.last_waiting(run_id) is not None
+        )
 
     def last_waiting(self, run_id: str) -> tuple[int, int] | None:
         """A position up to which all is sent once nothing waits for this run that waits now."""
         last, word = None, json.dumps(run_id).encode()
-        for lines, number, offset in self.waiting():
+        for lines, number, offset in self.unsent():
             if any(word in each for each in lines):
                 last = number, offset
         return last
@@ -188,16 +252,29 @@ class ProcessFolder:
     def creates(self, run_id: str) -> bool:
         """Whether a run that was started while the tracker was away waits here to be made."""
         word = b'["%b",%b,' % (CREATE.encode(), json.dumps(run_id).encode())
-        return any(word in each for lines, _, _ in self.waiting() for each in lines)
+        return any(word in each for lines in self.waiting() for each in lines)
+
+
+def _lines_of(path: Path, offset: int) -> Iterator[tuple[list[bytes], int]]:
+    """The lines of a file, some at a time, each time with the offset after them."""
+    while True:
+        try:
+            lines, offset = read_lines(path, offset)
+        except FileNotFoundError:  # its process has sent it just now
+            return
+        if not lines:
+            return
+        yield lines, offset
 
 
 def process_folders(tracker: Path) -> list[ProcessFolder]:
     """The folders of all processes with something for a tracker."""
     try:
-        names = os.listdir(tracker)
+        with os.scandir(tracker) as entries:
+            names = [each.name for each in entries if len(each.name) == 32 and each.is_dir()]
     except OSError:  # it is not there, or another user's
         return []
-    return [ProcessFolder(tracker / name) for name in sorted(names) if len(name) == 32]
+    return [ProcessFolder(tracker / name) for name in sorted(names)]
 
 
 def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[ProcessFolder]:
@@ -236,7 +313,7 @@ def _boot() -> str:
 def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:
     """Keep a record that the tracker does not take, and its files; the path is returned."""
     place = folder.path.with_name(REFUSED)
-    place.mkdir(exist_ok=True, mode=0o700)
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
     _move_files(record, folder.files, place)
     path = place / f"{folder.path.name}.jsonl"
     entry = {"refused": datetime.now(timezone.utc).isoformat(), "why": reason, "record": record}

@@ -7,6 +7,9 @@ The JSON is a list: what it is, the run, and what that needs::
     ["files", run, {name: file in files/}, replace]
     ["create", run, draft, mark]      a run that was started while the tracker was away
     ["snapshot", null, digest, file in files/]
+    ["lost"]                          one that was removed or cut from the disk before it was sent
+
+A copy in ``files/`` says in its name how long it is: one that was cut is not taken for the file.
 
 A line whose checksum does not fit was being written when its process died: the call that wrote it
 has not returned, so it is left out.
@@ -18,15 +21,25 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import uuid4
 from zlib import crc32
 
 from amlflow.spec import Kind, Point, RunChange, RunDraft
 
 POINT, CHANGE, FILES = "point", "change", "files"
-CREATE, SNAPSHOT = "create", "snapshot"
+CREATE, SNAPSHOT, LOST = "create", "snapshot", "lost"
 
 Record = list[Any]
+
+
+class Numbered(NamedTuple):
+    """A record, its number among those of its process, and the bytes of its line."""
+
+    number: int
+    record: Record
+    size: int
+
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -42,17 +55,36 @@ def line(text: str) -> bytes:
     return b"%08x %b\n" % (crc32(body), body)
 
 
+def is_whole(stored: bytes) -> bool:
+    """Whether a line without its end was written to its end."""
+    try:
+        return crc32(stored[_CHECKSUM:]) == int(stored[: _CHECKSUM - 1], 16)
+    except ValueError:
+        return False
+
+
 def record_of(stored: bytes) -> Record | None:
     """The record of a line without its end, or None where it was not written to its end."""
-    body = stored[_CHECKSUM:]
-    try:
-        whole = crc32(body) == int(stored[: _CHECKSUM - 1], 16)
-    except ValueError:
+    if not is_whole(stored):
         return None
-    if not whole:
-        return None
-    record: Record = json.loads(body)
+    record: Record = json.loads(stored[_CHECKSUM:])
     return record
+
+
+def run_of(record: Record) -> str | None:
+    """The run that a record is about, if it is about one."""
+    return None if record[0] == LOST else record[1]
+
+
+def name_for_copy(size: int) -> str:
+    """A new name in ``files/`` for a copy of some bytes."""
+    return f"{uuid4().hex}-{size}"
+
+
+def size_of_copy(name: str) -> int | None:
+    """How many bytes a copy has to have; those of older versions do not say it."""
+    size = name.partition("-")[2]
+    return int(size) if size.isdigit() else None
 
 
 def files_of(record: Record) -> list[str]:
@@ -65,6 +97,9 @@ def files_of(record: Record) -> list[str]:
 def to_line(record: Record) -> bytes:
     """The line of a record."""
     return line(_json(record))
+
+
+LOST_LINE = to_line([LOST])
 
 
 # --- points, whose lines are put together by hand: a training loop waits for them ----------------

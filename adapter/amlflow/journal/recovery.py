@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -24,8 +25,16 @@ from amlflow.journal.folder import (
     process_folders,
 )
 from amlflow.journal.local import LocalIds, shown
-from amlflow.journal.record import POINT, Record, record_of, to_point
-from amlflow.spec import FINAL, RunChange, RunNotFound, Status, Tracker
+from amlflow.journal.record import (
+    LOST,
+    POINT,
+    Numbered,
+    Record,
+    record_of,
+    run_of,
+    to_point,
+)
+from amlflow.spec import FINAL, RunChange, RunNotFound, Status, Tracker, Unavailable
 
 logger = logging.getLogger("amlflow")
 
@@ -62,29 +71,35 @@ def recover(
         done: Where to count.
 
     Raises:
-        Unavailable: the tracker is away; what is left stays for the next.
+        Unavailable: the tracker did not take some of it now, which stays for the next; if it takes
+            nothing of two processes, what others have left is not tried.
         AuthenticationException: the tracker wants other credentials for some of it, which stays;
             the rest is sent.
     """
     done = done or Recovered()
-    forbidden: AuthenticationException | None = None
+    problem: AuthenticationException | Unavailable | None = None
     for folder in dead_folders(tracker_folder, but):
         if of_run is not None and not folder.mentions(of_run):
             continue
         if folder.take():
+            before = done.sent + done.refused
             try:
                 _send(folder, tracker, close, done)
                 folder.remove()
             except AuthenticationException as error:
-                forbidden = error
+                problem = problem or error
+            except Unavailable as error:
+                if isinstance(problem, Unavailable) and done.sent + done.refused == before:
+                    raise
+                problem = error
             finally:
                 folder.release()
     if close is not None:
         for run_id in noted_dead(tracker_folder):
             _mark(tracker(), run_id, close, done)
             forget_dead(tracker_folder, run_id)
-    if forbidden is not None:
-        raise forbidden
+    if problem is not None:
+        raise problem
     return done
 
 
@@ -98,31 +113,45 @@ def _send(
 
     def refused(_: int, record: Record, error: AzureMLException) -> None:
         done.refused += 1
+        done.sent -= 1
+        if record[0] == LOST:  # which its process has said
+            return
         path = note_refused(folder, record, error.message)
         logger.error("The tracker refused a record of run %s, kept in %s: %s",
                      record[1], path, error.message)  # fmt: skip
 
+    def answered(count: int) -> None:
+        done.sent += count
+
     delivery = Delivery(tracker, folder, ids, refused)
     delivery.late = True
-    for lines, number, offset in folder.waiting():
-        records = [record_of(each) for each in lines if each]
-        whole = [each for each in records if each is not None]
-        if len(whole) < len(records):
-            # The call that wrote it has not returned.
-            done.torn += len(records) - len(whole)
-            logger.warning("A record in %s was not written to its end; it is left out.",
-                           folder.path)  # fmt: skip
-        before = done.refused
-        delivery.bring(steps_of(list(enumerate(whole))))
-        done.sent += len(whole) - (done.refused - before)
-        folder.note_sent(number, offset)
-    for run_id in folder.running():
-        with contextlib.suppress(RunNotFound):
-            known = ids.of(tracker(), run_id)
-            if close is None:
-                note_dead(folder.path.parent, known)
-            _mark(tracker(), known, close, done)
-        folder.note_ended(run_id)
+    try:
+        delivery.bring_held(answered)
+        for lines, number, offset in folder.unsent():
+            records = [(record_of(each), len(each)) for each in lines if each]
+            whole = [(each, size) for each, size in records if each is not None]
+            if len(whole) < len(records):
+                # The call that wrote it has not returned.
+                done.torn += len(records) - len(whole)
+                logger.warning("A record in %s was not written to its end; it is left out.",
+                               folder.path)  # fmt: skip
+            numbered = (Numbered(n, each, size) for n, (each, size) in enumerate(whole))
+            delivery.bring(steps_of(numbered), answered)
+            folder.note_sent(number, offset)
+        forbidden = list(delivery.held)
+        for run_id in folder.running():
+            if run_id in forbidden:
+                continue
+            with contextlib.suppress(RunNotFound):
+                known = ids.of(tracker(), run_id)
+                if close is None:
+                    note_dead(folder.path.parent, known)
+                _mark(tracker(), known, close, done)
+            folder.note_ended(run_id)
+        if forbidden:
+            raise delivery.held.why(sys.maxsize) or AuthenticationException("It is forbidden.")
+    finally:
+        delivery.held.close()
 
 
 def _mark(tracker: Tracker, run_id: str, close: RunChange | None, done: Recovered) -> None:
@@ -151,11 +180,12 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
         found: dict[str, list[Any]] = {
             run_id: [0, about.get("started")] for run_id in folder.running()
         }
-        for lines, _, _ in folder.waiting():
+        for lines in folder.waiting():
             for record in filter(None, map(record_of, lines)):
-                if record[1] is None:
+                run_id = run_of(record)
+                if run_id is None:
                     continue
-                count = found.setdefault(record[1], [0, None])
+                count = found.setdefault(run_id, [0, None])
                 if record[0] == POINT and not count[0]:
                     count[1] = to_point(record).time.isoformat()
                 count[0] += 1
@@ -168,6 +198,11 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
                 "host": about.get("host"),
                 "alive": alive,
             }
+
+
+def count_left(tracker_folder: Path) -> int:
+    """How many records processes have left that have died."""
+    return sum(len(lines) for folder in dead_folders(tracker_folder) for lines in folder.waiting())
 
 
 def put_back(tracker_folder: Path, uri: str) -> None:

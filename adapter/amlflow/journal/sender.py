@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -10,13 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.journal.delivery import AWAY, Delivery, Refusal, Step, steps_of
+from amlflow.journal.delivery import Delivery, Refusal, Step, steps_of
 from amlflow.journal.folder import ProcessFolder
-from amlflow.journal.local import LocalIds
-from amlflow.journal.record import record_of
-from amlflow.journal.segments import Segments, read_lines, segment_path
+from amlflow.journal.local import LocalIds, shown
+from amlflow.journal.record import LOST, Numbered, record_of
+from amlflow.journal.segments import Segments
 from amlflow.journal.settings import Settings
-from amlflow.spec import Tracker, redacted
+from amlflow.spec import Tracker, Unavailable, redacted
 
 logger = logging.getLogger("amlflow")
 
@@ -24,6 +25,8 @@ LINGER_SECONDS = 0.2
 """How long the first of some records waits for others, unless somebody waits for it."""
 MOST_PAUSE_SECONDS = 5.0
 """Between two tries while the tracker is away, if it does not ask for more."""
+CHECK_SECONDS = 0.9
+"""How often it is looked whether the journal's folder is still there."""
 
 
 class Ticket:
@@ -47,17 +50,22 @@ class Sender:
         refused: Refusal,
         returned: Callable[[], None],
     ) -> None:
-        self.folder, self._returned = folder, returned
-        self.segments = Segments(
-            folder.path, settings.most_bytes, fsync=settings.fsync, wake=self._wake
+        self._uri, self._settings, self._ids = uri, settings, ids
+        self._refused, self._returned = refused, returned
+        self._segments = Segments(
+            folder,
+            settings.most_bytes,
+            fsync=settings.fsync,
+            wake=self._wake,
+            make_folder=self._new_folder,
         )
-        self.done = 0
-        """How many of this process's records have been dealt with."""
         self.away: AzureMLException | None = None
         """Why the last call failed, while the tracker is away."""
-        self._where = redacted(uri)
-        self._delivery = Delivery(tracker, folder, ids, refused)
-        self._place = (1, 0)
+        self._delivery = Delivery(
+            tracker, folder, ids, refused, fsync=settings.fsync, check=self._segments.check
+        )
+        self._held_said: set[str] = set()
+        self._next_try, self._held_pause = 0.0, 0.1
         self._condition = threading.Condition()
         self._work = threading.Event()
         self._urgent = threading.Event()
@@ -65,6 +73,12 @@ class Sender:
         self._thread = threading.Thread(target=self._run, name="amlflow-sender", daemon=True)
         self._ticketing = threading.Lock()
         self._tickets: dict[int, Ticket] = {}
+        self.write = self._segments.append
+        """Keep the line of a record; its number is returned. Raises :class:`JournalFull`."""
+        self.keep_file = self._segments.keep_file
+        """Copy a file that waits, under a name. Raises :class:`JournalFull`."""
+        self.seal = self._segments.seal
+        """Take no more records. How many there have been is returned."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -73,37 +87,101 @@ class Sender:
     def _wake(self) -> None:
         self._work.set()
 
+    @property
+    def folder(self) -> ProcessFolder:
+        """Where the records are; another one once somebody has removed the first."""
+        return self._segments.folder
+
+    @property
+    def is_homeless(self) -> bool:
+        """Whether what waits is in this process's memory only."""
+        return self._segments.is_homeless
+
+    @property
+    def written(self) -> int:
+        """How many records there have been."""
+        return self._segments.appended
+
+    @property
+    def done(self) -> int:
+        """How many of them have been dealt with, or are held."""
+        return self._segments.done
+
+    def waiting(self, number: int) -> int:
+        """How many records up to a number are not in the tracker."""
+        return max(0, number - self.done) + self._delivery.held.count
+
+    def _new_folder(self, old: ProcessFolder) -> ProcessFolder:
+        """Another folder in place of one that is gone, with what is held. Raises OSError."""
+        made = old.successor(self._uri, fsync=self._settings.fsync)
+        lost = self._delivery.held.move(made)
+        self._delivery.folder = made
+        error = AzureMLException("It was removed or cut on this machine's disk before it was sent.")
+        for _ in range(lost):
+            self._refused(0, [LOST], error)
+        return made
+
+    def forked(self) -> None:
+        """In a child process: leave the files to the parent."""
+        self._segments.forked()
+        self._delivery.held.close()
+        self.folder.forked()
+
     # for other threads
 
-    def append(self, line: bytes) -> Ticket:
+    def write_awaited(self, line: bytes) -> Ticket:
         """Keep a record that somebody waits for. Raises :class:`JournalFull`."""
         with self._ticketing:  # the record may be refused before its ticket is there
-            ticket = Ticket(self.segments.append(line))
+            ticket = Ticket(self._segments.append(line))
             self._tickets[ticket.number] = ticket
         return ticket
 
-    def wait(self, number: int, seconds: float, *, through_outage: bool = True) -> bool:
+    def note_running(self, run_id: str) -> None:
+        """Note that this process has started a run, for whoever finds that it has died."""
+        try:
+            self.folder.note_running(run_id)
+        except OSError:
+            self._segments.check()  # into a folder that has the note
+
+    def wait(
+        self,
+        number: int,
+        seconds: float,
+        *,
+        run_id: str | None = None,
+        through_outage: bool = True,
+        through_held: bool = False,
+    ) -> bool:
         """Whether all records up to a number have been dealt with, within some seconds.
 
-        Without ``through_outage``, an outage ends the waiting; a tracker that wants other
-        credentials ends it in any case.
+        With ``run_id``, what is held of other runs does not count, and with ``through_held``
+        nothing that is held. Without ``through_outage``, an outage ends the waiting, and so does a
+        tracker that wants other credentials.
         """
-        if self.done >= number:
+        held = self._delivery.held
+
+        def is_held() -> bool:
+            return not through_held and held.why(number, run_id) is not None
+
+        if self.done >= number and not is_held():
             return True
         self.hurry()
         deadline = time.monotonic() + seconds
         with self._condition:
-            while self.done < number:
+            while self.done < number or is_held():
                 left = deadline - time.monotonic()
-                hopeless = isinstance(self.away, AuthenticationException)
-                if left <= 0 or hopeless or (self.away is not None and not through_outage):
+                if left <= 0 or (not through_outage and (self.away is not None or is_held())):
                     return False
                 self._condition.wait(left)
         return True
 
+    def obstacle(self, number: int, run_id: str | None = None) -> AzureMLException | None:
+        """Why a record is not in the tracker, as far as it is known."""
+        return self._delivery.held.why(number, run_id) or self.away
+
     def hurry(self) -> None:
         """Send what there is now."""
-        if self.done < self.segments.appended:
+        if self.done < self.written:
             self._urgent.set()
 
     def refused(self, number: int, error: AzureMLException) -> bool:
@@ -115,11 +193,9 @@ class Sender:
         ticket.error = error
         return True
 
-    def collect(self, ticket: Ticket) -> None:
-        """Stop waiting for a record. Raises what the tracker said of it."""
+    def forget(self, ticket: Ticket) -> None:
+        """Stop waiting for a record."""
         self._tickets.pop(ticket.number, None)
-        if ticket.error is not None:
-            raise ticket.error
 
     def stop(self, seconds: float = 0.0) -> None:
         """Send no more, and wait a little for what is under way."""
@@ -132,52 +208,88 @@ class Sender:
 
     def _run(self) -> None:
         while not self._stopped:
-            self._work.wait()
+            # The folder is looked after, and what is held is tried again, also if nobody logs.
+            self._work.wait(CHECK_SECONDS)
             self._work.clear()
-            while not self._stopped and not self.segments.rest(self.done):
-                self._urgent.wait(LINGER_SECONDS)
-                self._urgent.clear()
-                try:
+            if self._stopped:
+                return
+            try:
+                self._segments.check()
+                self._send_held()
+                while not self._stopped and not self._segments.rest():
+                    self._urgent.wait(LINGER_SECONDS)
+                    self._urgent.clear()
                     self._send()
-                except Exception:  # of this machine's disk, say
-                    if not self._stopped:
-                        logger.exception("The journal %s is not sent now.", self.folder.path)
-                        self._pause(MOST_PAUSE_SECONDS)
+            except Exception:  # of this machine's disk, say
+                if not self._stopped:
+                    logger.exception("The journal %s is not sent now.", self.folder.path)
+                    self._pause(MOST_PAUSE_SECONDS)
+                    self._work.set()
             self._delivery.late = False
 
     def _send(self) -> None:
-        """Send all that has been appended until now."""
-        last = self.segments.written()
-        while not self._stopped:
-            lines, place = self._read(last)
-            if not lines:
-                return
-            # All of them are whole: this process itself has written them.
-            records = [record_of(each) or [] for each in lines]
-            self._deliver(steps_of(list(enumerate(records, self.done + 1))))
+        """Send all that has been written until now."""
+        last = self.written
+        while not self._stopped and self.done < last:
+            lines = self._segments.take()
+            # All of them are whole: what is not is among them as lost.
+            records = [
+                Numbered(number, record_of(line[:-1]) or [LOST], len(line))
+                for number, line in enumerate(lines, self.done + 1)
+            ]
+            self._patiently(functools.partial(self._deliver, steps_of(records)))
             if self._stopped:
                 return
-            self._place = place
-            self.folder.note_sent(*place)
-            for name in self._delivery.files:
-                self.segments.drop_file(name)
-            self._delivery.files.clear()
+            self._say_held()
+            self._segments.sent()
+            self._drop_files()
             with self._condition:
-                self.done += len(lines)
                 self._condition.notify_all()
-
-    def _read(self, last: tuple[int, int]) -> tuple[list[bytes], tuple[int, int]]:
-        number, offset = self._place
-        while True:
-            end = last[1] if number == last[0] else None
-            lines, after = read_lines(segment_path(self.folder.path, number), offset, end)
-            if lines or number >= last[0]:
-                return lines, (number, after)
-            number, offset = number + 1, 0
-            self.segments.forget(number)
+            self._send_held()
 
     def _deliver(self, steps: deque[Step]) -> None:
-        """Bring the steps, however long the tracker is away; or until this is stopped."""
+        self._delivery.bring(steps, self._back)
+
+    def _drop_files(self) -> None:
+        for name in self._delivery.files:
+            self._segments.drop_file(name)
+        self._delivery.files.clear()
+
+    def _send_held(self) -> None:
+        """Try one of the runs again that the tracker has forbidden, if it is time."""
+        if not self._delivery.held.count or time.monotonic() < self._next_try:
+            return
+        self._patiently(self._bring_held)
+        self._drop_files()
+        with self._condition:
+            self._condition.notify_all()
+
+    def _bring_held(self) -> None:
+        self._delivery.late = True
+        if self._delivery.bring_held(self._back):
+            logger.warning("The tracker at %s takes it again; what waited is sent.", self._where)
+            self._held_said.clear()
+            self._held_pause = 0.1
+        else:
+            self._held_pause = min(2 * self._held_pause, MOST_PAUSE_SECONDS)
+        self._next_try = time.monotonic() + self._held_pause
+
+    def _say_held(self) -> None:
+        self._held_said.intersection_update(self._delivery.held)
+        for run_id in set(self._delivery.held) - self._held_said:
+            error = self._delivery.held.why(self.written, run_id)
+            self._held_said.add(run_id)
+            logger.warning(
+                "What is logged to run %s waits in %s, and is sent when the tracker takes it: %s",
+                shown(run_id), self.folder.path, error.message if error else "",
+            )  # fmt: skip
+
+    @property
+    def _where(self) -> str:
+        return redacted(self._uri)
+
+    def _patiently(self, send: Callable[[], None]) -> None:
+        """Send, however long the tracker is away; or until this is stopped."""
         import tenacity
 
         backoff = tenacity.wait_random_exponential(multiplier=0.1, max=MOST_PAUSE_SECONDS)
@@ -187,7 +299,7 @@ class Sender:
             return max(float(backoff(state)), asked or 0.0)
 
         for attempt in tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(AWAY),
+            retry=tenacity.retry_if_exception_type((Unavailable, AuthenticationException)),
             wait=pause,
             sleep=self._pause,
             stop=lambda _: self._stopped,
@@ -195,16 +307,17 @@ class Sender:
             retry_error_callback=lambda _: None,
         ):
             with attempt:
-                self._delivery.bring(steps, self._back)
+                send()
 
     def _pause(self, seconds: float) -> None:
         self._urgent.clear()
         deadline = time.monotonic() + seconds
         while not self._stopped and (left := deadline - time.monotonic()) > 0:
-            self._urgent.wait(left)
+            self._urgent.wait(min(left, CHECK_SECONDS))
             if self._stopped:
                 return
             self._urgent.clear()
+            self._segments.check()
 
     def _gone(self, state: Any) -> None:
         error: AzureMLException = state.outcome.exception()
@@ -220,7 +333,7 @@ class Sender:
             self._condition.notify_all()
         self._delivery.late = True
 
-    def _back(self) -> None:
+    def _back(self, count: int) -> None:
         if self.away is not None:
             self.away = None
             logger.warning("The tracker at %s is back; what waited is sent.", self._where)

@@ -15,10 +15,10 @@ import logging
 import shutil
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from amlflow.exceptions import AzureMLException
 from amlflow.journal import local, record
 from amlflow.journal.local import is_local
 from amlflow.journal.process import Journal
@@ -53,6 +53,35 @@ MOST_FILE_BYTES = 64_000_000
 MOST_HEADS = 10_000
 
 
+class Changes:
+    """The numbers of the last changes of each run that are journaled, for whoever reads it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[str, int] = {}
+
+    def note(self, run_id: str, number: int) -> None:
+        """A change has been journaled; threads may say so in another order than they did it."""
+        with self._lock:
+            self._last[run_id] = max(number, self._last.get(run_id, 0))
+
+    def last(self, run_id: str | None = None) -> int:
+        """The number of the last change of a run, or of all; 0 if all have arrived."""
+        with self._lock:
+            if run_id in self._last:
+                return self._last[run_id]
+            # Under another id than that of the changes, it may be any run.
+            return max(self._last.values(), default=0)
+
+    def __contains__(self, run_id: object) -> bool:
+        return run_id in self._last
+
+    def forget(self, done: int) -> None:
+        """All changes up to a number have arrived."""
+        with self._lock:
+            self._last = {run_id: last for run_id, last in self._last.items() if last > done}
+
+
 class Journaled(Layer):
     """See :class:`amlflow.spec.Tracker` for what each method promises, and this module for when.
 
@@ -72,9 +101,9 @@ class Journaled(Layer):
         self._tracker: Tracker | None = None
         self.journal = Journal(uri, settings, lambda: self.inner)
         self._heads: dict[tuple[str, str, str, str], str] = {}
-        self._changing: dict[str, int] = {}
+        self._changes = Changes()
         self._local: dict[str, RunRecord] = {}
-        self._local_files: dict[str, dict[str, Path]] = {}
+        self._local_files: dict[str, dict[str, tuple[Journal, str]]] = {}
         if parent is not None:  # its runs that were started while the tracker was away
             self.journal.ids = parent.journal.ids
             self._local, self._local_files = parent._local, parent._local_files
@@ -103,14 +132,25 @@ class Journaled(Layer):
     def flush(self, run_id: str | None = None, seconds: float | None = None) -> None:
         """Return when all that this process has logged is in the tracker.
 
+        With ``run_id``, what the tracker forbids of other runs is not waited for.
+
         Raises:
             Unavailable: it is not, after some seconds (default: ``AMLFLOW_FLUSH_SECONDS``).
             UserErrorException: the tracker refused something of the run; the message names it.
+            ServiceException: something was removed from this machine's disk before it was sent.
         """
-        self.journal.wait(seconds=seconds)
-        if run_id is not None:
-            self.journal.recover(run_id)
-            self.journal.raise_refused(run_id)
+        known = None if run_id is None else self._known(run_id)
+        self.journal.wait(seconds=seconds, run_id=known)
+        if known is not None:
+            self.journal.recover(known)
+            self.journal.raise_refused(known)
+
+    def finish(self) -> None:
+        """Wait for all that was logged, as a command does before it ends.
+
+        Raises :class:`Unavailable` if it does not arrive; then the process ends without more ado.
+        """
+        self.journal.finish()
 
     # runs
 
@@ -145,14 +185,14 @@ class Journaled(Layer):
                 records = self._create_local(drafts)
         for draft, made in zip(drafts, records, strict=True):
             if draft.writer is not None and draft.status not in FINAL | UNSTARTED:
-                self.journal.sender().folder.note_running(made.id)
+                self.journal.note_running(made.id)
         return records
 
     def _create_local(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         records = []
         for draft in drafts:
             made, kept = local.started(draft)
-            self.journal.sender().segments.append(record.to_line(kept))
+            self.journal.write_record(kept)
             self._local[made.id] = made
             records.append(made)
         return records
@@ -169,15 +209,13 @@ class Journaled(Layer):
         """Also: a run of this machine whose process has died without an end is NotResponding."""
         if self._is_here_only(run_id):
             return self._local[run_id]
-        if self.journal.started is not None:
-            self.journal.started.hurry()  # who looks at a run may soon end it
+        self.journal.hurry()  # who looks at a run may soon end it
         self._settle(run_id)
         dead = self.journal.dead_runs()  # before: somebody may be about to send what they left
         return self._judged(self.inner.get_run(self._known(run_id), experiment_id), dead)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        for run_id in list(self._changing):
-            self._settle(run_id)
+        self._settle()
         dead = self.journal.dead_runs()
         for found in self.inner.find_runs(query):
             yield self._judged(found, dead)
@@ -188,82 +226,92 @@ class Journaled(Layer):
             return dataclasses.replace(found, status=Status.NOT_RESPONDING)
         return found
 
-    def _settle(self, run_id: str) -> None:
-        """Have the changes that were journaled for a run reach the tracker."""
-        number, sender = self._changing.get(run_id), self.journal.started
-        if number is None or sender is None:
+    def _settle(self, run_id: str | None = None) -> None:
+        """Have the changes that were journaled for a run, or for all, reach the tracker.
+
+        Whoever reads sees so what any thread's call has returned for.
+        """
+        if run_id is not None:
+            run_id = self._known(run_id)
+        number = self._changes.last(run_id)
+        if not number:
             return
         seconds = self._settings.flush_seconds
-        if not sender.wait(number, seconds, through_outage=False):
-            raise sender.away or Unavailable(
+        # Of all runs, what the tracker forbids of some does not hide the others.
+        of_all = run_id not in self._changes
+        if not self.journal.wait_briefly(number, seconds, run_id, any_run=of_all):
+            raise self.journal.obstacle(number, run_id) or Unavailable(
                 f"The tracker has not taken a change of run {run_id} within {seconds:g} s."
             )
-        self._changing.pop(run_id, None)
+        self._changes.forget(self.journal.done)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         """Properties are the tracker's own call; the rest is journaled, and waited for.
 
         While the tracker is away, tags and texts wait in the journal. A status is waited for, and
         if it does not get there :class:`Unavailable` says so, and it is sent later all the same.
+        The end of a run raises also what was refused of the run before.
         """
         if self._is_here_only(run_id):
             self._change_local(run_id, change)
             return
-        sender = self.journal.sender()
+        known = self._known(run_id)
         if change.properties:
-            self.journal.wait()
-            self.inner.update_run(self._known(run_id), change)
+            self.journal.wait(run_id=known)
+            self.inner.update_run(known, change)
             return
-        begun, limit = time.monotonic(), self._settings.flush_seconds
-        if change.status in FINAL:
-            self.journal.settle(run_id, 0 if self._settings.offline and self.away else limit)
-        ticket = sender.append(record.to_line(record.change_record(self._known(run_id), change)))
-        self._changing[run_id] = ticket.number
+        ends = change.status in FINAL
+        deadline = time.monotonic() + self._settings.flush_seconds
+        if ends:
+            patience = 0 if self._settings.offline and self.away else self._settings.flush_seconds
+            self.journal.settle(run_id, patience)
+        ticket = self.journal.write_awaited(record.change_record(known, change))
+        self._changes.note(known, ticket.number)
         try:
-            if change.status is None and not change.system:
-                sender.wait(ticket.number, PATIENCE_SECONDS, through_outage=False)
-            elif self._settings.offline:
-                if not sender.wait(ticket.number, limit, through_outage=False):
-                    logger.warning("Run %s is sent when the tracker is back.", run_id)
-            else:
-                self.journal.wait(ticket.number, max(1.0, limit - (time.monotonic() - begun)))
+            self._wait_for(ticket.number, known, change, deadline)
+            self.journal.collect(ticket)
+        except AzureMLException:
+            if ends:
+                self.journal.raise_refused(known)
+            raise
         finally:
-            if change.status in FINAL:
-                self._ended(run_id)
-            if sender.done >= ticket.number:
-                self._changing.pop(run_id, None)
-            try:
-                sender.collect(ticket)
-            finally:
-                if change.status in FINAL:
-                    self.journal.raise_refused(run_id)
+            self.journal.forget(ticket)
+            if ends:
+                self.journal.note_ended(run_id)
+        if ends:
+            self.journal.raise_refused(known)
 
-    def _ended(self, run_id: str) -> None:
-        if self.journal.started is not None:
-            self.journal.started.folder.note_ended(run_id)
+    def _wait_for(self, number: int, run_id: str, change: RunChange, deadline: float) -> None:
+        """Wait for a change as long as its caller has to. Raises :class:`Unavailable`."""
+        seconds = max(1.0, deadline - time.monotonic())
+        if change.status is None and not change.system:
+            self.journal.wait_briefly(number, PATIENCE_SECONDS, run_id)
+        elif not self._settings.offline:
+            self.journal.wait(number, seconds, run_id)
+        elif not self.journal.wait_briefly(number, seconds, run_id):
+            logger.warning("Run %s is sent when the tracker is back.", run_id)
 
     def _change_local(self, run_id: str, change: RunChange) -> None:
         known = self._local[run_id]
         for key, value in change.properties.items():
             if known.properties.get(key, value) != value:
                 raise PropertyConflict(key, known.properties[key], value)
-        self.journal.sender().segments.append(record.to_line(record.change_record(run_id, change)))
+        self.journal.write_record(record.change_record(run_id, change))
         self._local[run_id] = known.changed(change)
         if change.status in FINAL:
-            self._ended(run_id)
+            self.journal.note_ended(run_id)
             logger.warning("Run %s is sent when the tracker is back.", known.alias)
 
     # metrics
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         """The points are on the disk when this returns, and in the tracker within a second."""
-        sender = self.journal.started or self.journal.sender()
         for point in points:
             key = (run_id, point.name, point.kind, point.writer)
             head = self._heads.get(key)
             if head is None:
                 head = self._head(key, point)
-            sender.segments.append(record.point_line(head, point))
+            self.journal.write(record.point_line(head, point))
 
     def _head(self, key: tuple[str, str, str, str], point: Point) -> str:
         if self._tracker is not None:
@@ -280,15 +328,15 @@ class Journaled(Layer):
         """
         if self._is_here_only(run_id):
             return self._waiting_points(run_id, names)
-        self.journal.wait()
         known = self._known(run_id)
+        self.journal.wait(run_id=known)
         self.journal.recover(known)
         return self.inner.read_points(known, names)
 
     def _waiting_points(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
         found = [
             record.to_point(each)
-            for lines, _, _ in self.journal.sender().folder.waiting()
+            for lines in self.journal.sender().folder.waiting()
             for each in filter(None, map(record.record_of, lines))
             if each[:2] == [record.POINT, run_id] and (names is None or each[3] in names)
         ]
@@ -320,15 +368,12 @@ class Journaled(Layer):
         for name in files:
             if name in known and not replace:
                 raise FileInRun(run_id, name)
-        sender = self.journal.sender()
-        kept = {name: uuid.uuid4().hex for name in files}
-        for name, path in files.items():
-            sender.segments.keep_file(path, kept[name])
-        entry = [record.FILES, self._known(run_id), kept, replace]
-        number = sender.segments.append(record.to_line(entry))
-        known.update({name: sender.folder.files / kept[name] for name in kept})
+        kept = {name: self.journal.keep_file(path) for name, path in files.items()}
+        sent_to = self._known(run_id)
+        number = self.journal.write_record([record.FILES, sent_to, kept, replace])
+        known.update({name: (self.journal, copy) for name, copy in kept.items()})
         if not here:
-            self._changing[run_id] = number
+            self._changes.note(sent_to, number)
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
         if self._is_here_only(run_id):
@@ -342,7 +387,8 @@ class Journaled(Layer):
         if self._is_here_only(run_id):
             if name not in self._local_files.get(run_id, {}):
                 raise FileNotInRun(run_id, name)
-            shutil.copyfile(self._local_files[run_id][name], destination)
+            journal, copy = self._local_files[run_id][name]
+            shutil.copyfile(journal.copy(copy), destination)
             return
         self._settle(run_id)
         self.inner.get_file(self._known(run_id), name, destination)
@@ -361,10 +407,8 @@ class Journaled(Layer):
         except Unavailable:
             if not self._settings.offline:
                 raise
-            name = uuid.uuid4().hex
-            segments = self.journal.sender().segments
-            segments.keep_file(archive, name)
-            segments.append(record.to_line([record.SNAPSHOT, None, digest, name]))
+            name = self.journal.keep_file(archive)
+            self.journal.write_record([record.SNAPSHOT, None, digest, name])
 
     def own_paths(self) -> Sequence[Path]:
         """Also the folder of the journals."""

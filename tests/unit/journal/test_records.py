@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import mmap
 import os
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from amlflow.exceptions import UserErrorException
+from amlflow.journal import segments as segments_module
 from amlflow.journal.folder import ProcessFolder
 from amlflow.journal.record import (
     change_record,
@@ -55,8 +56,11 @@ def lines_of(folder: Path) -> list[bytes]:
     return found
 
 
-def new_segments(folder: Path, most: int = 100_000_000) -> Segments:
-    return Segments(folder, most, fsync=False, wake=lambda: None)
+def new_segments(folder: Path, most: int = 100_000_000, *, fsync: bool = False) -> Segments:
+    def make(old: ProcessFolder | None = None) -> ProcessFolder:
+        return ProcessFolder.make(folder, "memory://", fsync=fsync)
+
+    return Segments(make(), most, fsync=fsync, wake=lambda: None, make_folder=make)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ def test_points_come_back(tmp_path: Path, kind: Kind, value: Any, step: int | No
     point = Point(name="größe \n", value=value, kind=kind, step=step, order=7, time=NOW, writer="w")
     segments = new_segments(tmp_path)
     segments.append(point_line(point_head("run", point), point))
-    [line] = lines_of(tmp_path)
+    [line] = lines_of(segments.folder.path)
     assert repr(to_point(record_of(line))) == repr(point)
 
 
@@ -83,8 +87,8 @@ def test_records_fill_segments_and_come_back_in_order(tmp_path: Path) -> None:
     records = [["x", None, number, "y" * (number % 700)] for number in range(9000)]
     for record in records:
         segments.append(to_line(record))
-    assert len(segments_in(tmp_path)) > 2
-    assert [record_of(line) for line in lines_of(tmp_path)] == records
+    assert len(segments_in(segments.folder.path)) > 2
+    assert [record_of(line) for line in lines_of(segments.folder.path)] == records
 
 
 def test_a_torn_record_is_left_out_wherever_it_was_torn(tmp_path: Path) -> None:
@@ -92,11 +96,11 @@ def test_a_torn_record_is_left_out_wherever_it_was_torn(tmp_path: Path) -> None:
     first, last = to_line(["x", None, 1]), to_line(["x", None, "the last one"])
     segments.append(first)
     segments.append(last)
-    [path] = segments_in(tmp_path)
+    [path] = segments_in(segments.folder.path)
     whole = path.read_bytes()
     for cut in range(1, len(last)):
         path.write_bytes(whole[: len(first) + len(last) - cut] + bytes(200))
-        found = [record_of(line) for line in lines_of(tmp_path) if line]
+        found = [record_of(line) for line in lines_of(segments.folder.path) if line]
         assert [each for each in found if each is not None] == [["x", None, 1]], cut
 
 
@@ -104,11 +108,11 @@ def test_a_damaged_record_is_left_out_and_the_others_are_not(tmp_path: Path) -> 
     segments = new_segments(tmp_path)
     for number in range(3):
         segments.append(to_line(["x", None, number]))
-    [path] = segments_in(tmp_path)
+    [path] = segments_in(segments.folder.path)
     content = bytearray(path.read_bytes())
     content[content.index(b",1]") + 1] = ord("7")
     path.write_bytes(content)
-    assert [record_of(line) for line in lines_of(tmp_path)] == [
+    assert [record_of(line) for line in lines_of(segments.folder.path)] == [
         ["x", None, 0],
         None,
         ["x", None, 2],
@@ -127,9 +131,10 @@ def test_the_limit_is_an_error_at_the_call_and_nothing_is_lost(tmp_path: Path) -
 
     with pytest.raises(JournalFull, match=r"2\.5 MB wait in .*AMLFLOW_JOURNAL_MAX_MB"):
         fill()
-    assert [record_of(line)[2] for line in lines_of(tmp_path)] == list(range(kept))
+    assert [record_of(line)[2] for line in lines_of(segments.folder.path)] == list(range(kept))
     # What has been sent makes room.
-    segments.forget(segments.number)
+    while segments.take():
+        segments.sent()
     segments.append(to_line(["x", None, kept]))
 
 
@@ -137,38 +142,27 @@ def test_the_limit_is_an_error_at_the_call_and_nothing_is_lost(tmp_path: Path) -
 def test_with_fsync_each_record_is_on_the_disk_when_the_call_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool
 ) -> None:
-    flushed: list[tuple[int, int]] = []
+    flushed: list[Path] = []
     synced: list[Path] = []
 
-    class Watched(mmap.mmap):
-        def flush(self, offset: int, size: int) -> None:
-            super().flush(offset, size)
-            flushed.append((offset, offset + size))
+    def sync(handle: int, paths: list[Path]) -> None:
+        paths.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
 
-    def sync(handle: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
-
-    monkeypatch.setattr(mmap, "mmap", Watched)
-    monkeypatch.setattr(os, "fsync", sync)
-    segments = Segments(tmp_path, 100_000_000, fsync=fsync, wake=lambda: None)
-    end = 0
+    monkeypatch.setattr(segments_module, "sync", functools.partial(sync, paths=flushed))
+    monkeypatch.setattr(os, "fsync", functools.partial(sync, paths=synced))
+    segments = new_segments(tmp_path, fsync=fsync)
+    place = segments.folder.path
+    assert [each.name for each in synced] == (["process.json"] if fsync else [])
+    synced.clear()
     for number in range(300):
-        record = to_line(["x", None, number, "y" * 50])
-        segments.append(record)
-        start, end = end, end + len(record)
-        if fsync:
-            first, last = flushed[-1]
-            assert first <= start
-            assert last >= end
-    assert len(flushed) == (300 if fsync else 0)
-    [file] = segments_in(tmp_path)
-    assert synced[:3] == ([file, tmp_path, tmp_path.parent] if fsync else [])
+        segments.append(to_line(["x", None, number, "y" * 50]))
+        assert len(flushed) == (number + 1 if fsync else 0)
+    [file] = segments_in(place)
+    assert set(flushed) == ({file} if fsync else set())
+    assert synced[:3] == ([file, place, place.parent] if fsync else [])
     synced.clear()
     segments.keep_file(file, "copy")
-    assert synced == ([tmp_path / "files/copy", tmp_path / "files"] if fsync else [])
-    folder = ProcessFolder.make(tmp_path / "journals", "memory://", fsync=fsync)
-    assert [each.name for each in synced[2:]] == (["process.json"] if fsync else [])
-    folder.remove()
+    assert synced == ([place / "files/copy", place / "files"] if fsync else [])
 
 
 @pytest.mark.parametrize(

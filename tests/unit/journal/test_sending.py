@@ -24,7 +24,9 @@ from amlflow.spec import (
     Refused,
     RunChange,
     RunNotFound,
+    RunQuery,
     RunRecord,
+    TooLarge,
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
@@ -235,19 +237,215 @@ def test_an_end_that_comes_late_does_not_replace_another(
     assert memory.get_run(run.id).status == "Canceled"
 
 
-def test_wrong_credentials_are_said_at_once_and_nothing_is_lost(
-    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
-) -> None:
-    moody.error = lambda name, *_: (
-        AuthenticationException("Who are you?") if name == "write_points" else None
+def forbidding(*run_ids: str) -> Callable[..., BaseException | None]:
+    """The tracker wants other credentials for some runs."""
+    return lambda name, *arguments: (
+        AuthenticationException("Who are you?")
+        if any(run_id in arguments for run_id in run_ids)
+        else None
     )
+
+
+def test_wrong_credentials_are_said_at_once_and_nothing_is_lost(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journaled = opened(flush_seconds=0.5)
+    run = started(journaled)
+    moody.error = forbidding(run.id)
     journaled.write_points(run.id, [point(1)])
-    begun = time.monotonic()
-    with pytest.raises(Unavailable, match="Who are you"):
+    until(lambda: "Who are you?" in caplog.text, 1)
+    with pytest.raises(Unavailable, match=r"1 record has not reached.*Who are you"):
         journaled.flush()
-    assert time.monotonic() - begun < 5
+    with pytest.raises(AuthenticationException):
+        journaled.get_run(run.id)
     moody.error = lambda name, *_: None
     until(lambda: values(memory, run) == [1])
+
+
+def test_an_end_waits_until_the_credentials_are_taken_again(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    moody.error = forbidding(run.id)
+    for value in range(100):
+        journaled.write_points(run.id, [point(value)])
+    ending = threading.Thread(
+        target=journaled.update_run, args=(run.id, RunChange(status="Completed"))
+    )
+    ending.start()
+    until(lambda: moody.calls.count("write_points") > 2)
+    assert ending.is_alive()
+    moody.error = lambda name, *_: None
+    ending.join(10)
+    assert memory.get_run(run.id).status == "Completed"
+    assert values(memory, run) == list(range(100))
+
+
+def test_a_run_that_is_forbidden_holds_up_no_other(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    other = started(journaled)
+    moody.error = forbidding(run.id)
+    for value in range(10):
+        journaled.write_points(run.id, [point(value)])
+        journaled.write_points(other.id, [point(value)])
+        journaled.update_run(run.id, RunChange(tags={"last": str(value)}))
+        journaled.update_run(other.id, RunChange(tags={"last": str(value)}))
+    begun = time.monotonic()
+    journaled.update_run(other.id, RunChange(status="Completed"))
+    assert values(memory, other) == list(range(10))
+    assert journaled.get_run(other.id).tags == {"last": "9"}
+    assert [each.value for each in journaled.read_points(other.id)] == list(range(10))
+    assert {each.id for each in journaled.find_runs(RunQuery())} == {run.id, other.id}
+    assert time.monotonic() - begun < 2
+    assert values(memory, run) == []
+    moody.error = lambda name, *_: None
+    journaled.flush(run.id)
+    assert values(memory, run) == list(range(10))
+    assert journaled.get_run(run.id).tags == {"last": "9"}
+
+
+def test_what_is_refused_of_a_forbidden_run_is_refused_then(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    moody.error = forbidding(run.id)
+    for value in (1, 77, 2):
+        journaled.write_points(run.id, [point(value)])
+    until(lambda: moody.calls.count("write_points"))
+    moody.error = refusing_77
+    with pytest.raises(UserErrorException, match=r"1 of the records .*'m'.*No 77 here"):
+        journaled.update_run(run.id, RunChange(status="Completed"))
+    assert values(memory, run) == [1, 2]
+
+
+def refusing_77(name: str, *arguments: object) -> BaseException | None:
+    if name == "write_points" and any(each.value == 77 for each in arguments[1]):  # type: ignore[attr-defined]
+        return Refused("No 77 here.")
+    return None
+
+
+# --- what is too large at once --------------------------------------------------------------------
+
+
+def taking(most: int) -> Callable[..., BaseException | None]:
+    """A tracker that takes only so many characters of values at once."""
+
+    def error(name: str, *arguments: object) -> BaseException | None:
+        if name == "write_points":
+            size = sum(len(str(each.value)) for each in arguments[1])  # type: ignore[attr-defined]
+            return TooLarge("It is too large.") if size > most else None
+        return None
+
+    return error
+
+
+def test_what_is_too_large_at_once_goes_in_smaller_pieces(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    moody.error = taking(1000)
+    for value in range(3000):
+        journaled.write_points(run.id, [point(f"{value:010}")])
+    journaled.flush(run.id)
+    assert values(memory, run) == [f"{value:010}" for value in range(3000)]
+    # The size that has passed is known: the second time nothing is refused.
+    before = len(moody.calls)
+    moody.error = lambda *call: (
+        refused.append(call) if (error := taking(1000)(*call)) else None,
+        error,
+    )[1]
+    refused: list[object] = []
+    for value in range(1000):
+        journaled.write_points(run.id, [point(f"{value:010}", "n")])
+    journaled.flush(run.id)
+    assert refused == []
+    assert 10 <= len(moody.calls) - before < 60
+
+
+def test_one_record_that_is_too_large_is_refused_and_the_others_go_on(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    moody.error = taking(100_000)
+    for value in range(500):
+        journaled.write_points(run.id, [point(value)])
+    journaled.write_points(run.id, [point("x" * 200_000, "essay")])
+    for value in range(500, 1000):
+        journaled.write_points(run.id, [point(value)])
+    with pytest.raises(UserErrorException, match=r"1 of the records .*'essay'.* was refused"):
+        journaled.update_run(run.id, RunChange(status="Completed"))
+    assert values(memory, run) == list(range(1000))
+    assert values(memory, run, "essay") == []
+    assert memory.get_run(run.id).status == "Completed"
+    assert moody.calls.count("write_points") < 20
+    journaled.flush(run.id)  # it is named once
+
+
+def test_one_of_several_files_is_refused_and_the_others_are_stored(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker, tmp_path: Path
+) -> None:
+    moody.error = lambda name, *arguments: (
+        TooLarge("It is too large.") if name == "put_files" and "c" in arguments[1] else None
+    )
+    for name in "abcde":
+        (tmp_path / name).write_text(name)
+    journaled.put_files(run.id, {name: tmp_path / name for name in "abcde"}, replace=True)
+    with pytest.raises(UserErrorException, match="file 'c'"):
+        journaled.flush(run.id)
+    assert memory.list_files(run.id) == ["a", "b", "d", "e"]
+
+
+# --- what a call has returned for -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reading", ["get_run", "its own id", "find_runs", "another thread ends"])
+def test_a_read_follows_what_any_thread_was_promised(
+    journaled: Journaled, moody: Moody, reading: str
+) -> None:
+    """A change that has returned, but has not arrived, is waited for by every read."""
+    run = started(journaled, run_id="mine")
+    first, second, go = threading.Event(), threading.Event(), threading.Event()
+
+    def held(name: str, *arguments: object) -> None:
+        if name == "update_run" and "first" in arguments[1].tags:  # type: ignore[attr-defined]
+            first.set()
+            second.wait(20)
+        if name == "update_run" and "second" in arguments[1].tags:  # type: ignore[attr-defined]
+            go.wait(20)
+
+    moody.error = held
+
+    def change(key: str) -> None:
+        journaled.update_run(run.id, RunChange(tags={key: key}))
+
+    threads = [threading.Thread(target=change, args=(key,)) for key in ("first", "second")]
+    threads[0].start()
+    first.wait(20)
+    threads[1].start()  # it is journaled after the first, whose end comes after that
+    until(lambda: journaled.journal.sender().written == 2)
+    second.set()
+    for thread in threads:
+        thread.join(20)
+    found = []
+
+    def read() -> None:
+        if reading == "get_run":
+            found.append(journaled.get_run(run.id).tags)
+        elif reading == "its own id":
+            found.append(journaled.get_run("mine", run.experiment_id).tags)
+        elif reading == "find_runs":
+            found.extend(each.tags for each in journaled.find_runs(RunQuery()))
+        else:
+            journaled.update_run(run.id, RunChange(status="Completed"))
+            found.append(journaled.get_run(run.id).tags)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reader.join(0.3)
+    assert found == []
+    go.set()
+    reader.join(20)
+    assert found == [{"first": "first", "second": "second"}]
 
 
 def test_files_are_in_the_tracker_in_the_order_of_the_calls(
@@ -443,7 +641,7 @@ def test_an_interrupted_end_says_what_waits(
 
     monkeypatch.setattr(journaled.journal.sender(), "wait", interrupted)
     journaled.journal.close()
-    assert "1 records have not reached the tracker; they wait in" in caplog.text
+    assert "1 record has not reached the tracker; it waits in" in caplog.text
 
 
 def test_what_was_refused_is_named_even_if_the_end_is_refused_too(

@@ -1,0 +1,162 @@
+"""Runs that the tracker forbids to this user now: what is logged to them waits beside the rest.
+
+The tracker may refuse the credentials for one experiment and take them for another, so the records
+of such a run are kept in a file of their own, in order, until it is allowed again. Each line of it
+is a record with its number.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from amlflow.exceptions import AuthenticationException
+from amlflow.journal.folder import ProcessFolder
+from amlflow.journal.record import Numbered, record_of, to_line
+from amlflow.journal.segments import lines_at, number_of, to_disk
+
+
+@dataclass(slots=True)
+class HeldRun:
+    """A run's file, the number of its first record that waits, and why it waits."""
+
+    path: Path
+    handle: int
+    first: int
+    error: AuthenticationException | None = None
+    count: int = 0
+    """How many records wait."""
+    offset: int = 0
+    """How far the file is sent already, by this process."""
+    files: list[str] = field(default_factory=list)
+    """Copies of files that have been sent from it; they go when it goes."""
+
+    def read(self, offset: int) -> tuple[list[Numbered], int]:
+        """Some records from an offset on, and the offset after them; none after the last."""
+        lines, after = lines_at(self.handle, offset)
+        # What is not whole, its process has died over; it is in a segment still.
+        entries = [(len(line), record_of(line)) for line in lines]
+        return [Numbered(each[0], each[1], size) for size, each in entries if each], after
+
+    def read_all(self) -> list[Numbered]:
+        """All records that wait."""
+        found, offset = [], self.offset
+        while (some := self.read(offset))[1] > offset:
+            found += some[0]
+            offset = some[1]
+        return found
+
+
+class HeldRuns:
+    """The held runs of one process."""
+
+    def __init__(self, folder: ProcessFolder, *, fsync: bool = False) -> None:
+        self._folder, self._fsync = folder, fsync
+        self._lock = threading.RLock()
+        self._runs: dict[str, HeldRun] = {}
+        self._made = 0
+        for path in folder.held_files():
+            held = HeldRun(path, os.open(path, os.O_RDWR | os.O_APPEND), 0)
+            records = held.read_all()
+            held.count = len(records)
+            self._runs[records[0].record[1] or "" if records else ""] = held
+            self._made = number_of(path)
+
+    def __iter__(self) -> Iterator[str]:
+        """The runs, the one first that is to be tried next."""
+        return iter(list(self._runs))
+
+    @property
+    def count(self) -> int:
+        """How many records wait."""
+        return sum(each.count for each in list(self._runs.values()))
+
+    def why(self, number: int, run_id: str | None = None) -> AuthenticationException | None:
+        """Why a record up to a number is held, of one run or of any; None: none is."""
+        for held_id, held in list(self._runs.items()):
+            if run_id in (None, held_id) and held.first <= number:
+                return held.error or AuthenticationException("The tracker has forbidden it.")
+        return None
+
+    def hold(
+        self, run_id: str, records: Sequence[Numbered], error: AuthenticationException | None
+    ) -> None:
+        """Keep records of a run until it is allowed; they outlive this process."""
+        with self._lock:
+            held = self._runs.get(run_id)
+            if held is None:
+                path, handle = self._new_file()
+                held = self._runs[run_id] = HeldRun(path, handle, records[0].number)
+            self._write(held, records)
+            held.count += len(records)
+            held.error = error or held.error
+
+    def _new_file(self) -> tuple[Path, int]:
+        path = self._folder.held_file(self._made + 1)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        self._made += 1
+        return path, handle
+
+    def _write(self, held: HeldRun, records: Sequence[Numbered]) -> None:
+        view = memoryview(b"".join(to_line([each.number, each.record]) for each in records))
+        while view:
+            view = view[os.write(held.handle, view) :]
+        if self._fsync:
+            os.fsync(held.handle)
+            to_disk(held.path.parent)
+
+    def waiting(self, run_id: str) -> Iterator[list[Numbered]]:
+        """A run's records, some at a time; those that were given count as sent at the next."""
+        held = self._runs[run_id]
+        while True:
+            with self._lock:
+                before = held.offset
+                records, after = held.read(before)
+            if after == before:
+                return
+            yield records
+            with self._lock:  # the file may be another meanwhile, which begins there
+                held.offset += after - before
+                held.count -= len(records)
+
+    def note_files(self, run_id: str, names: list[str]) -> None:
+        """Note copies that are of no use once all of the run is sent."""
+        self._runs[run_id].files += names
+
+    def postpone(self, run_id: str, error: AuthenticationException) -> None:
+        """A run is still forbidden; others are tried before it."""
+        with self._lock:
+            held = self._runs.pop(run_id)
+            held.error = error
+            self._runs[run_id] = held
+
+    def release(self, run_id: str) -> list[str]:
+        """All of a run has been sent. The copies of its files are returned."""
+        with self._lock:
+            held = self._runs.pop(run_id)
+            os.close(held.handle)
+            held.path.unlink(missing_ok=True)
+            return held.files
+
+    def move(self, folder: ProcessFolder) -> int:
+        """Go on in another folder, with what can be read; how many records are lost is returned."""
+        with self._lock:
+            self._folder, self._made, lost = folder, 0, 0
+            for held in self._runs.values():
+                records, before = held.read_all(), held.handle
+                held.path, held.handle = self._new_file()
+                os.close(before)
+                held.offset = 0
+                self._write(held, records)
+                lost += held.count - len(records)
+                held.count = len(records)
+        return lost
+
+    def close(self) -> None:
+        """Close the files, as of a child process, or of a folder that is left to others."""
+        for held in self._runs.values():
+            os.close(held.handle)
+        self._runs.clear()

@@ -1,0 +1,96 @@
+"""The journal of a process is removed or cut while it logs: what had returned is in the tracker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import loggers
+import pytest
+from amlflow.journal.folder import process_folders, tracker_folder
+from amlflow.journal.segments import segments_in
+
+LOGS = """
+from amlflow.exceptions import ServiceException
+run = begin()
+log(run, 0)
+run.flush()
+print(run.id, flush=True)
+raised = []
+for number in range(1, 10_000):
+    try:
+        log(run, number)
+    except ServiceException as error:
+        raised.append(number)
+    if number == 5000:
+        print("in the middle", flush=True)
+    if number > 5000:
+        time.sleep(0.0001)
+run.complete()
+print(raised, flush=True)
+"""
+ONLY_ITS_OWN = ["setpriv", "--bounding-set=-dac_override", "--"] if os.geteuid() == 0 else []
+"""Has root ask for permissions, as every other user does."""
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def remove_all(folder: Path) -> None:
+    shutil.rmtree(folder.parent.parent)
+
+
+def cut(folder: Path) -> None:
+    for path in segments_in(folder):
+        os.truncate(path, 0)
+
+
+def unlink(folder: Path) -> None:
+    segments_in(folder)[-1].unlink()
+
+
+def replace_by_file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("something else")
+
+
+def replace_all_by_file(folder: Path) -> None:
+    journals = folder.parent.parent
+    shutil.rmtree(journals)
+    journals.write_text("something else")
+
+
+def forbid_writing(folder: Path) -> None:
+    for path in (folder, folder / "running"):
+        path.chmod(0o500)
+
+
+DAMAGES = [
+    remove, remove_all, cut, unlink, replace_by_file, replace_all_by_file, forbid_writing,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda each: each.__name__)
+def test_what_had_returned_is_in_the_tracker(
+    sqlite_uri: str, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    journals = tmp_path / "journal"
+    process = loggers.start(
+        LOGS, sqlite_uri, before=ONLY_ITS_OWN, AMLFLOW_JOURNAL_FOLDER=str(journals)
+    )
+    assert process.stdout is not None
+    run_id = process.stdout.readline().strip()
+    process.stdout.readline()
+    [folder] = process_folders(tracker_folder(journals, sqlite_uri))
+    damage(folder.path)
+    out, err = loggers.finished(process)
+    raised = set(eval(out))
+    assert loggers.stored(sqlite_uri, run_id) == [n for n in range(10_000) if n not in raised]
+    if damage is replace_all_by_file:
+        assert err.count("no place for another") == 1
+    else:
+        assert raised == set()
+        assert err.count("while it was in use") == (damage is not forbid_writing), err
