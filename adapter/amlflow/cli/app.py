@@ -239,6 +239,9 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
             if metadata is not None:
                 output.check_new(metadata)
             result = function(**values)
+            opened = sys.modules.get("amlflow.layers.opened")
+            if opened is not None:  # or the command has nothing to do with a tracker
+                opened.finish()
             query = self.cli_ctx.invocation.data["query"]
             if query is not None:
                 from amlflow.cli.queries import evaluated

@@ -1,10 +1,16 @@
-"""What a command that takes a while shows on a terminal, and only there."""
+"""What a command that takes a while says on stderr until it is done."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+
+COUNT_S = 0.2
+"""How often a counter on a terminal is written anew."""
+LINE_S = 10.0
+"""How often a line says elsewhere how far a command is."""
 
 
 @contextlib.contextmanager
@@ -20,3 +26,29 @@ def said(what: str) -> Iterator[None]:
         done = "done"
     finally:
         print(f" {done}.", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def counting(progress: Callable[[], str]) -> Iterator[None]:
+    """Say on stderr how far it is: on a terminal in one line, elsewhere in a line every 10 s."""
+    terminal = sys.stderr.isatty()
+    over = threading.Event()
+
+    def say() -> None:
+        while not over.wait(COUNT_S if terminal else LINE_S):
+            write()
+
+    def write() -> None:
+        text = f"\r{progress()}\x1b[K" if terminal else f"{progress()}\n"
+        print(text, end="", file=sys.stderr, flush=True)
+
+    saying = threading.Thread(target=say, name="amlflow-progress", daemon=True)
+    saying.start()
+    try:
+        yield
+    finally:
+        over.set()
+        saying.join()
+        if terminal:
+            write()
+            print(file=sys.stderr, flush=True)

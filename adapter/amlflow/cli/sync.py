@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from amlflow.cli.progress import counting
 from amlflow.cli.runs import document
 from amlflow.cli.where import Where
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.journal.delivery import AWAY
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.local import shown
-from amlflow.journal.recovery import Recovered, failure, put_back, recover, refused, waiting
+from amlflow.journal.recovery import (
+    Recovered,
+    count_left,
+    failure,
+    put_back,
+    recover,
+    refused,
+    waiting,
+)
 from amlflow.journal.settings import journals_folder
 from amlflow.layers.opened import open_direct
 from amlflow.spec import Tracker, Unavailable, redacted
@@ -33,9 +43,24 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
             put_back(place, uri)
     close = failure(DIED) if close_dead else None
     done = Recovered()
-    for place in [places[0], *(of_jobs[job] for job in of_jobs if not job.has_agent())]:
-        recover(place, lambda: open_direct(uri), close=close, done=done)
-    tend_all(_open_existing)
+    sending = [places[0], *(of_jobs[job] for job in of_jobs if not job.has_agent())]
+    total = sum(map(count_left, sending))
+
+    def progress() -> str:
+        if not total:
+            return "Nothing waits to be sent."
+        return f"{done.sent:,} of {total:,} record{'s' if total > 1 else ''} sent"
+
+    problem: AzureMLException | None = None
+    with counting(progress):
+        for place in sending:
+            try:
+                recover(place, lambda: open_direct(uri), close=close, done=done)
+            except AWAY as error:  # what another place has may be of another kind
+                problem = problem or error
+        tend_all(_open_existing)
+    if problem is not None:
+        raise problem
     return {
         "sent": done.sent,
         "refused": [each for place in places for each in refused(place)],

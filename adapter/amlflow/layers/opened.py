@@ -81,6 +81,12 @@ class OpenTrackers:
                 self._layered.forget(uri)
                 layer.journal.close()
 
+    def finish(self) -> None:
+        """Wait for what this process has logged. Raises :class:`Unavailable`."""
+        for _, layer in self._layered.items():
+            if isinstance(layer, Journaled):
+                layer.finish()
+
     def _close_with_multiprocessing(self) -> None:
         """Processes of multiprocessing end without atexit; they have their own way."""
         process = sys.modules.get("multiprocessing.process")
@@ -106,6 +112,15 @@ def open_layered(uri: str) -> Layer:
     that does not answer is opened when it is back.
     """
     return _open_trackers.layered(uri)
+
+
+def finish() -> None:
+    """Wait until all that this process has logged is in its trackers, as a command does at its end.
+
+    Raises :class:`Unavailable` if it does not arrive within ``AMLFLOW_FLUSH_SECONDS``. Then the end
+    of the process does not wait for it again.
+    """
+    _open_trackers.finish()
 
 
 def open_direct(uri: str) -> Tracker:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from amlflow.cli import progress
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.journal.folder import ProcessFolder, note_refused
+from amlflow.layers.opened import open_direct
 from amlflow.query.document import FIELDS
+from amlflow.spec import Unavailable
 from mlflow import MlflowClient
 
 
@@ -211,6 +217,64 @@ def test_sync_sends_what_was_refused_again(cli: Any, run: Run) -> None:
     done = cli("sync", "--refused").json
     assert (done["sent"], done["refused"]) == (1, [])
     assert sorted(run.get_metrics()["loss"]) == [0.25, 0.5]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_sync_says_how_far_it_is(
+    cli: Any, run: Run, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    folder = run._tracker.journal.sender().folder
+    left = ProcessFolder.make(folder.path.parent, run.experiment.workspace._uri)
+    record = ["point", run._record.id, "w", "loss", "scalar", 0.25]
+    left.leave([[*record, number, number, 0] for number in range(2000)], left.path)
+    left.release()
+    said, answered = threading.Event(), open_direct(run.experiment.workspace._uri).write_points
+
+    def slowly(*arguments: Any) -> None:
+        said.wait(20)
+        answered(*arguments)
+
+    monkeypatch.setattr(progress, "COUNT_S" if terminal else "LINE_S", 0.01)
+    monkeypatch.setattr(open_direct(run.experiment.workspace._uri), "write_points", slowly)
+    written = sys.stderr
+
+    class Stderr(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+        def write(self, text: str) -> int:
+            if "0 of 2,000 records sent" in text:
+                said.set()
+            return super().write(text)
+
+    monkeypatch.setattr(sys, "stderr", stderr := Stderr())
+    assert cli("sync").json["sent"] == 2000
+    monkeypatch.setattr(sys, "stderr", written)
+    assert said.is_set()
+    if terminal:
+        assert stderr.getvalue().endswith("\r2,000 of 2,000 records sent\x1b[K\n")
+    else:
+        assert "\r" not in stderr.getvalue()
+
+
+def test_a_change_that_does_not_arrive_is_said_by_the_exit_code(
+    cli: Any, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMLFLOW_FLUSH_SECONDS", "0.3")
+    run = Experiment(Workspace.from_config(), "explore").start_logging(snapshot_directory=None)
+    tracker = open_direct(run.experiment.workspace._uri)
+
+    def away(*_: Any) -> None:
+        raise Unavailable("It is away.")
+
+    for words in (("update", "--add-tag", "a=b"), ("set-description", "--description", "text")):
+        with monkeypatch.context() as patch:
+            patch.setattr(tracker, "update_run", away)
+            done = cli("run", words[0], "-r", run.id, *words[1:])
+            assert done.code == 1
+            assert "1 record has not reached the tracker within 0.3 s (It is away.)" in done.err
+        run.flush()
+    assert run.get_tags() == {"a": "b"}
 
 
 def test_mark_failed(cli: Any, experiment: Experiment) -> None:
