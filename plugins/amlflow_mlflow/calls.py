@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import requests
 import tenacity
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.spec import Refused, RunNotFound, Unavailable, redacted
+from amlflow.spec import Refused, RunNotFound, Unavailable, is_tried_once, redacted
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _get_store
 
@@ -28,8 +28,12 @@ PROBE_SECONDS = 5
 BUSY_SECONDS = 15
 DATABASE_THREADS = 4
 
-SERVER_ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
-"""Set in the processes of MLflow's server, whose store takes it from there."""
+BUSY_OPENING_S = 60
+"""That a locked database is waited for when it is opened, as when many jobs start together."""
+
+SERVER_STORE = "_MLFLOW_SERVER_FILE_STORE"
+"""Set in the processes of MLflow's server, whose store takes the root of artifacts from its own
+settings."""
 
 _BUSY = ("database is locked", "deadlock detected", "could not serialize")
 _SAME = ("failed: metrics", "failed: latest_metrics", "metric_pk", "metrics_pk")
@@ -47,30 +51,60 @@ logging.getLogger("mlflow.store.db.utils").addFilter(_WithoutDatabaseTracebacks(
 
 
 def open_store(uri: str) -> Any:
-    """MLflow's store at a URI. Raises :class:`Unavailable` within seconds if nobody answers."""
-    engine = None
-    if not uri.startswith(("http:", "https:", "file:", "databricks")):
-        engine = _probed_database(uri)
+    """MLflow's store at a URI; a database that is locked is waited for.
+
+    Raises :class:`Unavailable`: within seconds if nobody answers, after :data:`BUSY_OPENING_S` if
+    another program holds the database's lock.
+    """
+    if uri.startswith(("http:", "https:")):
+        server = Server(uri)
+        # MLflow's own first call would be tried again for minutes.
+        server.client.probe()
+        return server
+    opening = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_busy),
+        wait=tenacity.wait_random_exponential(multiplier=0.05, max=1),
+        stop=tenacity.stop_after_delay(0 if is_tried_once() else BUSY_OPENING_S),
+        reraise=True,
+    )
     try:
-        if engine is not None:
-            _make_tables(engine)
-        if uri.startswith(("http:", "https:")):
-            server = Server(uri)
-            # MLflow's own first call would be tried again for minutes.
-            server.client.probe()
-            return server
-        with _without_migration_log(), translated(uri):
-            store = _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
-        if hasattr(store, "engine"):
-            _engines.add(store.engine)
-        return store
+        return opening(_open, uri)
     except AzureMLException:
         raise
     except Exception as error:  # whatever the database's driver raises while MLflow makes tables
+        if _is_busy(error):
+            raise _busy(uri) from error
         raise Unavailable(
             f"The tracking database {redacted(uri)} does not open ({cause(error)}). Check that it "
             "is one of MLflow's, or correct MLFLOW_TRACKING_URI."
         ) from error
+
+
+def _open(uri: str) -> Any:
+    if not uri.startswith(("file:", "databricks")):
+        _make_tables(_probed_database(uri))
+    with _without_migration_log(), translated(uri):
+        store = _get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+    if hasattr(store, "engine"):
+        _engines.add(store.engine)
+    return store
+
+
+def _is_busy(error: BaseException) -> bool:
+    """Whether another program's lock is the reason of an error."""
+    reason: BaseException | None = error
+    while reason is not None:
+        if any(word in str(reason) for word in _BUSY):
+            return True
+        reason = reason.__cause__
+    return False
+
+
+def _busy(uri: str) -> Unavailable:
+    return Unavailable(
+        f"The tracking database {redacted(uri)} is busy: another program holds its lock. "
+        "Try again when that has ended; a database server serves many writers better."
+    )
 
 
 _engines: set[Any] = set()
@@ -89,7 +123,7 @@ if hasattr(os, "register_at_fork"):
 
 def _artifact_root(uri: str) -> str | None:
     """MLflow puts files beside the working folder; beside the database they stay together."""
-    if SERVER_ARTIFACT_ROOT in os.environ or not uri.startswith("sqlite:///"):
+    if SERVER_STORE in os.environ or not uri.startswith("sqlite:///"):
         return None
     return str(Path(unquote(uri[len("sqlite:///") :])).with_name(ARTIFACTS))
 
@@ -174,10 +208,7 @@ def _translation(
             Deleted(missing.run_id) if isinstance(missing, RunNotFound) else Refused(_sealed(first))
         )
     if any(word in message for word in _BUSY):
-        return Unavailable(
-            f"The tracking database {redacted(uri)} is busy: another program holds its lock. "
-            "Try again when that has ended; a database server serves many writers better."
-        )
+        return _busy(uri)
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"):
         return AuthenticationException(
             f"MLflow at {redacted(uri)} refuses: {first} "

@@ -36,11 +36,25 @@ class SqliteWire:
     """See :class:`amlflow_mlflow.light.Wire`."""
 
     def __init__(self, path: Path) -> None:
+        """Open the database. Raises sqlite3.Error, and Unavailable while it is locked."""
         self._path = path
-        with self._transaction(write=False) as database:
-            database.execute(_RUN, ("",))
-            database.execute(_TAGS, ("",))
-            database.execute(_PARAMS, ("",))
+        try:
+            with self._transaction(write=False) as database:
+                database.execute(_RUN, ("",))
+                database.execute(_TAGS, ("",))
+                database.execute(_PARAMS, ("",))
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):  # and not that it is not there, or has other tables
+                raise self._away(error) from error
+            raise
+
+    def _away(self, error: sqlite3.Error) -> Unavailable:
+        if "locked" in str(error):
+            return Unavailable(
+                f"The tracking database {self._path} is busy: another program holds its lock. "
+                "Try again when that has ended; a database server serves many writers better."
+            )
+        return Unavailable(f"The tracking database {self._path} cannot be used now: {error}")
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
@@ -62,9 +76,7 @@ class SqliteWire:
         except sqlite3.IntegrityError as error:
             raise Refused(f"The database {self._path} refuses this: {error}") from error
         except sqlite3.Error as error:
-            raise Unavailable(
-                f"The tracking database {self._path} cannot be used now: {error}"
-            ) from error
+            raise self._away(error) from error
 
     def read(self, run_id: str) -> dict[str, Any]:
         with self._checked(write=False) as database:

@@ -20,7 +20,7 @@ from amlflow.core.command import check_packed, checked_variables, command_of
 from amlflow.core.environment import DEFAULT_PYTHON
 from amlflow.core.run_base import logger
 from amlflow.core.run_files import SNAPSHOT_PROPERTY
-from amlflow.core.tracking_uri import local_folders
+from amlflow.core.tracking_uri import client_variables, local_folders
 from amlflow.exceptions import UserErrorException
 from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.plugins import open_compute
@@ -259,6 +259,7 @@ def _context(experiment: Experiment, record: RunRecord) -> dict[str, str]:
         "AZUREML_EXPERIMENT_ID": experiment.id,
         "AZUREML_SERVICE_ENDPOINT": redacted(workspace._uri),
         "MLFLOW_TRACKING_URI": workspace._uri,
+        **client_variables(workspace._uri),
         "MLFLOW_EXPERIMENT_ID": record.experiment_id,
         "MLFLOW_RUN_ID": record.id,
         # Lines are to be seen when they are printed, and kept when the script is killed.

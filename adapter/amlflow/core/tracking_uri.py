@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 EMBEDDED = "mlflow.db"
+ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+"""Where MLflow's store puts the artifacts of new experiments; MLflow has no documented variable
+for this, and reads this one in every process that opens a database."""
 
 
 def resolved(configured: str | None, folder: Path) -> str:
@@ -40,6 +43,17 @@ def absolute(uri: str, folder: Path) -> str:
     if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", uri) or uri == "databricks":
         return uri
     return (folder / uri).absolute().as_uri()
+
+
+def client_variables(uri: str) -> dict[str, str]:
+    """What MLflow's own client needs in a submitted script, beside the URI.
+
+    Its working folder is the job's, which is removed. In an experiment that the script makes on a
+    database file, MLflow would keep artifacts there; beside the database they stay.
+    """
+    if uri.startswith("sqlite:///"):
+        return {ARTIFACT_ROOT: str(Path(local_folders(uri)[0]) / "mlruns")}
+    return {}
 
 
 def local_folders(uri: str) -> list[str]:
