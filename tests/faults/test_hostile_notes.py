@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -28,7 +29,7 @@ from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException
 from amlflow.journal.local import MARK
 from amlflow.layers.write_once import OF
-from amlflow.spec import FINAL, LAUNCHED, Status
+from amlflow.spec import FINAL, LAUNCHED, RunDraft, Status
 from amlflow.submit.job import this_host
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -399,6 +400,76 @@ def test_arbitrary_notes_break_no_command_and_no_page(
     hostile.damage(damage)
     read_by_command(hostile)
     read_by_page(hostile, page)
+
+
+LONG = "x" * 200_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"cursor": 12}, {"cursor": []}, {"cursor": ""}, {"cursor": "9" * 30 + ".a"},
+        {"cursor": "1." + LONG}, {"sort": "name", "cursor": "1.-5"},
+        {"sort": "name", "cursor": "1.0"},
+        {"query": LONG}, {"query": 5}, {"query": "(" * 9000},
+        {"query": "||".join("a" * 3000)}, {"query": "[?" + "!" * 5000 + "a]"},
+        {"text": LONG}, {"tags": [LONG]}, {"tags": ["a"] * 2000}, {"statuses": {"a": 1}},
+        {"sort": 3}, {"sort": "x" * 20_000}, {"size": True}, {"size": 1e3}, {"size": 10**30},
+        [], "text", None, 3,
+    ],
+    ids=lambda body: repr(body)[:40],
+)  # fmt: skip
+def test_a_request_that_is_something_else_is_told_so(page: Any, body: Any) -> None:
+    answer = page.post(f"{BASE}/runs/search", json=body)
+    assert answer.status_code == 400
+    message = answer.get_json()["message"]
+    assert message.endswith((".", "parts within each other"))
+    assert len(message) < 1000
+
+
+@pytest.mark.parametrize(
+    "text", ['{"size": NaN}', "{", "", "[" * 50_000, "\udc80", '{"a": 1e999}'], ids=repr
+)
+def test_a_body_that_is_not_json_is_told_so(page: Any, text: str) -> None:
+    data = text.encode(errors="surrogateescape")
+    for path in ("runs/search", "runs/cancel", "views/create", "views/save", "views/delete"):
+        answer = page.post(f"{BASE}/{path}", data=data, content_type="application/json")
+        assert answer.status_code == 400
+        assert answer.get_json()["message"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [[], {"a": float("nan")}, {"query": 5}, {"tags": [1]}, {"children": "yes"}, {"columns": {}}],
+    ids=repr,
+)
+def test_a_view_that_no_page_could_show_is_not_saved(page: Any, definition: Any) -> None:
+    asked = json.dumps({"name": "v", "definition": definition})
+    answer = page.post(f"{BASE}/views/create", data=asked, content_type="application/json")
+    assert answer.status_code == 400
+    assert strictly(page.get(f"{BASE}/views"))["views"] == []
+
+
+@pytest.mark.parametrize("version", ["version-1", "version-2", "version-²", "version-99999999999"])
+def test_a_stored_view_that_does_not_parse_is_left_out(
+    hostile: Store, page: Any, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    definition = {"query": "[?a]", "later": [1.5]}
+    good = strictly(page.post(f"{BASE}/views/create", json={"name": "g", "definition": definition}))
+    views = hostile.workspace._tracker.ensure_experiment("amlflow.views")
+    for text in ('{"a": NaN}', "[" * 5000, "", "null", '{"name": 1}', '{"name": "a"}'):
+        draft = RunDraft(
+            experiment_id=views.id,
+            created=datetime.now(timezone.utc),
+            status=Status.COMPLETED,
+            properties={version: text},
+        )
+        [record] = hostile.workspace._tracker.create_runs([draft])
+        listed = strictly(page.get(f"{BASE}/views"))["views"]
+        assert [view["id"] for view in listed] == [good["view"]["id"]]
+        assert listed[0]["definition"] == definition
+        named = [each for each in caplog.records if record.id in each.getMessage()]
+        assert len(named) == version[-1].isascii() * (len(version) < 15)
 
 
 def whole(**more: Any) -> Damage:

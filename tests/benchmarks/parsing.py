@@ -1,0 +1,127 @@
+"""What parsing a tracker's data adds to ``run show`` and to a page of All runs.
+
+    python tests/benchmarks/parsing.py
+
+Prints the time of each call on an embedded database, the time of all parsing in it, and their
+ratio; the runs are as submit makes them, with all notes. The target is at most 5 %.
+"""
+
+from __future__ import annotations
+
+import sys
+
+sys.path.pop(0)  # the logging.py beside this is not Python's
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+RUNS, ROWS, TIMES = 200, 50, 9
+TARGET = 0.05
+
+
+def notes(place: int) -> dict[str, str]:
+    """What a submitted script's run has."""
+    definition = {
+        "script": "train.py", "command": "", "arguments": ["--rate", "0.1"] * 10, "target": "local",
+        "sourceDirectory": ".", "framework": "Python", "communicator": "None", "nodeCount": 1,
+        "environmentVariables": {f"NAME_{n}": "***" for n in range(10)},
+        "environment": {"name": "e", "python": {"condaDependencies": {"dependencies": ["a"] * 20}}},
+    }  # fmt: skip
+    at = (datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=place)).isoformat()
+    return {
+        "target": "local", "definition": json.dumps(definition), "heartbeat": at,
+        "heartbeat_seconds": "10", "job": json.dumps({"name": "0" * 32, "host": "machine"}),
+        "launched": "ended", "warnings": json.dumps(["A file could not be stored."]),
+        "error": json.dumps({"error": {"code": "UserError", "message": "no such file" * 20}}),
+    }  # fmt: skip
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """The median of several calls."""
+    taken = []
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begun)
+    return median(taken)
+
+
+def parsed(records: list[Any]) -> None:
+    """Each parse that a listing of these runs does, and those of all other notes."""
+    from amlflow import tracker_data as data
+    from amlflow_mlflow import names
+    from amlflow_mlflow.records import PARENT, _moment
+
+    milliseconds = 1_767_225_600_000
+    for record in records:
+        for note in data.NOTES.values():
+            note(record)
+        _moment(record.id, "start_time", milliseconds)
+        _moment(record.id, "end_time", milliseconds)
+        for key, text, read in (
+            (names.STATUS, "Failed", data.to_status),
+            (names.STARTED, str(milliseconds), data.to_whole),
+            (names.ALIAS, None, data.to_id),
+            (names.ROOT, record.id, data.to_id),
+            (PARENT, None, data.to_id),
+            (names.TYPE, "azureml.scriptrun", data.to_name),
+        ):
+            data.parse(record.id, key, text, read)
+
+
+def measure(folder: str) -> None:
+    os.chdir(folder)
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path(folder) / 'mlflow.db'}"
+    os.environ["AMLFLOW_JOURNAL"] = "off"
+    from amlflow.cli import main
+    from amlflow.core.experiment import Experiment
+    from amlflow.core.workspace import Workspace
+    from amlflow.spec import RunDraft, Status
+    from amlflow_page import listing
+    from amlflow_page.access import Everybody
+
+    experiment = Experiment(Workspace.from_config(), "parsing")
+    tracker = experiment._tracker
+    records = tracker.create_runs(
+        [
+            RunDraft(
+                experiment_id=experiment.id,
+                status=Status.FAILED,
+                created=datetime.now(timezone.utc) - timedelta(hours=1),
+                type="azureml.scriptrun",
+                system=notes(place),
+            )
+            for place in range(RUNS)
+        ]
+    )
+    tracker.flush()
+
+    def show() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            main(["run", "show", "-r", records[0].id])
+
+    def page() -> None:
+        listing.rows(tracker, Everybody(), {"size": ROWS})
+
+    for name, call, count in (("run show", show, 1), (f"page of {ROWS} runs", page, ROWS)):
+        call()
+        whole, parsing = seconds(call), seconds(lambda count=count: parsed(records[:count]))  # type: ignore[misc]
+        verdict = "within" if parsing <= TARGET * whole else "OVER"
+        print(
+            f"{name}: {whole * 1000:.1f} ms, of which parsing {parsing * 1000:.2f} ms "
+            f"({parsing / whole:.1%}; {verdict} {TARGET:.0%})"
+        )
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        measure(made)
