@@ -90,7 +90,7 @@ def test_what_had_returned_is_in_the_tracker(
     raised = set(eval(out))
     assert loggers.stored(sqlite_uri, run_id) == [n for n in range(10_000) if n not in raised]
     if damage is replace_all_by_file:
-        assert err.count("no place for another") == 1
+        assert err.count("another cannot be made") == 1
     else:
         assert raised == set()
         assert err.count("while it was in use") == (damage is not forbid_writing), err

@@ -1,14 +1,15 @@
 """The durable journal: what runs log is on this machine's disk before it is in the tracker.
 
 A process has a folder of its own, in which it appends records (``segments.py``, ``record.py``). A
-thread of it sends them in order (``sender.py``, ``delivery.py``); ``process.py`` is what its other
-threads use. A process that dies leaves its folder, and the next one sends what is in it
-(``recovery.py``).
+thread of it sends them in order (``sender.py``, ``delivery.py``), and keeps those beside that the
+tracker forbids now (``held.py``); ``process.py`` is what its other threads use. A process that dies
+leaves its folder, and the next one sends what is in it (``recovery.py``).
 
     <journals>/<tracker>/<process>/lock            locked as long as the process lives
                                    process.json    its number, machine, start and tracker
                                    00000001.log …  its records; those that are sent are removed
                                    sent            how far they are sent
+                                   held/           records of runs that the tracker forbids now
                                    running/<run>   a run that the process started and has not ended
                                    files/          copies of files that wait
                          refused/<process>.jsonl   records that the tracker did not take, and why;

@@ -375,6 +375,7 @@ class Journal:
         elif not (sender.folder.running() and hasattr(sys, "last_value")):
             # After an error that nobody caught, the folder tells the next process of its runs.
             sender.folder.remove()
+            sender.forget_files()
 
     def _say_what_waits(self, sender: Sender, left: int) -> None:
         """Say at the end that some records have not been sent."""

@@ -454,9 +454,9 @@ class Segments:
         self._room = -1
         if first and why is not None:
             logger.error(
-                "The journal %s %s while it was in use, and there is no place for another (%s). "
+                "The journal %s %s while it was in use, and another cannot be made (%s). "
                 "What was logged before is in this process's memory, and logging is an error until "
-                "there is one.", self.folder.path, why, error.strerror or error,
+                "it can.", self.folder.path, why, error.strerror or error,
             )  # fmt: skip
 
     def _unsent(self, segments: dict[int, Segment], position: tuple[int, int]) -> Iterator[bytes]:
@@ -496,13 +496,14 @@ class Segments:
             except OSError as error:
                 logger.error("A file that waited in %s is lost: %s", old.files, error)
 
-    def forked(self) -> None:
-        """In a child process: close what is the parent's, which would keep room on the disk."""
+    def close(self) -> None:
+        """Close the files, which would keep room on the disk."""
         for segment in self._segments.values():
             segment.close()
-        for handle in self._copies.values():
+        for name, handle in list(self._copies.items()):
             if handle is not None:
                 os.close(handle)
+                self._copies[name] = None
 
 
 def _whole_lines(segment: Segment, offset: int, most: int) -> list[bytes]:

@@ -123,9 +123,13 @@ class Sender:
 
     def forked(self) -> None:
         """In a child process: leave the files to the parent."""
-        self._segments.forked()
-        self._delivery.held.close()
+        self.forget_files()
         self.folder.forked()
+
+    def forget_files(self) -> None:
+        """Close the files, of which nothing is to be sent by this process any more."""
+        self._segments.close()
+        self._delivery.held.close()
 
     # for other threads
 

@@ -172,7 +172,7 @@ def test_without_a_place_the_call_raises_and_what_was_logged_is_delivered(
 
     with pytest.raises(JournalFull, match=r"could not be logged.*AMLFLOW_JOURNAL_FOLDER"):
         log_on()
-    assert "no place for another" in caplog.text
+    assert "another cannot be made" in caplog.text
     moody.error = lambda name, *_: None
     journaled.flush(run.id)
     assert values(memory, run.id) == acknowledged
