@@ -24,7 +24,7 @@ from amlflow.journal.recovery import (
 )
 from amlflow.journal.settings import journals_folder
 from amlflow.layers.opened import open_direct
-from amlflow.spec import Tracker, Unavailable, redacted
+from amlflow.spec import FINAL, Tracker, Unavailable, redacted
 from amlflow.submit.finding import own_jobs
 from amlflow.submit.send_journal import DIED
 from amlflow.submit.tending import tend_all
@@ -88,5 +88,9 @@ def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
                 f"Run {run.id} has not lost its process: {each.about().get('pid')} on this "
                 "machine has started it, and is there. End that first."
             )
+    status = run.get_status()
+    if status in FINAL:
+        # fail() would make a Completed run Failed, but a run that has ended did not die.
+        raise UserErrorException(f"Run {run.id} is {status} already and cannot become Failed.")
     run.fail(DIED)
     return document(run)

@@ -291,6 +291,19 @@ def test_mark_failed(cli: Any, experiment: Experiment) -> None:
     assert "process that logged to the run has died" in error
 
 
+@pytest.mark.parametrize("end", ["complete", "fail"])
+def test_mark_failed_leaves_a_run_that_has_ended_as_it_is(
+    cli: Any, experiment: Experiment, end: str
+) -> None:
+    run = experiment.start_logging(snapshot_directory=None)
+    getattr(run, end)()
+    before = run.get_details()
+    refused = cli("run", "mark-failed", "-r", run.id)
+    assert refused.code == 1
+    assert f"is {run.get_status()} already and cannot become Failed" in refused.err
+    assert run.get_details() == before
+
+
 def test_submit_script(cli: Any, store: str, folder: Path, jobs: Path) -> None:
     (folder / "train.py").write_text("import sys\nprint('got', sys.argv[1:])\n")
     cli("folder", "attach", "-w", "w", "-e", "testexperiment")
