@@ -311,6 +311,8 @@ class RunRecord:
     ``id`` is the tracker's id, which every call takes. ``alias`` is the id that the caller asked
     for, which is what users see then. ``root_id`` is the run's own id where it has no parent, and
     None where another client nested it and noted no root. ``system`` is as in :class:`RunDraft`.
+    ``params`` are the parameters that other clients of the tracker have logged to the run, by their
+    own names; no property is among them.
     """
 
     id: str
@@ -329,6 +331,7 @@ class RunRecord:
     tags: Mapping[str, str | None] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     system: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, change: RunChange) -> RunRecord:
         """The record as a change leaves it, where nobody else changes the run."""
@@ -429,7 +432,8 @@ class Op(str, enum.Enum):
 class Condition:
     """A test of one field of a run's (or an experiment's) record.
 
-    ``field`` is an attribute's name; for ``tags`` and ``properties``, ``key`` says which.
+    ``field`` is an attribute's name; for ``tags``, ``properties`` and ``params``, ``key`` says
+    which.
     ``value`` is a string, or a datetime for ``created``, ``started`` and ``ended``.
     """
 
@@ -487,12 +491,17 @@ class RunQuery:
 
     ``limit`` is a hint that no more runs than these will be read; 0 means no hint. An ``order`` is
     the one in which they come, in place of newest first.
+
+    ``fields`` is a hint that no more than these will be read of the records: attributes, or one
+    entry of a map as ``tags.KEY``, those of the conditions among them. What else a record has but
+    its id, experiment and creation may be left out then; None means no hint.
     """
 
     experiment_ids: Sequence[str] | None = None
     conditions: Sequence[Condition] = ()
     limit: int = 0
     order: Order | None = None
+    fields: frozenset[str] | None = None
 
 
 # --- The tracker --------------------------------------------------------------------------------
@@ -643,6 +652,13 @@ class Tracker(Protocol):
         whose names end in ``-wal``, ``-shm`` and ``-journal``. Snapshots leave these paths out and
         do not open them. A plugin that lacks this method is taken to have none.
         """
+
+
+class RunCounter(Protocol):
+    """What a tracker offers beside :class:`Tracker` that counts runs sooner than it reads them."""
+
+    def count_runs(self, query: RunQuery) -> int | None:
+        """How many runs :meth:`Tracker.find_runs` gives; None where they have to be read."""
 
 
 class RunKeeper(Protocol):

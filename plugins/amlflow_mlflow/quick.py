@@ -70,7 +70,7 @@ def open_quick(uri: str, opened: Tracker | None = None) -> Tracker | None:
     """
     if not uri.startswith("sqlite:////") or "?" in uri:
         return None
-    if os.environ.get(WORKSPACES, "false").lower() in ("true", "1"):
+    if is_by_workspace():
         return None  # whose runs a caller sees is for MLflow's store to say
     quick = QuickTracker(uri, Path(unquote(uri[len("sqlite:///") :])), opened)
     try:
@@ -80,6 +80,11 @@ def open_quick(uri: str, opened: Tracker | None = None) -> Tracker | None:
     except sqlite3.Error:  # no such file yet, or tables of another MLflow than we know
         return None
     return quick
+
+
+def is_by_workspace() -> bool:
+    """Whether MLflow shows a caller the runs of one workspace only."""
+    return os.environ.get(WORKSPACES, "false").lower() in ("true", "1")
 
 
 class _Kept(threading.local):

@@ -19,6 +19,7 @@ from amlflow.tracker_data import (
 
 from amlflow_mlflow.names import (
     ALIAS,
+    CLAIM,
     PROPERTY,
     RESERVED,
     ROOT,
@@ -112,6 +113,11 @@ def to_run(run: Any) -> RunRecord:
             if key.startswith(PROPERTY)
         },
         system={key[len(SYSTEM) :]: value for key, value in tags.items() if key.startswith(SYSTEM)},
+        params={
+            key: value
+            for key, value in sorted(run.data.params.items())
+            if not key.startswith(PROPERTY) and key != CLAIM
+        },
     )
 
 

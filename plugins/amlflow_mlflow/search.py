@@ -6,6 +6,7 @@ What it cannot express is left out: the tracker checks every condition again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_
 
 _TAG_FIELDS = {"alias": ALIAS, "parent_id": PARENT, "description": DESCRIPTION, "type": TYPE}
 
+_NO_KEY = re.compile(r"^$|[^/\w.\- :]")
+"""Keys that MLflow takes from nobody, and that its filters cannot quote."""
 _TIMES = {"created": "start_time", "ended": "end_time"}
 _ENDS = ("FINISHED", "FAILED", "KILLED")
 
@@ -62,6 +65,8 @@ def _clause(condition: Condition) -> str | None:
                 return _text(f"tags.`{to_key(key)}`", op, _tag_value(op, key, value))
             if field == "system":
                 return _text(f"tags.`{SYSTEM}{key}`", op, value)
+            if field == "params":  # MLflow's users' own key, as it is
+                return None if _NO_KEY.search(key) else _text(f"params.`{key}`", op, value)
             return _text(f"params.`{to_key(key, PROPERTY)}`", op, value)
         except Refused:  # no run can have such a key; the check of what is found will say so
             return None

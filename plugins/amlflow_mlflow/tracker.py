@@ -30,8 +30,10 @@ from amlflow.spec import (
 from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from sqlalchemy import text
 
 from amlflow_mlflow import features
+from amlflow_mlflow.bulk import DIALECTS, Bulk
 from amlflow_mlflow.calls import Calls, open_store, translated
 from amlflow_mlflow.changes import KILLED, spelled
 from amlflow_mlflow.creation import Creation, is_own_id
@@ -48,6 +50,7 @@ from amlflow_mlflow.names import (
 from amlflow_mlflow.numbers import Numbers
 from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths
 from amlflow_mlflow.points import Points
+from amlflow_mlflow.quick import is_by_workspace
 from amlflow_mlflow.records import (
     to_experiment,
     to_run,
@@ -78,6 +81,7 @@ class MlflowTracker:
         self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
         self._files = Files(self._store, self._call)
         self._numbers = Numbers(self._store, self._call)
+        self._bulk = self._opened_bulk()
         self._snapshots = Snapshots(self._store, self._call, self.ensure_experiment)
         self._points = Points(
             self._store,
@@ -89,6 +93,22 @@ class MlflowTracker:
         self._creation = Creation(self._store, self._call, self._files, self._points, self._threads)
         self._noted: set[str] = set()
         """Runs whose status this has put into a tag."""
+
+    def _opened_bulk(self) -> Bulk | None:
+        """What reads many runs; None where MLflow's store has to, since no database is here."""
+        engine = getattr(self._store, "engine", None)
+        if engine is None or engine.dialect.name not in DIALECTS or is_by_workspace():
+            return None
+
+        def ask(statement: str, values: Mapping[str, Any]) -> list[Any]:
+            def read() -> list[Any]:
+                with self._store.ManagedSessionMaker() as session:
+                    rows = session.connection().execute(text(statement), dict(values))
+                    return list(rows)
+
+            return list(self._call(read))
+
+        return Bulk(ask, engine.dialect.name)
 
     # experiments
 
@@ -219,7 +239,22 @@ class MlflowTracker:
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         return self._numbers.of(runs)
 
+    def count_runs(self, query: RunQuery) -> int | None:
+        """See :class:`amlflow.spec.RunCounter`."""
+        if self._bulk is None or not query.experiment_ids:
+            return None
+        return self._bulk.count(query)
+
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        if self._bulk is not None and query.experiment_ids and query.order is None:
+            found = False
+            for run in self._bulk.find(query):
+                found = True
+                yield run
+            if found or len(query.experiment_ids) > 1:
+                return
+            self.get_experiment(query.experiment_ids[0])  # which may not be there
+            return
         # MLflow's filters find too many where they cannot say what a condition says.
         for run in map(to_run, self._candidates(query)):
             if all(condition.holds(run) for condition in query.conditions):

@@ -107,7 +107,7 @@ def duration(record: RunRecord) -> float | None:
 
 
 def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], Any]:
-    """What runs are compared by: a column's name, or ``tag:KEY`` or ``property:KEY``.
+    """What runs are compared by: a column's name, or ``tag:KEY``, ``property:KEY``, ``param:KEY``.
 
     Raises :class:`WrongRequest` for a column that there is not.
     """
@@ -124,8 +124,9 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
         "description": lambda record: _folded(record.description),
         "tag": lambda record: _folded(record.tags.get(key)),
         "property": lambda record: _folded(record.properties.get(key)),
+        "param": lambda record: _folded(record.params.get(key)),
     }
-    if kind not in by or bool(key) != (kind in ("tag", "property")):
+    if kind not in by or bool(key) != (kind in ("tag", "property", "param")):
         raise WrongRequest(f"{sort!r} is not a column to sort by; these are: {', '.join(by)}.")
     return by[kind]
 

@@ -562,4 +562,15 @@ class FileBesideADatabase(MemoryTracker):
         return [Path.cwd() / "kept.db"]
 
 
+class PropertiesAreParams(MemoryTracker):
+    """
+    RunRecord: params are the parameters that other clients of the tracker have logged to the run,
+        by their own names; no property is among them.
+    """
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        run = super().get_run(run_id, experiment_id)
+        return replace(run, params=run.properties)
+
+
 MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]

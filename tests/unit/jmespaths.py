@@ -20,7 +20,7 @@ FIELDS = [
     "run_number", "run_id", "root_run_id", "parent_run_id", "experiment_id", "_experiment_name",
     "name", "display_name", "description", "status", "run_type", "target", "script_name", "user_id",
     "created_by", "created_utc", "start_time_utc", "end_time_utc", "hidden", "error", "warnings",
-    "tags", "properties", "no_such_field",
+    "tags", "properties", "params", "no_such_field",
 ]  # fmt: skip
 TEXTS = [
     *VALUES, "Completed", "Running", "Failed", "Queued", "azureml-user", "special", "renamed",
@@ -49,7 +49,7 @@ literals = st.one_of(
     text_literals,
     st.sampled_from([None, True, False, 0, 1, 2.5, -1, 100, [], {}, ["a"], {"a": 1}]).map(literal),
 )
-entries = st.tuples(st.sampled_from(["tags", "properties"]), keys).map(
+entries = st.tuples(st.sampled_from(["tags", "properties", "params"]), keys).map(
     lambda pair: f"{pair[0]}.{quoted(pair[1])}"
 )
 paths = st.one_of(entries, entries, fields, fields.map(quoted))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from amlflow.cli import main
 from amlflow.core.experiment import Experiment
 from amlflow.core.run import Run
 from amlflow.core.workspace import Workspace
@@ -20,6 +21,7 @@ from amlflow.testing.memory import MemoryTracker
 from amlflow_mlflow.numbers import FEW, Numbers
 from amlflow_mlflow.search import to_filter
 from amlflow_mlflow.tracker import MlflowTracker
+from mlflow import MlflowClient
 
 
 def pushed(condition: str) -> str:
@@ -70,6 +72,9 @@ def test_what_is_pushed_down(condition: str, search: str) -> None:
     ("condition", "search"),
     [
         ("properties.author=='azureml-user'", "params.`property.author` = 'azureml-user'"),
+        ("params.lr=='0.1'", "params.`lr` = '0.1'"),
+        ("params.\"model/l r\"=='0.1'", "params.`model/l r` = '0.1'"),
+        ('params."a`b"', ""),
         ("tags.\"50%_a\" == 'x'", "tags.`50:u25:_a` = 'x'"),
         ("starts_with(tags.k, '50%_')", "tags.`k` LIKE '50__%'"),
         ("status == 'Failed'", "attributes.status = 'FAILED'"),
@@ -217,6 +222,24 @@ def test_all_experiments(workspace: Workspace, three: list[Run]) -> None:
     assert workspace.query("[?_experiment_name == 'explore'] | length(@)") == 3
     assert workspace.query("[?_experiment_name != 'explore'].run_id") == [other.id]
     assert workspace.query(f"[?experiment_id == '{other.experiment.id}']") == [other]
+
+
+def test_params_that_mlflow_users_logged(experiment: Experiment, store: str) -> None:
+    run = experiment.start_logging(snapshot_directory=None)
+    run.add_properties({"author": "me"})
+    client = MlflowClient(store)
+    client.log_param(run.id, "lr", 0.1)
+    client.log_param(run.id, "model/depth", 3)
+    other = experiment.start_logging(snapshot_directory=None)
+    document = experiment.query(f"[?run_id=='{run.id}'] | [0].{{all: @}}")["all"]
+    assert document["params"] == {"lr": "0.1", "model/depth": "3"}
+    assert document["properties"]["author"] == "me"
+    assert experiment.query("[?params.lr=='0.1']") == [run]
+    assert experiment.query("[?params.\"model/depth\" && starts_with(params.lr, '0')]") == [run]
+    assert experiment.query("[?!(params.lr)]") == [other]
+    assert experiment.query("[].params.author") == []
+    assert main(["run", "show", "-r", run.id, "--query", "params.lr=='0.1'"]) == 0
+    assert "lr" not in run.get_details()["properties"]
 
 
 def test_errors(experiment: Experiment, three: list[Run]) -> None:

@@ -153,6 +153,7 @@ def test_what_the_sentences_advise_works(scope: Scope, query: str) -> None:
         ('[?tags.quality=="fantastic run"]', ["'fantastic run'", "single quotes"]),
         ("[?tags.quality==fantastic]", ["written in single quotes: 'fantastic'"]),
         ("'[?tags.quality]'", ["cmd.exe"]),
+        ("[?!tags.a]", ["(!tags).a", "!(tags.a)"]),
         ("status", ["the list of runs for 'status'", "[].status"]),
         ("sort_by(@, &created_utc)[-1].{id: runid}", ["'runid'", "did you mean run_id?"]),
     ],
@@ -209,7 +210,7 @@ def test_other_commands_queries_fail_in_the_same_words(
 QUERIES = [
     "[?tags.quality=='fantastic run']",
     "[?tags.\"k8s-service\"=='a']",
-    "[?to_number(tags.n) > `1` && !tags.x]",
+    "[?to_number(tags.n) > `1` && !(tags.x)]",
     r"[?tags.a=='back\\slash $HOME %PATH%']",
     "[?tags.a!='b' || ! tags.b]",
 ]

@@ -68,7 +68,7 @@ def for_shells(text: str) -> str:
 def _bash(text: str) -> str:
     escaped = re.sub(r'(["\\$`])', r"\\\1", text)
     # The history is looked up within double quotes, and a backslash before its sign stays.
-    return '"' + re.sub(r"!(?![\s=(]|$)", "\"'!'\"", escaped) + '"'
+    return '"' + re.sub(r"!(?![\s=]|$)", "\"'!'\"", escaped) + '"'
 
 
 def _powershell(text: str) -> str:

@@ -220,6 +220,11 @@ class Journaled(Layer):
         for found in self.inner.find_runs(query):
             yield self._judged(found, dead)
 
+    def count_runs(self, query: RunQuery) -> int | None:
+        for run_id in list(self._changing):
+            self._settle(run_id)
+        return super().count_runs(query)
+
     @staticmethod
     def _judged(found: RunRecord, dead: set[str]) -> RunRecord:
         if found.id in dead and found.status == Status.RUNNING:

@@ -61,6 +61,10 @@ class Layer:
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         return self.inner.find_runs(query)
 
+    def count_runs(self, query: RunQuery) -> int | None:
+        counted = getattr(self.inner, "count_runs", None)
+        return None if counted is None else counted(query)
+
     def update_run(self, run_id: str, change: RunChange) -> None:
         self.inner.update_run(run_id, change)
 

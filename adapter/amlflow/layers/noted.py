@@ -46,5 +46,10 @@ class Noted(Layer):
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         conditions = [each for each in query.conditions if each.field not in self.fields]
-        for run in self.inner.find_runs(dataclasses.replace(query, conditions=conditions)):
+        # What is asked for may be among the notes.
+        asked = dataclasses.replace(query, conditions=conditions, fields=None)
+        for run in self.inner.find_runs(asked):
             yield self._read(run)
+
+    def count_runs(self, query: RunQuery) -> int | None:
+        return None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from amlflow.query.document import FIELDS, NUMBER, Document, Documents
+from amlflow.query.document import FIELDS, NUMBER, Document, Documents, Entry, record_fields
 from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
 from amlflow.query.pushdown import EXPERIMENT_NAME
@@ -96,7 +96,7 @@ def ask(expression: Expression, scope: Scope) -> Answer:
     for doubt in expression.doubts:
         logger.warning("%s", doubt)
     search = Search(scope, expression.needs_numbers)
-    stream = Stream(search.document, search.find)
+    stream = Stream(search)
     try:
         value = stream.evaluate(expression.tree)
     except ERRORS as error:
@@ -131,15 +131,22 @@ class Search:
         return document
 
     def find(
-        self, superset: Superset, limit: int, order: Order | None = None
+        self,
+        superset: Superset,
+        limit: int,
+        order: Order | None = None,
+        entries: Collection[Entry] | None = None,
     ) -> Iterator[RunRecord]:
-        """The runs of a superset, newest first; or in an order, for which it is one alternative."""
+        """The runs of a superset, newest first; or in an order, for which it is one alternative.
+
+        ``entries`` are what is looked at in their documents; None for all.
+        """
         if self._scope.newest is not None:
             # Which runs these are is not for the expression to say.
             superset, limit = EVERY, min(limit or self._scope.newest, self._scope.newest)
         logger.debug("Query: pushed down %s.", described(superset))
         found: Iterator[RunRecord] = self._merged(
-            [self._searched(alternative, limit, order) for alternative in superset]
+            [self._searched(alternative, limit, order, entries) for alternative in superset]
         )
         if self._scope.newest is not None:
             found = itertools.islice(found, self._scope.newest)
@@ -149,10 +156,39 @@ class Search:
             self.candidates += 1
             yield record
 
+    def count(self, superset: Superset) -> int | None:
+        """How many runs of a superset there are; None where they have to be read."""
+        counted = getattr(self._scope.tracker, "count_runs", None)
+        if counted is None or self._scope.newest is not None or len(superset) > 1:
+            return None
+        total = 0
+        for alternative in superset:
+            query = self._query(alternative, 0, None, ())
+            found = 0 if query is None else counted(query)
+            if found is None:
+                return None
+            total += found
+        return total
+
     def _searched(
-        self, alternative: Alternative, limit: int, order: Order | None
+        self,
+        alternative: Alternative,
+        limit: int,
+        order: Order | None,
+        entries: Collection[Entry] | None,
     ) -> Iterator[RunRecord]:
         """The runs of one alternative, in one search."""
+        query = self._query(alternative, limit, order, entries)
+        return iter(()) if query is None else self._scope.tracker.find_runs(query)
+
+    def _query(
+        self,
+        alternative: Alternative,
+        limit: int,
+        order: Order | None,
+        entries: Collection[Entry] | None,
+    ) -> RunQuery | None:
+        """What a tracker is asked for one alternative; None where no experiment is meant."""
         named = [each for each in alternative if each.field in _EXPERIMENT_FIELDS]
         ids = [
             identity
@@ -163,12 +199,17 @@ class Search:
             )
         ]
         if not ids:
-            return iter(())
+            return None
         asked = [each for each in alternative if each not in named]
         conditions = tuple(dict.fromkeys((*self._scope.conditions, *asked)))
-        return self._scope.tracker.find_runs(
-            RunQuery(experiment_ids=ids, conditions=conditions, limit=limit, order=order)
+        fields = None if entries is None else record_fields(entries, conditions)
+        return RunQuery(
+            experiment_ids=ids, conditions=conditions, limit=limit, order=order, fields=fields
         )
+
+    def get(self, record: RunRecord) -> RunRecord:
+        """The whole record of a run of which a part has been read."""
+        return self._scope.tracker.get_run(record.id)
 
     def _merged(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:
         """The runs of several searches in the order of one, each run once."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from amlflow.spec import RunRecord, Status
+from amlflow.spec import Condition, RunRecord, Status
 from amlflow.tracker_data import (
     parse_definition,
     parse_error,
@@ -88,11 +88,50 @@ _FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "warnings": parse_warnings,
     "tags": lambda record: _sorted(record.tags),
     "properties": lambda record: _sorted(record.properties),
+    "params": lambda record: _sorted(record.params),
 }
 FIELDS = tuple(_FIELDS)
 """The fields of a document, in their order."""
-MAPS = ("tags", "properties")
+MAPS = ("tags", "properties", "params")
 """Those that are objects of texts by users' own keys."""
+
+Entry = tuple[str, str | None]
+"""A field of a document, or with a key one entry of a field that is a map."""
+
+_MADE_FROM: dict[str, tuple[str, ...]] = {
+    "run_id": ("alias",),
+    "root_run_id": ("alias", "parent_id", "root_id", f"system.{ROOT_ALIAS}"),
+    "parent_run_id": ("parent_id", f"system.{PARENT_ALIAS}"),
+    "display_name": ("name",),
+    "run_type": ("type",),
+    "target": ("system.target",),
+    "script_name": ("system.definition",),
+    "user_id": ("user",),
+    "created_by": ("user",),
+    "created_utc": (),
+    "start_time_utc": ("started",),
+    "end_time_utc": ("ended",),
+    "error": ("status", "system.error"),
+    "warnings": ("system.warnings",),
+    "experiment_id": (),
+    EXPERIMENT: (),
+    NUMBER: (),
+    "hidden": (),
+}
+"""What of a record a field is made from, where that is not the attribute of the same name.
+
+Its id, experiment and creation are always there."""
+
+
+def record_fields(entries: Iterable[Entry], conditions: Iterable[Condition] = ()) -> frozenset[str]:
+    """The fields of records that entries of documents are made from, and that conditions test."""
+    found: set[str] = set()
+    for name, key in entries:
+        if name in FIELDS:
+            found.update(_MADE_FROM.get(name, (name if key is None else f"{name}.{key}",)))
+    for each in conditions:
+        found.add(each.field if each.key is None else f"{each.field}.{each.key}")
+    return frozenset(found - {"id", "experiment_id", "created"})
 
 
 class Documents:

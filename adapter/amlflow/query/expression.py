@@ -109,6 +109,10 @@ class Expression:
                 f"The query asks for {field}.{key}.{name}, which is null, as {field}.{key} is a "
                 f"text; a key with dots is written in quotes: {quoted_key(field, f'{key}.{name}')}."
             )
+        for field, name in use.negated:
+            found.append(
+                f"!{field}.{name} is (!{field}).{name}, which is null; write !({field}.{name})."
+            )
         return found
 
 

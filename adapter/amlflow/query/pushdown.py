@@ -45,6 +45,41 @@ def reach(node: Node) -> Reach:
     return Reach(error=errors(node)) if translate is None else translate(node)
 
 
+def exact(node: Node) -> Superset | None:
+    """The runs for which the expression is true, exactly; None where that cannot be said.
+
+    Where it may raise an error, that is of those for which it does not.
+    """
+    kind, children = node["type"], node.get("children", [])
+    if kind == "literal":
+        return _literal(node).true
+    if kind in ("field", "subexpression"):
+        return _value(node).true if _is_record_text(_place(node)) else None
+    if kind == "and_expression":
+        sides = [exact(child) for child in children]
+        return None if None in sides else both(sides[0], sides[1])  # type: ignore[arg-type]
+    if kind == "function_expression" and node["value"] in ("starts_with", "contains"):
+        subject = children[0] if len(children) == 2 else node
+        plain = _place(subject) is not None and _is_record_text(_place(subject))
+        keys = node["value"] == "contains" and _keys_of(subject) is not None
+        texts = len(children) == 2 and isinstance(children[1].get("value"), str)
+        literal = len(children) == 2 and children[1]["type"] == "literal"
+        return reach(node).true if texts and literal and (plain or keys) else None
+    if kind == "comparator" and node["value"] in ("eq", "ne"):
+        left, right = children if children[0]["type"] != "literal" else children[::-1]
+        if right["type"] != "literal" or not isinstance(right["value"], str):
+            return None
+        return reach(node).true if _is_record_text(_place(left)) else None
+    return None
+
+
+def _is_record_text(place: _Place | None) -> bool:
+    """Whether a condition on the record says the same as one on the document."""
+    return place is not None and (
+        place.key is not None or place.field in ("name", "display_name", "description", "run_type")
+    )
+
+
 # --- what may raise an error --------------------------------------------------------------------
 
 

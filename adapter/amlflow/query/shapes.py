@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from amlflow.query.document import FIELDS, MAPS
+from amlflow.query.document import FIELDS, MAPS, Entry
 from amlflow.query.expression import Node
 
 
@@ -23,9 +23,6 @@ class Shape(NamedTuple):
 
 RUNS, RUN, OTHER = Shape("runs"), Shape("run"), Shape("other")
 
-Entry = tuple[str, str | None]
-"""A field of a document, or with a key one entry of a field that is a map."""
-
 
 @dataclass
 class Use:
@@ -35,7 +32,7 @@ class Use:
     are names that are asked of runs, and that no run has; ``deeper`` are names that are asked of a
     map's entry, which is a text; ``listed`` are names that are asked of the list of runs; ``words``
     are names that something is compared with, and that no run has. Each is there once, in its
-    order.
+    order. ``negated`` are fields and entries of them before which a ``!`` is not about the entry.
     """
 
     entries: set[Entry] | None = field(default_factory=set)
@@ -43,10 +40,7 @@ class Use:
     deeper: dict[tuple[str, str, str], None] = field(default_factory=dict)
     listed: dict[str, None] = field(default_factory=dict)
     words: dict[str, None] = field(default_factory=dict)
-
-    def fields(self) -> frozenset[str] | None:
-        """The fields of documents without the keys; None for all."""
-        return None if self.entries is None else frozenset(name for name, _ in self.entries)
+    negated: dict[tuple[str, str], None] = field(default_factory=dict)
 
 
 def use_of(node: Node, at: Shape = RUNS, gives: bool = True) -> Use:
@@ -119,11 +113,19 @@ class _Look:
         return OTHER
 
     def _subexpression(self, node: Node, at: Shape) -> Shape:
+        first, second = node["children"][:2]
+        if first["type"] == "not_expression" and second["type"] == "field":
+            [of] = first["children"]
+            if of["type"] == "field":
+                self.use.negated[of["value"], second["value"]] = None
         for child in node["children"]:
             at = self.visit(child, at)
         return at
 
-    _pipe = _subexpression
+    def _pipe(self, node: Node, at: Shape) -> Shape:
+        for child in node["children"]:
+            at = self.visit(child, at)
+        return at
 
     def _index_expression(self, node: Node, at: Shape) -> Shape:
         first, *others = node["children"]
@@ -213,3 +215,52 @@ class _Look:
     def _expref(self, node: Node, at: Shape) -> Shape:
         self.use.entries = None  # whoever calls it may look at anything
         return OTHER
+
+
+_TRUE: Node = {"type": "literal", "value": True, "children": []}
+
+
+def counts(tree: Node) -> Node | None:
+    """The condition of the runs that an expression only counts; None for other expressions.
+
+    These are ``length(@)``, ``length([?…])`` and ``[?…] | length(@)``.
+    """
+    if tree["type"] == "pipe" and _is_length(tree["children"][1]):
+        subject = tree["children"][0]
+        return (
+            _condition(subject) if tree["children"][1]["children"][0]["type"] == "current" else None
+        )
+    return _condition(tree["children"][0]) if _is_length(tree) else None
+
+
+def _is_length(node: Node) -> bool:
+    return (
+        node["type"] == "function_expression"
+        and node["value"] == "length"
+        and len(node["children"]) == 1
+    )
+
+
+def _condition(node: Node) -> Node | None:
+    if node["type"] in ("current", "identity"):
+        return _TRUE
+    if node["type"] in ("flatten", "projection") and _is_identity(node["children"][0]):
+        right = node["children"][1:]
+        return _TRUE if all(map(_is_identity, right)) else None
+    if node["type"] == "projection" and all(map(_is_identity, node["children"][1:])):
+        return _condition(node["children"][0])
+    if node["type"] == "filter_projection":
+        left, right, condition = node["children"]
+        return condition if _is_identity(left) and _is_identity(right) else None
+    return None
+
+
+def _is_identity(node: Node) -> bool:
+    return bool(node["type"] == "identity")
+
+
+def sorts_runs(node: Node) -> bool:
+    """Whether a node is ``sort_by(@, &…)``."""
+    if node["type"] != "function_expression" or node["value"] != "sort_by":
+        return False
+    return [each["type"] for each in node["children"]] == ["current", "expref"]

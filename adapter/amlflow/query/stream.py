@@ -8,21 +8,38 @@ From the first part that needs the whole list, jmespath itself has it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from amlflow.query.document import FIELDS, Document
+from amlflow.query.document import FIELDS, Document, Entry
 from amlflow.query.evaluation import Interpreter
 from amlflow.query.expression import Node
-from amlflow.query.pushdown import errors, reach
+from amlflow.query.pushdown import errors, exact, reach
 from amlflow.query.reach import EVERY, NO, Superset, either
+from amlflow.query.shapes import counts, sorts_runs, use_of
 from amlflow.spec import RunRecord
 
-Find = Callable[[Superset, int], Iterator[RunRecord]]
-"""Finds the runs of a superset, newest first; the number is how many will be read, 0 for all."""
-Make = Callable[[RunRecord, Iterable[str]], Document]
-"""Makes a run's document with these fields."""
+MAX_FEW = 100
+"""Runs that are sooner read one by one than with all others."""
+
+
+class Source(Protocol):
+    """Where runs come from; see :class:`amlflow.query.answer.Search`."""
+
+    def find(
+        self, superset: Superset, limit: int, *, entries: Collection[Entry] | None = None
+    ) -> Iterator[RunRecord]:
+        """The runs of a superset, newest first; ``limit`` is how many will be read, 0 for all."""
+
+    def count(self, superset: Superset) -> int | None:
+        """How many runs of a superset there are; None where they have to be read."""
+
+    def get(self, record: RunRecord) -> RunRecord:
+        """The whole record of a run of which a part has been read."""
+
+    def document(self, record: RunRecord, fields: Iterable[str]) -> Document:
+        """A run's document with these fields."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +64,40 @@ class Stream:
     ``whole`` are the runs of the whole documents that were made, by the documents' ``id()``.
     """
 
-    def __init__(self, make: Make, find: Find) -> None:
-        self._make, self._find = make, find
+    def __init__(self, search: Source) -> None:
+        self._search = search
         self._interpreter = Interpreter()
+        self._entries: Collection[Entry] | None = None
+        self._fields: Iterable[str] = FIELDS
         self.whole: dict[int, tuple[Document, RunRecord]] = {}
 
     def evaluate(self, tree: Node) -> Any:
         """The expression's value; raises what jmespath raises."""
+        counted = self._counted(tree)
+        if counted is not None:
+            return counted
+        entries = use_of(tree).entries
+        if entries is not None:  # no document is in the value, so no more of any is needed
+            self._entries = entries
+            # One that has no field would be false.
+            self._fields = tuple(sorted({"run_id", *(name for name, _ in entries)}))
         value = self._visit(tree, _AllRuns())
         return self._listed(value)
+
+    def _counted(self, tree: Node) -> int | None:
+        """The value of what only counts the runs that a tracker finds by itself."""
+        condition = counts(tree)
+        if condition is None:
+            return None
+        found = exact(condition)
+        if found is None:
+            return None
+        if any(self._search.count((each,)) != 0 for each in reach(condition).error):
+            return None
+        return self._search.count(found)
+
+    def _find(self, superset: Superset, limit: int) -> Iterator[RunRecord]:
+        return self._search.find(superset, limit, entries=self._entries)
 
     def _visit(self, node: Node, source: Any) -> Any:
         kind = node["type"]
@@ -64,6 +106,10 @@ class Stream:
         part = _PARTS.get(kind)
         if part is None or not isinstance(source, (_AllRuns, _Elements)):
             return self._interpreter.visit(node, self._listed(source))
+        if kind == "index_expression" and self._entries is None:
+            chosen = self._chosen(node, source)
+            if chosen is not None:
+                return chosen
         base = self._visit(node["children"][0], source)
         if not isinstance(base, (_AllRuns, _Elements)):
             return self._interpreter.visit(_on(base, node), None)
@@ -75,8 +121,10 @@ class Stream:
         return list(value.items) if isinstance(value, _Elements) else value
 
     def _documents(self, runs: Iterable[RunRecord], fields: Iterable[str] = FIELDS) -> Any:
+        if fields is FIELDS:
+            fields = self._fields
         for run in runs:
-            document = self._make(run, fields)
+            document = self._search.document(run, fields)
             if fields is FIELDS:
                 self.whole[id(document)] = document, run
             yield document
@@ -105,7 +153,7 @@ class Stream:
         fields = _fields(condition)
         test = {"type": "filter_projection", "children": [_HERE, _TRUE, condition]}
         for run in self._find(superset, 0):
-            if self._interpreter.visit(test, [self._make(run, fields)]):
+            if self._interpreter.visit(test, [self._search.document(run, fields)]):
                 yield run
 
     def _projection(self, node: Node, base: _AllRuns | _Elements) -> _Elements:
@@ -143,6 +191,33 @@ class Stream:
         for other in others:
             value = self._interpreter.visit(other, value)
         return _Elements(value) if isinstance(value, list) else value
+
+    def _chosen(self, node: Node, source: Any) -> Any:
+        """Of runs that are sorted only to choose a few, no more is read than what sorts them.
+
+        None where that is not what the node does.
+        """
+        first, *steps = node["children"]
+        if not isinstance(source, _AllRuns) or not sorts_runs(first):
+            return None
+        entries = use_of(first, gives=False).entries
+        if entries is None or not all(each["type"] in ("index", "slice") for each in steps):
+            return None
+        fields = tuple(sorted({"run_id", *(name for name, _ in entries)}))
+        runs: dict[int, RunRecord] = {}
+        documents: list[Document] = []
+        for run in self._search.find(EVERY, 0, entries=entries):
+            documents.append(self._search.document(run, fields))
+            runs[id(documents[-1])] = run
+        value = self._interpreter.visit(first, documents)
+        for step in steps:
+            value = self._interpreter.visit(step, value)
+        if isinstance(value, dict):
+            [whole] = self._documents([self._search.get(runs[id(value)])])
+            return whole
+        if len(value) > MAX_FEW:
+            return None
+        return _Elements(list(self._documents(self._search.get(runs[id(each)]) for each in value)))
 
     def _values(self, node: Node, base: Any) -> None:
         """A list has no values, once it is sure that it is one."""

@@ -314,7 +314,13 @@ export class AllRuns {
       return [...found].sort();
     };
     const all = [
-      ...new Set([...COLUMNS, ...this.shown.columns, ...keys("tags", "tag"), ...keys("properties", "property")]),
+      ...new Set([
+        ...COLUMNS,
+        ...this.shown.columns,
+        ...keys("tags", "tag"),
+        ...keys("properties", "property"),
+        ...keys("params", "param"),
+      ]),
     ];
     const labels = new Map(all.map((each) => [each.includes(":") ? each.replace(":", ": ") : title(each), each]));
     const chosen = new Set([...labels].filter(([, each]) => this.shown.columns.includes(each)).map(([label]) => label));

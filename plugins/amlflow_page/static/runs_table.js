@@ -20,11 +20,11 @@ const SORTS = new Set(["name", "status", "experiment", "created", "duration", "s
 const NEWEST = new Set(["created", "duration"]); // sorted from the largest at the first click
 
 export function title(column) {
-  return TITLES[column] ?? column.replace(/^(tag|property):/, "");
+  return TITLES[column] ?? column.replace(/^(tag|property|param):/, "");
 }
 
 function sortable(column) {
-  return SORTS.has(column) || /^(tag|property):/.test(column);
+  return SORTS.has(column) || /^(tag|property|param):/.test(column);
 }
 
 function cell(column, row) {
@@ -63,6 +63,8 @@ function cell(column, row) {
       return key in row.tags ? (row.tags[key] ?? tag(key)) : "";
     case "property":
       return row.properties[key] ?? "";
+    case "param":
+      return row.params[key] ?? "";
     default:
       return "";
   }

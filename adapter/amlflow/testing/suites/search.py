@@ -31,7 +31,7 @@ class SearchTests(SuiteBase):
         find_runs: The runs that meet a query, and no others, read as they are asked for.
         RunQuery: Which runs to find: those of the experiments that meet every condition.
         Op: All but NE and LACKS are false where the field is absent.
-        Condition: field is an attribute's name; for tags and properties, key says which.
+        Condition: field is an attribute's name; for tags, properties and params, key says which.
         Condition: value is a string, or a datetime for created, started and ended.
         """
         values = [
@@ -68,6 +68,10 @@ class SearchTests(SuiteBase):
             Condition("tags", Op.EQ, None, key="key"),
             Condition("properties", Op.HAS, key="key"),
             Condition("properties", Op.LACKS, key="key"),
+            Condition("params", Op.HAS, key="key"),
+            Condition("params", Op.LACKS, key="key"),
+            Condition("params", Op.EQ, "plain", key="key"),
+            Condition("params", Op.NE, "plain", key="key"),
             Condition("created", Op.GE, START + 5 * MILLISECOND),
             Condition("created", Op.LE, START + 5 * MILLISECOND),
             Condition("status", Op.EQ, Status.RUNNING),
@@ -119,6 +123,19 @@ class SearchTests(SuiteBase):
         )
         wanted.sort(key=lambda each: each.created, reverse=True)
         assert [each.id for each in found] == [each.id for each in wanted], conditions
+
+    def test_properties_are_not_params(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        RunRecord: params are the parameters that other clients of the tracker have logged to the
+            run, by their own names; no property is among them.
+        """
+        run = self.made(tracker, experiment, properties={"key": "value"})
+        tracker.update_run(run.id, RunChange(properties={"later": "value"}))
+        found = [run, tracker.get_run(run.id)]
+        found += tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
+        assert [dict(each.params) for each in found] == [{}, {}, {}]
 
     def test_search_is_paged(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
