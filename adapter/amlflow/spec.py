@@ -654,11 +654,22 @@ class Tracker(Protocol):
         """
 
 
-class RunCounter(Protocol):
-    """What a tracker offers beside :class:`Tracker` that counts runs sooner than it reads them."""
+class QuickSearch(Protocol):
+    """What a tracker may offer beside :class:`Tracker` to answer sooner than by reading all runs.
+
+    Each method returns None where the runs have to be read, by :meth:`Tracker.find_runs`.
+    """
 
     def count_runs(self, query: RunQuery) -> int | None:
-        """How many runs :meth:`Tracker.find_runs` gives; None where they have to be read."""
+        """How many runs :meth:`Tracker.find_runs` gives."""
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        """The first ``query.limit`` runs that ``find_runs`` gives, sorted by a field.
+
+        ``field`` is as in :attr:`RunQuery.fields`. Texts compare by their code points, and runs
+        alike stay in their order. With ``last`` they are the last ones of that order instead, in
+        it. Where a run lacks the field, it is None.
+        """
 
 
 class RunKeeper(Protocol):

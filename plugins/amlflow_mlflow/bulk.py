@@ -41,11 +41,15 @@ from amlflow_mlflow.records import (
 PAGE = 2000
 """Runs of one statement: memory is flat, and no transaction is open between two."""
 DIALECTS = {
-    "sqlite": ("instr", "IN (SELECT value FROM json_each(:ids))"),
-    "postgresql": ("strpos", "IN (SELECT json_array_elements_text(CAST(:ids AS json)))"),
+    "sqlite": ("instr", "IN (SELECT value FROM json_each(:ids))", "COLLATE BINARY"),
+    "postgresql": (
+        "strpos",
+        "IN (SELECT json_array_elements_text(CAST(:ids AS json)))",
+        'COLLATE "C"',
+    ),
 }
-"""The databases whose SQL this is: their function that finds a text in another, and ``IN`` with the
-ids of a JSON list."""
+"""The databases whose SQL this is: their function that finds a text in another, ``IN`` with the ids
+of a JSON list, and what compares texts by their code points."""
 
 Ask = Callable[[str, Mapping[str, Any]], list[Any]]
 """Runs a statement with ``:named`` values and gives its rows."""
@@ -74,7 +78,7 @@ class Bulk:
 
     def __init__(self, ask: Ask, dialect: str) -> None:
         self._ask = ask
-        self._instr, self._among = DIALECTS[dialect]
+        self._instr, self._among, self._collate = DIALECTS[dialect]
 
     def count(self, query: RunQuery) -> int | None:
         """How many runs a query finds; None where its conditions are not all SQL."""
@@ -88,11 +92,7 @@ class Bulk:
         """The runs of experiments that are given, newest first."""
         where = _Where(query, self._instr)
         tags, params = _wanted(query.fields)
-        named = query.fields is None or "name" in query.fields
-        columns = (
-            "r.run_uuid, CAST(r.experiment_id AS VARCHAR), r.start_time, r.status, r.end_time,"
-            f" r.user_id, {_NAME if named else 'NULL'}"
-        )
+        columns = _columns(query.fields)
         size = min(query.limit, PAGE) if query.limit else PAGE
         after, values = "", dict(where.values)
         while True:
@@ -112,6 +112,27 @@ class Bulk:
                 " AND r.run_uuid > :after_id)"
             )
             size = PAGE
+
+    def first(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        """The first or last ``query.limit`` runs by a field; None where one lacks it."""
+        where = _Where(query, self._instr)
+        by = where.sorting(field)
+        if by is None or not where.is_exact or not 0 < query.limit <= PAGE:
+            return None
+        lacking = f"SELECT 1 {where.tables} WHERE {where.sql} AND {by} IS NULL LIMIT 1"
+        if self._ask(lacking, where.values):
+            return None
+        order = "r.start_time DESC, r.run_uuid"
+        compared = by if field in ("created", "ended") else f"{by} {self._collate}"
+        if last:
+            order, compared = "r.start_time, r.run_uuid DESC", f"{compared} DESC"
+        rows = self._ask(
+            f"SELECT {_columns(None)} {where.tables} WHERE {where.sql}"
+            f" ORDER BY {compared}, {order} LIMIT {query.limit}",
+            where.values,
+        )
+        tags, params = _wanted(query.fields)
+        return list(self._runs(rows[::-1] if last else rows, tags, params))
 
     def _runs(self, rows: Sequence[Any], tags: _Keys, params: _Keys) -> Iterator[RunRecord]:
         ids = [row[0] for row in rows]
@@ -146,6 +167,14 @@ class Bulk:
         for run_id, key, value in self._ask(statement, values):
             found.setdefault(run_id, {})[key] = value
         return found
+
+
+def _columns(fields: frozenset[str] | None) -> str:
+    named = fields is None or "name" in fields
+    return (
+        "r.run_uuid, CAST(r.experiment_id AS VARCHAR), r.start_time, r.status, r.end_time,"
+        f" r.user_id, {_NAME if named else 'NULL'}"
+    )
 
 
 class _Keys:
@@ -230,6 +259,36 @@ class _Where:
         name = f"v{len(self.values)}"
         self.values[name] = value
         return f":{name}"
+
+    def sorting(self, field: str) -> str | None:
+        """What to sort by: an expression that is null where a run lacks the field."""
+        name, dot, key = field.partition(".")
+        if field == "created":
+            return "r.start_time"
+        if field == "name":
+            return _NAME
+        if field == "ended":  # while a job runs, only its agent says that it has ended
+            launched = self._entry("tags", SYSTEM + LAUNCHED, Op.EQ, "yes")
+            final = "r.status IN ('FINISHED', 'FAILED', 'KILLED')"
+            return f"CASE WHEN {final} AND NOT {launched} THEN NULLIF(r.end_time, 0) END"
+        try:
+            if field in ("type", "description"):
+                return self._value_of("tags", _TEXT_TAGS[field])
+            if dot and name == "properties":
+                return self._value_of("params", to_key(key, PROPERTY))
+            if dot and name == "params" and not key.startswith(PROPERTY) and key != CLAIM:
+                return self._value_of("params", key)
+        except Refused:  # no run can have such a key
+            return None
+        return None  # tags too, whose empty texts are spelled in another way
+
+    def _value_of(self, table: str, key: str) -> str | None:
+        if "\0" in key or not _is_unicode(key):
+            return None
+        return (
+            f"(SELECT value FROM {table} AS kept WHERE kept.run_uuid = r.run_uuid"  # noqa: S608
+            f" AND kept.key = {self._value(key)})"
+        )
 
     def _clause(self, condition: Condition) -> str | None:
         """The condition exactly, or None."""

@@ -240,10 +240,16 @@ class MlflowTracker:
         return self._numbers.of(runs)
 
     def count_runs(self, query: RunQuery) -> int | None:
-        """See :class:`amlflow.spec.RunCounter`."""
+        """See :class:`amlflow.spec.QuickSearch`."""
         if self._bulk is None or not query.experiment_ids:
             return None
         return self._bulk.count(query)
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        """See :class:`amlflow.spec.QuickSearch`."""
+        if self._bulk is None or not query.experiment_ids:
+            return None
+        return self._bulk.first(query, field, last)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         if self._bulk is not None and query.experiment_ids and query.order is None:

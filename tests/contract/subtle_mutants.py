@@ -573,4 +573,69 @@ class PropertiesAreParams(MemoryTracker):
         return replace(run, params=run.properties)
 
 
+class LeavesOutWhatIsAskedFor(MemoryTracker):
+    """
+    RunQuery: fields is a hint that no more than these will be read of the records: attributes, or
+        one entry of a map as tags.KEY, those of the conditions among them.
+    """
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        for run in super().find_runs(query):
+            # As if an entry's name were an attribute's.
+            named = query.fields is None or "tags" in query.fields
+            yield run if named else replace(run, tags={})
+
+
+class LeavesOutTheCreation(MemoryTracker):
+    """
+    RunQuery: What else a record has but its id, experiment and creation may be left out then; None
+        means no hint.
+    """
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        for run in super().find_runs(query):
+            yield run if query.fields is None else replace(run, created=run.started or run.created)
+
+    def create_runs(self, drafts: Sequence[spec.RunDraft]) -> list[RunRecord]:
+        made = super().create_runs(drafts)
+        for run in made:
+            self._runs[run.id] = replace(run, started=run.created + timedelta(seconds=1))
+        return [self._runs[run.id] for run in made]
+
+
+class CountsAll(MemoryTracker):
+    """QuickSearch.count_runs: How many runs Tracker.find_runs gives."""
+
+    def count_runs(self, query: RunQuery) -> int:
+        return super().count_runs(replace(query, conditions=query.conditions[:1]))
+
+
+class SortsByLetters(MemoryTracker):
+    """
+    QuickSearch.first_runs: Texts compare by their code points, and runs alike stay in their order.
+    """
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        if field != "name" or last:
+            return super().first_runs(query, field, last)
+        found = sorted(self.find_runs(query), key=lambda run: str(run.name).casefold())
+        return found[: query.limit]
+
+
+class LastBackwards(MemoryTracker):
+    """QuickSearch.first_runs: With last they are the last ones of that order instead, in it."""
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        found = super().first_runs(query, field, last)
+        return found[::-1] if last and found else found
+
+
+class LackingComeFirst(MemoryTracker):
+    """QuickSearch.first_runs: Where a run lacks the field, it is None."""
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        found = super().first_runs(query, field, last)
+        return list(self.find_runs(query))[: query.limit] if found is None else found
+
+
 MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]

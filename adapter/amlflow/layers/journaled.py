@@ -225,6 +225,13 @@ class Journaled(Layer):
             self._settle(run_id)
         return super().count_runs(query)
 
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        for run_id in list(self._changing):
+            self._settle(run_id)
+        dead = self.journal.dead_runs()
+        found = super().first_runs(query, field, last)
+        return None if found is None else [self._judged(each, dead) for each in found]
+
     @staticmethod
     def _judged(found: RunRecord, dead: set[str]) -> RunRecord:
         if found.id in dead and found.status == Status.RUNNING:

@@ -65,6 +65,10 @@ class Layer:
         counted = getattr(self.inner, "count_runs", None)
         return None if counted is None else counted(query)
 
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        first = getattr(self.inner, "first_runs", None)
+        return None if first is None else first(query, field, last)
+
     def update_run(self, run_id: str, change: RunChange) -> None:
         self.inner.update_run(run_id, change)
 

@@ -53,3 +53,6 @@ class Noted(Layer):
 
     def count_runs(self, query: RunQuery) -> int | None:
         return None
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        return None

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from amlflow.query.document import FIELDS, NUMBER, Document, Documents, Entry, record_fields
+from amlflow.query.document import (
+    FIELDS,
+    NUMBER,
+    SORTED_BY,
+    Document,
+    Documents,
+    Entry,
+    record_fields,
+)
 from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
 from amlflow.query.pushdown import EXPERIMENT_NAME
@@ -169,6 +177,19 @@ class Search:
                 return None
             total += found
         return total
+
+    def first(self, entry: Entry, count: int, last: bool) -> list[RunRecord] | None:
+        """The first or last runs in the order of an entry; None where they have to be read."""
+        first = getattr(self._scope.tracker, "first_runs", None)
+        if first is None or self._scope.newest is not None or self._numbered:
+            return None
+        name, key = entry
+        fields = ["created"] if name == "created_utc" else list(record_fields([(name, key)]))
+        query = self._query((), count, None, None)
+        if query is None or len(fields) != 1 or name not in SORTED_BY:
+            return None
+        found: list[RunRecord] | None = first(query, fields[0], last)
+        return found
 
     def _searched(
         self,

@@ -46,7 +46,7 @@ def root_run_id(record: RunRecord) -> str | None:
 
 def iso(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC, always equally long, so that texts compare as times do."""
-    return None if moment is None else moment.strftime(TIME)
+    return None if moment is None else f"{moment.isoformat(timespec='microseconds')[:26]}Z"
 
 
 def _script(record: RunRecord) -> str | None:
@@ -121,6 +121,12 @@ _MADE_FROM: dict[str, tuple[str, ...]] = {
 """What of a record a field is made from, where that is not the attribute of the same name.
 
 Its id, experiment and creation are always there."""
+
+
+SORTED_BY = frozenset(
+    {"created_utc", "end_time_utc", "name", "display_name", "description", "run_type", *MAPS}
+)
+"""Fields that sort runs as the fields of their records do that they are made from."""
 
 
 def record_fields(entries: Iterable[Entry], conditions: Iterable[Condition] = ()) -> frozenset[str]:

@@ -35,6 +35,9 @@ class Source(Protocol):
     def count(self, superset: Superset) -> int | None:
         """How many runs of a superset there are; None where they have to be read."""
 
+    def first(self, entry: Entry, count: int, last: bool) -> list[RunRecord] | None:
+        """The first or last runs in the order of an entry; None where they have to be read."""
+
     def get(self, record: RunRecord) -> RunRecord:
         """The whole record of a run of which a part has been read."""
 
@@ -106,7 +109,7 @@ class Stream:
         part = _PARTS.get(kind)
         if part is None or not isinstance(source, (_AllRuns, _Elements)):
             return self._interpreter.visit(node, self._listed(source))
-        if kind == "index_expression" and self._entries is None:
+        if kind == "index_expression":
             chosen = self._chosen(node, source)
             if chosen is not None:
                 return chosen
@@ -203,6 +206,11 @@ class Stream:
         entries = use_of(first, gives=False).entries
         if entries is None or not all(each["type"] in ("index", "slice") for each in steps):
             return None
+        few = self._few(first, entries, steps)
+        if few is not None:
+            return few
+        if self._entries is not None:
+            return None
         fields = tuple(sorted({"run_id", *(name for name, _ in entries)}))
         runs: dict[int, RunRecord] = {}
         documents: list[Document] = []
@@ -218,6 +226,20 @@ class Stream:
         if len(value) > MAX_FEW:
             return None
         return _Elements(list(self._documents(self._search.get(runs[id(each)]) for each in value)))
+
+    def _few(self, first: Node, entries: set[Entry], steps: list[Node]) -> Any:
+        """The first or last few, where the tracker itself can sort by the one entry."""
+        by = first["children"][1]["children"][0]
+        bounds = _few_of(steps[0]) if len(steps) == 1 else None
+        if bounds is None or len(entries) != 1 or by["type"] not in ("field", "subexpression"):
+            return None
+        count, last = bounds
+        found = self._search.first(next(iter(entries)), count, last)
+        if found is None or len(found) < count:
+            return None
+        documents = list(self._documents(found))
+        value = self._interpreter.visit(steps[0], documents)
+        return _Elements(value) if isinstance(value, list) else value
 
     def _values(self, node: Node, base: Any) -> None:
         """A list has no values, once it is sure that it is one."""
@@ -261,6 +283,21 @@ def _end(node: Node) -> int | None:
     start, stop, step = node["children"]
     forwards = (step is None or step > 0) and (start is None or start >= 0)
     return int(stop) if forwards and stop is not None and stop >= 0 else None
+
+
+def _few_of(step: Node) -> tuple[int, bool] | None:
+    """How many of a list's first elements, or last ones, are looked at; None for others."""
+    if step["type"] == "index":
+        place = int(step["value"])
+        return (place + 1, False) if place >= 0 else (-place, True)
+    start, stop, stride = step["children"]
+    if stride not in (None, 1):
+        return None
+    if start in (None, 0) and stop is not None and stop > 0:
+        return stop, False
+    if stop is None and start is not None and start < 0:
+        return -start, True
+    return None
 
 
 _FIRST_ONLY = {

@@ -148,6 +148,20 @@ class MemoryTracker:
             if wanted and all(condition.holds(run) for condition in query.conditions):
                 yield run
 
+    def count_runs(self, query: spec.RunQuery) -> int:
+        return sum(1 for _ in self.find_runs(query))
+
+    def first_runs(self, query: spec.RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        name, _, key = field.partition(".")
+        found = list(self.find_runs(query))
+        values = {run.id: getattr(run, name) for run in found}
+        if key:
+            values = {run_id: value.get(key) for run_id, value in values.items()}
+        if None in values.values():
+            return None
+        found.sort(key=lambda run: values[run.id])
+        return found[-query.limit :] if last else found[: query.limit]
+
     def update_run(self, run_id: str, change: spec.RunChange) -> None:
         with self._lock:
             run = self.get_run(run_id)

@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from amlflow.spec import (
     Condition,
@@ -136,6 +137,125 @@ class SearchTests(SuiteBase):
         found = [run, tracker.get_run(run.id)]
         found += tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
         assert [dict(each.params) for each in found] == [{}, {}, {}]
+
+    def test_no_more_is_read_than_is_asked_for(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        RunQuery: fields is a hint that no more than these will be read of the records: attributes,
+            or one entry of a map as tags.KEY, those of the conditions among them.
+        RunQuery: What else a record has but its id, experiment and creation may be left out then;
+            None means no hint.
+        """
+        drafts = [
+            self.draft(
+                experiment,
+                name=f"run {place}",
+                created=START + place * MILLISECOND,
+                tags={"a: key": str(place), "none": None},
+                properties={"a/key": str(place)},
+                system={"target": "local", "other": "x"},
+                description="text" if place else None,
+                type="kind",
+                status=Status.RUNNING if place else Status.QUEUED,
+            )
+            for place in range(4)
+        ]
+        made = tracker.create_runs(drafts)
+        tracker.update_run(made[3].id, RunChange(status=Status.COMPLETED))
+        nested = self.made(tracker, experiment, parent_id=made[0].id, root_id=made[0].id)
+        whole = {each.id: tracker.get_run(each.id) for each in (*made, nested)}
+        always = ("id", "experiment_id", "created")
+        plain = ["alias", "parent_id", "root_id", "name", "type", "status", "started", "ended"]
+        plain += ["user", "description"]
+        for field in [*plain, "tags", "properties", "system", "params"]:
+            query = RunQuery(experiment_ids=[experiment.id], fields=frozenset({field}))
+            found = list(tracker.find_runs(query))
+            assert len(found) == len(whole)
+            for run in found:
+                for name in (*always, field):
+                    assert getattr(run, name) == getattr(whole[run.id], name), name
+        keys = {"tags.a: key", "properties.a/key", "system.target", "tags.none", "tags.absent"}
+        conditions = [Condition("tags", Op.HAS, key="none")]
+        query = RunQuery(
+            experiment_ids=[experiment.id], conditions=conditions, fields=frozenset(keys)
+        )
+        found = list(tracker.find_runs(query))
+        assert [run.id for run in found] == [run.id for run in reversed(made)]
+        for run in found:
+            for field, _, key in (each.partition(".") for each in keys):
+                assert getattr(run, field).get(key) == getattr(whole[run.id], field).get(key)
+                assert (key in getattr(run, field)) == (key in getattr(whole[run.id], field))
+
+    def test_quick_search(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        QuickSearch: Each method returns None where the runs have to be read, by Tracker.find_runs.
+        QuickSearch.count_runs: How many runs Tracker.find_runs gives.
+        QuickSearch.first_runs: The first query.limit runs that find_runs gives, sorted by a field.
+        QuickSearch.first_runs: field is as in RunQuery.fields.
+        QuickSearch.first_runs: Texts compare by their code points, and runs alike stay in their
+            order.
+        QuickSearch.first_runs: With last they are the last ones of that order instead, in it.
+        QuickSearch.first_runs: Where a run lacks the field, it is None.
+        """
+        names = ["b", "A", "ä", "a", "B", "z", "a", "_", "日", "b"]
+        drafts = [
+            self.draft(
+                experiment,
+                name=name,
+                created=START + place // 2 * MILLISECOND,
+                tags={"key": name, **({"some": name} if place else {})},
+                properties={"a/key": name, **({"some": name} if place else {})},
+                description=name if place else None,
+                type="kind",
+            )
+            for place, name in enumerate(names)
+        ]
+        for run in tracker.create_runs(drafts)[1:]:
+            tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=START))
+        conditions: list[list[Condition]] = [
+            [],
+            [Condition("parent_id", Op.LACKS), Condition("name", Op.CONTAINS, "a")],
+            [Condition("name", Op.STARTS_WITH, "b")],
+            [Condition("name", Op.NE, "b"), Condition("created", Op.GE, START + MILLISECOND)],
+            [Condition("tags", Op.EQ, "b", key="key")],
+            [Condition("tags", Op.NE, "b", key="some")],
+            [Condition("properties", Op.CONTAINS, "b", key="a/key")],
+            [Condition("properties", Op.LACKS, key="some")],
+            [Condition("params", Op.HAS, key="a/key")],
+            [Condition("status", Op.EQ, Status.COMPLETED)],
+            [Condition("description", Op.HAS)],
+        ]
+        fields = [
+            "created", "ended", "name", "description", "type", "tags.key", "properties.a/key",
+            "properties.some", "tags.some",
+        ]  # fmt: skip
+        for asked in conditions:
+            query = RunQuery(experiment_ids=[experiment.id], conditions=asked, limit=3)
+            found = list(
+                tracker.find_runs(RunQuery(experiment_ids=[experiment.id], conditions=asked))
+            )
+            counted = self.quickly(tracker, "count_runs", query)
+            assert counted in (None, len(found)), asked
+            for field in fields:
+                name, _, key = field.partition(".")
+                values = {
+                    run.id: getattr(run, name).get(key) if key else getattr(run, name)
+                    for run in found
+                }
+                for last in (False, True):
+                    first = self.quickly(tracker, "first_runs", query, field, last)
+                    if first is None:
+                        continue
+                    assert None not in values.values()
+                    ordered = sorted(found, key=lambda run: values[run.id])
+                    expected = ordered[-3:] if last else ordered[:3]
+                    assert [run.id for run in first] == [run.id for run in expected], (asked, field)
+
+    def quickly(self, tracker: Tracker, method: str, *arguments: object) -> Any:
+        """What a method of ``QuickSearch`` gives; None where the tracker does not have it."""
+        found = getattr(tracker, method, None)
+        return None if found is None else found(*arguments)
 
     def test_search_is_paged(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
