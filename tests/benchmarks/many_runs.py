@@ -55,3 +55,23 @@ def fill(path: Path, runs: int = RUNS) -> None:
         database.executemany("insert into params (key, value, run_uuid) values (?, ?, ?)", params)
         database.executemany("insert into tags (key, value, run_uuid) values (?, ?, ?)", tags)
     database.close()
+
+
+def copy_to(uri: str, path: Path) -> None:
+    """Copy the runs of a database that :func:`fill` has filled to another of MLflow's."""
+    import sqlalchemy
+
+    source = sqlite3.connect(path)
+    engine = sqlalchemy.create_engine(uri)
+    with engine.begin() as target:
+        for table, condition in (("experiments", f"name = '{EXPERIMENT}'"), ("runs", "1 = 1"),
+                                 ("tags", "1 = 1"), ("params", "1 = 1")):  # fmt: skip
+            found = source.execute(f"select * from {table} where {condition}")
+            names = [each[0] for each in found.description]
+            among = ", ".join(f":{each}" for each in names)
+            target.execute(
+                sqlalchemy.text(f"insert into {table} ({', '.join(names)}) values ({among})"),
+                [dict(zip(names, row, strict=True)) for row in found],
+            )
+    engine.dispose()
+    source.close()

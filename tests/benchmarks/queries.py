@@ -87,6 +87,61 @@ def memory(few: str, many: str) -> None:
     report("memory of the third query, 20,000 runs / 2,000 runs", more / less, "<= 1.2", detail)
 
 
+def needed(uri: str, *columns: str) -> Callable[[], object]:
+    """A SELECT of these columns of all runs, through a session of MLflow's store."""
+    from mlflow.store.tracking.dbmodels.models import SqlRun
+    from mlflow.tracking._tracking_service.utils import _get_store
+
+    store, experiment_id = _get_store(uri), int(opened(uri)[0].id)
+
+    def read() -> None:
+        with store.ManagedSessionMaker() as session:
+            asked = session.query(*(getattr(SqlRun, each) for each in columns))
+            rows = asked.filter_by(experiment_id=experiment_id, lifecycle_stage="active").all()
+            assert len(rows) == many_runs.RUNS // 2
+
+    return read
+
+
+def columns(where: str, uri: str) -> None:
+    """Queries that need a few columns of 10,000 runs, beside a SELECT of those."""
+    experiment, _ = opened(uri)
+    for query, names in (
+        ("length(@)", ["run_uuid"]),
+        ("length([?contains(name, '7')])", ["run_uuid", "name"]),
+        ("[?contains(name, '77')].run_id", ["run_uuid", "name"]),
+        ("sort_by(@, &created_utc)[:10]", ["run_uuid", "start_time"]),
+        ("sort_by(@, &end_time_utc)[-1].name", ["run_uuid", "end_time", "name"]),
+        ("sort_by(@, &name)[].run_id", ["run_uuid", "name"]),
+    ):
+
+        def ours(query: str = query) -> None:
+            assert experiment.query(query)
+
+        theirs = needed(uri, *names)
+        ours(), theirs()
+        mine, best = in_turn(ours, theirs, rounds=9)
+        detail = f"{mine * 1000:.0f} ms against {best * 1000:.0f} ms, {peak(ours) / 1e6:.1f} MB"
+        report(f"{query} / SELECT, {where}", mine / best, "<= 2", detail)
+
+
+def on_postgres(folder: Path) -> None:
+    """The same on PostgreSQL."""
+    from mlflow.tracking._tracking_service.utils import _get_store
+
+    folder.parent.chmod(0o755)
+    folder.mkdir()
+    backend, database = services.start_postgres(folder)
+    try:
+        uri = f"{backend}direct"
+        _get_store(uri)  # which makes the tables
+        many_runs.copy_to(uri, filled(folder.parent / "copied", many_runs.RUNS // 2))
+        columns("PostgreSQL", uri)
+    finally:
+        database.terminate()
+        database.wait()
+
+
 def processes(uri: str) -> None:
     run_id = opened(uri)[0].query("[0].run_id")
     start = "import sys; from amlflow.cli import main; sys.exit(main(%r))"
@@ -112,6 +167,8 @@ def main() -> None:
         with server(many) as uri:
             selective("REST", uri)
         memory(f"sqlite:///{few}", f"sqlite:///{many}")
+        columns("sqlite", f"sqlite:///{filled(Path(name) / 'half', many_runs.RUNS // 2)}")
+        on_postgres(Path(name) / "postgres")
         processes(f"sqlite:///{many}")
         unselective(f"sqlite:///{many}")
 
