@@ -102,7 +102,8 @@ class Bulk:
                 values,
             )
             for run in self._runs(rows, tags, params):
-                if where.is_exact or all(each.holds(run) for each in query.conditions):
+                # Also where all are SQL: a note that does not parse counts as absent.
+                if all(each.holds(run) for each in query.conditions):
                     yield run
             if len(rows) < size:
                 return
@@ -272,8 +273,8 @@ class _Where:
             final = "r.status IN ('FINISHED', 'FAILED', 'KILLED')"
             return f"CASE WHEN {final} AND NOT {launched} THEN NULLIF(r.end_time, 0) END"
         try:
-            if field in ("type", "description"):
-                return self._value_of("tags", _TEXT_TAGS[field])
+            if field == "description":
+                return self._value_of("tags", DESCRIPTION)
             if dot and name == "properties":
                 return self._value_of("params", to_key(key, PROPERTY))
             if dot and name == "params" and not key.startswith(PROPERTY) and key != CLAIM:

@@ -123,9 +123,7 @@ _MADE_FROM: dict[str, tuple[str, ...]] = {
 Its id, experiment and creation are always there."""
 
 
-SORTED_BY = frozenset(
-    {"created_utc", "end_time_utc", "name", "display_name", "description", "run_type", *MAPS}
-)
+SORTED_BY = frozenset({"created_utc", "end_time_utc", "name", "display_name", "description", *MAPS})
 """Fields that sort runs as the fields of their records do that they are made from."""
 
 
