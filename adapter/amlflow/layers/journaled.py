@@ -221,13 +221,11 @@ class Journaled(Layer):
             yield self._judged(found, dead)
 
     def count_runs(self, query: RunQuery) -> int | None:
-        for run_id in list(self._changing):
-            self._settle(run_id)
+        self._settle()
         return super().count_runs(query)
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        for run_id in list(self._changing):
-            self._settle(run_id)
+        self._settle()
         dead = self.journal.dead_runs()
         found = super().first_runs(query, field, last)
         return None if found is None else [self._judged(each, dead) for each in found]
