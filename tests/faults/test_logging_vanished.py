@@ -28,7 +28,10 @@ for number in range(1, 10_000):
         print("in the middle", flush=True)
     if number > 5000:
         time.sleep(0.0001)
-run.complete()
+try:
+    run.complete()
+except ServiceException:  # there is no journal for the end either
+    run.flush()
 print(raised, flush=True)
 """
 ONLY_ITS_OWN = ["setpriv", "--bounding-set=-dac_override", "--"] if os.geteuid() == 0 else []
@@ -93,4 +96,4 @@ def test_what_had_returned_is_in_the_tracker(
         assert err.count("another cannot be made") == 1
     else:
         assert raised == set()
-        assert err.count("while it was in use") == (damage is not forbid_writing), err
+        assert err.count("while it was in use") == 1, err
