@@ -8,11 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import docker_daemon
-import environments
 import pytest
-import services
-import submitting
+from helpers import docker_daemon, servers, submitted_jobs, wheels
 
 pytest_plugins = ["amlflow.testing.plugin"]
 
@@ -20,18 +17,18 @@ SHARED = "AMLFLOW_TESTS_SHARED"
 
 for _name in [each for each in os.environ if each.startswith(("MLFLOW_", "AZUREML_"))]:
     del os.environ[_name]
-os.environ.update(services.QUIET)
+os.environ.update(servers.QUIET)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # The workers inherit the variable, so all of a session find the same services.
     if SHARED not in os.environ:
-        os.environ[SHARED] = str(services.shared_folder())
+        os.environ[SHARED] = str(servers.shared_folder())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and SHARED in os.environ:
-        services.Shared(Path(os.environ.pop(SHARED))).stop()
+        servers.Shared(Path(os.environ.pop(SHARED))).stop()
 
 
 def failing_skips(terminalreporter: pytest.TerminalReporter) -> int:
@@ -54,8 +51,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared() -> services.Shared:
-    return services.Shared(Path(os.environ[SHARED]))
+def shared() -> servers.Shared:
+    return servers.Shared(Path(os.environ[SHARED]))
 
 
 @pytest.fixture(autouse=True)
@@ -76,13 +73,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_database(shared: services.Shared) -> Path:
+def empty_database(shared: servers.Shared) -> Path:
     """An MLflow database without runs, to copy: making its tables takes seconds."""
 
     def make(place: Path) -> tuple[str, subprocess.Popen[bytes]]:
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", "sqlite:///mlflow.db"]
         process = subprocess.Popen(
-            command, cwd=place, env=services.clean_environment(), stderr=subprocess.DEVNULL
+            command, cwd=place, env=servers.clean_environment(), stderr=subprocess.DEVNULL
         )
         assert process.wait() == 0
         return str(place / "mlflow.db"), process
@@ -99,41 +96,41 @@ def sqlite_uri(tmp_path: Path, empty_database: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def wheel(shared: services.Shared) -> Path:
+def wheel(shared: servers.Shared) -> Path:
     """amlflow's wheel."""
 
     def build(place: Path) -> tuple[str, None]:
-        project, names = environments.PROJECT, environments.SOURCES
-        return str(environments.built(project, place / "build", names)), None
+        project, names = wheels.PROJECT, wheels.SOURCES
+        return str(wheels.built(project, place / "build", names)), None
 
     return Path(shared.get("wheel", build))
 
 
 @pytest.fixture(scope="session")
-def server_uri(shared: services.Shared) -> str:
+def server_uri(shared: servers.Shared) -> str:
     """An MLflow server on sqlite, shared by all tests."""
     return shared.get(
-        "server", lambda place: services.start_mlflow(f"sqlite:///{place}/mlflow.db", place)
+        "server", lambda place: servers.start_mlflow(f"sqlite:///{place}/mlflow.db", place)
     )
 
 
 @pytest.fixture(scope="session")
-def postgres_uri(shared: services.Shared) -> str:
+def postgres_uri(shared: servers.Shared) -> str:
     """A PostgreSQL server's database `direct`, shared by all tests."""
-    return shared.get("postgres", services.start_postgres) + "direct"
+    return shared.get("postgres", servers.start_postgres) + "direct"
 
 
 @pytest.fixture(scope="session")
-def postgres_server_uri(shared: services.Shared) -> str:
+def postgres_server_uri(shared: servers.Shared) -> str:
     """An MLflow server on PostgreSQL's database `served`, shared by all tests."""
-    backend = shared.get("postgres", services.start_postgres) + "served"
+    backend = shared.get("postgres", servers.start_postgres) + "served"
     return shared.get(
-        "postgres-server", lambda place: services.start_mlflow(backend, place, workers=4)
+        "postgres-server", lambda place: servers.start_mlflow(backend, place, workers=4)
     )
 
 
 @pytest.fixture(scope="session")
-def empty_trackio(shared: services.Shared) -> Path:
+def empty_trackio(shared: servers.Shared) -> Path:
     """A trackio folder without runs, to copy: having trackio make a project takes seconds."""
 
     def make(place: Path) -> tuple[str, subprocess.Popen[bytes]]:
@@ -176,11 +173,11 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     base = tmp_path / "state" / "jobs"
     monkeypatch.setenv("AMLFLOW_JOBS", str(base))
     yield base
-    submitting.end_all(base)
+    submitted_jobs.end_all(base)
 
 
 @pytest.fixture
-def docker_host(shared: services.Shared, monkeypatch: pytest.MonkeyPatch) -> str:
+def docker_host(shared: servers.Shared, monkeypatch: pytest.MonkeyPatch) -> str:
     """A Docker daemon of the tests' own, set as DOCKER_HOST."""
     address = shared.get("docker", docker_daemon.start)
     monkeypatch.setenv("DOCKER_HOST", address)
@@ -194,6 +191,6 @@ def docker_image(docker_host: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def pip_image(shared: services.Shared) -> str:
+def pip_image(shared: servers.Shared) -> str:
     """An image with pip and what amlflow requires, but not amlflow. One module uses it."""
     return docker_daemon.make_pip_image(shared.get("docker", docker_daemon.start))

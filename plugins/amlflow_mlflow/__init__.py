@@ -21,7 +21,7 @@ def amlflow_tracker(uri: str) -> Tracker | None:
     """Take the URIs that ``mlflow.set_tracking_uri`` takes; ``postgresql+driver`` too."""
     if uri.partition(":")[0].partition("+")[0] not in SCHEMES:
         return None
-    from amlflow_mlflow.quick import open_quick
+    from amlflow_mlflow.without_mlflow.sqlite_tracker import open_quick
 
     quick = open_quick(uri)
     if quick is not None:
@@ -35,6 +35,6 @@ def amlflow_tracker(uri: str) -> Tracker | None:
 @hookimpl
 def amlflow_run_keeper(uri: str) -> RunKeeper | None:
     """Take servers and sqlite databases; for the rest, the tracker is the keeper."""
-    from amlflow_mlflow.light import open_keeper
+    from amlflow_mlflow.without_mlflow.run_keeper import open_keeper
 
     return open_keeper(uri)

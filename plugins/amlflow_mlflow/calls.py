@@ -20,7 +20,7 @@ from mlflow.tracking._tracking_service.utils import _get_store
 
 from amlflow_mlflow.errors import cause, cleaned, error_of_store
 from amlflow_mlflow.own_paths import ARTIFACTS
-from amlflow_mlflow.server import Server
+from amlflow_mlflow.rest_client import Server
 
 Result = TypeVar("Result")
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from amlflow.spec import FINAL, LAUNCHED, Refused, RunChange, Status
 
-from amlflow_mlflow.names import (
+from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, NAME, to_ms
+from amlflow_mlflow.spelling import (
     NAME_LIMIT,
     PARAM_LIMIT,
     PROPERTY,
@@ -20,7 +21,6 @@ from amlflow_mlflow.names import (
     to_key,
     to_tag_value,
 )
-from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, NAME, to_ms
 
 PARAMS_AT_ONCE = 100
 

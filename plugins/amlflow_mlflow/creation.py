@@ -26,7 +26,9 @@ from mlflow.entities import Param, RunStatus, RunTag, ViewType
 from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.changes import to_params
 from amlflow_mlflow.files import Files
-from amlflow_mlflow.names import (
+from amlflow_mlflow.points import Points
+from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to_run
+from amlflow_mlflow.spelling import (
     ALIAS,
     HELD,
     NAME_LIMIT,
@@ -40,8 +42,6 @@ from amlflow_mlflow.names import (
     to_key,
     to_tag_value,
 )
-from amlflow_mlflow.points import Points
-from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to_run
 
 YIELD_SECONDS = 30.0
 """How long the earlier of two runs under one id waits for the later to give way.

@@ -20,8 +20,8 @@ from mlflow.utils.uri import append_to_uri_path
 
 from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.errors import error_of_store
-from amlflow_mlflow.names import from_path, shortened, to_file_path, to_path
-from amlflow_mlflow.served import open_repository
+from amlflow_mlflow.proxied_artifacts import open_repository
+from amlflow_mlflow.spelling import from_path, shortened, to_file_path, to_path
 
 # Where tqdm is installed, MLflow would draw a bar for every file into a log that is followed.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

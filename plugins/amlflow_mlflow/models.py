@@ -10,9 +10,9 @@ from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from amlflow_mlflow.names import PROPERTY, to_key, to_path
 from amlflow_mlflow.records import from_ms
-from amlflow_mlflow.server import Registry, Server
+from amlflow_mlflow.rest_client import Registry, Server
+from amlflow_mlflow.spelling import PROPERTY, to_key, to_path
 
 
 def register(

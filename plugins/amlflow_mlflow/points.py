@@ -42,9 +42,9 @@ from amlflow.tracker_data import (
 from mlflow.entities import Metric, Param, RunTag
 
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.histories import Histories, Row
-from amlflow_mlflow.names import CLAIM, POINTS, WRITER, from_key, to_key
+from amlflow_mlflow.metric_histories import Histories, Row
 from amlflow_mlflow.records import from_ms, to_ms
+from amlflow_mlflow.spelling import CLAIM, POINTS, WRITER, from_key, to_key
 
 logger = logging.getLogger("amlflow")
 

@@ -17,7 +17,7 @@ from amlflow.tracker_data import (
     to_whole,
 )
 
-from amlflow_mlflow.names import (
+from amlflow_mlflow.spelling import (
     ALIAS,
     CLAIM,
     PROPERTY,

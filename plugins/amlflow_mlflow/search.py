@@ -13,8 +13,8 @@ from datetime import datetime
 from amlflow.spec import Condition, Op, Order, Refused
 from amlflow.tracker_data import EARLIEST, LATEST
 
-from amlflow_mlflow.names import ALIAS, PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
+from amlflow_mlflow.spelling import ALIAS, PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
 
 _TAG_FIELDS = {"alias": ALIAS, "parent_id": PARENT, "description": DESCRIPTION, "type": TYPE}
 

@@ -17,8 +17,8 @@ from mlflow.exceptions import MlflowException
 
 from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.files import stored
-from amlflow_mlflow.names import SNAPSHOTS, shortened
-from amlflow_mlflow.served import open_repository
+from amlflow_mlflow.proxied_artifacts import open_repository
+from amlflow_mlflow.spelling import SNAPSHOTS, shortened
 
 ARCHIVE = "snapshot.zip"
 STORED = "stored"

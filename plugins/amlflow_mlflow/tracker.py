@@ -33,13 +33,22 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import text
 
 from amlflow_mlflow import features
-from amlflow_mlflow.bulk import DIALECTS, Bulk
+from amlflow_mlflow.bulk_reads import DIALECTS, Bulk
 from amlflow_mlflow.calls import Calls, open_store, translated
 from amlflow_mlflow.changes import KILLED, spelled
 from amlflow_mlflow.creation import Creation, is_own_id
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, run_link
-from amlflow_mlflow.names import (
+from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths
+from amlflow_mlflow.points import Points
+from amlflow_mlflow.records import (
+    to_experiment,
+    to_run,
+)
+from amlflow_mlflow.run_numbers import Numbers
+from amlflow_mlflow.search import to_filter, to_order
+from amlflow_mlflow.snapshots import Snapshots
+from amlflow_mlflow.spelling import (
     DELETED,
     OWN,
     PROPERTY,
@@ -47,16 +56,7 @@ from amlflow_mlflow.names import (
     to_key,
     to_tag_value,
 )
-from amlflow_mlflow.numbers import Numbers
-from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths
-from amlflow_mlflow.points import Points
-from amlflow_mlflow.quick import is_by_workspace
-from amlflow_mlflow.records import (
-    to_experiment,
-    to_run,
-)
-from amlflow_mlflow.search import to_filter, to_order
-from amlflow_mlflow.snapshots import Snapshots
+from amlflow_mlflow.without_mlflow.sqlite_tracker import is_by_workspace
 
 PAGE = 1000
 LATER_PAGE = 5000

@@ -31,7 +31,7 @@ def extend(app: Any, access: Access) -> None:
     add_routes(app, access)
     add_page(app, access)
     if _is_uvicorn():
-        from amlflow_page.nodelay import send_at_once
+        from amlflow_page.tcp_nodelay import send_at_once
 
         send_at_once()
 

@@ -26,7 +26,7 @@ STORES = ("sqlite", "postgresql", "mysql", "mssql", "file", "http", "https")
 
 def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
     """Show the runs of a folder's workspace in MLflow's page with the studio, until Ctrl-C."""
-    from amlflow.core.configured import configured_uri
+    from amlflow.core.project.configured import configured_uri
 
     uri = configured_uri(path)
     if uri.partition(":")[0].partition("+")[0] not in STORES:
@@ -71,7 +71,7 @@ def _check(port: str) -> None:
 
 def _command(uri: str, port: str) -> list[str]:
     """MLflow's server on a database or folder that this machine reaches by itself."""
-    from amlflow.core.tracking_uri import local_folders
+    from amlflow.core.project.tracking_uri import local_folders
 
     command = [
         sys.executable, "-m", "mlflow", "server", "--app-name", "amlflow", "--host", HOST,

@@ -20,7 +20,7 @@ from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
 from mlflow.server.handlers import _add_static_prefix
 
-from amlflow_page import listing, logs, store
+from amlflow_page import all_runs, logs, server_workspace
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest, text_of
 from amlflow_page.views import ViewChanged, Views
@@ -61,8 +61,8 @@ class Routes:
         self._access = access
 
     def search(self) -> Any:
-        """Rows of the All runs page: see :func:`amlflow_page.listing.rows`."""
-        return listing.rows(store.tracker(), self._access, _asked())
+        """Rows of the All runs page: see :func:`amlflow_page.all_runs.rows`."""
+        return all_runs.rows(server_workspace.tracker(), self._access, _asked())
 
     def check(self) -> Any:
         """Whether an expression parses: ``error`` is null, or what is wrong and where.
@@ -78,7 +78,9 @@ class Routes:
 
     def experiments(self) -> Any:
         """The experiments that the user may read, newest first."""
-        there = [each for each in store.tracker().list_experiments() if each.archived is None]
+        there = [
+            each for each in server_workspace.tracker().list_experiments() if each.archived is None
+        ]
         readable = self._access.readable([each.id for each in there])
         return {
             "experiments": [
@@ -89,11 +91,11 @@ class Routes:
     def run(self) -> Any:
         """A run's state; that its agent is silent is noted, as by ``Run.get_status``."""
         run_id = self._readable()
-        record = store.runs().look_at(run_id)
-        experiment = store.tracker().get_experiment(record.experiment_id)
+        record = server_workspace.runs().look_at(run_id)
+        experiment = server_workspace.tracker().get_experiment(record.experiment_id)
         names = {record.experiment_id: experiment.name}
         return {
-            **listing.row(Documents(names), record),
+            **all_runs.row(Documents(names), record),
             "may_cancel": self._access.may_change(run_id),
         }
 
@@ -119,7 +121,7 @@ class Routes:
                     f"{self._access.user()!r} may not cancel run {run_id}: that takes MLflow's "
                     "permission EDIT on its experiment."
                 )
-            outcome["status"] = store.runs().cancel(run_id).status
+            outcome["status"] = server_workspace.runs().cancel(run_id).status
         except AzureMLException as error:
             outcome["error"] = _described(error)["message"]
             outcome["forbidden"] = isinstance(error, Forbidden)
@@ -161,7 +163,7 @@ class Routes:
         return {}
 
     def _views(self) -> Views:
-        return Views(store.tracker(), self._access)
+        return Views(server_workspace.tracker(), self._access)
 
     def _readable(self) -> str:
         run_id = request.args.get("run_id", "")

@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 sys.path[:] = [each for each in sys.path if Path(each or ".").resolve() != HERE.resolve()]
 sys.path.insert(0, str(HERE.parent))
 
-import services
+from helpers import servers
 
 VALUES = 20_000
 SHARED_VALUES = 2_000
@@ -337,19 +337,19 @@ def stores(folder: Path) -> Iterator[dict[str, str]]:
         (folder / name).mkdir()
         subprocess.run(
             [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{folder}/{name}/m.db"],
-            check=True, env=services.clean_environment(), stderr=subprocess.DEVNULL,
+            check=True, env=servers.clean_environment(), stderr=subprocess.DEVNULL,
         )  # fmt: skip
     processes = []
     folder.chmod(0o755)
     (folder / "postgres").mkdir()
     try:
-        backend, database = services.start_postgres(folder / "postgres")
+        backend, database = servers.start_postgres(folder / "postgres")
         processes.append(database)
-        on_postgres, process = services.start_mlflow(
+        on_postgres, process = servers.start_mlflow(
             f"{backend}served", folder / "postgres", workers=4
         )
         processes.append(process)
-        on_sqlite, process = services.start_mlflow(
+        on_sqlite, process = servers.start_mlflow(
             f"sqlite:///{folder}/server/m.db", folder / "server", workers=4
         )
         processes.append(process)
@@ -371,7 +371,7 @@ def main() -> None:
     scale = 10 if "--quick" in sys.argv else 1
     folder = Path(tempfile.mkdtemp(prefix="amlflow-benchmarks-"))
     os.chdir(folder)  # outside of a git work tree, of which amlflow notes more than MLflow
-    os.environ.update(services.QUIET)
+    os.environ.update(servers.QUIET)
     os.environ.update(TRACKIO_DIR=str(folder / "trackio"), XDG_STATE_HOME=str(folder / "state"))
     try:
         with stores(folder) as places:

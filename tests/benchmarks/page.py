@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 import many_runs
 import requests
-import services
+from helpers import servers
 from queries import BEST, THIRD
 from runs import filled, report, seconds
 
@@ -35,7 +35,7 @@ APP = ("--app-name", "amlflow")
 def served(database: Path, workers: int, options: tuple[str, ...] = ()) -> Iterator[Asked]:
     with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
         backend = f"sqlite:///{database}"
-        uri, process = services.start_mlflow(
+        uri, process = servers.start_mlflow(
             backend, Path(name), workers=workers, options=options, MLFLOW_LOGGING_LEVEL="WARNING"
         )
         try:
@@ -154,7 +154,7 @@ def kept(plain: Asked, app: Asked) -> None:
 
 
 def main() -> None:
-    os.environ.update(services.QUIET)
+    os.environ.update(servers.QUIET)
     with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
         many = filled(Path(name) / "many", many_runs.RUNS)
         # With one worker, connections are set up alike, so it is the app alone that is compared.

@@ -58,7 +58,7 @@ def seconds(call: Callable[[], Any]) -> float:
 def parsed(records: list[Any]) -> None:
     """Each parse that a listing of these runs does, and those of all other notes."""
     from amlflow import tracker_data as data
-    from amlflow_mlflow import names
+    from amlflow_mlflow import spelling
     from amlflow_mlflow.records import PARENT, _moment
 
     milliseconds = 1_767_225_600_000
@@ -68,12 +68,12 @@ def parsed(records: list[Any]) -> None:
         _moment(record.id, "start_time", milliseconds)
         _moment(record.id, "end_time", milliseconds)
         for key, text, read in (
-            (names.STATUS, "Failed", data.to_status),
-            (names.STARTED, str(milliseconds), data.to_whole),
-            (names.ALIAS, None, data.to_id),
-            (names.ROOT, record.id, data.to_id),
+            (spelling.STATUS, "Failed", data.to_status),
+            (spelling.STARTED, str(milliseconds), data.to_whole),
+            (spelling.ALIAS, None, data.to_id),
+            (spelling.ROOT, record.id, data.to_id),
             (PARENT, None, data.to_id),
-            (names.TYPE, "azureml.scriptrun", data.to_name),
+            (spelling.TYPE, "azureml.scriptrun", data.to_name),
         ):
             data.parse(record.id, key, text, read)
 
@@ -86,7 +86,7 @@ def measure(folder: str) -> None:
     from amlflow.core.experiment import Experiment
     from amlflow.core.workspace import Workspace
     from amlflow.spec import RunDraft, Status
-    from amlflow_page import listing
+    from amlflow_page import all_runs
     from amlflow_page.access import Everybody
 
     experiment = Experiment(Workspace.from_config(), "parsing")
@@ -110,7 +110,7 @@ def measure(folder: str) -> None:
             main(["run", "show", "-r", records[0].id])
 
     def page() -> None:
-        listing.rows(tracker, Everybody(), {"size": ROWS})
+        all_runs.rows(tracker, Everybody(), {"size": ROWS})
 
     for name, call, count in (("run show", show, 1), (f"page of {ROWS} runs", page, ROWS)):
         call()

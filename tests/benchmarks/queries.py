@@ -18,7 +18,7 @@ sys.path.append(sys.path.pop(0))
 sys.path.append(str(Path(__file__).parent.parent))
 
 import many_runs
-import services
+from helpers import servers
 from runs import filled, in_turn, python, report, server
 
 THIRD = "[?properties.author=='azureml-user' && tags.quality=='fantastic run']"
@@ -131,7 +131,7 @@ def on_postgres(folder: Path) -> None:
 
     folder.parent.chmod(0o755)
     folder.mkdir()
-    backend, database = services.start_postgres(folder)
+    backend, database = servers.start_postgres(folder)
     try:
         uri = f"{backend}direct"
         _get_store(uri)  # which makes the tables
@@ -159,7 +159,7 @@ def processes(uri: str) -> None:
 
 
 def main() -> None:
-    os.environ.update(services.QUIET)
+    os.environ.update(servers.QUIET)
     with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
         few = filled(Path(name) / "few", many_runs.RUNS // 10)
         many = filled(Path(name) / "many", many_runs.RUNS)

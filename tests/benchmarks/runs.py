@@ -21,7 +21,7 @@ sys.path.append(sys.path.pop(0))
 sys.path.append(str(Path(__file__).parent.parent))
 
 import many_runs
-import services
+from helpers import servers
 
 ROUNDS = 5
 
@@ -44,7 +44,7 @@ def report(what: str, ratio: float, target: str, detail: str) -> None:
 
 def python(code: str, **environment: str) -> Callable[[], object]:
     command = [sys.executable, "-c", code]
-    clean = services.clean_environment(**environment)
+    clean = servers.clean_environment(**environment)
     return lambda: subprocess.run(command, check=True, env=clean, stdout=subprocess.DEVNULL)
 
 
@@ -66,7 +66,7 @@ def imports() -> None:
 
 @contextlib.contextmanager
 def server(database: Path) -> Iterator[str]:
-    uri, process = services.start_mlflow(f"sqlite:///{database}", database.parent, workers=4)
+    uri, process = servers.start_mlflow(f"sqlite:///{database}", database.parent, workers=4)
     try:
         yield uri
     finally:
@@ -78,9 +78,9 @@ def server(database: Path) -> Iterator[str]:
 def postgres(folder: Path) -> Iterator[str]:
     folder.parent.chmod(0o755)
     folder.mkdir()
-    backend, database = services.start_postgres(folder)
+    backend, database = servers.start_postgres(folder)
     try:
-        uri, process = services.start_mlflow(f"{backend}served", folder, workers=4)
+        uri, process = servers.start_mlflow(f"{backend}served", folder, workers=4)
         try:
             yield uri
         finally:
@@ -152,7 +152,7 @@ def filled(folder: Path, runs: int = many_runs.RUNS) -> Path:
     subprocess.run(
         [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{database}"],
         check=True,
-        env=services.clean_environment(),
+        env=servers.clean_environment(),
         stderr=subprocess.DEVNULL,
     )
     many_runs.fill(database, runs)
@@ -160,7 +160,7 @@ def filled(folder: Path, runs: int = many_runs.RUNS) -> Path:
 
 
 def main() -> None:
-    os.environ.update(services.QUIET)
+    os.environ.update(servers.QUIET)
     imports()
     folder = Path(tempfile.mkdtemp(prefix="amlflow-benchmarks-"))
     try:

@@ -22,8 +22,7 @@ sys.path.append(sys.path.pop(0))
 sys.path.append(str(Path(__file__).parent.parent))
 
 import runs
-import services
-import submitting
+from helpers import servers, submitted_jobs
 
 ROUNDS = 7
 LINES = 100_000
@@ -60,9 +59,9 @@ def launcher(experiment: Any) -> Callable[..., Any]:
 
 def submit_and_first_line(kind: str) -> None:
     """submit() beside one create_run and one upload of the snapshot; and the script's start."""
-    from amlflow.submit import snapshot
+    from amlflow.jobs import snapshot
 
-    experiment = submitting.new_experiment()
+    experiment = submitted_jobs.new_experiment()
     tracker = experiment._tracker
     submit = launcher(experiment)
     submit().wait_for_completion()
@@ -81,7 +80,7 @@ def submit_and_first_line(kind: str) -> None:
         ours.append(time.perf_counter() - begun)
         returned = time.time()
         run.wait_for_completion()
-        starts.append(float(submitting.log_of(run)) - returned)
+        starts.append(float(submitted_jobs.log_of(run)) - returned)
     ratio = statistics.median(ours) / statistics.median(plain)
     detail = (
         f"{statistics.median(ours) * 1000:.0f} ms against {statistics.median(plain) * 1000:.0f} ms"
@@ -97,9 +96,9 @@ def submit_and_first_line(kind: str) -> None:
 def sleeping() -> None:
     """What an agent takes while its script sleeps."""
     base = Path(os.environ["AMLFLOW_JOBS"])
-    run = launcher(submitting.new_experiment())("import time; time.sleep(600)")
-    submitting.until(lambda: run.get_status() == "Running")
-    [agent] = submitting.agents(base)
+    run = launcher(submitted_jobs.new_experiment())("import time; time.sleep(600)")
+    submitted_jobs.until(lambda: run.get_status() == "Running")
+    [agent] = submitted_jobs.agents(base)
     time.sleep(3)
     before = sum(agent.cpu_times()[:2])
     time.sleep(SLEEP_SECONDS)
@@ -113,7 +112,7 @@ def sleeping() -> None:
 
 def logging() -> None:
     """Lines at full speed, beside the same script that writes them into a file by itself."""
-    submit = launcher(submitting.new_experiment())
+    submit = launcher(submitted_jobs.new_experiment())
     alone, ours = [], []
     for _ in range(5):
         folder = source(PRINTS)
@@ -127,7 +126,7 @@ def logging() -> None:
         run.wait_for_completion()
         run.download_file("outputs/taken", str(folder / "taken"))
         ours.append(float((folder / "taken").read_text()))
-        assert submitting.log_of(run) == "".join(f"line {n}\n" for n in range(LINES))
+        assert submitted_jobs.log_of(run) == "".join(f"line {n}\n" for n in range(LINES))
     ratio = statistics.median(ours) / statistics.median(alone)
     detail = f"{statistics.median(ours):.2f} s against {statistics.median(alone):.2f} s, none lost"
     runs.report(f"{LINES} lines, submitted / by itself (python -u)", ratio, "<= 1.2", detail)
@@ -135,7 +134,7 @@ def logging() -> None:
 
 def cancelling() -> None:
     """From cancel() to the end of the processes."""
-    submit = launcher(submitting.new_experiment())
+    submit = launcher(submitted_jobs.new_experiment())
     base = Path(os.environ["AMLFLOW_JOBS"])
     ignoring = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
     for what, code, target in (
@@ -144,13 +143,13 @@ def cancelling() -> None:
     ):
         for where in ("this machine", "another machine"):
             run = submit(f"{code}open('logs/ready', 'w'); import time; time.sleep(600)")
-            submitting.until(lambda run=run: "logs/ready" in run.get_file_names())
+            submitted_jobs.until(lambda run=run: "logs/ready" in run.get_file_names())
             if where == "another machine":
                 os.environ["AMLFLOW_JOBS"] = str(base.parent / "elsewhere")
             begun = time.perf_counter()
             run.cancel()
             os.environ["AMLFLOW_JOBS"] = str(base)
-            submitting.until(lambda: not submitting.scripts(base))
+            submitted_jobs.until(lambda: not submitted_jobs.scripts(base))
             taken = time.perf_counter() - begun
             run.wait_for_completion()
             runs.report(f"cancel from {where}, a script that {what}, seconds", taken, target, "")
@@ -158,7 +157,7 @@ def cancelling() -> None:
 
 def many(count: int) -> None:
     """Runs of an empty script, beside as many interpreters at as many at once."""
-    submit = launcher(submitting.new_experiment())
+    submit = launcher(submitted_jobs.new_experiment())
     cores = os.cpu_count() or 1
     begun = time.perf_counter()
     waiting = [subprocess.Popen([sys.executable, "-c", "pass"]) for _ in range(cores)]
@@ -172,7 +171,7 @@ def many(count: int) -> None:
     submitted = [submit("pass") for _ in range(count)]
     returned = time.perf_counter() - begun
     for run in submitted:
-        submitting.ended(run, 600)
+        submitted_jobs.ended(run, 600)
     whole = time.perf_counter() - begun
     detail = f"{whole:.1f} s, of which submit() {returned:.1f} s; bare interpreters {bare:.1f} s"
     overhead = (whole - bare) / count
@@ -184,7 +183,7 @@ def many(count: int) -> None:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     place = Path(tempfile.mkdtemp(prefix="amlflow-benchmark-"))
-    os.environ.update(services.clean_environment(), AMLFLOW_JOBS=str(place / "state" / "jobs"))
+    os.environ.update(servers.clean_environment(), AMLFLOW_JOBS=str(place / "state" / "jobs"))
     os.chdir(place)
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{place}/mlflow.db"
     try:
@@ -198,7 +197,7 @@ def main() -> None:
             submit_and_first_line("server")
             sleeping()
     finally:
-        submitting.end_all(Path(os.environ["AMLFLOW_JOBS"]))
+        submitted_jobs.end_all(Path(os.environ["AMLFLOW_JOBS"]))
         shutil.rmtree(place, ignore_errors=True)
 
 

@@ -10,12 +10,12 @@ from types import ModuleType
 import pytest
 from amlflow import plugins
 from amlflow.core.experiment import Experiment
-from amlflow.core.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.workspace import Workspace
-from amlflow.layers import opened
+from amlflow.layers import stack
 from amlflow.layers.layer import Layer
-from amlflow.layers.opened import LAYERS, layered, needed, open_layered
 from amlflow.layers.search import Search
+from amlflow.layers.stack import LAYERS, layered, needed, open_layered
 from amlflow.layers.statuses import Statuses
 from amlflow.layers.write_once import WriteOnce
 from amlflow.spec import (
@@ -34,7 +34,7 @@ from amlflow.spec import (
     hookimpl,
 )
 from amlflow.testing.memory import MemoryTracker
-from bare import BareTracker
+from helpers.tracker_without_features import BareTracker
 from test_mutants import Run, check_caught
 
 EVERYTHING = frozenset(Feature)
@@ -149,7 +149,7 @@ def test_a_tracker_of_one_process(monkeypatch: pytest.MonkeyPatch, folder: objec
             experiment.submit(ScriptRunConfig(source_directory=".", command=["true"]))
     finally:
         manager.unregister(module)
-        opened._open_trackers = opened.OpenTrackers()
+        stack._open_trackers = stack.OpenTrackers()
 
 
 class Unlogged(WriteOnce):
@@ -193,7 +193,7 @@ def test_a_broken_layer_is_caught(
     broken: type[Layer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if broken.adds is Feature.SEARCH:
-        monkeypatch.setattr(opened, "Search", broken)
+        monkeypatch.setattr(stack, "Search", broken)
     else:
         monkeypatch.setitem(LAYERS, broken.adds, broken)
     check_caught(Run(lambda: layered(Slow()), broken), capsys)

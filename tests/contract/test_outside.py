@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import services
-from environments import built, lend_packages, made, pip, run
+from helpers import servers
+from helpers.wheels import built, lend_packages, made, pip, run
 from test_guide import SCRIPT, check_printed
 
 OUTSIDE = Path(__file__).with_name("outside")
@@ -67,7 +67,7 @@ time.sleep(int(sys.argv[1]))
 
 
 @pytest.fixture(scope="session")
-def outside(shared: services.Shared, wheel: Path) -> Path:
+def outside(shared: servers.Shared, wheel: Path) -> Path:
     """An environment with both wheels, and a folder `faulty` in it with the other plugins."""
 
     def make(place: Path) -> tuple[str, None]:

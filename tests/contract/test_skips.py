@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from environments import PROJECT, run
+from helpers.wheels import PROJECT, run
 
 WANTING = "pytest.skip(NOT_CLAIMED + Feature.SHARED.value)"
 OTHER = "pytest.skip('no time')"

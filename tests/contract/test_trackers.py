@@ -8,12 +8,12 @@ import pytest
 from amlflow.exceptions import UserErrorException
 from amlflow.journal.settings import from_environment
 from amlflow.layers.journaled import Journaled
-from amlflow.layers.opened import layered
+from amlflow.layers.stack import layered
 from amlflow.spec import Tracker
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.suites.base import logged
 from amlflow.testing.tracker_suite import TrackerSuite
-from bare import BareTracker
+from helpers.tracker_without_features import BareTracker
 
 
 class TestMemory(TrackerSuite):

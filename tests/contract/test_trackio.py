@@ -16,8 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import services
-from amlflow.core.tracking_uri import local_folders
+from amlflow.core.project.tracking_uri import local_folders
 from amlflow.plugins import open_tracker
 from amlflow.spec import (
     ExperimentRecord,
@@ -31,6 +30,7 @@ from amlflow.spec import (
 )
 from amlflow.testing.suites.base import current, logged
 from amlflow_trackio.projects import project_name
+from helpers import servers
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
@@ -61,7 +61,7 @@ def by_trackio(folder: Path, code: str, *arguments: str) -> Any:
     """What trackio itself prints as JSON for some code, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", f"import json, sys, trackio\n{code}", *arguments],
-        env=services.clean_environment(TRACKIO_DIR=str(folder)),
+        env=servers.clean_environment(TRACKIO_DIR=str(folder)),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -93,10 +93,10 @@ def folder(trackio_uri: str) -> Path:
 
 @pytest.fixture
 def page(folder: Path) -> Iterator[Page]:
-    port = services.free_port()
+    port = servers.free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "trackio.cli", "show"],
-        env=services.clean_environment(
+        env=servers.clean_environment(
             TRACKIO_DIR=str(folder), GRADIO_SERVER_PORT=str(port), BROWSER="true"
         ),
         stdout=subprocess.DEVNULL, start_new_session=True,
@@ -111,7 +111,7 @@ def page(folder: Path) -> Iterator[Page]:
             return False
 
     try:
-        services.wait_for(ready, process, 60)
+        servers.wait_for(ready, process, 60)
         yield Page(address)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -285,7 +285,7 @@ def test_folders_are_trackios(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name, value in {"XDG_CACHE_HOME": "/cache", "HF_HOME": "~/hf/$USER", "NONE": ""}.items():
         done = subprocess.run(
             [sys.executable, "-c", f"import json, trackio.utils\n{code}"],
-            env=services.clean_environment(**{name: value}), capture_output=True, check=True,
+            env=servers.clean_environment(**{name: value}), capture_output=True, check=True,
         )  # fmt: skip
         theirs, ours = json.loads(done.stdout)
         assert theirs == ours
@@ -361,6 +361,6 @@ print(run.get_metrics(), "trackio" in sys.modules)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
-        env=services.clean_environment(MLFLOW_TRACKING_URI=trackio_uri),
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=trackio_uri),
     )  # fmt: skip
     assert done.stdout.strip() == "{'loss': 1.0} False", done.stderr

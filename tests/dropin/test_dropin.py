@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from environments import PROJECT, made, pip, run, site_packages
+from helpers.wheels import PROJECT, made, pip, run, site_packages
 
 WHERE = "import azureml.core; print(azureml.core.__file__)"
 

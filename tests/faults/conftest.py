@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import submitting
+from helpers import submitted_jobs
 
 
 @pytest.fixture
 def experiment(folder: Path, jobs: Path, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An experiment to submit to, on the test's own database."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
-    return submitting.new_experiment()
+    return submitted_jobs.new_experiment()
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import services
+from amlflow.jobs.run_notes import AGENT, HEARTBEAT, HEARTBEAT_SECONDS, judged
 from amlflow.spec import RunChange, Status
-from amlflow.submit.notes import AGENT, HEARTBEAT, HEARTBEAT_SECONDS, judged
 from azureml.core import Run
-from submitting import (
+from helpers import servers
+from helpers.submitted_jobs import (
     agents,
     ended,
     environment,
@@ -107,7 +107,7 @@ def test_an_agent_that_was_only_out_of_reach_comes_back(experiment: Any, jobs: P
 
 
 def test_an_agent_that_was_given_up_ends_its_script(experiment: Any, jobs: Path) -> None:
-    from amlflow.submit.notes import lost
+    from amlflow.jobs.run_notes import lost
 
     run = submit(experiment, WAITS)
     ready(run)
@@ -160,7 +160,7 @@ def test_of_two_agents_one_wins(experiment: Any, jobs: Path, tmp_path: Path) -> 
     until(count.exists)
     [folder] = jobs.iterdir()
     # The same job once more: beside the first, and as it would be on another machine.
-    command = [sys.executable, "-m", "amlflow.submit.agent"]
+    command = [sys.executable, "-m", "amlflow.jobs.agent"]
     subprocess.run([*command, str(folder)], check=True, env=environment())
     other = tmp_path / "other" / "jobs" / folder.name
     shutil.copytree(folder, other, ignore=shutil.ignore_patterns("alive"))
@@ -208,7 +208,7 @@ def test_a_tracker_that_goes_away(
     place.mkdir()
     shutil.copyfile(empty_database, place / "mlflow.db")
     backend = f"sqlite:///{place}/mlflow.db"
-    uri, server = services.start_mlflow(backend, place, workers=1)
+    uri, server = servers.start_mlflow(backend, place, workers=1)
     try:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         run = submit(
@@ -237,7 +237,7 @@ def test_a_tracker_that_goes_away(
             agent.send_signal(signal.SIGTERM)
             until(lambda: not agents(jobs), what="the agent's end")
         port = int(uri.rpartition(":")[2])
-        _, server = services.start_mlflow(backend, place, port=port, workers=1)
+        _, server = servers.start_mlflow(backend, place, port=port, workers=1)
         if agent_ends:
             assert run.get_status() == "NotResponding"
         assert run.wait_for_completion()["status"] == "Completed"
@@ -255,9 +255,9 @@ def test_a_snapshot_that_does_not_unpack(
         folder.snapshot.write_bytes(b"no zip")
         launch(folder, lock)
 
-    from amlflow.submit.launch import launch
+    from amlflow.jobs.launch import launch
 
-    monkeypatch.setattr("amlflow.submit.queue.launch", launch_broken)
+    monkeypatch.setattr("amlflow.jobs.queue.launch", launch_broken)
     run = submit(experiment, "pass")
     assert ended(run) == "Failed"
     assert "is not a zip archive" in error_of(run)

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import loggers
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
@@ -26,8 +25,9 @@ from amlflow.spec import (
     Unavailable,
     tried_once,
 )
+from helpers import logging_processes
+from helpers.flaky_proxy import FOREIGN, PASS, Proxy, Reply, always_pass, proxied
 from mlflow.entities import ExperimentTag, Metric, Param, RunTag
-from proxy import FOREIGN, PASS, Proxy, Reply, always_pass, proxied
 
 NOW = datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SIGNS = {"server", "x-content-type-options", "x-frame-options"}
@@ -235,7 +235,7 @@ def test_what_was_logged_is_stored_once(
         run.complete()
         proxy.rule = always_pass
         assert len(proxy.calls) >= 4
-        assert loggers.stored(server_uri, run.id) == list(range(50))
+        assert logging_processes.stored(server_uri, run.id) == list(range(50))
         assert run.get_status() == "Completed"
         assert run.get_tags()["tag"] == "value"
         assert run.get_metrics("image", populate=True) == {"image": b"content"}

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy
 from amlflow import plugins
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
 from amlflow.per_process import PerProcess

@@ -19,15 +19,15 @@ from typing import Any
 import psutil
 import pytest
 import requests
-import services
+from amlflow.jobs.finding import find_job, proof_of
+from amlflow.jobs.job import Job, JobFolder, Target, new_name, this_host
+from amlflow.jobs.run_notes import AGENT, HEARTBEAT, HEARTBEAT_SECONDS
 from amlflow.plugins import open_tracker
 from amlflow.spec import LAUNCHED, RunChange, RunDraft, Status
-from amlflow.submit.finding import find_job, proof_of
-from amlflow.submit.job import Job, JobFolder, Target, new_name, this_host
-from amlflow.submit.notes import AGENT, HEARTBEAT, HEARTBEAT_SECONDS
 from azureml.core import Experiment, Run, Workspace
 from azureml.exceptions import UserErrorException
-from submitting import environment, script, submit
+from helpers import servers
+from helpers.submitted_jobs import environment, script, submit
 
 OLD = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
@@ -48,7 +48,7 @@ def agents(base: Path) -> list[int]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             words = process.cmdline()
-            if "amlflow.submit.agent" in words and str(base) in words[-1]:
+            if "amlflow.jobs.agent" in words and str(base) in words[-1]:
                 found.append(process.pid)
     return found
 
@@ -223,7 +223,7 @@ def page(tmp_path: Path, sqlite_uri: str, jobs: Path) -> Any:
     """The studio on a server with a jobs' folder of its own."""
     place = tmp_path / "server"
     place.mkdir()
-    uri, server = services.start_mlflow(
+    uri, server = servers.start_mlflow(
         sqlite_uri, place, workers=1, options=("--app-name", "amlflow"), AMLFLOW_JOBS=str(jobs)
     )
     yield uri, sqlite_uri, place

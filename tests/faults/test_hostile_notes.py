@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import amlflow_mlflow.names as mlflow_names
 import amlflow_mlflow.records as mlflow_records
+import amlflow_mlflow.spelling as mlflow_names
 import pytest
 from amlflow import tracker_data
 from amlflow.cli import main
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException
-from amlflow.journal.local import MARK
+from amlflow.jobs.job import this_host
+from amlflow.journal.offline_runs import MARK
 from amlflow.layers.write_once import OF
 from amlflow.spec import FINAL, LAUNCHED, RunDraft, Status
-from amlflow.submit.job import this_host
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -323,7 +323,7 @@ def read_by_command(store: Store) -> None:
 def page(hostile: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The routes, asked in this process."""
     flask = pytest.importorskip("flask")
-    from amlflow_page import store as page_store
+    from amlflow_page import server_workspace as page_store
     from amlflow_page.access import Everybody
     from amlflow_page.routes import add_routes
     from mlflow.server import handlers

@@ -8,10 +8,9 @@ import signal
 import sqlite3
 from pathlib import Path
 
-import loggers
 import pytest
-import services
 from amlflow.plugins import open_tracker
+from helpers import logging_processes, servers
 
 KILLED = 50
 
@@ -19,7 +18,7 @@ KILLED = 50
 # cost little. None of them shares a connection or a thread with it.
 NURSERY = """
 import random
-import amlflow_mlflow.tracker, amlflow.layers.opened
+import amlflow_mlflow.tracker, amlflow.layers.stack
 
 folder, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 
@@ -59,22 +58,26 @@ def test_fifty_loggers_that_are_killed_and_two_that_recover(
 ) -> None:
     seed = int.from_bytes(os.urandom(2), "big")
     print(f"seed {seed}")
-    loggers.finished(loggers.start(NURSERY, server_uri, str(tmp_path), str(KILLED), str(seed)))
+    logging_processes.finished(
+        logging_processes.start(NURSERY, server_uri, str(tmp_path), str(KILLED), str(seed))
+    )
     runs = [(tmp_path / f"{place}.run").read_text() for place in range(KILLED)]
-    waiting = json.loads(loggers.finished(loggers.sync(server_uri, "--status"))[0])
+    waiting = json.loads(
+        logging_processes.finished(logging_processes.sync(server_uri, "--status"))[0]
+    )
     # The later ones have begun to send what the earlier ones left, and were killed over it.
     assert runs[-1] in {each["run_id"] for each in waiting} <= set(runs)
     assert not any(each["alive"] for each in waiting)
-    both = [loggers.sync(server_uri), loggers.sync(server_uri)]
-    done = [json.loads(loggers.finished(each)[0]) for each in both]
+    both = [logging_processes.sync(server_uri), logging_processes.sync(server_uri)]
+    done = [json.loads(logging_processes.finished(each)[0]) for each in both]
     assert runs[-1] in [run for each in done for run in each["not_responding"]]
     ended = [run for each in done for run in each["not_responding"]]
     assert len(ended) == len(set(ended)), "both have sent it"
     assert [each for each in done if each["refused"]] == []
     tracker = open_tracker(server_uri)
     for place, run_id in enumerate(runs):
-        returned = loggers.returned(tmp_path / f"{place}.count")
-        found = loggers.stored(server_uri, run_id)
+        returned = logging_processes.returned(tmp_path / f"{place}.count")
+        found = logging_processes.stored(server_uri, run_id)
         assert found == list(range(len(found))), run_id
         # The call that was killed may have been done.
         assert returned <= len(found) <= returned + 1, run_id
@@ -111,25 +114,25 @@ def test_a_server_that_is_killed_and_comes_back(folder: Path, empty_database: Pa
 
     shutil.copyfile(empty_database, folder / "mlflow.db")
     backend = f"sqlite:///{folder}/mlflow.db"
-    uri, server = services.start_mlflow(backend, folder)
-    logger = loggers.start(LOOP, uri, str(folder / "count"))
+    uri, server = servers.start_mlflow(backend, folder)
+    logger = logging_processes.start(LOOP, uri, str(folder / "count"))
     try:
         assert logger.stdout is not None
         run_id = logger.stdout.readline().strip()
         until_stored(folder / "mlflow.db", run_id, 200)
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-        killed = loggers.returned(folder / "count")
-        _, server = services.start_mlflow(backend, folder, port=int(uri.rpartition(":")[2]))
-        assert loggers.returned(folder / "count") > killed + 300
+        killed = logging_processes.returned(folder / "count")
+        _, server = servers.start_mlflow(backend, folder, port=int(uri.rpartition(":")[2]))
+        assert logging_processes.returned(folder / "count") > killed + 300
         out, err = logger.communicate("stop\n", timeout=120)
         assert logger.returncode == 0, err
         slowest, number, status = out.split()
         assert float(slowest) < 1
         assert status == "Completed"
-        found = loggers.stored(uri, run_id)
+        found = logging_processes.stored(uri, run_id)
         assert found == list(range(int(number)))
-        assert loggers.returned(folder / "count") == int(number)
+        assert logging_processes.returned(folder / "count") == int(number)
         tracker = open_tracker(uri)
         images = tracker.read_points(run_id, ["image"])
         assert len(images) == len(tracker.list_files(run_id)) == -(-int(number) // 300)
@@ -162,7 +165,7 @@ def until_stored(database: Path, run_id: str, least: int) -> None:
 def test_interrupting_twice_gets_out(server_uri: str, folder: Path, way: str) -> None:
     import time
 
-    from proxy import CUT_BEFORE, proxied
+    from helpers.flaky_proxy import CUT_BEFORE, proxied
 
     code = """
 import signal
@@ -179,7 +182,7 @@ with begin() as run:
         time.sleep(0.01)
 """
     with proxied(server_uri) as (proxy, uri):
-        process = loggers.start(code, uri, way)
+        process = logging_processes.start(code, uri, way)
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()

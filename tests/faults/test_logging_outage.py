@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import loggers
 import mlflow
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import ServiceException, UserErrorException
-from proxy import CUT_AFTER, CUT_BEFORE, DOUBLE, PASS, Proxy, always_pass, proxied
+from helpers import logging_processes
+from helpers.flaky_proxy import CUT_AFTER, CUT_BEFORE, DOUBLE, PASS, Proxy, always_pass, proxied
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def everything_logged(run: Run, folder: Path, count: int, pause: float = 0.0) ->
 
 def check_everything(uri: str, run_id: str, count: int) -> None:
     hundreds = list(range(0, count, 100))
-    assert loggers.stored(uri, run_id) == list(range(count))
+    assert logging_processes.stored(uri, run_id) == list(range(count))
     run = Run.get(workspace_of(uri), run_id)
     found = run.get_metrics()
     rows, lists = found["row"], found["list"]
@@ -167,7 +167,7 @@ def test_an_outage_is_said_once_and_what_needs_an_answer_raises(
     assert len(said) == 2, said
     assert uri in said[0]
     assert "is back" in said[1]
-    stored = loggers.stored(server_uri, run.id)
+    stored = logging_processes.stored(server_uri, run.id)
     assert stored == [0, *range(301)]
 
 
@@ -189,7 +189,7 @@ def test_a_value_that_the_tracker_does_not_take(
     with pytest.raises(UserErrorException, match=r"1 of the records logged to run .*\.jsonl"):
         run.complete()
     assert run.get_status() == "Completed"
-    assert loggers.stored(server_uri, run.id) == [n for n in range(300) if n != 77]
+    assert logging_processes.stored(server_uri, run.id) == [n for n in range(300) if n != 77]
 
 
 def test_another_process_sees_a_value_within_a_second(
@@ -231,7 +231,7 @@ run.flush()
 log(run, number)
 run.complete()
 """
-    process = loggers.start(code, uri, AMLFLOW_JOURNAL_FOLDER=str(tmpfs))
+    process = logging_processes.start(code, uri, AMLFLOW_JOURNAL_FOLDER=str(tmpfs))
     assert process.stdin is not None
     assert process.stdout is not None
     run_id = process.stdout.readline().strip()
@@ -243,8 +243,8 @@ run.complete()
     assert int(number) > 5000
     proxy.rule = always_pass
     print(file=process.stdin, flush=True)
-    loggers.finished(process)
-    assert loggers.stored(server_uri, run_id) == list(range(int(number) + 1))
+    logging_processes.finished(process)
+    assert logging_processes.stored(server_uri, run_id) == list(range(int(number) + 1))
 
 
 def test_a_server_that_is_away_at_the_start(
@@ -253,7 +253,7 @@ def test_a_server_that_is_away_at_the_start(
     """Without AMLFLOW_OFFLINE an error; with it, the run is in the tracker later, under its id."""
     proxy, uri = line
     proxy.rule = proxy.down
-    refused = loggers.start("begin()", uri)
+    refused = logging_processes.start("begin()", uri)
     _, err = refused.communicate(timeout=60)
     assert refused.returncode == 1
     assert "No MLflow server answers at" in err
@@ -276,19 +276,19 @@ child.complete()
 run.complete()
 print(run.id, run.get_metrics()["m"][:3], run.get_status())
 """
-    process = loggers.start(code, uri, AMLFLOW_OFFLINE="1", AMLFLOW_EXIT_SECONDS="0.5")
-    out, err = loggers.finished(process)
+    process = logging_processes.start(code, uri, AMLFLOW_OFFLINE="1", AMLFLOW_EXIT_SECONDS="0.5")
+    out, err = logging_processes.finished(process)
     run_id = out.split()[0]
     assert "['text 0', 1, 2] Completed" in out
     assert "they wait in" in err
     proxy.rule = always_pass
-    loggers.finished(loggers.sync(uri))
+    logging_processes.finished(logging_processes.sync(uri))
     experiment = Experiment(workspace_of(server_uri), name)
     [run] = experiment.get_runs()
     assert (run.id, run.status, run.tags) == (run_id, "Completed", {"a": "b"})
-    assert loggers.stored(server_uri, run._record.id) == list(range(100))
+    assert logging_processes.stored(server_uri, run._record.id) == list(range(100))
     assert run.get_file_names() == ["outputs/file.txt"]
     [child] = run.get_children()
     assert (child.name, child.status, child.tags) == ("child", "Completed", {"forked": "yes"})
     assert child.get_metrics("image", populate=True) == {"image": b"content"}
-    assert loggers.stored(server_uri, child._record.id) == [1]
+    assert logging_processes.stored(server_uri, child._record.id) == [1]

@@ -8,14 +8,13 @@ import signal
 import time
 from pathlib import Path
 
-import loggers
-import services
-from amlflow.layers.opened import open_direct
-from proxy import proxied
+from amlflow.layers.stack import open_direct
+from helpers import logging_processes, servers
+from helpers.flaky_proxy import proxied
 
 MANY = """
 import asyncio, atexit, multiprocessing
-assert "amlflow.layers.opened" not in sys.modules
+assert "amlflow.layers.stack" not in sys.modules
 atexit.register(lambda: log(run, 500))  # comes after amlflow's own
 run = begin()
 print(run.id)
@@ -43,7 +42,7 @@ for number in range(100):
     log(run, number, "parent")
 os.waitpid(pid, 0)
 for process in processes: process.join()
-from amlflow.layers.opened import open_direct
+from amlflow.layers.stack import open_direct
 tracker = open_direct(os.environ["MLFLOW_TRACKING_URI"])
 print([process.exitcode for process in processes])
 print(len(tracker.read_points(run.id, ["process 0"])))  # sent when it ended
@@ -80,14 +79,14 @@ print(run.id)
 
 
 def test_threads_forks_and_the_end_of_the_interpreter(server_uri: str) -> None:
-    out, err = loggers.finished(loggers.start(MANY, server_uri))
+    out, err = logging_processes.finished(logging_processes.start(MANY, server_uri))
     run_id, codes, of_ended, of_living, left_open = out.splitlines()
     assert codes == "[0, 0]"
     assert (of_ended, of_living) == ("100", "100")
     tracker = open_direct(server_uri)
     found: dict[str, list[int]] = {}
     for point in tracker.read_points(run_id):
-        found.setdefault(point.name, []).append(loggers.number(point.value))
+        found.setdefault(point.name, []).append(logging_processes.number(point.value))
     assert found == {
         **{f"thread {place}": list(range(40)) for place in range(64)},
         **{f"process {place}": list(range(100)) for place in (0, 1, "gone", "stays")},
@@ -96,7 +95,7 @@ def test_threads_forks_and_the_end_of_the_interpreter(server_uri: str) -> None:
     }
     assert tracker.get_run(run_id).status == "Completed"
     # At its end the interpreter has sent what was left; the run stays open, as v1's do.
-    assert loggers.stored(server_uri, left_open) == list(range(501))
+    assert logging_processes.stored(server_uri, left_open) == list(range(501))
     assert tracker.get_run(left_open).status == "Running"
     assert "Traceback" not in err
 
@@ -124,7 +123,7 @@ print({name: len(values) for name, values in run.get_metrics().items() if name !
 
 
 def test_a_forked_process_leaves_its_parents_connections_alone(postgres_uri: str) -> None:
-    out, err = loggers.finished(loggers.start(FORKS, postgres_uri))
+    out, err = logging_processes.finished(logging_processes.start(FORKS, postgres_uri))
     assert eval(out) == {f"process {place}": 200 for place in (0, 1, 2, "parent")}
     assert err == ""
 
@@ -139,7 +138,7 @@ for number in range(10):
 raise RuntimeError("the script's own error")
 """
     with proxied(server_uri) as (proxy, uri):
-        process = loggers.start(code, uri, AMLFLOW_EXIT_SECONDS="1")
+        process = logging_processes.start(code, uri, AMLFLOW_EXIT_SECONDS="1")
         assert process.stdout is not None
         run_id = process.stdout.readline().strip()
         proxy.rule = proxy.down
@@ -149,18 +148,22 @@ raise RuntimeError("the script's own error")
         assert process.returncode == 1
         assert "10 records have not reached the tracker" in err
         proxy.rule = lambda path, content: "pass"
-        [waiting] = json.loads(loggers.finished(loggers.sync(uri, "--status"))[0])
+        [waiting] = json.loads(
+            logging_processes.finished(logging_processes.sync(uri, "--status"))[0]
+        )
         assert (waiting["run_id"], waiting["waiting"], waiting["alive"]) == (run_id, 10, False)
         assert waiting["since"]
-        done = json.loads(loggers.finished(loggers.sync(uri, "--close-dead"))[0])
+        done = json.loads(
+            logging_processes.finished(logging_processes.sync(uri, "--close-dead"))[0]
+        )
         assert (done["sent"], done["closed"]) == (10, [run_id])
-    assert loggers.stored(server_uri, run_id) == list(range(10))
+    assert logging_processes.stored(server_uri, run_id) == list(range(10))
     assert open_direct(server_uri).get_run(run_id).status == "Failed"
 
 
 def test_turned_off_every_call_waits_for_the_tracker(server_uri: str, tmp_path: Path) -> None:
     code = """
-from amlflow.layers.opened import open_direct
+from amlflow.layers.stack import open_direct
 run = begin()
 tracker = open_direct(os.environ["MLFLOW_TRACKING_URI"])
 for number in range(3):
@@ -171,8 +174,10 @@ run.complete()
 print(run.get_metrics(), run.get_status())
 """
     folder = str(tmp_path / "journal")
-    process = loggers.start(code, server_uri, AMLFLOW_JOURNAL="off", AMLFLOW_JOURNAL_FOLDER=folder)
-    out, _ = loggers.finished(process)
+    process = logging_processes.start(
+        code, server_uri, AMLFLOW_JOURNAL="off", AMLFLOW_JOURNAL_FOLDER=folder
+    )
+    out, _ = logging_processes.finished(process)
     assert out == "{'m': ['text 0', 1, 2]} Completed\n"
     assert not Path(folder).exists()
 
@@ -202,9 +207,9 @@ for round in range(5):
     assert set(run.get_tags()) == expected
 run.complete()
 """
-    uri, server = services.start_mlflow(postgres_uri, folder, workers=4)
+    uri, server = servers.start_mlflow(postgres_uri, folder, workers=4)
     try:
-        loggers.finished(loggers.start(code, uri))
+        logging_processes.finished(logging_processes.start(code, uri))
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

@@ -6,15 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
-import loggers
 import psutil
 import pytest
+from amlflow.jobs.run_notes import lost
 from amlflow.journal.folder import tracker_folder
 from amlflow.journal.recovery import recover
 from amlflow.plugins import open_tracker
-from amlflow.submit.notes import lost
-from proxy import always_pass, proxied
-from submitting import error_of, kill_agent, new_experiment, scripts, submit, until
+from helpers import logging_processes
+from helpers.flaky_proxy import always_pass, proxied
+from helpers.submitted_jobs import error_of, kill_agent, new_experiment, scripts, submit, until
 
 LOGS = """
     import time
@@ -54,7 +54,7 @@ def test_it_arrives(
             assert "agent of the run was killed" in error_of(run)
         else:
             run._tracker.update_run(run._record.id, lost("It is silent.").change())
-            done = json.loads(loggers.finished(loggers.sync(uri))[0])
+            done = json.loads(logging_processes.finished(logging_processes.sync(uri))[0])
             assert (done["sent"], done["waiting"]) == (499, [])
         assert run.get_metrics() == {"m": list(range(500))}
         assert run.get_status() == "Failed"

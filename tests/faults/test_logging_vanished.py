@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import loggers
 import pytest
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.segments import segments_in
+from helpers import logging_processes
 
 LOGS = """
 from amlflow.exceptions import ServiceException
@@ -81,7 +81,7 @@ def test_what_had_returned_is_in_the_tracker(
     sqlite_uri: str, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     journals = tmp_path / "journal"
-    process = loggers.start(
+    process = logging_processes.start(
         LOGS, sqlite_uri, before=ONLY_ITS_OWN, AMLFLOW_JOURNAL_FOLDER=str(journals)
     )
     assert process.stdout is not None
@@ -89,9 +89,11 @@ def test_what_had_returned_is_in_the_tracker(
     process.stdout.readline()
     [folder] = process_folders(tracker_folder(journals, sqlite_uri))
     damage(folder.path)
-    out, err = loggers.finished(process)
+    out, err = logging_processes.finished(process)
     raised = set(eval(out))
-    assert loggers.stored(sqlite_uri, run_id) == [n for n in range(10_000) if n not in raised]
+    assert logging_processes.stored(sqlite_uri, run_id) == [
+        n for n in range(10_000) if n not in raised
+    ]
     if damage is replace_all_by_file:
         assert err.count("another cannot be made") == 1
     else:

@@ -17,13 +17,13 @@ from typing import Any
 
 import mlflow
 import pytest
-import services
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.spec import PropertyConflict, Refused, RunDraft
-from amlflow_mlflow import creation, names
+from amlflow_mlflow import creation, spelling
+from helpers import servers
 
 THREADS = 16
 PROCESSES = 4
@@ -80,7 +80,7 @@ def in_processes(code: str, *arguments: str) -> list[Any]:
         subprocess.Popen(
             [sys.executable, "-c", head + code, str(place), *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=services.clean_environment(
+            env=servers.clean_environment(
                 **{"MLFLOW_TRACKING_URI": uri}
                 if (uri := os.environ.get("MLFLOW_TRACKING_URI"))
                 else {}
@@ -161,14 +161,14 @@ def test_the_earliest_of_many_rivals_gets_the_id_they_ask_for(
     def create_with_rivals(experiment_id: str, user: str, started: int, *rest: Any) -> Any:
         made = create_run(experiment_id, user, started, *rest)
         rivals = [
-            client.create_run(experiment_id, started + 1 + place, {names.ALIAS: "wanted"})
+            client.create_run(experiment_id, started + 1 + place, {spelling.ALIAS: "wanted"})
             for place in range(12)
         ]
 
         def give_way() -> None:
             looked.wait()
             for rival in rivals:
-                client.delete_tag(rival.info.run_id, names.ALIAS)
+                client.delete_tag(rival.info.run_id, spelling.ALIAS)
 
         threading.Thread(target=give_way).start()
         return made

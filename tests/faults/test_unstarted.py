@@ -6,12 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlflow.jobs.job import JobFolder
+from amlflow.jobs.launch import launch
+from amlflow.jobs.queue import Queue
 from amlflow.spec import Refused, RunChange
-from amlflow.submit.job import JobFolder
-from amlflow.submit.launch import launch
-from amlflow.submit.queue import Queue
 from azureml.core import Experiment, Run, Workspace
-from submitting import agents, alive, ended, error_of, kill_agent, scripts, submit, until
+from helpers.submitted_jobs import (
+    agents,
+    alive,
+    ended,
+    error_of,
+    kill_agent,
+    scripts,
+    submit,
+    until,
+)
 
 
 @pytest.mark.parametrize("undone", [[(JobFolder, "write"), (Queue, "add")], [(Queue, "add")]])
@@ -54,7 +63,7 @@ def test_an_agent_that_dies_before_it_has_the_run(
         """As if the agent's Python had ended at once."""
         folder.agent_log.write_text("Traceback\n  …\nModuleNotFoundError: No module named 'x'\n")
 
-    monkeypatch.setattr("amlflow.submit.queue.launch", launched)
+    monkeypatch.setattr("amlflow.jobs.queue.launch", launched)
     run = submit(experiment, "pass")
     for _ in range(2):  # a look only says so
         assert run.get_status() == "NotResponding"
@@ -105,7 +114,7 @@ def test_a_run_that_is_deleted_while_it_waits(
         client.delete_run(folder.read().run_id)
         launch(folder, lock)
 
-    monkeypatch.setattr("amlflow.submit.queue.launch", deleted)
+    monkeypatch.setattr("amlflow.jobs.queue.launch", deleted)
     submit(experiment, "pass")
     until(lambda: not list(jobs.iterdir()), what="the job's end")
 

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import services
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
-from amlflow.submit import snapshot
+from amlflow.jobs import snapshot
+from helpers import servers
 
 THREADS, PROCESSES, ROUNDS = 8, 4, 4
 FOLDER = "outputs/a/b/c"
@@ -101,7 +101,7 @@ def test_from_many_processes(experiment: Experiment, folder: Path) -> None:
     processes = [
         subprocess.Popen(
             [*command, str(me), *(run.id for run in runs)],
-            env=services.clean_environment(MLFLOW_TRACKING_URI=os.environ["MLFLOW_TRACKING_URI"]),
+            env=servers.clean_environment(MLFLOW_TRACKING_URI=os.environ["MLFLOW_TRACKING_URI"]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

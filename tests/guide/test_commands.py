@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import services
 from amlflow.cli.commands import COMMANDS
 from blocks import PROJECT, block, read_blocks
-from consoles import Console, commands, run_block
+from helpers import servers
+from helpers.consoles import Console, commands, run_block
 
 HERE = Path(__file__).parent
 
@@ -71,7 +71,7 @@ def test_the_guides_lines_in_a_shell(folder: Path, jobs: Path) -> None:
     done = subprocess.run(
         ["bash", str(HERE / "cli.sh")],
         cwd=folder,
-        env=services.clean_environment(PATH=path),
+        env=servers.clean_environment(PATH=path),
         capture_output=True,
         text=True,
         check=False,

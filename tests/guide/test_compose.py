@@ -13,11 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import docker_daemon
 import pytest
-import services
-import standins
 from blocks import block
+from helpers import docker_daemon, servers
 from test_guide import SCRIPT, check_printed
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +72,7 @@ class Stack:
             "postgres": re.findall(r"image: (postgres:\S+)", compose)[0],
             "storage": re.findall(r"image: (\S+/versitygw:\S+)", compose)[0],
         }
-        standins.build(address, self.place, images)
+        images.build(address, self.place, images)
 
     def set(self, **values: str) -> None:
         """Change settings in compose/.env."""
@@ -98,7 +96,7 @@ class Stack:
         """What an amlflow client of the server prints."""
         done = subprocess.run(
             self.inside(sys.executable, "-c", code), cwd=self.folder, capture_output=True,
-            env=services.clean_environment(MLFLOW_TRACKING_URI=ADDRESS, **environment), text=True,
+            env=servers.clean_environment(MLFLOW_TRACKING_URI=ADDRESS, **environment), text=True,
             check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -119,7 +117,7 @@ class Stack:
             return bool(state["Status"] == "running" and state["Health"]["Status"] == "healthy")
 
         assert self.daemon is not None
-        services.wait_for(healthy, self.daemon, 240)
+        servers.wait_for(healthy, self.daemon, 240)
 
     def stop(self) -> None:
         if self.daemon is not None:
@@ -192,7 +190,7 @@ def test_a_team_starts_loses_its_database_and_restores_and_upgrades(stack: Stack
     # The guide runs, with nothing but the address.
     done = subprocess.run(
         stack.inside(sys.executable, str(SCRIPT)), cwd=folder, capture_output=True, text=True,
-        env=services.clean_environment(MLFLOW_TRACKING_URI=ADDRESS), check=False,
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=ADDRESS), check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     check_printed(done.stdout.splitlines())
@@ -202,7 +200,7 @@ def test_a_team_starts_loses_its_database_and_restores_and_upgrades(stack: Stack
     (folder / "model.bin").write_text("a model")
     script = subprocess.Popen(
         stack.inside(sys.executable, "-c", LOG), cwd=folder, stdout=subprocess.PIPE, text=True,
-        env=services.clean_environment(MLFLOW_TRACKING_URI=ADDRESS),
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=ADDRESS),
     )  # fmt: skip
     assert script.stdout is not None
     assert next(line for line in script.stdout if line == "5\n")

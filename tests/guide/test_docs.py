@@ -15,20 +15,20 @@ from pathlib import Path
 
 import pytest
 import requests
-import services
 from blocks import PAGES, PROJECT, block
-from consoles import Console, run_block
-from environments import SOURCES as PACKED
-from environments import copied, lend_packages, made
+from helpers import servers
+from helpers.consoles import Console, run_block
+from helpers.submitted_jobs import until
+from helpers.wheels import SOURCES as PACKED
+from helpers.wheels import copied, lend_packages, made
 from masks import masked
-from submitting import until
 
 
 def run(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
-        env=services.clean_environment(**environment),
+        env=servers.clean_environment(**environment),
         capture_output=True,
         text=True,
         check=False,
@@ -40,7 +40,7 @@ def run(*command: str, folder: Path, **environment: str) -> subprocess.Completed
 def on_path(**environment: str) -> dict[str, str]:
     """An environment in which a shell finds the commands that are installed here."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return services.clean_environment(PATH=path, **environment)
+    return servers.clean_environment(PATH=path, **environment)
 
 
 def shell(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -174,7 +174,7 @@ def check_starts(
     command: str, folder: Path, auth: tuple[str, str] | None, **environment: str
 ) -> None:
     """A command, on a port of its own, serves the studio to whom it should, and ends."""
-    port = services.free_port()
+    port = servers.free_port()
     address = f"http://127.0.0.1:{port}"
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(

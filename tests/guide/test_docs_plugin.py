@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from blocks import block
-from environments import lend_packages, made, pip, run
+from helpers.wheels import lend_packages, made, pip, run
 
 
 def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> None:

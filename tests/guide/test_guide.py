@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-import services
+from helpers import servers
 from mlflow.entities import Run
 
 SCRIPT = Path(__file__).parent / "explore_runs.py"
@@ -21,7 +21,7 @@ def run_script(folder: Path, **environment: str) -> list[str]:
     shutil.copy(SCRIPT, folder)
     done = subprocess.run(
         [sys.executable, SCRIPT.name], cwd=folder, capture_output=True, text=True, check=False,
-        env=services.clean_environment(XDG_CONFIG_HOME=str(folder.parent), **environment),
+        env=servers.clean_environment(XDG_CONFIG_HOME=str(folder.parent), **environment),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -76,7 +76,7 @@ print(json.dumps([[each["id"] for each in runs], configs, logs]))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True,
-        env=services.clean_environment(TRACKIO_DIR=str(folder)),
+        env=servers.clean_environment(TRACKIO_DIR=str(folder)),
     )  # fmt: skip
     ids, configs, logs = json.loads(done.stdout)
     shown = [configs[run_id] for run_id in ids]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from azureml.core import Run, ScriptRunConfig
-from submitting import ended, new_experiment, script, scripts
+from helpers.submitted_jobs import ended, new_experiment, script, scripts
 
 pytestmark = pytest.mark.usefixtures("jobs")
 

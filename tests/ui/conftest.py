@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import browser
 import pytest
-import services
+from helpers import browser, servers
+from helpers.studio import ADMIN, PASSWORD, WRITER, Server, make_users, permit
+from helpers.submitted_jobs import new_experiment
 from selenium import webdriver
-from studio import ADMIN, PASSWORD, WRITER, Server, make_users, permit
-from submitting import new_experiment
 
 
 @pytest.fixture(scope="session")
-def studio(shared: services.Shared) -> Server:
+def studio(shared: servers.Shared) -> Server:
     """MLflow's server with the studio and users, on PostgreSQL.
 
     The writer may change what is in the experiments that :func:`experiment` makes.
     """
-    backend = shared.get("postgres", services.start_postgres) + "studio"
+    backend = shared.get("postgres", servers.start_postgres) + "studio"
 
     def start(folder: Path) -> Any:
         settings = folder / "auth.ini"
@@ -31,7 +30,7 @@ def studio(shared: services.Shared) -> Server:
             # Otherwise MLflow hashes the password several times for each request.
             "auth_cache_ttl_seconds = 600\n"
         )
-        uri, process = services.start_mlflow(
+        uri, process = servers.start_mlflow(
             backend,
             folder,
             options=("--app-name", "amlflow-basic-auth"),

@@ -14,11 +14,9 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-import browser
-import services
-import submitting
+from helpers import browser, servers, submitted_jobs
+from helpers.studio import Server
 from PIL import Image
-from studio import Server
 
 STAGES = ("dev", "prod")
 QUALITIES = ("fantastic run", "great run", "poor")
@@ -58,13 +56,13 @@ def seed() -> Any:
                 run.cancel()
             else:
                 run.complete()
-    submitted = submitting.submit(
+    submitted = submitted_jobs.submit(
         Experiment(workspace, "vision-baseline"), TRAINING, {"quality": "fantastic run"}
     )
     submitted.display_name = "wide-backbone"
     submitted.description = "Baseline with the **wide** backbone."
     submitted.add_properties({"author": "azureml-user"})
-    submitting.until(lambda: submitting.log_of(submitted).count("\n") > 60)
+    submitted_jobs.until(lambda: submitted_jobs.log_of(submitted).count("\n") > 60)
     return submitted
 
 
@@ -110,19 +108,19 @@ def take(server: Server, run: Any) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="amlflow-pictures-") as name:
         folder = Path(name)
-        uri, process = services.start_mlflow(
+        uri, process = servers.start_mlflow(
             f"sqlite:///{folder}/mlflow.db", folder, options=("--app-name", "amlflow")
         )
         jobs = folder / "jobs"
         os.environ.update(
-            MLFLOW_TRACKING_URI=uri, AMLFLOW_JOBS=str(jobs), AMLFLOW_JOURNAL="off", **services.QUIET
+            MLFLOW_TRACKING_URI=uri, AMLFLOW_JOBS=str(jobs), AMLFLOW_JOURNAL="off", **servers.QUIET
         )
         (folder / "work").mkdir()
         os.chdir(folder / "work")
         try:
             take(Server(uri), seed())
         finally:
-            submitting.end_all(jobs)
+            submitted_jobs.end_all(jobs)
             os.killpg(process.pid, 15)
             process.wait()
             os.chdir("/")

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from browser import Keys, Page
-from studio import ADMIN, READER, WRITER
+from helpers.browser import Keys, Page
+from helpers.studio import ADMIN, READER, WRITER
 
 ALL_RUNS = "#/amlflow/runs"
 ROW = ".amlflow-table tbody tr"

@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-import services
-from amlflow_page.nodelay import send_at_once
-from submitting import until
+from amlflow_page.tcp_nodelay import send_at_once
+from helpers import servers
+from helpers.submitted_jobs import until
 
 
 def test_under_a_prefix_with_workspaces_each_sees_its_own(sqlite_uri: str, tmp_path: Path):
     script = Path(__file__).parent / "under_prefix.py"
-    environment = services.clean_environment(
+    environment = servers.clean_environment(
         _MLFLOW_SERVER_FILE_STORE=sqlite_uri,
         _MLFLOW_SERVER_ARTIFACT_ROOT="mlflow-artifacts:/",
         _MLFLOW_SERVER_ARTIFACT_DESTINATION=str(tmp_path / "artifacts"),
@@ -46,13 +46,13 @@ def test_basic_auth_ends_at_once_without_a_first_password(tmp_path: Path, empty_
         f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{tmp_path}/auth.db\n"
         "admin_username = ada\n"
     )
-    environment = services.clean_environment(
+    environment = servers.clean_environment(
         MLFLOW_AUTH_CONFIG_PATH=str(file), MLFLOW_FLASK_SERVER_SECRET_KEY="key"
     )
     done = subprocess.run(
         [
             sys.executable, "-m", "mlflow", "server", "--app-name", "amlflow-basic-auth",
-            "--port", str(services.free_port()), "--backend-store-uri",
+            "--port", str(servers.free_port()), "--backend-store-uri",
             f"sqlite:///{shutil.copy(empty_database, tmp_path / 'mlflow.db')}",
         ],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120,
@@ -88,7 +88,7 @@ def ui(folder: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "amlflow", "ui", *options],
         cwd=folder,
-        env=services.clean_environment(),
+        env=servers.clean_environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -103,7 +103,7 @@ def test_amlflow_ui_opens_the_folders_runs_and_ends_when_told(
     shutil.copyfile(empty_database, folder / "mlflow.db")
     run = Experiment(Workspace.from_config(), "explore-runs").start_logging(snapshot_directory=None)
     run.complete()
-    port = services.free_port()
+    port = servers.free_port()
     command = ui(folder, "--port", str(port))
     try:
         until(opened.exists, 90, "a browser")

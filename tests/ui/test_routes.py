@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from studio import ADMIN, DENIED, OTHER, READER, WRITER, Server, permit
+from helpers.studio import ADMIN, DENIED, OTHER, READER, WRITER, Server, permit
 
 # --- users and permissions ----------------------------------------------------------------------
 

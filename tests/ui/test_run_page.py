@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Keys, Page
-from studio import READER, WRITER
-from submitting import alive, scripts, submit, until
+from helpers.browser import Keys, Page
+from helpers.studio import READER, WRITER
+from helpers.submitted_jobs import alive, scripts, submit, until
 
 TRAINING = """
     import signal, subprocess, sys, time

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.core.absent import MODULES
-from amlflow.core.absent_members import MEMBERS
+from amlflow.core.absent.members import MEMBERS
+from amlflow.core.absent.names import MODULES
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import UserErrorException
 

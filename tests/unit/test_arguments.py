@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run, get_run
+from amlflow.core.runs.run import Run, get_run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
 from azureml.core import ComputeTarget, Environment, RunConfiguration, ScriptRunConfig

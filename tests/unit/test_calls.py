@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
-from amlflow.core.script_run_config import ScriptRunConfig
+from amlflow.core.runs.run import Run
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.workspace import Workspace
 from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.histories import Histories
-from amlflow_mlflow.server import Server
+from amlflow_mlflow.metric_histories import Histories
+from amlflow_mlflow.rest_client import Server
 
 
 class Counting:
@@ -38,7 +38,7 @@ def calls(store: str, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     counting = Counting(calls.open_store(store))
     # On sqlite some reading is done without MLflow; what is counted is what a server is asked.
-    monkeypatch.setattr("amlflow_mlflow.quick.open_quick", lambda *_: None)
+    monkeypatch.setattr("amlflow_mlflow.without_mlflow.sqlite_tracker.open_quick", lambda *_: None)
     monkeypatch.setattr("amlflow_mlflow.tracker.open_store", lambda uri: counting)
     return counting.calls
 

@@ -9,7 +9,7 @@ from typing import Any
 import mlflow
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import (
     ExperimentNotFoundException,

@@ -14,8 +14,8 @@ from types import SimpleNamespace
 import pytest
 from amlflow.cli import main
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
-from amlflow.core.run_files import SNAPSHOT_PROPERTY
+from amlflow.core.runs.files import SNAPSHOT_PROPERTY
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.plugins import installed

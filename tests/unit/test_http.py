@@ -24,8 +24,8 @@ from amlflow_mlflow.errors import (
     error_of_store,
     retry_after_s,
 )
+from helpers.flaky_proxy import Proxy, Reply, proxied
 from mlflow.entities import RunTag
-from proxy import Proxy, Reply, proxied
 
 RUN = "0" * 32
 SIGNS = (("X-Frame-Options", "SAMEORIGIN"),)
@@ -89,7 +89,7 @@ def listener() -> Iterator[Listener]:
 
 def calls_of(uri: str, path: Path) -> dict[str, Callable[[], Any]]:
     """A call of each kind and client."""
-    from amlflow_mlflow.server import Registry
+    from amlflow_mlflow.rest_client import Registry
 
     path.write_text("content")
     tracker: Any = open_tracker(uri)
@@ -435,8 +435,8 @@ def test_an_answer_that_is_cut_off_is_asked_for_again_where_that_is_harmless() -
 
 
 def test_an_answer_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amlflow_mlflow.server.MAX_ANSWER_BYTES", 10_000)
-    monkeypatch.setattr("amlflow_mlflow.light_http.MAX_LIGHT_BYTES", 10_000)
+    monkeypatch.setattr("amlflow_mlflow.rest_client.MAX_ANSWER_BYTES", 10_000)
+    monkeypatch.setattr("amlflow_mlflow.without_mlflow.rest_api.MAX_LIGHT_BYTES", 10_000)
     long = Reply(run_answer().body + b" " * 20_000)
     with server(long, get=True) as (_, uri):
         for opened in (open_tracker(uri), open_keeper(uri)):

@@ -11,8 +11,8 @@ import types
 from pathlib import Path
 
 import pytest
-from amlflow import imports
-from amlflow.layers import opened  # has forks wait
+from amlflow import fork_safety
+from amlflow.layers import stack
 
 SLOW = """
 import sys
@@ -43,8 +43,8 @@ def importing(
     thread = threading.Thread(target=ours.call)
     thread.start()
     assert begun.wait(30)
-    monkeypatch.setattr(imports, "MOST_SECONDS", 5.0)
-    assert opened.wait_for_imports is imports.wait_for_imports
+    monkeypatch.setattr(fork_safety, "MOST_SECONDS", 5.0)
+    assert stack.wait_for_imports is fork_safety.wait_for_imports
     return goes_on
 
 
@@ -52,7 +52,7 @@ def test_a_fork_waits_for_the_import(
     importing: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = []
-    is_importing = imports._is_importing
+    is_importing = fork_safety._is_importing
 
     def look(frame: types.FrameType | None) -> bool:
         found = is_importing(frame)
@@ -61,7 +61,7 @@ def test_a_fork_waits_for_the_import(
             importing.set()
         return found
 
-    monkeypatch.setattr(imports, "_is_importing", look)
+    monkeypatch.setattr(fork_safety, "_is_importing", look)
     child = multiprocessing.get_context("fork").Process(target=lambda: __import__("slow_to_import"))
     child.start()
     child.join(20)
@@ -73,7 +73,7 @@ def test_a_fork_waits_for_the_import(
 def test_a_fork_does_not_wait_for_ever(
     importing: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "MOST_SECONDS", 0.05)
+    monkeypatch.setattr(fork_safety, "MOST_SECONDS", 0.05)
     child = multiprocessing.get_context("fork").Process(target=int)
     child.start()
     child.join()
@@ -85,7 +85,7 @@ def test_looking_at_threads_starts_no_collection_which_would_never_end() -> None
     """A thread-local object is collected with the lock that the look holds."""
     code = """
 import gc, threading
-from amlflow.imports import wait_for_imports
+from amlflow.fork_safety import wait_for_imports
 
 over = threading.Event()
 for allocations in range(1, 15):
@@ -116,4 +116,4 @@ def test_a_fork_waits_for_nobody_elses_imports(
     seen: list[types.FrameType] = []
     monkeypatch.setattr(sys, "seen", seen, raising=False)
     importlib.import_module("looks")
-    assert not imports._is_importing(seen[0])
+    assert not fork_safety._is_importing(seen[0])

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import services
 from amlflow.core.experiment import Experiment
+from amlflow.jobs.run_notes import Wish
 from amlflow.spec import LAUNCHED, ExperimentNotFound, RunChange, RunNotFound, Status, Unavailable
-from amlflow.submit.notes import Wish
-from amlflow_mlflow import amlflow_tracker, quick
+from amlflow_mlflow import amlflow_tracker
 from amlflow_mlflow.changes import spelled
-from amlflow_mlflow.light_http import HttpWire
-from amlflow_mlflow.light_sqlite import SqliteWire
-from amlflow_mlflow.quick import QuickTracker, open_quick
 from amlflow_mlflow.tracker import MlflowTracker
+from amlflow_mlflow.without_mlflow import sqlite_tracker
+from amlflow_mlflow.without_mlflow.rest_api import HttpWire
+from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteWire
+from amlflow_mlflow.without_mlflow.sqlite_tracker import QuickTracker, open_quick
+from helpers import servers
 from mlflow import MlflowClient
 from mlflow.entities import RunStatus
 
@@ -34,26 +35,26 @@ def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
     asked.fail("no data")
     child = asked.child_run()
     Experiment(experiment.workspace, "gone").archive()
-    quick, full = open_quick(store), MlflowTracker(store)
+    sqlite_tracker, full = open_quick(store), MlflowTracker(store)
     full.ensure_experiment("AMLFLOW.mine")  # amlflow's own begin with small letters
-    assert quick is not None
+    assert sqlite_tracker is not None
     for run_id in ("mine", asked._record.id, child.id):
         for within in (None, experiment.id):
-            assert quick.get_run(run_id, within) == full.get_run(run_id, within)
+            assert sqlite_tracker.get_run(run_id, within) == full.get_run(run_id, within)
     for run_id, within in (("missing", None), ("mine", "0"), (child.id, "0"), ("0" * 32, None)):
-        for tracker in (quick, full):
+        for tracker in (sqlite_tracker, full):
             with pytest.raises(RunNotFound, match=run_id):
                 tracker.get_run(run_id, within)
-    assert list(quick.list_experiments()) == list(full.list_experiments())
-    assert quick.get_experiment(experiment.id) == full.get_experiment(experiment.id)
+    assert list(sqlite_tracker.list_experiments()) == list(full.list_experiments())
+    assert sqlite_tracker.get_experiment(experiment.id) == full.get_experiment(experiment.id)
     deleted = full.ensure_experiment("deleted").id
     full.delete_experiment(deleted)
-    for tracker in (quick, full):
+    for tracker in (sqlite_tracker, full):
         with pytest.raises(ExperimentNotFound, match=deleted):
             tracker.get_experiment(deleted)
     records = [asked._record, child._record]
-    assert quick.run_numbers(records) == full.run_numbers(records) == [1, 2]
-    assert quick.run_link(child._record) == full.run_link(child._record)
+    assert sqlite_tracker.run_numbers(records) == full.run_numbers(records) == [1, 2]
+    assert sqlite_tracker.run_link(child._record) == full.run_link(child._record)
 
 
 def test_a_run_is_read_in_one_moment(
@@ -66,7 +67,7 @@ def test_a_run_is_read_in_one_moment(
     path = Path(store[len("sqlite:///") :])
     end = Wish("Failed").change()
     agent = threading.Thread(target=lambda: SqliteWire(path).write(run.id, spelled(end)))
-    answer = quick._answer
+    answer = sqlite_tracker._answer
 
     def interrupted(*asked: Any) -> Any:
         found = answer(*asked)
@@ -77,7 +78,7 @@ def test_a_run_is_read_in_one_moment(
 
     tracker = open_quick(store)
     assert tracker is not None
-    monkeypatch.setattr(quick, "_answer", interrupted)
+    monkeypatch.setattr(sqlite_tracker, "_answer", interrupted)
     assert tracker.get_run(run.id).status == "Running"
     agent.join()
     assert tracker.get_run(run.id).status == "Failed"
@@ -104,11 +105,11 @@ def test_a_run_ends_as_with_mlflow(
     store: str, experiment: Experiment, status: str, in_mlflow: str
 ) -> None:
     run_id = experiment.start_logging(snapshot_directory=None)._record.id
-    quick = open_quick(store)
-    assert isinstance(quick, QuickTracker)
+    sqlite_tracker = open_quick(store)
+    assert isinstance(sqlite_tracker, QuickTracker)
     ended = datetime(2026, 1, 2, 3, 4, 5, 6000, tzinfo=timezone.utc)
-    quick.update_run(run_id, RunChange(status=status, ended=ended))
-    assert quick._mlflow is None
+    sqlite_tracker.update_run(run_id, RunChange(status=status, ended=ended))
+    assert sqlite_tracker._mlflow is None
     info = MlflowClient(store).get_run(run_id).info
     assert (info.status, info.end_time) == (in_mlflow, 1767323045006)
 
@@ -116,11 +117,11 @@ def test_a_run_ends_as_with_mlflow(
 def test_a_run_that_is_deleted_or_missing_does_not_end(store: str, experiment: Experiment) -> None:
     run_id = experiment.start_logging(snapshot_directory=None)._record.id
     MlflowClient(store).delete_run(run_id)
-    quick = open_quick(store)
-    assert quick is not None
+    sqlite_tracker = open_quick(store)
+    assert sqlite_tracker is not None
     for each in (run_id, "0" * 32):
         with pytest.raises(RunNotFound, match=each):
-            quick.update_run(each, RunChange(status=Status.COMPLETED))
+            sqlite_tracker.update_run(each, RunChange(status=Status.COMPLETED))
     assert MlflowClient(store).get_run(run_id).info.status == "RUNNING"
 
 
@@ -138,7 +139,7 @@ def test_a_run_is_shown_without_mlflow(store: str, experiment: Experiment) -> No
     )
     subprocess.run(
         [sys.executable, "-c", script],
-        env=services.clean_environment(MLFLOW_TRACKING_URI=store),
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=store),
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -161,15 +162,15 @@ def test_a_new_database_is_read_so_as_soon_as_mlflow_has_made_it(tmp_path: Path)
 def test_threads_and_forked_processes_share_no_connection(
     store: str, experiment: Experiment
 ) -> None:
-    quick = open_quick(store)
-    assert isinstance(quick, QuickTracker)
-    here = quick._connection()
-    assert quick._connection() is here
+    sqlite_tracker = open_quick(store)
+    assert isinstance(sqlite_tracker, QuickTracker)
+    here = sqlite_tracker._connection()
+    assert sqlite_tracker._connection() is here
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(quick._connection).result() is not here
+        assert pool.submit(sqlite_tracker._connection).result() is not here
 
     def ask() -> None:
-        sys.exit(quick._connection() is here)
+        sys.exit(sqlite_tracker._connection() is here)
 
     forked = multiprocessing.get_context("fork").Process(target=ask)
     forked.start()
@@ -180,8 +181,8 @@ def test_threads_and_forked_processes_share_no_connection(
 def test_a_database_that_breaks_is_an_error_of_the_contract(
     store: str, experiment: Experiment
 ) -> None:
-    quick = open_quick(store)
-    assert quick is not None
+    sqlite_tracker = open_quick(store)
+    assert sqlite_tracker is not None
     Path(store.removeprefix("sqlite:///")).write_bytes(b"no database any more" * 100)
     with pytest.raises(Unavailable, match=r"mlflow\.db cannot be read now"):
-        quick.get_run("0" * 32)
+        sqlite_tracker.get_run("0" * 32)

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
-import services
+from helpers import servers
 
 CELLS = [
     "from azureml.core import Workspace, Experiment\n"
@@ -27,7 +27,7 @@ CELLS = [
 
 def executed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[nbformat.NotebookNode]:
     """The outputs of the cells, run by a kernel whose working folder this is."""
-    for name, value in services.QUIET.items():
+    for name, value in servers.QUIET.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in CELLS])

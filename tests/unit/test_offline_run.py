@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run as OwnRun
+from amlflow.core.runs.run import Run as OwnRun
 from azureml.core import Run
 from azureml.core.run import _OfflineRun, _SubmittedRun
 

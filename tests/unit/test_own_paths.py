@@ -17,10 +17,10 @@ import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import SnapshotException
+from amlflow.jobs import snapshot
 from amlflow.layers.layer import Layer
 from amlflow.plugins import _lacking
 from amlflow.spec import Tracker
-from amlflow.submit import snapshot
 from amlflow.testing.memory import MemoryTracker
 
 SECONDS = 120

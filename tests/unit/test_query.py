@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from amlflow.cli import main
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import UserErrorException
-from amlflow.query.answer import Scope, ask
+from amlflow.query.ask import Scope, ask
 from amlflow.query.expression import Expression, QueryError
 from amlflow.query.pushdown import reach
-from amlflow.query.reach import described
+from amlflow.query.supersets import described
 from amlflow.spec import RunDraft, RunQuery, RunRecord
 from amlflow.testing.memory import MemoryTracker
-from amlflow_mlflow.numbers import FEW, Numbers
+from amlflow_mlflow.run_numbers import FEW, Numbers
 from amlflow_mlflow.search import to_filter
 from amlflow_mlflow.tracker import MlflowTracker
 from mlflow import MlflowClient

@@ -10,12 +10,12 @@ import jmespath
 import pytest
 from amlflow.exceptions import UserErrorException
 from amlflow.layers.search import Search
-from amlflow.query.answer import Scope, ask, documents
+from amlflow.query.ask import Scope, ask, documents
 from amlflow.query.expression import Expression
 from amlflow.spec import Condition, Op, RunChange, RunDraft, RunQuery, Status, Tracker
 from amlflow.testing.memory import MemoryTracker
+from helpers.jmespath_strategies import KEYS, VALUES, expressions
 from hypothesis import HealthCheck, example, given, settings
-from jmespaths import KEYS, VALUES, expressions
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 

@@ -11,9 +11,9 @@ import pytest
 from amlflow.cli import main
 from amlflow.cli.queries import for_shells
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.exceptions import UserErrorException
-from amlflow.query.answer import Scope, ask
+from amlflow.query.ask import Scope, ask
 from amlflow.query.expression import Expression, QueryError, QueryFailed
 from amlflow.query.pages import is_filter, read_page
 from amlflow.spec import RunChange, RunDraft, Status

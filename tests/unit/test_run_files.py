@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import (
     AzureMLException,

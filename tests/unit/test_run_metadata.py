@@ -13,7 +13,7 @@ from typing import Any
 import mlflow
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run, get_run
+from amlflow.core.runs.run import Run, get_run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
 from amlflow.spec import PropertyConflict

@@ -26,9 +26,9 @@ import matplotlib.pyplot as plt
 import mlflow
 import numpy as np
 import pytest
-from amlflow.core import writer
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs import stamps
+from amlflow.core.runs.run import Run
 from amlflow.exceptions import AzureMLException, UserErrorException
 from matplotlib.figure import Figure
 
@@ -733,7 +733,7 @@ def test_a_clock_that_goes_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     ticks = iter(range(now, now - 10**12, -(10**9)))  # a second back at each call
     values = [0.5, 1, "text", 1, 1, 0.5, None, 2, True, 2.5] * 2
     with monkeypatch.context() as patched:
-        patched.setattr(writer.time, "time_ns", lambda: next(ticks))
+        patched.setattr(stamps.time, "time_ns", lambda: next(ticks))
         for value in values:
             run.log("m", value)
         for step in (0, 1, 2, 2, 1, 0):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from amlflow.core.writer import Turn
+from amlflow.core.runs.stamps import Turn
 from amlflow.spec import (
     TICK,
     Condition,

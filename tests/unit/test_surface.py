@@ -15,8 +15,8 @@ from typing import Any
 import amlflow.exceptions
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
-from amlflow.core.run_status import RunStatus
+from amlflow.core.runs.run import Run
+from amlflow.core.runs.status import RunStatus
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.spec import PropertyConflict, RunNotFound

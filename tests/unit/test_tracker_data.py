@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from amlflow import tracker_data
+from amlflow.jobs.job import new_name
 from amlflow.spec import RunRecord, Status
-from amlflow.submit.job import new_name
 
 
 def run(**system: Any) -> RunRecord:
@@ -202,12 +202,12 @@ class TestMetrics:
 PARSING = {"loads", "fromisoformat", "raw_decode"}
 OWN_FILES = {
     "tracker_data.py": "it is where all that is parsed",
-    "config.py": "a config.json of the user's own",
+    "config_json.py": "a config.json of the user's own",
     "conda_dependencies.py": "a conda file of the user's own",
-    "metrics.py": "what the user's own code logs",
-    "run_life.py": "what the same process has just made",
-    "targets.py": "targets kept on this machine",
-    "workspace_notes.py": "workspaces kept on this machine",
+    "metric_values.py": "what the user's own code logs",
+    "state.py": "what the same process has just made",
+    "declared.py": "targets kept on this machine",
+    "known_workspaces.py": "workspaces kept on this machine",
     "folder.py": "the journal on this machine",
     "record.py": "the journal on this machine",
     "recovery.py": "the journal on this machine",
@@ -216,7 +216,7 @@ OWN_FILES = {
     "supervise.py": "a job's folder on this machine",
     "images.py": "what docker and pip say",
     "answers.py": "an answer of the server, not a text of a run",
-    "server.py": "an answer of the server, not a text of a run",
+    "rest_client.py": "an answer of the server, not a text of a run",
 }
 """Who else parses JSON or times, and why no tracker's data gets there."""
 

@@ -208,7 +208,7 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
 
     def load_command_table(self, args: Any) -> Any:
         if not is_built_in(args or []):
-            from amlflow.cli.added import added_commands
+            from amlflow.cli.plugin_commands import added_commands
 
             self.cli_ctx.table.update(added_commands())
         for name, command in self.cli_ctx.table.items():
@@ -239,7 +239,7 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
             if metadata is not None:
                 output.check_new(metadata)
             result = function(**values)
-            opened = sys.modules.get("amlflow.layers.opened")
+            opened = sys.modules.get("amlflow.layers.stack")
             if opened is not None:  # or the command has nothing to do with a tracker
                 opened.finish()
             query = self.cli_ctx.invocation.data["query"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from amlflow.cli.where import Where
-from amlflow.core.attach import attach_folder
+from amlflow.cli.scope import Where
+from amlflow.core.project.attach import attach_folder
 
 
 def attach(**where: Any) -> dict[str, Any]:

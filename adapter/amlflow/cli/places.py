@@ -6,13 +6,13 @@ import logging
 from typing import Any
 
 from amlflow.cli.errors import WrongUsage
-from amlflow.cli.where import Where, all_workspaces
-from amlflow.core import targets
-from amlflow.core.compute_target import ComputeTarget
+from amlflow.cli.scope import Where, all_workspaces
+from amlflow.core.compute import declared
+from amlflow.core.compute.compute_target import ComputeTarget
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import UserErrorException
-from amlflow.layers.opened import is_journaled, needed
+from amlflow.layers.stack import is_journaled, needed
 from amlflow.plugins import described
 from amlflow.spec import Feature
 
@@ -67,13 +67,13 @@ def attach_target(
 ) -> dict[str, Any]:
     """``computetarget attach``."""
     workspace = Where(**where).workspace()
-    targets.attach(workspace, name, kind, dict(_setting(each) for each in setting or ()))
+    declared.attach(workspace, name, kind, dict(_setting(each) for each in setting or ()))
     return ComputeTarget(workspace, name).serialize()
 
 
 def detach_target(*, name: str, **where: Any) -> None:
     """``computetarget detach``."""
-    targets.detach(Where(**where).workspace(), name)
+    declared.detach(Where(**where).workspace(), name)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from amlflow.cli.errors import Missing
 from amlflow.cli.queries import EXAMPLE, for_shells
-from amlflow.cli.where import Where
+from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
-from amlflow.core.run_status import RunStatus
+from amlflow.core.runs.run import Run
+from amlflow.core.runs.status import RunStatus
 from amlflow.exceptions import UserErrorException
-from amlflow.query.answer import Scope, ask, documents
+from amlflow.query.ask import Scope, ask, documents
 from amlflow.query.expression import Expression
 from amlflow.spec import Condition, Op, RunQuery
 

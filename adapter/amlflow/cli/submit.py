@@ -10,10 +10,10 @@ from typing import Any, TextIO
 from amlflow.cli.errors import WrongUsage
 from amlflow.cli.progress import said
 from amlflow.cli.runs import document
-from amlflow.cli.where import Where
-from amlflow.core.conda_dependencies import CondaDependencies
+from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
-from amlflow.core.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.exceptions import UserErrorException
 
 
@@ -67,7 +67,7 @@ def _settings(name: str | None, target: str | None, path: str) -> dict[str, Any]
     """What a run configuration and the target's name say, as ScriptRunConfig takes it."""
     if name is None:
         return {"compute_target": target}
-    from amlflow.core.run_configuration import RunConfiguration
+    from amlflow.core.scripts.run_configuration import RunConfiguration
 
     configuration = RunConfiguration.load(path, name)
     if target is not None:

@@ -8,11 +8,14 @@ from urllib.parse import unquote
 
 from amlflow.cli.progress import counting
 from amlflow.cli.runs import document
-from amlflow.cli.where import Where
+from amlflow.cli.scope import Where
 from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.jobs.agent.send_journal import DIED
+from amlflow.jobs.finding import own_jobs
+from amlflow.jobs.tending import tend_all
 from amlflow.journal.delivery import AWAY
 from amlflow.journal.folder import process_folders, tracker_folder
-from amlflow.journal.local import shown
+from amlflow.journal.offline_runs import shown
 from amlflow.journal.recovery import (
     Recovered,
     count_left,
@@ -23,11 +26,8 @@ from amlflow.journal.recovery import (
     waiting,
 )
 from amlflow.journal.settings import journals_folder
-from amlflow.layers.opened import open_direct
+from amlflow.layers.stack import open_direct
 from amlflow.spec import FINAL, Tracker, Unavailable, redacted
-from amlflow.submit.finding import own_jobs
-from amlflow.submit.send_journal import DIED
-from amlflow.submit.tending import tend_all
 
 
 def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 from amlflow.core import html
 from amlflow.core.arguments import check_class, check_text
 from amlflow.core.conditions import from_arguments
-from amlflow.core.config import find_config
 from amlflow.core.experiment_runs import ExperimentRuns, shown
-from amlflow.core.run import tag_keys, texts
+from amlflow.core.project.config_json import find_config
+from amlflow.core.runs.run import tag_keys, texts
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import ProjectSystemException, UserErrorException
 from amlflow.spec import (

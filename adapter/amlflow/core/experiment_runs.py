@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from amlflow.core.arguments import check_path, check_text
 from amlflow.core.conditions import from_arguments
-from amlflow.core.git import git_properties
-from amlflow.core.run import Run, texts
-from amlflow.core.run_files import SNAPSHOT_PROPERTY
-from amlflow.core.writer import this_writer
+from amlflow.core.project.git import git_properties
+from amlflow.core.runs.files import SNAPSHOT_PROPERTY
+from amlflow.core.runs.run import Run, texts
+from amlflow.core.runs.stamps import this_writer
 from amlflow.exceptions import SnapshotException, UserErrorException
+from amlflow.jobs import snapshot
 from amlflow.plugins import announce
 from amlflow.query.document import PARENT_ALIAS, ROOT_ALIAS
 from amlflow.spec import Condition, ExperimentRecord, Op, RunDraft, RunQuery, RunRecord
-from amlflow.submit import snapshot
 from amlflow.tracker_data import parse_root_alias
 
 if TYPE_CHECKING:

@@ -11,18 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amlflow.core import html
+from amlflow.core.absent.workspace_members import AzureOnly, refuse
 from amlflow.core.arguments import check_path, check_text
-from amlflow.core.azure_only import AzureOnly, refuse
-from amlflow.core.compute_target import ComputeTarget, Targets
-from amlflow.core.config import FILE, Config, find_config, project_folder, write_config, write_json
-from amlflow.core.tracking_uri import embedded, resolved
-from amlflow.core.workspace_notes import all_noted, note_path, noted
+from amlflow.core.compute.compute_target import ComputeTarget, Targets
+from amlflow.core.project.config_json import (
+    FILE,
+    Config,
+    find_config,
+    project_folder,
+    write_config,
+    write_json,
+)
+from amlflow.core.project.known_workspaces import all_noted, note_path, noted
+from amlflow.core.project.tracking_uri import embedded, resolved
 from amlflow.exceptions import UserErrorException, WorkspaceException
 from amlflow.spec import Condition, Op, redacted
 
 if TYPE_CHECKING:
     from amlflow.core.experiment import Experiment
-    from amlflow.core.run import Run
+    from amlflow.core.runs.run import Run
     from amlflow.layers.layer import Layer
     from amlflow.spec import RunRecord
 
@@ -86,7 +93,7 @@ class Workspace(AzureOnly):
     @functools.cached_property
     def _open(self) -> Callable[[str], Layer]:
         # Kept, since an import costs each run.log more than what it is made for.
-        from amlflow.layers.opened import open_layered
+        from amlflow.layers.stack import open_layered
 
         return open_layered
 
@@ -341,7 +348,7 @@ class Workspace(AzureOnly):
 
     @property
     def compute_targets(self) -> dict[str, ComputeTarget]:
-        """The compute targets by name; see :mod:`amlflow.core.targets`."""
+        """The compute targets by name; see :mod:`amlflow.core.compute.declared`."""
         return Targets(self)
 
     def get_default_compute_target(self, type: str) -> ComputeTarget | None:
@@ -361,7 +368,7 @@ class Workspace(AzureOnly):
 
     def _run(self, record: RunRecord) -> Run:
         from amlflow.core.experiment import Experiment
-        from amlflow.core.run import Run
+        from amlflow.core.runs.run import Run
 
         found = self._tracker.get_experiment(record.experiment_id)
         return Run._of(Experiment._of(self, found), record)
@@ -378,7 +385,7 @@ class Workspace(AzureOnly):
     def _query(
         self, expression: str, experiments: Sequence[Experiment], include_children: bool
     ) -> Any:
-        from amlflow.query.answer import Scope, ask
+        from amlflow.query.ask import Scope, ask
         from amlflow.query.expression import Expression
 
         known = {each.id: each for each in experiments}

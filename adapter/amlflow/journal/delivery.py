@@ -17,7 +17,7 @@ from pathlib import Path
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.folder import ProcessFolder, process_folders
 from amlflow.journal.held import HeldRuns
-from amlflow.journal.local import LocalIds, is_local
+from amlflow.journal.offline_runs import LocalIds, is_local
 from amlflow.journal.record import (
     CHANGE,
     CREATE,

@@ -24,7 +24,7 @@ from amlflow.journal.folder import (
     noted_dead,
     process_folders,
 )
-from amlflow.journal.local import LocalIds, shown
+from amlflow.journal.offline_runs import LocalIds, shown
 from amlflow.journal.record import (
     LOST,
     POINT,

@@ -13,7 +13,7 @@ from typing import Any
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.delivery import Delivery, Refusal, Step, steps_of
 from amlflow.journal.folder import ProcessFolder
-from amlflow.journal.local import LocalIds, shown
+from amlflow.journal.offline_runs import LocalIds, shown
 from amlflow.journal.record import LOST, Numbered, record_of
 from amlflow.journal.segments import Segments
 from amlflow.journal.settings import Settings

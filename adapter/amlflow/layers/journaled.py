@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from amlflow.exceptions import AzureMLException
-from amlflow.journal import local, record
-from amlflow.journal.local import is_local
-from amlflow.journal.process import Journal
+from amlflow.journal import offline_runs, record
+from amlflow.journal.journal import Journal
+from amlflow.journal.offline_runs import is_local
 from amlflow.journal.settings import Settings
 from amlflow.layers.layer import Layer
 from amlflow.spec import (
@@ -164,11 +164,11 @@ class Journaled(Layer):
 
             logger.warning("The tracker is away; experiment %r is known by its name alone.", name)
             now = datetime.now(timezone.utc)
-            return ExperimentRecord(id=local.local_experiment(name), name=name, created=now)
+            return ExperimentRecord(id=offline_runs.local_experiment(name), name=name, created=now)
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         if is_local(experiment_id):
-            return self.ensure_experiment(experiment_id[len(local.LOCAL) :])
+            return self.ensure_experiment(experiment_id[len(offline_runs.LOCAL) :])
         return self.inner.get_experiment(experiment_id)
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
@@ -191,7 +191,7 @@ class Journaled(Layer):
     def _create_local(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         records = []
         for draft in drafts:
-            made, kept = local.started(draft)
+            made, kept = offline_runs.started(draft)
             self.journal.write_record(kept)
             self._local[made.id] = made
             records.append(made)

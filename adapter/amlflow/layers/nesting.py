@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from amlflow.layers.noted import Noted
+from amlflow.layers.kept_in_notes import Noted
 from amlflow.spec import Feature, RunDraft, RunRecord
 from amlflow.tracker_data import parse_nesting_parent, parse_nesting_root
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from amlflow.layers.noted import Noted
+from amlflow.layers.kept_in_notes import Noted
 from amlflow.spec import FINAL, LAUNCHED, UNSTARTED, Feature, RunChange, RunDraft, RunRecord, Status
 from amlflow.tracker_data import parse_fine_status
 

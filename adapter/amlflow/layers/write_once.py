@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 
-from amlflow.layers.noted import Noted
+from amlflow.layers.kept_in_notes import Noted
 from amlflow.spec import (
     ExperimentRecord,
     Feature,

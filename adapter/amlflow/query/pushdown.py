@@ -13,7 +13,7 @@ from typing import Any
 
 from amlflow.query.document import EXPERIMENT, MAPS, NUMBER, PARENT_ALIAS
 from amlflow.query.expression import Node
-from amlflow.query.reach import EVERY, NO, Reach, Superset, both, either
+from amlflow.query.supersets import EVERY, NO, Reach, Superset, both, either
 from amlflow.spec import Condition, Op
 
 EXPERIMENT_NAME = "experiment_name"

@@ -16,8 +16,8 @@ from amlflow.query.document import FIELDS, Document, Entry
 from amlflow.query.evaluation import Interpreter
 from amlflow.query.expression import Node
 from amlflow.query.pushdown import errors, exact, reach
-from amlflow.query.reach import EVERY, NO, Superset, either
 from amlflow.query.shapes import counts, sorts_runs, use_of
+from amlflow.query.supersets import EVERY, NO, Superset, either
 from amlflow.spec import RunRecord
 
 MAX_FEW = 100
@@ -25,7 +25,7 @@ MAX_FEW = 100
 
 
 class Source(Protocol):
-    """Where runs come from; see :class:`amlflow.query.answer.Search`."""
+    """Where runs come from; see :class:`amlflow.query.ask.Search`."""
 
     def find(
         self, superset: Superset, limit: int, *, entries: Collection[Entry] | None = None

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from amlflow.core.absent import explain_modules as _explain_modules
-from amlflow.core.absent import submodule as _submodule
+from amlflow.core.absent.names import explain_modules as _explain_modules
+from amlflow.core.absent.names import submodule as _submodule
 
 __path__ = __import__("pkgutil").extend_path(__path__, __name__)
 _explain_modules()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from amlflow.cli import main
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 
 
 @dataclass

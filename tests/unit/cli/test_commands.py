@@ -14,10 +14,10 @@ import pytest
 import yaml
 from amlflow.cli import progress
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.journal.folder import ProcessFolder, note_refused
-from amlflow.layers.opened import open_direct
+from amlflow.layers.stack import open_direct
 from amlflow.query.document import FIELDS
 from amlflow.spec import Unavailable
 from mlflow import MlflowClient

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import services
 import yaml
 from amlflow.cli.commands import COMMANDS
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.query.document import FIELDS
+from helpers import servers
 
 
 def ids(runs: list[Run]) -> list[str]:
@@ -204,7 +204,7 @@ def test_errors_of_the_command(cli: Any, run: Run, words: list[str], piece: str)
 
 
 def test_a_store_that_does_not_answer(cli: Any, folder: Path, monkeypatch: Any) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{services.free_port()}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{servers.free_port()}")
     done = cli("run", "list")
     assert (done.code, "secret" in done.err) == (1, False)
 
@@ -234,7 +234,7 @@ def bash(script: str, folder: Path, **environment: str) -> subprocess.CompletedP
     path = f"{Path(SCRIPT).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False,
-        env=services.clean_environment(PATH=path, **environment),
+        env=servers.clean_environment(PATH=path, **environment),
     )  # fmt: skip
 
 
@@ -275,7 +275,7 @@ def test_progress_and_colours_on_a_terminal(run: Run, folder: Path, store: str) 
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", script], cwd=folder, stdout=follower, stderr=follower,
-        env=services.clean_environment(MLFLOW_TRACKING_URI=store),
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=store),
     )  # fmt: skip
     os.close(follower)
     shown = b""

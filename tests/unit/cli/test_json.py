@@ -21,7 +21,7 @@ import pytest
 import yaml
 from amlflow.cli import main
 from amlflow.cli.commands import ARGUMENTS, COMMANDS
-from amlflow.core.run import Run
+from amlflow.core.runs.run import Run
 from amlflow.plain_json import plain
 
 

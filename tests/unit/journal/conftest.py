@@ -12,7 +12,7 @@ from amlflow.journal.settings import Settings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunRecord
 from amlflow.testing.memory import MemoryTracker
-from moody import URI, Moody, started
+from helpers.flaky_tracker import URI, Moody, started
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from amlflow.journal.settings import Settings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import FileInRun, FileNotInRun, RunChange, Unavailable
 from amlflow.testing.memory import MemoryTracker
-from moody import URI, Moody, away, die, point, started, until
+from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
 
 
 def test_without_the_setting_it_is_an_error(opened: Callable[..., Journaled], moody: Moody) -> None:

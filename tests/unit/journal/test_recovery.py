@@ -22,7 +22,7 @@ from amlflow.journal.settings import Settings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import Kind, Refused, RunChange, RunQuery, RunRecord, Unavailable
 from amlflow.testing.memory import MemoryTracker
-from moody import URI, Moody, away, die, point, started, until
+from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
 
 
 @pytest.fixture

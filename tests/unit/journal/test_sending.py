@@ -30,7 +30,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from moody import Moody, point, started, until
+from helpers.flaky_tracker import Moody, point, started, until
 
 
 def away(*names: str) -> Callable[..., BaseException | None]:

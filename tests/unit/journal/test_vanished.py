@@ -18,7 +18,7 @@ from amlflow.journal.settings import Settings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunChange
 from amlflow.testing.memory import MemoryTracker
-from moody import URI, Moody, away, die, point, started, until
+from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
 
 CALLS = 10_000
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from amlflow.exceptions import AzureMLException
-from amlflow.layers.opened import open_direct
+from amlflow.layers.stack import open_direct
 from amlflow.spec import (
     TICK,
     ExperimentRecord,

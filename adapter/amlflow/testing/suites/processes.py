@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from amlflow.layers.opened import open_direct
+from amlflow.layers.stack import open_direct
 from amlflow.spec import Feature, Kind, PropertyConflict, RunChange, RunRecord, Tracker
 from amlflow.testing.suites.base import SuiteBase, check_claims, claim, logged
 

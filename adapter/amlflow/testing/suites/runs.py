@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from amlflow.layers.opened import open_direct
+from amlflow.layers.stack import open_direct
 from amlflow.spec import (
     FINAL,
     UNSTARTED,

@@ -1,5 +1,5 @@
 """v1's ``azureml._restclient.constants``, by amlflow."""
 
-from amlflow.core.run_status import RunStatus
+from amlflow.core.runs.status import RunStatus
 
 __all__ = ["RunStatus"]

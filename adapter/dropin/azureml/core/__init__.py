@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from amlflow.core.absent import explain_modules as _explain_modules
-from amlflow.core.absent import submodule as _submodule
-from amlflow.core.compute_target import ComputeTarget
-from amlflow.core.environment import Environment
+from amlflow.core.absent.names import explain_modules as _explain_modules
+from amlflow.core.absent.names import submodule as _submodule
+from amlflow.core.compute.compute_target import ComputeTarget
 from amlflow.core.experiment import Experiment
-from amlflow.core.run import Run, get_run
-from amlflow.core.run_configuration import RunConfiguration
-from amlflow.core.script_run_config import ScriptRunConfig
+from amlflow.core.runs.run import Run, get_run
+from amlflow.core.scripts.environment import Environment
+from amlflow.core.scripts.run_configuration import RunConfiguration
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.version import VERSION
 from amlflow.core.workspace import Workspace
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from amlflow.core.absent import refuse as _refuse
-from amlflow.core.compute_target import AmlCompute, ComputeTarget
+from amlflow.core.absent.names import refuse as _refuse
+from amlflow.core.compute.compute_target import AmlCompute, ComputeTarget
 
 __all__ = ["AmlCompute", "ComputeTarget"]
 

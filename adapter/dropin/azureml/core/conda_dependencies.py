@@ -1,5 +1,5 @@
 """v1's ``azureml.core.conda_dependencies``, by amlflow."""
 
-from amlflow.core.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.conda_dependencies import CondaDependencies
 
 __all__ = ["CondaDependencies"]

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from amlflow.core.absent import refuse as _refuse
-from amlflow.core.conda_dependencies import CondaDependencies
-from amlflow.core.environment import DockerSection, Environment, PythonSection
-from amlflow.core.run_configuration import DockerConfiguration, RunConfiguration
+from amlflow.core.absent.names import refuse as _refuse
+from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.environment import DockerSection, Environment, PythonSection
+from amlflow.core.scripts.run_configuration import DockerConfiguration, RunConfiguration
 
 PythonEnvironment = PythonSection
 DockerEnvironment = DockerSection

@@ -1,0 +1,98 @@
+"""Members of v1's classes that amlflow does not have, each with the nearest way.
+
+Asking for one raises an AttributeError, so ``hasattr`` and ``getattr`` with a default see that it
+is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from amlflow.core.absent.names import CLUSTERS, DATA, ONE_PROCESS, SPARK
+from amlflow.exceptions import UserErrorException
+
+_DATASETS = f"{DATA}; its path can be an argument of the script"
+_KEPT = "outputs/ and logs/ are always kept, and a snapshot of the source folder is always taken"
+_QUOTAS = "amlflow makes no clusters, so there are no quotas and no virtual machines to count"
+_DEFAULTS = "a CondaDependencies that is made anew names no packages"
+_ANY_PACKAGE = "add_pip_package() and add_conda_package() take any package"
+_INSTALLS = "amlflow installs no packages; name the Python that has them"
+_REGISTERED = "amlflow keeps no environments, so they have no ids"
+
+MEMBERS = {
+    "AmlCompute": {
+        "add_identity": "a target has no identities in Azure",
+        "get": "ComputeTarget(workspace, name) opens one",
+        "list_quotas": _QUOTAS,
+        "list_usages": _QUOTAS,
+        "remove_identity": "a target has no identities in Azure",
+        "update_quotas": _QUOTAS,
+    },
+    "ComputeTarget": {"deserialize": "ComputeTarget(workspace, name) opens one"},
+    "CondaDependencies": {
+        "DEFAULT_NUMBER_OF_CONDA_PACKAGES": _DEFAULTS,
+        "DEFAULT_NUMBER_OF_PIP_PACKAGES": _DEFAULTS,
+        "add_cntk_package": _ANY_PACKAGE,
+        "add_tensorflow_conda_package": _ANY_PACKAGE,
+        "add_tensorflow_pip_package": _ANY_PACKAGE,
+        "get_default_number_of_packages": _DEFAULTS,
+        "sdk_origin_url": "packages come from where pip and conda look",
+    },
+    "DockerSection": {
+        "base_image_registry": "`docker login` gives access to a registry",
+        "gpu_support": "pass '--gpus=all' in docker.arguments",
+        "platform": "the image says what it runs on",
+    },
+    "Environment": {
+        "asset_id": _REGISTERED,
+        "databricks": SPARK,
+        "inferencing_stack_version": "serving is Azure's; `mlflow models serve` serves a model",
+        "r": "R is not run as a script; a command can be Rscript",
+        "spark": SPARK,
+    },
+    "Run": {"input_datasets": _DATASETS, "output_datasets": _DATASETS},
+    "RunConfiguration": {
+        "amlcompute": CLUSTERS,
+        "auto_cluster_compute_specification": CLUSTERS,
+        "auto_prepare_environment": _INSTALLS,
+        "data": _DATASETS,
+        "data_references": _DATASETS,
+        "datacaches": _DATASETS,
+        "hdi": SPARK,
+        "history": _KEPT,
+        "kubernetescompute": CLUSTERS,
+        "mpi": ONE_PROCESS,
+        "output_data": _DATASETS,
+        "paralleltask": ONE_PROCESS,
+        "priority": "jobs of a target run in the order in which they were submitted",
+        "pytorch": ONE_PROCESS,
+        "services": "amlflow starts no services beside a script",
+        "source_directory_data_store": _DATASETS,
+        "spark": SPARK,
+        "tensorflow": ONE_PROCESS,
+    },
+}
+"""By v1's class: the members, with the nearest way."""
+
+
+class AbsentMember(UserErrorException, AttributeError):
+    """An object has no such member in amlflow."""
+
+
+def refuse_member(owner: type, name: str, otherwise: str | None = None) -> NoReturn:
+    """Raise for a member that is not there, with the nearest way where v1 has it."""
+    for ancestor in owner.__mro__:
+        instead = MEMBERS.get(ancestor.__name__, {}).get(name, otherwise)
+        if instead is not None:
+            raise AbsentMember(f"{owner.__name__} has no {name!r} in amlflow: {instead}.")
+    raise AttributeError(f"{owner.__name__!r} object has no attribute {name!r}")
+
+
+class Absent:
+    """Stands for a member of a class; asking an object or the class for it raises."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> NoReturn:
+        refuse_member(owner, self._name)

@@ -1,0 +1,1 @@
+"""Compute targets: those that are declared, and v1's class for one."""

@@ -1,0 +1,188 @@
+"""Compute targets by name: ``local``, those of ``.azureml/compute.yaml``, and attached ones.
+
+``.azureml/compute.yaml``, looked for from the working folder upwards, declares targets by name::
+
+    gpu-cluster:
+      kind: docker          # which plugin runs it; every other key but max_runs is the plugin's
+      max_runs: 1           # so many runs at once, the others wait; left out: the kind's default
+      image: my-image
+    local:
+      kind: local           # this machine, which is there undeclared, too
+      max_runs: 2
+
+Attached targets (``amlflow computetarget attach``) are the workspace's for this user on this
+machine. A declared one comes before an attached one of the same name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from amlflow.core.project.config_json import FOLDER, write_json
+from amlflow.exceptions import ComputeTargetException
+from amlflow.plugins import open_compute
+
+if TYPE_CHECKING:
+    from amlflow.core.scripts.run_configuration import RunConfiguration
+    from amlflow.core.workspace import Workspace
+    from amlflow.jobs.job import Target
+
+LOCAL = "local"
+FILE = "compute.yaml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class UnknownTarget(ComputeTargetException, KeyError):
+    """No compute target has this name. A KeyError too, as a lookup in a dict raises."""
+
+
+def known(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
+    """What is stated of each target, by name: ``kind``, ``max_runs`` and the plugin's settings."""
+    return {LOCAL: {"kind": LOCAL}, **_attached(workspace), **_declared()}
+
+
+def find(workspace: Workspace, name: str) -> Mapping[str, Any]:
+    """What is stated of one target. Raises :class:`ComputeTargetException` if it is unknown."""
+    stated = known(workspace)
+    if name not in stated:
+        raise unknown(workspace, name, stated)
+    return stated[name]
+
+
+def unknown(workspace: Workspace, name: str, stated: Mapping[str, Any]) -> UnknownTarget:
+    """The error for a name that no target has."""
+    return UnknownTarget(
+        f"Compute target {name!r} does not exist in workspace {workspace.name!r}; those that are "
+        f"there: {', '.join(sorted(stated))}. Declare it in {FOLDER}/{FILE}, such as\n"
+        f"{name}:\n  kind: local\n"
+        f"or attach it with `amlflow computetarget attach -n {name} --kind local`."
+    )
+
+
+def opened(name: str, stated: Mapping[str, Any]) -> Target:
+    """A stated target as a job has it.
+
+    Raises :class:`ComputeTargetException` for settings that are wrong.
+    """
+    from amlflow.jobs.job import Target
+
+    kind, settings, most = _parts(name, stated)
+    compute = open_compute(kind, settings)
+    if most is None:
+        most = compute.most_runs
+    return Target(name=name, kind=kind, settings=settings, most_runs=most)
+
+
+def resolve(workspace: Workspace, settings: RunConfiguration) -> Target:
+    """The target that a run configuration names.
+
+    A local one runs in a container where the configuration says so.
+    """
+    stated = dict(find(workspace, settings.target))
+    container = settings.docker.use_docker or settings.environment.docker.enabled
+    if container and stated["kind"] == LOCAL:
+        docker = settings.docker if settings.docker.use_docker else settings.environment.docker
+        stated = {"kind": "docker", "max_runs": opened(settings.target, stated).most_runs}
+        if docker.arguments:
+            stated["arguments"] = list(docker.arguments)
+        if docker.shm_size:
+            stated["shm_size"] = docker.shm_size
+    return opened(settings.target, stated)
+
+
+def attach(
+    workspace: Workspace, name: str, kind: str, settings: Mapping[str, Any] | None = None
+) -> None:
+    """Make a target known to a workspace, for this user on this machine.
+
+    ``settings`` are the plugin's, and ``max_runs``. An attached target of the name is replaced.
+
+    Raises:
+        ComputeTargetException: the name is none, or the kind or a setting is unknown.
+    """
+    if not _NAME.fullmatch(name):
+        raise ComputeTargetException(
+            f"{name!r} is not a name for a compute target: it is 1-64 letters, digits, '_', '-' "
+            "and '.', and starts with a letter or a digit."
+        )
+    stated = {"kind": kind, **(settings or {})}
+    opened(name, stated)
+    folder = _folder(workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / f"{name}.json", stated)
+
+
+def detach(workspace: Workspace, name: str) -> None:
+    """Forget an attached target. Raises :class:`ComputeTargetException` if it is not attached."""
+    try:
+        (_folder(workspace) / f"{name}.json").unlink()
+    except FileNotFoundError:
+        where = f" It is declared in {FOLDER}/{FILE}." if name in _declared() else ""
+        raise ComputeTargetException(
+            f"The compute target {name!r} is not attached to workspace {workspace.name!r}.{where}"
+        ) from None
+
+
+def _parts(name: str, stated: Mapping[str, Any]) -> tuple[str, dict[str, Any], int | None]:
+    settings = dict(stated)
+    kind = settings.pop("kind", None)
+    if not isinstance(kind, str):
+        raise ComputeTargetException(
+            f"The compute target {name!r} has no 'kind', which says what runs it, such as "
+            "'local' or 'docker'."
+        )
+    most = settings.pop("max_runs", None)
+    if most is not None and not (isinstance(most, int) and most > 0):
+        raise ComputeTargetException(
+            f"The compute target {name!r} has max_runs: {most!r}; it is a whole number above 0."
+        )
+    return kind, settings, most
+
+
+def _declared() -> dict[str, Mapping[str, Any]]:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        path = folder / FOLDER / FILE
+        if path.is_file():
+            return _read(path)
+    return {}
+
+
+def _read(path: Path) -> dict[str, Mapping[str, Any]]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ComputeTargetException(f"{path} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ComputeTargetException(
+            f"{path} holds no compute targets: it maps each target's name to its kind and settings."
+        )
+    for name, stated in content.items():
+        if not isinstance(name, str) or not isinstance(stated, dict):
+            raise ComputeTargetException(
+                f"{path}: {name!r} is not a compute target; a target is a name with a mapping of "
+                "its kind and settings."
+            )
+    return content
+
+
+def _folder(workspace: Workspace) -> Path:
+    import platformdirs  # knows each system's folder for a user's configuration
+
+    names = (workspace.subscription_id, workspace.resource_group, workspace.name)
+    place = "+".join(quote(name, safe="") for name in names)
+    return platformdirs.user_config_path("amlflow") / "compute" / place
+
+
+def _attached(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(_folder(workspace).glob("*.json"))
+    }

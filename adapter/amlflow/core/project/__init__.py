@@ -1,0 +1,1 @@
+"""What a project's folder says: its workspace, tracking URI and git state."""

@@ -1,0 +1,127 @@
+"""A project folder: attached to a workspace, with the files that submitting reads."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from amlflow.core.project.config_json import FILE, FOLDER, Config, find_config, write_config
+from amlflow.core.workspace import DEFAULT_NAME, NO_SUBSCRIPTION, Workspace
+from amlflow.exceptions import UserErrorException
+
+_RUN_CONFIGURATION = """\
+# A run configuration; `amlflow run submit-script -c {name}` uses it.
+script: train.py
+arguments: []
+target: local
+framework: Python
+communicator: None
+maxRunDurationSeconds:
+nodeCount: 1
+environment:
+  name: {name}
+  environmentVariables: {{}}
+  python:
+    userManagedDependencies: true
+    interpreterPath: python
+    condaDependenciesFile: {folder}/conda_dependencies.yml
+  docker:
+    enabled: {docker}
+    baseImage: {image}
+    arguments: []
+docker:
+  useDocker: {docker}
+history:
+  outputCollection: true
+  snapshotProject: true
+  directoriesToWatch:
+  - logs
+environmentVariables: {{}}
+"""
+_CONDA = """\
+# The packages that the project needs.
+name: project_environment
+dependencies:
+- python
+- pip
+- pip:
+  - amlflow
+"""
+_IGNORED = """\
+# What stays out of a snapshot of this folder, as in a .gitignore.
+.azureml/
+.git/
+.venv/
+__pycache__/
+.ipynb_checkpoints/
+mlflow.db
+mlruns/
+outputs/
+"""
+IMAGE = "python:3-slim"
+
+
+def attach_folder(
+    folder: Path,
+    *,
+    workspace_name: str | None = None,
+    resource_group: str | None = None,
+    subscription_id: str | None = None,
+    experiment_name: str | None = None,
+) -> Workspace:
+    """Attach a folder to a workspace (and an experiment); what is left out stays as it is.
+
+    Files that are there already are kept, the config apart.
+
+    Raises:
+        UserErrorException: the folder does not exist, or the experiment does not and cannot be made
+            under this name.
+    """
+    if not folder.is_dir():
+        raise UserErrorException(f"{str(folder)!r} is not a folder to attach; make it first.")
+    before = find_config(folder)
+    if before is not None and before.folder != folder.absolute():
+        before = dataclasses.replace(before, experiment_name=None, folder=folder.absolute())
+    if before is None or workspace_name not in (None, before.workspace_name):
+        before = Config(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME, None, None, folder.absolute())
+    config = dataclasses.replace(
+        before,
+        workspace_name=workspace_name or before.workspace_name,
+        resource_group=resource_group or before.resource_group,
+        subscription_id=subscription_id or before.subscription_id,
+        experiment_name=experiment_name or before.experiment_name,
+    )
+    workspace = Workspace._configured(config)
+    if experiment_name is not None:
+        from amlflow.core.experiment import Experiment, check_name
+
+        try:
+            check_name(experiment_name)
+        except UserErrorException:  # which is for names that are created
+            if not Experiment.list(workspace, experiment_name, "All"):
+                raise
+    workspace._keep()
+    content = {
+        "subscription_id": config.subscription_id,
+        "resource_group": config.resource_group,
+        "workspace_name": config.workspace_name,
+        "tracking_uri": config.tracking_uri,
+        "experiment_name": config.experiment_name,
+    }
+    write_config(folder, FILE, {key: value for key, value in content.items() if value})
+    _make(folder)
+    return workspace
+
+
+def _make(folder: Path) -> None:
+    for name, docker in (("local", "false"), ("docker", "true")):
+        image = IMAGE if docker == "true" else ""
+        text = _RUN_CONFIGURATION.format(name=name, docker=docker, image=image, folder=FOLDER)
+        _write_new(folder / FOLDER / f"{name}.runconfig", text.replace(": \n", ":\n"))
+    _write_new(folder / FOLDER / "conda_dependencies.yml", _CONDA)
+    _write_new(folder / ".amlignore", _IGNORED)
+
+
+def _write_new(path: Path, text: str) -> None:
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")

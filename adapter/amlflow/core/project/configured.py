@@ -1,0 +1,40 @@
+"""Which tracking store a folder's workspace is on, for who needs its URI and nothing else of it.
+
+The studio's command needs it, and what belongs to the studio reaches nothing that starts a job.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from amlflow.core.project.config_json import find_config
+from amlflow.core.project.known_workspaces import noted
+from amlflow.core.project.tracking_uri import resolved
+from amlflow.spec import redacted
+
+logger = logging.getLogger("amlflow")
+
+DEFAULT_NAMES = ("00000000-0000-0000-0000-000000000000", "local", "local")
+"""Subscription, resource group and name where no config.json names a workspace."""
+
+
+def configured_uri(path: str | os.PathLike[str]) -> str:
+    """The absolute URI of the tracking store that ``Workspace.from_config(path)`` opens.
+
+    Raises:
+        UserErrorException: ``path`` does not exist, or a config.json is not one.
+    """
+    config = find_config(path)
+    if config is not None:
+        names = (config.subscription_id, config.resource_group, config.workspace_name)
+        known = noted(*names) or {}
+        return resolved(config.tracking_uri or known.get("tracking_uri"), config.folder)
+    known = noted(*DEFAULT_NAMES) or {}
+    uri = resolved(known.get("tracking_uri"), Path.cwd())
+    logger.warning(
+        "No config.json at or above %s: using the workspace %r on %s.",
+        Path(path).absolute(), DEFAULT_NAMES[-1], redacted(uri),
+    )  # fmt: skip
+    return uri

@@ -1,0 +1,1 @@
+"""A run: v1's class, in one file for each part of it."""

@@ -1,0 +1,384 @@
+"""A run's files: uploads, downloads, and the snapshot of its source folder."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from os.path import isdir
+from pathlib import Path
+from typing import IO, Any
+
+from amlflow.core.arguments import check_list, check_path, check_text
+from amlflow.core.models.model import Model
+from amlflow.core.runs.base import RunBase, logger
+from amlflow.core.runs.stamps import this_writer
+from amlflow.exceptions import ModelPathNotFoundException, SnapshotException, UserErrorException
+from amlflow.jobs import snapshot
+from amlflow.jobs.unpack import unpack
+from amlflow.local_files import files_below, shortened_list
+from amlflow.local_paths import local_path_for
+from amlflow.spec import FileNotInRun, RunChange
+
+SNAPSHOT_PROPERTY = "ContentSnapshotId"
+
+
+class RunFiles(RunBase):
+    """Files of a run, each under a name with ``/``. ``datastore_name`` is accepted and unused."""
+
+    def upload_file(
+        self, name: str, path_or_stream: str | IO[Any], datastore_name: str | None = None
+    ) -> None:
+        """Store a local file, or what a stream gives, under a name that is new in the run."""
+        if hasattr(path_or_stream, "read"):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "stream"
+                _drain(path_or_stream, path)
+                self._upload({name: path})
+            return
+        if not isinstance(path_or_stream, (str, os.PathLike)):
+            raise UserErrorException(
+                f"upload_file({name!r}) takes a path or a stream, and got a "
+                f"{type(path_or_stream).__name__}."
+            )
+        self._upload({name: Path(path_or_stream)})
+
+    def upload_files(
+        self,
+        names: Sequence[str],
+        paths: Sequence[str],
+        return_artifacts: bool = False,
+        timeout_seconds: int | None = None,
+        datastore_name: str | None = None,
+    ) -> dict[str, str] | None:
+        """Store several local files at once; with ``return_artifacts``, their names to links.
+
+        Raises:
+            TypeError: there are not as many names as paths, as v1 says it.
+        """
+        right = "run.upload_files(names=['a.txt'], paths=['local/a.txt'])"
+        check_list(names, "names", right)
+        check_list(paths, "paths", right)
+        if len(names) != len(paths):
+            raise TypeError(
+                f"upload_files got {len(names)} names for {len(paths)} paths; give as many of each."
+            )
+        self._upload({name: Path(path) for name, path in zip(names, paths, strict=True)})
+        return self._links(names) if return_artifacts else None
+
+    def upload_folder(
+        self, name: str, path: str, datastore_name: str | None = None
+    ) -> dict[str, str]:
+        """Store all files of a local folder below a name; their names to links are returned."""
+        right = "run.upload_folder(name, path)"
+        check_text(name, "The name of the folder in the run", right)
+        check_path(path, "The local folder", right)
+        folder = Path(path)
+        if not folder.is_dir():
+            swapped = f"; {name!r} is a folder here: the call is {right}" if isdir(name) else ""
+            raise UserErrorException(
+                f"upload_folder({name!r}): {str(path)!r} is not a folder{swapped}."
+            )
+        files = {
+            posixpath.join(name, each.relative_to(folder).as_posix()): each
+            for each in sorted(folder.rglob("*"))
+            if each.is_file()
+        }
+        self._upload(files)
+        return self._links(files)
+
+    def download_file(
+        self, name: str, output_file_path: str | None = None, _validate_checksum: bool = False
+    ) -> None:
+        """Write one of the run's files here under its base name, or to a path or into a folder.
+
+        Raises:
+            FileNotInRun: the run has no such file.
+            UnsafeName: the base name does not lead to a file in the folder; name a path.
+        """
+        right = "run.download_file(name, output_file_path)"
+        check_text(name, "The name of a run's file", right)
+        check_path(output_file_path or ".", "output_file_path", right)
+        stored = self._stored_name(name)
+        target = Path(output_file_path or ".")
+        if target.is_dir() or str(output_file_path or "").endswith(("/", os.sep)):
+            target = local_path_for(posixpath.basename(stored), target)
+        self._fetch(stored, target)
+
+    def download_files(
+        self,
+        prefix: str | None = None,
+        output_directory: str | None = None,
+        output_paths: Sequence[str] | None = None,
+        batch_size: int = 100,
+        append_prefix: bool = True,
+        timeout_seconds: int | None = None,
+    ) -> None:
+        """Write the files below a prefix into a folder.
+
+        A file whose name would lead out of the folder is left out, and the log names it.
+
+        Args:
+            prefix: What the names begin with; all files if left out.
+            output_directory: Where they go (default: here).
+            output_paths: A path for each file, in the order of :meth:`get_file_names`.
+            append_prefix: Whether the prefix stays in the local paths.
+
+        Raises:
+            UserErrorException: no file has this prefix.
+        """
+        right = "run.download_files(prefix, output_directory); run.download_file(name) gets one"
+        check_text(prefix or "all", "The prefix of the names", right)
+        check_path(output_directory or ".", "output_directory", right)
+        names = self._tracker.list_files(self._record.id, prefix or "")
+        if not names:
+            raise UserErrorException(
+                f"Run {self.id} has no file with the prefix {prefix!r}; run.get_file_names() lists "
+                "those it has."
+            )
+        if output_paths is not None and len(output_paths) != len(names):
+            raise UserErrorException(
+                f"download_files got {len(output_paths)} output_paths for {len(names)} files."
+            )
+        below = Path(output_directory or ".")
+        for place, name in enumerate(names):
+            if output_paths is not None:
+                self._fetch(name, below / output_paths[place])
+                continue
+            local = name
+            if prefix and not append_prefix:
+                local = name[len(prefix) :].lstrip("/") or posixpath.basename(name)
+            self._fetch_listed(name, local, below)
+
+    def get_file_names(self) -> list[str]:
+        """The names of all the run's files."""
+        return self._tracker.list_files(self._record.id)
+
+    def _upload(self, files: Mapping[str, Path]) -> None:
+        for name, path in files.items():
+            if not path.is_file():
+                swapped = not path.exists() and isinstance(name, str) and os.path.isfile(name)
+                instead = (
+                    f" {name!r} is a file here: the call is run.upload_file(name, path_or_stream)."
+                    if swapped
+                    else " run.upload_folder(name, path) stores a folder."
+                    if path.is_dir()
+                    else ""
+                )
+                raise UserErrorException(
+                    f"The file {str(path)!r} to upload as {name!r} does not exist.{instead}"
+                )
+        named = {_checked_name(name): path for name, path in files.items()}
+        self._tracker.put_files(self._record.id, named)
+        names = this_writer().names(self._record.id)
+        if names is not None:
+            for name in named:
+                names.take(name)
+
+    def _links(self, names: Any) -> dict[str, str]:
+        link = self._tracker.run_link(self._record)
+        return {name: f"{link}/artifacts/{name}" for name in names}
+
+    def _stored_name(self, name: str) -> str:
+        try:
+            return _checked_name(name)
+        except UserErrorException:
+            raise FileNotInRun(self.id, name) from None
+
+    def _fetch_listed(self, name: str, local: str, below: Path) -> Path | None:
+        """Write a file that the tracker has listed below a folder, under a name of that folder.
+
+        Returns:
+            Its path, or None where a name leads elsewhere: then the log names it.
+        """
+        try:
+            _checked_name(name)
+            path = local_path_for(local, below)
+        except UserErrorException as refusal:
+            logger.warning("A file of run %s is left out: %s", self.id, refusal.message)
+            return None
+        self._fetch(name, path)
+        return path
+
+    def _fetch(self, name: str, target: Path) -> None:
+        stored = self._stored_name(name)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserErrorException(
+                f"The file {name!r} cannot be written to {str(target)!r}: {error.strerror}."
+            ) from None
+        self._tracker.get_file(self._record.id, stored, target)
+
+    def _text(self, name: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "text"
+            self._fetch(name, path)
+            return path.read_text(encoding="utf-8", errors="replace")
+
+    def _upload_tracked(self) -> None:
+        """Store what lies in the folders that the run keeps an eye on."""
+        base = Path(self._working_folder)
+        files, left_out = dict[str, Path](), list[str]()
+        for tracked in self._tracked:
+            folder = Path(os.path.normpath(base / tracked))
+            if folder.is_relative_to(base):
+                below, prefix = files_below(folder, base), ""
+            else:  # a folder elsewhere goes by its own name
+                below, prefix = files_below(folder), f"{folder.name}/"
+            files.update({prefix + name: path for name, path in below.files.items()})
+            left_out += [prefix + name for name in below.left_out]
+        if left_out:
+            logger.warning(
+                "Run %s is without %s: links that lead out of the folder, nowhere or in a circle "
+                "are not uploaded, and folders that cannot be read. upload_file() and "
+                "upload_folder() take what they lead to by its own path.",
+                self.id, shortened_list(left_out),
+            )  # fmt: skip
+        if files:
+            self._tracker.put_files(self._record.id, files, replace=True)
+
+    # snapshots
+
+    def take_snapshot(self, file_or_folder_path: str) -> str:
+        """Store a folder (or file) as the run's snapshot, once a run; its id is returned.
+
+        ``.amlignore``, or else ``.gitignore``, says what stays out.
+
+        Raises:
+            SnapshotException: it is too large, or there is nothing at the path.
+            UserErrorException: the run has another snapshot already.
+        """
+        check_path(
+            file_or_folder_path, "The snapshot's folder", "run.take_snapshot(file_or_folder_path)"
+        )
+        digest = snapshot.store(self._tracker, Path(file_or_folder_path))
+        self._apply(RunChange(properties={SNAPSHOT_PROPERTY: digest}))
+        return digest
+
+    def get_snapshot_id(self) -> str:
+        """The id of the run's snapshot.
+
+        Raises:
+            SnapshotException: the run has none.
+        """
+        properties = self._record.properties
+        if SNAPSHOT_PROPERTY not in properties:
+            properties = self._asked().properties
+        if SNAPSHOT_PROPERTY not in properties:
+            raise SnapshotException(
+                f"Run {self.id} has no snapshot; start_logging(snapshot_directory='.') or "
+                "run.take_snapshot() gives it one."
+            )
+        return properties[SNAPSHOT_PROPERTY]
+
+    def restore_snapshot(self, snapshot_id: str | None = None, path: str | None = None) -> str:
+        """Give a snapshot back: as a zip file in the working folder, or unpacked into ``path``.
+
+        Returns:
+            The path of the zip file, or of the folder.
+
+        Raises:
+            SnapshotException: the run has none, or it cannot be unpacked; nothing is left of it
+                then.
+        """
+        digest = snapshot.checked_digest(snapshot_id or self.get_snapshot_id())
+        if path is None:
+            archive = local_path_for(f"{digest}.zip", Path.cwd())
+            self._tracker.get_snapshot(digest, archive)
+            return str(archive)
+        target = Path(path).absolute()
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "snapshot.zip"
+            self._tracker.get_snapshot(digest, archive)
+            unpack(archive, target)
+        return str(target)
+
+    # models
+
+    def register_model(
+        self,
+        model_name: str,
+        model_path: str | None = None,
+        tags: dict[str, str] | None = None,
+        properties: dict[str, str] | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        description: str | None = None,
+        datasets: Any = None,
+        sample_input_dataset: Any = None,
+        sample_output_dataset: Any = None,
+        resource_configuration: Any = None,
+        **kwargs: Any,
+    ) -> Model:
+        """Make a file or folder of the run the next version of a model in the tracker's registry.
+
+        ``model_path`` is its name in the run (default: the model's name). Frameworks become
+        properties; data sets and resources are Azure's and are refused.
+
+        Raises:
+            ModelPathNotFoundException: the run has no such file or folder.
+        """
+        refused = [datasets, sample_input_dataset, sample_output_dataset, resource_configuration]
+        if any(each is not None for each in refused):
+            raise UserErrorException(
+                "register_model keeps no datasets, sample datasets or resource_configuration: they "
+                "are Azure's. Log the data with mlflow.log_input() instead."
+            )
+        right = "run.register_model(model_name, model_path='outputs/model.pkl')"
+        check_text(model_name, "The model's name", right)
+        check_text(model_path or model_name, "The model's path in the run", right)
+        path = posixpath.normpath(model_path or model_name).strip("/")
+        names = self._tracker.list_files(self._record.id, path)
+        if not any(name == path or name.startswith(f"{path}/") for name in names):
+            raise ModelPathNotFoundException(
+                f"Run {self.id} has no file or folder {path!r} to register as a model; "
+                "run.get_file_names() lists what it has."
+            )
+        framework = {
+            "model_framework": model_framework,
+            "model_framework_version": model_framework_version,
+        }
+        stated = {key: value for key, value in framework.items() if value is not None}
+        return Model(
+            self._tracker.register_model(
+                self._record.id,
+                path,
+                model_name,
+                description=description,
+                tags=tags,
+                properties={**(properties or {}), **stated},
+            )
+        )
+
+
+def _checked_name(name: Any) -> str:
+    """The name of a file, which stays within the run."""
+    while isinstance(name, str) and name.startswith("./"):
+        name = name[2:]
+    parts = name.split("/") if isinstance(name, str) else [""]
+    if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
+        raise UserErrorException(
+            f"{name!r} is not a name for a file of a run: it is a relative path with '/', without "
+            "empty parts, '.', '..' and '\\'."
+        )
+    if parts[0] == "amlflow":
+        raise UserErrorException(
+            f"{name!r} is not a name for a file of a run: the folder 'amlflow' is amlflow's own."
+        )
+    return "/".join(parts)
+
+
+def _drain(stream: Any, path: Path) -> None:
+    """Write a stream of bytes or text to a file."""
+    with path.open("wb") as file:
+        first = stream.read(1 << 20)
+        if isinstance(first, str):
+            file.write(first.encode())
+            while chunk := stream.read(1 << 20):
+                file.write(chunk.encode())
+            return
+        file.write(first)
+        shutil.copyfileobj(stream, file)

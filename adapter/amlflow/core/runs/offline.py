@@ -1,0 +1,140 @@
+"""The run of a script that was not submitted: it prints what it is asked to record.
+
+Source: what ``Run.get_context()`` of azureml-core 1.61 returns outside of a run.
+"""
+
+from __future__ import annotations
+
+import uuid
+from types import TracebackType
+from typing import Any, NoReturn
+
+from amlflow.core.runs.metric_values import shown
+
+
+class OfflineRun:
+    """Takes v1's logging calls and prints them; nothing is stored."""
+
+    DELIM = "#"
+
+    def __init__(self, run_id: str | None = None) -> None:
+        self._run_id = run_id or f"OfflineRun_{uuid.uuid4()}"
+
+    @property
+    def id(self) -> str:
+        """``OfflineRun_`` and a random part."""
+        return self._run_id
+
+    @property
+    def identity(self) -> str:
+        """A name for the run in logs."""
+        return f"{type(self).__name__}#{self._run_id}"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"An offline run has no {name!r}: this script was not submitted, so its run is not "
+            "recorded anywhere. Submit it with experiment.submit(), or record a run with "
+            "experiment.start_logging().",
+            name=name,
+            obj=self,
+        )
+
+    def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
+        _attempted("scalar", name, value)
+
+    def log_list(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("list", name, value)
+
+    def log_row(self, name: str, description: str | None = None, **kwargs: Any) -> None:
+        _attempted("row", name, kwargs)
+
+    def log_table(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("table", name, value)
+
+    def log_image(
+        self, name: str, path: str | None = None, plot: Any = None, description: str = ""
+    ) -> None:
+        _attempted("image", name, path if plot is None else plot)
+
+    def log_accuracy_table(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("accuracy_table", name, value)
+
+    def log_confusion_matrix(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("confusion_matrix", name, value)
+
+    def log_residuals(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("residual", name, value)
+
+    def log_predictions(self, name: str, value: Any, description: str = "") -> None:
+        _attempted("predictions", name, value)
+
+    def tag(self, name: str, value: Any = None) -> None:
+        _say(f"Attempted to add tag {name} with value ", value)
+
+    def set_tags(self, tags: dict[str, Any]) -> None:
+        _say("Attempted to set tags ", tags)
+
+    def add_properties(self, properties: dict[str, Any]) -> None:
+        _say("Attempted to add properties ", properties)
+
+    def upload_file(
+        self, name: str, path_or_stream: Any, datastore_name: str | None = None
+    ) -> None:
+        print(f"Attempted to track file {name} at {path_or_stream}")
+
+    def upload_files(
+        self,
+        names: Any,
+        paths: Any,
+        return_artifacts: bool = False,
+        timeout_seconds: int | None = None,
+        datastore_name: str | None = None,
+    ) -> None:
+        print(f"Attempted to track files {names} at {paths} with timeout {timeout_seconds}s")
+
+    def upload_folder(self, name: str, path: str, datastore_name: str | None = None) -> None:
+        print(f"Attempted to track folder {name} at {path}")
+
+    def child_run(
+        self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
+    ) -> OfflineRun:
+        return type(self)(run_id or f"{self._run_id}.{name or uuid.uuid4()}")
+
+    def flush(self, timeout_seconds: int = 300) -> None:
+        print(f"Attempted to flush run with id {self._run_id}")
+
+    def complete(self, _set_status: bool = True) -> None:
+        pass
+
+    def fail(
+        self, error_details: Any = None, error_code: str | None = None, _set_status: bool = True
+    ) -> None:
+        _say(f"Run failed with error code {error_code}:\n", error_details)
+
+    def cancel(self) -> None:
+        pass
+
+    def __enter__(self) -> OfflineRun:
+        print(f"[START] Run {self._run_id} context")
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        exc_traceback: TracebackType | None,
+    ) -> None:
+        print(f"[STOP] Run {self._run_id} context")
+
+
+# Scripts tell an offline run by the name of its class: "_OfflineRun" in str(run).
+OfflineRun.__name__ = OfflineRun.__qualname__ = "_OfflineRun"
+OfflineRun.__module__ = "azureml.core.run"
+
+
+def _attempted(kind: str, name: str, value: Any) -> None:
+    _say(f"Attempted to log {kind} metric {name}:\n", value)
+
+
+def _say(what: str, value: Any) -> None:
+    print(f"{what}{shown(value, str)}")

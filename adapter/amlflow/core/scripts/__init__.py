@@ -1,0 +1,1 @@
+"""What a script needs to run: its configuration, environment and command."""

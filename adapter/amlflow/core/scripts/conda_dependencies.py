@@ -1,0 +1,323 @@
+"""v1's ``azureml.core.conda_dependencies``: the packages that a script says it needs.
+
+They are kept, shown and written to files, as v1 does. Nothing is installed: a submitted script has
+the packages of the Python or image it runs in, and submitting says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from amlflow.core.absent.members import MEMBERS, Absent
+from amlflow.core.project.config_json import FOLDER, write_text
+from amlflow.core.scripts.unknown_settings import Settings
+from amlflow.exceptions import UserErrorException
+
+NAME = "project_environment"
+_CHANNELS = ("anaconda", "conda-forge")
+_HEADER = "# A conda environment: `conda env create -f FILE` makes it.\n"
+
+
+class CondaDependencies(Settings):
+    """Packages of conda and pip, in the form of a conda environment file.
+
+    Source: ``azureml.core.conda_dependencies.CondaDependencies`` 1.61; names are v1's. One that is
+    made anew names this Python's version and no packages; v1 adds its own SDK.
+
+    Args:
+        conda_dependencies_file_path: A conda environment file to begin with.
+
+    Raises:
+        FileNotFoundError: the file does not exist, as in v1.
+        UserErrorException: it is not a conda environment file.
+    """
+
+    _REFUSED: ClassVar[Mapping[str, str]] = MEMBERS["CondaDependencies"]
+
+    DEFAULT_NUMBER_OF_CONDA_PACKAGES = Absent()
+    DEFAULT_NUMBER_OF_PIP_PACKAGES = Absent()
+    add_cntk_package = Absent()
+    add_tensorflow_conda_package = Absent()
+    add_tensorflow_pip_package = Absent()
+    get_default_number_of_packages = Absent()
+    sdk_origin_url = Absent()
+
+    def __init__(
+        self,
+        conda_dependencies_file_path: str | os.PathLike[str] | None = None,
+        _underlying_structure: dict[str, Any] | None = None,
+    ) -> None:
+        content = _underlying_structure
+        if conda_dependencies_file_path is not None:
+            content = _read(conda_dependencies_file_path)
+        self._pip_options: list[str] = []
+        self._pip: list[str] = []
+        if content is None:
+            self._rest: dict[str, Any] = {"name": NAME}
+            self._conda = [f"python={sys.version_info.major}.{sys.version_info.minor}"]
+            self._channels = list(_CHANNELS)
+            return
+        where = conda_dependencies_file_path or "The conda environment"
+        self._rest = {
+            key: copy.deepcopy(value)
+            for key, value in content.items()
+            if key not in ("dependencies", "channels")
+        }
+        self._channels = _texts(content.get("channels"), where)
+        self._conda = []
+        for each in _listed(content.get("dependencies"), where):
+            if isinstance(each, dict):
+                for line in _texts(each.get("pip"), where):
+                    (self._pip_options if line.startswith("-") else self._pip).append(line)
+            else:
+                self._conda += _texts([each], where)
+
+    @staticmethod
+    def create(
+        pip_indexurl: str | None = None,
+        pip_packages: Iterable[str] | None = None,
+        conda_packages: Iterable[str] | None = None,
+        python_version: str | None = None,
+        pin_sdk_version: bool = True,
+    ) -> CondaDependencies:
+        """The packages named here; ``python_version`` is this Python's if left out.
+
+        ``pin_sdk_version`` changes nothing, as amlflow has no SDK to pin.
+        """
+        made = CondaDependencies()
+        if python_version is not None:
+            made.set_python_version(python_version)
+        if pip_indexurl is not None:
+            made.set_pip_index_url(pip_indexurl)
+        for each in _several(pip_packages, "pip_packages"):
+            made.add_pip_package(each)
+        for each in _several(conda_packages, "conda_packages"):
+            made.add_conda_package(each)
+        return made
+
+    @staticmethod
+    def merge_requirements(requirements: Iterable[str]) -> list[str]:
+        """One requirement for each package, with all that is asked of its version."""
+        merged: dict[str, tuple[str, list[str]]] = {}
+        for each in requirements:
+            name = re.split(r"[<>=!~]", each, maxsplit=1)[0].strip()
+            wanted = merged.setdefault(_key(each), (name, []))[1]
+            version = each.strip()[len(name) :].strip()
+            if version and version not in wanted:
+                wanted.append(version)
+        return [name + ",".join(wanted) for name, wanted in merged.values()]
+
+    # what there is
+
+    @property
+    def conda_channels(self) -> Iterator[str]:
+        """The channels, the first of which is asked first."""
+        return iter(list(self._channels))
+
+    @property
+    def conda_packages(self) -> Iterator[str]:
+        """The packages of conda, Python among them."""
+        return iter(list(self._conda))
+
+    @property
+    def pip_packages(self) -> Iterator[str]:
+        """The packages of pip."""
+        return iter(list(self._pip))
+
+    @property
+    def pip_options(self) -> Iterator[str]:
+        """The options of pip, such as ``--extra-index-url URL``."""
+        return iter(list(self._pip_options))
+
+    def names_packages(self) -> bool:
+        """Whether there is more than a Python with its pip."""
+        return bool(self._pip) or any(_key(each) not in ("python", "pip") for each in self._conda)
+
+    def get_python_version(self) -> str | None:
+        """The version of Python, or None where none is named."""
+        found = next((each for each in self._conda if _key(each) == "python"), "python")
+        return re.sub(r"^python\s*=*\s*", "", found, flags=re.IGNORECASE) or None
+
+    # changes
+
+    def add_conda_package(self, conda_package: str) -> None:
+        """Add a package of conda, in place of another version of it."""
+        _put(self._conda, conda_package)
+
+    def remove_conda_package(self, conda_package: str) -> None:
+        """Take a package of conda out, in whichever version it is there."""
+        self._conda = _without(self._conda, conda_package)
+
+    def add_pip_package(self, pip_package: str) -> None:
+        """Add a package of pip, in place of another version of it."""
+        _put(self._pip, pip_package)
+
+    def remove_pip_package(self, pip_package: str) -> None:
+        """Take a package of pip out, in whichever version it is there."""
+        self._pip = _without(self._pip, pip_package)
+
+    def add_channel(self, channel: str) -> None:
+        """Add a channel of conda, after those that are there."""
+        if _text(channel) not in self._channels:
+            self._channels.append(channel)
+
+    def remove_channel(self, channel: str) -> None:
+        """Take a channel out."""
+        self._channels = [each for each in self._channels if each != channel]
+
+    def set_python_version(self, version: str) -> None:
+        """Name the version of Python, such as "3.11"."""
+        self._conda = [f"python={_text(version)}", *_without(self._conda, "python")]
+
+    def set_pip_index_url(self, index_url: str) -> None:
+        """Have pip look at another index."""
+        self.set_pip_option(f"--index-url {_text(index_url)}")
+
+    def set_pip_option(self, pip_option: str) -> None:
+        """Give pip an option, in place of the same one with another value."""
+        self.remove_pip_option(pip_option)
+        self._pip_options.append(pip_option)
+
+    def remove_pip_option(self, pip_option: str) -> None:
+        """Take an option of pip out, whichever value it has."""
+        word = re.split(r"[\s=]", _text(pip_option), maxsplit=1)[0]
+        self._pip_options = [
+            each for each in self._pip_options if re.split(r"[\s=]", each, maxsplit=1)[0] != word
+        ]
+
+    def set_pip_requirements(self, pip_requirements: Iterable[str]) -> None:
+        """Have these lines of a requirements file in place of the packages and options of pip."""
+        self._pip, self._pip_options = [], []
+        for line in _several(pip_requirements, "pip_requirements"):
+            stated = re.sub(r"(^|\s)#.*", "", line).strip()
+            if stated.startswith("-"):
+                self._pip_options.append(stated)
+            elif stated:
+                self.add_pip_package(stated)
+
+    # as a file
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of the conda environment file."""
+        dependencies: list[Any] = list(self._conda)
+        if self._pip or self._pip_options:
+            if not any(_key(each) == "pip" for each in dependencies):
+                dependencies.append("pip")  # conda warns of an environment without it
+            dependencies.append({"pip": [*self._pip_options, *self._pip]})
+        return {
+            **copy.deepcopy(self._rest),
+            "dependencies": dependencies,
+            "channels": list(self._channels),
+        }
+
+    def serialize_to_string(self) -> str:
+        """The text of the conda environment file."""
+        import yaml
+
+        text: str = yaml.safe_dump(self.as_dict(), sort_keys=False, allow_unicode=True)
+        return _HEADER + text
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write the conda environment file; its path is returned.
+
+        It is .azureml/conda_dependencies.yml if ``path`` is left out.
+        """
+        return self.save_to_file(".", path)
+
+    def save_to_file(
+        self,
+        base_directory: str | os.PathLike[str],
+        conda_file_path: str | os.PathLike[str] | None = None,
+    ) -> str:
+        """Write the conda environment file in a folder; its path in there is returned."""
+        stated = str(conda_file_path or Path(FOLDER, "conda_dependencies.yml"))
+        write_text(Path(base_directory, stated), self.serialize_to_string())
+        return stated
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CondaDependencies):
+            return NotImplemented
+        return self.as_dict() == other.as_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def without_secrets(self) -> dict[str, Any]:
+        """The content for others to see: nothing of a name, password or token in an address."""
+        text = re.sub(r"://[^/@\s\"]*@", "://***@", json.dumps(self.as_dict()))
+        found: dict[str, Any] = json.loads(re.sub(r"/t/[^/\s\"]+", "/t/***", text))
+        return found
+
+    def __repr__(self) -> str:
+        return f"CondaDependencies({self.without_secrets()})"
+
+
+def requirements_in(path: str | os.PathLike[str]) -> list[str]:
+    """The lines of a requirements file. Raises FileNotFoundError, as v1 does."""
+    return Path(path).read_text(encoding="utf-8").splitlines()
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    import yaml
+
+    none = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise none from error
+    if not isinstance(content, dict):
+        raise none
+    return content
+
+
+def _listed(value: Any, where: str | os.PathLike[str]) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise UserErrorException(f"{where} has {value!r} where a list of packages is expected.")
+    return value or []
+
+
+def _texts(value: Any, where: str | os.PathLike[str]) -> list[str]:
+    found = _listed(value, where)
+    for each in found:
+        if not isinstance(each, str):
+            raise UserErrorException(f"{where} has {each!r} where a package is expected.")
+    return list(found)
+
+
+def _several(value: Iterable[str] | None, name: str) -> list[str]:
+    if isinstance(value, str):
+        raise UserErrorException(f"{name}={value!r} is one text, and a list of them is expected.")
+    return list(value or [])
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise UserErrorException(
+            f"{value!r} is not the name of a package, version, option or channel."
+        )
+    return value
+
+
+def _key(package: str) -> str:
+    """A package's name, by which two requirements are of the same one."""
+    return re.split(r"[\[<>=!~;@\s]", package.strip(), maxsplit=1)[0].lower().replace("_", "-")
+
+
+def _put(packages: list[str], package: str) -> None:
+    key = _key(_text(package))
+    for place, each in enumerate(packages):
+        if _key(each) == key:
+            packages[place] = package
+            return
+    packages.append(package)
+
+
+def _without(packages: list[str], package: str) -> list[str]:
+    key = _key(_text(package))
+    return [each for each in packages if _key(each) != key]

@@ -1,0 +1,187 @@
+"""What to run and where: v1's ``azureml.core.script_run_config``."""
+
+from __future__ import annotations
+
+import numbers
+import os
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from amlflow.core.arguments import check_class, check_path
+from amlflow.core.compute.compute_target import ComputeTarget
+from amlflow.core.runs.base import logger
+from amlflow.core.scripts.environment import Environment
+from amlflow.core.scripts.run_configuration import DockerConfiguration, RunConfiguration
+from amlflow.exceptions import UserErrorException
+
+if TYPE_CHECKING:
+    from amlflow.core.experiment import Experiment
+    from amlflow.core.runs.run import Run
+    from amlflow.spec import RunRecord
+
+MAX_DURATION_SECONDS_DEFAULT = 30 * 24 * 60 * 60
+
+
+class ScriptRunConfig:
+    """A script (or command), its arguments and the compute target that runs it.
+
+    Source: ``azureml.core.ScriptRunConfig`` 1.61; names and parameters are v1's.
+    """
+
+    DELIM = "#"
+    MAX_DURATION_SECONDS_DEFAULT = MAX_DURATION_SECONDS_DEFAULT
+
+    def __init__(
+        self,
+        source_directory: str,
+        script: str | None = None,
+        arguments: Sequence[Any] | None = None,
+        run_config: RunConfiguration | None = None,
+        _telemetry_values: Any = None,
+        compute_target: Any = None,
+        environment: Environment | None = None,
+        distributed_job_config: Any = None,
+        resume_from: Any = None,
+        max_run_duration_seconds: float | None = MAX_DURATION_SECONDS_DEFAULT,
+        command: str | Sequence[str] | None = None,
+        docker_runtime_config: DockerConfiguration | None = None,
+    ) -> None:
+        """Describe a run of ``script`` with ``arguments``, or of ``command``.
+
+        Args:
+            source_directory: The folder that becomes the run's snapshot and working folder.
+            script: A Python file in it.
+            arguments: Texts, numbers and paths; one text is split as a shell does.
+            run_config: All of it in one; compute_target, environment, distributed_job_config,
+                max_run_duration_seconds and docker_runtime_config are ignored then, as in v1.
+            compute_target: A compute target or its name; "local" if left out.
+            environment: The Python or image to use.
+            distributed_job_config: Refused: a run is one process here.
+            resume_from: Ignored, with a warning.
+            max_run_duration_seconds: The run is Canceled when it takes longer; None: never.
+            command: A program and its arguments, instead of a script. What a shell would read
+                (``&&``, ``$NAME``, ``>`` …), in a text or as a word without blanks, a shell reads.
+            docker_runtime_config: Whether to run in a container.
+
+        Raises:
+            UserErrorException: both a script and a command are given, or an argument is neither
+                text nor number nor path.
+        """
+        right = "ScriptRunConfig(source_directory='src', script='train.py')"
+        if script is not None:
+            check_path(script, "script", right)
+        _check_parts(run_config, environment, docker_runtime_config, compute_target)
+        if script is not None and command is not None:
+            raise UserErrorException(
+                f"Both script={script!r} and command={command!r} are given; a run has one of them."
+            )
+        if run_config is not None and any(
+            each is not None
+            for each in (compute_target, environment, distributed_job_config, docker_runtime_config)
+        ):
+            logger.warning(
+                "run_config is given, so compute_target, environment, distributed_job_config, "
+                "max_run_duration_seconds and docker_runtime_config are ignored."
+            )
+        self.source_directory = source_directory
+        self.script = None if script is None else os.fspath(script)
+        self.arguments = checked_arguments(arguments)
+        self.command = command
+        self.resume_from = resume_from
+        self.run_config = run_config or _configuration(
+            compute_target, environment, max_run_duration_seconds, docker_runtime_config
+        )
+        self.distributed_job_config = None if run_config else distributed_job_config
+
+    @property
+    def compute_target(self) -> str:
+        """The name of the compute target."""
+        return self.run_config.target
+
+    @property
+    def identity(self) -> str:
+        """A name for the configuration in logs."""
+        return f"{type(self).__name__}#{self.script or self.command}"
+
+    def _submit_to(
+        self,
+        experiment: Experiment,
+        tags: dict[str, str] | None,
+        parent: RunRecord | None,
+        **kwargs: Any,
+    ) -> Run:
+        """What :meth:`Experiment.submit` does with a configuration."""
+        from amlflow.core.scripts.submission import submit
+
+        return submit(self, experiment, tags, parent, **kwargs)
+
+
+def _check_parts(
+    run_config: Any, environment: Any, docker_runtime_config: Any, compute_target: Any
+) -> None:
+    """Raise UserErrorException for a part of the configuration that is another's."""
+    parts = [
+        (run_config, RunConfiguration, "run_config", "RunConfiguration()"),
+        (environment, Environment, "environment", "Environment('name')"),
+        (
+            docker_runtime_config,
+            DockerConfiguration,
+            "docker_runtime_config",
+            "DockerConfiguration(use_docker=True)",
+        ),
+    ]
+    for value, kind, name, made in parts:
+        if value is not None:
+            what = f"{name} is a {kind.__name__}"
+            check_class(value, kind, what, f"ScriptRunConfig(…, {name}={made})")
+    if compute_target is not None:
+        check_class(
+            compute_target,
+            (str, ComputeTarget),
+            "compute_target is the name of a target, or a ComputeTarget",
+            "ScriptRunConfig(…, compute_target='local')",
+        )
+
+
+def checked_arguments(arguments: Any) -> list[Any]:
+    """Arguments as a list. Raises UserErrorException where they are not texts and numbers."""
+    if isinstance(arguments, str):
+        return words(arguments, "arguments")
+    if isinstance(arguments, bytes) or not isinstance(arguments or (), Sequence):
+        raise UserErrorException(
+            f"arguments is a list of texts and numbers, not the {type(arguments).__name__} "
+            f"{arguments!r}."
+        )
+    for place, argument in enumerate(arguments or ()):
+        if not isinstance(argument, (str, numbers.Number, os.PathLike)):
+            raise UserErrorException(
+                f"Argument {place} of the script is a {type(argument).__name__}; arguments are "
+                "texts and numbers. Pass a file's path, or store the object in the source folder."
+            )
+    return [os.fspath(each) if isinstance(each, os.PathLike) else each for each in arguments or ()]
+
+
+def words(text: str, what: str) -> list[str]:
+    """The words of a text as a shell has them. Raises UserErrorException for an open quote."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UserErrorException(f"{what}={text!r} cannot be split into words ({error}).") from None
+
+
+def _configuration(
+    compute_target: Any,
+    environment: Environment | None,
+    most_seconds: float | None,
+    docker: DockerConfiguration | None,
+) -> RunConfiguration:
+    made = RunConfiguration()
+    if compute_target is not None:
+        made.target = compute_target
+    if environment is not None:
+        made.environment = environment
+    if docker is not None:
+        made.docker = docker
+    made.max_run_duration_seconds = most_seconds
+    return made

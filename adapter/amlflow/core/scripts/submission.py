@@ -1,0 +1,304 @@
+"""Submitting: from a configuration to a run whose agent has been started."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amlflow import file_lock
+from amlflow.core.compute import declared
+from amlflow.core.project.tracking_uri import client_variables, local_folders
+from amlflow.core.runs.base import logger
+from amlflow.core.runs.files import SNAPSHOT_PROPERTY
+from amlflow.core.scripts.command_line import check_packed, checked_variables, command_of
+from amlflow.core.scripts.environment import DEFAULT_PYTHON
+from amlflow.exceptions import UserErrorException
+from amlflow.jobs import snapshot
+from amlflow.jobs.finding import REMEDY, fault_of, proof_of
+from amlflow.jobs.job import Job, JobFolder, new_name, this_host
+from amlflow.jobs.launch import import_path
+from amlflow.jobs.queue import Queue
+from amlflow.jobs.run_notes import JOB_NOTE, Wish, error
+from amlflow.journal.settings import FOLDER as JOURNALS
+from amlflow.plugins import open_compute
+from amlflow.spec import LAUNCHED, Feature, RunRecord, Status, Unsupported, redacted
+
+if TYPE_CHECKING:
+    from amlflow.core.experiment import Experiment
+    from amlflow.core.runs.run import Run
+    from amlflow.core.scripts.run_configuration import RunConfiguration
+    from amlflow.core.scripts.script_run_config import ScriptRunConfig
+
+TYPE = "azureml.scriptrun"
+MOST_DEFINITION = 7000
+"""Characters of a definition that a run keeps."""
+
+
+def submit(
+    config: ScriptRunConfig,
+    experiment: Experiment,
+    tags: Mapping[str, Any] | None,
+    parent: RunRecord | None,
+    snapshot_id: str | None = None,
+    **kwargs: Any,
+) -> Run:
+    """Submit a script; see :meth:`Experiment.submit`.
+
+    ``snapshot_id`` takes the source from a snapshot that is stored already, instead of from
+    ``source_directory``.
+
+    Raises:
+        UserErrorException: the script or the configuration cannot be run.
+        Unsupported: the tracker lives in this process alone.
+        SnapshotException: the source folder cannot be packed.
+        ComputeTargetException: the target is unknown, or does not work now.
+    """
+    if kwargs:
+        raise UserErrorException(f"submit does not know {', '.join(map(repr, kwargs))}.")
+    _check_whole(config)
+    _check_shared(experiment)
+    settings = config.run_config
+    target = declared.resolve(experiment.workspace, settings)
+    command, is_script = command_of(config, inside=snapshot_id is None)
+    job = Job(
+        name=new_name(),
+        run_id="",
+        tracking_uri=experiment._tracker.uri,
+        target=target,
+        command=command,
+        is_script=is_script,
+        environ=dict(os.environ),
+        environment=_variables(settings),
+        agent_python=sys.executable,
+        import_path=import_path(),
+        python=_python(settings),
+        image=settings.environment.docker.base_image,
+        most_seconds=settings.max_run_duration_seconds,
+        needs=local_folders(experiment._tracker.uri),
+    )
+    folder = JobFolder(job.name)
+    _check_own(folder.path.parent)
+    # Whoever ends the script finds there what it has logged and not sent.
+    job = dataclasses.replace(
+        job,
+        environment={JOURNALS: str(folder.journal), **job.environment},
+        needs=[*job.needs, str(folder.journal)],
+    )
+    open_compute(target.kind, target.settings).check(job.work(folder))
+    with _made(folder) as lock:
+        return _launched(config, experiment, tags, parent, snapshot_id, job, folder, lock)
+
+
+@contextlib.contextmanager
+def _made(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
+    """A job's folder, which is removed again if the job does not come about.
+
+    It is locked until what is given is closed: whoever finds the run meanwhile sees that somebody
+    is at it, and whoever finds it without the lock that nobody is.
+    """
+    try:
+        folder.make()
+        _check_own(folder.path.parent)
+        with contextlib.ExitStack() as lock:
+            taken = folder.take()
+            if taken is not None:
+                lock.callback(file_lock.release, taken)
+            yield lock
+    except BaseException as failure:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        if isinstance(failure, OSError):
+            raise UserErrorException(
+                f"The job could not be written to {str(folder.path)!r}: "
+                f"{failure.strerror or failure}. AMLFLOW_JOBS names another folder for jobs."
+            ) from failure
+        raise
+
+
+def _check_own(jobs: Path) -> None:
+    fault = fault_of(jobs)
+    if fault is not None:
+        raise UserErrorException(f"The jobs' folder {str(jobs)!r} is not used: {fault}. {REMEDY}")
+
+
+def _check_shared(experiment: Experiment) -> None:
+    tracker = experiment._tracker
+    if Feature.SHARED not in tracker.features:
+        raise Unsupported(
+            f"The tracker {redacted(tracker.uri)} lives in this process alone, so a submitted "
+            "script could not reach it; use start_logging here, or another tracker."
+        )
+
+
+def _launched(
+    config: ScriptRunConfig,
+    experiment: Experiment,
+    tags: Mapping[str, Any] | None,
+    parent: RunRecord | None,
+    snapshot_id: str | None,
+    job: Job,
+    folder: JobFolder,
+    lock: contextlib.ExitStack,
+) -> Run:
+    tracker = experiment._tracker
+    if snapshot_id is None:
+        root = Path(config.source_directory)
+        files = snapshot.collect(root, snapshot.own_paths(tracker))
+        if job.is_script:
+            check_packed(job.command[0], files)
+        digest = snapshot.pack(root, files, folder.snapshot)
+    else:
+        digest = snapshot.checked_digest(snapshot_id)
+        tracker.get_snapshot(digest, folder.snapshot)
+    queue = Queue(job.target)
+    with ThreadPoolExecutor(1) as pool, queue.locked():
+        # The snapshot is stored while the run is made: each takes a few calls to the tracker.
+        storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
+        draft = experiment._draft(
+            parent=parent,
+            type=TYPE,
+            tags=tags,
+            status=Status.QUEUED if queue.is_full() else Status.PREPARING,
+            properties={
+                SNAPSHOT_PROPERTY: digest,
+                "_azureml.ComputeTargetType": job.target.kind,
+            },
+            system={
+                "target": job.target.name,
+                "script": config.script or config.run_config.script or "",
+                "definition": _definition(config, job),
+                LAUNCHED: "yes",
+                JOB_NOTE: json.dumps(
+                    {"name": job.name, "host": this_host(), "proof": proof_of(folder)}
+                ),
+            },
+        )
+        [record] = tracker.create_runs([draft])
+        run = experiment._run(record)
+        try:
+            storing.result()
+            context = _context(experiment, record)
+            folder.write(
+                dataclasses.replace(
+                    job, run_id=record.id, environment={**job.environment, **context}
+                )
+            )
+            queue.add(job.name)  # whoever looks finds it locked, and then waiting
+            lock.close()
+            queue.start()
+        except BaseException as failure:
+            said = f"The run could not be started: {failure}"
+            tracker.update_run(record.id, Wish(Status.FAILED, error(said)).change())
+            raise
+    return run
+
+
+def _check_whole(config: ScriptRunConfig) -> None:
+    """Refuse what would silently be left out."""
+    if not isinstance(config.source_directory, (str, os.PathLike)):
+        raise UserErrorException(
+            f"source_directory={config.source_directory!r} is not a path; it is the folder with "
+            "the script, such as '.'."
+        )
+    if config.resume_from is not None:
+        logger.warning("resume_from is ignored: the script itself finds where it left off.")
+    settings = config.run_config
+    python = settings.environment.python
+    file, named = python.conda_dependencies_file, python.conda_dependencies.names_packages()
+    if not python.user_managed_dependencies and (named or file is not None):
+        # v1 makes an environment of these, and many scripts and kept .runconfig files ask for it.
+        logger.warning(
+            "amlflow installs no packages, so those of %s must be in the script's Python or image "
+            "already. environment.python.user_managed_dependencies = True says that they are.",
+            "its CondaDependencies" if named else file,
+        )
+    if config.distributed_job_config is not None or settings.node_count not in (None, 1):
+        raise UserErrorException(
+            "A run is one process on one machine here: leave distributed_job_config and node_count "
+            "out, and start the processes in the script, as with torchrun or mpiexec as command."
+        )
+    if settings.framework.lower() != "python":
+        raise UserErrorException(
+            f"The framework {settings.framework!r} is not run; scripts are Python's, and anything "
+            "else is a command."
+        )
+    most = settings.max_run_duration_seconds
+    if most is not None and not (isinstance(most, (int, float)) and most > 0):
+        raise UserErrorException(
+            f"max_run_duration_seconds={most!r} is not a number of seconds above 0."
+        )
+
+
+def _variables(settings: RunConfiguration) -> dict[str, str]:
+    stated = {**settings.environment.environment_variables, **settings.environment_variables}
+    return checked_variables(stated)
+
+
+def _python(settings: RunConfiguration) -> str | None:
+    path = settings.environment.python.interpreter_path
+    return None if path in (None, "", DEFAULT_PYTHON) else path
+
+
+def _context(experiment: Experiment, record: RunRecord) -> dict[str, str]:
+    """The variables by which the script finds its run: v1's, and those of MLflow's client."""
+    workspace = experiment.workspace
+    return {
+        "AZUREML_RUN_ID": record.alias or record.id,
+        "AZUREML_ARM_SUBSCRIPTION": workspace.subscription_id,
+        "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group,
+        "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
+        "AZUREML_ARM_PROJECT_NAME": experiment.name,
+        "AZUREML_EXPERIMENT_ID": experiment.id,
+        "AZUREML_SERVICE_ENDPOINT": redacted(workspace._uri),
+        "MLFLOW_TRACKING_URI": workspace._uri,
+        **client_variables(workspace._uri),
+        "MLFLOW_EXPERIMENT_ID": record.experiment_id,
+        "MLFLOW_RUN_ID": record.id,
+        # Lines are to be seen when they are printed, and kept when the script is killed.
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _definition(config: ScriptRunConfig, job: Job) -> str:
+    """v1's runDefinition. Values of environment variables may be secrets and stay out of it."""
+    settings = config.run_config
+    python = settings.environment.python
+    definition: dict[str, Any] = {
+        "script": job.command[0] if job.is_script else None,
+        "command": "" if job.is_script else shlex.join(job.command),
+        "arguments": list(job.command[1:]) if job.is_script else [],
+        "sourceDirectory": str(config.source_directory),
+        "target": job.target.name,
+        "framework": settings.framework,
+        "communicator": settings.communicator or "None",
+        "maxRunDurationSeconds": job.most_seconds,
+        "nodeCount": 1,
+        "environmentVariables": dict.fromkeys(job.environment, "***"),
+        "environment": {
+            "name": settings.environment.name,
+            "python": {
+                "interpreterPath": python.interpreter_path,
+                "userManagedDependencies": python.user_managed_dependencies,
+                "condaDependencies": python.conda_dependencies.without_secrets(),
+            },
+            "docker": {"baseImage": job.image},
+        },
+        "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
+    }
+    stated = definition["environment"]["python"]
+    if len(json.dumps(stated)) > MOST_DEFINITION // 2:
+        stated["condaDependencies"] = "(too long to keep)"
+    text = json.dumps(definition)
+    if len(text) > MOST_DEFINITION:
+        definition["arguments"] = [f"({len(job.command) - 1} arguments, too long to keep)"]
+        definition["command"] = definition["command"] and "(too long to keep)"
+        text = json.dumps(definition)
+    return text

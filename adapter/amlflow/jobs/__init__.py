@@ -1,0 +1,1 @@
+"""Jobs: submitted scripts, from the snapshot to the end of the run."""

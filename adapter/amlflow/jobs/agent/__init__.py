@@ -1,0 +1,1 @@
+"""The agent: the process that runs one job."""

@@ -1,0 +1,334 @@
+"""What an agent tells the tracker, and hears from it: heartbeats, logs, wishes, the end.
+
+A tracker that is away stops nothing: what was not told is told when it is back.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.jobs.job import LOG, LOG_PART, Job, JobFolder
+from amlflow.jobs.launch import import_path, importable
+from amlflow.jobs.queue import Queue
+from amlflow.jobs.run_notes import (
+    AGENT,
+    DEFAULT_HEARTBEAT_SECONDS,
+    HEARTBEAT_SECONDS,
+    HEARTBEAT_SETTING,
+    Wish,
+    beat,
+    left_out,
+    wish_of,
+    with_warnings,
+)
+from amlflow.journal.folder import process_folders, tracker_folder
+from amlflow.layers.stack import open_keeper
+from amlflow.local_files import files_below, pinned
+from amlflow.spec import (
+    RunChange,
+    RunKeeper,
+    RunNotFound,
+    Status,
+    Unavailable,
+)
+
+logger = logging.getLogger("amlflow.agent")
+
+POLL_SECONDS = 1.0
+"""Between two looks into the tracker for a wish, and between two uploads of a log that grows."""
+SHARE = 10
+"""An upload of whole logs waits so many times as long as the last one took: a long log is sent
+whole more seldom, and in between in parts."""
+MOST_PART = 8 << 20
+"""Bytes of a part of a log."""
+PATIENCE_SECONDS = 24 * 60 * 60
+"""How long an agent waits for a tracker that is away; what it has to say is kept in the job's
+folder then, for whoever looks at the run next."""
+PAUSE_SECONDS = 5.0
+"""Between two tries."""
+
+
+class Report:
+    """One job's line to the tracker."""
+
+    def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
+        self._folder, self._job, self._queue = folder, job, queue
+        self._every = float(job.environ.get(HEARTBEAT_SETTING, DEFAULT_HEARTBEAT_SECONDS))
+        self._keeper: RunKeeper | None = None
+        self._sent: dict[str, tuple[int, int]] = {}
+        self._next_log = 0.0
+        self._parts = 0
+        self._told = 0
+        self._stopped = False
+        self._left_out: dict[str, str] = {}
+        self._said: list[str] = []
+        self._leaving = threading.Event()
+        self._look = threading.Event()
+        self.wish: Wish | None = None
+        """How somebody wants the run to end."""
+
+    def _open(self) -> RunKeeper:
+        if self._keeper is None:
+            self._keeper = open_keeper(self._job.tracking_uri)
+        return self._keeper
+
+    def _patiently(self, call: Callable[[], None], most: float = PATIENCE_SECONDS) -> None:
+        """Call again while the tracker is away, until :meth:`leave`."""
+        deadline = time.monotonic() + most
+        pause = 0.2
+        while True:
+            try:
+                call()
+            except (Unavailable, AuthenticationException) as away:
+                if time.monotonic() > deadline or self._leaving.is_set():
+                    raise
+                logger.warning("%s", away.message)
+            else:
+                return
+            self._leaving.wait(pause)
+            pause = min(pause * 2, PAUSE_SECONDS)
+
+    def leave(self) -> None:
+        """Wait no longer for a tracker that is away."""
+        self._leaving.set()
+
+    # before the script
+
+    def claim(self, agent: str) -> None:
+        """Make this the run's agent. Raises :class:`PropertyConflict` if it has another."""
+        system = {**beat(), HEARTBEAT_SECONDS: f"{self._every:g}"}
+        change = RunChange(properties={AGENT: agent}, system=system)
+        self._patiently(lambda: self._open().update_run(self._job.run_id, change))
+        self._patiently(self._hear)
+
+    def running(self) -> None:
+        """The script starts now."""
+        change = RunChange(status=Status.RUNNING, started=datetime.now(timezone.utc), system=beat())
+        self._patiently(lambda: self._open().update_run(self._job.run_id, change))
+
+    # while it runs
+
+    def look(self) -> None:
+        """Look into the tracker now."""
+        self._look.set()
+
+    def stop(self) -> None:
+        """The script has ended: :meth:`follow` returns."""
+        self._stopped = True
+        self._look.set()
+
+    def follow(self) -> None:
+        """Until :meth:`stop`: hear wishes, send heartbeats and what is new in the logs."""
+        next_beat = time.monotonic() + self._every
+        pause = POLL_SECONDS
+        while not self._stopped:
+            try:
+                self._hear()
+                if time.monotonic() >= next_beat:
+                    self._open().update_run(self._job.run_id, RunChange(system=beat()))
+                    next_beat = time.monotonic() + self._every
+                    self._queue.advance()
+                self._send_logs()
+                pause = POLL_SECONDS
+            except RunNotFound:
+                self.wish = Wish(Status.CANCELED)  # it is gone for good
+            except AzureMLException as away:
+                logger.warning("%s", away.message)
+                pause = min(pause * 2, PAUSE_SECONDS)
+            except OSError as failure:  # a full disk, a file that went away
+                logger.warning("%s", failure)
+            self._look.wait(pause)
+            self._look.clear()
+
+    def _hear(self) -> None:
+        record = self._open().get_run(self._job.run_id)
+        self.wish = wish_of(record)
+        if record.status == Status.NOT_RESPONDING and self.wish is None:
+            # Somebody looked while the tracker was away from here.
+            change = RunChange(status=Status.RUNNING, system=beat())
+            self._open().update_run(self._job.run_id, change)
+
+    def _send_logs(self) -> None:
+        now = time.monotonic()
+        if now < self._next_log:
+            self._send_part()
+            return
+        changed = {
+            name: path
+            for name, path in self._logs().items()
+            if self._state(path) != self._sent.get(name)
+        }
+        if not changed:
+            return
+        states = {name: self._state(path) for name, path in changed.items()}
+        self._put(changed)
+        self._sent.update(states)
+        self._told = max(self._told, self._sent.get(LOG, (0, 0))[0])
+        self._next_log = time.monotonic() + SHARE * (time.monotonic() - now)
+
+    def _send_part(self) -> None:
+        """Send what the script has written since, and not what was sent already."""
+        with self._folder.log.open("rb") as log:
+            log.seek(self._told)
+            content = log.read(MOST_PART)
+        if not content:
+            return
+        part = self._folder.path / "log_part"
+        part.write_bytes(b"%d\n%s" % (self._told, content))
+        name = LOG_PART.format(number=self._parts)
+        self._open().put_files(self._job.run_id, {name: part}, replace=True)
+        self._parts += 1
+        self._told += len(content)
+
+    def _logs(self) -> dict[str, Path]:
+        return {LOG: self._folder.log, **self._files("logs")}
+
+    def _files(self, folder: str) -> dict[str, Path]:
+        """The files below a folder of the working folder, by their names in the run."""
+        work = self._folder.work
+        found = files_below(work / folder, work)
+        for name in found.left_out:
+            self._leave_out(name)
+        return found.files
+
+    def _leave_out(self, name: str) -> None:
+        if name not in self._left_out:
+            self._left_out[name] = left_out(name)
+            logger.warning("%s", self._left_out[name])
+
+    def _put(self, files: Mapping[str, Path]) -> None:
+        """Store files of the run; the script may put links in their places meanwhile."""
+        folder = self._folder
+        with pinned(files, folder.work, folder.sending, self._leave_out) as safe:
+            if safe:
+                self._open().put_files(self._job.run_id, safe, replace=True)
+
+    @staticmethod
+    def _state(path: Path) -> tuple[int, int]:
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+
+    # after it
+
+    def finish(self, outcome: Wish, ended: datetime) -> bool:
+        """Send all that is left, and the end; whether all of it has arrived."""
+        try:
+            self._patiently(self._finalizing)
+            lost = [*self._send_journal(), *self._send_files()]
+            change = outcome.change(ended)
+            if warnings := [*lost, *self._left_out.values()]:
+                change = with_warnings(change, warnings)
+            self._patiently(lambda: self._end(change))
+        except RunNotFound:
+            return True
+        except AzureMLException as failure:
+            logger.error("The run's end did not reach the tracker: %s", failure.message)
+            return False
+        return not lost
+
+    def _send_journal(self) -> list[str]:
+        """Send what the script had logged when it ended; what could not be sent is told."""
+        uri = self._job.tracking_uri
+        mine = tracker_folder(self._folder.journal, uri)
+        lost = []
+        for place in set(self._folder.journal.iterdir()) - {mine}:
+            for left in process_folders(place):
+                lost.append(
+                    f"What the script logged to {left.about().get('tracker')} and did not send "
+                    f"is in {left.path}; `amlflow sync` sends it with that tracking URI."
+                )
+        return lost + (self._send_records() if process_folders(mine) else [])
+
+    def _send_records(self) -> list[str]:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "amlflow.jobs.agent.send_journal",
+                str(self._folder.journal),
+                self._job.tracking_uri,
+            ],
+            env=importable(os.environ, import_path()),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            lost = f"What the script logged last could not be stored: {done.stderr.strip()}"
+            logger.warning("%s", lost)
+            self._said.append(lost)
+            return [lost]
+        counts = json.loads(done.stdout)
+        if counts["sent"]:
+            self._said.append(
+                f"{counts['sent']} records that the script had logged when it ended have been "
+                "sent to the tracker."
+            )
+        if not counts["refused"]:
+            return []
+        lost = (
+            f"The tracker refused {counts['refused']} records that the script had logged; they "
+            f"are kept in {self._folder.journal}."
+        )
+        logger.warning("%s", lost)
+        self._said.append(lost)
+        return [lost]
+
+    def _write_said(self) -> None:
+        """End the run's log with what the agent has to say of what the script left."""
+        said = [*self._said, *self._left_out.values()]
+        if not said:
+            return
+        try:
+            with self._folder.log.open("ab+") as log:
+                if log.tell():
+                    log.seek(-1, os.SEEK_END)
+                    if log.read(1) != b"\n":
+                        log.write(b"\n")
+                log.writelines(f"amlflow: {text}\n".encode() for text in said)
+        except OSError as failure:  # a full disk
+            logger.warning("%s", failure)
+
+    def _finalizing(self) -> None:
+        record = self._open().get_run(self._job.run_id)
+        if wish_of(record) is None:
+            change = RunChange(status=Status.FINALIZING, system=beat())
+            self._open().update_run(self._job.run_id, change)
+
+    def _end(self, change: RunChange) -> None:
+        self._open().update_run(self._job.run_id, change)
+
+    def _send_files(self) -> list[str]:
+        """Send logs and outputs; what could not be sent is told."""
+        warnings = []
+        files = {**self._files("outputs"), **self._logs()}
+        self._write_said()
+        waiting = {
+            name: path
+            for name, path in files.items()
+            if path.exists() and self._state(path) != self._sent.get(name)
+        }
+        try:
+            self._patiently(lambda: self._put(waiting))
+        except RunNotFound:
+            raise
+        except (AzureMLException, OSError):
+            for name, path in waiting.items():  # one of them is to blame; the others are kept
+                try:
+                    self._patiently(functools.partial(self._put, {name: path}))
+                except (AzureMLException, OSError) as failure:
+                    warnings.append(f"The file {name!r} could not be stored: {failure}")
+                    logger.warning("%s", warnings[-1])
+        return warnings

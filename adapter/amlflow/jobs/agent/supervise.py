@@ -1,0 +1,213 @@
+"""What an agent does: it runs one script, obeys whoever ends the run, and tells the tracker.
+
+One thread minds the script (this file); another talks to the tracker (report.py), which may be slow
+or away without the script noticing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import threading
+import time
+import uuid
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+
+from amlflow.exceptions import AzureMLException, SnapshotException
+from amlflow.jobs.agent.report import Report
+from amlflow.jobs.job import Job, JobFolder
+from amlflow.jobs.launch import LOCK
+from amlflow.jobs.queue import Queue
+from amlflow.jobs.removal import remove
+from amlflow.jobs.run_notes import Wish, error
+from amlflow.jobs.unpack import unpack
+from amlflow.plugins import open_compute
+from amlflow.spec import JOB, Ending, PropertyConflict, RunNotFound, Started, Status
+
+logger = logging.getLogger("amlflow.agent")
+
+GRACE_SECONDS = 2.5
+"""Between asking the script to end and ending it by force."""
+TICK_SECONDS = 0.2
+FIRST_TICKS = (0.01, 0.02, 0.03, 0.05, 0.05, 0.1, 0.1)
+"""Short scripts end in between these."""
+LAST_LINES = 20
+FULL = 1 << 16
+"""Bytes that a full disk may still have."""
+
+
+def supervise(path: str) -> None:
+    """Run the job in a folder to its end."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    place = Path(path)
+    folder = JobFolder(place.name, place.parent)
+    job = folder.read()
+    queue = Queue(job.target, place.parent)
+    # The lock is inherited, or taken if this is started by hand; two agents never share a folder.
+    inherited = os.environ.get(LOCK)
+    lock = int(inherited) if inherited is not None else folder.take()
+    if lock is None:
+        logger.error("Another agent has the job %s.", folder.name)
+        return
+    os.set_inheritable(lock, False)
+    os.environ.clear()
+    os.environ.update({**job.environ, JOB: job.name})
+    try:
+        Agent(folder, job, queue).run()
+    finally:
+        queue.leave(job.name)
+        os.close(lock)
+
+
+class Agent:
+    """Runs one job."""
+
+    def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
+        self._folder, self._job, self._queue = folder, job, queue
+        self._report = Report(folder, job, queue)
+        self._told: Wish | None = None
+
+    def run(self) -> None:
+        """Claim the run, run the script, and see that all of it reaches the tracker."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        if self._folder.outcome.exists():  # an agent before this one could not tell it
+            self._tell(*_read_outcome(self._folder))
+            return
+        try:
+            self._report.claim(uuid.uuid4().hex)
+        except (PropertyConflict, RunNotFound):
+            # It was cancelled while it waited, another agent has it, or somebody has deleted it.
+            remove(self._folder)
+            return
+        except AzureMLException as failure:
+            logger.error("The script was not started: %s", failure.message)
+            return
+        try:
+            outcome = self._outcome()
+        except AzureMLException as failure:
+            outcome = Wish(Status.FAILED, error(failure.message))
+        except OSError as failure:
+            outcome = Wish(Status.FAILED, error(f"The script could not be started: {failure}"))
+        except Exception as failure:
+            logger.exception("The agent failed.")
+            outcome = Wish(Status.FAILED, error(f"The agent failed: {failure!r}", "ServiceError"))
+        ended = datetime.now(timezone.utc)
+        self._queue.leave(self._job.name)
+        try:
+            self._folder.put(
+                self._folder.outcome,
+                {"status": outcome.status, "error": outcome.error, "ended": ended.isoformat()},
+            )
+        except OSError as failure:  # a full disk: this agent has to tell it
+            logger.warning("The outcome could not be noted: %s", failure)
+        self._tell(outcome, ended)
+
+    def _tell(self, outcome: Wish, ended: datetime) -> None:
+        if self._report.finish(outcome, ended):
+            remove(self._folder)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._report.leave()
+        name = signal.Signals(number).name
+        message = f"The agent of the run was told to end ({name}), as when its machine shuts down."
+        self._told = Wish(Status.FAILED, error(message, "ServiceError"))
+
+    def _outcome(self) -> Wish:
+        """Run the script; how the run ends."""
+        wish = self._wish()
+        if wish is not None:
+            return wish
+        self._unpack()
+        compute = open_compute(self._job.target.kind, self._job.target.settings)
+        self._report.running()
+        wish = self._wish()
+        if wish is not None:
+            return wish
+        self._folder.log.touch(0o600)
+        started = compute.start(self._job.work(self._folder))
+        reporting = threading.Thread(target=self._report.follow, name="report", daemon=True)
+        reporting.start()
+        try:
+            return self._minded(started)
+        finally:
+            # Also what a script that has ended left behind.
+            try:
+                started.end(GRACE_SECONDS)
+            except AzureMLException as failure:  # how the script itself ended is known
+                logger.warning("%s", failure.message)
+            self._report.stop()
+            reporting.join()
+
+    def _unpack(self) -> None:
+        try:
+            unpack(self._folder.snapshot, self._folder.work)
+            for name in ("outputs", "logs"):
+                if not (self._folder.work / name).exists():  # or it is a file of the user's
+                    (self._folder.work / name).mkdir()
+        except OSError as failure:
+            raise SnapshotException(
+                f"The snapshot could not be unpacked into {str(self._folder.work)!r}: "
+                f"{failure.strerror or failure}."
+            ) from failure
+
+    def _wish(self) -> Wish | None:
+        return self._told or self._report.wish
+
+    def _minded(self, started: Started) -> Wish:
+        """Wait for the script's end, its time or somebody's wish."""
+        begun = time.monotonic()
+        ticks = iter(FIRST_TICKS)
+        most = self._job.most_seconds
+        while True:
+            # A script that has ended by itself has ended so, whatever is wished.
+            ending = started.ending()
+            if ending is not None:
+                return self._judged(ending)
+            wish = self._wish()
+            if wish is None and most is not None and time.monotonic() - begun > most:
+                wish = Wish(
+                    Status.CANCELED,
+                    error(f"The run took longer than max_run_duration_seconds={most:g} allows."),
+                )
+            if wish is not None:
+                started.end(GRACE_SECONDS)
+                return wish
+            if self._folder.end.exists():
+                self._folder.end.unlink(missing_ok=True)
+                self._report.look()
+            time.sleep(next(ticks, TICK_SECONDS))
+
+    def _judged(self, ending: Ending) -> Wish:
+        if ending.code == 0 and ending.reason is None:
+            return Wish(Status.COMPLETED)
+        said = ending.reason or f"The script ended with exit code {ending.code}."
+        if shutil.disk_usage(self._folder.path).free < FULL:
+            said = f"{said} The disk of its working folder, {str(self._folder.work)!r}, is full."
+        lines = self._last_lines(ending.errors_end)
+        if lines:
+            to = "" if ending.errors_end is None else " up to the end of its standard error"
+            said = f"{said} The last lines of its output{to}:\n{lines}"
+        return Wish(Status.FAILED, error(said))
+
+    def _last_lines(self, errors_end: int | None) -> str:
+        """The end of the log, or of that part of it that standard error ends."""
+        try:
+            with self._folder.log.open("rb") as file:
+                end = errors_end or os.fstat(file.fileno()).st_size
+                begin = max(0, end - (1 << 16))
+                file.seek(begin)
+                text = file.read(end - begin).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-LAST_LINES:])
+
+
+def _read_outcome(folder: JobFolder) -> tuple[Wish, datetime]:
+    noted = json.loads(folder.outcome.read_text(encoding="utf-8"))
+    return Wish(noted["status"], noted["error"]), datetime.fromisoformat(noted["ended"])

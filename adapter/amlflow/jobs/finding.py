@@ -1,0 +1,150 @@
+"""Finds a job's folder on this machine: among the folders that are there, and by what proves it.
+
+Whoever may edit a run writes its note of the job, so no path is made of the note. A job counts as
+this machine's where all of this holds:
+
+* the jobs' folder is a folder of this user, no link, and nobody else may write to it;
+* one of the names in it is the note's, and has the form of a job's name;
+* the folder's secret, which only this user may read, has the hash that the note bears;
+* its ``job.json``, once it is there, is about this very run of this very tracker.
+
+Of all other runs the heartbeats tell how they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import logging
+import os
+import re
+import stat
+from pathlib import Path
+
+from amlflow.jobs.job import JobFolder, jobs_folder, this_host
+from amlflow.spec import RunRecord, redacted
+from amlflow.tracker_data import parse_job
+
+logger = logging.getLogger("amlflow")
+
+NAME = re.compile(r"[0-9a-f]{32}")
+"""The form of a job's name."""
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+MAX_SECRET = 1024
+"""Bytes of a secret that are read."""
+
+
+def fault_of(folder: Path) -> str | None:
+    """Why a folder is not used for jobs, or None: it is this user's, or not there."""
+    try:
+        status = os.lstat(folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"it cannot be looked at ({error.strerror})"
+    if stat.S_ISLNK(status.st_mode):
+        return "it is a link"
+    if not stat.S_ISDIR(status.st_mode):
+        return "it is not a folder"
+    if status.st_uid != os.geteuid():
+        return f"it belongs to another user (uid {status.st_uid})"
+    if status.st_mode & OTHERS_WRITE:
+        return f"others may write to it (mode {stat.S_IMODE(status.st_mode):o})"
+    return None
+
+
+REMEDY = (
+    "It has to be a folder of your own that nobody else may write to: `chmod 700` it, or let "
+    "AMLFLOW_JOBS name another one."
+)
+
+
+def own_jobs() -> list[JobFolder]:
+    """The folders of all jobs of this user on this machine."""
+    base = jobs_folder()
+    folders = [JobFolder(name, base) for name in _names(base) if NAME.fullmatch(name)]
+    return [folder for folder in folders if _is_own(folder)]
+
+
+def _names(base: Path) -> list[str]:
+    fault = fault_of(base)
+    if fault is not None:
+        _say_once(f"The jobs' folder {str(base)!r} is not used: {fault}. {REMEDY}")
+        return []
+    try:
+        return sorted(os.listdir(base))
+    except OSError:
+        return []
+
+
+def _is_own(folder: JobFolder) -> bool:
+    return fault_of(folder.path) is None and folder.path.is_dir()
+
+
+@functools.cache
+def _say_once(message: str) -> None:
+    logger.warning("%s", message)
+
+
+def find_job(tracking_uri: str, record: RunRecord) -> JobFolder | None:
+    """The folder of a run's job, if it is on this machine and proves to be this run's."""
+    note = parse_job(record)
+    if note is None or note.proof is None or note.host != this_host():
+        return None
+    base = jobs_folder()
+    for name in _names(base):
+        if name == note.name and NAME.fullmatch(name):
+            folder = JobFolder(name, base)
+            is_proven = (
+                _is_own(folder)
+                and proves(folder, note.proof)
+                and is_about(folder, tracking_uri, record.id)
+            )
+            return folder if is_proven else None
+    return None
+
+
+def proves(folder: JobFolder, proof: str) -> bool:
+    """Whether a folder's secret has a hash."""
+    own = proof_of(folder)
+    return own is not None and hmac.compare_digest(own, proof)
+
+
+def proof_of(folder: JobFolder) -> str | None:
+    """The hash of a folder's secret, which the run's note bears; None where it has no secret."""
+    secret = _read_secret(folder)
+    return None if secret is None else hashlib.sha256(secret).hexdigest()
+
+
+def _read_secret(folder: JobFolder) -> bytes | None:
+    """A folder's secret; None where it is not one that only this user may read."""
+    try:
+        handle = os.open(folder.secret, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            return None
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            return None
+        return os.read(handle, MAX_SECRET) or None
+    finally:
+        os.close(handle)
+
+
+def is_about(folder: JobFolder, tracking_uri: str, run_id: str) -> bool:
+    """Whether a folder's job is this run of this tracker; one that is not written yet may be."""
+    try:
+        job = folder.read()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return job.run_id == run_id and is_same(job.tracking_uri, tracking_uri)
+
+
+def is_same(uri: str, other: str) -> bool:
+    """Whether two URIs are those of one tracker, whoever asks it."""
+    return redacted(uri).rstrip("/") == redacted(other).rstrip("/")

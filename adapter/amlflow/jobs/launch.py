@@ -1,0 +1,53 @@
+"""Starts an agent that lives on when this process ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from amlflow.jobs.job import JobFolder
+from amlflow.spec import JOB
+
+LOCK = "AMLFLOW_AGENT_LOCK"
+"""The variable with the file descriptor of the job's lock, which the agent inherits."""
+
+
+def launch(folder: JobFolder, lock: int) -> None:
+    """Start the agent of a job whose lock is held; the agent holds it from now on.
+
+    Its interpreter and environment are those of the job's submitter, which need not be this
+    process. Raises OSError: the job cannot be read, or its interpreter not be started.
+    """
+    job = folder.read()
+    environ = {**job.environ, JOB: folder.name, LOCK: str(lock)}
+    with folder.agent_log.open("ab") as log:
+        process = subprocess.Popen(
+            [job.agent_python, "-m", "amlflow.jobs.agent", str(folder.path)],
+            cwd=folder.path,
+            env=importable(environ, job.import_path),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
+    # It forks at once, so that it is nobody's child; what it forks from is not left as a zombie.
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def import_path() -> str | None:
+    """The folder that this process imports amlflow from, if others have to be told."""
+    folder = str(Path(__file__).resolve().parents[2])
+    return folder if folder in sys.path else None
+
+
+def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]:
+    """The environment in which amlflow is found in a folder, unless that is None."""
+    known = environ.get("PYTHONPATH", "")
+    if folder is not None and folder not in known.split(os.pathsep):
+        return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (known, folder)))}
+    return dict(environ)

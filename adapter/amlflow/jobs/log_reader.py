@@ -1,0 +1,104 @@
+"""Reads a run's log while it grows: on the job's own machine from its file, else as the tracker has
+it, whole and then in the parts that the agent sends of a long one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from amlflow.jobs.finding import find_job
+from amlflow.jobs.job import LOG, LOG_PART
+from amlflow.spec import FileNotInRun, RunRecord, Tracker
+from amlflow.tracker_data import parse_line, to_whole
+
+SHARE = 10
+"""A log is fetched whole again after so many times as long as it took."""
+LEAST_SECONDS = 0.5
+CHUNK = 1 << 20
+
+
+class LogReader:
+    """The log of one submitted run, in pieces, none twice and none left out."""
+
+    def __init__(self, tracker: Tracker, record: RunRecord) -> None:
+        self._tracker, self._run_id = tracker, record.id
+        folder = find_job(tracker.uri, record)
+        self._path = None if folder is None else folder.log
+        self._offset = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._next = self._next_part = 0.0
+        self._part = 0
+
+    def new(self, last: bool) -> Iterator[str]:
+        """What has come since; with ``last``, all that is left."""
+        try:
+            if not last and self._path is not None:
+                with self._path.open("rb") as file:
+                    yield from self._read(file)
+                return
+        except FileNotFoundError:  # its end is being stored, or it has not begun
+            pass
+        if last or time.monotonic() >= self._next:
+            before = self._offset
+            yield from self._whole()
+            if not last and self._offset > before:
+                return
+        if last:
+            yield self._decoder.decode(b"", final=True)
+        elif self._offset and time.monotonic() >= self._next_part:
+            yield from self._in_parts()
+
+    def so_far(self) -> Iterator[str]:
+        """All that there is now."""
+        yield from self.new(last=False)
+        if self._next:  # it was not this machine's file
+            yield from self._in_parts()
+
+    def _whole(self) -> Iterator[str]:
+        begun = time.monotonic()
+        with self._got(LOG) as file:
+            taken = time.monotonic() - begun
+            self._next = time.monotonic() + max(LEAST_SECONDS, SHARE * taken)
+            if file is not None:
+                yield from self._read(file)
+
+    def _in_parts(self) -> Iterator[str]:
+        while True:
+            name = LOG_PART.format(number=self._part)
+            with self._got(name) as file:
+                if file is None:
+                    self._next_part = time.monotonic() + LEAST_SECONDS
+                    return
+                start = parse_line(self._run_id, name, file, to_whole)
+                if start is None or not 0 <= start <= self._offset:
+                    return  # what lies between is in the whole log alone
+                self._part += 1
+                yield from self._read(file, file.tell() - start)
+
+    @contextlib.contextmanager
+    def _got(self, name: str) -> Iterator[IO[bytes] | None]:
+        """A file of the run, or None where it has none of this name."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            try:
+                self._tracker.get_file(self._run_id, name, path)
+            except FileNotInRun:
+                yield None
+                return
+            with path.open("rb") as file:
+                yield file
+
+    def _read(self, file: IO[bytes], ahead: int = 0) -> Iterator[str]:
+        """What a file holds of the log from the offset on; it begins so many bytes ahead."""
+        file.seek(self._offset + ahead)
+        while chunk := file.read(CHUNK):
+            self._offset += len(chunk)
+            text = self._decoder.decode(chunk)
+            if text:
+                yield text

@@ -1,0 +1,117 @@
+"""Which jobs of a compute target run now: at most N at once, the others wait in their order.
+
+No daemon runs. A target's queue is a folder beside the jobs: a file ``waiting-<place>-<job>``
+for each job that waits, ``running-<job>`` for each that has been started; whether its agent lives
+is told by a lock (:meth:`JobFolder.has_agent`). Agents that end, and their submitter's commands,
+start what is next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from amlflow.exceptions import UserErrorException
+from amlflow.jobs.finding import NAME, fault_of
+from amlflow.jobs.job import JobFolder, Target, jobs_folder
+from amlflow.jobs.launch import launch
+from amlflow.jobs.tickets import queue_folder
+
+logger = logging.getLogger("amlflow")
+
+
+class Queue:
+    """The queue of one target on this machine."""
+
+    def __init__(self, target: Target, jobs: Path | None = None) -> None:
+        self._jobs = jobs or jobs_folder()
+        self._folder = queue_folder(target, self._jobs)
+        self._most = target.most_runs
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the queue: nobody else adds or starts a job meanwhile.
+
+        Raises UserErrorException where its folder is not one that only this user may write to.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fault = fault_of(self._folder)
+        if fault is not None:
+            raise UserErrorException(
+                f"The queue's folder {str(self._folder)!r} is not used: {fault}. Remove it, or let "
+                "AMLFLOW_JOBS name another folder, beside which queues are kept."
+            )
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def is_full(self) -> bool:
+        """Whether a job that is added now has to wait. Only while :meth:`locked`."""
+        return bool(self._waiting()) or self._room() <= 0
+
+    def add(self, name: str) -> None:
+        """Put a job at the end. Only while :meth:`locked`."""
+        (self._folder / f"waiting-{time.time_ns():020}-{name}").touch()
+
+    def start(self) -> None:
+        """Start the jobs that may start. Only while :meth:`locked`."""
+        self._advance()
+
+    def advance(self) -> None:
+        """Start the jobs that may start."""
+        if not self._folder.is_dir():
+            return
+        with self.locked():
+            self._advance()
+
+    def leave(self, name: str) -> None:
+        """A job has ended, or never starts: the next may start."""
+        with self.locked():
+            (self._folder / f"running-{name}").unlink(missing_ok=True)
+            for ticket in self._folder.glob(f"waiting-*-{name}"):
+                ticket.unlink()
+            self._advance()
+
+    def _waiting(self) -> list[Path]:
+        return sorted(self._folder.glob("waiting-*"))
+
+    def _room(self) -> float:
+        running = 0
+        for note in self._folder.glob("running-*"):
+            if JobFolder(note.name.partition("-")[2], self._jobs).has_agent():
+                running += 1
+            else:
+                note.unlink()
+        return float("inf") if self._most is None else self._most - running
+
+    def _advance(self) -> None:
+        waiting = self._waiting()
+        if not waiting:
+            return
+        room = self._room()
+        for ticket in waiting:
+            if room <= 0:
+                return
+            name = ticket.name.rpartition("-")[2]
+            folder = JobFolder(name, self._jobs)
+            is_job = NAME.fullmatch(name) and fault_of(folder.path) is None
+            lock = folder.take() if is_job else None
+            if lock is None:  # it is gone, or somebody has started it by hand
+                ticket.unlink()
+                continue
+            os.rename(ticket, self._folder / f"running-{name}")
+            try:
+                launch(folder, lock)
+            except OSError as failure:
+                # Its submitter's next command says so of its run, and the others' turn has come.
+                folder.agent_log.write_text(f"{failure}\n", encoding="utf-8")
+                logger.warning("The agent of the job %s could not be started: %s", name, failure)
+                continue
+            finally:
+                os.close(lock)
+            room -= 1

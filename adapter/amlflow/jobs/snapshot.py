@@ -1,0 +1,305 @@
+"""Snapshots: a source folder as one zip archive, named after its content.
+
+The same files give the same digest, so a folder that has not changed is stored once. What stays
+out: what ``.amlignore`` says, or else ``.gitignore`` (pathspec reads both as git does), and always
+version control, caches, virtual environments, links that leave the folder, and what the tracker,
+the journal and the jobs keep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from amlflow.exceptions import SnapshotException
+from amlflow.jobs.job import jobs_folder
+from amlflow.jobs.limits import FILES_SETTING, SIZE_SETTING, max_bytes, max_files
+from amlflow.journal.settings import journals_folder
+from amlflow.local_files import shortened_list
+from amlflow.local_paths import why_unsafe
+from amlflow.own_paths import OwnPaths, identity, open_databases
+
+if TYPE_CHECKING:
+    import pathspec
+
+    from amlflow.spec import Tracker
+
+logger = logging.getLogger("amlflow")
+
+_ALWAYS_OUT = frozenset(
+    {
+        ".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache",
+        ".ruff_cache", ".tox", ".nox", "node_modules", ".DS_Store", "mlruns", "mlartifacts",
+        "mlflow.db", "mlflow.db-journal", "mlflow.db-wal", "mlflow.db-shm",
+    }
+)  # fmt: skip
+
+
+def store(tracker: Tracker, path: Path) -> str:
+    """Store a folder (or one file) in the tracker, unless it is there; its digest is returned.
+
+    Raises:
+        SnapshotException: there is nothing at the path, or it is too large.
+    """
+    files = collect(path, own_paths(tracker))
+    root = path if path.is_dir() else path.parent
+    digest = digest_of(root, files)
+    if not tracker.has_snapshot(digest):
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "snapshot.zip"
+            # A file may have changed since: what is packed is what counts.
+            digest = pack(root, files, archive)
+            tracker.put_snapshot(digest, archive)
+    return digest
+
+
+def own_paths(tracker: Tracker) -> list[Path]:
+    """The local paths that belong to the tracker, the journal and the jobs."""
+    return [*tracker.own_paths(), journals_folder(), jobs_folder()]
+
+
+def keep(tracker: Tracker, digest: str, archive: Path) -> None:
+    """Store an archive that is packed already, unless the tracker has it."""
+    if not tracker.has_snapshot(digest):
+        tracker.put_snapshot(digest, archive)
+
+
+def checked_digest(digest: str) -> str:
+    """The id of a snapshot, if it is one: whoever may edit a run chooses the one that it names.
+
+    Raises:
+        SnapshotException: it is not of letters and digits.
+    """
+    if not (isinstance(digest, str) and re.fullmatch("[0-9A-Za-z]{1,128}", digest)):
+        raise SnapshotException(
+            f"{str(digest)[:100]!r} is not the id of a snapshot, which has letters and digits."
+        )
+    return digest
+
+
+def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
+    """The names (with ``/``, in order) of the files that belong to the snapshot of a folder.
+
+    Files and folders of ``own`` are left out, under whatever name they are there, and so are
+    databases that are open in this process. None of them is opened.
+
+    Raises:
+        SnapshotException: there is nothing at the path, or there are too many files or bytes.
+    """
+    if path.is_file():
+        place, status = path.resolve(), path.stat()
+        if OwnPaths(own, path.parent).has(place, status) or identity(status) in open_databases():
+            raise SnapshotException(
+                f"The file {str(path)!r} is the tracker's own or a database that is open in this "
+                "process, and is not put into a snapshot."
+            )
+        return [path.name]
+    if not path.is_dir():
+        raise SnapshotException(f"The folder {str(path)!r} to take a snapshot of does not exist.")
+    sizes: dict[str, int] = {}
+    most_files, most_bytes = max_files(), max_bytes()
+    total = 0
+    walk = _Walk(_ignored(path), OwnPaths(own, path))
+    for name, size in walk.files(path, (path.resolve(),), ""):
+        sizes[name] = size
+        total += size
+        if len(sizes) > most_files:
+            raise SnapshotException(
+                f"The folder {str(path)!r} has more than {most_files} files, too many for a "
+                f"snapshot. List what a run does not need in .amlignore, or set {FILES_SETTING}."
+            )
+    if total > most_bytes:
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+        named = ", ".join(f"{name} ({sizes[name] / 2**20:.1f} MB)" for name in largest)
+        raise SnapshotException(
+            f"The folder {str(path)!r} has {total / 2**20:.1f} MB, and a snapshot at most "
+            f"{most_bytes >> 20} MB; the largest files are {named}. List what a run does not need "
+            f"in .amlignore, or set {SIZE_SETTING}."
+        )
+    for reason, names in walk.left_out.items():
+        logger.warning("%s are not in the snapshot of %s: %s.", reason, path, shortened_list(names))
+    return sorted(sizes)
+
+
+def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
+    import pathspec
+
+    for name in (".amlignore", ".gitignore"):
+        if (path / name).is_file():
+            lines = (path / name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            try:
+                return pathspec.GitIgnoreSpec.from_lines(lines)
+            except ValueError as error:
+                raise SnapshotException(f"{path / name} cannot be read: {error}") from None
+    return None
+
+
+LINKS = "Links that lead out, nowhere or in a circle"
+DATABASES = "Databases that are open in this process"
+NAMES = "Files whose names another system takes for another path"
+
+
+class _Walk:
+    """One walk through a folder that is packed; ``left_out`` has names by what they are."""
+
+    def __init__(self, ignored: pathspec.PathSpec[Any] | None, own: OwnPaths) -> None:
+        self._ignored, self._own = ignored, own
+        self._open = open_databases()
+        self.left_out: dict[str, list[str]] = {}
+
+    def _leave_out(self, reason: str, name: str) -> None:
+        self.left_out.setdefault(reason, []).append(name)
+
+    def files(
+        self, folder: Path, within: tuple[Path, ...], prefix: str
+    ) -> Iterator[tuple[str, int]]:
+        """The files of a folder and their sizes; ``within`` are the folders that lead to it, itself
+        at the end, as they are without links."""
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except FileNotFoundError:  # it vanished
+            return
+        except OSError as error:
+            raise _unreadable(prefix, error) from None
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.name in _ALWAYS_OUT:
+                continue
+            try:
+                is_folder = entry.is_dir()
+                if self._is_ignored(f"{name}/" if is_folder else name):
+                    continue
+                place = within[-1] / entry.name
+                if entry.is_symlink():
+                    place = place.resolve()
+                    if self._own.holds(place):
+                        continue
+                    if not place.is_relative_to(within[0]) or place in within or not place.exists():
+                        self._leave_out(LINKS, name)
+                        continue
+                status = entry.stat()
+            except OSError:  # it vanished
+                continue
+            if self._own.has(place, status):
+                continue
+            if is_folder:
+                if not _is_environment(place):
+                    yield from self.files(place, (*within, place), f"{name}/")
+            elif identity(status) in self._open:
+                self._leave_out(DATABASES, name)
+            elif stat.S_ISREG(status.st_mode):
+                if why_unsafe(_checked(name)) is not None:
+                    self._leave_out(NAMES, name)
+                else:
+                    yield name, status.st_size
+
+    def _is_ignored(self, name: str) -> bool:
+        return self._ignored is not None and bool(self._ignored.match_file(name))
+
+
+def _checked(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise SnapshotException(
+            f"The file {name!r} has a name that is not UTF-8, which an archive cannot keep. Rename "
+            "it, or list it in .amlignore."
+        ) from None
+    return name
+
+
+def _is_environment(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").is_file() or (folder / "conda-meta").is_dir()
+
+
+def digest_of(root: Path, files: list[str]) -> str:
+    """The digest of names, contents and executable bits: 64 hexadecimal digits."""
+    digest = _Digest()
+    for name in files:
+        try:
+            with (root / name).open("rb") as file:
+                digest.begin(name, _is_executable(file))
+                while chunk := file.read(1 << 20):
+                    digest.feed(chunk)
+        except OSError as error:
+            raise _unreadable(name, error) from None
+    return digest.value()
+
+
+class _Digest:
+    """The digest of several files, fed in their order."""
+
+    def __init__(self) -> None:
+        self._whole = hashlib.sha256()
+        self._content: Any = None
+
+    def begin(self, name: str, executable: bool) -> None:
+        self._finish()
+        bit = 0o100 if executable else 0
+        self._whole.update(f"{len(name.encode())}:{name}:{bit:o}:".encode())
+        self._content = hashlib.sha256()
+
+    def feed(self, chunk: bytes) -> None:
+        self._content.update(chunk)
+
+    def _finish(self) -> None:
+        if self._content is not None:
+            self._whole.update(self._content.digest())
+
+    def value(self) -> str:
+        self._finish()
+        self._content = None
+        return self._whole.hexdigest()
+
+
+def _is_executable(file: IO[bytes]) -> bool:
+    return bool(os.fstat(file.fileno()).st_mode & 0o100)
+
+
+def _unreadable(name: str, error: OSError) -> SnapshotException:
+    return SnapshotException(
+        f"The file {name!r} could not be read for the snapshot: {error.strerror}. If it comes and "
+        "goes while the folder is packed, list it in .amlignore."
+    )
+
+
+def pack(root: Path, files: list[str], archive: Path) -> str:
+    """Write the files to a zip archive; their digest is returned.
+
+    The same files give the same bytes.
+    """
+    digest = _Digest()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in files:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            try:
+                source = (root / name).open("rb")
+            except OSError as error:
+                raise _unreadable(name, error) from None
+            with source:
+                executable = _is_executable(source)
+                info.file_size = os.fstat(source.fileno()).st_size  # above 2 GB it is told before
+                info.external_attr = (0o100755 if executable else 0o100644) << 16
+                digest.begin(name, executable)
+                with target.open(info, "w") as entry:
+                    for chunk in _chunks(name, source):
+                        digest.feed(chunk)
+                        entry.write(chunk)
+    return digest.value()
+
+
+def _chunks(name: str, source: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while chunk := source.read(1 << 20):
+            yield chunk
+    except OSError as error:
+        raise _unreadable(name, error) from None

@@ -1,0 +1,199 @@
+"""What the submitter's own commands do for jobs whose agent is gone, on the submitter's machine.
+
+An agent that could not tell how its script ended is resumed; what a killed one left of its script
+is ended, and what the script had written is sent; a job that never starts is removed; and the next
+jobs of a queue are started. ``submit``, ``cancel``, ``wait_for_completion`` and ``amlflow sync`` do
+it, and never a look (:mod:`amlflow.jobs.health`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Callable
+
+from amlflow.exceptions import AzureMLException, ComputeTargetException
+from amlflow.jobs.cancel import claim_for_nobody, is_nobodys
+from amlflow.jobs.finding import find_job, own_jobs
+from amlflow.jobs.job import LOG, Job, JobFolder
+from amlflow.jobs.launch import launch
+from amlflow.jobs.queue import Queue
+from amlflow.jobs.removal import remove
+from amlflow.jobs.run_notes import has_agent, is_launched, left_out, lost, wish_of, with_warnings
+from amlflow.jobs.tickets import is_waiting
+from amlflow.journal.folder import process_folders, tracker_folder
+from amlflow.journal.recovery import recover
+from amlflow.local_files import files_below, pinned
+from amlflow.plugins import open_compute
+from amlflow.spec import (
+    FINAL,
+    PropertyConflict,
+    RunChange,
+    RunRecord,
+    Tracker,
+)
+
+logger = logging.getLogger("amlflow")
+
+PAUSE_SECONDS = 2.0
+"""Between two agents that try to tell how a script ended."""
+
+
+def tend_run(tracker: Tracker, record: RunRecord) -> bool:
+    """See that a run's job goes on, if it is this user's on this machine; whether it has changed.
+
+    Raises what the tracker raises.
+    """
+    folder = find_job(tracker.uri, record)
+    if folder is None or folder.has_agent():
+        return False
+    return _tend(folder, tracker, record.id)
+
+
+def tend_all(open_tracker: Callable[[str], Tracker]) -> None:
+    """See that all jobs of this user on this machine go on.
+
+    They are found among the folders. What cannot be done for one is said, and the others go on.
+    """
+    for folder in own_jobs():
+        if folder.has_agent():
+            continue
+        try:
+            job = folder.read()
+            tracker = open_tracker(job.tracking_uri)
+            record = tracker.get_run(job.run_id)
+            found = find_job(tracker.uri, record)
+            if found is not None and found.name == folder.name:
+                _tend(folder, tracker, record.id)
+        except FileNotFoundError:  # it has ended just now, or was never written
+            continue
+        except (AzureMLException, OSError) as failure:
+            logger.warning("The job in %s cannot be tended now: %s", folder.path, failure)
+
+
+def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
+    lock = folder.take()
+    if lock is None:  # somebody else does it, or it is gone
+        return False
+    try:
+        record = tracker.get_run(run_id)  # what its agent had told before it let go of the lock
+        try:
+            job = folder.read()
+        except FileNotFoundError:
+            return _give_up(
+                tracker,
+                record,
+                folder,
+                None,
+                "The process that submitted the run ended before the run was started.",
+            )
+        if not is_launched(record):
+            return False
+        if folder.outcome.exists():
+            _resume(folder, lock)
+            return False
+        if is_nobodys(record) and not folder.work.exists():
+            _drop(folder, job)
+            return False
+        if has_agent(record):
+            return _clean(tracker, record, job, folder)
+        waits = is_waiting(job.target, folder.name, folder.path.parent)
+        if not waits or record.status in FINAL:
+            return _give_up(tracker, record, folder, job, _said_by_agent(folder))
+    finally:
+        os.close(lock)
+    Queue(job.target, folder.path.parent).advance()
+    return False
+
+
+def _give_up(
+    tracker: Tracker, record: RunRecord, folder: JobFolder, job: Job | None, message: str
+) -> bool:
+    """End a run that nobody starts any more, and which no agent gets after this."""
+    change = lost(f"{message} Submit it again.").change()
+    if record.status in FINAL:
+        change = RunChange()
+    if not has_agent(record):
+        change = dataclasses.replace(change, properties=claim_for_nobody())
+        try:
+            tracker.update_run(record.id, change)
+        except PropertyConflict:  # an agent has it after all
+            return True
+    elif record.status not in FINAL:
+        tracker.update_run(record.id, change)
+    _drop(folder, job)
+    return True
+
+
+def _drop(folder: JobFolder, job: Job | None) -> None:
+    """Take a job that never starts out of its queue."""
+    remove(folder)
+    if job is not None:
+        Queue(job.target, folder.path.parent).leave(folder.name)
+
+
+def _said_by_agent(folder: JobFolder) -> str:
+    said = "The agent of the run ended before it had started the script"
+    with contextlib.suppress(OSError):
+        lines = folder.agent_log.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = [line for line in lines if line.strip()][-1:]
+        return f"{said}: {last[0][:300].rstrip('.')}." if last else f"{said}: it was killed."
+    return f"{said}."
+
+
+def _resume(folder: JobFolder, lock: int) -> None:
+    """Have another agent tell how the script ended, since its own could not."""
+    with contextlib.suppress(FileNotFoundError):
+        if time.time() - folder.outcome.stat().st_mtime >= PAUSE_SECONDS:
+            os.utime(folder.outcome)
+            try:
+                launch(folder, lock)
+            except OSError as failure:
+                raise ComputeTargetException(
+                    f"The script of the job in {str(folder.path)!r} has ended, and the agent that "
+                    f"is to tell how could not be started: {failure}."
+                ) from failure
+
+
+def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> bool:
+    """End what a killed agent left of its script, keep what that had written, and end the run."""
+    with contextlib.suppress(AzureMLException):
+        open_compute(job.target.kind, job.target.settings).clean(job.name)
+    Queue(job.target, folder.path.parent).leave(job.name)
+    journal = tracker_folder(folder.journal, job.tracking_uri)
+    recover(journal, lambda: tracker)
+    warnings = _send_files(tracker, job, folder)
+    changed = record.status not in FINAL
+    if changed:
+        asked = wish_of(record)  # nothing of the script is left, which is what somebody wished
+        end = asked or lost(
+            "The agent of the run was killed, or its machine was restarted. What was left of the "
+            "script has been ended."
+        )
+        change = end.change()
+        tracker.update_run(record.id, with_warnings(change, warnings) if warnings else change)
+    if not process_folders(journal):  # one that could not be ended may log still
+        remove(folder)
+    return changed
+
+
+def _send_files(tracker: Tracker, job: Job, folder: JobFolder) -> list[str]:
+    """Send what lies in the script's outputs and logs; what is left out is told."""
+    missing: dict[str, str] = {}
+
+    def leave_out(name: str) -> None:
+        missing[name] = left_out(name)
+
+    found = [files_below(folder.work / name, folder.work) for name in ("outputs", "logs")]
+    for name in (name for below in found for name in below.left_out):
+        leave_out(name)
+    files = {name: path for below in found for name, path in below.files.items()}
+    with pinned(files, folder.work, folder.sending, leave_out) as safe:
+        if folder.log.exists():
+            safe[LOG] = folder.log
+        if safe:
+            tracker.put_files(job.run_id, safe, replace=True)
+    return list(missing.values())

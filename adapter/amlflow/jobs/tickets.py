@@ -1,0 +1,21 @@
+"""Where a target's queue is kept, and whether a job waits there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from amlflow.jobs.job import Target, jobs_folder
+
+
+def queue_folder(target: Target, jobs: Path | None = None) -> Path:
+    """The folder of the queue of one target on this machine."""
+    settings = json.dumps([target.name, target.kind, dict(target.settings)], sort_keys=True)
+    digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
+    return (jobs or jobs_folder()).parent / "queues" / digest
+
+
+def is_waiting(target: Target, name: str, jobs: Path | None = None) -> bool:
+    """Whether a job waits for its turn."""
+    return any(queue_folder(target, jobs).glob(f"waiting-*-{name}"))

@@ -1,0 +1,404 @@
+"""The journal of this process for one tracker: begun with the first record, closed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
+from amlflow.journal.delivery import AWAY
+from amlflow.journal.folder import (
+    ProcessFolder,
+    dead_folders,
+    note_refused,
+    process_folders,
+    tracker_folder,
+)
+from amlflow.journal.offline_runs import LocalIds, shown
+from amlflow.journal.record import FILES, LOST, POINT, SNAPSHOT, Record, name_for_copy, to_line
+from amlflow.journal.recovery import recover
+from amlflow.journal.sender import Sender, Ticket
+from amlflow.journal.settings import Settings
+from amlflow.spec import JOB, Tracker, Unavailable
+
+logger = logging.getLogger("amlflow")
+
+
+@dataclass(slots=True)
+class Refused:
+    """What the tracker has refused of a run: how much, why, and what of it by name."""
+
+    count: int = 0
+    why: Counter[str] = field(default_factory=Counter)
+    names: dict[str, None] = field(default_factory=dict)
+
+
+MAX_NAMES = 3
+"""How many names of refused records an error shows."""
+
+
+def count_of(number: int) -> str:
+    """A number of records, in words."""
+    return "1 record" if number == 1 else f"{number} records"
+
+
+def have_not(number: int) -> str:
+    """The beginning of a sentence about records that are not there."""
+    return f"{count_of(number)} {'has' if number == 1 else 'have'} not reached the tracker"
+
+
+def name_of(record: Record) -> str:
+    """What a record is called in a message."""
+    if record[0] == POINT:
+        return f"metric {record[3]!r}"
+    if record[0] == FILES:
+        return f"file {next(iter(record[2]))!r}"
+    if record[0] == SNAPSHOT:
+        return "a snapshot"
+    if isinstance(record[2], dict):
+        return ", ".join(sorted(record[2].keys() - {"ended"})).replace("_", " ")
+    return str(record[0])
+
+
+class Journal:
+    """Writes down, sends, and waits. ``tracker`` opens the tracker."""
+
+    def __init__(self, uri: str, settings: Settings, tracker: Callable[[], Tracker]) -> None:
+        self._uri, self._settings, self._tracker = uri, settings, tracker
+        self._place = tracker_folder(settings.folder, uri)
+        self._starting = threading.Lock()
+        self._refused: dict[str, Refused] = {}
+        self._lost = 0
+        self._told_lost: set[str] = set()
+        self._refusing = threading.Lock()
+        self._interrupted = False
+        self._said = False
+        self._recovery: threading.Thread | None = None
+        self._dead: dict[Path, list[str]] = {}
+        self.ids = LocalIds()
+        self.started: Sender | None = None
+        """What sends, once there is something to send."""
+
+    def sender(self) -> Sender:
+        """What sends, which is started now if it is not yet."""
+        if self.started is None:
+            with self._starting:
+                if self.started is None:
+                    self.started = self._start()
+        return self.started
+
+    def _start(self) -> Sender:
+        try:
+            folder = ProcessFolder.make(self._place, self._uri, fsync=self._settings.fsync)
+        except OSError as error:
+            raise ServiceException(
+                f"The journal cannot be kept in {self._place} ({error.strerror or error}). Let "
+                "AMLFLOW_JOURNAL_FOLDER name a folder that you may write to, or set "
+                "AMLFLOW_JOURNAL=off."
+            ) from error
+        sender = Sender(
+            self._uri,
+            folder,
+            self._settings,
+            self._tracker,
+            self.ids,
+            self._on_refused,
+            self._recover_aside,
+        )
+        sender.start()
+        self._recover_aside()
+        return sender
+
+    # writing
+
+    def write(self, line: bytes) -> int:
+        """Keep the line of a record; its number is returned. Raises :class:`JournalFull`."""
+        return (self.started or self.sender()).write(line)
+
+    def write_record(self, record: Record) -> int:
+        """Keep a record; its number is returned. Raises :class:`JournalFull`."""
+        return self.write(to_line(record))
+
+    def write_awaited(self, record: Record) -> Ticket:
+        """Keep a record that somebody waits for, who calls :meth:`collect` and :meth:`forget`."""
+        return self.sender().write_awaited(to_line(record))
+
+    def collect(self, ticket: Ticket) -> None:
+        """Raise what the tracker said of a record that somebody waits for."""
+        if ticket.error is not None:
+            raise ticket.error
+
+    def forget(self, ticket: Ticket) -> None:
+        """Stop waiting for a record."""
+        self.sender().forget(ticket)
+
+    def keep_file(self, path: Path) -> str:
+        """Copy a file that waits; the copy's name is returned. Raises :class:`JournalFull`."""
+        name = name_for_copy(path.stat().st_size)
+        self.sender().keep_file(path, name)
+        return name
+
+    def copy(self, name: str) -> Path:
+        """Where the copy of a file is that waits."""
+        return self.sender().folder.files / name
+
+    def note_running(self, run_id: str) -> None:
+        """Note that this process has started a run."""
+        self.sender().note_running(run_id)
+
+    def note_ended(self, run_id: str) -> None:
+        """Note that a run has ended."""
+        if self._folder is not None:
+            self._folder.note_ended(run_id)
+
+    def hurry(self) -> None:
+        """Send what there is now."""
+        if self.started is not None:
+            self.started.hurry()
+
+    @property
+    def _folder(self) -> ProcessFolder | None:
+        return None if self.started is None else self.started.folder
+
+    @property
+    def away(self) -> AzureMLException | None:
+        """Why the tracker did not take what was sent last, while it is away."""
+        return None if self.started is None else self.started.away
+
+    # what other processes have left
+
+    def dead_runs(self) -> set[str]:
+        """The runs of this machine whose process has died without ending them.
+
+        Whoever asks finds what such processes have left, and so sends it, once.
+        """
+        dead = dead_folders(self._place, self._folder)
+        known = {**self._dead, **{each.path: each.running() for each in dead}}
+        # Whoever sends what one has left holds its lock meanwhile, as a living process does.
+        self._dead = known = {path: runs for path, runs in known.items() if path.exists()}
+        if dead and self._recovery is None:
+            self._recover_aside()
+        return {run for runs in known.values() for run in runs}
+
+    def recover(self, of_run: str | None = None) -> None:
+        """Send what processes have left that have died. Raises :class:`Unavailable`."""
+        recover(self._place, self._tracker, but=self._folder, of_run=of_run)
+
+    def settle(self, run_id: str, seconds: float) -> None:
+        """Wait until what other processes of this machine have logged to a run is in the tracker.
+
+        Those that have died are sent for; who is at it still is waited for, some seconds.
+        """
+        if not self._others():
+            return
+        with contextlib.suppress(*AWAY):
+            self.recover(run_id)
+        deadline = time.monotonic() + seconds
+        for each in self._others():
+            last = each.last_waiting(run_id) or (0, 0)
+            while (each.sent() < last or each.holds(run_id)) and each.path.exists():
+                if not each.is_alive():
+                    with contextlib.suppress(*AWAY):
+                        self.recover(run_id)
+                    break
+                if time.monotonic() > deadline:
+                    logger.warning(
+                        "What the process %s has logged to run %s is not in the tracker yet.",
+                        each.about().get("pid"), shown(run_id),
+                    )  # fmt: skip
+                    break
+                time.sleep(0.01)
+
+    def _others(self) -> list[ProcessFolder]:
+        mine = None if self._folder is None else self._folder.path
+        return [each for each in process_folders(self._place) if each.path != mine]
+
+    def _recover_aside(self) -> None:
+        """The same in a thread that only the end of the process waits for, within its bounds."""
+
+        def go() -> None:
+            try:
+                self.recover()
+            except AWAY:  # then whoever comes later sends it
+                pass
+            except Exception:  # of a folder that cannot be read, say
+                logger.exception("What processes have left in %s is not sent.", self._place)
+
+        thread = threading.Thread(target=go, name="amlflow-recovery", daemon=True)
+        thread.start()
+        self._recovery = thread
+
+    # what the tracker does not take
+
+    def _on_refused(self, number: int, record: Record, error: AzureMLException) -> None:
+        if record[0] == LOST:
+            if not self._lost:
+                logger.error("Something that was logged is lost: %s", error.message)
+            self._lost += 1
+            return
+        sender = self.sender()
+        if sender.refused(number, error):
+            return
+        path = note_refused(sender.folder, record, error.message)
+        run_id = record[1]
+        with self._refusing:
+            refused = self._refused.setdefault(run_id, Refused())
+            first = not refused.count
+            refused.count += 1
+            refused.why[f"{error.message} The refused records are kept in {path}."] += 1
+            refused.names[name_of(record)] = None
+        if first:
+            logger.error(
+                "The tracker refused what was logged to run %s (%s); it is kept in %s: %s",
+                run_id, name_of(record), path, error.message,
+            )  # fmt: skip
+
+    def raise_refused(self, run_id: str) -> None:
+        """Raise :class:`UserErrorException` if something of the run was refused or lost, once."""
+        with self._refusing:
+            refused = self._refused.pop(run_id, None)
+            lost = self._lost if run_id not in self._told_lost else 0
+            if lost:
+                self._told_lost.add(run_id)
+        if refused is not None:
+            [(why, _)] = refused.why.most_common(1)
+            names = ", ".join(list(refused.names)[:MAX_NAMES])
+            more = " and others" if len(refused.names) > MAX_NAMES else ""
+            raise UserErrorException(
+                f"{refused.count} of the records logged to run {run_id} ({names}{more}) "
+                f"{'was' if refused.count == 1 else 'were'} refused by the tracker, the others are "
+                f"there: {why}"
+            )
+        if lost:
+            raise ServiceException(
+                f"{count_of(lost)} that this process has logged, to run {run_id} perhaps, "
+                f"{'was' if lost == 1 else 'were'} removed from {self._place} by somebody else "
+                "before the tracker had them; all others are there. Log to a folder that nothing "
+                "cleans up, which AMLFLOW_JOURNAL_FOLDER names."
+            )
+
+    # waiting
+
+    def wait(
+        self,
+        number: int | None = None,
+        seconds: float | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        """Return when all records up to a number are in the tracker (default: all of them).
+
+        With ``run_id``, what the tracker forbids of other runs is not waited for.
+
+        Raises :class:`Unavailable` if they are not after some seconds (default: the setting's).
+        """
+        sender = self.started
+        if sender is None:
+            return
+        wanted = sender.written if number is None else number
+        limit = self._settings.flush_seconds if seconds is None else seconds
+        try:
+            arrived = sender.wait(wanted, limit, run_id=run_id)
+        except KeyboardInterrupt:
+            self._interrupted = True  # whoever interrupts this does not want to wait at the end
+            raise
+        if not arrived:
+            obstacle = sender.obstacle(wanted, run_id)
+            why = f" ({obstacle.message})" if obstacle is not None else ""
+            left = max(1, sender.waiting(wanted))
+            raise Unavailable(
+                f"{have_not(left)} within {limit:g} s{why}. "
+                f"{'It waits' if left == 1 else 'They wait'} in {self._place} and "
+                f"{'is' if left == 1 else 'are'} sent when it is back, by this process, the next "
+                "one or `amlflow sync`."
+            )
+
+    def wait_briefly(
+        self, number: int, seconds: float, run_id: str | None = None, *, any_run: bool = False
+    ) -> bool:
+        """Whether all records up to a number arrive within some seconds; an outage ends it.
+
+        With ``any_run``, what the tracker forbids is not waited for.
+        """
+        sender = self.started
+        return sender is None or sender.wait(
+            number, seconds, run_id=run_id, through_outage=False, through_held=any_run
+        )
+
+    def obstacle(self, number: int, run_id: str | None) -> AzureMLException | None:
+        """Why a record is not in the tracker, as far as it is known."""
+        return None if self.started is None else self.started.obstacle(number, run_id)
+
+    @property
+    def done(self) -> int:
+        """How many records have been dealt with, or are held for a tracker that forbids them."""
+        return 0 if self.started is None else self.started.done
+
+    def finish(self) -> None:
+        """Wait for all that was logged, as a command does before it ends.
+
+        Raises :class:`Unavailable` if it does not arrive; then the end waits no more for it.
+        """
+        try:
+            self.wait()
+        except Unavailable:
+            self._interrupted = self._said = True
+            raise
+
+    # the end
+
+    def close(self) -> None:
+        """At the end of the process: send what is left, within ``AMLFLOW_EXIT_SECONDS``."""
+        deadline = time.monotonic() + (0.0 if self._interrupted else self._settings.exit_seconds)
+        sender = self.started
+        arrived, last = False, 0
+        try:
+            if self._recovery is not None:
+                self._recovery.join(max(0.0, deadline - time.monotonic()))
+            if sender is None:
+                return
+            last = sender.seal()  # a thread that logs still is told
+            arrived = sender.wait(last, max(0.0, deadline - time.monotonic()))
+        except KeyboardInterrupt:  # who interrupts this does not want to wait
+            if sender is None:
+                return
+        sender.stop(1.0 if arrived else 0.0)
+        if not arrived:
+            self._say_what_waits(sender, max(1, sender.waiting(last)))
+        elif not (sender.folder.running() and hasattr(sys, "last_value")):
+            # After an error that nobody caught, the folder tells the next process of its runs.
+            sender.folder.remove()
+            sender.forget_files()
+
+    def _say_what_waits(self, sender: Sender, left: int) -> None:
+        """Say at the end that some records have not been sent."""
+        if sender.is_homeless:
+            logger.error(
+                "%s and %s lost: the journal's folder is gone.",
+                have_not(left), "is" if left == 1 else "are",
+            )  # fmt: skip
+        elif self._said or self._is_of_job():
+            pass  # it is said already, or the agent sends the rest after the script, and says so
+        else:
+            logger.warning(
+                "%s; %s in %s, and the next process that uses amlflow or `amlflow sync` sends %s.",
+                have_not(left), "it waits" if left == 1 else "they wait", self._place,
+                "it" if left == 1 else "them",
+            )  # fmt: skip
+
+    def _is_of_job(self) -> bool:
+        """Whether this is the journal of a submitted script, in the folder of its job."""
+        return self._settings.folder.parent.name == os.environ.get(JOB)
+
+    def forked(self) -> None:
+        """In a child process, which has a journal of its own."""
+        self._recovery = None
+        if self.started is not None:
+            self.started.forked()

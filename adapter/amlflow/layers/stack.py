@@ -1,0 +1,168 @@
+"""Opens a tracker with the layers that it needs, the innermost first."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Iterator
+
+from amlflow import plugins
+from amlflow.fork_safety import wait_for_imports
+from amlflow.journal.settings import from_environment
+from amlflow.layers.archive import Archive
+from amlflow.layers.batches import Batches
+from amlflow.layers.journaled import Journaled
+from amlflow.layers.kept_in_notes import Noted
+from amlflow.layers.layer import Layer
+from amlflow.layers.models import Models
+from amlflow.layers.nesting import Nesting
+from amlflow.layers.search import Search
+from amlflow.layers.statuses import Statuses
+from amlflow.layers.write_once import WriteOnce
+from amlflow.per_process import PerProcess
+from amlflow.spec import Feature, RunKeeper, Tracker, Unavailable
+
+LAYERS: dict[Feature, type[Layer]] = {
+    Feature.BATCHES: Batches,
+    Feature.WRITE_ONCE: WriteOnce,
+    Feature.NESTING: Nesting,
+    Feature.CANCEL: Statuses,
+    Feature.ARCHIVE: Archive,
+    Feature.MODELS: Models,
+}
+
+
+class OpenTrackers:
+    """The trackers that this process has opened, by absolute URI.
+
+    Each is opened once for each process. A child of a fork opens its own; what its parent had
+    journaled stays the parent's. At the end of the process the journals send what is left, and
+    what is logged after that is sent at once.
+    """
+
+    def __init__(self) -> None:
+        self._direct: PerProcess[Tracker] = PerProcess()
+        self._layered: PerProcess[Layer] = PerProcess(self._on_fork)
+        self._inherited: dict[str, Journaled] = {}
+        self._closed = False
+        atexit.register(self.close)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=wait_for_imports)
+
+    def direct(self, uri: str) -> Tracker:
+        """The tracker with the layers that it needs and no journal."""
+        return self._direct.get(uri, lambda uri: layered(plugins.open_tracker(uri)))
+
+    def layered(self, uri: str) -> Layer:
+        """The tracker as the facade uses it."""
+        return self._layered.get(uri, self._open)
+
+    def _open(self, uri: str) -> Layer:
+        settings = from_environment()
+        if self._closed or not settings.on:
+            return Layer(self.direct(uri))
+        parent = self._inherited.get(uri)
+        journaled = Journaled(uri, lambda: self.direct(uri), settings, parent)
+        try:
+            if not is_journaled(journaled.inner.features):
+                return Layer(journaled.inner)
+        except Unavailable:
+            if not settings.offline:
+                raise
+        self._close_with_multiprocessing()
+        return journaled
+
+    def close(self) -> None:
+        """At the end of the process: send what is left; what is logged later is sent at once."""
+        self._closed = True
+        for uri, layer in self._layered.items():
+            if isinstance(layer, Journaled):
+                self._layered.forget(uri)
+                layer.journal.close()
+
+    def finish(self) -> None:
+        """Wait for what this process has logged. Raises :class:`Unavailable`."""
+        for _, layer in self._layered.items():
+            if isinstance(layer, Journaled):
+                layer.finish()
+
+    def _close_with_multiprocessing(self) -> None:
+        """Processes of multiprocessing end without atexit; they have their own way."""
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            from multiprocessing.util import Finalize
+
+            Finalize(None, self.close, exitpriority=0)
+
+    def _on_fork(self, inherited: dict[str, Layer]) -> None:
+        for uri, layer in inherited.items():
+            if isinstance(layer, Journaled):
+                layer.journal.forked()
+                self._inherited[uri] = layer
+
+
+_open_trackers = OpenTrackers()
+
+
+def open_layered(uri: str) -> Layer:
+    """The tracker at an absolute URI as the facade uses it, one object for each URI and process.
+
+    Raises what :func:`amlflow.plugins.open_tracker` raises; with ``AMLFLOW_OFFLINE``, a tracker
+    that does not answer is opened when it is back.
+    """
+    return _open_trackers.layered(uri)
+
+
+def finish() -> None:
+    """Wait until all that this process has logged is in its trackers, as a command does at its end.
+
+    Raises :class:`Unavailable` if it does not arrive within ``AMLFLOW_FLUSH_SECONDS``. Then the end
+    of the process does not wait for it again.
+    """
+    _open_trackers.finish()
+
+
+def open_direct(uri: str) -> Tracker:
+    """The tracker with the layers that it needs; every call is done when it returns."""
+    return _open_trackers.direct(uri)
+
+
+def open_unjournaled(uri: str) -> Layer:
+    """As :func:`open_layered`, without a journal."""
+    return Layer(open_direct(uri))
+
+
+def is_journaled(features: frozenset[Feature]) -> bool:
+    """Whether a tracker has a journal before it; one that dies with its process needs none."""
+    return Feature.SHARED in features and from_environment().on
+
+
+def open_keeper(uri: str) -> RunKeeper:
+    """What an agent needs of the tracker at an absolute URI, as light as a plugin offers it.
+
+    Raises what :func:`amlflow.plugins.open_tracker` raises.
+    """
+    keeper = plugins.open_keeper(uri)
+    return open_direct(uri) if keeper is None else keeper
+
+
+def layered(tracker: Tracker) -> Tracker:
+    """A tracker with all features that a layer can add, and no layer that it does not need."""
+    for layer, _ in needed(tracker.features):
+        tracker = layer(tracker)
+    return tracker
+
+
+def needed(features: frozenset[Feature]) -> Iterator[tuple[type[Layer], str]]:
+    """The layers for a tracker with these features, the innermost first, and why each is there."""
+    reading = []
+    for feature, layer in LAYERS.items():
+        if feature not in features:
+            yield layer, f"the tracker does not claim {feature.value!r}"
+            if issubclass(layer, Noted):
+                reading.append(layer.__name__)
+    if Feature.SEARCH not in features:
+        yield Search, f"the tracker does not claim {Feature.SEARCH.value!r}"
+    elif reading:
+        yield Search, f"the tracker cannot search what {', '.join(reading)} keeps"

@@ -1,1 +1,0 @@
-"""Source folders and, on top of them, scripts that run elsewhere."""

@@ -1,0 +1,166 @@
+"""The numbers of runs in their experiments, which MLflow does not count.
+
+MLflow has no counter and no call that counts. Its database does. A server's page tokens are
+offsets, so whether there are more than n runs is one small search, and the count is found by
+halving. Every so often a number is noted on its run, from which the next is counted: it never
+changes, since runs do not change their order and deleted ones count too.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from amlflow.spec import Refused, RunRecord
+from amlflow.tracker_data import EARLIEST, LATEST, parse, to_count
+from mlflow.entities import RunTag, ViewType
+from mlflow.utils.search_utils import SearchUtils
+
+from amlflow_mlflow.records import to_ms
+from amlflow_mlflow.spelling import NUMBER
+
+logger = logging.getLogger("amlflow")
+
+FEW = 100
+"""Runs that are read sooner than counted."""
+SETTLED_MS = 60_000
+"""From this age on, no other process makes a run that counts as earlier."""
+PAGE = 5000
+GROWTH = 8
+UNKNOWN = 0
+"""The number of a run that has been removed meanwhile."""
+
+Place = tuple[int, str]
+"""What orders the runs of an experiment: when they were made, and their ids."""
+
+
+class Numbers:
+    """Counts runs; ``call`` makes one call to the store with errors translated."""
+
+    def __init__(self, store: Any, call: Callable[[Callable[[], Any]], Any]) -> None:
+        self._store, self._call = store, call
+
+    def of(self, runs: Sequence[RunRecord]) -> list[int]:
+        """See :meth:`amlflow.spec.Tracker.run_numbers`."""
+        count = self._in_database if hasattr(self._store, "ManagedSessionMaker") else self._of
+        numbers: dict[str, int] = {}
+        for experiment_id in {run.experiment_id for run in runs}:
+            places = {self._place(run) for run in runs if run.experiment_id == experiment_id}
+            numbers.update(count(experiment_id, sorted(places)))
+        return [numbers[run.id] for run in runs]
+
+    def _place(self, run: RunRecord) -> Place:
+        if EARLIEST < run.created < LATEST:
+            return to_ms(run.created), run.id
+        # The record has the nearest time that it can hold.
+        kept = self._call(lambda: self._store.get_run(run.id))
+        return kept.info.start_time or 0, run.id
+
+    def _in_database(self, experiment_id: str, wanted: list[Place]) -> dict[str, int]:
+        from mlflow.store.tracking.dbmodels.models import SqlRun
+        from sqlalchemy import func, select, tuple_
+
+        place = tuple_(SqlRun.start_time, SqlRun.run_uuid)
+        mine: Any = SqlRun.experiment_id == int(experiment_id)
+        before = select(func.count()).select_from(SqlRun).where(mine, place < wanted[0])
+        span: Any = select(SqlRun.run_uuid).where(mine, place >= wanted[0], place <= wanted[-1])
+
+        def read() -> tuple[int, list[str]]:
+            with self._store.ManagedSessionMaker() as session:
+                ids = session.execute(span.order_by(SqlRun.start_time, SqlRun.run_uuid))
+                return session.execute(before).scalar_one(), list(ids.scalars())
+
+        count, ids = self._call(read)
+        numbers = {run_id: count + offset for offset, run_id in enumerate(ids, start=1)}
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in wanted}
+
+    def _of(self, experiment_id: str, wanted: list[Place]) -> dict[str, int]:
+        """The numbers by id of an experiment's runs, given in their order."""
+        first, last = wanted[0], wanted[-1]
+        noted, number = self._noted(experiment_id, first)
+        gap = self._between(experiment_id, noted, first)
+        number += gap
+        numbers = {first[1]: number}
+        if last != first:
+            span = f"{_TIME} >= {first[0]} AND {_TIME} <= {last[0]}"
+            for place in sorted(self._places(experiment_id, span)):
+                if first < place <= last:
+                    number += 1
+                    numbers[place[1]] = number
+        settled = last[0] < time.time() * 1000 - SETTLED_MS
+        if settled and number - numbers[first[1]] + gap > FEW:
+            self._note(last[1], number)
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in wanted}
+
+    def _noted(self, experiment_id: str, place: Place) -> tuple[Place, int]:
+        """The nearest run up to a place whose number is noted."""
+        condition = f"{_TIME} <= {place[0]} AND tags.`{NUMBER}` IS NOT NULL"
+        for run in self._page(experiment_id, condition, 2):
+            found = (run.info.start_time, run.info.run_id)
+            number = parse(run.info.run_id, NUMBER, run.data.tags.get(NUMBER), to_count)
+            if found <= place and number is not None:
+                return found, number
+        return (-1, ""), 0
+
+    def _note(self, run_id: str, number: int) -> None:
+        tag = RunTag(NUMBER, str(number))
+        try:
+            self._call(lambda: self._store.log_batch(run_id, [], [], [tag]))
+        except Refused as error:  # read only, or deleted; the number is right all the same
+            logger.debug("The number of run %s is not noted: %s", run_id, error.message)
+
+    def _between(self, experiment_id: str, start: Place, end: Place) -> int:
+        """How many runs come after one place, up to and with another."""
+        same = [
+            place
+            for time in {start[0], end[0]}
+            for place in self._places(experiment_id, f"{_TIME} = {time}")
+            if start < place <= end
+        ]
+        inner = f"{_TIME} > {start[0]} AND {_TIME} < {end[0]}"
+        return len(same) + self._count(experiment_id, inner)
+
+    def _count(self, experiment_id: str, condition: str) -> int:
+        page = self._page(experiment_id, condition, FEW)
+        if not page.token:
+            return len(page)
+        low, high = FEW, FEW * GROWTH  # there are more than low, and not more than high
+        while self._more_than(experiment_id, condition, high):
+            low, high = high, high * GROWTH
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._more_than(experiment_id, condition, middle):
+                low = middle
+            else:
+                high = middle
+        return high
+
+    def _more_than(self, experiment_id: str, condition: str, count: int) -> bool:
+        token = SearchUtils.create_page_token(count)
+        return bool(self._page(experiment_id, condition, 1, token))
+
+    def _places(self, experiment_id: str, condition: str) -> Iterator[Place]:
+        token = None
+        while True:
+            page = self._page(experiment_id, condition, PAGE, token)
+            yield from ((run.info.start_time, run.info.run_id) for run in page)
+            token = page.token
+            if not token:
+                return
+
+    def _page(self, experiment_id: str, condition: str, size: int, token: str | None = None) -> Any:
+        return self._call(
+            lambda: self._store.search_runs(
+                [experiment_id],
+                condition,
+                ViewType.ALL,
+                max_results=size,
+                order_by=[f"{_TIME} DESC"],
+                page_token=token,
+            )
+        )
+
+
+_TIME = "attributes.start_time"

@@ -1,0 +1,1 @@
+"""MLflow's stores, read and written without importing MLflow."""

@@ -1,0 +1,304 @@
+"""An MLflow server's public REST API, for an agent: a run, a change of it, a file."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import mimetypes
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
+
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import PropertyConflict, Refused, RunNotFound, Unavailable, redacted
+
+from amlflow_mlflow.answers import (
+    MAX_REDIRECTS,
+    REDIRECTS,
+    Signs,
+    Verdict,
+    check_run,
+    foreign,
+    holds,
+    is_attachment,
+    is_version,
+    mlflow_error,
+    number,
+    parse_object,
+    redirected,
+    text,
+)
+from amlflow_mlflow.changes import KILLED, Spelled
+from amlflow_mlflow.errors import cause, cleaned, error_of_status
+from amlflow_mlflow.spelling import PROPERTY, from_key
+
+SECONDS = 30
+FILE_SECONDS = 600
+MAX_LIGHT_BYTES = 64 * 1024**2
+"""Of an answer; the longest is a run with its tags and params."""
+CHUNK_BYTES = 256 * 1024
+TAGS_AT_ONCE = 100
+API = "api/2.0/mlflow"
+ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
+
+
+class HttpWire:
+    """A :class:`~amlflow_mlflow.without_mlflow.run_keeper.Wire` of a server.
+
+    Credentials are those that MLflow's client takes.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri, self._where = uri, redacted(uri)
+        self._signs = Signs(self._version_headers)
+        parts = urlsplit(uri)
+        user, password = parts.username, parts.password
+        if user is None:
+            user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+            password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
+        else:
+            user, password = unquote(user), unquote(password or "")
+        token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+        self._headers: dict[str, str] = {}
+        if user is not None:
+            pair = base64.b64encode(f"{user}:{password or ''}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {pair}"
+        elif token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+        host = parts.netloc.rpartition("@")[2]
+        self._base = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+
+    def _version_headers(self) -> dict[str, str] | None:
+        try:
+            status, headers, body = self._sent("GET", f"{self._base}/version", None, {}, SECONDS)
+        except Unavailable:
+            return None
+        return headers if is_version(status, body) else None
+
+    def _sent(
+        self, method: str, url: str, body: Any, headers: dict[str, str], seconds: float
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (lower case) and body of one call's answer, whatever it says."""
+        request = urllib.request.Request(  # noqa: S310  (the scheme is http or https)
+            url, body, {**self._headers, **headers}, method=method
+        )
+        try:
+            try:
+                answer = _OPENER.open(request, timeout=seconds)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                content: bytes = answer.read(MAX_LIGHT_BYTES + 1)
+                names = {name.lower() for name in answer.headers}
+                found = {name: ", ".join(answer.headers.get_all(name)) for name in names}
+                expected = found.get("content-length", "")
+                status = int(answer.status)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unavailable(
+                f"The MLflow server at {self._where} does not answer ({cause(error)})."
+            ) from error
+        if len(content) > MAX_LIGHT_BYTES:
+            raise foreign(self._where, f"its answer is longer than {MAX_LIGHT_BYTES} bytes")
+        if method != "HEAD" and expected.isdecimal() and int(expected) > len(content):
+            raise foreign(self._where, "its answer is cut off")
+        return status, found, content
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        kind: str = "application/json",
+        seconds: float = SECONDS,
+        length: int | None = None,
+    ) -> tuple[dict[str, str], bytes]:
+        """Headers and body of an answer that says success."""
+        headers = {"Content-Type": kind}
+        if length is not None:
+            headers["Content-Length"] = str(length)
+        url = f"{self._base}/{path}"
+        for _ in range(MAX_REDIRECTS):
+            status, answered, content = self._sent(method, url, body, headers, seconds)
+            if status in REDIRECTS:
+                url = redirected(url, method, status, answered.get("location"), self._where)
+                if isinstance(body, _Part):
+                    body.rewind()
+            elif status >= 300:
+                raise self._error(status, answered, content)
+            elif status != 200:
+                raise foreign(self._where, f"HTTP {status}")
+            else:
+                return answered, content
+        raise foreign(self._where, "it redirects in a circle")
+
+    def _error(self, status: int, headers: dict[str, str], body: bytes) -> AzureMLException:
+        told = mlflow_error(body)
+        code, message = told or ("", "")
+        said = cleaned(message, self._uri)
+        if code == "RESOURCE_DOES_NOT_EXIST":
+            return RunNotFound(said, self._where)
+        if status == 404 and told is not None:
+            return Refused(f"MLflow refuses this: {said}")
+        who = f"MLflow at {self._where}" if told else f"What answers at {self._where}"
+        return error_of_status(status, said, who, headers.get("retry-after"))
+
+    def _call(
+        self, path: str, content: dict[str, Any] | None, key: str | None, run_id: str
+    ) -> dict[str, Any]:
+        """Call MLflow's REST API; a GET without content.
+
+        ``key`` is what the answer has: the run that is meant, or its info; or None for ``{}``.
+        """
+        if content is None:
+            headers, body = self._send("GET", f"{API}/{path}?{urlencode({'run_id': run_id})}")
+        else:
+            headers, body = self._send("POST", f"{API}/{path}", json.dumps(content).encode())
+        answer = parse_object(200, headers.get("content-type"), body, self._where)
+        if key is not None:
+            check_run(answer, key, run_id, self._where)
+            self._signs.learn(headers)
+        elif answer:
+            raise foreign(self._where, f"it is not what {path} answers")
+        elif content is not None and not self._is_mlflows(headers):
+            kind = {"runs/delete-tag": {"removed": [content]}}.get(path, content)
+            holds(self._call("runs/get", None, "run", run_id), run_id, kind, self._where)
+        return answer
+
+    def _is_mlflows(self, headers: dict[str, str]) -> bool:
+        """Whether an answer without a shape is surely MLflow's. Raises if it is surely not."""
+        verdict = self._signs.judge(headers)
+        if verdict is Verdict.FOREIGN:
+            raise foreign(self._where, "it lacks the headers of this server's answers")
+        return verdict is Verdict.MLFLOW
+
+    def read(self, run_id: str) -> dict[str, Any]:
+        answer = self._call("runs/get", None, "run", run_id)
+        try:
+            run = answer["run"]
+            info, data = run["info"], run.get("data", {})
+            found: dict[str, Any] = {"run_name": None}
+            for key in ("run_id", "run_name", "user_id", "status", "artifact_uri", "experiment_id"):
+                if key in info:
+                    found[key] = text(info[key])
+            for key in ("start_time", "end_time"):
+                if key in info:
+                    found[key] = number(info[key])
+            if not found.keys() >= {"status", "start_time", "artifact_uri", "experiment_id"}:
+                raise KeyError(run_id)
+            tags, params = (
+                {text(entry["key"]): text(entry.get("value", "")) for entry in data.get(name, [])}
+                for name in ("tags", "params")
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise foreign(self._where, "it is not a run") from None
+        return {"info": found, "tags": tags, "params": params}
+
+    def write(self, run_id: str, todo: Spelled) -> None:
+        if todo.status_first:
+            self._set_status(run_id, todo)
+        tags = [{"key": key, "value": value} for key, value in todo.tags.items()]
+        params = [{"key": key, "value": value} for key, value in todo.params.items()]
+        first = True
+        while tags or (params and first):
+            batch = {
+                "run_id": run_id,
+                "params": params if first else [],
+                "tags": tags[:TAGS_AT_ONCE],
+            }
+            try:
+                self._call("runs/log-batch", batch, None, run_id)
+            except (Refused, Unavailable):
+                self._lost(run_id, todo.params if first else {})
+                raise
+            tags, first = tags[TAGS_AT_ONCE:], False
+        for key in todo.removed:
+            try:
+                self._call("runs/delete-tag", {"run_id": run_id, "key": key}, None, run_id)
+            except RunNotFound:  # what MLflow says of a tag that is not there, too
+                self.read(run_id)
+        if not todo.status_first:
+            self._set_status(run_id, todo)
+
+    def _set_status(self, run_id: str, todo: Spelled) -> None:
+        if todo.status is None:
+            return
+        content: dict[str, Any] = {"run_id": run_id, "status": todo.status}
+        if todo.ended is not None:
+            content["end_time"] = todo.ended
+        answer = self._call("runs/update", content, "run_info", run_id)
+        if todo.starts and answer["run_info"].get("end_time"):
+            killed = {"run_id": run_id, "status": KILLED}
+            self._call("runs/update", killed, "run_info", run_id)
+
+    def _lost(self, run_id: str, params: dict[str, str]) -> None:
+        """Raise the conflict if somebody else has set one of the params; MLflow does not say."""
+        if not params:
+            return
+        kept = self.read(run_id)["params"]
+        for key, value in params.items():
+            if kept.get(key, value) != value:
+                raise PropertyConflict(from_key(key[len(PROPERTY) :]), kept[key], value) from None
+
+    def put(self, artifact_uri: str, name: str, path: Path) -> None:
+        folder = urlsplit(artifact_uri).path.strip("/")
+        where = f"{ARTIFACTS}/{quote(f'{folder}/{name}')}"
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            # A log grows while it is sent: no more is sent than was announced.
+            part = _Part(file, size)
+            headers, body = self._send(
+                "PUT", where, part, kind=kind, seconds=FILE_SECONDS, length=size
+            )
+            # Flask answers {}, FastAPI nothing.
+            if body and parse_object(200, headers.get("content-type"), body, self._where):
+                raise foreign(self._where, "it is not what an upload answers")
+            if not self._is_mlflows(headers):
+                part.rewind()
+                self._check_stored(where, part)
+
+    def _check_stored(self, where: str, part: _Part) -> None:
+        request = urllib.request.Request(f"{self._base}/{where}", headers=self._headers)  # noqa: S310
+        try:
+            with _OPENER.open(request, timeout=FILE_SECONDS) as answer:
+                same = is_attachment(answer.headers)
+                while same and (expected := part.read(CHUNK_BYTES)):
+                    same = answer.read(len(expected)) == expected
+                same = same and not answer.read(1)
+        except (OSError, http.client.HTTPException) as error:
+            raise foreign(self._where, f"what was sent cannot be read, {cause(error)}") from None
+        if not same:
+            raise foreign(self._where, "what was sent is not there")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Leaves redirects to the caller: urllib sends credentials along to whatever host."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+class _Part:
+    """The first bytes of a file, as something to read."""
+
+    def __init__(self, file: Any, size: int) -> None:
+        self._file, self._size, self._left = file, size, size
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self._file.seek(0)
+        self._left = self._size
+
+    def read(self, most: int = -1) -> bytes:
+        most = self._left if most < 0 else min(most, self._left)
+        content: bytes = self._file.read(most)
+        self._left -= len(content)
+        return content

@@ -1,0 +1,135 @@
+"""What an agent needs of MLflow, without importing it.
+
+``import mlflow`` takes seconds and over 200 MB, which an agent that sits beside a sleeping script
+would keep. The two most common stores are simple enough to be spoken to directly: a server's public
+REST API, and the database that MLflow makes by default. Where either is set up in a way that this
+does not know, :func:`open_keeper` returns None and MLflow itself is used.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from amlflow.spec import RunChange, RunKeeper, RunRecord
+
+from amlflow_mlflow.changes import Spelled, spelled
+from amlflow_mlflow.records import to_run
+from amlflow_mlflow.spelling import to_file_path
+
+_BEYOND = (
+    "MLFLOW_TRACKING_AUTH",
+    "MLFLOW_TRACKING_AWS_SIGV4",
+    "MLFLOW_TRACKING_CLIENT_CERT_PATH",
+    "MLFLOW_TRACKING_SERVER_CERT_PATH",
+    "MLFLOW_TRACKING_INSECURE_TLS",
+    "MLFLOW_ENABLE_WORKSPACES",
+    "MLFLOW_WORKSPACE",
+)
+"""Settings of MLflow's client that are left to MLflow."""
+
+
+class Wire(Protocol):
+    """One store: a run as MLflow's JSON has it, and a change of it."""
+
+    def read(self, run_id: str) -> dict[str, Any]:
+        """``info`` (status, times, experiment_id …), ``tags`` and ``params``."""
+
+    def write(self, run_id: str, todo: Spelled) -> None:
+        """Apply a change."""
+
+    def put(self, artifact_uri: str, name: str, path: Path) -> None:
+        """Store a file that is not below a local path."""
+
+
+def open_keeper(uri: str) -> RunKeeper | None:
+    """The keeper for a URI, or None where MLflow itself is needed."""
+    if any(name in os.environ for name in _BEYOND):
+        return None
+    if uri.startswith(("http://", "https://")):
+        from amlflow_mlflow.without_mlflow.rest_api import HttpWire
+
+        credentials = Path.home() / ".mlflow" / "credentials"
+        return None if credentials.exists() else LightKeeper(HttpWire(uri), uri)
+    if uri.startswith("sqlite:///") and "?" not in uri:
+        from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteWire
+
+        path = Path(unquote(uri[len("sqlite:///") :]))
+        try:
+            return LightKeeper(SqliteWire(path), uri)
+        except sqlite3.Error:  # no such file, or tables of another MLflow than we know
+            return None
+    return None
+
+
+class LightKeeper:
+    """See :class:`amlflow.spec.RunKeeper`."""
+
+    def __init__(self, wire: Wire, uri: str) -> None:
+        self._wire, self._uri = wire, uri
+        self._artifacts: dict[str, str] = {}
+        self._mlflow: RunKeeper | None = None
+
+    def get_run(self, run_id: str) -> RunRecord:
+        found = self._wire.read(run_id)
+        info = {"end_time": None, "user_id": None, **found["info"]}
+        self._artifacts[run_id] = info["artifact_uri"]
+        data = SimpleNamespace(tags=found["tags"], params=found["params"])
+        return to_run(SimpleNamespace(info=SimpleNamespace(**info), data=data))
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        self._wire.write(run_id, spelled(change))
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        if run_id not in self._artifacts:
+            self.get_run(run_id)
+        root = self._artifacts[run_id]
+        folder = _local(root)
+        # mlflow-artifacts://host/… may be at another server.
+        if (
+            not replace
+            or (folder is None and not root.startswith("mlflow-artifacts:/"))
+            or (root.startswith("mlflow-artifacts://") and urlsplit(root).netloc)
+        ):
+            self._full().put_files(run_id, files, replace=replace)
+            return
+        for name, path in files.items():
+            if folder is None:
+                self._wire.put(root, to_file_path(name), path)
+            else:
+                _copy(path, folder / to_file_path(name))
+
+    def _full(self) -> RunKeeper:
+        """MLflow's own client, for artifact stores that need it."""
+        if self._mlflow is None:
+            from amlflow_mlflow.tracker import MlflowTracker
+
+            self._mlflow = MlflowTracker(self._uri)
+        return self._mlflow
+
+
+def _local(root: str) -> Path | None:
+    if root.startswith("file:"):
+        return Path(unquote(urlsplit(root).path))
+    return Path(root) if root.startswith("/") else None
+
+
+def _copy(path: Path, target: Path) -> None:
+    """Write the whole file or nothing: somebody may be reading the old one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, staging = tempfile.mkstemp(dir=target.parent, prefix=".amlflow-")
+    os.close(handle)
+    try:
+        shutil.copyfile(path, staging)
+        os.chmod(staging, 0o644)
+        os.replace(staging, target)
+    except BaseException:
+        os.unlink(staging)
+        raise

@@ -1,0 +1,157 @@
+"""The All runs page's rows: filters and a JMESPath expression over all experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from amlflow.query.ask import Scope, ask
+from amlflow.query.document import Documents, run_id
+from amlflow.query.expression import Expression
+from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
+from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Tracker
+from amlflow.tracker_data import is_whole, shown
+
+from amlflow_page.access import Access
+from amlflow_page.filters import (
+    NEWEST_FIRST,
+    Filters,
+    WrongRequest,
+    native_order,
+    order,
+    text_of,
+)
+
+ROWS = 50
+MOST_ROWS = 200
+MOST_VALUES = 1000
+"""Rows of an expression's value that are sent."""
+MOST_EXPERIMENTS = 50
+"""That are searched one after the other, by name."""
+STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
+
+
+def rows(tracker: Tracker, access: Access, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of rows, or an expression's value where that is not a choice among runs.
+
+    Raises:
+        QueryError, QueryFailed: the expression does not parse, or fails on a run.
+        WrongRequest: the request is not well-formed.
+    """
+    filters = Filters.of(asked)
+    scope = _scope(tracker, access, filters)
+    keep = filters.keep(scope.experiments)
+    text = text_of(asked, "query").strip()
+    expression = Expression(text) if text else None
+    if expression is not None and not is_filter(expression):
+        return _value(expression, scope, keep)
+    page = _page(scope, expression, keep, asked)
+    documents = Documents(scope.experiments)
+    return {
+        "rows": [row(documents, record) for record in page.runs],
+        "cursor": page.cursor,
+        "looked_at": page.looked_at,
+    }
+
+
+def _scope(tracker: Tracker, access: Access, filters: Filters) -> Scope:
+    there = {each.id: each.name for each in tracker.list_experiments() if each.archived is None}
+    readable = access.readable(there)
+    chosen = {
+        key: name
+        for key, name in there.items()
+        if key in readable and (not filters.experiments or name in filters.experiments)
+    }
+    return Scope(tracker, chosen, filters.conditions())
+
+
+def _page(
+    scope: Scope,
+    expression: Expression | None,
+    keep: Callable[[RunRecord], bool],
+    asked: Mapping[str, Any],
+) -> Page:
+    size = asked.get("size", ROWS)
+    cursor = asked.get("cursor")
+    sort = text_of(asked, "sort") or NEWEST_FIRST
+    if not is_whole(size) or not 0 < size <= MOST_ROWS:
+        raise WrongRequest(f"'size' is a number from 1 to {MOST_ROWS}, and not {shown(size)}.")
+    if cursor is not None and not isinstance(cursor, str):
+        raise WrongRequest(f"'cursor' is one that a page gave, a text, and not {shown(cursor)}.")
+    column, descending = sort.removeprefix("-"), sort.startswith("-")
+    by = order(column, scope.experiments)
+    try:
+        if sort == NEWEST_FIRST:
+            return read_page(scope, expression, keep, size, cursor)
+        groups = _groups(scope, column, descending)
+        native = native_order(column, descending)
+        if native is not None or groups is not None:
+            page = read_in_order(groups or [scope], expression, keep, size, native, cursor)
+            if page is not None:
+                return page
+        return read_sorted(scope, expression, keep, size, by, descending, cursor)
+    except ValueError as error:
+        raise WrongRequest(f"'cursor' is one that a page gave: {error}") from error
+
+
+def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
+    """Parts of the scope whose runs come one part's after the other's; None for other columns."""
+    if column == "status":
+        return [
+            replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, each)))
+            for each in sorted(STATUSES, reverse=descending)
+        ]
+    if column == "experiment" and len(scope.experiments) <= MOST_EXPERIMENTS:
+        names = scope.experiments.items()
+        by_name = sorted(names, key=lambda each: each[1].casefold(), reverse=descending)
+        return [replace(scope, experiments=dict([each])) for each in by_name]
+    return None
+
+
+def _value(
+    expression: Expression, scope: Scope, keep: Callable[[RunRecord], bool]
+) -> dict[str, Any]:
+    answer = ask(expression, Scope(Chosen(scope, keep), scope.experiments))  # type: ignore[arg-type]
+    documents = Documents(scope.experiments)
+    found = answer.runs(lambda record: record)
+    if isinstance(found, RunRecord):
+        found = [found]
+    if isinstance(found, list):
+        total = len(found)
+        found = found[:MOST_VALUES]
+        if found and all(isinstance(each, RunRecord) for each in found):
+            return {"rows": [row(documents, each) for each in found], "total": total}
+        return {"value": found, "total": total}
+    return {"value": found}
+
+
+class Chosen:
+    """The part of a tracker that an expression is asked of, with the boxes' filters applied."""
+
+    def __init__(self, scope: Scope, keep: Callable[[RunRecord], bool]) -> None:
+        self._tracker, self._conditions, self._keep = scope.tracker, scope.conditions, keep
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        """Exactly the runs that are meant."""
+        conditions = (*self._conditions, *query.conditions)
+        asked = RunQuery(
+            experiment_ids=query.experiment_ids, conditions=conditions, limit=query.limit
+        )
+        for record in self._tracker.find_runs(asked):
+            if all(each.holds(record) for each in conditions) and self._keep(record):
+                yield record
+
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        """See :meth:`amlflow.spec.Tracker.run_numbers`."""
+        return self._tracker.run_numbers(runs)
+
+
+def row(documents: Documents, record: RunRecord) -> dict[str, Any]:
+    """A run as the page has it: the document that queries see, and what the page needs besides."""
+    return {
+        **documents.make(record),
+        "run_id": run_id(record),
+        "id": record.id,
+        "final": record.status in FINAL,
+    }

@@ -1,0 +1,167 @@
+"""A browser that shows the studio's pages, and waits for what is to be seen."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from typing import Any
+
+from selenium import webdriver
+from selenium.common.exceptions import (
+    StaleElementReferenceException,
+    TimeoutException,
+)
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from helpers.studio import PASSWORD, Server
+
+SECONDS = 30
+"""For what a busy machine may take long for."""
+
+THEMES = {"light": "false", "dark": "true"}
+
+
+def start(width: int = 1400, height: int = 900) -> webdriver.Chrome:
+    """Debian's chromium without a window."""
+    options = Options()
+    options.binary_location = "/usr/bin/chromium"
+    for argument in (
+        "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+        "--force-device-scale-factor=1", f"--window-size={width},{height}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    driver.set_page_load_timeout(60)
+    return driver
+
+
+class Page:
+    """One user's look at the server."""
+
+    def __init__(self, driver: webdriver.Chrome, server: Server) -> None:
+        self.driver, self.server = driver, server
+
+    def sign_in(self, user: str | None) -> None:
+        """Send a user's name with every request, as a browser does that has asked for it."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        headers = {}
+        if user is not None:
+            token = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
+            headers["Authorization"] = f"Basic {token}"
+        self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": headers})
+
+    def open(self, path: str, user: str | None, theme: str = "light") -> None:
+        """Open an address of the page, from its first byte on."""
+        self.sign_in(user)
+        self.driver.get(f"{self.server.uri}/health")
+        self.driver.execute_script(
+            "localStorage.clear();"
+            "localStorage.setItem('_mlflow_dark_mode_toggle_enabled', arguments[0]);"
+            "localStorage.setItem('databricks-dark-mode-pref', arguments[1]);"
+            "localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');"
+            "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');",
+            THEMES[theme],
+            theme,
+        )
+        self.driver.get(f"{self.server.uri}/{path}")
+        if not self._takes_input():
+            self._in_another_tab()
+            self.sign_in(user)
+            self.driver.get(f"{self.server.uri}/{path}")
+
+    def _takes_input(self) -> bool:
+        """Whether the mouse reaches the page.
+
+        Chromium without a window on a busy machine has tabs that no click or key gets to, whatever
+        is opened in them.
+        """
+        self.script("addEventListener('mousemove', () => window.moved = true, {capture: true})")
+        deadline = time.monotonic() + 2
+        x = 1
+        while time.monotonic() < deadline:
+            move = {"type": "mouseMoved", "x": x, "y": 1}
+            self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", move)
+            if self.script("return window.moved === true"):
+                return True
+            x = 3 - x  # one that stays where it is makes no event
+            time.sleep(0.05)
+        return False
+
+    def _in_another_tab(self) -> None:
+        old = self.driver.current_window_handle
+        self.driver.switch_to.new_window("tab")
+        new = self.driver.current_window_handle
+        self.driver.switch_to.window(old)
+        self.driver.close()
+        self.driver.switch_to.window(new)
+
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
+        """Wait for something to be seen."""
+        ignored = [StaleElementReferenceException]
+        waiting = WebDriverWait(self.driver, seconds, 0.05, ignored_exceptions=ignored)
+        try:
+            return waiting.until(lambda _: holds(), f"not seen within {seconds} s: {what}")
+        except TimeoutException as error:
+            shown = self.script("return document.body.innerText")
+            log = "\n".join(each["message"] for each in self.driver.get_log("browser")[-5:])
+            raise AssertionError(f"{error.msg}. The page:\n{shown}\nIts log:\n{log}") from None
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements("css selector", selector)
+
+    def see(self, selector: str, text: str = "", seconds: float = SECONDS) -> WebElement:
+        """The first shown element that a selector finds and that has the text in it."""
+
+        def shown() -> WebElement | None:
+            for element in self.all(selector):
+                if element.is_displayed() and text in element.text:
+                    return element
+            return None
+
+        found: WebElement = self.until(shown, f"{selector} with {text!r}", seconds)
+        return found
+
+    def gone(self, selector: str) -> None:
+        self.until(
+            lambda: not any(each.is_displayed() for each in self.all(selector)), f"no {selector}"
+        )
+
+    def click(self, selector: str, text: str = "") -> None:
+        def clicked() -> bool:
+            self.see(selector, text).click()
+            return True
+
+        self.until(clicked, f"{selector} to click")
+
+    def press(self, *keys: str) -> None:
+        """Press keys, wherever the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def shift(self, key: str) -> None:
+        ActionChains(self.driver).key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT).perform()
+
+    def focused(self) -> WebElement:
+        return self.driver.switch_to.active_element
+
+    def write(self, selector: str, text: str) -> WebElement:
+        """Write a text into a box, in place of what is there."""
+        box = self.see(selector)
+        box.send_keys(Keys.CONTROL, "a")
+        box.send_keys(text)
+        return box
+
+    def script(self, code: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(code, *arguments)
+
+    def run_names(self) -> list[str]:
+        """The names in the All runs table once it has been searched."""
+        self.until(
+            lambda: self.all(".amlflow-scroller[aria-busy='false']"), "the end of the search"
+        )
+        return [each.text.removeprefix("↳ ") for each in self.all(".amlflow-table tbody th")]

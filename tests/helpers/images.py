@@ -1,0 +1,188 @@
+"""Images that stand in for the ones that compose.yaml names, where no registry is at hand.
+
+They are a Debian with this machine's PostgreSQL, and with this interpreter and what the server
+needs of its packages. PostgreSQL's entrypoint does what the official image's does.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from helpers import docker_daemon
+from helpers.servers import postgres_tool
+
+HOME = "opt/python"
+"""Of the environment in the image, which is one as ``venv`` makes them."""
+NEVER_IMPORTED = {"docker", "fonttools", "matplotlib", "pillow", "pyarrow", "scikit-learn", "scipy"}
+"""Large packages that MLflow asks for and its server does not import: pip finds them installed."""
+
+POSTGRES = r"""#!/bin/sh
+set -eu
+: "${POSTGRES_PASSWORD:?}"
+if [ "$(id -u)" = 0 ]; then
+    mkdir -p "$PGDATA"
+    chown postgres "$PGDATA"
+    chmod 700 "$PGDATA"
+    exec setpriv --reuid=postgres --regid=postgres --clear-groups "$0" "$@"
+fi
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    printf %s "$POSTGRES_PASSWORD" > /tmp/password
+    initdb -U "$POSTGRES_USER" --pwfile=/tmp/password --locale=C.UTF-8 -E UTF8 --no-sync
+    rm /tmp/password
+    echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
+    pg_ctl -w start -o "-c listen_addresses=''"
+    createdb -U "$POSTGRES_USER" "$POSTGRES_DB"
+    pg_ctl -w -m fast stop
+fi
+exec "$@"
+"""
+
+
+def build(address: str, folder: Path, images: dict[str, str]) -> None:
+    """Make images for a daemon: ``images`` gives ``python``, ``postgres``, ``storage`` names."""
+    root = folder / "root"
+    shutil.copytree(
+        docker_daemon.debian_root(), root, symlinks=True, copy_function=_link, dirs_exist_ok=True
+    )
+    programs = [*_python(root), *_postgres(root)]
+    _libraries(root, programs)
+    docker = ["docker", "-H", address]
+    archive = subprocess.Popen(["tar", "-c", "-C", str(root), "."], stdout=subprocess.PIPE)
+    subprocess.run([*docker, "import", "-", "standin"], stdin=archive.stdout, check=True,
+                   stdout=subprocess.DEVNULL)  # fmt: skip
+    assert archive.wait() == 0
+    shutil.rmtree(root)
+    python = (
+        f"FROM standin\nENV PATH=/{HOME}/bin:$PATH PIP_NO_INDEX=1 PIP_NO_BUILD_ISOLATION=false\n"
+    )
+    postgres = (
+        "FROM standin\n"
+        "RUN useradd --system postgres && install -d -o postgres /var/run/postgresql\n"
+        f"ENV PATH={Path(postgres_tool('postgres')).parent}:$PATH PGDATA=/var/lib/postgresql/data\n"
+        'VOLUME /var/lib/postgresql/data\nENTRYPOINT ["/docker-entrypoint.sh"]\n'
+        "STOPSIGNAL SIGINT\n"
+        'CMD ["postgres", "-c", "listen_addresses=*"]\n'
+    )
+    # Its own words, `posix /data`, are of no use to what keeps objects in memory.
+    storage = (
+        f"FROM {images['python']}\n"
+        'ENTRYPOINT ["sh", "-c", "exec python -m moto.server -H 0.0.0.0 -p ${VGW_PORT#:}"]\n'
+    )
+    for kind, dockerfile in (("python", python), ("postgres", postgres), ("storage", storage)):
+        subprocess.run([*docker, "build", "-q", "-t", images[kind], "-"], input=dockerfile.encode(),
+                       check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+
+
+def _link(source: str, target: str) -> None:
+    """A hard link, or else a copy."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _put(root: Path, source: Path, target: str | None = None) -> Path:
+    """Put a file into the image, where it is here or elsewhere."""
+    place = root / (target or str(source)).lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        _link(str(source.resolve()), str(place))
+    return source
+
+
+def _python(root: Path) -> Iterator[Path]:
+    """The interpreter and its packages; what of it may need libraries."""
+    interpreter = Path(sys.executable).resolve()
+    yield _put(root, interpreter)
+    standard = Path(sysconfig.get_path("stdlib"))
+    for path in _files(standard, {"site-packages", "dist-packages", "test", "idlelib"}):
+        _put(root, path)
+        if path.suffix == ".so":
+            yield path
+    # The folders above are the user's own here, and everybody's there.
+    for folder in (*interpreter.parents, *standard.parents):
+        (root / str(folder).lstrip("/")).chmod(0o755)
+    home = root / HOME
+    (home / "bin").mkdir(parents=True)
+    (home / "pyvenv.cfg").write_text(f"home = {interpreter.parent}\n")
+    for name in ("python", "python3"):
+        (home / "bin" / name).symlink_to(interpreter)
+    here = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = f"{HOME}/lib/{here}/site-packages"
+    for distribution in _needed(["amlflow[server]", "hatchling", "moto[s3]", "pip"]):
+        name = _normal(distribution.metadata["Name"])
+        for file in distribution.files or ():
+            path = Path(str(distribution.locate_file(file)))
+            is_inside = ".." not in file.parts
+            metadata = any(part.endswith(".dist-info") for part in file.parts)
+            if is_inside and path.exists() and (metadata or name not in NEVER_IMPORTED):
+                _put(root, path, f"{packages}/{file}")
+
+
+def _files(folder: Path, without: set[str]) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if each not in without]
+        yield from (Path(place) / name for name in names)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _needed(wanted: Iterable[str]) -> Iterator[importlib.metadata.Distribution]:
+    """The installed packages that some need, amlflow itself left out."""
+    waiting = [Requirement(each) for each in wanted]
+    seen: set[tuple[str, str]] = set()
+    given: set[str] = set()
+    while waiting:
+        requirement = waiting.pop()
+        name = _normal(requirement.name)
+        distribution = importlib.metadata.distribution(name)
+        if name not in given and name != "amlflow":
+            given.add(name)
+            yield distribution
+        for extra in ("", *requirement.extras):
+            if (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            for each in map(Requirement, distribution.requires or ()):
+                if each.marker is None or each.marker.evaluate({"extra": extra}):
+                    waiting.append(each)
+
+
+def _postgres(root: Path) -> Iterator[Path]:
+    """PostgreSQL's programs and modules, which may need libraries, and what else it reads."""
+    home = Path(postgres_tool("postgres")).parents[1]
+    for path in _files(home, {"bitcode"}):
+        if "llvmjit" not in path.name:
+            _put(root, path)
+            if path.parent.name == "bin" or path.suffix == ".so":
+                yield path
+    for path in _files(Path("/usr/share/postgresql") / home.name, {"man"}):
+        _put(root, path)
+    script = root / "docker-entrypoint.sh"
+    script.write_text(POSTGRES)
+    script.chmod(0o755)
+
+
+def _libraries(root: Path, programs: list[Path]) -> None:
+    """The shared libraries that programs need and the Debian in the image has not."""
+    said = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False)
+    for found in set(re.findall(r"=> (/\S+)", said.stdout)):
+        if not any((root / place / Path(found).name).exists() for place in _library_folders(root)):
+            _put(root, Path(found))
+
+
+def _library_folders(root: Path) -> list[str]:
+    triple = sysconfig.get_config_var("MULTIARCH") or ""
+    return [f"usr/lib/{triple}", f"lib/{triple}", "usr/lib", "lib"]

@@ -1,0 +1,93 @@
+"""Processes that log, and what of it is in the tracker.
+
+Call number k logs k: as a number, every fifth as a text. After a call has returned, the process
+adds a byte to a file, which outlives it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from amlflow.plugins import open_tracker
+from amlflow.spec import Point
+
+from helpers import servers
+
+HEAD = """
+import os, sys, time, threading
+from pathlib import Path
+from azureml.core import Experiment, Run, Workspace
+
+def begin(name="faults", **options):
+    return Experiment(Workspace("s", "g", "w"), name).start_logging(
+        snapshot_directory=None, outputs=False, **options)
+
+def log(run, number, name="m"):
+    run.log(name, f"text {number}" if number % 5 == 0 else number)
+
+class Count:
+    def __init__(self, path):
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    def __call__(self):
+        os.write(self._file, b".")
+"""
+
+
+def start(
+    code: str, uri: str, *arguments: str, before: Sequence[str] = (), **environment: str
+) -> subprocess.Popen[str]:
+    """A process that runs some code after HEAD; ``before`` is a command that starts others."""
+    return subprocess.Popen(
+        [*before, sys.executable, "-c", HEAD + code, *arguments],
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=uri, **environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process: subprocess.Popen[str], seconds: float = 120) -> tuple[str, str]:
+    """What a process has printed, when it has ended well."""
+    out, err = process.communicate(timeout=seconds)
+    assert process.returncode == 0, err
+    return out, err
+
+
+def sync(uri: str, *arguments: str) -> subprocess.Popen[str]:
+    """``amlflow sync`` as a process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "amlflow", "sync", *arguments],
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=uri),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def returned(count: Path) -> int:
+    """How many calls had returned."""
+    return count.stat().st_size if count.exists() else 0
+
+
+def stored(uri: str, run_id: str, name: str = "m") -> list[int]:
+    """The numbers of the calls whose values are in the tracker, in its order."""
+    return numbers(open_tracker(uri).read_points(run_id, [name]))
+
+
+def numbers(points: list[Point]) -> list[int]:
+    return [number(each.value) for each in points]
+
+
+def number(value: Any) -> int:
+    if isinstance(value, str):
+        found = int(value.removeprefix("text "))
+        assert found % 5 == 0
+        return found
+    assert type(value) is int
+    assert value % 5
+    return value

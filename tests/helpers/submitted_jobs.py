@@ -1,0 +1,129 @@
+"""What tests of submitted runs have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import textwrap
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from amlflow.spec import JOB
+
+SOON = 60
+"""Seconds that a busy machine may take for what is a matter of one or two."""
+
+
+def new_experiment() -> Any:
+    from azureml.core import Experiment, Workspace
+
+    workspace = Workspace("sub", "group", "workspace")
+    return Experiment(workspace, f"e{uuid.uuid4().hex[:12]}")
+
+
+def script(code: str, name: str = "script.py", folder: str = "src") -> None:
+    """Write a script into a source folder."""
+    path = Path(folder) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(code))
+
+
+def submit(experiment: Any, code: str, tags: Any = None, **config: Any) -> Any:
+    """Submit the code as a script."""
+    from azureml.core import ScriptRunConfig
+
+    script(code)
+    config = {"source_directory": "src", "script": "script.py", **config}
+    return experiment.submit(ScriptRunConfig(**config), tags=tags)
+
+
+def until(holds: Callable[[], Any], seconds: float = SOON, what: str = "") -> Any:
+    """Wait for something to hold; what it gave is returned."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = holds()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or holds}"
+        time.sleep(0.05)
+
+
+def ended(run: Any, seconds: float = SOON) -> str:
+    """The run's final status."""
+    until(lambda: run.get_status() in ("Completed", "Failed", "Canceled"), seconds, "the end")
+    return str(run.status)
+
+
+def log_of(run: Any) -> str:
+    """The run's log as the tracker has it."""
+    return str(run.get_details_with_logs()["logFiles"].get("user_logs/std_log.txt", ""))
+
+
+def error_of(run: Any) -> str:
+    return str(run.get_details()["error"]["error"]["message"])
+
+
+def of_jobs(base: Path) -> list[psutil.Process]:
+    """The living processes of a folder's jobs, agents included."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        if process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        with contextlib.suppress(psutil.Error, OSError):
+            environ = process.environ()
+            if environ.get("AMLFLOW_JOBS") == str(base) and JOB in environ:
+                found.append(process)
+    return found
+
+
+def agents(base: Path) -> list[psutil.Process]:
+    return [process for process in of_jobs(base) if is_agent(process) is True]
+
+
+def scripts(base: Path) -> list[psutil.Process]:
+    """The processes that are not agents."""
+    return [process for process in of_jobs(base) if is_agent(process) is False]
+
+
+def is_agent(process: psutil.Process) -> bool | None:
+    """Whether a process is an agent, and None where it is gone, or about to be."""
+    with contextlib.suppress(psutil.Error):
+        words = process.cmdline()
+        return "amlflow.jobs.agent" in words if words else None
+    return None
+
+
+def end_all(base: Path) -> None:
+    for _ in range(50):
+        left = of_jobs(base)
+        if not left:
+            return
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, 2)
+
+
+def alive(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        # A killed process has its files, and so its locks, until its last thread is gone.
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill_agent(base: Path) -> None:
+    """Kill the one agent there is, and wait until it has let go of all it held."""
+    [agent] = agents(base)
+    agent.kill()
+    until(lambda: not alive(agent.pid), what="the agent's end")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment, for another that is to find the same tracker and jobs."""
+    return {**os.environ, **more}

@@ -1,0 +1,67 @@
+"""Wheels, and environments to install them in."""
+
+from __future__ import annotations
+
+import shutil
+import site
+import subprocess
+import sys
+from pathlib import Path
+
+from helpers import servers
+
+PROJECT = Path(__file__).parents[2]
+SOURCES = ("adapter", "plugins", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
+
+
+def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(each) for each in command], cwd=folder, capture_output=True, text=True, check=False,
+        env=servers.clean_environment(**environment),
+    )  # fmt: skip
+
+
+def copied(project: Path, target: Path, names: tuple[str, ...] = ()) -> None:
+    """Copy a project, or some of its files, to a folder that is made."""
+    target.mkdir(parents=True)
+    for path in [project / name for name in names] if names else project.iterdir():
+        if path.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+            shutil.copytree(path, target / path.name, ignore=ignored)
+        else:
+            shutil.copy(path, target)
+
+
+def built(project: Path, target: Path, names: tuple[str, ...] = ()) -> Path:
+    """The wheel of a project, or of some of its files."""
+    # A copy, so that builds at the same time do not meet in the checkout.
+    source = target / "source"
+    copied(project, source, names)
+    done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", folder=source)
+    assert done.returncode == 0, done.stderr
+    [wheel] = (source / "dist").glob("*.whl")
+    return wheel
+
+
+def made(target: Path) -> Path:
+    """A virtual environment with pip and nothing else."""
+    subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
+    return target
+
+
+def pip(environment: Path, *arguments: str | Path) -> None:
+    command = [environment / "bin" / "python", "-m", "pip", *arguments, "--quiet",
+               "--disable-pip-version-check"]  # fmt: skip
+    done = run(*command, folder=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def site_packages(environment: Path) -> Path:
+    [found] = (environment / "lib").glob("python*/site-packages")
+    return found
+
+
+def lend_packages(environment: Path) -> None:
+    """Let an environment use what is installed here, after its own; editable projects are not."""
+    lent = site_packages(environment) / "lent.pth"
+    lent.write_text("\n".join(site.getsitepackages()) + "\n")

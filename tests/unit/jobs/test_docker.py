@@ -1,0 +1,277 @@
+"""Runs in containers, on a real daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from amlflow.plugins import open_compute
+from azureml.core import Environment, RunConfiguration, ScriptRunConfig
+from azureml.core.runconfig import DockerConfiguration
+from azureml.exceptions import ComputeTargetException
+from helpers.submitted_jobs import ended, error_of, kill_agent, log_of, script, submit, until
+
+
+@pytest.fixture
+def image(docker_image: str) -> Environment:
+    return Environment.from_docker_image("debian", docker_image)
+
+
+@pytest.fixture
+def target(experiment: Any, docker_host: str) -> str:
+    Path(".azureml").mkdir()
+    Path(".azureml/compute.yaml").write_text("box:\n  kind: docker\n")
+    return "box"
+
+
+def configured(settings: str) -> None:
+    Path(".azureml/compute.yaml").write_text(f"box:\n  kind: docker\n{settings}")
+
+
+def container(run: Any) -> Any:
+    """The run's container, if there is one; other tests use the daemon, too."""
+    name = "amlflow-" + json.loads(run._asked().system["job"])["name"]
+    found = docker.from_env().containers.list(all=True, filters={"name": name}, ignore_removed=True)
+    return next(iter(found), None)
+
+
+def running(run: Any) -> Any:
+    """The run's container, which runs."""
+    until(lambda: run.get_status() == "Running" and container(run))
+    found = container(run)
+    until(lambda: found.reload() or found.status == "running")
+    return found
+
+
+def test_a_script_in_a_container(experiment: Any, target: str, image: Any, jobs: Path) -> None:
+    run = submit(
+        experiment,
+        """
+        import os, pathlib, sys
+        print(sys.argv[1:], pathlib.Path("/etc/debian_version").exists())
+        print(os.getuid(), os.getgid(), os.environ["AZUREML_RUN_ID"])
+        print(sorted(os.listdir("/sys/class/net")))
+        pathlib.Path("outputs/made.txt").write_text("inside")
+        """,
+        compute_target=target,
+        environment=image,
+        arguments=["a b", 1],
+    )
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert log_of(run).splitlines() == [
+        "['a b', '1'] True",
+        f"{os.getuid()} {os.getgid()} {run.id}",
+        "['lo']",
+    ]
+    assert "outputs/made.txt" in run.get_file_names()
+    assert run.get_details()["target"] == "box"
+    until(lambda: not list(jobs.iterdir()))
+    assert container(run) is None
+
+
+def test_use_docker_on_the_local_target(experiment: Any, docker_host: str, image: Any) -> None:
+    config = RunConfiguration()
+    config.environment = image
+    config.docker = DockerConfiguration(use_docker=True, arguments=["--cpus", "1"], shm_size="16m")
+    code = "import os, shutil; print(os.getpid() < 50, shutil.disk_usage('/dev/shm').total)"
+    run = submit(experiment, code, run_config=config)
+    assert ended(run) == "Completed", run.get_details()
+    assert log_of(run).split() == ["True", str(16 << 20)]
+    assert run.get_details()["target"] == "local"
+
+
+def test_cancel(experiment: Any, target: str, image: Any) -> None:
+    run = submit(
+        experiment,
+        """
+        import os, pathlib, signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.fork()
+        print("begun")
+        pathlib.Path("logs/ready").touch()
+        time.sleep(600)
+        """,
+        compute_target=target,
+        environment=image,
+    )
+    until(lambda: "logs/ready" in run.get_file_names())
+    assert container(run) is not None
+    run.cancel()
+    assert ended(run) == "Canceled"
+    assert container(run) is None
+    assert log_of(run).startswith("begun")
+
+
+def test_out_of_memory(experiment: Any, target: str, image: Any) -> None:
+    configured("  memory: 48m\n")
+    run = submit(
+        experiment,
+        "print('eats', flush=True); x = bytearray(400 << 20)",
+        compute_target=target,
+        environment=image,
+    )
+    assert ended(run) == "Failed"
+    assert "out of memory" in error_of(run)
+    assert "48m" in error_of(run)
+
+
+def test_its_standard_error_is_the_reason(experiment: Any, target: str, image: Any) -> None:
+    code = "import os; os.write(2, b'the reason\\n'); os.write(1, b'x\\n' * 50); exit(3)"
+    run = submit(experiment, code, compute_target=target, environment=image)
+    assert ended(run) == "Failed"
+    assert error_of(run).endswith("up to the end of its standard error:\nthe reason")
+
+
+def test_a_container_that_is_killed(experiment: Any, target: str, image: Any) -> None:
+    run = submit(
+        experiment, "import time; time.sleep(600)", compute_target=target, environment=image
+    )
+    running(run).kill()
+    assert ended(run) == "Failed"
+    assert "container was killed" in error_of(run)
+    again = submit(
+        experiment, "import time; time.sleep(600)", compute_target=target, environment=image
+    )
+    running(again).remove(force=True)
+    assert ended(again) == "Failed"
+    assert "container was killed" in error_of(again)
+
+
+def test_a_killed_agents_container_ends(
+    experiment: Any, target: str, image: Any, jobs: Path
+) -> None:
+    run = submit(
+        experiment, "import time; time.sleep(600)", compute_target=target, environment=image
+    )
+    running(run)
+    kill_agent(jobs)
+    assert ended(run) == "Failed"
+    assert container(run) is None
+
+
+def test_a_database_is_reached_at_its_own_path(
+    experiment: Any, target: str, image: Any, sqlite_uri: str
+) -> None:
+    path = sqlite_uri[len("sqlite:///") :]
+    assert sqlite3.connect(path)
+    run = submit(
+        experiment,
+        "import os; print(os.path.exists(os.environ['MLFLOW_TRACKING_URI'][len('sqlite:///'):]))",
+        compute_target=target,
+        environment=image,
+    )
+    assert ended(run) == "Completed"
+    assert log_of(run) == "True\n"
+
+
+def test_what_a_container_is_given(
+    experiment: Any, target: str, image: Any, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "x").write_text("read me")
+    configured(
+        f"  cpus: 0.5\n  memory: 64m\n  network: host\n  volumes: ['{data}:/data:ro']\n"
+        "  max_runs: 1\n"
+    )
+    run = submit(
+        experiment,
+        """
+        import pathlib, time
+        print(pathlib.Path("/data/x").read_text())
+        while not pathlib.Path("logs/go").exists():
+            time.sleep(0.05)
+        """,
+        compute_target=target,
+        environment=image,
+    )
+    host = running(run).attrs["HostConfig"]
+    assert host["NanoCpus"] == 500_000_000
+    assert host["Memory"] == host["MemorySwap"] == 64 << 20
+    assert host["NetworkMode"] == "host"
+    [work] = Path(os.environ["AMLFLOW_JOBS"]).glob("*/work")
+    (work / "logs" / "go").touch()
+    assert ended(run) == "Completed"
+    assert log_of(run) == "read me\n"
+
+
+def test_gpus_are_asked_for(experiment: Any, target: str, image: Any) -> None:
+    from amlflow.spec import Work
+    from amlflow_docker.compute import DockerCompute
+    from amlflow_docker.settings import parsed
+
+    work = Work(name="x", command=["x"], is_script=False, folder=Path("/w"), output=Path("/o"))
+    for stated, count in (("all", -1), (2, 2)):
+        [asked] = DockerCompute(parsed({"gpus": stated}))._options(work, Path("/e"))[
+            "device_requests"
+        ]
+        assert (asked.count, asked.capabilities) == (count, [["gpu"]])
+    configured("  gpus: all\n")
+    run = submit(experiment, "pass", compute_target=target, environment=image)
+    assert ended(run) == "Failed"  # there is none here, and docker says so
+    assert "could not be started" in error_of(run)
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("unix:///nowhere/docker.sock", "systemctl start docker"), ("tcp://127.0.0.1:9", "Start it")],
+)
+def test_without_a_daemon(
+    experiment: Any, jobs: Path, monkeypatch: pytest.MonkeyPatch, host: str, said: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    script("pass")
+    config = ScriptRunConfig(
+        "src",
+        script="script.py",
+        environment=Environment.from_docker_image("e", "an/image"),
+        docker_runtime_config=DockerConfiguration(use_docker=True),
+    )
+    with pytest.raises(ComputeTargetException) as caught:
+        experiment.submit(config)
+    assert "No Docker daemon answers" in caught.value.message
+    assert said in caught.value.message
+    assert list(experiment.get_runs()) == []
+    assert not list(jobs.glob("*"))
+
+
+def test_without_an_image(experiment: Any, target: str) -> None:
+    script("pass")
+    for environment, said in (
+        (None, "No container image is named"),
+        (Environment.from_docker_image("e", "nowhere.invalid/image:1"), "cannot be pulled"),
+    ):
+        config = ScriptRunConfig(
+            "src", script="script.py", compute_target=target, environment=environment
+        )
+        with pytest.raises(ComputeTargetException, match=said):
+            experiment.submit(config)
+    assert list(experiment.get_runs()) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"colour": "red"},
+        {"gpus": "some"},
+        {"cpus": "many"},
+        {"volumes": "/data"},
+        {"volumes": ["/data"]},
+        {"volumes": ["/data:relative"]},
+        {"memory": "lots"},
+        {"shm_size": "1 g"},
+        {"arguments": ["--privileged"]},
+        {"arguments": ["--cpus"]},
+    ],
+)
+def test_settings_that_are_none(settings: dict[str, Any]) -> None:
+    with pytest.raises(ComputeTargetException) as caught:
+        open_compute("docker", settings)
+    assert str(next(iter(settings))).rstrip("s") in caught.value.message.replace(
+        "docker argument", "arguments"
+    )
