@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 
@@ -11,11 +13,19 @@ from amlflow import spec
 
 
 def of_contract() -> list[str]:
-    """All sentences of the docstrings, each as ``owner: sentence``, without markup."""
-    tree = ast.parse(inspect.getsource(spec))
-    return [f"page: {each}" for each in _sentences(ast.get_docstring(tree) or "")] + [
+    """All sentences of the docstrings, each as ``owner: sentence``, without markup.
+
+    The package's own docstring is the page that authors read first; those of its modules only say
+    what is in them.
+    """
+    bodies = [
+        ast.parse(inspect.getsource(importlib.import_module(f"{spec.__name__}.{module.name}"))).body
+        for module in pkgutil.iter_modules(spec.__path__)
+    ]
+    return [f"page: {each}" for each in _sentences(inspect.getdoc(spec) or "")] + [
         f"{owner}: {each}"
-        for owner, text in _documented(tree.body, "")
+        for body in bodies
+        for owner, text in _documented(body, "")
         for each in _sentences(text)
     ]
 

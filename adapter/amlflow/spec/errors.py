@@ -1,0 +1,128 @@
+"""The errors that a tracker raises, each a descendant of one of v1's."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from urllib.parse import urlsplit, urlunsplit
+
+from amlflow.exceptions import (
+    AzureMLException,
+    ServiceException,
+    UserErrorException,
+)
+
+
+class ExperimentNotFound(ServiceException):
+    """No experiment has this id."""
+
+    status_code = 404
+
+    def __init__(self, experiment_id: str, where: str = "the tracker") -> None:
+        super().__init__(f"Experiment {experiment_id!r} does not exist in {where}.")
+        self.experiment_id = experiment_id
+
+
+class RunNotFound(ServiceException):
+    """No run has this id."""
+
+    status_code = 404
+
+    def __init__(self, run_id: str, where: str = "the tracker") -> None:
+        super().__init__(f"Run {run_id!r} does not exist in {where}.")
+        self.run_id = run_id
+
+
+class FileNotInRun(UserErrorException):
+    """The run has no file of this name."""
+
+    def __init__(self, run_id: str, name: str) -> None:
+        super().__init__(
+            f"Run {run_id} has no file {name!r}; run.get_file_names() lists those it has."
+        )
+        self.run_id, self.name = run_id, name
+
+
+class FileInRun(UserErrorException):
+    """The run has a file of this name already."""
+
+    def __init__(self, run_id: str, name: str) -> None:
+        super().__init__(
+            f"Run {run_id} has a file {name!r} already, and files are not overwritten; "
+            "choose another name."
+        )
+        self.run_id, self.name = run_id, name
+
+
+class PropertyConflict(UserErrorException):
+    """A property has another value already. Nothing of the refused change was applied."""
+
+    def __init__(self, key: str, kept: str, refused: str) -> None:
+        super().__init__(
+            f"Property {key!r} is {kept!r} and cannot become {refused!r}: properties are "
+            "immutable. Nothing of this call was applied; use a tag for a value that changes."
+        )
+        self.key, self.kept, self.refused = key, kept, refused
+
+
+class Unsupported(UserErrorException):
+    """This tracker has no such thing, and amlflow cannot add it."""
+
+
+class Refused(UserErrorException):
+    """The tracker does not take this value; sending it again is of no use."""
+
+
+class TooLarge(Refused):
+    """One call carries more than the tracker takes, as HTTP 413 says; less at once may pass.
+
+    A single point or file that is too large is refused for good.
+    """
+
+
+class Unavailable(ServiceException):
+    """The tracker did not answer, or is busy; sending it again may work.
+
+    ``retry_after`` is how many seconds the tracker asks to be left alone, or None.
+    """
+
+    status_code = 503
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+_once: ContextVar[bool] = ContextVar("amlflow_once", default=False)
+
+
+@contextlib.contextmanager
+def tried_once() -> Iterator[None]:
+    """Within it, this thread's calls raise :class:`Unavailable` at the first failure.
+
+    Whoever calls so tries again itself. A plugin whose client tries again on its own asks
+    :func:`is_tried_once` and keeps it from that.
+    """
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
+
+
+def is_tried_once() -> bool:
+    """Whether this call is made within :func:`tried_once`."""
+    return _once.get()
+
+
+TrackerError = AzureMLException
+"""What every method of a tracker may raise: the errors above are its descendants."""
+
+
+def redacted(uri: str) -> str:
+    """The URI without its user name and password, for messages and logs."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
