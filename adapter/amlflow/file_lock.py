@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-LOOK_SECONDS = 0.05
+LOCK_PROBE_S = 0.05
 """Longer than anybody takes to look whether the lock is held, which holds it, too."""
 
 
@@ -32,7 +32,7 @@ def take(path: Path) -> int | None:
 
 
 def _take(handle: int) -> None:
-    deadline = time.monotonic() + LOOK_SECONDS
+    deadline = time.monotonic() + LOCK_PROBE_S
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

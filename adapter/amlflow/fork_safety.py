@@ -13,13 +13,13 @@ import threading
 import time
 from types import FrameType
 
-MOST_SECONDS = 10.0
+MAX_WAIT_S = 10.0
 """How long a fork waits; the import may itself wait for something that the forking thread holds."""
 
 
 def wait_for_imports() -> None:
     """Return when none of amlflow's calls in other threads is importing something."""
-    me, deadline = threading.get_ident(), time.monotonic() + MOST_SECONDS
+    me, deadline = threading.get_ident(), time.monotonic() + MAX_WAIT_S
     while time.monotonic() < deadline:
         frames = _frames()
         if not any(_is_importing(frame) for thread, frame in frames.items() if thread != me):

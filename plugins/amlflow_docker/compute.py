@@ -25,7 +25,7 @@ from amlflow_docker.settings import Settings
 
 PREFIX = "amlflow-"
 """Of the containers' names."""
-SECONDS = 60
+DOCKER_TIMEOUT_S = 60
 _DEFAULTS = {
     "HOME": "/tmp",  # noqa: S108
     # MLflow's library for git warns at length where there is none, as in most images.
@@ -60,7 +60,7 @@ class DockerCompute:
         self._settings = settings
 
     @property
-    def most_runs(self) -> int | None:
+    def max_runs(self) -> int | None:
         """The machine's cores."""
         return os.cpu_count()
 
@@ -102,7 +102,7 @@ class DockerCompute:
 
     def _client(self) -> Any:
         try:
-            client = docker.from_env(timeout=SECONDS)
+            client = docker.from_env(timeout=DOCKER_TIMEOUT_S)
             client.ping()
         except _FAILURES as error:
             raise _refused(error) from error
@@ -208,7 +208,7 @@ class StartedContainer:
             try:
                 code = int(self._container.wait(timeout=None)["StatusCode"])
                 self._container.reload()
-                self._ending = self._judged(code, self._container.attrs["State"])
+                self._ending = self._to_ending(code, self._container.attrs["State"])
                 self._ended.set()
             except docker.errors.NotFound:  # somebody has removed it
                 self._ending = Ending(code=137, reason="The container was killed and removed.")
@@ -216,7 +216,7 @@ class StartedContainer:
             except _FAILURES:  # the daemon is restarting, say
                 time.sleep(1)
 
-    def _judged(self, code: int, state: dict[str, Any]) -> Ending:
+    def _to_ending(self, code: int, state: dict[str, Any]) -> Ending:
         said = self._errors.read_text().strip() if self._errors.exists() else ""
         reason = self._reason(code, state)
         return Ending(code=code, reason=reason, errors_end=int(said or 0) or None)
@@ -249,7 +249,7 @@ class StartedContainer:
                 self._signal("SIGTERM")
                 if not self._ended.wait(grace):
                     self._signal("SIGKILL")
-                    self._ended.wait(SECONDS)
+                    self._ended.wait(DOCKER_TIMEOUT_S)
             _remove(self._container)
         except _FAILURES as error:
             raise ComputeTargetException(

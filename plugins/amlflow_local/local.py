@@ -33,7 +33,7 @@ class LocalCompute:
         self._python: str | None = settings.get("python")
 
     @property
-    def most_runs(self) -> int | None:
+    def max_runs(self) -> int | None:
         """The machine's cores."""
         return os.cpu_count()
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import psutil
 from amlflow.spec import JOB
 
-PAUSE_SECONDS = 0.03
+PAUSE_S = 0.03
 ROUNDS = 100
 """So often those that were started while others were ended are looked for."""
 
@@ -84,7 +84,7 @@ def _wait(processes: list[psutil.Process], seconds: float, reap: Callable[[], ob
         reap()
         if not any(_is_alive(process) for process in processes):
             return
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(PAUSE_S)
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -24,8 +24,8 @@ from amlflow_mlflow.rest_client import Server
 
 Result = TypeVar("Result")
 
-PROBE_SECONDS = 5
-BUSY_SECONDS = 15
+PROBE_TIMEOUT_S = 5
+BUSY_TIMEOUT_S = 15
 DATABASE_THREADS = 4
 
 BUSY_OPENING_S = 60
@@ -133,7 +133,7 @@ def _probed_database(uri: str) -> Any:
     # MLflow would try to connect again and again, for the better part of an hour.
     import sqlalchemy
 
-    timeout = {} if uri.startswith(("sqlite", "mssql")) else {"connect_timeout": PROBE_SECONDS}
+    timeout = {} if uri.startswith(("sqlite", "mssql")) else {"connect_timeout": PROBE_TIMEOUT_S}
     try:
         engine = sqlalchemy.create_engine(uri, connect_args=timeout, poolclass=sqlalchemy.NullPool)
         engine.connect().close()
@@ -254,7 +254,7 @@ def _patiently(call: Callable[[], Result]) -> Result:
             )
         ),
         wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),
-        stop=tenacity.stop_after_delay(BUSY_SECONDS),
+        stop=tenacity.stop_after_delay(BUSY_TIMEOUT_S),
         reraise=True,
     )
     return retrying(call)

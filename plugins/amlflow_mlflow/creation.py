@@ -43,7 +43,7 @@ from amlflow_mlflow.spelling import (
     to_tag_value,
 )
 
-YIELD_SECONDS = 30.0
+YIELD_S = 30.0
 """How long the earlier of two runs under one id waits for the later to give way.
 
 Only a race whose rival died in it takes that long; a busy server may need seconds to take back a
@@ -126,7 +126,7 @@ class Creation:
         earlier one gives way, and who is the earliest waits until the others have. Another that had
         looked before this run was there has the id, and says so.
         """
-        deadline = time.monotonic() + YIELD_SECONDS
+        deadline = time.monotonic() + YIELD_S
         while True:
             found = self._with_alias(alias, [experiment_id])
             rivals = [run for run in found if run.info.run_id != run_id]

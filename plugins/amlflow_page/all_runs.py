@@ -24,10 +24,10 @@ from amlflow_page.filters import (
 )
 
 ROWS = 50
-MOST_ROWS = 200
-MOST_VALUES = 1000
+MAX_ROWS = 200
+MAX_VALUES = 1000
 """Rows of an expression's value that are sent."""
-MOST_EXPERIMENTS = 50
+MAX_EXPERIMENTS = 50
 """That are searched one after the other, by name."""
 STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 
@@ -75,8 +75,8 @@ def _page(
     size = asked.get("size", ROWS)
     cursor = asked.get("cursor")
     sort = text_of(asked, "sort") or NEWEST_FIRST
-    if not is_whole(size) or not 0 < size <= MOST_ROWS:
-        raise WrongRequest(f"'size' is a number from 1 to {MOST_ROWS}, and not {shown(size)}.")
+    if not is_whole(size) or not 0 < size <= MAX_ROWS:
+        raise WrongRequest(f"'size' is a number from 1 to {MAX_ROWS}, and not {shown(size)}.")
     if cursor is not None and not isinstance(cursor, str):
         raise WrongRequest(f"'cursor' is one that a page gave, a text, and not {shown(cursor)}.")
     column, descending = sort.removeprefix("-"), sort.startswith("-")
@@ -102,7 +102,7 @@ def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
             replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, each)))
             for each in sorted(STATUSES, reverse=descending)
         ]
-    if column == "experiment" and len(scope.experiments) <= MOST_EXPERIMENTS:
+    if column == "experiment" and len(scope.experiments) <= MAX_EXPERIMENTS:
         names = scope.experiments.items()
         by_name = sorted(names, key=lambda each: each[1].casefold(), reverse=descending)
         return [replace(scope, experiments=dict([each])) for each in by_name]
@@ -119,7 +119,7 @@ def _value(
         found = [found]
     if isinstance(found, list):
         total = len(found)
-        found = found[:MOST_VALUES]
+        found = found[:MAX_VALUES]
         if found and all(isinstance(each, RunRecord) for each in found):
             return {"rows": [row(documents, each) for each in found], "total": total}
         return {"value": found, "total": total}

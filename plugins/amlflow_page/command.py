@@ -18,7 +18,7 @@ from amlflow.spec import redacted
 
 HOST = "127.0.0.1"
 START = "#/amlflow/runs"
-MOST_SECONDS = 120
+START_TIMEOUT_S = 120
 WORKERS = "2"
 STORES = ("sqlite", "postgresql", "mysql", "mssql", "file", "http", "https")
 """The schemes of the tracking URIs whose runs MLflow's page shows."""
@@ -91,7 +91,7 @@ def _environment() -> dict[str, str]:
 
 def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
     """Wait for the server; False if it has ended."""
-    deadline = time.monotonic() + MOST_SECONDS
+    deadline = time.monotonic() + START_TIMEOUT_S
     while server.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310
@@ -99,7 +99,7 @@ def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
         except (urllib.error.URLError, OSError):
             if time.monotonic() > deadline:
                 raise UserErrorException(
-                    f"MLflow's server does not answer at {address} after {MOST_SECONDS} s."
+                    f"MLflow's server does not answer at {address} after {START_TIMEOUT_S} s."
                 ) from None
             time.sleep(0.1)
     return False

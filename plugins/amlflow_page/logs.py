@@ -16,9 +16,9 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import validate_path_is_safe
 
 FOLDERS = ("user_logs", "azureml-logs", "logs")
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 """Of one piece."""
-SECONDS = 30
+HTTP_TIMEOUT_S = 30
 """That an artifact store may take for a piece."""
 
 
@@ -56,10 +56,10 @@ def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
 
 
 def _fetched(address: Any, offset: int, size: int) -> tuple[bytes, int]:
-    wanted = {"Range": f"bytes={offset}-{min(size, offset + MOST_BYTES) - 1}"}
+    wanted = {"Range": f"bytes={offset}-{min(size, offset + MAX_BYTES) - 1}"}
     headers = {**(address.headers or {}), **wanted}
     try:
-        answer = requests.get(address.url, headers=headers, timeout=SECONDS)
+        answer = requests.get(address.url, headers=headers, timeout=HTTP_TIMEOUT_S)
         answer.raise_for_status()
     except requests.RequestException as error:
         # The address would let anybody read who sees it.
@@ -67,14 +67,14 @@ def _fetched(address: Any, offset: int, size: int) -> tuple[bytes, int]:
             f"The artifact store does not give the log now ({type(error).__name__}). Try again."
         ) from None
     if answer.status_code != requests.codes.partial_content:  # a store that knows no ranges
-        return answer.content[offset : offset + MOST_BYTES], size
+        return answer.content[offset : offset + MAX_BYTES], size
     return answer.content, size
 
 
 def _read(path: Path, offset: int, size: int) -> tuple[bytes, int]:
     with path.open("rb") as file:
         file.seek(offset)
-        return file.read(MOST_BYTES), size
+        return file.read(MAX_BYTES), size
 
 
 def _place(run_id: str) -> tuple[Any, str]:

@@ -26,7 +26,7 @@ from amlflow_page.filters import WrongRequest, text_of
 from amlflow_page.views import ViewChanged, Views
 
 PREFIX = "/ajax-api/2.0/amlflow"
-MOST_CANCELLED = 200
+MAX_CANCELLED = 200
 MAX_BODY = 100_000
 """Bytes of a request's body."""
 
@@ -104,10 +104,10 @@ class Routes:
         run_ids = _asked().get("run_ids")
         if (
             not isinstance(run_ids, list)
-            or not 0 < len(run_ids) <= MOST_CANCELLED
+            or not 0 < len(run_ids) <= MAX_CANCELLED
             or not all(isinstance(run_id, str) for run_id in run_ids)
         ):
-            raise WrongRequest(f"'run_ids' is a list of 1 to {MOST_CANCELLED} ids.")
+            raise WrongRequest(f"'run_ids' is a list of 1 to {MAX_CANCELLED} ids.")
         outcomes = [self._cancelled(run_id) for run_id in run_ids]
         if all(each["forbidden"] for each in outcomes):
             raise Forbidden(str(outcomes[0]["error"]))

@@ -34,9 +34,9 @@ from amlflow_page.filters import WrongRequest
 EXPERIMENT = "amlflow.views"
 VERSION = "version-"
 _VERSION = re.compile(rf"{VERSION}([0-9]{{1,9}})")
-MOST = 5000
+MAX_VIEW = 5000
 """Characters of a view's definition as JSON."""
-NAME_MOST = 200
+MAX_NAME = 200
 
 
 class ViewChanged(WrongRequest):
@@ -147,8 +147,8 @@ class Views:
 
     def _content(self, asked: Mapping[str, Any], kept: Mapping[str, Any]) -> tuple[str, str]:
         name, definition = asked.get("name"), asked.get("definition")
-        if not isinstance(name, str) or not name.strip() or len(name) > NAME_MOST:
-            raise WrongRequest(f"A view has a name, of at most {NAME_MOST} characters.")
+        if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
+            raise WrongRequest(f"A view has a name, of at most {MAX_NAME} characters.")
         try:
             check_definition(definition)
         except Malformed as wrong:
@@ -157,10 +157,10 @@ class Views:
             {"name": name.strip(), "definition": definition, **kept, **self._stamp()},
             ensure_ascii=False,
         )
-        if len(content) > MOST:
+        if len(content) > MAX_VIEW:
             raise WrongRequest(
-                f"The view {name!r} takes {len(content)} characters, and a view at most {MOST}; "
-                "use fewer columns or a shorter query."
+                f"The view {name!r} takes {len(content)} characters, and a view at most "
+                f"{MAX_VIEW}; use fewer columns or a shorter query."
             )
         return name.strip(), content
 
@@ -205,8 +205,8 @@ def _to_content(text: str) -> dict[str, Any]:
     for field, value in kept.items():
         if not isinstance(value, _FIELDS[field]):
             raise Malformed(f"a view whose {field} is of its type")
-    if len(kept.get("name", "")) > NAME_MOST or not {"name", "definition", "by"} <= kept.keys():
-        raise Malformed(f"a view with by, definition and a name of at most {NAME_MOST} characters")
+    if len(kept.get("name", "")) > MAX_NAME or not {"name", "definition", "by"} <= kept.keys():
+        raise Malformed(f"a view with by, definition and a name of at most {MAX_NAME} characters")
     check_definition(kept["definition"])
     return kept
 

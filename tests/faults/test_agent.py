@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.jobs.run_notes import AGENT, HEARTBEAT, HEARTBEAT_SECONDS, judged
+from amlflow.jobs.run_notes import AGENT, HEARTBEAT, HEARTBEAT_INTERVAL, silence_change
 from amlflow.spec import RunChange, Status
 from azureml.core import Run
 from helpers import servers
@@ -87,8 +87,8 @@ def test_a_killed_agent_is_found_from_another_machine(
     monkeypatch.setenv("AMLFLOW_HEARTBEAT_SECONDS", "0.5")
     run = submit(experiment, WAITS)
     ready(run)
-    first = run._asked().system[HEARTBEAT]
-    until(lambda: run._asked().system[HEARTBEAT] > first, what="a heartbeat")
+    first = run._reload().system[HEARTBEAT]
+    until(lambda: run._reload().system[HEARTBEAT] > first, what="a heartbeat")
     kill_agent(jobs)
     monkeypatch.setenv("AMLFLOW_JOBS", str(jobs.parent / "elsewhere"))
     seen = []
@@ -137,18 +137,18 @@ def test_the_deadline_is_three_heartbeats(experiment: Any, silence: int) -> None
     system = {
         "launched": "yes",
         HEARTBEAT: (now - timedelta(seconds=silence)).isoformat(),
-        HEARTBEAT_SECONDS: "10",
+        HEARTBEAT_INTERVAL: "10",
     }
     record = dataclasses.replace(run._record, status=Status.RUNNING, system=system)
-    change = judged(record, now)
+    change = silence_change(record, now)
     if silence < 30:
         assert change is None
         return
     assert change is not None
     assert change.status == Status.NOT_RESPONDING
     again = dataclasses.replace(record, system={**system, **change.system})
-    assert judged(again, now + timedelta(seconds=29)) is None
-    given_up = judged(again, now + timedelta(seconds=31))
+    assert silence_change(again, now + timedelta(seconds=29)) is None
+    given_up = silence_change(again, now + timedelta(seconds=31))
     assert given_up is not None
     assert given_up.status == Status.FAILED
 

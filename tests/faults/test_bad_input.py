@@ -227,7 +227,7 @@ def test_a_database_that_cannot_be(folder: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_locked_database(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from amlflow_mlflow import calls
 
-    monkeypatch.setattr(calls, "BUSY_SECONDS", 0.3)
+    monkeypatch.setattr(calls, "BUSY_TIMEOUT_S", 0.3)
     before = everything(run)
     other = sqlite3.connect(store.removeprefix("sqlite:///"))
     # MLflow's own connections wait for a lock for longer than a test should.

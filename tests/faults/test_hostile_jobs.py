@@ -21,7 +21,7 @@ import pytest
 import requests
 from amlflow.jobs.finding import find_job, proof_of
 from amlflow.jobs.job import Job, JobFolder, Target, new_name, this_host
-from amlflow.jobs.run_notes import AGENT, HEARTBEAT, HEARTBEAT_SECONDS
+from amlflow.jobs.run_notes import AGENT, HEARTBEAT, HEARTBEAT_INTERVAL
 from amlflow.plugins import open_tracker
 from amlflow.spec import LAUNCHED, RunChange, RunDraft, Status
 from azureml.core import Experiment, Run, Workspace
@@ -90,7 +90,7 @@ def make_run(experiment: Any, note: Any, *, claimed: bool) -> Any:
             LAUNCHED: "yes",
             "job": text,
             HEARTBEAT: OLD.isoformat(),
-            HEARTBEAT_SECONDS: "0.01",
+            HEARTBEAT_INTERVAL: "0.01",
         },
     )
     [record] = experiment._tracker.create_runs([draft])

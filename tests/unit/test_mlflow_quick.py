@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.jobs.run_notes import Wish
+from amlflow.jobs.run_notes import EndRequest
 from amlflow.spec import LAUNCHED, ExperimentNotFound, RunChange, RunNotFound, Status, Unavailable
 from amlflow_mlflow import amlflow_tracker
 from amlflow_mlflow.changes import spelled
@@ -65,7 +65,7 @@ def test_a_run_is_read_in_one_moment(
     run._tracker.update_run(run.id, RunChange(status="Running", system={LAUNCHED: "yes"}))
     MlflowTracker(store)._store.update_run_info(run.id, RunStatus.FINISHED, 1, None)
     path = Path(store[len("sqlite:///") :])
-    end = Wish("Failed").change()
+    end = EndRequest("Failed").change()
     agent = threading.Thread(target=lambda: SqliteWire(path).write(run.id, spelled(end)))
     answer = sqlite_tracker._answer
 
@@ -93,7 +93,7 @@ def test_the_order_in_which_a_server_is_told_of_an_end(
 ) -> None:
     told = []
     monkeypatch.setattr(HttpWire, "_call", lambda self, path, content: told.append(path[5:]))
-    HttpWire("http://localhost").write("id", spelled(Wish(status).change()))
+    HttpWire("http://localhost").write("id", spelled(EndRequest(status).change()))
     assert told == order
 
 

@@ -169,12 +169,12 @@ def test_an_argument_may_be_left_out(load: Any) -> None:
         @hookimpl
         def amlflow_compute(kind):
             class Target:
-                most_runs = None
+                max_runs = None
                 check = start = clean = print
             return Target() if kind == "mine" else None
     """
     )
-    assert plugins.open_compute("mine", {"any": 1}).most_runs is None
+    assert plugins.open_compute("mine", {"any": 1}).max_runs is None
 
 
 @pytest.mark.parametrize(

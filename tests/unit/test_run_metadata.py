@@ -322,7 +322,7 @@ def test_type_providers_make_runs_of_a_type(
 
     def factory(experiment: Experiment, record: Any) -> Run:
         run = Special.__new__(Special)
-        run._set(experiment, record, ())
+        run._init(experiment, record, ())
         return run
 
     monkeypatch.setattr(Run, "_types", {})

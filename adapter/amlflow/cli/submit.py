@@ -59,7 +59,7 @@ def submit_script(
     if not async_:
         with _log_to_stderr():
             run.wait_for_completion(show_output=True, raise_on_error=False)
-        run._asked()
+        run._reload()
     return document(run)
 
 
@@ -86,7 +86,7 @@ def monitor_logs(*, run_id: str, **where: Any) -> dict[str, Any]:
     run = Where(**where).run(run_id)
     with _log_to_stderr():
         run._watch(sys.stdout)
-    run._asked()
+    run._reload()
     return document(run)
 
 

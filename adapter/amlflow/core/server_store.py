@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from amlflow.core.project.tracking_uri import absolute
 from amlflow.jobs.cancel import check_goes_on, request_end
 from amlflow.jobs.health import look
-from amlflow.jobs.run_notes import Wish, is_submitted
+from amlflow.jobs.run_notes import EndRequest, is_submitted
 from amlflow.layers.stack import open_unjournaled
 from amlflow.plugins import announce
 from amlflow.spec import FINAL, RunChange, RunRecord, Status
@@ -50,7 +50,7 @@ class ServerStore:
         record = self.look_at(run_id)
         check_goes_on(record)
         if is_submitted(record):
-            request_end(self.tracker, record, Wish(Status.CANCELED), Status.CANCEL_REQUESTED)
+            request_end(self.tracker, record, EndRequest(Status.CANCELED), Status.CANCEL_REQUESTED)
             return self.look_at(record.id)
         change = RunChange(status=Status.CANCELED, ended=datetime.now(timezone.utc))
         self.tracker.update_run(record.id, change)

@@ -22,7 +22,7 @@ from amlflow.core.project.config_json import (
     write_config,
     write_json,
 )
-from amlflow.core.project.known_workspaces import all_noted, note_path, noted
+from amlflow.core.project.known_workspaces import find_known, list_known, note_path
 from amlflow.core.project.tracking_uri import embedded, resolved
 from amlflow.exceptions import UserErrorException, WorkspaceException
 from amlflow.spec import Condition, Op, redacted
@@ -67,11 +67,11 @@ class Workspace(AzureOnly):
         _cloud: str = "AzureCloud",
     ) -> None:
         """Name a workspace on the tracking store that is configured; see :meth:`from_config`."""
-        known = noted(subscription_id, resource_group, workspace_name) or {}
+        known = find_known(subscription_id, resource_group, workspace_name) or {}
         details = {"location": _location, "sku": sku, "tags": tags}
-        self._set(subscription_id, resource_group, workspace_name, details, known)
+        self._init(subscription_id, resource_group, workspace_name, details, known)
 
-    def _set(
+    def _init(
         self,
         subscription_id: str,
         resource_group: str,
@@ -137,7 +137,7 @@ class Workspace(AzureOnly):
         workspace = Workspace.__new__(Workspace)
         names = (config.subscription_id, config.resource_group, config.workspace_name)
         details = {"tracking_uri": config.tracking_uri}
-        workspace._set(*names, details, noted(*names) or {}, config.folder)
+        workspace._init(*names, details, find_known(*names) or {}, config.folder)
         return workspace
 
     @staticmethod
@@ -171,7 +171,7 @@ class Workspace(AzureOnly):
         check_text(name, "A workspace's name", "Workspace.get(name)")
         found = [
             each
-            for each in all_noted()
+            for each in list_known()
             if each["workspace_name"] == name
             and subscription_id in (None, each["subscription_id"])
             and resource_group in (None, each["resource_group"])
@@ -230,7 +230,7 @@ class Workspace(AzureOnly):
         """
         check_text(name, "A workspace's name", "Workspace.create(name)")
         names = (subscription_id or NO_SUBSCRIPTION, resource_group or DEFAULT_NAME, name)
-        if noted(*names) is not None:
+        if find_known(*names) is not None:
             if exist_ok:
                 return Workspace(*names)
             raise WorkspaceException(
@@ -240,7 +240,7 @@ class Workspace(AzureOnly):
         workspace = Workspace(*names, _location=location, sku=sku, tags=tags)
         if friendly_name is not None:
             workspace._details["friendly_name"] = friendly_name
-        workspace._keep()
+        workspace._remember()
         return workspace
 
     @staticmethod
@@ -295,7 +295,7 @@ class Workspace(AzureOnly):
             )
         changes = {"friendly_name": friendly_name, "description": description, "tags": tags}
         self._details.update({key: value for key, value in changes.items() if value is not None})
-        self._note()
+        self._write_note()
         return self.get_details()
 
     def delete(self, delete_dependent_resources: bool = False, no_wait: bool = False) -> None:
@@ -423,13 +423,13 @@ class Workspace(AzureOnly):
         keys = ("subscription_id", "resource_group", "workspace_name")
         return dict(zip(keys, self._names(), strict=True))
 
-    def _keep(self) -> None:
+    def _remember(self) -> None:
         """Note the workspace with the store it is on, for :meth:`get` and :meth:`list`."""
         # Credentials belong in the environment, not in a file.
         self._details["tracking_uri"] = redacted(self._uri)
-        self._note()
+        self._write_note()
 
-    def _note(self) -> None:
+    def _write_note(self) -> None:
         path = note_path(*self._names())
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {**self._details, **self._identity()})
@@ -494,7 +494,7 @@ def known_workspaces() -> list[Workspace]:
     """The workspaces that were made here, or that a config.json above names."""
     known = [
         (each["subscription_id"], each["resource_group"], each["workspace_name"])
-        for each in all_noted()
+        for each in list_known()
     ]
     config = find_config(None)
     if config is not None:

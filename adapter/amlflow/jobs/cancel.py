@@ -6,7 +6,7 @@ import uuid
 
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs.finding import find_job
-from amlflow.jobs.run_notes import AGENT, Wish, has_agent
+from amlflow.jobs.run_notes import AGENT, EndRequest, has_agent
 from amlflow.spec import FINAL, PropertyConflict, RunChange, RunRecord, Tracker
 
 NOBODY = "nobody-"
@@ -14,7 +14,7 @@ NOBODY = "nobody-"
 
 
 def request_end(
-    tracker: Tracker, record: RunRecord, asked: Wish, meanwhile: str | None = None
+    tracker: Tracker, record: RunRecord, asked: EndRequest, meanwhile: str | None = None
 ) -> None:
     """Have a submitted run end.
 

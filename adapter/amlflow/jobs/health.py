@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from amlflow.exceptions import AuthenticationException
 from amlflow.jobs.finding import find_job
 from amlflow.jobs.job import JobFolder
-from amlflow.jobs.run_notes import SILENT, has_agent, is_submitted, judged
+from amlflow.jobs.run_notes import SILENT, has_agent, is_submitted, silence_change
 from amlflow.jobs.tickets import is_waiting
 from amlflow.spec import FINAL, PropertyConflict, Refused, RunChange, RunRecord, Status, Tracker
 from amlflow.tracker_data import parse_heartbeat
@@ -47,7 +47,7 @@ def _change(tracker: Tracker, record: RunRecord) -> RunChange | None:
     now = datetime.now(timezone.utc)
     folder = find_job(tracker.uri, record)
     if folder is None:
-        return judged(record, now)
+        return silence_change(record, now)
     if folder.has_agent() or _waits(folder, record):
         return None
     # An agent that has just ended told the tracker before it let go of the lock.
@@ -61,7 +61,7 @@ def _change(tracker: Tracker, record: RunRecord) -> RunChange | None:
             silence = {"heartbeat": last.isoformat(), "since": now.isoformat()}
         return RunChange(status=Status.NOT_RESPONDING, system={SILENT: json.dumps(silence)})
     # How the script ended is known on this machine, and is told by the submitter's next command.
-    return None if folder.outcome.exists() else judged(record, now)
+    return None if folder.outcome.exists() else silence_change(record, now)
 
 
 def _waits(folder: JobFolder, record: RunRecord) -> bool:

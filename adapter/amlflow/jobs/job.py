@@ -67,7 +67,7 @@ class Target:
     name: str
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    most_runs: int | None = None
+    max_runs: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class Job:
     import_path: str | None = None
     python: str | None = None
     image: str | None = None
-    most_seconds: float | None = None
+    max_seconds: float | None = None
     needs: Sequence[str] = ()
 
     def work(self, folder: JobFolder) -> Work:

@@ -19,7 +19,7 @@ from amlflow.tracker_data import parse_line, to_whole
 
 SHARE = 10
 """A log is fetched whole again after so many times as long as it took."""
-LEAST_SECONDS = 0.5
+MIN_INTERVAL_S = 0.5
 CHUNK = 1 << 20
 
 
@@ -64,7 +64,7 @@ class LogReader:
         begun = time.monotonic()
         with self._got(LOG) as file:
             taken = time.monotonic() - begun
-            self._next = time.monotonic() + max(LEAST_SECONDS, SHARE * taken)
+            self._next = time.monotonic() + max(MIN_INTERVAL_S, SHARE * taken)
             if file is not None:
                 yield from self._read(file)
 
@@ -73,7 +73,7 @@ class LogReader:
             name = LOG_PART.format(number=self._part)
             with self._got(name) as file:
                 if file is None:
-                    self._next_part = time.monotonic() + LEAST_SECONDS
+                    self._next_part = time.monotonic() + MIN_INTERVAL_S
                     return
                 start = parse_line(self._run_id, name, file, to_whole)
                 if start is None or not 0 <= start <= self._offset:

@@ -31,7 +31,7 @@ class Queue:
     def __init__(self, target: Target, jobs: Path | None = None) -> None:
         self._jobs = jobs or jobs_folder()
         self._folder = queue_folder(target, self._jobs)
-        self._most = target.most_runs
+        self._most = target.max_runs
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -30,31 +30,31 @@ END = parse_end_request.key
 """``{"status": how the run is to end, "error": v1's error or null}``: asks the agent to end it."""
 HEARTBEAT = parse_heartbeat.key
 """When the agent was last alive, ISO 8601."""
-HEARTBEAT_SECONDS = parse_heartbeat_seconds.key
+HEARTBEAT_INTERVAL = parse_heartbeat_seconds.key
 """How often it says so."""
 SILENT = parse_silence.key
 """``{"heartbeat": the last one, "since": when somebody found it too old}``."""
 ERROR = parse_error.key
 WARNINGS = parse_warnings.key
 
-DEFAULT_HEARTBEAT_SECONDS = 10.0
+DEFAULT_HEARTBEAT_S = 10.0
 HEARTBEAT_SETTING = "AMLFLOW_HEARTBEAT_SECONDS"
 MISSED = 3
 """So many heartbeats missed, and the agent does not respond; as many again, and it is lost."""
 
-MOST_ERROR = 2000
+MAX_ERROR = 2000
 """Characters of an error's message that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EndRequest:
     """How a run is to end, and v1's error if there is one."""
 
     status: str
     error: dict[str, Any] | None = None
 
     def note(self) -> dict[str, str]:
-        """The wish as ``system`` keeps it for the agent."""
+        """The request as ``system`` keeps it for the agent."""
         return {END: json.dumps({"status": self.status, "error": self.error})}
 
     def change(self, ended: datetime | None = None) -> RunChange:
@@ -69,18 +69,18 @@ class Wish:
 
 def error(message: str, code: str = "UserError") -> dict[str, Any]:
     """v1's form of an error."""
-    if len(message) > MOST_ERROR:
-        left_out = len(message) - MOST_ERROR
-        message = f"({left_out} characters left out) …{message[-MOST_ERROR:]}"
+    if len(message) > MAX_ERROR:
+        left_out = len(message) - MAX_ERROR
+        message = f"({left_out} characters left out) …{message[-MAX_ERROR:]}"
     return {"error": {"code": code, "message": message}}
 
 
-def wish_of(record: RunRecord) -> Wish | None:
+def requested_end_of(record: RunRecord) -> EndRequest | None:
     """How somebody has asked the run to end, or has ended it."""
     if record.status in FINAL:
-        return Wish(record.status)
+        return EndRequest(record.status)
     asked = parse_end_request(record)
-    return None if asked is None else Wish(asked.status, asked.error)
+    return None if asked is None else EndRequest(asked.status, asked.error)
 
 
 def is_submitted(record: RunRecord) -> bool:
@@ -98,7 +98,7 @@ def has_agent(record: RunRecord) -> bool:
     return AGENT in record.properties
 
 
-def judged(record: RunRecord, now: datetime) -> RunChange | None:
+def silence_change(record: RunRecord, now: datetime) -> RunChange | None:
     """What whoever looks at a run has to change because its agent is silent; None: nothing.
 
     Clocks of two machines differ, so a run is given up only when the very heartbeat that somebody
@@ -109,7 +109,7 @@ def judged(record: RunRecord, now: datetime) -> RunChange | None:
     last = parse_heartbeat(record)
     if last is None:
         return None
-    every = parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_SECONDS
+    every = parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_S
     patience = timedelta(seconds=MISSED * every)
     if now - last < patience:
         return None
@@ -123,9 +123,9 @@ def judged(record: RunRecord, now: datetime) -> RunChange | None:
                 "or its machine is down or out of reach of the tracker.").change(now)  # fmt: skip
 
 
-def lost(message: str) -> Wish:
+def lost(message: str) -> EndRequest:
     """The end of a run whose agent is gone."""
-    return Wish(Status.FAILED, error(message, "ServiceError"))
+    return EndRequest(Status.FAILED, error(message, "ServiceError"))
 
 
 def beat(now: datetime | None = None) -> dict[str, str]:

@@ -105,23 +105,23 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
     if not path.is_dir():
         raise SnapshotException(f"The folder {str(path)!r} to take a snapshot of does not exist.")
     sizes: dict[str, int] = {}
-    most_files, most_bytes = max_files(), max_bytes()
+    files_limit, bytes_limit = max_files(), max_bytes()
     total = 0
     walk = _Walk(_ignored(path), OwnPaths(own, path))
     for name, size in walk.files(path, (path.resolve(),), ""):
         sizes[name] = size
         total += size
-        if len(sizes) > most_files:
+        if len(sizes) > files_limit:
             raise SnapshotException(
-                f"The folder {str(path)!r} has more than {most_files} files, too many for a "
+                f"The folder {str(path)!r} has more than {files_limit} files, too many for a "
                 f"snapshot. List what a run does not need in .amlignore, or set {FILES_SETTING}."
             )
-    if total > most_bytes:
+    if total > bytes_limit:
         largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
         named = ", ".join(f"{name} ({sizes[name] / 2**20:.1f} MB)" for name in largest)
         raise SnapshotException(
             f"The folder {str(path)!r} has {total / 2**20:.1f} MB, and a snapshot at most "
-            f"{most_bytes >> 20} MB; the largest files are {named}. List what a run does not need "
+            f"{bytes_limit >> 20} MB; the largest files are {named}. List what a run does not need "
             f"in .amlignore, or set {SIZE_SETTING}."
         )
     for reason, names in walk.left_out.items():

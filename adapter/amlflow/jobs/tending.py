@@ -22,7 +22,14 @@ from amlflow.jobs.job import LOG, Job, JobFolder
 from amlflow.jobs.launch import launch
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.removal import remove
-from amlflow.jobs.run_notes import has_agent, is_launched, left_out, lost, wish_of, with_warnings
+from amlflow.jobs.run_notes import (
+    has_agent,
+    is_launched,
+    left_out,
+    lost,
+    requested_end_of,
+    with_warnings,
+)
 from amlflow.jobs.tickets import is_waiting
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.recovery import recover
@@ -38,7 +45,7 @@ from amlflow.spec import (
 
 logger = logging.getLogger("amlflow")
 
-PAUSE_SECONDS = 2.0
+PAUSE_S = 2.0
 """Between two agents that try to tell how a script ended."""
 
 
@@ -147,7 +154,7 @@ def _said_by_agent(folder: JobFolder) -> str:
 def _resume(folder: JobFolder, lock: int) -> None:
     """Have another agent tell how the script ended, since its own could not."""
     with contextlib.suppress(FileNotFoundError):
-        if time.time() - folder.outcome.stat().st_mtime >= PAUSE_SECONDS:
+        if time.time() - folder.outcome.stat().st_mtime >= PAUSE_S:
             os.utime(folder.outcome)
             try:
                 launch(folder, lock)
@@ -168,7 +175,9 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
     warnings = _send_files(tracker, job, folder)
     changed = record.status not in FINAL
     if changed:
-        asked = wish_of(record)  # nothing of the script is left, which is what somebody wished
+        asked = requested_end_of(
+            record
+        )  # nothing of the script is left, which is what somebody wished
         end = asked or lost(
             "The agent of the run was killed, or its machine was restarted. What was left of the "
             "script has been ended."

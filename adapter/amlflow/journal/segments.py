@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from amlflow.exceptions import ServiceException
 from amlflow.journal.record import LOST_LINE, is_whole, size_of_copy
-from amlflow.journal.settings import MOST
+from amlflow.journal.settings import MAX_MB_SETTING
 from amlflow.journal.system_write import write
 
 if TYPE_CHECKING:
@@ -118,14 +118,14 @@ class Segments:
     def __init__(
         self,
         folder: ProcessFolder,
-        most_bytes: int,
+        max_bytes: int,
         *,
         fsync: bool,
         wake: Callable[[], None],
         make_folder: Callable[[ProcessFolder], ProcessFolder],
     ) -> None:
         self.folder = folder
-        self._most, self._fsync, self._wake = most_bytes, fsync, wake
+        self._max_bytes, self._fsync, self._wake = max_bytes, fsync, wake
         self._make_folder = make_folder
         self._lock = threading.RLock()
         self._segments: dict[int, Segment] = {}
@@ -249,11 +249,14 @@ class Segments:
         )
 
     def _check_room(self, more: int) -> None:
-        if sum(each.size for each in self._segments.values()) + self._copied + more > self._most:
+        if (
+            sum(each.size for each in self._segments.values()) + self._copied + more
+            > self._max_bytes
+        ):
             raise JournalFull(
-                f"This could not be logged: {self._most / 1e6:g} MB wait in {self.folder.path} for "
-                f"the tracker already, and {MOST} allows no more. What was logged before is kept; "
-                "see to the tracker, or raise the limit."
+                f"This could not be logged: {self._max_bytes / 1e6:g} MB wait in "
+                f"{self.folder.path} for the tracker already, and {MAX_MB_SETTING} allows no more. "
+                "What was logged before is kept; see to the tracker, or raise the limit."
             )
 
     # copies of files

@@ -21,11 +21,11 @@ from amlflow.spec import Tracker, Unavailable, redacted
 
 logger = logging.getLogger("amlflow")
 
-LINGER_SECONDS = 0.2
+BATCH_WINDOW_S = 0.2
 """How long the first of some records waits for others, unless somebody waits for it."""
-MOST_PAUSE_SECONDS = 5.0
+MAX_PAUSE_S = 5.0
 """Between two tries while the tracker is away, if it does not ask for more."""
-CHECK_SECONDS = 0.9
+CHECK_INTERVAL_S = 0.9
 """How often it is looked whether the journal's folder is still there."""
 
 
@@ -54,7 +54,7 @@ class Sender:
         self._refused, self._returned = refused, returned
         self._segments = Segments(
             folder,
-            settings.most_bytes,
+            settings.max_bytes,
             fsync=settings.fsync,
             wake=self._wake,
             make_folder=self._new_folder,
@@ -213,7 +213,7 @@ class Sender:
     def _run(self) -> None:
         while not self._stopped:
             # The folder is looked after, and what is held is tried again, also if nobody logs.
-            self._work.wait(CHECK_SECONDS)
+            self._work.wait(CHECK_INTERVAL_S)
             self._work.clear()
             if self._stopped:
                 return
@@ -221,13 +221,13 @@ class Sender:
                 self._segments.check()
                 self._send_held()
                 while not self._stopped and not self._segments.rest():
-                    self._urgent.wait(LINGER_SECONDS)
+                    self._urgent.wait(BATCH_WINDOW_S)
                     self._urgent.clear()
                     self._send()
             except Exception:  # of this machine's disk, say
                 if not self._stopped:
                     logger.exception("The journal %s is not sent now.", self.folder.path)
-                    self._pause(MOST_PAUSE_SECONDS)
+                    self._pause(MAX_PAUSE_S)
                     self._work.set()
             self._delivery.late = False
 
@@ -275,7 +275,7 @@ class Sender:
             self._held_said.clear()
             self._held_pause = 0.1
         else:
-            self._held_pause = min(2 * self._held_pause, MOST_PAUSE_SECONDS)
+            self._held_pause = min(2 * self._held_pause, MAX_PAUSE_S)
         self._next_try = time.monotonic() + self._held_pause
 
     def _say_held(self) -> None:
@@ -296,7 +296,7 @@ class Sender:
         """Send, however long the tracker is away; or until this is stopped."""
         import tenacity
 
-        backoff = tenacity.wait_random_exponential(multiplier=0.1, max=MOST_PAUSE_SECONDS)
+        backoff = tenacity.wait_random_exponential(multiplier=0.1, max=MAX_PAUSE_S)
 
         def pause(state: Any) -> float:
             asked = getattr(state.outcome.exception(), "retry_after", None)
@@ -317,7 +317,7 @@ class Sender:
         self._urgent.clear()
         deadline = time.monotonic() + seconds
         while not self._stopped and (left := deadline - time.monotonic()) > 0:
-            self._urgent.wait(min(left, CHECK_SECONDS))
+            self._urgent.wait(min(left, CHECK_INTERVAL_S))
             if self._stopped:
                 return
             self._urgent.clear()

@@ -11,7 +11,7 @@ from amlflow.exceptions import UserErrorException
 
 JOURNAL = "AMLFLOW_JOURNAL"
 FOLDER = "AMLFLOW_JOURNAL_FOLDER"
-MOST = "AMLFLOW_JOURNAL_MAX_MB"
+MAX_MB_SETTING = "AMLFLOW_JOURNAL_MAX_MB"
 FSYNC = "AMLFLOW_FSYNC"
 OFFLINE = "AMLFLOW_OFFLINE"
 FLUSH = "AMLFLOW_FLUSH_SECONDS"
@@ -26,7 +26,7 @@ class Settings:
 
     on: bool
     folder: Path
-    most_bytes: int
+    max_bytes: int
     fsync: bool
     offline: bool
     flush_seconds: float
@@ -42,7 +42,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         on=_switch(environ, JOURNAL, default=True),
         folder=journals_folder(environ),
-        most_bytes=int(_number(environ, MOST, 4096) * 1_000_000),
+        max_bytes=int(_number(environ, MAX_MB_SETTING, 4096) * 1_000_000),
         fsync=_switch(environ, FSYNC, default=False),
         offline=_switch(environ, OFFLINE, default=False),
         flush_seconds=_number(environ, FLUSH, 300),

@@ -46,11 +46,11 @@ from amlflow.spec import (
 
 logger = logging.getLogger("amlflow")
 
-PATIENCE_SECONDS = 0.8
+RETRY_LIMIT_S = 0.8
 """How long a call waits for the tracker whose record may as well be sent later."""
-MOST_FILE_BYTES = 64_000_000
+MAX_FILE_BYTES = 64_000_000
 """Files up to this size are journaled; larger ones would hold up all else too long."""
-MOST_HEADS = 10_000
+MAX_HEADS = 10_000
 
 
 class Changes:
@@ -212,13 +212,13 @@ class Journaled(Layer):
         self.journal.hurry()  # who looks at a run may soon end it
         self._settle(run_id)
         dead = self.journal.dead_runs()  # before: somebody may be about to send what they left
-        return self._judged(self.inner.get_run(self._known(run_id), experiment_id), dead)
+        return self._with_liveness(self.inner.get_run(self._known(run_id), experiment_id), dead)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         self._settle()
         dead = self.journal.dead_runs()
         for found in self.inner.find_runs(query):
-            yield self._judged(found, dead)
+            yield self._with_liveness(found, dead)
 
     def count_runs(self, query: RunQuery) -> int | None:
         self._settle()
@@ -228,10 +228,10 @@ class Journaled(Layer):
         self._settle()
         dead = self.journal.dead_runs()
         found = super().first_runs(query, field, last)
-        return None if found is None else [self._judged(each, dead) for each in found]
+        return None if found is None else [self._with_liveness(each, dead) for each in found]
 
     @staticmethod
-    def _judged(found: RunRecord, dead: set[str]) -> RunRecord:
+    def _with_liveness(found: RunRecord, dead: set[str]) -> RunRecord:
         if found.id in dead and found.status == Status.RUNNING:
             return dataclasses.replace(found, status=Status.NOT_RESPONDING)
         return found
@@ -295,7 +295,7 @@ class Journaled(Layer):
         """Wait for a change as long as its caller has to. Raises :class:`Unavailable`."""
         seconds = max(1.0, deadline - time.monotonic())
         if change.status is None and not change.system:
-            self.journal.wait_briefly(number, PATIENCE_SECONDS, run_id)
+            self.journal.wait_briefly(number, RETRY_LIMIT_S, run_id)
         elif not self._settings.offline:
             self.journal.wait(number, seconds, run_id)
         elif not self.journal.wait_briefly(number, seconds, run_id):
@@ -326,7 +326,7 @@ class Journaled(Layer):
     def _head(self, key: tuple[str, str, str, str], point: Point) -> str:
         if self._tracker is not None:
             self._tracker.check_name(point.name)
-        if len(self._heads) > MOST_HEADS:
+        if len(self._heads) > MAX_HEADS:
             self._heads.clear()
         head = self._heads[key] = record.point_head(self._known(key[0]), point)
         return head
@@ -361,7 +361,7 @@ class Journaled(Layer):
         """
         here = self._is_here_only(run_id)
         size = sum(path.stat().st_size for path in files.values())
-        if here or (replace and size <= MOST_FILE_BYTES):
+        if here or (replace and size <= MAX_FILE_BYTES):
             self._keep_files(run_id, files, replace=replace)
             return
         try:

@@ -10,7 +10,7 @@ from amlflow.layers.layer import Layer
 from amlflow.spec import Feature, RunDraft, RunQuery, RunRecord, Tracker
 
 
-class Noted(Layer):
+class KeptInNotes(Layer):
     """Says for each run what the tracker is given of it, and what is read from its notes.
 
     A layer's notes have keys that begin with its ``prefix``; nobody above the layer sees them.

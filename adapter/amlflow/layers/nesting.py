@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from amlflow.layers.kept_in_notes import Noted
+from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.spec import Feature, RunDraft, RunRecord
 from amlflow.tracker_data import parse_nesting_parent, parse_nesting_root
 
 
-class Nesting(Noted):
+class Nesting(KeptInNotes):
     """Keeps each run's parent and root."""
 
     adds = Feature.NESTING

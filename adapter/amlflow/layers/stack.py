@@ -13,7 +13,7 @@ from amlflow.journal.settings import from_environment
 from amlflow.layers.archive import Archive
 from amlflow.layers.batches import Batches
 from amlflow.layers.journaled import Journaled
-from amlflow.layers.kept_in_notes import Noted
+from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.layers.layer import Layer
 from amlflow.layers.models import Models
 from amlflow.layers.nesting import Nesting
@@ -160,7 +160,7 @@ def needed(features: frozenset[Feature]) -> Iterator[tuple[type[Layer], str]]:
     for feature, layer in LAYERS.items():
         if feature not in features:
             yield layer, f"the tracker does not claim {feature.value!r}"
-            if issubclass(layer, Noted):
+            if issubclass(layer, KeptInNotes):
                 reading.append(layer.__name__)
     if Feature.SEARCH not in features:
         yield Search, f"the tracker does not claim {Feature.SEARCH.value!r}"

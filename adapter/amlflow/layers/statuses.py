@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from amlflow.layers.kept_in_notes import Noted
+from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.spec import FINAL, LAUNCHED, UNSTARTED, Feature, RunChange, RunDraft, RunRecord, Status
 from amlflow.tracker_data import parse_fine_status
 
 STATUS = parse_fine_status.key
 
 
-class Statuses(Noted):
+class Statuses(KeptInNotes):
     """Keeps each run's finer status; an end that the tracker has wins over it."""
 
     adds = Feature.CANCEL

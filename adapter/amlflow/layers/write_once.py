@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 
-from amlflow.layers.kept_in_notes import Noted
+from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.spec import (
     ExperimentRecord,
     Feature,
@@ -38,7 +38,7 @@ OF = "log_of"
 """A note of an entry: whose log it is in."""
 
 
-class WriteOnce(Noted):
+class WriteOnce(KeptInNotes):
     """Adds properties once, whoever else adds them."""
 
     adds = Feature.WRITE_ONCE

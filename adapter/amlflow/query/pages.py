@@ -29,7 +29,7 @@ MANY = 900
 """Runs that are read at once where a page's worth was not enough."""
 ALIKE = 50
 """Runs that may have begun in the same millisecond as the last one of a page, and come again."""
-SECONDS = 0.7
+TIME_LIMIT_S = 0.7
 """After which a page is given back that is not full."""
 
 
@@ -59,7 +59,7 @@ def read_page(
     keep: Keep,
     size: int,
     cursor: str | None = None,
-    seconds: float = SECONDS,
+    seconds: float = TIME_LIMIT_S,
 ) -> Page:
     """The runs after a cursor that a filter and ``keep`` choose, at most ``size`` of them.
 

@@ -20,7 +20,7 @@ Superset = tuple[Alternative, ...]
 EVERY: Superset = ((),)
 NO: Superset = ()
 
-MOST = 4
+MAX_ALTERNATIVES = 4
 """Alternatives are searches; more of them than this cost more than they save."""
 
 
@@ -83,7 +83,7 @@ def _reduced(alternatives: Iterable[Alternative]) -> Superset:
             continue
         kept = [other for other in kept if not set(alternative) <= _asked(other).keys()]
         kept.append(alternative)
-    if len(kept) <= MOST:
+    if len(kept) <= MAX_ALTERNATIVES:
         return tuple(kept)
     return (_common(kept),)
 

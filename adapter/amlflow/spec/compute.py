@@ -67,7 +67,7 @@ class Compute(Protocol):
     """A place where scripts run. The agent that calls it lives on the submitter's machine."""
 
     @property
-    def most_runs(self) -> int | None:
+    def max_runs(self) -> int | None:
         """How many works may run at once where the target's settings do not say; None: any."""
 
     def check(self, work: Work) -> None:

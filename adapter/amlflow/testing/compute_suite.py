@@ -22,9 +22,9 @@ import pytest
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import JOB, Compute, Ending, Started, Work
 
-SECONDS = 120
+TIMEOUT_S = 120
 """That a busy machine may take for what is a matter of one or two."""
-MOST_RUNS = 10_000
+MAX_RUNS = 10_000
 
 TREE = """
     import os, pathlib, signal, sys, time
@@ -100,10 +100,10 @@ class ComputeSuite:
 
     def test_how_many_at_once_is_none_or_a_number(self, compute: Compute) -> None:
         """
-        Compute.most_runs: How many works may run at once where the target's settings do not say;
+        Compute.max_runs: How many works may run at once where the target's settings do not say;
             None: any.
         """
-        assert compute.most_runs is None or 0 < compute.most_runs < MOST_RUNS
+        assert compute.max_runs is None or 0 < compute.max_runs < MAX_RUNS
 
     def test_a_script_that_ends_well(self, started: Any) -> None:
         """
@@ -369,12 +369,12 @@ def ending(run: Started) -> Ending:
 
 def until(holds: Callable[[], Any]) -> Any:
     """Wait for something to hold; what it gave is returned."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + TIMEOUT_S
     while True:
         found = holds()
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {SECONDS} s"
+        assert time.monotonic() < deadline, f"not within {TIMEOUT_S} s"
         time.sleep(0.05)
 
 

@@ -36,8 +36,8 @@ from amlflow_mlflow.changes import KILLED, Spelled
 from amlflow_mlflow.errors import cause, cleaned, error_of_status
 from amlflow_mlflow.spelling import PROPERTY, from_key
 
-SECONDS = 30
-FILE_SECONDS = 600
+HTTP_TIMEOUT_S = 30
+FILE_TIMEOUT_S = 600
 MAX_LIGHT_BYTES = 64 * 1024**2
 """Of an answer; the longest is a run with its tags and params."""
 CHUNK_BYTES = 256 * 1024
@@ -74,7 +74,9 @@ class HttpWire:
 
     def _version_headers(self) -> dict[str, str] | None:
         try:
-            status, headers, body = self._sent("GET", f"{self._base}/version", None, {}, SECONDS)
+            status, headers, body = self._sent(
+                "GET", f"{self._base}/version", None, {}, HTTP_TIMEOUT_S
+            )
         except Unavailable:
             return None
         return headers if is_version(status, body) else None
@@ -114,7 +116,7 @@ class HttpWire:
         body: Any = None,
         *,
         kind: str = "application/json",
-        seconds: float = SECONDS,
+        seconds: float = HTTP_TIMEOUT_S,
         length: int | None = None,
     ) -> tuple[dict[str, str], bytes]:
         """Headers and body of an answer that says success."""
@@ -253,7 +255,7 @@ class HttpWire:
             # A log grows while it is sent: no more is sent than was announced.
             part = _Part(file, size)
             headers, body = self._send(
-                "PUT", where, part, kind=kind, seconds=FILE_SECONDS, length=size
+                "PUT", where, part, kind=kind, seconds=FILE_TIMEOUT_S, length=size
             )
             # Flask answers {}, FastAPI nothing.
             if body and parse_object(200, headers.get("content-type"), body, self._where):
@@ -265,7 +267,7 @@ class HttpWire:
     def _check_stored(self, where: str, part: _Part) -> None:
         request = urllib.request.Request(f"{self._base}/{where}", headers=self._headers)  # noqa: S310
         try:
-            with _OPENER.open(request, timeout=FILE_SECONDS) as answer:
+            with _OPENER.open(request, timeout=FILE_TIMEOUT_S) as answer:
                 same = is_attachment(answer.headers)
                 while same and (expected := part.read(CHUNK_BYTES)):
                     same = answer.read(len(expected)) == expected

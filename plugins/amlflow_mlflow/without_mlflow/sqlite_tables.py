@@ -18,7 +18,7 @@ from amlflow.spec import PropertyConflict, Refused, RunNotFound, Unavailable
 from amlflow_mlflow.changes import KILLED, Spelled
 from amlflow_mlflow.spelling import PROPERTY, from_key
 
-BUSY_SECONDS = 15
+BUSY_TIMEOUT_S = 15
 
 _RUN = (
     "SELECT run_uuid, name, user_id, status, start_time, end_time, artifact_uri, experiment_id "
@@ -60,7 +60,7 @@ class SqliteWire:
     def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
         # A connection for each: the file may be replaced, and an agent seldom asks.
         address = f"file:{quote(str(self._path))}?mode=rw"
-        database = sqlite3.connect(address, BUSY_SECONDS, isolation_level=None, uri=True)
+        database = sqlite3.connect(address, BUSY_TIMEOUT_S, isolation_level=None, uri=True)
         try:
             database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             yield database

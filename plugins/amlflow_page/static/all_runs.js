@@ -13,7 +13,7 @@ import { SavedViews } from "./saved_views.js";
 const ADDRESS = "#/amlflow/runs";
 const ROWS = 50;
 const LOOK_MS = 5000;
-const MOST_LOOKED_AT = 20;
+const MAX_LOOKED_AT = 20;
 
 export class AllRuns {
   constructor() {
@@ -295,7 +295,7 @@ export class AllRuns {
   async look() {
     if (!this.visible || document.hidden || this.search) return;
     this.table.tick();
-    const open = [...this.table.rows.values()].filter((row) => !row.final).slice(0, MOST_LOOKED_AT);
+    const open = [...this.table.rows.values()].filter((row) => !row.final).slice(0, MAX_LOOKED_AT);
     for (const row of open) {
       try {
         const now = await get("runs/get", { run_id: row.id });

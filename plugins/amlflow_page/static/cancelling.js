@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { ask, say } from "./dom.js";
 import { isFinal } from "./format.js";
 
-const MOST_AT_ONCE = 200;
+const MAX_AT_ONCE = 200;
 const LOOK_MS = 500;
 
 // `shown(id, status)` is called whenever a run's status has changed.
@@ -20,8 +20,8 @@ export async function cancel(rows, shown) {
     danger: true,
   });
   if (!sure) return;
-  for (let start = 0; start < rows.length; start += MOST_AT_ONCE) {
-    const ids = rows.slice(start, start + MOST_AT_ONCE).map((row) => row.id);
+  for (let start = 0; start < rows.length; start += MAX_AT_ONCE) {
+    const ids = rows.slice(start, start + MAX_AT_ONCE).map((row) => row.id);
     try {
       const outcome = await post("runs/cancel", { run_ids: ids });
       for (const run of outcome.runs) {

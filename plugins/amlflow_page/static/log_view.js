@@ -7,7 +7,7 @@ import { size } from "./format.js";
 const LOOK_MS = 1000;
 const NEAR = 2000; // pixels before the end of what is shown
 const FIRST_BYTES = 1 << 18;
-const MOST_CHARACTERS = 4_000_000;
+const MAX_CHARACTERS = 4_000_000;
 const BLOCK = 500; // lines that are laid out and painted together, and only where they are seen
 const LINE = 18; // pixels, as in studio.css
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's escape sequence begins with one.
@@ -161,7 +161,7 @@ export class LogView {
     this.last = document.createTextNode(this.line.replace(/\r$/, ""));
     this.append(done);
     this.text.append(this.last);
-    while (this.length > MOST_CHARACTERS && this.text.childNodes.length > 2) {
+    while (this.length > MAX_CHARACTERS && this.text.childNodes.length > 2) {
       this.length -= this.text.firstChild.textContent.length;
       this.text.firstChild.remove();
       this.start.hidden = false;

@@ -35,7 +35,7 @@ def configured(settings: str) -> None:
 
 def container(run: Any) -> Any:
     """The run's container, if there is one; other tests use the daemon, too."""
-    name = "amlflow-" + json.loads(run._asked().system["job"])["name"]
+    name = "amlflow-" + json.loads(run._reload().system["job"])["name"]
     found = docker.from_env().containers.list(all=True, filters={"name": name}, ignore_removed=True)
     return next(iter(found), None)
 

@@ -48,7 +48,7 @@ def sending(store: str, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     # Whole files are sent and fetched once only, as if that had taken long.
     monkeypatch.setattr(report, "SHARE", NEVER)
     monkeypatch.setattr(log_reader, "SHARE", NEVER)
-    monkeypatch.setattr(log_reader, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(log_reader, "MIN_INTERVAL_S", 0.0)
     return Sending(new_experiment().start_logging(snapshot_directory=None))
 
 

@@ -127,7 +127,7 @@ def test_a_database_that_stays_busy_is_said_to_be(
     from amlflow_mlflow.without_mlflow import run_keeper, sqlite_tables
 
     monkeypatch.setattr(calls, "BUSY_OPENING_S", 0.1)
-    monkeypatch.setattr(sqlite_tables, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite_tables, "BUSY_TIMEOUT_S", 0.1)
     for open_it in (calls.open_store, run_keeper.open_keeper):
         with pytest.raises(Unavailable) as busy:
             open_it(sqlite_uri)

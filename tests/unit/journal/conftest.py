@@ -30,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(
         on=True,
         folder=tmp_path / "journal",
-        most_bytes=100_000_000,
+        max_bytes=100_000_000,
         fsync=False,
         offline=False,
         flush_seconds=20,

@@ -45,9 +45,9 @@ class ComputeTarget:
         right = "ComputeTarget(workspace, name)"
         check_class(workspace, Workspace, "A compute target is in a Workspace", right)
         check_text(name, "A compute target's name", right)
-        self._set(workspace, name, declared.find(workspace, name))
+        self._init(workspace, name, declared.find(workspace, name))
 
-    def _set(self, workspace: Workspace, name: str, stated: Mapping[str, Any]) -> None:
+    def _init(self, workspace: Workspace, name: str, stated: Mapping[str, Any]) -> None:
         self.workspace = workspace
         self.name = name
         self.type = str(stated.get("kind", ""))
@@ -60,7 +60,7 @@ class ComputeTarget:
         found = []
         for name, stated in sorted(declared.known(workspace).items()):
             target = ComputeTarget.__new__(ComputeTarget)
-            target._set(workspace, name, stated)
+            target._init(workspace, name, stated)
             found.append(target)
         return found
 
@@ -70,7 +70,7 @@ class ComputeTarget:
 
     def refresh_state(self) -> None:
         """Read again what is stated of the target."""
-        self._set(self.workspace, self.name, declared.find(self.workspace, self.name))
+        self._init(self.workspace, self.name, declared.find(self.workspace, self.name))
 
     def wait_for_completion(
         self, show_output: bool = False, is_delete_operation: bool = False, **kwargs: Any

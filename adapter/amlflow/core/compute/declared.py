@@ -74,8 +74,8 @@ def opened(name: str, stated: Mapping[str, Any]) -> Target:
     kind, settings, most = _parts(name, stated)
     compute = open_compute(kind, settings)
     if most is None:
-        most = compute.most_runs
-    return Target(name=name, kind=kind, settings=settings, most_runs=most)
+        most = compute.max_runs
+    return Target(name=name, kind=kind, settings=settings, max_runs=most)
 
 
 def resolve(workspace: Workspace, settings: RunConfiguration) -> Target:
@@ -87,7 +87,7 @@ def resolve(workspace: Workspace, settings: RunConfiguration) -> Target:
     container = settings.docker.use_docker or settings.environment.docker.enabled
     if container and stated["kind"] == LOCAL:
         docker = settings.docker if settings.docker.use_docker else settings.environment.docker
-        stated = {"kind": "docker", "max_runs": opened(settings.target, stated).most_runs}
+        stated = {"kind": "docker", "max_runs": opened(settings.target, stated).max_runs}
         if docker.arguments:
             stated["arguments"] = list(docker.arguments)
         if docker.shm_size:

@@ -100,7 +100,7 @@ def attach_folder(
         except UserErrorException:  # which is for names that are created
             if not Experiment.list(workspace, experiment_name, "All"):
                 raise
-    workspace._keep()
+    workspace._remember()
     content = {
         "subscription_id": config.subscription_id,
         "resource_group": config.resource_group,

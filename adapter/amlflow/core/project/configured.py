@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from amlflow.core.project.config_json import find_config
-from amlflow.core.project.known_workspaces import noted
+from amlflow.core.project.known_workspaces import find_known
 from amlflow.core.project.tracking_uri import resolved
 from amlflow.spec import redacted
 
@@ -29,9 +29,9 @@ def configured_uri(path: str | os.PathLike[str]) -> str:
     config = find_config(path)
     if config is not None:
         names = (config.subscription_id, config.resource_group, config.workspace_name)
-        known = noted(*names) or {}
+        known = find_known(*names) or {}
         return resolved(config.tracking_uri or known.get("tracking_uri"), config.folder)
-    known = noted(*DEFAULT_NAMES) or {}
+    known = find_known(*DEFAULT_NAMES) or {}
     uri = resolved(known.get("tracking_uri"), Path.cwd())
     logger.warning(
         "No config.json at or above %s: using the workspace %r on %s.",

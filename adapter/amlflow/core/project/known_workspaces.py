@@ -22,7 +22,7 @@ def note_path(*names: str) -> Path:
     return _notes() / ("+".join(quote(name, safe="") for name in names) + ".json")
 
 
-def noted(*names: str) -> dict[str, Any] | None:
+def find_known(*names: str) -> dict[str, Any] | None:
     """What is noted of a workspace, or None. Raises WorkspaceException for a broken note."""
     path = note_path(*names)
     if not path.is_file():
@@ -30,7 +30,7 @@ def noted(*names: str) -> dict[str, Any] | None:
     return _read_note(path)
 
 
-def all_noted() -> list[dict[str, Any]]:
+def list_known() -> list[dict[str, Any]]:
     """What is noted of all workspaces."""
     return [_read_note(path) for path in sorted(_notes().glob("*.json"))]
 

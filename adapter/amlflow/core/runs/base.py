@@ -48,7 +48,7 @@ class RunBase:
         """The experiment that the run belongs to."""
         return self._experiment
 
-    def _asked(self) -> RunRecord:
+    def _reload(self) -> RunRecord:
         """The record as the tracker has it now.
 
         What other threads change while it is asked for stays in it.
@@ -68,7 +68,7 @@ class RunBase:
                     self._record = record
         return record
 
-    def _apply(self, change: RunChange) -> None:
+    def _update(self, change: RunChange) -> None:
         """Make a change; the record follows without asking."""
         self._tracker.update_run(self._record.id, change)
         with _following:

@@ -16,7 +16,7 @@ from amlflow.spec import Status
 if TYPE_CHECKING:
     from amlflow.core.runs.run import Run
 
-MOST_CHILDREN = 100
+MAX_CHILDREN = 100
 BATCH_TAG = "azureml.batch_child_number"
 
 
@@ -81,9 +81,9 @@ class RunChildren(RunBase):
         check_text(tag_key, "tag_key", right)
         check_list(tag_values, "tag_values", right)
         tag_values = list(tag_values)
-        if len(tag_values) > MOST_CHILDREN:
+        if len(tag_values) > MAX_CHILDREN:
             raise UserErrorException(
-                f"create_children makes at most {MOST_CHILDREN} runs at once, and "
+                f"create_children makes at most {MAX_CHILDREN} runs at once, and "
                 f"{len(tag_values)} were asked for; call it several times."
             )
         now = self._experiment._now()

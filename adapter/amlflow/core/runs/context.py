@@ -73,5 +73,5 @@ def _submitted(run_id: str) -> SubmittedRun:
     record = workspace._tracker.get_run(run_id)
     experiment = Experiment._of(workspace, workspace._tracker.get_experiment(record.experiment_id))
     run = SubmittedRun.__new__(SubmittedRun)
-    run._set(experiment, record, ())
+    run._init(experiment, record, ())
     return run

@@ -255,7 +255,7 @@ class RunFiles(RunBase):
             file_or_folder_path, "The snapshot's folder", "run.take_snapshot(file_or_folder_path)"
         )
         digest = snapshot.store(self._tracker, Path(file_or_folder_path))
-        self._apply(RunChange(properties={SNAPSHOT_PROPERTY: digest}))
+        self._update(RunChange(properties={SNAPSHOT_PROPERTY: digest}))
         return digest
 
     def get_snapshot_id(self) -> str:
@@ -266,7 +266,7 @@ class RunFiles(RunBase):
         """
         properties = self._record.properties
         if SNAPSHOT_PROPERTY not in properties:
-            properties = self._asked().properties
+            properties = self._reload().properties
         if SNAPSHOT_PROPERTY not in properties:
             raise SnapshotException(
                 f"Run {self.id} has no snapshot; start_logging(snapshot_directory='.') or "

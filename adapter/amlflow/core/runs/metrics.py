@@ -34,8 +34,8 @@ from amlflow.spec import (
 )
 from amlflow.tracker_data import leave_out, parse_file, to_metrics_json
 
-MOST_NAME = 250
-MOST_STEP = 2**63 - 1
+MAX_NAME = 250
+MAX_STEP = 2**63 - 1
 READERS = 8
 """Runs whose metrics are read at once."""
 _FOLDERS = frozenset({"amlflow", "outputs", "logs", "user_logs", "azureml-logs", "system_logs"})
@@ -214,7 +214,7 @@ class RunMetrics(RunBase):
                 return stored
             except (FileInRun, Refused, Unavailable):
                 pass
-        elif len(os.fsencode(stored)) <= MOST_NAME and names.take(stored):
+        elif len(os.fsencode(stored)) <= MAX_NAME and names.take(stored):
             self._tracker.put_files(run_id, {stored: source}, replace=True)
             return stored
         stem, suffix = posixpath.splitext(posixpath.basename(stored))
@@ -269,7 +269,7 @@ def _file_name(wanted: str) -> str:
 
 def _step(name: str, step: Any) -> int:
     plain = metric_values.scalar(step, f"The step of {name!r}")
-    if not isinstance(plain, (int, float)) or not -MOST_STEP <= plain <= MOST_STEP or plain % 1:
+    if not isinstance(plain, (int, float)) or not -MAX_STEP <= plain <= MAX_STEP or plain % 1:
         raise UserErrorException(
             f"The step of {name!r} is a whole number of at most 63 bits, and {step!r} is not."
         )
@@ -282,8 +282,8 @@ def _check_name(name: Any) -> None:
             f"A metric's name is a text that is not empty, and {name!r} is not. The name comes "
             "first: run.log(name, value)."
         )
-    if len(name) > MOST_NAME:
+    if len(name) > MAX_NAME:
         raise UserErrorException(
-            f"A metric's name has at most {MOST_NAME} characters, and {name[:60]!r}… has "
+            f"A metric's name has at most {MAX_NAME} characters, and {name[:60]!r}… has "
             f"{len(name)}; choose a shorter one."
         )

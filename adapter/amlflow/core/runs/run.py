@@ -53,9 +53,9 @@ class Run(RunMetrics, RunChildren, RunLife):
         _check_experiment(experiment, f"{type(self).__name__}(experiment, run_id)")
         check_text(run_id, "A run's id", f"{type(self).__name__}(experiment, run_id)")
         record = experiment.workspace._tracker.get_run(run_id, experiment.id)
-        self._set(experiment, record, (outputs,) if outputs else ())
+        self._init(experiment, record, (outputs,) if outputs else ())
 
-    def _set(self, experiment: Experiment, record: RunRecord, tracked: tuple[str, ...]) -> None:
+    def _init(self, experiment: Experiment, record: RunRecord, tracked: tuple[str, ...]) -> None:
         self._experiment, self._record, self._tracked = experiment, record, tracked
 
     if not TYPE_CHECKING:  # a type checker is to see that a member is not there
@@ -70,7 +70,7 @@ class Run(RunMetrics, RunChildren, RunLife):
         if made is not None:
             return made(experiment, record)
         run = cls.__new__(cls)
-        run._set(experiment, record, tracked)
+        run._init(experiment, record, tracked)
         return run
 
     # finding runs
@@ -152,7 +152,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     @display_name.setter
     def display_name(self, value: str) -> None:
-        self._apply(RunChange(name=str(value)))
+        self._update(RunChange(name=str(value)))
 
     @property
     def description(self) -> str | None:
@@ -161,7 +161,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     @description.setter
     def description(self, value: str) -> None:
-        self._apply(RunChange(description=str(value)))
+        self._update(RunChange(description=str(value)))
 
     @property
     def number(self) -> int:
@@ -187,7 +187,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     def get_tags(self) -> dict[str, str | None]:
         """The tags now; a tag without a value is None."""
-        return dict(self._asked().tags)
+        return dict(self._reload().tags)
 
     def tag(self, key: str, value: Any = None) -> None:
         """Set a tag, or a tag without a value. Tags can change; see :meth:`add_properties`."""
@@ -196,11 +196,11 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set several tags; values become texts, and None stays None."""
-        self._apply(RunChange(tags=texts(tags, "set_tags")))
+        self._update(RunChange(tags=texts(tags, "set_tags")))
 
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Remove tags by their keys; one that is not there is ignored."""
-        self._apply(RunChange(tags_removed=tag_keys(tags, "run.remove_tags(['key'])")))
+        self._update(RunChange(tags_removed=tag_keys(tags, "run.remove_tags(['key'])")))
 
     @property
     def properties(self) -> dict[str, str]:
@@ -209,7 +209,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     def get_properties(self) -> dict[str, str]:
         """The properties now."""
-        return dict(self._asked().properties)
+        return dict(self._reload().properties)
 
     def add_properties(self, properties: Mapping[str, Any]) -> None:
         """Add properties, which nobody can change or remove any more.
@@ -222,7 +222,7 @@ class Run(RunMetrics, RunChildren, RunLife):
             key: "" if value is None else value
             for key, value in texts(properties, "add_properties").items()
         }
-        self._apply(RunChange(properties=stated))
+        self._update(RunChange(properties=stated))
 
     # links and looks
 

@@ -20,7 +20,7 @@ from amlflow.exceptions import (
     ExperimentExecutionException,
     UserErrorException,
 )
-from amlflow.jobs.run_notes import Wish, is_launched, is_submitted
+from amlflow.jobs.run_notes import EndRequest, is_launched, is_submitted
 from amlflow.plugins import announce
 from amlflow.spec import (
     COMPLETED_WITH_ERRORS,
@@ -37,9 +37,9 @@ from amlflow.tracker_data import parse_definition, parse_error, parse_target, pa
 Self = TypeVar("Self", bound="RunLife")
 
 LOG_FOLDERS = ("azureml-logs/", "logs/", "user_logs/")
-MOST_WAIT_SECONDS = 15
+MAX_POLL_S = 15
 """For a submitted run's agent to end its script: 5 s are its own, the rest is the tracker's."""
-MOST_ERROR = 2000
+MAX_ERROR = 2000
 """Characters of an error's message and of its traceback that are kept."""
 
 
@@ -54,7 +54,7 @@ class RunLife(RunFiles):
     def get_status(self) -> str:
         """The status now. A final one is not asked for again."""
         if not self._ended():
-            self._asked()
+            self._reload()
         return self._record.status
 
     def get_detailed_status(self) -> dict[str, Any]:
@@ -113,14 +113,14 @@ class RunLife(RunFiles):
         """
         from amlflow.jobs.cancel import check_goes_on, request_end  # only some systems have it
 
-        record = self._record if self._ended() else self._asked()
+        record = self._record if self._ended() else self._reload()
         check_goes_on(record)
         if is_submitted(record):
             if record.status == Status.CANCEL_REQUESTED:
                 logger.warning("Run %s is being cancelled already.", self.id)
-            request_end(self._tracker, record, Wish(Status.CANCELED), Status.CANCEL_REQUESTED)
+            request_end(self._tracker, record, EndRequest(Status.CANCELED), Status.CANCEL_REQUESTED)
             self._tend()
-            self._asked()
+            self._reload()
         else:
             self._end(Status.CANCELED, True)
 
@@ -165,9 +165,9 @@ class RunLife(RunFiles):
         from amlflow.jobs.cancel import request_end
 
         given = json.loads(system["error"]) if "error" in system else None
-        asked = Wish(status, given)
-        request_end(self._tracker, self._asked(), asked)
-        deadline = time.monotonic() + MOST_WAIT_SECONDS
+        asked = EndRequest(status, given)
+        request_end(self._tracker, self._reload(), asked)
+        deadline = time.monotonic() + MAX_POLL_S
         while self._status_when_tended() not in FINAL:
             if time.monotonic() > deadline:  # nobody is there to obey
                 self._change(asked.change())
@@ -187,19 +187,19 @@ class RunLife(RunFiles):
         self._tend()
         return self.get_status()
 
-    def _asked(self) -> RunRecord:
+    def _reload(self) -> RunRecord:
         """The record now; the first to see that a submitted run's agent is gone says so."""
-        record = super()._asked()
+        record = super()._reload()
         if is_submitted(record) and record.status not in FINAL:
             from amlflow.jobs.health import look
 
             if look(self._tracker, record):
-                record = super()._asked()
+                record = super()._reload()
         return record
 
     def _change(self, change: RunChange) -> None:
         """Apply a change to state; the record follows without asking."""
-        self._apply(change)
+        self._update(change)
         if change.status == Status.RUNNING:
             announce("amlflow_run_started", self._record)
         elif change.status in FINAL:
@@ -247,7 +247,7 @@ class RunLife(RunFiles):
         properties, inputDatasets, outputDatasets, runDefinition, logFiles (name to link),
         submittedBy.
         """
-        record = self._asked()
+        record = self._reload()
         link = self._tracker.run_link(record)
         return self._details({name: f"{link}/artifacts/{name}" for name in self._log_names()})
 
@@ -257,7 +257,7 @@ class RunLife(RunFiles):
         A log that the run lists and does not give is left out, and the log of this process names
         it.
         """
-        record = self._asked()
+        record = self._reload()
         grows = is_launched(record) and record.status not in FINAL
         texts = {}
         for name in self._log_names():
@@ -405,6 +405,6 @@ def _error(details: str | BaseException | None, code: str | None) -> dict[str, A
 
 def _end_of(text: str) -> str:
     """The end of a long text, which in an error says most; what is left out is said."""
-    if len(text) <= MOST_ERROR:
+    if len(text) <= MAX_ERROR:
         return text
-    return f"({len(text) - MOST_ERROR} characters left out) …{text[-MOST_ERROR:]}"
+    return f"({len(text) - MAX_ERROR} characters left out) …{text[-MAX_ERROR:]}"

@@ -173,7 +173,7 @@ def words(text: str, what: str) -> list[str]:
 def _configuration(
     compute_target: Any,
     environment: Environment | None,
-    most_seconds: float | None,
+    max_seconds: float | None,
     docker: DockerConfiguration | None,
 ) -> RunConfiguration:
     made = RunConfiguration()
@@ -183,5 +183,5 @@ def _configuration(
         made.environment = environment
     if docker is not None:
         made.docker = docker
-    made.max_run_duration_seconds = most_seconds
+    made.max_run_duration_seconds = max_seconds
     return made

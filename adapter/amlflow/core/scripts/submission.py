@@ -27,7 +27,7 @@ from amlflow.jobs.finding import REMEDY, fault_of, proof_of
 from amlflow.jobs.job import Job, JobFolder, new_name, this_host
 from amlflow.jobs.launch import import_path
 from amlflow.jobs.queue import Queue
-from amlflow.jobs.run_notes import JOB_NOTE, Wish, error
+from amlflow.jobs.run_notes import JOB_NOTE, EndRequest, error
 from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.plugins import open_compute
 from amlflow.spec import LAUNCHED, Feature, RunRecord, Status, Unsupported, redacted
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from amlflow.core.scripts.script_run_config import ScriptRunConfig
 
 TYPE = "azureml.scriptrun"
-MOST_DEFINITION = 7000
+MAX_DEFINITION = 7000
 """Characters of a definition that a run keeps."""
 
 
@@ -82,7 +82,7 @@ def submit(
         import_path=import_path(),
         python=_python(settings),
         image=settings.environment.docker.base_image,
-        most_seconds=settings.max_run_duration_seconds,
+        max_seconds=settings.max_run_duration_seconds,
         needs=local_folders(experiment._tracker.uri),
     )
     folder = JobFolder(job.name)
@@ -196,7 +196,7 @@ def _launched(
             queue.start()
         except BaseException as failure:
             said = f"The run could not be started: {failure}"
-            tracker.update_run(record.id, Wish(Status.FAILED, error(said)).change())
+            tracker.update_run(record.id, EndRequest(Status.FAILED, error(said)).change())
             raise
     return run
 
@@ -279,7 +279,7 @@ def _definition(config: ScriptRunConfig, job: Job) -> str:
         "target": job.target.name,
         "framework": settings.framework,
         "communicator": settings.communicator or "None",
-        "maxRunDurationSeconds": job.most_seconds,
+        "maxRunDurationSeconds": job.max_seconds,
         "nodeCount": 1,
         "environmentVariables": dict.fromkeys(job.environment, "***"),
         "environment": {
@@ -294,10 +294,10 @@ def _definition(config: ScriptRunConfig, job: Job) -> str:
         "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
     }
     stated = definition["environment"]["python"]
-    if len(json.dumps(stated)) > MOST_DEFINITION // 2:
+    if len(json.dumps(stated)) > MAX_DEFINITION // 2:
         stated["condaDependencies"] = "(too long to keep)"
     text = json.dumps(definition)
-    if len(text) > MOST_DEFINITION:
+    if len(text) > MAX_DEFINITION:
         definition["arguments"] = [f"({len(job.command) - 1} arguments, too long to keep)"]
         definition["command"] = definition["command"] and "(too long to keep)"
         text = json.dumps(definition)

@@ -1,4 +1,4 @@
-"""What an agent tells the tracker, and hears from it: heartbeats, logs, wishes, the end.
+"""What an agent tells the tracker, and hears from it: heartbeats, logs, requests to end, the end.
 
 A tracker that is away stops nothing: what was not told is told when it is back.
 """
@@ -23,13 +23,13 @@ from amlflow.jobs.launch import import_path, importable
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.run_notes import (
     AGENT,
-    DEFAULT_HEARTBEAT_SECONDS,
-    HEARTBEAT_SECONDS,
+    DEFAULT_HEARTBEAT_S,
+    HEARTBEAT_INTERVAL,
     HEARTBEAT_SETTING,
-    Wish,
+    EndRequest,
     beat,
     left_out,
-    wish_of,
+    requested_end_of,
     with_warnings,
 )
 from amlflow.journal.folder import process_folders, tracker_folder
@@ -45,17 +45,17 @@ from amlflow.spec import (
 
 logger = logging.getLogger("amlflow.agent")
 
-POLL_SECONDS = 1.0
-"""Between two looks into the tracker for a wish, and between two uploads of a log that grows."""
+POLL_INTERVAL_S = 1.0
+"""Between two looks into the tracker for a request to end, and two uploads of a log that grows."""
 SHARE = 10
 """An upload of whole logs waits so many times as long as the last one took: a long log is sent
 whole more seldom, and in between in parts."""
-MOST_PART = 8 << 20
+MAX_PART = 8 << 20
 """Bytes of a part of a log."""
-PATIENCE_SECONDS = 24 * 60 * 60
+RETRY_LIMIT_S = 24 * 60 * 60
 """How long an agent waits for a tracker that is away; what it has to say is kept in the job's
 folder then, for whoever looks at the run next."""
-PAUSE_SECONDS = 5.0
+MAX_PAUSE_S = 5.0
 """Between two tries."""
 
 
@@ -64,7 +64,7 @@ class Report:
 
     def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
         self._folder, self._job, self._queue = folder, job, queue
-        self._every = float(job.environ.get(HEARTBEAT_SETTING, DEFAULT_HEARTBEAT_SECONDS))
+        self._every = float(job.environ.get(HEARTBEAT_SETTING, DEFAULT_HEARTBEAT_S))
         self._keeper: RunKeeper | None = None
         self._sent: dict[str, tuple[int, int]] = {}
         self._next_log = 0.0
@@ -75,7 +75,7 @@ class Report:
         self._said: list[str] = []
         self._leaving = threading.Event()
         self._look = threading.Event()
-        self.wish: Wish | None = None
+        self.end_request: EndRequest | None = None
         """How somebody wants the run to end."""
 
     def _open(self) -> RunKeeper:
@@ -83,7 +83,7 @@ class Report:
             self._keeper = open_keeper(self._job.tracking_uri)
         return self._keeper
 
-    def _patiently(self, call: Callable[[], None], most: float = PATIENCE_SECONDS) -> None:
+    def _patiently(self, call: Callable[[], None], most: float = RETRY_LIMIT_S) -> None:
         """Call again while the tracker is away, until :meth:`leave`."""
         deadline = time.monotonic() + most
         pause = 0.2
@@ -97,7 +97,7 @@ class Report:
             else:
                 return
             self._leaving.wait(pause)
-            pause = min(pause * 2, PAUSE_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE_S)
 
     def leave(self) -> None:
         """Wait no longer for a tracker that is away."""
@@ -107,7 +107,7 @@ class Report:
 
     def claim(self, agent: str) -> None:
         """Make this the run's agent. Raises :class:`PropertyConflict` if it has another."""
-        system = {**beat(), HEARTBEAT_SECONDS: f"{self._every:g}"}
+        system = {**beat(), HEARTBEAT_INTERVAL: f"{self._every:g}"}
         change = RunChange(properties={AGENT: agent}, system=system)
         self._patiently(lambda: self._open().update_run(self._job.run_id, change))
         self._patiently(self._hear)
@@ -129,9 +129,9 @@ class Report:
         self._look.set()
 
     def follow(self) -> None:
-        """Until :meth:`stop`: hear wishes, send heartbeats and what is new in the logs."""
+        """Until :meth:`stop`: hear requests to end, send heartbeats and what is new in the logs."""
         next_beat = time.monotonic() + self._every
-        pause = POLL_SECONDS
+        pause = POLL_INTERVAL_S
         while not self._stopped:
             try:
                 self._hear()
@@ -140,12 +140,12 @@ class Report:
                     next_beat = time.monotonic() + self._every
                     self._queue.advance()
                 self._send_logs()
-                pause = POLL_SECONDS
+                pause = POLL_INTERVAL_S
             except RunNotFound:
-                self.wish = Wish(Status.CANCELED)  # it is gone for good
+                self.end_request = EndRequest(Status.CANCELED)  # it is gone for good
             except AzureMLException as away:
                 logger.warning("%s", away.message)
-                pause = min(pause * 2, PAUSE_SECONDS)
+                pause = min(pause * 2, MAX_PAUSE_S)
             except OSError as failure:  # a full disk, a file that went away
                 logger.warning("%s", failure)
             self._look.wait(pause)
@@ -153,8 +153,8 @@ class Report:
 
     def _hear(self) -> None:
         record = self._open().get_run(self._job.run_id)
-        self.wish = wish_of(record)
-        if record.status == Status.NOT_RESPONDING and self.wish is None:
+        self.end_request = requested_end_of(record)
+        if record.status == Status.NOT_RESPONDING and self.end_request is None:
             # Somebody looked while the tracker was away from here.
             change = RunChange(status=Status.RUNNING, system=beat())
             self._open().update_run(self._job.run_id, change)
@@ -181,7 +181,7 @@ class Report:
         """Send what the script has written since, and not what was sent already."""
         with self._folder.log.open("rb") as log:
             log.seek(self._told)
-            content = log.read(MOST_PART)
+            content = log.read(MAX_PART)
         if not content:
             return
         part = self._folder.path / "log_part"
@@ -221,7 +221,7 @@ class Report:
 
     # after it
 
-    def finish(self, outcome: Wish, ended: datetime) -> bool:
+    def finish(self, outcome: EndRequest, ended: datetime) -> bool:
         """Send all that is left, and the end; whether all of it has arrived."""
         try:
             self._patiently(self._finalizing)
@@ -303,7 +303,7 @@ class Report:
 
     def _finalizing(self) -> None:
         record = self._open().get_run(self._job.run_id)
-        if wish_of(record) is None:
+        if requested_end_of(record) is None:
             change = RunChange(status=Status.FINALIZING, system=beat())
             self._open().update_run(self._job.run_id, change)
 

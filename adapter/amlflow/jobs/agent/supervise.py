@@ -24,16 +24,16 @@ from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.removal import remove
-from amlflow.jobs.run_notes import Wish, error
+from amlflow.jobs.run_notes import EndRequest, error
 from amlflow.jobs.unpack import unpack
 from amlflow.plugins import open_compute
 from amlflow.spec import JOB, Ending, PropertyConflict, RunNotFound, Started, Status
 
 logger = logging.getLogger("amlflow.agent")
 
-GRACE_SECONDS = 2.5
+GRACE_S = 2.5
 """Between asking the script to end and ending it by force."""
-TICK_SECONDS = 0.2
+TICK_S = 0.2
 FIRST_TICKS = (0.01, 0.02, 0.03, 0.05, 0.05, 0.1, 0.1)
 """Short scripts end in between these."""
 LAST_LINES = 20
@@ -70,7 +70,7 @@ class Agent:
     def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
         self._folder, self._job, self._queue = folder, job, queue
         self._report = Report(folder, job, queue)
-        self._told: Wish | None = None
+        self._told: EndRequest | None = None
 
     def run(self) -> None:
         """Claim the run, run the script, and see that all of it reaches the tracker."""
@@ -89,14 +89,18 @@ class Agent:
             logger.error("The script was not started: %s", failure.message)
             return
         try:
-            outcome = self._outcome()
+            outcome = self._run_script()
         except AzureMLException as failure:
-            outcome = Wish(Status.FAILED, error(failure.message))
+            outcome = EndRequest(Status.FAILED, error(failure.message))
         except OSError as failure:
-            outcome = Wish(Status.FAILED, error(f"The script could not be started: {failure}"))
+            outcome = EndRequest(
+                Status.FAILED, error(f"The script could not be started: {failure}")
+            )
         except Exception as failure:
             logger.exception("The agent failed.")
-            outcome = Wish(Status.FAILED, error(f"The agent failed: {failure!r}", "ServiceError"))
+            outcome = EndRequest(
+                Status.FAILED, error(f"The agent failed: {failure!r}", "ServiceError")
+            )
         ended = datetime.now(timezone.utc)
         self._queue.leave(self._job.name)
         try:
@@ -108,7 +112,7 @@ class Agent:
             logger.warning("The outcome could not be noted: %s", failure)
         self._tell(outcome, ended)
 
-    def _tell(self, outcome: Wish, ended: datetime) -> None:
+    def _tell(self, outcome: EndRequest, ended: datetime) -> None:
         if self._report.finish(outcome, ended):
             remove(self._folder)
 
@@ -116,29 +120,29 @@ class Agent:
         self._report.leave()
         name = signal.Signals(number).name
         message = f"The agent of the run was told to end ({name}), as when its machine shuts down."
-        self._told = Wish(Status.FAILED, error(message, "ServiceError"))
+        self._told = EndRequest(Status.FAILED, error(message, "ServiceError"))
 
-    def _outcome(self) -> Wish:
+    def _run_script(self) -> EndRequest:
         """Run the script; how the run ends."""
-        wish = self._wish()
-        if wish is not None:
-            return wish
+        request = self._requested_end()
+        if request is not None:
+            return request
         self._unpack()
         compute = open_compute(self._job.target.kind, self._job.target.settings)
         self._report.running()
-        wish = self._wish()
-        if wish is not None:
-            return wish
+        request = self._requested_end()
+        if request is not None:
+            return request
         self._folder.log.touch(0o600)
         started = compute.start(self._job.work(self._folder))
         reporting = threading.Thread(target=self._report.follow, name="report", daemon=True)
         reporting.start()
         try:
-            return self._minded(started)
+            return self._wait_for_end(started)
         finally:
             # Also what a script that has ended left behind.
             try:
-                started.end(GRACE_SECONDS)
+                started.end(GRACE_S)
             except AzureMLException as failure:  # how the script itself ended is known
                 logger.warning("%s", failure.message)
             self._report.stop()
@@ -156,36 +160,36 @@ class Agent:
                 f"{failure.strerror or failure}."
             ) from failure
 
-    def _wish(self) -> Wish | None:
-        return self._told or self._report.wish
+    def _requested_end(self) -> EndRequest | None:
+        return self._told or self._report.end_request
 
-    def _minded(self, started: Started) -> Wish:
-        """Wait for the script's end, its time or somebody's wish."""
+    def _wait_for_end(self, started: Started) -> EndRequest:
+        """Wait for the script's end, its time or somebody's request."""
         begun = time.monotonic()
         ticks = iter(FIRST_TICKS)
-        most = self._job.most_seconds
+        most = self._job.max_seconds
         while True:
             # A script that has ended by itself has ended so, whatever is wished.
             ending = started.ending()
             if ending is not None:
-                return self._judged(ending)
-            wish = self._wish()
-            if wish is None and most is not None and time.monotonic() - begun > most:
-                wish = Wish(
+                return self._ending_to_result(ending)
+            request = self._requested_end()
+            if request is None and most is not None and time.monotonic() - begun > most:
+                request = EndRequest(
                     Status.CANCELED,
                     error(f"The run took longer than max_run_duration_seconds={most:g} allows."),
                 )
-            if wish is not None:
-                started.end(GRACE_SECONDS)
-                return wish
+            if request is not None:
+                started.end(GRACE_S)
+                return request
             if self._folder.end.exists():
                 self._folder.end.unlink(missing_ok=True)
                 self._report.look()
-            time.sleep(next(ticks, TICK_SECONDS))
+            time.sleep(next(ticks, TICK_S))
 
-    def _judged(self, ending: Ending) -> Wish:
+    def _ending_to_result(self, ending: Ending) -> EndRequest:
         if ending.code == 0 and ending.reason is None:
-            return Wish(Status.COMPLETED)
+            return EndRequest(Status.COMPLETED)
         said = ending.reason or f"The script ended with exit code {ending.code}."
         if shutil.disk_usage(self._folder.path).free < FULL:
             said = f"{said} The disk of its working folder, {str(self._folder.work)!r}, is full."
@@ -193,7 +197,7 @@ class Agent:
         if lines:
             to = "" if ending.errors_end is None else " up to the end of its standard error"
             said = f"{said} The last lines of its output{to}:\n{lines}"
-        return Wish(Status.FAILED, error(said))
+        return EndRequest(Status.FAILED, error(said))
 
     def _last_lines(self, errors_end: int | None) -> str:
         """The end of the log, or of that part of it that standard error ends."""
@@ -208,6 +212,6 @@ class Agent:
         return "\n".join(text.splitlines()[-LAST_LINES:])
 
 
-def _read_outcome(folder: JobFolder) -> tuple[Wish, datetime]:
+def _read_outcome(folder: JobFolder) -> tuple[EndRequest, datetime]:
     noted = json.loads(folder.outcome.read_text(encoding="utf-8"))
-    return Wish(noted["status"], noted["error"]), datetime.fromisoformat(noted["ended"])
+    return EndRequest(noted["status"], noted["error"]), datetime.fromisoformat(noted["ended"])

@@ -33,7 +33,7 @@ from amlflow.testing.suites.base import (
     refuses,
 )
 
-SECONDS = 60
+TIMEOUT_S = 60
 """That a busy machine may take for what is a matter of one or two."""
 
 
@@ -127,7 +127,7 @@ class MetadataTests(SuiteBase):
             if me == 0:
                 tracker.update_run(run.id, change)
                 return None
-            deadline = time.monotonic() + SECONDS
+            deadline = time.monotonic() + TIMEOUT_S
             while time.monotonic() < deadline:
                 found = tracker.get_run(run.id)
                 if found.status == Status.COMPLETED:

@@ -15,7 +15,7 @@ from amlflow.spec import Feature, Kind, PropertyConflict, RunChange, RunRecord, 
 from amlflow.testing.suites.base import SuiteBase, check_claims, claim, logged
 
 PROCESSES = 4
-SECONDS = 180
+TIMEOUT_S = 180
 """That a busy machine may take."""
 
 AtOnce = Callable[[Callable[..., Any]], list[Any]]
@@ -34,7 +34,7 @@ class ProcessTests(SuiteBase):
             pool, barrier = processes()
             barrier.reset()  # a test that failed may have left it broken
             arguments = [(work, uri, run.id, me, barrier) for me in range(PROCESSES)]
-            outcomes: list[Any] = pool.starmap_async(_in_process, arguments).get(SECONDS)
+            outcomes: list[Any] = pool.starmap_async(_in_process, arguments).get(TIMEOUT_S)
             return outcomes
 
         return act
@@ -107,7 +107,7 @@ def _in_process(
 ) -> Any:
     tracker = open_direct(uri)
     tracker.get_run(run_id)
-    barrier.wait(SECONDS)
+    barrier.wait(TIMEOUT_S)
     return work(tracker, run_id, me)
 
 

@@ -15,7 +15,7 @@ from amlflow.spec import JOB, Ending, Work
 
 
 class ShellCompute:
-    most_runs = 4
+    max_runs = 4
 
     def check(self, work: Work) -> None:
         program = (work.python or "python") if work.is_script else work.command[0]
