@@ -32,7 +32,7 @@ replace = dataclasses.replace
 
 
 class LostUpdate(MemoryTracker):
-    """RunChange: What to change in a run; what is left out stays."""
+    """RunChange: A change to a run; what is not given stays as it is."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         before = self.get_run(run_id)
@@ -43,7 +43,7 @@ class LostUpdate(MemoryTracker):
 
 
 class TagsReplaced(MemoryTracker):
-    """RunChange: What to change in a run; what is left out stays."""
+    """RunChange: A change to a run; what is not given stays as it is."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         super().update_run(run_id, change)
@@ -54,8 +54,8 @@ class TagsReplaced(MemoryTracker):
 
 class SecondWinner(MemoryTracker):
     """
-    RunChange: Properties are added, never changed: a key that exists with another value, in any
-        race, makes the whole change a PropertyConflict.
+    RunChange: Properties can be added but not changed: if a key already has another value, even if
+        another process adds it at the same time, the whole change is a PropertyConflict.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -80,7 +80,7 @@ class HalfAConflict(MemoryTracker):
 
 
 class SameValueRefused(MemoryTracker):
-    """RunChange: The same value again is accepted."""
+    """RunChange: Adding the same value again is accepted."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         with self._lock:
@@ -91,7 +91,7 @@ class SameValueRefused(MemoryTracker):
 
 
 class StatusFirst(MemoryTracker):
-    """RunChange: status comes last, so whoever sees it sees the rest."""
+    """RunChange: status is applied last, so that a reader who sees it also sees the rest."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         if change.status is not None:
@@ -101,7 +101,7 @@ class StatusFirst(MemoryTracker):
 
 
 class NoEnd(MemoryTracker):
-    """RunChange: A final status also sets the end, unless ended does."""
+    """RunChange: A final status also sets the end time, unless ended does."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         super().update_run(run_id, change)
@@ -112,8 +112,8 @@ class NoEnd(MemoryTracker):
 
 class EndUndone(MemoryTracker):
     """
-    FINAL: Only Running, which starts it again, or another of them replaces one; any other that
-        comes late is passed over.
+    FINAL: A final status is replaced only by another one, or by Running, which starts the run
+        again; any other status that comes later is ignored.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -124,7 +124,7 @@ class EndUndone(MemoryTracker):
 
 
 class BegunTooEarly(MemoryTracker):
-    """UNSTARTED: The statuses of a run that has not begun, and so has no start time."""
+    """UNSTARTED: The statuses of a run that has not begun and therefore has no start time."""
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         run = super().get_run(run_id, experiment_id)
@@ -132,7 +132,7 @@ class BegunTooEarly(MemoryTracker):
 
 
 class FewStatuses(MemoryTracker):
-    """Status: v1's run statuses."""
+    """Status: The statuses of v1's runs."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         if change.status == Status.CANCEL_REQUESTED:
@@ -141,7 +141,7 @@ class FewStatuses(MemoryTracker):
 
 
 class CutOff(MemoryTracker):
-    """page: It never cuts anything off."""
+    """page: It never shortens a text."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         tags = {key: value and value[:8000] for key, value in change.tags.items()}
@@ -149,7 +149,7 @@ class CutOff(MemoryTracker):
 
 
 class CutPoints(MemoryTracker):
-    """page: It never cuts anything off."""
+    """page: It never shortens a text."""
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         super().write_points(
@@ -160,8 +160,8 @@ class CutPoints(MemoryTracker):
 
 class Stripped(MemoryTracker):
     """
-    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-        cannot keep exactly it refuses with Refused.
+    page: Keys, names and values can be any text, also an empty one; a tracker raises Refused for a
+        text that it cannot store exactly.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -171,8 +171,8 @@ class Stripped(MemoryTracker):
 
 class NoneIsEmpty(MemoryTracker):
     """
-    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-        cannot keep exactly it refuses with Refused.
+    page: Keys, names and values can be any text, also an empty one; a tracker raises Refused for a
+        text that it cannot store exactly.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -182,8 +182,8 @@ class NoneIsEmpty(MemoryTracker):
 
 class HalfRefused(MemoryTracker):
     """
-    page: A method either does all that it says or raises one of this page's errors and does
-        nothing.
+    page: A method does everything that its docstring says, or raises one of the contract's errors
+        and changes nothing.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -207,8 +207,8 @@ class NaiveTimes(MemoryTracker):
 
 class TwoUnderOneId(MemoryTracker):
     """
-    create_runs: An asked-for id that the experiment has already, in any race, is Refused, and no
-        run is made.
+    create_runs: If the experiment already has a requested id, even if another process creates it at
+        the same time, the call is Refused and no run is created.
     """
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
@@ -222,8 +222,8 @@ class TwoUnderOneId(MemoryTracker):
 
 class SomeAreMade(MemoryTracker):
     """
-    create_runs: An asked-for id that the experiment has already, in any race, is Refused, and no
-        run is made.
+    create_runs: If the experiment already has a requested id, even if another process creates it at
+        the same time, the call is Refused and no run is created.
     """
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
@@ -231,14 +231,14 @@ class SomeAreMade(MemoryTracker):
 
 
 class Backwards(MemoryTracker):
-    """create_runs: Make runs, in this order, as fast as the tracker can make many."""
+    """create_runs: Create runs, in this order, as fast as the tracker can create many."""
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         return super().create_runs(drafts)[::-1]
 
 
 class OtherExperiments(MemoryTracker):
-    """get_run: The run of this id or alias, in this experiment or any."""
+    """get_run: The run with this id or alias, in this experiment, or in any if None."""
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         return super().get_run(run_id)
@@ -257,8 +257,8 @@ class MadeUpRun(MemoryTracker):
 
 class RootlessRoots(MemoryTracker):
     """
-    RunRecord: root_id is the run's own id where it has no parent, and None where another client
-        nested it and noted no root.
+    RunRecord: root_id is the run's own id if it has no parent, and None if another client nested
+        the run without naming a root.
     """
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
@@ -268,7 +268,7 @@ class RootlessRoots(MemoryTracker):
 
 class RootsOnlyCounted(MemoryTracker):
     """
-    run_numbers: The place of each run in its experiment by creation, from 1, children included.
+    run_numbers: The number of each run in its experiment by creation, from 1, children included.
     """
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
@@ -280,7 +280,9 @@ class RootsOnlyCounted(MemoryTracker):
 
 
 class LastPageDropped(MemoryTracker):
-    """find_runs: They come by creation, newest first (of the same time, by id)."""
+    """
+    find_runs: They come by creation time, newest first; runs of the same time are ordered by id.
+    """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         found = list(super().find_runs(query))
@@ -289,7 +291,9 @@ class LastPageDropped(MemoryTracker):
 
 
 class OldestFirst(MemoryTracker):
-    """find_runs: They come by creation, newest first (of the same time, by id)."""
+    """
+    find_runs: They come by creation time, newest first; runs of the same time are ordered by id.
+    """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         return reversed(list(super().find_runs(query)))
@@ -297,7 +301,8 @@ class OldestFirst(MemoryTracker):
 
 class OffsetPages(MemoryTracker):
     """
-    find_runs: A run that is made meanwhile shifts nothing: no other comes twice or is left out.
+    find_runs: A run that is created meanwhile does not shift the others: none comes twice, and none
+        is left out.
     """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
@@ -309,16 +314,14 @@ class OffsetPages(MemoryTracker):
 
 
 class HintIsLimit(MemoryTracker):
-    """
-    RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint.
-    """
+    """RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         return itertools.islice(super().find_runs(query), query.limit or None)
 
 
 class OrderIgnored(MemoryTracker):
-    """RunQuery: An order is the one in which they come, in place of newest first."""
+    """RunQuery: With order, runs come in that order instead of newest first."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         return super().find_runs(replace(query, order=None))
@@ -326,8 +329,8 @@ class OrderIgnored(MemoryTracker):
 
 class LackingFirst(MemoryTracker):
     """
-    Order: Runs that lack the field come last, also where it is descending; of runs alike, the
-        newest is first.
+    Order: Runs without the field come last, also with descending; runs with equal values come
+        newest first.
     """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
@@ -338,7 +341,9 @@ class LackingFirst(MemoryTracker):
 
 
 class TooMany(MemoryTracker):
-    """find_runs: The runs that meet a query, and no others, read as they are asked for."""
+    """
+    find_runs: The runs that match a query, and no others, read from the tracker while you iterate.
+    """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         kept = [each for each in query.conditions if each.op is not spec.Op.CONTAINS]
@@ -346,7 +351,7 @@ class TooMany(MemoryTracker):
 
 
 class AbsentIsNotEqual(MemoryTracker):
-    """Op: All but NE and LACKS are false where the field is absent."""
+    """Op: All operators but NE and LACKS are false if the field is absent."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         for run in super().find_runs(query):
@@ -356,7 +361,7 @@ class AbsentIsNotEqual(MemoryTracker):
 
 
 class ArchivedAreFound(MemoryTracker):
-    """RunQuery: None means all experiments that are not archived."""
+    """RunQuery: If experiment_ids is None, all experiments that are not archived are searched."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         if query.experiment_ids is None:
@@ -366,8 +371,8 @@ class ArchivedAreFound(MemoryTracker):
 
 class Doubled(MemoryTracker):
     """
-    Point: position (the step, or else the order) together with writer, name and time is the
-        point's identity: a tracker stores it once, however often it is sent.
+    Point: position (the step, or order without a step), writer, name and time identify the point: a
+        tracker stores it once, however often it is sent.
     """
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
@@ -378,8 +383,8 @@ class Doubled(MemoryTracker):
 
 class WritersMixed(MemoryTracker):
     """
-    Point: writer is the process that logged it; order counts that writer's points of this name in
-        this run, from 0.
+    Point: writer is the process that logged the point; order counts the points of this writer, name
+        and run, from 0.
     """
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
@@ -387,7 +392,9 @@ class WritersMixed(MemoryTracker):
 
 
 class ByPositionAlone(MemoryTracker):
-    """read_points: The points of all writers, or those of some names, by time and position."""
+    """
+    read_points: The points of all writers, or those with these names, ordered by time and position.
+    """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         return sorted(super().read_points(run_id, names), key=lambda point: point.position)
@@ -395,8 +402,7 @@ class ByPositionAlone(MemoryTracker):
 
 class AllAreFloats(MemoryTracker):
     """
-    read_points: Values come back with their types: bool, int, float (nan and infinities too), str,
-        None.
+    read_points: Values keep their types: bool, int, float (also NaN and infinities), str, None.
     """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
@@ -405,7 +411,7 @@ class AllAreFloats(MemoryTracker):
 
 
 class RowsAreTables(MemoryTracker):
-    """Kind: What sort of metric a point is, in v1's words; it decides the shape of Point.value."""
+    """Kind: The kind of a metric, in v1's words; it decides the type of Point.value."""
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         row, table = spec.Kind.ROW, spec.Kind.TABLE
@@ -415,8 +421,8 @@ class RowsAreTables(MemoryTracker):
 
 class StepsLost(MemoryTracker):
     """
-    Point: A tracker need not give back who wrote a point, and where it cannot tell whether a step
-        was given, step may come back as the position.
+    Point: A tracker need not return a point's writer; if it cannot tell whether a step was given,
+        it may return the position as step.
     """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
@@ -424,7 +430,9 @@ class StepsLost(MemoryTracker):
 
 
 class NamesMixed(MemoryTracker):
-    """read_points: The points of all writers, or those of some names, by time and position."""
+    """
+    read_points: The points of all writers, or those with these names, ordered by time and position.
+    """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         found = super().read_points(run_id)
@@ -433,8 +441,8 @@ class NamesMixed(MemoryTracker):
 
 class Overwritten(MemoryTracker):
     """
-    put_files: With replace a file of the same name gives way; else it is FileInRun, and none is
-        stored.
+    put_files: With replace, a file of the same name is replaced; otherwise the call raises
+        FileInRun and stores no file.
     """
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
@@ -443,8 +451,8 @@ class Overwritten(MemoryTracker):
 
 class SomeFilesStored(MemoryTracker):
     """
-    put_files: With replace a file of the same name gives way; else it is FileInRun, and none is
-        stored.
+    put_files: With replace, a file of the same name is replaced; otherwise the call raises
+        FileInRun and stores no file.
     """
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
@@ -453,7 +461,7 @@ class SomeFilesStored(MemoryTracker):
 
 
 class SmallFiles(MemoryTracker):
-    """put_files: Store local files, of any size, under names with /."""
+    """put_files: Store local files of any size under names that may contain /."""
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         super().get_file(run_id, name, destination)
@@ -461,7 +469,7 @@ class SmallFiles(MemoryTracker):
 
 
 class EmptyForMissing(MemoryTracker):
-    """get_file: Raises FileNotInRun, and writes nothing."""
+    """get_file: Raises FileNotInRun and then writes nothing."""
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         destination.touch()
@@ -470,8 +478,8 @@ class EmptyForMissing(MemoryTracker):
 
 class WholeFolders(MemoryTracker):
     """
-    list_files: The names of the run's files that begin with a prefix, in order; amlflow's own left
-        out.
+    list_files: The names of the run's files that begin with a prefix, sorted, without amlflow's
+        own.
     """
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
@@ -480,7 +488,7 @@ class WholeFolders(MemoryTracker):
 
 
 class NoSuchSnapshot(MemoryTracker):
-    """get_snapshot: Raises Refused where there is none."""
+    """get_snapshot: Raises Refused if it is not stored."""
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
         if self.has_snapshot(digest):
@@ -489,8 +497,8 @@ class NoSuchSnapshot(MemoryTracker):
 
 class OneExperimentEach(MemoryTracker):
     """
-    ensure_experiment: The experiment of this name, made where there is none; archived ones as they
-        are.
+    ensure_experiment: The experiment with this name, created if there is none; an archived one
+        stays so.
     """
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
@@ -501,14 +509,14 @@ class OneExperimentEach(MemoryTracker):
 
 
 class OldExperimentsFirst(MemoryTracker):
-    """list_experiments: All experiments, archived ones too, newest first."""
+    """list_experiments: All experiments, also archived ones, newest first."""
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
         return reversed(list(super().list_experiments()))
 
 
 class RunsDeleted(MemoryTracker):
-    """delete_experiment: Remove an experiment and free its name; Refused where it has runs."""
+    """delete_experiment: Delete an experiment and free its name; Refused if it has runs."""
 
     def delete_experiment(self, experiment_id: str) -> None:
         self.get_experiment(experiment_id)
@@ -516,21 +524,21 @@ class RunsDeleted(MemoryTracker):
 
 
 class OneVersion(MemoryTracker):
-    """register_model: Make the run's file or folder the next version of a model."""
+    """register_model: Register a file or folder of the run as the next version of a model."""
 
     def register_model(self, run_id: str, path: str, name: str, **given: Any) -> ModelRecord:
         return replace(super().register_model(run_id, path, name, **given), version=1)
 
 
 class AnyEnd(MemoryTracker):
-    """RunChange: A final status also sets the end, unless ended does."""
+    """RunChange: A final status also sets the end time, unless ended does."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         super().update_run(run_id, replace(change, ended=None))
 
 
 class FirstPageOnly(MemoryTracker):
-    """write_points: All are of one writer, in the order of the calls."""
+    """write_points: All points have one writer and are in the order of the calls."""
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         super().write_points(run_id, points[:1000])

@@ -32,8 +32,8 @@ ELSEWHERE = timezone(timedelta(hours=2))
 
 class OneCase(MemoryTracker):
     """
-    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-        cannot keep exactly it refuses with Refused.
+    page: Keys, names and values can be any text, also an empty one; a tracker raises Refused for a
+        text that it cannot store exactly.
     """
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
@@ -45,8 +45,8 @@ class OneCase(MemoryTracker):
 
 class Composed(MemoryTracker):
     """
-    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-        cannot keep exactly it refuses with Refused.
+    page: Keys, names and values can be any text, also an empty one; a tracker raises Refused for a
+        text that it cannot store exactly.
     """
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
@@ -55,8 +55,8 @@ class Composed(MemoryTracker):
 
 class PaddedKeys(MemoryTracker):
     """
-    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-        cannot keep exactly it refuses with Refused.
+    page: Keys, names and values can be any text, also an empty one; a tracker raises Refused for a
+        text that it cannot store exactly.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -66,8 +66,8 @@ class PaddedKeys(MemoryTracker):
 
 class OneCaseOfNames(MemoryTracker):
     """
-    page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-        cannot keep exactly it refuses with Refused.
+    page: Keys, names and values can be any text, also an empty one; a tracker raises Refused for a
+        text that it cannot store exactly.
     """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
@@ -77,7 +77,7 @@ class OneCaseOfNames(MemoryTracker):
 
 
 class OneCaseOfIds(MemoryTracker):
-    """get_run: The run of this id or alias, in this experiment or any."""
+    """get_run: The run with this id or alias, in this experiment, or in any if None."""
 
     def _found(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
         for run in self._runs.values():
@@ -88,7 +88,9 @@ class OneCaseOfIds(MemoryTracker):
 
 
 class Like(MemoryTracker):
-    """find_runs: The runs that meet a query, and no others, read as they are asked for."""
+    """
+    find_runs: The runs that match a query, and no others, read from the tracker while you iterate.
+    """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         like = [each for each in query.conditions if each.op in (Op.STARTS_WITH, Op.CONTAINS)]
@@ -101,7 +103,7 @@ class Like(MemoryTracker):
 
 
 class JsonWithoutNan(MemoryTracker):
-    """Kind: What sort of metric a point is, in v1's words; it decides the shape of Point.value."""
+    """Kind: The kind of a metric, in v1's words; it decides the type of Point.value."""
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         for point in points:
@@ -113,8 +115,7 @@ class JsonWithoutNan(MemoryTracker):
 
 class NumericTexts(MemoryTracker):
     """
-    read_points: Values come back with their types: bool, int, float (nan and infinities too), str,
-        None.
+    read_points: Values keep their types: bool, int, float (also NaN and infinities), str, None.
     """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
@@ -123,7 +124,7 @@ class NumericTexts(MemoryTracker):
 
 
 class OneCursor(MemoryTracker):
-    """Tracker: Safe to use from several threads."""
+    """Tracker: Its methods can be called from several threads."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         self.cursor = iter(list(super().find_runs(query)))
@@ -132,7 +133,7 @@ class OneCursor(MemoryTracker):
 
 
 class LockedWhileRead(MemoryTracker):
-    """page: Other processes and machines work on the same runs at the same time."""
+    """page: Other processes and machines change the same runs at the same time."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         with self._lock:
@@ -140,7 +141,10 @@ class LockedWhileRead(MemoryTracker):
 
 
 class KeepsWhatItGets(MemoryTracker):
-    """page: A call keeps nothing of what it is given, and what it gives back stays as it is."""
+    """
+    page: Methods must not keep references to their arguments; returned objects must not change
+        later.
+    """
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         for run, draft in zip(super().create_runs(drafts), drafts, strict=True):
@@ -149,7 +153,10 @@ class KeepsWhatItGets(MemoryTracker):
 
 
 class LiveRecords(MemoryTracker):
-    """page: A call keeps nothing of what it is given, and what it gives back stays as it is."""
+    """
+    page: Methods must not keep references to their arguments; returned objects must not change
+        later.
+    """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         before = self.get_run(run_id)
@@ -160,7 +167,7 @@ class LiveRecords(MemoryTracker):
 
 
 class DeletedIsThere(MemoryTracker):
-    """delete_experiment: Remove an experiment and free its name; Refused where it has runs."""
+    """delete_experiment: Delete an experiment and free its name; Refused if it has runs."""
 
     def delete_experiment(self, experiment_id: str) -> None:
         record = self.get_experiment(experiment_id)
@@ -169,7 +176,7 @@ class DeletedIsThere(MemoryTracker):
 
 
 class ArchivedNeverFound(MemoryTracker):
-    """RunQuery: Which runs to find: those of the experiments that meet every condition."""
+    """RunQuery: Which runs to find: those of the experiments that meet all conditions."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         for run in super().find_runs(query):
@@ -178,7 +185,9 @@ class ArchivedNeverFound(MemoryTracker):
 
 
 class ByExperiment(MemoryTracker):
-    """find_runs: They come by creation, newest first (of the same time, by id)."""
+    """
+    find_runs: They come by creation time, newest first; runs of the same time are ordered by id.
+    """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         if query.experiment_ids is None:
@@ -188,7 +197,7 @@ class ByExperiment(MemoryTracker):
 
 
 class AskedTwice(MemoryTracker):
-    """RunQuery: Which runs to find: those of the experiments that meet every condition."""
+    """RunQuery: Which runs to find: those of the experiments that meet all conditions."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         asked = list(query.experiment_ids or ())
@@ -197,7 +206,7 @@ class AskedTwice(MemoryTracker):
 
 
 class LimitBeforeConditions(MemoryTracker):
-    """RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint."""
+    """RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         for place, run in enumerate(super().find_runs(replace(query, conditions=()))):
@@ -208,7 +217,7 @@ class LimitBeforeConditions(MemoryTracker):
 
 
 class ExactPage(MemoryTracker):
-    """RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint."""
+    """RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         found = list(super().find_runs(query))
@@ -217,8 +226,8 @@ class ExactPage(MemoryTracker):
 
 class AliasOfAnyExperiment(MemoryTracker):
     """
-    create_runs: An asked-for id that the experiment has already, in any race, is Refused, and no
-        run is made.
+    create_runs: If the experiment already has a requested id, even if another process creates it at
+        the same time, the call is Refused and no run is created.
     """
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
@@ -230,8 +239,8 @@ class AliasOfAnyExperiment(MemoryTracker):
 
 class IdAsAlias(MemoryTracker):
     """
-    create_runs: An asked-for id that the experiment has already, in any race, is Refused, and no
-        run is made.
+    create_runs: If the experiment already has a requested id, even if another process creates it at
+        the same time, the call is Refused and no run is created.
     """
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
@@ -266,8 +275,7 @@ class ExperimentSetWins(MemoryTracker):
 
 class TwoOfOneName(MemoryTracker):
     """
-    update_experiment: Raises ExperimentNotFound, and Refused for a name that another experiment
-        has.
+    update_experiment: Raises ExperimentNotFound, and Refused if another experiment has the name.
     """
 
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
@@ -278,7 +286,7 @@ class TwoOfOneName(MemoryTracker):
 
 
 class LostCreate(MemoryTracker):
-    """Tracker: Safe to use from several threads."""
+    """Tracker: Its methods can be called from several threads."""
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         before = dict(self._runs)
@@ -290,7 +298,7 @@ class LostCreate(MemoryTracker):
 
 class NumbersInOrder(MemoryTracker):
     """
-    run_numbers: The place of each run in its experiment by creation, from 1, children included.
+    run_numbers: The number of each run in its experiment by creation, from 1, children included.
     """
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
@@ -299,7 +307,7 @@ class NumbersInOrder(MemoryTracker):
 
 class OneNumberForAMoment(MemoryTracker):
     """
-    run_numbers: The place of each run in its experiment by creation, from 1, children included.
+    run_numbers: The number of each run in its experiment by creation, from 1, children included.
     """
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
@@ -312,8 +320,8 @@ class OneNumberForAMoment(MemoryTracker):
 
 class ZeroIsNone(MemoryTracker):
     """
-    Point: A tracker need not give back who wrote a point, and where it cannot tell whether a step
-        was given, step may come back as the position.
+    Point: A tracker need not return a point's writer; if it cannot tell whether a step was given,
+        it may return the position as step.
     """
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
@@ -322,8 +330,8 @@ class ZeroIsNone(MemoryTracker):
 
 class ShortSteps(MemoryTracker):
     """
-    Point: A tracker need not give back who wrote a point, and where it cannot tell whether a step
-        was given, step may come back as the position.
+    Point: A tracker need not return a point's writer; if it cannot tell whether a step was given,
+        it may return the position as step.
     """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
@@ -332,14 +340,18 @@ class ShortSteps(MemoryTracker):
 
 
 class NoNamesAreAll(MemoryTracker):
-    """read_points: The points of all writers, or those of some names, by time and position."""
+    """
+    read_points: The points of all writers, or those with these names, ordered by time and position.
+    """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         return super().read_points(run_id, names or None)
 
 
 class NameByName(MemoryTracker):
-    """read_points: The points of all writers, or those of some names, by time and position."""
+    """
+    read_points: The points of all writers, or those with these names, ordered by time and position.
+    """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         if names is None:
@@ -362,8 +374,8 @@ class DoubledInACall(MemoryTracker):
 
 class HalfABatch(MemoryTracker):
     """
-    page: A method either does all that it says or raises one of this page's errors and does
-        nothing.
+    page: A method does everything that its docstring says, or raises one of the contract's errors
+        and changes nothing.
     """
 
     def check_name(self, name: str) -> None:
@@ -387,8 +399,8 @@ class UncheckedName(MemoryTracker):
 
 class Linked(MemoryTracker):
     """
-    put_files: With replace a file of the same name gives way; else it is FileInRun, and none is
-        stored.
+    put_files: With replace, a file of the same name is replaced; otherwise the call raises
+        FileInRun and stores no file.
     """
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
@@ -402,8 +414,8 @@ class Linked(MemoryTracker):
 
 class Patterns(MemoryTracker):
     """
-    list_files: The names of the run's files that begin with a prefix, in order; amlflow's own left
-        out.
+    list_files: The names of the run's files that begin with a prefix, sorted, without amlflow's
+        own.
     """
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
@@ -413,8 +425,8 @@ class Patterns(MemoryTracker):
 
 class DictionaryOrder(MemoryTracker):
     """
-    list_files: The names of the run's files that begin with a prefix, in order; amlflow's own left
-        out.
+    list_files: The names of the run's files that begin with a prefix, sorted, without amlflow's
+        own.
     """
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
@@ -423,8 +435,8 @@ class DictionaryOrder(MemoryTracker):
 
 class BrokenPath(MemoryTracker):
     """
-    page: A method either does all that it says or raises one of this page's errors and does
-        nothing.
+    page: A method does everything that its docstring says, or raises one of the contract's errors
+        and changes nothing.
     """
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
@@ -480,7 +492,7 @@ class ArchivedElsewhere(MemoryTracker):
 
 
 class StartedAnew(MemoryTracker):
-    """RunChange: What to change in a run; what is left out stays."""
+    """RunChange: A change to a run; what is not given stays as it is."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         run = self.get_run(run_id)
@@ -491,8 +503,8 @@ class StartedAnew(MemoryTracker):
 
 class WrongKey(MemoryTracker):
     """
-    RunChange: Properties are added, never changed: a key that exists with another value, in any
-        race, makes the whole change a PropertyConflict.
+    RunChange: Properties can be added but not changed: if a key already has another value, even if
+        another process adds it at the same time, the whole change is a PropertyConflict.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -504,7 +516,7 @@ class WrongKey(MemoryTracker):
 
 
 class DraftsAreNoted(MemoryTracker):
-    """PropertyConflict: A property has another value already."""
+    """PropertyConflict: The property already has another value."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         run = self.get_run(run_id)
@@ -515,8 +527,8 @@ class DraftsAreNoted(MemoryTracker):
 
 class Undeclared(MemoryTracker):
     """
-    own_paths: The absolute paths of local files and folders in which the tracker keeps what it
-        stores.
+    own_paths: The absolute paths of the local files and folders in which the tracker stores its
+        data.
     """
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
@@ -526,8 +538,8 @@ class Undeclared(MemoryTracker):
 
 class RelativePaths(MemoryTracker):
     """
-    own_paths: The absolute paths of local files and folders in which the tracker keeps what it
-        stores.
+    own_paths: The absolute paths of the local files and folders in which the tracker stores its
+        data.
     """
 
     def own_paths(self) -> Sequence[Path]:
@@ -535,7 +547,7 @@ class RelativePaths(MemoryTracker):
 
 
 class HalfOfAFolder(MemoryTracker):
-    """own_paths: A folder stands for all that is below it."""
+    """own_paths: A folder includes everything below it."""
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
         super().put_snapshot(digest, archive)
@@ -549,8 +561,7 @@ class HalfOfAFolder(MemoryTracker):
 
 class FileBesideADatabase(MemoryTracker):
     """
-    own_paths: A database stands for the files beside it, too, whose names end in -wal, -shm and
-        -journal.
+    own_paths: A database includes the files beside it whose names end in -wal, -shm and -journal.
     """
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
@@ -565,7 +576,7 @@ class FileBesideADatabase(MemoryTracker):
 class PropertiesAreParams(MemoryTracker):
     """
     RunRecord: params are the parameters that other clients of the tracker have logged to the run,
-        by their own names; no property is among them.
+        under their own names; no property is among them.
     """
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
@@ -575,8 +586,8 @@ class PropertiesAreParams(MemoryTracker):
 
 class LeavesOutWhatIsAskedFor(MemoryTracker):
     """
-    RunQuery: fields is a hint that no more than these will be read of the records: attributes, or
-        one entry of a map as tags.KEY, those of the conditions among them.
+    RunQuery: fields is a hint that only these fields of the records will be read, or None:
+        attributes, or one entry of a map as tags.KEY, including the fields of the conditions.
     """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
@@ -588,8 +599,8 @@ class LeavesOutWhatIsAskedFor(MemoryTracker):
 
 class LeavesOutTheCreation(MemoryTracker):
     """
-    RunQuery: What else a record has but its id, experiment and creation may be left out then; None
-        means no hint.
+    RunQuery: All other fields of a record may then be missing, except its id, experiment and
+        creation time.
     """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
@@ -604,7 +615,7 @@ class LeavesOutTheCreation(MemoryTracker):
 
 
 class CountsAll(MemoryTracker):
-    """QuickSearch.count_runs: How many runs Tracker.find_runs gives."""
+    """QuickSearch.count_runs: How many runs Tracker.find_runs returns."""
 
     def count_runs(self, query: RunQuery) -> int:
         return super().count_runs(replace(query, conditions=query.conditions[:1]))
@@ -612,7 +623,8 @@ class CountsAll(MemoryTracker):
 
 class SortsByLetters(MemoryTracker):
     """
-    QuickSearch.first_runs: Texts compare by their code points, and runs alike stay in their order.
+    QuickSearch.first_runs: Texts are compared by their code points, and runs with equal values keep
+        their order.
     """
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
@@ -623,7 +635,10 @@ class SortsByLetters(MemoryTracker):
 
 
 class LastBackwards(MemoryTracker):
-    """QuickSearch.first_runs: With last they are the last ones of that order instead, in it."""
+    """
+    QuickSearch.first_runs: With last, the last runs of that order are returned instead, in that
+        order.
+    """
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         found = super().first_runs(query, field, last)
@@ -631,7 +646,7 @@ class LastBackwards(MemoryTracker):
 
 
 class LackingComeFirst(MemoryTracker):
-    """QuickSearch.first_runs: Where a run lacks the field, it is None."""
+    """QuickSearch.first_runs: If a run lacks the field, the result is None."""
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         found = super().first_runs(query, field, last)

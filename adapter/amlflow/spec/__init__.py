@@ -1,18 +1,20 @@
-"""The contract between amlflow and a tracker or a compute target: what a plugin author reads.
+"""The contract between amlflow and a tracker or a compute target.
 
-A tracker keeps experiments, runs, what runs log, and their files. A plugin offers one as an
-object with the methods of :class:`Tracker`, returned from the hook :meth:`Hooks.amlflow_tracker`.
-A compute target runs scripts somewhere: :class:`Compute`, from :meth:`Hooks.amlflow_compute`.
+A tracker stores experiments, runs, what runs log, and their files. A plugin returns a tracker, an
+object with the methods of :class:`Tracker`, from the hook :meth:`Hooks.amlflow_tracker`. A compute
+target runs scripts: a plugin returns a :class:`Compute` from the hook
+:meth:`Hooks.amlflow_compute`.
 
-Conventions that hold for the whole page:
+These conventions hold for the whole contract:
 
-* Ids are opaque strings that the tracker chooses, none of them twice.
+* Ids are opaque strings that the tracker chooses; it never uses one twice.
 * Times are timezone-aware datetimes in UTC.
-* Keys, names and values are any text, empty and awkward ones included; what a tracker cannot
-  keep exactly it refuses with :class:`Refused`. It never cuts anything off.
-* Other processes and machines work on the same runs at the same time.
-* A method either does all that it says or raises one of this page's errors and does nothing.
-* A call keeps nothing of what it is given, and what it gives back stays as it is.
+* Keys, names and values can be any text, also an empty one; a tracker raises :class:`Refused` for a
+  text that it cannot store exactly. It never shortens a text.
+* Other processes and machines change the same runs at the same time.
+* A method does everything that its docstring says, or raises one of the contract's errors and
+  changes nothing.
+* Methods must not keep references to their arguments; returned objects must not change later.
 """
 
 from __future__ import annotations

@@ -8,22 +8,25 @@ from pathlib import Path
 from typing import Protocol
 
 JOB = "AMLFLOW_JOB"
-"""The environment variable that holds :attr:`Work.name`. The agent and all processes of a script
-have it, whatever they do to their session or group; a script that is submitted from within another
-has its own."""
+"""The name of the environment variable that holds :attr:`Work.name`.
+
+The agent and all processes of a script have it, also those in another session or process group; a
+script that is submitted from a submitted script has its own value.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a compute target is to run.
+    """A script or a program that a compute target runs.
 
-    ``name`` is unique, of letters and digits. ``command`` is a program and its arguments, or, with
-    ``is_script``, a Python script in ``folder`` and its arguments: the target puts its Python
-    before it, or ``python`` where that is not None. ``folder`` is the working folder; what the
-    script leaves there must be there when it has ended. ``environment`` comes on top of the
-    target's own. What the work writes to its standard output and error is appended to ``output``
-    as it comes. Its standard input is empty. ``image`` is the container image that is asked for.
-    ``needs`` are further folders of this machine that the script uses by their own paths.
+    ``name`` is unique and consists of letters and digits. ``command`` is a program and its
+    arguments; with ``is_script`` it is a Python script in ``folder`` and its arguments, which the
+    target runs with ``python``, or with its own Python if that is None. ``folder`` is the working
+    folder; files that the script leaves there must be there after it has ended. ``environment`` is
+    added to the target's own environment variables and takes precedence. What the work writes to
+    standard output and standard error is appended to ``output`` as it is written. Its standard
+    input is empty. ``image`` is the container image that was requested. ``needs`` lists further
+    folders of this machine that the script uses by their own paths.
     """
 
     name: str
@@ -39,10 +42,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a work ended: its exit code, and in one sentence why, where the code does not say.
+    """How a work ended: its exit code, and the reason in one sentence if the code does not tell.
 
-    ``errors_end`` is where in :attr:`Work.output` the last of what the work wrote to its standard
-    error ends, in bytes; None where it wrote nothing there, or the target cannot tell.
+    ``errors_end`` is the byte offset in :attr:`Work.output` just after the last output to standard
+    error; None if there was none, or if the target cannot tell.
     """
 
     code: int
@@ -51,33 +54,37 @@ class Ending:
 
 
 class Started(Protocol):
-    """A work that has been started by this process."""
+    """A work that this process has started."""
 
     def ending(self) -> Ending | None:
-        """How it ended, or None while it runs. Does not block; is asked several times a second."""
+        """How the work ended, or None while it runs.
+
+        Does not block; it is called several times a second.
+        """
 
     def end(self, grace: float) -> None:
-        """End all of its processes: ask them to, and after ``grace`` seconds by force.
+        """End all processes of the work: ask them to end, and kill them after ``grace`` seconds.
 
-        Also those that ignore the request or have left their session. Returns when none is left.
+        This includes processes that ignore the request or have left their session. Returns when no
+        process is left.
         """
 
 
 class Compute(Protocol):
-    """A place where scripts run. The agent that calls it lives on the submitter's machine."""
+    """A place where scripts run. The agent that uses it runs on the submitter's machine."""
 
     @property
     def max_runs(self) -> int | None:
-        """How many works may run at once where the target's settings do not say; None: any."""
+        """How many works may run at once if the target's settings do not say; None: no limit."""
 
     def check(self, work: Work) -> None:
-        """Raise :class:`ComputeTargetException` if the work cannot run here now, and what to do.
+        """Raise :class:`ComputeTargetException` with what to do if the work cannot run now.
 
-        Called before a run is made; ``folder`` and ``environment`` are not there yet.
+        Called before a run is created, when ``folder`` and ``environment`` do not exist yet.
         """
 
     def start(self, work: Work) -> Started:
         """Start a work. Raises :class:`ComputeTargetException`."""
 
     def clean(self, name: str) -> None:
-        """End what still runs of a work whose agent has died; nothing left is not an error."""
+        """End what still runs of a work whose agent is gone; it is not an error if nothing runs."""

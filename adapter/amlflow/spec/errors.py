@@ -45,7 +45,7 @@ class FileNotInRun(UserErrorException):
 
 
 class FileInRun(UserErrorException):
-    """The run has a file of this name already."""
+    """The run already has a file of this name."""
 
     def __init__(self, run_id: str, name: str) -> None:
         super().__init__(
@@ -56,7 +56,7 @@ class FileInRun(UserErrorException):
 
 
 class PropertyConflict(UserErrorException):
-    """A property has another value already. Nothing of the refused change was applied."""
+    """The property already has another value. Nothing of the refused change was applied."""
 
     def __init__(self, key: str, kept: str, refused: str) -> None:
         super().__init__(
@@ -67,24 +67,24 @@ class PropertyConflict(UserErrorException):
 
 
 class Unsupported(UserErrorException):
-    """This tracker has no such thing, and amlflow cannot add it."""
+    """The tracker does not have this feature, and amlflow cannot add it."""
 
 
 class Refused(UserErrorException):
-    """The tracker does not take this value; sending it again is of no use."""
+    """The tracker does not accept this value; sending it again does not help."""
 
 
 class TooLarge(Refused):
-    """One call carries more than the tracker takes, as HTTP 413 says; less at once may pass.
+    """One call has more data than the tracker accepts (HTTP 413); a call with less may succeed.
 
-    A single point or file that is too large is refused for good.
+    A single point or file that is too large is refused permanently.
     """
 
 
 class Unavailable(ServiceException):
-    """The tracker did not answer, or is busy; sending it again may work.
+    """The tracker did not answer or is busy; the same call may succeed later.
 
-    ``retry_after`` is how many seconds the tracker asks to be left alone, or None.
+    ``retry_after`` is the number of seconds that the tracker asks to wait, or None.
     """
 
     status_code = 503
@@ -99,10 +99,10 @@ _once: ContextVar[bool] = ContextVar("amlflow_once", default=False)
 
 @contextlib.contextmanager
 def tried_once() -> Iterator[None]:
-    """Within it, this thread's calls raise :class:`Unavailable` at the first failure.
+    """Inside it, this thread's calls raise :class:`Unavailable` at the first failure.
 
-    Whoever calls so tries again itself. A plugin whose client tries again on its own asks
-    :func:`is_tried_once` and keeps it from that.
+    The caller tries again by itself. A plugin whose client tries again by itself must not let it do
+    so while :func:`is_tried_once` is true.
     """
     token = _once.set(True)
     try:
@@ -112,16 +112,16 @@ def tried_once() -> Iterator[None]:
 
 
 def is_tried_once() -> bool:
-    """Whether this call is made within :func:`tried_once`."""
+    """Whether this call is made inside :func:`tried_once`."""
     return _once.get()
 
 
 TrackerError = AzureMLException
-"""What every method of a tracker may raise: the errors above are its descendants."""
+"""The base class of what every method of a tracker may raise, and of the errors above."""
 
 
 def redacted(uri: str) -> str:
-    """The URI without its user name and password, for messages and logs."""
+    """The URI without user name and password, for messages and logs."""
     parts = urlsplit(uri)
     if "@" not in parts.netloc:
         return uri

@@ -12,55 +12,55 @@ from amlflow.spec.records import RunRecord
 from amlflow.spec.tracker import RunKeeper, Tracker
 
 hookimpl = pluggy.HookimplMarker("amlflow")
-"""Marks a plugin's functions that implement :class:`Hooks`.
+"""Marks the functions of a plugin that implement :class:`Hooks`.
 
-The module of a tracker's plugin may also state ``features``, as its tracker does: ``amlflow
-plugins`` prints them without opening a tracker. ``amlflow plugins check`` opens the tracker at
-``check_uri``, where ``{folder}`` stands for an empty folder, and the compute target of the kind
-``check_kind``.
+The module of a tracker plugin can also define ``features``, with the features of its tracker:
+``amlflow plugins`` prints them without opening a tracker. ``amlflow plugins check`` opens the
+tracker at ``check_uri``, in which ``{folder}`` stands for an empty folder, and the compute target
+of the kind ``check_kind``.
 """
 
 
 class Commands(Protocol):
-    """What a plugin adds its own commands to."""
+    """The command line, to which a plugin adds its own commands."""
 
     def add(self, name: str, function: Callable[..., Any], example: str) -> None:
-        """Make a function the command ``amlflow <name>``; a name may have several words.
+        """Add a command ``amlflow <name>`` that calls a function; a name may have several words.
 
-        Its docstring is the command's help, with ``:param x:`` for each parameter. These are flags
-        of text, required without a default, and without a value where the default is False.
-        What it returns is printed as ``-o`` says. Help stays quick if the function imports what it
-        needs when it is called.
+        The function's docstring is the help text, with ``:param x:`` for each parameter. A
+        parameter becomes a flag with a text value; it is required if it has no default, and takes
+        no value if its default is False. The return value is printed in the format that ``-o``
+        names. Import what the function needs inside the function, so that ``--help`` stays fast.
         """
 
 
 class Hooks:
-    """What a plugin may implement, each marked with ``@hookimpl``.
+    """What a plugin can implement: mark each function with ``@hookimpl``.
 
-    No hook of a plugin is in the way of another plugin: one that raises is named on the log, or in
-    the error where nobody else could answer.
+    A plugin that raises does not stop the others: it is named on the log, or in the error if no
+    other plugin can answer.
     """
 
     def amlflow_tracker(self, uri: str) -> Tracker | None:
         """Open the tracker at this URI, or return None to leave it to another plugin.
 
-        Where two plugins take the same URI, both are named in an error.
+        If two plugins take the same URI, an error names both.
         """
 
     def amlflow_run_keeper(self, uri: str) -> RunKeeper | None:
-        """Open just what an agent needs of the tracker at this URI, or return None."""
+        """Open the part of the tracker at this URI that an agent needs, or return None."""
 
     def amlflow_compute(self, kind: str, settings: Mapping[str, Any]) -> Compute | None:
         """Open a compute target of this kind, or return None to leave it to another plugin.
 
-        Raises :class:`ComputeTargetException` for a setting that it does not know.
+        Raises :class:`ComputeTargetException` for an unknown setting.
         """
 
     def amlflow_run_started(self, run: RunRecord) -> None:
-        """A run has been started by this process."""
+        """This process has started a run."""
 
     def amlflow_run_ended(self, run: RunRecord) -> None:
-        """A run has been ended by this process; its record has the final status."""
+        """This process has ended a run; the record has the final status."""
 
     def amlflow_commands(self, group: Commands) -> None:
-        """Add commands to the command line; a name that is taken is refused."""
+        """Add commands to the command line; a name that exists already is refused."""

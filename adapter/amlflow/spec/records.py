@@ -12,7 +12,7 @@ from amlflow.spec.status import Status
 
 
 class Kind(str, enum.Enum):
-    """What sort of metric a point is, in v1's words; it decides the shape of ``Point.value``."""
+    """The kind of a metric, in v1's words; it decides the type of ``Point.value``."""
 
     SCALAR = "scalar"  # bool, int, float, str or None
     LIST = "list"  # list of those
@@ -26,12 +26,12 @@ class Kind(str, enum.Enum):
 
 
 TICK = timedelta(milliseconds=2)
-"""Times of points are whole ticks, which leaves a tracker room to tell its own marks apart."""
+"""Times of points are multiples of it; a tracker may use the times between for its own marks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentRecord:
-    """An experiment as the tracker has it."""
+    """An experiment as the tracker stores it."""
 
     id: str
     name: str
@@ -42,7 +42,7 @@ class ExperimentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentChange:
-    """What to change in an experiment; what is left out stays.
+    """A change to an experiment; what is not given stays as it is.
 
     A tag that is both set and removed is removed.
     """
@@ -55,11 +55,11 @@ class ExperimentChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDraft:
-    """A run to be made.
+    """A run to be created.
 
-    ``run_id`` is an id that the caller asks for, or None. ``writer`` names the process that will
-    log most to the run (:class:`Point`), or None where that is not known yet. ``system`` holds
-    amlflow's own notes, which users see in other forms; a key is a short identifier.
+    ``run_id`` is an id that the caller requests, or None. ``writer`` is the process that will log
+    most of the run's points (:class:`Point`), or None if that is not known yet. ``system`` holds
+    amlflow's own notes, which are neither tags nor properties; a key is a short identifier.
     """
 
     experiment_id: str
@@ -79,13 +79,13 @@ class RunDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A run as the tracker has it.
+    """A run as the tracker stores it.
 
-    ``id`` is the tracker's id, which every call takes. ``alias`` is the id that the caller asked
-    for, which is what users see then. ``root_id`` is the run's own id where it has no parent, and
-    None where another client nested it and noted no root. ``system`` is as in :class:`RunDraft`.
-    ``params`` are the parameters that other clients of the tracker have logged to the run, by their
-    own names; no property is among them.
+    ``id`` is the tracker's id; every method takes it. ``alias`` is the id that the caller
+    requested; users see it instead of ``id``. ``root_id`` is the run's own id if it has no parent,
+    and None if another client nested the run without naming a root. ``system`` is as in
+    :class:`RunDraft`. ``params`` are the parameters that other clients of the tracker have logged
+    to the run, under their own names; no property is among them.
     """
 
     id: str
@@ -107,7 +107,7 @@ class RunRecord:
     params: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, change: RunChange) -> RunRecord:
-        """The record as a change leaves it, where nobody else changes the run."""
+        """The record after a change, if nobody else changes the run."""
         stated: dict[str, Any] = {
             name: getattr(change, name)
             for name in ("status", "started", "ended", "name", "description")
@@ -127,12 +127,13 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChange:
-    """What to change in a run; what is left out stays.
+    """A change to a run; what is not given stays as it is.
 
-    Properties are added, never changed: a key that exists with another value, in any race, makes
-    the whole change a :class:`PropertyConflict`. The same value again is accepted. ``status`` comes
-    last, so whoever sees it sees the rest. A final status also sets the end, unless ``ended`` does.
-    A tag that is both set and removed is removed.
+    Properties can be added but not changed: if a key already has another value, even if another
+    process adds it at the same time, the whole change is a :class:`PropertyConflict`. Adding the
+    same value again is accepted. ``status`` is applied last, so that a reader who sees it also sees
+    the rest. A final status also sets the end time, unless ``ended`` does. A tag that is both set
+    and removed is removed.
     """
 
     status: str | None = None
@@ -148,15 +149,15 @@ class RunChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One logging call: a metric of a run.
+    """One logging call: a value of a metric of a run.
 
-    ``writer`` is the process that logged it; ``order`` counts that writer's points of this name in
-    this run, from 0. ``position`` (the step, or else the order) together with writer, name and time
-    is the point's identity: a tracker stores it once, however often it is sent. Within a writer and
-    name, (time, position) grows from call to call.
+    ``writer`` is the process that logged the point; ``order`` counts the points of this writer,
+    name and run, from 0. ``position`` (the step, or ``order`` without a step), writer, name and
+    time identify the point: a tracker stores it once, however often it is sent. For one writer and
+    name, (time, position) increases from call to call.
 
-    A tracker need not give back who wrote a point, and where it cannot tell whether a step was
-    given, ``step`` may come back as the position.
+    A tracker need not return a point's writer; if it cannot tell whether a step was given, it may
+    return the position as ``step``.
     """
 
     name: str

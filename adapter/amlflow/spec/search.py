@@ -12,7 +12,7 @@ from amlflow.spec.records import ExperimentRecord, RunRecord
 
 
 class Op(str, enum.Enum):
-    """How a condition compares. All but NE and LACKS are false where the field is absent."""
+    """How a condition compares. All operators but NE and LACKS are false if the field is absent."""
 
     EQ = "="
     NE = "!="
@@ -26,11 +26,10 @@ class Op(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of one field of a run's (or an experiment's) record.
+    """A test of one field of a run's or an experiment's record.
 
-    ``field`` is an attribute's name; for ``tags``, ``properties`` and ``params``, ``key`` says
-    which.
-    ``value`` is a string, or a datetime for ``created``, ``started`` and ``ended``.
+    ``field`` is the name of an attribute; for ``tags``, ``properties`` and ``params``, ``key`` is
+    the key in it. ``value`` is a text, or a datetime for ``created``, ``started`` and ``ended``.
     """
 
     field: str
@@ -39,7 +38,10 @@ class Condition:
     key: str | None = None
 
     def holds(self, record: RunRecord | ExperimentRecord) -> bool:
-        """Whether the record meets the condition, exactly. A tracker may use it, or do better."""
+        """Whether the record meets the condition, exactly.
+
+        A tracker may call it, or use a faster way.
+        """
         found: Any = getattr(record, self.field)
         if self.key is not None:
             present = self.key in found
@@ -67,11 +69,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order of runs, by one field of their records.
+    """An order of runs by one field of their records.
 
     ``field`` is ``name``, ``description``, ``user`` or ``ended``; or ``tags``, ``properties`` or
-    ``system``, of which ``key`` says which. Texts compare as the tracker compares them. Runs that
-    lack the field come last, also where it is ``descending``; of runs alike, the newest is first.
+    ``system`` with a ``key``. Texts are compared as the tracker compares them. Runs without the
+    field come last, also with ``descending``; runs with equal values come newest first.
     """
 
     field: str
@@ -81,16 +83,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
-    """Which runs to find: those of the experiments that meet every condition.
+    """Which runs to find: those of the experiments that meet all conditions.
 
-    None means all experiments that are not archived.
+    If ``experiment_ids`` is None, all experiments that are not archived are searched.
 
-    ``limit`` is a hint that no more runs than these will be read; 0 means no hint. An ``order`` is
-    the one in which they come, in place of newest first.
+    ``limit`` is a hint that at most this many runs will be read; 0 means no hint. With ``order``,
+    runs come in that order instead of newest first.
 
-    ``fields`` is a hint that no more than these will be read of the records: attributes, or one
-    entry of a map as ``tags.KEY``, those of the conditions among them. What else a record has but
-    its id, experiment and creation may be left out then; None means no hint.
+    ``fields`` is a hint that only these fields of the records will be read, or None: attributes, or
+    one entry of a map as ``tags.KEY``, including the fields of the conditions. All other fields of
+    a record may then be missing, except its id, experiment and creation time.
     """
 
     experiment_ids: Sequence[str] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Status:
-    """v1's run statuses. See :data:`FINAL`."""
+    """The statuses of v1's runs. See :data:`FINAL`."""
 
     NOT_STARTED = "NotStarted"
     QUEUED = "Queued"
@@ -24,8 +24,11 @@ class Status:
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
-"""The statuses that end a run. Only Running, which starts it again, or another of them replaces
-one; any other that comes late is passed over."""
+"""The statuses that end a run.
+
+A final status is replaced only by another one, or by Running, which starts the run again; any other
+status that comes later is ignored.
+"""
 
 
 UNSTARTED = frozenset(
@@ -38,13 +41,16 @@ UNSTARTED = frozenset(
         Status.UNAPPROVED,
     }
 )
-"""The statuses of a run that has not begun, and so has no start time."""
+"""The statuses of a run that has not begun and therefore has no start time."""
 
 
 LAUNCHED = "launched"
-"""A key of ``system``. While it is "yes", the status is amlflow's to say: an end that another
-client of the tracker sets counts only if it is Canceled, since a script's own calls to the
-tracker's client end runs, too. It becomes "ended" together with the final status."""
+"""A key of ``system``.
+
+While it is "yes", amlflow decides the status: an end that another client of the tracker sets counts
+only if it is Canceled, because a script's own calls to the tracker's client also end runs. It
+becomes "ended" together with the final status.
+"""
 
 
 # The one change between final statuses that amlflow makes itself: the errors turned out later.

@@ -19,15 +19,20 @@ from amlflow.spec.records import (
 from amlflow.spec.search import RunQuery
 
 VERSION = 1
-"""Of this contract. A plugin module that states another ``amlflow_spec`` is refused by name."""
+"""The version of this contract.
+
+A plugin module without an ``amlflow_spec`` or with another one is not loaded, and a log message
+names it.
+"""
 
 
 class Feature(str, enum.Enum):
     """What a tracker does natively.
 
-    A tracker that claims a feature does all that this page says of it. One that does not is never
-    asked for it: amlflow's layers do it over what every tracker does, above all asked-for ids that
-    are unique in any race and ``system`` notes, or refuse it as :class:`Unsupported`.
+    A tracker that claims a feature does everything that the contract says about it. A tracker is
+    never asked for a feature that it does not claim: amlflow's layers add it with what every
+    tracker does, above all ``system`` notes and requested ids that stay unique when several
+    processes request the same one, or raise :class:`Unsupported`.
     """
 
     WRITE_ONCE = "write-once properties"  # else no draft and no change has properties
@@ -42,7 +47,7 @@ class Feature(str, enum.Enum):
 
 
 class Tracker(Protocol):
-    """Keeps experiments and runs. Safe to use from several threads."""
+    """Stores experiments and runs. Its methods can be called from several threads."""
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -50,28 +55,27 @@ class Tracker(Protocol):
 
     @property
     def uri(self) -> str:
-        """The absolute address it was opened with."""
+        """The absolute URI that it was opened with."""
 
     # experiments
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
-        """The experiment of this name, made where there is none; archived ones as they are."""
+        """The experiment with this name, created if there is none; an archived one stays so."""
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
-        """The experiment of this id. Raises :class:`ExperimentNotFound`."""
+        """The experiment with this id. Raises :class:`ExperimentNotFound`."""
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
-        """All experiments, archived ones too, newest first."""
+        """All experiments, also archived ones, newest first."""
 
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
         """Apply a change.
 
-        Raises :class:`ExperimentNotFound`, and :class:`Refused` for a name that another experiment
-        has.
+        Raises :class:`ExperimentNotFound`, and :class:`Refused` if another experiment has the name.
         """
 
     def delete_experiment(self, experiment_id: str) -> None:
-        """Remove an experiment and free its name; :class:`Refused` where it has runs.
+        """Delete an experiment and free its name; :class:`Refused` if it has runs.
 
         Raises :class:`ExperimentNotFound`.
         """
@@ -79,23 +83,27 @@ class Tracker(Protocol):
     # runs
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        """Make runs, in this order, as fast as the tracker can make many.
+        """Create runs, in this order, as fast as the tracker can create many.
 
-        An asked-for id that the experiment has already, in any race, is :class:`Refused`, and no
-        run is made. Raises :class:`ExperimentNotFound`.
+        If the experiment already has a requested id, even if another process creates it at the same
+        time, the call is :class:`Refused` and no run is created. Raises
+        :class:`ExperimentNotFound`.
         """
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        """The run of this id or alias, in this experiment or any. Raises :class:`RunNotFound`."""
+        """The run with this id or alias, in this experiment, or in any if None.
+
+        Raises :class:`RunNotFound`.
+        """
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
-        """The place of each run in its experiment by creation, from 1, children included."""
+        """The number of each run in its experiment by creation, from 1, children included."""
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        """The runs that meet a query, and no others, read as they are asked for.
+        """The runs that match a query, and no others, read from the tracker while you iterate.
 
-        They come by creation, newest first (of the same time, by id). A run that is made meanwhile
-        shifts nothing: no other comes twice or is left out.
+        They come by creation time, newest first; runs of the same time are ordered by id. A run
+        that is created meanwhile does not shift the others: none comes twice, and none is left out.
         """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -107,33 +115,35 @@ class Tracker(Protocol):
     # metrics
 
     def check_name(self, name: str) -> None:
-        """Raise :class:`Refused` if no metric can have this name. Asks nobody."""
+        """Raise :class:`Refused` if no metric can have this name. Does not call a server."""
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """Store points, each identity once. All are of one writer, in the order of the calls.
+        """Store points, each identity once.
+
+        All points have one writer and are in the order of the calls.
 
         Raises :class:`RunNotFound`.
         """
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
-        """The points of all writers, or those of some names, by time and position.
+        """The points of all writers, or those with these names, ordered by time and position.
 
-        Raises :class:`RunNotFound`.
-        Values come back with their types: bool, int, float (nan and infinities too), str, None.
-        What other clients of the tracker logged to the run is there too, as scalars.
+        Raises :class:`RunNotFound`. Values keep their types: bool, int, float (also NaN and
+        infinities), str, None. What other clients of the tracker logged to the run is included, as
+        scalars.
         """
 
     # files
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        """Store local files, of any size, under names with ``/``.
+        """Store local files of any size under names that may contain ``/``.
 
-        With ``replace`` a file of the same name gives way; else it is :class:`FileInRun`, and none
-        is stored. Raises :class:`RunNotFound`.
+        With ``replace``, a file of the same name is replaced; otherwise the call raises
+        :class:`FileInRun` and stores no file. Raises :class:`RunNotFound`.
         """
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
-        """The names of the run's files that begin with a prefix, in order; amlflow's own left out.
+        """The names of the run's files that begin with a prefix, sorted, without amlflow's own.
 
         Raises :class:`RunNotFound`.
         """
@@ -141,7 +151,7 @@ class Tracker(Protocol):
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         """Write a file's content to a local path.
 
-        Raises :class:`FileNotInRun`, and writes nothing.
+        Raises :class:`FileNotInRun` and then writes nothing.
         """
 
     # snapshots of source folders, stored once whatever the number of runs that use them
@@ -150,10 +160,10 @@ class Tracker(Protocol):
         """Whether a snapshot is stored."""
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
-        """Store a zip archive under its content's digest."""
+        """Store a zip archive under the digest of its content."""
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
-        """Write the archive to a local path. Raises :class:`Refused` where there is none."""
+        """Write the archive to a local path. Raises :class:`Refused` if it is not stored."""
 
     # models
 
@@ -167,58 +177,61 @@ class Tracker(Protocol):
         tags: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
     ) -> ModelRecord:
-        """Make the run's file or folder the next version of a model."""
+        """Register a file or folder of the run as the next version of a model."""
 
     # links
 
     def run_link(self, run: RunRecord) -> str:
-        """The address of the run's page for people."""
+        """The address of the run's web page."""
 
     def experiment_link(self, experiment_id: str) -> str:
-        """The address of the experiment's page for people."""
+        """The address of the experiment's web page."""
 
     # this machine
 
     def own_paths(self) -> Sequence[Path]:
-        """The absolute paths of local files and folders in which the tracker keeps what it stores.
+        """The absolute paths of the local files and folders in which the tracker stores its data.
 
-        A folder stands for all that is below it. A database stands for the files beside it, too,
-        whose names end in ``-wal``, ``-shm`` and ``-journal``. Snapshots leave these paths out and
-        do not open them. A plugin that lacks this method is taken to have none.
+        A folder includes everything below it. A database includes the files beside it whose names
+        end in ``-wal``, ``-shm`` and ``-journal``. Snapshots leave these paths out and do not open
+        them. A plugin without this method is taken to have none.
         """
 
 
 class QuickSearch(Protocol):
-    """What a tracker may offer beside :class:`Tracker` to answer sooner than by reading all runs.
+    """What a tracker may offer in addition to :class:`Tracker`, to answer without reading all runs.
 
-    Each method returns None where the runs have to be read, by :meth:`Tracker.find_runs`.
+    Each method returns None if the runs must be read with :meth:`Tracker.find_runs`.
     """
 
     def count_runs(self, query: RunQuery) -> int | None:
-        """How many runs :meth:`Tracker.find_runs` gives."""
+        """How many runs :meth:`Tracker.find_runs` returns."""
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        """The first ``query.limit`` runs that ``find_runs`` gives, sorted by a field.
+        """The first ``query.limit`` runs that ``find_runs`` returns, sorted by a field.
 
-        ``field`` is as in :attr:`RunQuery.fields`. Texts compare by their code points, and runs
-        alike stay in their order. With ``last`` they are the last ones of that order instead, in
-        it. Where a run lacks the field, it is None.
+        ``field`` is written as in :attr:`RunQuery.fields`. Texts are compared by their code points,
+        and runs with equal values keep their order. With ``last``, the last runs of that order are
+        returned instead, in that order. If a run lacks the field, the result is None.
         """
 
 
 class RunKeeper(Protocol):
-    """The part of a tracker that watches over one run: what the agent of a submitted script needs.
+    """The part of a tracker that the agent of a submitted script needs to watch over one run.
 
-    Every tracker is one. A plugin whose tracker takes long to load may offer this part by itself
-    (:meth:`Hooks.amlflow_run_keeper`), so that a script starts at once and its agent stays small.
-    Each method promises what the tracker's of the same name does.
+    Every tracker is also a run keeper. A plugin whose tracker takes long to load can offer this
+    part separately (:meth:`Hooks.amlflow_run_keeper`), so that a script starts at once and its
+    agent stays small. Each method does what the tracker's method of the same name does.
     """
 
     def get_run(self, run_id: str) -> RunRecord:
-        """The run of this id, which is the tracker's own. Raises :class:`RunNotFound`."""
+        """The run with this id, which is the tracker's id and not an alias.
+
+        Raises :class:`RunNotFound`.
+        """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         """Apply a change: properties first, status last."""
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        """Store local files under names with ``/``."""
+        """Store local files under names that may contain ``/``."""

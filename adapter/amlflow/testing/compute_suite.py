@@ -100,15 +100,15 @@ class ComputeSuite:
 
     def test_how_many_at_once_is_none_or_a_number(self, compute: Compute) -> None:
         """
-        Compute.max_runs: How many works may run at once where the target's settings do not say;
-            None: any.
+        Compute.max_runs: How many works may run at once if the target's settings do not say; None:
+            no limit.
         """
         assert compute.max_runs is None or 0 < compute.max_runs < MAX_RUNS
 
     def test_a_script_that_ends_well(self, started: Any) -> None:
         """
         Compute.start: Start a work.
-        Started.ending: How it ended, or None while it runs.
+        Started.ending: How the work ended, or None while it runs.
         """
         work, run = started("print('hello')")
         assert ending(run) == Ending(code=0)
@@ -117,8 +117,8 @@ class ComputeSuite:
 
     def test_what_it_needs_is_there(self, started: Any, tmp_path: Path) -> None:
         """
-        Work: needs are further folders of this machine that the script uses by their own paths.
-        Work: image is the container image that is asked for.
+        Work: needs lists further folders of this machine that the script uses by their own paths.
+        Work: image is the container image that was requested.
         """
         folder = tmp_path / "needed ä"
         folder.mkdir()
@@ -131,15 +131,15 @@ class ComputeSuite:
 
     def test_a_check_needs_no_folder(self, compute: Compute, work: Callable[..., Work]) -> None:
         """
-        Compute.check: Called before a run is made; folder and environment are not there yet.
+        Compute.check: Called before a run is created, when folder and environment do not exist yet.
         """
         made = work("pass")
         compute.check(dataclasses.replace(made, folder=made.folder / "not there", environment={}))
 
     def test_output_is_appended_in_order(self, started: Any, tmp_path: Path) -> None:
         """
-        Work: What the work writes to its standard output and error is appended to output as it
-            comes.
+        Work: What the work writes to standard output and standard error is appended to output as it
+            is written.
         """
         (tmp_path / "output").write_text("before\n")
         work, run = started(
@@ -161,8 +161,8 @@ class ComputeSuite:
 
     def test_where_standard_error_ends(self, started: Any, tmp_path: Path) -> None:
         """
-        Ending: errors_end is where in Work.output the last of what the work wrote to its standard
-            error ends, in bytes; None where it wrote nothing there, or the target cannot tell.
+        Ending: errors_end is the byte offset in Work.output just after the last output to standard
+            error; None if there was none, or if the target cannot tell.
         """
         (tmp_path / "output").write_text("before\n")
         work, run = started(
@@ -183,8 +183,8 @@ class ComputeSuite:
 
     def test_where_nothing_is_written_to_standard_error(self, started: Any) -> None:
         """
-        Ending: errors_end is where in Work.output the last of what the work wrote to its standard
-            error ends, in bytes; None where it wrote nothing there, or the target cannot tell.
+        Ending: errors_end is the byte offset in Work.output just after the last output to standard
+            error; None if there was none, or if the target cannot tell.
         """
         _, run = started("print('fine')")
         assert ending(run).errors_end is None
@@ -192,9 +192,9 @@ class ComputeSuite:
 
     def test_output_comes_while_it_runs(self, started: Any) -> None:
         """
-        Work: What the work writes to its standard output and error is appended to output as it
-            comes.
-        Started.ending: Does not block; is asked several times a second.
+        Work: What the work writes to standard output and standard error is appended to output as it
+            is written.
+        Started.ending: Does not block; it is called several times a second.
         """
         work, run = started("import time; print('early'); time.sleep(600)")
         until(lambda: work.output.exists() and work.output.read_text() == "early\n")
@@ -204,8 +204,8 @@ class ComputeSuite:
     @pytest.mark.parametrize("code", [1, 3, 255])
     def test_exit_codes(self, started: Any, code: int) -> None:
         """
-        Ending: How a work ended: its exit code, and in one sentence why, where the code does not
-            say.
+        Ending: How a work ended: its exit code, and the reason in one sentence if the code does not
+            tell.
         """
         _, run = started(f"raise SystemExit({code})")
         assert ending(run).code == code
@@ -213,8 +213,8 @@ class ComputeSuite:
 
     def test_one_that_is_killed_says_so(self, started: Any) -> None:
         """
-        Ending: How a work ended: its exit code, and in one sentence why, where the code does not
-            say.
+        Ending: How a work ended: its exit code, and the reason in one sentence if the code does not
+            tell.
         """
         _, run = started("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
         found = ending(run)
@@ -225,8 +225,8 @@ class ComputeSuite:
 
     def test_arguments_are_as_given(self, started: Any) -> None:
         """
-        Work: command is a program and its arguments, or, with is_script, a Python script in folder
-            and its arguments: the target puts its Python before it, or python where that is not
+        Work: command is a program and its arguments; with is_script it is a Python script in folder
+            and its arguments, which the target runs with python, or with its own Python if that is
             None.
         """
         words = ["--x", "a b", "$HOME", "'\"\\", "ä", "", "*"]
@@ -237,8 +237,8 @@ class ComputeSuite:
 
     def test_a_command(self, started: Any) -> None:
         """
-        Work: command is a program and its arguments, or, with is_script, a Python script in folder
-            and its arguments: the target puts its Python before it, or python where that is not
+        Work: command is a program and its arguments; with is_script it is a Python script in folder
+            and its arguments, which the target runs with python, or with its own Python if that is
             None.
         """
         work, run = started(command=["sh", "-c", "echo $((20 + 22))"], is_script=False)
@@ -248,10 +248,10 @@ class ComputeSuite:
 
     def test_its_environment_and_folder(self, started: Any) -> None:
         """
-        Work: environment comes on top of the target's own.
-        Work: folder is the working folder; what the script leaves there must be there when it has
-            ended.
-        JOB: The environment variable that holds Work.name.
+        Work: environment is added to the target's own environment variables and takes precedence.
+        Work: folder is the working folder; files that the script leaves there must be there after
+            it has ended.
+        JOB: The name of the environment variable that holds Work.name.
         """
         work, run = started(
             "import os; print(os.environ['COLOUR'], os.environ['" + JOB + "'], os.getcwd());"
@@ -272,7 +272,10 @@ class ComputeSuite:
         assert work.output.read_text() == "''\n"
 
     def test_one_that_ends_when_asked(self, started: Any) -> None:
-        """Started.end: End all of its processes: ask them to, and after grace seconds by force."""
+        """
+        Started.end: End all processes of the work: ask them to end, and kill them after grace
+            seconds.
+        """
         work, run = started(
             """
             import signal, sys, time
@@ -293,8 +296,8 @@ class ComputeSuite:
 
     def test_the_whole_tree_ends(self, started: Any) -> None:
         """
-        Started.end: Also those that ignore the request or have left their session.
-        Started.end: Returns when none is left.
+        Started.end: This includes processes that ignore the request or have left their session.
+        Started.end: Returns when no process is left.
         """
         work, run = started(TREE)
         beats = work.folder / "beats"
@@ -306,10 +309,10 @@ class ComputeSuite:
 
     def test_clean_ends_what_an_agent_left(self, compute: Compute, started: Any) -> None:
         """
-        Compute.clean: End what still runs of a work whose agent has died; nothing left is not an
-            error.
-        JOB: The agent and all processes of a script have it, whatever they do to their session or
-            group; a script that is submitted from within another has its own.
+        Compute.clean: End what still runs of a work whose agent is gone; it is not an error if
+            nothing runs.
+        JOB: The agent and all processes of a script have it, also those in another session or
+            process group; a script that is submitted from a submitted script has its own value.
         """
         work, run = started(TREE)
         beats = work.folder / "beats"
@@ -322,8 +325,9 @@ class ComputeSuite:
 
     def test_one_ends_and_the_other_goes_on(self, started: Any, tmp_path: Path) -> None:
         """
-        Started.end: End all of its processes: ask them to, and after grace seconds by force.
-        Work: name is unique, of letters and digits.
+        Started.end: End all processes of the work: ask them to end, and kill them after grace
+            seconds.
+        Work: name is unique and consists of letters and digits.
         """
         _, first = started("import time; time.sleep(600)", output=tmp_path / "first")
         _, second = started("import time; time.sleep(600)", output=tmp_path / "second")
@@ -334,7 +338,7 @@ class ComputeSuite:
 
     def test_a_program_that_is_not_there(self, compute: Compute, work: Any) -> None:
         """
-        Compute.check: Raise ComputeTargetException if the work cannot run here now, and what to do.
+        Compute.check: Raise ComputeTargetException with what to do if the work cannot run now.
         Compute.start: Raises ComputeTargetException.
         """
         made = work(command=["no-such-program"], is_script=False)
@@ -342,7 +346,7 @@ class ComputeSuite:
 
     def test_a_python_that_is_not_there(self, compute: Compute, work: Any) -> None:
         """
-        Compute.check: Raise ComputeTargetException if the work cannot run here now, and what to do.
+        Compute.check: Raise ComputeTargetException with what to do if the work cannot run now.
         """
         assert "/nowhere/python" in refusal(compute, work("pass", python="/nowhere/python"))
 

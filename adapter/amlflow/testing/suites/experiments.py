@@ -25,8 +25,8 @@ class ExperimentTests(SuiteBase):
 
     def test_ensure_experiment_makes_it_once(self, tracker: Tracker) -> None:
         """
-        ensure_experiment: The experiment of this name, made where there is none; archived ones as
-            they are.
+        ensure_experiment: The experiment with this name, created if there is none; an archived one
+            stays so.
         """
         name = f"suite-{uuid.uuid4().hex}"
         made = tracker.ensure_experiment(name)
@@ -38,9 +38,9 @@ class ExperimentTests(SuiteBase):
 
     def test_ensure_experiment_by_many_at_once(self, tracker: Tracker) -> None:
         """
-        Tracker: Safe to use from several threads.
-        ensure_experiment: The experiment of this name, made where there is none; archived ones as
-            they are.
+        Tracker: Its methods can be called from several threads.
+        ensure_experiment: The experiment with this name, created if there is none; an archived one
+            stays so.
         """
         name = f"suite-{uuid.uuid4().hex}"
         with ThreadPoolExecutor(8) as pool:
@@ -49,8 +49,8 @@ class ExperimentTests(SuiteBase):
 
     def test_awkward_experiment_names(self, tracker: Tracker) -> None:
         """
-        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-            cannot keep exactly it refuses with Refused.
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
         """
         mark = uuid.uuid4().hex
         names = [f"{text} {mark} {text}" for text in [*FEW, *ALIKE, "x" * LONG]]
@@ -61,8 +61,8 @@ class ExperimentTests(SuiteBase):
 
     def test_unknown_experiments(self, tracker: Tracker) -> None:
         """
-        update_experiment: Raises ExperimentNotFound, and Refused for a name that another experiment
-            has.
+        update_experiment: Raises ExperimentNotFound, and Refused if another experiment has the
+            name.
         delete_experiment: Raises ExperimentNotFound.
         ExperimentNotFound: No experiment has this id.
         """
@@ -79,7 +79,7 @@ class ExperimentTests(SuiteBase):
 
     def test_get_experiment(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        get_experiment: The experiment of this id.
+        get_experiment: The experiment with this id.
         get_experiment: Raises ExperimentNotFound.
         """
         assert tracker.get_experiment(experiment.id).name == experiment.name
@@ -87,7 +87,7 @@ class ExperimentTests(SuiteBase):
             tracker.get_experiment("99999999")
 
     def test_list_experiments(self, tracker: Tracker) -> None:
-        """list_experiments: All experiments, archived ones too, newest first."""
+        """list_experiments: All experiments, also archived ones, newest first."""
         made = [tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}") for _ in range(3)]
         tracker.update_experiment(made[1].id, ExperimentChange(archived=True))
         wanted = [each.id for each in reversed(made)]
@@ -95,10 +95,10 @@ class ExperimentTests(SuiteBase):
 
     def test_experiment_tags(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-            cannot keep exactly it refuses with Refused.
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
         update_experiment: Apply a change.
-        ExperimentChange: What to change in an experiment; what is left out stays.
+        ExperimentChange: A change to an experiment; what is not given stays as it is.
         ExperimentChange: A tag that is both set and removed is removed.
         """
         tags: dict[str, str | None] = {key: key for key in [*FEW, *ALIKE]}
@@ -111,8 +111,8 @@ class ExperimentTests(SuiteBase):
 
     def test_archive_and_reactivate(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        ensure_experiment: The experiment of this name, made where there is none; archived ones as
-            they are.
+        ensure_experiment: The experiment with this name, created if there is none; an archived one
+            stays so.
         update_experiment: Apply a change.
         page: Times are timezone-aware datetimes in UTC.
         """
@@ -135,9 +135,9 @@ class ExperimentTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        RunQuery: None means all experiments that are not archived.
-        RunQuery: Which runs to find: those of the experiments that meet every condition.
-        get_run: The run of this id or alias, in this experiment or any.
+        RunQuery: If experiment_ids is None, all experiments that are not archived are searched.
+        RunQuery: Which runs to find: those of the experiments that meet all conditions.
+        get_run: The run with this id or alias, in this experiment, or in any if None.
         """
         run = self.made(tracker, experiment, tags={"mark": experiment.name})
         mine = Condition("tags", Op.EQ, experiment.name, key="mark")
@@ -156,9 +156,9 @@ class ExperimentTests(SuiteBase):
     def test_rename_experiment(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         update_experiment: Apply a change.
-        ExperimentChange: What to change in an experiment; what is left out stays.
-        update_experiment: Raises ExperimentNotFound, and Refused for a name that another experiment
-            has.
+        ExperimentChange: A change to an experiment; what is not given stays as it is.
+        update_experiment: Raises ExperimentNotFound, and Refused if another experiment has the
+            name.
         """
         name = f"{experiment.name}-renamed"
         tracker.update_experiment(experiment.id, ExperimentChange(tags={"a": "b"}))
@@ -172,7 +172,7 @@ class ExperimentTests(SuiteBase):
         assert tracker.get_experiment(other.id) == other
 
     def test_delete_experiment(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """delete_experiment: Remove an experiment and free its name; Refused where it has runs."""
+        """delete_experiment: Delete an experiment and free its name; Refused if it has runs."""
         run = self.made(tracker, experiment)
         with pytest.raises(Refused):
             tracker.delete_experiment(experiment.id)

@@ -27,9 +27,9 @@ class FileTests(SuiteBase):
 
     def test_files_come_back(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
-        put_files: Store local files, of any size, under names with /.
-        list_files: The names of the run's files that begin with a prefix, in order; amlflow's own
-            left out.
+        put_files: Store local files of any size under names that may contain /.
+        list_files: The names of the run's files that begin with a prefix, sorted, without amlflow's
+            own.
         get_file: Write a file's content to a local path.
         """
         contents = {
@@ -65,9 +65,9 @@ class FileTests(SuiteBase):
         self, tracker: Tracker, run: RunRecord, tmp_path: Path
     ) -> None:
         """
-        put_files: With replace a file of the same name gives way; else it is FileInRun, and none is
-            stored.
-        FileInRun: The run has a file of this name already.
+        put_files: With replace, a file of the same name is replaced; otherwise the call raises
+            FileInRun and stores no file.
+        FileInRun: The run already has a file of this name.
         """
         old, new = tmp_path / "old", tmp_path / "new"
         old.write_text("old")
@@ -85,10 +85,10 @@ class FileTests(SuiteBase):
 
     def test_a_file_below_a_file(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
-        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-            cannot keep exactly it refuses with Refused.
-        page: A method either does all that it says or raises one of this page's errors and does
-            nothing.
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
+        page: A method does everything that its docstring says, or raises one of the contract's
+            errors and changes nothing.
         """
         path = tmp_path / "file"
         path.write_text("x")
@@ -102,7 +102,7 @@ class FileTests(SuiteBase):
     def test_files_from_many_threads(
         self, tracker: Tracker, run: RunRecord, tmp_path: Path
     ) -> None:
-        """Tracker: Safe to use from several threads."""
+        """Tracker: Its methods can be called from several threads."""
         path = tmp_path / "file"
         path.write_text("x")
         put = race(8, lambda me: tracker.put_files(run.id, {f"logs/{me}/a": path, f"{me}": path}))
@@ -111,7 +111,7 @@ class FileTests(SuiteBase):
 
     def test_missing_files(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
-        get_file: Raises FileNotInRun, and writes nothing.
+        get_file: Raises FileNotInRun and then writes nothing.
         FileNotInRun: The run has no file of this name.
         """
         path = tmp_path / "file"
@@ -123,7 +123,7 @@ class FileTests(SuiteBase):
         assert not (tmp_path / "back").exists()
 
     def test_a_large_file(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
-        """put_files: Store local files, of any size, under names with /."""
+        """put_files: Store local files of any size under names that may contain /."""
         path = tmp_path / "large"
         path.write_bytes(uuid.uuid4().bytes * (1 << 21))
         tracker.put_files(run.id, {"large": path})
@@ -133,8 +133,8 @@ class FileTests(SuiteBase):
 
     def test_own_files_are_left_out(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        list_files: The names of the run's files that begin with a prefix, in order; amlflow's own
-            left out.
+        list_files: The names of the run's files that begin with a prefix, sorted, without amlflow's
+            own.
         """
         tracker.write_points(run.id, [logged("m", "x" * 20_000), logged("n", 1.0)])
         assert tracker.list_files(run.id) == []
@@ -142,9 +142,9 @@ class FileTests(SuiteBase):
     def test_snapshots(self, tracker: Tracker, tmp_path: Path) -> None:
         """
         has_snapshot: Whether a snapshot is stored.
-        put_snapshot: Store a zip archive under its content's digest.
+        put_snapshot: Store a zip archive under the digest of its content.
         get_snapshot: Write the archive to a local path.
-        get_snapshot: Raises Refused where there is none.
+        get_snapshot: Raises Refused if it is not stored.
         """
         digest = uuid.uuid4().hex * 2
         archive = tmp_path / "archive.zip"
@@ -164,7 +164,7 @@ class FileTests(SuiteBase):
             assert (tmp_path / "back.zip").read_bytes() == source.read_bytes()
 
     def test_snapshots_are_out_of_sight(self, tracker: Tracker, tmp_path: Path) -> None:
-        """list_experiments: All experiments, archived ones too, newest first."""
+        """list_experiments: All experiments, also archived ones, newest first."""
         archive = tmp_path / "archive.zip"
         archive.write_bytes(b"PK")
         tracker.put_snapshot(uuid.uuid4().hex * 2, archive)
@@ -180,10 +180,10 @@ class FileTests(SuiteBase):
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """
-        own_paths: The absolute paths of local files and folders in which the tracker keeps what it
-            stores.
-        own_paths: A folder stands for all that is below it.
-        own_paths: A database stands for the files beside it, too, whose names end in -wal, -shm and
+        own_paths: The absolute paths of the local files and folders in which the tracker stores its
+            data.
+        own_paths: A folder includes everything below it.
+        own_paths: A database includes the files beside it whose names end in -wal, -shm and
             -journal.
         """
         working = tmp_path_factory.mktemp("working")
@@ -204,8 +204,8 @@ class FileTests(SuiteBase):
 
     def test_models(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
-        register_model: Make the run's file or folder the next version of a model.
-        Unsupported: This tracker has no such thing, and amlflow cannot add it.
+        register_model: Register a file or folder of the run as the next version of a model.
+        Unsupported: The tracker does not have this feature, and amlflow cannot add it.
         """
         path = tmp_path / "model.bin"
         path.write_bytes(b"model")
@@ -224,8 +224,8 @@ class FileTests(SuiteBase):
 
     def test_links(self, tracker: Tracker, experiment: ExperimentRecord, run: RunRecord) -> None:
         """
-        run_link: The address of the run's page for people.
-        experiment_link: The address of the experiment's page for people.
+        run_link: The address of the run's web page.
+        experiment_link: The address of the experiment's web page.
         """
         assert run.id in tracker.run_link(run)
         assert experiment.id in tracker.experiment_link(experiment.id)

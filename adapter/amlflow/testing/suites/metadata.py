@@ -42,8 +42,8 @@ class MetadataTests(SuiteBase):
 
     def test_awkward_keys(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-            cannot keep exactly it refuses with Refused.
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
         """
         keys = [*AWKWARD, *ALIKE]
         tags: dict[str, str | None] = {key: f"tag {place}" for place, key in enumerate(keys)}
@@ -57,8 +57,8 @@ class MetadataTests(SuiteBase):
 
     def test_awkward_values(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-            cannot keep exactly it refuses with Refused.
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
         """
         values = {f"key{place}": value for place, value in enumerate(awkward_values())}
         tracker.update_run(run.id, RunChange(tags={**values, "none": None}, properties=values))
@@ -68,10 +68,10 @@ class MetadataTests(SuiteBase):
 
     def test_too_long_is_refused_not_cut_off(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        page: It never cuts anything off.
-        Refused: The tracker does not take this value; sending it again is of no use.
-        page: A method either does all that it says or raises one of this page's errors and does
-            nothing.
+        page: It never shortens a text.
+        Refused: The tracker does not accept this value; sending it again does not help.
+        page: A method does everything that its docstring says, or raises one of the contract's
+            errors and changes nothing.
         """
         for size in (6_001, 8_001, 10_000, 100_000):
             for change in (
@@ -97,9 +97,9 @@ class MetadataTests(SuiteBase):
 
     def test_many_threads_change_one_run(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        Tracker: Safe to use from several threads.
-        page: Other processes and machines work on the same runs at the same time.
-        RunChange: What to change in a run; what is left out stays.
+        Tracker: Its methods can be called from several threads.
+        page: Other processes and machines change the same runs at the same time.
+        RunChange: A change to a run; what is not given stays as it is.
         """
 
         def change(me: int) -> None:
@@ -116,7 +116,7 @@ class MetadataTests(SuiteBase):
     def test_who_sees_the_status_sees_the_rest(self, tracker: Tracker, run: RunRecord) -> None:
         """
         update_run: Apply a change: properties first, status last.
-        RunChange: status comes last, so whoever sees it sees the rest.
+        RunChange: status is applied last, so that a reader who sees it also sees the rest.
         """
         tags: dict[str, str | None] = {f"tag {n}": "x" for n in range(120)}
         change = RunChange(
@@ -144,9 +144,9 @@ class MetadataTests(SuiteBase):
     def test_a_run_that_has_ended(self, tracker: Tracker, run: RunRecord, final: str) -> None:
         """
         FINAL: The statuses that end a run.
-        FINAL: Only Running, which starts it again, or another of them replaces one; any other that
-            comes late is passed over.
-        RunChange: What to change in a run; what is left out stays.
+        FINAL: A final status is replaced only by another one, or by Running, which starts the run
+            again; any other status that comes later is ignored.
+        RunChange: A change to a run; what is not given stays as it is.
         """
         tracker.update_run(run.id, RunChange(status=final))
         for late in (Status.CANCEL_REQUESTED, Status.FINALIZING, Status.QUEUED):
@@ -168,7 +168,7 @@ class MetadataTests(SuiteBase):
 
     def test_tags_change_and_go(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        RunChange: What to change in a run; what is left out stays.
+        RunChange: A change to a run; what is not given stays as it is.
         RunChange: A tag that is both set and removed is removed.
         """
         tracker.update_run(run.id, RunChange(tags={"a": "1", "b": "2", "c": None}))
@@ -184,11 +184,11 @@ class MetadataTests(SuiteBase):
 
     def test_properties_are_written_once(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        RunChange: Properties are added, never changed: a key that exists with another value, in any
-            race, makes the whole change a PropertyConflict.
+        RunChange: Properties can be added but not changed: if a key already has another value, even
+            if another process adds it at the same time, the whole change is a PropertyConflict.
         update_run: Raises RunNotFound, PropertyConflict, Refused.
         PropertyConflict: Nothing of the refused change was applied.
-        PropertyConflict: A property has another value already.
+        PropertyConflict: The property already has another value.
         """
         tracker.update_run(run.id, RunChange(properties={"author": "me", "year": "2026"}))
         tracker.update_run(run.id, RunChange(properties={"author": "me"}))
@@ -214,7 +214,7 @@ class MetadataTests(SuiteBase):
     def test_properties_of_a_draft_are_written_once(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
-        """PropertyConflict: A property has another value already."""
+        """PropertyConflict: The property already has another value."""
         run = self.made(tracker, experiment, properties={"author": "me", "empty": ""})
         for change in ({"author": "you"}, {"empty": "x"}):
             with pytest.raises(PropertyConflict):
@@ -225,16 +225,16 @@ class MetadataTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        RunChange: Properties are added, never changed: a key that exists with another value, in any
-            race, makes the whole change a PropertyConflict.
-        Tracker: Safe to use from several threads.
+        RunChange: Properties can be added but not changed: if a key already has another value, even
+            if another process adds it at the same time, the whole change is a PropertyConflict.
+        Tracker: Its methods can be called from several threads.
         """
         for run in [self.made(tracker, experiment) for _ in range(3)]:
             outcomes = race(16, functools.partial(claim, tracker, run.id))
             check_claims(tracker.get_run(run.id), outcomes)
 
     def test_the_same_property_by_many_threads(self, tracker: Tracker, run: RunRecord) -> None:
-        """RunChange: The same value again is accepted."""
+        """RunChange: Adding the same value again is accepted."""
         change = RunChange(properties={"same": "value", "too": "x"})
         assert race(16, lambda me: tracker.update_run(run.id, change)) == [None] * 16
         assert tracker.get_run(run.id).properties == {"same": "value", "too": "x"}
@@ -245,8 +245,8 @@ class MetadataTests(SuiteBase):
     )
     def test_every_status(self, tracker: Tracker, run: RunRecord, status: str) -> None:
         """
-        Status: v1's run statuses.
-        RunChange: A final status also sets the end, unless ended does.
+        Status: The statuses of v1's runs.
+        RunChange: A final status also sets the end time, unless ended does.
         """
         tracker.update_run(run.id, RunChange(status=status))
         found = tracker.get_run(run.id)
@@ -261,8 +261,8 @@ class MetadataTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        UNSTARTED: The statuses of a run that has not begun, and so has no start time.
-        RunChange: A final status also sets the end, unless ended does.
+        UNSTARTED: The statuses of a run that has not begun and therefore has no start time.
+        RunChange: A final status also sets the end time, unless ended does.
         page: Times are timezone-aware datetimes in UTC.
         """
         run = self.made(tracker, experiment, status=Status.NOT_STARTED)
@@ -287,10 +287,10 @@ class MetadataTests(SuiteBase):
 
     def test_names_and_descriptions(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        RunChange: What to change in a run; what is left out stays.
+        RunChange: A change to a run; what is not given stays as it is.
         RunRecord: system is as in RunDraft.
-        RunDraft: system holds amlflow's own notes, which users see in other forms; a key is a short
-            identifier.
+        RunDraft: system holds amlflow's own notes, which are neither tags nor properties; a key is
+            a short identifier.
         """
         tracker.update_run(run.id, RunChange(name="größer 😀", description="# Title\n- item"))
         tracker.update_run(run.id, RunChange(system={"a": "1"}))

@@ -31,8 +31,7 @@ class MetricTests(SuiteBase):
 
     def test_points_come_back(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        read_points: Values come back with their types: bool, int, float (nan and infinities too),
-            str, None.
+        read_points: Values keep their types: bool, int, float (also NaN and infinities), str, None.
         """
         values: list[Any] = [
             1.5, 0.1 + 0.2, -2.0, 3, -4, 2**60, 2**53 + 1, True, False, "text", "", None,
@@ -49,8 +48,7 @@ class MetricTests(SuiteBase):
 
     def test_nan_comes_back(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        read_points: Values come back with their types: bool, int, float (nan and infinities too),
-            str, None.
+        read_points: Values keep their types: bool, int, float (also NaN and infinities), str, None.
         """
         tracker.write_points(run.id, [logged("m", float("nan"))])
         [found] = tracker.read_points(run.id)
@@ -77,8 +75,8 @@ class MetricTests(SuiteBase):
         self, tracker: Tracker, run: RunRecord, kind: Kind, value: Any
     ) -> None:
         """
-        Kind: What sort of metric a point is, in v1's words; it decides the shape of Point.value.
-        page: It never cuts anything off.
+        Kind: The kind of a metric, in v1's words; it decides the type of Point.value.
+        page: It never shortens a text.
         """
         tracker.write_points(run.id, [logged("m", value, kind=kind)])
         tracker.write_points(run.id, [logged("m", 1.0, order=1)])
@@ -89,10 +87,10 @@ class MetricTests(SuiteBase):
 
     def test_awkward_metric_names(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-            cannot keep exactly it refuses with Refused.
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
         check_name: Raise Refused if no metric can have this name.
-        check_name: Asks nobody.
+        check_name: Does not call a server.
         """
         names = [*ALIKE, *AWKWARD]
         points = [logged(name, float(place)) for place, name in enumerate(names)]
@@ -108,11 +106,11 @@ class MetricTests(SuiteBase):
 
     def test_names_that_are_hard_to_keep(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        page: Keys, names and values are any text, empty and awkward ones included; what a tracker
-            cannot keep exactly it refuses with Refused.
-        page: It never cuts anything off.
-        page: A method either does all that it says or raises one of this page's errors and does
-            nothing.
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
+        page: It never shortens a text.
+        page: A method does everything that its docstring says, or raises one of the contract's
+            errors and changes nothing.
         check_name: Raise Refused if no metric can have this name.
         """
         for name in ("", "n" * LONG):
@@ -132,8 +130,9 @@ class MetricTests(SuiteBase):
 
     def test_points_of_several_writers_by_time(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        read_points: The points of all writers, or those of some names, by time and position.
-        Point: Within a writer and name, (time, position) grows from call to call.
+        read_points: The points of all writers, or those with these names, ordered by time and
+            position.
+        Point: For one writer and name, (time, position) increases from call to call.
         """
         for me in (2, 0, 1):
             for n in (0, 1):
@@ -149,7 +148,10 @@ class MetricTests(SuiteBase):
         assert tracker.read_points(run.id, ["m", "z", "m"]) == found
 
     def test_points_of_one_name_alone(self, tracker: Tracker, run: RunRecord) -> None:
-        """read_points: The points of all writers, or those of some names, by time and position."""
+        """
+        read_points: The points of all writers, or those with these names, ordered by time and
+            position.
+        """
         tracker.write_points(run.id, [logged("r", {"x": 1, "y": 2.0}, kind=Kind.ROW)])
         tracker.write_points(run.id, [logged("r.x", 5.0), logged("l", [1.0, 2.0], kind=Kind.LIST)])
         assert [each.value for each in tracker.read_points(run.id, ["r.x"])] == [5.0]
@@ -160,8 +162,8 @@ class MetricTests(SuiteBase):
 
     def test_steps(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        Point: A tracker need not give back who wrote a point, and where it cannot tell whether a
-            step was given, step may come back as the position.
+        Point: A tracker need not return a point's writer; if it cannot tell whether a step was
+            given, it may return the position as step.
         """
         points = [logged("s", float(n), order=n, step=n * 10) for n in range(5)]
         points += [logged("u", float(n), order=n) for n in range(5)]
@@ -181,7 +183,7 @@ class MetricTests(SuiteBase):
         }
 
     def test_many_points_at_once(self, tracker: Tracker, run: RunRecord) -> None:
-        """write_points: All are of one writer, in the order of the calls."""
+        """write_points: All points have one writer and are in the order of the calls."""
         points = [logged("m", float(n), order=n, time=START) for n in range(2500)]
         tracker.write_points(run.id, points)
         assert [each.value for each in tracker.read_points(run.id)] == [
@@ -190,8 +192,8 @@ class MetricTests(SuiteBase):
 
     def test_sent_twice_is_stored_once(self, tracker: Tracker, run: RunRecord) -> None:
         """
-        Point: position (the step, or else the order) together with writer, name and time is the
-            point's identity: a tracker stores it once, however often it is sent.
+        Point: position (the step, or order without a step), writer, name and time identify the
+            point: a tracker stores it once, however often it is sent.
         write_points: Store points, each identity once.
         """
         points = [
@@ -212,11 +214,12 @@ class MetricTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        Point: writer is the process that logged it; order counts that writer's points of this name
-            in this run, from 0.
-        RunDraft: writer names the process that will log most to the run (Point), or None where that
-            is not known yet.
-        read_points: The points of all writers, or those of some names, by time and position.
+        Point: writer is the process that logged the point; order counts the points of this writer,
+            name and run, from 0.
+        RunDraft: writer is the process that will log most of the run's points (Point), or None if
+            that is not known yet.
+        read_points: The points of all writers, or those with these names, ordered by time and
+            position.
         """
         for owner in (None, "w0", "other"):
             run = self.made(tracker, experiment, writer=owner)
@@ -233,7 +236,7 @@ class MetricTests(SuiteBase):
             assert [each.value for each in found] == [1.0] * 9
 
     def test_many_threads_of_many_writers(self, tracker: Tracker, run: RunRecord) -> None:
-        """Tracker: Safe to use from several threads."""
+        """Tracker: Its methods can be called from several threads."""
 
         def log(me: int) -> None:
             for n in range(5):

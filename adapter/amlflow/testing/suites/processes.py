@@ -43,9 +43,9 @@ class ProcessTests(SuiteBase):
         self, tracker: Tracker, run: RunRecord, at_once: AtOnce
     ) -> None:
         """
-        page: Other processes and machines work on the same runs at the same time.
-        RunChange: Properties are added, never changed: a key that exists with another value, in
-            any race, makes the whole change a PropertyConflict.
+        page: Other processes and machines change the same runs at the same time.
+        RunChange: Properties can be added but not changed: if a key already has another value, even
+            if another process adds it at the same time, the whole change is a PropertyConflict.
         """
         outcomes = at_once(_claim)
         check_claims(tracker.get_run(run.id), outcomes)
@@ -54,8 +54,8 @@ class ProcessTests(SuiteBase):
         self, tracker: Tracker, run: RunRecord, at_once: AtOnce
     ) -> None:
         """
-        page: Other processes and machines work on the same runs at the same time.
-        RunChange: What to change in a run; what is left out stays.
+        page: Other processes and machines change the same runs at the same time.
+        RunChange: A change to a run; what is not given stays as it is.
         """
         assert at_once(_tag) == [None] * PROCESSES
         found = tracker.get_run(run.id)
@@ -66,8 +66,8 @@ class ProcessTests(SuiteBase):
         self, tracker: Tracker, run: RunRecord, at_once: AtOnce
     ) -> None:
         """
-        Point: position (the step, or else the order) together with writer, name and time is the
-            point's identity: a tracker stores it once, however often it is sent.
+        Point: position (the step, or order without a step), writer, name and time identify the
+            point: a tracker stores it once, however often it is sent.
         """
         tracker.write_points(run.id, RESENT)
         assert at_once(_resend) == [None] * PROCESSES
@@ -79,8 +79,9 @@ class ProcessTests(SuiteBase):
         self, tracker: Tracker, run: RunRecord, at_once: AtOnce
     ) -> None:
         """
-        page: Other processes and machines work on the same runs at the same time.
-        read_points: The points of all writers, or those of some names, by time and position.
+        page: Other processes and machines change the same runs at the same time.
+        read_points: The points of all writers, or those with these names, ordered by time and
+            position.
         """
         assert at_once(_log) == [None] * PROCESSES
         found = tracker.read_points(run.id, ["m"])

@@ -43,9 +43,9 @@ class RunTests(SuiteBase):
 
     def test_a_draft_comes_back(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        RunDraft: A run to be made.
-        RunRecord: root_id is the run's own id where it has no parent, and None where another client
-            nested it and noted no root.
+        RunDraft: A run to be created.
+        RunRecord: root_id is the run's own id if it has no parent, and None if another client
+            nested the run without naming a root.
         page: Times are timezone-aware datetimes in UTC.
         """
         created = current()
@@ -106,7 +106,10 @@ class RunTests(SuiteBase):
     def test_what_is_given_and_given_back_is_of_its_moment(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
-        """page: A call keeps nothing of what it is given, and what it gives back stays as it is."""
+        """
+        page: Methods must not keep references to their arguments; returned objects must not change
+            later.
+        """
         tags, value = {"a": "1"}, [1.0]
         made = self.made(tracker, experiment, tags=tags)
         tracker.write_points(made.id, [logged("m", value, kind=Kind.LIST)])
@@ -123,9 +126,10 @@ class RunTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        Tracker: Safe to use from several threads.
-        page: Ids are opaque strings that the tracker chooses, none of them twice.
-        run_numbers: The place of each run in its experiment by creation, from 1, children included.
+        Tracker: Its methods can be called from several threads.
+        page: Ids are opaque strings that the tracker chooses; it never uses one twice.
+        run_numbers: The number of each run in its experiment by creation, from 1, children
+            included.
         """
         now = current()
         made = race(8, lambda me: self.made(tracker, experiment, created=now))
@@ -144,8 +148,8 @@ class RunTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        create_runs: Make runs, in this order, as fast as the tracker can make many.
-        page: Ids are opaque strings that the tracker chooses, none of them twice.
+        create_runs: Create runs, in this order, as fast as the tracker can create many.
+        page: Ids are opaque strings that the tracker chooses; it never uses one twice.
         """
         now = current()
         drafts = [
@@ -159,15 +163,15 @@ class RunTests(SuiteBase):
         assert [each.id for each in found] == [each.id for each in reversed(made)]
 
     def test_no_drafts(self, tracker: Tracker) -> None:
-        """create_runs: Make runs, in this order, as fast as the tracker can make many."""
+        """create_runs: Create runs, in this order, as fast as the tracker can create many."""
         assert tracker.create_runs([]) == []
 
     def test_an_asked_for_id(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        RunDraft: run_id is an id that the caller asks for, or None.
-        RunRecord: alias is the id that the caller asked for, which is what users see then.
-        RunRecord: id is the tracker's id, which every call takes.
-        get_run: The run of this id or alias, in this experiment or any.
+        RunDraft: run_id is an id that the caller requests, or None.
+        RunRecord: alias is the id that the caller requested; users see it instead of id.
+        RunRecord: id is the tracker's id; every method takes it.
+        get_run: The run with this id or alias, in this experiment, or in any if None.
         """
         record = self.made(tracker, experiment, run_id="my-run_1.a")
         assert record.alias == "my-run_1.a"
@@ -182,8 +186,8 @@ class RunTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        create_runs: An asked-for id that the experiment has already, in any race, is Refused, and
-            no run is made.
+        create_runs: If the experiment already has a requested id, even if another process creates
+            it at the same time, the call is Refused and no run is created.
         """
         outcomes = race(16, lambda me: self.made(tracker, experiment, run_id="wanted"))
         made = [each for each in outcomes if isinstance(each, RunRecord)]
@@ -200,8 +204,8 @@ class RunTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord, status: str
     ) -> None:
         """
-        RunDraft: A run to be made.
-        UNSTARTED: The statuses of a run that has not begun, and so has no start time.
+        RunDraft: A run to be created.
+        UNSTARTED: The statuses of a run that has not begun and therefore has no start time.
         """
         made = self.made(tracker, experiment, status=status)
         found = tracker.get_run(made.id)
@@ -214,11 +218,11 @@ class RunTests(SuiteBase):
     ) -> None:
         """
         features: What the tracker does natively.
-        Feature: A tracker that claims a feature does all that this page says of it.
-        Feature: One that does not is never asked for it: amlflow's layers do it over what every
-            tracker does, above all asked-for ids that are unique in any race and system notes, or
-            refuse it as Unsupported.
-        uri: The absolute address it was opened with.
+        Feature: A tracker that claims a feature does everything that the contract says about it.
+        Feature: A tracker is never asked for a feature that it does not claim: amlflow's layers add
+            it with what every tracker does, above all system notes and requested ids that stay
+            unique when several processes request the same one, or raise Unsupported.
+        uri: The absolute URI that it was opened with.
         """
         own = {Feature.MODELS, Feature.ORDER, Feature.SHARED}  # nothing can stand in for these
         assert set(Feature) - own <= tracker.features <= set(Feature)
@@ -232,8 +236,8 @@ class RunTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        create_runs: An asked-for id that the experiment has already, in any race, is Refused, and
-            no run is made.
+        create_runs: If the experiment already has a requested id, even if another process creates
+            it at the same time, the call is Refused and no run is created.
         """
         first = self.made(tracker, experiment, run_id="taken")
         with pytest.raises(Refused, match=first.id):
@@ -264,7 +268,7 @@ class RunTests(SuiteBase):
     def test_a_run_of_another_experiment(
         self, tracker: Tracker, experiment: ExperimentRecord, run: RunRecord
     ) -> None:
-        """get_run: The run of this id or alias, in this experiment or any."""
+        """get_run: The run with this id or alias, in this experiment, or in any if None."""
         other = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
         with pytest.raises(RunNotFound):
             tracker.get_run(run.id, other.id)
@@ -299,7 +303,8 @@ class RunTests(SuiteBase):
 
     def test_numbers(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        run_numbers: The place of each run in its experiment by creation, from 1, children included.
+        run_numbers: The number of each run in its experiment by creation, from 1, children
+            included.
         """
         first = self.made(tracker, experiment)
         child = self.made(

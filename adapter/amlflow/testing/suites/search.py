@@ -29,11 +29,13 @@ class SearchTests(SuiteBase):
 
     def test_search(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        find_runs: The runs that meet a query, and no others, read as they are asked for.
-        RunQuery: Which runs to find: those of the experiments that meet every condition.
-        Op: All but NE and LACKS are false where the field is absent.
-        Condition: field is an attribute's name; for tags, properties and params, key says which.
-        Condition: value is a string, or a datetime for created, started and ended.
+        find_runs: The runs that match a query, and no others, read from the tracker while you
+            iterate.
+        RunQuery: Which runs to find: those of the experiments that meet all conditions.
+        Op: All operators but NE and LACKS are false if the field is absent.
+        Condition: field is the name of an attribute; for tags, properties and params, key is the
+            key in it.
+        Condition: value is a text, or a datetime for created, started and ended.
         """
         values = [
             "plain",
@@ -130,7 +132,7 @@ class SearchTests(SuiteBase):
     ) -> None:
         """
         RunRecord: params are the parameters that other clients of the tracker have logged to the
-            run, by their own names; no property is among them.
+            run, under their own names; no property is among them.
         """
         run = self.made(tracker, experiment, properties={"key": "value"})
         tracker.update_run(run.id, RunChange(properties={"later": "value"}))
@@ -142,10 +144,10 @@ class SearchTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        RunQuery: fields is a hint that no more than these will be read of the records: attributes,
-            or one entry of a map as tags.KEY, those of the conditions among them.
-        RunQuery: What else a record has but its id, experiment and creation may be left out then;
-            None means no hint.
+        RunQuery: fields is a hint that only these fields of the records will be read, or None:
+            attributes, or one entry of a map as tags.KEY, including the fields of the conditions.
+        RunQuery: All other fields of a record may then be missing, except its id, experiment and
+            creation time.
         """
         drafts = [
             self.draft(
@@ -189,14 +191,16 @@ class SearchTests(SuiteBase):
 
     def test_quick_search(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        QuickSearch: Each method returns None where the runs have to be read, by Tracker.find_runs.
-        QuickSearch.count_runs: How many runs Tracker.find_runs gives.
-        QuickSearch.first_runs: The first query.limit runs that find_runs gives, sorted by a field.
-        QuickSearch.first_runs: field is as in RunQuery.fields.
-        QuickSearch.first_runs: Texts compare by their code points, and runs alike stay in their
+        QuickSearch: Each method returns None if the runs must be read with Tracker.find_runs.
+        QuickSearch.count_runs: How many runs Tracker.find_runs returns.
+        QuickSearch.first_runs: The first query.limit runs that find_runs returns, sorted by a
+            field.
+        QuickSearch.first_runs: field is written as in RunQuery.fields.
+        QuickSearch.first_runs: Texts are compared by their code points, and runs with equal values
+            keep their order.
+        QuickSearch.first_runs: With last, the last runs of that order are returned instead, in that
             order.
-        QuickSearch.first_runs: With last they are the last ones of that order instead, in it.
-        QuickSearch.first_runs: Where a run lacks the field, it is None.
+        QuickSearch.first_runs: If a run lacks the field, the result is None.
         """
         names = ["b", "A", "ä", "a", "B", "z", "a", "_", "日", "b"]
         drafts = [
@@ -259,8 +263,9 @@ class SearchTests(SuiteBase):
 
     def test_search_is_paged(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        find_runs: They come by creation, newest first (of the same time, by id).
-        RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint.
+        find_runs: They come by creation time, newest first; runs of the same time are ordered by
+            id.
+        RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint.
         """
         now = current()
         # Seven at a time, so that pages end between runs of the same time.
@@ -276,7 +281,8 @@ class SearchTests(SuiteBase):
 
     def test_search_while_runs_start(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        find_runs: A run that is made meanwhile shifts nothing: no other comes twice or is left out.
+        find_runs: A run that is created meanwhile does not shift the others: none comes twice, and
+            none is left out.
         """
         now = current()
         made = tracker.create_runs(
@@ -293,12 +299,11 @@ class SearchTests(SuiteBase):
 
     def test_search_in_an_order(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        RunQuery: An order is the one in which they come, in place of newest first.
-        Order: field is name, description, user or ended; or tags, properties or system, of which
-            key says which.
-        Order: Texts compare as the tracker compares them.
-        Order: Runs that lack the field come last, also where it is descending; of runs alike, the
-            newest is first.
+        RunQuery: With order, runs come in that order instead of newest first.
+        Order: field is name, description, user or ended; or tags, properties or system with a key.
+        Order: Texts are compared as the tracker compares them.
+        Order: Runs without the field come last, also with descending; runs with equal values come
+            newest first.
         """
         self.needs(tracker, Feature.ORDER)
         values = ["d", None, "b", "c", "b", None, "d"]
@@ -346,9 +351,9 @@ class SearchTests(SuiteBase):
 
     def test_search_by_family(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        RunQuery: Which runs to find: those of the experiments that meet every condition.
-        RunRecord: root_id is the run's own id where it has no parent, and None where another client
-            nested it and noted no root.
+        RunQuery: Which runs to find: those of the experiments that meet all conditions.
+        RunRecord: root_id is the run's own id if it has no parent, and None if another client
+            nested the run without naming a root.
         """
         root = self.made(tracker, experiment)
         child = self.made(tracker, experiment, parent_id=root.id, root_id=root.id)
@@ -368,9 +373,10 @@ class SearchTests(SuiteBase):
 
     def test_search_of_several_experiments(self, tracker: Tracker) -> None:
         """
-        RunQuery: Which runs to find: those of the experiments that meet every condition.
-        RunQuery: limit is a hint that no more runs than these will be read; 0 means no hint.
-        find_runs: They come by creation, newest first (of the same time, by id).
+        RunQuery: Which runs to find: those of the experiments that meet all conditions.
+        RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint.
+        find_runs: They come by creation time, newest first; runs of the same time are ordered by
+            id.
         """
         now = current()
         both = [tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}") for _ in range(2)]
@@ -390,8 +396,8 @@ class SearchTests(SuiteBase):
 
     def test_searches_do_not_disturb(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
-        Tracker: Safe to use from several threads.
-        page: Other processes and machines work on the same runs at the same time.
+        Tracker: Its methods can be called from several threads.
+        page: Other processes and machines change the same runs at the same time.
         """
         made = tracker.create_runs([self.draft(experiment) for _ in range(5)])
         query = RunQuery(experiment_ids=[experiment.id], limit=2)
@@ -411,5 +417,5 @@ class SearchTests(SuiteBase):
         assert len(list(begun)) == len(made) - 1
 
     def test_search_of_nothing(self, tracker: Tracker) -> None:
-        """RunQuery: Which runs to find: those of the experiments that meet every condition."""
+        """RunQuery: Which runs to find: those of the experiments that meet all conditions."""
         assert list(tracker.find_runs(RunQuery(experiment_ids=[]))) == []
