@@ -20,7 +20,7 @@ NOT_IN_THE_SUITES = {
     "Hooks: What", "Condition.holds: A tracker may", "QuickSearch: What a", "RunKeeper: The part",
     "RunKeeper: A plugin",
     # amlflow's own part, and what a suite cannot bring about.
-    "own_paths: Snapshots", "own_paths: A plugin",  # tests/unit/test_own_paths.py
+    "own_paths: Snapshots", "own_paths: A plugin",  # tests/integration/test_own_paths.py
     "redacted:", "TICK:", "RunRecord.changed:",  # tests/unit/test_spec.py
     "Condition.holds: Whether",  # tests/unit/test_spec.py; the suites search by it
     "TooLarge:", "Unavailable:", "tried_once:", "is_tried_once:",  # tests/faults

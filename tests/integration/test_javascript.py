@@ -11,8 +11,8 @@ import pytest
 
 TESTS = Path(__file__).parent / "js"
 MISSING = (
-    "node or the packages of tests/unit/js are not here: install Node.js 20 or later (Debian's "
-    "packages are nodejs and npm) and run `npm ci --prefix tests/unit/js`"
+    "node or the packages of tests/integration/js are not here: install Node.js 20 or later (Debian's "
+    "packages are nodejs and npm) and run `npm ci --prefix tests/integration/js`"
 )
 
 
