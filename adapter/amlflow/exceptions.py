@@ -1,7 +1,7 @@
-"""The exceptions that v1 code catches, with v1's names, ancestry, attributes and text.
+"""The exceptions that v1 code catches, with v1's names, base classes, attributes and text.
 
 Source: the public classes of ``azureml.exceptions`` 1.61. The contract's own errors
-(``amlflow.spec``) are descendants of these, so what a tracker raises is what the user sees.
+(``amlflow.spec``) are subclasses of these, so the user sees what a tracker raises.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ __all__ = [
 
 
 class AzureMLException(Exception):
-    """The ancestor of all of v1's exceptions.
+    """The base class of all of v1's exceptions.
 
     ``str(error)`` shows the class, the message, the inner exception and the error as v1's
-    service would send it; ``error.message`` is the sentence alone.
+    service would send it; ``error.message`` is the message alone.
     """
 
     _error_codes: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class AzureMLException(Exception):
 
     @property
     def message(self) -> str:
-        """The sentence: what was wrong, why, and what to do."""
+        """What was wrong, why, and what to do, in plain text."""
         return self._exception_message
 
     @message.setter
@@ -89,7 +89,7 @@ class AzureMLException(Exception):
         traceback.print_exception(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An error made in a worker process reaches its caller, whatever its constructor takes.
+        # Pickling must work for every subclass, whatever arguments its constructor takes.
         return _rebuilt, (type(self), self.args), self.__dict__
 
     def _error_response(self) -> dict[str, Any]:
@@ -129,32 +129,32 @@ def _rebuilt(error: type[AzureMLException], args: tuple[Any, ...]) -> AzureMLExc
 
 
 class UserErrorException(AzureMLException):
-    """The call asks for something that cannot be had as it stands."""
+    """The call is wrong, or asks for something that is not possible now."""
 
     _error_codes: tuple[str, ...] = ("UserError",)
 
 
 class AuthenticationException(UserErrorException):
-    """The caller is not known, or not allowed."""
+    """The caller is unknown, or lacks a permission."""
 
     _error_codes = ("UserError", "Authentication")
 
 
 class AzureMLRestClientException(AzureMLException):
-    """The backend answered with an error."""
+    """The tracking server answered with an error."""
 
 
 class ServiceException(AzureMLRestClientException):
-    """The backend answered with an error, or did not answer.
+    """The tracking server answered with an error, or did not answer.
 
-    ``status_code`` is the HTTP status where there is one.
+    ``status_code`` is the HTTP status, if there is one.
     """
 
     status_code: int | None = None
 
 
 class RunEnvironmentException(AzureMLException):
-    """``Run.get_context(allow_offline=False)`` outside of a submitted run."""
+    """``Run.get_context(allow_offline=False)`` was called outside a submitted run."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -165,7 +165,7 @@ class RunEnvironmentException(AzureMLException):
 
 
 class ActivityFailedException(AzureMLException):
-    """A run that was waited for has failed; the message carries its error as JSON."""
+    """``wait_for_completion`` found that the run failed; the message has its error as JSON."""
 
     def __init__(self, error_details: str, **kwargs: Any) -> None:
         super().__init__(f"Activity Failed:\n{error_details}", **kwargs)
@@ -181,7 +181,7 @@ class AzureMLAggregatedException(AzureMLException):
 
 
 class ComputeTargetException(AzureMLException):
-    """A compute target that is unknown, or does not work."""
+    """The compute target is unknown, or does not work."""
 
 
 class DatasetTimestampMissingError(AzureMLException):
@@ -192,7 +192,7 @@ class DatasetTimestampMissingError(AzureMLException):
 
 
 class DiscoveryUrlNotFoundException(AzureMLException):
-    """An address of the service that the environment should name and does not."""
+    """An environment variable that should name an address of the service is not set."""
 
     def __init__(self, discovery_key: str, **kwargs: Any) -> None:
         super().__init__(
@@ -205,11 +205,11 @@ class ExperimentExecutionException(AzureMLException):
 
 
 class ExperimentNotFoundException(AzureMLException):
-    """No experiment of that name or id."""
+    """No experiment has this name or id."""
 
 
 class ModelNotFoundException(AzureMLException):
-    """No model of that name. A ``logger`` gets the message as an error."""
+    """No model has this name. The message is also logged as an error to ``logger``, if given."""
 
     def __init__(self, exception_message: str, logger: Any = None, **kwargs: Any) -> None:
         super().__init__(exception_message, **kwargs)
@@ -218,7 +218,7 @@ class ModelNotFoundException(AzureMLException):
 
 
 class ModelPathNotFoundException(AzureMLException):
-    """No file at the path that should become a model. A ``logger`` gets the message as an error."""
+    """The path for a model does not exist. The message is also logged to ``logger``, if given."""
 
     def __init__(self, exception_message: str, logger: Any = None, **kwargs: Any) -> None:
         super().__init__(exception_message, **kwargs)
@@ -246,11 +246,11 @@ class ProjectSystemException(AzureMLException):
 
 
 class RunConfigurationException(AzureMLException):
-    """A run configuration that is missing or wrong."""
+    """The run configuration is missing or wrong."""
 
 
 class SnapshotException(AzureMLException):
-    """A snapshot that is too large, missing, or cannot be read."""
+    """The snapshot is too large, is missing, or cannot be read."""
 
 
 class TrainingException(AzureMLException):
@@ -272,7 +272,7 @@ class WebserviceException(AzureMLException):
 
 
 class WorkspaceException(AzureMLException):
-    """A workspace that is unknown, or exists already."""
+    """The workspace is unknown, or exists already."""
 
     def __init__(self, exception_message: str, found_multiple: bool = False, **kwargs: Any) -> None:
         super().__init__(exception_message, **kwargs)

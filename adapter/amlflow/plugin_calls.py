@@ -1,8 +1,8 @@
-"""Calls to hooks: pluggy makes them, and a plugin that fails is named while the others go on.
+"""Calls hooks through pluggy so that a plugin that fails does not stop the others.
 
-pluggy stops a call at the first implementation that raises. So each implementation is replaced by
-a guarded one when its plugin is registered. The guard notes on the current :class:`HookCall` who
-answered and who failed. Order and wrappers are pluggy's own: ``tryfirst``, ``trylast`` and
+pluggy stops a call at the first implementation that raises. Therefore each implementation is
+wrapped when its plugin is registered. The wrapper records on the current :class:`HookCall` which
+plugin answered and which failed. Order and wrappers are pluggy's own: ``tryfirst``, ``trylast`` and
 ``wrapper=True`` work as pluggy's documentation says.
 """
 
@@ -28,9 +28,9 @@ logger = logging.getLogger("amlflow")
 class HookCall:
     """One call of a hook.
 
-    ``check`` says what is wrong with an answer, or returns None. With ``passes_errors`` an
-    :class:`AzureMLException` is the plugin's answer to the caller; any other exception is a bug
-    of the plugin.
+    ``check`` returns what is wrong with an answer, or None. With ``passes_errors``, an
+    :class:`AzureMLException` of a plugin is raised to the caller. Every other exception is
+    recorded as a bug of the plugin.
     """
 
     hook: str
@@ -40,11 +40,11 @@ class HookCall:
     failures: list[tuple[str, str, Exception | None]] = field(default_factory=list)
 
     def fail(self, plugin: str, why: str, cause: Exception | None = None) -> None:
-        """Note that a plugin failed, why, and by which exception."""
+        """Record that a plugin failed, why, and with which exception."""
         self.failures.append((plugin, why, cause))
 
     def log_failures(self) -> None:
-        """Name each plugin that failed on the log."""
+        """Log each plugin that failed."""
         for plugin, why, cause in self.failures:
             logger.warning(
                 "The plugin %r failed in %s: %s.", plugin, self.hook, why, exc_info=cause
@@ -62,7 +62,7 @@ def calling_plugin() -> str:
 
 @contextlib.contextmanager
 def hook_call(call: HookCall) -> Iterator[HookCall]:
-    """Within it, guarded implementations report to this call."""
+    """Inside it, wrapped implementations record their results on this call."""
     token = _call.set(call)
     try:
         yield call
@@ -71,7 +71,7 @@ def hook_call(call: HookCall) -> Iterator[HookCall]:
 
 
 class PluginManager(pluggy.PluginManager):
-    """pluggy's manager, with each implementation guarded when its plugin is registered."""
+    """pluggy's manager, which wraps each implementation when its plugin is registered."""
 
     def register(self, plugin: Any, name: str | None = None) -> str | None:
         registered = super().register(plugin, name)
@@ -81,7 +81,7 @@ class PluginManager(pluggy.PluginManager):
                     continue
                 guard = _guarded_wrapper if implementation.wrapper else _guarded
                 function: Any = guard(implementation.function, registered or "", caller.name)
-                # pluggy declares it final, but has no other place for what surrounds a function.
+                # pluggy declares it final, but offers no other way to wrap a function.
                 implementation.function = function  # type: ignore[misc]
         return registered
 
@@ -106,7 +106,7 @@ class PluginManager(pluggy.PluginManager):
 
 
 def _guarded(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
-    """The implementation, whose failure is noted and answers None."""
+    """The implementation; if it fails, the failure is recorded and it returns None."""
 
     def guarded(*arguments: Any) -> Any:
         call = _call.get() or HookCall(hook)
@@ -132,7 +132,7 @@ def _guarded(function: Callable[..., Any], plugin: str, hook: str) -> Callable[.
 
 
 def _guarded_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
-    """The wrapper; where it fails, the call goes on as if the wrapper were not there."""
+    """The wrapper; if it fails, the call goes on as if the wrapper did not exist."""
 
     def guarded(*arguments: Any) -> Generator[None, Any, Any]:
         call = _call.get() or HookCall(hook)
@@ -144,7 +144,7 @@ def _guarded_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Ca
         except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
             call.fail(plugin, repr(error), error)
             return (yield)
-        # An error of the inner call is the caller's to see; the wrapper may handle it.
+        # An error of the inner call goes to the caller, unless the wrapper handles it.
         try:
             inner = yield
         except BaseException as error:
@@ -170,7 +170,7 @@ def _guarded_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Ca
 
 
 def _shown(key: str, value: Any) -> str:
-    """An argument for the trace: addresses without passwords, settings by their keys."""
+    """An argument for the trace: URIs without passwords, settings by their keys."""
     if isinstance(value, str):
         return repr(redacted(value))
     if isinstance(value, Mapping):

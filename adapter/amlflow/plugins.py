@@ -1,6 +1,6 @@
 """Finds plugins by the entry point group ``amlflow``; opens trackers by URI, targets by kind.
 
-The built-in plugins are found in the same way as anybody's.
+Built-in plugins are found and checked in the same way as others.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ logger = logging.getLogger("amlflow")
 
 
 class Plugins:
-    """The plugins of this environment: those that work, and why the others do not.
+    """The plugins of this environment: those that load, and why the others do not.
 
-    ``AMLFLOW_PLUGINS=mlflow,local`` loads these only, and an empty value none.
+    ``AMLFLOW_PLUGINS=mlflow,local`` loads only these, and an empty value none.
     ``AMLFLOW_TRACE_PLUGINS=1`` prints each hook call to standard error.
     """
 
@@ -67,7 +67,7 @@ class Plugins:
             self.names.append(name)
 
     def _check(self, module: Any, name: str) -> None:
-        """Raise :class:`UserErrorException` where a module is not a plugin for this host."""
+        """Raise :class:`UserErrorException` if a module is not a plugin for this version."""
         version = getattr(module, "amlflow_spec", None)
         if version is None:
             raise UserErrorException(
@@ -90,7 +90,10 @@ class Plugins:
             )
 
     def _check_hooks(self, module: Any) -> None:
-        """Unregister a module with a hook that amlflow does not have, and name the nearest one."""
+        """Refuse a module with a hook that amlflow does not have, and name the nearest hook.
+
+        Raises :class:`UserErrorException`; the module is no longer registered then.
+        """
         import difflib
 
         from pluggy import PluginValidationError
@@ -108,7 +111,7 @@ class Plugins:
             ) from error
 
     def describe(self) -> str:
-        """One clause: which plugins were found, and which of them failed with what."""
+        """Part of a message: which plugins load, which do not, and why."""
         working = ", ".join(self.names) or "none"
         failed = "".join(f"; {name} does not load: {why}" for name, why in self.failures.items())
         limit = os.environ.get(LIMIT_SETTING)
@@ -117,7 +120,7 @@ class Plugins:
 
 
 def _wanted(found: list[EntryPoint]) -> list[EntryPoint]:
-    """The entry points that ``AMLFLOW_PLUGINS`` lets in; a name that nobody has is a warning."""
+    """The entry points that ``AMLFLOW_PLUGINS`` names; warns about a name that is not installed."""
     limit = os.environ.get(LIMIT_SETTING)
     if limit is None:
         return found
@@ -146,7 +149,7 @@ def installed() -> Plugins:
 
 
 def described() -> list[dict[str, object]]:
-    """Each plugin with its distribution, the hooks it implements and its features by hook."""
+    """Each plugin with its distribution, hooks and features, or the error why it does not load."""
     from importlib.metadata import entry_points
 
     plugins = installed()
@@ -198,9 +201,9 @@ def _open_tracker(uri: str) -> Tracker:
 
 
 def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
-    """What the one plugin gives that takes this; None if none does.
+    """Call a hook that one plugin must answer; return its answer, or None if no plugin answers.
 
-    A plugin that fails is named: in an error where no other takes it, and else on the log.
+    A plugin that fails is named: in an error if no other plugin answers, otherwise on the log.
     """
     from amlflow.plugin_calls import HookCall, hook_call
 
@@ -228,7 +231,7 @@ def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
 
 
 def _lacking(answer: Any, protocol: type) -> list[str]:
-    """What of a protocol an object has not."""
+    """The members of a protocol that an object lacks."""
     if hasattr(type(answer), "__getattr__"):
         return []  # it opens what it needs when it is asked
     claimed = getattr(answer, "features", ())
@@ -243,13 +246,13 @@ def _lacking(answer: Any, protocol: type) -> list[str]:
 
 
 _OPTIONAL = {"own_paths"}
-"""Methods that plugins need not have."""
+"""Methods that a plugin may leave out."""
 _FEATURE_METHODS = {"register_model": spec.Feature.MODELS}
-"""The methods that are not called, and need not be there, where a feature is not claimed."""
+"""Methods that a tracker may leave out if it does not claim the feature."""
 
 
 def open_keeper(uri: str) -> RunKeeper | None:
-    """What a plugin offers an agent instead of the whole tracker at an absolute URI."""
+    """The part of the tracker at a URI that an agent needs, or None if no plugin offers it."""
     what = f"the tracking URI {spec.redacted(uri)!r}"
     keeper: RunKeeper | None = _only("amlflow_run_keeper", what, spec.RunKeeper, uri=uri)
     return keeper
@@ -275,7 +278,7 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
 
 
 def announce(hook: str, run: RunRecord) -> None:
-    """Call a hook of all plugins; one that fails is named on the log and the others go on."""
+    """Call a hook of all plugins; the log names a plugin that fails, and the others are called."""
     from amlflow.plugin_calls import HookCall, hook_call
 
     with hook_call(HookCall(hook)) as call:

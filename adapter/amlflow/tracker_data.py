@@ -1,11 +1,11 @@
-"""Parses what a tracker gives back: whoever may edit a run writes it, so it is input.
+"""Parses what a tracker returns. It is input: everybody who may edit a run can change it.
 
-Each text is parsed here against a type with limits: its length, its depth, finite numbers, times
-with a zone, known statuses, ids of a known form. What does not parse counts as absent, and is named
-once on the log for each process, run and key. It never raises, so that one edited run breaks no
-listing, no page and no call on this or another run.
+Each text is parsed against a type with limits: its length, its depth, finite numbers, times with a
+zone, known statuses, ids of a known form. A text that does not parse counts as absent, and a
+warning on the log names it, once for each process, run and key. :func:`parse` never raises, so that
+an edited run cannot break a listing, a page or another call.
 
-Plugins use the same functions for what they keep in their own places::
+Plugins use the same functions for what they store themselves. For example::
 
     started = parse(run_id, "mlflow.amlflow.started", tags.get(STARTED), to_milliseconds)
 """
@@ -31,21 +31,21 @@ logger = logging.getLogger("amlflow")
 T = TypeVar("T")
 
 MAX_NOTE = 65_536
-"""Characters of a note."""
+"""Characters of one of amlflow's notes."""
 MAX_DEPTH = 32
-"""Lists and objects within each other."""
+"""Levels of lists and objects in JSON."""
 MAX_NAME = 256
 """Characters of an id, or of a name that amlflow itself gives."""
 MAX_DIGITS = 19
-"""Of a whole number in a note: what 64 bits hold."""
+"""Digits of a whole number: as many as 64 bits hold."""
 MAX_COUNT = 1_000_000_000
-"""Of runs in an experiment, or of files of a run."""
+"""Runs of an experiment, or files of a run."""
 MAX_SHOWN = 60
-"""Characters of a value that is named on the log."""
+"""Characters of a value that the log shows."""
 MAX_NAMED = 10_000
-"""Runs and keys that a process remembers to have named."""
+"""Pairs of run and key that a process has named and remembers, so as not to repeat itself."""
 MAX_PROPERTY = 1 << 24
-"""Characters of a property that is kept as a note."""
+"""Characters of a property that is stored as a note."""
 MAX_WARNINGS = 100
 """Texts in a run's warnings."""
 MAX_DAY_S = 86_400
@@ -56,14 +56,14 @@ MAX_FILE = 256 << 20
 
 EARLIEST = datetime(1000, 1, 1, tzinfo=timezone.utc)
 LATEST = datetime(9999, 12, 30, tzinfo=timezone.utc)
-"""Between these, a time can be shown in every zone, and all are equally long."""
+"""Times between these can be shown in every time zone, and have four digits of the year."""
 
 STATUSES = frozenset(value for name, value in vars(Status).items() if name.isupper())
 """All of v1's statuses."""
 
 
 class Malformed(ValueError):
-    """A text is not what its key promises; the message says what it should be."""
+    """A text does not parse; the message says what it should be, such as "a JSON object"."""
 
 
 # --- Naming what does not parse -----------------------------------------------------------------
@@ -73,10 +73,10 @@ _naming = threading.Lock()
 
 
 def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | None:
-    """What a text says, or None where there is none or it does not parse, which is named once.
+    """Parse a text; None if it is None or does not parse, which the log names once.
 
-    ``owner`` is the id of the run or experiment that has the text under ``key``. ``read`` raises
-    :class:`Malformed` for a text that it does not take.
+    ``owner`` is the id of the run or experiment that has the text under ``key``. ``read`` returns
+    the value, or raises :class:`Malformed`.
     """
     if text is None:
         return None
@@ -90,7 +90,7 @@ def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | N
 
 
 def leave_out(owner: str, key: str, should_be: str, found: str) -> None:
-    """Name on the log, once, what counts as absent, and what was found instead."""
+    """Log once that a value counts as absent, what it should be, and what was found."""
     with _naming:
         if (owner, key) in _named:
             return
@@ -107,7 +107,7 @@ def leave_out(owner: str, key: str, should_be: str, found: str) -> None:
 
 
 def shown(value: object) -> str:
-    """A value for a message: its beginning, with control characters escaped."""
+    """The beginning of a value for a message, with control characters escaped."""
     if not isinstance(value, str):
         return reprlib.repr(value)
     if len(value) <= MAX_SHOWN:
@@ -145,7 +145,7 @@ def to_whole(text: str) -> int:
 
 
 def to_count(text: str) -> int:
-    """A whole number, 1 or more, that a tracker can count to."""
+    """A whole number from 1 to :data:`MAX_COUNT`."""
     number = to_whole(text)
     if not 0 < number <= MAX_COUNT:
         raise Malformed(f"a whole number from 1 to {MAX_COUNT}")
@@ -201,10 +201,13 @@ def _since_1970(unit: timedelta) -> _Moment:
 
 
 from_milliseconds: _Moment = _since_1970(timedelta(milliseconds=1))
-"""The time so many milliseconds after 1970, or the nearest between EARLIEST and LATEST, so that
-runs keep their order; 1970 for what is not a whole number."""
+"""The time that is this number of milliseconds after 1970.
+
+A number out of range gives EARLIEST or LATEST, so that runs keep their order. What is not a whole
+number gives 1970.
+"""
 from_microseconds: _Moment = _since_1970(timedelta(microseconds=1))
-"""As :data:`from_milliseconds`."""
+"""Like :data:`from_milliseconds`, for microseconds."""
 
 
 # --- JSON ---------------------------------------------------------------------------------------
@@ -231,14 +234,14 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, parse_i
 
 
 def to_json(text: str, max_chars: int = MAX_NOTE) -> Any:
-    """JSON as RFC 8259 has it: finite numbers, and texts that every encoding holds."""
+    """JSON as in RFC 8259: numbers are finite, and texts can be encoded."""
     value = decoded(_DECODER, text, max_chars)
     # A half of a surrogate pair can only come from an escape.
     return _whole_texts(value) if "\\u" in text else value
 
 
 def decoded(decoder: json.JSONDecoder, text: str, max_chars: int) -> Any:
-    """What a decoder makes of a text of at most so many characters and :data:`MAX_DEPTH`."""
+    """Decode a text of at most ``max_chars`` characters and :data:`MAX_DEPTH` levels."""
     if len(text) > max_chars:
         raise Malformed(f"JSON of at most {max_chars} characters")
     try:
@@ -267,7 +270,7 @@ def _check_depth(value: Any) -> None:
 
 
 def _whole_texts(value: Any) -> Any:
-    """The value with halves of surrogate pairs as their escapes; its depth is limited."""
+    """The value, with each half of a surrogate pair replaced by its escape."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):
@@ -286,7 +289,7 @@ def to_object(text: str, max_chars: int = MAX_NOTE) -> dict[str, Any]:
 
 
 def parse_file(owner: str, name: str, path: Path, read: Callable[[str], T]) -> T | None:
-    """As :func:`parse`, what the content of a run's file says; ``path`` is where it is here."""
+    """Like :func:`parse`, for a file of a run; ``path`` is its local copy."""
     size = path.stat().st_size
     if size > MAX_FILE:
         leave_out(owner, name, f"a file of at most {MAX_FILE} bytes", f"{size} bytes long")
@@ -300,7 +303,7 @@ def parse_file(owner: str, name: str, path: Path, read: Callable[[str], T]) -> T
 
 
 def parse_line(owner: str, name: str, file: IO[bytes], read: Callable[[str], T]) -> T | None:
-    """As :func:`parse`, what the next line of a run's open file says."""
+    """Like :func:`parse`, for the next line of an open file of a run."""
     line = file.readline(MAX_NAME)
     return parse(owner, name, line.decode("ascii", "replace").rstrip("\n"), read)
 
@@ -308,17 +311,17 @@ def parse_line(owner: str, name: str, file: IO[bytes], read: Callable[[str], T])
 # --- Metrics ------------------------------------------------------------------------------------
 
 _LENIENT = json.JSONDecoder()
-"""What amlflow writes for metrics: NaN, infinities and whole numbers of any size are values."""
+"""Accepts what amlflow writes for metrics: NaN, infinities, and whole numbers of any size."""
 _SCALARS = (bool, int, float, str, type(None))
 
 
 def to_metrics_json(text: str, max_chars: int = MAX_FILE) -> Any:
-    """JSON that holds values of metrics."""
+    """JSON with values of metrics."""
     return decoded(_LENIENT, text, max_chars)
 
 
 def to_metrics_object(text: str) -> dict[str, Any]:
-    """A JSON object that holds values of metrics."""
+    """A JSON object with values of metrics."""
     value = to_metrics_json(text)
     if not isinstance(value, dict):
         raise Malformed("a JSON object")
@@ -326,7 +329,7 @@ def to_metrics_object(text: str) -> dict[str, Any]:
 
 
 def to_kind(kind: object, value: object) -> Kind:
-    """The kind of a metric, with a value of its shape (:class:`amlflow.spec.Kind`)."""
+    """The kind of a metric, if the value has its type (:class:`amlflow.spec.Kind`)."""
     try:
         found = Kind(kind)
     except ValueError:
@@ -337,7 +340,7 @@ def to_kind(kind: object, value: object) -> Kind:
 
 
 def is_scalar(value: object) -> bool:
-    """Whether it is a number, a text, True, False or None."""
+    """Whether a value is a number, a text, True, False or None."""
     return isinstance(value, _SCALARS)
 
 
@@ -376,7 +379,7 @@ _SHAPES = {
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Whether it is a whole number, and not True or False."""
+    """Whether a value is a whole number; True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -387,9 +390,9 @@ NOTES: dict[str, Note[Any]] = {}
 
 
 class Note(Generic[T]):
-    """One of amlflow's notes of a run: ``note(record)`` is what it says, None where it is absent.
+    """One of amlflow's notes of a run: ``note(record)`` parses it, or returns None if absent.
 
-    ``key`` is the note's key in ``system``, and ``read`` parses its text as in :func:`parse`.
+    ``key`` is the note's key in ``system``; ``read`` is as in :func:`parse`.
     """
 
     def __init__(self, key: str, read: Callable[[str], T]) -> None:
@@ -400,14 +403,14 @@ class Note(Generic[T]):
         return self.among(record.id, record.system)
 
     def among(self, run_id: str, notes: Mapping[str, str]) -> T | None:
-        """As a call, for a layer that has taken its notes out of the record."""
+        """The same for a layer that has taken its notes out of the record."""
         text = notes.get(self.key)
         return None if text is None else parse(run_id, self.key, text, self._read)
 
 
 @dataclass(frozen=True, slots=True)
 class JobNote:
-    """The job of a submitted run: its name, its machine, and a hash that its folder proves."""
+    """The job of a submitted run: its name, its machine, and the hash of its folder's secret."""
 
     name: str
     host: str
@@ -432,12 +435,12 @@ def _job(text: str) -> JobNote:
 
 
 parse_job: Note[JobNote] = Note("job", _job)
-"""Which job is the run's; see :class:`JobNote`."""
+"""The run's job."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndRequest:
-    """How somebody asks a run's agent to end it: a final status, and v1's error or None."""
+    """A request to a run's agent to end it: with this final status, and v1's error or None."""
 
     status: str
     error: dict[str, Any] | None
@@ -467,15 +470,17 @@ def _checked_error(found: Any) -> dict[str, Any]:
 
 
 parse_end_request: Note[EndRequest] = Note("end", _end_request)
-"""What somebody asks the run's agent for."""
+"""The request to end the run."""
 parse_error: Note[dict[str, Any]] = Note("error", _error)
-"""Why the run failed, in v1's form: ``{"error": {"code", "message", …}}``."""
+"""Why the run failed, in v1's form ``{"error": {"code", "message", …}}``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Somebody found a run's agent silent: which heartbeat was too old, and since when that is
-    known. Both are None where whoever looked knew without a heartbeat."""
+    """A run's agent was found silent: the heartbeat that was too old, and when that was noticed.
+
+    Both are None if the agent was known to be gone without a heartbeat.
+    """
 
     heartbeat: datetime | None = None
     since: datetime | None = None
@@ -492,11 +497,11 @@ def _silence(text: str) -> Silence:
 
 
 parse_heartbeat: Note[datetime] = Note("heartbeat", to_time)
-"""When the agent was last alive."""
+"""When the agent last reported."""
 parse_heartbeat_seconds: Note[float] = Note("heartbeat_seconds", to_seconds)
-"""How often it says so."""
+"""The seconds between two reports of the agent."""
 parse_silence: Note[Silence] = Note("silent", _silence)
-"""See :class:`Silence`."""
+"""When the agent was found silent."""
 
 
 def _warnings(text: str) -> list[str]:
@@ -511,25 +516,25 @@ def _warnings(text: str) -> list[str]:
 
 
 parse_warnings: Note[list[str]] = Note("warnings", _warnings)
-"""What the agent could not do."""
+"""What the agent could not do, as texts for the user."""
 parse_definition: Note[dict[str, Any]] = Note("definition", to_object)
 """v1's runDefinition."""
 parse_target: Note[str] = Note("target", to_name)
 """The name of the compute target."""
 parse_parent_alias: Note[str] = Note("parent", to_id)
-"""The id that users see of the parent, where that is not the tracker's."""
+"""The parent's id that users see, if it differs from the tracker's."""
 parse_root_alias: Note[str] = Note("root", to_id)
-"""The id that users see of the root, where that is not the tracker's."""
+"""The root's id that users see, if it differs from the tracker's."""
 parse_nesting_parent: Note[str] = Note("nesting_parent", to_name)
-"""The parent's id, over a tracker that has no nested runs."""
+"""The parent's id, for a tracker without nested runs."""
 parse_nesting_root: Note[str] = Note("nesting_root", to_name)
-"""The root's id, over a tracker that has no nested runs."""
+"""The root's id, for a tracker without nested runs."""
 parse_fine_status: Note[str] = Note("statuses_status", to_status)
-"""The status, over a tracker that knows a few."""
+"""The status, for a tracker that knows only some statuses."""
 
 
 def to_property(text: str) -> tuple[str, str]:
-    """A property that is kept as a note: ``[key, value]``, which may be any texts."""
+    """A property that is stored as a note ``[key, value]``; both can be any text."""
     found = decoded(_LENIENT, text, MAX_PROPERTY)
     if (
         not isinstance(found, list)
