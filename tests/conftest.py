@@ -9,14 +9,27 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import docker_daemon, servers, submitted_jobs, wheels
+from amlflow.testing.plugin import skips, unclaimed
+
+pytest.register_assert_rewrite("helpers")
+
+from helpers import docker_daemon, servers, submitted_jobs, tools, wheels  # noqa: E402
 
 pytest_plugins = ["amlflow.testing.plugin"]
 
 SHARED = "AMLFLOW_TESTS_SHARED"
 
-for _name in [each for each in os.environ if each.startswith(("MLFLOW_", "AZUREML_"))]:
-    del os.environ[_name]
+MARKERS = {
+    "mlflow_server": {"server_uri", "postgres_server_uri", "own_server", "studio"},
+    "postgres": {"postgres_uri", "postgres_server_uri", "studio"},
+    "docker": {"docker_host", "pip_image", "stack"},
+    "browser": {"chrome"},
+    "slow": {"jobs", "wheel", "pip_image", "stack", "chrome", "clone", "installed"},
+}
+"""The fixtures that give a test each marker; pyproject.toml says what the markers mean."""
+
+for name in [name for name in os.environ if name.startswith(("MLFLOW_", "AZUREML_"))]:
+    del os.environ[name]
 os.environ.update(servers.QUIET)
 
 
@@ -26,6 +39,18 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[SHARED] = str(servers.shared_folder())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the fixtures that it uses: no test is marked by hand."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if callspec := getattr(item, "callspec", None):
+            # Of a fixture such as `any_store`, the parameter says which store it is.
+            fixtures |= {f"{value}_uri" for value in callspec.params.values()}
+        for marker, needed in MARKERS.items():
+            if fixtures & needed:
+                item.add_marker(marker)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and SHARED in os.environ:
         servers.Shared(Path(os.environ.pop(SHARED))).stop()
@@ -33,12 +58,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def failing_skips(terminalreporter: pytest.TerminalReporter) -> int:
     """In CI a skip is a failure, but for want of a feature that a tracker does not claim."""
-    from amlflow.testing.plugin import skips, unclaimed
-
     return sum(not unclaimed(each) for each in skips(terminalreporter)) if "CI" in os.environ else 0
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if missing := tools.missing(skips(terminalreporter)):
+        terminalreporter.section("tests skipped for want of a tool")
+        for what, count in sorted(missing.items()):
+            terminalreporter.write_line(f"{count:4} × {what}")
     if count := failing_skips(terminalreporter):
         terminalreporter.write_line(f"{count} skipped: in CI that is a failure.", red=True)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from helpers import submitted_jobs
+from helpers.tools import need_mounts
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def experiment(folder: Path, jobs: Path, sqlite_uri: str, monkeypatch: pytest.Mo
 @pytest.fixture
 def tmpfs(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for 3 MB."""
+    need_mounts()
     place = tmp_path / "small"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "none", str(place)]

@@ -28,6 +28,7 @@ from helpers.submitted_jobs import (
     submit,
     until,
 )
+from helpers.tools import need_mounts
 
 WAITS = """
         import pathlib, subprocess, time
@@ -266,6 +267,7 @@ def test_a_snapshot_that_does_not_unpack(
 @pytest.fixture
 def small_disk(jobs: Path):
     """The jobs' folder on a disk of its own of 4 MB."""
+    need_mounts()
     jobs.mkdir(parents=True)
     command = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", str(jobs)]
     subprocess.run(command, check=True)

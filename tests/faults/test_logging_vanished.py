@@ -11,6 +11,7 @@ import pytest
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.segments import segments_in
 from helpers import logging_processes
+from helpers.tools import need
 
 LOGS = """
 from amlflow.exceptions import ServiceException
@@ -34,8 +35,13 @@ except ServiceException:  # there is no journal for the end either
     run.flush()
 print(raised, flush=True)
 """
-ONLY_ITS_OWN = ["setpriv", "--bounding-set=-dac_override", "--"] if os.geteuid() == 0 else []
-"""Has root ask for permissions, as every other user does."""
+
+
+def without_roots_rights() -> list[str]:
+    """Words before a command that have root ask for permissions, as every other user does."""
+    if os.geteuid() != 0:
+        return []
+    return [need("setpriv"), "--bounding-set=-dac_override", "--"]
 
 
 def remove(folder: Path) -> None:
@@ -82,7 +88,7 @@ def test_what_had_returned_is_in_the_tracker(
 ) -> None:
     journals = tmp_path / "journal"
     process = logging_processes.start(
-        LOGS, sqlite_uri, before=ONLY_ITS_OWN, AMLFLOW_JOURNAL_FOLDER=str(journals)
+        LOGS, sqlite_uri, before=without_roots_rights(), AMLFLOW_JOURNAL_FOLDER=str(journals)
     )
     assert process.stdout is not None
     run_id = process.stdout.readline().strip()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from blocks import block
 from helpers import docker_daemon, servers
+from helpers.tools import need
 from test_guide import SCRIPT, check_printed
 
 ROOT = Path(__file__).parents[2]
@@ -39,10 +40,10 @@ class Stack:
         tools = folder / "tools"
         tools.mkdir()
         # What docs/server.md calls `docker compose` is docker-compose in Debian.
-        docker = shutil.which("docker")
+        docker = need("docker")
         (tools / "docker").write_text(
             f'#!/bin/sh\n[ "$1" = compose ] || exec {docker} "$@"\n'
-            'shift\nexec docker-compose "$@"\n'
+            f'shift\nexec {need("docker-compose")} "$@"\n'
         )
         (tools / "docker").chmod(0o755)
         self.environment = {
@@ -90,7 +91,7 @@ class Stack:
     def inside(self, *command: str) -> list[str]:
         """A command that is run where what the daemon publishes is reached."""
         assert self.daemon is not None
-        return ["nsenter", f"--net=/proc/{self.daemon.pid}/ns/net", *command]
+        return [need("nsenter"), f"--net=/proc/{self.daemon.pid}/ns/net", *command]
 
     def python(self, code: str, **environment: str) -> str:
         """What an amlflow client of the server prints."""
@@ -129,6 +130,7 @@ class Stack:
 
 @pytest.fixture
 def stack(tmp_path: Path):
+    docker_daemon.need_docker()
     folder = tmp_path / "amlflow"
     folder.mkdir()
     stack = Stack(folder)

@@ -20,6 +20,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from helpers.studio import PASSWORD, Server
+from helpers.tools import need
 
 SECONDS = 30
 """For what a busy machine may take long for."""
@@ -28,15 +29,15 @@ THEMES = {"light": "false", "dark": "true"}
 
 
 def start(width: int = 1400, height: int = 900) -> webdriver.Chrome:
-    """Debian's chromium without a window."""
+    """Chromium without a window."""
     options = Options()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = need("chromium")
     for argument in (
         "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
         "--force-device-scale-factor=1", f"--window-size={width},{height}",
     ):  # fmt: skip
         options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(options=options, service=Service(need("chromedriver")))
     driver.set_page_load_timeout(60)
     return driver
 

@@ -17,20 +17,22 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from helpers import servers
+from helpers.tools import need, need_mounts
 
 IMAGE = "amlflow-tests/python:1"
 SUITE = os.environ.get("AMLFLOW_TESTS_DEBIAN", "bookworm")
 
 
-def _tool(name: str, package: str) -> str:
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if found is None:
-        raise RuntimeError(f"{name} is not installed; Debian's package {package} has it.")
-    return found
+def need_docker() -> None:
+    """All that a daemon and its image need, before anything is started."""
+    for name in ("dockerd", "docker", "debootstrap"):
+        need(name)
+    need_mounts()
 
 
 def start(folder: Path) -> Any:
     """A daemon with its data in the folder, and the image in it: (its address, process)."""
+    need_docker()
     without_network = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
     address, process = _started(folder, ["unshare", "--mount"], without_network)
     root = debian_root()
@@ -62,7 +64,7 @@ def _started(folder: Path, wrapped: list[str], options: list[str]) -> Any:
     process = subprocess.Popen(
         [
             # Its mounts are its own, and gone with it.
-            *wrapped, _tool("dockerd", "docker.io"), "--data-root", str(folder / "data"),
+            *wrapped, need("dockerd"), "--data-root", str(folder / "data"),
             "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid"), "-H", address,
             *options,
         ],
@@ -78,7 +80,7 @@ def _started(folder: Path, wrapped: list[str], options: list[str]) -> Any:
 
 def _docker(address: str, *arguments: str, check: bool = True) -> int:
     return subprocess.run(
-        ["docker", "-H", address, *arguments], check=check,
+        [need("docker"), "-H", address, *arguments], check=check,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ).returncode  # fmt: skip
 
@@ -92,7 +94,7 @@ def debian_root() -> Path:
         staging = Path(tempfile.mkdtemp(dir=cache))
         subprocess.run(
             [
-                _tool("debootstrap", "debootstrap"), "--variant=minbase",
+                need("debootstrap"), "--variant=minbase",
                 "--include=python3-minimal,libpython3-stdlib", SUITE, str(staging),
             ],
             check=True, stdout=subprocess.DEVNULL,

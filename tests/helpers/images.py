@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from helpers import docker_daemon
-from helpers.servers import postgres_tool
+from helpers.servers import need_postgres
 
 HOME = "opt/python"
 """Of the environment in the image, which is one as ``venv`` makes them."""
@@ -68,7 +68,7 @@ def build(address: str, folder: Path, images: dict[str, str]) -> None:
     postgres = (
         "FROM standin\n"
         "RUN useradd --system postgres && install -d -o postgres /var/run/postgresql\n"
-        f"ENV PATH={Path(postgres_tool('postgres')).parent}:$PATH PGDATA=/var/lib/postgresql/data\n"
+        f"ENV PATH={Path(need_postgres('postgres')).parent}:$PATH PGDATA=/var/lib/postgresql/data\n"
         'VOLUME /var/lib/postgresql/data\nENTRYPOINT ["/docker-entrypoint.sh"]\n'
         "STOPSIGNAL SIGINT\n"
         'CMD ["postgres", "-c", "listen_addresses=*"]\n'
@@ -162,7 +162,7 @@ def _needed(wanted: Iterable[str]) -> Iterator[importlib.metadata.Distribution]:
 
 def _postgres(root: Path) -> Iterator[Path]:
     """PostgreSQL's programs and modules, which may need libraries, and what else it reads."""
-    home = Path(postgres_tool("postgres")).parents[1]
+    home = Path(need_postgres("postgres")).parents[1]
     for path in _files(home, {"bitcode"}):
         if "llvmjit" not in path.name:
             _put(root, path)

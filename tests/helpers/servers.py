@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
 import json
 import os
 import shutil
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from helpers.tools import need
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -86,13 +87,9 @@ def start_mlflow(
     return uri, process
 
 
-def postgres_tool(name: str) -> str:
-    found = shutil.which(name) or next(
-        iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None
-    )
-    if found is None:
-        raise RuntimeError(f"{name} is not installed; Debian's package postgresql has it.")
-    return os.path.realpath(found)
+def need_postgres(name: str) -> str:
+    """The path of one of PostgreSQL's programs, without links: it looks for files beside itself."""
+    return os.path.realpath(need(name))
 
 
 def start_postgres(folder: Path) -> Any:
@@ -105,14 +102,14 @@ def start_postgres(folder: Path) -> Any:
     if user:
         shutil.chown(data, user)
     subprocess.run(
-        [postgres_tool("initdb"), "-D", str(data), "-U", "amlflow", "-A", "trust", "-E", "UTF8",
+        [need_postgres("initdb"), "-D", str(data), "-U", "amlflow", "-A", "trust", "-E", "UTF8",
          "--locale=C.UTF-8", "--no-sync"],
         user=user, cwd="/", check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     port = free_port()
     log = (folder / "postgres.log").open("ab")
     process = subprocess.Popen(
-        [postgres_tool("postgres"), "-D", str(data), "-p", str(port), "-k", "",
+        [need_postgres("postgres"), "-D", str(data), "-p", str(port), "-k", "",
          "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"],
         user=user, cwd="/", stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
@@ -163,7 +160,11 @@ class Shared:
             if not note.exists():
                 folder = self.folder / name
                 folder.mkdir()
-                uri, process = start(folder)
+                try:
+                    uri, process = start(folder)
+                except BaseException:
+                    shutil.rmtree(folder, ignore_errors=True)  # the next caller tries it, too
+                    raise
                 pid = None if process is None else process.pid
                 note.write_text(json.dumps({"uri": uri, "pid": pid}))
             return str(json.loads(note.read_text())["uri"])

@@ -9,6 +9,7 @@ import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
+from helpers.tools import need
 
 
 @pytest.fixture
@@ -33,7 +34,11 @@ def git_repository(folder: Path) -> str:
     def git(*arguments: str) -> str:
         identity = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=trunk")
         done = subprocess.run(
-            ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+            [need("git"), *identity, *arguments],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
         )
         return done.stdout.strip()
 

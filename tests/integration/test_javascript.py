@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from helpers.tools import lack, need
 
 TESTS = Path(__file__).parent / "js"
-MISSING = (
-    "node or the packages of tests/integration/js are not here: install Node.js 20 or later (Debian's "
-    "packages are nodejs and npm) and run `npm ci --prefix tests/integration/js`"
-)
 
 
 def test_the_pages_javascript() -> None:
-    if not shutil.which("node") or not (TESTS / "node_modules" / "happy-dom").is_dir():
-        # In CI this fails, as every skip does.
-        pytest.skip(MISSING)
+    node = need("node")
+    if not (TESTS / "node_modules" / "happy-dom").is_dir():
+        lack("the packages of tests/integration/js: npm ci --prefix tests/integration/js")
     done = subprocess.run(
-        ["node", "--test", "--test-reporter=tap"],
+        [node, "--test", "--test-reporter=tap"],
         cwd=TESTS, capture_output=True, text=True, check=False,
         # A node that runs tests tells its children so, and they report to it.
         env={name: value for name, value in os.environ.items() if name != "NODE_TEST_CONTEXT"},

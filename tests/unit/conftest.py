@@ -1,45 +1,47 @@
-"""A workspace, an experiment and a run on a database of the test's own."""
+"""A test here uses nothing outside its process: no other process, no server, no database file.
+
+That is what lets all of them run in seconds, on a machine that has nothing but Python. A test that
+needs more is in tests/integration.
+"""
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
+import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from amlflow.core.experiment import Experiment
-from amlflow.core.runs.run import Run
-from amlflow.core.workspace import Workspace
+
+FORBIDDEN = {
+    "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "pty.spawn",
+    "socket.connect", "sqlite3.connect", "subprocess.Popen",
+}  # fmt: skip
+"""Events that Python's audit hooks are told of."""
+
+watched: list[str] | None = None
+"""What the test that runs now has done of them."""
 
 
-@pytest.fixture
-def workspace(store: str) -> Workspace:
-    return Workspace.from_config()
+def is_forbidden(event: str, arguments: tuple[Any, ...]) -> bool:
+    if event == "import":
+        return arguments[0] == "mlflow.store.tracking.sqlalchemy_store"
+    return event in FORBIDDEN and arguments[:1] != (":memory:",)
 
 
-@pytest.fixture
-def experiment(workspace: Workspace) -> Experiment:
-    return Experiment(workspace, "explore")
+def watch(event: str, arguments: tuple[Any, ...]) -> None:
+    if watched is not None and is_forbidden(event, arguments):
+        watched.append(f"{event} {arguments[0]}")
+        raise PermissionError(f"A test in tests/unit must not do this: {event} {arguments[0]}")
 
 
-@pytest.fixture
-def run(experiment: Experiment) -> Run:
-    return experiment.start_logging(snapshot_directory=None)
+sys.addaudithook(watch)
 
 
-@pytest.fixture
-def git_repository(folder: Path) -> str:
-    """The working folder as a git work tree with one commit, whose id is returned."""
-
-    def git(*arguments: str) -> str:
-        identity = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=trunk")
-        done = subprocess.run(
-            ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    git("init")
-    git("remote", "add", "origin", "https://user:secret@example.com/project.git")
-    (folder / "train.py").write_text("print(1)")
-    git("add", "train.py")
-    git("commit", "-m", "first")
-    return git("rev-parse", "HEAD")
+@pytest.fixture(autouse=True)
+def _nothing_outside_the_process() -> Iterator[None]:
+    """Refuse what a unit test must not do, and fail the test if the code went on without it."""
+    global watched
+    watched = done = []
+    yield
+    watched = None
+    assert done == [], "Such a test belongs in tests/integration."

@@ -1,190 +1,31 @@
-"""What v1 has and amlflow has not says why, and what is near, wherever it is asked for.
-
-``v1_members.json`` holds facts about azureml-core 1.61: the public members of classes, and those
-that their objects have beside them.
-"""
+"""What v1 has and amlflow has not says why, and what is near, wherever it is asked for."""
 
 from __future__ import annotations
 
-import importlib
-import json
-import pickle
-import re
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
-from amlflow.core.absent.members import MEMBERS
-from amlflow.core.absent.names import MODULES
-from amlflow.core.experiment import Experiment
-from amlflow.core.runs.run import Run
-from amlflow.core.workspace import Workspace
-from amlflow.exceptions import UserErrorException
-
-V1 = json.loads((Path(__file__).parent / "v1_members.json").read_text(encoding="utf-8"))
-SENTENCE = re.compile(r"\S.*: .+ .+\.", re.DOTALL)
+from helpers.v1_members import MEMBERS_OF_V1, check_member, class_of
 
 
-def class_of(path: str) -> type | None:
-    """amlflow's class, or None where there is none, which has been said."""
-    module, _, name = path.rpartition(".")
-    refusal = None
-    try:
-        found: type = getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        refusal = str(error)
-    if refusal is None:
-        return found
-    assert SENTENCE.fullmatch(refusal)
-    assert "amlflow has no" in refusal
-    return None
-
-
-def check(owner: Any, name: str) -> None:
-    """It is there, or it says the nearest way and ``hasattr`` is False."""
-    refusal = None
-    try:
-        getattr(owner, name)
-    except AttributeError as error:
-        refusal = error
-    if refusal is None:
-        return
-    assert isinstance(refusal, UserErrorException), refusal
-    assert SENTENCE.fullmatch(refusal.message), refusal.message
-    assert name in refusal.message
-    assert not hasattr(owner, name)
-    assert getattr(owner, name, "default") == "default"
-
-
-@pytest.mark.parametrize("path", V1["classes"])
+@pytest.mark.parametrize("path", MEMBERS_OF_V1["classes"])
 def test_every_member_of_a_class(path: str) -> None:
     owner = class_of(path)
     if owner is None:
         return
     of_objects = {
         each
-        for known, members in V1["objects"].items()
+        for known, members in MEMBERS_OF_V1["objects"].items()
         if known.endswith(f".{owner.__name__}")
         for each in members
     }
-    for name in V1["classes"][path]:
+    for name in MEMBERS_OF_V1["classes"][path]:
         if name not in of_objects:
-            check(owner, name)
+            check_member(owner, name)
 
 
-@pytest.mark.parametrize("path", V1["objects"])
+@pytest.mark.parametrize("path", MEMBERS_OF_V1["objects"])
 def test_every_member_of_an_object(path: str) -> None:
     owner = class_of(path)
     assert owner is not None
     arguments = {"ScriptRunConfig": (".", "x.py"), "Environment": ("name",)}
-    for name in V1["objects"][path]:
-        check(owner(*arguments.get(owner.__name__, ())), name)
-
-
-def test_every_member_of_what_a_workspace_holds(
-    workspace: Workspace, experiment: Experiment, run: Run
-) -> None:
-    from azureml.core import ComputeTarget
-
-    for owner in (workspace, experiment, run, ComputeTarget(workspace, "local")):
-        for name in V1["classes"][f"azureml.core.{type(owner).__name__}"]:
-            check(owner, name)
-
-
-def test_no_member_is_said_to_be_absent_that_is_there(run: Run) -> None:
-    for name, members in MEMBERS.items():
-        owner = next(each for each in [*V1["classes"], *V1["objects"]] if each.endswith(f".{name}"))
-        for member in members:
-            assert not hasattr(class_of(owner), member)
-
-
-@pytest.mark.parametrize("name", ["input_datasets", "output_datasets"])
-def test_the_data_of_a_run(run: Run, name: str) -> None:
-    with pytest.raises(AttributeError, match=r"argument of the script") as error:
-        getattr(run, name)["x"]
-    assert isinstance(error.value, UserErrorException)
-    assert pickle.loads(pickle.dumps(error.value)).message == error.value.message
-
-
-def test_a_member_that_nobody_has(run: Run) -> None:
-    with pytest.raises(AttributeError, match="'Run' object has no attribute 'no_such'"):
-        run.no_such  # noqa: B018  # type: ignore[attr-defined]
-    assert not hasattr(run, "no_such")
-
-
-# modules
-
-
-def python(code: str, folder: Path) -> str:
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-V1_MODULES = [
-    *MODULES, "azureml.pipeline.core", "azureml.pipeline.steps", "azureml.train.hyperdrive",
-    "azureml.train.dnn", "azureml.train.automl", "azureml.data.dataset_factory",
-    "azureml.core.compute.amlcompute", "azureml.core.webservice.aci", "azureml.nobody.knows",
-    "azureml.core.util", "azureml.contrib.services.aml_request",
-]  # fmt: skip
-
-
-def test_whichever_module_is_imported_first(folder: Path) -> None:
-    code = f"""
-import importlib, json, sys
-said = {{}}
-for name in {V1_MODULES!r}:
-    for each in [each for each in sys.modules if each.split(".")[0] == "azureml"]:
-        del sys.modules[each]  # as a process that has imported nothing
-    sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "_Finder"]
-    try:
-        importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        said[name] = [str(error), error.name]
-print(json.dumps(said))
-"""
-    said = json.loads(python(code, folder))
-    assert [each for each in V1_MODULES if each not in said] == ["azureml.core.compute"]
-    for name, (message, missing) in said.items():
-        assert SENTENCE.fullmatch(message), message
-        assert missing in message
-        assert name.startswith(missing)
-    assert "ScriptRunConfig" in said["azureml.train.hyperdrive"][0]
-
-
-@pytest.mark.parametrize(
-    "code",
-    ["from azureml import pipeline", "from azureml.core import dataset",
-     "import azureml.core; azureml.core.dataset", "from azureml.train.hyperdrive import choice"],
-)  # fmt: skip
-def test_the_reason_comes_by_every_way_of_importing(folder: Path, code: str) -> None:
-    code = f"try:\n    {code.replace('; ', chr(10) + '    ')}\nexcept ImportError as e: print(e)"
-    assert SENTENCE.fullmatch(python(code, folder))
-
-
-def test_who_asks_whether_a_module_is_there_is_told_no(folder: Path) -> None:
-    code = """
-import importlib.util, pkgutil
-print([importlib.util.find_spec(each) for each in ("azureml.pipeline", "azureml.core.dataset")],
-      importlib.util.find_spec("azureml.core.run") is not None)
-"""
-    assert python(code, folder) == "[None, None] True"
-
-
-SUBMODULES = ["compute", "compute_target", "conda_dependencies", "environment", "experiment", "run",
-              "runconfig", "script_run_config", "workspace"]  # fmt: skip
-
-
-def test_submodules_are_attributes_and_imported_when_asked_for(folder: Path) -> None:
-    code = f"""
-import sys, azureml.core
-print([each for each in sys.modules if each.startswith("azureml.core.")])
-for name in {SUBMODULES!r}:
-    assert getattr(azureml.core, name) is sys.modules["azureml.core." + name]
-assert azureml.core.run.Run is azureml.core.Run
-assert azureml.exceptions.UserErrorException is sys.modules["azureml.exceptions"].UserErrorException
-print(hasattr(azureml.core, "nobody"), hasattr(azureml, "nobody"), hasattr(azureml.core, "_x"))
-"""
-    assert python(code, folder).splitlines() == ["[]", "False False False"]
+    for name in MEMBERS_OF_V1["objects"][path]:
+        check_member(owner(*arguments.get(owner.__name__, ())), name)

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.core.experiment import Experiment
-from amlflow.core.runs.run import Run as OwnRun
 from azureml.core import Run
 from azureml.core.run import _OfflineRun, _SubmittedRun
 
@@ -36,14 +34,6 @@ def test_scripts_tell_it_by_its_id(offline: Any) -> None:
     assert offline._run_id == offline.id
     assert offline.child_run("step")._run_id == f"{offline.id}.step"
     assert offline.child_run(run_id="own").id == "own"
-
-
-def test_every_run_has_its_id_under_v1s_private_name(experiment: Experiment) -> None:
-    run = experiment.start_logging(run_id="asked-for", snapshot_directory=None)
-    child = run.child_run()
-    assert (run._run_id, child._run_id) == ("asked-for", child.id)
-    assert OwnRun(experiment, "asked-for")._run_id == "asked-for"
-    assert "_OfflineRun" not in str(run)
 
 
 def test_a_submitted_run_has_v1s_name() -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from azureml.core import Environment, RunConfiguration, ScriptRunConfig
+from azureml.core import Environment, RunConfiguration
 from azureml.core.runconfig import DockerConfiguration
 from azureml.exceptions import UserErrorException
-from helpers.submitted_jobs import ended, log_of, script
 
 FROM_AZURE = """
 # The script to run.
@@ -103,27 +101,6 @@ def test_files_that_are_none(folder: Path, text: str, said: str) -> None:
     Path("x.runconfig").write_text(text)
     with pytest.raises(UserErrorException, match=said):
         RunConfiguration.load("x.runconfig")
-
-
-def test_submitting_with_one(experiment: Any, caplog: pytest.LogCaptureFixture) -> None:
-    script("import os, sys; print(sys.argv[1:], os.environ['B'])")
-    config = RunConfiguration(script="script.py", arguments=["from the file", 2])
-    config.environment_variables = {"B": "two"}
-    config.save("src", "local")
-    loaded = RunConfiguration.load("src", "local")
-    run = experiment.submit(ScriptRunConfig("src", run_config=loaded, compute_target="moon"))
-    assert "are ignored" in caplog.text
-    assert ended(run) == "Completed"
-    assert log_of(run) == "['from the file', '2'] two\n"
-    run = experiment.submit(ScriptRunConfig("src", arguments=["mine"], run_config=loaded))
-    assert ended(run) == "Completed"
-    assert log_of(run) == "['mine'] two\n"
-
-
-def test_assigning_a_target(experiment: Any) -> None:
-    config = RunConfiguration()
-    config.target = experiment.workspace.compute_targets["local"]
-    assert config.target == "local"
 
 
 def test_a_setting_that_would_silently_be_left_out() -> None:

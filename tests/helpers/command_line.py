@@ -1,0 +1,44 @@
+"""The command line in this process, and what it prints."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from amlflow.cli import main
+
+
+@dataclass
+class Printed:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return strict_json(self.out)
+
+
+class Cli:
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> Printed:
+        self._capsys.readouterr()
+        code = main(list(arguments))
+        captured = self._capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Printed(code, captured.out, captured.err)
+
+
+def strict_json(text: str) -> Any:
+    """What a text says that is JSON for every parser: without NaN, and without halves of pairs."""
+
+    def refuse(name: str) -> Any:
+        raise AssertionError(f"{name} is not JSON")
+
+    text.encode()
+    return json.loads(text, parse_constant=refuse)

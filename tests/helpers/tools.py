@@ -1,0 +1,72 @@
+"""The programs that some tests need beside Python, each found through :func:`need`."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from typing import NoReturn
+
+import pytest
+
+MISSING = "not on this machine: "
+"""How the reason of a skip begins that is due to a missing program."""
+
+PACKAGES = {
+    "bash": "bash", "chromedriver": "chromium-driver", "chromium": "chromium",
+    "debootstrap": "debootstrap", "docker": "docker.io", "docker-compose": "docker-compose",
+    "dockerd": "docker.io", "git": "git", "initdb": "postgresql", "mount": "mount",
+    "node": "nodejs", "npm": "npm", "nsenter": "util-linux", "postgres": "postgresql",
+    "setpriv": "util-linux", "unshare": "util-linux",
+}  # fmt: skip
+"""The Debian package of each program."""
+
+ALSO = {"postgres": "/usr/lib/postgresql/*/bin", "initdb": "/usr/lib/postgresql/*/bin"}
+"""Where Debian has programs that are not on the PATH."""
+
+
+def find(name: str) -> str | None:
+    """The path of a program, or None."""
+    folders = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    found = shutil.which(name, path=folders)
+    if found is None and name in ALSO:
+        versions = sorted(glob.glob(f"{ALSO[name]}/{name}"), reverse=True)
+        found = next(iter(versions), None)
+    return found
+
+
+def need(name: str) -> str:
+    """The path of a program. Without it the test is skipped, and in CI it fails.
+
+    The reason names the program and says how to install it.
+    """
+    found = find(name)
+    if found is None:
+        lack(f"{name}: apt-get install {PACKAGES[name]}")
+    return found
+
+
+def need_mounts() -> None:
+    """The right to mount file systems, which root has, but not in every container."""
+    probe = [need("unshare"), "--mount", "true"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+        lack("the right to mount: run pytest as root, in a container with --privileged")
+
+
+def lack(reason: str) -> NoReturn:
+    """End the test for want of something: skipped, or failed in CI."""
+    if "CI" in os.environ:
+        pytest.fail(MISSING + reason, pytrace=False)
+    pytest.skip(MISSING + reason)
+
+
+def missing(reasons: Iterable[str]) -> dict[str, int]:
+    """What was missing and how to get it, with the number of tests that were skipped for it."""
+    counts: dict[str, int] = {}
+    for reason in reasons:
+        _, is_missing, what = reason.partition(MISSING)
+        if is_missing:
+            counts[what] = counts.get(what, 0) + 1
+    return counts

@@ -1,0 +1,134 @@
+"""What every command prints and writes is JSON that every parser reads."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from amlflow.cli import main
+from amlflow.cli.commands import ARGUMENTS, COMMANDS
+from amlflow.plain_json import plain
+from helpers.command_line import strict_json
+
+
+class Color(Enum):
+    RED = float("nan")
+
+
+@dataclass
+class Pair:
+    left: Any
+    right: Any
+
+
+AWKWARD = OrderedDict(
+    nan=float("nan"),
+    infinities=(float("inf"), [-float("inf"), {"deep": float("nan")}]),
+    half="a\ud800b",
+    whole="🎉",
+    huge=10**400,
+    endless=10**5000,
+    large=2**70,
+    time=datetime(2024, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
+    day=date(2024, 1, 2),
+    scalars=[np.float32("nan"), np.int64(3), np.bool_(True), np.longdouble("inf"), np.str_("t")],
+    array=np.array([[1.0, np.nan]]),
+    when=np.datetime64("2024-01-02"),
+    enum=Color.RED,
+    pair=Pair(1, float("inf")),
+    path=Path("/tmp/a"),
+    content=b"\xff",
+    members={1},
+    exact=[Decimal("NaN"), Fraction(1, 4), 1j],
+)
+AWKWARD.update({3: "number", None: "null", "key\udcff": 1, float("nan"): 2})  # type: ignore[dict-item]
+
+EXPECTED = {
+    "nan": "NaN",
+    "infinities": ["Infinity", ["-Infinity", {"deep": "NaN"}]],
+    "half": "a\ufffdb",
+    "whole": "🎉",
+    "huge": str(10**400),
+    "endless": hex(10**5000),
+    "large": 2**70,
+    "time": "2024-01-02T03:04:05+00:00",
+    "day": "2024-01-02",
+    "scalars": ["NaN", 3, True, "Infinity", "t"],
+    "array": [[1.0, "NaN"]],
+    "when": "2024-01-02",
+    "enum": "NaN",
+    "pair": {"left": 1, "right": "Infinity"},
+    "path": "/tmp/a",
+    "content": "\ufffd",
+    "members": [1],
+    "exact": ["NaN", 0.25, "1j"],
+    "3": "number",
+    "null": "null",
+    "key\ufffd": 1,
+    "NaN": 2,
+}
+
+
+def words_of(command: str) -> list[str]:
+    """The words of a command with what it cannot do without."""
+    words = command.split()
+    for dest in COMMANDS[command].arguments:
+        if ARGUMENTS[dest].get("required"):
+            words += [ARGUMENTS[dest]["options_list"][0], "x"]
+    return [*words, "x.py"] if "script" in COMMANDS[command].arguments else words
+
+
+@pytest.fixture
+def awkward(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command gives values that Python's json does not write as JSON."""
+    for name, command in COMMANDS.items():
+        monkeypatch.setitem(COMMANDS, name, replace(command, operation=lambda **_: AWKWARD))
+
+
+def test_plain() -> None:
+    assert plain(AWKWARD) == EXPECTED
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_parser_reads_what_a_command_prints(cli: Any, awkward: None, command: str) -> None:
+    words = words_of(command)
+    at = words.index("x.py") if "x.py" in words else len(words)
+    for form in ("json", "jsonc"):
+        done = cli(*words[:at], "-o", form, *words[at:])
+        assert (done.code, strict_json(done.out)) == (0, EXPECTED)
+    done = cli(*words[:at], "-o", "yaml", *words[at:])
+    assert yaml.safe_load(done.out) == EXPECTED
+    cells = cli(*words[:at], "-o", "tsv", *words[at:]).out.rstrip("\n").split("\t")
+    assert cells[0] == "NaN"
+    assert strict_json(cells[1]) == EXPECTED["infinities"]
+    assert cli(*words[:at], "-o", "table", *words[at:]).code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [name for name, each in COMMANDS.items() if "output_metadata_file" in each.arguments]
+)
+def test_every_parser_reads_what_a_command_writes(
+    cli: Any, awkward: None, folder: Path, command: str
+) -> None:
+    words = words_of(command)
+    at = words.index("x.py") if "x.py" in words else len(words)
+    assert cli(*words[:at], "-t", "out.json", *words[at:]).code == 0
+    assert strict_json((folder / "out.json").read_text(encoding="utf-8")) == EXPECTED
+
+
+def test_a_terminal_of_another_encoding(awkward: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
+    assert main(["run", "open", "-r", "x"]) == 0
+    assert strict_json(out.getvalue().decode("ascii")) == EXPECTED
