@@ -175,20 +175,20 @@ def web_server() -> Iterator[int]:
     server.server_close()
 
 
-def fails_within_seconds(uri: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def fails_within_a_minute(uri: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     workspace = Workspace.from_config()
     start = time.monotonic()
     with pytest.raises(AzureMLException) as error:
         Experiment(workspace, "faults")
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 60
     return assert_v1_error(error.value).message
 
 
 @pytest.mark.parametrize("scheme", ["http", "postgresql", "postgresql+psycopg2"])
 def test_a_closed_port(folder: Path, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     place = f"127.0.0.1:{unused_port()}"
-    message = fails_within_seconds(f"{scheme}://user:{PASSWORD}@{place}/db", monkeypatch)
+    message = fails_within_a_minute(f"{scheme}://user:{PASSWORD}@{place}/db", monkeypatch)
     assert f"{scheme}://{place}/db" in message
     assert list(folder.iterdir()) == []
 
@@ -198,20 +198,20 @@ def test_a_port_that_never_answers(
     folder: Path, monkeypatch: pytest.MonkeyPatch, silent_port: int, scheme: str
 ) -> None:
     uri = f"{scheme}://user:{PASSWORD}@127.0.0.1:{silent_port}/db"
-    message = fails_within_seconds(uri, monkeypatch)
+    message = fails_within_a_minute(uri, monkeypatch)
     assert f"{scheme}://127.0.0.1:{silent_port}/db" in message
 
 
 def test_a_server_that_is_no_mlflow(
     folder: Path, monkeypatch: pytest.MonkeyPatch, web_server: int
 ) -> None:
-    message = fails_within_seconds(f"http://127.0.0.1:{web_server}", monkeypatch)
+    message = fails_within_a_minute(f"http://127.0.0.1:{web_server}", monkeypatch)
     assert f"http://127.0.0.1:{web_server}" in message
     assert "MLflow" in message
 
 
 def test_a_name_that_nobody_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    message = fails_within_seconds("http://no-such-host.invalid:5000", monkeypatch)
+    message = fails_within_a_minute("http://no-such-host.invalid:5000", monkeypatch)
     assert "http://no-such-host.invalid:5000" in message
 
 
@@ -219,7 +219,7 @@ def test_a_database_that_cannot_be(folder: Path, monkeypatch: pytest.MonkeyPatch
     (folder / "file").write_text("text")
     for uri in (f"sqlite:///{folder}/file", f"sqlite:///{folder}/file/x.db",
                 f"sqlite:///{folder}/no/such/folder/x.db"):  # fmt: skip
-        message = fails_within_seconds(uri, monkeypatch)
+        message = fails_within_a_minute(uri, monkeypatch)
         assert uri in message
     assert (folder / "file").read_text() == "text"
 

@@ -128,7 +128,7 @@ def test_a_server_that_is_killed_and_comes_back(folder: Path, empty_database: Pa
         out, err = logger.communicate("stop\n", timeout=120)
         assert logger.returncode == 0, err
         slowest, number, status = out.split()
-        assert float(slowest) < 1
+        assert float(slowest) < 5  # the server is away for longer
         assert status == "Completed"
         found = logging_processes.stored(uri, run_id)
         assert found == list(range(int(number)))
@@ -197,6 +197,6 @@ with begin() as run:
             process.send_signal(signal.SIGINT)
         begun = time.monotonic()
         _, err = process.communicate(timeout=60)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 15  # less than the end of a run waits
         assert "KeyboardInterrupt" in err
         assert "they wait in" in err

@@ -22,7 +22,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from helpers.studio import PASSWORD, Server
 from helpers.tools import need
 
-SECONDS = 30
+SECONDS = 60
 """For what a busy machine may take long for."""
 
 THEMES = {"light": "false", "dark": "true"}

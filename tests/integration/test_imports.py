@@ -17,7 +17,7 @@ from amlflow.layers import stack
 SLOW = """
 import sys
 sys.begun.set()
-assert sys.goes_on.wait(30)
+assert sys.goes_on.wait(60)
 """
 
 
@@ -42,7 +42,7 @@ def importing(
     monkeypatch.setattr(sys, "goes_on", goes_on, raising=False)
     thread = threading.Thread(target=ours.call)
     thread.start()
-    assert begun.wait(30)
+    assert begun.wait(60)
     monkeypatch.setattr(fork_safety, "MOST_SECONDS", 5.0)
     assert stack.wait_for_imports is fork_safety.wait_for_imports
     return goes_on
@@ -64,7 +64,7 @@ def test_a_fork_waits_for_the_import(
     monkeypatch.setattr(fork_safety, "_is_importing", look)
     child = multiprocessing.get_context("fork").Process(target=lambda: __import__("slow_to_import"))
     child.start()
-    child.join(20)
+    child.join(60)
     child.kill()
     child.join()
     assert (child.exitcode, any(looked)) == (0, True)

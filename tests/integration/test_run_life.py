@@ -335,7 +335,7 @@ def test_wait_for_completion_waits(run: Run, experiment: Experiment) -> None:
     waiter = threading.Thread(target=lambda: done.append(run.wait_for_completion()))
     waiter.start()
     Run(experiment, run.id).complete()
-    waiter.join(timeout=20)
+    waiter.join(timeout=60)
     assert [details["status"] for details in done] == ["Completed"]
 
 

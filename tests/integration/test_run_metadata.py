@@ -51,19 +51,19 @@ def test_what_another_thread_changes_while_the_run_is_asked_for_stays(
     def slowly(*arguments: Any) -> Any:
         record = ask(*arguments)
         answered.set()
-        go.wait(20)
+        go.wait(60)
         return record
 
     with monkeypatch.context() as patch:
         patch.setattr(tracker, "get_run", slowly)
         asking = threading.Thread(target=run.get_tags)
         asking.start()
-        answered.wait(20)
+        answered.wait(60)
         run.tag("a", "b")
         run.description = "changed"
         run.display_name = "renamed"
         go.set()
-        asking.join(20)
+        asking.join(60)
     assert (run.tags, run.description, run.name) == ({"a": "b"}, "changed", "renamed")
     run.remove_tags("a")
     assert run.tags == {}

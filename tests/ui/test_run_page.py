@@ -55,10 +55,10 @@ def test_a_script_is_watched_and_cancelled_from_the_page(page: Page, experiment:
     page.click(".amlflow-run-actions button", "Cancel run")
     page.click("dialog .danger", "Cancel run")
     clicked = time.monotonic()
-    page.see(".amlflow-run-actions .amlflow-chip", "CancelRequested", 5)
+    page.see(".amlflow-run-actions .amlflow-chip", "CancelRequested")
     assert not page.see(".amlflow-run-actions button", "Cancelling").is_enabled()
-    until(lambda: not any(alive(each.pid) for each in running), 30, "the end of the processes")
-    assert time.monotonic() - clicked < 5
+    until(lambda: not any(alive(each.pid) for each in running), 60, "the end of the processes")
+    assert time.monotonic() - clicked < 20
     page.see(".amlflow-run-actions .amlflow-chip", "Canceled")
     page.gone(".amlflow-run-actions button")
     assert page.script("return window.sameDocument")

@@ -231,7 +231,7 @@ def test_sync_says_how_far_it_is(
     said, answered = threading.Event(), open_direct(run.experiment.workspace._uri).write_points
 
     def slowly(*arguments: Any) -> None:
-        said.wait(20)
+        said.wait(60)
         answered(*arguments)
 
     monkeypatch.setattr(progress, "COUNT_S" if terminal else "LINE_S", 0.01)
