@@ -45,7 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if callspec := getattr(item, "callspec", None):
             # Of a fixture such as `any_store`, the parameter says which store it is.
-            fixtures |= {f"{value}_uri" for value in callspec.params.values()}
+            names = (value for value in callspec.params.values() if isinstance(value, str))
+            fixtures |= {f"{name}_uri" for name in names}
         for marker, needed in MARKERS.items():
             if fixtures & needed:
                 item.add_marker(marker)

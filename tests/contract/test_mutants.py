@@ -6,11 +6,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import mutants
 import pytest
 import sentences
-import subtle_mutants
 from amlflow.spec import Tracker
+from mutants import plain, subtle
 
 SUITE = Path(__file__).with_name("mutant_suite.py")
 
@@ -50,7 +49,7 @@ def failure(run: Run, capsys: pytest.CaptureFixture[str]) -> tuple[pytest.TestRe
     return report, out
 
 
-@pytest.mark.parametrize("mutant", [*mutants.MUTANTS, *subtle_mutants.MUTANTS])
+@pytest.mark.parametrize("mutant", [*plain.MUTANTS, *subtle.MUTANTS])
 def test_a_mutant_is_caught(
     mutant: type, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,7 +63,7 @@ def test_a_tracker_that_does_not_open_has_broken_no_sentence(
     def opened() -> Tracker:
         raise OSError("no such place")
 
-    report, out = failure(Run(opened, mutants.CutOff), capsys)
+    report, out = failure(Run(opened, plain.CutOff), capsys)
     assert report.when == "setup"
     assert "no such place" in out
     assert "does not hold" not in out
