@@ -1,0 +1,115 @@
+"""The files, folders and names of code that the pages name are there."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+PAGES = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES += sorted((PROJECT / "docs").glob("*.md"))
+TOP = ("adapter", "plugins", "tests", "docs", "compose", ".ci", ".github")
+MADE = {"compose/.env"}
+"""What a command of the project makes, and no commit has."""
+SKIPPED = {"__pycache__", "node_modules", ".venv", ".git"}
+
+
+def spans(page: Path) -> list[str]:
+    """What a page has in backticks, without fenced blocks."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
+
+
+def tree(page: Path) -> list[str]:
+    """The files and folders in a page's indented blocks, without what follows them."""
+    lines = re.findall(r"^ {4}(.*)$", page.read_text(encoding="utf-8"), re.M)
+    return [name for line in lines for name in re.findall(r"(?<!\S)[\w.]\S*(?:\.py|/)", line)]
+
+
+@cache
+def paths() -> frozenset[str]:
+    """Each file and folder of the project, relative to it."""
+    found: set[str] = set()
+    for top in TOP:
+        for path in (PROJECT / top).rglob("*"):
+            if not SKIPPED & set(path.parts):
+                found.add(path.relative_to(PROJECT).as_posix())
+    return frozenset({*found, *TOP, *(path.name for path in PROJECT.iterdir())})
+
+
+def is_there(name: str) -> bool:
+    """Whether a path is the project's, or the end of one."""
+    name = name.rstrip("/")
+    return name in paths() or any(path.endswith(f"/{name}") for path in paths())
+
+
+@cache
+def code() -> str:
+    suffixes = {".py", ".js", ".toml", ".yaml", ".yml", ".json"}
+    files = [PROJECT / "pyproject.toml"]
+    for top in TOP:
+        files += [path for path in (PROJECT / top).rglob("*") if path.suffix in suffixes]
+    return "\n".join(
+        path.read_text(encoding="utf-8") for path in files if not SKIPPED & set(path.parts)
+    )
+
+
+NAMED = sorted(
+    {
+        (page.name, span)
+        for page in PAGES
+        for span in spans(page)
+        if span.split("/")[0] in TOP and " " not in span and span not in MADE
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "path"), NAMED)
+def test_a_path_that_a_page_names_is_there(page: str, path: str) -> None:
+    assert path.rstrip("/") in paths(), page
+
+
+CONTRIBUTING = PROJECT / "CONTRIBUTING.md"
+PARTS = sorted(
+    {
+        span
+        for span in [*spans(CONTRIBUTING), *tree(CONTRIBUTING)]
+        if re.fullmatch(r"[\w./-]+(\.py|\.json|\.yaml|/)|[\w-]+(/[\w.-]+)+", span)
+    }
+)
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_a_file_or_folder_that_contributing_names_is_there(path: str) -> None:
+    assert is_there(path)
+
+
+EXAMPLES = {"parse_note", "vX.Y.Z"}
+"""Of how names are made."""
+NAMES = sorted(
+    {
+        span.removesuffix("()").rpartition(".")[2]
+        for span in spans(CONTRIBUTING)
+        if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(\))?", span)
+        and re.search(r"[a-z][A-Z]|\w{2}\.|_|\(\)", span)
+        and span not in {*PARTS, *EXAMPLES}
+        and not (PROJECT / span).exists()
+    }
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_code_that_contributing_names_is_there(name: str) -> None:
+    assert re.search(rf"\b{re.escape(name)}\b", code())
+
+
+SENTENCES = PROJECT / "tests" / "contract" / "test_sentences.py"
+TESTS = sorted(set(re.findall(r"# (tests/[\w./]+)", SENTENCES.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize("path", TESTS)
+def test_a_test_that_the_exceptions_of_the_sentences_name_is_there(path: str) -> None:
+    assert path in paths()
