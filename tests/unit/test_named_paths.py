@@ -26,7 +26,9 @@ def spans(page: Path) -> list[str]:
 def tree(page: Path) -> list[str]:
     """The files and folders in a page's indented blocks, without what follows them."""
     lines = re.findall(r"^ {4}(.*)$", page.read_text(encoding="utf-8"), re.M)
-    return [name for line in lines for name in re.findall(r"(?<!\S)[\w.]\S*(?:\.py|/)", line)]
+    listed = re.findall(r": ((?:\w+,\s+)+\w+)$", "\n".join(lines), re.M)
+    names = [f"{name}.py" for each in listed for name in re.split(r",\s+", each)]
+    return names + re.findall(r"(?<!\S)[\w.]\S*(?:\.py|/)", "\n".join(lines))
 
 
 @cache
