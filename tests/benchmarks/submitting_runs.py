@@ -59,6 +59,7 @@ def launcher(experiment: Any) -> Callable[..., Any]:
 
 def submit_and_first_line(kind: str) -> None:
     """submit() beside one create_run and one upload of the snapshot; and the script's start."""
+    from amlflow.core.runs import starting
     from amlflow.jobs import snapshot
 
     experiment = submitted_jobs.new_experiment()
@@ -72,7 +73,7 @@ def submit_and_first_line(kind: str) -> None:
         archive = folder / "snapshot.zip"
         digest = snapshot.pack(folder, snapshot.collect(folder), archive)
         properties = {"ContentSnapshotId": digest}
-        [record] = tracker.create_runs([experiment._draft(properties=properties)])
+        [record] = tracker.create_runs([starting.draft_run(experiment, properties=properties)])
         tracker.put_files(record.id, {"snapshot.zip": archive})
         plain.append(time.perf_counter() - begun)
         begun = time.perf_counter()

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy
 from amlflow import plugins
 from amlflow.core.experiment import Experiment
-from amlflow.core.runs.run import Run
+from amlflow.core.runs.run import Run, run_of
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
 from amlflow.per_process import PerProcess
@@ -255,7 +255,7 @@ def test_a_locked_database(run: Run, store: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_run_that_somebody_deleted_from_the_database(run: Run, store: str) -> None:
-    ghost = Run._of(run.experiment, run._record.__class__(
+    ghost = run_of(run.experiment, run._record.__class__(
         id="0" * 32, experiment_id=run.experiment.id, root_id="0" * 32, status="Running",
         created=run._record.created,
     ))  # fmt: skip

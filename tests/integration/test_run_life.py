@@ -15,7 +15,7 @@ from typing import Any
 import mlflow
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.core.runs import state
+from amlflow.core.runs import waiting
 from amlflow.core.runs.run import Run
 from amlflow.exceptions import (
     ActivityFailedException,
@@ -346,7 +346,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(state.time, "sleep", interrupted)
+    monkeypatch.setattr(waiting.time, "sleep", interrupted)
     with pytest.raises(ExperimentExecutionException, match=run.id):
         run.wait_for_completion(show_output=show_output)
     assert run.get_status() == "Running"

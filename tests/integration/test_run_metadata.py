@@ -13,7 +13,9 @@ from typing import Any
 import mlflow
 import pytest
 from amlflow.core.experiment import Experiment
+from amlflow.core.runs import starting
 from amlflow.core.runs.run import Run, get_run
+from amlflow.core.runs.starting import draft_run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, ServiceException, UserErrorException
 from amlflow.spec import PropertyConflict
@@ -222,7 +224,7 @@ def test_numbers_stay_right_with_notes_and_late_runs(
     now = datetime.now(timezone.utc)
 
     def made(minutes: float) -> Run:
-        monkeypatch.setattr(Experiment, "_now", lambda self: now - timedelta(minutes=minutes))
+        monkeypatch.setattr(starting, "_now", lambda: now - timedelta(minutes=minutes))
         return experiment.start_logging(snapshot_directory=None)
 
     old, young = made(60), made(0.1)
@@ -327,7 +329,7 @@ def test_type_providers_make_runs_of_a_type(
 
     monkeypatch.setattr(Run, "_types", {})
     Run.add_type_provider("special", factory)
-    draft = experiment._draft(type="special")
+    draft = draft_run(experiment, type="special")
     experiment._tracker.create_runs([draft])
     [found] = experiment.get_runs(type="special")
     assert type(found) is Special

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
-from amlflow.core.workspace import NO_SUBSCRIPTION, Workspace
+from amlflow.core.store import NO_SUBSCRIPTION
+from amlflow.core.workspace import Workspace
 from amlflow.exceptions import (
     ComputeTargetException,
     ServiceException,

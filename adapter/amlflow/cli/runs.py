@@ -10,8 +10,10 @@ from amlflow.cli.errors import Missing
 from amlflow.cli.queries import EXAMPLE, for_shells
 from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
+from amlflow.core.runs.base import record_of
 from amlflow.core.runs.run import Run
 from amlflow.core.runs.status import RunStatus
+from amlflow.core.store import ExperimentBase, tracker_of
 from amlflow.exceptions import UserErrorException
 from amlflow.query.ask import Scope, ask, documents
 from amlflow.query.expression import Expression
@@ -39,18 +41,18 @@ def list_runs(
     newest = None if last is None else _number(last)
     conditions = _conditions(compute_target_name, status, tags)
     workspace = place.workspace()
-    experiment = place.experiment(workspace)
+    experiment: ExperimentBase | None = place.experiment(workspace)
     if parent_run_id is not None:
         parent = place.run(parent_run_id)
         experiment = parent.experiment
-        conditions.append(Condition("parent_id", Op.EQ, parent._record.id))
+        conditions.append(Condition("parent_id", Op.EQ, record_of(parent).id))
     else:
         conditions.append(Condition("parent_id", Op.LACKS))
     if experiment is None and place.named_experiment() is not None:
         return []
-    experiments = Experiment.list(workspace) if experiment is None else [experiment]
+    experiments = [experiment] if experiment is not None else Experiment.list(workspace)
     names = {each.id: each.name for each in experiments}
-    scope = Scope(workspace._tracker, names, tuple(conditions), newest)
+    scope = Scope(tracker_of(workspace), names, tuple(conditions), newest)
     if words is None:
         found: Any = _latest(scope, newest)
     else:
@@ -131,8 +133,8 @@ def _minimal(found: Any) -> Any:
 def document(run: Run) -> dict[str, Any]:
     """The run's document."""
     experiment = run.experiment
-    scope = Scope(experiment.workspace._tracker, {experiment.id: experiment.name})
-    return documents([run._record], scope)[0]
+    scope = Scope(tracker_of(experiment), {experiment.id: experiment.name})
+    return documents([record_of(run)], scope)[0]
 
 
 def show(*, run_id: str, **where: Any) -> dict[str, Any]:
@@ -169,8 +171,8 @@ def children(*, run_id: str, recursive: bool, **where: Any) -> list[dict[str, An
     """``run children``."""
     run = Where(**where).run(run_id)
     experiment = run.experiment
-    scope = Scope(experiment.workspace._tracker, {experiment.id: experiment.name})
-    return documents([child._record for child in run.get_children(recursive)], scope)
+    scope = Scope(tracker_of(experiment), {experiment.id: experiment.name})
+    return documents([record_of(child) for child in run.get_children(recursive)], scope)
 
 
 def metrics(*, run_id: str, **where: Any) -> dict[str, Any]:

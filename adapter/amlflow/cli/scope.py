@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from amlflow.cli.errors import Missing
 from amlflow.core.experiment import Experiment
 from amlflow.core.project.config_json import find_config
-from amlflow.core.workspace import Workspace
+from amlflow.core.runs.run import Run
+from amlflow.core.workspace import Workspace, known_workspaces
 from amlflow.spec import RunNotFound
-
-if TYPE_CHECKING:
-    from amlflow.core.runs.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +71,6 @@ class Where:
 
     def run(self, run_id: str) -> Run:
         """The run. Raises RunNotFound."""
-        from amlflow.core.runs.run import Run
-
         workspace = self.workspace()
         experiment = self.experiment(workspace) if self.named_experiment() else None
         if experiment is not None:
@@ -90,6 +85,4 @@ class Where:
 
 def all_workspaces() -> list[Workspace]:
     """The workspaces known here."""
-    from amlflow.core.workspace import known_workspaces
-
     return known_workspaces()

@@ -12,7 +12,10 @@ from amlflow.cli.progress import said
 from amlflow.cli.runs import document
 from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
+from amlflow.core.runs.base import reload_record
+from amlflow.core.runs.waiting import watch_run
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.exceptions import UserErrorException
 
@@ -59,7 +62,7 @@ def submit_script(
     if not async_:
         with _log_to_stderr():
             run.wait_for_completion(show_output=True, raise_on_error=False)
-        run._reload()
+        reload_record(run)
     return document(run)
 
 
@@ -67,8 +70,6 @@ def _settings(name: str | None, target: str | None, path: str) -> dict[str, Any]
     """What a run configuration and the target's name say, as ScriptRunConfig takes it."""
     if name is None:
         return {"compute_target": target}
-    from amlflow.core.scripts.run_configuration import RunConfiguration
-
     configuration = RunConfiguration.load(path, name)
     if target is not None:
         configuration.target = target
@@ -85,8 +86,8 @@ def monitor_logs(*, run_id: str, **where: Any) -> dict[str, Any]:
     """``run monitor-logs``: streams until the end."""
     run = Where(**where).run(run_id)
     with _log_to_stderr():
-        run._watch(sys.stdout)
-    run._reload()
+        watch_run(run, sys.stdout)
+    reload_record(run)
     return document(run)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from amlflow.cli.progress import counting
 from amlflow.cli.runs import document
 from amlflow.cli.scope import Where
+from amlflow.core.runs.base import record_of
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.jobs.agent.send_journal import DIED
 from amlflow.jobs.finding import own_jobs
@@ -83,7 +84,7 @@ def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
     run = Where(**where).run(run_id)
     uri = run.experiment.workspace.get_mlflow_tracking_uri()
     for each in process_folders(tracker_folder(journals_folder(), uri)):
-        if each.is_alive() and {run.id, run._record.id} & set(map(shown, each.running())):
+        if each.is_alive() and {run.id, record_of(run).id} & set(map(shown, each.running())):
             raise UserErrorException(
                 f"Run {run.id} has not lost its process: {each.about().get('pid')} on this "
                 "machine has started it, and is there. End that first."

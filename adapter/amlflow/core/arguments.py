@@ -1,15 +1,22 @@
-"""v1's arguments checked: one that is in the wrong place is named, with the right call."""
+"""v1's arguments checked: texts, names and filters.
+
+An argument that is in the wrong place is named, with the right call.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from amlflow.exceptions import UserErrorException
+from amlflow.spec import Condition, Op
 
 MAX_SHOWN = 80
 """Characters of a value that a message shows."""
+_EXPERIMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 
 
 def check_text(value: Any, what: str, right: str) -> None:
@@ -44,3 +51,95 @@ def refuse_argument(value: Any, what: str, right: str) -> NoReturn:
     raise UserErrorException(
         f"{what}, and got the {type(value).__name__} {text}. The call is {right}."
     )
+
+
+def shorten(value: Any) -> str:
+    """A value for a message, the beginning of a long one."""
+    text = repr(value)
+    if len(text) <= MAX_SHOWN:
+        return text
+    return f"{text[:MAX_SHOWN]}… ({len(str(value))} characters)"
+
+
+def check_experiment_name(name: Any) -> None:
+    """Raise UserErrorException for what is not a name of an experiment."""
+    if not (isinstance(name, str) and _EXPERIMENT_NAME.fullmatch(name)):
+        raise UserErrorException(
+            f"{shorten(name)} is not a name for an experiment: it is 1-255 letters, digits, '_' "
+            "and '-', and starts with a letter or a digit."
+        )
+
+
+def check_run_id(run_id: Any) -> None:
+    """Raise UserErrorException for what is not an id that a run can be given."""
+    if not (isinstance(run_id, str) and _RUN_ID.fullmatch(run_id)):
+        raise UserErrorException(
+            f"{shorten(run_id)} is not an id for a run: it is 1-256 letters, digits, '_', '-' "
+            "and '.', and starts with a letter or a digit."
+        )
+
+
+def to_tag_keys(keys: Any, right: str) -> list[str]:
+    """The keys of tags to remove; one text is one key."""
+    if isinstance(keys, str):
+        return [keys]
+    check_list(keys, "The keys of tags to remove", right)
+    listed = list(keys)
+    for key in listed:
+        check_text(key, "A tag's key", right)
+    return listed
+
+
+def to_texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:
+    """Keys and values as texts, None left as it is.
+
+    Raises:
+        UserErrorException: it is not a dict, or a key is empty.
+    """
+    if not isinstance(values, Mapping):
+        raise UserErrorException(
+            f"{call} takes a dict of keys and values, and got a {type(values).__name__}."
+        )
+    for key in values:
+        if not isinstance(key, str) or not key:
+            raise UserErrorException(f"{call}: a key is a text that is not empty, not {key!r}.")
+    return {key: None if value is None else str(value) for key, value in values.items()}
+
+
+def to_conditions(
+    type: str | None = None, tags: Any = None, properties: Any = None, status: str | None = None
+) -> list[Condition]:
+    """v1's filter arguments as what runs must meet.
+
+    ``tags`` and ``properties`` are a dict, each entry of which a run must have (None: with any
+    value), or the text of a key that it must have.
+
+    Raises:
+        UserErrorException: tags or properties are neither a dict nor a text.
+    """
+    conditions = []
+    if type is not None:
+        check_text(type, "A run's type", "experiment.get_runs(type=…, tags={…})")
+        conditions.append(Condition("type", Op.EQ, type))
+    if status is not None:
+        check_text(status, "A run's status", "run.get_children(status='Completed')")
+        conditions.append(Condition("status", Op.EQ, status))
+    return [*conditions, *_to_keyed("tags", tags), *_to_keyed("properties", properties)]
+
+
+def _to_keyed(field: str, wanted: Any) -> list[Condition]:
+    if wanted is None:
+        return []
+    if isinstance(wanted, str):
+        return [Condition(field, Op.HAS, key=wanted)]
+    if not isinstance(wanted, Mapping):
+        raise UserErrorException(
+            f"{field} is a dict of keys and values, or the text of a key, and not a "
+            f"{type(wanted).__name__}."
+        )
+    return [
+        Condition(field, Op.HAS, key=str(key))
+        if value is None
+        else Condition(field, Op.EQ, str(value), key=str(key))
+        for key, value in wanted.items()
+    ]

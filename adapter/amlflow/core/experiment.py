@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from amlflow.core import html
-from amlflow.core.arguments import check_class, check_text
-from amlflow.core.conditions import from_arguments
-from amlflow.core.experiment_runs import ExperimentRuns, shown
-from amlflow.core.project.config_json import find_config
-from amlflow.core.runs.run import tag_keys, texts
-from amlflow.core.workspace import Workspace
-from amlflow.exceptions import ProjectSystemException, UserErrorException
-from amlflow.spec import (
-    ExperimentChange,
-    ExperimentRecord,
+from amlflow.core.arguments import (
+    check_class,
+    check_experiment_name,
+    check_path,
+    check_text,
+    to_conditions,
+    to_tag_keys,
+    to_texts,
 )
+from amlflow.core.project.config_json import find_config
+from amlflow.core.project.git import git_properties
+from amlflow.core.runs.base import stay_in_folder
+from amlflow.core.runs.run import Run, find_runs, run_of
+from amlflow.core.runs.starting import (
+    SNAPSHOT_PROPERTY,
+    draft_run,
+    start_run,
+    store_snapshot,
+    tracked_folders,
+)
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.store import (
+    ExperimentBase,
+    WorkspaceBase,
+    open_workspace,
+    store_of,
+    tracker_of,
+)
+from amlflow.exceptions import ProjectSystemException, UserErrorException
+from amlflow.spec import Condition, ExperimentChange, ExperimentRecord, Op, RunRecord
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 _VIEWS = ("ActiveOnly", "ArchivedOnly", "All")
 
 
-class Experiment(ExperimentRuns):
+class Experiment(ExperimentBase):
     """A named collection of runs in a workspace.
 
     Source: ``azureml.core.Experiment`` 1.61; names, parameters and shapes are v1's.
@@ -39,7 +59,7 @@ class Experiment(ExperimentRuns):
 
     def __init__(
         self,
-        workspace: Workspace,
+        workspace: WorkspaceBase,
         name: str,
         _skip_name_validation: bool = False,
         _id: str | None = None,
@@ -54,18 +74,19 @@ class Experiment(ExperimentRuns):
             UserErrorException: there is none, and the name is not 1-255 letters, digits, ``_`` and
                 ``-``, starting with a letter or a digit.
         """
-        if not isinstance(workspace, Workspace):
-            swapped = isinstance(name, Workspace)
+        if not isinstance(workspace, WorkspaceBase):
+            swapped = isinstance(name, WorkspaceBase)
             instead = "the workspace comes first: Experiment(workspace, name)"
             raise UserErrorException(
                 f"Experiment takes a Workspace, and got a {type(workspace).__name__}; "
                 + (f"{instead}." if swapped else "Workspace.from_config() gives one.")
             )
         self._workspace = workspace
+        self._store = store_of(workspace)
         self._record = (
             _experiment_dto
             or (None if _skip_name_validation else self._found_by_another_name(name))
-            or workspace._tracker.ensure_experiment(name)
+            or self._tracker.ensure_experiment(name)
         )
 
     def _found_by_another_name(self, name: Any) -> ExperimentRecord | None:
@@ -74,7 +95,7 @@ class Experiment(ExperimentRuns):
         None where the name is v1's.
         """
         try:
-            check_name(name)
+            check_experiment_name(name)
         except UserErrorException:
             known = self._tracker.list_experiments() if isinstance(name, str) and name else ()
             for record in known:
@@ -83,36 +104,12 @@ class Experiment(ExperimentRuns):
             raise
         return None
 
-    @classmethod
-    def _of(cls, workspace: Workspace, record: ExperimentRecord) -> Experiment:
-        return cls(workspace, record.name, _skip_name_validation=True, _experiment_dto=record)
-
     # identity
 
     @property
-    def workspace(self) -> Workspace:
-        """The workspace that the experiment is in."""
-        return self._workspace
-
-    @property
-    def workspace_object(self) -> Workspace:
+    def workspace_object(self) -> WorkspaceBase:
         """v1's deprecated name of :attr:`workspace`."""
         return self._workspace
-
-    @property
-    def name(self) -> str:
-        return self._record.name
-
-    @property
-    def id(self) -> str:
-        """The tracker's id of the experiment."""
-        return self._record.id
-
-    @property
-    def archived_time(self) -> str | None:
-        """When it was archived (ISO 8601), or None."""
-        archived = self._record.archived
-        return None if archived is None else archived.isoformat()
 
     @property
     def identity(self) -> str:
@@ -133,11 +130,11 @@ class Experiment(ExperimentRuns):
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set several tags; values become texts, and None stays None."""
-        self._change(ExperimentChange(tags=texts(tags, "set_tags")))
+        self._change(ExperimentChange(tags=to_texts(tags, "set_tags")))
 
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Remove tags by their keys; one that is not there is ignored."""
-        keys = tag_keys(tags, "experiment.remove_tags(['key'])")
+        keys = to_tag_keys(tags, "experiment.remove_tags(['key'])")
         self._change(ExperimentChange(tags_removed=keys))
 
     def archive(self) -> None:
@@ -161,11 +158,121 @@ class Experiment(ExperimentRuns):
         self._tracker.update_experiment(self.id, change)
         self.refresh()
 
+    # runs
+
+    def start_logging(self, *args: Any, **kwargs: Any) -> Run:
+        """Start a run that this process logs to; end it with ``complete()`` or a ``with`` block.
+
+        Args:
+            name: The run's display name; ``display_name`` is the same.
+            run_id: The id it is to have, unique in the experiment.
+            outputs: A folder whose files become the run's when it ends, beside ``logs``; True or
+                left out for "outputs", False for none.
+            snapshot_directory: The folder to take a snapshot of (default "."); None for none.
+            description: A text in Markdown.
+            tags: Tags to begin with.
+            properties: Properties to begin with.
+
+        Raises:
+            SnapshotException: the folder is too large for a snapshot; no run was started.
+            TypeError: the argument does not exist.
+        """
+        return self._start_logging(*args, **kwargs)
+
+    def _start_logging(
+        self,
+        name: str | None = None,
+        run_id: str | None = None,
+        outputs: bool | str | None = None,
+        snapshot_directory: str | os.PathLike[str] | None = ".",
+        display_name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> Run:
+        right = "experiment.start_logging(name='a name', snapshot_directory='.')"
+        if snapshot_directory:
+            check_path(snapshot_directory, "snapshot_directory", right)
+        asked = to_texts(properties or {}, "start_logging(properties=…)")
+        stated = {**git_properties(), **{key: value or "" for key, value in asked.items()}}
+        draft = draft_run(
+            self,
+            name=display_name or name,
+            run_id=run_id,
+            description=description,
+            tags=tags,
+            properties=stated,
+        )
+        if snapshot_directory:
+            stated[SNAPSHOT_PROPERTY] = store_snapshot(self, Path(snapshot_directory))
+        record = start_run(self, replace(draft, properties=stated))
+        run = run_of(self, record, tracked_folders(outputs))
+        stay_in_folder(run)
+        return run
+
+    def submit(self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any) -> Run:
+        """Run a script as a tracked run, and return at once.
+
+        Args:
+            config: A :class:`ScriptRunConfig`.
+            tags: Tags to begin with.
+            snapshot_id: Take the source from this snapshot instead of the configuration's folder.
+
+        Raises:
+            UserErrorException: the configuration, or the script it names, cannot be run.
+            SnapshotException: the source folder cannot be packed.
+            ComputeTargetException: the target is unknown, or does not work now.
+        """
+        return run_of(self, self._submit(config, tags, parent=None, **kwargs))
+
+    def _submit(
+        self, config: Any, tags: dict[str, str] | None, parent: RunRecord | None, **kwargs: Any
+    ) -> RunRecord:
+        for kind, submitter in SUBMITTERS.items():
+            if isinstance(config, kind):
+                return submitter(self, config, tags, parent, **kwargs)
+        raise UserErrorException(
+            f"A {type(config).__name__} cannot be submitted; a ScriptRunConfig can: "
+            "experiment.submit(ScriptRunConfig(source_directory='.', script='train.py'))."
+        )
+
+    def get_runs(
+        self,
+        type: str | None = None,
+        tags: Any = None,
+        properties: Any = None,
+        include_children: bool = False,
+    ) -> Iterator[Run]:
+        """The experiment's runs, newest first, read as they are asked for.
+
+        Args:
+            type: Only runs of this type.
+            tags: A dict (all equal; None: has the key) or the text of a key.
+            properties: As ``tags``.
+            include_children: Also runs that are nested in others.
+        """
+        return find_runs(self, to_conditions(type, tags, properties), include_children)
+
+    def query(self, expression: str, include_children: bool = False) -> Any:
+        """Ask the experiment's runs a JMESPath expression; amlflow's own, not v1's.
+
+        The expression sees the list of the runs' documents (``amlflow run list`` prints them),
+        newest first: ``experiment.query("[?tags.quality == 'fantastic run']")``.
+
+        Returns:
+            A list of runs, or a run, where that is what the expression selects; for a projection
+            or another value, that value as JSON.
+
+        Raises:
+            UserErrorException: it is not JMESPath, or cannot be evaluated on these runs.
+        """
+        return query_runs(self._workspace, [self], expression, include_children)
+
     # finding experiments
 
     @staticmethod
     def list(
-        workspace: Workspace,
+        workspace: WorkspaceBase,
         experiment_name: str | None = None,
         view_type: str = "ActiveOnly",
         tags: Any = None,
@@ -179,16 +286,16 @@ class Experiment(ExperimentRuns):
             tags: A dict (all equal; None: has the key) or the text of a key.
         """
         check_class(
-            workspace, Workspace, "Experiments are in a Workspace", "Experiment.list(workspace)"
+            workspace, WorkspaceBase, "Experiments are in a Workspace", "Experiment.list(workspace)"
         )
         if view_type not in _VIEWS:
             raise UserErrorException(
                 f"{view_type!r} is not a view_type; it is one of {', '.join(_VIEWS)}."
             )
-        conditions = from_arguments(tags=tags)
+        conditions = to_conditions(tags=tags)
         return [
-            Experiment._of(workspace, record)
-            for record in workspace._tracker.list_experiments()
+            open_experiment(workspace, record)
+            for record in tracker_of(workspace).list_experiments()
             if (experiment_name in (None, record.name))
             and (
                 view_type == "All" or (view_type == "ArchivedOnly") == (record.archived is not None)
@@ -197,12 +304,12 @@ class Experiment(ExperimentRuns):
         ]
 
     @staticmethod
-    def delete(workspace: Workspace, experiment_id: str) -> None:
+    def delete(workspace: WorkspaceBase, experiment_id: str) -> None:
         """Delete an experiment that has no runs."""
         right = "Experiment.delete(workspace, experiment_id)"
-        check_class(workspace, Workspace, "Experiments are in a Workspace", right)
+        check_class(workspace, WorkspaceBase, "Experiments are in a Workspace", right)
         check_text(experiment_id, "An experiment's id", right)
-        workspace._tracker.delete_experiment(experiment_id)
+        tracker_of(workspace).delete_experiment(experiment_id)
 
     @staticmethod
     def from_directory(path: str, auth: Any = None) -> Experiment:
@@ -217,13 +324,9 @@ class Experiment(ExperimentRuns):
                 f"The folder {str(path)!r} is not attached to an experiment: no config.json at or "
                 "above it names one in 'experiment_name'."
             )
-        return Experiment(Workspace.from_config(path), config.experiment_name)
+        return Experiment(open_workspace(path), config.experiment_name)
 
     # links and looks
-
-    def get_portal_url(self) -> str:
-        """The address of the experiment's page."""
-        return self._tracker.experiment_link(self.id)
 
     @property
     def portal_url(self) -> str:
@@ -244,7 +347,7 @@ class Experiment(ExperimentRuns):
         return (
             isinstance(other, Experiment)
             and self.id == other.id
-            and self._tracker.uri == other._tracker.uri
+            and self._tracker.uri == tracker_of(other).uri
         )
 
     def __hash__(self) -> int:
@@ -261,10 +364,42 @@ class Experiment(ExperimentRuns):
         )
 
 
-def check_name(name: Any) -> None:
-    """Raise UserErrorException for what is not a name of an experiment."""
-    if not (isinstance(name, str) and _NAME.fullmatch(name)):
-        raise UserErrorException(
-            f"{shown(name)} is not a name for an experiment: it is 1-255 letters, digits, '_' and "
-            "'-', and starts with a letter or a digit."
-        )
+def open_experiment(workspace: WorkspaceBase, record: ExperimentRecord) -> Experiment:
+    """The experiment of a record that is known already."""
+    return Experiment(workspace, record.name, _skip_name_validation=True, _experiment_dto=record)
+
+
+def query_runs(
+    workspace: WorkspaceBase,
+    experiments: Sequence[Experiment],
+    expression: str,
+    include_children: bool,
+) -> Any:
+    """Ask the runs of experiments a JMESPath expression; see :meth:`Experiment.query`."""
+    # Imported when somebody asks: it needs jmespath, which takes time to import.
+    from amlflow.query.ask import Scope, ask
+    from amlflow.query.expression import Expression
+
+    known = {each.id: each for each in experiments}
+    names = {each.id: each.name for each in experiments}
+    conditions = [] if include_children else [Condition("parent_id", Op.LACKS)]
+    answer = ask(Expression(expression), Scope(tracker_of(workspace), names, conditions))
+    return answer.runs(lambda record: run_of(known[record.experiment_id], record))
+
+
+def _submit_script(
+    experiment: Experiment,
+    config: ScriptRunConfig,
+    tags: dict[str, str] | None,
+    parent: RunRecord | None,
+    **kwargs: Any,
+) -> RunRecord:
+    # Imported when a script is submitted: it needs subprocess, and what only some systems have.
+    from amlflow.core.scripts.submission import submit
+
+    return submit(config, experiment, tags, parent, **kwargs)
+
+
+SUBMITTERS: dict[type, Callable[..., RunRecord]] = {ScriptRunConfig: _submit_script}
+"""What :meth:`Experiment.submit` takes, and how each is submitted: by a function of experiment,
+configuration, tags, parent and further keywords, which returns the record of the run it made."""

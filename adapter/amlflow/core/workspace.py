@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 import os
-import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amlflow.core import html
 from amlflow.core.absent.workspace_members import AzureOnly, refuse
 from amlflow.core.arguments import check_path, check_text
 from amlflow.core.compute.compute_target import ComputeTarget, Targets
+from amlflow.core.console import warn_once
+from amlflow.core.experiment import Experiment, open_experiment, query_runs
 from amlflow.core.project.config_json import (
     FILE,
     Config,
@@ -24,24 +22,19 @@ from amlflow.core.project.config_json import (
 )
 from amlflow.core.project.known_workspaces import find_known, list_known, note_path
 from amlflow.core.project.tracking_uri import embedded, resolved
+from amlflow.core.runs.run import RUN_ID, Run, get_run_in
+from amlflow.core.store import (
+    DEFAULT_NAME,
+    NO_SUBSCRIPTION,
+    Store,
+    WorkspaceBase,
+    use_workspace_class,
+)
 from amlflow.exceptions import UserErrorException, WorkspaceException
-from amlflow.spec import Condition, Op, redacted
-
-if TYPE_CHECKING:
-    from amlflow.core.experiment import Experiment
-    from amlflow.core.runs.run import Run
-    from amlflow.layers.layer import Layer
-    from amlflow.spec import RunRecord
-
-logger = logging.getLogger("amlflow")
-
-RUN_ID = "AZUREML_RUN_ID"
-"""The environment variable of a submitted script that says which run it is."""
-DEFAULT_NAME = "local"
-NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+from amlflow.spec import RunRecord, redacted
 
 
-class Workspace(AzureOnly):
+class Workspace(WorkspaceBase, AzureOnly):
     """A name for a tracking store: experiments and runs are in the store.
 
     Source: ``azureml.core.Workspace`` 1.61; names, parameters and shapes are v1's. Workspaces that
@@ -80,26 +73,10 @@ class Workspace(AzureOnly):
         known: dict[str, Any],
         folder: Path | None = None,
     ) -> None:
-        self._subscription_id, self._resource_group, self._name = (
-            subscription_id,
-            resource_group,
-            name,
-        )
         self._details = {**known, **{key: value for key, value in details.items() if value}}
         # What the store is called is settled now: a script may change its folder later.
-        configured = self._details.get("tracking_uri")
-        self._uri = resolved(configured, folder or Path.cwd())
-
-    @functools.cached_property
-    def _open(self) -> Callable[[str], Layer]:
-        # Kept, since an import costs each run.log more than what it is made for.
-        from amlflow.layers.stack import open_layered
-
-        return open_layered
-
-    @property
-    def _tracker(self) -> Layer:
-        return self._open(self._uri)
+        uri = resolved(self._details.get("tracking_uri"), folder or Path.cwd())
+        self._store = Store(uri, subscription_id, resource_group, name)
 
     # opening
 
@@ -125,20 +102,12 @@ class Workspace(AzureOnly):
             return Workspace._of_this_job()
         if config is None:
             workspace = Workspace._default()
-            _say_once(
+            warn_once(
                 f"No config.json at or above {Path(path or '.').absolute()}: using the workspace "
-                f"{workspace.name!r} on {redacted(workspace._uri)}."
+                f"{workspace.name!r} on {workspace.discovery_url}."
             )
             return workspace
-        return Workspace._configured(config)
-
-    @staticmethod
-    def _configured(config: Config) -> Workspace:
-        workspace = Workspace.__new__(Workspace)
-        names = (config.subscription_id, config.resource_group, config.workspace_name)
-        details = {"tracking_uri": config.tracking_uri}
-        workspace._init(*names, details, find_known(*names) or {}, config.folder)
-        return workspace
+        return configured_workspace(config)
 
     @staticmethod
     def _default() -> Workspace:
@@ -303,23 +272,11 @@ class Workspace(AzureOnly):
         if delete_dependent_resources:
             raise UserErrorException(
                 "delete(delete_dependent_resources=True) would delete the runs of everybody on "
-                f"{redacted(self._uri)}, and amlflow does not; delete experiments in MLflow's page."
+                f"{self.discovery_url}, and amlflow does not; delete experiments in MLflow's page."
             )
-        note_path(*self._names()).unlink(missing_ok=True)
+        note_path(*self._store.names).unlink(missing_ok=True)
 
     # what it has
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def subscription_id(self) -> str:
-        return self._subscription_id
-
-    @property
-    def resource_group(self) -> str:
-        return self._resource_group
 
     @property
     def location(self) -> str:
@@ -337,13 +294,11 @@ class Workspace(AzureOnly):
     @property
     def discovery_url(self) -> str:
         """The tracking store's address, which is what is discovered here."""
-        return redacted(self._uri)
+        return redacted(self._store.uri)
 
     @property
     def experiments(self) -> dict[str, Experiment]:
         """The experiments that are not archived, by name."""
-        from amlflow.core.experiment import Experiment
-
         return {each.name: each for each in Experiment.list(self)}
 
     @property
@@ -364,39 +319,17 @@ class Workspace(AzureOnly):
             ServiceException: the run does not exist.
         """
         check_text(run_id, "A run's id", "workspace.get_run(run_id)")
-        return self._run(self._tracker.get_run(run_id))
+        return get_run_in(self, run_id)
 
-    def _run(self, record: RunRecord) -> Run:
-        from amlflow.core.experiment import Experiment
-        from amlflow.core.runs.run import Run
-
-        found = self._tracker.get_experiment(record.experiment_id)
-        return Run._of(Experiment._of(self, found), record)
+    def _experiment_of(self, run: RunRecord) -> Experiment:
+        return open_experiment(self, self._tracker.get_experiment(run.experiment_id))
 
     def query(self, expression: str, include_children: bool = False) -> Any:
         """Ask the runs of all experiments a JMESPath expression; amlflow's own, not v1's.
 
         See :meth:`Experiment.query`. Archived experiments are left out.
         """
-        from amlflow.core.experiment import Experiment
-
-        return self._query(expression, Experiment.list(self), include_children)
-
-    def _query(
-        self, expression: str, experiments: Sequence[Experiment], include_children: bool
-    ) -> Any:
-        from amlflow.query.ask import Scope, ask
-        from amlflow.query.expression import Expression
-
-        known = {each.id: each for each in experiments}
-        names = {each.id: each.name for each in experiments}
-        conditions = [] if include_children else [Condition("parent_id", Op.LACKS)]
-        answer = ask(Expression(expression), Scope(self._tracker, names, conditions))
-        return answer.runs(lambda record: known[record.experiment_id]._run(record))
-
-    def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
-        """The tracking store's URI, for ``mlflow.set_tracking_uri``."""
-        return self._uri
+        return query_runs(self, Experiment.list(self), expression, include_children)
 
     def get_details(self) -> dict[str, Any]:
         """What is known of the workspace, with v1's keys; what only Azure has is left out."""
@@ -411,26 +344,23 @@ class Workspace(AzureOnly):
             "friendlyName": self._details.get("friendly_name") or self.name,
             "description": self._details.get("description") or "",
             "discoveryUrl": self.discovery_url,
-            "mlFlowTrackingUri": redacted(self._uri),
+            "mlFlowTrackingUri": redacted(self._store.uri),
         }
 
     # noting
 
-    def _names(self) -> tuple[str, str, str]:
-        return self._subscription_id, self._resource_group, self._name
-
     def _identity(self) -> dict[str, str]:
         keys = ("subscription_id", "resource_group", "workspace_name")
-        return dict(zip(keys, self._names(), strict=True))
+        return dict(zip(keys, self._store.names, strict=True))
 
     def _remember(self) -> None:
         """Note the workspace with the store it is on, for :meth:`get` and :meth:`list`."""
         # Credentials belong in the environment, not in a file.
-        self._details["tracking_uri"] = redacted(self._uri)
+        self._details["tracking_uri"] = redacted(self._store.uri)
         self._write_note()
 
     def _write_note(self) -> None:
-        path = note_path(*self._names())
+        path = note_path(*self._store.names)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {**self._details, **self._identity()})
 
@@ -444,50 +374,31 @@ class Workspace(AzureOnly):
 
     __str__ = __repr__
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Workspace)
-            and self._names() == other._names()
-            and self._uri == other._uri
-        )
-
-    def __hash__(self) -> int:
-        return hash((*self._names(), self._uri))
-
     def _repr_html_(self) -> str:
-        address = self._uri if self._uri.startswith("http") else ""
+        address = self._store.uri if self._store.uri.startswith("http") else ""
         return html.table(
             {
                 "Name": html.text(self.name),
                 "Subscription": html.text(self.subscription_id),
                 "Resource group": html.text(self.resource_group),
                 "Location": html.text(self.location),
-                "Tracking store": html.link(redacted(address), redacted(self._uri)),
+                "Tracking store": html.link(redacted(address), redacted(self._store.uri)),
             }
         )
 
 
-@functools.cache
-def _say_once(message: str) -> None:
-    """Say it on the console, also where the script has its log elsewhere or quieter."""
-    logger.warning("%s", message)
-    if not _is_logged_to_console():
-        print(message, file=sys.stderr)
+def configured_workspace(config: Config) -> Workspace:
+    """The workspace that a config.json names."""
+    workspace = Workspace.__new__(Workspace)
+    names = (config.subscription_id, config.resource_group, config.workspace_name)
+    details = {"tracking_uri": config.tracking_uri}
+    workspace._init(*names, details, find_known(*names) or {}, config.folder)
+    return workspace
 
 
-def _is_logged_to_console() -> bool:
-    if not logger.isEnabledFor(logging.WARNING):
-        return False
-    if not logger.hasHandlers():
-        return logging.lastResort is not None  # which writes to stderr
-    consoles = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
-    source: logging.Logger | None = logger
-    while source is not None:
-        for handler in source.handlers:
-            if handler.level <= logging.WARNING and getattr(handler, "stream", None) in consoles:
-                return True
-        source = source.parent if source.propagate else None
-    return False
+def remember_workspace(workspace: Workspace) -> None:
+    """Note a workspace with the store it is on, for ``Workspace.get`` and ``Workspace.list``."""
+    workspace._remember()
 
 
 def known_workspaces() -> list[Workspace]:
@@ -500,3 +411,6 @@ def known_workspaces() -> list[Workspace]:
     if config is not None:
         known.append((config.subscription_id, config.resource_group, config.workspace_name))
     return [Workspace(*names) for names in dict.fromkeys(known)]
+
+
+use_workspace_class(Workspace)

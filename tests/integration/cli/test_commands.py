@@ -209,7 +209,7 @@ def test_sync_sends_what_was_refused_again(cli: Any, run: Run) -> None:
     run.log("loss", 0.5)
     run.flush()
     folder = run._tracker.journal.sender().folder
-    left = ProcessFolder.make(folder.path.parent, run.experiment.workspace._uri)
+    left = ProcessFolder.make(folder.path.parent, run._tracker.uri)
     run_id = run._record.id
     note_refused(left, ["point", run_id, "w", "loss", "scalar", 0.25, 7, 0, 0], "Not today.")
     left.remove()
@@ -224,18 +224,21 @@ def test_sync_says_how_far_it_is(
     cli: Any, run: Run, monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
     folder = run._tracker.journal.sender().folder
-    left = ProcessFolder.make(folder.path.parent, run.experiment.workspace._uri)
+    left = ProcessFolder.make(folder.path.parent, run._tracker.uri)
     record = ["point", run._record.id, "w", "loss", "scalar", 0.25]
     left.leave([[*record, number, number, 0] for number in range(2000)], left.path)
     left.release()
-    said, answered = threading.Event(), open_direct(run.experiment.workspace._uri).write_points
+    said, answered = (
+        threading.Event(),
+        open_direct(run._tracker.uri).write_points,
+    )
 
     def slowly(*arguments: Any) -> None:
         said.wait(60)
         answered(*arguments)
 
     monkeypatch.setattr(progress, "COUNT_S" if terminal else "LINE_S", 0.01)
-    monkeypatch.setattr(open_direct(run.experiment.workspace._uri), "write_points", slowly)
+    monkeypatch.setattr(open_direct(run._tracker.uri), "write_points", slowly)
     written = sys.stderr
 
     class Stderr(io.StringIO):
@@ -262,7 +265,7 @@ def test_a_change_that_does_not_arrive_is_said_by_the_exit_code(
 ) -> None:
     monkeypatch.setenv("AMLFLOW_FLUSH_SECONDS", "0.3")
     run = Experiment(Workspace.from_config(), "explore").start_logging(snapshot_directory=None)
-    tracker = open_direct(run.experiment.workspace._uri)
+    tracker = open_direct(run._tracker.uri)
 
     def away(*_: Any) -> None:
         raise Unavailable("It is away.")

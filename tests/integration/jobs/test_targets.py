@@ -147,7 +147,7 @@ GATE = """
 
 def test_the_default_number_at_once_is_the_machines_cores(experiment: Any) -> None:
     stated = declared.find(experiment.workspace, "local")
-    assert declared.opened("local", stated).max_runs == os.cpu_count()
+    assert declared.open_target("local", stated).max_runs == os.cpu_count()
 
 
 def test_others_wait_in_their_order(experiment: Any, jobs: Path, tmp_path: Path) -> None:

@@ -1,20 +1,17 @@
-"""Where scripts run: v1's ``azureml.core.compute``. targets.py says how targets are declared."""
+"""Where scripts run: v1's ``azureml.core.compute``. declared.py says how targets are declared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
 
 from amlflow.core.absent.members import Absent
 from amlflow.core.arguments import check_class, check_text
 from amlflow.core.compute import declared
+from amlflow.core.runs.run import Run
+from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import ComputeTargetException
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from amlflow.core.runs.run import Run
-    from amlflow.core.workspace import Workspace
+from amlflow.spec import FINAL
 
 
 class TargetState(str):
@@ -33,21 +30,19 @@ class ComputeTarget:
 
     deserialize = Absent()
 
-    def __init__(self, workspace: Workspace, name: str) -> None:
+    def __init__(self, workspace: WorkspaceBase, name: str) -> None:
         """Open a target that the workspace knows.
 
         Raises:
             ComputeTargetException: it knows none of this name; the message lists those it knows,
                 and says how to declare one.
         """
-        from amlflow.core.workspace import Workspace
-
         right = "ComputeTarget(workspace, name)"
-        check_class(workspace, Workspace, "A compute target is in a Workspace", right)
+        check_class(workspace, WorkspaceBase, "A compute target is in a Workspace", right)
         check_text(name, "A compute target's name", right)
         self._init(workspace, name, declared.find(workspace, name))
 
-    def _init(self, workspace: Workspace, name: str, stated: Mapping[str, Any]) -> None:
+    def _init(self, workspace: WorkspaceBase, name: str, stated: Mapping[str, Any]) -> None:
         self.workspace = workspace
         self.name = name
         self.type = str(stated.get("kind", ""))
@@ -55,7 +50,7 @@ class ComputeTarget:
         self._stated = dict(stated)
 
     @staticmethod
-    def list(workspace: Workspace) -> list[ComputeTarget]:
+    def list(workspace: WorkspaceBase) -> list[ComputeTarget]:
         """The targets that the workspace knows."""
         found = []
         for name, stated in sorted(declared.known(workspace).items()):
@@ -92,9 +87,6 @@ class ComputeTarget:
         self, type: str | None = None, tags: Any = None, properties: Any = None, status: Any = None
     ) -> Iterator[Run]:
         """The target's runs that have not ended, newest first."""
-        from amlflow.core.runs.run import Run
-        from amlflow.spec import FINAL
-
         found = Run.list_by_compute(self, type, tags, properties, status)
         return (run for run in found if run.status not in FINAL)
 
@@ -115,12 +107,12 @@ class ComputeTarget:
         _refuse(self.name)
 
     @staticmethod
-    def create(workspace: Workspace, name: str, provisioning_configuration: Any) -> Any:
+    def create(workspace: WorkspaceBase, name: str, provisioning_configuration: Any) -> Any:
         """Refused: amlflow makes no clusters."""
         _refuse(name)
 
     @staticmethod
-    def attach(workspace: Workspace, name: str, attach_configuration: Any) -> Any:
+    def attach(workspace: WorkspaceBase, name: str, attach_configuration: Any) -> Any:
         """Refused: v1's attach configurations are Azure's."""
         _refuse(name)
 
@@ -144,7 +136,7 @@ class AmlCompute(ComputeTarget):
         return {"arguments": args, **kwargs}
 
     @staticmethod
-    def supported_vmsizes(workspace: Workspace, location: str | None = None) -> Any:
+    def supported_vmsizes(workspace: WorkspaceBase, location: str | None = None) -> Any:
         """Refused: amlflow has no virtual machines to choose from."""
         _refuse("<name>")
 
@@ -160,7 +152,7 @@ def _refuse(name: str) -> NoReturn:
 class Targets(dict[str, ComputeTarget]):
     """A workspace's targets by name; an unknown name says which are known."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: WorkspaceBase) -> None:
         super().__init__({each.name: each for each in ComputeTarget.list(workspace)})
         self._workspace = workspace
 

@@ -24,12 +24,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from amlflow.core.project.config_json import FOLDER, write_json
+from amlflow.core.store import WorkspaceBase, store_of
 from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_compute
 
 if TYPE_CHECKING:
-    from amlflow.core.scripts.run_configuration import RunConfiguration
-    from amlflow.core.workspace import Workspace
     from amlflow.jobs.job import Target
 
 LOCAL = "local"
@@ -41,12 +40,12 @@ class UnknownTarget(ComputeTargetException, KeyError):
     """No compute target has this name. A KeyError too, as a lookup in a dict raises."""
 
 
-def known(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
+def known(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
     """What is stated of each target, by name: ``kind``, ``max_runs`` and the plugin's settings."""
     return {LOCAL: {"kind": LOCAL}, **_attached(workspace), **_declared()}
 
 
-def find(workspace: Workspace, name: str) -> Mapping[str, Any]:
+def find(workspace: WorkspaceBase, name: str) -> Mapping[str, Any]:
     """What is stated of one target. Raises :class:`ComputeTargetException` if it is unknown."""
     stated = known(workspace)
     if name not in stated:
@@ -54,7 +53,7 @@ def find(workspace: Workspace, name: str) -> Mapping[str, Any]:
     return stated[name]
 
 
-def unknown(workspace: Workspace, name: str, stated: Mapping[str, Any]) -> UnknownTarget:
+def unknown(workspace: WorkspaceBase, name: str, stated: Mapping[str, Any]) -> UnknownTarget:
     """The error for a name that no target has."""
     return UnknownTarget(
         f"Compute target {name!r} does not exist in workspace {workspace.name!r}; those that are "
@@ -64,12 +63,12 @@ def unknown(workspace: Workspace, name: str, stated: Mapping[str, Any]) -> Unkno
     )
 
 
-def opened(name: str, stated: Mapping[str, Any]) -> Target:
-    """A stated target as a job has it.
+def open_target(name: str, stated: Mapping[str, Any]) -> Target:
+    """A declared target as a job has it.
 
     Raises :class:`ComputeTargetException` for settings that are wrong.
     """
-    from amlflow.jobs.job import Target
+    from amlflow.jobs.job import Target  # locks files, as only some systems can
 
     kind, settings, most = _parts(name, stated)
     compute = open_compute(kind, settings)
@@ -78,25 +77,8 @@ def opened(name: str, stated: Mapping[str, Any]) -> Target:
     return Target(name=name, kind=kind, settings=settings, max_runs=most)
 
 
-def resolve(workspace: Workspace, settings: RunConfiguration) -> Target:
-    """The target that a run configuration names.
-
-    A local one runs in a container where the configuration says so.
-    """
-    stated = dict(find(workspace, settings.target))
-    container = settings.docker.use_docker or settings.environment.docker.enabled
-    if container and stated["kind"] == LOCAL:
-        docker = settings.docker if settings.docker.use_docker else settings.environment.docker
-        stated = {"kind": "docker", "max_runs": opened(settings.target, stated).max_runs}
-        if docker.arguments:
-            stated["arguments"] = list(docker.arguments)
-        if docker.shm_size:
-            stated["shm_size"] = docker.shm_size
-    return opened(settings.target, stated)
-
-
 def attach(
-    workspace: Workspace, name: str, kind: str, settings: Mapping[str, Any] | None = None
+    workspace: WorkspaceBase, name: str, kind: str, settings: Mapping[str, Any] | None = None
 ) -> None:
     """Make a target known to a workspace, for this user on this machine.
 
@@ -111,13 +93,13 @@ def attach(
             "and '.', and starts with a letter or a digit."
         )
     stated = {"kind": kind, **(settings or {})}
-    opened(name, stated)
+    open_target(name, stated)
     folder = _folder(workspace)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{name}.json", stated)
 
 
-def detach(workspace: Workspace, name: str) -> None:
+def detach(workspace: WorkspaceBase, name: str) -> None:
     """Forget an attached target. Raises :class:`ComputeTargetException` if it is not attached."""
     try:
         (_folder(workspace) / f"{name}.json").unlink()
@@ -154,7 +136,7 @@ def _declared() -> dict[str, Mapping[str, Any]]:
 
 
 def _read(path: Path) -> dict[str, Mapping[str, Any]]:
-    import yaml
+    import yaml  # takes long to import, and most workspaces declare no target
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
@@ -173,15 +155,14 @@ def _read(path: Path) -> dict[str, Mapping[str, Any]]:
     return content
 
 
-def _folder(workspace: Workspace) -> Path:
+def _folder(workspace: WorkspaceBase) -> Path:
     import platformdirs  # knows each system's folder for a user's configuration
 
-    names = (workspace.subscription_id, workspace.resource_group, workspace.name)
-    place = "+".join(quote(name, safe="") for name in names)
-    return platformdirs.user_config_path("amlflow") / "compute" / place
+    names = "+".join(quote(name, safe="") for name in store_of(workspace).names)
+    return platformdirs.user_config_path("amlflow") / "compute" / names
 
 
-def _attached(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
+def _attached(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
     return {
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(_folder(workspace).glob("*.json"))

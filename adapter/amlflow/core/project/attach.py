@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from amlflow.core.arguments import check_experiment_name
+from amlflow.core.experiment import Experiment
 from amlflow.core.project.config_json import FILE, FOLDER, Config, find_config, write_config
-from amlflow.core.workspace import DEFAULT_NAME, NO_SUBSCRIPTION, Workspace
+from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
+from amlflow.core.workspace import Workspace, configured_workspace, remember_workspace
 from amlflow.exceptions import UserErrorException
 
 _RUN_CONFIGURATION = """\
@@ -91,16 +94,14 @@ def attach_folder(
         subscription_id=subscription_id or before.subscription_id,
         experiment_name=experiment_name or before.experiment_name,
     )
-    workspace = Workspace._configured(config)
+    workspace = configured_workspace(config)
     if experiment_name is not None:
-        from amlflow.core.experiment import Experiment, check_name
-
         try:
-            check_name(experiment_name)
+            check_experiment_name(experiment_name)
         except UserErrorException:  # which is for names that are created
             if not Experiment.list(workspace, experiment_name, "All"):
                 raise
-    workspace._remember()
+    remember_workspace(workspace)
     content = {
         "subscription_id": config.subscription_id,
         "resource_group": config.resource_group,

@@ -12,12 +12,10 @@ from pathlib import Path
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.known_workspaces import find_known
 from amlflow.core.project.tracking_uri import resolved
+from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.spec import redacted
 
 logger = logging.getLogger("amlflow")
-
-DEFAULT_NAMES = ("00000000-0000-0000-0000-000000000000", "local", "local")
-"""Subscription, resource group and name where no config.json names a workspace."""
 
 
 def configured_uri(path: str | os.PathLike[str]) -> str:
@@ -31,10 +29,10 @@ def configured_uri(path: str | os.PathLike[str]) -> str:
         names = (config.subscription_id, config.resource_group, config.workspace_name)
         known = find_known(*names) or {}
         return resolved(config.tracking_uri or known.get("tracking_uri"), config.folder)
-    known = find_known(*DEFAULT_NAMES) or {}
+    known = find_known(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME) or {}
     uri = resolved(known.get("tracking_uri"), Path.cwd())
     logger.warning(
         "No config.json at or above %s: using the workspace %r on %s.",
-        Path(path).absolute(), DEFAULT_NAMES[-1], redacted(uri),
+        Path(path).absolute(), DEFAULT_NAME, redacted(uri),
     )  # fmt: skip
     return uri

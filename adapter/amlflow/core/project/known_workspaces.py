@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from amlflow.exceptions import WorkspaceException
 
@@ -17,8 +18,6 @@ def _notes() -> Path:
 
 def note_path(*names: str) -> Path:
     """The file that describes the workspace of a subscription, resource group and name."""
-    from urllib.parse import quote
-
     return _notes() / ("+".join(quote(name, safe="") for name in names) + ".json")
 
 

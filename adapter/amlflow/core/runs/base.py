@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import threading
-from typing import TYPE_CHECKING
 
+from amlflow.core.store import ExperimentBase, HasStore
 from amlflow.spec import FINAL, RunChange, RunRecord
-
-if TYPE_CHECKING:
-    from amlflow.core.experiment import Experiment
-    from amlflow.layers.layer import Layer
-
-logger = logging.getLogger("amlflow")
 
 _following = threading.Lock()
 """Held for as long as a record takes in what threads have changed, or read, at the same time."""
 
 
-class RunBase:
+class RunBase(HasStore):
     """A run's experiment and what is known of it."""
 
-    _experiment: Experiment
+    _experiment: ExperimentBase
     _record: RunRecord
     # The folders of the working folder whose files become the run's when it ends.
     _tracked: tuple[str, ...] = ()
@@ -30,13 +24,9 @@ class RunBase:
     _meanwhile: tuple[list[RunChange], ...] = ()
 
     @property
-    def _tracker(self) -> Layer:
-        return self._experiment._workspace._tracker
-
-    @property
     def id(self) -> str:
         """The run's id, unique in its experiment."""
-        return self._record.alias or self._record.id
+        return display_id(self._record)
 
     @property
     def _run_id(self) -> str:
@@ -44,7 +34,7 @@ class RunBase:
         return self.id
 
     @property
-    def experiment(self) -> Experiment:
+    def experiment(self) -> ExperimentBase:
         """The experiment that the run belongs to."""
         return self._experiment
 
@@ -79,3 +69,23 @@ class RunBase:
     def _ended(self) -> bool:
         """Whether the last known status is final."""
         return self._record.status in FINAL
+
+
+def display_id(record: RunRecord) -> str:
+    """The id that users see: the one they asked for, or else the tracker's."""
+    return record.alias or record.id
+
+
+def record_of(run: RunBase) -> RunRecord:
+    """What is known of a run, without asking the tracker."""
+    return run._record
+
+
+def reload_record(run: RunBase) -> RunRecord:
+    """What the tracker knows of a run now; the run knows it from now on."""
+    return run._reload()
+
+
+def stay_in_folder(run: RunBase) -> None:
+    """Have the run find its outputs where this process is now; a script may change its folder."""
+    run._working_folder = os.getcwd()

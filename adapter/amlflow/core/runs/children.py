@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from typing import Any, Generic, TypeVar
 
-from amlflow.core.arguments import check_list, check_text
-from amlflow.core.conditions import from_arguments
-from amlflow.core.runs.base import RunBase
+from amlflow.core.arguments import check_list, check_text, to_conditions
+from amlflow.core.runs.base import RunBase, stay_in_folder
 from amlflow.core.runs.descendants import children, descendants
+from amlflow.core.runs.starting import draft_run, start_run
+from amlflow.core.store import ExperimentBase, experiment_of, submit_in
 from amlflow.exceptions import UserErrorException
-from amlflow.spec import Status
+from amlflow.spec import RunRecord, Status
 
-if TYPE_CHECKING:
-    from amlflow.core.runs.run import Run
-
+AnyRun = TypeVar("AnyRun", bound=RunBase)
 MAX_CHILDREN = 100
 BATCH_TAG = "azureml.batch_child_number"
 
 
-class RunChildren(RunBase):
-    """A run's parent and children. The status of each is its own."""
+class RunChildren(RunBase, Generic[AnyRun]):
+    """A run's parent and children. The status of each is its own.
 
-    _parent: Run | None = None
+    ``AnyRun`` is v1's Run, which this is a part of.
+    """
+
+    _parent: AnyRun | None = None
+
+    def _run_of(
+        self,
+        record: RunRecord,
+        tracked: tuple[str, ...] = (),
+        experiment: ExperimentBase | None = None,
+    ) -> AnyRun:
+        """The run of a record, in this run's experiment unless another is given."""
+        raise NotImplementedError
 
     @property
-    def parent(self) -> Run | None:
+    def parent(self) -> AnyRun | None:
         """The run that this one is nested in, or None at the root."""
         if self._parent is None and self._record.parent_id is not None:
             record = self._tracker.get_run(self._record.parent_id)
-            if record.experiment_id == self._experiment.id:
-                self._parent = self._experiment._run(record)
-            else:  # MLflow nests across experiments, too
-                self._parent = self._experiment.workspace._run(record)
+            experiment = self._experiment
+            if record.experiment_id != experiment.id:  # MLflow nests across experiments, too
+                experiment = experiment_of(experiment.workspace, record)
+            self._parent = self._run_of(record, experiment=experiment)
         return self._parent
 
     def child_run(
         self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
-    ) -> Run:
+    ) -> AnyRun:
         """Start a run within this one.
 
         Args:
@@ -46,16 +57,17 @@ class RunChildren(RunBase):
             run_id: The id it is to have, unique in the experiment.
             outputs: A folder whose files become the child's when it ends.
         """
-        return self._experiment._start(
-            name=name, run_id=run_id, parent=self._record, tracked=(outputs,) if outputs else ()
-        )
+        draft = draft_run(self._experiment, name=name, run_id=run_id, parent=self._record)
+        run = self._run_of(start_run(self, draft), (outputs,) if outputs else ())
+        stay_in_folder(run)
+        return run
 
     def create_children(
         self,
         count: int | None = None,
         tag_key: str | None = None,
         tag_values: list[Any] | None = None,
-    ) -> list[Run]:
+    ) -> list[AnyRun]:
         """Make up to 100 children at once, by count or one for each value of a tag.
 
         They have not started yet. By count, the tag ``azureml.batch_child_number`` numbers them.
@@ -86,20 +98,21 @@ class RunChildren(RunBase):
                 f"create_children makes at most {MAX_CHILDREN} runs at once, and "
                 f"{len(tag_values)} were asked for; call it several times."
             )
-        now = self._experiment._now()
+        now = datetime.now(timezone.utc)
         drafts = [
-            self._experiment._draft(
+            draft_run(
+                self._experiment,
                 parent=self._record,
                 status=Status.NOT_STARTED,
                 tags={tag_key: value},
                 # The order of creation is the order of the values.
-                created=now + timedelta(milliseconds=place),
+                created=now + timedelta(milliseconds=index),
             )
-            for place, value in enumerate(tag_values)
+            for index, value in enumerate(tag_values)
         ]
         if not drafts:
             return []
-        return [self._experiment._run(record) for record in self._tracker.create_runs(drafts)]
+        return [self._run_of(record) for record in self._tracker.create_runs(drafts)]
 
     def get_children(
         self,
@@ -109,7 +122,7 @@ class RunChildren(RunBase):
         type: str | None = None,
         status: str | None = None,
         _rehydrate_runs: bool = True,
-    ) -> Iterator[Run]:
+    ) -> Iterator[AnyRun]:
         """The runs within this one, newest first, read as they are asked for.
 
         Args:
@@ -119,13 +132,12 @@ class RunChildren(RunBase):
             type: Only runs of this type.
             status: Only runs with this status.
         """
-        conditions = from_arguments(type, tags, properties, status)
+        conditions = to_conditions(type, tags, properties, status)
         find = descendants if recursive else children
-        return (
-            self._experiment._run(record)
-            for record in find(self._tracker, self._record, conditions)
-        )
+        return (self._run_of(record) for record in find(self._tracker, self._record, conditions))
 
-    def submit_child(self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any) -> Run:
+    def submit_child(
+        self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any
+    ) -> AnyRun:
         """Submit a script as a run within this one; see :meth:`Experiment.submit`."""
-        return self._experiment._submit(config, tags, parent=self._record, **kwargs)
+        return self._run_of(submit_in(self._experiment, config, tags, self._record, **kwargs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import posixpath
 import shutil
@@ -13,16 +14,17 @@ from typing import IO, Any
 
 from amlflow.core.arguments import check_list, check_path, check_text
 from amlflow.core.models.model import Model
-from amlflow.core.runs.base import RunBase, logger
+from amlflow.core.runs.base import RunBase, display_id
 from amlflow.core.runs.stamps import this_writer
+from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
 from amlflow.exceptions import ModelPathNotFoundException, SnapshotException, UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.unpack import unpack
 from amlflow.local_files import files_below, shortened_list
 from amlflow.local_paths import local_path_for
-from amlflow.spec import FileNotInRun, RunChange
+from amlflow.spec import FileNotInRun, RunChange, RunRecord, Tracker
 
-SNAPSHOT_PROPERTY = "ContentSnapshotId"
+logger = logging.getLogger("amlflow")
 
 
 class RunFiles(RunBase):
@@ -101,11 +103,11 @@ class RunFiles(RunBase):
         right = "run.download_file(name, output_file_path)"
         check_text(name, "The name of a run's file", right)
         check_path(output_file_path or ".", "output_file_path", right)
-        stored = self._stored_name(name)
+        stored = _stored_name(self._record, name)
         target = Path(output_file_path or ".")
         if target.is_dir() or str(output_file_path or "").endswith(("/", os.sep)):
             target = local_path_for(posixpath.basename(stored), target)
-        self._fetch(stored, target)
+        fetch_file(self._tracker, self._record, stored, target)
 
     def download_files(
         self,
@@ -143,14 +145,14 @@ class RunFiles(RunBase):
                 f"download_files got {len(output_paths)} output_paths for {len(names)} files."
             )
         below = Path(output_directory or ".")
-        for place, name in enumerate(names):
+        for index, name in enumerate(names):
             if output_paths is not None:
-                self._fetch(name, below / output_paths[place])
+                fetch_file(self._tracker, self._record, name, below / output_paths[index])
                 continue
             local = name
             if prefix and not append_prefix:
                 local = name[len(prefix) :].lstrip("/") or posixpath.basename(name)
-            self._fetch_listed(name, local, below)
+            fetch_listed(self._tracker, self._record, name, local, below)
 
     def get_file_names(self) -> list[str]:
         """The names of all the run's files."""
@@ -180,65 +182,6 @@ class RunFiles(RunBase):
     def _links(self, names: Any) -> dict[str, str]:
         link = self._tracker.run_link(self._record)
         return {name: f"{link}/artifacts/{name}" for name in names}
-
-    def _stored_name(self, name: str) -> str:
-        try:
-            return _checked_name(name)
-        except UserErrorException:
-            raise FileNotInRun(self.id, name) from None
-
-    def _fetch_listed(self, name: str, local: str, below: Path) -> Path | None:
-        """Write a file that the tracker has listed below a folder, under a name of that folder.
-
-        Returns:
-            Its path, or None where a name leads elsewhere: then the log names it.
-        """
-        try:
-            _checked_name(name)
-            path = local_path_for(local, below)
-        except UserErrorException as refusal:
-            logger.warning("A file of run %s is left out: %s", self.id, refusal.message)
-            return None
-        self._fetch(name, path)
-        return path
-
-    def _fetch(self, name: str, target: Path) -> None:
-        stored = self._stored_name(name)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserErrorException(
-                f"The file {name!r} cannot be written to {str(target)!r}: {error.strerror}."
-            ) from None
-        self._tracker.get_file(self._record.id, stored, target)
-
-    def _text(self, name: str) -> str:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "text"
-            self._fetch(name, path)
-            return path.read_text(encoding="utf-8", errors="replace")
-
-    def _upload_tracked(self) -> None:
-        """Store what lies in the folders that the run keeps an eye on."""
-        base = Path(self._working_folder)
-        files, left_out = dict[str, Path](), list[str]()
-        for tracked in self._tracked:
-            folder = Path(os.path.normpath(base / tracked))
-            if folder.is_relative_to(base):
-                below, prefix = files_below(folder, base), ""
-            else:  # a folder elsewhere goes by its own name
-                below, prefix = files_below(folder), f"{folder.name}/"
-            files.update({prefix + name: path for name, path in below.files.items()})
-            left_out += [prefix + name for name in below.left_out]
-        if left_out:
-            logger.warning(
-                "Run %s is without %s: links that lead out of the folder, nowhere or in a circle "
-                "are not uploaded, and folders that cannot be read. upload_file() and "
-                "upload_folder() take what they lead to by its own path.",
-                self.id, shortened_list(left_out),
-            )  # fmt: skip
-        if files:
-            self._tracker.put_files(self._record.id, files, replace=True)
 
     # snapshots
 
@@ -352,6 +295,78 @@ class RunFiles(RunBase):
                 properties={**(properties or {}), **stated},
             )
         )
+
+
+def fetch_file(tracker: Tracker, run: RunRecord, name: str, target: Path) -> None:
+    """Write one of a run's files to a path.
+
+    Raises:
+        FileNotInRun: the run has no such file.
+        UserErrorException: the path cannot be written.
+    """
+    stored = _stored_name(run, name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserErrorException(
+            f"The file {name!r} cannot be written to {str(target)!r}: {error.strerror}."
+        ) from None
+    tracker.get_file(run.id, stored, target)
+
+
+def fetch_listed(
+    tracker: Tracker, run: RunRecord, name: str, local: str, below: Path
+) -> Path | None:
+    """Write a file that the tracker has listed below a folder, under a name of that folder.
+
+    Returns:
+        Its path, or None where a name leads elsewhere: then the log names it.
+    """
+    try:
+        _checked_name(name)
+        path = local_path_for(local, below)
+    except UserErrorException as refusal:
+        logger.warning("A file of run %s is left out: %s", display_id(run), refusal.message)
+        return None
+    fetch_file(tracker, run, name, path)
+    return path
+
+
+def read_text_of(tracker: Tracker, run: RunRecord, name: str) -> str:
+    """The text of one of a run's files. Raises FileNotInRun."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "text"
+        fetch_file(tracker, run, name, path)
+        return path.read_text(encoding="utf-8", errors="replace")
+
+
+def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequence[str]) -> None:
+    """Store what lies in folders, which are relative to ``base``, as the run's files."""
+    files, left_out = dict[str, Path](), list[str]()
+    for name in folders:
+        folder = Path(os.path.normpath(base / name))
+        if folder.is_relative_to(base):
+            below, prefix = files_below(folder, base), ""
+        else:  # a folder elsewhere goes by its own name
+            below, prefix = files_below(folder), f"{folder.name}/"
+        files.update({prefix + name: path for name, path in below.files.items()})
+        left_out += [prefix + name for name in below.left_out]
+    if left_out:
+        logger.warning(
+            "Run %s is without %s: links that lead out of the folder, nowhere or in a circle "
+            "are not uploaded, and folders that cannot be read. upload_file() and "
+            "upload_folder() take what they lead to by its own path.",
+            display_id(run), shortened_list(left_out),
+        )  # fmt: skip
+    if files:
+        tracker.put_files(run.id, files, replace=True)
+
+
+def _stored_name(run: RunRecord, name: str) -> str:
+    try:
+        return _checked_name(name)
+    except UserErrorException:
+        raise FileNotInRun(display_id(run), name) from None
 
 
 def _checked_name(name: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from amlflow.core.arguments import check_text
 from amlflow.core.runs import metric_values
-from amlflow.core.runs.base import RunBase
+from amlflow.core.runs.base import RunBase, display_id
 from amlflow.core.runs.descendants import descendants
 from amlflow.core.runs.stamps import this_writer
 from amlflow.exceptions import UserErrorException
@@ -166,7 +166,7 @@ class RunMetrics(RunBase):
         with ThreadPoolExecutor(min(READERS, len(records))) as pool:
             found = list(pool.map(lambda each: self._metrics_of(each, name, populate), records))
         return {
-            record.alias or record.id: values
+            display_id(record): values
             for record, values in zip(records, found, strict=True)
             if values
         }

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from amlflow.core import html
 from amlflow.core.absent.members import refuse_member
-from amlflow.core.arguments import check_class, check_list, check_text
-from amlflow.core.conditions import from_arguments
+from amlflow.core.arguments import check_class, check_text, to_conditions, to_tag_keys, to_texts
 from amlflow.core.runs.children import RunChildren
+from amlflow.core.runs.files import RunFiles
 from amlflow.core.runs.metrics import RunMetrics
-from amlflow.core.runs.state import RunLife
-from amlflow.exceptions import UserErrorException
+from amlflow.core.runs.offline import OfflineRun
+from amlflow.core.runs.waiting import RunWaiting
+from amlflow.core.store import (
+    ExperimentBase,
+    WorkspaceBase,
+    experiment_of,
+    store_of,
+    tracker_of,
+    workspace_of_this_job,
+)
+from amlflow.exceptions import RunEnvironmentException, UserErrorException
 from amlflow.spec import Condition, Op, RunChange, RunQuery, RunRecord
 
-if TYPE_CHECKING:
-    from amlflow.core.experiment import Experiment
-    from amlflow.core.workspace import Workspace
+logger = logging.getLogger("amlflow")
 
+RUN_ID = "AZUREML_RUN_ID"
+"""The environment variable of a submitted script that says which run it is."""
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.run(class)"
 
 
-class Run(RunMetrics, RunChildren, RunLife):
+class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
     """One execution: what it logged, its tags and properties, its state, children and files.
 
     Source: ``azureml.core.Run`` 1.61; names, parameters and shapes are v1's.
@@ -35,10 +48,10 @@ class Run(RunMetrics, RunChildren, RunLife):
     TID_FMT = "&tid={0}"
     WORKSPACE_FMT = "?wsid=/subscriptions/{0}/resourcegroups/{1}/workspaces/{2}"
 
-    _types: ClassVar[dict[str, Callable[[Experiment, RunRecord], Run]]] = {}
+    _types: ClassVar[dict[str, Callable[[ExperimentBase, RunRecord], Run]]] = {}
 
     def __init__(
-        self, experiment: Experiment, run_id: str, outputs: str | None = None, **kwargs: Any
+        self, experiment: ExperimentBase, run_id: str, outputs: str | None = None, **kwargs: Any
     ) -> None:
         """Open a run that exists.
 
@@ -52,10 +65,13 @@ class Run(RunMetrics, RunChildren, RunLife):
         """
         _check_experiment(experiment, f"{type(self).__name__}(experiment, run_id)")
         check_text(run_id, "A run's id", f"{type(self).__name__}(experiment, run_id)")
-        record = experiment.workspace._tracker.get_run(run_id, experiment.id)
+        record = tracker_of(experiment).get_run(run_id, experiment.id)
         self._init(experiment, record, (outputs,) if outputs else ())
 
-    def _init(self, experiment: Experiment, record: RunRecord, tracked: tuple[str, ...]) -> None:
+    def _init(
+        self, experiment: ExperimentBase, record: RunRecord, tracked: tuple[str, ...]
+    ) -> None:
+        self._store = store_of(experiment)
         self._experiment, self._record, self._tracked = experiment, record, tracked
 
     if not TYPE_CHECKING:  # a type checker is to see that a member is not there
@@ -63,30 +79,26 @@ class Run(RunMetrics, RunChildren, RunLife):
         def __getattr__(self, name: str) -> Any:
             refuse_member(type(self), name)
 
-    @classmethod
-    def _of(cls, experiment: Experiment, record: RunRecord, tracked: tuple[str, ...] = ()) -> Run:
-        """The run of a record that is known already."""
-        made = cls._types.get(record.type or "")
-        if made is not None:
-            return made(experiment, record)
-        run = cls.__new__(cls)
-        run._init(experiment, record, tracked)
-        return run
+    def _run_of(
+        self,
+        record: RunRecord,
+        tracked: tuple[str, ...] = (),
+        experiment: ExperimentBase | None = None,
+    ) -> Run:
+        return run_of(experiment or self._experiment, record, tracked)
 
     # finding runs
 
     @staticmethod
-    def get(workspace: Workspace, run_id: str) -> Run:
+    def get(workspace: WorkspaceBase, run_id: str) -> Run:
         """The run of this id, in whatever experiment of the workspace."""
-        from amlflow.core.workspace import Workspace
-
-        check_class(workspace, Workspace, "A run is got from a Workspace", _GET)
+        check_class(workspace, WorkspaceBase, "A run is got from a Workspace", _GET)
         check_text(run_id, "A run's id", _GET)
-        return workspace.get_run(run_id)
+        return get_run_in(workspace, run_id)
 
     @staticmethod
     def list(
-        experiment: Experiment,
+        experiment: ExperimentBase,
         type: str | None = None,
         tags: Any = None,
         properties: Any = None,
@@ -96,7 +108,8 @@ class Run(RunMetrics, RunChildren, RunLife):
     ) -> Iterator[Run]:
         """The experiment's runs, newest first; see :meth:`Experiment.get_runs`."""
         _check_experiment(experiment, "Run.list(experiment)")
-        return experiment._find(from_arguments(type, tags, properties, status), include_children)
+        conditions = to_conditions(type, tags, properties, status)
+        return find_runs(experiment, conditions, include_children)
 
     @staticmethod
     def list_by_compute(
@@ -108,10 +121,10 @@ class Run(RunMetrics, RunChildren, RunLife):
     ) -> Iterator[Run]:
         """The runs of a compute target, newest first."""
         target = Condition("system", Op.EQ, compute.name, key="target")
-        conditions = [target, *from_arguments(type, tags, properties, status)]
+        conditions = [target, *to_conditions(type, tags, properties, status)]
         workspace = compute.workspace
-        found = workspace._tracker.find_runs(RunQuery(conditions=conditions))
-        return (workspace._run(record) for record in found)
+        records = tracker_of(workspace).find_runs(RunQuery(conditions=conditions))
+        return (run_of(experiment_of(workspace, record), record) for record in records)
 
     @classmethod
     def get_context(
@@ -122,8 +135,6 @@ class Run(RunMetrics, RunChildren, RunLife):
         Raises:
             RunEnvironmentException: it was not submitted, and ``allow_offline`` is False.
         """
-        from amlflow.core.runs.context import current_run
-
         return current_run(allow_offline)
 
     @classmethod
@@ -133,7 +144,7 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     @staticmethod
     def add_type_provider(
-        runtype: str, run_factory: Callable[[Experiment, RunRecord], Run]
+        runtype: str, run_factory: Callable[[ExperimentBase, RunRecord], Run]
     ) -> None:
         """Have runs of a type made by ``run_factory(experiment, record)``."""
         Run._types[runtype] = run_factory
@@ -196,11 +207,11 @@ class Run(RunMetrics, RunChildren, RunLife):
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set several tags; values become texts, and None stays None."""
-        self._update(RunChange(tags=texts(tags, "set_tags")))
+        self._update(RunChange(tags=to_texts(tags, "set_tags")))
 
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Remove tags by their keys; one that is not there is ignored."""
-        self._update(RunChange(tags_removed=tag_keys(tags, "run.remove_tags(['key'])")))
+        self._update(RunChange(tags_removed=to_tag_keys(tags, "run.remove_tags(['key'])")))
 
     @property
     def properties(self) -> dict[str, str]:
@@ -218,11 +229,8 @@ class Run(RunMetrics, RunChildren, RunLife):
             UserErrorException: a key has another value already. It names the key and both values,
                 and nothing of the call was applied. The same value again is fine.
         """
-        stated = {
-            key: "" if value is None else value
-            for key, value in texts(properties, "add_properties").items()
-        }
-        self._update(RunChange(properties=stated))
+        texts = to_texts(properties, "add_properties")
+        self._update(RunChange(properties={key: value or "" for key, value in texts.items()}))
 
     # links and looks
 
@@ -300,40 +308,103 @@ _GET = "Run.get(workspace, run_id)"
 
 
 def _check_experiment(value: Any, right: str) -> None:
-    from amlflow.core.experiment import Experiment
-
-    check_class(value, Experiment, "A run is in an Experiment", right)
+    check_class(value, ExperimentBase, "A run is in an Experiment", right)
 
 
-def tag_keys(keys: Any, right: str) -> list[str]:
-    """The keys of tags to remove; one text is one key."""
-    if isinstance(keys, str):
-        return [keys]
-    check_list(keys, "The keys of tags to remove", right)
-    found = list(keys)
-    for key in found:
-        check_text(key, "A tag's key", right)
-    return found
+def run_of(experiment: ExperimentBase, record: RunRecord, tracked: tuple[str, ...] = ()) -> Run:
+    """The run of a record that is known already.
 
-
-def texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:
-    """Keys and values as texts, None left as it is.
-
-    Raises:
-        UserErrorException: it is not a dict, or a key is empty.
+    ``tracked`` are the folders whose files become the run's when it ends.
     """
-    if not isinstance(values, Mapping):
-        raise UserErrorException(
-            f"{call} takes a dict of keys and values, and got a {type(values).__name__}."
-        )
-    for key in values:
-        if not isinstance(key, str) or not key:
-            raise UserErrorException(f"{call}: a key is a text that is not empty, not {key!r}.")
-    return {key: None if value is None else str(value) for key, value in values.items()}
+    factory = Run._types.get(record.type or "")
+    if factory is not None:
+        return factory(experiment, record)
+    run = Run.__new__(Run)
+    run._init(experiment, record, tracked)
+    return run
+
+
+def get_run_in(workspace: WorkspaceBase, run_id: str) -> Run:
+    """The run of this id, in whatever experiment of a workspace. Raises RunNotFound."""
+    record = tracker_of(workspace).get_run(run_id)
+    return run_of(experiment_of(workspace, record), record)
+
+
+def find_runs(
+    experiment: ExperimentBase, conditions: Sequence[Condition], include_children: bool
+) -> Iterator[Run]:
+    """The experiment's runs that meet the conditions, newest first, read as they are asked for."""
+    if not include_children:
+        conditions = [*conditions, Condition("parent_id", Op.LACKS)]
+    query = RunQuery(experiment_ids=[experiment.id], conditions=conditions)
+    records = tracker_of(experiment).find_runs(query)
+    return (run_of(experiment, record) for record in records)
 
 
 def get_run(
-    experiment: Experiment, run_id: str, rehydrate: bool = True, clean_up: bool = True
+    experiment: ExperimentBase, run_id: str, rehydrate: bool = True, clean_up: bool = True
 ) -> Run:
     """The experiment's run of this id; v1's ``azureml.core.get_run``."""
     return Run(experiment, run_id)
+
+
+class SubmittedRun(Run):
+    """The run seen from inside: its end and its status are its launcher's, by the exit code."""
+
+    def complete(self, _set_status: bool = True) -> None:
+        """Flush; the run is Completed when the script ends with exit code 0."""
+        self.flush()
+
+    def fail(
+        self,
+        error_details: str | BaseException | None = None,
+        error_code: str | None = None,
+        _set_status: bool = True,
+    ) -> None:
+        """Flush; the run is Failed when the script ends with another exit code than 0."""
+        self.flush()
+
+    def cancel(self) -> None:
+        """Warn: a script ends itself with an exit code, and is cancelled from outside."""
+        logger.warning(
+            "run.cancel() has no effect inside of run %s; end the script with sys.exit(), or "
+            "cancel it from outside.",
+            self.id,
+        )
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        exc_traceback: TracebackType | None,
+    ) -> None:
+        self.flush()
+
+
+# Scripts tell a submitted run by the name of its class, too.
+SubmittedRun.__name__ = SubmittedRun.__qualname__ = "_SubmittedRun"
+SubmittedRun.__module__ = "azureml.core.run"
+
+
+def current_run(allow_offline: bool) -> SubmittedRun | OfflineRun:
+    """The submitted run of this process, the same object each time, or else an offline run.
+
+    Raises:
+        RunEnvironmentException: this process was not submitted, and ``allow_offline`` is False.
+        ServiceException: the run that the environment names is not in the tracker.
+    """
+    run_id = os.environ.get(RUN_ID)
+    if run_id:
+        return _submitted(run_id)
+    if not allow_offline:
+        raise RunEnvironmentException()
+    return OfflineRun()
+
+
+@functools.cache
+def _submitted(run_id: str) -> SubmittedRun:
+    workspace = workspace_of_this_job()
+    record = tracker_of(workspace).get_run(run_id)
+    run = SubmittedRun.__new__(SubmittedRun)
+    run._init(experiment_of(workspace, record), record, ())
+    return run

@@ -1,49 +1,41 @@
-"""A run's state: how it starts and ends, what is known of it, and waiting for its end."""
+"""A run's state: how it starts, and how it ends."""
 
 from __future__ import annotations
 
 import json
-import sys
+import logging
 import time
-import traceback
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO, TypeVar
+from typing import TypeVar
 
-from amlflow.core.runs.base import logger
-from amlflow.core.runs.files import RunFiles
+from amlflow.core.runs.base import RunBase
+from amlflow.core.runs.files import upload_folders
 from amlflow.core.runs.stamps import this_writer
-from amlflow.exceptions import (
-    ActivityFailedException,
-    ExperimentExecutionException,
-    UserErrorException,
-)
+from amlflow.exceptions import UserErrorException
 from amlflow.jobs.run_notes import EndRequest, is_launched, is_submitted
 from amlflow.plugins import announce
+from amlflow.run_errors import to_error
 from amlflow.spec import (
     COMPLETED_WITH_ERRORS,
     FINAL,
-    FileNotInRun,
     RunChange,
     RunRecord,
     Status,
     Unavailable,
     tried_once,
 )
-from amlflow.tracker_data import parse_definition, parse_error, parse_target, parse_warnings
 
-Self = TypeVar("Self", bound="RunLife")
+logger = logging.getLogger("amlflow")
 
-LOG_FOLDERS = ("azureml-logs/", "logs/", "user_logs/")
+Self = TypeVar("Self", bound="RunState")
+
 MAX_POLL_S = 15
 """For a submitted run's agent to end its script: 5 s are its own, the rest is the tracker's."""
-MAX_ERROR = 2000
-"""Characters of an error's message and of its traceback that are kept."""
 
 
-class RunLife(RunFiles):
+class RunState(RunBase):
     """Start, end and state of a run."""
 
     @property
@@ -56,12 +48,6 @@ class RunLife(RunFiles):
         if not self._ended():
             self._reload()
         return self._record.status
-
-    def get_detailed_status(self) -> dict[str, Any]:
-        """The status and, as a text, what is known of its reason: ``status`` and ``details``."""
-        status = self.get_status()
-        error = self._error()
-        return {"status": status, "details": None if error is None else error["error"]["message"]}
 
     def start(self) -> None:
         """Mark a run as started that :meth:`create_children` or somebody else has made."""
@@ -99,7 +85,7 @@ class RunLife(RunFiles):
             )
         system = {}
         if error_details is not None or error_code is not None:
-            system["error"] = json.dumps(_error(error_details, error_code))
+            system["error"] = json.dumps(to_error(error_details, error_code))
         self._end(Status.FAILED, _set_status, system)
 
     def cancel(self) -> None:
@@ -146,7 +132,7 @@ class RunLife(RunFiles):
                 )
             end = self._record.ended
         if not kept_files:
-            self._upload_tracked()
+            upload_folders(self._tracker, self._record, Path(self._working_folder), self._tracked)
         if set_status:
             ended = end or datetime.now(timezone.utc)
             self._change(RunChange(status=status, ended=ended, system=system or {}))
@@ -162,7 +148,7 @@ class RunLife(RunFiles):
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
         """Have the run's agent end its script, and wait for that."""
-        from amlflow.jobs.cancel import request_end
+        from amlflow.jobs.cancel import request_end  # only some systems have it
 
         given = json.loads(system["error"]) if "error" in system else None
         asked = EndRequest(status, given)
@@ -191,7 +177,7 @@ class RunLife(RunFiles):
         """The record now; the first to see that a submitted run's agent is gone says so."""
         record = super()._reload()
         if is_submitted(record) and record.status not in FINAL:
-            from amlflow.jobs.health import look
+            from amlflow.jobs.health import look  # only some systems have it
 
             if look(self._tracker, record):
                 record = super()._reload()
@@ -224,7 +210,7 @@ class RunLife(RunFiles):
             return
         try:
             self.fail(error_details=exc_value)
-        except Exception:  # noqa: BLE001
+        except Exception:
             # The exception of the block says more, and it goes on.
             logger.exception("Run %s could not be marked as Failed.", self.id)
 
@@ -237,174 +223,3 @@ class RunLife(RunFiles):
                 is kept.
         """
         self._tracker.flush(self._record.id, timeout_seconds)
-
-    # what is known
-
-    def get_details(self) -> dict[str, Any]:
-        """The run's state and definition as v1's dict; what is absent is left out.
-
-        Keys: runId, target, status, startTimeUtc, endTimeUtc (ISO 8601 in UTC), error, warnings,
-        properties, inputDatasets, outputDatasets, runDefinition, logFiles (name to link),
-        submittedBy.
-        """
-        record = self._reload()
-        link = self._tracker.run_link(record)
-        return self._details({name: f"{link}/artifacts/{name}" for name in self._log_names()})
-
-    def get_details_with_logs(self) -> dict[str, Any]:
-        """As :meth:`get_details`, with the text of the logs instead of links.
-
-        A log that the run lists and does not give is left out, and the log of this process names
-        it.
-        """
-        record = self._reload()
-        grows = is_launched(record) and record.status not in FINAL
-        texts = {}
-        for name in self._log_names():
-            try:
-                texts[name] = self._log_text(name, grows)
-            except FileNotInRun as missing:
-                logger.warning("%s", missing.message)
-        return self._details(texts)
-
-    def _log_text(self, name: str, grows: bool) -> str:
-        from amlflow.jobs.job import LOG
-        from amlflow.jobs.log_reader import LogReader
-
-        if name == LOG and grows:
-            return "".join(LogReader(self._tracker, self._record).so_far())
-        return self._text(name)
-
-    def _details(self, log_files: dict[str, str]) -> dict[str, Any]:
-        record = self._record
-        details: dict[str, Any] = {
-            "runId": self.id,
-            "target": parse_target(record) or "sdk",
-            "status": record.status,
-            "startTimeUtc": _iso(record.started),
-            "endTimeUtc": _iso(record.ended),
-            "error": self._error(),
-            "warnings": parse_warnings(record),
-            "runDefinition": parse_definition(record),
-            "submittedBy": record.user,
-        }
-        return {
-            **{key: value for key, value in details.items() if value is not None},
-            "properties": dict(record.properties),
-            "inputDatasets": [],
-            "outputDatasets": [],
-            "logFiles": log_files,
-        }
-
-    def _error(self) -> dict[str, Any] | None:
-        ended_badly = self._record.status in (Status.FAILED, Status.CANCELED)
-        return parse_error(self._record) if ended_badly else None
-
-    def _log_names(self) -> list[str]:
-        run_id = self._record.id
-        return sorted(
-            name for folder in LOG_FOLDERS for name in self._tracker.list_files(run_id, folder)
-        )
-
-    def get_all_logs(self, destination: str | None = None) -> list[str]:
-        """Write the run's logs below a folder (default: here); the paths are returned.
-
-        A log whose name would lead out of the folder is left out, and the log of this process
-        names it.
-        """
-        below = Path(destination or ".")
-        paths = (self._fetch_listed(name, name, below) for name in self._log_names())
-        return [str(path) for path in paths if path is not None]
-
-    # waiting
-
-    def wait_for_completion(
-        self,
-        show_output: bool = False,
-        wait_post_processing: bool = False,
-        raise_on_error: bool = True,
-    ) -> dict[str, Any]:
-        """Wait until the run has ended, and return :meth:`get_details`.
-
-        Args:
-            show_output: Print the run's log as it grows, and a summary.
-            wait_post_processing: Accepted as in v1; a final status is the end of everything here.
-            raise_on_error: Raise if the run failed.
-
-        Raises:
-            ActivityFailedException: the run failed; the message carries its error as JSON.
-            ExperimentExecutionException: waiting was interrupted with Ctrl-C; the run goes on.
-        """
-        self._wait(sys.stdout if show_output else None, self._status_when_tended)
-        details = self.get_details()
-        if self._record.status == Status.FAILED and raise_on_error:
-            error = details.get("error", {"error": {"code": "UserError", "message": "unknown"}})
-            raise ActivityFailedException(error_details=json.dumps(error, indent=4))
-        return details
-
-    def _watch(self, output: TextIO | None) -> None:
-        """As :meth:`wait_for_completion`, and nothing is done for the run's job."""
-        self._wait(output, self.get_status)
-
-    def _wait(self, output: TextIO | None, ask: Callable[[], str]) -> None:
-        try:
-            self._report(output, ask)
-        except KeyboardInterrupt:
-            raise ExperimentExecutionException(
-                f"Waiting for run {self.id} was interrupted; the run itself goes on. "
-                "Cancel it with run.cancel()."
-            ) from None
-
-    def _report(self, output: TextIO | None, ask: Callable[[], str]) -> None:
-        link = self._tracker.run_link(self._record)
-        head = f"RunId: {self.id}\nWeb View: {link}\n"
-        if output is not None:
-            print(head, file=output, flush=True)
-        self._stream(output, ask)
-        if output is not None:
-            print(f"\nExecution Summary\n=================\n{head}", file=output, flush=True)
-
-    def _stream(self, output: TextIO | None, ask: Callable[[], str]) -> None:
-        """Write the run's log as it grows, until the run has ended."""
-        from amlflow.jobs.job import LOG
-        from amlflow.jobs.log_reader import LogReader
-
-        log = LogReader(self._tracker, self._record)
-        begun = False
-        pause = 0.05
-        while True:
-            # Asked before the log is read: what was there at the end is read then.
-            ended = ask() in FINAL
-            if output is not None and is_launched(self._record):
-                for text in log.new(ended):
-                    if not begun:
-                        print(f"Streaming {LOG}\n{'=' * (10 + len(LOG))}\n", file=output)
-                        begun = True
-                    output.write(text)
-                output.flush()
-            if ended:
-                return
-            time.sleep(pause)
-            pause = min(pause * 1.5, 1)
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _error(details: str | BaseException | None, code: str | None) -> dict[str, Any]:
-    error: dict[str, Any] = {"code": code or "UserError", "message": ""}
-    if isinstance(details, BaseException):
-        text = str(details)
-        error["message"] = _end_of(f"{type(details).__name__}: {text}" if text else repr(details))
-        error["stackTrace"] = _end_of("".join(traceback.format_tb(details.__traceback__)))
-    elif details is not None:
-        error["message"] = _end_of(details)
-    return {"error": error}
-
-
-def _end_of(text: str) -> str:
-    """The end of a long text, which in an error says most; what is left out is said."""
-    if len(text) <= MAX_ERROR:
-        return text
-    return f"({len(text) - MAX_ERROR} characters left out) …{text[-MAX_ERROR:]}"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from amlflow.core.scripts.script_run_config import checked_arguments, words
 from amlflow.exceptions import UserErrorException
-
-if TYPE_CHECKING:
-    from amlflow.core.scripts.script_run_config import ScriptRunConfig
 
 _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>>", "2>&1", "&>"})
 _VARIABLE = re.compile(r"\$(\w|\{)")
@@ -21,33 +18,37 @@ _FOR_A_SHELL = re.compile(r"[$&|;<>()`*?~\n]|^\s*\w+=")
 """What of a command line a shell would read."""
 
 
-def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:
+def command_line(
+    source_directory: str | os.PathLike[str],
+    script: str | None,
+    command: str | Sequence[str] | None,
+    arguments: Any,
+    *,
+    inside: bool,
+) -> tuple[list[str], bool]:
     """The words to run and whether they are a script; ``inside``: it must be in the folder.
 
     Raises:
         UserErrorException: there is neither a script nor a command, or no such script.
     """
-    settings = config.run_config
-    script = config.script if config.script is not None or config.command else settings.script
-    command = config.command or (None if script else settings.command)
-    given = [str(each) for each in checked_arguments(config.arguments or settings.arguments)]
+    given = [str(each) for each in check_arguments(arguments)]
     if command:
-        found, is_script = _command(command, given), False
+        line, is_script = _command(command, given), False
     elif script:
         if inside:
-            check_script(config.source_directory, script)
+            check_script(source_directory, script)
         path = Path(script).as_posix()
-        found, is_script = [f"./{path}" if path.startswith("-") else path, *given], True
+        line, is_script = [f"./{path}" if path.startswith("-") else path, *given], True
     else:
-        found, is_script = [], False
-    if not found:
+        line, is_script = [], False
+    if not line:
         raise UserErrorException("There is neither a script nor a command to run; give one.")
-    for word in found:
+    for word in line:
         if "\0" in word:
             raise UserErrorException(
                 f"{word[:100]!r} holds a zero byte, which no argument of a program can."
             )
-    return found, is_script
+    return line, is_script
 
 
 def _command(command: str | Sequence[str], arguments: list[str]) -> list[str]:
@@ -58,7 +59,7 @@ def _command(command: str | Sequence[str], arguments: list[str]) -> list[str]:
     if isinstance(command, str):
         if _FOR_A_SHELL.search(command):
             return _line(" ".join([command, *map(shlex.quote, arguments)]))
-        return [*words(command, "command"), *arguments] if command.strip() else []
+        return [*split_words(command, "command"), *arguments] if command.strip() else []
     parts = [str(part) for part in command]
     if any(_is_for_a_shell(part) for part in parts):
         return _line(" ".join([*map(_quoted, parts), *map(shlex.quote, arguments)]))
@@ -123,3 +124,29 @@ def checked_variables(stated: Mapping[Any, Any]) -> dict[str, str]:
                 "'=', and neither name nor value has a zero byte."
             )
     return found
+
+
+def check_arguments(arguments: Any) -> list[Any]:
+    """Arguments as a list. Raises UserErrorException where they are not texts and numbers."""
+    if isinstance(arguments, str):
+        return split_words(arguments, "arguments")
+    if isinstance(arguments, bytes) or not isinstance(arguments or (), Sequence):
+        raise UserErrorException(
+            f"arguments is a list of texts and numbers, not the {type(arguments).__name__} "
+            f"{arguments!r}."
+        )
+    for index, argument in enumerate(arguments or ()):
+        if not isinstance(argument, (str, numbers.Number, os.PathLike)):
+            raise UserErrorException(
+                f"Argument {index} of the script is a {type(argument).__name__}; arguments are "
+                "texts and numbers. Pass a file's path, or store the object in the source folder."
+            )
+    return [os.fspath(each) if isinstance(each, os.PathLike) else each for each in arguments or ()]
+
+
+def split_words(text: str, what: str) -> list[str]:
+    """The words of a text as a shell has them. Raises UserErrorException for an open quote."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UserErrorException(f"{what}={text!r} cannot be split into words ({error}).") from None

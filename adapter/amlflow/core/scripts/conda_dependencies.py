@@ -219,7 +219,7 @@ class CondaDependencies(Settings):
 
     def serialize_to_string(self) -> str:
         """The text of the conda environment file."""
-        import yaml
+        import yaml  # takes long to import, and few scripts read or write such a file
 
         text: str = yaml.safe_dump(self.as_dict(), sort_keys=False, allow_unicode=True)
         return _HEADER + text
@@ -264,7 +264,7 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    import yaml
+    import yaml  # takes long to import, and few scripts read or write such a file
 
     none = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
     try:

@@ -134,7 +134,7 @@ class RunConfiguration(Settings):
         separate_environment_yaml: bool = False,
     ) -> None:
         """Write ``<path>/.azureml/<name>.runconfig``; ``name`` is the target's if left out."""
-        import yaml
+        import yaml  # takes long to import, and few scripts read or write such a file
 
         if separate_environment_yaml:
             raise UserErrorException(
@@ -247,7 +247,7 @@ def _find(path: Path, name: str | None) -> Path:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    import yaml
+    import yaml  # takes long to import, and few scripts read or write such a file
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))

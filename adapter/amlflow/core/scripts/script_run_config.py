@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import numbers
+import logging
 import os
-import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amlflow.core.arguments import check_class, check_path
 from amlflow.core.compute.compute_target import ComputeTarget
-from amlflow.core.runs.base import logger
+from amlflow.core.scripts.command_line import check_arguments
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.run_configuration import DockerConfiguration, RunConfiguration
 from amlflow.exceptions import UserErrorException
 
-if TYPE_CHECKING:
-    from amlflow.core.experiment import Experiment
-    from amlflow.core.runs.run import Run
-    from amlflow.spec import RunRecord
+logger = logging.getLogger("amlflow")
 
 MAX_DURATION_SECONDS_DEFAULT = 30 * 24 * 60 * 60
 
@@ -86,7 +82,7 @@ class ScriptRunConfig:
             )
         self.source_directory = source_directory
         self.script = None if script is None else os.fspath(script)
-        self.arguments = checked_arguments(arguments)
+        self.arguments = check_arguments(arguments)
         self.command = command
         self.resume_from = resume_from
         self.run_config = run_config or _configuration(
@@ -103,18 +99,6 @@ class ScriptRunConfig:
     def identity(self) -> str:
         """A name for the configuration in logs."""
         return f"{type(self).__name__}#{self.script or self.command}"
-
-    def _submit_to(
-        self,
-        experiment: Experiment,
-        tags: dict[str, str] | None,
-        parent: RunRecord | None,
-        **kwargs: Any,
-    ) -> Run:
-        """What :meth:`Experiment.submit` does with a configuration."""
-        from amlflow.core.scripts.submission import submit
-
-        return submit(self, experiment, tags, parent, **kwargs)
 
 
 def _check_parts(
@@ -142,32 +126,6 @@ def _check_parts(
             "compute_target is the name of a target, or a ComputeTarget",
             "ScriptRunConfig(…, compute_target='local')",
         )
-
-
-def checked_arguments(arguments: Any) -> list[Any]:
-    """Arguments as a list. Raises UserErrorException where they are not texts and numbers."""
-    if isinstance(arguments, str):
-        return words(arguments, "arguments")
-    if isinstance(arguments, bytes) or not isinstance(arguments or (), Sequence):
-        raise UserErrorException(
-            f"arguments is a list of texts and numbers, not the {type(arguments).__name__} "
-            f"{arguments!r}."
-        )
-    for place, argument in enumerate(arguments or ()):
-        if not isinstance(argument, (str, numbers.Number, os.PathLike)):
-            raise UserErrorException(
-                f"Argument {place} of the script is a {type(argument).__name__}; arguments are "
-                "texts and numbers. Pass a file's path, or store the object in the source folder."
-            )
-    return [os.fspath(each) if isinstance(each, os.PathLike) else each for each in arguments or ()]
-
-
-def words(text: str, what: str) -> list[str]:
-    """The words of a text as a shell has them. Raises UserErrorException for an open quote."""
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise UserErrorException(f"{what}={text!r} cannot be split into words ({error}).") from None
 
 
 def _configuration(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import shlex
 import shutil
@@ -12,31 +13,31 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amlflow import file_lock
 from amlflow.core.compute import declared
 from amlflow.core.project.tracking_uri import client_variables, local_folders
-from amlflow.core.runs.base import logger
-from amlflow.core.runs.files import SNAPSHOT_PROPERTY
-from amlflow.core.scripts.command_line import check_packed, checked_variables, command_of
+from amlflow.core.runs.base import display_id
+from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
+from amlflow.core.scripts.command_line import check_packed, checked_variables, command_line
 from amlflow.core.scripts.environment import DEFAULT_PYTHON
+from amlflow.core.scripts.run_configuration import RunConfiguration
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.store import ExperimentBase, WorkspaceBase, store_of, tracker_of
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import REMEDY, fault_of, proof_of
-from amlflow.jobs.job import Job, JobFolder, new_name, this_host
+from amlflow.jobs.job import Job, JobFolder, Target, new_name, this_host
 from amlflow.jobs.launch import import_path
 from amlflow.jobs.queue import Queue
-from amlflow.jobs.run_notes import JOB_NOTE, EndRequest, error
+from amlflow.jobs.run_notes import JOB_NOTE, EndRequest
 from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.plugins import open_compute
-from amlflow.spec import LAUNCHED, Feature, RunRecord, Status, Unsupported, redacted
+from amlflow.run_errors import to_error
+from amlflow.spec import LAUNCHED, Feature, RunRecord, Status, Tracker, Unsupported, redacted
 
-if TYPE_CHECKING:
-    from amlflow.core.experiment import Experiment
-    from amlflow.core.runs.run import Run
-    from amlflow.core.scripts.run_configuration import RunConfiguration
-    from amlflow.core.scripts.script_run_config import ScriptRunConfig
+logger = logging.getLogger("amlflow")
 
 TYPE = "azureml.scriptrun"
 MAX_DEFINITION = 7000
@@ -45,13 +46,13 @@ MAX_DEFINITION = 7000
 
 def submit(
     config: ScriptRunConfig,
-    experiment: Experiment,
+    experiment: ExperimentBase,
     tags: Mapping[str, Any] | None,
     parent: RunRecord | None,
     snapshot_id: str | None = None,
     **kwargs: Any,
-) -> Run:
-    """Submit a script; see :meth:`Experiment.submit`.
+) -> RunRecord:
+    """Submit a script; see :meth:`Experiment.submit`. The record of the run is returned.
 
     ``snapshot_id`` takes the source from a snapshot that is stored already, instead of from
     ``source_directory``.
@@ -65,14 +66,15 @@ def submit(
     if kwargs:
         raise UserErrorException(f"submit does not know {', '.join(map(repr, kwargs))}.")
     _check_whole(config)
-    _check_shared(experiment)
+    tracker = tracker_of(experiment)
+    _check_shared(tracker)
     settings = config.run_config
-    target = declared.resolve(experiment.workspace, settings)
+    target = resolve_target(experiment.workspace, settings)
     command, is_script = command_of(config, inside=snapshot_id is None)
     job = Job(
         name=new_name(),
         run_id="",
-        tracking_uri=experiment._tracker.uri,
+        tracking_uri=tracker.uri,
         target=target,
         command=command,
         is_script=is_script,
@@ -83,7 +85,7 @@ def submit(
         python=_python(settings),
         image=settings.environment.docker.base_image,
         max_seconds=settings.max_run_duration_seconds,
-        needs=local_folders(experiment._tracker.uri),
+        needs=local_folders(tracker.uri),
     )
     folder = JobFolder(job.name)
     _check_own(folder.path.parent)
@@ -96,6 +98,33 @@ def submit(
     open_compute(target.kind, target.settings).check(job.work(folder))
     with _made(folder) as lock:
         return _launched(config, experiment, tags, parent, snapshot_id, job, folder, lock)
+
+
+def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:
+    """The target that a run configuration names.
+
+    A local one runs in a container where the configuration says so.
+    """
+    declaration = dict(declared.find(workspace, settings.target))
+    container = settings.docker.use_docker or settings.environment.docker.enabled
+    if container and declaration["kind"] == declared.LOCAL:
+        docker = settings.docker if settings.docker.use_docker else settings.environment.docker
+        max_runs = declared.open_target(settings.target, declaration).max_runs
+        declaration = {"kind": "docker", "max_runs": max_runs}
+        if docker.arguments:
+            declaration["arguments"] = list(docker.arguments)
+        if docker.shm_size:
+            declaration["shm_size"] = docker.shm_size
+    return declared.open_target(settings.target, declaration)
+
+
+def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:
+    """The words to run and whether they are a script; see :func:`command_line`."""
+    settings = config.run_config
+    script = config.script if config.script is not None or config.command else settings.script
+    command = config.command or (None if script else settings.command)
+    arguments = config.arguments or settings.arguments
+    return command_line(config.source_directory, script, command, arguments, inside=inside)
 
 
 @contextlib.contextmanager
@@ -129,8 +158,7 @@ def _check_own(jobs: Path) -> None:
         raise UserErrorException(f"The jobs' folder {str(jobs)!r} is not used: {fault}. {REMEDY}")
 
 
-def _check_shared(experiment: Experiment) -> None:
-    tracker = experiment._tracker
+def _check_shared(tracker: Tracker) -> None:
     if Feature.SHARED not in tracker.features:
         raise Unsupported(
             f"The tracker {redacted(tracker.uri)} lives in this process alone, so a submitted "
@@ -140,15 +168,15 @@ def _check_shared(experiment: Experiment) -> None:
 
 def _launched(
     config: ScriptRunConfig,
-    experiment: Experiment,
+    experiment: ExperimentBase,
     tags: Mapping[str, Any] | None,
     parent: RunRecord | None,
     snapshot_id: str | None,
     job: Job,
     folder: JobFolder,
     lock: contextlib.ExitStack,
-) -> Run:
-    tracker = experiment._tracker
+) -> RunRecord:
+    tracker = tracker_of(experiment)
     if snapshot_id is None:
         root = Path(config.source_directory)
         files = snapshot.collect(root, snapshot.own_paths(tracker))
@@ -162,7 +190,8 @@ def _launched(
     with ThreadPoolExecutor(1) as pool, queue.locked():
         # The snapshot is stored while the run is made: each takes a few calls to the tracker.
         storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
-        draft = experiment._draft(
+        draft = draft_run(
+            experiment,
             parent=parent,
             type=TYPE,
             tags=tags,
@@ -182,7 +211,6 @@ def _launched(
             },
         )
         [record] = tracker.create_runs([draft])
-        run = experiment._run(record)
         try:
             storing.result()
             context = _context(experiment, record)
@@ -196,9 +224,9 @@ def _launched(
             queue.start()
         except BaseException as failure:
             said = f"The run could not be started: {failure}"
-            tracker.update_run(record.id, EndRequest(Status.FAILED, error(said)).change())
+            tracker.update_run(record.id, EndRequest(Status.FAILED, to_error(said)).change())
             raise
-    return run
+    return record
 
 
 def _check_whole(config: ScriptRunConfig) -> None:
@@ -247,19 +275,19 @@ def _python(settings: RunConfiguration) -> str | None:
     return None if path in (None, "", DEFAULT_PYTHON) else path
 
 
-def _context(experiment: Experiment, record: RunRecord) -> dict[str, str]:
+def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
     """The variables by which the script finds its run: v1's, and those of MLflow's client."""
-    workspace = experiment.workspace
+    store = store_of(experiment)
     return {
-        "AZUREML_RUN_ID": record.alias or record.id,
-        "AZUREML_ARM_SUBSCRIPTION": workspace.subscription_id,
-        "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group,
-        "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
+        "AZUREML_RUN_ID": display_id(record),
+        "AZUREML_ARM_SUBSCRIPTION": store.subscription_id,
+        "AZUREML_ARM_RESOURCEGROUP": store.resource_group,
+        "AZUREML_ARM_WORKSPACE_NAME": store.workspace_name,
         "AZUREML_ARM_PROJECT_NAME": experiment.name,
         "AZUREML_EXPERIMENT_ID": experiment.id,
-        "AZUREML_SERVICE_ENDPOINT": redacted(workspace._uri),
-        "MLFLOW_TRACKING_URI": workspace._uri,
-        **client_variables(workspace._uri),
+        "AZUREML_SERVICE_ENDPOINT": redacted(store.uri),
+        "MLFLOW_TRACKING_URI": store.uri,
+        **client_variables(store.uri),
         "MLFLOW_EXPERIMENT_ID": record.experiment_id,
         "MLFLOW_RUN_ID": record.id,
         # Lines are to be seen when they are printed, and kept when the script is killed.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from amlflow.core.absent.members import refuse_member
-from amlflow.core.runs.base import logger
 from amlflow.exceptions import UserErrorException
+
+logger = logging.getLogger("amlflow")
 
 
 class Settings:

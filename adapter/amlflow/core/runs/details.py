@@ -1,0 +1,112 @@
+"""What is known of a run: v1's details and logs."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from amlflow.core.runs.files import fetch_listed, read_text_of
+from amlflow.core.runs.state import RunState
+from amlflow.jobs.run_notes import is_launched
+from amlflow.spec import FINAL, FileNotInRun, Status
+from amlflow.tracker_data import parse_definition, parse_error, parse_target, parse_warnings
+
+logger = logging.getLogger("amlflow")
+
+LOG_FOLDERS = ("azureml-logs/", "logs/", "user_logs/")
+
+
+class RunDetails(RunState):
+    """Details and logs of a run."""
+
+    def get_detailed_status(self) -> dict[str, Any]:
+        """The status and, as a text, what is known of its reason: ``status`` and ``details``."""
+        status = self.get_status()
+        error = self._error()
+        return {"status": status, "details": None if error is None else error["error"]["message"]}
+
+    def get_details(self) -> dict[str, Any]:
+        """The run's state and definition as v1's dict; what is absent is left out.
+
+        Keys: runId, target, status, startTimeUtc, endTimeUtc (ISO 8601 in UTC), error, warnings,
+        properties, inputDatasets, outputDatasets, runDefinition, logFiles (name to link),
+        submittedBy.
+        """
+        record = self._reload()
+        link = self._tracker.run_link(record)
+        return self._details({name: f"{link}/artifacts/{name}" for name in self._log_names()})
+
+    def get_details_with_logs(self) -> dict[str, Any]:
+        """As :meth:`get_details`, with the text of the logs instead of links.
+
+        A log that the run lists and does not give is left out, and the log of this process names
+        it.
+        """
+        record = self._reload()
+        grows = is_launched(record) and record.status not in FINAL
+        texts = {}
+        for name in self._log_names():
+            try:
+                texts[name] = self._log_text(name, grows)
+            except FileNotInRun as missing:
+                logger.warning("%s", missing.message)
+        return self._details(texts)
+
+    def _log_text(self, name: str, grows: bool) -> str:
+        # Imported for a submitted run: it locks files, as only some systems can.
+        from amlflow.jobs.job import LOG
+        from amlflow.jobs.log_reader import LogReader
+
+        if name == LOG and grows:
+            return "".join(LogReader(self._tracker, self._record).so_far())
+        return read_text_of(self._tracker, self._record, name)
+
+    def _details(self, log_files: dict[str, str]) -> dict[str, Any]:
+        record = self._record
+        details: dict[str, Any] = {
+            "runId": self.id,
+            "target": parse_target(record) or "sdk",
+            "status": record.status,
+            "startTimeUtc": _iso(record.started),
+            "endTimeUtc": _iso(record.ended),
+            "error": self._error(),
+            "warnings": parse_warnings(record),
+            "runDefinition": parse_definition(record),
+            "submittedBy": record.user,
+        }
+        return {
+            **{key: value for key, value in details.items() if value is not None},
+            "properties": dict(record.properties),
+            "inputDatasets": [],
+            "outputDatasets": [],
+            "logFiles": log_files,
+        }
+
+    def _error(self) -> dict[str, Any] | None:
+        ended_badly = self._record.status in (Status.FAILED, Status.CANCELED)
+        return parse_error(self._record) if ended_badly else None
+
+    def _log_names(self) -> list[str]:
+        run_id = self._record.id
+        return sorted(
+            name for folder in LOG_FOLDERS for name in self._tracker.list_files(run_id, folder)
+        )
+
+    def get_all_logs(self, destination: str | None = None) -> list[str]:
+        """Write the run's logs below a folder (default: here); the paths are returned.
+
+        A log whose name would lead out of the folder is left out, and the log of this process
+        names it.
+        """
+        below = Path(destination or ".")
+        paths = [
+            fetch_listed(self._tracker, self._record, name, name, below)
+            for name in self._log_names()
+        ]
+        return [str(path) for path in paths if path is not None]
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,89 @@
+"""Waiting for a run's end, with its log as it grows."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from amlflow.core.runs.details import RunDetails
+from amlflow.exceptions import ActivityFailedException, ExperimentExecutionException
+from amlflow.jobs.run_notes import is_launched
+from amlflow.spec import FINAL, Status
+
+
+class RunWaiting(RunDetails):
+    """v1's call that waits for a run."""
+
+    def wait_for_completion(
+        self,
+        show_output: bool = False,
+        wait_post_processing: bool = False,
+        raise_on_error: bool = True,
+    ) -> dict[str, Any]:
+        """Wait until the run has ended, and return :meth:`get_details`.
+
+        Args:
+            show_output: Print the run's log as it grows, and a summary.
+            wait_post_processing: Accepted as in v1; a final status is the end of everything here.
+            raise_on_error: Raise if the run failed.
+
+        Raises:
+            ActivityFailedException: the run failed; the message carries its error as JSON.
+            ExperimentExecutionException: waiting was interrupted with Ctrl-C; the run goes on.
+        """
+        self._wait(sys.stdout if show_output else None, self._status_when_tended)
+        details = self.get_details()
+        if self._record.status == Status.FAILED and raise_on_error:
+            error = details.get("error", {"error": {"code": "UserError", "message": "unknown"}})
+            raise ActivityFailedException(error_details=json.dumps(error, indent=4))
+        return details
+
+    def _wait(self, output: TextIO | None, ask: Callable[[], str]) -> None:
+        try:
+            self._report(output, ask)
+        except KeyboardInterrupt:
+            raise ExperimentExecutionException(
+                f"Waiting for run {self.id} was interrupted; the run itself goes on. "
+                "Cancel it with run.cancel()."
+            ) from None
+
+    def _report(self, output: TextIO | None, ask: Callable[[], str]) -> None:
+        link = self._tracker.run_link(self._record)
+        head = f"RunId: {self.id}\nWeb View: {link}\n"
+        if output is not None:
+            print(head, file=output, flush=True)
+        self._stream(output, ask)
+        if output is not None:
+            print(f"\nExecution Summary\n=================\n{head}", file=output, flush=True)
+
+    def _stream(self, output: TextIO | None, ask: Callable[[], str]) -> None:
+        """Write the run's log as it grows, until the run has ended."""
+        # Imported for a submitted run: it locks files, as only some systems can.
+        from amlflow.jobs.job import LOG
+        from amlflow.jobs.log_reader import LogReader
+
+        log = LogReader(self._tracker, self._record)
+        begun = False
+        pause = 0.05
+        while True:
+            # Asked before the log is read: what was there at the end is read then.
+            ended = ask() in FINAL
+            if output is not None and is_launched(self._record):
+                for text in log.new(ended):
+                    if not begun:
+                        print(f"Streaming {LOG}\n{'=' * (10 + len(LOG))}\n", file=output)
+                        begun = True
+                    output.write(text)
+                output.flush()
+            if ended:
+                return
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1)
+
+
+def watch_run(run: RunWaiting, output: TextIO | None) -> None:
+    """Wait for a run's end, and write its log as it grows; nothing is done for the run's job."""
+    run._wait(output, run.get_status)

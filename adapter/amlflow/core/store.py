@@ -1,0 +1,182 @@
+"""What experiments and runs need of the workspace that they are in.
+
+v1's classes make each other: a workspace opens experiments, an experiment opens a workspace from a
+folder, a run gives its experiment. The files are in one order all the same: workspace.py imports
+experiment.py, which imports runs/. What the lower ones need of the upper ones is declared here.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from amlflow.spec import ExperimentRecord, RunRecord
+
+if TYPE_CHECKING:
+    import os
+
+    from amlflow.layers.layer import Layer
+
+DEFAULT_NAME = "local"
+"""The name and the resource group of a workspace that no config.json names."""
+NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The absolute URI of a tracking store, and the names of a workspace on it."""
+
+    uri: str
+    subscription_id: str
+    resource_group: str
+    workspace_name: str
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Subscription, resource group and name."""
+        return self.subscription_id, self.resource_group, self.workspace_name
+
+    @property
+    def tracker(self) -> Layer:
+        """The tracker with its layers, one object for each URI and process."""
+        return _opener()(self.uri)
+
+
+@functools.cache
+def _opener() -> Callable[[str], Layer]:
+    # Imported when a tracker is needed: a script may import azureml.core and use none.
+    from amlflow.layers.stack import open_layered
+
+    return open_layered
+
+
+class HasStore:
+    """A workspace, or something in one."""
+
+    _store: Store
+
+    @property
+    def _tracker(self) -> Layer:
+        return self._store.tracker
+
+
+def store_of(owner: HasStore) -> Store:
+    """The store that a workspace, an experiment or a run is in."""
+    return owner._store
+
+
+def tracker_of(owner: HasStore) -> Layer:
+    """The tracker that has the runs of a workspace, of an experiment, or a run."""
+    return owner._tracker
+
+
+class WorkspaceBase(HasStore):
+    """What experiments, runs and compute targets use of v1's Workspace."""
+
+    @property
+    def name(self) -> str:
+        return self._store.workspace_name
+
+    @property
+    def subscription_id(self) -> str:
+        return self._store.subscription_id
+
+    @property
+    def resource_group(self) -> str:
+        return self._store.resource_group
+
+    def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
+        """The tracking store's URI, for ``mlflow.set_tracking_uri``."""
+        return self._store.uri
+
+    @staticmethod
+    def from_config(path: str | os.PathLike[str] | None = None) -> WorkspaceBase:
+        """See :class:`amlflow.core.workspace.Workspace`."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _of_this_job() -> WorkspaceBase:
+        raise NotImplementedError
+
+    def _experiment_of(self, run: RunRecord) -> ExperimentBase:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WorkspaceBase) and self._store == other._store
+
+    def __hash__(self) -> int:
+        return hash(self._store)
+
+
+class ExperimentBase(HasStore):
+    """What runs use of v1's Experiment."""
+
+    _workspace: WorkspaceBase
+    _record: ExperimentRecord
+
+    @property
+    def name(self) -> str:
+        return self._record.name
+
+    @property
+    def id(self) -> str:
+        """The tracker's id of the experiment."""
+        return self._record.id
+
+    @property
+    def archived_time(self) -> str | None:
+        """When it was archived (ISO 8601), or None."""
+        archived = self._record.archived
+        return None if archived is None else archived.isoformat()
+
+    @property
+    def workspace(self) -> WorkspaceBase:
+        """The workspace that the experiment is in."""
+        return self._workspace
+
+    def get_portal_url(self) -> str:
+        """The address of the experiment's page."""
+        return self._tracker.experiment_link(self.id)
+
+    def _submit(
+        self, config: Any, tags: dict[str, str] | None, parent: RunRecord | None, **kwargs: Any
+    ) -> RunRecord:
+        raise NotImplementedError
+
+
+def experiment_of(workspace: WorkspaceBase, run: RunRecord) -> ExperimentBase:
+    """The experiment that a run of the workspace is in."""
+    return workspace._experiment_of(run)
+
+
+def submit_in(
+    experiment: ExperimentBase,
+    config: Any,
+    tags: dict[str, str] | None,
+    parent: RunRecord | None,
+    **kwargs: Any,
+) -> RunRecord:
+    """Submit a configuration as a run of an experiment; see ``Experiment.submit``."""
+    return experiment._submit(config, tags, parent, **kwargs)
+
+
+_workspace_classes: list[type[WorkspaceBase]] = []
+
+
+def use_workspace_class(kind: type[WorkspaceBase]) -> None:
+    """Say which class workspaces have; workspace.py does, when it is imported."""
+    _workspace_classes[:] = [kind]
+
+
+def open_workspace(path: str | os.PathLike[str]) -> WorkspaceBase:
+    """The workspace of a folder, as ``Workspace.from_config(path)`` gives it."""
+    [kind] = _workspace_classes
+    return kind.from_config(path)
+
+
+def workspace_of_this_job() -> WorkspaceBase:
+    """The workspace of the run that this process was submitted as."""
+    [kind] = _workspace_classes
+    return kind._of_this_job()
