@@ -387,7 +387,7 @@ def test_an_experiment_that_mlflow_has_is_opened_by_any_name(
 ) -> None:
     client = mlflow.MlflowClient(store)
     if name != "Default":
-        with pytest.raises(UserErrorException, match="no name for an experiment"):
+        with pytest.raises(UserErrorException, match="not a name for an experiment"):
             Experiment(workspace, name)
         assert client.get_experiment_by_name(name) is None
         client.create_experiment(name)
@@ -399,7 +399,7 @@ def test_an_experiment_that_mlflow_has_is_opened_by_any_name(
 
 @pytest.mark.parametrize("name", [None, 5, "", ["a"], b"a"])
 def test_what_is_not_a_name_is_refused_without_a_look(name: Any, folder: Path) -> None:
-    with pytest.raises(UserErrorException, match="no name for an experiment"):
+    with pytest.raises(UserErrorException, match="not a name for an experiment"):
         Experiment(Workspace("s", "g", "w"), name)
     assert list(folder.iterdir()) == []
 
