@@ -232,8 +232,6 @@ def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
 
 def _lacking(answer: Any, protocol: type) -> list[str]:
     """The members of a protocol that an object lacks."""
-    if hasattr(type(answer), "__getattr__"):
-        return []  # it opens what it needs when it is asked
     claimed = getattr(answer, "features", ())
     unclaimed = {name for name, feature in _FEATURE_METHODS.items() if feature not in claimed}
     return [

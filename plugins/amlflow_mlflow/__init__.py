@@ -21,20 +21,23 @@ def amlflow_tracker(uri: str) -> Tracker | None:
     """Take the URIs that ``mlflow.set_tracking_uri`` takes; ``postgresql+driver`` too."""
     if uri.partition(":")[0].partition("+")[0] not in SCHEMES:
         return None
-    from amlflow_mlflow.without_mlflow.sqlite_tracker import open_quick
+    # A plugin is imported in every process; what opens a tracker only where one is opened.
+    from amlflow_mlflow.without_mlflow.sqlite_tracker import open_sqlite
 
-    quick = open_quick(uri)
-    if quick is not None:
-        return quick
-    from amlflow_mlflow.tracker import MlflowTracker  # importing MLflow takes a second or two
+    tracker = open_sqlite(uri)
+    if tracker is not None:
+        return tracker
+    # It takes seconds to import.
+    from amlflow_mlflow.tracker import MlflowTracker
 
-    opened = MlflowTracker(uri)
-    return open_quick(uri, opened) or opened  # a new database has its tables now
+    mlflow = MlflowTracker(uri)
+    return open_sqlite(uri, mlflow) or mlflow  # a new database has its tables now
 
 
 @hookimpl
 def amlflow_run_keeper(uri: str) -> RunKeeper | None:
     """Take servers and sqlite databases; for the rest, the tracker is the keeper."""
+    # Only an agent needs it.
     from amlflow_mlflow.without_mlflow.run_keeper import open_keeper
 
     return open_keeper(uri)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from amlflow.spec import FINAL, LAUNCHED, Refused, RunChange, Status
+from amlflow.spec import FINAL, LAUNCHED, PropertyConflict, Refused, RunChange, Status
 
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, NAME, to_ms
 from amlflow_mlflow.spelling import (
@@ -18,11 +18,14 @@ from amlflow_mlflow.spelling import (
     SYSTEM,
     TAG_LIMIT,
     checked,
+    from_key,
     to_key,
     to_tag_value,
 )
 
 PARAMS_AT_ONCE = 100
+TAGS_AT_ONCE = 100
+"""What MLflow takes in one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +100,13 @@ def to_params(properties: Mapping[str, str]) -> dict[str, str]:
         to_key(key, PROPERTY): checked(f"property {key!r}", properties[key], PARAM_LIMIT)
         for key in sorted(properties)
     }
+
+
+def check_conflict(params: Mapping[str, str], kept: Mapping[str, str]) -> None:
+    """Raise the conflict if a run keeps another value of one of the params; MLflow names neither.
+
+    ``params`` is what was to be stored, ``kept`` the run's params.
+    """
+    for key, value in params.items():
+        if kept.get(key, value) != value:
+            raise PropertyConflict(from_key(key[len(PROPERTY) :]), kept[key], value) from None

@@ -14,7 +14,6 @@ from typing import Any
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
-    ExperimentNotFound,
     Refused,
     RunDraft,
     RunNotFound,
@@ -23,7 +22,6 @@ from amlflow.spec import (
 )
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
-from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.changes import to_params
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.points import Points
@@ -42,6 +40,7 @@ from amlflow_mlflow.spelling import (
     to_key,
     to_tag_value,
 )
+from amlflow_mlflow.store import Store
 
 YIELD_S = 30.0
 """How long the earlier of two runs under one id waits for the later to give way.
@@ -54,8 +53,8 @@ dozen runs.
 class Creation:
     """Makes runs in one store; ``threads`` is how many calls at once are worth it."""
 
-    def __init__(self, store: Any, call: Calls, files: Files, points: Points, threads: int) -> None:
-        self._store, self._call, self._files, self._points = store, call, files, points
+    def __init__(self, store: Store, files: Files, points: Points, threads: int) -> None:
+        self._store, self._files, self._points = store, files, points
         self._threads = threads
 
     def create(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
@@ -87,11 +86,8 @@ class Creation:
             return error
 
     def _create(self, draft: RunDraft, tags: list[RunTag], params: list[Param]) -> RunRecord:
-        run = self._call(
-            lambda: self._store.create_run(
-                draft.experiment_id, user(), to_ms(draft.created), tags, draft.name
-            ),
-            ExperimentNotFound(draft.experiment_id, self._call.where),
+        run = self._store.create_run(
+            draft.experiment_id, user(), to_ms(draft.created), tags, draft.name
         )
         self._files.remember(run)
         run_id = run.info.run_id
@@ -102,11 +98,11 @@ class Creation:
             if draft.run_id is not None:
                 self._claim(draft.run_id, draft.experiment_id, run_id)
             if params:
-                self._call(lambda: self._store.log_batch(run_id, [], params, []))
+                self._store.log_batch(run_id, [], params, [])
             if status in FINAL or (status not in MLFLOW_STATUS and status != Status.NOT_STARTED):
                 mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))
                 ended = to_ms(draft.created) if status in FINAL else None
-                self._call(lambda: self._store.update_run_info(run_id, mlflow, ended, None))
+                self._store.update_run_info(run_id, mlflow, ended, None)
         except AzureMLException:
             self._discard(run_id)
             raise
@@ -115,28 +111,31 @@ class Creation:
     def _discard(self, run_id: str) -> None:
         """Take a run back; its id is free again."""
         with contextlib.suppress(AzureMLException):  # the error that led here says more
-            self._call(lambda: self._store.delete_tag(run_id, ALIAS))
+            self._store.delete_tag(run_id, ALIAS)
         with contextlib.suppress(AzureMLException):
-            self._call(lambda: self._store.delete_run(run_id))
+            self._store.delete_run(run_id)
 
     def _claim(self, alias: str, experiment_id: str, run_id: str) -> None:
         """Keep the run if it is the only one of this id, whoever else asks for it just now.
 
-        MLflow cannot make a tag unique. So each looks after it has made its run: who sees an
-        earlier one gives way, and who is the earliest waits until the others have. Another that had
-        looked before this run was there has the id, and says so.
+        MLflow cannot make a tag unique. So each process looks again after it has made its run:
+
+        * A process that sees an earlier run of this id takes its own back.
+        * The process of the earliest run waits until the others have done so.
+        * A process that looked before this run existed keeps the id and sets :data:`HELD`; this
+          run is then taken back, even if it is the earlier one.
         """
         deadline = time.monotonic() + YIELD_S
         while True:
-            found = self._with_alias(alias, [experiment_id])
-            rivals = [run for run in found if run.info.run_id != run_id]
+            runs = self._with_alias(alias, [experiment_id])
+            rivals = [run for run in runs if run.info.run_id != run_id]
             if not rivals:
                 break
             is_held = any(HELD in run.data.tags for run in rivals)
-            if is_held or found[0] is rivals[0] or time.monotonic() > deadline:
+            if is_held or runs[0] is rivals[0] or time.monotonic() > deadline:
                 raise _taken(alias)
             time.sleep(0.05)
-        self._call(lambda: self._store.set_tag(run_id, RunTag(HELD, "yes")))
+        self._store.set_tag(run_id, RunTag(HELD, "yes"))
 
     def _is_taken(self, run_id: str, experiment_id: str) -> bool:
         if self.aliased(run_id, [experiment_id]):
@@ -144,7 +143,7 @@ class Creation:
         if not is_own_id(run_id):
             return False
         try:
-            run = self._call.on_run(run_id, lambda: self._store.get_run(run_id))
+            run = self._store.get_run(run_id)
         except RunNotFound:
             return False
         return bool(run.info.experiment_id == experiment_id)
@@ -156,17 +155,15 @@ class Creation:
     def _with_alias(self, alias: str, experiment_ids: Sequence[str]) -> list[Any]:
         quote = '"' if "'" in alias else "'"
         # MLflow counts the runs of an archived experiment as deleted, so all are looked at.
-        found = self._call(
-            lambda: self._store.search_runs(
-                list(experiment_ids),
-                f"tags.`{ALIAS}` = {quote}{alias}{quote}",
-                ViewType.ALL,
-                max_results=10,
-                # MLflow gives the latest first, and of many rivals the earliest must be seen.
-                order_by=["attributes.start_time ASC"],
-            )
+        runs = self._store.search_runs(
+            list(experiment_ids),
+            f"tags.`{ALIAS}` = {quote}{alias}{quote}",
+            ViewType.ALL,
+            max_results=10,
+            # MLflow gives the latest first, and of many rivals the earliest must be seen.
+            order_by=["attributes.start_time ASC"],
         )
-        return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+        return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
 def is_own_id(run_id: str) -> bool:
@@ -211,6 +208,7 @@ def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
 @functools.cache
 def context_tags() -> dict[str, str]:
     """User, source and git commit, as MLflow's own client sets them."""
+    # Only a process that makes runs needs it; it looks for git and for notebooks.
     from mlflow.tracking.context.registry import resolve_tags
 
     tags: dict[str, str] = resolve_tags()

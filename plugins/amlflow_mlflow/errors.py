@@ -1,33 +1,343 @@
-"""HTTP statuses, and what comes with them, as the contract's errors.
+"""The one place where failures of MLflow, HTTP, databases and files become the contract's errors.
 
-Used for an MLflow server, for what stands in front of it and for artifact stores. What they send
-is input: texts are shortened and cleaned, numbers are bounded.
+:func:`translated` is the way in::
+
+    with translated(uri, RunNotFound(run_id)):
+        store.get_run(run_id)
+
+It looks at the exception's class (:data:`_OF_TYPE`), then at MLflow's error code
+(:data:`_OF_CODE`), and at words of the message (:data:`_OF_MESSAGE`) only where MLflow gives
+nothing else. Each sentence that a user can see stands once, in the functions that the tables name.
+
+What a server or a store says is input (:mod:`amlflow_mlflow.server_texts`).
+Nothing here imports MLflow, requests or sqlalchemy: their classes are known by name.
 """
 
 from __future__ import annotations
 
-import base64
-import email.utils
-import os
+import contextlib
+import errno
 import re
-import time
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.spec import Refused, TooLarge, Unavailable
+from amlflow.spec import Refused, RunNotFound, TooLarge, Unavailable, redacted
 
-MAX_SAID = 300
-"""Characters of a text from a server that go into a message."""
-MAX_RETRY_AFTER_S = 600.0
-"""A server that asks for more is asked again after this."""
+from amlflow_mlflow.server_texts import cause, cleaned, retry_after_s
+
+BUSY_TIMEOUT_S = 15
+"""How long a database that another program has locked is waited for."""
 
 _LATER = frozenset({408, 421, 423, 425, 429})
 """Statuses below 500 after which the same call may work."""
 _NO_ROOM = 507
-_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
-_USERINFO = re.compile(r"//[^/@\s]*@")
-_AUTHORIZATION = re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]+", re.IGNORECASE)
-_SETTINGS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+
+
+# --- The way in ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that failed.
+
+    ``uri`` is the tracking URI, ``missing`` what it means that MLflow finds nothing, and ``files``
+    names the files that were moved, where an artifact store failed.
+    """
+
+    error: BaseException
+    uri: str
+    missing: AzureMLException | None = None
+    files: str | None = None
+    doing: str = "used"
+
+    @property
+    def where(self) -> str:
+        """The tracking URI without credentials."""
+        return redacted(self.uri)
+
+    @property
+    def who(self) -> str:
+        """What failed, as the subject of a sentence."""
+        if self.files is not None:
+            return ARTIFACT_STORE
+        return f"MLflow at {self.where}"
+
+    @property
+    def said(self) -> str:
+        """What MLflow says, on one line."""
+        message = str(getattr(self.error, "message", self.error)).strip()
+        return (
+            cleaned(message, self.uri)
+            or str(getattr(self.error, "error_code", ""))
+            or cause(self.error)
+        )
+
+
+ARTIFACT_STORE = "The artifact store"
+
+
+@contextlib.contextmanager
+def translated(
+    uri: str,
+    missing: AzureMLException | None = None,
+    *,
+    files: str | None = None,
+    doing: str = "used",
+) -> Iterator[None]:
+    """Raise failures as the contract's errors; an error that is not known here stays as it is.
+
+    ``missing`` is raised where MLflow finds nothing. ``files`` names the files of a call to an
+    artifact store. ``doing`` says what could not be done with a database: "read", "written".
+    """
+    try:
+        yield
+    except AzureMLException:
+        raise
+    except Exception as error:
+        told = error_of(Failure(error, uri, missing, files, doing))
+        if told is None:
+            raise
+        raise told from error
+
+
+def error_of(failure: Failure) -> AzureMLException | None:
+    """The contract's error for a failure, or None where this is not a failure that is known."""
+    for kind in type(failure.error).__mro__:
+        translate = _OF_TYPE.get(f"{kind.__module__}.{kind.__qualname__}")
+        if translate is not None:
+            return translate(failure)
+    if failure.files is not None:
+        return error_of_store(failure.error, ARTIFACT_STORE, failure.files)
+    return None
+
+
+# --- Sentences ----------------------------------------------------------------------------------
+
+
+def busy(uri: str) -> Unavailable:
+    """The error of a database that another program has locked."""
+    return Unavailable(
+        f"The tracking database {redacted(uri)} is busy: another program holds its lock. "
+        "Try again when that has ended; a database server serves many writers better."
+    )
+
+
+def unopened(uri: str, error: BaseException) -> Unavailable:
+    """The error of a database that does not open."""
+    return Unavailable(
+        f"The tracking database {redacted(uri)} does not open ({cause(error)}). Check that it is "
+        "there, that it is one of MLflow's and that you may use it, or correct "
+        "MLFLOW_TRACKING_URI."
+    )
+
+
+def unreached(who: str, error: BaseException) -> Unavailable:
+    """The error of a server that does not answer; ``who`` is the subject of a sentence."""
+    return Unavailable(f"{who} does not answer ({cause(error)}).")
+
+
+def _unauthorized(who: str, because: str) -> AuthenticationException:
+    return AuthenticationException(
+        f"{who} refuses{because} Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or "
+        "MLFLOW_TRACKING_TOKEN."
+    )
+
+
+def _not_now(who: str, because: str, retry_after: float | None = None) -> Unavailable:
+    return Unavailable(f"{who} could not do this now{because}", retry_after=retry_after)
+
+
+def _refused(who: str, because: str) -> Refused:
+    return Refused(f"{who} refuses this{because}")
+
+
+class Deleted(RunNotFound):
+    """MLflow changes nothing of a run that is deleted, or whose experiment is archived."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.message = _inactive(f"Run {run_id} is one of these.")
+
+
+def _inactive(what: str) -> str:
+    return (
+        f"MLflow changes nothing of what is archived or deleted. {what} Reactivate the experiment, "
+        "or restore the run in MLflow, first."
+    )
+
+
+# --- MLflow's error codes, and its messages where these are all there is ------------------------
+
+_Translate = Callable[[Failure], AzureMLException | None]
+
+
+def _mlflow_refused(failure: Failure) -> AzureMLException:
+    return _refused("MLflow", f": {failure.said}")
+
+
+def _mlflow_missing(failure: Failure) -> AzureMLException:
+    return failure.missing or _mlflow_refused(failure)
+
+
+def _mlflow_unauthorized(failure: Failure) -> AzureMLException:
+    return _unauthorized(f"MLflow at {failure.where}", f": {failure.said}")
+
+
+def _mlflow_not_now(failure: Failure) -> AzureMLException:
+    return _not_now(f"MLflow at {failure.where}", f": {failure.said}")
+
+
+def _mlflow_inactive(failure: Failure) -> AzureMLException:
+    if isinstance(failure.missing, RunNotFound):
+        return Deleted(failure.missing.run_id)
+    return Refused(_inactive(failure.said))
+
+
+def _busy_database(failure: Failure) -> AzureMLException:
+    return busy(failure.uri)
+
+
+_OF_CODE: dict[str, _Translate] = {
+    "RESOURCE_DOES_NOT_EXIST": _mlflow_missing,
+    "NOT_FOUND": _mlflow_missing,
+    "UNAUTHENTICATED": _mlflow_unauthorized,
+    "PERMISSION_DENIED": _mlflow_unauthorized,
+    "CUSTOMER_UNAUTHORIZED": _mlflow_unauthorized,
+}
+"""By MLflow's error code."""
+
+BUSY = re.compile("database (table )?is locked|deadlock detected|could not serialize")
+"""What SQLite and PostgreSQL say while another program is in the way, through MLflow too."""
+SAME_POINT = re.compile("failed: (latest_)?metrics|metrics?_pk")
+"""Two processes sent the same point at the same moment; MLflow finds it when it is asked again."""
+NO_TAG = re.compile("No tag with name")
+"""MLflow says this of a tag that is to be deleted and is not there, as of a run that is not."""
+
+_OF_MESSAGE: tuple[tuple[re.Pattern[str], _Translate], ...] = (
+    (re.compile("must be in the 'active' state"), _mlflow_inactive),
+    (BUSY, _busy_database),
+    (re.compile("^API request .* failed"), _mlflow_not_now),
+)
+"""By words of MLflow's message, where its code is one that it has for many things."""
+
+_OF_VAGUE_CODE: dict[str, _Translate] = {
+    "TEMPORARILY_UNAVAILABLE": _mlflow_not_now,
+    "REQUEST_LIMIT_EXCEEDED": _mlflow_not_now,
+    "INTERNAL_ERROR": _mlflow_not_now,
+}
+"""By error codes that MLflow gives whatever went wrong, after a look at the message."""
+
+
+def _mlflow(failure: Failure) -> AzureMLException | None:
+    code = str(getattr(failure.error, "error_code", ""))
+    message = str(getattr(failure.error, "message", ""))
+    translate = (
+        _OF_CODE.get(code)
+        or next((made for pattern, made in _OF_MESSAGE if pattern.search(message)), None)
+        or _OF_VAGUE_CODE.get(code)
+        or _mlflow_refused
+    )
+    return translate(failure)
+
+
+def says(error: BaseException, words: re.Pattern[str]) -> bool:
+    """Whether an error, or one that it came from, says this."""
+    reason: BaseException | None = error
+    while reason is not None:
+        if words.search(str(getattr(reason, "message", reason))):
+            return True
+        reason = reason.__cause__
+    return False
+
+
+# --- Databases, connections, files --------------------------------------------------------------
+
+
+def _database(failure: Failure) -> AzureMLException:
+    if says(failure.error, BUSY):
+        return busy(failure.uri)
+    return Unavailable(
+        f"The tracking database {failure.where} cannot be {failure.doing} now: "
+        f"{cause(failure.error)}."
+    )
+
+
+def _database_refused(failure: Failure) -> AzureMLException:
+    return _refused(f"The tracking database {failure.where}", f": {cause(failure.error)}.")
+
+
+def _connection(failure: Failure) -> AzureMLException:
+    who = ARTIFACT_STORE if failure.files is not None else f"The MLflow server at {failure.where}"
+    return unreached(who, failure.error)
+
+
+def _requests(failure: Failure) -> AzureMLException:
+    # MLflow's own calls to its server raise MLflow's error; this one is of an artifact store.
+    what = failure.files or "this"
+    return error_of_store(failure.error, ARTIFACT_STORE, what) or unreached(
+        ARTIFACT_STORE, failure.error
+    )
+
+
+_LOCAL = frozenset(
+    getattr(errno, name)
+    for name in (
+        "EACCES", "EDQUOT", "EEXIST", "EFBIG", "EISDIR", "ENAMETOOLONG", "ENOENT", "ENOSPC",
+        "ENOTDIR", "ENOTEMPTY", "EPERM", "EROFS",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+"""The numbers of errors that a file system gives, and no connection."""
+
+
+def _os_error(failure: Failure) -> AzureMLException:
+    error = failure.error
+    if not isinstance(error, OSError) or error.errno not in _LOCAL:
+        return _connection(failure)
+    what = failure.files or "this"
+    return Refused(f"{failure.who} could not take or give {what}: {error.strerror or error}.")
+
+
+_OF_TYPE: dict[str, _Translate] = {
+    "mlflow.exceptions.MlflowException": _mlflow,
+    f"{__name__}.MlflowError": _mlflow,
+    "sqlalchemy.exc.IntegrityError": _database_refused,
+    "sqlalchemy.exc.SQLAlchemyError": _database,
+    "sqlite3.IntegrityError": _database_refused,
+    "sqlite3.Error": _database,
+    "requests.exceptions.RequestException": _requests,
+    "http.client.HTTPException": _connection,
+    "builtins.OSError": _os_error,
+}
+"""By the full name of the class, or of the nearest of its ancestors."""
+
+
+# --- HTTP statuses, and clients of artifact stores ----------------------------------------------
+
+
+class MlflowError(Exception):
+    """What MLflow's server says is wrong, where MLflow's own exception is not imported."""
+
+    def __init__(self, error_code: str, message: str) -> None:
+        super().__init__(message)
+        self.error_code, self.message = error_code, message
+
+
+def error_of_answer(
+    status: int, told: tuple[str, str] | None, uri: str, retry_after: str | None
+) -> Exception:
+    """The error of an answer that is not a success; it is returned, not raised.
+
+    ``told`` is MLflow's error code and message, if the answer has them; they say more than the
+    status, except where the same call may work later or with less. Then, and without ``told``, the
+    error is the contract's; else it is a :class:`MlflowError`, for :func:`translated`.
+    """
+    passes = status in _LATER or (status >= 500 and status != 501) or status == 413
+    if told is not None and not passes:
+        return MlflowError(*told)
+    said, who = ("", "What answers") if told is None else (cleaned(told[1], uri), "MLflow")
+    return error_of_status(status, said, f"{who} at {redacted(uri)}", retry_after)
 
 
 def error_of_status(
@@ -38,25 +348,20 @@ def error_of_status(
     ``said`` is the body's own reason, cleaned by :func:`cleaned`, or empty. ``who`` names what
     answered, as the subject of a sentence.
     """
-    because = f" (HTTP {status}{f': {said}' if said else ''})"
+    because = f" (HTTP {status}{f': {said}' if said else ''})."
     if status in (401, 403, 407):
-        return AuthenticationException(
-            f"{who} refuses{because}. Check MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN."
-        )
+        return _unauthorized(who, because)
     if status == 413:
-        return TooLarge(f"{who} does not take this much at once{because}.")
+        return TooLarge(f"{who} does not take this much at once{because}")
     if status == _NO_ROOM:
-        return Refused(f"{who} has no room for this{because}.")
+        return Refused(f"{who} has no room for this{because}")
     if status in _LATER or status >= 500:
-        return Unavailable(
-            f"{who} could not do this now{because}.", retry_after=retry_after_s(retry_after)
-        )
+        return _not_now(who, because, retry_after_s(retry_after))
     if status == 404:
-        return Unavailable(f"{who} is not an MLflow server now{because}.")
+        return Unavailable(f"{who} is not an MLflow server now{because}")
     if 400 <= status < 500:
-        return Refused(f"{who} refuses this{because}.")
-    return Unavailable(f"{who} does not answer as MLflow does{because}.")
+        return _refused(who, because)
+    return Unavailable(f"{who} does not answer as MLflow does{because}")
 
 
 def error_of_store(error: BaseException, who: str, what: str) -> AzureMLException | None:
@@ -66,17 +371,17 @@ def error_of_store(error: BaseException, who: str, what: str) -> AzureMLExceptio
     counts. ``what`` names the files.
     """
     seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        status = _status(cause)
+    reason: BaseException | None = error
+    while reason is not None and id(reason) not in seen:
+        seen.add(id(reason))
+        status = _status(reason)
         if status is not None:
             if status == 404:  # of a bucket, say, that does not exist
-                return Refused(f"{who} has no place for {what}: {cleaned(str(cause))}")
-            return error_of_status(status, f"{what}: {cleaned(str(cause))}", who)
-        if isinstance(cause, (ConnectionError, TimeoutError)) or _is_unreached(cause):
-            return Unavailable(f"{who} does not answer ({cleaned(str(cause))}).")
-        cause = cause.__cause__ or cause.__context__
+                return Refused(f"{who} has no place for {what}: {cleaned(str(reason))}")
+            return error_of_status(status, f"{what}: {cleaned(str(reason))}", who)
+        if isinstance(reason, (ConnectionError, TimeoutError)) or _is_unreached(reason):
+            return unreached(who, reason)
+        reason = reason.__cause__ or reason.__context__
     return None
 
 
@@ -97,7 +402,7 @@ def _status(error: BaseException) -> int | None:
 
 def _is_unreached(error: BaseException) -> bool:
     """Whether it is a client's error of a connection; these share no ancestor."""
-    names = {each.__name__ for each in type(error).__mro__}
+    names = {kind.__name__ for kind in type(error).__mro__}
     return bool(
         names
         & {
@@ -110,55 +415,3 @@ def _is_unreached(error: BaseException) -> bool:
             "TransportError",
         }
     )
-
-
-def retry_after_s(value: str | None) -> float | None:
-    """A Retry-After header's seconds, or the seconds until its date, bounded; None for neither."""
-    if value is None or len(value) > 100:
-        return None
-    text = value.strip()
-    if _NUMBER.fullmatch(text):
-        return min(float(text), MAX_RETRY_AFTER_S)
-    try:
-        seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
-    return min(max(0.0, seconds), MAX_RETRY_AFTER_S)
-
-
-def cleaned(text: str, uri: str = "") -> str:
-    """The first line of a text from a server: short, printable, and without credentials.
-
-    ``uri`` is the tracking URI, whose password is taken out like those of the environment.
-    """
-    lines = [line for line in text[: 100 * MAX_SAID].splitlines() if line.strip()]
-    line = lines[0].strip() if lines else ""
-    for secret in _secrets(uri):
-        line = line.replace(secret, "***")
-    line = _AUTHORIZATION.sub(r"\1 ***", _USERINFO.sub("//", line))
-    line = "".join(each if each.isprintable() else " " for each in line)
-    return line if len(line) <= MAX_SAID else f"{line[:MAX_SAID]} …"
-
-
-def cause(error: BaseException) -> str:
-    """The innermost reason, on one line, without addresses that may hold a password."""
-    original = getattr(error, "orig", None)
-    text = str(original if original is not None else error).strip() or type(error).__name__
-    for word in ("Connection refused", "timed out", "Name or service not known", "No route"):
-        if word in text:
-            return word.lower()
-    return cleaned(text)
-
-
-def _secrets(uri: str) -> list[str]:
-    secrets = [os.environ.get(name) for name in _SETTINGS]
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    if "@" in uri:
-        parts = urlsplit(uri)
-        secrets += [parts.password, unquote(parts.password or "")]
-        user = unquote(parts.username or "")
-    # As it stands in an Authorization header, too.
-    secrets += [
-        base64.b64encode(f"{user or ''}:{secret}".encode()).decode() for secret in secrets if secret
-    ]
-    return [secret for secret in secrets if secret and len(secret) > 2]

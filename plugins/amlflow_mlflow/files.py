@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import posixpath
 import shutil
@@ -12,16 +11,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from amlflow.exceptions import AzureMLException
 from amlflow.spec import FileInRun, FileNotInRun, Refused
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import append_to_uri_path
 
-from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.errors import error_of_store
+from amlflow_mlflow.errors import translated
+from amlflow_mlflow.own_paths import check_run_folder
+from amlflow_mlflow.private import SERVER_DESTINATION
 from amlflow_mlflow.proxied_artifacts import open_repository
 from amlflow_mlflow.spelling import from_path, shortened, to_file_path, to_path
+from amlflow_mlflow.store import Store
 
 # Where tqdm is installed, MLflow would draw a bar for every file into a log that is followed.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -29,17 +29,15 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
 
-
 SERVED = "mlflow-artifacts:/"
-SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 
 
-def _reachable(place: str) -> str:
+def _reachable(root: str) -> str:
     """Where artifacts are; the server's own processes go where it puts what clients send it."""
     destination = os.environ.get(SERVER_DESTINATION)
-    if destination is None or not place.startswith(SERVED):
-        return place
-    return str(append_to_uri_path(destination, urlsplit(place).path.lstrip("/")))
+    if destination is None or not root.startswith(SERVED):
+        return root
+    return str(append_to_uri_path(destination, urlsplit(root).path.lstrip("/")))
 
 
 def _make_folders(repository: Any, staging: Path) -> None:
@@ -50,63 +48,51 @@ def _make_folders(repository: Any, staging: Path) -> None:
     if isinstance(repository, LocalArtifactRepository):
         for parent, folders, _ in os.walk(staging):
             for folder in folders:
-                made = Path(parent, folder).relative_to(staging)
-                Path(repository.artifact_dir, made).mkdir(parents=True, exist_ok=True)
-
-
-@contextlib.contextmanager
-def stored(what: str) -> Iterator[None]:
-    """Raise the errors of an artifact store's own client as the contract's, where they tell."""
-    try:
-        yield
-    except AzureMLException:
-        raise
-    except Exception as error:
-        told = error_of_store(error, "The artifact store", what)
-        if told is None:
-            raise
-        raise told from error
+                relative = Path(parent, folder).relative_to(staging)
+                Path(repository.artifact_dir, relative).mkdir(parents=True, exist_ok=True)
 
 
 class Files:
-    """Moves files between this machine and the artifact store."""
+    """Moves files between this machine and the artifact store.
 
-    def __init__(self, store: Any, call: Calls) -> None:
-        self._store, self._call = store, call
-        self._places: dict[str, str] = {}
+    What of a run becomes a path is told in :mod:`amlflow_mlflow.own_paths`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._roots: dict[str, str] = {}
 
     def _repository(self, run_id: str) -> Any:
-        if run_id not in self._places:
-            self.remember(self._call.on_run(run_id, lambda: self._store.get_run(run_id)))
-        place = _reachable(self._places[run_id])
-        return self._call(lambda: open_repository(place, self._call.uri, self._store))
+        if run_id not in self._roots:
+            self.remember(self._store.get_run(run_id))
+        root = _reachable(self._roots[run_id])
+        if self._store.server is not None:
+            check_run_folder(root, run_id)
+        with translated(self._store.uri):
+            return open_repository(root, self._store)
 
     def remember(self, run: Any) -> None:
-        """Keep where a run's files are, so that nobody asks again."""
-        self._places[run.info.run_id] = run.info.artifact_uri
+        """Keep where a run's files are, which saves asking for it again."""
+        self._roots[run.info.run_id] = run.info.artifact_uri
 
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
         repository = self._repository(run_id)
         if not replace:
             self._check_new(run_id, repository, files)
-        with tempfile.TemporaryDirectory() as staging:
-            try:
-                # MLflow names an artifact after the local file, so the files are laid out as named.
-                for name, path in files.items():
-                    laid = Path(staging) / to_file_path(name)
-                    laid.parent.mkdir(parents=True, exist_ok=True)
-                    laid.symlink_to(path.resolve())
-                _make_folders(repository, Path(staging))
-                with stored(f"files of run {run_id}"):
-                    self._call(lambda: repository.log_artifacts(staging))
-            except OSError as error:  # of an artifact store on this machine
-                some = ", ".join(repr(shortened(name, 200)) for name in list(files)[:3])
-                raise Refused(
-                    f"MLflow's artifact store could not take {some}"
-                    f"{' and others' if len(files) > 3 else ''} of run {run_id}: "
-                    f"{error.strerror or error}."
-                ) from error
+        some = ", ".join(repr(shortened(name, 200)) for name in list(files)[:3])
+        what = f"{some}{' and others' if len(files) > 3 else ''} of run {run_id}"
+        with (
+            translated(self._store.uri, files=what),
+            tempfile.TemporaryDirectory() as staging,
+        ):
+            # MLflow names an artifact after the local file, so the files are laid out as named.
+            for name, path in files.items():
+                laid = Path(staging) / to_file_path(name)
+                laid.parent.mkdir(parents=True, exist_ok=True)
+                laid.symlink_to(path.resolve())
+            _make_folders(repository, Path(staging))
+            repository.log_artifacts(staging)
 
     def _check_new(self, run_id: str, repository: Any, names: Iterable[str]) -> None:
         """See to it that no name is there, as a file or as a folder of one."""
@@ -116,27 +102,27 @@ class Files:
             for part in (path := to_file_path(name)).split("/"):
                 if folder not in listed:
                     listed[folder] = dict(self._listed(repository, folder))
-                place = posixpath.join(folder, part)
-                is_folder = listed[folder].get(place)
+                parent = posixpath.join(folder, part)
+                is_folder = listed[folder].get(parent)
                 if is_folder is None:
                     break
-                if place != path and not is_folder:
+                if parent != path and not is_folder:
                     raise Refused(
-                        f"Run {run_id} has a file {from_path(place)!r}, so {name!r} cannot be "
+                        f"Run {run_id} has a file {from_path(parent)!r}, so {name!r} cannot be "
                         "below it; choose another name."
                     )
-                if place == path and is_folder:
+                if parent == path and is_folder:
                     raise Refused(
                         f"Run {run_id} has files below {name!r}, so there cannot be a file of this "
                         "name; choose another."
                     )
-                if place == path:
+                if parent == path:
                     raise FileInRun(run_id, name)
-                folder = place
+                folder = parent
 
     def _listed(self, repository: Any, folder: str) -> list[tuple[str, bool]]:
-        with stored(f"the folder {folder!r}"):
-            infos = self._call(lambda: repository.list_artifacts(folder or None))
+        with translated(self._store.uri, files=f"the folder {folder!r}"):
+            infos = repository.list_artifacts(folder or None)
         return [(info.path, info.is_dir) for info in infos if info.path != folder]
 
     def names(self, run_id: str, prefix: str = "") -> list[str]:
@@ -163,17 +149,17 @@ class Files:
             raise FileNotInRun(run_id, name) from None
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             try:
-                found = repository.download_artifacts(path, dst_path=staging)
+                local = repository.download_artifacts(path, dst_path=staging)
             except (MlflowException, OSError, Refused):
                 if (path, False) not in self._listed(repository, posixpath.dirname(path)):
                     raise FileNotInRun(run_id, name) from None
                 # It is there now: it came, or was replaced, in the same moment.
                 try:
-                    found = repository.download_artifacts(path, dst_path=staging)
+                    local = repository.download_artifacts(path, dst_path=staging)
                 except (MlflowException, OSError, Refused) as error:
                     raise Refused(
                         f"The file {name!r} of run {run_id} cannot be read: {error}"
                     ) from error
-            if os.path.isdir(found):
+            if os.path.isdir(local):
                 raise FileNotInRun(run_id, name)
-            shutil.move(found, destination)
+            shutil.move(local, destination)

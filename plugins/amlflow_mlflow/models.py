@@ -11,13 +11,13 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from amlflow_mlflow.records import from_ms
-from amlflow_mlflow.rest_client import Registry, Server
+from amlflow_mlflow.rest_client import Registry
 from amlflow_mlflow.spelling import PROPERTY, to_key, to_path
+from amlflow_mlflow.store import Store
 
 
 def register(
-    uri: str,
-    store: Any,
+    store: Store,
     run_id: str,
     path: str,
     name: str,
@@ -27,7 +27,11 @@ def register(
 ) -> ModelRecord:
     """See :meth:`amlflow.spec.Tracker.register_model`."""
     source = f"{store.get_run(run_id).info.artifact_uri}/{to_path(path)}"
-    registry: Any = Registry(store.client) if isinstance(store, Server) else MlflowClient(uri, uri)
+    registry: Any = (
+        MlflowClient(store.uri, store.uri)
+        if store.server is None
+        else Registry(store.server.client)
+    )
     try:
         registry.create_registered_model(name)
     except MlflowException as error:
@@ -37,7 +41,7 @@ def register(
         **{to_key(key): value for key, value in tags.items()},
         **{to_key(key, PROPERTY): value for key, value in properties.items()},
     }
-    if isinstance(store, Server):  # MLflow's store takes objects, its client makes them
+    if store.server is not None:  # MLflow's store takes objects, its client makes them
         texts = [ModelVersionTag(key, value) for key, value in texts.items()]
     version = registry.create_model_version(
         name, source, run_id, tags=texts, description=description

@@ -1,4 +1,18 @@
-"""The files and folders of this machine in which MLflow keeps what it stores."""
+"""The files and folders of this machine in which MLflow keeps what it stores.
+
+What of a tracker becomes a local path, and on whose word:
+
+* ``MLFLOW_TRACKING_URI``, the user's own setting, names a database's file; files are beside it.
+* A run's ``artifact_uri`` may be a local folder, such as a network drive that all machines mount.
+  MLflow's server makes it of the experiment's artifact location, which is chosen by the server's
+  administrator or by whoever made the experiment, and of the run's id. So a server is trusted to
+  name a folder, but only one that ends in ``<run id>/artifacts``: it cannot have a file of yours
+  replaced, such as ``~/.ssh/authorized_keys`` (:func:`check_run_folder`).
+* The name of a file of a run is checked part by part (:func:`amlflow_mlflow.spelling.to_file_path`)
+  and stays below that folder, links followed (:func:`path_below`).
+
+Nothing else of a run becomes a path: no tag, no param, no note, no metric.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +21,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from amlflow.spec import Refused
 
 ARTIFACTS = "mlruns"
 """The folder beside a database in which the files of runs are kept, unless another is chosen."""
@@ -19,6 +35,34 @@ def own_paths(database: Path | None, locations: Iterable[str]) -> list[Path]:
         return sorted(folders)
     artifacts = database.with_name(ARTIFACTS)
     return [database, artifacts, *sorted(each for each in folders if artifacts not in each.parents)]
+
+
+def check_run_folder(root: str, run_id: str) -> None:
+    """Raise :class:`Refused` where a server says that a run's files are in any local folder.
+
+    ``root`` is the run's artifact URI. One that is not a local path is as it should be.
+    """
+    folder = local_folder(root)
+    if folder is None:
+        return
+    if ".." in folder.parts or folder.parts[-2:] != (run_id, "artifacts"):
+        raise Refused(
+            f"The tracking server says that the files of run {run_id} are in the local folder "
+            f"{str(folder)!r}. MLflow keeps the files of a run in a folder that ends in "
+            f"'{run_id}/artifacts', so this one is not used. Ask the server's administrator for "
+            "the experiment's artifact location."
+        )
+
+
+def path_below(folder: Path, path: str) -> Path:
+    """A path below a folder. Raises :class:`Refused` where links lead elsewhere."""
+    target = folder / path
+    if not target.parent.resolve().is_relative_to(folder.resolve()):
+        raise Refused(
+            f"{str(target)!r} leads out of the folder of the run's files by a symbolic link; "
+            "remove the link."
+        )
+    return target
 
 
 def local_folder(location: str) -> Path | None:

@@ -41,10 +41,10 @@ from amlflow.tracker_data import (
 )
 from mlflow.entities import Metric, Param, RunTag
 
-from amlflow_mlflow.calls import Calls
 from amlflow_mlflow.metric_histories import Histories, Row
 from amlflow_mlflow.records import from_ms, to_ms
 from amlflow_mlflow.spelling import CLAIM, POINTS, WRITER, from_key, to_key
+from amlflow_mlflow.store import Store
 
 logger = logging.getLogger("amlflow")
 
@@ -77,20 +77,18 @@ class _Written:
 class Points:
     """Writes and reads the metrics of runs.
 
-    ``put`` and ``get`` move a run's
-    files; ``threads`` is how many calls at once are worth it.
+    ``put`` and ``get`` move a run's files; ``threads`` is how many calls at once are worth it.
     """
 
     def __init__(
         self,
-        store: Any,
-        call: Calls,
+        store: Store,
         put: Callable[[str, dict[str, Path]], None],
         get: Callable[[str, str, Path], None],
         threads: int,
     ) -> None:
-        self._store, self._call, self._put, self._get = store, call, put, get
-        self._histories = Histories(store, call, threads)
+        self._store, self._put, self._get = store, put, get
+        self._histories = Histories(store, threads)
         self._written: dict[tuple[str, str], _Written] = {}
         self._lock = threading.Lock()
 
@@ -133,7 +131,7 @@ class Points:
 
     def _known(self, run_id: str, writer: str) -> _Written:
         """What the run itself says of the writer; it may be another process of the same writer."""
-        data = self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data
+        data = self._store.get_run(run_id).data
         owner = _owner(data)
         written = _Written(owner=None if owner is None else owner == writer)
         written.spilled, written.tail = _noted(run_id, writer, data.tags)
@@ -186,10 +184,10 @@ class Points:
     def _log(
         self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
     ) -> None:
-        self._call.on_run(run_id, lambda: self._store.log_batch(run_id, metrics, params, tags))
+        self._store.log_batch(run_id, metrics, params, tags)
 
     def _claimed(self, run_id: str) -> str | None:
-        return _owner(self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data)
+        return _owner(self._store.get_run(run_id).data)
 
     def _spill(self, run_id: str, writer: str, number: int, entries: list[Entry]) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -201,7 +199,7 @@ class Points:
 
     def read(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
         """See :meth:`amlflow.spec.Tracker.read_points`."""
-        data = self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data
+        data = self._store.get_run(run_id).data
         owner = _owner(data) or ""
         points: list[Point] = []
         types: dict[str, list[tuple[tuple[int, int], str]]] = {}

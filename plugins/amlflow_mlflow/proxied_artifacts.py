@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import posixpath
@@ -19,37 +20,39 @@ from mlflow.entities.presigned_download import PresignedDownloadUrlResponse
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
-from mlflow.utils.mime_type_utils import _guess_mime_type
 from mlflow.utils.uri import validate_path_is_safe
 
 from amlflow_mlflow.answers import foreign, is_attachment, origin, parse_object
-from amlflow_mlflow.rest_client import CHUNK_BYTES, Answer, Client, Server
+from amlflow_mlflow.private import guess_mime_type
+from amlflow_mlflow.rest_client import CHUNK_BYTES, Answer, Client
+from amlflow_mlflow.store import Store
 
 ROOT = "/api/2.0/mlflow-artifacts"
 _PLACES = ("mlflow-artifacts:", "http:", "https:")
 
 
-def open_repository(place: str, uri: str, store: Any) -> Any:
+def open_repository(place: str, store: Store) -> Any:
     """The client of the artifact store where a run's files are.
 
     A run's files may be at a server that is not the tracker's; whoever may make an experiment says
     where. No credentials go there: raises :class:`Refused` where this client has any.
     """
-    if not isinstance(store, Server) or not place.startswith(_PLACES):
+    uri, server = store.uri, store.server
+    if server is None or not place.startswith(_PLACES):
         return get_artifact_repository(place, tracking_uri=uri)
     resolved = place
     if place.startswith("mlflow-artifacts:"):
         resolved = MlflowArtifactsRepository.resolve_uri(place, uri)
     if origin(resolved) != origin(uri):
-        creds = store.client.creds()
+        creds = server.client.creds()
         if creds.username or creds.token or creds.auth or creds.aws_sigv4 or "@" in uri:
             raise Refused(
                 f"The files of this run are at {urlsplit(resolved).hostname!r}, which is not the "
-                f"tracking server {store.client.where}; the credentials for the one are not sent "
+                f"tracking server {server.client.where}; the credentials for the one are not sent "
                 "to the other. Give the experiment an artifact location at the tracking server."
             )
     elif place.startswith("mlflow-artifacts:"):
-        return Served(place, uri, store.client)
+        return Served(place, uri, server.client)
     return get_artifact_repository(place, tracking_uri=uri)
 
 
@@ -75,7 +78,7 @@ class Served(MlflowArtifactsRepository):
         name = os.path.basename(local_file)
         path = posixpath.join(artifact_path or "", name)
         with open(local_file, "rb") as file:
-            headers = {"Content-Type": _guess_mime_type(name)}
+            headers = {"Content-Type": guess_mime_type(name)}
             answer = self._client.send(
                 "PUT", self._path("artifacts", path), data=file, extra_headers=headers
             )
@@ -201,7 +204,7 @@ def _as_http_error(error: MlflowException) -> requests.HTTPError:
     """The error that MLflow's own calls raise, from which it takes another way."""
     response = requests.Response()
     response.status_code = error.get_http_status_code()
-    response._content = json.dumps({"message": error.message}).encode()
+    response.raw = io.BytesIO(json.dumps({"message": error.message}).encode())
     return requests.HTTPError(error.message, response=response)
 
 

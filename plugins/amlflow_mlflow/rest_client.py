@@ -44,7 +44,9 @@ from amlflow_mlflow.answers import (
     parse_object,
     redirected,
 )
-from amlflow_mlflow.errors import cause, cleaned, error_of_status
+from amlflow_mlflow.errors import MlflowError, error_of_answer, unreached
+from amlflow_mlflow.private import endpoint as endpoint_of
+from amlflow_mlflow.server_texts import cause
 
 PROBE_S = 5
 CREATE_S = 120
@@ -189,7 +191,7 @@ class Client:
                     raise
                 return send()
         except MlflowException as error:
-            raise self._away(error) from error
+            raise unreached(f"The MLflow server at {self.where}", error) from error
 
     @staticmethod
     def _until_reached(send: Callable[[], requests.Response]) -> requests.Response:
@@ -241,20 +243,12 @@ class Client:
         return Answer(response.status_code, response.headers, b"".join(parts))
 
     def _error(self, answer: Answer) -> Exception:
-        told = mlflow_error(answer.body)
-        later = answer.status in (408, 425, 429) or (answer.status >= 500 and answer.status != 501)
-        if told is not None and not later and answer.status != 413:
-            code, message = told
-            return RestException({"error_code": code, "message": message})
-        return error_of_status(
-            answer.status,
-            cleaned(told[1], self.uri) if told else "",
-            f"MLflow at {self.where}" if told else f"What answers at {self.where}",
-            answer.headers.get("Retry-After"),
+        error = error_of_answer(
+            answer.status, mlflow_error(answer.body), self.uri, answer.headers.get("Retry-After")
         )
-
-    def _away(self, error: BaseException) -> Unavailable:
-        return Unavailable(f"The MLflow server at {self.where} does not answer ({cause(error)}).")
+        if isinstance(error, MlflowError):  # MLflow's store looks for its own
+            return RestException({"error_code": error.error_code, "message": error.message})
+        return error
 
 
 def _set_aside_location(response: requests.Response, **_: Any) -> None:
@@ -313,8 +307,7 @@ class Server(RestStore):
         response_proto: Any = None,
     ) -> Any:
         self._validate_workspace_support_if_specified()
-        known = self._V3_METHOD_TO_INFO if api in self._V3_APIS else self._METHOD_TO_INFO
-        path, method = known[api]
+        path, method = endpoint_of(self, api)
         content = {} if json_body is None else json.loads(json_body)
         result = response_proto or api.Response()
         if not _fill(result, self.client, method, endpoint or path, content):
@@ -326,7 +319,7 @@ class Server(RestStore):
         if api not in (LogBatch, SetTag, DeleteTag, LogMetric, LogParam):
             return
         run_id = content["run_id"]
-        path, method = self._METHOD_TO_INFO[GetRun]
+        path, method = endpoint_of(self, GetRun)
         answer, _ = self.client.call(method, path, {"run_id": run_id})
         if api is LogBatch:
             batch = content
@@ -340,7 +333,7 @@ class Server(RestStore):
 
     def metric_rows(self, run_id: str, key: str) -> list[tuple[int, int, float]]:
         """A metric's points (milliseconds, step, value), in this order."""
-        path, method = self._METHOD_TO_INFO[GetMetricHistory]
+        path, method = endpoint_of(self, GetMetricHistory)
         content = {"run_id": run_id, "metric_key": key}
         rows: list[tuple[int, int, float]] = []
         while True:

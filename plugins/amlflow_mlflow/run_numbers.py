@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from amlflow.spec import Refused, RunRecord
+from amlflow.spec import Refused, RunNotFound, RunRecord
 from amlflow.tracker_data import EARLIEST, LATEST, parse, to_count
 from mlflow.entities import RunTag, ViewType
 from mlflow.utils.search_utils import SearchUtils
 
 from amlflow_mlflow.records import to_ms
 from amlflow_mlflow.spelling import NUMBER
+from amlflow_mlflow.store import Store
 
 logger = logging.getLogger("amlflow")
 
@@ -37,14 +38,14 @@ Place = tuple[int, str]
 
 
 class Numbers:
-    """Counts runs; ``call`` makes one call to the store with errors translated."""
+    """Counts the runs of one store."""
 
-    def __init__(self, store: Any, call: Callable[[Callable[[], Any]], Any]) -> None:
-        self._store, self._call = store, call
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def of(self, runs: Sequence[RunRecord]) -> list[int]:
         """See :meth:`amlflow.spec.Tracker.run_numbers`."""
-        count = self._in_database if hasattr(self._store, "ManagedSessionMaker") else self._of
+        count = self._in_database if self._store.has_sessions else self._of
         numbers: dict[str, int] = {}
         for experiment_id in {run.experiment_id for run in runs}:
             places = {self._place(run) for run in runs if run.experiment_id == experiment_id}
@@ -55,10 +56,11 @@ class Numbers:
         if EARLIEST < run.created < LATEST:
             return to_ms(run.created), run.id
         # The record has the nearest time that it can hold.
-        kept = self._call(lambda: self._store.get_run(run.id))
+        kept = self._store.get_run(run.id)
         return kept.info.start_time or 0, run.id
 
     def _in_database(self, experiment_id: str, wanted: list[Place]) -> dict[str, int]:
+        # What only a database needs takes half a second to import.
         from mlflow.store.tracking.dbmodels.models import SqlRun
         from sqlalchemy import func, select, tuple_
 
@@ -68,11 +70,11 @@ class Numbers:
         span: Any = select(SqlRun.run_uuid).where(mine, place >= wanted[0], place <= wanted[-1])
 
         def read() -> tuple[int, list[str]]:
-            with self._store.ManagedSessionMaker() as session:
+            with self._store.session() as session:
                 ids = session.execute(span.order_by(SqlRun.start_time, SqlRun.run_uuid))
                 return session.execute(before).scalar_one(), list(ids.scalars())
 
-        count, ids = self._call(read)
+        count, ids = self._store.patiently(read)
         numbers = {run_id: count + offset for offset, run_id in enumerate(ids, start=1)}
         return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in wanted}
 
@@ -107,8 +109,11 @@ class Numbers:
     def _note(self, run_id: str, number: int) -> None:
         tag = RunTag(NUMBER, str(number))
         try:
-            self._call(lambda: self._store.log_batch(run_id, [], [], [tag]))
-        except Refused as error:  # read only, or deleted; the number is right all the same
+            self._store.log_batch(run_id, [], [], [tag])
+        except (
+            Refused,
+            RunNotFound,
+        ) as error:  # read only, or deleted; the number is right all the same
             logger.debug("The number of run %s is not noted: %s", run_id, error.message)
 
     def _between(self, experiment_id: str, start: Place, end: Place) -> int:
@@ -151,15 +156,13 @@ class Numbers:
                 return
 
     def _page(self, experiment_id: str, condition: str, size: int, token: str | None = None) -> Any:
-        return self._call(
-            lambda: self._store.search_runs(
-                [experiment_id],
-                condition,
-                ViewType.ALL,
-                max_results=size,
-                order_by=[f"{_TIME} DESC"],
-                page_token=token,
-            )
+        return self._store.search_runs(
+            [experiment_id],
+            condition,
+            ViewType.ALL,
+            max_results=size,
+            order_by=[f"{_TIME} DESC"],
+            page_token=token,
         )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
+from amlflow_mlflow.private import download
+
 SCHEME = "s3-by-server"
 
 
@@ -32,7 +34,7 @@ class S3ByServer(ArtifactRepository):
         return self._s3.list_artifacts(path)
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
-        self._s3._download_file(remote_file_path, local_path)
+        download(self._s3, remote_file_path, local_path)
 
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
         self._s3.delete_artifacts(artifact_path)

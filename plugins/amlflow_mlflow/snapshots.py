@@ -15,10 +15,10 @@ from typing import Any
 from amlflow.spec import ExperimentRecord, Refused
 from mlflow.exceptions import MlflowException
 
-from amlflow_mlflow.calls import Calls
-from amlflow_mlflow.files import stored
+from amlflow_mlflow.errors import translated
 from amlflow_mlflow.proxied_artifacts import open_repository
 from amlflow_mlflow.spelling import SNAPSHOTS, shortened
+from amlflow_mlflow.store import Store
 
 ARCHIVE = "snapshot.zip"
 STORED = "stored"
@@ -28,8 +28,8 @@ STORED = "stored"
 class Snapshots:
     """The snapshots of one store; ``ensure`` makes an experiment."""
 
-    def __init__(self, store: Any, call: Calls, ensure: Callable[[str], ExperimentRecord]) -> None:
-        self._store, self._call, self._ensure = store, call, ensure
+    def __init__(self, store: Store, ensure: Callable[[str], ExperimentRecord]) -> None:
+        self._store, self._ensure = store, ensure
         self._place: str | None = None
 
     def _repository(self, digest: str, *, make: bool = False) -> Any | None:
@@ -42,24 +42,24 @@ class Snapshots:
         if self._place is None:
             if make:
                 self._ensure(SNAPSHOTS)
-            found = self._call(lambda: self._store.get_experiment_by_name(SNAPSHOTS))
-            if found is None:
+            experiment = self._store.get_experiment_by_name(SNAPSHOTS)
+            if experiment is None:
                 return None
-            self._place = str(found.artifact_location)
-        place = f"{self._place.rstrip('/')}/{digest}"
-        return self._call(lambda: open_repository(place, self._call.uri, self._store))
+            self._place = str(experiment.artifact_location)
+        with translated(self._store.uri):
+            return open_repository(f"{self._place.rstrip('/')}/{digest}", self._store)
 
     def has(self, digest: str) -> bool:
         """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
         repository = self._repository(digest)
         if repository is None:
             return False
-        with stored(f"snapshot {digest}"):
-            return any(info.path == STORED for info in self._call(repository.list_artifacts))
+        with translated(self._store.uri, files=f"snapshot {digest}"):
+            return any(info.path == STORED for info in repository.list_artifacts())
 
     def put(self, digest: str, archive: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.put_snapshot`."""
-        repository = self._repository(digest, make=True)
+        repository: Any = self._repository(digest, make=True)
         with tempfile.TemporaryDirectory() as staging:
             # MLflow names an artifact after the local file.
             laid = Path(staging) / ARCHIVE
@@ -67,8 +67,8 @@ class Snapshots:
             mark = Path(staging) / STORED
             mark.touch()
             for path in (laid, mark):
-                with stored(f"snapshot {digest}"):
-                    self._call(lambda path=path: repository.log_artifact(str(path)))  # type: ignore[misc,union-attr]
+                with translated(self._store.uri, files=f"snapshot {digest}"):
+                    repository.log_artifact(str(path))
 
     def get(self, digest: str, destination: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
@@ -77,7 +77,7 @@ class Snapshots:
             raise Refused(f"Snapshot {digest!r} does not exist in this tracker.")
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             try:
-                found = repository.download_artifacts(ARCHIVE, dst_path=staging)
+                path = repository.download_artifacts(ARCHIVE, dst_path=staging)
             except (MlflowException, OSError) as error:
                 raise Refused(f"The snapshot {digest!r} cannot be read: {error}") from error
-            shutil.move(found, destination)
+            shutil.move(path, destination)

@@ -19,7 +19,6 @@ from amlflow.spec import (
     ExperimentRecord,
     ModelRecord,
     Point,
-    PropertyConflict,
     Refused,
     RunChange,
     RunDraft,
@@ -29,43 +28,31 @@ from amlflow.spec import (
 )
 from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
-from mlflow.exceptions import MlflowException
 from sqlalchemy import text
 
-from amlflow_mlflow import features
+from amlflow_mlflow import features, workspaces
 from amlflow_mlflow.bulk_reads import DIALECTS, Bulk
-from amlflow_mlflow.calls import Calls, open_store, translated
-from amlflow_mlflow.changes import KILLED, spelled
+from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spelled
 from amlflow_mlflow.creation import Creation, is_own_id
+from amlflow_mlflow.errors import NO_TAG, says, translated
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, run_link
+from amlflow_mlflow.models import register
 from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths
 from amlflow_mlflow.points import Points
-from amlflow_mlflow.records import (
-    to_experiment,
-    to_run,
-)
+from amlflow_mlflow.records import to_experiment, to_run
 from amlflow_mlflow.run_numbers import Numbers
 from amlflow_mlflow.search import to_filter, to_order
 from amlflow_mlflow.snapshots import Snapshots
-from amlflow_mlflow.spelling import (
-    DELETED,
-    OWN,
-    PROPERTY,
-    from_key,
-    to_key,
-    to_tag_value,
-)
-from amlflow_mlflow.without_mlflow.sqlite_tracker import is_by_workspace
+from amlflow_mlflow.spelling import DELETED, OWN, to_key, to_tag_value
+from amlflow_mlflow.store import Store
 
 PAGE = 1000
 LATER_PAGE = 5000
-"""Each page searches anew, so whoever reads on gets larger ones."""
-PARAMS_AT_ONCE = 100
-TAGS_AT_ONCE = 100
+"""Each page is a new search, so later pages are larger."""
 THREADS = 8
 RACES = 20
-"""How often a lost race is looked at again; each time somebody else has got on."""
+"""How often a lost race is looked at again; each time another process has got on."""
 
 
 class MlflowTracker:
@@ -75,118 +62,97 @@ class MlflowTracker:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        self._store = open_store(uri)
-        self._call = Calls(uri)
+        self._store = Store(uri)
         # sqlite takes one writer at a time; a server has many workers.
         self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
-        self._files = Files(self._store, self._call)
-        self._numbers = Numbers(self._store, self._call)
-        self._bulk = self._opened_bulk()
-        self._snapshots = Snapshots(self._store, self._call, self.ensure_experiment)
+        self._files = Files(self._store)
+        self._numbers = Numbers(self._store)
+        self._bulk = self._open_bulk()
+        self._snapshots = Snapshots(self._store, self.ensure_experiment)
         self._points = Points(
             self._store,
-            self._call,
             functools.partial(self._files.put, replace=True),
             self._files.get,
             self._threads,
         )
-        self._creation = Creation(self._store, self._call, self._files, self._points, self._threads)
+        self._creation = Creation(self._store, self._files, self._points, self._threads)
         self._noted: set[str] = set()
         """Runs whose status this has put into a tag."""
 
-    def _opened_bulk(self) -> Bulk | None:
+    def _open_bulk(self) -> Bulk | None:
         """What reads many runs; None where MLflow's store has to, since no database is here."""
-        engine = getattr(self._store, "engine", None)
-        if engine is None or engine.dialect.name not in DIALECTS or is_by_workspace():
+        engine = self._store.engine
+        if engine is None or engine.dialect.name not in DIALECTS or workspaces.are_enabled():
             return None
+        return Bulk(self._ask, engine.dialect.name)
 
-        def ask(statement: str, values: Mapping[str, Any]) -> list[Any]:
-            def read() -> list[Any]:
-                with self._store.ManagedSessionMaker() as session:
-                    rows = session.connection().execute(text(statement), dict(values))
-                    return list(rows)
+    def _ask(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        """The rows that MLflow's database answers to a statement."""
 
-            return list(self._call(read))
+        def read() -> list[Any]:
+            with self._store.session() as session:
+                return list(session.connection().execute(text(statement), dict(values)))
 
-        return Bulk(ask, engine.dialect.name)
+        return self._store.patiently(read)
 
     # experiments
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
-        found = self._call(lambda: self._store.get_experiment_by_name(name))
-        if found is None:
+        experiment = self._store.get_experiment_by_name(name)
+        if experiment is None:
             # MLflow's page then shows the views for training runs.
             kind = MlflowExperimentTag("mlflow.experimentKind", "custom_model_development")
             try:
-                made = self._call(lambda: self._store.create_experiment(name, None, [kind]))
+                experiment_id = self._store.create_experiment(name, None, [kind])
             except Refused:
-                # Somebody else was quicker, or MLflow will say again what is wrong.
-                found = self._call(lambda: self._store.get_experiment_by_name(name))
-                if found is None:
+                # Another process was quicker, or MLflow will say again what is wrong.
+                experiment = self._store.get_experiment_by_name(name)
+                if experiment is None:
                     raise
             else:
-                found = self._call(lambda: self._store.get_experiment(made))
-        return to_experiment(found)
+                experiment = self._store.get_experiment(experiment_id)
+        return to_experiment(experiment)
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
-        missing = ExperimentNotFound(experiment_id, self._call.where)
-        found = self._call(lambda: self._store.get_experiment(experiment_id), missing)
-        if DELETED in found.tags:
-            raise missing
-        return to_experiment(found)
+        experiment = self._store.get_experiment(experiment_id)
+        if DELETED in experiment.tags:
+            raise ExperimentNotFound(experiment_id, self._store.where)
+        return to_experiment(experiment)
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
+        for experiment in self._experiments():
+            if not experiment.name.startswith(OWN) and DELETED not in experiment.tags:
+                yield to_experiment(experiment)
+
+    def _experiments(self) -> Iterator[Any]:
+        """All experiments as MLflow has them."""
         token = None
         while True:
-            page = self._call(
-                lambda token=token: self._store.search_experiments(  # type: ignore[misc]
-                    ViewType.ALL, max_results=PAGE, page_token=token
-                )
-            )
-            for experiment in page:
-                if not experiment.name.startswith(OWN) and DELETED not in experiment.tags:
-                    yield to_experiment(experiment)
+            page = self._store.search_experiments(ViewType.ALL, max_results=PAGE, page_token=token)
+            yield from page
             token = page.token
             if not token:
                 return
 
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
-        missing = ExperimentNotFound(experiment_id, self._call.where)
-        tags = [
-            MlflowExperimentTag(to_key(key), to_tag_value(key, value))
-            for key, value in change.tags.items()
-        ]
-        calls: list[Callable[[], Any]] = []
         # MLflow finds nothing to restore or delete where that has been done.
         archives = change.archived is not None and change.archived != (
             self.get_experiment(experiment_id).archived is not None
         )
-        if archives and not change.archived:
-            calls.append(lambda: self._store.restore_experiment(experiment_id))
-        if change.name is not None:
-            calls.append(lambda: self._store.rename_experiment(experiment_id, change.name))
-        calls += [
-            functools.partial(self._store.set_experiment_tag, experiment_id, tag) for tag in tags
+        tags = [
+            MlflowExperimentTag(to_key(key), to_tag_value(key, value))
+            for key, value in change.tags.items()
         ]
-        for call in calls:
-            self._call(call, missing)
+        if archives and not change.archived:
+            self._store.restore_experiment(experiment_id)
+        if change.name is not None:
+            self._store.rename_experiment(experiment_id, change.name)
+        for tag in tags:
+            self._store.set_experiment_tag(experiment_id, tag)
         for key in change.tags_removed:
-            delete = functools.partial(self._store.delete_experiment_tag, experiment_id)
-            self._remove(delete, to_key(key), missing)
+            _remove(self._store.delete_experiment_tag, experiment_id, to_key(key))
         if archives and change.archived:
-            self._call(lambda: self._store.delete_experiment(experiment_id), missing)
-
-    def _remove(self, delete: Callable[[str], Any], key: str, missing: AzureMLException) -> None:
-        """Delete a tag; one that is not there is as good as deleted."""
-
-        def call() -> None:
-            try:
-                delete(key)
-            except MlflowException as error:
-                if "No tag with name" not in str(error.message):
-                    raise
-
-        self._call(call, missing)
+            self._store.delete_experiment(experiment_id)
 
     def delete_experiment(self, experiment_id: str) -> None:
         record = self.get_experiment(experiment_id)
@@ -199,15 +165,11 @@ class MlflowTracker:
             )
         # MLflow keeps the name of a deleted experiment until `mlflow gc`; a new name frees it.
         if record.archived is not None:
-            self._call(lambda: self._store.restore_experiment(experiment_id))
-        self._call(
-            lambda: self._store.rename_experiment(
-                experiment_id, f"{record.name}.deleted.{time.time_ns()}"
-            )
-        )
-        gone = MlflowExperimentTag(DELETED, "true")
-        self._call(lambda: self._store.set_experiment_tag(experiment_id, gone))
-        self._call(lambda: self._store.delete_experiment(experiment_id))
+            self._store.restore_experiment(experiment_id)
+        new_name = f"{record.name}.deleted.{time.time_ns()}"
+        self._store.rename_experiment(experiment_id, new_name)
+        self._store.set_experiment_tag(experiment_id, MlflowExperimentTag(DELETED, "true"))
+        self._store.delete_experiment(experiment_id)
 
     # runs
 
@@ -215,10 +177,10 @@ class MlflowTracker:
         return self._creation.create(drafts)
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        missing = RunNotFound(run_id, self._call.where)
+        missing = RunNotFound(run_id, self._store.where)
         if is_own_id(run_id):
             try:
-                run = self._call(lambda: self._store.get_run(run_id), missing)
+                run = self._store.get_run(run_id)
             except RunNotFound:
                 run = None
             if run is not None and experiment_id in (None, run.info.experiment_id):
@@ -227,7 +189,7 @@ class MlflowTracker:
         elif not re.fullmatch(r"[\w.\-]{1,256}", run_id):
             raise missing
         if experiment_id is None:
-            experiment_ids = [each.id for each in self.list_experiments()]
+            experiment_ids = [experiment.id for experiment in self.list_experiments()]
         else:
             experiment_ids = [experiment_id]
         run = self._creation.aliased(run_id, experiment_ids)
@@ -307,15 +269,13 @@ class MlflowTracker:
         token: str | None,
         view: int,
     ) -> Any:
-        return self._call(
-            lambda: self._store.search_runs(
-                list(experiment_ids),
-                condition,
-                view,
-                max_results=size,
-                order_by=order,
-                page_token=token,
-            )
+        return self._store.search_runs(
+            list(experiment_ids),
+            condition,
+            view,
+            max_results=size,
+            order_by=order,
+            page_token=token,
         )
 
     def _pages(
@@ -368,10 +328,7 @@ class MlflowTracker:
         self._points.forget(run_id)
 
     def _set_status(self, run_id: str, status: str, ended: int | None) -> Any:
-        mlflow = RunStatus.from_string(status)
-        return self._call.on_run(
-            run_id, lambda: self._store.update_run_info(run_id, mlflow, ended, None)
-        )
+        return self._store.update_run_info(run_id, RunStatus.from_string(status), ended, None)
 
     def _log(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
         """Params and the first tags in one call, which does nothing if a param is refused."""
@@ -379,35 +336,24 @@ class MlflowTracker:
             self._log_params(run_id, params, tags[:TAGS_AT_ONCE])
             tags = tags[TAGS_AT_ONCE:]
         for start in range(0, len(tags), TAGS_AT_ONCE):
-            batch = tags[start : start + TAGS_AT_ONCE]
-            self._call.on_run(
-                run_id,
-                functools.partial(self._store.log_batch, run_id, [], [], batch),
-            )
+            self._store.log_batch(run_id, [], [], tags[start : start + TAGS_AT_ONCE])
 
     def _log_params(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
         for attempt in range(RACES):
             try:
-                self._call.on_run(run_id, lambda: self._store.log_batch(run_id, [], params, tags))
+                self._store.log_batch(run_id, [], params, tags)
             except Refused:
                 # A conflict, or a race for the same key, in which the loser's database error says
                 # nothing of the winner's value: look.
-                kept = self._call.on_run(run_id, lambda: self._store.get_run(run_id)).data.params
-                for param in params:
-                    if kept.get(param.key, param.value) != param.value:
-                        raise self._conflict(param, kept[param.key]) from None
+                kept = self._store.get_run(run_id).data.params
+                check_conflict({param.key: param.value for param in params}, kept)
                 if attempt == RACES - 1 or not any(param.key in kept for param in params):
                     raise
             else:
                 return
 
-    def _conflict(self, param: Param, kept: str) -> PropertyConflict:
-        return PropertyConflict(from_key(param.key[len(PROPERTY) :]), kept, param.value)
-
     def _remove_tags(self, run_id: str, keys: Sequence[str]) -> None:
-        missing = RunNotFound(run_id, self._call.where)
-        delete = functools.partial(self._store.delete_tag, run_id)
-        remove = functools.partial(self._remove, delete, missing=missing)
+        remove = functools.partial(_remove, self._store.delete_tag, run_id)
         if self._threads == 1 or len(keys) < 2:
             for key in keys:
                 remove(key)
@@ -458,11 +404,9 @@ class MlflowTracker:
         tags: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
     ) -> ModelRecord:
-        from amlflow_mlflow.models import register
-
-        with translated(self.uri, RunNotFound(run_id, self._call.where)):
+        with translated(self.uri, RunNotFound(run_id, self._store.where)):
             return register(
-                self.uri, self._store, run_id, path, name, description, tags or {}, properties or {}
+                self._store, run_id, path, name, description, tags or {}, properties or {}
             )
 
     # this machine
@@ -470,13 +414,14 @@ class MlflowTracker:
     def own_paths(self) -> Sequence[Path]:
         if self.uri.startswith(("http:", "https:", "databricks")):
             return []
-        found = own_paths(self._database(), self._artifact_locations())
+        locations = [experiment.artifact_location or "" for experiment in self._experiments()]
+        paths = own_paths(self._database(), locations)
         folder = local_folder(self.uri) if self.uri.startswith("file:") else None
-        return found if folder is None else [*file_store_paths(folder), *found]
+        return paths if folder is None else [*file_store_paths(folder), *paths]
 
     def _database(self) -> Path | None:
         """The file of an SQLite database, as SQLite itself names it."""
-        engine = getattr(self._store, "engine", None)
+        engine = self._store.engine
         if engine is None or engine.dialect.name != "sqlite":
             return None
         with engine.connect() as connection:
@@ -485,19 +430,6 @@ class MlflowTracker:
                     return Path(path)
         return None
 
-    def _artifact_locations(self) -> Iterator[str]:
-        token = None
-        while True:
-            page = self._call(
-                lambda token=token: self._store.search_experiments(  # type: ignore[misc]
-                    ViewType.ALL, max_results=PAGE, page_token=token
-                )
-            )
-            yield from (each.artifact_location or "" for each in page)
-            token = page.token
-            if not token:
-                return
-
     # links
 
     def run_link(self, run: RunRecord) -> str:
@@ -505,3 +437,12 @@ class MlflowTracker:
 
     def experiment_link(self, experiment_id: str) -> str:
         return experiment_link(self.uri, experiment_id)
+
+
+def _remove(delete: Callable[[str, str], Any], record_id: str, key: str) -> None:
+    """Delete a tag of a run or an experiment; one that is not there is as good as deleted."""
+    try:
+        delete(record_id, key)
+    except AzureMLException as error:
+        if not says(error, NO_TAG):
+            raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from amlflow.exceptions import UserErrorException
+
+from amlflow_page import private
 
 
 class Forbidden(UserErrorException):
@@ -65,35 +67,33 @@ class Users:
     """
 
     def __init__(self) -> None:
+        # It makes the users' database when it is imported, so a server without users does not.
         from mlflow.server import auth
 
-        self._auth = auth
+        self._auth: Any = auth
 
     def user(self) -> str | None:
-        authenticated: Any = self._auth.authenticate_request()
-        return str(authenticated.username)
+        return str(self._auth.authenticate_request().username)
 
     def readable(self, experiment_ids: Iterable[str]) -> set[str]:
         return set(self._auth.filter_experiment_ids(list(experiment_ids)))
 
     def may_read(self, run_id: str) -> bool:
-        return self._unless_admin(lambda: self._auth._authorize_run_id(run_id, "read"))
+        return self._is_admin() or private.may_use_run(self._auth, run_id, "read")
 
     def may_change(self, run_id: str) -> bool:
-        return self._unless_admin(lambda: self._auth._authorize_run_id(run_id, "update"))
+        return self._is_admin() or private.may_use_run(self._auth, run_id, "update")
 
     def may_change_in(self, experiment_id: str) -> bool:
-        def permitted() -> bool:
-            user = str(self.user())
-            return bool(self._auth._get_experiment_permission(experiment_id, user).can_update)
+        if self._is_admin():
+            return True
+        return private.may_change_experiment(self._auth, experiment_id, str(self.user()))
 
-        return self._unless_admin(permitted)
-
-    def _unless_admin(self, permitted: Callable[[], Any]) -> bool:
-        return bool(self._auth.sender_is_admin() or permitted())
+    def _is_admin(self) -> bool:
+        return bool(self._auth.sender_is_admin())
 
     def allow(self, path: str, methods: Iterable[str]) -> None:
-        # With MLFLOW_BASIC_AUTH_FAIL_CLOSED, MLflow refuses routes that nobody vouches for.
+        # With MLFLOW_BASIC_AUTH_FAIL_CLOSED, MLflow refuses routes that have no validator.
         for method in methods:
             self._auth.BEFORE_REQUEST_VALIDATORS[path, method] = _vouched
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,13 +10,16 @@ if TYPE_CHECKING:
 
 def create_app() -> Any:
     """What a worker of the server runs."""
+    # Only a worker needs MLflow's app and the routes; `mlflow server` imports this module, too.
     from mlflow.server import app
 
     from amlflow_page.access import Everybody
+    from amlflow_page.private import is_uvicorn
 
     extend(app, Everybody())
-    if not _is_uvicorn():
+    if not is_uvicorn():
         return app
+    # It wraps the app above as it is when it is imported.
     from mlflow.server.fastapi_app import app as served
 
     return served
@@ -25,17 +27,13 @@ def create_app() -> Any:
 
 def extend(app: Any, access: Access) -> None:
     """Add the studio to an app of MLflow's."""
+    # As above: only a worker needs these.
     from amlflow_page.page import add_page
+    from amlflow_page.private import is_uvicorn
     from amlflow_page.routes import add_routes
+    from amlflow_page.tcp_nodelay import send_at_once
 
     add_routes(app, access)
     add_page(app, access)
-    if _is_uvicorn():
-        from amlflow_page.tcp_nodelay import send_at_once
-
+    if is_uvicorn():
         send_at_once()
-
-
-def _is_uvicorn() -> bool:
-    """Whether MLflow runs the app with uvicorn, which it notes for its own apps."""
-    return os.environ.get("_MLFLOW_SGI_NAME") == "uvicorn"

@@ -15,14 +15,12 @@ from mlflow.server import auth as users
 
 from amlflow_page.access import Users
 from amlflow_page.app import extend
+from amlflow_page.private import USERS_CHECKED
 
-CHECKED = "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED"
-"""MLflow's note to its workers, which inherit it, that this has been done."""
-
-if CHECKED not in os.environ:
+if USERS_CHECKED not in os.environ:
     users.get_flask_server_secret_key()
     users.bootstrap_admin_user()
-    os.environ[CHECKED] = "true"
+    os.environ[USERS_CHECKED] = "true"
 
 
 def create_app() -> Any:

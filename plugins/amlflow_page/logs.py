@@ -10,10 +10,11 @@ from typing import Any
 
 import requests
 from amlflow.spec import FileNotInRun, Unavailable
-from mlflow.server import handlers
 from mlflow.store.artifact.artifact_repo import MultipartDownloadMixin
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import validate_path_is_safe
+
+from amlflow_page.private import artifacts_of
 
 FOLDERS = ("user_logs", "azureml-logs", "logs")
 MAX_BYTES = 1 << 20
@@ -24,9 +25,9 @@ HTTP_TIMEOUT_S = 30
 
 def log_files(run_id: str) -> list[dict[str, Any]]:
     """The run's logs: ``name`` and ``size`` in bytes."""
-    repository, base = _place(run_id)
-    found = [each for folder in FOLDERS for each in _files(repository, base, folder)]
-    return [{"name": name, "size": size} for name, size in found]
+    repository, base = artifacts_of(run_id)
+    files = [file for folder in FOLDERS for file in _files(repository, base, folder)]
+    return [{"name": name, "size": size} for name, size in files]
 
 
 def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
@@ -37,7 +38,7 @@ def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
     name = validate_path_is_safe(name)
     if name.partition("/")[0] not in FOLDERS:
         raise FileNotInRun(run_id, name)
-    repository, base = _place(run_id)
+    repository, base = artifacts_of(run_id)
     sizes = dict(_files(repository, base, posixpath.dirname(name), deep=False))
     if name not in sizes:
         raise FileNotInRun(run_id, name)
@@ -62,7 +63,7 @@ def _fetched(address: Any, offset: int, size: int) -> tuple[bytes, int]:
         answer = requests.get(address.url, headers=headers, timeout=HTTP_TIMEOUT_S)
         answer.raise_for_status()
     except requests.RequestException as error:
-        # The address would let anybody read who sees it.
+        # Whoever sees the address could read the log, so it is not in the message.
         raise Unavailable(
             f"The artifact store does not give the log now ({type(error).__name__}). Try again."
         ) from None
@@ -75,17 +76,6 @@ def _read(path: Path, offset: int, size: int) -> tuple[bytes, int]:
     with path.open("rb") as file:
         file.seek(offset)
         return file.read(MAX_BYTES), size
-
-
-def _place(run_id: str) -> tuple[Any, str]:
-    """The repository that holds a run's files, and the folder in it; as MLflow serves them."""
-    run = handlers._get_tracking_store().get_run(run_id)
-    place = run.info.artifact_uri
-    if handlers._is_servable_proxied_run_artifact_root(place):
-        folder = handlers._get_proxied_run_artifact_destination_path(place, "")
-        scoped = handlers._get_workspace_scoped_repo_path_if_enabled(folder)
-        return handlers._get_artifact_repo_mlflow_artifacts(), str(scoped).rstrip("/")
-    return handlers._get_artifact_repo(run), ""
 
 
 def _files(repository: Any, base: str, folder: str, deep: bool = True) -> Iterator[tuple[str, int]]:

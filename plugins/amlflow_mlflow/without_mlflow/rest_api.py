@@ -10,11 +10,11 @@ import os
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
-from amlflow.exceptions import AzureMLException
-from amlflow.spec import PropertyConflict, Refused, RunNotFound, Unavailable, redacted
+from amlflow.spec import Refused, RunNotFound, Unavailable, redacted
 
 from amlflow_mlflow.answers import (
     MAX_REDIRECTS,
@@ -32,16 +32,15 @@ from amlflow_mlflow.answers import (
     redirected,
     text,
 )
-from amlflow_mlflow.changes import KILLED, Spelled
-from amlflow_mlflow.errors import cause, cleaned, error_of_status
-from amlflow_mlflow.spelling import PROPERTY, from_key
+from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, Spelled, check_conflict
+from amlflow_mlflow.errors import error_of_answer, translated, unreached
+from amlflow_mlflow.server_texts import cause
 
 HTTP_TIMEOUT_S = 30
 FILE_TIMEOUT_S = 600
 MAX_LIGHT_BYTES = 64 * 1024**2
 """Of an answer; the longest is a run with its tags and params."""
 CHUNK_BYTES = 256 * 1024
-TAGS_AT_ONCE = 100
 API = "api/2.0/mlflow"
 ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
 
@@ -96,18 +95,16 @@ class HttpWire:
             with answer:
                 content: bytes = answer.read(MAX_LIGHT_BYTES + 1)
                 names = {name.lower() for name in answer.headers}
-                found = {name: ", ".join(answer.headers.get_all(name)) for name in names}
-                expected = found.get("content-length", "")
+                answered = {name: ", ".join(answer.headers.get_all(name)) for name in names}
+                expected = answered.get("content-length", "")
                 status = int(answer.status)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unavailable(
-                f"The MLflow server at {self._where} does not answer ({cause(error)})."
-            ) from error
+            raise unreached(f"The MLflow server at {self._where}", error) from error
         if len(content) > MAX_LIGHT_BYTES:
             raise foreign(self._where, f"its answer is longer than {MAX_LIGHT_BYTES} bytes")
         if method != "HEAD" and expected.isdecimal() and int(expected) > len(content):
             raise foreign(self._where, "its answer is cut off")
-        return status, found, content
+        return status, answered, content
 
     def _send(
         self,
@@ -131,23 +128,14 @@ class HttpWire:
                 if isinstance(body, _Part):
                     body.rewind()
             elif status >= 300:
-                raise self._error(status, answered, content)
+                raise error_of_answer(
+                    status, mlflow_error(content), self._uri, answered.get("retry-after")
+                )
             elif status != 200:
                 raise foreign(self._where, f"HTTP {status}")
             else:
                 return answered, content
         raise foreign(self._where, "it redirects in a circle")
-
-    def _error(self, status: int, headers: dict[str, str], body: bytes) -> AzureMLException:
-        told = mlflow_error(body)
-        code, message = told or ("", "")
-        said = cleaned(message, self._uri)
-        if code == "RESOURCE_DOES_NOT_EXIST":
-            return RunNotFound(said, self._where)
-        if status == 404 and told is not None:
-            return Refused(f"MLflow refuses this: {said}")
-        who = f"MLflow at {self._where}" if told else f"What answers at {self._where}"
-        return error_of_status(status, said, who, headers.get("retry-after"))
 
     def _call(
         self, path: str, content: dict[str, Any] | None, key: str | None, run_id: str
@@ -156,10 +144,11 @@ class HttpWire:
 
         ``key`` is what the answer has: the run that is meant, or its info; or None for ``{}``.
         """
-        if content is None:
-            headers, body = self._send("GET", f"{API}/{path}?{urlencode({'run_id': run_id})}")
-        else:
-            headers, body = self._send("POST", f"{API}/{path}", json.dumps(content).encode())
+        with translated(self._uri, RunNotFound(run_id, self._where)):
+            if content is None:
+                headers, body = self._send("GET", f"{API}/{path}?{urlencode({'run_id': run_id})}")
+            else:
+                headers, body = self._send("POST", f"{API}/{path}", json.dumps(content).encode())
         answer = parse_object(200, headers.get("content-type"), body, self._where)
         if key is not None:
             check_run(answer, key, run_id, self._where)
@@ -178,19 +167,19 @@ class HttpWire:
             raise foreign(self._where, "it lacks the headers of this server's answers")
         return verdict is Verdict.MLFLOW
 
-    def read(self, run_id: str) -> dict[str, Any]:
+    def read(self, run_id: str) -> Any:
         answer = self._call("runs/get", None, "run", run_id)
         try:
             run = answer["run"]
             info, data = run["info"], run.get("data", {})
-            found: dict[str, Any] = {"run_name": None}
+            known: dict[str, Any] = {"run_name": None, "user_id": None, "end_time": None}
             for key in ("run_id", "run_name", "user_id", "status", "artifact_uri", "experiment_id"):
                 if key in info:
-                    found[key] = text(info[key])
+                    known[key] = text(info[key])
             for key in ("start_time", "end_time"):
                 if key in info:
-                    found[key] = number(info[key])
-            if not found.keys() >= {"status", "start_time", "artifact_uri", "experiment_id"}:
+                    known[key] = number(info[key])
+            if not known.keys() >= {"status", "start_time", "artifact_uri", "experiment_id"}:
                 raise KeyError(run_id)
             tags, params = (
                 {text(entry["key"]): text(entry.get("value", "")) for entry in data.get(name, [])}
@@ -198,7 +187,8 @@ class HttpWire:
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise foreign(self._where, "it is not a run") from None
-        return {"info": found, "tags": tags, "params": params}
+        data = SimpleNamespace(tags=tags, params=params)
+        return SimpleNamespace(info=SimpleNamespace(**known), data=data)
 
     def write(self, run_id: str, todo: Spelled) -> None:
         if todo.status_first:
@@ -215,7 +205,8 @@ class HttpWire:
             try:
                 self._call("runs/log-batch", batch, None, run_id)
             except (Refused, Unavailable):
-                self._lost(run_id, todo.params if first else {})
+                if first and params:  # another process may have set one of them
+                    check_conflict(todo.params, self.read(run_id).data.params)
                 raise
             tags, first = tags[TAGS_AT_ONCE:], False
         for key in todo.removed:
@@ -237,20 +228,11 @@ class HttpWire:
             killed = {"run_id": run_id, "status": KILLED}
             self._call("runs/update", killed, "run_info", run_id)
 
-    def _lost(self, run_id: str, params: dict[str, str]) -> None:
-        """Raise the conflict if somebody else has set one of the params; MLflow does not say."""
-        if not params:
-            return
-        kept = self.read(run_id)["params"]
-        for key, value in params.items():
-            if kept.get(key, value) != value:
-                raise PropertyConflict(from_key(key[len(PROPERTY) :]), kept[key], value) from None
-
     def put(self, artifact_uri: str, name: str, path: Path) -> None:
         folder = urlsplit(artifact_uri).path.strip("/")
         where = f"{ARTIFACTS}/{quote(f'{folder}/{name}')}"
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        with path.open("rb") as file:
+        with path.open("rb") as file, translated(self._uri):
             size = os.fstat(file.fileno()).st_size
             # A log grows while it is sent: no more is sent than was announced.
             part = _Part(file, size)

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from amlflow.spec import RunChange, RunKeeper, RunRecord
 
 from amlflow_mlflow.changes import Spelled, spelled
+from amlflow_mlflow.own_paths import check_run_folder, local_folder, path_below
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.spelling import to_file_path
 
@@ -37,16 +36,16 @@ _BEYOND = (
 
 
 class Wire(Protocol):
-    """One store: a run as MLflow's JSON has it, and a change of it."""
+    """One store: a run as MLflow has it, and a change of it."""
 
-    def read(self, run_id: str) -> dict[str, Any]:
-        """``info`` (status, times, experiment_id …), ``tags`` and ``params``."""
+    def read(self, run_id: str) -> Any:
+        """An object with ``info`` (status, artifact_uri …) and ``data`` (tags, params)."""
 
     def write(self, run_id: str, todo: Spelled) -> None:
         """Apply a change."""
 
     def put(self, artifact_uri: str, name: str, path: Path) -> None:
-        """Store a file that is not below a local path."""
+        """Store a file in a store that is not a local folder."""
 
 
 def open_keeper(uri: str) -> RunKeeper | None:
@@ -54,23 +53,26 @@ def open_keeper(uri: str) -> RunKeeper | None:
     if any(name in os.environ for name in _BEYOND):
         return None
     if uri.startswith(("http://", "https://")):
+        if (Path.home() / ".mlflow" / "credentials").exists():
+            return None
+        # An agent loads what its own store needs and no more.
         from amlflow_mlflow.without_mlflow.rest_api import HttpWire
 
-        credentials = Path.home() / ".mlflow" / "credentials"
-        return None if credentials.exists() else LightKeeper(HttpWire(uri), uri)
+        return DirectKeeper(HttpWire(uri), uri)
     if uri.startswith("sqlite:///") and "?" not in uri:
-        from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteWire
+        # An agent loads what its own store needs and no more.
+        from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteTables
 
-        path = Path(unquote(uri[len("sqlite:///") :]))
-        try:
-            return LightKeeper(SqliteWire(path), uri)
-        except sqlite3.Error:  # no such file, or tables of another MLflow than we know
-            return None
+        tables = SqliteTables(uri)
+        return DirectKeeper(tables, uri) if tables.are_known() else None
     return None
 
 
-class LightKeeper:
-    """See :class:`amlflow.spec.RunKeeper`."""
+class DirectKeeper:
+    """See :class:`amlflow.spec.RunKeeper`.
+
+    What of a run becomes a path is told in :mod:`amlflow_mlflow.own_paths`.
+    """
 
     def __init__(self, wire: Wire, uri: str) -> None:
         self._wire, self._uri = wire, uri
@@ -78,11 +80,9 @@ class LightKeeper:
         self._mlflow: RunKeeper | None = None
 
     def get_run(self, run_id: str) -> RunRecord:
-        found = self._wire.read(run_id)
-        info = {"end_time": None, "user_id": None, **found["info"]}
-        self._artifacts[run_id] = info["artifact_uri"]
-        data = SimpleNamespace(tags=found["tags"], params=found["params"])
-        return to_run(SimpleNamespace(info=SimpleNamespace(**info), data=data))
+        run = self._wire.read(run_id)
+        self._artifacts[run_id] = run.info.artifact_uri
+        return to_run(run)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         self._wire.write(run_id, spelled(change))
@@ -91,6 +91,8 @@ class LightKeeper:
         if run_id not in self._artifacts:
             self.get_run(run_id)
         root = self._artifacts[run_id]
+        if self._uri.startswith("http"):
+            check_run_folder(root, run_id)
         folder = _local(root)
         # mlflow-artifacts://host/… may be at another server.
         if (
@@ -104,11 +106,12 @@ class LightKeeper:
             if folder is None:
                 self._wire.put(root, to_file_path(name), path)
             else:
-                _copy(path, folder / to_file_path(name))
+                _copy(path, path_below(folder, to_file_path(name)))
 
     def _full(self) -> RunKeeper:
         """MLflow's own client, for artifact stores that need it."""
         if self._mlflow is None:
+            # It takes seconds to import, and most artifact stores do without.
             from amlflow_mlflow.tracker import MlflowTracker
 
             self._mlflow = MlflowTracker(self._uri)
@@ -116,13 +119,11 @@ class LightKeeper:
 
 
 def _local(root: str) -> Path | None:
-    if root.startswith("file:"):
-        return Path(unquote(urlsplit(root).path))
-    return Path(root) if root.startswith("/") else None
+    return local_folder(root) if root.startswith(("file:", "/")) else None
 
 
 def _copy(path: Path, target: Path) -> None:
-    """Write the whole file or nothing: somebody may be reading the old one."""
+    """Write the whole file or nothing: another process may be reading the old one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, staging = tempfile.mkstemp(dir=target.parent, prefix=".amlflow-")
     os.close(handle)

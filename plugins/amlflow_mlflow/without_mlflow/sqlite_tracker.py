@@ -1,219 +1,111 @@
-"""A tracker on MLflow's sqlite database that imports MLflow when it is needed.
+"""A tracker on MLflow's SQLite database that imports MLflow only when it is needed.
 
 ``import mlflow`` and its database store take seconds, which a command that shows one run would
-spend for one row. Reading a run, experiments and numbers, and ending a run, is done on the tables
-directly; they have had these columns since MLflow 1.0. The first call of another kind opens
-MLflow's own store, which does most from then on.
+spend for one row. So a run, experiments and numbers are read from the tables directly, and a run
+is ended there. Every other method opens MLflow's own tracker at its first call and passes on to it.
 """
 
 from __future__ import annotations
 
-import functools
-import os
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from typing import TYPE_CHECKING
 
 from amlflow.spec import (
+    ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
+    ModelRecord,
+    Point,
     RunChange,
-    RunNotFound,
+    RunDraft,
+    RunQuery,
     RunRecord,
     Unavailable,
 )
 
-from amlflow_mlflow import features
+from amlflow_mlflow import features, workspaces
 from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.own_paths import own_paths
 from amlflow_mlflow.records import to_experiment, to_run
-from amlflow_mlflow.spelling import ALIAS, DELETED, OWN, to_key
+from amlflow_mlflow.spelling import OWN, to_key
+from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteTables
 
 if TYPE_CHECKING:
-    from amlflow.spec import Tracker
-
-WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"
-
-_RUN = (
-    "SELECT run_uuid AS run_id, name AS run_name, user_id, status, start_time, end_time,"
-    " CAST(experiment_id AS TEXT) AS experiment_id FROM runs WHERE "
-)
-_BY_ID = f"{_RUN} run_uuid = ?"
-_ALIASED = "run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
-_BY_ALIAS = f"{_RUN} {_ALIASED} ORDER BY start_time, run_uuid"
-_DATA = (
-    "SELECT 'tags' AS kind, key, value FROM tags WHERE run_uuid = ?"
-    " UNION ALL SELECT 'params', key, value FROM params WHERE run_uuid = ?"
-)
-_END = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ? AND lifecycle_stage = 'active'"
-_EXPERIMENTS = (
-    "SELECT CAST(experiment_id AS TEXT) AS experiment_id, name, lifecycle_stage, creation_time,"
-    " last_update_time FROM experiments"
-)
-_NOT_DELETED = "experiment_id NOT IN (SELECT experiment_id FROM experiment_tags WHERE key = ?)"
-_NUMBER = (
-    "SELECT count(*) AS number FROM runs WHERE experiment_id = ?1 AND (start_time, run_uuid) <="
-    " (SELECT start_time, run_uuid FROM runs WHERE run_uuid = ?2)"
-)
+    from amlflow_mlflow.tracker import MlflowTracker
 
 
-def open_quick(uri: str, opened: Tracker | None = None) -> Tracker | None:
-    """The tracker at a URI, or None where MLflow itself has to open it, or has and must serve it.
+def open_sqlite(uri: str, mlflow: MlflowTracker | None = None) -> SqliteTracker | None:
+    """The tracker at a URI, or None where MLflow itself has to open it.
 
-    ``opened`` is MLflow's, if it is there already.
+    ``mlflow`` is MLflow's tracker, if it is open already.
     """
     if not uri.startswith("sqlite:////") or "?" in uri:
         return None
-    if is_by_workspace():
+    if workspaces.are_enabled():
         return None  # whose runs a caller sees is for MLflow's store to say
-    quick = QuickTracker(uri, Path(unquote(uri[len("sqlite:///") :])), opened)
+    tables = SqliteTables(uri, keeps_connections=True)
     try:
-        quick.asked(_BY_ID, "")
-        if not quick.asked(f"{_EXPERIMENTS} LIMIT 1"):
-            return None  # MLflow makes its first experiment when it opens the database
-    except sqlite3.Error:  # no such file yet, or tables of another MLflow than we know
+        if not tables.are_known():
+            return None
+    except Unavailable:  # MLflow waits longer for a lock
         return None
-    return quick
+    return SqliteTracker(tables, mlflow)
 
 
-def is_by_workspace() -> bool:
-    """Whether MLflow shows a caller the runs of one workspace only."""
-    return os.environ.get(WORKSPACES, "false").lower() in ("true", "1")
-
-
-class _Kept(threading.local):
-    """A thread's connections."""
-
-    def __init__(self) -> None:
-        self.by_process: dict[int, sqlite3.Connection] = {}
-
-
-class QuickTracker:
-    """See :class:`amlflow.spec.Tracker`."""
+class SqliteTracker:
+    """See :class:`amlflow.spec.Tracker` and :class:`amlflow.spec.QuickSearch`."""
 
     features = features
 
-    def __init__(self, uri: str, path: Path, opened: Tracker | None) -> None:
-        self.uri = uri
-        self._path = path
-        self._address = f"file:{quote(str(path))}?mode=rw"
-        self._kept = _Kept()
-        self._mlflow: Any = opened
+    def __init__(self, tables: SqliteTables, mlflow: MlflowTracker | None = None) -> None:
+        self.uri = tables.uri
+        self.tables = tables
+        self.mlflow = mlflow
+        """MLflow's tracker, or None as long as it was not needed."""
         self._opening = threading.Lock()
 
-    def rows(self, statement: str, *values: Any) -> list[Any]:
-        """As :meth:`asked`, with errors in the contract's words."""
-        with self.reading() as ask:
-            return ask(statement, *values)
-
-    @contextmanager
-    def reading(self) -> Iterator[Callable[..., list[Any]]]:
-        """To ask several times of one moment, with errors in the contract's words."""
-        with self._translated("read"):
-            database = self._connection()
-            database.execute("BEGIN")
-            try:
-                yield functools.partial(_answer, database)
-            finally:
-                database.rollback()
-
-    @contextmanager
-    def _translated(self, done: str) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise Unavailable(
-                f"The tracking database {self.uri} cannot be {done} now: {error}. If another "
-                "program holds its lock, try again when that has ended."
-            ) from error
-
-    def asked(self, statement: str, *values: Any) -> list[Any]:
-        """What the database answers, each row with its columns as attributes."""
-        return _answer(self._connection(), statement, *values)
-
-    def _connection(self) -> sqlite3.Connection:
-        """This thread's connection, kept since sqlite reads all its tables' names for a new one.
-
-        A process forked from this one has its own, and never closes what it inherits.
-        """
-        kept, process = self._kept.by_process, os.getpid()
-        if process not in kept:
-            kept[process] = sqlite3.connect(self._address, timeout=15, uri=True)
-        return kept[process]
-
-    def _opened(self) -> Any:
+    def open_mlflow(self) -> MlflowTracker:
+        """MLflow's tracker, opened at the first call."""
         with self._opening:
-            if self._mlflow is None:
+            if self.mlflow is None:
+                # It takes seconds to import.
                 from amlflow_mlflow.tracker import MlflowTracker
 
-                self._mlflow = MlflowTracker(self.uri)
-            return self._mlflow
+                self.mlflow = MlflowTracker(self.uri)
+            return self.mlflow
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._opened(), name)
-
-    # what is read without MLflow; once it is there, it does most of this too
+    # answered without MLflow
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        # This is also many times as quick as MLflow is once it is there.
-        with self.reading() as ask:
-            for statement, values in ((_BY_ID, (run_id,)), (_BY_ALIAS, (ALIAS, run_id))):
-                for found in ask(statement, *values):
-                    if experiment_id in (None, found.experiment_id):
-                        data = _data(ask(_DATA, found.run_id, found.run_id))
-                        return to_run(SimpleNamespace(info=found, data=data))
-        raise RunNotFound(run_id, self.uri)
+        return to_run(self.tables.find(run_id, experiment_id))
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
-        if self._mlflow is not None:
-            return self._mlflow.run_numbers(runs)  # type: ignore[no-any-return]
-        places = [(int(run.experiment_id), run.id) for run in runs]
-        return [self.rows(_NUMBER, *place)[0].number for place in places]
+        return [self.tables.number(run.experiment_id, run.id) for run in runs]
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
-        if self._mlflow is not None:
-            return self._mlflow.get_experiment(experiment_id)  # type: ignore[no-any-return]
-        for record in self._experiments("CAST(experiment_id AS TEXT) = ?", experiment_id):
-            return record
+        for row in self.tables.experiments("CAST(experiment_id AS TEXT) = ?", experiment_id):
+            return to_experiment(row)
         raise ExperimentNotFound(experiment_id, self.uri)
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
-        if self._mlflow is not None:
-            return self._mlflow.list_experiments()  # type: ignore[no-any-return]
-        return self._experiments(
+        rows = self.tables.experiments(
             "substr(name, 1, ?) != ? ORDER BY creation_time DESC, experiment_id ASC", len(OWN), OWN
         )
-
-    def _experiments(self, condition: str, *values: Any) -> Iterator[ExperimentRecord]:
-        statement = f"{_EXPERIMENTS} WHERE {_NOT_DELETED} AND {condition}"
-        for found in self.rows(statement, DELETED, *values):
-            tags = self.rows(
-                "SELECT key, value FROM experiment_tags WHERE experiment_id = ?",
-                int(found.experiment_id),
-            )
-            found.tags = {each.key: each.value for each in tags}
-            yield to_experiment(found)
-
-    # MLflow loads a run with all it has to end it
+        return map(to_experiment, rows)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        mlflow = self._mlflow
+        # MLflow would load a run with all it has only to end it.
+        mlflow = self.mlflow
         todo = spelled(change, noted=mlflow is not None and mlflow.is_noted(run_id))
-        if todo.ended is None or todo.params or todo.tags or todo.removed:
-            self._opened().update_run(run_id, change)
-            return
-        with self._translated("written"), self._connection() as database:
-            found = database.execute(_END, (todo.status, todo.ended, run_id))
-        if not found.rowcount:  # MLflow says why
-            self._opened().update_run(run_id, change)
+        has_more = todo.params or todo.tags or todo.removed
+        if todo.status is None or todo.ended is None or has_more:
+            self.open_mlflow().update_run(run_id, change)
+        elif not self.tables.end(run_id, todo.status, todo.ended):
+            # There is no such run, or it is deleted: MLflow says which.
+            self.open_mlflow().update_run(run_id, change)
         elif mlflow is not None:
             mlflow.has_ended(run_id)
 
@@ -221,8 +113,7 @@ class QuickTracker:
         to_key(name)
 
     def own_paths(self) -> Sequence[Path]:
-        found = self.rows("SELECT DISTINCT artifact_location FROM experiments")
-        return own_paths(self._path, [each.artifact_location or "" for each in found])
+        return own_paths(self.tables.path, self.tables.artifact_locations())
 
     def run_link(self, run: RunRecord) -> str:
         return run_link(self.uri, run)
@@ -230,15 +121,63 @@ class QuickTracker:
     def experiment_link(self, experiment_id: str) -> str:
         return experiment_link(self.uri, experiment_id)
 
+    # answered by MLflow's tracker
 
-def _answer(database: sqlite3.Connection, statement: str, *values: Any) -> list[Any]:
-    found = database.execute(statement, values)
-    names = [column[0] for column in found.description]
-    return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in found]
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        return self.open_mlflow().ensure_experiment(name)
 
+    def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+        self.open_mlflow().update_experiment(experiment_id, change)
 
-def _data(rows: list[Any]) -> SimpleNamespace:
-    found: dict[str, dict[str, str]] = {"tags": {}, "params": {}}
-    for each in rows:
-        found[each.kind][each.key] = each.value
-    return SimpleNamespace(**found)
+    def delete_experiment(self, experiment_id: str) -> None:
+        self.open_mlflow().delete_experiment(experiment_id)
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        return self.open_mlflow().create_runs(drafts)
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        return self.open_mlflow().find_runs(query)
+
+    def count_runs(self, query: RunQuery) -> int | None:
+        return self.open_mlflow().count_runs(query)
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        return self.open_mlflow().first_runs(query, field, last)
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        self.open_mlflow().write_points(run_id, points)
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        return self.open_mlflow().read_points(run_id, names)
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        self.open_mlflow().put_files(run_id, files, replace=replace)
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        return self.open_mlflow().list_files(run_id, prefix)
+
+    def get_file(self, run_id: str, name: str, destination: Path) -> None:
+        self.open_mlflow().get_file(run_id, name, destination)
+
+    def has_snapshot(self, digest: str) -> bool:
+        return self.open_mlflow().has_snapshot(digest)
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        self.open_mlflow().put_snapshot(digest, archive)
+
+    def get_snapshot(self, digest: str, destination: Path) -> None:
+        self.open_mlflow().get_snapshot(digest, destination)
+
+    def register_model(
+        self,
+        run_id: str,
+        path: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> ModelRecord:
+        return self.open_mlflow().register_model(
+            run_id, path, name, description=description, tags=tags, properties=properties
+        )

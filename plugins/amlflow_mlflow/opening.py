@@ -1,0 +1,131 @@
+"""Opening MLflow's store at a URI, which fails within seconds and not after an hour."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import sqlalchemy
+import tenacity
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import is_tried_once
+
+from amlflow_mlflow import private
+from amlflow_mlflow.errors import BUSY, busy, says, translated, unopened
+from amlflow_mlflow.own_paths import ARTIFACTS
+from amlflow_mlflow.rest_client import Server
+
+PROBE_TIMEOUT_S = 5
+BUSY_OPENING_S = 60
+"""How long a locked database is waited for when it is opened, as when many jobs start together."""
+
+
+class _WithoutDatabaseTracebacks(logging.Filter):
+    """MLflow logs a database error with its traceback and raises it too; the error is enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("SQLAlchemy database error")
+
+
+logging.getLogger("mlflow.store.db.utils").addFilter(_WithoutDatabaseTracebacks())
+
+
+def open_store(uri: str) -> Any:
+    """MLflow's store at a URI; a database that is locked is waited for.
+
+    Raises :class:`amlflow.spec.Unavailable`: within seconds if nobody answers, after
+    :data:`BUSY_OPENING_S` if another program holds the database's lock.
+    """
+    if uri.startswith(("http:", "https:")):
+        server = Server(uri)
+        # MLflow's own first call would be tried again for minutes.
+        server.client.probe()
+        return server
+    opening = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_busy),
+        wait=tenacity.wait_random_exponential(multiplier=0.05, max=1),
+        stop=tenacity.stop_after_delay(0 if is_tried_once() else BUSY_OPENING_S),
+        reraise=True,
+    )
+    try:
+        return opening(_open, uri)
+    except AzureMLException:
+        raise
+    except Exception as error:  # whatever the database's driver raises while MLflow makes tables
+        raise (busy(uri) if _is_busy(error) else unopened(uri, error)) from error
+
+
+def _open(uri: str) -> Any:
+    if not uri.startswith(("file:", "databricks")):
+        _make_tables(_probe_database(uri))
+    with _without_migration_log(), translated(uri):
+        store = private.get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+    if hasattr(store, "engine"):
+        _engines.add(store.engine)
+    return store
+
+
+def _is_busy(error: BaseException) -> bool:
+    """Whether another program's lock is the reason of an error."""
+    return says(error, BUSY)
+
+
+_engines: set[Any] = set()
+"""Of all databases that this process has opened."""
+
+
+def _leave_connections() -> None:
+    """Leave the connections of the process that this one was forked from to that one."""
+    for engine in _engines:
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_connections)
+
+
+def _artifact_root(uri: str) -> str | None:
+    """The folder for files: beside the database; MLflow's own choice is the working folder.
+
+    In the processes of MLflow's server it is as that server's settings say.
+    """
+    if private.SERVER_STORE in os.environ or not uri.startswith("sqlite:///"):
+        return None
+    return str(Path(unquote(uri[len("sqlite:///") :])).with_name(ARTIFACTS))
+
+
+def _probe_database(uri: str) -> Any:
+    """An engine for a database that answers; MLflow would try to connect for almost an hour."""
+    timeout = {} if uri.startswith(("sqlite", "mssql")) else {"connect_timeout": PROBE_TIMEOUT_S}
+    try:
+        engine = sqlalchemy.create_engine(uri, connect_args=timeout, poolclass=sqlalchemy.NullPool)
+        engine.connect().close()
+        return engine
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        raise unopened(uri, error) from None
+
+
+def _make_tables(engine: Any) -> None:
+    """Make a new database's tables; of several processes, one does and the others wait."""
+    if not private.all_tables_exist(engine):
+        with _without_migration_log():
+            private.make_tables(engine)
+
+
+@contextlib.contextmanager
+def _without_migration_log() -> Iterator[None]:
+    """The tables of a new database are made once, and forty lines about it help nobody."""
+    loggers = [logging.getLogger(name) for name in ("mlflow.store.db.utils", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

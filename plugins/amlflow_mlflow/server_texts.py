@@ -1,0 +1,72 @@
+"""What servers and stores say, made fit for a message: short, printable, without credentials."""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import os
+import re
+import time
+from urllib.parse import unquote, urlsplit
+
+MAX_SAID = 300
+"""Characters of a text from a server that go into a message."""
+MAX_RETRY_AFTER_S = 600.0
+"""A server that asks for more is asked again after this."""
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
+_USERINFO = re.compile(r"//[^/@\s]*@")
+_AUTHORIZATION = re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]+", re.IGNORECASE)
+_SETTINGS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """A Retry-After header's seconds, or the seconds until its date, bounded; None for neither."""
+    if value is None or len(value) > 100:
+        return None
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        return min(float(text), MAX_RETRY_AFTER_S)
+    try:
+        seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+    return min(max(0.0, seconds), MAX_RETRY_AFTER_S)
+
+
+def cleaned(text: str, uri: str = "") -> str:
+    """The first line of a text from a server: short, printable, and without credentials.
+
+    ``uri`` is the tracking URI, whose password is taken out like those of the environment.
+    """
+    lines = [line for line in text[: 100 * MAX_SAID].splitlines() if line.strip()]
+    line = lines[0].strip() if lines else ""
+    for secret in _secrets(uri):
+        line = line.replace(secret, "***")
+    line = _AUTHORIZATION.sub(r"\1 ***", _USERINFO.sub("//", line))
+    line = "".join(char if char.isprintable() else " " for char in line)
+    return line if len(line) <= MAX_SAID else f"{line[:MAX_SAID]} …"
+
+
+def cause(error: BaseException) -> str:
+    """The innermost reason, on one line, without addresses that may hold a password."""
+    original = getattr(error, "orig", None)
+    text = str(original if original is not None else error).strip() or type(error).__name__
+    for word in ("Connection refused", "timed out", "Name or service not known", "No route"):
+        if word in text:
+            return word.lower()
+    return cleaned(text)
+
+
+def _secrets(uri: str) -> list[str]:
+    secrets = [os.environ.get(name) for name in _SETTINGS]
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    if "@" in uri:
+        parts = urlsplit(uri)
+        secrets += [parts.password, unquote(parts.password or "")]
+        user = unquote(parts.username or "")
+    # As it stands in an Authorization header, too.
+    secrets += [
+        base64.b64encode(f"{user or ''}:{secret}".encode()).decode() for secret in secrets if secret
+    ]
+    return [secret for secret in secrets if secret and len(secret) > 2]
