@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import AzureMLException
+from amlflow.point_values import from_plain, to_plain
 from amlflow.spec import FileNotInRun, Kind, Point, Refused
 from amlflow.tracker_data import (
     MAX_COUNT,
@@ -59,7 +60,8 @@ EXACT_INT = 2**53
 TYPES = ("type:bool", "type:int", "type:float")
 """The kinds of the entries that say of which type the owner's numbers are."""
 Entry = list[Any]
-"""[name, kind, value, step, order, milliseconds], or for the owner's types
+"""[name, kind, value, step, order, milliseconds], with the value as ``to_plain`` spells it, or for
+the owner's types
 [name, "type:int", None, None, position, milliseconds]."""
 
 
@@ -192,7 +194,7 @@ class Points:
     def _spill(self, run_id: str, writer: str, number: int, entries: list[Entry]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "entries.json"
-            path.write_text(json.dumps(entries), encoding="utf-8")
+            path.write_text(_to_text(entries), encoding="utf-8")
             self._put(run_id, {_file(writer, number): path})
 
     # reading
@@ -219,7 +221,7 @@ class Points:
                 Point(
                     name=name,
                     kind=Kind(kind),
-                    value=value,
+                    value=from_plain(kind, value),
                     step=step,
                     order=order,
                     time=from_ms(time),
@@ -303,7 +305,8 @@ def _entries(run_id: str, key: str, stored: list[Any]) -> Iterator[Entry]:
         except Malformed as wrong:
             leave_out(run_id, key, str(wrong), shown(entry))
         else:
-            yield entry
+            # The first release wrote NaN and infinities bare.
+            yield [*entry[:2], to_plain(entry[1], entry[2]), *entry[3:]]
 
 
 def _check(entry: Any) -> None:
@@ -317,7 +320,7 @@ def _check(entry: Any) -> None:
     ):
         raise Malformed("entries with a name, step, order and milliseconds")
     if kind not in TYPES:
-        to_kind(kind, value)
+        to_kind(kind, from_plain(kind, value))
 
 
 def _file(writer: str, number: int) -> str:
@@ -330,7 +333,11 @@ def _owner(data: Any) -> str | None:
 
 
 def _state(files: int, tail: list[Entry]) -> str:
-    return json.dumps({"files": files, "tail": tail}, separators=(",", ":"))
+    return _to_text({"files": files, "tail": tail})
+
+
+def _to_text(stored: Any) -> str:
+    return json.dumps(stored, separators=(",", ":"), allow_nan=False)
 
 
 def _is_type(entry: Entry) -> bool:
@@ -362,7 +369,8 @@ def _encoded(
                 entries.append([point.name, f"type:{value_type}", None, None, point.position, time])
             metrics.append(Metric(key, float(point.value), time, point.position))
             continue
-        entry = [point.name, point.kind.value, point.value, point.step, point.order, time]
+        value = to_plain(point.kind, point.value)
+        entry = [point.name, point.kind.value, value, point.step, point.order, time]
         entries.append(entry)
         drawing += [Metric(key, value, time + 1, at) for key, at, value in _drawing(entry)]
     return metrics, drawing, entries

@@ -11,8 +11,6 @@ from typing import Any
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
-from amlflow_mlflow.private import download
-
 SCHEME = "s3-by-server"
 
 
@@ -34,6 +32,9 @@ class S3ByServer(ArtifactRepository):
         return self._s3.list_artifacts(path)
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
+        # MLflow imports this module while it is being imported, and that one needs all of MLflow.
+        from amlflow_mlflow.private import download
+
         download(self._s3, remote_file_path, local_path)
 
     def delete_artifacts(self, artifact_path: str | None = None) -> None:

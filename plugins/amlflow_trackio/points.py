@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from amlflow.point_values import from_plain, to_plain
 from amlflow.spec import Kind, Point, Refused
 from amlflow.tracker_data import (
     MAX_FILE,
@@ -114,8 +115,9 @@ class Points:
 
 
 def _packed(point: Point) -> tuple[str, str]:
-    content = [point.kind.value, point.value, point.step, point.order]
-    return str(point.position), json.dumps(content, ensure_ascii=False)
+    value = to_plain(point.kind, point.value)
+    content = [point.kind.value, value, point.step, point.order]
+    return str(point.position), json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
 def _unpacked(run_id: str, name: str, writer: str, time: int, content: str) -> Point | None:
@@ -139,6 +141,7 @@ def _to_content(text: str) -> tuple[Kind, Any, int | None, int]:
     if not isinstance(content, list) or len(content) != 4:
         raise Malformed("a list of four values")
     kind, value, step, order = content
+    value = from_plain(kind, value)
     if not (step is None or is_whole(step)) or not is_whole(order):
         raise Malformed("a list with a kind, a value, a step and an order")
     return to_kind(kind, value), value, step, order

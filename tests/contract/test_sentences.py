@@ -13,7 +13,7 @@ NOT_IN_THE_SUITES = {
     # What introduces, defines or names promises nothing.
     "page: The contract between", "page: A tracker stores", "page: A plugin returns",
     "page: A compute target runs", "page: These conventions", "VERSION: The version",
-    "TrackerError:", "Feature: What", "Status: See", "ExperimentRecord: An", "RunRecord: A run",
+    "Feature: What", "Status: See", "ExperimentRecord: An", "RunRecord: A run",
     "Point: One", "ModelRecord: A", "Op: How", "Condition: A test", "Tracker: Stores",
     "LAUNCHED: A key", "Work: A script", "Order: An order", "Started: A work", "Compute: A place",
     "Compute: The agent", "Commands: The",

@@ -154,7 +154,7 @@ def test_a_file_comes_whole_and_as_it_is_or_not_at_all(
 def test_the_agent_knows_its_own_answers(line: tuple[Proxy, str], tmp_path: Path) -> None:
     proxy, uri = line
     tracker, keeper = open_tracker(uri), open_keeper(uri)
-    assert type(keeper).__name__ == "LightKeeper"
+    assert type(keeper).__name__ == "DirectKeeper"
     run = new_run(tracker, tags={"gone": "1"})
     path = tmp_path / "log.txt"
     path.write_text("content")

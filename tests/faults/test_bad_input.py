@@ -225,13 +225,13 @@ def test_a_database_that_cannot_be(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_locked_database(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from amlflow_mlflow import calls
+    from amlflow_mlflow import store as mlflow_store
 
-    monkeypatch.setattr(calls, "BUSY_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(mlflow_store, "BUSY_TIMEOUT_S", 0.3)
     before = everything(run)
     other = sqlite3.connect(store.removeprefix("sqlite:///"))
     # MLflow's own connections wait for a lock for longer than a test should.
-    engine = run._tracker.inner._opened()._store.engine  # type: ignore[attr-defined]
+    engine = run._tracker.inner.open_mlflow()._store.engine  # type: ignore[attr-defined]
     sqlalchemy.event.listen(
         engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout = 50")
     )

@@ -154,7 +154,7 @@ def test_the_earliest_of_many_rivals_gets_the_id_they_ask_for(
     # More rivals than one look at them shows, each made just after the run and gone soon.
     client = mlflow.MlflowClient(any_store)
     tracker = experiment.workspace._tracker.inner
-    making = getattr(tracker, "_mlflow", tracker)._creation
+    making = getattr(tracker, "mlflow", tracker)._creation
     create_run = making._store.create_run
     looked = threading.Event()
 
@@ -191,7 +191,7 @@ def test_who_looked_first_has_the_id_and_an_earlier_rival_is_told_at_once(
     """The rival had its time before the other, and got to the store after it."""
     held = experiment.start_logging(run_id="wanted", snapshot_directory=None)
     tracker = experiment.workspace._tracker.inner
-    tracker = getattr(tracker, "_mlflow", tracker)
+    tracker = getattr(tracker, "mlflow", tracker)
 
     def wait(seconds: float) -> None:
         raise AssertionError("it waits for a run that stays")

@@ -15,15 +15,9 @@ import pytest
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.plugins import open_keeper, open_tracker
 from amlflow.spec import Refused, RunChange, TooLarge, Unavailable, tried_once
-from amlflow_mlflow.calls import open_store
-from amlflow_mlflow.errors import (
-    MAX_RETRY_AFTER_S,
-    MAX_SAID,
-    cleaned,
-    error_of_status,
-    error_of_store,
-    retry_after_s,
-)
+from amlflow_mlflow.errors import error_of_status, error_of_store, translated
+from amlflow_mlflow.opening import open_store
+from amlflow_mlflow.server_texts import MAX_RETRY_AFTER_S, MAX_SAID, cleaned, retry_after_s
 from helpers.flaky_proxy import Proxy, Reply, proxied
 from mlflow.entities import RunTag
 
@@ -95,15 +89,19 @@ def calls_of(uri: str, path: Path) -> dict[str, Callable[[], Any]]:
     tracker: Any = open_tracker(uri)
     keeper = open_keeper(uri)
     store = tracker._store
-    call = tracker._call
+
+    def make_model() -> None:
+        with translated(uri):
+            Registry(store.server.client).create_registered_model("name")
+
     return {
-        "read": lambda: call(lambda: store.get_experiment_by_name("x")),
-        "write": lambda: call(lambda: store.set_tag(RUN, RunTag("a", "b"))),
-        "create": lambda: call(lambda: store.create_run("0", "me", 0, [], "name")),
+        "read": lambda: store.get_experiment_by_name("x"),
+        "write": lambda: store.set_tag(RUN, RunTag("a", "b")),
+        "create": lambda: store.create_run("0", "me", 0, [], "name"),
         "upload": lambda: tracker.put_files(RUN, {"f": path}, replace=True),
         "download": lambda: tracker.get_file(RUN, "f", path.with_suffix(".got")),
         "list": lambda: tracker.list_files(RUN),
-        "model": lambda: call(lambda: Registry(store.client).create_registered_model("name")),
+        "model": make_model,
         "agent's write": lambda: keeper.update_run(RUN, RunChange(tags={"a": "b"})),
         "agent's upload": lambda: keeper.put_files(RUN, {"f": path}, replace=True),
     }

@@ -111,7 +111,7 @@ def test_numbers_by_halving_are_those_of_the_database(store: str, experiment: Ex
     found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
     expected = list(range(len(found), 0, -1))
     in_order = sorted(found, key=lambda run: (run.created, run.id), reverse=True)
-    numbers = Numbers(tracker._store, tracker._call)
+    numbers = Numbers(tracker._store)
     assert numbers.of(in_order) == expected
     for place in (0, 3, FEW, 2 * FEW):
         run = in_order[place]

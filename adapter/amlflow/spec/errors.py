@@ -8,7 +8,6 @@ from contextvars import ContextVar
 from urllib.parse import urlsplit, urlunsplit
 
 from amlflow.exceptions import (
-    AzureMLException,
     ServiceException,
     UserErrorException,
 )
@@ -114,10 +113,6 @@ def tried_once() -> Iterator[None]:
 def is_tried_once() -> bool:
     """Whether this call is made inside :func:`tried_once`."""
     return _once.get()
-
-
-TrackerError = AzureMLException
-"""The base class of what every method of a tracker may raise, and of the errors above."""
 
 
 def redacted(uri: str) -> str:

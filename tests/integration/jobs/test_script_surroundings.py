@@ -106,7 +106,7 @@ def locked(sqlite_uri: str) -> Any:
     thread.join()
 
 
-OPEN = "import sys; from amlflow_mlflow.calls import open_store; open_store(sys.argv[1])"
+OPEN = "import sys; from amlflow_mlflow.opening import open_store; open_store(sys.argv[1])"
 
 
 def test_a_busy_database_is_waited_for_when_it_is_opened(sqlite_uri: str, locked: Any) -> None:
@@ -123,12 +123,12 @@ def test_a_database_that_stays_busy_is_said_to_be(
     sqlite_uri: str, locked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from amlflow.spec import Unavailable
-    from amlflow_mlflow import calls
+    from amlflow_mlflow import opening
     from amlflow_mlflow.without_mlflow import run_keeper, sqlite_tables
 
-    monkeypatch.setattr(calls, "BUSY_OPENING_S", 0.1)
+    monkeypatch.setattr(opening, "BUSY_OPENING_S", 0.1)
     monkeypatch.setattr(sqlite_tables, "BUSY_TIMEOUT_S", 0.1)
-    for open_it in (calls.open_store, run_keeper.open_keeper):
+    for open_it in (opening.open_store, run_keeper.open_keeper):
         with pytest.raises(Unavailable) as busy:
             open_it(sqlite_uri)
         assert "is busy: another program holds its lock" in busy.value.message

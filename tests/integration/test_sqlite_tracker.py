@@ -18,10 +18,10 @@ from amlflow.spec import LAUNCHED, ExperimentNotFound, RunChange, RunNotFound, S
 from amlflow_mlflow import amlflow_tracker
 from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.tracker import MlflowTracker
-from amlflow_mlflow.without_mlflow import sqlite_tracker
+from amlflow_mlflow.without_mlflow import sqlite_tables
 from amlflow_mlflow.without_mlflow.rest_api import HttpWire
-from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteWire
-from amlflow_mlflow.without_mlflow.sqlite_tracker import QuickTracker, open_quick
+from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteTables
+from amlflow_mlflow.without_mlflow.sqlite_tracker import SqliteTracker, open_sqlite
 from helpers import servers
 from mlflow import MlflowClient
 from mlflow.entities import RunStatus
@@ -35,26 +35,26 @@ def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
     asked.fail("no data")
     child = asked.child_run()
     Experiment(experiment.workspace, "gone").archive()
-    sqlite_tracker, full = open_quick(store), MlflowTracker(store)
+    quick, full = open_sqlite(store), MlflowTracker(store)
     full.ensure_experiment("AMLFLOW.mine")  # amlflow's own begin with small letters
-    assert sqlite_tracker is not None
+    assert quick is not None
     for run_id in ("mine", asked._record.id, child.id):
         for within in (None, experiment.id):
-            assert sqlite_tracker.get_run(run_id, within) == full.get_run(run_id, within)
+            assert quick.get_run(run_id, within) == full.get_run(run_id, within)
     for run_id, within in (("missing", None), ("mine", "0"), (child.id, "0"), ("0" * 32, None)):
-        for tracker in (sqlite_tracker, full):
+        for tracker in (quick, full):
             with pytest.raises(RunNotFound, match=run_id):
                 tracker.get_run(run_id, within)
-    assert list(sqlite_tracker.list_experiments()) == list(full.list_experiments())
-    assert sqlite_tracker.get_experiment(experiment.id) == full.get_experiment(experiment.id)
+    assert list(quick.list_experiments()) == list(full.list_experiments())
+    assert quick.get_experiment(experiment.id) == full.get_experiment(experiment.id)
     deleted = full.ensure_experiment("deleted").id
     full.delete_experiment(deleted)
-    for tracker in (sqlite_tracker, full):
+    for tracker in (quick, full):
         with pytest.raises(ExperimentNotFound, match=deleted):
             tracker.get_experiment(deleted)
     records = [asked._record, child._record]
-    assert sqlite_tracker.run_numbers(records) == full.run_numbers(records) == [1, 2]
-    assert sqlite_tracker.run_link(child._record) == full.run_link(child._record)
+    assert quick.run_numbers(records) == full.run_numbers(records) == [1, 2]
+    assert quick.run_link(child._record) == full.run_link(child._record)
 
 
 def test_a_run_is_read_in_one_moment(
@@ -64,21 +64,20 @@ def test_a_run_is_read_in_one_moment(
     run = experiment.start_logging(snapshot_directory=None)
     run._tracker.update_run(run.id, RunChange(status="Running", system={LAUNCHED: "yes"}))
     MlflowTracker(store)._store.update_run_info(run.id, RunStatus.FINISHED, 1, None)
-    path = Path(store[len("sqlite:///") :])
     end = EndRequest("Failed").change()
-    agent = threading.Thread(target=lambda: SqliteWire(path).write(run.id, spelled(end)))
-    answer = sqlite_tracker._answer
+    agent = threading.Thread(target=lambda: SqliteTables(store).write(run.id, spelled(end)))
+    read = sqlite_tables._rows
 
     def interrupted(*asked: Any) -> Any:
-        found = answer(*asked)
+        rows = read(*asked)
         if not agent.ident:
             agent.start()
             agent.join(0.5)  # it has to wait for the reader
-        return found
+        return rows
 
-    tracker = open_quick(store)
+    tracker = open_sqlite(store)
     assert tracker is not None
-    monkeypatch.setattr(sqlite_tracker, "_answer", interrupted)
+    monkeypatch.setattr(sqlite_tables, "_rows", interrupted)
     assert tracker.get_run(run.id).status == "Running"
     agent.join()
     assert tracker.get_run(run.id).status == "Failed"
@@ -92,7 +91,9 @@ def test_the_order_in_which_a_server_is_told_of_an_end(
     monkeypatch: pytest.MonkeyPatch, status: str, order: list[str]
 ) -> None:
     told = []
-    monkeypatch.setattr(HttpWire, "_call", lambda self, path, content: told.append(path[5:]))
+    monkeypatch.setattr(
+        HttpWire, "_call", lambda self, path, content, key, run_id: told.append(path[5:])
+    )
     HttpWire("http://localhost").write("id", spelled(EndRequest(status).change()))
     assert told == order
 
@@ -105,11 +106,11 @@ def test_a_run_ends_as_with_mlflow(
     store: str, experiment: Experiment, status: str, in_mlflow: str
 ) -> None:
     run_id = experiment.start_logging(snapshot_directory=None)._record.id
-    sqlite_tracker = open_quick(store)
-    assert isinstance(sqlite_tracker, QuickTracker)
+    quick = open_sqlite(store)
+    assert isinstance(quick, SqliteTracker)
     ended = datetime(2026, 1, 2, 3, 4, 5, 6000, tzinfo=timezone.utc)
-    sqlite_tracker.update_run(run_id, RunChange(status=status, ended=ended))
-    assert sqlite_tracker._mlflow is None
+    quick.update_run(run_id, RunChange(status=status, ended=ended))
+    assert quick.mlflow is None
     info = MlflowClient(store).get_run(run_id).info
     assert (info.status, info.end_time) == (in_mlflow, 1767323045006)
 
@@ -117,11 +118,11 @@ def test_a_run_ends_as_with_mlflow(
 def test_a_run_that_is_deleted_or_missing_does_not_end(store: str, experiment: Experiment) -> None:
     run_id = experiment.start_logging(snapshot_directory=None)._record.id
     MlflowClient(store).delete_run(run_id)
-    sqlite_tracker = open_quick(store)
-    assert sqlite_tracker is not None
+    quick = open_sqlite(store)
+    assert quick is not None
     for each in (run_id, "0" * 32):
         with pytest.raises(RunNotFound, match=each):
-            sqlite_tracker.update_run(each, RunChange(status=Status.COMPLETED))
+            quick.update_run(each, RunChange(status=Status.COMPLETED))
     assert MlflowClient(store).get_run(run_id).info.status == "RUNNING"
 
 
@@ -146,31 +147,31 @@ def test_a_run_is_shown_without_mlflow(store: str, experiment: Experiment) -> No
 
 
 def test_other_databases_are_left_to_mlflow(tmp_path: Path) -> None:
-    assert open_quick(f"sqlite:///{tmp_path}/new.db") is None
+    assert open_sqlite(f"sqlite:///{tmp_path}/new.db") is None
     assert not (tmp_path / "new.db").exists()
     (tmp_path / "other.db").write_bytes(b"")
-    assert open_quick(f"sqlite:///{tmp_path}/other.db") is None
-    assert open_quick("http://localhost:5000") is None
+    assert open_sqlite(f"sqlite:///{tmp_path}/other.db") is None
+    assert open_sqlite("http://localhost:5000") is None
 
 
 def test_a_new_database_is_read_so_as_soon_as_mlflow_has_made_it(tmp_path: Path) -> None:
     tracker = amlflow_tracker(f"sqlite:///{tmp_path}/new.db")
-    assert isinstance(tracker, QuickTracker)
+    assert isinstance(tracker, SqliteTracker)
     assert [each.name for each in tracker.list_experiments()] == ["Default"]
 
 
 def test_threads_and_forked_processes_share_no_connection(
     store: str, experiment: Experiment
 ) -> None:
-    sqlite_tracker = open_quick(store)
-    assert isinstance(sqlite_tracker, QuickTracker)
-    here = sqlite_tracker._connection()
-    assert sqlite_tracker._connection() is here
+    quick = open_sqlite(store)
+    assert isinstance(quick, SqliteTracker)
+    here = quick.tables.connection()
+    assert quick.tables.connection() is here
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(sqlite_tracker._connection).result() is not here
+        assert pool.submit(quick.tables.connection).result() is not here
 
     def ask() -> None:
-        sys.exit(sqlite_tracker._connection() is here)
+        sys.exit(quick.tables.connection() is here)
 
     forked = multiprocessing.get_context("fork").Process(target=ask)
     forked.start()
@@ -181,8 +182,8 @@ def test_threads_and_forked_processes_share_no_connection(
 def test_a_database_that_breaks_is_an_error_of_the_contract(
     store: str, experiment: Experiment
 ) -> None:
-    sqlite_tracker = open_quick(store)
-    assert sqlite_tracker is not None
+    quick = open_sqlite(store)
+    assert quick is not None
     Path(store.removeprefix("sqlite:///")).write_bytes(b"no database any more" * 100)
     with pytest.raises(Unavailable, match=r"mlflow\.db cannot be read now"):
-        sqlite_tracker.get_run("0" * 32)
+        quick.get_run("0" * 32)

@@ -1,0 +1,55 @@
+"""What a tracking server says of a run does not lead to any path of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from amlflow.spec import Refused
+from amlflow_mlflow.own_paths import check_run_folder, path_below
+
+RUN = "0" * 32
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        f"/mnt/mlflow/0/{RUN}/artifacts",
+        f"/mnt/mlflow/0/{RUN}/artifacts/",
+        f"file:///mnt/mlflow/0/{RUN}/artifacts",
+        "mlflow-artifacts:/0/x/artifacts",
+        "s3://bucket/0/x/artifacts",
+    ],
+)
+def test_mlflows_own_folders_are_used(root: str) -> None:
+    check_run_folder(root, RUN)
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "/home/me/.ssh",
+        "file:///home/me/.ssh",
+        "relative/folder",
+        f"/mnt/{'1' * 32}/artifacts",
+        f"/mnt/{RUN}/artifacts/..",
+        f"/mnt/../home/me/{RUN}/artifacts",
+        f"/mnt/{RUN}/artifacts/../../.ssh",
+        f"file:///mnt/%2e%2e/{RUN}/artifacts",
+    ],
+)
+def test_another_local_folder_is_refused(root: str) -> None:
+    with pytest.raises(Refused, match="artifacts"):
+        check_run_folder(root, RUN)
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (folder / "logs").symlink_to(outside)
+    (folder / "inside").symlink_to(folder)
+    with pytest.raises(Refused, match="symbolic link"):
+        path_below(folder, "logs/user.txt")
+    assert path_below(folder, "inside/a.txt") == folder / "inside" / "a.txt"
+    assert path_below(folder, "new/a.txt") == folder / "new" / "a.txt"
