@@ -17,6 +17,7 @@ from amlflow.spec import (
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
+    Feature,
     ModelRecord,
     Point,
     Refused,
@@ -30,7 +31,7 @@ from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
 from sqlalchemy import text
 
-from amlflow_mlflow import features, workspaces
+from amlflow_mlflow import workspaces
 from amlflow_mlflow.bulk_reads import DIALECTS, Bulk
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spelled
 from amlflow_mlflow.creation import Creation, is_own_id
@@ -58,7 +59,7 @@ RACES = 20
 class MlflowTracker:
     """Experiments and runs in MLflow."""
 
-    features = features
+    features = frozenset(Feature)
 
     def __init__(self, uri: str) -> None:
         self.uri = uri

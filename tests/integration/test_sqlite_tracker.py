@@ -14,7 +14,15 @@ from typing import Any
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.jobs.run_notes import EndRequest
-from amlflow.spec import LAUNCHED, ExperimentNotFound, RunChange, RunNotFound, Status, Unavailable
+from amlflow.spec import (
+    LAUNCHED,
+    ExperimentNotFound,
+    RunChange,
+    RunNotFound,
+    Status,
+    Tracker,
+    Unavailable,
+)
 from amlflow_mlflow import amlflow_tracker
 from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.tracker import MlflowTracker
@@ -187,3 +195,30 @@ def test_a_database_that_breaks_is_an_error_of_the_contract(
     Path(store.removeprefix("sqlite:///")).write_bytes(b"no database any more" * 100)
     with pytest.raises(Unavailable, match=r"mlflow\.db cannot be read now"):
         quick.get_run("0" * 32)
+
+
+def test_it_is_checked_as_any_plugins_tracker_without_mlflow(
+    store: str, experiment: Experiment
+) -> None:
+    """Each method of the contract is its own; that one is missing is found without MLflow."""
+    for name in vars(Tracker):
+        if not name.startswith("_") and name not in ("uri", "features"):
+            assert name in vars(SqliteTracker), name
+    script = (
+        "import sys\n"
+        "from amlflow.plugins import open_tracker\n"
+        "from amlflow.exceptions import UserErrorException\n"
+        f"open_tracker({store!r})\n"
+        "from amlflow_mlflow.without_mlflow.sqlite_tracker import SqliteTracker\n"
+        "del SqliteTracker.find_runs\n"
+        "import amlflow.plugins\n"
+        "amlflow.plugins._trackers.__init__()\n"
+        "try:\n"
+        f"    open_tracker({store!r})\n"
+        "except UserErrorException as error:\n"
+        "    assert 'lacks find_runs' in error.message, error.message\n"
+        "else:\n"
+        "    raise AssertionError('it is not checked')\n"
+        "assert 'mlflow' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -31,7 +31,12 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         pytest.fail(f"These modules import each other in a circle: {' <- '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "path",
+    # These have the private names of MLflow that a plugin uses, in one file so that they are known.
+    [path for path in SOURCES if path.name != "private.py"],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
 def test_private_members_are_used_in_their_own_module_only(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     own = set(_defined(tree))

@@ -228,3 +228,25 @@ def test_one_that_fails_to_hear_of_a_run_is_named_and_the_others_hear(
     assert sorted(heard) == ["a", "c"]
     assert "'b'" in caplog.text
     assert "its own bug" in caplog.text
+
+
+def test_a_tracker_that_answers_for_any_name_is_checked_like_any_other(load: Any) -> None:
+    load(
+        vague="""
+        class Vague:
+            features = frozenset()
+            uri = "vague:"
+
+            def get_run(self, run_id, experiment_id=None): ...
+
+        class Passing(Vague):
+            def __getattr__(self, name):
+                raise AttributeError(name)
+
+        @hookimpl
+        def amlflow_tracker(uri):
+            return Passing() if uri == "vague:" else None
+        """
+    )
+    with pytest.raises(UserErrorException, match=r"lacks .*find_runs.* of amlflow\.spec\.Tracker"):
+        plugins.open_tracker("vague:")

@@ -16,6 +16,7 @@ from amlflow.spec import (
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
+    Feature,
     ModelRecord,
     Point,
     RunChange,
@@ -25,7 +26,7 @@ from amlflow.spec import (
     Unavailable,
 )
 
-from amlflow_mlflow import features, workspaces
+from amlflow_mlflow import workspaces
 from amlflow_mlflow.changes import spelled
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.own_paths import own_paths
@@ -58,7 +59,7 @@ def open_sqlite(uri: str, mlflow: MlflowTracker | None = None) -> SqliteTracker 
 class SqliteTracker:
     """See :class:`amlflow.spec.Tracker` and :class:`amlflow.spec.QuickSearch`."""
 
-    features = features
+    features = frozenset(Feature)
 
     def __init__(self, tables: SqliteTables, mlflow: MlflowTracker | None = None) -> None:
         self.uri = tables.uri
