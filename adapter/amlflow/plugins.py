@@ -36,6 +36,7 @@ class Plugins:
     """
 
     def __init__(self, found: list[EntryPoint]) -> None:
+        # Nothing here is needed before the first hook is called; `import azureml.core` stays quick.
         import pluggy
 
         from amlflow.plugin_calls import PluginManager
@@ -94,6 +95,7 @@ class Plugins:
 
         Raises :class:`UserErrorException`; the module is no longer registered then.
         """
+        # Nearly all processes load no plugin that is wrong.
         import difflib
 
         from pluggy import PluginValidationError
@@ -143,6 +145,7 @@ def _sort_key(entry_point: EntryPoint) -> tuple[str, str]:
 @functools.cache
 def installed() -> Plugins:
     """The plugins of this environment, loaded at the first call."""
+    # As above: `import azureml.core` stays quick.
     from importlib.metadata import entry_points
 
     return Plugins(list(entry_points(group=GROUP)))
@@ -150,6 +153,7 @@ def installed() -> Plugins:
 
 def described() -> list[dict[str, object]]:
     """Each plugin with its distribution, hooks and features, or the error why it does not load."""
+    # As above: `import azureml.core` stays quick.
     from importlib.metadata import entry_points
 
     plugins = installed()
@@ -205,6 +209,7 @@ def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
 
     A plugin that fails is named: in an error if no other plugin answers, otherwise on the log.
     """
+    # As above: it imports pluggy.
     from amlflow.plugin_calls import HookCall, hook_call
 
     def check(answer: Any) -> str | None:
@@ -277,6 +282,7 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
 
 def announce(hook: str, run: RunRecord) -> None:
     """Call a hook of all plugins; the log names a plugin that fails, and the others are called."""
+    # As above: it imports pluggy.
     from amlflow.plugin_calls import HookCall, hook_call
 
     with hook_call(HookCall(hook)) as call:

@@ -19,6 +19,7 @@ def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
     """Take the kind ``docker``; settings.py says which settings it has."""
     if kind != "docker":
         return None
+    # Only a process that opens such a compute target needs it.
     from amlflow_docker.compute import DockerCompute
     from amlflow_docker.settings import parsed
 

@@ -19,6 +19,7 @@ def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
     """Take the kind ``local``, which has the setting ``python``: the path of an interpreter."""
     if kind != "local":
         return None
+    # Only a process that opens such a compute target needs it.
     from amlflow_local.local import LocalCompute
 
     return LocalCompute(settings)

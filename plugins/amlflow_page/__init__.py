@@ -15,6 +15,7 @@ amlflow_spec = 1
 @hookimpl
 def amlflow_commands(group: Commands) -> None:
     """``amlflow ui``."""
+    # Only the command line needs it.
     from amlflow_page.command import ui
 
     group.add("ui", ui, "amlflow ui --port 5001")

@@ -26,6 +26,7 @@ STORES = ("sqlite", "postgresql", "mysql", "mssql", "file", "http", "https")
 
 def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
     """Show the runs of a folder's workspace in MLflow's page with the studio, until Ctrl-C."""
+    # Every command of the CLI loads this module, and few are this one.
     from amlflow.core.project.configured import configured_uri
 
     uri = configured_uri(path)
@@ -71,6 +72,7 @@ def _check(port: str) -> None:
 
 def _command(uri: str, port: str) -> list[str]:
     """MLflow's server on a database or folder that this machine reaches by itself."""
+    # As above.
     from amlflow.core.project.tracking_uri import local_folders
 
     command = [
@@ -107,6 +109,7 @@ def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
 
 def _show(address: str, no_browser: bool) -> threading.Thread:
     """Open a browser; some return only when they are closed, so a thread waits for it."""
+    # As above.
     import webbrowser
 
     print(f"All runs: {address}", flush=True)

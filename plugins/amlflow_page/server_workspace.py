@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @functools.cache
 def runs() -> ServerStore:
     """The runs of the server's store, for what the facade does."""
+    # The facade takes a while to import, and a worker answers before it needs it.
     from amlflow.core.server_store import ServerStore
 
     return ServerStore(os.environ[BACKEND_STORE_URI_ENV_VAR])
@@ -23,6 +24,7 @@ def runs() -> ServerStore:
 
 def tracker() -> Tracker:
     """The tracker as its plugin gives it: its search may find too many."""
+    # As above.
     from amlflow.plugins import open_tracker
 
     return open_tracker(runs().uri)

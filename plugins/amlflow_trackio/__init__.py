@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from amlflow.spec import Feature, hookimpl
+from amlflow.spec import hookimpl
+
+from amlflow_trackio.claims import FEATURES
 
 if TYPE_CHECKING:
     from amlflow.spec import Tracker
 
 amlflow_spec = 1
-features = frozenset(Feature) - {Feature.MODELS, Feature.ORDER}
+features = FEATURES
 check_uri = "trackio://{folder}"
 
 
@@ -19,6 +21,7 @@ def amlflow_tracker(uri: str) -> Tracker | None:
     """Take ``trackio://``, trackio's own folder, and ``trackio:///path``, another one."""
     if uri.partition(":")[0] != "trackio":
         return None
+    # Only a process that opens such a tracker needs it.
     from amlflow_trackio.tracker import TrackioTracker
 
     return TrackioTracker(uri)

@@ -23,8 +23,8 @@ from amlflow.spec import (
     Unsupported,
 )
 
-from amlflow_trackio import features
 from amlflow_trackio.changes import apply
+from amlflow_trackio.claims import FEATURES
 from amlflow_trackio.creation import create
 from amlflow_trackio.database import Database
 from amlflow_trackio.drawing import draw_run
@@ -44,7 +44,7 @@ PAGE = 500
 class TrackioTracker:
     """Experiments and runs in a trackio folder of this machine."""
 
-    features = features
+    features = FEATURES
 
     def __init__(self, uri: str) -> None:
         folder = self._folder = folder_of(uri)

@@ -1,0 +1,7 @@
+"""What this tracker does natively; the plugin's module and its tracker both say it."""
+
+from __future__ import annotations
+
+from amlflow.spec import Feature
+
+FEATURES = frozenset(Feature) - {Feature.MODELS, Feature.ORDER}
