@@ -7,9 +7,9 @@ import hashlib
 from pathlib import Path
 
 from flask import Flask, Response, make_response, request, send_from_directory
-from mlflow.server.handlers import _add_static_prefix
 
 from amlflow_page.access import Access
+from amlflow_page.private import add_static_prefix
 from amlflow_page.routes import PREFIX
 
 STATIC = Path(__file__).parent / "static"
@@ -21,7 +21,7 @@ PLACE = "</head>"
 def add_page(app: Flask, access: Access) -> None:
     """Serve the studio's files, and MLflow's page with references to them."""
     for path in STATIC.iterdir():
-        served = _add_static_prefix(f"{PREFIX}/static/{path.name}")
+        served = add_static_prefix(f"{PREFIX}/static/{path.name}")
         view = functools.partial(_static, path.name)
         app.add_url_rule(served, f"amlflow/static/{path.name}", view)
         access.allow(served, ["GET"])

@@ -14,6 +14,7 @@ from typing import Any
 from mlflow.server import handlers
 
 NAMES = (
+    "mlflow.server.handlers:_add_static_prefix",
     "mlflow.server.handlers:_get_tracking_store",
     "mlflow.server.handlers:_is_servable_proxied_run_artifact_root",
     "mlflow.server.handlers:_get_proxied_run_artifact_destination_path",
@@ -27,6 +28,8 @@ NAMES = (
     "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED",
 )
 """``module:name``, where a name may be an object's, and ``=value`` where the value counts."""
+
+add_static_prefix = handlers._add_static_prefix
 
 USERS_CHECKED = "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED"
 """MLflow's note to its workers, which inherit it, that the first user has been made."""

@@ -18,11 +18,11 @@ from amlflow.spec import ExperimentNotFound, FileNotInRun, RunNotFound, Unavaila
 from amlflow.tracker_data import Malformed, is_whole, to_object, to_whole
 from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
-from mlflow.server.handlers import _add_static_prefix
 
 from amlflow_page import all_runs, logs, server_workspace
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest, text_of
+from amlflow_page.private import add_static_prefix
 from amlflow_page.views import ViewChanged, Views
 
 PREFIX = "/ajax-api/2.0/amlflow"
@@ -49,7 +49,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/views/save", ["POST"], routes.save_view),
         ("/views/delete", ["POST"], routes.delete_view),
     ):
-        full = _add_static_prefix(PREFIX + path)
+        full = add_static_prefix(PREFIX + path)
         app.add_url_rule(full, f"amlflow{path}", _answering(view), methods=methods)
         access.allow(full, methods)
 
