@@ -34,6 +34,10 @@ from amlflow.spec import ExperimentNotFound, RunNotFound
 
 logger = logging.getLogger("amlflow")
 
+LogHandler = _CustomStreamHandler
+"""knack's handler that colours lines by their level; the name is private, and a test looks for it
+in the knack that is installed."""
+
 WRONG_USAGE, MISSING = 2, 3
 # A KeyError of v1's classes is a lookup of a name, such as a compute target's, that found nothing.
 MISSES = (Missing, RunNotFound, ExperimentNotFound, KeyError)
@@ -67,7 +71,7 @@ class Logging(CLILogging):  # type: ignore[misc]
         self.log_level = self._determine_log_level(args)
         level = self._get_console_log_levels()["cli"]
         form = self._get_console_log_formats()["cli"]
-        self._handler = _CustomStreamHandler(level, form, self.cli_ctx.enable_color)
+        self._handler = LogHandler(level, form, self.cli_ctx.enable_color)
         for name in ("amlflow", "cli"):
             log = logging.getLogger(name)
             self._before.append((log, log.level, log.propagate))

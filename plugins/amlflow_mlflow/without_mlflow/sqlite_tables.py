@@ -112,10 +112,9 @@ class SqliteTables:
                     connection.close()
 
     def are_known(self) -> bool:
-        """Whether they are MLflow's, with the columns that are used here and an experiment.
+        """Whether they are MLflow's, with the columns of runs that are used here.
 
-        MLflow makes its first experiment when it opens a new database. Raises
-        :class:`amlflow.spec.Unavailable` while another program holds the database's lock.
+        Raises :class:`amlflow.spec.Unavailable` while another program holds the database's lock.
         """
         if not self.path.exists():
             return False
@@ -123,11 +122,16 @@ class SqliteTables:
             with self._transaction() as connection:
                 for statement, values in ((_BY_ID, ("",)), (_DATA, ("", ""))):
                     _rows(connection, statement, *values)
-                return bool(_rows(connection, f"{_EXPERIMENTS} LIMIT 1"))
+                return True
         except Unavailable as error:
             if isinstance(error.__cause__, sqlite3.Error) and not _is_locked(error.__cause__):
                 return False
             raise
+
+    def are_complete(self) -> bool:
+        """Whether MLflow has opened the database, which makes its first experiment."""
+        with self._transaction() as connection:
+            return bool(_rows(connection, f"{_EXPERIMENTS} LIMIT 1"))
 
     # runs
 

@@ -49,9 +49,9 @@ def open_sqlite(uri: str, mlflow: MlflowTracker | None = None) -> SqliteTracker 
         return None  # whose runs a caller sees is for MLflow's store to say
     tables = SqliteTables(uri, keeps_connections=True)
     try:
-        if not tables.are_known():
+        if not tables.are_known() or not tables.are_complete():
             return None
-    except Unavailable:  # MLflow waits longer for a lock
+    except Unavailable:  # MLflow waits longer for a lock, or says what is wrong
         return None
     return SqliteTracker(tables, mlflow)
 
