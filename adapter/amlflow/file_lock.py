@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 LOCK_PROBE_S = 0.05
-"""Longer than anybody takes to look whether the lock is held, which holds it, too."""
+"""Probing a lock takes it briefly, so :func:`take` waits longer than a probe lasts."""
 
 
 def take(path: Path) -> int | None:

@@ -14,7 +14,7 @@ from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.workspace import Workspace
 from amlflow.layers import stack
 from amlflow.layers.layer import Layer
-from amlflow.layers.search import Search
+from amlflow.layers.search import SearchLayer
 from amlflow.layers.stack import LAYERS, layered, needed, open_layered
 from amlflow.layers.statuses import Statuses
 from amlflow.layers.write_once import WriteOnce
@@ -59,13 +59,13 @@ def test_what_is_not_claimed_has_its_layer_and_the_reason(feature: Feature) -> N
     assert repr(feature.value) in found.pop(LAYERS[feature])
     # What a layer keeps among a run's notes, the tracker cannot search.
     keeps = feature in (Feature.WRITE_ONCE, Feature.NESTING, Feature.CANCEL)
-    assert (Search in found) == keeps
+    assert (SearchLayer in found) == keeps
     assert len(found) == keeps
 
 
 def test_search_alone() -> None:
     [(layer, reason)] = needed(EVERYTHING - {Feature.SEARCH})
-    assert layer is Search
+    assert layer is SearchLayer
     assert "search by tags and properties" in reason
 
 
@@ -174,7 +174,7 @@ class Undone(Statuses):
             self.inner.update_run(run_id, RunChange(status=Status.RUNNING))
 
 
-class Exact(Search):
+class Exact(SearchLayer):
     """find_runs: The runs that meet a query, and no others, read as they are asked for."""
 
     def find_runs(self, query: RunQuery):  # type: ignore[no-untyped-def]
@@ -193,7 +193,7 @@ def test_a_broken_layer_is_caught(
     broken: type[Layer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if broken.adds is Feature.SEARCH:
-        monkeypatch.setattr(stack, "Search", broken)
+        monkeypatch.setattr(stack, "SearchLayer", broken)
     else:
         monkeypatch.setitem(LAYERS, broken.adds, broken)
     check_caught(Run(lambda: layered(Slow()), broken), capsys)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from amlflow.journal.folder import process_folders, tracker_folder
-from amlflow.journal.segments import segments_in
+from amlflow.journal.segment_files import segments_in
 from helpers import logging_processes
 from helpers.tools import need
 

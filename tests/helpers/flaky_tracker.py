@@ -80,7 +80,7 @@ def die(journaled: Journaled) -> None:
         journaled.journal._recovery.join()  # or it would find what is left here
     sender.stop(5)
     sender.folder.release()
-    journaled.journal.started = None
+    journaled.journal.running_sender = None
 
 
 def started(tracker: Any, **values: Any) -> RunRecord:

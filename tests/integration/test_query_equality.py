@@ -9,7 +9,7 @@ from typing import Any
 import jmespath
 import pytest
 from amlflow.exceptions import UserErrorException
-from amlflow.layers.search import Search
+from amlflow.layers.search import SearchLayer
 from amlflow.query.ask import Scope, ask, documents
 from amlflow.query.expression import Expression
 from amlflow.spec import Condition, Op, RunChange, RunDraft, RunQuery, Status, Tracker
@@ -115,7 +115,7 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory, empty_database: Any) -> Ref
 
     path = tmp_path_factory.mktemp("query") / "mlflow.db"
     path.write_bytes(empty_database.read_bytes())
-    return Reference(Search(MlflowTracker(f"sqlite:///{path}")))
+    return Reference(SearchLayer(MlflowTracker(f"sqlite:///{path}")))
 
 
 def entries(documents: list[dict[str, Any]]) -> list[tuple[str, str | None, str | None]]:

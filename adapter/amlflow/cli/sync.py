@@ -14,7 +14,6 @@ from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.jobs.agent.send_journal import DIED
 from amlflow.jobs.finding import own_jobs
 from amlflow.jobs.tending import tend_all
-from amlflow.journal.delivery import AWAY
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.offline_runs import shown
 from amlflow.journal.recovery import (
@@ -57,7 +56,7 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
         for place in sending:
             try:
                 recover(place, lambda: open_direct(uri), close=close, done=done)
-            except AWAY as error:  # what another place has may be of another kind
+            except AzureMLException as error:  # what another folder has may be sent all the same
                 problem = problem or error
         tend_all(_open_existing)
     if problem is not None:

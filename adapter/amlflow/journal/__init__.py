@@ -1,9 +1,9 @@
 """The durable journal: what runs log is on this machine's disk before it is in the tracker.
 
-A process has a folder of its own, in which it appends records (``segments.py``, ``record.py``). A
-thread of it sends them in order (``sender.py``, ``delivery.py``), and keeps those beside that the
-tracker forbids now (``held.py``); ``process.py`` is what its other threads use. A process that dies
-leaves its folder, and the next one sends what is in it (``recovery.py``).
+Each process has a folder of its own, to which it appends records (``segments.py``,
+``record.py``). One of its threads sends them in order (``sender.py``, ``delivery.py``) and sets
+aside those that the tracker forbids now (``held.py``). Its other threads use ``journal.py``. When a
+process dies, the next one sends what is in its folder (``recovery.py``).
 
     <journals>/<tracker>/<process>/lock            locked as long as the process lives
                                    process.json    its number, machine, start and tracker

@@ -53,8 +53,8 @@ Refusal = Callable[[int, Record, AzureMLException], None]
 
 
 @dataclass(slots=True)
-class Step:
-    """One call: records that go together, each with its number."""
+class Call:
+    """One call of the tracker: the records that it sends, each with its number."""
 
     kind: str
     run_id: str | None
@@ -65,19 +65,19 @@ class Step:
         """How many bytes the records have here."""
         return sum(each.size for each in self.records)
 
-    def halves(self) -> list[Step]:
-        """Two steps that are this one together; none where it cannot be divided."""
+    def halves(self) -> list[Call]:
+        """Two calls that are this one together; none where it cannot be divided."""
         if len(self.records) > 1:
             middle = len(self.records) // 2
             parts = [self.records[:middle], self.records[middle:]]
-            return [Step(self.kind, self.run_id, part) for part in parts]
+            return [Call(self.kind, self.run_id, part) for part in parts]
         number, record, size = self.records[0]
         if self.kind != FILES or len(record[2]) < 2:
             return []
         names = list(record[2].items())
         middle = len(names) // 2
         return [
-            Step(FILES, self.run_id, [Numbered(number, [*record[:2], dict(some), record[3]], size)])
+            Call(FILES, self.run_id, [Numbered(number, [*record[:2], dict(some), record[3]], size)])
             for some in (names[:middle], names[middle:])
         ]
 
@@ -90,28 +90,28 @@ class Step:
         return needed
 
 
-def steps_of(records: Iterable[Numbered]) -> deque[Step]:
+def calls_of(records: Iterable[Numbered]) -> deque[Call]:
     """The calls that bring the records, with the points of each run between its changes as one."""
-    steps: deque[Step] = deque()
-    last: dict[str, Step] = {}
+    calls: deque[Call] = deque()
+    last: dict[str, Call] = {}
     for each in records:
         kind, run_id = each.record[0], run_of(each.record)
         if run_id is None or kind == CREATE:
             last.clear()  # all that comes later may be about it
-            steps.append(Step(kind, run_id, [each]))
+            calls.append(Call(kind, run_id, [each]))
             continue
-        step = last.get(run_id)
+        call = last.get(run_id)
         if (
-            step is None
+            call is None
             or kind != POINT
-            or step.kind != POINT
-            or step.records[0].record[2] != each.record[2]  # another writer
+            or call.kind != POINT
+            or call.records[0].record[2] != each.record[2]  # another writer
         ):
-            step = Step(kind, run_id)
-            steps.append(step)
-            last[run_id] = step
-        step.records.append(each)
-    return steps
+            call = Call(kind, run_id)
+            calls.append(call)
+            last[run_id] = call
+        call.records.append(each)
+    return calls
 
 
 class Delivery:
@@ -139,9 +139,9 @@ class Delivery:
         """Whether somebody else may have ended the runs meanwhile."""
 
     def bring(
-        self, steps: deque[Step], answered: Callable[[int], None] = lambda count: None
+        self, calls: deque[Call], answered: Callable[[int], None] = lambda count: None
     ) -> None:
-        """Make the calls; those that are made are taken from the steps.
+        """Make the calls; each is removed from ``calls`` when it is made.
 
         What the tracker forbids is held. ``answered`` is called after each call that the tracker
         has answered, with the number of records that are dealt with.
@@ -150,14 +150,14 @@ class Delivery:
         """
         with tried_once():
             tracker = self._opened()
-            while steps:
-                if self._is_held(steps[0]):
-                    self._hold(steps.popleft(), None)
+            while calls:
+                if self._is_held(calls[0]):
+                    self._hold(calls.popleft(), None)
                     continue
                 try:
-                    self._bring_first(tracker, steps, answered)
+                    self._bring_first(tracker, calls, answered)
                 except AuthenticationException as error:
-                    self._hold(steps.popleft(), error)
+                    self._hold(calls.popleft(), error)
 
     def bring_held(self, answered: Callable[[int], None] = lambda count: None) -> bool:
         """Try again what the tracker has forbidden, until it forbids something of it again.
@@ -179,11 +179,11 @@ class Delivery:
         others, self.files = self.files, []
         try:
             for records in self.held.waiting(run_id):
-                steps = steps_of(records)
-                while steps:
-                    if self._is_held(steps[0], but=run_id):
+                calls = calls_of(records)
+                while calls:
+                    if self._is_held(calls[0], but=run_id):
                         return
-                    self._bring_first(tracker, steps, answered)
+                    self._bring_first(tracker, calls, answered)
         finally:
             self.held.note_files(run_id, self.files)
             self.files = others
@@ -199,86 +199,86 @@ class Delivery:
             why = error.message if isinstance(error, AzureMLException) else repr(error)
             raise Unavailable(f"The tracker cannot be opened: {why}") from error
 
-    def _is_held(self, step: Step, but: str | None = None) -> bool:
-        """Whether something that the step needs waits for the tracker to allow it."""
-        needs = {self._known(run_id) for run_id in step.needs()}
+    def _is_held(self, call: Call, but: str | None = None) -> bool:
+        """Whether something that the call needs waits for the tracker to allow it."""
+        needs = {self._known(run_id) for run_id in call.needs()}
         return any(self._known(run_id) in needs for run_id in self.held if run_id != but)
 
     def _known(self, run_id: str) -> str:
         return self._ids.known(run_id) or run_id
 
-    def _hold(self, step: Step, error: AuthenticationException | None) -> None:
-        self.held.hold(self._known(step.run_id or ""), step.records, error)
+    def _hold(self, call: Call, error: AuthenticationException | None) -> None:
+        self.held.hold(self._known(call.run_id or ""), call.records, error)
 
     def _bring_first(
-        self, tracker: Tracker, steps: deque[Step], answered: Callable[[int], None]
+        self, tracker: Tracker, calls: deque[Call], answered: Callable[[int], None]
     ) -> None:
-        """Make the first step's call, or divide it where the tracker may take a part of it.
+        """Make the first call, or divide it where the tracker may take a part of it.
 
         Raises what :data:`AWAY` has.
         """
-        step = steps[0]
-        if step.size > self._most_bytes and self._divide(steps):
+        call = calls[0]
+        if call.size > self._most_bytes and self._divide(calls):
             return
         try:
-            self._make(tracker, step)
+            self._make(tracker, call)
         except AWAY:
             raise
         except RunNotFound as error:
-            self._refuse(step, error)
+            self._refuse(call, error)
         except AzureMLException as error:
-            if isinstance(error, TooLarge) and step.kind == POINT and len(step.records) > 1:
+            if isinstance(error, TooLarge) and call.kind == POINT and len(call.records) > 1:
                 # As much as has passed passes again, unless the tracker takes less than before.
-                if step.size <= self._passed_bytes:
+                if call.size <= self._passed_bytes:
                     self._passed_bytes = 0
-                self._most_bytes = max(step.size // 2, self._passed_bytes)
-            if self._divide(steps):
+                self._most_bytes = max(call.size // 2, self._passed_bytes)
+            if self._divide(calls):
                 answered(0)
                 return
-            self._refuse(step, error)
+            self._refuse(call, error)
         except Exception as error:  # a plugin is foreign code: whatever it raises
             logger.exception("The tracker's plugin failed.")
-            if self._divide(steps):
+            if self._divide(calls):
                 return
-            self._refuse(step, Refused(f"The tracker's plugin failed: {error!r}"))
+            self._refuse(call, Refused(f"The tracker's plugin failed: {error!r}"))
         else:
-            if step.kind == POINT:
-                self._passed_bytes = max(self._passed_bytes, step.size)
-        steps.popleft()
-        answered(len(step.records))
+            if call.kind == POINT:
+                self._passed_bytes = max(self._passed_bytes, call.size)
+        calls.popleft()
+        answered(len(call.records))
 
     @staticmethod
-    def _divide(steps: deque[Step]) -> bool:
-        """Make two of the first step, of which the tracker may take one; whether that is done."""
-        halves = steps[0].halves()
+    def _divide(calls: deque[Call]) -> bool:
+        """Make two of the first call, of which the tracker may take one; whether that is done."""
+        halves = calls[0].halves()
         if halves:
-            steps.popleft()
-            steps.extendleft(reversed(halves))
+            calls.popleft()
+            calls.extendleft(reversed(halves))
         return bool(halves)
 
-    def _refuse(self, step: Step, error: AzureMLException) -> None:
-        for number, record, _ in step.records:
+    def _refuse(self, call: Call, error: AzureMLException) -> None:
+        for number, record, _ in call.records:
             self._refused(number, record, error)
-        if step.kind == CREATE and step.run_id is not None:
-            self._ids.lost(step.run_id, error)
+        if call.kind == CREATE and call.run_id is not None:
+            self._ids.lost(call.run_id, error)
 
-    def _make(self, tracker: Tracker, step: Step) -> None:
-        record = step.records[0].record
-        if step.kind == LOST:
+    def _make(self, tracker: Tracker, call: Call) -> None:
+        record = call.records[0].record
+        if call.kind == LOST:
             raise Refused("It was removed or cut on this machine's disk before it was sent.")
-        if step.kind == SNAPSHOT:
+        if call.kind == SNAPSHOT:
             _, _, digest, name = record
             if not tracker.has_snapshot(digest):
                 tracker.put_snapshot(digest, self._copy(name))
             self.files.append(name)
             return
-        if step.kind == CREATE:
+        if call.kind == CREATE:
             self._ids.create(tracker, record)
             return
         run_id = self._run(tracker, record[1])
-        if step.kind == POINT:
-            tracker.write_points(run_id, [to_point(each.record) for each in step.records])
-        elif step.kind == CHANGE:
+        if call.kind == POINT:
+            tracker.write_points(run_id, [to_point(each.record) for each in call.records])
+        elif call.kind == CHANGE:
             change = to_change(record)
             # What has ended meanwhile stays as it is.
             if self.late and change.status is not None:
@@ -286,7 +286,7 @@ class Delivery:
                 if before in FINAL and (before, change.status) != COMPLETED_WITH_ERRORS:
                     return
             tracker.update_run(run_id, change)
-        elif step.kind == FILES:
+        elif call.kind == FILES:
             self._put_files(tracker, run_id, record)
 
     def _put_files(self, tracker: Tracker, run_id: str, record: Record) -> None:

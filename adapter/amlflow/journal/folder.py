@@ -14,11 +14,17 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 from amlflow import file_lock
 from amlflow.journal.record import CREATE, Record, files_of, record_of, to_line
-from amlflow.journal.segments import number_of, read_lines, segment_path, segments_in, to_disk
+from amlflow.journal.run_marks import RunMarks, file_name
+from amlflow.journal.segment_files import (
+    number_of,
+    read_lines,
+    segment_path,
+    segments_in,
+    to_disk,
+)
 from amlflow.spec import redacted
 
 REFUSED = "refused"
@@ -39,7 +45,8 @@ class ProcessFolder:
         self.files = path / "files"
         self._lock: int | None = None
         self._sent: int | None = None
-        self._noted: set[str] = set()
+        self._running = RunMarks(path / "running")
+        self._runs: set[str] = set()
 
     # of this process
 
@@ -106,7 +113,7 @@ class ProcessFolder:
         try:
             lock = os.stat(self.path / "lock")
             os.stat(self.path / "process.json")
-            running = set(os.listdir(self.path / "running"))
+            running = self._running.names()
             sent_gone = self._sent is not None and not os.fstat(self._sent).st_nlink
         except FileNotFoundError:
             return "was removed"
@@ -114,14 +121,15 @@ class ProcessFolder:
             return f"cannot be read ({error.strerror or error})"
         if not os.path.samestat(lock, os.fstat(self._lock)):
             return "was replaced"
-        return "was removed in part" if sent_gone or self._noted - running else None
+        missing = set(map(file_name, self._runs)) - running
+        return "was removed in part" if sent_gone or missing else None
 
     def successor(self, uri: str, *, fsync: bool) -> ProcessFolder:
         """Make another folder for this process, with its running runs. Raises :class:`OSError`."""
         made = ProcessFolder.make(self.path.parent, uri, fsync=fsync)
-        for name in self._noted:
-            (made.path / "running" / name).touch(0o600)
-        made._noted = self._noted
+        for run_id in self._runs:
+            made._running.add(run_id)
+        made._runs = self._runs
         return made
 
     def leave_to_others(self) -> None:
@@ -205,31 +213,29 @@ class ProcessFolder:
 
     def note_running(self, run_id: str) -> None:
         """Raises :class:`OSError`; the run is noted in the folder's successor, then."""
-        name = quote(run_id, safe="")
-        self._noted.add(name)
-        (self.path / "running" / name).touch(0o600)
+        self._runs.add(run_id)
+        self._running.add(run_id)
 
     def note_ended(self, run_id: str) -> None:
-        name = quote(run_id, safe="")
-        self._noted.discard(name)
+        """Note that a run has ended, or that somebody has been told that it has no process."""
+        self._runs.discard(run_id)
         # Where the folder is gone, its successor does not have it either.
         with contextlib.suppress(OSError):
-            (self.path / "running" / name).unlink()
+            self._running.remove(run_id)
 
     def running(self) -> list[str]:
-        with contextlib.suppress(OSError):
-            return sorted(unquote(name) for name in os.listdir(self.path / "running"))
-        return []
+        """The runs that the process has started and not ended."""
+        return self._running.runs()
 
     # as others see it
 
     def about(self) -> dict[str, Any]:
         """The process's number, machine, start and tracker; nothing where it cannot be read."""
         try:
-            found: dict[str, Any] = json.loads((self.path / "process.json").read_text())
+            about = json.loads((self.path / "process.json").read_text())
         except (OSError, ValueError):
             return {}
-        return found
+        return about if isinstance(about, dict) else {}
 
     def is_alive(self) -> bool:
         """Whether the process lives, or somebody is sending what it left."""
@@ -284,14 +290,14 @@ def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[Proces
     by what the parent left. A lock of another machine's process may not be seen through a shared
     folder.
     """
-    found = [
-        (about.get("started", ""), each)
-        for each in process_folders(tracker)
-        if (but is None or each.path != but.path)
-        and not each.is_alive()
-        and _is_here(about := each.about())
+    dead = [
+        (str(about.get("started", "")), folder)
+        for folder in process_folders(tracker)
+        if (but is None or folder.path != but.path)
+        and not folder.is_alive()
+        and _is_here(about := folder.about())
     ]
-    return [each for _, each in sorted(found, key=lambda pair: pair[0])]
+    return [folder for _, folder in sorted(dead, key=lambda pair: pair[0])]
 
 
 def _is_here(about: dict[str, Any]) -> bool:
@@ -312,10 +318,10 @@ def _boot() -> str:
 
 def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:
     """Keep a record that the tracker does not take, and its files; the path is returned."""
-    place = folder.path.with_name(REFUSED)
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _move_files(record, folder.files, place)
-    path = place / f"{folder.path.name}.jsonl"
+    refused = folder.path.with_name(REFUSED)
+    refused.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _move_files(record, folder.files, refused)
+    path = refused / f"{folder.path.name}.jsonl"
     entry = {"refused": datetime.now(timezone.utc).isoformat(), "why": reason, "record": record}
     with open(path, "a", encoding="utf-8", opener=_private) as file:
         file.write(json.dumps(entry) + "\n")
@@ -333,18 +339,16 @@ def _private(path: str, flags: int) -> int:
 
 
 def note_dead(tracker: Path, run_id: str) -> None:
-    """Note a run that is NotResponding, so that who ends such runs finds it on this machine."""
+    """Remember a NotResponding run so that ``sync --close-dead`` can end it."""
     (tracker / DEAD).mkdir(exist_ok=True, mode=0o700)
-    (tracker / DEAD / quote(run_id, safe="")).touch(0o600)
+    RunMarks(tracker / DEAD).add(run_id)
 
 
 def noted_dead(tracker: Path) -> list[str]:
-    """The runs that have been noted so."""
-    with contextlib.suppress(OSError):
-        return sorted(unquote(name) for name in os.listdir(tracker / DEAD))
-    return []
+    """The runs that :func:`note_dead` has noted."""
+    return RunMarks(tracker / DEAD).runs()
 
 
 def forget_dead(tracker: Path, run_id: str) -> None:
     """Note that a run has ended."""
-    (tracker / DEAD / quote(run_id, safe="")).unlink(missing_ok=True)
+    RunMarks(tracker / DEAD).remove(run_id)

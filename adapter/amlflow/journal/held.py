@@ -16,7 +16,7 @@ from pathlib import Path
 from amlflow.exceptions import AuthenticationException
 from amlflow.journal.folder import ProcessFolder
 from amlflow.journal.record import Numbered, record_of, to_line
-from amlflow.journal.segments import lines_at, number_of, to_disk
+from amlflow.journal.segment_files import number_of, read_lines_at, to_disk
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class HeldRun:
 
     def read(self, offset: int) -> tuple[list[Numbered], int]:
         """Some records from an offset on, and the offset after them; none after the last."""
-        lines, after = lines_at(self.handle, offset)
+        lines, after = read_lines_at(self.handle, offset)
         # What is not whole, its process has died over; it is in a segment still.
         entries = [(len(line), record_of(line)) for line in lines]
         return [Numbered(each[0], each[1], size) for size, each in entries if each], after

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +23,19 @@ from amlflow.journal.folder import (
     tracker_folder,
 )
 from amlflow.journal.offline_runs import LocalIds, shown
-from amlflow.journal.record import FILES, LOST, POINT, SNAPSHOT, Record, name_for_copy, to_line
+from amlflow.journal.record import (
+    FILES,
+    LOST,
+    POINT,
+    SNAPSHOT,
+    Record,
+    name_for_copy,
+    record_of,
+    to_line,
+)
 from amlflow.journal.recovery import recover
 from amlflow.journal.sender import Sender, Ticket
-from amlflow.journal.settings import Settings
+from amlflow.journal.settings import JournalSettings
 from amlflow.spec import JOB, Tracker, Unavailable
 
 logger = logging.getLogger("amlflow")
@@ -71,9 +80,9 @@ def name_of(record: Record) -> str:
 class Journal:
     """Writes down, sends, and waits. ``tracker`` opens the tracker."""
 
-    def __init__(self, uri: str, settings: Settings, tracker: Callable[[], Tracker]) -> None:
+    def __init__(self, uri: str, settings: JournalSettings, tracker: Callable[[], Tracker]) -> None:
         self._uri, self._settings, self._tracker = uri, settings, tracker
-        self._place = tracker_folder(settings.folder, uri)
+        self._journals = tracker_folder(settings.folder, uri)
         self._starting = threading.Lock()
         self._refused: dict[str, Refused] = {}
         self._lost = 0
@@ -84,23 +93,30 @@ class Journal:
         self._recovery: threading.Thread | None = None
         self._dead: dict[Path, list[str]] = {}
         self.ids = LocalIds()
-        self.started: Sender | None = None
-        """What sends, once there is something to send."""
+        self.running_sender: Sender | None = None
+        """What sends, or None as long as nothing was journaled."""
+
+    def begin(self) -> None:
+        """Make the journal's folder and start to send, unless that is done already.
+
+        Raises :class:`ServiceException` where there can be no folder.
+        """
+        self.sender()
 
     def sender(self) -> Sender:
-        """What sends, which is started now if it is not yet."""
-        if self.started is None:
+        """What sends; it is started at the first call."""
+        if self.running_sender is None:
             with self._starting:
-                if self.started is None:
-                    self.started = self._start()
-        return self.started
+                if self.running_sender is None:
+                    self.running_sender = self._start()
+        return self.running_sender
 
     def _start(self) -> Sender:
         try:
-            folder = ProcessFolder.make(self._place, self._uri, fsync=self._settings.fsync)
+            folder = ProcessFolder.make(self._journals, self._uri, fsync=self._settings.fsync)
         except OSError as error:
             raise ServiceException(
-                f"The journal cannot be kept in {self._place} ({error.strerror or error}). Let "
+                f"The journal cannot be kept in {self._journals} ({error.strerror or error}). Let "
                 "AMLFLOW_JOURNAL_FOLDER name a folder that you may write to, or set "
                 "AMLFLOW_JOURNAL=off."
             ) from error
@@ -119,13 +135,13 @@ class Journal:
 
     # writing
 
-    def write(self, line: bytes) -> int:
+    def write_line(self, line: bytes) -> int:
         """Keep the line of a record; its number is returned. Raises :class:`JournalFull`."""
-        return (self.started or self.sender()).write(line)
+        return (self.running_sender or self.sender()).write(line)
 
-    def write_record(self, record: Record) -> int:
+    def write(self, record: Record) -> int:
         """Keep a record; its number is returned. Raises :class:`JournalFull`."""
-        return self.write(to_line(record))
+        return self.write_line(to_line(record))
 
     def write_awaited(self, record: Record) -> Ticket:
         """Keep a record that somebody waits for, who calls :meth:`collect` and :meth:`forget`."""
@@ -150,6 +166,15 @@ class Journal:
         """Where the copy of a file is that waits."""
         return self.sender().folder.files / name
 
+    def waiting_records(self) -> Iterator[Record]:
+        """The records of this process that are not sent, in order."""
+        for lines in self.sender().folder.waiting():
+            yield from filter(None, map(record_of, lines))
+
+    def tracker_id(self, run_id: str) -> str | None:
+        """The tracker's id of a run, or None if it was started offline and is not sent yet."""
+        return self.ids.known(run_id)
+
     def note_running(self, run_id: str) -> None:
         """Note that this process has started a run."""
         self.sender().note_running(run_id)
@@ -161,17 +186,17 @@ class Journal:
 
     def hurry(self) -> None:
         """Send what there is now."""
-        if self.started is not None:
-            self.started.hurry()
+        if self.running_sender is not None:
+            self.running_sender.hurry()
 
     @property
     def _folder(self) -> ProcessFolder | None:
-        return None if self.started is None else self.started.folder
+        return None if self.running_sender is None else self.running_sender.folder
 
     @property
     def away(self) -> AzureMLException | None:
         """Why the tracker did not take what was sent last, while it is away."""
-        return None if self.started is None else self.started.away
+        return None if self.running_sender is None else self.running_sender.away
 
     # what other processes have left
 
@@ -180,7 +205,7 @@ class Journal:
 
         Whoever asks finds what such processes have left, and so sends it, once.
         """
-        dead = dead_folders(self._place, self._folder)
+        dead = dead_folders(self._journals, self._folder)
         known = {**self._dead, **{each.path: each.running() for each in dead}}
         # Whoever sends what one has left holds its lock meanwhile, as a living process does.
         self._dead = known = {path: runs for path, runs in known.items() if path.exists()}
@@ -190,7 +215,7 @@ class Journal:
 
     def recover(self, of_run: str | None = None) -> None:
         """Send what processes have left that have died. Raises :class:`Unavailable`."""
-        recover(self._place, self._tracker, but=self._folder, of_run=of_run)
+        recover(self._journals, self._tracker, but=self._folder, of_run=of_run)
 
     def settle(self, run_id: str, seconds: float) -> None:
         """Wait until what other processes of this machine have logged to a run is in the tracker.
@@ -219,10 +244,10 @@ class Journal:
 
     def _others(self) -> list[ProcessFolder]:
         mine = None if self._folder is None else self._folder.path
-        return [each for each in process_folders(self._place) if each.path != mine]
+        return [each for each in process_folders(self._journals) if each.path != mine]
 
     def _recover_aside(self) -> None:
-        """The same in a thread that only the end of the process waits for, within its bounds."""
+        """Run :meth:`recover` in a background thread, which :meth:`close` joins."""
 
         def go() -> None:
             try:
@@ -230,7 +255,7 @@ class Journal:
             except AWAY:  # then whoever comes later sends it
                 pass
             except Exception:  # of a folder that cannot be read, say
-                logger.exception("What processes have left in %s is not sent.", self._place)
+                logger.exception("What processes have left in %s is not sent.", self._journals)
 
         thread = threading.Thread(target=go, name="amlflow-recovery", daemon=True)
         thread.start()
@@ -280,7 +305,7 @@ class Journal:
         if lost:
             raise ServiceException(
                 f"{count_of(lost)} that this process has logged, to run {run_id} perhaps, "
-                f"{'was' if lost == 1 else 'were'} removed from {self._place} by somebody else "
+                f"{'was' if lost == 1 else 'were'} removed from {self._journals} by somebody else "
                 "before the tracker had them; all others are there. Log to a folder that nothing "
                 "cleans up, which AMLFLOW_JOURNAL_FOLDER names."
             )
@@ -299,7 +324,7 @@ class Journal:
 
         Raises :class:`Unavailable` if they are not after some seconds (default: the setting's).
         """
-        sender = self.started
+        sender = self.running_sender
         if sender is None:
             return
         wanted = sender.written if number is None else number
@@ -315,7 +340,7 @@ class Journal:
             left = max(1, sender.waiting(wanted))
             raise Unavailable(
                 f"{have_not(left)} within {limit:g} s{why}. "
-                f"{'It waits' if left == 1 else 'They wait'} in {self._place} and "
+                f"{'It waits' if left == 1 else 'They wait'} in {self._journals} and "
                 f"{'is' if left == 1 else 'are'} sent when it is back, by this process, the next "
                 "one or `amlflow sync`."
             )
@@ -327,19 +352,19 @@ class Journal:
 
         With ``any_run``, what the tracker forbids is not waited for.
         """
-        sender = self.started
+        sender = self.running_sender
         return sender is None or sender.wait(
             number, seconds, run_id=run_id, through_outage=False, through_held=any_run
         )
 
     def obstacle(self, number: int, run_id: str | None) -> AzureMLException | None:
         """Why a record is not in the tracker, as far as it is known."""
-        return None if self.started is None else self.started.obstacle(number, run_id)
+        return None if self.running_sender is None else self.running_sender.obstacle(number, run_id)
 
     @property
     def done(self) -> int:
         """How many records have been dealt with, or are held for a tracker that forbids them."""
-        return 0 if self.started is None else self.started.done
+        return 0 if self.running_sender is None else self.running_sender.done
 
     def finish(self) -> None:
         """Wait for all that was logged, as a command does before it ends.
@@ -357,7 +382,7 @@ class Journal:
     def close(self) -> None:
         """At the end of the process: send what is left, within ``AMLFLOW_EXIT_SECONDS``."""
         deadline = time.monotonic() + (0.0 if self._interrupted else self._settings.exit_seconds)
-        sender = self.started
+        sender = self.running_sender
         arrived, last = False, 0
         try:
             if self._recovery is not None:
@@ -389,7 +414,7 @@ class Journal:
         else:
             logger.warning(
                 "%s; %s in %s, and the next process that uses amlflow or `amlflow sync` sends %s.",
-                have_not(left), "it waits" if left == 1 else "they wait", self._place,
+                have_not(left), "it waits" if left == 1 else "they wait", self._journals,
                 "it" if left == 1 else "them",
             )  # fmt: skip
 
@@ -400,5 +425,5 @@ class Journal:
     def forked(self) -> None:
         """In a child process, which has a journal of its own."""
         self._recovery = None
-        if self.started is not None:
-            self.started.forked()
+        if self.running_sender is not None:
+            self.running_sender.forked()

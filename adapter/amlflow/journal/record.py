@@ -67,8 +67,11 @@ def record_of(stored: bytes) -> Record | None:
     """The record of a line without its end, or None where it was not written to its end."""
     if not is_whole(stored):
         return None
-    record: Record = json.loads(stored[_CHECKSUM:])
-    return record
+    try:
+        record = json.loads(stored[_CHECKSUM:])
+    except ValueError:
+        return None
+    return record if isinstance(record, list) else None
 
 
 def run_of(record: Record) -> str | None:
@@ -110,15 +113,24 @@ def point_head(run_id: str, point: Point) -> str:
     return _json([POINT, run_id, point.writer, point.name, point.kind.value])[:-1]
 
 
+_last_time = _EPOCH, 0
+"""The time of the point before, and its milliseconds: one pair, as threads change it at once."""
+
+
 def point_line(head: str, point: Point) -> bytes:
     """The line of a point."""
     value, step = point.value, point.step
     # JSON has its own words for nan and infinities.
     plain = type(value) is float and value - value == 0.0
-    shown = repr(value) if plain else _json(value)
-    milliseconds = (point.time - _EPOCH) // _MILLISECOND
+    text = repr(value) if plain else _json(value)
+    # Points that are logged one right after the other share the object that is their time.
+    global _last_time
+    time, milliseconds = _last_time
+    if time is not point.time:
+        time, milliseconds = point.time, (point.time - _EPOCH) // _MILLISECOND
+        _last_time = time, milliseconds
     at = "null" if step is None else step
-    body = f"{head},{shown},{at},{point.order},{milliseconds}]".encode("ascii")
+    body = f"{head},{text},{at},{point.order},{milliseconds}]".encode("ascii")
     return b"%08x %b\n" % (crc32(body), body)
 
 

@@ -12,8 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.journal.delivery import Delivery, steps_of
+from amlflow.exceptions import AuthenticationException, AzureMLException, ServiceException
+from amlflow.journal.delivery import Delivery, calls_of
 from amlflow.journal.folder import (
     REFUSED,
     ProcessFolder,
@@ -75,25 +75,32 @@ def recover(
             nothing of two processes, what others have left is not tried.
         AuthenticationException: the tracker wants other credentials for some of it, which stays;
             the rest is sent.
+        ServiceException: a folder cannot be read or sent, and stays; the log says which and why,
+            and the others are sent.
     """
     done = done or Recovered()
-    problem: AuthenticationException | Unavailable | None = None
+    problem: AzureMLException | None = None
     for folder in dead_folders(tracker_folder, but):
-        if of_run is not None and not folder.mentions(of_run):
-            continue
-        if folder.take():
-            before = done.sent + done.refused
-            try:
+        before = done.sent + done.refused
+        try:
+            if (of_run is None or folder.mentions(of_run)) and folder.take():
                 _send(folder, tracker, close, done)
                 folder.remove()
-            except AuthenticationException as error:
-                problem = problem or error
-            except Unavailable as error:
-                if isinstance(problem, Unavailable) and done.sent + done.refused == before:
-                    raise
-                problem = error
-            finally:
-                folder.release()
+        except AuthenticationException as error:
+            problem = problem or error
+        except Unavailable as error:
+            if isinstance(problem, Unavailable) and done.sent + done.refused == before:
+                raise
+            problem = error
+        except Exception as error:  # of a disk that fails, or a file that somebody has damaged
+            logger.exception("What a process has left in %s is not sent.", folder.path)
+            problem = problem or ServiceException(
+                f"What a process has left in {folder.path} cannot be sent and stays there "
+                f"({error!r}). What other processes have left is sent. Repair that folder or move "
+                "it away."
+            )
+        finally:
+            folder.release()
     if close is not None:
         for run_id in noted_dead(tracker_folder):
             _mark(tracker(), run_id, close, done)
@@ -136,7 +143,7 @@ def _send(
                 logger.warning("A record in %s was not written to its end; it is left out.",
                                folder.path)  # fmt: skip
             numbered = (Numbered(n, each, size) for n, (each, size) in enumerate(whole))
-            delivery.bring(steps_of(numbered), answered)
+            delivery.bring(calls_of(numbered), answered)
             folder.note_sent(number, offset)
         forbidden = list(delivery.held)
         for run_id in folder.running():
@@ -177,19 +184,18 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
     """What waits, for each process and run: how many records, since when, and who has them."""
     for folder in process_folders(tracker_folder):
         about, alive = folder.about(), folder.is_alive()
-        found: dict[str, list[Any]] = {
+        counts: dict[str, list[Any]] = {
             run_id: [0, about.get("started")] for run_id in folder.running()
         }
-        for lines in folder.waiting():
-            for record in filter(None, map(record_of, lines)):
-                run_id = run_of(record)
-                if run_id is None:
-                    continue
-                count = found.setdefault(run_id, [0, None])
-                if record[0] == POINT and not count[0]:
-                    count[1] = to_point(record).time.isoformat()
-                count[0] += 1
-        for run_id, (count, since) in found.items():
+        for record in _waiting_records(folder):
+            run_id = run_of(record)
+            if run_id is None:
+                continue
+            count = counts.setdefault(run_id, [0, None])
+            if record[0] == POINT and not count[0]:
+                count[1] = to_point(record).time.isoformat()
+            count[0] += 1
+        for run_id, (count, since) in counts.items():
             yield {
                 "run_id": shown(run_id),
                 "waiting": count,
@@ -202,7 +208,16 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
 
 def count_left(tracker_folder: Path) -> int:
     """How many records processes have left that have died."""
-    return sum(len(lines) for folder in dead_folders(tracker_folder) for lines in folder.waiting())
+    return sum(1 for folder in dead_folders(tracker_folder) for _ in _waiting_records(folder))
+
+
+def _waiting_records(folder: ProcessFolder) -> Iterator[Record]:
+    """The records of a folder, as far as they can be read."""
+    try:
+        for lines in folder.waiting():
+            yield from filter(None, map(record_of, lines))
+    except OSError as error:
+        logger.warning("What waits in %s cannot be read: %s", folder.path, error)
 
 
 def put_back(tracker_folder: Path, uri: str) -> None:

@@ -18,15 +18,16 @@ import itertools
 import logging
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from amlflow.exceptions import ServiceException
-from amlflow.journal.record import LOST_LINE, is_whole, size_of_copy
+from amlflow.journal.file_copies import FileCopies
+from amlflow.journal.record import LOST_LINE
+from amlflow.journal.segment_files import WINDOW, Segment, segment_path, sync
 from amlflow.journal.settings import MAX_MB_SETTING
 from amlflow.journal.system_write import write
 
@@ -36,76 +37,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger("amlflow")
 
 SIZE = 1 << 20
-WINDOW = 1 << 20
-"""Bytes of records that are read at once."""
 PAGE = 4096
 CHECK_S = 0.5
 """How often it is looked whether the folder is still there."""
 MAX_MEMORY = 2 << 20
 """Bytes of records that are kept in memory, too, until they are sent."""
 MAX_OPEN = 64
-"""How many files of records, and copies of files, stay open while they wait."""
+"""How many files of records stay open while they wait."""
 MAX_LINES = 10_000
 """How many lines are taken at once from the disk."""
-
-
-sync = getattr(os, "fdatasync", os.fsync)  # not every system has the former
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What an error says where the disk, or what the user may have of it, is full."""
 
 
 class JournalFull(ServiceException):
     """What was to be logged could not be written down here, so it was not logged."""
-
-
-def number_of(path: Path) -> int:
-    return int(path.stem)
-
-
-def segments_in(folder: Path) -> list[Path]:
-    """The files of records, the oldest first."""
-    return sorted(folder.glob("*.log"), key=number_of)
-
-
-def segment_path(folder: Path, number: int) -> Path:
-    return folder / f"{number:08}.log"
-
-
-def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """Some whole lines from an offset on, without their ends, and the offset after them.
-
-    There are none after the last one.
-    """
-    with path.open("rb") as file:
-        return lines_at(file.fileno(), offset)
-
-
-def lines_at(handle: int, offset: int) -> tuple[list[bytes], int]:
-    """The same of an open file."""
-    content = os.pread(handle, WINDOW, offset)
-    while (last := content.rfind(b"\n") + 1) == 0:
-        more = os.pread(handle, WINDOW, offset + len(content))
-        if not more:
-            return [], offset
-        content += more
-    # Nothing in a record is a zero; before a line they are a page that a power cut has lost.
-    return [each.strip(b"\0") for each in content[: last - 1].split(b"\n")], offset + last
-
-
-@dataclass(slots=True)
-class Segment:
-    """A file of records that are not all sent."""
-
-    path: Path
-    handle: int | None
-    """None where too many are open."""
-    size: int
-    inode: tuple[int, int]
-    first: int
-    """The number of its first record."""
-
-    def close(self) -> None:
-        if self.handle is not None:
-            os.close(self.handle)
-            self.handle = None
 
 
 class Segments:
@@ -129,8 +75,7 @@ class Segments:
         self._make_folder = make_folder
         self._lock = threading.RLock()
         self._segments: dict[int, Segment] = {}
-        self._copies: dict[str, int | None] = {}
-        self._copied = 0
+        self._copies = FileCopies(fsync=fsync)
         self._memory: deque[bytes] = deque()
         self._remembered = 0
         self._position = (1, 0)
@@ -139,7 +84,7 @@ class Segments:
         self._sealed = False
         self._homeless: OSError | None = None
         self._moving = False
-        self._checked = time.monotonic()
+        self._next_check = monotonic() + CHECK_S
         self._handle = -1
         self._end = self._room = 0
         self.number = 0
@@ -155,7 +100,7 @@ class Segments:
         Raises :class:`JournalFull`; then it is not kept.
         """
         with self._lock:
-            if time.monotonic() - self._checked > CHECK_S:
+            if monotonic() > self._next_check:
                 self._check()
             self._put(line, self.appended + 1)
             self.appended += 1
@@ -203,9 +148,10 @@ class Segments:
         size = max(SIZE, -(-least // PAGE) * PAGE)
         self._check_room(size)
         try:
-            segment = self._new_segment(size, number)
+            path = segment_path(self.folder.path, self.number + 1)
+            segment = Segment.make(path, size, number, fsync=self._fsync)
         except OSError as error:
-            if self._moving or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if self._moving or error.errno in NO_ROOM:
                 raise self._full(error) from error
             self._move(f"cannot be written to ({error.strerror or error})")
             if self._homeless is not None:
@@ -218,28 +164,11 @@ class Segments:
         self._handle, self._end, self._room = segment.handle or -1, 0, size
         self._close_some()
 
-    def _new_segment(self, size: int, number: int) -> Segment:
-        path = segment_path(self.folder.path, self.number + 1)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _reserve(handle, size)
-            if self._fsync:
-                os.fsync(handle)
-                for folder in (path.parent, *list(path.parent.parents)[:3]):
-                    to_disk(folder)
-            made = os.fstat(handle)
-        except OSError:
-            os.close(handle)
-            with contextlib.suppress(OSError):
-                path.unlink()
-            raise
-        return Segment(path, handle, size, (made.st_dev, made.st_ino), number)
-
     def _close_some(self) -> None:
         """Of very many that wait, close the newest ones that are written to their end."""
-        opened = [number for number, each in self._segments.items() if each.handle is not None]
-        if len(opened) > MAX_OPEN:
-            self._segments[opened[-2]].close()
+        numbers = [n for n, segment in self._segments.items() if segment.handle is not None]
+        if len(numbers) > MAX_OPEN:
+            self._segments[numbers[-2]].close()
 
     def _full(self, error: OSError) -> JournalFull:
         return JournalFull(
@@ -249,10 +178,8 @@ class Segments:
         )
 
     def _check_room(self, more: int) -> None:
-        if (
-            sum(each.size for each in self._segments.values()) + self._copied + more
-            > self._max_bytes
-        ):
+        size = sum(segment.size for segment in self._segments.values()) + self._copies.size
+        if size + more > self._max_bytes:
             raise JournalFull(
                 f"This could not be logged: {self._max_bytes / 1e6:g} MB wait in "
                 f"{self.folder.path} for the tracker already, and {MAX_MB_SETTING} allows no more. "
@@ -263,54 +190,35 @@ class Segments:
 
     def keep_file(self, source: Path, name: str) -> None:
         """Copy a file that waits to ``files/``. Raises :class:`JournalFull`."""
-        import shutil
-
         size = source.stat().st_size
         with self._lock:
             self._check()
             self._check_room(size)
-            self._copied += size
-            self._copies[name] = None
+            self._copies.add(name, size)
             target = self.folder.files / name
         while True:
             try:
-                target.parent.mkdir(exist_ok=True, mode=0o700)
-                shutil.copyfile(source, target)
-                if self._fsync:
-                    to_disk(target)
-                    to_disk(target.parent)
+                self._copies.write(source, target)
             except OSError as error:
-                with contextlib.suppress(OSError):
-                    target.unlink()
                 self.check()
-                if target.parent == self.folder.files:
-                    self._forget_copy(name, size)
-                    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                if target.parent == self.folder.files:  # the folder is not at fault
+                    with self._lock:
+                        self._copies.forget(name)
+                    if error.errno not in NO_ROOM:
                         raise
                     raise self._full(error) from error
             with self._lock:
                 if target.parent == self.folder.files:
-                    if len(self._copies) <= MAX_OPEN:
-                        with contextlib.suppress(OSError):  # it has been removed already
-                            self._copies[name] = os.open(target, os.O_RDONLY)
+                    self._copies.keep_open(target)
                     return
                 target = self.folder.files / name
 
-    def _forget_copy(self, name: str, size: int) -> None:
-        with self._lock:
-            handle = self._copies.pop(name, None)
-            self._copied -= size
-        if handle is not None:
-            os.close(handle)
-
     def drop_file(self, name: str) -> None:
         """The file has been sent."""
-        path = self.folder.files / name
-        size = size_of_copy(name) or 0
         with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        if name in self._copies:
-            self._forget_copy(name, size)
+            (self.folder.files / name).unlink()
+        with self._lock:
+            self._copies.forget(name)
 
     # for the thread that sends
 
@@ -335,35 +243,35 @@ class Segments:
 
     def _stored(self, last: int) -> list[bytes]:
         """Some of the lines up to a number, from the disk."""
-        number, offset = self._position = self._place_of(self.done + 1, self._position)
+        number, offset = self._position = self._position_of(self.done + 1, self._position)
         following = self._segments.get(number + 1)
         if following is not None:
             last = min(last, following.first - 1)
-        lines = _whole_lines(self._segments[number], offset, min(last - self.done, MAX_LINES))
+        lines = self._segments[number].whole_lines(offset, min(last - self.done, MAX_LINES))
         if not lines:
             self._move("was cut")
             return self.take()
         return lines
 
-    def _place_of(self, record: int, place: tuple[int, int]) -> tuple[int, int]:
+    def _position_of(self, record: int, end: tuple[int, int]) -> tuple[int, int]:
         """The segment and the offset of a record, from those of the end of the record before."""
-        number, offset = place
+        number, offset = end
         while (following := self._segments.get(number + 1)) and following.first <= record:
             number, offset = number + 1, 0
         return number, offset
 
-    def _place_after(self, lines: list[bytes]) -> tuple[int, int]:
+    def _position_after(self, lines: list[bytes]) -> tuple[int, int]:
         """The segment and the offset after the lines that come next."""
-        place = self._position
+        end = self._position
         for record, line in enumerate(lines, self.done + 1):
-            number, offset = self._place_of(record, place)
-            place = number, offset + len(line)
-        return place
+            number, offset = self._position_of(record, end)
+            end = number, offset + len(line)
+        return end
 
     def sent(self) -> None:
         """The lines that were taken have been sent, or are kept elsewhere."""
         with self._lock:
-            self._position = number, offset = self._place_after(self._taken)
+            self._position = number, offset = self._position_after(self._taken)
             self.done += len(self._taken)
             self._taken = []
             while len(self._memory) > self.appended - self.done:
@@ -372,7 +280,7 @@ class Segments:
                 return
             try:
                 self.folder.note_sent(number, offset)
-                for old in [each for each in self._segments if each < number]:
+                for old in [sent for sent in self._segments if sent < number]:
                     segment = self._segments.pop(old)
                     segment.close()
                     segment.path.unlink(missing_ok=True)
@@ -387,7 +295,7 @@ class Segments:
             self._check()
 
     def _check(self) -> None:
-        self._checked = time.monotonic()
+        self._next_check = monotonic() + CHECK_S
         if self._sealed and self.done == self.appended:
             return  # this process has removed it
         damage = "is gone" if self._homeless is not None else self._damage()
@@ -395,22 +303,14 @@ class Segments:
             self._move(damage)
 
     def _damage(self) -> str | None:
-        damage = self.folder.damage()
-        for segment in self._segments.values() if damage is None else ():
-            try:
-                there = os.stat(segment.path)
-            except OSError as error:
-                return f"cannot be read ({error.strerror or error})"
-            if (there.st_dev, there.st_ino) != segment.inode:
-                return "was replaced"
-            if there.st_size < segment.size:
-                return "was cut"
-        return damage
+        return self.folder.damage() or next(
+            filter(None, map(Segment.damage, self._segments.values())), None
+        )
 
     def _move(self, why: str) -> None:
         """Take what is not sent into another folder; if there can be none, keep it in memory."""
         old, segments = self.folder, self._segments
-        lines = self._unsent(segments, self._place_after(self._taken))
+        lines = self._unsent(segments, self._position_after(self._taken))
         try:
             self.folder = self._make_folder(old)
         except OSError as error:
@@ -427,7 +327,7 @@ class Segments:
         if not self._sealed:
             self._room = 0
         self._write_anew(lines)
-        self._copy_files(old)
+        self._copies.move(old.files, self.folder.files)
         for segment in segments.values():
             segment.close()
         old.leave_to_others()
@@ -471,78 +371,19 @@ class Segments:
         memory = list(self._memory)[max(0, done - self.appended + len(self._memory)) :]
         remembered = self.appended - len(memory)
         yield from self._taken
-        for number in sorted(each for each in segments if each >= position[0]):
+        for number in sorted(number for number in segments if number >= position[0]):
             following = segments.get(number + 1)
             last = remembered if following is None else min(remembered, following.first - 1)
             if last > done:
                 offset = position[1] if number == position[0] else 0
-                lines = _whole_lines(segments[number], offset, last - done)
+                lines = segments[number].whole_lines(offset, last - done)
                 yield from lines
                 yield from [LOST_LINE] * (last - done - len(lines))
                 done = last
         yield from memory
 
-    def _copy_files(self, old: ProcessFolder) -> None:
-        """Take the copies of files that wait into the new folder, as far as they are there."""
-        import shutil
-
-        for name, handle in self._copies.items():
-            target = self.folder.files / name
-            try:
-                target.parent.mkdir(exist_ok=True, mode=0o700)
-                if handle is None:
-                    shutil.copyfile(old.files / name, target)
-                    continue
-                with open(os.dup(handle), "rb") as source, target.open("wb") as file:
-                    source.seek(0)
-                    shutil.copyfileobj(source, file)
-            except OSError as error:
-                logger.error("A file that waited in %s is lost: %s", old.files, error)
-
     def close(self) -> None:
         """Close the files, which would keep room on the disk."""
         for segment in self._segments.values():
             segment.close()
-        for name, handle in list(self._copies.items()):
-            if handle is not None:
-                os.close(handle)
-                self._copies[name] = None
-
-
-def _whole_lines(segment: Segment, offset: int, most: int) -> list[bytes]:
-    """The lines from an offset on, up to a number or the first that is damaged."""
-    found: list[bytes] = []
-    try:
-        handle = os.open(segment.path, os.O_RDONLY) if segment.handle is None else segment.handle
-    except OSError:  # removed, and one of too many to keep open
-        return found
-    try:
-        while len(found) < most:
-            lines, offset = lines_at(handle, offset)
-            for line in lines:
-                if not is_whole(line):
-                    return found
-                found.append(line + b"\n")
-            if not lines:
-                break
-    finally:
-        if segment.handle is None:
-            os.close(handle)
-    return found[:most]
-
-
-def _reserve(handle: int, size: int) -> None:
-    """Give a file its room on the disk."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(handle, 0, size)
-    else:
-        os.pwrite(handle, bytes(size), 0)
-
-
-def to_disk(path: Path) -> None:
-    """Have the disk get a file, or what is new in a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        self._copies.close()

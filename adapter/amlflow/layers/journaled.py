@@ -2,8 +2,8 @@
 returns, and in the tracker soon after, exactly once.
 
 Points, changes of tags, names, texts and status, and files that may replace others are journaled,
-and are in the tracker in the order of the calls. While the tracker is away they wait. Everything
-whose answer the caller needs is the tracker's own call, after what was journaled for it.
+and are in the tracker in the order of the calls. While the tracker is away they wait. Calls whose
+result the caller needs go straight to the tracker, after the journal of their run is flushed.
 
 With ``AMLFLOW_OFFLINE`` runs start without the tracker, too, under ids of their own.
 """
@@ -16,13 +16,17 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from amlflow.exceptions import AzureMLException
 from amlflow.journal import offline_runs, record
+from amlflow.journal.changes import Changes
 from amlflow.journal.journal import Journal
 from amlflow.journal.offline_runs import is_local
-from amlflow.journal.settings import Settings
+from amlflow.journal.record import point_line
+from amlflow.journal.sender import Ticket
+from amlflow.journal.settings import JournalSettings
 from amlflow.layers.layer import Layer
 from amlflow.spec import (
     FINAL,
@@ -53,35 +57,6 @@ MAX_FILE_BYTES = 64_000_000
 MAX_HEADS = 10_000
 
 
-class Changes:
-    """The numbers of the last changes of each run that are journaled, for whoever reads it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last: dict[str, int] = {}
-
-    def note(self, run_id: str, number: int) -> None:
-        """A change has been journaled; threads may say so in another order than they did it."""
-        with self._lock:
-            self._last[run_id] = max(number, self._last.get(run_id, 0))
-
-    def last(self, run_id: str | None = None) -> int:
-        """The number of the last change of a run, or of all; 0 if all have arrived."""
-        with self._lock:
-            if run_id in self._last:
-                return self._last[run_id]
-            # Under another id than that of the changes, it may be any run.
-            return max(self._last.values(), default=0)
-
-    def __contains__(self, run_id: object) -> bool:
-        return run_id in self._last
-
-    def forget(self, done: int) -> None:
-        """All changes up to a number have arrived."""
-        with self._lock:
-            self._last = {run_id: last for run_id, last in self._last.items() if last > done}
-
-
 class Journaled(Layer):
     """See :class:`amlflow.spec.Tracker` for what each method promises, and this module for when.
 
@@ -92,7 +67,7 @@ class Journaled(Layer):
         self,
         uri: str,
         opened: Callable[[], Tracker],
-        settings: Settings,
+        settings: JournalSettings,
         parent: Journaled | None = None,
     ) -> None:
         """``parent`` is what the process that this one was forked from had opened."""
@@ -146,10 +121,7 @@ class Journaled(Layer):
             self.journal.raise_refused(known)
 
     def finish(self) -> None:
-        """Wait for all that was logged, as a command does before it ends.
-
-        Raises :class:`Unavailable` if it does not arrive; then the process ends without more ado.
-        """
+        """As :meth:`flush`; if it raises, the end of the process does not wait again."""
         self.journal.finish()
 
     # runs
@@ -160,8 +132,6 @@ class Journaled(Layer):
         except Unavailable:
             if not self._settings.offline:
                 raise
-            from datetime import datetime, timezone
-
             logger.warning("The tracker is away; experiment %r is known by its name alone.", name)
             now = datetime.now(timezone.utc)
             return ExperimentRecord(id=offline_runs.local_experiment(name), name=name, created=now)
@@ -173,7 +143,7 @@ class Journaled(Layer):
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         if any(each.writer is not None for each in drafts):
-            self.journal.sender()  # without a journal nothing is to start
+            self.journal.begin()  # without a journal, no run starts
         if any(is_local(each.experiment_id) or is_local(each.parent_id) for each in drafts):
             records = self._create_local(drafts)
         else:
@@ -192,21 +162,21 @@ class Journaled(Layer):
         records = []
         for draft in drafts:
             made, kept = offline_runs.started(draft)
-            self.journal.write_record(kept)
+            self.journal.write(kept)
             self._local[made.id] = made
             records.append(made)
         return records
 
     def _known(self, run_id: str) -> str:
         """The tracker's id of a run, where it has got there."""
-        return self.journal.ids.known(run_id) or run_id
+        return self.journal.tracker_id(run_id) or run_id
 
     def _is_here_only(self, run_id: str) -> bool:
         """Whether the run was started while the tracker was away, and has not got there yet."""
-        return is_local(run_id) and self.journal.ids.known(run_id) is None
+        return is_local(run_id) and self.journal.tracker_id(run_id) is None
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        """Also: a run of this machine whose process has died without an end is NotResponding."""
+        """A running run of this machine whose process has died is NotResponding."""
         if self._is_here_only(run_id):
             return self._local[run_id]
         self.journal.hurry()  # who looks at a run may soon end it
@@ -217,8 +187,8 @@ class Journaled(Layer):
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         self._settle()
         dead = self.journal.dead_runs()
-        for found in self.inner.find_runs(query):
-            yield self._with_liveness(found, dead)
+        for run in self.inner.find_runs(query):
+            yield self._with_liveness(run, dead)
 
     def count_runs(self, query: RunQuery) -> int | None:
         self._settle()
@@ -227,14 +197,14 @@ class Journaled(Layer):
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         self._settle()
         dead = self.journal.dead_runs()
-        found = super().first_runs(query, field, last)
-        return None if found is None else [self._with_liveness(each, dead) for each in found]
+        runs = super().first_runs(query, field, last)
+        return None if runs is None else [self._with_liveness(run, dead) for run in runs]
 
     @staticmethod
-    def _with_liveness(found: RunRecord, dead: set[str]) -> RunRecord:
-        if found.id in dead and found.status == Status.RUNNING:
-            return dataclasses.replace(found, status=Status.NOT_RESPONDING)
-        return found
+    def _with_liveness(run: RunRecord, dead: set[str]) -> RunRecord:
+        if run.id in dead and run.status == Status.RUNNING:
+            return dataclasses.replace(run, status=Status.NOT_RESPONDING)
+        return run
 
     def _settle(self, run_id: str | None = None) -> None:
         """Have the changes that were journaled for a run, or for all, reach the tracker.
@@ -256,40 +226,67 @@ class Journaled(Layer):
         self._changes.forget(self.journal.done)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        """Properties are the tracker's own call; the rest is journaled, and waited for.
+        """Properties are sent straight to the tracker; every other change is journaled.
 
-        While the tracker is away, tags and texts wait in the journal. A status is waited for, and
-        if it does not get there :class:`Unavailable` says so, and it is sent later all the same.
-        The end of a run raises also what was refused of the run before.
+        While the tracker is away, tags and texts wait in the journal. A status is waited for.
+
+        Raises:
+            Unavailable: a status has not reached the tracker in time; it is sent later anyway.
+            UserErrorException: the change ends the run, and the tracker refused something that was
+                logged to it before.
+            AzureMLException: what the tracker says of the change.
         """
+        # The tracker does not have the run yet: its record is here.
         if self._is_here_only(run_id):
             self._change_local(run_id, change)
             return
         known = self._known(run_id)
+        # Only the tracker knows whether a property is there already, and the caller has to.
         if change.properties:
             self.journal.wait(run_id=known)
             self.inner.update_run(known, change)
             return
-        ends = change.status in FINAL
         deadline = time.monotonic() + self._settings.flush_seconds
-        if ends:
-            patience = 0 if self._settings.offline and self.away else self._settings.flush_seconds
-            self.journal.settle(run_id, patience)
-        ticket = self.journal.write_awaited(record.change_record(known, change))
-        self._changes.note(known, ticket.number)
+        # The end comes after all that was logged to the run.
+        if change.status in FINAL:
+            self._end_run(run_id, change, deadline)
+            return
+        # Tags, texts and other statuses.
+        self._await_change(self._write_change(known, change), known, change, deadline)
+
+    def _end_run(self, run_id: str, change: RunChange, deadline: float) -> None:
+        """Journal the end of a run and wait for it; raise what was refused of the run before."""
+        known = self._known(run_id)
+        # What other processes have logged to the run comes first.
+        patience = 0 if self._settings.offline and self.away else self._settings.flush_seconds
+        self.journal.settle(run_id, patience)
+        # If the end cannot be written down, the run goes on, and this raises.
+        ticket = self._write_change(known, change)
         try:
-            self._wait_for(ticket.number, known, change, deadline)
-            self.journal.collect(ticket)
+            self._await_change(ticket, known, change, deadline)
         except AzureMLException:
-            if ends:
-                self.journal.raise_refused(known)
+            # The caller can do more about what was refused than about an end that is late.
+            self.journal.raise_refused(known)
             raise
         finally:
+            # The end is in the journal or refused: if this process dies now, the run is not dead.
+            self.journal.note_ended(run_id)
+        self.journal.raise_refused(known)
+
+    def _write_change(self, run_id: str, change: RunChange) -> Ticket:
+        ticket = self.journal.write_awaited(record.change_record(run_id, change))
+        self._changes.note(run_id, ticket.number)
+        return ticket
+
+    def _await_change(
+        self, ticket: Ticket, run_id: str, change: RunChange, deadline: float
+    ) -> None:
+        """Wait for a change as long as its caller has to, and raise what the tracker says of it."""
+        try:
+            self._wait_for(ticket.number, run_id, change, deadline)
+            self.journal.collect(ticket)
+        finally:
             self.journal.forget(ticket)
-            if ends:
-                self.journal.note_ended(run_id)
-        if ends:
-            self.journal.raise_refused(known)
 
     def _wait_for(self, number: int, run_id: str, change: RunChange, deadline: float) -> None:
         """Wait for a change as long as its caller has to. Raises :class:`Unavailable`."""
@@ -306,7 +303,7 @@ class Journaled(Layer):
         for key, value in change.properties.items():
             if known.properties.get(key, value) != value:
                 raise PropertyConflict(key, known.properties[key], value)
-        self.journal.write_record(record.change_record(run_id, change))
+        self.journal.write(record.change_record(run_id, change))
         self._local[run_id] = known.changed(change)
         if change.status in FINAL:
             self.journal.note_ended(run_id)
@@ -321,7 +318,7 @@ class Journaled(Layer):
             head = self._heads.get(key)
             if head is None:
                 head = self._head(key, point)
-            self.journal.write(record.point_line(head, point))
+            self.journal.write_line(point_line(head, point))
 
     def _head(self, key: tuple[str, str, str, str], point: Point) -> str:
         if self._tracker is not None:
@@ -344,13 +341,12 @@ class Journaled(Layer):
         return self.inner.read_points(known, names)
 
     def _waiting_points(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
-        found = [
-            record.to_point(each)
-            for lines in self.journal.sender().folder.waiting()
-            for each in filter(None, map(record.record_of, lines))
-            if each[:2] == [record.POINT, run_id] and (names is None or each[3] in names)
+        points = [
+            record.to_point(waiting)
+            for waiting in self.journal.waiting_records()
+            if waiting[:2] == [record.POINT, run_id] and (names is None or waiting[3] in names)
         ]
-        return sorted(found, key=lambda point: (point.time, point.position))
+        return sorted(points, key=lambda point: (point.time, point.position))
 
     # files
 
@@ -380,7 +376,7 @@ class Journaled(Layer):
                 raise FileInRun(run_id, name)
         kept = {name: self.journal.keep_file(path) for name, path in files.items()}
         sent_to = self._known(run_id)
-        number = self.journal.write_record([record.FILES, sent_to, kept, replace])
+        number = self.journal.write([record.FILES, sent_to, kept, replace])
         known.update({name: (self.journal, copy) for name, copy in kept.items()})
         if not here:
             self._changes.note(sent_to, number)
@@ -418,7 +414,7 @@ class Journaled(Layer):
             if not self._settings.offline:
                 raise
             name = self.journal.keep_file(archive)
-            self.journal.write_record([record.SNAPSHOT, None, digest, name])
+            self.journal.write([record.SNAPSHOT, None, digest, name])
 
     def own_paths(self) -> Sequence[Path]:
         """Also the folder of the journals."""

@@ -1,4 +1,4 @@
-"""Search, over a tracker that finds too many runs: this layer drops the rest."""
+"""Search, over a tracker that finds too many runs: this layer drops the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from amlflow.layers.layer import Layer
 from amlflow.spec import Feature, RunQuery, RunRecord
 
 
-class Search(Layer):
+class SearchLayer(Layer):
     """Checks each run that is found against the conditions."""
 
     adds = Feature.SEARCH

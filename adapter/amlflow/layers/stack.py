@@ -17,7 +17,7 @@ from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.layers.layer import Layer
 from amlflow.layers.models import Models
 from amlflow.layers.nesting import Nesting
-from amlflow.layers.search import Search
+from amlflow.layers.search import SearchLayer
 from amlflow.layers.statuses import Statuses
 from amlflow.layers.write_once import WriteOnce
 from amlflow.per_process import PerProcess
@@ -163,6 +163,6 @@ def needed(features: frozenset[Feature]) -> Iterator[tuple[type[Layer], str]]:
             if issubclass(layer, KeptInNotes):
                 reading.append(layer.__name__)
     if Feature.SEARCH not in features:
-        yield Search, f"the tracker does not claim {Feature.SEARCH.value!r}"
+        yield SearchLayer, f"the tracker does not claim {Feature.SEARCH.value!r}"
     elif reading:
-        yield Search, f"the tracker cannot search what {', '.join(reading)} keeps"
+        yield SearchLayer, f"the tracker cannot search what {', '.join(reading)} keeps"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.journal.settings import Settings
+from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunRecord
 from amlflow.testing.memory import MemoryTracker
@@ -26,8 +26,8 @@ def moody(memory: MemoryTracker) -> Moody:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(
+def settings(tmp_path: Path) -> JournalSettings:
+    return JournalSettings(
         on=True,
         folder=tmp_path / "journal",
         max_bytes=100_000_000,
@@ -39,7 +39,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def opened(moody: Moody, settings: Settings) -> Iterator[Callable[..., Journaled]]:
+def opened(moody: Moody, settings: JournalSettings) -> Iterator[Callable[..., Journaled]]:
     """Opens the moody tracker with a journal, with other settings if need be."""
     made: list[Journaled] = []
 

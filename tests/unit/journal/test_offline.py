@@ -11,7 +11,7 @@ import pytest
 from amlflow.exceptions import UserErrorException
 from amlflow.journal.folder import tracker_folder
 from amlflow.journal.recovery import recover
-from amlflow.journal.settings import Settings
+from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import FileInRun, FileNotInRun, RunChange, Unavailable
 from amlflow.testing.memory import MemoryTracker
@@ -94,7 +94,7 @@ def test_runs_get_there_by_another_process(
     opened: Callable[..., Journaled],
     moody: Moody,
     memory: MemoryTracker,
-    settings: Settings,
+    settings: JournalSettings,
     tmp_path: Path,
 ) -> None:
     moody.error = away
@@ -129,7 +129,7 @@ def test_what_a_forked_process_logs_waits_for_its_parents_run(
     opened: Callable[..., Journaled],
     moody: Moody,
     memory: MemoryTracker,
-    settings: Settings,
+    settings: JournalSettings,
     first: str,
 ) -> None:
     moody.error = away
@@ -162,7 +162,7 @@ def test_what_a_forked_process_logs_waits_for_its_parents_run(
     found = memory.get_run("mine", run.experiment_id.removeprefix("local:") and "1")
     assert [each.value for each in memory.read_points(found.id)] == [1]
     for journaled in order:
-        journaled.journal.started = None
+        journaled.journal.running_sender = None
 
 
 def test_a_file_whose_answer_was_lost_is_stored_once(
@@ -199,7 +199,7 @@ def test_a_tracker_that_cannot_be_opened_holds_up_nothing_for_good(
     opened: Callable[..., Journaled],
     moody: Moody,
     memory: MemoryTracker,
-    settings: Settings,
+    settings: JournalSettings,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     reasons: list[BaseException] = [

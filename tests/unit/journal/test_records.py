@@ -24,7 +24,8 @@ from amlflow.journal.record import (
     to_line,
     to_point,
 )
-from amlflow.journal.segments import JournalFull, Segments, read_lines, segments_in
+from amlflow.journal.segment_files import read_lines, segments_in
+from amlflow.journal.segments import JournalFull, Segments
 from amlflow.journal.settings import from_environment
 from amlflow.spec import Kind, Point, RunChange, RunDraft
 

@@ -13,12 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.exceptions import AuthenticationException
+from amlflow.exceptions import AuthenticationException, ServiceException
 from amlflow.journal import folder
 from amlflow.journal.folder import dead_folders, process_folders, tracker_folder
-from amlflow.journal.recovery import Recovered, failure, put_back, recover, refused, waiting
-from amlflow.journal.segments import segments_in
-from amlflow.journal.settings import Settings
+from amlflow.journal.record import line
+from amlflow.journal.recovery import (
+    Recovered,
+    count_left,
+    failure,
+    put_back,
+    recover,
+    refused,
+    waiting,
+)
+from amlflow.journal.segment_files import segment_path, segments_in
+from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import Kind, Refused, RunChange, RunQuery, RunRecord, Unavailable
 from amlflow.testing.memory import MemoryTracker
@@ -26,7 +35,7 @@ from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
 
 
 @pytest.fixture
-def place(settings: Settings) -> Path:
+def place(settings: JournalSettings) -> Path:
     return tracker_folder(settings.folder, URI)
 
 
@@ -318,7 +327,7 @@ def test_a_live_process_is_left_alone(journaled: Journaled, run: RunRecord, plac
     assert recover(place, lambda: MemoryTracker()).sent == 0
 
 
-def test_nothing_of_a_password_is_in_a_name(settings: Settings) -> None:
+def test_nothing_of_a_password_is_in_a_name(settings: JournalSettings) -> None:
     one = tracker_folder(settings.folder, "https://user:secret@example.com/x")
     assert one == tracker_folder(settings.folder, "https://example.com/x")
     assert one != tracker_folder(settings.folder, "https://example.com/y")
@@ -394,7 +403,7 @@ def test_another_users_journal_is_left_alone(
     assert dead_folders(place) == []
 
 
-def test_one_address_is_one_tracker(settings: Settings) -> None:
+def test_one_address_is_one_tracker(settings: JournalSettings) -> None:
     one = tracker_folder(settings.folder, "http://localhost:5000")
     assert one == tracker_folder(settings.folder, "http://localhost:5000/")
 
@@ -411,3 +420,57 @@ def test_an_end_that_was_left_does_not_replace_another(
     memory.update_run(run.id, RunChange(status="Canceled"))
     recover(place, lambda: memory)
     assert memory.get_run(run.id).status == "Canceled"
+
+
+def test_a_folder_whose_records_cannot_be_read_keeps_no_other_from_being_sent(
+    opened: Callable[..., Journaled],
+    left: RunRecord,
+    moody: Moody,
+    memory: MemoryTracker,
+    place: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    [damaged] = process_folders(place)
+    journaled = opened()
+    moody.error = away
+    other = started(memory)
+    journaled.write_points(other.id, [point(7.0)])
+    die(journaled)
+    moody.error = lambda name, *_: None
+    [segment] = segments_in(damaged.path)
+    segment.rename(damaged.path / "aside")
+    segment.mkdir()
+    assert count_left(place) == 1
+    assert [entry["waiting"] for entry in waiting(place)] in ([0, 1], [1, 0])
+    done = Recovered()
+    with pytest.raises(ServiceException, match=f"{damaged.path.name} cannot be sent.*IsADirectory"):
+        recover(place, lambda: memory, done=done)
+    assert (done.sent, values(memory, other)) == (1, [7.0])
+    assert [folder.path for folder in process_folders(place)] == [damaged.path]
+    assert str(damaged.path) in caplog.text
+    # When it has been repaired, it is sent, too.
+    segment.rmdir()
+    (damaged.path / "aside").rename(segment)
+    recover(place, lambda: memory)
+    assert values(memory, left) == list(range(100))
+    assert process_folders(place) == []
+
+
+@pytest.mark.parametrize("name", ["notes.log", "x.log"])
+def test_a_foreign_file_among_the_records_is_left_out(
+    left: RunRecord, memory: MemoryTracker, place: Path, name: str
+) -> None:
+    [folder] = process_folders(place)
+    (folder.path / name).write_text("not a record\n")
+    recover(place, lambda: memory)
+    assert values(memory, left) == list(range(100))
+
+
+def test_a_line_that_has_a_checksum_and_no_record_is_left_out(
+    left: RunRecord, memory: MemoryTracker, place: Path
+) -> None:
+    [folder] = process_folders(place)
+    with segment_path(folder.path, 2).open("wb") as file:
+        file.writelines(map(line, ["{}", "nothing", "[1"]))
+    done = recover(place, lambda: memory)
+    assert (done.torn, values(memory, left)) == (3, list(range(100)))

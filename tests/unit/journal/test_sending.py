@@ -538,7 +538,7 @@ def test_large_files_wait_for_a_tracker_that_is_away(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(layer, "MOST_FILE_BYTES", 10)
+    monkeypatch.setattr(layer, "MAX_FILE_BYTES", 10)
     source = tmp_path / "source"
 
     def put(text: str) -> None:

@@ -13,8 +13,9 @@ from amlflow.exceptions import AuthenticationException, ServiceException, UserEr
 from amlflow.journal import segments
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.recovery import recover
-from amlflow.journal.segments import JournalFull, segments_in
-from amlflow.journal.settings import Settings
+from amlflow.journal.segment_files import segments_in
+from amlflow.journal.segments import JournalFull
+from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunChange
 from amlflow.testing.memory import MemoryTracker
@@ -76,7 +77,7 @@ DAMAGES = [
 
 
 @pytest.fixture
-def place(settings: Settings) -> Path:
+def place(settings: JournalSettings) -> Path:
     return tracker_folder(settings.folder, URI)
 
 
@@ -154,7 +155,7 @@ def test_without_a_place_the_call_raises_and_what_was_logged_is_delivered(
     opened: Callable[..., Journaled],
     moody: Moody,
     memory: MemoryTracker,
-    settings: Settings,
+    settings: JournalSettings,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     journaled = opened()

@@ -1,0 +1,96 @@
+"""The copies in ``files/`` of files that wait to be sent."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlflow.journal.segment_files import to_disk
+
+logger = logging.getLogger("amlflow")
+
+
+MAX_OPEN = 64
+"""How many copies stay open while they wait."""
+
+
+@dataclass(slots=True)
+class Copy:
+    """A copy: how long it is, and the open file, if it is open."""
+
+    size: int
+    handle: int | None = None
+
+
+class FileCopies:
+    """The copies of this process. The first ones are open, so their content outlives a removal.
+
+    The caller holds the lock of the segments, except for :meth:`write`.
+    """
+
+    def __init__(self, *, fsync: bool) -> None:
+        self._fsync = fsync
+        self._copies: dict[str, Copy] = {}
+        self.size = 0
+        """The bytes of all copies."""
+
+    def add(self, name: str, size: int) -> None:
+        """Count a copy that is about to be written."""
+        self.size += size
+        self._copies[name] = Copy(size)
+
+    def write(self, source: Path, target: Path) -> None:
+        """Write a copy. Raises :class:`OSError`; nothing is left then."""
+        try:
+            target.parent.mkdir(exist_ok=True, mode=0o700)
+            shutil.copyfile(source, target)
+            if self._fsync:
+                to_disk(target)
+                to_disk(target.parent)
+        except OSError:
+            with contextlib.suppress(OSError):
+                target.unlink()
+            raise
+
+    def keep_open(self, target: Path) -> None:
+        """Open a copy that was written, if not too many are open."""
+        if len(self._copies) <= MAX_OPEN:
+            with contextlib.suppress(OSError):  # somebody has removed it already
+                self._copies[target.name].handle = os.open(target, os.O_RDONLY)
+
+    def forget(self, name: str) -> None:
+        """Close a copy, and count it no more."""
+        copy = self._copies.pop(name, None)
+        if copy is not None:
+            self.size -= copy.size
+            _close(copy)
+
+    def move(self, old: Path, new: Path) -> None:
+        """Write the copies into another ``files/``, as far as they can be read."""
+        for name, copy in self._copies.items():
+            target = new / name
+            try:
+                target.parent.mkdir(exist_ok=True, mode=0o700)
+                if copy.handle is None:
+                    shutil.copyfile(old / name, target)
+                    continue
+                with open(os.dup(copy.handle), "rb") as source, target.open("wb") as file:
+                    source.seek(0)
+                    shutil.copyfileobj(source, file)
+            except OSError as error:
+                logger.error("A file that waited in %s is lost: %s", old, error)
+
+    def close(self) -> None:
+        """Close the copies."""
+        for copy in self._copies.values():
+            _close(copy)
+
+
+def _close(copy: Copy) -> None:
+    if copy.handle is not None:
+        os.close(copy.handle)
+        copy.handle = None

@@ -1,0 +1,139 @@
+"""The files that hold records: ``<number>.log``, one record a line, of a size that is reserved."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlflow.journal.record import is_whole
+
+WINDOW = 1 << 20
+"""Bytes of records that are read at once."""
+
+sync = getattr(os, "fdatasync", os.fsync)  # not every system has the former
+
+
+def number_of(path: Path) -> int:
+    """The number in the name of a file of records."""
+    return int(path.stem)
+
+
+def segments_in(folder: Path) -> list[Path]:
+    """The files of records in a folder, the oldest first."""
+    return sorted((path for path in folder.glob("*.log") if path.stem.isdigit()), key=number_of)
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    """The path of a file of records."""
+    return folder / f"{number:08}.log"
+
+
+def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
+    """Some whole lines from an offset on, without their ends, and the offset after them.
+
+    After the last line, there are none.
+    """
+    with path.open("rb") as file:
+        return read_lines_at(file.fileno(), offset)
+
+
+def read_lines_at(handle: int, offset: int) -> tuple[list[bytes], int]:
+    """As :func:`read_lines`, from an open file."""
+    content = os.pread(handle, WINDOW, offset)
+    while (last := content.rfind(b"\n") + 1) == 0:
+        more = os.pread(handle, WINDOW, offset + len(content))
+        if not more:
+            return [], offset
+        content += more
+    # A record has no zero bytes. Those before a line are a page that a power cut has lost.
+    return [line.strip(b"\0") for line in content[: last - 1].split(b"\n")], offset + last
+
+
+@dataclass(slots=True)
+class Segment:
+    """A file of records of this process that are not all sent."""
+
+    path: Path
+    handle: int | None
+    """None where too many are open."""
+    size: int
+    inode: tuple[int, int]
+    first: int
+    """The number of its first record."""
+
+    @classmethod
+    def make(cls, path: Path, size: int, first: int, *, fsync: bool) -> Segment:
+        """Make the file, with its room on the disk. Raises :class:`OSError`; nothing is left then.
+
+        With ``fsync``, the file and the folders above it are on the disk when this returns.
+        """
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _reserve(handle, size)
+            if fsync:
+                os.fsync(handle)
+                for folder in (path.parent, *list(path.parent.parents)[:3]):
+                    to_disk(folder)
+            status = os.fstat(handle)
+        except OSError:
+            os.close(handle)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+        return cls(path, handle, size, (status.st_dev, status.st_ino), first)
+
+    def damage(self) -> str | None:
+        """What somebody has done to the file meanwhile, or None."""
+        try:
+            status = os.stat(self.path)
+        except OSError as error:
+            return f"cannot be read ({error.strerror or error})"
+        if (status.st_dev, status.st_ino) != self.inode:
+            return "was replaced"
+        return "was cut" if status.st_size < self.size else None
+
+    def whole_lines(self, offset: int, count: int) -> list[bytes]:
+        """At most ``count`` lines from an offset on, up to the first that is damaged."""
+        lines: list[bytes] = []
+        try:
+            handle = os.open(self.path, os.O_RDONLY) if self.handle is None else self.handle
+        except OSError:  # removed, and one of too many to keep open
+            return lines
+        try:
+            while len(lines) < count:
+                read, offset = read_lines_at(handle, offset)
+                for line in read:
+                    if not is_whole(line):
+                        return lines[:count]
+                    lines.append(line + b"\n")
+                if not read:
+                    break
+        finally:
+            if self.handle is None:
+                os.close(handle)
+        return lines[:count]
+
+    def close(self) -> None:
+        """Close the file; it is opened again where it is read."""
+        if self.handle is not None:
+            os.close(self.handle)
+            self.handle = None
+
+
+def _reserve(handle: int, size: int) -> None:
+    """Give a file its room on the disk."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, size)
+    else:
+        os.pwrite(handle, bytes(size), 0)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until the disk has a file, or the entries of a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
