@@ -14,14 +14,15 @@ import pytest
 MISSING = "not on this machine: "
 """How the reason of a skip begins that is due to a missing program."""
 
+DOCKER, BROWSER = "docker.io docker-compose debootstrap", "chromium chromium-driver"
 PACKAGES = {
-    "bash": "bash", "chromedriver": "chromium-driver", "chromium": "chromium",
-    "debootstrap": "debootstrap", "docker": "docker.io", "docker-compose": "docker-compose",
-    "dockerd": "docker.io", "git": "git", "initdb": "postgresql", "mount": "mount",
-    "node": "nodejs", "npm": "npm", "nsenter": "util-linux", "postgres": "postgresql",
-    "setpriv": "util-linux", "unshare": "util-linux",
+    "chromedriver": BROWSER, "chromium": BROWSER,
+    "debootstrap": DOCKER, "docker": DOCKER, "docker-compose": DOCKER, "dockerd": DOCKER,
+    "git": "git", "initdb": "postgresql", "postgres": "postgresql",
+    "node": "nodejs npm", "nsenter": "util-linux", "setpriv": "util-linux",
+    "unshare": "util-linux",
 }  # fmt: skip
-"""The Debian package of each program."""
+"""Debian's packages with each program, and with what else is needed to use it."""
 
 ALSO = {"postgres": "/usr/lib/postgresql/*/bin", "initdb": "/usr/lib/postgresql/*/bin"}
 """Where Debian has programs that are not on the PATH."""
@@ -44,7 +45,7 @@ def need(name: str) -> str:
     """
     found = find(name)
     if found is None:
-        lack(f"{name}: apt-get install {PACKAGES[name]}")
+        lack(f"{name} (apt-get install {PACKAGES[name]})")
     return found
 
 
@@ -52,7 +53,7 @@ def need_mounts() -> None:
     """The right to mount file systems, which root has, but not in every container."""
     probe = [need("unshare"), "--mount", "true"]
     if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
-        lack("the right to mount: run pytest as root, in a container with --privileged")
+        lack("the right to mount (run pytest as root, in a container with --privileged)")
 
 
 def lack(reason: str) -> NoReturn:

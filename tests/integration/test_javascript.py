@@ -14,7 +14,7 @@ TESTS = Path(__file__).parent / "js"
 def test_the_pages_javascript() -> None:
     node = need("node")
     if not (TESTS / "node_modules" / "happy-dom").is_dir():
-        lack("the packages of tests/integration/js: npm ci --prefix tests/integration/js")
+        lack("the packages of tests/integration/js (npm ci --prefix tests/integration/js)")
     done = subprocess.run(
         [node, "--test", "--test-reporter=tap"],
         cwd=TESTS, capture_output=True, text=True, check=False,

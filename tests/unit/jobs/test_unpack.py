@@ -229,15 +229,3 @@ def test_the_ratio(tmp_path: Path, archive: Make, monkeypatch: pytest.MonkeyPatc
     unpacked(path, tmp_path / "new")
     monkeypatch.setattr(unpack, "MAX_RATIO", 100)
     check_refused(path, tmp_path, "more than 100 times its size")
-
-
-def test_what_may_be_packed_may_be_unpacked(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "zeros").write_bytes(bytes(200 << 20))
-    for number in range(1999):
-        (source / f"{number}").touch()
-    snapshot.pack(source, snapshot.collect(source), tmp_path / "archive.zip")
-    unpacked(tmp_path / "archive.zip", tmp_path / "new")
-    assert (tmp_path / "new" / "zeros").stat().st_size == 200 << 20
-    assert len(tree(tmp_path / "new")) == 2000

@@ -1,0 +1,64 @@
+"""A journaled tracker around the reference tracker, which can be away, slow or unwilling."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amlflow.journal.settings import JournalSettings
+from amlflow.layers.journaled import Journaled
+from amlflow.spec import RunRecord
+from amlflow.testing.memory import MemoryTracker
+
+from helpers.flaky_tracker import URI, Moody, started
+
+
+@pytest.fixture
+def memory() -> MemoryTracker:
+    return MemoryTracker(URI)
+
+
+@pytest.fixture
+def moody(memory: MemoryTracker) -> Moody:
+    return Moody(memory)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> JournalSettings:
+    return JournalSettings(
+        on=True,
+        folder=tmp_path / "journal",
+        max_bytes=100_000_000,
+        fsync=False,
+        offline=False,
+        flush_seconds=20,
+        exit_seconds=5,
+    )
+
+
+@pytest.fixture
+def opened(moody: Moody, settings: JournalSettings) -> Iterator[Callable[..., Journaled]]:
+    """Opens the moody tracker with a journal, with other settings if need be."""
+    made: list[Journaled] = []
+
+    def open_it(**changes: Any) -> Journaled:
+        made.append(Journaled(URI, lambda: moody, dataclasses.replace(settings, **changes)))
+        return made[-1]
+
+    yield open_it
+    moody.error = lambda name, *arguments: None
+    for each in made:
+        each.journal.close()
+
+
+@pytest.fixture
+def journaled(opened: Callable[..., Journaled]) -> Journaled:
+    return opened()
+
+
+@pytest.fixture
+def run(journaled: Journaled) -> RunRecord:
+    return started(journaled)

@@ -1,0 +1,12 @@
+"""A journaled tracker around one that can be away, slow or unwilling."""
+
+from __future__ import annotations
+
+from helpers.journal_fixtures import (  # noqa: F401
+    journaled,
+    memory,
+    moody,
+    opened,
+    run,
+    settings,
+)
