@@ -98,7 +98,9 @@ def test_a_change_of_everything(tracker: Tracker, keeper: RunKeeper, run: RunRec
 
 
 @pytest.mark.parametrize("final", [Status.COMPLETED, Status.FAILED, Status.CANCELED])
-def test_the_end(tracker: Tracker, keeper: RunKeeper, run: RunRecord, final: str) -> None:
+def test_an_end_is_stored_and_no_later_status_replaces_it(
+    tracker: Tracker, keeper: RunKeeper, run: RunRecord, final: str
+) -> None:
     ended = datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
     change = RunChange(status=final, ended=ended, system={"launched": "ended"})
     keeper.update_run(run.id, change)
@@ -137,7 +139,9 @@ def test_properties_are_write_once(tracker: Tracker, keeper: RunKeeper, run: Run
     assert seen.status == Status.PREPARING
 
 
-def test_files(tracker: Tracker, keeper: RunKeeper, run: RunRecord, tmp_path: Path) -> None:
+def test_the_tracker_reads_the_files_that_the_keeper_wrote(
+    tracker: Tracker, keeper: RunKeeper, run: RunRecord, tmp_path: Path
+) -> None:
     path, got = tmp_path / "local", tmp_path / "got"
     for content in (b"first", b"", b"x" * 3_000_000):
         path.write_bytes(content)
@@ -148,7 +152,7 @@ def test_files(tracker: Tracker, keeper: RunKeeper, run: RunRecord, tmp_path: Pa
             assert got.read_bytes() == content
 
 
-def test_what_is_not_there(keeper: RunKeeper, tmp_path: Path) -> None:
+def test_a_missing_run_is_a_run_not_found(keeper: RunKeeper, tmp_path: Path) -> None:
     missing = uuid.uuid4().hex
     with pytest.raises(RunNotFound):
         keeper.get_run(missing)
@@ -171,7 +175,7 @@ def test_a_server_that_does_not_answer() -> None:
         keeper.get_run(uuid.uuid4().hex)
 
 
-def test_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_are_sent_as_mlflow_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are sent as MLflow's client sends them, and are in no message."""
     import base64
     import http.server

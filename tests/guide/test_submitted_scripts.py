@@ -87,7 +87,7 @@ def test_cancel(exp: Any, jobs: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert not scripts(jobs)
 
 
-def test_fail(exp: Any, jobs: Path) -> None:
+def test_fail_ends_the_script(exp: Any, jobs: Path) -> None:
     script(HELLO_WITH_DELAY, "hello_with_delay.py", ".")
     src = ScriptRunConfig(source_directory=".", script="hello_with_delay.py")
     local_run = exp.submit(src)

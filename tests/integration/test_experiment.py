@@ -339,7 +339,9 @@ def test_list_refuses_an_unknown_view(workspace: Workspace) -> None:
         Experiment.list(workspace, view_type="Some")
 
 
-def test_delete(experiment: Experiment, workspace: Workspace) -> None:
+def test_delete_removes_an_empty_experiment_and_refuses_one_with_runs(
+    experiment: Experiment, workspace: Workspace
+) -> None:
     empty = Experiment(workspace, "empty")
     Experiment.delete(workspace, empty.id)
     assert "empty" not in [each.name for each in Experiment.list(workspace, view_type="ActiveOnly")]
@@ -366,7 +368,9 @@ def test_from_directory_needs_an_attached_folder(workspace: Workspace, folder: P
 # looks
 
 
-def test_looks(experiment: Experiment, workspace: Workspace) -> None:
+def test_an_experiment_is_shown_as_v1_shows_it(
+    experiment: Experiment, workspace: Workspace
+) -> None:
     text = f"Experiment(Name: explore,\nWorkspace: {workspace.name})"
     assert str(experiment) == repr(experiment) == text
     assert experiment.portal_url == experiment.get_portal_url()

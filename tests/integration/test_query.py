@@ -82,7 +82,9 @@ def test_params_that_mlflow_users_logged(experiment: Experiment, store: str) -> 
     assert "lr" not in run.get_details()["properties"]
 
 
-def test_errors(experiment: Experiment, three: list[Run]) -> None:
+def test_the_sdk_raises_what_is_wrong_with_a_query(
+    experiment: Experiment, three: list[Run]
+) -> None:
     with pytest.raises(QueryError, match="\\^") as caught:
         experiment.query("[?tags.quality ==]")
     assert caught.value.place == 17

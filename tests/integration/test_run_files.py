@@ -113,7 +113,7 @@ def test_a_name_cannot_be_a_file_and_a_folder(run: Run, folder: Path, name: str)
     assert run.get_file_names() == ["outputs/a"]
 
 
-def test_what_is_not_there_to_upload(run: Run, folder: Path) -> None:
+def test_a_missing_file_or_folder_is_not_uploaded(run: Run, folder: Path) -> None:
     with pytest.raises(UserErrorException, match="'nowhere'"):
         run.upload_file("a", "nowhere")
     with pytest.raises(UserErrorException, match="'nowhere'"):
@@ -314,7 +314,7 @@ def test_take_and_restore(run: Run, folder: Path) -> None:
     assert run.restore_snapshot(snapshot_id=digest, path="back2") == str(folder / "back2")
 
 
-def test_once_a_run(run: Run, folder: Path) -> None:
+def test_a_run_has_one_snapshot_and_refuses_another(run: Run, folder: Path) -> None:
     write(folder / "a" / "x", "1")
     write(folder / "b" / "x", "2")
     first = run.take_snapshot("a")
@@ -324,13 +324,13 @@ def test_once_a_run(run: Run, folder: Path) -> None:
     assert run.get_snapshot_id() == first
 
 
-def test_a_single_file(run: Run, folder: Path) -> None:
+def test_a_snapshot_of_one_file_holds_that_file(run: Run, folder: Path) -> None:
     write(folder / "train.py", "print(1)")
     run.take_snapshot("train.py")
     assert tree(Path(run.restore_snapshot(path="back"))) == ["train.py"]
 
 
-def test_what_stays_out(run: Run, folder: Path) -> None:
+def test_a_snapshot_leaves_out_what_is_ignored_and_links_out(run: Run, folder: Path) -> None:
     source = folder / "src"
     for name in (
         "train.py", "data/big.bin", "data/keep.txt", "notes.log", ".git/HEAD", "__pycache__/x.pyc",
@@ -355,7 +355,9 @@ def test_gitignore_counts_where_there_is_no_amlignore(run: Run, folder: Path) ->
     assert tree(Path(run.restore_snapshot(path="back"))) == [".gitignore", "train.py"]
 
 
-def test_the_limits(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_over_a_limit_is_refused_and_the_limit_named(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(folder / "src" / "large.bin", "x" * (3 << 20))
     write(folder / "src" / "small.txt")
     monkeypatch.setenv("AMLFLOW_SNAPSHOT_MAX_MB", "2")

@@ -29,7 +29,7 @@ def mlflow_status(run: Run, store: str) -> str:
     return status
 
 
-def test_complete(run: Run, store: str) -> None:
+def test_complete_ends_a_run_and_may_be_called_twice(run: Run, store: str) -> None:
     assert (run.status, run.get_status(), mlflow_status(run, store)) == ("Running",) * 2 + (
         "RUNNING",
     )
@@ -66,7 +66,7 @@ def raised(error: BaseException) -> BaseException:
         (ValueError(), None, "UserError", "ValueError"),
     ],
 )
-def test_fail(
+def test_fail_keeps_the_error_and_its_code(
     run: Run, experiment: Experiment, store: str, details: Any, code: str | None, expected: str,
     named: str,
 ) -> None:  # fmt: skip
@@ -277,7 +277,7 @@ def test_detailed_status(run: Run, experiment: Experiment) -> None:
     assert run.get_detailed_status() == {"status": "Failed", "details": "why"}
 
 
-def test_logs(run: Run, folder: Path) -> None:
+def test_log_files_are_linked_and_read(run: Run, folder: Path) -> None:
     (folder / "logs").mkdir()
     (folder / "logs" / "app.txt").write_text("line ü\n", encoding="utf-8")
     run.upload_file("azureml-logs/70_driver_log.txt", str(folder / "logs" / "app.txt"))

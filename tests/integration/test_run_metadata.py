@@ -199,7 +199,7 @@ def test_display_name_and_description(run: Run, experiment: Experiment, store: s
     assert data.data.tags["mlflow.note.content"] == "**bold**"
 
 
-def test_identity(run: Run, experiment: Experiment) -> None:
+def test_a_new_run_has_an_id_and_neither_type_nor_parent(run: Run, experiment: Experiment) -> None:
     assert re.fullmatch("[0-9a-f]{32}", run.id)
     assert run.experiment is experiment
     assert run.type is None
@@ -289,7 +289,7 @@ def test_a_run_id_is_a_text(experiment: Experiment, run_id: Any) -> None:
 # looks
 
 
-def test_looks(run: Run) -> None:
+def test_a_run_is_shown_as_v1_shows_it(run: Run) -> None:
     text = f"Run(Experiment: explore,\nId: {run.id},\nType: None,\nStatus: Running)"
     assert str(run) == repr(run) == text
     html = run._repr_html_()

@@ -237,7 +237,7 @@ def generated() -> Iterator[int]:
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_lists(run: Run, given: Any, kept: list[Any] | None) -> None:
+def test_a_list_comes_back_as_it_was_logged(run: Run, given: Any, kept: list[Any] | None) -> None:
     kept = list(given) if kept is None else kept
     run.log_list("list", given, description="unused")
     same(run.get_metrics(), {"list": kept})
@@ -251,7 +251,7 @@ def test_several_lists_and_scalars_of_one_name(run: Run) -> None:
     same(run.get_metrics(), {"mixed": [1, 2, 3, 4.5]})
 
 
-def test_a_long_list(run: Run) -> None:
+def test_a_list_of_5000_values_comes_back_in_order(run: Run) -> None:
     values = [number / 7 for number in range(5000)]
     run.log_list("long", values)
     run.log("after", 1)
@@ -280,7 +280,7 @@ def test_rows_with_missing_columns(run: Run) -> None:
     same(run.get_metrics(), {"rows": {"a": [1, 2, None], "b": [None, "x", None], "c": [None] * 3}})
 
 
-def test_tables(run: Run) -> None:
+def test_tables_come_back_by_column(run: Run) -> None:
     run.log_table("table", {"x": [1, 2, 3], "y": [0.5, math.nan, -0.0], "s": ["a", "b", None]})
     run.log_table("numpy", {"x": np.arange(2), "y": (True, False)})
     run.log_table("one row", {"x": [1], "y": ["a"]})
@@ -349,7 +349,9 @@ def test_awkward_names_and_columns(run: Run) -> None:
         (lambda run: run.log_list("m", np.array(3)), ["'m'", "ndarray", "run.log()"]),
     ],
 )  # fmt: skip
-def test_refused(run: Run, call: Any, named: list[str]) -> None:
+def test_a_refused_value_is_named_and_nothing_is_logged(
+    run: Run, call: Any, named: list[str]
+) -> None:
     with pytest.raises(UserErrorException) as error:
         call(run)
     for each in named:
@@ -404,7 +406,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_documents(run: Run, kind: str) -> None:
+def test_documents_come_back_from_dict_and_text(run: Run, kind: str) -> None:
     version, data = DOCUMENTS[kind]
     document = {"schema_type": kind, "schema_version": version, "data": data}
     log = getattr(run, f"log_{kind}")

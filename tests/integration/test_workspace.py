@@ -124,7 +124,7 @@ def test_get_run_finds_a_run_in_whatever_experiment(workspace: Workspace) -> Non
         assert error.value.status_code == 404
 
 
-def test_html(store: str, folder: Path) -> None:
+def test_html_escapes_a_workspaces_name(store: str, folder: Path) -> None:
     ws = Workspace("s", "g", "<b>")
     assert "&lt;b&gt;" in ws._repr_html_()
     assert "<b>" not in ws._repr_html_()

@@ -15,7 +15,7 @@ from azureml.exceptions import UserErrorException
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def test_create() -> None:
+def test_create_gives_the_dict_that_v1_gives() -> None:
     made = CondaDependencies.create(
         pip_packages=["azureml-defaults", "scikit-learn==1.0"],
         conda_packages=["numpy"],

@@ -62,11 +62,13 @@ def test_addresses_without_who(uri: str, shown: str) -> None:
         ("ended", Op.LE, NOW, None, False),
     ],
 )
-def test_conditions(field: str, op: Op, value: Any, key: str | None, holds: bool) -> None:
+def test_a_condition_holds_or_does_not(
+    field: str, op: Op, value: Any, key: str | None, holds: bool
+) -> None:
     assert Condition(field, op, value, key).holds(RUN) is holds
 
 
-def test_a_changed_record() -> None:
+def test_changed_gives_the_record_after_the_change() -> None:
     change = RunChange(
         status=Status.COMPLETED, ended=NOW, tags={"a": "b"}, tags_removed=["bare"],
         properties={"p": "q"}, system={"n": "m"},

@@ -97,7 +97,7 @@ def test_last_bounds_what_a_query_sees(cli: Any, runs: list[Run]) -> None:
     assert cli("run", "list", "--last", "5", "length(@)").json == 5
 
 
-def test_filters(cli: Any, runs: list[Run]) -> None:
+def test_list_filters_by_status_tags_and_target(cli: Any, runs: list[Run]) -> None:
     assert [each["run_id"] for each in cli("run", "list", "--status", "Completed").json] == [
         runs[0].id
     ]
@@ -108,7 +108,7 @@ def test_filters(cli: Any, runs: list[Run]) -> None:
     assert cli("run", "list", "--compute-target-name", "gpu").json == []
 
 
-def test_minimal(cli: Any, runs: list[Run]) -> None:
+def test_minimal_shows_the_columns_of_v1_only(cli: Any, runs: list[Run]) -> None:
     [row] = cli("run", "list", "--status", "Completed", "--minimal").json
     assert list(row) == ["RunId", "RunType", "Status", "StartTime", "EndTime", "Target", "Tags"]
     assert row["RunId"] == runs[0].id
@@ -123,7 +123,7 @@ def test_debug_shows_what_was_pushed_down(cli: Any, runs: list[Run]) -> None:
 # run show and changes
 
 
-def test_show(cli: Any, runs: list[Run]) -> None:
+def test_show_has_all_fields_and_times_in_utc(cli: Any, runs: list[Run]) -> None:
     shown = cli("run", "show", "-r", runs[0].id).json
     assert tuple(shown) == FIELDS
     assert (shown["status"], shown["display_name"]) == ("Completed", "number 11")
@@ -381,7 +381,7 @@ def test_the_attached_experiment_is_the_one_meant(cli: Any, runs: list[Run]) -> 
     assert cli("run", "list", "--last", "1").json[0]["run_id"] == runs[0].id
 
 
-def test_lists(cli: Any, run: Run) -> None:
+def test_experiments_and_targets_are_listed_and_attached(cli: Any, run: Run) -> None:
     run.experiment.archive()
     found = {each["name"]: each for each in cli("experiment", "list").json}
     assert found["explore"]["id"] == run.experiment.id

@@ -27,7 +27,9 @@ def ids(runs: list[Run]) -> list[str]:
 # output
 
 
-def test_forms(cli: Any, runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_output_format_shows_the_same_runs(
+    cli: Any, runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ("run", "list", "--last", "3", "-e", "explore", "-o")
     assert yaml.safe_load(cli(*words, "yaml").out) == json.loads(cli(*words, "json").out)
     assert cli(*words, "jsonc").out == cli(*words, "json").out  # no colours: no terminal

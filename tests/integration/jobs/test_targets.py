@@ -81,7 +81,7 @@ def test_an_unknown_name(experiment: Any, jobs: Path) -> None:
     assert not list(jobs.glob("*"))
 
 
-def test_attached(experiment: Any) -> None:
+def test_an_attached_target_runs_until_it_is_detached(experiment: Any) -> None:
     ws = experiment.workspace
     declared.attach(ws, "mine", "local", {"max_runs": 3})
     assert ws.compute_targets["mine"].type == "local"
@@ -173,7 +173,9 @@ def test_others_wait_in_their_order(experiment: Any, jobs: Path, tmp_path: Path)
     assert second.ended <= last.started
 
 
-def test_two_at_once(experiment: Any, jobs: Path, tmp_path: Path) -> None:
+def test_max_runs_of_two_runs_two_and_queues_the_third(
+    experiment: Any, jobs: Path, tmp_path: Path
+) -> None:
     declare("pair:\n  kind: local\n  max_runs: 2\n")
     order, gate = tmp_path / "order", tmp_path / "gate"
     runs = [

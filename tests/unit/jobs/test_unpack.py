@@ -121,7 +121,7 @@ def test_an_encrypted_member(archive: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_another_method(tmp_path: Path, method: int) -> None:
+def test_another_compression_is_refused(tmp_path: Path, method: int) -> None:
     with zipfile.ZipFile(tmp_path / "archive.zip", "w", method) as target:
         target.writestr("bomb", bytes(1000))
     check_refused(tmp_path / "archive.zip", tmp_path, "not packed as snapshots are")
@@ -159,7 +159,9 @@ def test_any_broken_archive_is_refused_or_whole(archive: Make, tmp_path: Path) -
 # limits
 
 
-def test_the_total_size(archive: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_the_largest_size_is_refused(
+    archive: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = archive({f"{number}": bytes(1 << 20) for number in range(4)})
     monkeypatch.setenv("AMLFLOW_SNAPSHOT_MAX_MB", "3")
     check_refused(path, tmp_path, "more than 3 MB.*AMLFLOW_SNAPSHOT_MAX_MB")
@@ -224,7 +226,9 @@ def test_members_that_share_their_bytes(tmp_path: Path, archive: Make) -> None:
     check_refused(path, tmp_path, "times its size|twice|Overlapped|not a whole zip")
 
 
-def test_the_ratio(tmp_path: Path, archive: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_the_largest_ratio_is_refused(
+    tmp_path: Path, archive: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = archive({"zeros": bytes(16 << 20)})  # as high as deflate goes, and an honest file
     unpacked(path, tmp_path / "new")
     monkeypatch.setattr(unpack, "MAX_RATIO", 100)

@@ -344,13 +344,15 @@ def test_a_file_that_was_sent_before_its_process_died_is_not_missed(
     journaled = opened(exit_seconds=0)
     run = started(journaled)
     sender = journaled.journal.sender()
-    monkeypatch.setattr(sender.folder, "note_sent", lambda *_: time.sleep(60))  # killed there
+    over = threading.Event()
+    monkeypatch.setattr(sender.folder, "note_sent", lambda *_: over.wait(60))  # killed there
     (tmp_path / "file").write_text("content")
     journaled.put_files(run.id, {"file": tmp_path / "file"}, replace=True)
     journaled.write_points(run.id, [point(1)])
     until(lambda: values(memory, run) == [1])
     sender.folder.release()
     done = recover(place, lambda: memory)
+    over.set()
     assert (done.sent, done.refused) == (2, 0)
     assert memory.list_files(run.id) == ["file"]
 

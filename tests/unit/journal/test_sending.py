@@ -494,30 +494,6 @@ def test_many_threads_at_one_run(
         assert values(memory, run, f"thread {me}") == list(range(50))
 
 
-def test_memory_stays_flat_while_records_wait(
-    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
-) -> None:
-    import tracemalloc
-
-    journaled = opened(flush_seconds=60)
-    run = started(journaled)
-    moody.error = away("write_points")
-    tracemalloc.start()
-    try:
-        for value in range(30_000):
-            journaled.write_points(run.id, [point(value)])
-            if value == 1000:
-                until(lambda: journaled.away)
-                before = tracemalloc.get_traced_memory()[0]
-        # A window of them at most, not all thirty thousand.
-        assert tracemalloc.get_traced_memory()[0] - before < 8_000_000
-    finally:
-        tracemalloc.stop()
-    moody.error = lambda name, *_: None
-    journaled.flush(run.id)
-    assert values(memory, run) == list(range(30_000))
-
-
 def test_a_first_tag_stalls_nobody_either(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:

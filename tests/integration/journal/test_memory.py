@@ -1,0 +1,45 @@
+"""What waits in the journal takes no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from amlflow.layers.journaled import Journaled
+from amlflow.spec import (
+    RunRecord,
+    Unavailable,
+)
+from amlflow.testing.memory import MemoryTracker
+from helpers.flaky_tracker import Moody, point, started, until
+
+
+def away(*names: str) -> Callable[..., BaseException | None]:
+    return lambda name, *_: Unavailable("It is away.") if not names or name in names else None
+
+
+def values(tracker: MemoryTracker, run: RunRecord, name: str = "m") -> list[object]:
+    return [each.value for each in tracker.read_points(run.id, [name])]
+
+
+def test_memory_stays_flat_while_records_wait(
+    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
+) -> None:
+    import tracemalloc
+
+    journaled = opened(flush_seconds=60)
+    run = started(journaled)
+    moody.error = away("write_points")
+    tracemalloc.start()
+    try:
+        for value in range(30_000):
+            journaled.write_points(run.id, [point(value)])
+            if value == 1000:
+                until(lambda: journaled.away)
+                before = tracemalloc.get_traced_memory()[0]
+        # A window of them at most, not all thirty thousand.
+        assert tracemalloc.get_traced_memory()[0] - before < 8_000_000
+    finally:
+        tracemalloc.stop()
+    moody.error = lambda name, *_: None
+    journaled.flush(run.id)
+    assert values(memory, run) == list(range(30_000))
