@@ -43,7 +43,7 @@ def importing(
     thread = threading.Thread(target=ours.call)
     thread.start()
     assert begun.wait(60)
-    monkeypatch.setattr(fork_safety, "MOST_SECONDS", 5.0)
+    monkeypatch.setattr(fork_safety, "MAX_WAIT_S", 5.0)
     assert stack.wait_for_imports is fork_safety.wait_for_imports
     return goes_on
 
@@ -73,7 +73,7 @@ def test_a_fork_waits_for_the_import(
 def test_a_fork_does_not_wait_for_ever(
     importing: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fork_safety, "MOST_SECONDS", 0.05)
+    monkeypatch.setattr(fork_safety, "MAX_WAIT_S", 0.05)
     child = multiprocessing.get_context("fork").Process(target=int)
     child.start()
     child.join()

@@ -101,7 +101,7 @@ def test_what_lies_between_is_awaited(sending: Sending) -> None:
 
 
 def test_a_part_has_a_limit(sending: Sending, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "MOST_PART", 3)
+    monkeypatch.setattr(report, "MAX_PART", 3)
     sending.send(b"a")
     reader = sending.reader()
     for content in (b"bcdefgh", b"", b""):
