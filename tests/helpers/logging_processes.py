@@ -51,7 +51,7 @@ def start(
     )
 
 
-def finished(process: subprocess.Popen[str], seconds: float = 120) -> tuple[str, str]:
+def finished(process: subprocess.Popen[str], seconds: float = 600) -> tuple[str, str]:
     """What a process has printed, when it has ended well."""
     out, err = process.communicate(timeout=seconds)
     assert process.returncode == 0, err

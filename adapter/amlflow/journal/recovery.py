@@ -34,6 +34,7 @@ from amlflow.journal.record import (
     run_of,
     to_point,
 )
+from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, RunChange, RunNotFound, Status, Tracker, Unavailable
 
 logger = logging.getLogger("amlflow")
@@ -172,9 +173,9 @@ def _mark(tracker: Tracker, run_id: str, close: RunChange | None, done: Recovere
     (done.not_responding if close is None else done.closed).append(run_id)
 
 
-def failure(why: str) -> RunChange:
+def failure(message: str) -> RunChange:
     """The end of a run whose process has died."""
-    error = {"error": {"code": "ServiceError", "message": why}}
+    error = to_error(message, "ServiceError")
     return RunChange(
         status=Status.FAILED, ended=datetime.now(timezone.utc), system={"error": json.dumps(error)}
     )
