@@ -15,7 +15,7 @@ from amlflow.jobs.agent.send_journal import DIED
 from amlflow.jobs.finding import own_jobs
 from amlflow.jobs.tending import tend_all
 from amlflow.journal.folder import process_folders, tracker_folder
-from amlflow.journal.offline_runs import shown
+from amlflow.journal.offline_runs import display_id
 from amlflow.journal.recovery import (
     Recovered,
     count_left,
@@ -83,7 +83,7 @@ def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
     run = Where(**where).run(run_id)
     uri = run.experiment.workspace.get_mlflow_tracking_uri()
     for each in process_folders(tracker_folder(journals_folder(), uri)):
-        if each.is_alive() and {run.id, record_of(run).id} & set(map(shown, each.running())):
+        if each.is_alive() and {run.id, record_of(run).id} & set(map(display_id, each.running())):
             raise UserErrorException(
                 f"Run {run.id} has not lost its process: {each.about().get('pid')} on this "
                 "machine has started it, and is there. End that first."

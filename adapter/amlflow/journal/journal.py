@@ -22,7 +22,7 @@ from amlflow.journal.folder import (
     process_folders,
     tracker_folder,
 )
-from amlflow.journal.offline_runs import LocalIds, shown
+from amlflow.journal.offline_runs import LocalIds, display_id
 from amlflow.journal.record import (
     FILES,
     LOST,
@@ -237,7 +237,7 @@ class Journal:
                 if time.monotonic() > deadline:
                     logger.warning(
                         "What the process %s has logged to run %s is not in the tracker yet.",
-                        each.about().get("pid"), shown(run_id),
+                        each.about().get("pid"), display_id(run_id),
                     )  # fmt: skip
                     break
                 time.sleep(0.01)

@@ -23,7 +23,7 @@ def local_experiment(name: str) -> str:
     return f"{LOCAL}{name}"
 
 
-def shown(run_id: str) -> str:
+def display_id(run_id: str) -> str:
     """The id that the run's user sees."""
     return run_id.rpartition("/")[2] if is_local(run_id) else run_id
 
@@ -32,7 +32,7 @@ def is_local(id: str | None) -> bool:
     return id is not None and id.startswith(LOCAL)
 
 
-def started(draft: RunDraft) -> tuple[RunRecord, Record]:
+def start_run(draft: RunDraft) -> tuple[RunRecord, Record]:
     """A run for a draft, and what the journal keeps of it."""
     alias = draft.run_id or uuid.uuid4().hex
     run_id = f"{LOCAL}{quote(draft.experiment_id, safe='')}/{alias}"

@@ -24,7 +24,7 @@ from amlflow.journal.folder import (
     noted_dead,
     process_folders,
 )
-from amlflow.journal.offline_runs import LocalIds, shown
+from amlflow.journal.offline_runs import LocalIds, display_id
 from amlflow.journal.record import (
     LOST,
     POINT,
@@ -198,7 +198,7 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
             count[0] += 1
         for run_id, (count, since) in counts.items():
             yield {
-                "run_id": shown(run_id),
+                "run_id": display_id(run_id),
                 "waiting": count,
                 "since": since or about.get("started"),
                 "process": about.get("pid"),
@@ -249,7 +249,7 @@ def refused(tracker_folder: Path) -> Iterator[dict[str, Any]]:
         for line in path.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
             yield {
-                "run_id": shown(entry["record"][1] or ""),
+                "run_id": display_id(entry["record"][1] or ""),
                 "why": entry["why"],
                 "file": str(path),
             }

@@ -161,7 +161,7 @@ class Journaled(Layer):
     def _create_local(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         records = []
         for draft in drafts:
-            made, kept = offline_runs.started(draft)
+            made, kept = offline_runs.start_run(draft)
             self.journal.write(kept)
             self._local[made.id] = made
             records.append(made)

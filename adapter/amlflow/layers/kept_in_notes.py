@@ -24,7 +24,7 @@ class KeptInNotes(Layer):
         super().__init__(inner)
         self.features -= {Feature.ORDER}  # the tracker knows only notes
 
-    def given(self, draft: RunDraft) -> RunDraft:
+    def move_to_notes(self, draft: RunDraft) -> RunDraft:
         """The draft with notes in place of what the tracker does not keep."""
         raise NotImplementedError
 
@@ -38,7 +38,7 @@ class KeptInNotes(Layer):
         return self.read(dataclasses.replace(run, system=system), notes)
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        made = self.inner.create_runs([self.given(draft) for draft in drafts])
+        made = self.inner.create_runs([self.move_to_notes(draft) for draft in drafts])
         return [self._read(run) for run in made]
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:

@@ -16,7 +16,7 @@ class Nesting(KeptInNotes):
     prefix = "nesting_"
     fields = frozenset({"parent_id", "root_id"})
 
-    def given(self, draft: RunDraft) -> RunDraft:
+    def move_to_notes(self, draft: RunDraft) -> RunDraft:
         family = {
             parse_nesting_parent.key: draft.parent_id,
             parse_nesting_root.key: draft.root_id,

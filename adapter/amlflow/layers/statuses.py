@@ -22,7 +22,7 @@ class Statuses(KeptInNotes):
     prefix = "statuses_"
     fields = frozenset({"status", "started", "ended"})
 
-    def given(self, draft: RunDraft) -> RunDraft:
+    def move_to_notes(self, draft: RunDraft) -> RunDraft:
         if draft.status in FINAL:
             return draft
         status = Status.NOT_STARTED if draft.status in UNSTARTED else Status.RUNNING

@@ -51,7 +51,7 @@ class WriteOnce(KeptInNotes):
         self._logs: dict[str, list[dict[str, str]]] = {}
         self._experiment_id = ""
 
-    def given(self, draft: RunDraft) -> RunDraft:
+    def move_to_notes(self, draft: RunDraft) -> RunDraft:
         system = {**draft.system, **_notes(draft.properties)}
         return dataclasses.replace(draft, properties={}, system=system)
 
