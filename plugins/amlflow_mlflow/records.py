@@ -71,25 +71,8 @@ from_ms = from_milliseconds
 
 def to_run(run: Any) -> RunRecord:
     """The record of an ``mlflow.entities.Run``."""
-    tags, run_id = run.data.tags, run.info.run_id
-    status = V1_STATUS.get(run.info.status, Status.RUNNING)
-    # A final status that another client set wins over the finer one that we noted, unless the
-    # run's agent says how it ends.
-    kept = tags.get(SYSTEM + LAUNCHED) == "yes" and status != Status.CANCELED
-    if status not in FINAL or kept:
-        fine = parse(run_id, STATUS, tags.get(STATUS), to_status)
-        if fine is not None and fine not in FINAL:
-            status = fine
-        elif status in FINAL:
-            status = Status.RUNNING
-    began = _moment(run_id, "start_time", run.info.start_time)
-    started = None if status in UNSTARTED else began
-    noted = parse(run_id, STARTED, tags.get(STARTED), to_whole)
-    if noted is not None:
-        started = _moment(run_id, STARTED, noted)
-    ended = None
-    if status in FINAL and run.info.end_time:
-        ended = _moment(run_id, "end_time", run.info.end_time)
+    tags, run_id, info = run.data.tags, run.info.run_id, run.info
+    noted = tags.get(STATUS), tags.get(SYSTEM + LAUNCHED)
     parent_id = parse(run_id, PARENT, tags.get(PARENT), to_id)
     root_id = parse(run_id, ROOT, tags.get(ROOT), to_id)
     return RunRecord(
@@ -100,10 +83,10 @@ def to_run(run: Any) -> RunRecord:
         root_id=root_id or (None if parent_id else run_id),
         name=run.info.run_name,
         type=parse(run_id, TYPE, tags.get(TYPE), to_name),
-        status=status,
-        created=began or from_ms(run.info.start_time),
-        started=started,
-        ended=ended,
+        status=status_of(run_id, info.status, *noted),
+        created=from_ms(info.start_time),
+        started=started_of(run_id, info.status, *noted, info.start_time, tags.get(STARTED)),
+        ended=ended_of(run_id, info.status, *noted, info.end_time),
         user=tags.get(USER) or run.info.user_id or None,
         description=tags.get(DESCRIPTION),
         tags=_tags(tags),
@@ -119,6 +102,46 @@ def to_run(run: Any) -> RunRecord:
             if not key.startswith(PROPERTY) and key != CLAIM
         },
     )
+
+
+def status_of(run_id: str, mlflow_status: str, fine: str | None, launched: str | None) -> str:
+    """v1's status, from MLflow's own and the tags for the finer one and for a launched job."""
+    status = V1_STATUS.get(mlflow_status, Status.RUNNING)
+    # A final status that another client set wins over the finer one that we noted, unless the
+    # run's agent says how it ends.
+    kept = launched == "yes" and status != Status.CANCELED
+    if status in FINAL and not kept:
+        return status
+    parsed = parse(run_id, STATUS, fine, to_status)
+    if parsed is not None and parsed not in FINAL:
+        return parsed
+    return Status.RUNNING if status in FINAL else status
+
+
+def started_of(
+    run_id: str,
+    mlflow_status: str,
+    fine: str | None,
+    launched: str | None,
+    start_time: int | None,
+    noted: str | None,
+) -> datetime | None:
+    """When the run started; None while it waits. ``noted`` is the tag that says it better."""
+    milliseconds = parse(run_id, STARTED, noted, to_whole)
+    if milliseconds is not None:
+        return _moment(run_id, STARTED, milliseconds)
+    if status_of(run_id, mlflow_status, fine, launched) in UNSTARTED:
+        return None
+    return _moment(run_id, "start_time", start_time)
+
+
+def ended_of(
+    run_id: str, mlflow_status: str, fine: str | None, launched: str | None, end_time: int | None
+) -> datetime | None:
+    """When the run ended; None before."""
+    if not end_time or status_of(run_id, mlflow_status, fine, launched) not in FINAL:
+        return None
+    return _moment(run_id, "end_time", end_time)
 
 
 def _moment(run_id: str, key: str, milliseconds: object) -> datetime | None:

@@ -32,7 +32,8 @@ from mlflow.entities import Param, RunStatus, RunTag, ViewType
 from sqlalchemy import text
 
 from amlflow_mlflow import workspaces
-from amlflow_mlflow.bulk_reads import DIALECTS, Bulk
+from amlflow_mlflow.bulk_reads import Bulk
+from amlflow_mlflow.bulk_sql import DIALECTS
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spelled
 from amlflow_mlflow.creation import Creation, is_own_id
 from amlflow_mlflow.errors import NO_TAG, says, translated
@@ -213,6 +214,12 @@ class MlflowTracker:
         if self._bulk is None or not query.experiment_ids:
             return None
         return self._bulk.first(query, field, last)
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
+        """See :class:`amlflow.spec.QuickSearch`."""
+        if self._bulk is None or not query.experiment_ids:
+            return None
+        return self._bulk.values(query, fields)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         if self._bulk is not None and query.experiment_ids and query.order is None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from amlflow.query.ask import Scope, ask
+from amlflow.query.ask import ask
 from amlflow.query.document import Documents, run_id
 from amlflow.query.expression import Expression
 from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
+from amlflow.query.search import Scope
 from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Tracker
 from amlflow.tracker_data import is_whole, shown
 

@@ -10,8 +10,9 @@ import jmespath
 import pytest
 from amlflow.exceptions import UserErrorException
 from amlflow.layers.search import SearchLayer
-from amlflow.query.ask import Scope, ask, documents
+from amlflow.query.ask import ask, documents
 from amlflow.query.expression import Expression
+from amlflow.query.search import Scope
 from amlflow.spec import Condition, Op, RunChange, RunDraft, RunQuery, Status, Tracker
 from amlflow.testing.memory import MemoryTracker
 from helpers.jmespath_strategies import KEYS, VALUES, expressions
@@ -70,7 +71,7 @@ def outcome(text: str, full: list[dict[str, Any]]) -> Any:
 
 def asked(expression: Expression, scope: Scope) -> Any:
     try:
-        return ask(expression, scope).plain()
+        return ask(expression, scope).as_json()
     except UserErrorException:
         return ERROR
 
@@ -146,6 +147,43 @@ relaxed = settings(
 @settings(relaxed, max_examples=800)
 def test_equal_in_memory(memory: Reference, text: str) -> None:
     memory.check(text)
+
+
+COLUMNS = [
+    "[].run_id",
+    "[*].tags.quality",
+    "[].[name, run_id, status, user_id, created_by, _experiment_name, experiment_id, run_type]",
+    "[].{start: start_time_utc, end: end_time_utc, made: created_utc, author: properties.author}",
+    "[?properties.author == 'azureml-user'].{id: run_id, quality: tags.quality}",
+    "[?tags.quality] | [].[tags.quality, description, params.none]",
+    "[?contains(tags.quality, 'run')].run_id",
+    "[?tags.quality && contains(tags.quality, 'fan')].run_id",
+    "[?description && starts_with(description, 'a')].[description, display_name]",
+    "sort_by([?tags.quality], &tags.quality)[].{id: run_id, quality: tags.quality}",
+    "sort_by(@, &created_utc)[].run_id",
+    "sort_by(@, &status)[].[status, name]",
+    "reverse(sort_by(@, &experiment_id))[*].run_id",
+    "sort_by(@, &name) | [].run_id",
+    "sort_by([?name], &name) | reverse(@) | [].{name: name, name_again: display_name}",
+    "sort_by(reverse(@), &_experiment_name)[].[run_id, _experiment_name]",
+    "sort_by(@, &tags.quality)[].run_id",
+    "sort_by(@, &tags)[].run_id",
+    "sort_by(@, &end_time_utc)[].run_id",
+    "sort_by([?end_time_utc], &end_time_utc)[].end_time_utc",
+    "sort_by([?tags.quality], &tags.quality)[:2]",
+    "sort_by([?end_time_utc], &end_time_utc)[-1].name",
+    "[].{id: run_id, id: name}",
+    "[].no_such_field",
+    "[?experiment_id == 'none'].run_id",
+    "sort_by([?experiment_id == 'none'], &name)[].name",
+]
+"""What is read as columns, or sorted by the tracker, and what looks like it."""
+
+
+@pytest.mark.parametrize("text", COLUMNS)
+def test_columns_are_equal(memory: Reference, sqlite: Reference, text: str) -> None:
+    memory.check(text)
+    sqlite.check(text)
 
 
 @given(text=drawn)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from amlflow.query.ask import Scope
 from amlflow.query.expression import Expression
 from amlflow.query.pages import ALIKE, is_filter, read_in_order, read_page, read_sorted
+from amlflow.query.search import Scope
 from amlflow.spec import Condition, Feature, Op, Order, RunDraft, RunQuery, RunRecord, Status
 from amlflow.testing.memory import MemoryTracker
 

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from amlflow.query.ask import Scope, ask
+from amlflow.query.ask import ask
 from amlflow.query.expression import Expression
 from amlflow.query.pushdown import reach
+from amlflow.query.search import Scope
 from amlflow.query.supersets import described
 from amlflow.spec import RunDraft, RunQuery, RunRecord
 from amlflow.testing.memory import MemoryTracker
@@ -84,13 +85,19 @@ class Counting(MemoryTracker):
 
     def __init__(self) -> None:
         super().__init__()
-        self.read, self.queries, self.numbered = 0, [], 0
+        self.read, self.queries, self.numbered, self.valued = 0, [], 0, 0
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         self.queries.append(query)
         for record in super().find_runs(query):
             self.read += 1
             yield record
+
+    def field_values(self, query: RunQuery, fields: Any) -> list[tuple[Any, ...]]:
+        self.valued += 1
+        read, values = self.read, super().field_values(query, fields)
+        self.read = read
+        return values
 
     def run_numbers(self, runs: Any) -> list[int]:
         self.numbered += len(runs)
@@ -117,7 +124,7 @@ def counting() -> Counting:
 
 def asked(tracker: Counting, text: str) -> Any:
     [experiment] = tracker.list_experiments()
-    return ask(Expression(text), Scope(tracker, {experiment.id: experiment.name})).plain()
+    return ask(Expression(text), Scope(tracker, {experiment.id: experiment.name})).as_json()
 
 
 @pytest.mark.parametrize(
@@ -130,12 +137,26 @@ def asked(tracker: Counting, text: str) -> Any:
         ("[?tags.even == 'True'].tags.place | [:2]", 2, ["98", "96"]),
         ("[?length(tags.even) == `4`].tags.place | [0]", 100, "98"),  # might raise later on
         ("[-1].tags.place", 100, "0"),
-        ("[?tags.place == '7'].status", 1, ["Running"]),
+        ("[?tags.place == '7'].[status, target]", 1, [["Running", "sdk"]]),
     ],
 )
 def test_no_more_is_read_than_needed(counting: Counting, text: str, read: int, result: Any) -> None:
     assert asked(counting, text) == result
     assert counting.read == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[].tags.place",
+        "[?tags.even == 'True'].{id: run_id, place: tags.place}",
+        "sort_by(@, &tags.place)[].run_id",
+        "sort_by(@, &created_utc) | reverse(@) | [].[name, tags.place]",
+    ],
+)
+def test_a_projection_to_stored_fields_reads_no_records(counting: Counting, text: str) -> None:
+    assert len(asked(counting, text)) in (50, 100)
+    assert (counting.read, counting.valued) == (0, 1)
 
 
 def test_a_limit_is_passed_on(counting: Counting) -> None:

@@ -6,9 +6,10 @@ import logging
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from amlflow.query.ask import Scope, ask
+from amlflow.query.ask import ask
 from amlflow.query.expression import Expression, QueryError, QueryFailed
 from amlflow.query.pages import is_filter, read_page
+from amlflow.query.search import Scope
 from amlflow.spec import RunChange, RunDraft, Status
 from amlflow.testing.memory import MemoryTracker
 
@@ -115,7 +116,7 @@ def scope() -> Scope:
 def test_a_query_that_fails(scope: Scope, query: str, pieces: list[str]) -> None:
     expression = Expression(query)
     with pytest.raises(QueryFailed) as caught:
-        ask(expression, scope).plain()
+        ask(expression, scope).as_json()
     message = caught.value.message
     for piece in pieces:
         assert piece in message
@@ -134,7 +135,7 @@ def test_a_query_that_fails(scope: Scope, query: str, pieces: list[str]) -> None
               "[?tags.even && starts_with(tags.even, 'y')]", "sum([].to_number(tags.n))"],
 )  # fmt: skip
 def test_what_the_sentences_advise_works(scope: Scope, query: str) -> None:
-    assert ask(Expression(query), scope).plain()
+    assert ask(Expression(query), scope).as_json()
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from amlflow.core.runs.run import Run
 from amlflow.core.runs.status import RunStatus
 from amlflow.core.store import ExperimentBase, tracker_of
 from amlflow.exceptions import UserErrorException
-from amlflow.query.ask import Scope, ask, documents
+from amlflow.query.ask import ask, documents
 from amlflow.query.expression import Expression
+from amlflow.query.search import Scope
 from amlflow.spec import Condition, Op, RunQuery
 
 logger = logging.getLogger("amlflow")
@@ -56,7 +57,7 @@ def list_runs(
     if words is None:
         found: Any = _latest(scope, newest)
     else:
-        found = ask(words, scope).plain()
+        found = ask(words, scope).as_json()
         if words.use.words:  # a text that may have lost its quotes
             logger.warning("%s", for_shells(EXAMPLE))
     return _minimal(found) if minimal else found

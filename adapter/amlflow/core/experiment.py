@@ -377,8 +377,9 @@ def query_runs(
 ) -> Any:
     """Ask the runs of experiments a JMESPath expression; see :meth:`Experiment.query`."""
     # Imported when somebody asks: it needs jmespath, which takes time to import.
-    from amlflow.query.ask import Scope, ask
+    from amlflow.query.ask import ask
     from amlflow.query.expression import Expression
+    from amlflow.query.search import Scope
 
     known = {each.id: each for each in experiments}
     names = {each.id: each.name for each in experiments}

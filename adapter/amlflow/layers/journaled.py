@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from amlflow.exceptions import AzureMLException
 from amlflow.journal import offline_runs, record
@@ -199,6 +200,13 @@ class Journaled(Layer):
         dead = self.journal.dead_runs()
         runs = super().first_runs(query, field, last)
         return None if runs is None else [self._with_liveness(run, dead) for run in runs]
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
+        self._settle()
+        # The status of a dead run is told of its record.
+        if "status" in fields and self.journal.dead_runs():
+            return None
+        return super().field_values(query, fields)
 
     @staticmethod
     def _with_liveness(run: RunRecord, dead: set[str]) -> RunRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from amlflow.layers.layer import Layer
 from amlflow.spec import Feature, RunDraft, RunQuery, RunRecord, Tracker
@@ -55,4 +55,7 @@ class KeptInNotes(Layer):
         return None
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        return None
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
         return None

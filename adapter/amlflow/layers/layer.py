@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from amlflow.spec import (
     ExperimentChange,
@@ -68,6 +68,10 @@ class Layer:
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         first = getattr(self.inner, "first_runs", None)
         return None if first is None else first(query, field, last)
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
+        values = getattr(self.inner, "field_values", None)
+        return None if values is None else values(query, fields)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         self.inner.update_run(run_id, change)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from amlflow.layers.layer import Layer
 from amlflow.spec import Feature, RunQuery, RunRecord
@@ -22,4 +23,7 @@ class SearchLayer(Layer):
         return None
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        return None
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
         return None

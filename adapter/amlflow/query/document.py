@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from amlflow.spec import Condition, RunRecord, Status
 from amlflow.tracker_data import (
@@ -95,8 +95,13 @@ FIELDS = tuple(_FIELDS)
 MAPS = ("tags", "properties", "params")
 """Those that are objects of texts by users' own keys."""
 
-Entry = tuple[str, str | None]
-"""A field of a document, or with a key one entry of a field that is a map."""
+
+class Entry(NamedTuple):
+    """A field of a document, or with a key one entry of a field that is a map."""
+
+    field: str
+    key: str | None = None
+
 
 _MADE_FROM: dict[str, tuple[str, ...]] = {
     "run_id": ("alias",),
@@ -148,7 +153,7 @@ class Documents:
         self._experiments = experiments
 
     def make(self, record: RunRecord, fields: Iterable[str] = FIELDS) -> Document:
-        """The document, with ``run_number`` left null: see :func:`numbered`."""
+        """The document, with ``run_number`` left null, which only a tracker can count."""
         document = {field: _FIELDS[field](record) if field in _FIELDS else None for field in fields}
         if EXPERIMENT in document:
             document[EXPERIMENT] = self._experiments.get(record.experiment_id)

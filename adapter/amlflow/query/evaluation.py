@@ -9,9 +9,9 @@ from typing import Any
 
 from jmespath import exceptions, functions, visitor
 
-from amlflow.query.document import FIELDS, MAPS
-from amlflow.query.expression import Node
+from amlflow.query.document import FIELDS
 from amlflow.query.mistakes import quoted_key
+from amlflow.query.nodes import Node, entry_of
 
 
 class Unevaluable(exceptions.JMESPathError):  # type: ignore[misc]
@@ -106,17 +106,6 @@ def _written(node: Node) -> str:
     return "…"
 
 
-def _entry(node: Node) -> tuple[str, str | None] | None:
-    """The field of a run that a part names, and the key where the field is a map."""
-    if node["type"] == "field":
-        return node["value"], None
-    if node["type"] == "subexpression" and len(node["children"]) == 2:
-        first, second = node["children"]
-        if first["type"] == second["type"] == "field" and first["value"] in MAPS:
-            return first["value"], second["value"]
-    return None
-
-
 def _last(node: Node) -> Node:
     """What a part gives for each element: ``tags.n`` for ``[].tags.n``."""
     while node["type"] in ("projection", "filter_projection") and len(node["children"]) > 1:
@@ -139,7 +128,7 @@ _NULL = {
 
 
 def _why_null(node: Node) -> str:
-    entry = _entry(node)
+    entry = entry_of(node)
     if entry is None:
         return "on some of these"
     name, key = entry
@@ -174,13 +163,13 @@ def _type(value: Any) -> str:
 
 
 def _is_text(node: Node) -> bool:
-    entry = _entry(node)
+    entry = entry_of(node)
     return entry is not None and entry[1] is not None
 
 
 def _as_texts(node: Node) -> str:
     """``, as all tags are`` for an entry of a map."""
-    entry = _entry(node)
+    entry = entry_of(node)
     if entry is None or entry[1] is None:
         return ""
     return f", as all {entry[0]} are"

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from jmespath import exceptions, parser
 
 from amlflow.exceptions import UserErrorException
+from amlflow.query.evaluation import nearest_field
 from amlflow.query.mistakes import find_mistake, quoted_key
-
-if TYPE_CHECKING:
-    from amlflow.query.shapes import Use
-
-Node = dict[str, Any]
-"""A node of jmespath's tree: ``type``, ``children`` and, for some, ``value``."""
-
+from amlflow.query.nodes import Node
+from amlflow.query.shapes import Use, use_of
 
 MAX_DEPTH = 100
 """Nodes of an expression within each other: reading and evaluating go down them one by one."""
@@ -75,15 +70,11 @@ class Expression:
     @cached_property
     def use(self) -> Use:
         """What it looks at in runs."""
-        from amlflow.query.shapes import use_of
-
         return use_of(self.tree)
 
     @cached_property
     def doubts(self) -> list[str]:
         """Sentences on what is JMESPath and can only be a mistake: it is null for every run."""
-        from amlflow.query.evaluation import nearest_field
-
         use, found = self.use, list[str]()
         if self.tree["type"] == "literal" and self.text.lstrip().startswith("'"):
             found.append(

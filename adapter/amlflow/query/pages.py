@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from amlflow.query.ask import Scope, Search
 from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
-from amlflow.query.expression import Expression, Node, QueryFailed
+from amlflow.query.expression import Expression, QueryFailed
+from amlflow.query.nodes import Node
 from amlflow.query.pushdown import reach
+from amlflow.query.search import Scope, Search
 from amlflow.query.supersets import EVERY, Superset, either
 from amlflow.spec import Condition, Feature, Op, Order, RunRecord
 from amlflow.tracker_data import MAX_NAME, Malformed, from_microseconds, shown, to_count, to_whole

@@ -7,12 +7,11 @@ run, so the worst that can happen is that all are read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from amlflow.query.document import EXPERIMENT, MAPS, NUMBER, PARENT_ALIAS
-from amlflow.query.expression import Node
+from amlflow.query.document import EXPERIMENT, MAPS, NUMBER, PARENT_ALIAS, Entry
+from amlflow.query.nodes import CHAINS, Node, entry_of
 from amlflow.query.supersets import EVERY, NO, Reach, Superset, both, either
 from amlflow.spec import Condition, Op
 
@@ -54,13 +53,13 @@ def exact(node: Node) -> Superset | None:
     if kind == "literal":
         return _literal(node).true
     if kind in ("field", "subexpression"):
-        return _value(node).true if _is_record_text(_place(node)) else None
+        return _value(node).true if _is_record_text(entry_of(node)) else None
     if kind == "and_expression":
         sides = [exact(child) for child in children]
         return None if None in sides else both(sides[0], sides[1])  # type: ignore[arg-type]
     if kind == "function_expression" and node["value"] in ("starts_with", "contains"):
         subject = children[0] if len(children) == 2 else node
-        plain = _place(subject) is not None and _is_record_text(_place(subject))
+        plain = entry_of(subject) is not None and _is_record_text(entry_of(subject))
         keys = node["value"] == "contains" and _keys_of(subject) is not None
         texts = len(children) == 2 and isinstance(children[1].get("value"), str)
         literal = len(children) == 2 and children[1]["type"] == "literal"
@@ -69,14 +68,14 @@ def exact(node: Node) -> Superset | None:
         left, right = children if children[0]["type"] != "literal" else children[::-1]
         if right["type"] != "literal" or not isinstance(right["value"], str):
             return None
-        return reach(node).true if _is_record_text(_place(left)) else None
+        return reach(node).true if _is_record_text(entry_of(left)) else None
     return None
 
 
-def _is_record_text(place: _Place | None) -> bool:
+def _is_record_text(entry: Entry | None) -> bool:
     """Whether a condition on the record says the same as one on the document."""
-    return place is not None and (
-        place.key is not None or place.field in ("name", "display_name", "description", "run_type")
+    return entry is not None and (
+        entry.key is not None or entry.field in ("name", "display_name", "description", "run_type")
     )
 
 
@@ -102,17 +101,11 @@ def errors(node: Node, documents: bool = True) -> Superset:
     if kind == "expref":
         return EVERY
     found: list[Superset] = []
-    for place, child in enumerate(children):
+    for index, child in enumerate(children):
         # The first child sees the document; where it makes something else of it, so do the others.
-        same = place == 0 or kind not in _CHAINS
+        same = index == 0 or kind not in CHAINS
         found.append(errors(child, documents and same))
     return either(*found)
-
-
-_CHAINS = {
-    "subexpression", "pipe", "index_expression", "projection", "filter_projection",
-    "value_projection", "flatten",
-}  # fmt: skip
 
 
 def _takes_anything(node: Node) -> bool:
@@ -138,34 +131,15 @@ def _kind(node: Node, documents: bool) -> str | None:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return "number"
         return None
-    place = _place(node) if documents else None
-    if place is None:
+    entry = entry_of(node) if documents else None
+    if entry is None:
         return None
-    if place.field == NUMBER:
+    if entry.field == NUMBER:
         return "number"
-    return "text" if place.key is not None or place.field in _TEXTS else None
+    return "text" if entry.key is not None or entry.field in _TEXTS else None
 
 
 # --- what a part of the expression stands for ---------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A field of a document, or an entry of one."""
-
-    field: str
-    key: str | None = None
-
-
-def _place(node: Node) -> _Place | None:
-    if node["type"] == "field":
-        return _Place(node["value"])
-    if node["type"] == "subexpression":
-        parts = node["children"]
-        if len(parts) == 2 and all(part["type"] == "field" for part in parts):
-            field, key = parts[0]["value"], parts[1]["value"]
-            return _Place(field, key) if field in MAPS else None
-    return None
 
 
 def _keys_of(node: Node) -> str | None:
@@ -218,12 +192,12 @@ def _not(node: Node) -> Reach:
 
 def _value(node: Node) -> Reach:
     """A field by itself: true where it is neither absent nor empty."""
-    place = _place(node)
-    if place is None:
+    entry = entry_of(node)
+    if entry is None:
         keys = _keys_of(node)
         return Reach() if keys is not None else Reach(error=errors(node))
-    there = _there(place)
-    return Reach(both(there, _differs(place, "")), either(_absent(place), _equal(place, "")))
+    there = _there(entry)
+    return Reach(both(there, _differs(entry, "")), either(_absent(entry), _equal(entry, "")))
 
 
 def _comparator(node: Node) -> Reach:
@@ -232,14 +206,14 @@ def _comparator(node: Node) -> Reach:
     swapped = left["type"] == "literal"
     if swapped:
         left, right = right, left
-    place = _place(left)
-    if place is None or right["type"] != "literal":
+    entry = entry_of(left)
+    if entry is None or right["type"] != "literal":
         return Reach(error=error)
     value = right["value"]
     if operator in _ORDER:
         later = (operator in ("gt", "gte")) != swapped
-        return Reach(_range(place, value, later), EVERY, error)
-    equal, differs = _equal(place, value), _differs(place, value)
+        return Reach(_range(entry, value, later), EVERY, error)
+    equal, differs = _equal(entry, value), _differs(entry, value)
     return Reach(equal, differs, error) if operator == "eq" else Reach(differs, equal, error)
 
 
@@ -258,17 +232,17 @@ def _search(node: Node) -> Reach:
     if name == "contains" and keys is not None:
         if not isinstance(value, str):
             return Reach(NO, EVERY)
-        place = _Place(keys, value)
+        entry = Entry(keys, value)
         has, lacks = Condition(keys, Op.HAS, key=value), Condition(keys, Op.LACKS, key=value)
         return Reach(((has,),), ((lacks,),))
-    place_of_subject = _place(subject)
-    if not isinstance(value, str) or place_of_subject is None or not _is_text(place_of_subject):
+    subject_entry = entry_of(subject)
+    if not isinstance(value, str) or subject_entry is None or not _is_text(subject_entry):
         return Reach(error=EVERY)
-    place = place_of_subject
+    entry = subject_entry
     op = {"starts_with": Op.STARTS_WITH, "contains": Op.CONTAINS}.get(name)
-    there = _there(place)
-    true = there if op is None else both(there, _compared(place, op, value))
-    return Reach(true, there, _absent(place))
+    there = _there(entry)
+    true = there if op is None else both(there, _compared(entry, op, value))
+    return Reach(true, there, _absent(entry))
 
 
 def _filter(node: Node) -> Reach:
@@ -320,79 +294,79 @@ _FUNCTIONS = {"starts_with": _search, "ends_with": _search, "contains": _search}
 # --- conditions ---------------------------------------------------------------------------------
 
 
-def _is_text(place: _Place) -> bool:
-    return place.key is not None or place.field in _TEXTS
+def _is_text(entry: Entry) -> bool:
+    return entry.key is not None or entry.field in _TEXTS
 
 
-def _conditions(place: _Place, op: Op, value: Any = None) -> Superset | None:
+def _conditions(entry: Entry, op: Op, value: Any = None) -> Superset | None:
     """A condition on the records that the field is made from; None where there is none."""
-    if place.key is not None:
-        return ((Condition(place.field, op, value, place.key),),)
-    if place.field in _ATTRIBUTES:
-        return ((Condition(_ATTRIBUTES[place.field], op, value),),)
-    if place.field in _TIMES and op in (Op.HAS, Op.LACKS):
-        return ((Condition(_TIMES[place.field], op),),)
-    if place.field == "parent_run_id" and op in (Op.HAS, Op.LACKS):
+    if entry.key is not None:
+        return ((Condition(entry.field, op, value, entry.key),),)
+    if entry.field in _ATTRIBUTES:
+        return ((Condition(_ATTRIBUTES[entry.field], op, value),),)
+    if entry.field in _TIMES and op in (Op.HAS, Op.LACKS):
+        return ((Condition(_TIMES[entry.field], op),),)
+    if entry.field == "parent_run_id" and op in (Op.HAS, Op.LACKS):
         return ((Condition("parent_id", op),),)
     if op is not Op.EQ:
         return None
-    if place.field == "run_id":
+    if entry.field == "run_id":
         return ((Condition("alias", op, value),), (Condition("id", op, value),))
-    if place.field == "parent_run_id":
+    if entry.field == "parent_run_id":
         noted = Condition("system", op, value, PARENT_ALIAS)
         return ((noted,), (Condition("parent_id", op, value),))
     return None
 
 
-def _compared(place: _Place, op: Op, value: Any) -> Superset:
-    found = _conditions(place, op, value)
+def _compared(entry: Entry, op: Op, value: Any) -> Superset:
+    found = _conditions(entry, op, value)
     return EVERY if found is None else found
 
 
-def _there(place: _Place) -> Superset:
+def _there(entry: Entry) -> Superset:
     """Where the field is not null."""
-    found = _compared(place, Op.HAS, None)
-    if place.field == "tags" and place.key is not None:
-        return both(found, _compared(place, Op.NE, None))
+    found = _compared(entry, Op.HAS, None)
+    if entry.field == "tags" and entry.key is not None:
+        return both(found, _compared(entry, Op.NE, None))
     return found
 
 
-def _absent(place: _Place) -> Superset:
+def _absent(entry: Entry) -> Superset:
     """Where the field is null."""
-    found = _compared(place, Op.LACKS, None)
-    if place.field == "tags" and place.key is not None:
-        return either(found, _compared(place, Op.EQ, None))
+    found = _compared(entry, Op.LACKS, None)
+    if entry.field == "tags" and entry.key is not None:
+        return either(found, _compared(entry, Op.EQ, None))
     return found
 
 
-def _equal(place: _Place, value: Any) -> Superset:
+def _equal(entry: Entry, value: Any) -> Superset:
     if value is None:
-        return _absent(place)
-    if not _is_text(place):
+        return _absent(entry)
+    if not _is_text(entry):
         return EVERY
     if not isinstance(value, str):
         return NO
-    if place.field in _TIMES and place.key is None:
-        return both(_range(place, value, True), _range(place, value, False))
-    return _compared(place, Op.EQ, value)
+    if entry.field in _TIMES and entry.key is None:
+        return both(_range(entry, value, True), _range(entry, value, False))
+    return _compared(entry, Op.EQ, value)
 
 
-def _differs(place: _Place, value: Any) -> Superset:
+def _differs(entry: Entry, value: Any) -> Superset:
     if value is None:
-        return _there(place)
-    if not _is_text(place) or not isinstance(value, str):
+        return _there(entry)
+    if not _is_text(entry) or not isinstance(value, str):
         return EVERY
-    return _compared(place, Op.NE, value)
+    return _compared(entry, Op.NE, value)
 
 
 _PREFIX = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d))?")
 
 
-def _range(place: _Place, value: Any, later: bool) -> Superset:
+def _range(entry: Entry, value: Any, later: bool) -> Superset:
     """Texts of times compare as the times do, so a text bounds the time by what it begins with."""
-    if place.key is not None or place.field not in _TIMES or not isinstance(value, str):
-        return _there(place)
-    field = _TIMES[place.field]
+    if entry.key is not None or entry.field not in _TIMES or not isinstance(value, str):
+        return _there(entry)
+    field = _TIMES[entry.field]
     begun = _PREFIX.match(value)
     try:
         parts = [int(part) for part in begun.groups(default="0")] if begun else []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from amlflow.query.document import FIELDS, MAPS, Entry
-from amlflow.query.expression import Node
+from amlflow.query.nodes import Node
 
 
 class Shape(NamedTuple):
@@ -64,7 +64,7 @@ class _Look:
 
     def _add(self, name: str, key: str | None = None) -> None:
         if self.use.entries is not None:
-            self.use.entries.add((name, key))
+            self.use.entries.add(Entry(name, key))
 
     def consume(self, shape: Shape) -> None:
         """Note that the value itself is looked at."""
@@ -244,18 +244,19 @@ def _is_length(node: Node) -> bool:
 def _condition(node: Node) -> Node | None:
     if node["type"] in ("current", "identity"):
         return _TRUE
-    if node["type"] in ("flatten", "projection") and _is_identity(node["children"][0]):
+    if node["type"] in ("flatten", "projection") and is_whole(node["children"][0]):
         right = node["children"][1:]
-        return _TRUE if all(map(_is_identity, right)) else None
-    if node["type"] == "projection" and all(map(_is_identity, node["children"][1:])):
+        return _TRUE if all(map(is_whole, right)) else None
+    if node["type"] == "projection" and all(map(is_whole, node["children"][1:])):
         return _condition(node["children"][0])
     if node["type"] == "filter_projection":
         left, right, condition = node["children"]
-        return condition if _is_identity(left) and _is_identity(right) else None
+        return condition if is_whole(left) and is_whole(right) else None
     return None
 
 
-def _is_identity(node: Node) -> bool:
+def is_whole(node: Node) -> bool:
+    """Whether a node gives what it is given, whole."""
     return bool(node["type"] == "identity")
 
 

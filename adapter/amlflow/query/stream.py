@@ -10,39 +10,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from amlflow.query.document import FIELDS, Document, Entry
 from amlflow.query.evaluation import Interpreter
-from amlflow.query.expression import Node
+from amlflow.query.nodes import CHAINS, Node
 from amlflow.query.pushdown import errors, exact, reach
+from amlflow.query.search import Search
 from amlflow.query.shapes import counts, sorts_runs, use_of
 from amlflow.query.supersets import EVERY, NO, Superset, either
 from amlflow.spec import RunRecord
 
 MAX_FEW = 100
 """Runs that are sooner read one by one than with all others."""
-
-
-class Source(Protocol):
-    """Where runs come from; see :class:`amlflow.query.ask.Search`."""
-
-    def find(
-        self, superset: Superset, limit: int, *, entries: Collection[Entry] | None = None
-    ) -> Iterator[RunRecord]:
-        """The runs of a superset, newest first; ``limit`` is how many will be read, 0 for all."""
-
-    def count(self, superset: Superset) -> int | None:
-        """How many runs of a superset there are; None where they have to be read."""
-
-    def first(self, entry: Entry, count: int, last: bool) -> list[RunRecord] | None:
-        """The first or last runs in the order of an entry; None where they have to be read."""
-
-    def get(self, record: RunRecord) -> RunRecord:
-        """The whole record of a run of which a part has been read."""
-
-    def document(self, record: RunRecord, fields: Iterable[str]) -> Document:
-        """A run's document with these fields."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +47,7 @@ class Stream:
     ``whole`` are the runs of the whole documents that were made, by the documents' ``id()``.
     """
 
-    def __init__(self, search: Source) -> None:
+    def __init__(self, search: Search) -> None:
         self._search = search
         self._interpreter = Interpreter()
         self._entries: Collection[Entry] | None = None
@@ -234,7 +214,7 @@ class Stream:
         if bounds is None or len(entries) != 1 or by["type"] not in ("field", "subexpression"):
             return None
         count, last = bounds
-        found = self._search.first(next(iter(entries)), count, last)
+        found = self._search.first(next(iter(entries)), count, last, self._entries)
         if found is None or len(found) < count:
             return None
         documents = list(self._documents(found))
@@ -300,12 +280,6 @@ def _few_of(step: Node) -> tuple[int, bool] | None:
     return None
 
 
-_FIRST_ONLY = {
-    "subexpression", "pipe", "index_expression", "projection", "filter_projection",
-    "value_projection", "flatten",
-}  # fmt: skip
-
-
 def _fields(node: Node) -> Iterable[str]:
     """The fields of a document that an expression looks at; FIELDS itself for the whole of it."""
     used = _used(node)
@@ -319,7 +293,7 @@ def _used(node: Node) -> set[str] | None:
     if kind in ("identity", "current"):
         return None
     used: set[str] = set()
-    for child in children[:1] if kind in _FIRST_ONLY else children:
+    for child in children[:1] if kind in CHAINS else children:
         if isinstance(child, dict):
             more = _used(child)
             if more is None:

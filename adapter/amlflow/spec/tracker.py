@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from amlflow.spec.records import (
     ExperimentChange,
@@ -213,6 +213,13 @@ class QuickSearch(Protocol):
         ``field`` is written as in :attr:`RunQuery.fields`. Texts are compared by their code points,
         and runs with equal values keep their order. With ``last``, the last runs of that order are
         returned instead, in that order. If a run lacks the field, the result is None.
+        """
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
+        """The values of these fields for each run that ``find_runs`` returns, in the same order.
+
+        ``fields`` are written as in :attr:`RunQuery.fields`; ``id``, ``experiment_id`` and
+        ``created`` are allowed, too. If a run lacks a field, its value is None.
         """
 
 

@@ -162,6 +162,13 @@ class MemoryTracker:
         found.sort(key=lambda run: values[run.id])
         return found[-query.limit :] if last else found[: query.limit]
 
+    def field_values(self, query: spec.RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]]:
+        def value(run: RunRecord, field: str) -> Any:
+            name, dot, key = field.partition(".")
+            return getattr(run, name).get(key) if dot else getattr(run, name)
+
+        return [tuple(value(run, field) for field in fields) for run in self.find_runs(query)]
+
     def update_run(self, run_id: str, change: spec.RunChange) -> None:
         with self._lock:
             run = self.get_run(run_id)

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from amlflow import spec
 from amlflow.spec import (
@@ -651,6 +652,24 @@ class LackingComeFirst(MemoryTracker):
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         found = super().first_runs(query, field, last)
         return list(self.find_runs(query))[: query.limit] if found is None else found
+
+
+class ValuesOldestFirst(MemoryTracker):
+    """
+    QuickSearch.field_values: The values of these fields for each run that find_runs returns, in the
+        same order.
+    """
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]]:
+        return super().field_values(query, fields)[::-1]
+
+
+class EmptyForAbsentValues(MemoryTracker):
+    """QuickSearch.field_values: If a run lacks a field, its value is None."""
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]]:
+        rows = super().field_values(query, fields)
+        return [tuple("" if value is None else value for value in row) for row in rows]
 
 
 MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]

@@ -256,6 +256,51 @@ class SearchTests(SuiteBase):
                     expected = ordered[-3:] if last else ordered[:3]
                     assert [run.id for run in first] == [run.id for run in expected], (asked, field)
 
+    def test_field_values(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        QuickSearch.field_values: The values of these fields for each run that find_runs returns, in
+            the same order.
+        QuickSearch.field_values: fields are written as in RunQuery.fields; id, experiment_id and
+            created are allowed, too.
+        QuickSearch.field_values: If a run lacks a field, its value is None.
+        """
+        drafts = [
+            self.draft(
+                experiment,
+                run_id=f"asked-for-{place}" if place % 2 else None,
+                name=f"run {place}",
+                created=START + place // 2 * MILLISECOND,
+                tags={"key": (None, "", "\u200b", "x")[place % 4], "a.b/c": "dots"},
+                properties={"a/key": str(place)} if place % 3 else {},
+                description="words" if place % 2 else None,
+                type="kind" if place % 3 else None,
+            )
+            for place in range(8)
+        ]
+        made = tracker.create_runs(drafts)
+        tracker.update_run(made[1].id, RunChange(status=Status.COMPLETED, ended=START))
+        tracker.update_run(made[2].id, RunChange(status=Status.QUEUED))
+        fields = [
+            "id", "alias", "experiment_id", "name", "type", "status", "created", "started", "ended",
+            "user", "description", "tags.key", "tags.a.b/c", "tags.none", "properties.a/key",
+            "params.none",
+        ]  # fmt: skip
+        for conditions in ([], [Condition("name", Op.CONTAINS, "2")], [Condition("type", Op.HAS)]):
+            query = RunQuery(experiment_ids=[experiment.id], conditions=conditions)
+            rows = self.quickly(tracker, "field_values", query, fields)
+            if rows is None:
+                continue
+            expected = []
+            for run in tracker.find_runs(query):
+                parts = [field.partition(".") for field in fields]
+                expected.append(
+                    tuple(
+                        getattr(run, name).get(key) if key else getattr(run, name)
+                        for name, _, key in parts
+                    )
+                )
+            assert rows == expected
+
     def quickly(self, tracker: Tracker, method: str, *arguments: object) -> Any:
         """What a method of ``QuickSearch`` gives; None where the tracker does not have it."""
         found = getattr(tracker, method, None)

@@ -1,0 +1,195 @@
+"""Finds the runs that an expression is about, and makes their documents."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from amlflow.query.document import (
+    FIELDS,
+    NUMBER,
+    SORTED_BY,
+    Document,
+    Documents,
+    Entry,
+    record_fields,
+)
+from amlflow.query.pushdown import EXPERIMENT_NAME
+from amlflow.query.supersets import EVERY, Alternative, Superset, described
+from amlflow.spec import Condition, Order, RunQuery, RunRecord, Tracker
+
+logger = logging.getLogger("amlflow")
+
+NUMBERED_AT_ONCE = 1000
+_EXPERIMENT_FIELDS = ("experiment_id", EXPERIMENT_NAME)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The runs that an expression is about.
+
+    They are of the experiments (names by id), meet the conditions, and are among the newest so
+    many of those; None for all.
+    """
+
+    tracker: Tracker
+    experiments: Mapping[str, str]
+    conditions: Sequence[Condition] = ()
+    limit_newest: int | None = None
+
+
+class Search:
+    """Finds the runs of a scope, and makes their documents."""
+
+    def __init__(self, scope: Scope, numbered: bool) -> None:
+        self._scope, self._numbered = scope, numbered
+        self._documents = Documents(scope.experiments)
+        self._numbers: dict[str, int] = {}
+        self.candidates = 0
+        """How many runs have been read so far."""
+
+    @property
+    def experiments(self) -> Mapping[str, str]:
+        """The names of the scope's experiments by their ids."""
+        return self._scope.experiments
+
+    def document(self, record: RunRecord, fields: Any = FIELDS) -> Document:
+        document = self._documents.make(record, fields)
+        if NUMBER in document and self._numbered:
+            document[NUMBER] = self._numbers[record.id]
+        return document
+
+    def find(
+        self,
+        superset: Superset,
+        limit: int,
+        order: Order | None = None,
+        entries: Collection[Entry] | None = None,
+    ) -> Iterator[RunRecord]:
+        """The runs of a superset, newest first; or in an order, for which it is one alternative.
+
+        ``entries`` are what is looked at in their documents; None for all.
+        """
+        if self._scope.limit_newest is not None:
+            # Which runs these are is not for the expression to say.
+            newest = self._scope.limit_newest
+            superset, limit = EVERY, min(limit or newest, newest)
+        logger.debug("Query: pushed down %s.", described(superset))
+        found: Iterator[RunRecord] = self._merged(
+            [self._searched(alternative, limit, order, entries) for alternative in superset]
+        )
+        if self._scope.limit_newest is not None:
+            found = itertools.islice(found, self._scope.limit_newest)
+        if self._numbered:
+            found = self._counted(found, limit or NUMBERED_AT_ONCE)
+        for record in found:
+            self.candidates += 1
+            yield record
+
+    def count(self, superset: Superset) -> int | None:
+        """How many runs of a superset there are; None where they have to be read."""
+        counted = getattr(self._scope.tracker, "count_runs", None)
+        if counted is None or self._scope.limit_newest is not None or len(superset) > 1:
+            return None
+        total = 0
+        for alternative in superset:
+            query = self._query(alternative, 0, None, ())
+            found = 0 if query is None else counted(query)
+            if found is None:
+                return None
+            total += found
+        return total
+
+    def values(self, superset: Superset, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
+        """The values of records' fields for each run of a superset, newest first.
+
+        None where the runs have to be read.
+        """
+        quick = getattr(self._scope.tracker, "field_values", None)
+        if quick is None or self._scope.limit_newest is not None or len(superset) > 1:
+            return None
+        rows: list[tuple[Any, ...]] | None = []
+        for alternative in superset:
+            query = self._query(alternative, 0, None, ())
+            rows = [] if query is None else quick(query, fields)
+        return rows
+
+    def first(
+        self, entry: Entry, count: int, last: bool, entries: Collection[Entry] | None
+    ) -> list[RunRecord] | None:
+        """The first or last runs in the order of an entry; None where they have to be read.
+
+        ``entries`` are what is looked at in their documents; None for all.
+        """
+        first = getattr(self._scope.tracker, "first_runs", None)
+        if first is None or self._scope.limit_newest is not None or self._numbered:
+            return None
+        fields = ["created"] if entry.field == "created_utc" else list(record_fields([entry]))
+        query = self._query((), count, None, entries)
+        if query is None or len(fields) != 1 or entry.field not in SORTED_BY:
+            return None
+        found: list[RunRecord] | None = first(query, fields[0], last)
+        return found
+
+    def _searched(
+        self,
+        alternative: Alternative,
+        limit: int,
+        order: Order | None,
+        entries: Collection[Entry] | None,
+    ) -> Iterator[RunRecord]:
+        """The runs of one alternative, in one search."""
+        query = self._query(alternative, limit, order, entries)
+        return iter(()) if query is None else self._scope.tracker.find_runs(query)
+
+    def _query(
+        self,
+        alternative: Alternative,
+        limit: int,
+        order: Order | None,
+        entries: Collection[Entry] | None,
+    ) -> RunQuery | None:
+        """What a tracker is asked for one alternative; None where no experiment is meant."""
+        named = [each for each in alternative if each.field in _EXPERIMENT_FIELDS]
+        ids = [
+            identity
+            for identity, name in self._scope.experiments.items()
+            if all(
+                condition.holds(SimpleNamespace(experiment_id=identity, experiment_name=name))  # type: ignore[arg-type]
+                for condition in named
+            )
+        ]
+        if not ids:
+            return None
+        asked = [each for each in alternative if each not in named]
+        conditions = tuple(dict.fromkeys((*self._scope.conditions, *asked)))
+        fields = None if entries is None else record_fields(entries, conditions)
+        return RunQuery(
+            experiment_ids=ids, conditions=conditions, limit=limit, order=order, fields=fields
+        )
+
+    def get(self, record: RunRecord) -> RunRecord:
+        """The whole record of a run of which a part has been read."""
+        return self._scope.tracker.get_run(record.id)
+
+    def _merged(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:
+        """The runs of several searches in the order of one, each run once."""
+        if len(searches) == 1:
+            return searches[0]
+        merged = heapq.merge(*searches, key=_sort_key)
+        return (next(same) for _, same in itertools.groupby(merged, key=lambda run: run.id))
+
+    def _counted(self, found: Iterator[RunRecord], size: int) -> Iterator[RunRecord]:
+        while batch := list(itertools.islice(found, size)):
+            numbers = self._scope.tracker.run_numbers(batch)
+            self._numbers = dict(zip([each.id for each in batch], numbers, strict=True))
+            yield from batch
+
+
+def _sort_key(record: RunRecord) -> tuple[float, str]:
+    return -record.created.timestamp(), record.id

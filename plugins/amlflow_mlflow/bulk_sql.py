@@ -1,0 +1,324 @@
+"""Conditions, keys and orders of runs as SQL on MLflow's database.
+
+Conditions are as exact here as they are in the contract, so that runs can be counted without being
+read. The tables have had these columns since MLflow 1.0.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from amlflow.spec import LAUNCHED, Condition, Op, Refused, RunQuery
+from amlflow.tracker_data import EARLIEST, LATEST
+
+from amlflow_mlflow.records import (
+    DESCRIPTION,
+    MLFLOW_STATUS,
+    NAME,
+    PARENT,
+    USER,
+    from_ms,
+    to_ms,
+)
+from amlflow_mlflow.spelling import (
+    ALIAS,
+    CLAIM,
+    EMPTY,
+    PROPERTY,
+    ROOT,
+    STARTED,
+    STATUS,
+    SYSTEM,
+    TYPE,
+    to_key,
+    to_tag_value,
+)
+
+
+class Dialect(NamedTuple):
+    """A database's own SQL: the function that finds a text in another, ``IN`` with the ids of a
+    JSON list, and what makes texts compare by their code points."""
+
+    find: str
+    among: str
+    by_code_points: str
+
+
+DIALECTS = {
+    "sqlite": Dialect("instr", "IN (SELECT value FROM json_each(:ids))", "COLLATE BINARY"),
+    "postgresql": Dialect(
+        "strpos", "IN (SELECT json_array_elements_text(CAST(:ids AS json)))", 'COLLATE "C"'
+    ),
+}
+"""The databases whose SQL this is."""
+
+_TAGS_OF: dict[str, tuple[str, ...]] = {
+    "alias": (ALIAS,),
+    "parent_id": (PARENT,),
+    "root_id": (ROOT, PARENT),
+    "type": (TYPE,),
+    "status": (STATUS, SYSTEM + LAUNCHED),
+    "started": (STATUS, SYSTEM + LAUNCHED, STARTED),
+    "ended": (STATUS, SYSTEM + LAUNCHED),
+    "user": (USER,),
+    "description": (DESCRIPTION,),
+}
+"""The tags that an attribute is made from."""
+_TEXT_TAGS = {"alias": ALIAS, "parent_id": PARENT, "type": TYPE, "description": DESCRIPTION}
+NAME_SQL = (
+    f"COALESCE(NULLIF(r.name, ''), (SELECT value FROM tags WHERE run_uuid = r.run_uuid"  # noqa: S608
+    f" AND key = '{NAME}'), r.name)"
+)
+"""A run's name, which MLflow before 2.0 has in a tag only."""
+_TAG_VALUE = (
+    "CASE WHEN kept.value = '' THEN NULL"
+    " WHEN rtrim(kept.value, {empty}) = '' THEN substr(kept.value, 1, length(kept.value) - 1)"
+    " ELSE kept.value END"
+)
+"""A tag's value as :func:`from_tag_value` reads it; a tag without a value is null."""
+MIN_MS, MAX_MS = to_ms(EARLIEST), to_ms(LATEST)
+"""What counts as a time."""
+
+
+class _Tag(str):
+    """A tag's key, among the columns that a field is made from."""
+
+
+_COLUMNS = {
+    "id": ("r.run_uuid",),
+    "experiment_id": ("CAST(r.experiment_id AS VARCHAR)",),
+    "name": (NAME_SQL,),
+    "created": ("r.start_time",),
+    "status": ("r.status", _Tag(STATUS), _Tag(SYSTEM + LAUNCHED)),
+    "started": (
+        "r.status", _Tag(STATUS), _Tag(SYSTEM + LAUNCHED), "r.start_time", _Tag(STARTED)
+    ),
+    "ended": ("r.status", _Tag(STATUS), _Tag(SYSTEM + LAUNCHED), "r.end_time"),
+    "user": (_Tag(USER), "r.user_id"),
+    **{field: (_Tag(key),) for field, key in _TEXT_TAGS.items()},
+}  # fmt: skip
+"""What the fields of a record are made from; see :mod:`amlflow_mlflow.stored_values`."""
+
+
+class Keys:
+    """The keys that are read of a table: all, or some and those with some prefixes."""
+
+    def __init__(self) -> None:
+        self.all = False
+        self.names: set[str] = set()
+        self.prefixes: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return self.all or bool(self.names or self.prefixes)
+
+    def sql(self, values: dict[str, Any]) -> str:
+        """A condition on the column ``key``, whose values are added to ``values``."""
+        if self.all:
+            return ""
+        values.update({f"key{at}": name for at, name in enumerate(sorted(self.names))})
+        parts = [f"key = :key{at}" for at in range(len(self.names))]
+        for at, prefix in enumerate(sorted(self.prefixes)):
+            values[f"prefix{at}"] = prefix
+            parts.append(f"substr(key, 1, {len(prefix)}) = :prefix{at}")
+        return f" AND ({' OR '.join(parts)})"
+
+
+def wanted_keys(fields: frozenset[str] | None) -> tuple[Keys, Keys]:
+    """The keys of the tags and of the params that fields of a record are made from."""
+    tags, params = Keys(), Keys()
+    if fields is None:
+        tags.all = params.all = True
+        return tags, params
+    for field in fields:
+        name, dot, key = field.partition(".")
+        tags.names.update(_TAGS_OF.get(name, ()))
+        try:
+            if name == "tags":
+                tags.names.update([to_key(key)] if dot else [])
+                tags.all = tags.all or not dot
+            elif name == "system":
+                tags.names.update([SYSTEM + key] if dot else [])
+                tags.prefixes.update([] if dot else [SYSTEM])
+            elif name == "properties":
+                params.names.update([to_key(key, PROPERTY)] if dot else [])
+                params.prefixes.update([] if dot else [PROPERTY])
+            elif name == "params":
+                params.names.update([key] if dot else [])
+                params.all = params.all or not dot
+        except Refused:  # no run can have such a key
+            continue
+    return tags, params
+
+
+class Where:
+    """A query's conditions as SQL over ``runs AS r``; ``is_exact`` says that it has them all."""
+
+    tables = "FROM runs AS r JOIN experiments AS e ON e.experiment_id = r.experiment_id"
+
+    def __init__(self, query: RunQuery, dialect: Dialect) -> None:
+        self.values: dict[str, Any] = {}
+        self.is_exact = True
+        self._dialect = dialect
+        ids = [int(each) for each in query.experiment_ids or () if each.isdecimal()]
+        among = ", ".join(self._value(each) for each in ids) or "NULL"
+        clauses = [
+            f"r.experiment_id IN ({among})",
+            # MLflow counts the runs of an archived experiment as deleted, all of them.
+            "(r.lifecycle_stage = 'active' OR e.lifecycle_stage = 'deleted')",
+        ]
+        for condition in query.conditions:
+            try:
+                clause = self._clause(condition)
+            except Refused:  # no run can have such a key or value
+                clause = None
+            if clause is None:
+                self.is_exact = False
+                clause = self._superset(condition)
+            if clause is not None:
+                clauses.append(clause)
+        self.sql = " AND ".join(clauses)
+
+    def _value(self, value: Any) -> str:
+        for name, known in self.values.items():
+            if type(known) is type(value) and known == value:
+                return f":{name}"
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f":{name}"
+
+    def sort_key(self, field: str) -> str | None:
+        """What to sort by: an expression that is null where a run lacks the field.
+
+        None where SQL cannot say it.
+        """
+        name, _, _ = field.partition(".")
+        if name == "created":
+            return "r.start_time"
+        if name == "ended":  # while a job runs, only its agent says that it has ended
+            launched = self._entry("tags", SYSTEM + LAUNCHED, Op.EQ, "yes")
+            final = f"r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT {launched}"
+            time = f"r.end_time <> 0 AND r.end_time BETWEEN {MIN_MS} AND {MAX_MS}"
+            return f"CASE WHEN ({final}) AND {time} THEN r.end_time END"
+        if name not in ("name", "description", "tags", "properties", "params"):
+            return None
+        columns = self.columns(field)
+        if len(columns) != 1:
+            return None
+        value = columns[0]
+        if name == "tags":
+            value = value.replace("kept.value", self._tag_value(), 1)
+        return f"({value} {self._dialect.by_code_points})"
+
+    def columns(self, field: str) -> tuple[str, ...]:
+        """The expressions that a field of a record is read from; none where SQL cannot say it."""
+        if field in _COLUMNS:
+            return tuple(
+                self._value_of("tags", part) if isinstance(part, _Tag) else part
+                for part in _COLUMNS[field]
+            )
+        name, _, key = field.partition(".")
+        if not key or "\0" in key or not _is_unicode(key):
+            return ()
+        try:
+            if name == "tags":
+                return (self._value_of("tags", to_key(key)),)
+            if name == "properties":
+                return (self._value_of("params", to_key(key, PROPERTY)),)
+        except Refused:  # no run can have such a key
+            return ()
+        if name == "params" and not key.startswith(PROPERTY) and key != CLAIM:
+            return (self._value_of("params", key),)
+        return ()
+
+    def _value_of(self, table: str, key: str) -> str:
+        return (
+            f"(SELECT kept.value FROM {table} AS kept WHERE kept.run_uuid = r.run_uuid"  # noqa: S608
+            f" AND kept.key = {self._value(key)})"
+        )
+
+    def _tag_value(self) -> str:
+        return _TAG_VALUE.format(empty=self._value(EMPTY))
+
+    def _clause(self, condition: Condition) -> str | None:
+        """The condition exactly, or None."""
+        field, op, value, key = condition.field, condition.op, condition.value, condition.key
+        if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+            return None
+        if field == "created" and isinstance(value, datetime):
+            return self._created(op, value)
+        if key is None and field == "name":
+            return self._column(NAME_SQL, op, value)
+        if key is None and field in _TEXT_TAGS:
+            return self._entry("tags", _TEXT_TAGS[field], op, value)
+        if key is None or "\0" in key or not _is_unicode(key):
+            return None
+        if field == "tags":
+            if op in (Op.EQ, Op.NE):
+                value = to_tag_value(key, value)  # type: ignore[arg-type]
+            return self._entry("tags", to_key(key), op, value)
+        if field == "system":
+            return self._entry("tags", SYSTEM + key, op, value)
+        if field == "properties":
+            return self._entry("params", to_key(key, PROPERTY), op, value)
+        if field == "params" and not key.startswith(PROPERTY) and key != CLAIM:
+            return self._entry("params", key, op, value)
+        return None
+
+    def _superset(self, condition: Condition) -> str | None:
+        """What holds for every run that the condition holds for, or None."""
+        mlflow = MLFLOW_STATUS.get(str(condition.value))
+        ends = mlflow in ("FINISHED", "FAILED", "KILLED")
+        if condition.field == "status" and condition.op is Op.EQ and ends:
+            return f"r.status = {self._value(mlflow)}"
+        if condition.field == "id" and condition.op is Op.EQ:
+            return f"r.run_uuid = {self._value(condition.value)}"
+        return None
+
+    def _created(self, op: Op, value: datetime) -> str | None:
+        ms = to_ms(value)
+        if op is Op.LE:
+            return f"r.start_time <= {self._value(ms)}"
+        if op is Op.GE:
+            return f"r.start_time >= {self._value(ms if from_ms(ms) == value else ms + 1)}"
+        return None
+
+    def _column(self, column: str, op: Op, value: Any) -> str | None:
+        if op is Op.HAS:
+            return f"{column} IS NOT NULL"
+        if op is Op.LACKS:
+            return f"{column} IS NULL"
+        if op is Op.NE:
+            return f"({column} IS NULL OR {column} <> {self._value(value)})"
+        compared = self._compared(column, op, value)
+        return None if compared is None else f"({column} IS NOT NULL AND {compared})"
+
+    def _entry(self, table: str, key: str, op: Op, value: Any) -> str | None:
+        compared = "TRUE"
+        if op not in (Op.HAS, Op.LACKS):
+            partial = table == "tags" and op in (Op.STARTS_WITH, Op.CONTAINS)
+            column = self._tag_value() if partial else "kept.value"
+            clause = self._compared(column, Op.EQ if op is Op.NE else op, value)
+            if clause is None:
+                return None
+            compared = clause
+        exists = (
+            f"EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.run_uuid = r.run_uuid"  # noqa: S608
+            f" AND kept.key = {self._value(key)} AND {compared})"
+        )
+        return f"NOT {exists}" if op in (Op.LACKS, Op.NE) else exists
+
+    def _compared(self, column: str, op: Op, value: Any) -> str | None:
+        if not isinstance(value, str):
+            return None
+        if op is Op.EQ:
+            return f"{column} = {self._value(value)}"
+        if op is Op.STARTS_WITH:
+            return f"substr({column}, 1, {len(value)}) = {self._value(value)}"
+        if op is Op.CONTAINS:
+            return f"{self._dialect.find}({column}, {self._value(value)}) > 0"
+        return None
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)

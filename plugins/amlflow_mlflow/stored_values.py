@@ -1,0 +1,53 @@
+"""Columns of MLflow's database as the values of a record's field, a column at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from amlflow.tracker_data import parse, to_id, to_name
+
+from amlflow_mlflow.records import PARENT, ended_of, from_ms, started_of, status_of
+from amlflow_mlflow.spelling import ALIAS, TYPE, from_tag_value
+
+Column = Sequence[Any]
+
+
+def read_column(field: str, run_ids: Column, *columns: Column) -> Column:
+    """The field's values from the columns that :meth:`Where.columns` names for it."""
+    name, _, _ = field.partition(".")
+    read = _READERS.get(name)
+    return columns[0] if read is None else read(run_ids, *columns)
+
+
+def _parsed(key: str, take: Callable[[str], str]) -> Callable[..., Column]:
+    def read(run_ids: Column, texts: Column) -> Column:
+        return [
+            None if text is None else parse(run_id, key, text, take)
+            for run_id, text in zip(run_ids, texts, strict=True)
+        ]
+
+    return read
+
+
+def _of_each(function: Callable[..., Any]) -> Callable[..., Column]:
+    """``function`` of a run's id and its values, for each run."""
+    return lambda *columns: list(map(function, *columns))
+
+
+_READERS: dict[str, Callable[..., Column]] = {
+    "alias": _parsed(ALIAS, to_id),
+    "parent_id": _parsed(PARENT, to_id),
+    "type": _parsed(TYPE, to_name),
+    "status": _of_each(status_of),
+    "started": _of_each(started_of),
+    "ended": _of_each(ended_of),
+    "created": lambda _, times: list(map(from_ms, times)),
+    "user": lambda _, tags, users: [
+        tag or user or None for tag, user in zip(tags, users, strict=True)
+    ],
+    "tags": lambda _, values: [
+        None if value is None else from_tag_value(value) for value in values
+    ],
+}
+"""What reads the columns of a field whose values are not stored as they are."""
