@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from amlflow.own_paths import split_open_databases
+
 
 class FilesBelow(NamedTuple):
     """What :func:`files_below` gives."""
@@ -163,9 +165,13 @@ def pinned(
         files: The files of a base folder by their names; others stay as they are.
         base: The folder that no link may lead out of.
         place: A private folder on the same disk, which is made if it is not there.
-        leave_out: Called with the name of each file that a link has taken the place of.
+        leave_out: Called with the name of each file that a link has taken the place of, or that is
+            a database which is open in this process.
     """
     place.mkdir(exist_ok=True, mode=0o700)
+    files, databases = split_open_databases(files)
+    for name in databases:
+        leave_out(name)
     targets: dict[str, Path] = {}
     try:
         for number, (name, path) in enumerate(files.items()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 COMPANIONS = ("-wal", "-shm", "-journal")
@@ -55,6 +55,15 @@ class OwnPaths:
         """Whether a path without links is below one of them."""
         return any(parent in self._paths for parent in path.parents)
 
+    def remove_own(self, files: Mapping[str, Path]) -> dict[str, Path]:
+        """The files, by name, that are not among them."""
+        real = {name: path.resolve() for name, path in files.items()}
+        return {
+            name: files[name]
+            for name, path in real.items()
+            if not self.holds(path) and not self.has(path, path.stat())
+        }
+
     def _linked_below(self) -> set[Identity]:
         """The files below the folders that have several names."""
         if self._linked is None:
@@ -82,6 +91,19 @@ def open_databases() -> set[Identity]:
                     with contextlib.suppress(OSError):
                         found.add(identity(each.stat()))
     return found
+
+
+def split_open_databases(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Files by name, in two: those to read, and the databases that are open in this process."""
+    to_read, databases = dict[str, Path](), dict[str, Path]()
+    open_here = open_databases()
+    for name, path in files.items():
+        try:
+            is_open = identity(path.stat()) in open_here
+        except OSError:  # it vanished, which whoever reads it sees
+            is_open = False
+        (databases if is_open else to_read)[name] = path
+    return to_read, databases
 
 
 def _descriptors() -> Iterator[int]:

@@ -50,7 +50,7 @@ def test_it_arrives(
         proxy.rule = always_pass
         if looked == "here":
             assert run.get_status() == "NotResponding"
-            assert run.get_status() == "Failed"
+            assert run.wait_for_completion(raise_on_error=False)["status"] == "Failed"
             assert "agent of the run was killed" in error_of(run)
         else:
             run._tracker.update_run(run._record.id, lost("It is silent.").change())

@@ -11,8 +11,10 @@
                  secret        proves that the run's note is about this folder; mode 0600
                  end           there when the run is to end, as a nudge to look into the tracker
                  outcome.json  how the script ended, until that has reached the tracker
+                 unsent.json   what could not be sent, if the tracker knows how the script ended
 
-The folder is removed when all of it has reached the tracker.
+The folder is removed when all of it has reached the tracker, but for what the tracker itself keeps
+there (tracker_files.py).
 """
 
 from __future__ import annotations
@@ -74,8 +76,9 @@ class Target:
 class Job:
     """One submitted run, and what it runs in, which is its submitter's, whoever starts it.
 
-    ``environ`` is the submitter's whole environment, ``agent_python`` its interpreter, and
-    ``import_path`` the folder that it imports amlflow from, if it is not installed.
+    ``environ`` is the submitter's whole environment, ``agent_python`` its interpreter,
+    ``import_path`` the folder that it imports amlflow from, if it is not installed, and
+    ``submitted_from`` its working folder.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Job:
     environment: Mapping[str, str]
     agent_python: str
     import_path: str | None = None
+    submitted_from: str | None = None
     python: str | None = None
     image: str | None = None
     max_seconds: float | None = None
@@ -122,6 +126,7 @@ class JobFolder:
         self.journal = self.path / "journal"
         self.sending = self.path / "sending"
         self.outcome = self.path / "outcome.json"
+        self.unsent = self.path / "unsent.json"
         self.secret = self.path / "secret"
         self.agent_log = self.path / "agent.log"
         self._alive = self.path / "alive"
@@ -164,6 +169,13 @@ class JobFolder:
         if job.name != self.name:
             raise OSError(f"{self.job} is about another job.")
         return job
+
+    def unsent_files(self) -> list[str]:
+        """Of each file that the agent could not send, why. Raises OSError: it cannot be read."""
+        try:
+            return [str(text) for text in json.loads(self.unsent.read_bytes())["files"]]
+        except (ValueError, TypeError, KeyError) as error:
+            raise OSError(f"{self.unsent} is not what an agent writes.") from error
 
     def nudge(self) -> None:
         """Tell the agent, if it is on this machine, to look into the tracker now."""

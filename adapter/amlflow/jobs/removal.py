@@ -5,13 +5,35 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Collection
+from pathlib import Path
 
 from amlflow.jobs.job import JobFolder
 
 
-def remove(folder: JobFolder) -> None:
-    """Remove the folder; for others it is there whole or not at all."""
+def remove(folder: JobFolder, keep: Collection[Path] = ()) -> None:
+    """Remove the folder; for others it is there whole or not at all.
+
+    Paths to ``keep`` stay where they are, and nothing else. What is left then is not a job.
+    """
+    if keep:
+        folder.job.unlink(missing_ok=True)
+        _prune(folder.path.resolve(), keep)
+        return
     gone = folder.path.with_name(f"{folder.name}.gone")
     with contextlib.suppress(FileNotFoundError):
         os.rename(folder.path, gone)
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def _prune(folder: Path, keep: Collection[Path]) -> None:
+    """Remove what is in a folder, but not the paths to keep and the folders above them."""
+    for path in folder.iterdir():
+        if path in keep:
+            continue
+        if any(path in kept.parents for kept in keep):
+            _prune(path, keep)
+        elif path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -143,5 +143,5 @@ def left_out(name: str) -> str:
     """The warning that a file of the working folder is not among the run's."""
     return (
         f"{name!r} was not stored: it is a link that leads out of the run's working folder, "
-        "nowhere or in a circle, or a folder that cannot be read."
+        "nowhere or in a circle, a folder that cannot be read, or the tracker's own database."
     )

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import shlex
 import time
 from collections.abc import Callable
 
@@ -31,20 +32,24 @@ from amlflow.jobs.run_notes import (
     with_warnings,
 )
 from amlflow.jobs.tickets import is_waiting
+from amlflow.jobs.tracker_files import find_tracker_files, kept_warning
 from amlflow.journal.folder import process_folders, tracker_folder
-from amlflow.journal.recovery import recover
+from amlflow.journal.recovery import recover, refused
 from amlflow.local_files import files_below, pinned
 from amlflow.plugins import open_compute
 from amlflow.spec import (
     FINAL,
     PropertyConflict,
     RunChange,
+    RunNotFound,
     RunRecord,
     Tracker,
 )
 
 logger = logging.getLogger("amlflow")
 
+UNWRITTEN_S = 60.0
+"""Age of a folder without a job from which its submitter counts as killed, if it has no lock."""
 PAUSE_S = 2.0
 """Between two agents that try to tell how a script ended."""
 
@@ -71,12 +76,16 @@ def tend_all(open_tracker: Callable[[str], Tracker]) -> None:
         try:
             job = folder.read()
             tracker = open_tracker(job.tracking_uri)
-            record = tracker.get_run(job.run_id)
-            found = find_job(tracker.uri, record)
-            if found is not None and found.name == folder.name:
+            try:
+                record = tracker.get_run(job.run_id)
+            except RunNotFound:
+                _drop_without_run(folder, job)
+                continue
+            own_folder = find_job(tracker.uri, record)
+            if own_folder is not None and own_folder.name == folder.name:
                 _tend(folder, tracker, record.id)
         except FileNotFoundError:  # it has ended just now, or was never written
-            continue
+            _drop_unwritten(folder)
         except (AzureMLException, OSError) as failure:
             logger.warning("The job in %s cannot be tended now: %s", folder.path, failure)
 
@@ -98,6 +107,9 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
                 "The process that submitted the run ended before the run was started.",
             )
         if not is_launched(record):
+            return False
+        if folder.unsent.exists() and record.status in FINAL:
+            _end_unsent(folder, job)
             return False
         if folder.outcome.exists():
             _resume(folder, lock)
@@ -173,6 +185,9 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
     journal = tracker_folder(folder.journal, job.tracking_uri)
     recover(journal, lambda: tracker)
     warnings = _send_files(tracker, job, folder)
+    kept = find_tracker_files(folder, tracker)
+    if kept:
+        warnings.insert(0, kept_warning(kept))
     changed = record.status not in FINAL
     if changed:
         asked = requested_end_of(
@@ -184,9 +199,83 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
         )
         change = end.change()
         tracker.update_run(record.id, with_warnings(change, warnings) if warnings else change)
-    if not process_folders(journal):  # one that could not be ended may log still
-        remove(folder)
+    if process_folders(journal):  # one that could not be ended may log still
+        return changed
+    if _left_records(folder):  # which the tracker refused, or which are another tracker's
+        folder.put(folder.unsent, {"files": []})
+    else:
+        remove(folder, kept)
     return changed
+
+
+def _drop_without_run(folder: JobFolder, job: Job) -> None:
+    """Remove a job whose run is deleted, if its script has left nothing."""
+    lock = folder.take()
+    if lock is None:
+        return
+    try:
+        with contextlib.suppress(AzureMLException):
+            open_compute(job.target.kind, job.target.settings).clean(job.name)
+        if _left_files(folder) or _left_records(folder):
+            logger.warning(
+                "Run %s is deleted, and what its script left is in %s. Restore the run and "
+                "`amlflow sync` sends it, or drop it: rm -r %s",
+                job.run_id, folder.path, shlex.quote(str(folder.path)),
+            )  # fmt: skip
+            return
+        _drop(folder, job)
+    finally:
+        os.close(lock)
+
+
+def _drop_unwritten(folder: JobFolder) -> None:
+    """Remove a folder whose submitter was killed before it had written the job."""
+    if folder.work.exists() or folder.job.exists():
+        return  # what a tracker keeps there (tracker_files.py), or it is written now
+    with contextlib.suppress(FileNotFoundError):
+        if time.time() - folder.path.stat().st_mtime < UNWRITTEN_S:
+            return
+        lock = folder.take()
+        if lock is None:
+            return
+        try:
+            if not folder.job.exists():
+                remove(folder)
+                logger.warning(
+                    "The folder %s was removed: the process that submitted a run ended before it "
+                    "had written the job. If the run is listed, `amlflow run cancel` ends it.",
+                    folder.path,
+                )
+        finally:
+            os.close(lock)
+
+
+def _end_unsent(folder: JobFolder, job: Job) -> None:
+    """Remove a job of which something could not be sent, once that has gone elsewhere."""
+    unsent = folder.unsent_files()
+    if _left_records(folder):
+        unsent.append(f"What the script logged is in {folder.journal}.")
+    if not unsent:
+        remove(folder)
+        return
+    logger.warning(
+        "Not all of run %s could be sent. %s When you have taken what you need, drop the rest: "
+        "rm -r %s",
+        job.run_id, " ".join(unsent), shlex.quote(str(folder.path)),
+    )  # fmt: skip
+
+
+def _left_files(folder: JobFolder) -> bool:
+    return any(files_below(folder.work / name, folder.work).files for name in ("outputs", "logs"))
+
+
+def _left_records(folder: JobFolder) -> bool:
+    """Whether a journal of the job holds records for any tracker."""
+    if not folder.journal.is_dir():
+        return False
+    return any(
+        process_folders(tracker) or any(refused(tracker)) for tracker in folder.journal.iterdir()
+    )
 
 
 def _send_files(tracker: Tracker, job: Job, folder: JobFolder) -> list[str]:

@@ -9,6 +9,7 @@ import mimetypes
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -227,6 +228,9 @@ class HttpWire:
         if todo.starts and answer["run_info"].get("end_time"):
             killed = {"run_id": run_id, "status": KILLED}
             self._call("runs/update", killed, "run_info", run_id)
+
+    def own_paths(self) -> Sequence[Path]:
+        return []
 
     def put(self, artifact_uri: str, name: str, path: Path) -> None:
         folder = urlsplit(artifact_uri).path.strip("/")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -46,6 +46,9 @@ class Wire(Protocol):
 
     def put(self, artifact_uri: str, name: str, path: Path) -> None:
         """Store a file in a store that is not a local folder."""
+
+    def own_paths(self) -> Sequence[Path]:
+        """See :meth:`amlflow.spec.Tracker.own_paths`."""
 
 
 def open_keeper(uri: str) -> RunKeeper | None:
@@ -107,6 +110,9 @@ class DirectKeeper:
                 self._wire.put(root, to_file_path(name), path)
             else:
                 _copy(path, path_below(folder, to_file_path(name)))
+
+    def own_paths(self) -> Sequence[Path]:
+        return self._wire.own_paths()
 
     def _full(self) -> RunKeeper:
         """MLflow's own client, for artifact stores that need it."""

@@ -11,7 +11,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +22,7 @@ from amlflow.spec import Refused, RunNotFound, Unavailable
 
 from amlflow_mlflow.changes import KILLED, Spelled, check_conflict
 from amlflow_mlflow.errors import BUSY_TIMEOUT_S, translated
+from amlflow_mlflow.own_paths import own_paths
 from amlflow_mlflow.records import NAME
 from amlflow_mlflow.spelling import ALIAS, DELETED
 
@@ -175,6 +176,9 @@ class SqliteTables:
         """Set a run's final status and end; whether there is such a run that is not deleted."""
         with self._transaction(write=True) as connection:
             return bool(connection.execute(_END, (status, ended, run_id)).rowcount)
+
+    def own_paths(self) -> Sequence[Path]:
+        return own_paths(self.path, self.artifact_locations())
 
     def put(self, artifact_uri: str, name: str, path: Path) -> None:
         """See ``run_keeper.Wire``."""

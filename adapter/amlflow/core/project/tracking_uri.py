@@ -14,6 +14,10 @@ ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 for this, and reads this one in every process that opens a database."""
 
 
+TRACKIO_FOLDER = "TRACKIO_DIR"
+"""Where trackio's own client keeps projects, media and artifacts."""
+
+
 def resolved(configured: str | None, folder: Path) -> str:
     """The absolute URI of the tracking store.
 
@@ -46,13 +50,16 @@ def absolute(uri: str, folder: Path) -> str:
 
 
 def client_variables(uri: str) -> dict[str, str]:
-    """What MLflow's own client needs in a submitted script, beside the URI.
+    """What the tracker's own client needs in a submitted script, beside MLflow's tracking URI.
 
-    Its working folder is the job's, which is removed. In an experiment that the script makes on a
-    database file, MLflow would keep artifacts there; beside the database they stay.
+    The script's working folder is the job's, which is removed. In an experiment that the script
+    makes on a database file, MLflow would keep artifacts there; beside the database they stay. What
+    the script logs with trackio itself goes to the run's folder, and not to a relative one.
     """
     if uri.startswith("sqlite:///"):
         return {ARTIFACT_ROOT: str(Path(local_folders(uri)[0]) / "mlruns")}
+    if uri.startswith("trackio:///"):
+        return {TRACKIO_FOLDER: unquote(uri.removeprefix("trackio://"))}
     return {}
 
 

@@ -82,6 +82,7 @@ def submit(
         environment=_variables(settings),
         agent_python=sys.executable,
         import_path=import_path(),
+        submitted_from=os.getcwd(),
         python=_python(settings),
         image=settings.environment.docker.base_image,
         max_seconds=settings.max_run_duration_seconds,
@@ -287,7 +288,7 @@ def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
         "AZUREML_EXPERIMENT_ID": experiment.id,
         "AZUREML_SERVICE_ENDPOINT": redacted(store.uri),
         "MLFLOW_TRACKING_URI": store.uri,
-        **client_variables(store.uri),
+        **client_variables(store.tracker.uri),
         "MLFLOW_EXPERIMENT_ID": record.experiment_id,
         "MLFLOW_RUN_ID": record.id,
         # Lines are to be seen when they are printed, and kept when the script is killed.

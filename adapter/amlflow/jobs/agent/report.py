@@ -32,6 +32,7 @@ from amlflow.jobs.run_notes import (
     requested_end_of,
     with_warnings,
 )
+from amlflow.jobs.tracker_files import find_tracker_files, kept_warning
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.layers.stack import open_keeper
 from amlflow.local_files import files_below, pinned
@@ -77,6 +78,10 @@ class Report:
         self._look = threading.Event()
         self.end_request: EndRequest | None = None
         """How somebody wants the run to end."""
+        self.unsent_files: list[str] = []
+        """Of each file that could not be sent, why, once :meth:`finish` has tried."""
+        self.tracker_files: list[Path] = []
+        """What the tracker keeps in the job's folder, once :meth:`finish` has looked."""
 
     def _open(self) -> RunKeeper:
         if self._keeper is None:
@@ -221,21 +226,33 @@ class Report:
 
     # after it
 
-    def finish(self, outcome: EndRequest, ended: datetime) -> bool:
-        """Send all that is left, and the end; whether all of it has arrived."""
+    def finish(self, outcome: EndRequest, ended: datetime) -> list[str] | None:
+        """Send all that is left, and the end of the run.
+
+        What could not be sent is returned, and is in the run's warnings, too; None where the end
+        itself has not arrived.
+        """
         try:
             self._patiently(self._finalizing)
-            lost = [*self._send_journal(), *self._send_files()]
+            self.unsent_files = []
+            unsent = [*self._send_journal(), *self._send_files()]
+            self._patiently(self._find_tracker_files)
             change = outcome.change(ended)
-            if warnings := [*lost, *self._left_out.values()]:
+            if warnings := [*self._kept_warnings(), *unsent, *self._left_out.values()]:
                 change = with_warnings(change, warnings)
             self._patiently(lambda: self._end(change))
         except RunNotFound:
-            return True
+            return []
         except AzureMLException as failure:
             logger.error("The run's end did not reach the tracker: %s", failure.message)
-            return False
-        return not lost
+            return None
+        return unsent
+
+    def _find_tracker_files(self) -> None:
+        self.tracker_files = find_tracker_files(self._folder, self._open())
+
+    def _kept_warnings(self) -> list[str]:
+        return [kept_warning(self.tracker_files)] if self.tracker_files else []
 
     def _send_journal(self) -> list[str]:
         """Send what the script had logged when it ended; what could not be sent is told."""
@@ -258,7 +275,9 @@ class Report:
                 "amlflow.jobs.agent.send_journal",
                 str(self._folder.journal),
                 self._job.tracking_uri,
+                os.getcwd(),
             ],
+            cwd=self._folder.path,  # where modules of other folders cannot be imported
             env=importable(os.environ, import_path()),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -312,7 +331,6 @@ class Report:
 
     def _send_files(self) -> list[str]:
         """Send logs and outputs; what could not be sent is told."""
-        warnings = []
         files = {**self._files("outputs"), **self._logs()}
         self._write_said()
         waiting = {
@@ -329,6 +347,6 @@ class Report:
                 try:
                     self._patiently(functools.partial(self._put, {name: path}))
                 except (AzureMLException, OSError) as failure:
-                    warnings.append(f"The file {name!r} could not be stored: {failure}")
-                    logger.warning("%s", warnings[-1])
-        return warnings
+                    self.unsent_files.append(f"The file {name!r} could not be stored: {failure}")
+                    logger.warning("%s", self.unsent_files[-1])
+        return self.unsent_files

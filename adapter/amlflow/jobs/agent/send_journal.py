@@ -1,4 +1,4 @@
-"""``python -m amlflow.jobs.agent.send_journal <journal> <URI>``: sends what a script has left.
+"""``python -m amlflow.jobs.agent.send_journal <journal> <URI> <folder>``: sends what a script left.
 
 An agent runs it once its script has ended: the tracker's client, which this needs, takes more
 memory than an agent keeps. What it has done is printed as JSON.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -19,8 +20,12 @@ from amlflow.layers.stack import open_direct
 DIED = "The process that logged to the run has died, and was not there to end it."
 
 
-def main(journal: str, uri: str) -> int:
-    """Send it, and end the runs that the script has started and not ended; the exit code."""
+def main(journal: str, uri: str, folder: str) -> int:
+    """Send it, and end the runs that the script has started and not ended; the exit code.
+
+    ``folder`` is what a relative path of the tracker's is relative to.
+    """
+    os.chdir(folder)
     # The tracker's own words on what it refuses are in what is kept of it.
     logging.getLogger("amlflow").setLevel(logging.CRITICAL)
     try:

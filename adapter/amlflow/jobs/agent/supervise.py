@@ -6,6 +6,7 @@ or away without the script noticing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -55,6 +56,7 @@ def supervise(path: str) -> None:
         logger.error("Another agent has the job %s.", folder.name)
         return
     os.set_inheritable(lock, False)
+    _enter(job, folder)
     os.environ.clear()
     os.environ.update({**job.environ, JOB: job.name})
     try:
@@ -62,6 +64,14 @@ def supervise(path: str) -> None:
     finally:
         queue.leave(job.name)
         os.close(lock)
+
+
+def _enter(job: Job, folder: JobFolder) -> None:
+    """Go to the submitter's folder: a tracker may keep files in a folder relative to that."""
+    try:
+        os.chdir(job.submitted_from or folder.path)
+    except OSError:  # it is gone
+        os.chdir(folder.path)
 
 
 class Agent:
@@ -113,8 +123,13 @@ class Agent:
         self._tell(outcome, ended)
 
     def _tell(self, outcome: EndRequest, ended: datetime) -> None:
-        if self._report.finish(outcome, ended):
-            remove(self._folder)
+        _enter(self._job, self._folder)  # somebody may have removed it since
+        unsent = self._report.finish(outcome, ended)
+        if unsent:  # another agent could not send it either
+            with contextlib.suppress(OSError):  # a full disk
+                self._folder.put(self._folder.unsent, {"files": self._report.unsent_files})
+        elif unsent is not None:
+            remove(self._folder, self._report.tracker_files)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._report.leave()
