@@ -20,11 +20,12 @@ import reprlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, Generic, TypeGuard, TypeVar
 
 from amlflow.spec import FINAL, Kind, RunRecord, Status
+from amlflow.times import EARLIEST, LATEST
 
 logger = logging.getLogger("amlflow")
 
@@ -53,10 +54,6 @@ MAX_FILE_NAME = 1024
 """Characters of the name of a run's file."""
 MAX_FILE = 256 << 20
 """Bytes of a file of a run that is read as JSON."""
-
-EARLIEST = datetime(1000, 1, 1, tzinfo=timezone.utc)
-LATEST = datetime(9999, 12, 30, tzinfo=timezone.utc)
-"""Times between these can be shown in every time zone, and have four digits of the year."""
 
 STATUSES = frozenset(value for name, value in vars(Status).items() if name.isupper())
 """All of v1's statuses."""
@@ -181,33 +178,6 @@ def to_status(text: str) -> str:
     if text not in STATUSES:
         raise Malformed("a status of v1's")
     return text
-
-
-# --- Times as numbers ---------------------------------------------------------------------------
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_Moment = Callable[[object], datetime]
-
-
-def _since_1970(unit: timedelta) -> _Moment:
-    first, last = (EARLIEST - _EPOCH) // unit, (LATEST - _EPOCH) // unit
-
-    def moment(count: object) -> datetime:
-        if not isinstance(count, int):
-            return _EPOCH
-        return _EPOCH + min(max(count, first), last) * unit
-
-    return moment
-
-
-from_milliseconds: _Moment = _since_1970(timedelta(milliseconds=1))
-"""The time that is this number of milliseconds after 1970.
-
-A number out of range gives EARLIEST or LATEST, so that runs keep their order. What is not a whole
-number gives 1970.
-"""
-from_microseconds: _Moment = _since_1970(timedelta(microseconds=1))
-"""Like :data:`from_milliseconds`, for microseconds."""
 
 
 # --- JSON ---------------------------------------------------------------------------------------

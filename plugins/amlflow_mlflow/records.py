@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from amlflow.spec import FINAL, LAUNCHED, UNSTARTED, ExperimentRecord, RunRecord, Status
+from amlflow.times import from_milliseconds, to_milliseconds
 from amlflow.tracker_data import (
-    from_milliseconds,
     leave_out,
     parse,
     shown,
@@ -57,16 +57,7 @@ V1_STATUS = {
     "RUNNING": Status.RUNNING,
     "SCHEDULED": Status.QUEUED,
 }
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-MILLISECOND = timedelta(milliseconds=1)
-
-
-def to_ms(time: datetime) -> int:
-    return (time - EPOCH) // MILLISECOND
-
-
-from_ms = from_milliseconds
-"""The time, or the nearest that Python's datetime takes."""
+to_ms, from_ms = to_milliseconds, from_milliseconds
 
 
 def to_run(run: Any) -> RunRecord:

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from amlflow.spec import Refused, RunNotFound, RunRecord
-from amlflow.tracker_data import EARLIEST, LATEST, parse, to_count
+from amlflow.times import EARLIEST, LATEST
+from amlflow.tracker_data import parse, to_count
 from mlflow.entities import RunTag, ViewType
 from mlflow.utils.search_utils import SearchUtils
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from amlflow.spec import Condition, Op, Order, Refused
-from amlflow.tracker_data import EARLIEST, LATEST
+from amlflow.times import EARLIEST, LATEST
 
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
 from amlflow_mlflow.spelling import ALIAS, PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value

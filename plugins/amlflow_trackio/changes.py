@@ -6,8 +6,7 @@ import sqlite3
 from datetime import datetime, timezone
 
 from amlflow.spec import FINAL, UNSTARTED, PropertyConflict, RunChange, Status
-
-from amlflow_trackio.records import to_us
+from amlflow.times import to_microseconds
 
 
 def apply(connection: sqlite3.Connection, run_id: str, change: RunChange) -> None:
@@ -41,12 +40,12 @@ def apply(connection: sqlite3.Connection, run_id: str, change: RunChange) -> Non
             status = None  # it came too late
     values: dict[str, object] = {
         "status": status,
-        "started": None if change.started is None else to_us(change.started),
-        "ended": None if change.ended is None else to_us(change.ended),
+        "started": None if change.started is None else to_microseconds(change.started),
+        "ended": None if change.ended is None else to_microseconds(change.ended),
         "name": change.name,
         "description": change.description,
     }
-    now = to_us(datetime.now(timezone.utc))
+    now = to_microseconds(datetime.now(timezone.utc))
     if status in FINAL and change.ended is None:
         values["ended"] = now
     elif status == Status.RUNNING:

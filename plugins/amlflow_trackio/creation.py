@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Sequence
 
 from amlflow.spec import FINAL, UNSTARTED, Refused, RunDraft, RunRecord
+from amlflow.times import to_microseconds
 
 from amlflow_trackio.database import Database
 from amlflow_trackio.drawing import draw_run
 from amlflow_trackio.projects import Projects
-from amlflow_trackio.records import COLUMNS, to_runs, to_us
+from amlflow_trackio.records import COLUMNS, to_runs
 
 
 def create(database: Database, projects: Projects, drafts: Sequence[RunDraft]) -> list[RunRecord]:
@@ -33,7 +34,7 @@ def create(database: Database, projects: Projects, drafts: Sequence[RunDraft]) -
 
 def _insert(connection: sqlite3.Connection, draft: RunDraft) -> str:
     run_id = uuid.uuid4().hex
-    created = to_us(draft.created)
+    created = to_microseconds(draft.created)
     if (
         draft.run_id is not None
         and connection.execute(

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from amlflow.spec import Kind, Point, RunRecord
+from amlflow.times import to_microseconds
 from amlflow.tracker_data import parse, to_metrics_object
-
-from amlflow_trackio.records import to_us
 
 OURS = "amlflow-"
 """How the ``log_id`` of our rows begins."""
@@ -111,7 +110,7 @@ def draw_points(
 
 
 def _identity(run_id: str, point: Point) -> str:
-    named = [run_id, point.writer, point.name, point.position, to_us(point.time)]
+    named = [run_id, point.writer, point.name, point.position, to_microseconds(point.time)]
     return hashlib.sha256(_json(named)).hexdigest()[:32]
 
 

@@ -7,10 +7,11 @@ import sqlite3
 from datetime import datetime, timezone
 
 from amlflow.spec import ExperimentChange, ExperimentNotFound, ExperimentRecord, Refused
+from amlflow.times import to_microseconds
 
 from amlflow_trackio.database import Database
 from amlflow_trackio.projects import Projects, project_name
-from amlflow_trackio.records import to_experiments, to_us
+from amlflow_trackio.records import to_experiments
 
 
 class Experiments:
@@ -29,7 +30,7 @@ class Experiments:
                 made = connection.execute(
                     "INSERT INTO experiments (id, name, created) VALUES (?, ?, ?)"
                     " ON CONFLICT DO NOTHING",
-                    (project_name(name, number), name, to_us(datetime.now(timezone.utc))),
+                    (project_name(name, number), name, to_microseconds(datetime.now(timezone.utc))),
                 )
                 if made.rowcount or _row(connection, "name", name):
                     break
@@ -71,7 +72,7 @@ class Experiments:
                         f"There is an experiment {change.name!r} already; choose another name."
                     ) from None
             if change.archived is not None:
-                time = to_us(datetime.now(timezone.utc)) if change.archived else None
+                time = to_microseconds(datetime.now(timezone.utc)) if change.archived else None
                 connection.execute(
                     "UPDATE experiments SET archived = ? WHERE id = ?", (time, experiment_id)
                 )

@@ -15,6 +15,7 @@ from typing import Any
 
 from amlflow.point_values import from_plain, to_plain
 from amlflow.spec import Kind, Point, Refused
+from amlflow.times import from_microseconds, to_microseconds
 from amlflow.tracker_data import (
     MAX_FILE,
     Malformed,
@@ -30,7 +31,6 @@ from amlflow.tracker_data import (
 from amlflow_trackio.database import Database
 from amlflow_trackio.drawing import OURS, draw_points
 from amlflow_trackio.projects import Projects
-from amlflow_trackio.records import from_us, to_us
 
 _ZONE = re.compile(r"[+-]\d\d:?\d\d$")
 THEIRS = "trackio"
@@ -60,7 +60,7 @@ class Points:
             return
         try:
             rows = [
-                (run_id, each.name, each.writer, to_us(each.time), *_packed(each))
+                (run_id, each.name, each.writer, to_microseconds(each.time), *_packed(each))
                 for each in points
             ]
         except ValueError as error:  # Python does not write numbers of thousands of digits
@@ -131,7 +131,7 @@ def _unpacked(run_id: str, name: str, writer: str, time: int, content: str) -> P
         kind=kind,
         step=step,
         order=order,
-        time=from_us(time),
+        time=from_microseconds(time),
         writer=writer,
     )
 

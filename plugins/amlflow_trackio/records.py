@@ -5,28 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from amlflow.spec import ExperimentRecord, RunRecord, Status
-from amlflow.tracker_data import from_microseconds, parse, to_status
-
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-MICROSECOND = timedelta(microseconds=1)
+from amlflow.times import from_microseconds
+from amlflow.tracker_data import parse, to_status
 
 COLUMNS = (
     "id, alias, experiment_id, parent_id, root_id, name, type, status, created, started, ended, "
     "user, description"
 )
 """Of the table ``runs``, as :func:`to_runs` takes them."""
-
-
-def to_us(time: datetime) -> int:
-    return (time - EPOCH) // MICROSECOND
-
-
-from_us = from_microseconds
-"""The time, or the nearest that Python's datetime takes."""
 
 
 def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[RunRecord]:
@@ -45,9 +34,9 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
             name=row[5],
             type=row[6],
             status=parse(row[0], "status", row[7], to_status) or Status.RUNNING,
-            created=from_us(row[8]),
-            started=None if row[9] is None else from_us(row[9]),
-            ended=None if row[10] is None else from_us(row[10]),
+            created=from_microseconds(row[8]),
+            started=None if row[9] is None else from_microseconds(row[9]),
+            ended=None if row[10] is None else from_microseconds(row[10]),
             user=row[11],
             description=row[12],
             tags=tags.get(row[0], {}),
@@ -77,8 +66,8 @@ def to_experiments(
         ExperimentRecord(
             id=row[0],
             name=row[1],
-            created=from_us(row[2]),
-            archived=None if row[3] is None else from_us(row[3]),
+            created=from_microseconds(row[2]),
+            archived=None if row[3] is None else from_microseconds(row[3]),
             tags=dict(
                 connection.execute(
                     "SELECT key, value FROM experiment_tags WHERE experiment_id = ? ORDER BY key",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from amlflow.spec import Condition, Op
+from amlflow.times import to_microseconds
 
-from amlflow_trackio.records import COLUMNS, to_us
+from amlflow_trackio.records import COLUMNS
 
 _FIELDS = frozenset(COLUMNS.split(", "))
 _TABLES = frozenset({"tags", "properties", "system"})
@@ -37,7 +38,7 @@ def to_where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
 def _clause(condition: Condition) -> tuple[str, list[object]] | None:
     value: object = condition.value
     if isinstance(value, datetime):
-        value = to_us(value)
+        value = to_microseconds(value)
     if condition.key is not None:
         return _keyed(condition, value) if condition.field in _TABLES else None
     if condition.field not in _FIELDS:

@@ -22,6 +22,7 @@ from amlflow.spec import (
     RunRecord,
     Unsupported,
 )
+from amlflow.times import to_microseconds
 
 from amlflow_trackio.changes import apply
 from amlflow_trackio.claims import FEATURES
@@ -34,7 +35,7 @@ from amlflow_trackio.folders import OWN, folder_of, uri_of
 from amlflow_trackio.links import experiment_link, run_link
 from amlflow_trackio.points import Points
 from amlflow_trackio.projects import Projects
-from amlflow_trackio.records import COLUMNS, to_runs, to_us
+from amlflow_trackio.records import COLUMNS, to_runs
 from amlflow_trackio.search import to_where
 from amlflow_trackio.snapshots import Snapshots
 
@@ -109,10 +110,11 @@ class TrackioTracker:
         numbers = []
         with self._database.reading() as connection:
             for run in runs:
+                created = to_microseconds(run.created)
                 [number] = connection.execute(
                     "SELECT count(*) FROM runs WHERE experiment_id = ?"
                     " AND (created < ? OR created = ? AND id <= ?)",
-                    (run.experiment_id, to_us(run.created), to_us(run.created), run.id),
+                    (run.experiment_id, created, created, run.id),
                 ).fetchone()
                 numbers.append(number)
         return numbers
@@ -140,7 +142,8 @@ class TrackioTracker:
             # From where this page ended, so that runs which start meanwhile shift nothing.
             last = page[-1]
             later = "created <= ? AND (created < ? OR id > ?)"
-            after = [to_us(last.created), to_us(last.created), last.id]
+            created = to_microseconds(last.created)
+            after = [created, created, last.id]
             size = PAGE
 
     def update_run(self, run_id: str, change: RunChange) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow import tracker_data
+from amlflow import times, tracker_data
 from amlflow.jobs.job import new_name
 from amlflow.spec import RunRecord, Status
 
@@ -164,15 +164,15 @@ class TestNotes:
 class TestMoments:
     @pytest.mark.parametrize("count", [2**62, -(2**62), 253402300800000, 10**400])
     def test_is_the_nearest_that_python_has(self, count: int) -> None:
-        moment = tracker_data.from_milliseconds(count)
-        assert moment == (tracker_data.LATEST if count > 0 else tracker_data.EARLIEST)
+        moment = times.from_milliseconds(count)
+        assert moment == (times.LATEST if count > 0 else times.EARLIEST)
         # In every zone it can be shown, and as a text of the same length.
         assert len(moment.isoformat()) == 25
         for zone in (timezone(timedelta(hours=14)), timezone(timedelta(hours=-14))):
             moment.astimezone(zone)
 
     def test_is_1970_where_there_is_no_number(self) -> None:
-        assert tracker_data.from_milliseconds(None).year == 1970
+        assert times.from_milliseconds(None).year == 1970
 
 
 class TestMetrics:

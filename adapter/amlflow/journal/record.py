@@ -20,12 +20,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 from zlib import crc32
 
 from amlflow.spec import Kind, Point, RunChange, RunDraft
+from amlflow.times import EPOCH, to_milliseconds
 
 POINT, CHANGE, FILES = "point", "change", "files"
 CREATE, SNAPSHOT, LOST = "create", "snapshot", "lost"
@@ -41,8 +42,6 @@ class Numbered(NamedTuple):
     size: int
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MILLISECOND = timedelta(milliseconds=1)
 _CHECKSUM = 9
 
 # Text that is not Unicode (half a surrogate pair) becomes ASCII, too, and comes back.
@@ -113,7 +112,7 @@ def point_head(run_id: str, point: Point) -> str:
     return _json([POINT, run_id, point.writer, point.name, point.kind.value])[:-1]
 
 
-_last_time = _EPOCH, 0
+_last_time = EPOCH, 0
 """The time of the point before, and its milliseconds: one pair, as threads change it at once."""
 
 
@@ -127,7 +126,7 @@ def point_line(head: str, point: Point) -> bytes:
     global _last_time
     time, milliseconds = _last_time
     if time is not point.time:
-        time, milliseconds = point.time, (point.time - _EPOCH) // _MILLISECOND
+        time, milliseconds = point.time, to_milliseconds(point.time)
         _last_time = time, milliseconds
     at = "null" if step is None else step
     body = f"{head},{text},{at},{point.order},{milliseconds}]".encode("ascii")
@@ -146,7 +145,7 @@ def to_point(record: Record) -> Point:
         kind=_KINDS[kind],
         step=step,
         order=order,
-        time=_EPOCH + timedelta(milliseconds=milliseconds),
+        time=EPOCH + timedelta(milliseconds=milliseconds),
         writer=writer,
     )
 

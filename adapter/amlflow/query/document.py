@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from amlflow.spec import Condition, RunRecord, Status
+from amlflow.times import to_iso
 from amlflow.tracker_data import (
     parse_definition,
     parse_error,
@@ -21,8 +22,6 @@ Document = dict[str, Any]
 PARENT_ALIAS = parse_parent_alias.key
 ROOT_ALIAS = parse_root_alias.key
 """Notes of a nested run: the ids that users see of its parent and root, if asked for."""
-
-TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def run_id(record: RunRecord) -> str:
@@ -45,8 +44,8 @@ def root_run_id(record: RunRecord) -> str | None:
 
 
 def iso(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC, always equally long, so that texts compare as times do."""
-    return None if moment is None else f"{moment.isoformat(timespec='microseconds')[:26]}Z"
+    """See :func:`amlflow.times.to_iso`."""
+    return None if moment is None else to_iso(moment)
 
 
 def _script(record: RunRecord) -> str | None:

@@ -11,7 +11,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
@@ -21,7 +21,8 @@ from amlflow.query.pushdown import reach
 from amlflow.query.search import Scope, Search
 from amlflow.query.supersets import EVERY, Superset, either
 from amlflow.spec import Condition, Feature, Op, Order, RunRecord
-from amlflow.tracker_data import MAX_NAME, Malformed, from_microseconds, shown, to_count, to_whole
+from amlflow.times import from_microseconds, to_microseconds
+from amlflow.tracker_data import MAX_NAME, Malformed, shown, to_count, to_whole
 
 Keep = Callable[[RunRecord], bool]
 """Says of a run that the tracker's search found whether it belongs on the page."""
@@ -127,7 +128,7 @@ def read_sorted(
     ranked = best(start + size + 1, present(), key=lambda each: each[:2])
     runs = [*(record for _, _, record in ranked), *absent][start : start + size + 1]
     more = len(runs) > size
-    return Page(runs[:size], f"{_stamp(upto)}.{start + size}" if more else None, looked_at)
+    return Page(runs[:size], f"{to_microseconds(upto)}.{start + size}" if more else None, looked_at)
 
 
 def read_in_order(
@@ -154,7 +155,9 @@ def read_in_order(
             if chosen.takes(record):
                 runs.append(record)
                 if len(runs) > start + size:
-                    return Page(runs[start:-1], f"{_stamp(upto)}.{start + size}", looked_at)
+                    return Page(
+                        runs[start:-1], f"{to_microseconds(upto)}.{start + size}", looked_at
+                    )
     return Page(runs[start:], None, looked_at)
 
 
@@ -185,7 +188,7 @@ class _Filter:
         """Runs after a place, newest first; 0 means without a limit."""
         conditions = self.conditions
         if after is not None:
-            conditions = (*conditions, Condition("created", Op.LE, _moment(after[0])))
+            conditions = (*conditions, Condition("created", Op.LE, from_microseconds(after[0])))
         self._make = Search(replace(self._scope, conditions=conditions), self._numbered)
         found = self._make.find(self._superset, limit + ALIKE if limit and after else limit)
         if after is not None:
@@ -219,19 +222,8 @@ def _before(record: RunRecord, place: tuple[int, str]) -> bool:
     return (-created, run_id) <= (-place[0], place[1])
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def _stamp(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-_moment = from_microseconds
-
-
 def _key(record: RunRecord) -> tuple[int, str]:
-    return _stamp(record.created), record.id
+    return to_microseconds(record.created), record.id
 
 
 def _spelled(place: tuple[int, str]) -> str:
@@ -259,6 +251,6 @@ def _offset(cursor: str | None) -> tuple[datetime, int]:
         return datetime.now(timezone.utc), 0
     stamp, start = _place(cursor)
     try:
-        return _moment(stamp), to_count(start)
+        return from_microseconds(stamp), to_count(start)
     except Malformed:
         raise ValueError(f"{shown(cursor)} is not the cursor of a page.") from None

@@ -6,11 +6,11 @@ import os
 import threading
 import time
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from amlflow.spec import TICK
+from amlflow.times import EPOCH
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TICK_MS = TICK // timedelta(milliseconds=1)
 
 
@@ -21,7 +21,7 @@ class _Last:
 
     def __init__(self) -> None:
         self.order = -1
-        self.milliseconds, self.time = 0, _EPOCH
+        self.milliseconds, self.time = 0, EPOCH
         self.position = -1
         self.stepped = False
 
@@ -55,7 +55,7 @@ class Turn:
             if position <= last.position or stepped != last.stepped:
                 now += _TICK_MS
         if now != before:
-            last.milliseconds, last.time = now, _EPOCH + timedelta(0, 0, 0, now)
+            last.milliseconds, last.time = now, EPOCH + timedelta(0, 0, 0, now)
         last.position, last.stepped = position, stepped
         return order, last.time
 
