@@ -16,7 +16,8 @@ from typing import Any
 
 from amlflow.spec import Kind, Point, RunRecord
 from amlflow.times import to_microseconds
-from amlflow.tracker_data import parse, to_metrics_object
+
+from amlflow_trackio.run_config import merge_config
 
 OURS = "amlflow-"
 """How the ``log_id`` of our rows begins."""
@@ -37,11 +38,7 @@ def draw_run(connection: sqlite3.Connection, run: RunRecord, renamed: bool = Fal
     ).fetchone()
     # trackio's page renames runs, and its client may have put a config of its own.
     name = run.name if found is None or renamed else found[0]
-    theirs = (
-        None if found is None else parse(run.id, "trackio's config", found[1], to_metrics_object)
-    )
-    config = {key: value for key, value in (theirs or {}).items() if not _is_ours(key)}
-    config.update(_config(run))
+    config = merge_config(run, None if found is None else found[1])
     created = run.created.isoformat()
     connection.execute(
         "INSERT OR REPLACE INTO project.configs (run_id, run_name, config, created_at)"
@@ -60,30 +57,6 @@ def draw_run(connection: sqlite3.Connection, run: RunRecord, renamed: bool = Fal
                 f"UPDATE project.{table} SET run_name = ? WHERE run_id = ?",  # noqa: S608
                 (name, run.id),
             )
-
-
-_CONFIG = frozenset({"_Username", "_Created", "_Group", "status", "type", "description", "parent"})
-
-
-def _is_ours(key: str) -> bool:
-    return key in _CONFIG or key.startswith(("tag.", "property."))
-
-
-def _config(run: RunRecord) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        "_Username": run.user,
-        "_Created": run.created.isoformat(),
-        "_Group": None,
-        "status": run.status,
-        "type": run.type,
-        "description": run.description,
-        "parent": run.parent_id,
-    }
-    config = {key: value for key, value in config.items() if value is not None or key[0] == "_"}
-    # Flat, since trackio's page groups runs by such.
-    config.update({f"tag.{key}": value or "" for key, value in run.tags.items()})
-    config.update({f"property.{key}": value for key, value in run.properties.items()})
-    return config
 
 
 def draw_points(

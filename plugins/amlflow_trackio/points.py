@@ -31,6 +31,7 @@ from amlflow.tracker_data import (
 from amlflow_trackio.database import Database
 from amlflow_trackio.drawing import OURS, draw_points
 from amlflow_trackio.projects import Projects
+from amlflow_trackio.run_config import decode_json
 
 _ZONE = re.compile(r"[+-]\d\d:?\d\d$")
 THEIRS = "trackio"
@@ -157,7 +158,7 @@ def _theirs(
         " WHERE run_id = ? AND (log_id IS NULL OR log_id NOT GLOB ?) ORDER BY timestamp, id",
         (run_id, f"{OURS}*"),
     ):
-        logged = parse(run_id, "trackio's metrics", metrics, to_metrics_object)
+        logged = parse(run_id, "trackio's metrics", decode_json(metrics), to_metrics_object)
         moment = parse(run_id, "trackio's timestamp", time, _to_time)
         if logged is None or moment is None or not is_whole(step):
             continue

@@ -7,6 +7,8 @@ put into the config.
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -36,6 +38,7 @@ from amlflow_trackio.links import experiment_link, run_link
 from amlflow_trackio.points import Points
 from amlflow_trackio.projects import Projects
 from amlflow_trackio.records import COLUMNS, to_runs
+from amlflow_trackio.run_config import to_params
 from amlflow_trackio.search import to_where
 from amlflow_trackio.snapshots import Snapshots
 
@@ -101,10 +104,26 @@ class TrackioTracker:
                 " AND (?2 IS NULL OR experiment_id = ?2) ORDER BY id = ?1 DESC, rowid LIMIT 1",
                 (run_id, experiment_id),
             ).fetchall()
-            found = to_runs(connection, rows)
-        if not found:
+            runs = to_runs(connection, rows)
+        if not runs:
             raise RunNotFound(run_id, self.uri)
-        return found[0]
+        return self._with_params(runs)[0]
+
+    def _with_params(self, runs: Sequence[RunRecord]) -> list[RunRecord]:
+        """The runs with what trackio's own client has put into their configs."""
+        params = dict[str, dict[str, str]]()
+        for project in {run.experiment_id for run in runs}:
+            if not self._projects.file(project).exists():
+                continue
+            ids = json.dumps([run.id for run in runs if run.experiment_id == project])
+            with self._database.reading(self._projects.ready(project)) as connection:
+                for run_id, config in connection.execute(
+                    "SELECT run_id, config FROM project.configs"
+                    " WHERE run_id IN (SELECT value FROM json_each(?))",
+                    (ids,),
+                ):
+                    params[run_id] = to_params(run_id, config)
+        return [dataclasses.replace(run, params=params.get(run.id, {})) for run in runs]
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         numbers = []
@@ -136,7 +155,7 @@ class TrackioTracker:
                     (*parameters, *after, size),
                 ).fetchall()
                 page = to_runs(connection, rows)
-            yield from page
+            yield from self._with_params(page)
             if len(page) < size:
                 return
             # From where this page ended, so that runs which start meanwhile shift nothing.

@@ -24,6 +24,7 @@ from amlflow.spec import (
     Refused,
     RunChange,
     RunDraft,
+    RunQuery,
     RunRecord,
     Tracker,
     Unsupported,
@@ -213,7 +214,8 @@ def test_what_trackio_logs_to_a_run_is_read(
     run = make(name="shared")
     tracker.write_points(run.id, [logged("loss", 1.0)])
     code = """
-with_config = trackio.init("explore-runs", name="shared", resume="must", config={"rate": 0.1})
+config = {"rate": 0.1, "kind": "cnn", "layers": [1, 2], "tag.no": "amlflow's"}
+with_config = trackio.init("explore-runs", name="shared", resume="must", config=config)
 trackio.log({"loss": 2.5, "note": "from trackio", "best": float("inf")}, step=3)
 trackio.finish()
 print(json.dumps("done"))
@@ -228,6 +230,9 @@ print(json.dumps("done"))
     ]
     assert [each.value for each in tracker.read_points(run.id, ["best"])] == [float("inf")]
     tracker.update_run(run.id, RunChange(tags={"seen": "yes"}))
+    params = {"rate": "0.1", "kind": "cnn", "layers": "[1, 2]"}
+    assert tracker.get_run(run.id).params == params
+    assert [each.params for each in tracker.find_runs(RunQuery())] == [params]
     code = "from trackio.sqlite_storage import SQLiteStorage as S\n"
     code += "print(json.dumps(S.get_run_config('explore-runs', run_id=sys.argv[1])))"
     config = by_trackio(folder, code, run.id)

@@ -1,4 +1,4 @@
-"""Looks at a submitted run: whether its agent lives, and what is to be noted if it does not.
+"""Looks at a submitted run: whether its agent is alive, and what to note if it is gone.
 
 A look reads. What it may write is a status in the tracker; it starts nothing and removes nothing.
 """
@@ -7,25 +7,31 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from enum import Enum
 
 from amlflow.exceptions import AuthenticationException
 from amlflow.jobs.finding import find_job
 from amlflow.jobs.job import JobFolder
-from amlflow.jobs.run_notes import SILENT, has_agent, is_submitted, silence_change
+from amlflow.jobs.run_notes import (
+    DEFAULT_HEARTBEAT_S,
+    MAX_MISSED,
+    SILENT,
+    has_agent,
+    is_submitted,
+    lost,
+)
 from amlflow.jobs.tickets import is_waiting
 from amlflow.spec import FINAL, PropertyConflict, Refused, RunChange, RunRecord, Status, Tracker
-from amlflow.tracker_data import parse_heartbeat
+from amlflow.tracker_data import parse_heartbeat, parse_heartbeat_seconds, parse_silence
 
 logger = logging.getLogger("amlflow")
 
 
 def look(tracker: Tracker, record: RunRecord) -> bool:
-    """Note it in the tracker if a run's agent is gone; whether the run has changed.
+    """Note in the tracker that a run's agent is gone. Returns whether the run has changed.
 
-    On the machine of the job a lock tells whether the agent lives: without it the run is
-    NotResponding until its submitter's next command. Elsewhere, and where the agent had nothing
-    left to tell, the heartbeats tell when it is lost.
+    :func:`agent_change` has the rules.
     """
     change = _change(tracker, record)
     if change is None:
@@ -35,7 +41,7 @@ def look(tracker: Tracker, record: RunRecord) -> bool:
     except PropertyConflict:
         return True
     except (Refused, AuthenticationException) as refusal:
-        # Whoever may only read sees the run as it was, and so does everybody in an archived one.
+        # You may only read this run, or its experiment is archived: it stays as it was.
         logger.warning(
             "Run %s is %s, which could not be noted: %s", record.id, change.status, refusal.message
         )
@@ -43,25 +49,92 @@ def look(tracker: Tracker, record: RunRecord) -> bool:
     return True
 
 
+class Agent(Enum):
+    """What this machine knows of a run's agent."""
+
+    ALIVE = "its lock is held, or the run waits for its turn"
+    GONE = "its lock is free"
+    GONE_WITH_OUTCOME = "its lock is free, and it left how the script ended"
+    ELSEWHERE = "the job is not on this machine"
+
+
+class Silence(Enum):
+    """How long a run's agent has not been heard of. The limit is MAX_MISSED heartbeats."""
+
+    FRESH = "the last heartbeat is younger than the limit, or there is none"
+    OLD = "it is older"
+    NOTED = "it is older, and was noted as too old less than the limit ago"
+    LOST = "it is older, and was noted as too old at least the limit ago"
+
+
+def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | None:
+    """What a look has to change in a run, by what is known of its agent. None: nothing.
+
+    =========  =====  ==============  =================  ==============
+    Silence    ALIVE  GONE            GONE_WITH_OUTCOME  ELSEWHERE
+    =========  =====  ==============  =================  ==============
+    FRESH      --     NotResponding*  NotResponding*     --
+    OLD        --     NotResponding   NotResponding*     NotResponding
+    NOTED      --     NotResponding*  NotResponding*     --
+    LOST       --     Failed**        NotResponding*     Failed
+    =========  =====  ==============  =================  ==============
+
+    ``*`` only if the run is not NotResponding already. ``**`` NotResponding, if it is not that yet.
+    A run that was not submitted, or that has ended, is not changed.
+
+    The clocks of two machines differ. So a run is lost only if the same heartbeat is still the last
+    one when the limit has passed a second time, by the clock of those who look. With the outcome on
+    this machine it is never lost: the submitter's next command tells how the script ended.
+    """
+    if not is_submitted(record) or record.status in FINAL or agent is Agent.ALIVE:
+        return None
+    last = parse_heartbeat(record)
+    if agent is not Agent.ELSEWHERE and record.status != Status.NOT_RESPONDING:
+        return _not_responding(last, now)
+    if agent is Agent.GONE_WITH_OUTCOME or last is None:
+        return None
+    silence = silence_of(record, now)
+    if silence is Silence.OLD:
+        return _not_responding(last, now)
+    if silence is Silence.LOST:
+        return lost(
+            f"The agent of the run has not responded since {last.isoformat()}: it was killed, or "
+            "its machine is down or cannot reach the tracker."
+        ).change(now)
+    return None
+
+
+def silence_of(record: RunRecord, now: datetime) -> Silence:
+    """How long a run's agent has not been heard of."""
+    last = parse_heartbeat(record)
+    interval = parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_S
+    limit = timedelta(seconds=MAX_MISSED * interval)
+    if last is None or now - last < limit:
+        return Silence.FRESH
+    noted = parse_silence(record)
+    if noted is None or noted.since is None or noted.heartbeat != last:
+        return Silence.OLD
+    return Silence.NOTED if now - noted.since < limit else Silence.LOST
+
+
+def _not_responding(last: datetime | None, now: datetime) -> RunChange:
+    note = {} if last is None else {"heartbeat": last.isoformat(), "since": now.isoformat()}
+    return RunChange(status=Status.NOT_RESPONDING, system={SILENT: json.dumps(note)})
+
+
 def _change(tracker: Tracker, record: RunRecord) -> RunChange | None:
     now = datetime.now(timezone.utc)
     folder = find_job(tracker.uri, record)
     if folder is None:
-        return silence_change(record, now)
+        return agent_change(record, Agent.ELSEWHERE, now)
     if folder.has_agent() or _waits(folder, record):
         return None
     # An agent that has just ended told the tracker before it let go of the lock.
     record = tracker.get_run(record.id)
-    if record.status in FINAL or not is_submitted(record) or not folder.path.is_dir():
+    if not folder.path.is_dir():
         return None
-    if record.status != Status.NOT_RESPONDING:
-        last = parse_heartbeat(record)
-        silence = {}
-        if last is not None:
-            silence = {"heartbeat": last.isoformat(), "since": now.isoformat()}
-        return RunChange(status=Status.NOT_RESPONDING, system={SILENT: json.dumps(silence)})
-    # How the script ended is known on this machine, and is told by the submitter's next command.
-    return None if folder.outcome.exists() else silence_change(record, now)
+    has_outcome = folder.outcome.exists()
+    return agent_change(record, Agent.GONE_WITH_OUTCOME if has_outcome else Agent.GONE, now)
 
 
 def _waits(folder: JobFolder, record: RunRecord) -> bool:

@@ -1,4 +1,4 @@
-"""What a submitted run's ``system`` holds for whoever watches it, and when it counts as lost."""
+"""The notes of a submitted run: what its agent and its watchers write into ``system``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
@@ -39,8 +39,8 @@ WARNINGS = parse_warnings.key
 
 DEFAULT_HEARTBEAT_S = 10.0
 HEARTBEAT_SETTING = "AMLFLOW_HEARTBEAT_SECONDS"
-MISSED = 3
-"""So many heartbeats missed, and the agent does not respond; as many again, and it is lost."""
+MAX_MISSED = 3
+"""After this many missed heartbeats an agent does not respond; after as many again it is lost."""
 
 MAX_ERROR = 2000
 """Characters of an error's message that are kept."""
@@ -96,31 +96,6 @@ def is_launched(record: RunRecord) -> bool:
 def has_agent(record: RunRecord) -> bool:
     """Whether an agent has claimed the run."""
     return AGENT in record.properties
-
-
-def silence_change(record: RunRecord, now: datetime) -> RunChange | None:
-    """What whoever looks at a run has to change because its agent is silent; None: nothing.
-
-    Clocks of two machines differ, so a run is given up only when the very heartbeat that somebody
-    found too old is still the last one as long again after by the clock of those who look.
-    """
-    if not is_submitted(record) or record.status in FINAL:
-        return None
-    last = parse_heartbeat(record)
-    if last is None:
-        return None
-    every = parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_S
-    patience = timedelta(seconds=MISSED * every)
-    if now - last < patience:
-        return None
-    silent = parse_silence(record)
-    if silent is None or silent.since is None or silent.heartbeat != last:
-        note = json.dumps({"heartbeat": last.isoformat(), "since": now.isoformat()})
-        return RunChange(status=Status.NOT_RESPONDING, system={SILENT: note})
-    if now - silent.since < patience:
-        return None
-    return lost(f"The agent of the run has not responded since {last.isoformat()}: it was killed, "
-                "or its machine is down or out of reach of the tracker.").change(now)  # fmt: skip
 
 
 def lost(message: str) -> EndRequest:

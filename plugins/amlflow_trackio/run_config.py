@@ -1,0 +1,63 @@
+"""A run's config in trackio: what amlflow writes to it, and what others have put there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from amlflow.spec import RunRecord
+from amlflow.tracker_data import parse, to_metrics_object
+
+WRITTEN = frozenset({"_Username", "_Created", "_Group", "status", "type", "description", "parent"})
+"""The keys of a config that amlflow writes itself, beside tags and properties."""
+
+
+def merge_config(run: RunRecord, config: str | bytes | None) -> dict[str, Any]:
+    """A run's config with what amlflow knows of the run; ``config`` is the one it has, if any."""
+    return {**_others(run.id, config), **_own(run)}
+
+
+def to_params(run_id: str, config: str | bytes) -> dict[str, str]:
+    """The parameters that trackio's own client has put into a run's config.
+
+    A value that is not a text is given as JSON. Keys with ``_`` in front are trackio's own.
+    """
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in sorted(_others(run_id, config).items())
+        if not key.startswith("_")
+    }
+
+
+def _others(run_id: str, config: str | bytes | None) -> Mapping[str, Any]:
+    if config is None:
+        return {}
+    read = parse(run_id, "trackio's config", decode_json(config), to_metrics_object)
+    return {key: value for key, value in (read or {}).items() if not _is_own(key)}
+
+
+def _is_own(key: str) -> bool:
+    return key in WRITTEN or key.startswith(("tag.", "property."))
+
+
+def decode_json(content: object) -> object:
+    """JSON as text: trackio keeps it as bytes."""
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+
+
+def _own(run: RunRecord) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "_Username": run.user,
+        "_Created": run.created.isoformat(),
+        "_Group": None,
+        "status": run.status,
+        "type": run.type,
+        "description": run.description,
+        "parent": run.parent_id,
+    }
+    config = {key: value for key, value in config.items() if value is not None or key[0] == "_"}
+    # Flat, since trackio's page groups runs by such.
+    config.update({f"tag.{key}": value or "" for key, value in run.tags.items()})
+    config.update({f"property.{key}": value for key, value in run.properties.items()})
+    return config
