@@ -21,6 +21,6 @@ def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
         return None
     # Only a process that opens such a compute target needs it.
     from amlflow_docker.compute import DockerCompute
-    from amlflow_docker.settings import parsed
+    from amlflow_docker.settings import parse_settings
 
-    return DockerCompute(parsed(settings))
+    return DockerCompute(parse_settings(settings))

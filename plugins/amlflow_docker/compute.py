@@ -21,7 +21,7 @@ from amlflow.spec import JOB, Ending, Work
 from docker.types import DeviceRequest, LogConfig
 
 from amlflow_docker import images
-from amlflow_docker.settings import Settings
+from amlflow_docker.settings import DockerSettings
 
 PREFIX = "amlflow-"
 """Of the containers' names."""
@@ -56,7 +56,7 @@ _FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException
 class DockerCompute:
     """A Docker daemon."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: DockerSettings) -> None:
         self._settings = settings
 
     @property
@@ -190,7 +190,9 @@ class DockerCompute:
 class StartedContainer:
     """See :class:`amlflow.spec.Started`."""
 
-    def __init__(self, container: Any, program: str, settings: Settings, errors: Path) -> None:
+    def __init__(
+        self, container: Any, program: str, settings: DockerSettings, errors: Path
+    ) -> None:
         self._container, self._program, self._settings = container, program, settings
         self._errors = errors
         self._ended = threading.Event()

@@ -12,7 +12,7 @@ from amlflow.exceptions import ComputeTargetException
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class DockerSettings:
     """What a container gets.
 
     ``image`` is used where the run's environment names none. ``memory`` and ``shm_size`` are sizes
@@ -49,66 +49,66 @@ _OPTIONS = {
 """What of ``docker run``'s options a run configuration's ``docker.arguments`` may hold."""
 
 
-def parsed(stated: Mapping[str, Any]) -> Settings:
-    """The settings; ``arguments`` are options as for ``docker run``.
+def parse_settings(settings: Mapping[str, Any]) -> DockerSettings:
+    """Parse a target's settings. ``arguments`` holds options as for ``docker run``.
 
     Raises:
-        ComputeTargetException: one is unknown, or no such value.
+        ComputeTargetException: a setting is unknown, or its value is not one that it can have.
     """
-    found = dict(stated)
-    found.update(_from_arguments(found.pop("arguments", ())))
-    known = [each.name for each in fields(Settings)]
-    for key in found:
+    values = dict(settings)
+    values.update(_from_arguments(values.pop("arguments", ())))
+    known = [field.name for field in fields(DockerSettings)]
+    for key in values:
         if key not in known:
             raise ComputeTargetException(
                 f"A compute target of the kind 'docker' has no setting {key!r}; it has "
                 f"{', '.join(map(repr, known))}, and 'max_runs' as every target."
             )
-    volumes = found.get("volumes", ())
+    volumes = values.get("volumes", ())
     if isinstance(volumes, str) or not all(
-        isinstance(each, str) and _VOLUME.fullmatch(each) for each in volumes
+        isinstance(volume, str) and _VOLUME.fullmatch(volume) for volume in volumes
     ):
         raise ComputeTargetException(
             f"volumes: {volumes!r} is not a list of texts such as '/data:/data:ro'."
         )
-    found["volumes"] = tuple(volumes)
+    values["volumes"] = tuple(volumes)
     for key in ("memory", "gpus", "network", "shm_size", "image"):
-        if found.get(key) is not None:
-            found[key] = str(found[key])
+        if values.get(key) is not None:
+            values[key] = str(values[key])
     for key in ("memory", "shm_size"):
-        if found.get(key) is not None and not _SIZE.fullmatch(found[key]):
+        if values.get(key) is not None and not _SIZE.fullmatch(values[key]):
             raise ComputeTargetException(
-                f"{key}: {found[key]!r} is not a size such as '512m' or '4g'."
+                f"{key}: {values[key]!r} is not a size such as '512m' or '4g'."
             )
-    if not isinstance(found.get("amlflow", True), bool):
-        raise ComputeTargetException(f"amlflow: {found['amlflow']!r} is neither true nor false.")
-    if found.get("cpus") is not None:
+    if not isinstance(values.get("amlflow", True), bool):
+        raise ComputeTargetException(f"amlflow: {values['amlflow']!r} is neither true nor false.")
+    if values.get("cpus") is not None:
         try:
-            found["cpus"] = float(found["cpus"])
+            values["cpus"] = float(values["cpus"])
         except (TypeError, ValueError):
             raise ComputeTargetException(
-                f"cpus: {found['cpus']!r} is not a number of cores."
+                f"cpus: {values['cpus']!r} is not a number of cores."
             ) from None
-    gpus = found.get("gpus")
+    gpus = values.get("gpus")
     if gpus is not None and gpus != "all" and not gpus.isdigit():
         raise ComputeTargetException(f"gpus: {gpus!r} is neither a number nor 'all'.")
-    return Settings(**found)
+    return DockerSettings(**values)
 
 
 def _from_arguments(arguments: Any) -> dict[str, Any]:
     words = shlex.split(arguments) if isinstance(arguments, str) else [str(w) for w in arguments]
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     while words:
-        option, given, value = words.pop(0).partition("=")
+        option, equals, value = words.pop(0).partition("=")
         key = _OPTIONS.get(option)
-        if key is None or not (given or words):
+        if key is None or not (equals or words):
             raise ComputeTargetException(
                 f"The docker argument {option!r} is not one that amlflow passes on; it knows "
                 f"{', '.join(_OPTIONS)}, each with a value."
             )
-        value = value if given else words.pop(0)
+        value = value if equals else words.pop(0)
         if key == "volumes":
-            found.setdefault("volumes", []).append(value)
+            values.setdefault("volumes", []).append(value)
         else:
-            found[key] = value
-    return found
+            values[key] = value
+    return values

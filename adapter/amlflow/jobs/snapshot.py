@@ -130,7 +130,7 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
 
 
 def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
-    import pathspec
+    import pathspec  # only whoever packs a folder waits for it
 
     for name in (".amlignore", ".gitignore"):
         if (path / name).is_file():

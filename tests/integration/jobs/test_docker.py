@@ -203,11 +203,11 @@ def test_what_a_container_is_given(
 def test_gpus_are_asked_for(experiment: Any, target: str, image: Any) -> None:
     from amlflow.spec import Work
     from amlflow_docker.compute import DockerCompute
-    from amlflow_docker.settings import parsed
+    from amlflow_docker.settings import parse_settings
 
     work = Work(name="x", command=["x"], is_script=False, folder=Path("/w"), output=Path("/o"))
     for stated, count in (("all", -1), (2, 2)):
-        [asked] = DockerCompute(parsed({"gpus": stated}))._options(work, Path("/e"))[
+        [asked] = DockerCompute(parse_settings({"gpus": stated}))._options(work, Path("/e"))[
             "device_requests"
         ]
         assert (asked.count, asked.capabilities) == (count, [["gpu"]])

@@ -14,7 +14,7 @@ import pytest
 from amlflow.spec import Work
 from amlflow_docker import images
 from amlflow_docker.compute import DockerCompute
-from amlflow_docker.settings import parsed
+from amlflow_docker.settings import parse_settings
 from azureml.core import Environment, Run
 from docker.models.images import ImageCollection
 from helpers.submitted_jobs import ended, log_of, new_experiment, submit
@@ -92,7 +92,7 @@ def test_a_check_asks_for_an_image_once(
 
     monkeypatch.setattr(ImageCollection, "get", counted)
     work = Work(name="w", command=["true"], is_script=False, folder=Path(), output=Path("out"))
-    DockerCompute(parsed({"image": docker_image, "python": "python9"})).check(work)
+    DockerCompute(parse_settings({"image": docker_image, "python": "python9"})).check(work)
     assert asked.count(docker_image) == 1
 
 

@@ -11,6 +11,7 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     os.umask(0o077)
+    # After the fork, so that the process that waits for it goes on at once.
     from amlflow.jobs.agent.supervise import supervise
 
     supervise(sys.argv[1])
