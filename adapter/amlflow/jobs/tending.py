@@ -40,6 +40,7 @@ from amlflow.plugins import open_compute
 from amlflow.spec import (
     FINAL,
     PropertyConflict,
+    Refused,
     RunChange,
     RunNotFound,
     RunRecord,
@@ -78,12 +79,11 @@ def tend_all(open_tracker: Callable[[str], Tracker]) -> None:
             tracker = open_tracker(job.tracking_uri)
             try:
                 record = tracker.get_run(job.run_id)
-            except RunNotFound:
-                _drop_without_run(folder, job)
-                continue
-            own_folder = find_job(tracker.uri, record)
-            if own_folder is not None and own_folder.name == folder.name:
-                _tend(folder, tracker, record.id)
+                own_folder = find_job(tracker.uri, record)
+                if own_folder is not None and own_folder.name == folder.name:
+                    _tend(folder, tracker, record.id)
+            except (RunNotFound, Refused) as refusal:
+                _drop_without_run(folder, job, refusal)
         except FileNotFoundError:  # it has ended just now, or was never written
             _drop_unwritten(folder)
         except (AzureMLException, OSError) as failure:
@@ -108,7 +108,7 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
             )
         if not is_launched(record):
             return False
-        if folder.unsent.exists() and record.status in FINAL:
+        if folder.unsent.exists():
             _end_unsent(folder, job)
             return False
         if folder.outcome.exists():
@@ -208,19 +208,19 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
     return changed
 
 
-def _drop_without_run(folder: JobFolder, job: Job) -> None:
-    """Remove a job whose run is deleted, if its script has left nothing."""
+def _drop_without_run(folder: JobFolder, job: Job, refusal: AzureMLException) -> None:
+    """Remove a job whose run is deleted or takes nothing more, if its script has left nothing."""
     lock = folder.take()
     if lock is None:
         return
     try:
         with contextlib.suppress(AzureMLException):
             open_compute(job.target.kind, job.target.settings).clean(job.name)
-        if _left_files(folder) or _left_records(folder):
+        if folder.outcome.exists() or _left_files(folder) or _left_records(folder):
             logger.warning(
-                "Run %s is deleted, and what its script left is in %s. Restore the run and "
-                "`amlflow sync` sends it, or drop it: rm -r %s",
-                job.run_id, folder.path, shlex.quote(str(folder.path)),
+                "What the script of run %s left cannot be sent: %s It is in %s. If you restore "
+                "the run, `amlflow sync` sends it. Or drop it: rm -r %s",
+                job.run_id, refusal.message, folder.path, shlex.quote(str(folder.path)),
             )  # fmt: skip
             return
         _drop(folder, job)
@@ -259,9 +259,9 @@ def _end_unsent(folder: JobFolder, job: Job) -> None:
         remove(folder)
         return
     logger.warning(
-        "Not all of run %s could be sent. %s When you have taken what you need, drop the rest: "
-        "rm -r %s",
-        job.run_id, " ".join(unsent), shlex.quote(str(folder.path)),
+        "Not all of run %s could be sent. %s To try again, remove %s and run `amlflow sync`. When "
+        "you have taken what you need, drop the rest: rm -r %s",
+        job.run_id, " ".join(unsent), folder.unsent, shlex.quote(str(folder.path)),
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.layers.stack import open_keeper
 from amlflow.local_files import files_below, pinned
 from amlflow.spec import (
+    Refused,
     RunChange,
     RunKeeper,
     RunNotFound,
@@ -243,6 +244,9 @@ class Report:
             self._patiently(lambda: self._end(change))
         except RunNotFound:
             return []
+        except Refused as refusal:
+            self.unsent_files.append(f"The end of the run was refused: {refusal.message}")
+            return self.unsent_files
         except AzureMLException as failure:
             logger.error("The run's end did not reach the tracker: %s", failure.message)
             return None
