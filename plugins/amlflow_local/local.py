@@ -45,14 +45,14 @@ class LocalCompute:
         python = work.python or self._python
         if python is None or python == "python":  # v1's default: whatever is active
             return sys.executable
-        found = shutil.which(os.path.expanduser(python))
-        if found is None:
+        path = shutil.which(os.path.expanduser(python))
+        if path is None:
             raise ComputeTargetException(
                 f"Python interpreter {python!r} does not exist on this machine; "
                 "environment.python.interpreter_path is the path of one, such as "
                 "'/path/to/venv/bin/python'."
             )
-        return found
+        return path
 
     def start(self, work: Work) -> StartedProcess:
         command = list(work.command)

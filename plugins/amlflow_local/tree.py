@@ -29,13 +29,13 @@ def members(name: str) -> list[psutil.Process]:
         if process.info["status"] != psutil.STATUS_ZOMBIE:
             alive[process.pid] = process
             parents[process.pid] = process.info["ppid"]
-    stated = {pid: _stated(process) for pid, process in alive.items()}
+    names = {pid: _name_of_work(process) for pid, process in alive.items()}
     me = os.getpid()
     root = me if os.environ.get(JOB) == name else None
 
     def belongs(pid: int, seen: frozenset[int] = frozenset()) -> bool:
-        if stated.get(pid):
-            return stated[pid] == name
+        if names.get(pid):
+            return names[pid] == name
         parent = parents.get(pid)
         if parent is None or pid in seen:
             return False
@@ -44,7 +44,7 @@ def members(name: str) -> list[psutil.Process]:
     return [process for pid, process in alive.items() if pid != me and belongs(pid)]
 
 
-def _stated(process: psutil.Process) -> str:
+def _name_of_work(process: psutil.Process) -> str:
     with contextlib.suppress(psutil.Error, OSError):
         return str(process.environ().get(JOB, ""))
     return ""
@@ -56,14 +56,14 @@ def end_tree(name: str, grace: float, reap: Callable[[], object] = lambda: None)
     ``reap`` is called while waiting: an ended child that nobody waits for stays in the list.
     """
     deadline = time.monotonic() + grace
-    asked: set[psutil.Process] = set()
+    terminated: set[psutil.Process] = set()
     while time.monotonic() < deadline:
         left = members(name)
         if not left:
             return
         for process in left:
-            if process not in asked:
-                asked.add(process)
+            if process not in terminated:
+                terminated.add(process)
                 with contextlib.suppress(psutil.Error):
                     process.terminate()
         reap()

@@ -33,12 +33,12 @@ Row = tuple[int, dict[str, Any]]
 
 def draw_run(connection: sqlite3.Connection, run: RunRecord, renamed: bool = False) -> None:
     """Show a run, its name, and as its config what trackio has no other place for."""
-    found = connection.execute(
+    row = connection.execute(
         "SELECT run_name, config FROM project.configs WHERE run_id = ?", (run.id,)
     ).fetchone()
     # trackio's page renames runs, and its client may have put a config of its own.
-    name = run.name if found is None or renamed else found[0]
-    config = merge_config(run, None if found is None else found[1])
+    name = run.name if row is None or renamed else row[0]
+    config = merge_config(run, None if row is None else row[1])
     created = run.created.isoformat()
     connection.execute(
         "INSERT OR REPLACE INTO project.configs (run_id, run_name, config, created_at)"
@@ -98,9 +98,9 @@ def _drawn(
         if number is not None:
             yield step, {name: number}
     elif point.kind is Kind.LIST:
-        for place, number in enumerate(map(_number, value)):
+        for index, number in enumerate(map(_number, value)):
             if number is not None:
-                yield step + place, {name: number}
+                yield step + index, {name: number}
     elif point.kind is Kind.ROW:
         numbers = {f"{name}/{column}": _number(cell) for column, cell in value.items()}
         numbers = {column: number for column, number in numbers.items() if number is not None}

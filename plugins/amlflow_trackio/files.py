@@ -71,17 +71,17 @@ class Files:
 
     def blob(self, connection: sqlite3.Connection, run_id: str, name: str) -> Path | None:
         """Where a file's content is, or None where the run has no such file."""
-        found = connection.execute(
+        row = connection.execute(
             "SELECT blob FROM files WHERE run_id = ? AND name = ?", (run_id, name)
         ).fetchone()
-        if found is None:
+        if row is None:
             return None
-        if not (_OWN_NAME.fullmatch(found[0]) and _OWN_NAME.fullmatch(run_id)):
+        if not (_OWN_NAME.fullmatch(row[0]) and _OWN_NAME.fullmatch(run_id)):
             raise Refused(
-                f"The file {name!r} of run {run_id} is kept as {found[0]!r}, which is not a name "
+                f"The file {name!r} of run {run_id} is kept as {row[0]!r}, which is not a name "
                 "that amlflow gives."
             )
-        content: Path = self._folder / run_id / found[0]
+        content: Path = self._folder / run_id / row[0]
         return content
 
     def names(self, run_id: str, prefix: str = "") -> list[str]:

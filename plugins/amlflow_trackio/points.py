@@ -61,8 +61,8 @@ class Points:
             return
         try:
             rows = [
-                (run_id, each.name, each.writer, to_microseconds(each.time), *_packed(each))
-                for each in points
+                (run_id, point.name, point.writer, to_microseconds(point.time), *_packed(point))
+                for point in points
             ]
         except ValueError as error:  # Python does not write numbers of thousands of digits
             raise Refused(f"A metric cannot be kept: {error}.") from error
@@ -110,9 +110,9 @@ class Points:
                 f" WHERE run_id = ? AND name IN ({wanted})",
                 (run_id,) if names is None else (run_id, json.dumps(list(names))),
             )
-            found = [point for row in rows if (point := _unpacked(run_id, *row)) is not None]
-            found += _theirs(connection, run_id, names)
-        return sorted(found, key=lambda point: (point.time, point.position))
+            points = [point for row in rows if (point := _unpacked(run_id, *row)) is not None]
+            points += _theirs(connection, run_id, names)
+        return sorted(points, key=lambda point: (point.time, point.position))
 
 
 def _packed(point: Point) -> tuple[str, str]:

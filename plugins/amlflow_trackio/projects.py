@@ -47,7 +47,7 @@ LAY_OUT = (
 
 def project_name(experiment: str, number: int) -> str:
     """A project's name for an experiment; the second and later ones are numbered."""
-    kept = "".join(each for each in experiment if each.isalnum() or each in "-_")[:LENGTH]
+    kept = "".join(letter for letter in experiment if letter.isalnum() or letter in "-_")[:LENGTH]
     name = kept or "default"
     if name.lower().startswith("registry-"):
         name = f"project-{name}"

@@ -48,14 +48,14 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
 
 
 def _keyed(connection: sqlite3.Connection, table: str, ids: str) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+    by_run: dict[str, dict[str, str]] = {}
     for run_id, key, value in connection.execute(
         f"SELECT run_id, key, value FROM {table}"  # noqa: S608  (a name of this module)
         " WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, key",
         (ids,),
     ):
-        found.setdefault(run_id, {})[key] = value
-    return found
+        by_run.setdefault(run_id, {})[key] = value
+    return by_run
 
 
 def to_experiments(

@@ -65,12 +65,12 @@ class TrackioTracker:
         """The project that a run is in, for good. Raises :class:`RunNotFound`."""
         if run_id not in self._known:
             with self._database.reading() as connection:
-                found = connection.execute(
+                row = connection.execute(
                     "SELECT experiment_id FROM runs WHERE id = ?", (run_id,)
                 ).fetchone()
-            if found is None:
+            if row is None:
                 raise RunNotFound(run_id, self.uri)
-            self._known[run_id] = found[0]
+            self._known[run_id] = row[0]
         return self._known[run_id]
 
     # experiments
@@ -168,7 +168,7 @@ class TrackioTracker:
     def update_run(self, run_id: str, change: RunChange) -> None:
         project = self._project_of(run_id)
         shown = (change.status, change.name, change.description)
-        is_shown = any(each is not None for each in shown) or bool(
+        is_shown = any(value is not None for value in shown) or bool(
             change.tags or change.tags_removed or change.properties
         )
         with self._database.writing(

@@ -1,4 +1,4 @@
-"""Asks for the end of a submitted run. Whoever reaches the tracker may; nothing is ended here."""
+"""Asks for the end of a submitted run. You need to reach the tracker only; the agent ends it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from amlflow.jobs.run_notes import AGENT, EndRequest, has_agent
 from amlflow.spec import FINAL, PropertyConflict, RunChange, RunRecord, Tracker
 
 NOBODY = "nobody-"
-"""What the property :data:`AGENT` begins with where no agent gets the run any more."""
+"""How the property :data:`AGENT` begins if no agent can claim the run any more."""
 
 
 def request_end(
-    tracker: Tracker, record: RunRecord, asked: EndRequest, meanwhile: str | None = None
+    tracker: Tracker, record: RunRecord, request: EndRequest, meanwhile: str | None = None
 ) -> None:
     """Have a submitted run end.
 
-    Its agent is asked to, and the status is ``meanwhile`` until it has. Where no agent has the run
-    yet, none gets it any more, and it ends at once; what is on the disk of its job is removed by
-    the agent that is told so, or by the submitter's next command.
+    If an agent has the run, the agent is asked to end it, and the status is ``meanwhile`` until it
+    has. If no agent has the run yet, the run ends at once and no agent can claim it any more; the
+    job's folder is removed by the agent that finds this, or by the submitter's next command.
     """
     if not has_agent(record):
         try:
@@ -28,21 +28,21 @@ def request_end(
         except PropertyConflict:  # an agent was quicker
             pass
         else:
-            tracker.update_run(record.id, asked.change())
+            tracker.update_run(record.id, request.change())
             return
-    tracker.update_run(record.id, RunChange(status=meanwhile, system=asked.note()))
+    tracker.update_run(record.id, RunChange(status=meanwhile, system=request.note()))
     folder = find_job(tracker.uri, record)
     if folder is not None:
         folder.nudge()
 
 
 def claim_for_nobody() -> dict[str, str]:
-    """Properties by which no agent gets a run any more."""
+    """Properties after which no agent can claim a run."""
     return {AGENT: f"{NOBODY}{uuid.uuid4().hex}"}
 
 
 def is_nobodys(record: RunRecord) -> bool:
-    """Whether no agent has got the run, and none gets it any more."""
+    """Whether no agent had the run, and none can claim it any more."""
     return record.properties.get(AGENT, "").startswith(NOBODY)
 
 

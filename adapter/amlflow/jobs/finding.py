@@ -1,14 +1,14 @@
-"""Finds a job's folder on this machine: among the folders that are there, and by what proves it.
+"""Finds a job's folder on this machine.
 
-Whoever may edit a run writes its note of the job, so no path is made of the note. A job counts as
-this machine's where all of this holds:
+Anyone who may edit a run can write its note of the job, so no path is built from the note. A folder
+is the job's only if all of this holds:
 
-* the jobs' folder is a folder of this user, no link, and nobody else may write to it;
-* one of the names in it is the note's, and has the form of a job's name;
-* the folder's secret, which only this user may read, has the hash that the note bears;
-* its ``job.json``, once it is there, is about this very run of this very tracker.
+* the jobs' folder belongs to this user, is not a link, and nobody else may write to it;
+* the folder's name is the one in the note, and has the form of a job's name;
+* the folder's secret, which only this user may read, has the hash in the note;
+* its ``job.json``, once written, is about this run of this tracker.
 
-Of all other runs the heartbeats tell how they are.
+For all other runs only the heartbeats are known.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MAX_SECRET = 1024
 
 
 def fault_of(folder: Path) -> str | None:
-    """Why a folder is not used for jobs, or None: it is this user's, or not there."""
+    """Why a folder is not used for jobs. None if it is this user's, or does not exist."""
     try:
         status = os.lstat(folder)
     except FileNotFoundError:
@@ -135,16 +135,16 @@ def _read_secret(folder: JobFolder) -> bytes | None:
 
 
 def is_about(folder: JobFolder, tracking_uri: str, run_id: str) -> bool:
-    """Whether a folder's job is this run of this tracker; one that is not written yet may be."""
+    """Whether a folder's job is this run of this tracker. A job that is not written yet may be."""
     try:
         job = folder.read()
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    return job.run_id == run_id and is_same(job.tracking_uri, tracking_uri)
+    return job.run_id == run_id and is_same_tracker(job.tracking_uri, tracking_uri)
 
 
-def is_same(uri: str, other: str) -> bool:
-    """Whether two URIs are those of one tracker, whoever asks it."""
+def is_same_tracker(uri: str, other: str) -> bool:
+    """Whether two URIs name one tracker, leaving out credentials."""
     return redacted(uri).rstrip("/") == redacted(other).rstrip("/")

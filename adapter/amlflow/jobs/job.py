@@ -74,7 +74,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One submitted run, and what it runs in, which is its submitter's, whoever starts it.
+    """One submitted run, and the submitter's surroundings, in which it runs whoever starts it.
 
     ``environ`` is the submitter's whole environment, ``agent_python`` its interpreter,
     ``import_path`` the folder that it imports amlflow from, if it is not installed, and
@@ -108,7 +108,7 @@ class Job:
             environment=self.environment,
             python=self.python,
             image=self.image,
-            needs=[Path(each) for each in self.needs],
+            needs=[Path(path) for path in self.needs],
         )
 
 
@@ -157,7 +157,7 @@ class JobFolder:
         """The job.
 
         Raises:
-            FileNotFoundError: there is none (any more).
+            FileNotFoundError: it is not there, or not any more.
             OSError: it cannot be read, or is not one of this release.
         """
         text = self.job.read_text(encoding="utf-8")

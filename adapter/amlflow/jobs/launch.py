@@ -35,7 +35,7 @@ def launch(folder: JobFolder, lock: int) -> None:
             start_new_session=True,
             pass_fds=(lock,),
         )
-    # It forks at once, so that it is nobody's child; what it forks from is not left as a zombie.
+    # The agent forks at once and its parent ends; waiting for that leaves no zombie.
     threading.Thread(target=process.wait, daemon=True).start()
 
 

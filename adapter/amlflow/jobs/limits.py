@@ -23,7 +23,7 @@ def max_files() -> int:
 
 
 def _setting(name: str, default: int) -> int:
-    stated = os.environ.get(name, "")
-    if stated and not stated.isdecimal():
-        raise SnapshotException(f"{name}={stated!r} is not a whole number.")
-    return int(stated or default)
+    text = os.environ.get(name, "")
+    if text and not text.isdecimal():
+        raise SnapshotException(f"{name}={text!r} is not a whole number.")
+    return int(text or default)

@@ -1,9 +1,9 @@
-"""Which jobs of a compute target run now: at most N at once, the others wait in their order.
+"""The queue of a compute target: at most N jobs run at once, the others wait in their order.
 
-No daemon runs. A target's queue is a folder beside the jobs: a file ``waiting-<place>-<job>``
-for each job that waits, ``running-<job>`` for each that has been started; whether its agent lives
-is told by a lock (:meth:`JobFolder.has_agent`). Agents that end, and their submitter's commands,
-start what is next.
+There is no daemon. A queue is a folder beside the jobs, with a file ``waiting-<time>-<job>`` for
+each job that waits and ``running-<job>`` for each that was started. A lock says whether a job's
+agent is alive (:meth:`JobFolder.has_agent`). Agents that end start the next job, and so do their
+submitter's commands.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Queue:
     def __init__(self, target: Target, jobs: Path | None = None) -> None:
         self._jobs = jobs or jobs_folder()
         self._folder = queue_folder(target, self._jobs)
-        self._most = target.max_runs
+        self._max_runs = target.max_runs
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the queue: nobody else adds or starts a job meanwhile.
+        """Lock the queue, so that no other process adds or starts a job meanwhile.
 
         Raises UserErrorException where its folder is not one that only this user may write to.
         """
@@ -51,15 +51,15 @@ class Queue:
             yield
 
     def is_full(self) -> bool:
-        """Whether a job that is added now has to wait. Only while :meth:`locked`."""
+        """Whether a job that is added now has to wait. Call it while :meth:`locked`."""
         return bool(self._waiting()) or self._room() <= 0
 
     def add(self, name: str) -> None:
-        """Put a job at the end. Only while :meth:`locked`."""
+        """Put a job at the end. Call it while :meth:`locked`."""
         (self._folder / f"waiting-{time.time_ns():020}-{name}").touch()
 
     def start(self) -> None:
-        """Start the jobs that may start. Only while :meth:`locked`."""
+        """Start the jobs that may start. Call it while :meth:`locked`."""
         self._advance()
 
     def advance(self) -> None:
@@ -87,7 +87,7 @@ class Queue:
                 running += 1
             else:
                 note.unlink()
-        return float("inf") if self._most is None else self._most - running
+        return float("inf") if self._max_runs is None else self._max_runs - running
 
     def _advance(self) -> None:
         waiting = self._waiting()

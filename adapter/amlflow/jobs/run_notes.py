@@ -21,19 +21,19 @@ from amlflow.tracker_data import (
 )
 
 AGENT = "amlflow.agent"
-"""The property that claims a run. Properties are write-once, so one of several agents gets it, and
-whoever cancels before an agent has it makes sure that none does."""
+"""The property that claims a run. Properties are write-once, so only one of several agents gets it.
+A cancel that claims the run first keeps all agents from it."""
 
 JOB_NOTE = parse_job.key
 """``{"name": job, "host": machine}``."""
 END = parse_end_request.key
 """``{"status": how the run is to end, "error": v1's error or null}``: asks the agent to end it."""
 HEARTBEAT = parse_heartbeat.key
-"""When the agent was last alive, ISO 8601."""
+"""When the agent last wrote, ISO 8601."""
 HEARTBEAT_INTERVAL = parse_heartbeat_seconds.key
-"""How often it says so."""
+"""The seconds between two heartbeats."""
 SILENT = parse_silence.key
-"""``{"heartbeat": the last one, "since": when somebody found it too old}``."""
+"""``{"heartbeat": the last one, "since": when it was noted as too old}``."""
 ERROR = parse_error.key
 WARNINGS = parse_warnings.key
 
@@ -68,7 +68,7 @@ class EndRequest:
 
 
 def error(message: str, code: str = "UserError") -> dict[str, Any]:
-    """v1's form of an error."""
+    """An error in v1's form."""
     if len(message) > MAX_ERROR:
         left_out = len(message) - MAX_ERROR
         message = f"({left_out} characters left out) …{message[-MAX_ERROR:]}"
@@ -76,20 +76,20 @@ def error(message: str, code: str = "UserError") -> dict[str, Any]:
 
 
 def requested_end_of(record: RunRecord) -> EndRequest | None:
-    """How somebody has asked the run to end, or has ended it."""
+    """How the run was asked to end, or has ended; None if neither."""
     if record.status in FINAL:
         return EndRequest(record.status)
-    asked = parse_end_request(record)
-    return None if asked is None else EndRequest(asked.status, asked.error)
+    request = parse_end_request(record)
+    return None if request is None else EndRequest(request.status, request.error)
 
 
 def is_submitted(record: RunRecord) -> bool:
-    """Whether an agent has the run, or is to have it."""
+    """Whether an agent runs the script, or will."""
     return record.system.get(LAUNCHED) == "yes"
 
 
 def is_launched(record: RunRecord) -> bool:
-    """Whether an agent has the run, or had it."""
+    """Whether the run was submitted, and may have ended."""
     return LAUNCHED in record.system
 
 
@@ -104,12 +104,12 @@ def lost(message: str) -> EndRequest:
 
 
 def beat(now: datetime | None = None) -> dict[str, str]:
-    """A heartbeat."""
+    """The note of a heartbeat."""
     return {HEARTBEAT: (now or datetime.now(timezone.utc)).isoformat()}
 
 
 def with_warnings(change: RunChange, warnings: Sequence[str]) -> RunChange:
-    """A change that also notes warnings of the run, the first ten."""
+    """The change, which also notes the first ten warnings of the run."""
     kept = [text[:300] for text in warnings[:10]]
     return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(kept)})
 

@@ -1,9 +1,12 @@
 """What the submitter's own commands do for jobs whose agent is gone, on the submitter's machine.
 
-An agent that could not tell how its script ended is resumed; what a killed one left of its script
-is ended, and what the script had written is sent; a job that never starts is removed; and the next
-jobs of a queue are started. ``submit``, ``cancel``, ``wait_for_completion`` and ``amlflow sync`` do
-it, and never a look (:mod:`amlflow.jobs.health`).
+* If the agent could not tell the tracker how its script ended, another agent is started to do it.
+* If the agent was killed, its script is ended and what the script wrote is sent.
+* If the job never starts, it is removed.
+* The next jobs of its queue are started.
+
+``submit``, ``cancel``, ``wait_for_completion`` and ``amlflow sync`` do this. Looking at a run
+(:mod:`amlflow.jobs.health`) never does.
 """
 
 from __future__ import annotations
@@ -56,7 +59,9 @@ PAUSE_S = 2.0
 
 
 def tend_run(tracker: Tracker, record: RunRecord) -> bool:
-    """See that a run's job goes on, if it is this user's on this machine; whether it has changed.
+    """Tend a run's job, if it is this user's and on this machine.
+
+    Returns whether the run has changed.
 
     Raises what the tracker raises.
     """
@@ -67,9 +72,9 @@ def tend_run(tracker: Tracker, record: RunRecord) -> bool:
 
 
 def tend_all(open_tracker: Callable[[str], Tracker]) -> None:
-    """See that all jobs of this user on this machine go on.
+    """Tend all jobs of this user on this machine.
 
-    They are found among the folders. What cannot be done for one is said, and the others go on.
+    What cannot be done for a job is logged, and the other jobs are tended.
     """
     for folder in own_jobs():
         if folder.has_agent():
@@ -121,7 +126,7 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
             return _clean(tracker, record, job, folder)
         waits = is_waiting(job.target, folder.name, folder.path.parent)
         if not waits or record.status in FINAL:
-            return _give_up(tracker, record, folder, job, _said_by_agent(folder))
+            return _give_up(tracker, record, folder, job, _last_words_of_agent(folder))
     finally:
         os.close(lock)
     Queue(job.target, folder.path.parent).advance()
@@ -131,7 +136,7 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
 def _give_up(
     tracker: Tracker, record: RunRecord, folder: JobFolder, job: Job | None, message: str
 ) -> bool:
-    """End a run that nobody starts any more, and which no agent gets after this."""
+    """End a run that never starts, and keep agents from claiming it."""
     change = lost(f"{message} Submit it again.").change()
     if record.status in FINAL:
         change = RunChange()
@@ -148,23 +153,23 @@ def _give_up(
 
 
 def _drop(folder: JobFolder, job: Job | None) -> None:
-    """Take a job that never starts out of its queue."""
+    """Remove a job, and take it out of its queue."""
     remove(folder)
     if job is not None:
         Queue(job.target, folder.path.parent).leave(folder.name)
 
 
-def _said_by_agent(folder: JobFolder) -> str:
-    said = "The agent of the run ended before it had started the script"
+def _last_words_of_agent(folder: JobFolder) -> str:
+    message = "The agent of the run ended before it had started the script"
     with contextlib.suppress(OSError):
         lines = folder.agent_log.read_text(encoding="utf-8", errors="replace").split("\n")
         last = [line for line in lines if line.strip()][-1:]
-        return f"{said}: {last[0][:300].rstrip('.')}." if last else f"{said}: it was killed."
-    return f"{said}."
+        return f"{message}: {last[0][:300].rstrip('.')}." if last else f"{message}: it was killed."
+    return f"{message}."
 
 
 def _resume(folder: JobFolder, lock: int) -> None:
-    """Have another agent tell how the script ended, since its own could not."""
+    """Start an agent that tells the tracker how the script ended."""
     with contextlib.suppress(FileNotFoundError):
         if time.time() - folder.outcome.stat().st_mtime >= PAUSE_S:
             os.utime(folder.outcome)
@@ -178,7 +183,7 @@ def _resume(folder: JobFolder, lock: int) -> None:
 
 
 def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> bool:
-    """End what a killed agent left of its script, keep what that had written, and end the run."""
+    """End the script of a killed agent, send what the script wrote, and end the run."""
     with contextlib.suppress(AzureMLException):
         open_compute(job.target.kind, job.target.settings).clean(job.name)
     Queue(job.target, folder.path.parent).leave(job.name)
@@ -190,10 +195,8 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
         warnings.insert(0, kept_warning(kept))
     changed = record.status not in FINAL
     if changed:
-        asked = requested_end_of(
-            record
-        )  # nothing of the script is left, which is what somebody wished
-        end = asked or lost(
+        # A request to end is met: nothing of the script is left.
+        end = requested_end_of(record) or lost(
             "The agent of the run was killed, or its machine was restarted. What was left of the "
             "script has been ended."
         )
@@ -279,16 +282,16 @@ def _left_records(folder: JobFolder) -> bool:
 
 
 def _send_files(tracker: Tracker, job: Job, folder: JobFolder) -> list[str]:
-    """Send what lies in the script's outputs and logs; what is left out is told."""
+    """Send the script's outputs and logs. Returns a warning for each file that is left out."""
     missing: dict[str, str] = {}
 
     def leave_out(name: str) -> None:
         missing[name] = left_out(name)
 
-    found = [files_below(folder.work / name, folder.work) for name in ("outputs", "logs")]
-    for name in (name for below in found for name in below.left_out):
+    folders = [files_below(folder.work / name, folder.work) for name in ("outputs", "logs")]
+    for name in (name for below in folders for name in below.left_out):
         leave_out(name)
-    files = {name: path for below in found for name, path in below.files.items()}
+    files = {name: path for below in folders for name, path in below.files.items()}
     with pinned(files, folder.work, folder.sending, leave_out) as safe:
         if folder.log.exists():
             safe[LOG] = folder.log

@@ -1,6 +1,6 @@
-"""What an agent tells the tracker, and hears from it: heartbeats, logs, requests to end, the end.
+"""What an agent sends to the tracker (heartbeats, logs, the end) and reads there (requests to end).
 
-A tracker that is away stops nothing: what was not told is told when it is back.
+While the tracker is away the script goes on; what was not sent is sent when it is back.
 """
 
 from __future__ import annotations
@@ -55,26 +55,26 @@ whole more seldom, and in between in parts."""
 MAX_PART = 8 << 20
 """Bytes of a part of a log."""
 RETRY_LIMIT_S = 24 * 60 * 60
-"""How long an agent waits for a tracker that is away; what it has to say is kept in the job's
-folder then, for whoever looks at the run next."""
+"""How long an agent waits for a tracker that is away. What it could not send stays in the job's
+folder then, for the submitter's next command."""
 MAX_PAUSE_S = 5.0
 """Between two tries."""
 
 
 class Report:
-    """One job's line to the tracker."""
+    """Sends one job's news to the tracker."""
 
     def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
         self._folder, self._job, self._queue = folder, job, queue
-        self._every = float(job.environ.get(HEARTBEAT_SETTING, DEFAULT_HEARTBEAT_S))
+        self._interval_s = float(job.environ.get(HEARTBEAT_SETTING, DEFAULT_HEARTBEAT_S))
         self._keeper: RunKeeper | None = None
         self._sent: dict[str, tuple[int, int]] = {}
         self._next_log = 0.0
         self._parts = 0
-        self._told = 0
+        self._sent_bytes = 0
         self._stopped = False
         self._left_out: dict[str, str] = {}
-        self._said: list[str] = []
+        self._log_lines: list[str] = []
         self._leaving = threading.Event()
         self._look = threading.Event()
         self.end_request: EndRequest | None = None
@@ -89,9 +89,9 @@ class Report:
             self._keeper = open_keeper(self._job.tracking_uri)
         return self._keeper
 
-    def _patiently(self, call: Callable[[], None], most: float = RETRY_LIMIT_S) -> None:
+    def _patiently(self, call: Callable[[], None], limit_s: float = RETRY_LIMIT_S) -> None:
         """Call again while the tracker is away, until :meth:`leave`."""
-        deadline = time.monotonic() + most
+        deadline = time.monotonic() + limit_s
         pause = 0.2
         while True:
             try:
@@ -113,7 +113,7 @@ class Report:
 
     def claim(self, agent: str) -> None:
         """Make this the run's agent. Raises :class:`PropertyConflict` if it has another."""
-        system = {**beat(), HEARTBEAT_INTERVAL: f"{self._every:g}"}
+        system = {**beat(), HEARTBEAT_INTERVAL: f"{self._interval_s:g}"}
         change = RunChange(properties={AGENT: agent}, system=system)
         self._patiently(lambda: self._open().update_run(self._job.run_id, change))
         self._patiently(self._hear)
@@ -136,14 +136,14 @@ class Report:
 
     def follow(self) -> None:
         """Until :meth:`stop`: hear requests to end, send heartbeats and what is new in the logs."""
-        next_beat = time.monotonic() + self._every
+        next_beat = time.monotonic() + self._interval_s
         pause = POLL_INTERVAL_S
         while not self._stopped:
             try:
                 self._hear()
                 if time.monotonic() >= next_beat:
                     self._open().update_run(self._job.run_id, RunChange(system=beat()))
-                    next_beat = time.monotonic() + self._every
+                    next_beat = time.monotonic() + self._interval_s
                     self._queue.advance()
                 self._send_logs()
                 pause = POLL_INTERVAL_S
@@ -180,22 +180,22 @@ class Report:
         states = {name: self._state(path) for name, path in changed.items()}
         self._put(changed)
         self._sent.update(states)
-        self._told = max(self._told, self._sent.get(LOG, (0, 0))[0])
+        self._sent_bytes = max(self._sent_bytes, self._sent.get(LOG, (0, 0))[0])
         self._next_log = time.monotonic() + SHARE * (time.monotonic() - now)
 
     def _send_part(self) -> None:
         """Send what the script has written since, and not what was sent already."""
         with self._folder.log.open("rb") as log:
-            log.seek(self._told)
+            log.seek(self._sent_bytes)
             content = log.read(MAX_PART)
         if not content:
             return
         part = self._folder.path / "log_part"
-        part.write_bytes(b"%d\n%s" % (self._told, content))
+        part.write_bytes(b"%d\n%s" % (self._sent_bytes, content))
         name = LOG_PART.format(number=self._parts)
         self._open().put_files(self._job.run_id, {name: part}, replace=True)
         self._parts += 1
-        self._told += len(content)
+        self._sent_bytes += len(content)
 
     def _logs(self) -> dict[str, Path]:
         return {LOG: self._folder.log, **self._files("logs")}
@@ -203,10 +203,10 @@ class Report:
     def _files(self, folder: str) -> dict[str, Path]:
         """The files below a folder of the working folder, by their names in the run."""
         work = self._folder.work
-        found = files_below(work / folder, work)
-        for name in found.left_out:
+        below = files_below(work / folder, work)
+        for name in below.left_out:
             self._leave_out(name)
-        return found.files
+        return below.files
 
     def _leave_out(self, name: str) -> None:
         if name not in self._left_out:
@@ -263,8 +263,8 @@ class Report:
         uri = self._job.tracking_uri
         mine = tracker_folder(self._folder.journal, uri)
         lost = []
-        for place in set(self._folder.journal.iterdir()) - {mine}:
-            for left in process_folders(place):
+        for other in set(self._folder.journal.iterdir()) - {mine}:
+            for left in process_folders(other):
                 lost.append(
                     f"What the script logged to {left.about().get('tracker')} and did not send "
                     f"is in {left.path}; `amlflow sync` sends it with that tracking URI."
@@ -291,11 +291,11 @@ class Report:
         if done.returncode:
             lost = f"What the script logged last could not be stored: {done.stderr.strip()}"
             logger.warning("%s", lost)
-            self._said.append(lost)
+            self._log_lines.append(lost)
             return [lost]
         counts = json.loads(done.stdout)
         if counts["sent"]:
-            self._said.append(
+            self._log_lines.append(
                 f"{counts['sent']} records that the script had logged when it ended have been "
                 "sent to the tracker."
             )
@@ -306,13 +306,13 @@ class Report:
             f"are kept in {self._folder.journal}."
         )
         logger.warning("%s", lost)
-        self._said.append(lost)
+        self._log_lines.append(lost)
         return [lost]
 
-    def _write_said(self) -> None:
+    def _write_log_lines(self) -> None:
         """End the run's log with what the agent has to say of what the script left."""
-        said = [*self._said, *self._left_out.values()]
-        if not said:
+        lines = [*self._log_lines, *self._left_out.values()]
+        if not lines:
             return
         try:
             with self._folder.log.open("ab+") as log:
@@ -320,7 +320,7 @@ class Report:
                     log.seek(-1, os.SEEK_END)
                     if log.read(1) != b"\n":
                         log.write(b"\n")
-                log.writelines(f"amlflow: {text}\n".encode() for text in said)
+                log.writelines(f"amlflow: {text}\n".encode() for text in lines)
         except OSError as failure:  # a full disk
             logger.warning("%s", failure)
 
@@ -336,7 +336,7 @@ class Report:
     def _send_files(self) -> list[str]:
         """Send logs and outputs; what could not be sent is told."""
         files = {**self._files("outputs"), **self._logs()}
-        self._write_said()
+        self._write_log_lines()
         waiting = {
             name: path
             for name, path in files.items()

@@ -1,7 +1,7 @@
-"""What an agent does: it runs one script, obeys whoever ends the run, and tells the tracker.
+"""What an agent does: it runs one script, ends it on request, and tells the tracker.
 
-One thread minds the script (this file); another talks to the tracker (report.py), which may be slow
-or away without the script noticing.
+One thread watches the script (this file). Another talks to the tracker (report.py), so that a slow
+tracker does not delay the script.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ FULL = 1 << 16
 def supervise(path: str) -> None:
     """Run the job in a folder to its end."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    place = Path(path)
-    folder = JobFolder(place.name, place.parent)
+    path_of_job = Path(path)
+    folder = JobFolder(path_of_job.name, path_of_job.parent)
     job = folder.read()
-    queue = Queue(job.target, place.parent)
+    queue = Queue(job.target, path_of_job.parent)
     # The lock is inherited, or taken if this is started by hand; two agents never share a folder.
     inherited = os.environ.get(LOCK)
     lock = int(inherited) if inherited is not None else folder.take()
@@ -80,7 +80,7 @@ class Agent:
     def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
         self._folder, self._job, self._queue = folder, job, queue
         self._report = Report(folder, job, queue)
-        self._told: EndRequest | None = None
+        self._signalled: EndRequest | None = None
 
     def run(self) -> None:
         """Claim the run, run the script, and see that all of it reaches the tracker."""
@@ -135,7 +135,7 @@ class Agent:
         self._report.leave()
         name = signal.Signals(number).name
         message = f"The agent of the run was told to end ({name}), as when its machine shuts down."
-        self._told = EndRequest(Status.FAILED, error(message, "ServiceError"))
+        self._signalled = EndRequest(Status.FAILED, error(message, "ServiceError"))
 
     def _run_script(self) -> EndRequest:
         """Run the script; how the run ends."""
@@ -176,23 +176,29 @@ class Agent:
             ) from failure
 
     def _requested_end(self) -> EndRequest | None:
-        return self._told or self._report.end_request
+        return self._signalled or self._report.end_request
 
     def _wait_for_end(self, started: Started) -> EndRequest:
         """Wait for the script's end, its time or somebody's request."""
         begun = time.monotonic()
         ticks = iter(FIRST_TICKS)
-        most = self._job.max_seconds
+        max_seconds = self._job.max_seconds
         while True:
-            # A script that has ended by itself has ended so, whatever is wished.
+            # A script that has ended by itself has ended so, whatever is requested.
             ending = started.ending()
             if ending is not None:
                 return self._ending_to_result(ending)
             request = self._requested_end()
-            if request is None and most is not None and time.monotonic() - begun > most:
+            if (
+                request is None
+                and max_seconds is not None
+                and time.monotonic() - begun > max_seconds
+            ):
                 request = EndRequest(
                     Status.CANCELED,
-                    error(f"The run took longer than max_run_duration_seconds={most:g} allows."),
+                    error(
+                        f"The run took longer than max_run_duration_seconds={max_seconds:g} allows."
+                    ),
                 )
             if request is not None:
                 started.end(GRACE_S)
@@ -205,14 +211,16 @@ class Agent:
     def _ending_to_result(self, ending: Ending) -> EndRequest:
         if ending.code == 0 and ending.reason is None:
             return EndRequest(Status.COMPLETED)
-        said = ending.reason or f"The script ended with exit code {ending.code}."
+        message = ending.reason or f"The script ended with exit code {ending.code}."
         if shutil.disk_usage(self._folder.path).free < FULL:
-            said = f"{said} The disk of its working folder, {str(self._folder.work)!r}, is full."
+            message = (
+                f"{message} The disk of its working folder, {str(self._folder.work)!r}, is full."
+            )
         lines = self._last_lines(ending.errors_end)
         if lines:
             to = "" if ending.errors_end is None else " up to the end of its standard error"
-            said = f"{said} The last lines of its output{to}:\n{lines}"
-        return EndRequest(Status.FAILED, error(said))
+            message = f"{message} The last lines of its output{to}:\n{lines}"
+        return EndRequest(Status.FAILED, error(message))
 
     def _last_lines(self, errors_end: int | None) -> str:
         """The end of the log, or of that part of it that standard error ends."""
@@ -228,5 +236,6 @@ class Agent:
 
 
 def _read_outcome(folder: JobFolder) -> tuple[EndRequest, datetime]:
-    noted = json.loads(folder.outcome.read_text(encoding="utf-8"))
-    return EndRequest(noted["status"], noted["error"]), datetime.fromisoformat(noted["ended"])
+    outcome = json.loads(folder.outcome.read_text(encoding="utf-8"))
+    ended = datetime.fromisoformat(outcome["ended"])
+    return EndRequest(outcome["status"], outcome["error"]), ended
