@@ -12,6 +12,7 @@ from pathlib import Path
 import amlflow_mlflow.private
 import amlflow_page.private
 import pytest
+from helpers import tools
 from knack import log
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +78,10 @@ def test_the_oldest_mlflow_has_them(tmp_path: Path) -> None:
     assert OLDEST is not None
     venv = tmp_path / "venv"
     packages = f"mlflow[auth]=={OLDEST[1]}"
-    subprocess.run(["uv", "venv", "-q", "--python", sys.executable, str(venv)], check=True)
+    uv = tools.find("uv") or tools.lack("uv (pip install uv)")
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(venv)], check=True)
     subprocess.run(
-        ["uv", "pip", "install", "-q", "--python", str(venv / "bin/python"), packages], check=True
+        [uv, "pip", "install", "-q", "--python", str(venv / "bin/python"), packages], check=True
     )
     assert gone_in(str(venv / "bin/python"), NAMES, tmp_path) == []
 
