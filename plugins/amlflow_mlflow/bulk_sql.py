@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from amlflow.spec import LAUNCHED, Condition, Op, Refused, RunQuery
-from amlflow.tracker_data import EARLIEST, LATEST
+from amlflow.times import EARLIEST, LATEST
 
 from amlflow_mlflow.records import (
     DESCRIPTION,

@@ -1,6 +1,6 @@
 """The queue of a compute target: at most N jobs run at once, the others wait in their order.
 
-There is no daemon. A queue is a folder beside the jobs, with a file ``waiting-<time>-<job>`` for
+No daemon runs. A queue is a folder beside the jobs, with a file ``waiting-<time>-<job>`` for
 each job that waits and ``running-<job>`` for each that was started. A lock says whether a job's
 agent is alive (:meth:`JobFolder.has_agent`). Agents that end start the next job, and so do their
 submitter's commands.
