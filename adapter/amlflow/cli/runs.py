@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from amlflow.cli.errors import Missing
+from amlflow.cli.progress import said
 from amlflow.cli.queries import EXAMPLE, for_shells
 from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
@@ -188,8 +189,6 @@ def link(*, run_id: str, **where: Any) -> str:
 
 def download_logs(*, run_id: str, output_dir: str, **where: Any) -> list[str]:
     """``run download-logs``."""
-    from amlflow.cli.progress import said
-
     run = Where(**where).run(run_id)
     with said(f"Downloading the logs of run {run.id} to {output_dir}"):
         paths = run.get_all_logs(output_dir)

@@ -18,7 +18,6 @@ from amlflow.core.project.config_json import (
     find_config,
     project_folder,
     write_config,
-    write_json,
 )
 from amlflow.core.project.known_workspaces import find_known, list_known, note_path
 from amlflow.core.project.tracking_uri import embedded, resolved
@@ -32,6 +31,7 @@ from amlflow.core.store import (
 )
 from amlflow.exceptions import UserErrorException, WorkspaceException
 from amlflow.spec import RunRecord, redacted
+from amlflow.whole_files import write_json
 
 
 class Workspace(WorkspaceBase, AzureOnly):

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amlflow import file_lock
+from amlflow import file_lock, whole_files
 from amlflow.spec import Work
 
 FOLDER_SETTING = "AMLFLOW_JOBS"
@@ -147,11 +147,7 @@ class JobFolder:
 
     def put(self, path: Path, content: dict[str, Any]) -> None:
         """Write a JSON file of the folder whole or not at all."""
-        staging = path.with_name(f"{path.name}.new")
-        handle = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(staging, path)
+        whole_files.write_text(path, json.dumps(content), whole_files.OWN)
 
     def read(self) -> Job:
         """The job.

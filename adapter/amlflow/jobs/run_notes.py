@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
 from amlflow.tracker_data import (
     parse_end_request,
@@ -42,9 +43,6 @@ HEARTBEAT_SETTING = "AMLFLOW_HEARTBEAT_SECONDS"
 MAX_MISSED = 3
 """After this many missed heartbeats an agent does not respond; after as many again it is lost."""
 
-MAX_ERROR = 2000
-"""Characters of an error's message that are kept."""
-
 
 @dataclass(frozen=True, slots=True)
 class EndRequest:
@@ -65,14 +63,6 @@ class EndRequest:
         return RunChange(
             status=self.status, ended=ended or datetime.now(timezone.utc), system=system
         )
-
-
-def error(message: str, code: str = "UserError") -> dict[str, Any]:
-    """An error in v1's form."""
-    if len(message) > MAX_ERROR:
-        left_out = len(message) - MAX_ERROR
-        message = f"({left_out} characters left out) …{message[-MAX_ERROR:]}"
-    return {"error": {"code": code, "message": message}}
 
 
 def requested_end_of(record: RunRecord) -> EndRequest | None:
@@ -100,7 +90,7 @@ def has_agent(record: RunRecord) -> bool:
 
 def lost(message: str) -> EndRequest:
     """The end of a run whose agent is gone."""
-    return EndRequest(Status.FAILED, error(message, "ServiceError"))
+    return EndRequest(Status.FAILED, to_error(message, "ServiceError"))
 
 
 def beat(now: datetime | None = None) -> dict[str, str]:

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from amlflow.core.project.config_json import FOLDER, write_json
+from amlflow.core.project.config_json import FOLDER
 from amlflow.core.store import WorkspaceBase, store_of
 from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_compute
+from amlflow.whole_files import write_json
 
 if TYPE_CHECKING:
     from amlflow.jobs.job import Target

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
+from amlflow.whole_files import write_json
 
 FOLDER = ".azureml"
 OLD_FOLDER = "aml_config"
@@ -119,31 +119,9 @@ def write_config(folder: Path, file_name: str, content: dict[str, str]) -> Path:
     target = folder / (OLD_FOLDER if (folder / OLD_FOLDER).is_dir() else FOLDER)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        return write_json(target / file_name, content)
+        write_json(target / file_name, content)
     except OSError as error:
         raise UserErrorException(
             f"{str(target / file_name)!r} cannot be written: {error.strerror or error}."
         ) from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file of the project, and the folders that it is in, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}.{os.getpid()}")
-    staging.write_text(text, encoding="utf-8")
-    os.replace(staging, path)
-
-
-def write_json(path: Path, content: Any) -> Path:
-    """Write JSON so that a reader finds the old file or the new one, never half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=4, ensure_ascii=False)
-            file.write("\n")
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    return path
+    return target / file_name

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from amlflow.core.absent.members import MEMBERS, Absent
-from amlflow.core.project.config_json import FOLDER, write_text
+from amlflow.core.project.config_json import FOLDER
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
+from amlflow.whole_files import write_text
 
 NAME = "project_environment"
 _CHANNELS = ("anaconda", "conda-forge")
@@ -238,7 +239,9 @@ class CondaDependencies(Settings):
     ) -> str:
         """Write the conda environment file in a folder; its path in there is returned."""
         stated = str(conda_file_path or Path(FOLDER, "conda_dependencies.yml"))
-        write_text(Path(base_directory, stated), self.serialize_to_string())
+        path = Path(base_directory, stated)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, self.serialize_to_string())
         return stated
 
     def __eq__(self, other: object) -> bool:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amlflow.core.project.config_json import FOLDER, write_text
+from amlflow.core.project.config_json import FOLDER
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.environment import DEFAULT_NAME, DEFAULT_PYTHON, Environment
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
+from amlflow.whole_files import write_text
 
 SUFFIX = ".runconfig"
 _FOLDERS = (FOLDER, "aml_config", "")
@@ -143,7 +144,9 @@ class RunConfiguration(Settings):
             )
         text = yaml.safe_dump(self._written(), sort_keys=False, allow_unicode=True)
         file_name = f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
-        write_text(Path(path or ".") / FOLDER / file_name, text)
+        folder = Path(path or ".") / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / file_name, text)
 
     def _written(self) -> dict[str, Any]:
         """The file's content with what is known here in its place, and the rest as it was."""

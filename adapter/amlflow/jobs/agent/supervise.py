@@ -25,9 +25,10 @@ from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.removal import remove
-from amlflow.jobs.run_notes import EndRequest, error
+from amlflow.jobs.run_notes import EndRequest
 from amlflow.jobs.unpack import unpack
 from amlflow.plugins import open_compute
+from amlflow.run_errors import to_error
 from amlflow.spec import JOB, Ending, PropertyConflict, RunNotFound, Started, Status
 
 logger = logging.getLogger("amlflow.agent")
@@ -101,15 +102,15 @@ class Agent:
         try:
             outcome = self._run_script()
         except AzureMLException as failure:
-            outcome = EndRequest(Status.FAILED, error(failure.message))
+            outcome = EndRequest(Status.FAILED, to_error(failure.message))
         except OSError as failure:
             outcome = EndRequest(
-                Status.FAILED, error(f"The script could not be started: {failure}")
+                Status.FAILED, to_error(f"The script could not be started: {failure}")
             )
         except Exception as failure:
             logger.exception("The agent failed.")
             outcome = EndRequest(
-                Status.FAILED, error(f"The agent failed: {failure!r}", "ServiceError")
+                Status.FAILED, to_error(f"The agent failed: {failure!r}", "ServiceError")
             )
         ended = datetime.now(timezone.utc)
         self._queue.leave(self._job.name)
@@ -135,7 +136,7 @@ class Agent:
         self._report.leave()
         name = signal.Signals(number).name
         message = f"The agent of the run was told to end ({name}), as when its machine shuts down."
-        self._signalled = EndRequest(Status.FAILED, error(message, "ServiceError"))
+        self._signalled = EndRequest(Status.FAILED, to_error(message, "ServiceError"))
 
     def _run_script(self) -> EndRequest:
         """Run the script; how the run ends."""
@@ -196,7 +197,7 @@ class Agent:
             ):
                 request = EndRequest(
                     Status.CANCELED,
-                    error(
+                    to_error(
                         f"The run took longer than max_run_duration_seconds={max_seconds:g} allows."
                     ),
                 )
@@ -220,7 +221,7 @@ class Agent:
         if lines:
             to = "" if ending.errors_end is None else " up to the end of its standard error"
             message = f"{message} The last lines of its output{to}:\n{lines}"
-        return EndRequest(Status.FAILED, error(message))
+        return EndRequest(Status.FAILED, to_error(message))
 
     def _last_lines(self, errors_end: int | None) -> str:
         """The end of the log, or of that part of it that standard error ends."""
