@@ -11,6 +11,7 @@ CLOSED_PIPE = 141
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code is returned."""
+    # Imported when a command runs: knack takes long to import.
     from amlflow.cli.app import App
 
     try:

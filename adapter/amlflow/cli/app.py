@@ -25,6 +25,7 @@ from knack.log import CLILogging, _CustomStreamHandler
 from knack.output import OutputProducer
 from knack.parser import CLICommandParser
 
+from amlflow import __version__
 from amlflow.cli import output
 from amlflow.cli.commands import ARGUMENTS, COMMANDS, GROUPS, Command
 from amlflow.cli.errors import Missing, Unparsed, WrongUsage
@@ -109,6 +110,7 @@ class Query:
 
     @staticmethod
     def on_parsed(cli_ctx: CLI, args: Any, command: str, **_: Any) -> None:
+        # Imported for a command: jmespath takes time, and help needs none.
         from amlflow.cli.queries import is_word, parsed
 
         bare = getattr(args, "words", [])
@@ -282,8 +284,6 @@ class App(CLI):  # type: ignore[misc]
         )
 
     def get_cli_version(self) -> str:
-        from amlflow import __version__
-
         return f"amlflow {__version__}"
 
     def invoke(self, args: Any, initial_invocation_data: Any = None, out_file: Any = None) -> int:

@@ -50,6 +50,7 @@ def to_ascii(text: str) -> str:
 
 
 def _colored(text: str, language: str) -> str:
+    # Imported for colours alone, and takes long.
     from pygments import highlight
     from pygments.formatters import TerminalFormatter
     from pygments.lexers import get_lexer_by_name
@@ -72,6 +73,7 @@ def _cell(value: Any) -> str:
 
 
 def _tabulated(result: Any, color: bool, table: Table | None) -> str:
+    # Imported for a table alone.
     import tabulate
 
     tabulate.PRESERVE_WHITESPACE = True

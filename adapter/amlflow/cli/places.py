@@ -78,7 +78,7 @@ def detach_target(*, name: str, **where: Any) -> None:
 
 def _setting(text: str) -> tuple[str, Any]:
     """A setting as ``.azureml/compute.yaml`` has it."""
-    import yaml
+    import yaml  # for this command alone, and takes long to import
 
     key, equals, value = text.partition("=")
     if not key or not equals:

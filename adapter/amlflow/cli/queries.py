@@ -46,6 +46,7 @@ def is_word(text: str) -> bool:
 
 def evaluated(query: Expression, result: Any) -> Any:
     """What a query makes of a result that is there already."""
+    # Imported for a query that is evaluated here: it needs jmespath.
     from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
 
     try:

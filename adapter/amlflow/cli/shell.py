@@ -18,6 +18,7 @@ az() {
 
 def shell_init() -> None:
     """Print a function ``az`` and the completion for bash and zsh."""
+    # Imported for this command alone.
     from argcomplete.shell_integration import shellcode
 
     # The code for bash is for zsh, too.

@@ -77,7 +77,11 @@ class Environment(Settings):
     Source: ``azureml.core.Environment`` 1.61; names are v1's.
     """
 
-    _KNOWN = ("name", "version", "python", "docker", "environment_variables")
+    name: str
+    version: str | None
+    python: PythonSection
+    docker: DockerSection
+    environment_variables: dict[str, str]
 
     get = _absent("get", _KEPT_NOWHERE)
     list = _absent("list", _KEPT_NOWHERE)
@@ -105,10 +109,10 @@ class Environment(Settings):
             )
         check_text(name, "An environment's name", "Environment(name)")
         self.name = name
-        self.version: str | None = None
+        self.version = None
         self.python = PythonSection()
         self.docker = DockerSection()
-        self.environment_variables: dict[str, str] = {}
+        self.environment_variables = {}
 
     @staticmethod
     def from_docker_image(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from amlflow.core.project.config_json import FOLDER
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
-from amlflow.core.scripts.environment import DEFAULT_NAME, DEFAULT_PYTHON, Environment
+from amlflow.core.scripts.environment import DEFAULT_NAME, Environment
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 from amlflow.whole_files import write_text
@@ -36,10 +38,16 @@ class RunConfiguration(Settings):
     beyond them is kept and written back.
     """
 
-    _KNOWN = (
-        "script", "arguments", "command", "framework", "communicator", "node_count", "target",
-        "max_run_duration_seconds", "environment", "environment_variables", "docker",
-    )  # fmt: skip
+    script: str | None
+    arguments: list[Any]
+    command: str | list[str] | None
+    framework: str
+    communicator: str | None
+    node_count: int
+    max_run_duration_seconds: float | None
+    environment: Environment
+    environment_variables: dict[str, str]
+    docker: DockerConfiguration
 
     def __init__(
         self,
@@ -56,16 +64,16 @@ class RunConfiguration(Settings):
         self._content: dict[str, Any] = {}
         self._target = "local"
         self.script = script
-        self.arguments: list[Any] = list(arguments or [])
+        self.arguments = list(arguments or [])
         self.command = command
         self.framework = framework or "Python"
         self.communicator = communicator
         self.node_count = 1
-        self.max_run_duration_seconds: float | None = None
+        self.max_run_duration_seconds = None
         self.environment = Environment(DEFAULT_NAME)
         if conda_dependencies is not None:
             self.environment.python.conda_dependencies = conda_dependencies
-        self.environment_variables: dict[str, str] = {}
+        self.environment_variables = {}
         self.docker = DockerConfiguration()
 
     @property
@@ -90,43 +98,8 @@ class RunConfiguration(Settings):
         content = _yaml(found)
         config = RunConfiguration()
         config._content = content
-        config._take(content, found)
+        _read_fields(config, _Section(content, str(found)))
         return config
-
-    def _take(self, content: dict[str, Any], path: Path) -> None:
-        known = _Section(content, str(path))
-        self.script = known.text("script")
-        self.arguments = known.list("arguments")
-        self.command = content.get("command") or None
-        self.target = known.text("target") or "local"
-        self.framework = known.text("framework") or "Python"
-        self.communicator = known.text("communicator")
-        self.node_count = int(content.get("nodeCount") or 1)
-        self.max_run_duration_seconds = content.get("maxRunDurationSeconds")
-        self.environment_variables = known.texts("environmentVariables")
-        environment = known.section("environment")
-        self.environment.name = environment.text("name") or DEFAULT_NAME
-        self.environment.environment_variables = environment.texts("environmentVariables")
-        python = environment.section("python")
-        self.environment.python.interpreter_path = python.text("interpreterPath") or DEFAULT_PYTHON
-        self.environment.python.user_managed_dependencies = bool(
-            python.content.get("userManagedDependencies")
-        )
-        self.environment.python.conda_dependencies_file = python.text("condaDependenciesFile")
-        packages = python.section("condaDependencies").content
-        if packages:
-            self.environment.python.conda_dependencies = CondaDependencies(
-                _underlying_structure=packages
-            )
-        section = environment.section("docker")
-        self.environment.docker.enabled = bool(section.content.get("enabled"))
-        self.environment.docker.base_image = section.text("baseImage")
-        self.environment.docker.arguments = section.list("arguments")
-        self.environment.docker.shm_size = section.text("shmSize")
-        docker = known.section("docker")
-        self.docker.use_docker = bool(docker.content.get("useDocker"))
-        self.docker.arguments = docker.list("arguments")
-        self.docker.shm_size = docker.text("shmSize")
 
     def save(
         self,
@@ -142,53 +115,12 @@ class RunConfiguration(Settings):
                 "save(separate_environment_yaml=True): amlflow keeps the environment within the "
                 ".runconfig file; leave it out."
             )
-        text = yaml.safe_dump(self._written(), sort_keys=False, allow_unicode=True)
+        content = _merged(self._content, _written(self))
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         file_name = f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
         folder = Path(path or ".") / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / file_name, text)
-
-    def _written(self) -> dict[str, Any]:
-        """The file's content with what is known here in its place, and the rest as it was."""
-        environment, python = self.environment, self.environment.python
-        packages = python.conda_dependencies
-        stated = {
-            "script": self.script,
-            "arguments": list(self.arguments),
-            "command": self.command or "",
-            "target": self.target,
-            "framework": self.framework,
-            "communicator": self.communicator,
-            "maxRunDurationSeconds": self.max_run_duration_seconds,
-            "nodeCount": self.node_count,
-            "environment": {
-                "name": environment.name,
-                "environmentVariables": dict(environment.environment_variables),
-                "python": {
-                    "userManagedDependencies": python.user_managed_dependencies,
-                    "interpreterPath": python.interpreter_path,
-                    "condaDependenciesFile": python.conda_dependencies_file,
-                    **(
-                        {"condaDependencies": packages.as_dict()}
-                        if packages.names_packages()
-                        else {}
-                    ),
-                },
-                "docker": {
-                    "enabled": environment.docker.enabled,
-                    "baseImage": environment.docker.base_image,
-                    "arguments": list(environment.docker.arguments),
-                    "shmSize": environment.docker.shm_size,
-                },
-            },
-            "docker": {
-                "useDocker": self.docker.use_docker,
-                "arguments": list(self.docker.arguments),
-                "shmSize": self.docker.shm_size,
-            },
-            "environmentVariables": dict(self.environment_variables),
-        }
-        return _merged(self._content, stated)
 
     @staticmethod
     def delete(path: str | os.PathLike[str], name: str) -> None:
@@ -226,6 +158,122 @@ class _Section:
 
     def texts(self, key: str) -> dict[str, str]:
         return {name: str(value) for name, value in self.section(key).content.items()}
+
+    def value(self, key: str) -> Any:
+        return self.content.get(key)
+
+    def flag(self, key: str) -> bool:
+        return bool(self.content.get(key))
+
+    def number(self, key: str) -> int:
+        return int(self.content.get(key) or 0)
+
+    def packages(self, key: str) -> CondaDependencies | None:
+        content = self.section(key).content
+        return CondaDependencies(_underlying_structure=content) if content else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """How a value is read from the file, written to it, and shown in a run's definition."""
+
+    read: Callable[[_Section, str], Any]
+    write: Callable[[Any], Any] = copy.copy
+    show: Callable[[Any], Any] = copy.copy
+
+
+_LEFT_OUT = object()
+"""Written for a value that changes nothing of the file."""
+
+
+def _write_packages(packages: CondaDependencies) -> Any:
+    return packages.as_dict() if packages.names_packages() else _LEFT_OUT
+
+
+_TEXT = _Type(_Section.text)
+_LIST = _Type(_Section.list)
+_TEXTS = _Type(_Section.texts)
+_VALUE = _Type(_Section.value)
+_COMMAND = _Type(_Section.value, lambda command: command or "")
+_FLAG = _Type(_Section.flag)
+_NUMBER = _Type(_Section.number)
+_PACKAGES = _Type(_Section.packages, _write_packages, CondaDependencies.without_secrets)
+
+_FIELDS = (
+    ("script", "script", _TEXT),
+    ("arguments", "arguments", _LIST),
+    ("command", "command", _COMMAND),
+    ("target", "target", _TEXT),
+    ("framework", "framework", _TEXT),
+    ("communicator", "communicator", _TEXT),
+    ("max_run_duration_seconds", "maxRunDurationSeconds", _VALUE),
+    ("node_count", "nodeCount", _NUMBER),
+    ("environment.name", "environment.name", _TEXT),
+    ("environment.environment_variables", "environment.environmentVariables", _TEXTS),
+    ("environment.python.user_managed_dependencies",
+     "environment.python.userManagedDependencies", _FLAG),
+    ("environment.python.interpreter_path", "environment.python.interpreterPath", _TEXT),
+    ("environment.python.conda_dependencies_file",
+     "environment.python.condaDependenciesFile", _TEXT),
+    ("environment.python.conda_dependencies", "environment.python.condaDependencies", _PACKAGES),
+    ("environment.docker.enabled", "environment.docker.enabled", _FLAG),
+    ("environment.docker.base_image", "environment.docker.baseImage", _TEXT),
+    ("environment.docker.arguments", "environment.docker.arguments", _LIST),
+    ("environment.docker.shm_size", "environment.docker.shmSize", _TEXT),
+    ("docker.use_docker", "docker.useDocker", _FLAG),
+    ("docker.arguments", "docker.arguments", _LIST),
+    ("docker.shm_size", "docker.shmSize", _TEXT),
+    ("environment_variables", "environmentVariables", _TEXTS),
+)  # fmt: skip
+"""Each setting by its attribute, its key in the file and its type."""
+_IN_DEFINITION = frozenset({
+    "framework", "maxRunDurationSeconds", "environment.name",
+    "environment.python.interpreterPath", "environment.python.userManagedDependencies",
+    "environment.python.condaDependencies", "environment.docker.baseImage",
+})  # fmt: skip
+"""The keys that a run's definition has as the configuration says them."""
+
+
+def _read_fields(config: RunConfiguration, content: _Section) -> None:
+    """Take what the file has; what it lacks, or leaves empty, stays as in a new configuration."""
+    for attribute, key, kind in _FIELDS:
+        *sections, name = key.split(".")
+        section = content
+        for each in sections:
+            section = section.section(each)
+        value = kind.read(section, name)
+        if value:
+            owner, _, last = attribute.rpartition(".")
+            setattr(attrgetter(owner)(config) if owner else config, last, value)
+
+
+def _written(config: RunConfiguration) -> dict[str, Any]:
+    """All settings as the file has them."""
+    values = {key: kind.write(attrgetter(path)(config)) for path, key, kind in _FIELDS}
+    return _nested({key: value for key, value in values.items() if value is not _LEFT_OUT})
+
+
+def defined_settings(config: RunConfiguration) -> dict[str, Any]:
+    """What a run's definition has as the configuration says it, without secrets."""
+    return _nested(
+        {
+            key: kind.show(attrgetter(path)(config))
+            for path, key, kind in _FIELDS
+            if key in _IN_DEFINITION
+        }
+    )
+
+
+def _nested(values: dict[str, Any]) -> dict[str, Any]:
+    """``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        section = nested
+        for each in sections:
+            section = section.setdefault(each, {})
+        section[name] = value
+    return nested
 
 
 def _find(path: Path, name: str | None) -> Path:

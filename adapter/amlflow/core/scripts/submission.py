@@ -22,7 +22,7 @@ from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
 from amlflow.core.scripts.command_line import check_packed, checked_variables, command_line
 from amlflow.core.scripts.environment import DEFAULT_PYTHON
-from amlflow.core.scripts.run_configuration import RunConfiguration
+from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.store import ExperimentBase, WorkspaceBase, store_of, tracker_of
 from amlflow.exceptions import UserErrorException
@@ -299,28 +299,17 @@ def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
 def _definition(config: ScriptRunConfig, job: Job) -> str:
     """v1's runDefinition. Values of environment variables may be secrets and stay out of it."""
     settings = config.run_config
-    python = settings.environment.python
     definition: dict[str, Any] = {
         "script": job.command[0] if job.is_script else None,
         "command": "" if job.is_script else shlex.join(job.command),
         "arguments": list(job.command[1:]) if job.is_script else [],
         "sourceDirectory": str(config.source_directory),
         "target": job.target.name,
-        "framework": settings.framework,
         "communicator": settings.communicator or "None",
-        "maxRunDurationSeconds": job.max_seconds,
         "nodeCount": 1,
         "environmentVariables": dict.fromkeys(job.environment, "***"),
-        "environment": {
-            "name": settings.environment.name,
-            "python": {
-                "interpreterPath": python.interpreter_path,
-                "userManagedDependencies": python.user_managed_dependencies,
-                "condaDependencies": python.conda_dependencies.without_secrets(),
-            },
-            "docker": {"baseImage": job.image},
-        },
         "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
+        **defined_settings(settings),
     }
     stated = definition["environment"]["python"]
     if len(json.dumps(stated)) > MAX_DEFINITION // 2:

@@ -1,0 +1,51 @@
+"""Every setting of a run configuration is in the file, under one key, and comes back from it."""
+
+from __future__ import annotations
+
+import copy
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+from amlflow.core.scripts import run_configuration
+from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.run_configuration import RunConfiguration
+from amlflow.core.scripts.unknown_settings import settings_of
+
+VALUES = {
+    "arguments": ["a", 1],
+    "node_count": 3,
+    "max_run_duration_seconds": 5,
+    "environment_variables": {"A": "1"},
+    "user_managed_dependencies": True,
+    "conda_dependencies": CondaDependencies.create(pip_packages=["x"]),
+    "enabled": True,
+    "use_docker": True,
+}
+PATHS = [attribute for attribute, _, _ in run_configuration._FIELDS]
+
+
+def test_the_table_has_every_setting() -> None:
+    assert {path.split(".")[0] for path in PATHS} == settings_of(RunConfiguration)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_setting_comes_back_from_the_file(path: str, tmp_path: Path) -> None:
+    config = RunConfiguration()
+    owner, _, name = path.rpartition(".")
+    value = copy.deepcopy(VALUES.get(name, "text"))
+    assert attrgetter(path)(config) != value
+    setattr(attrgetter(owner)(config) if owner else config, name, value)
+    config.save(tmp_path, "a")
+    loaded = RunConfiguration.load(tmp_path, "a")
+    assert attrgetter(path)(loaded) == value
+    loaded.save(tmp_path, "b")
+    files = [tmp_path / ".azureml" / f"{name}.runconfig" for name in "ab"]
+    assert files[0].read_text() == files[1].read_text()
+
+
+def test_a_copy_asks_for_nothing_that_is_not_there() -> None:
+    config = copy.deepcopy(RunConfiguration(script="train.py"))
+    assert config.script == "train.py"
+    with pytest.raises(AttributeError, match="has no attribute '_nothing'"):
+        _ = config._nothing
