@@ -151,11 +151,14 @@ class Parser(CLICommandParser):  # type: ignore[misc]
     def error(self, message: str) -> Any:
         raise Unparsed(message, self.prog)
 
+    def _known_flags(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             parser: Any = getattr(parsed, "_parser", self)
-            known = [flag for action in parser._actions for flag in action.option_strings]
+            known = parser._known_flags()
             flag = unknown[0].partition("=")[0]
             near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]}?" if near else ""
