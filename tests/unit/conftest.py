@@ -30,8 +30,8 @@ def is_forbidden(event: str, arguments: tuple[Any, ...]) -> bool:
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
     if watched is not None and is_forbidden(event, arguments):
-        watched.append(f"{event} {arguments[0]}")
-        raise PermissionError(f"A test in tests/unit must not do this: {event} {arguments[0]}")
+        watched.append(" ".join([event, *map(str, arguments[:1])]))
+        raise PermissionError(f"A test in tests/unit must not do this: {watched[-1]}")
 
 
 sys.addaudithook(watch)
