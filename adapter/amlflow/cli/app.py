@@ -44,7 +44,7 @@ WRONG_USAGE, MISSING = 2, 3
 MISSES = (Missing, RunNotFound, ExperimentNotFound, KeyError)
 
 
-class Config(CLIConfig):  # type: ignore[misc]
+class CliConfig(CLIConfig):  # type: ignore[misc]
     """Settings from the environment (``AMLFLOW_CORE_OUTPUT=table``); not from a file."""
 
     def __init__(self, config_dir: Any = None, config_env_var_prefix: Any = None) -> None:
@@ -111,20 +111,17 @@ class Query:
     @staticmethod
     def on_parsed(cli_ctx: CLI, args: Any, command: str, **_: Any) -> None:
         # Imported for a command: jmespath takes time, and help needs none.
-        from amlflow.cli.queries import is_word, parsed
+        from amlflow.cli.queries import is_word, parse
 
-        bare = getattr(args, "words", [])
+        bare = getattr(args, "query", [])
         if len(bare) == 1 and is_word(bare[0]):
             raise Unparsed(
                 f"{bare[0]!r} is not a query of runs: that begins with [ or is a function, such "
                 "as length(@).",
                 f"amlflow {command}",
             )
-        query = parsed([*([args._query] if args._query is not None else []), *bare])
-        pushes = command in COMMANDS and COMMANDS[command].pushes_query
-        if pushes:
-            args.words = query
-        cli_ctx.invocation.data["query"] = None if pushes else query
+        query = parse([*([args._query] if args._query is not None else []), *bare])
+        cli_ctx.invocation.data["query"] = query
 
 
 class Output(OutputProducer):  # type: ignore[misc]
@@ -217,7 +214,7 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
 
     def load_command_table(self, args: Any) -> Any:
         if not is_built_in(args or []):
-            from amlflow.cli.plugin_commands import added_commands
+            from amlflow.cli.plugin_commands import added_commands  # here, as it loads plugins
 
             self.cli_ctx.table.update(added_commands())
         for name, command in self.cli_ctx.table.items():
@@ -247,13 +244,15 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
             metadata = values.pop("output_metadata_file", None)
             if metadata is not None:
                 output.check_new(metadata)
+            query = self.cli_ctx.invocation.data["query"]
+            if command.pushes_query:
+                values["query"], query = query, None
             result = function(**values)
             opened = sys.modules.get("amlflow.layers.stack")
             if opened is not None:  # or the command has nothing to do with a tracker
                 opened.finish()
-            query = self.cli_ctx.invocation.data["query"]
             if query is not None:
-                from amlflow.cli.queries import evaluated
+                from amlflow.cli.queries import evaluated  # here, as most commands have no query
 
                 result = evaluated(query, result)
             if metadata is not None:
@@ -277,7 +276,7 @@ class App(CLI):  # type: ignore[misc]
         super().__init__(
             cli_name="amlflow",
             config_dir="",
-            config_cls=Config,
+            config_cls=CliConfig,
             logging_cls=Logging,
             query_cls=Query,
             output_cls=Output,

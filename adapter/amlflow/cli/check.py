@@ -36,13 +36,13 @@ def check(name: str, uri: str | None) -> None:
     ):
         if not hasattr(plugin, hook):
             continue
-        place = given or getattr(plugin, stated, None)
-        if place is None:
+        where = given or getattr(plugin, stated, None)
+        if where is None:
             raise UserErrorException(
                 f"The plugin {name!r} does not say what to check: it has the hook {hook}, and no "
                 f"{stated} beside it (see amlflow.spec.hookimpl)."
             )
-        environment[f"AMLFLOW_{stated.upper()}"] = place
+        environment[f"AMLFLOW_{stated.upper()}"] = where
         suites.append(f"amlflow.testing.check::{suite}")
     if not suites:
         raise UserErrorException(f"The plugin {name!r} has no tracker and no compute target.")

@@ -64,7 +64,7 @@ COMMANDS: dict[str, Command] = {
         "List runs, newest first: the last 10, or all that a query finds.",
         "amlflow run list -e myexperiment \"[?tags.quality=='fantastic run']\"",
         (*PLACE, "parent_run_id", "last", "compute_target_name", "status", "tags", "minimal", FILE,
-         "words"),
+         "query"),
         tables.runs,
         pushes_query=True,
     ),
@@ -111,32 +111,39 @@ COMMANDS: dict[str, Command] = {
         "amlflow run mark-failed -r RUN_ID",
     ),
     "experiment list": Command(
-        "places:experiments", "List the experiments.", "amlflow experiment list -o table",
+        "workspaces:experiments",
+        "List the experiments.", "amlflow experiment list -o table",
         (*WORKSPACE, FILE), tables.experiments,
     ),
     "workspace show": Command(
-        "places:workspace", "Show the workspace.", "amlflow workspace show -w myworkspace",
+        "workspaces:workspace",
+        "Show the workspace.", "amlflow workspace show -w myworkspace",
         (*WORKSPACE, FILE), tables.workspaces,
     ),
     "workspace list": Command(
-        "places:workspaces", "List the workspaces known here.", "amlflow workspace list -o table",
+        "workspaces:workspaces",
+        "List the workspaces known here.", "amlflow workspace list -o table",
         (*WORKSPACE, FILE), tables.workspaces,
     ),
     "computetarget list": Command(
-        "places:compute_targets", "List the compute targets.", "amlflow computetarget list",
+        "compute_targets:compute_targets",
+        "List the compute targets.", "amlflow computetarget list",
         (*WORKSPACE, FILE),
     ),
     "computetarget show": Command(
-        "places:compute_target", "Show a compute target.", "amlflow computetarget show -n local",
+        "compute_targets:compute_target",
+        "Show a compute target.", "amlflow computetarget show -n local",
         (*WORKSPACE, "name", FILE),
     ),
     "computetarget attach": Command(
-        "places:attach_target", "Make a compute target known to the workspace, on this machine.",
+        "compute_targets:attach_target",
+        "Make a compute target known to the workspace, on this machine.",
         "amlflow computetarget attach -n two-at-once --kind local --setting max_runs=2",
         (*WORKSPACE, "name", "kind", "setting", FILE),
     ),
     "computetarget detach": Command(
-        "places:detach_target", "Forget an attached compute target.",
+        "compute_targets:detach_target",
+        "Forget an attached compute target.",
         "amlflow computetarget detach -n two-at-once", (*WORKSPACE, "name"),
     ),
     "sync": Command(
@@ -146,10 +153,10 @@ COMMANDS: dict[str, Command] = {
         (*WORKSPACE, "status_", "close_dead", "refused_", FILE),
     ),
     "plugins": Command(
-        "places:plugins",
+        "plugins:plugins",
         "List the plugins that are installed, and what each can do; or check one: "
         "run the tests of the contract on it.",
-        "amlflow plugins check amlflow_mlflow", ("check", "uri", FILE),
+        "amlflow plugins check mlflow", ("action", "plugin", "uri", FILE),
     ),
     "quickstart": Command(
         "quickstart:quickstart", "Start, log, tag, find and nest runs, step by step.",
@@ -187,7 +194,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "--tags", help="Tag of the runs as key[=value]; may be repeated.", action="append"
     ),
     "minimal": _argument("--minimal", help="Print a few fields only.", action="store_true"),
-    "words": {
+    "query": {
         "options_list": [], "help": "JMESPath query, as --query.", "nargs": "*",
         "metavar": "QUERY", "default": [],
     },
@@ -221,9 +228,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "close_dead": _argument(
         "--close-dead", help="End runs as Failed whose process has died.", action="store_true"
     ),
-    "check": {
-        "options_list": [], "help": "`check` and a plugin's module.", "nargs": "*",
-        "metavar": "check NAME", "default": [],
+    "action": {
+        "options_list": [], "help": "`check` to check a plugin.", "nargs": "?",
+        "choices": ["check"], "metavar": "check",
+    },
+    "plugin": {
+        "options_list": [], "help": "The plugin's name, as `amlflow plugins` prints it.",
+        "nargs": "?", "metavar": "NAME",
     },
     "uri": _argument("--uri", help="Tracker to check; the one that the plugin states if left out."),
     "script": {

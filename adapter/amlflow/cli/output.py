@@ -24,7 +24,7 @@ def formatted(result: Any, form: str, color: bool, table: Table | None) -> str:
         text = to_json(result, indent=2) + "\n"
         return _colored(text, "json") if form == "jsonc" and color else text
     if form in ("yaml", "yamlc"):
-        import yaml
+        import yaml  # here, as JSON does without it
 
         text = yaml.safe_dump(result, default_flow_style=False, allow_unicode=True, sort_keys=False)
         return _colored(text, "yaml") if form == "yamlc" and color else text
@@ -86,7 +86,7 @@ def _tabulated(result: Any, color: bool, table: Table | None) -> str:
 
 
 def _fits(items: list[Any]) -> bool:
-    """Whether these are whole objects and no projections of a query."""
+    """Whether these are whole objects, and not projections of a query."""
     keys = ("run_id", "name", "plugin", "target")
     return all(isinstance(each, dict) and any(key in each for key in keys) for each in items)
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from amlflow.cli.errors import WrongUsage
+from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
 from amlflow.query.expression import Expression, QueryError, QueryFailed
 
 logger = logging.getLogger("amlflow")
@@ -14,7 +15,7 @@ logger = logging.getLogger("amlflow")
 EXAMPLE = "[?tags.quality=='fantastic run']"
 
 
-def parsed(words: list[str]) -> Expression | None:
+def parse(words: list[str]) -> Expression | None:
     """The query in the words of a command line; None where there is none.
 
     Raises:
@@ -40,14 +41,13 @@ def parsed(words: list[str]) -> Expression | None:
 
 
 def is_word(text: str) -> bool:
-    """Whether a query is just a name or a number, which a list of runs has none of."""
+    """Whether a query is just a name or a number, which finds nothing in a list of runs."""
     return re.fullmatch(r"\w[\w .:/-]*", text) is not None
 
 
 def evaluated(query: Expression, result: Any) -> Any:
     """What a query makes of a result that is there already."""
     # Imported for a query that is evaluated here: it needs jmespath.
-    from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
 
     try:
         return Interpreter().visit(query.tree, result)

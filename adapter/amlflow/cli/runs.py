@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from amlflow.cli.errors import Missing
-from amlflow.cli.progress import said
+from amlflow.cli.progress import announced
 from amlflow.cli.queries import EXAMPLE, for_shells
 from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
@@ -35,12 +35,12 @@ def list_runs(
     status: str | None,
     tags: list[str] | None,
     minimal: bool,
-    words: Expression | None,
+    query: Expression | None,
     **where: Any,
 ) -> Any:
     """``run list``: the documents, or what a query makes of them."""
     place = Where(**where)
-    newest = None if last is None else _number(last)
+    limit = None if last is None else _number(last)
     conditions = _conditions(compute_target_name, status, tags)
     workspace = place.workspace()
     experiment: ExperimentBase | None = place.experiment(workspace)
@@ -54,24 +54,24 @@ def list_runs(
         return []
     experiments = [experiment] if experiment is not None else Experiment.list(workspace)
     names = {each.id: each.name for each in experiments}
-    scope = Scope(tracker_of(workspace), names, tuple(conditions), newest)
-    if words is None:
-        found: Any = _latest(scope, newest)
+    scope = Scope(tracker_of(workspace), names, tuple(conditions), limit)
+    if query is None:
+        found: Any = _latest(scope, limit)
     else:
-        found = ask(words, scope).as_json()
-        if words.use.words:  # a text that may have lost its quotes
+        found = ask(query, scope).as_json()
+        if query.use.words:  # a text that may have lost its quotes
             logger.warning("%s", for_shells(EXAMPLE))
     return _minimal(found) if minimal else found
 
 
-def _latest(scope: Scope, newest: int | None) -> list[dict[str, Any]]:
+def _latest(scope: Scope, limit: int | None) -> list[dict[str, Any]]:
     """The latest documents; that there are more is said where no number was asked for."""
-    wanted = LAST + 1 if newest is None else newest
-    query = RunQuery(
+    wanted = LAST + 1 if limit is None else limit
+    search = RunQuery(
         experiment_ids=list(scope.experiments), conditions=scope.conditions, limit=wanted
     )
-    records = list(itertools.islice(scope.tracker.find_runs(query), wanted))
-    if newest is None and len(records) > LAST:
+    records = list(itertools.islice(scope.tracker.find_runs(search), wanted))
+    if limit is None and len(records) > LAST:
         records.pop()
         logger.warning(
             "These are the latest %d runs; there are more. --last N shows N, a query searches all.",
@@ -157,7 +157,7 @@ def delete_tag(*, run_id: str, key: list[str], **where: Any) -> dict[str, Any]:
     run = Where(**where).run(run_id)
     missing = [each for each in key if each not in run.tags]
     if missing:
-        raise Missing(f"Run {run.id} has no tag {missing[0]!r} to delete.")
+        raise Missing(f"Run {run.id} does not have the tag {missing[0]!r}.")
     run.remove_tags(key)
     return document(run)
 
@@ -190,7 +190,7 @@ def link(*, run_id: str, **where: Any) -> str:
 def download_logs(*, run_id: str, output_dir: str, **where: Any) -> list[str]:
     """``run download-logs``."""
     run = Where(**where).run(run_id)
-    with said(f"Downloading the logs of run {run.id} to {output_dir}"):
+    with announced(f"Downloading the logs of run {run.id} to {output_dir}"):
         paths = run.get_all_logs(output_dir)
     if not paths:
         logger.warning("Run %s has no logs.", run.id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from amlflow.cli.errors import WrongUsage
-from amlflow.cli.progress import said
+from amlflow.cli.progress import announced
 from amlflow.cli.runs import document
 from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
@@ -57,7 +57,7 @@ def submit_script(
         python = config.run_config.environment.python
         python.conda_dependencies = packages
         python.user_managed_dependencies = False
-    with said(f"Submitting {words[0]} to experiment {name}"):
+    with announced(f"Submitting {words[0]} to experiment {name}"):
         run = experiment.submit(config)
     if not async_:
         with _log_to_stderr():

@@ -1,0 +1,47 @@
+"""Commands on compute targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amlflow.cli.scope import Where
+from amlflow.core.compute import declared
+from amlflow.core.compute.compute_target import ComputeTarget
+from amlflow.exceptions import UserErrorException
+
+
+def compute_targets(**where: Any) -> list[dict[str, Any]]:
+    """``computetarget list``."""
+    return [each.serialize() for each in ComputeTarget.list(Where(**where).workspace())]
+
+
+def compute_target(*, name: str, **where: Any) -> dict[str, Any]:
+    """``computetarget show``."""
+    return ComputeTarget(Where(**where).workspace(), name).serialize()
+
+
+def attach_target(
+    *, name: str, kind: str, setting: list[str] | None, **where: Any
+) -> dict[str, Any]:
+    """``computetarget attach``."""
+    workspace = Where(**where).workspace()
+    declared.attach(workspace, name, kind, dict(_setting(each) for each in setting or ()))
+    return ComputeTarget(workspace, name).serialize()
+
+
+def detach_target(*, name: str, **where: Any) -> None:
+    """``computetarget detach``."""
+    declared.detach(Where(**where).workspace(), name)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A setting as ``.azureml/compute.yaml`` has it."""
+    import yaml  # here, as the other commands do not need it
+
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise UserErrorException(f"--setting takes key=value, and got {text!r}.")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        return key, value
