@@ -35,7 +35,7 @@ def stand_aside(name: str) -> None:
     Raises:
         ImportError: another package's ``azureml.core`` comes first.
     """
-    import azureml
+    import azureml  # the one that this looks at; amlflow itself does without it
 
     first = next((place for place in azureml.__path__ if _holds(place, "core")), None)
     own = os.path.dirname(os.path.dirname(sys.modules[name].__file__ or ""))

@@ -18,13 +18,12 @@ import math
 import re
 import reprlib
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any, Generic, TypeGuard, TypeVar
+from typing import IO, Any, TypeGuard, TypeVar
 
-from amlflow.spec import FINAL, Kind, RunRecord, Status
+from amlflow.spec import Kind, Status
 from amlflow.times import EARLIEST, LATEST
 
 logger = logging.getLogger("amlflow")
@@ -45,10 +44,6 @@ MAX_SHOWN = 60
 """Characters of a value that the log shows."""
 MAX_NAMED = 10_000
 """Pairs of run and key that a process has named and remembers, so as not to repeat itself."""
-MAX_PROPERTY = 1 << 24
-"""Characters of a property that is stored as a note."""
-MAX_WARNINGS = 100
-"""Texts in a run's warnings."""
 MAX_DAY_S = 86_400
 MAX_FILE_NAME = 1024
 """Characters of the name of a run's file."""
@@ -115,8 +110,6 @@ def shown(value: object) -> str:
 # --- Texts --------------------------------------------------------------------------------------
 
 _ID = re.compile(r"\w[\w.\-]{0,255}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_JOB_NAME = re.compile(r"[0-9a-f]{32}")
 _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
@@ -280,14 +273,14 @@ def parse_line(owner: str, name: str, file: IO[bytes], read: Callable[[str], T])
 
 # --- Metrics ------------------------------------------------------------------------------------
 
-_LENIENT = json.JSONDecoder()
+LENIENT = json.JSONDecoder()
 """Accepts what amlflow writes for metrics: NaN, infinities, and whole numbers of any size."""
 _SCALARS = (bool, int, float, str, type(None))
 
 
 def to_metrics_json(text: str, max_chars: int = MAX_FILE) -> Any:
     """JSON with values of metrics."""
-    return decoded(_LENIENT, text, max_chars)
+    return decoded(LENIENT, text, max_chars)
 
 
 def to_metrics_object(text: str) -> dict[str, Any]:
@@ -354,162 +347,3 @@ def is_whole(value: object) -> TypeGuard[int]:
 
 
 # --- amlflow's notes of a run -------------------------------------------------------------------
-
-NOTES: dict[str, Note[Any]] = {}
-"""All notes of a run that amlflow reads, by their keys in ``RunRecord.system``."""
-
-
-class Note(Generic[T]):
-    """One of amlflow's notes of a run: ``note(record)`` parses it, or returns None if absent.
-
-    ``key`` is the note's key in ``system``; ``read`` is as in :func:`parse`.
-    """
-
-    def __init__(self, key: str, read: Callable[[str], T]) -> None:
-        self.key, self._read = key, read
-        NOTES[key] = self
-
-    def __call__(self, record: RunRecord) -> T | None:
-        return self.among(record.id, record.system)
-
-    def among(self, run_id: str, notes: Mapping[str, str]) -> T | None:
-        """The same for a layer that has taken its notes out of the record."""
-        text = notes.get(self.key)
-        return None if text is None else parse(run_id, self.key, text, self._read)
-
-
-@dataclass(frozen=True, slots=True)
-class JobNote:
-    """The job of a submitted run: its name, its machine, and the hash of its folder's secret."""
-
-    name: str
-    host: str
-    proof: str | None = None
-
-
-def _job(text: str) -> JobNote:
-    found = to_object(text)
-    name, host, proof = found.get("name"), found.get("host"), found.get("proof")
-    if (
-        not isinstance(name, str)
-        or not _JOB_NAME.fullmatch(name)
-        or not isinstance(host, str)
-        or len(host) > MAX_NAME
-        or not (proof is None or (isinstance(proof, str) and _DIGEST.fullmatch(proof)))
-    ):
-        raise Malformed(
-            "an object with name (32 hexadecimal digits), host (a text) and proof (64 hexadecimal "
-            "digits, or null)"
-        )
-    return JobNote(name, host, proof)
-
-
-parse_job: Note[JobNote] = Note("job", _job)
-"""The run's job."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndRequest:
-    """A request to a run's agent to end it: with this final status, and v1's error or None."""
-
-    status: str
-    error: dict[str, Any] | None
-
-
-def _end_request(text: str) -> EndRequest:
-    found = to_object(text)
-    status, error = found.get("status"), found.get("error")
-    if not isinstance(status, str) or status not in FINAL:
-        raise Malformed("an object with a final status")
-    return EndRequest(status, None if error is None else _checked_error(error))
-
-
-def _error(text: str) -> dict[str, Any]:
-    return _checked_error(to_object(text))
-
-
-def _checked_error(found: Any) -> dict[str, Any]:
-    error = found.get("error") if isinstance(found, dict) else None
-    if not (
-        isinstance(error, dict)
-        and isinstance(error.get("message"), str)
-        and isinstance(error.get("code"), (str, type(None)))
-    ):
-        raise Malformed("an object with error, an object with message and code (texts)")
-    return dict(found)
-
-
-parse_end_request: Note[EndRequest] = Note("end", _end_request)
-"""The request to end the run."""
-parse_error: Note[dict[str, Any]] = Note("error", _error)
-"""Why the run failed, in v1's form ``{"error": {"code", "message", …}}``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """A run's agent was found silent: the heartbeat that was too old, and when that was noticed.
-
-    Both are None if the agent was known to be gone without a heartbeat.
-    """
-
-    heartbeat: datetime | None = None
-    since: datetime | None = None
-
-
-def _silence(text: str) -> Silence:
-    found = to_object(text)
-    if not found:
-        return Silence()
-    heartbeat, since = found.get("heartbeat"), found.get("since")
-    if not isinstance(heartbeat, str) or not isinstance(since, str):
-        raise Malformed("an object with heartbeat and since (times), or an empty one")
-    return Silence(to_time(heartbeat), to_time(since))
-
-
-parse_heartbeat: Note[datetime] = Note("heartbeat", to_time)
-"""When the agent last reported."""
-parse_heartbeat_seconds: Note[float] = Note("heartbeat_seconds", to_seconds)
-"""The seconds between two reports of the agent."""
-parse_silence: Note[Silence] = Note("silent", _silence)
-"""When the agent was found silent."""
-
-
-def _warnings(text: str) -> list[str]:
-    found = to_json(text)
-    if (
-        not isinstance(found, list)
-        or len(found) > MAX_WARNINGS
-        or not all(isinstance(each, str) for each in found)
-    ):
-        raise Malformed(f"a list of at most {MAX_WARNINGS} texts")
-    return found
-
-
-parse_warnings: Note[list[str]] = Note("warnings", _warnings)
-"""What the agent could not do, as texts for the user."""
-parse_definition: Note[dict[str, Any]] = Note("definition", to_object)
-"""v1's runDefinition."""
-parse_target: Note[str] = Note("target", to_name)
-"""The name of the compute target."""
-parse_parent_alias: Note[str] = Note("parent", to_id)
-"""The parent's id that users see, if it differs from the tracker's."""
-parse_root_alias: Note[str] = Note("root", to_id)
-"""The root's id that users see, if it differs from the tracker's."""
-parse_nesting_parent: Note[str] = Note("nesting_parent", to_name)
-"""The parent's id, for a tracker without nested runs."""
-parse_nesting_root: Note[str] = Note("nesting_root", to_name)
-"""The root's id, for a tracker without nested runs."""
-parse_fine_status: Note[str] = Note("statuses_status", to_status)
-"""The status, for a tracker that knows only some statuses."""
-
-
-def to_property(text: str) -> tuple[str, str]:
-    """A property that is stored as a note ``[key, value]``; both can be any text."""
-    found = decoded(_LENIENT, text, MAX_PROPERTY)
-    if (
-        not isinstance(found, list)
-        or len(found) != 2
-        or not all(isinstance(each, str) for each in found)
-    ):
-        raise Malformed("a list of a key and a value (texts)")
-    return found[0], found[1]

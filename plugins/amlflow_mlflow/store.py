@@ -13,7 +13,7 @@ from amlflow.exceptions import AzureMLException
 from amlflow.spec import ExperimentNotFound, RunNotFound, redacted
 from mlflow.exceptions import MlflowException
 
-from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, SAME_POINT, says, translated
+from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, NO_TAG, SAME_POINT, says, translated
 from amlflow_mlflow.opening import open_store
 from amlflow_mlflow.rest_client import Server
 
@@ -134,3 +134,12 @@ class Store:
 def _is_in_the_way(error: BaseException) -> bool:
     """Whether another process is, so that the same call may pass soon."""
     return isinstance(error, MlflowException) and (says(error, BUSY) or says(error, SAME_POINT))
+
+
+def remove_tag(delete: Callable[[str, str], Any], record_id: str, key: str) -> None:
+    """Delete a tag of a run or an experiment; one that is not there is as good as deleted."""
+    try:
+        delete(record_id, key)
+    except AzureMLException as error:
+        if not says(error, NO_TAG):
+            raise

@@ -6,12 +6,11 @@ import functools
 import heapq
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
     ExperimentChange,
@@ -36,7 +35,7 @@ from amlflow_mlflow.bulk_reads import Bulk
 from amlflow_mlflow.bulk_sql import DIALECTS
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spelled
 from amlflow_mlflow.creation import Creation, is_own_id
-from amlflow_mlflow.errors import NO_TAG, says, translated
+from amlflow_mlflow.errors import translated
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, run_link
 from amlflow_mlflow.models import register
@@ -47,7 +46,7 @@ from amlflow_mlflow.run_numbers import Numbers
 from amlflow_mlflow.search import to_filter, to_order
 from amlflow_mlflow.snapshots import Snapshots
 from amlflow_mlflow.spelling import DELETED, OWN, to_key, to_tag_value
-from amlflow_mlflow.store import Store
+from amlflow_mlflow.store import Store, remove_tag
 
 PAGE = 1000
 LATER_PAGE = 5000
@@ -152,7 +151,7 @@ class MlflowTracker:
         for tag in tags:
             self._store.set_experiment_tag(experiment_id, tag)
         for key in change.tags_removed:
-            _remove(self._store.delete_experiment_tag, experiment_id, to_key(key))
+            remove_tag(self._store.delete_experiment_tag, experiment_id, to_key(key))
         if archives and change.archived:
             self._store.delete_experiment(experiment_id)
 
@@ -361,7 +360,7 @@ class MlflowTracker:
                 return
 
     def _remove_tags(self, run_id: str, keys: Sequence[str]) -> None:
-        remove = functools.partial(_remove, self._store.delete_tag, run_id)
+        remove = functools.partial(remove_tag, self._store.delete_tag, run_id)
         if self._threads == 1 or len(keys) < 2:
             for key in keys:
                 remove(key)
@@ -445,12 +444,3 @@ class MlflowTracker:
 
     def experiment_link(self, experiment_id: str) -> str:
         return experiment_link(self.uri, experiment_id)
-
-
-def _remove(delete: Callable[[str, str], Any], record_id: str, key: str) -> None:
-    """Delete a tag of a run or an experiment; one that is not there is as good as deleted."""
-    try:
-        delete(record_id, key)
-    except AzureMLException as error:
-        if not says(error, NO_TAG):
-            raise

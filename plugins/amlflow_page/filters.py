@@ -9,7 +9,8 @@ from typing import Any
 from amlflow.exceptions import UserErrorException
 from amlflow.query.document import run_id
 from amlflow.spec import Condition, Op, Order, RunRecord
-from amlflow.tracker_data import parse_target, shown
+from amlflow.tracker_data import shown
+from amlflow.tracker_notes import parse_target
 
 DEFAULT_TARGET = "sdk"
 """The compute target of a run that no target ran."""

@@ -154,8 +154,8 @@ def test_a_tracker_of_one_process(monkeypatch: pytest.MonkeyPatch, folder: objec
 
 class Unlogged(WriteOnce):
     """
-    RunChange: Properties are added, never changed: a key that exists with another value, in any
-        race, makes the whole change a PropertyConflict.
+    RunChange: Properties can be added but not changed: if a key already has another value, even if
+        another process adds it at the same time, the whole change is a PropertyConflict.
     """
 
     def _append(self, *_: object) -> bool:
@@ -164,8 +164,8 @@ class Unlogged(WriteOnce):
 
 class Undone(Statuses):
     """
-    FINAL: Only Running, which starts it again, or another of them replaces one; any other that
-        comes late is passed over.
+    FINAL: A final status is replaced only by another one, or by Running, which starts the run
+        again; any other status that comes later is ignored.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -175,7 +175,9 @@ class Undone(Statuses):
 
 
 class Exact(SearchLayer):
-    """find_runs: The runs that meet a query, and no others, read as they are asked for."""
+    """
+    find_runs: The runs that match a query, and no others, read from the tracker while you iterate.
+    """
 
     def find_runs(self, query: RunQuery):  # type: ignore[no-untyped-def]
         return self.inner.find_runs(query)

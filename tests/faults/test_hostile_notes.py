@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 import amlflow_mlflow.records as mlflow_records
 import amlflow_mlflow.spelling as mlflow_names
 import pytest
-from amlflow import tracker_data
+from amlflow import tracker_data, tracker_notes
 from amlflow.cli import main
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
@@ -47,7 +47,7 @@ def tag_keys() -> list[str]:
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and value.startswith(("mlflow.", "amlflow."))
     ]
-    notes = [*tracker_data.NOTES, LAUNCHED, MARK, OF, "property_a"]
+    notes = [*tracker_notes.NOTES, LAUNCHED, MARK, OF, "property_a"]
     return sorted(
         {
             *(key + WRITER if key == mlflow_names.POINTS else key for key in named),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow import times, tracker_data
+from amlflow import times, tracker_data, tracker_notes
 from amlflow.jobs.job import new_name
 from amlflow.spec import RunRecord, Status
 
@@ -29,13 +29,13 @@ def run(**system: Any) -> RunRecord:
 class TestJob:
     def test_is_read_as_it_was_noted(self) -> None:
         name, proof = new_name(), "0f" * 32
-        job = tracker_data.parse_job(
+        job = tracker_notes.parse_job(
             run(job=json.dumps({"name": name, "host": "here", "proof": proof}))
         )
-        assert job == tracker_data.JobNote(name, "here", proof)
+        assert job == tracker_notes.JobNote(name, "here", proof)
 
     def test_needs_no_proof(self) -> None:
-        job = tracker_data.parse_job(run(job=json.dumps({"name": new_name(), "host": "here"})))
+        job = tracker_notes.parse_job(run(job=json.dumps({"name": new_name(), "host": "here"})))
         assert job is not None
         assert job.proof is None
 
@@ -43,19 +43,19 @@ class TestJob:
         "name", ["", ".", "..", "/etc", "../..", "a" * 31, "A" * 32, "a" * 32 + "\n", "a" * 33, 12]
     )
     def test_has_a_name_of_the_form_that_amlflow_makes(self, name: Any) -> None:
-        assert tracker_data.parse_job(run(job=json.dumps({"name": name, "host": "here"}))) is None
+        assert tracker_notes.parse_job(run(job=json.dumps({"name": name, "host": "here"}))) is None
 
     @pytest.mark.parametrize("other", [{"host": None}, {"host": "x" * 300}, {"proof": "ab"}])
     def test_has_a_host_and_a_proof(self, other: dict[str, Any]) -> None:
         note = {"name": new_name(), "host": "here", **other}
-        assert tracker_data.parse_job(run(job=json.dumps(note))) is None
+        assert tracker_notes.parse_job(run(job=json.dumps(note))) is None
 
 
 class TestWhatDoesNotParse:
     def test_is_named_once_for_each_run_and_key(self, caplog: pytest.LogCaptureFixture) -> None:
         damaged, other = run(job="\x1b[31mno JSON"), run(job="{")
         for record in (damaged, other, damaged, other):
-            assert tracker_data.parse_job(record) is None
+            assert tracker_notes.parse_job(record) is None
         first, second = caplog.records
         assert (first.name, first.levelno) == ("amlflow", logging.WARNING)
         assert damaged.id in first.getMessage()
@@ -64,11 +64,11 @@ class TestWhatDoesNotParse:
         assert other.id in second.getMessage()
 
     def test_is_shortened(self, caplog: pytest.LogCaptureFixture) -> None:
-        tracker_data.parse_job(run(job="x" * 1_000_000))
+        tracker_notes.parse_job(run(job="x" * 1_000_000))
         assert len(caplog.records[0].getMessage()) < 500
 
     def test_is_absent_where_it_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
-        assert tracker_data.parse_job(run(job=None)) is None
+        assert tracker_notes.parse_job(run(job=None)) is None
         assert not caplog.records
 
 
@@ -112,13 +112,13 @@ class TestNotes:
         ("key", "text", "value"),
         [
             ("end", json.dumps({"status": "Canceled", "error": None}),
-             tracker_data.EndRequest("Canceled", None)),
+             tracker_notes.EndRequest("Canceled", None)),
             ("end", json.dumps({"status": "Failed", "error": ERROR}),
-             tracker_data.EndRequest("Failed", ERROR)),
+             tracker_notes.EndRequest("Failed", ERROR)),
             ("error", json.dumps(ERROR), ERROR),
             ("heartbeat", AT, datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)),
             ("heartbeat_seconds", "0.5", 0.5),
-            ("silent", "{}", tracker_data.Silence()),
+            ("silent", "{}", tracker_notes.Silence()),
             ("warnings", '["a", "b"]', ["a", "b"]),
             ("definition", '{"script": "a.py"}', {"script": "a.py"}),
             ("target", "gpu", "gpu"),
@@ -127,7 +127,7 @@ class TestNotes:
         ],
     )  # fmt: skip
     def test_is_read(self, key: str, text: str, value: Any) -> None:
-        assert tracker_data.NOTES[key](run(**{key: text})) == value
+        assert tracker_notes.NOTES[key](run(**{key: text})) == value
 
     @pytest.mark.parametrize(
         ("key", "text"),
@@ -158,7 +158,7 @@ class TestNotes:
         ],
     )
     def test_is_absent_where_it_is_something_else(self, key: str, text: str) -> None:
-        assert tracker_data.NOTES[key](run(**{key: text})) is None
+        assert tracker_notes.NOTES[key](run(**{key: text})) is None
 
 
 class TestMoments:
@@ -242,7 +242,7 @@ def test_nobody_else_reads_the_text_of_a_note() -> None:
     """Notes are compared to what amlflow writes ("yes", a mark), and else read through Note."""
     compared = {"LAUNCHED", "MARK"}
     for path in sources():
-        if path.name == "tracker_data.py":
+        if path.name in ("tracker_data.py", "tracker_notes.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Subscript):

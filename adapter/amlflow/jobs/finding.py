@@ -24,7 +24,7 @@ from pathlib import Path
 
 from amlflow.jobs.job import JobFolder, jobs_folder, this_host
 from amlflow.spec import RunRecord, redacted
-from amlflow.tracker_data import parse_job
+from amlflow.tracker_notes import parse_job
 
 logger = logging.getLogger("amlflow")
 

@@ -23,7 +23,7 @@ from amlflow.jobs.run_notes import (
 )
 from amlflow.jobs.tickets import is_waiting
 from amlflow.spec import FINAL, PropertyConflict, Refused, RunChange, RunRecord, Status, Tracker
-from amlflow.tracker_data import parse_heartbeat, parse_heartbeat_seconds, parse_silence
+from amlflow.tracker_notes import parse_heartbeat, parse_heartbeat_seconds, parse_silence
 
 logger = logging.getLogger("amlflow")
 

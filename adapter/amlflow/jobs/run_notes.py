@@ -11,7 +11,7 @@ from typing import Any
 
 from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
-from amlflow.tracker_data import (
+from amlflow.tracker_notes import (
     parse_end_request,
     parse_error,
     parse_heartbeat,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+
+from amlflow.spec import RunRecord, Status
 
 
 class Changes:
@@ -32,3 +35,10 @@ class Changes:
         """All changes up to a number have arrived."""
         with self._lock:
             self._last = {run_id: last for run_id, last in self._last.items() if last > done}
+
+
+def with_liveness(run: RunRecord, dead: set[str]) -> RunRecord:
+    """The record as others see it: a running run whose process has died is NotResponding."""
+    if run.id in dead and run.status == Status.RUNNING:
+        return dataclasses.replace(run, status=Status.NOT_RESPONDING)
+    return run

@@ -22,7 +22,7 @@ from typing import Any
 
 from amlflow.exceptions import AzureMLException
 from amlflow.journal import offline_runs, record
-from amlflow.journal.changes import Changes
+from amlflow.journal.changes import Changes, with_liveness
 from amlflow.journal.journal import Journal
 from amlflow.journal.offline_runs import is_local
 from amlflow.journal.record import point_line
@@ -44,7 +44,6 @@ from amlflow.spec import (
     RunDraft,
     RunQuery,
     RunRecord,
-    Status,
     Tracker,
     Unavailable,
 )
@@ -183,13 +182,13 @@ class Journaled(Layer):
         self.journal.hurry()  # who looks at a run may soon end it
         self._settle(run_id)
         dead = self.journal.dead_runs()  # before: somebody may be about to send what they left
-        return self._with_liveness(self.inner.get_run(self._known(run_id), experiment_id), dead)
+        return with_liveness(self.inner.get_run(self._known(run_id), experiment_id), dead)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         self._settle()
         dead = self.journal.dead_runs()
         for run in self.inner.find_runs(query):
-            yield self._with_liveness(run, dead)
+            yield with_liveness(run, dead)
 
     def count_runs(self, query: RunQuery) -> int | None:
         self._settle()
@@ -199,7 +198,7 @@ class Journaled(Layer):
         self._settle()
         dead = self.journal.dead_runs()
         runs = super().first_runs(query, field, last)
-        return None if runs is None else [self._with_liveness(run, dead) for run in runs]
+        return None if runs is None else [with_liveness(run, dead) for run in runs]
 
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
         self._settle()
@@ -207,12 +206,6 @@ class Journaled(Layer):
         if "status" in fields and self.journal.dead_runs():
             return None
         return super().field_values(query, fields)
-
-    @staticmethod
-    def _with_liveness(run: RunRecord, dead: set[str]) -> RunRecord:
-        if run.id in dead and run.status == Status.RUNNING:
-            return dataclasses.replace(run, status=Status.NOT_RESPONDING)
-        return run
 
     def _settle(self, run_id: str | None = None) -> None:
         """Have the changes that were journaled for a run, or for all, reach the tracker.

@@ -6,7 +6,7 @@ import dataclasses
 
 from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.spec import Feature, RunDraft, RunRecord
-from amlflow.tracker_data import parse_nesting_parent, parse_nesting_root
+from amlflow.tracker_notes import parse_nesting_parent, parse_nesting_root
 
 
 class Nesting(KeptInNotes):

@@ -10,7 +10,7 @@ import dataclasses
 
 from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.spec import FINAL, LAUNCHED, UNSTARTED, Feature, RunChange, RunDraft, RunRecord, Status
-from amlflow.tracker_data import parse_fine_status
+from amlflow.tracker_notes import parse_fine_status
 
 STATUS = parse_fine_status.key
 

@@ -30,7 +30,8 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
-from amlflow.tracker_data import parse, to_property
+from amlflow.tracker_data import parse
+from amlflow.tracker_notes import to_property
 
 LOG = "amlflow.properties"
 """The experiment that holds the entries."""

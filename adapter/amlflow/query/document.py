@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from amlflow.spec import Condition, RunRecord, Status
 from amlflow.times import to_iso
-from amlflow.tracker_data import (
+from amlflow.tracker_notes import (
     parse_definition,
     parse_error,
     parse_parent_alias,

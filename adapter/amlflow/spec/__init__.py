@@ -104,10 +104,9 @@ _FROM_HOOKS = ["hookimpl", "Commands", "Hooks"]
 
 
 def __getattr__(name: str) -> Any:
-    # Plugins need pluggy; who only imports records does not, and saves a third of the time that
-    # `import azureml.core` takes.
     if name not in _FROM_HOOKS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Only plugins need pluggy. Without it `import azureml.core` takes a third less time.
     from amlflow.spec import hooks
 
     return getattr(hooks, name)

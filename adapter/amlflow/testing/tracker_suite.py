@@ -17,11 +17,19 @@ from amlflow.testing.suites.files import FileTests
 from amlflow.testing.suites.metadata import MetadataTests
 from amlflow.testing.suites.metrics import MetricTests
 from amlflow.testing.suites.processes import ProcessTests
+from amlflow.testing.suites.quick_search import QuickSearchTests
 from amlflow.testing.suites.runs import RunTests
 from amlflow.testing.suites.search import SearchTests
 
 
 class TrackerSuite(
-    ProcessTests, FileTests, MetricTests, SearchTests, MetadataTests, RunTests, ExperimentTests
+    ProcessTests,
+    FileTests,
+    MetricTests,
+    QuickSearchTests,
+    SearchTests,
+    MetadataTests,
+    RunTests,
+    ExperimentTests,
 ):
     """What every tracker does. pytest runs the tests of the last base first: the simplest ones."""

@@ -105,7 +105,7 @@ class SqliteTracker:
         if todo.status is None or todo.ended is None or has_more:
             self.open_mlflow().update_run(run_id, change)
         elif not self.tables.end(run_id, todo.status, todo.ended):
-            # There is no such run, or it is deleted: MLflow says which.
+            # The run does not exist or is deleted: MLflow says which.
             self.open_mlflow().update_run(run_id, change)
         elif mlflow is not None:
             mlflow.has_ended(run_id)

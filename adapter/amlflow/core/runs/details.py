@@ -11,7 +11,7 @@ from amlflow.core.runs.files import fetch_listed, read_text_of
 from amlflow.core.runs.state import RunState
 from amlflow.jobs.run_notes import is_launched
 from amlflow.spec import FINAL, FileNotInRun, Status
-from amlflow.tracker_data import parse_definition, parse_error, parse_target, parse_warnings
+from amlflow.tracker_notes import parse_definition, parse_error, parse_target, parse_warnings
 
 logger = logging.getLogger("amlflow")
 

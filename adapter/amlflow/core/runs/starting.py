@@ -16,7 +16,7 @@ from amlflow.jobs import snapshot
 from amlflow.plugins import announce
 from amlflow.query.document import PARENT_ALIAS, ROOT_ALIAS
 from amlflow.spec import RunDraft, RunRecord
-from amlflow.tracker_data import parse_root_alias
+from amlflow.tracker_notes import parse_root_alias
 
 SNAPSHOT_PROPERTY = "ContentSnapshotId"
 OUTPUTS, LOGS = "outputs", "logs"
