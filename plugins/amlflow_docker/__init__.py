@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from amlflow.spec import hookimpl
+from amlflow.spec import CONTAINER, hookimpl
 
 if TYPE_CHECKING:
     from amlflow.spec import Compute
@@ -16,8 +16,8 @@ check_kind = "docker"
 
 @hookimpl
 def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
-    """Take the kind ``docker``; settings.py says which settings it has."""
-    if kind != "docker":
+    """Take the kinds ``docker`` and ``container``; settings.py says which settings it has."""
+    if kind not in ("docker", CONTAINER):
         return None
     # Only a process that opens such a compute target needs it.
     from amlflow_docker.compute import DockerCompute

@@ -28,6 +28,7 @@ NOT_IN_THE_SUITES = {
     "LAUNCHED: While", "LAUNCHED: It becomes",  # tests/contract/test_run_keepers.py
     "RunKeeper: Every", "RunKeeper: Each", "RunKeeper.",  # tests/contract/test_run_keepers.py
     "VERSION: A plugin", "Hooks: A plugin", "Hooks.", "Commands.",  # tests/contract/test_outside.py
+    "CONTAINER:",  # tests/integration/jobs/test_docker.py
     "hookimpl:",  # tests/contract/test_outside.py
 }  # fmt: skip
 """How the other sentences begin, and where else what they say is tested."""

@@ -35,21 +35,22 @@ class Reach:
 
 def either(*supersets: Superset) -> Superset:
     """Runs in any of the supersets."""
-    return _reduced(alternative for superset in supersets for alternative in superset)
+    return _reduce(alternative for superset in supersets for alternative in superset)
 
 
 def both(left: Superset, right: Superset) -> Superset:
     """Runs in both supersets."""
     pairs = (
-        _without_implied(tuple(dict.fromkeys((*one, *other))))
+        _drop_implied(tuple(dict.fromkeys((*one, *other))))
         for one in left
         for other in right
-        if not _contradictory(one, other)
+        if not _contradict(one, other)
     )
-    return _reduced(pairs)
+    return _reduce(pairs)
 
 
-def _without_implied(alternative: Alternative) -> Alternative:
+def _drop_implied(alternative: Alternative) -> Alternative:
+    """The alternative without conditions that follow from its other conditions."""
     return tuple(
         condition
         for condition in alternative
@@ -58,14 +59,25 @@ def _without_implied(alternative: Alternative) -> Alternative:
 
 
 def _implies(one: Condition, other: Condition) -> bool:
-    """Whether what is there under the first makes it sure that it is there, or not that value."""
+    """Whether the second condition holds for each run for which the first holds.
+
+    For example, for the same field::
+
+        name = 'a'             implies  has name
+        name = 'a'             implies  name != 'b'
+        name starts with 'a'   implies  name != 'b'
+        name != 'b'            implies  nothing: a run without a name meets it, too
+    """
     if (one.field, one.key) != (other.field, other.key) or one.op in (Op.NE, Op.HAS, Op.LACKS):
         return False
-    return other.op is Op.HAS or (other.op is Op.NE and _excludes_value(one, other.value))
+    return other.op is Op.HAS or (other.op is Op.NE and _is_false_for(one, other.value))
 
 
-def _excludes_value(condition: Condition, value: Any) -> bool:
-    """Whether the condition is false where the field has the value."""
+def _is_false_for(condition: Condition, value: Any) -> bool:
+    """Whether the condition is false for a run whose field has this value.
+
+    ``name starts with 'a'`` is false for ``'b'``, and not for ``'ab'``.
+    """
     if condition.op is Op.EQ:
         return bool(condition.value != value)
     if condition.op in (Op.STARTS_WITH, Op.CONTAINS):
@@ -76,42 +88,56 @@ def _excludes_value(condition: Condition, value: Any) -> bool:
     return False
 
 
-def _reduced(alternatives: Iterable[Alternative]) -> Superset:
+def _reduce(alternatives: Iterable[Alternative]) -> Superset:
+    """The alternatives without those that another one covers, and few enough to ask for.
+
+    ``(has name) or (name = 'a')`` is ``has name``. More than :data:`MAX_ALTERNATIVES` become the
+    one alternative that they have in common, which finds more runs.
+    """
     kept: list[Alternative] = []
     for alternative in alternatives:
-        if any(set(other) <= _asked(alternative).keys() for other in kept):
+        if any(set(other) <= _with_implied(alternative).keys() for other in kept):
             continue
-        kept = [other for other in kept if not set(alternative) <= _asked(other).keys()]
+        kept = [other for other in kept if not set(alternative) <= _with_implied(other).keys()]
         kept.append(alternative)
     if len(kept) <= MAX_ALTERNATIVES:
         return tuple(kept)
-    return (_common(kept),)
+    return (_intersect(kept),)
 
 
-def _common(alternatives: Sequence[Alternative]) -> Alternative:
-    """What all alternatives ask for."""
-    asked = [_asked(each) for each in alternatives]
-    return tuple(condition for condition in asked[0] if all(condition in each for each in asked))
+def _intersect(alternatives: Sequence[Alternative]) -> Alternative:
+    """The conditions that all alternatives have or imply.
+
+    ``(name = 'a' and type = 't') or (name = 'b')`` has ``has name`` in common.
+    """
+    first, *others = [_with_implied(alternative) for alternative in alternatives]
+    return tuple(condition for condition in first if all(condition in other for other in others))
 
 
-def _asked(alternative: Alternative) -> dict[Condition, None]:
-    """The conditions and what they imply, in their order."""
-    implied = (_weaker(condition) for condition in alternative)
-    return dict.fromkeys((*alternative, *(each for each in implied if each is not None)))
+def _with_implied(alternative: Alternative) -> dict[Condition, None]:
+    """The conditions, then the presence of the fields that they need; a dict keeps the order."""
+    implied = (_presence(condition) for condition in alternative)
+    return dict.fromkeys((*alternative, *(has for has in implied if has is not None)))
 
 
-def _weaker(condition: Condition) -> Condition | None:
-    """That the field is there, where the condition says more."""
+def _presence(condition: Condition) -> Condition | None:
+    """``has name`` for ``name = 'a'``; None if a run without it can meet the condition."""
     if condition.op in (Op.NE, Op.LACKS, Op.HAS):
         return None
     return Condition(condition.field, Op.HAS, key=condition.key)
 
 
-def _contradictory(left: Alternative, right: Alternative) -> bool:
+def _contradict(left: Alternative, right: Alternative) -> bool:
+    """Whether no run can meet both alternatives."""
     return any(_excludes(one, other) or _excludes(other, one) for one in left for other in right)
 
 
 def _excludes(one: Condition, other: Condition) -> bool:
+    """Whether no run can meet both conditions.
+
+    ``lacks name`` excludes ``name = 'a'``; ``name = 'a'`` excludes ``name = 'b'``, ``name != 'a'``
+    and ``name starts with 'b'``.
+    """
     if (one.field, one.key) != (other.field, other.key):
         return False
     if one.op is Op.LACKS:
@@ -120,7 +146,7 @@ def _excludes(one: Condition, other: Condition) -> bool:
         return False
     if other.op is Op.NE:
         return one.value == other.value
-    return other.op in (Op.EQ, Op.STARTS_WITH, Op.CONTAINS) and _excludes_value(other, one.value)
+    return other.op in (Op.EQ, Op.STARTS_WITH, Op.CONTAINS) and _is_false_for(other, one.value)
 
 
 def described(superset: Superset) -> str:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from amlflow.spec.compute import JOB, Compute, Ending, Started, Work
+from amlflow.spec.compute import CONTAINER, JOB, Compute, Ending, Started, Work
 from amlflow.spec.errors import (
     ExperimentNotFound,
     FileInRun,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from amlflow.spec.hooks import Commands, Hooks, hookimpl
 
 __all__ = [
+    "CONTAINER",
     "COMPLETED_WITH_ERRORS",
     "Commands",
     "Compute",

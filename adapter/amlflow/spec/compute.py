@@ -15,6 +15,15 @@ script that is submitted from a submitted script has its own value.
 """
 
 
+CONTAINER = "container"
+"""The kind of target that amlflow asks for if a script is to run in a container on this machine.
+
+v1's code says ``use_docker=True`` for that. A plugin that runs containers takes this kind as well
+as its own. Its settings are ``arguments``, a list of texts for the container engine, and
+``shm_size``, a text such as ``2g``; each may be left out.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A script or a program that a compute target runs.

@@ -35,7 +35,16 @@ from amlflow.jobs.run_notes import JOB_NOTE, EndRequest
 from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.plugins import open_compute
 from amlflow.run_errors import to_error
-from amlflow.spec import LAUNCHED, Feature, RunRecord, Status, Tracker, Unsupported, redacted
+from amlflow.spec import (
+    CONTAINER,
+    LAUNCHED,
+    Feature,
+    RunRecord,
+    Status,
+    Tracker,
+    Unsupported,
+    redacted,
+)
 
 logger = logging.getLogger("amlflow")
 
@@ -111,7 +120,7 @@ def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Targ
     if container and declaration["kind"] == declared.LOCAL:
         docker = settings.docker if settings.docker.use_docker else settings.environment.docker
         max_runs = declared.open_target(settings.target, declaration).max_runs
-        declaration = {"kind": "docker", "max_runs": max_runs}
+        declaration = {"kind": CONTAINER, "max_runs": max_runs}
         if docker.arguments:
             declaration["arguments"] = list(docker.arguments)
         if docker.shm_size:
