@@ -113,14 +113,14 @@ class Query:
         # Imported for a command: jmespath takes time, and help needs none.
         from amlflow.cli.queries import is_word, parse
 
-        bare = getattr(args, "query", [])
-        if len(bare) == 1 and is_word(bare[0]):
+        words = getattr(args, "query", [])
+        if len(words) == 1 and is_word(words[0]):
             raise Unparsed(
-                f"{bare[0]!r} is not a query of runs: that begins with [ or is a function, such "
+                f"{words[0]!r} is not a query of runs: that begins with [ or is a function, such "
                 "as length(@).",
                 f"amlflow {command}",
             )
-        query = parse([*([args._query] if args._query is not None else []), *bare])
+        query = parse([*([args._query] if args._query is not None else []), *words])
         cli_ctx.invocation.data["query"] = query
 
 
@@ -155,18 +155,18 @@ class Parser(CLICommandParser):  # type: ignore[misc]
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             parser: Any = getattr(parsed, "_parser", self)
-            known = parser._known_flags()
+            flags = parser._known_flags()
             flag = unknown[0].partition("=")[0]
-            near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            matches = difflib.get_close_matches(flag, flags, n=1, cutoff=0.5)
+            hint = f"; did you mean {matches[0]}?" if matches else ""
             parser.error(f"{parser.prog} does not know {' '.join(unknown)}{hint}")
         return parsed
 
     def _check_value(self, action: Any, value: Any) -> None:
         if action.choices is None or value in action.choices:
             return
-        near = difflib.get_close_matches(value, action.choices, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        matches = difflib.get_close_matches(value, action.choices, n=1, cutoff=0.5)
+        hint = f" Did you mean {matches[0]!r}?" if matches else ""
         if action.dest in ("_command", "_subcommand"):
             self.error(f"{value!r} is not a command of {self.prog!r}.{hint}")
         name = "/".join(action.option_strings) or action.dest
@@ -248,9 +248,9 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
             if command.pushes_query:
                 values["query"], query = query, None
             result = function(**values)
-            opened = sys.modules.get("amlflow.layers.stack")
-            if opened is not None:  # or the command has nothing to do with a tracker
-                opened.finish()
+            stack = sys.modules.get("amlflow.layers.stack")
+            if stack is not None:  # or the command has nothing to do with a tracker
+                stack.finish()
             if query is not None:
                 from amlflow.cli.queries import evaluated  # here, as most commands have no query
 
@@ -301,8 +301,8 @@ class App(CLI):  # type: ignore[misc]
         """Say what went wrong in a line; the exit code is returned."""
         if isinstance(ex, BrokenPipeError):
             raise ex
-        known = isinstance(ex, (AzureMLException, OSError))
-        if not known:
+        is_expected = isinstance(ex, (AzureMLException, OSError))
+        if not is_expected:
             logger.error(
                 "%s: %s\nThis is an error of amlflow itself; --debug shows where it happened.",
                 type(ex).__name__,
@@ -313,8 +313,8 @@ class App(CLI):  # type: ignore[misc]
         message = ex.message if isinstance(ex, AzureMLException) else f"{type(ex).__name__}: {ex}"
         if isinstance(ex, Unparsed):
             line = right_line(self.given)
-            meant = "" if line is None else f"\nIt is `{line}`."
-            message = f"{message}{meant}\nSee `{ex.command} -h`."
+            correction = "" if line is None else f"\nIt is `{line}`."
+            message = f"{message}{correction}\nSee `{ex.command} -h`."
         logger.error("%s", message, exc_info=ex if self._debug else None)
         if isinstance(ex, WrongUsage):
             return WRONG_USAGE

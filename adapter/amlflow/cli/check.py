@@ -30,27 +30,27 @@ def check(name: str, uri: str | None) -> None:
         raise Missing(f"There is not a plugin {name!r} here: {plugins.installed().describe()}.")
     environment = dict(os.environ)
     suites = []
-    for hook, suite, stated, given in (
+    for hook, suite, attribute, value in (
         ("amlflow_tracker", "TestTracker", "check_uri", uri),
         ("amlflow_compute", "TestCompute", "check_kind", None),
     ):
         if not hasattr(plugin, hook):
             continue
-        where = given or getattr(plugin, stated, None)
+        where = value or getattr(plugin, attribute, None)
         if where is None:
             raise UserErrorException(
                 f"The plugin {name!r} does not say what to check: it has the hook {hook}, and no "
-                f"{stated} beside it (see amlflow.spec.hookimpl)."
+                f"{attribute} beside it (see amlflow.spec.hookimpl)."
             )
-        environment[f"AMLFLOW_{stated.upper()}"] = where
+        environment[f"AMLFLOW_{attribute.upper()}"] = where
         suites.append(f"amlflow.testing.check::{suite}")
     if not suites:
         raise UserErrorException(f"The plugin {name!r} has no tracker and no compute target.")
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "-q"]
         options = ["-p", "no:cacheprovider", "--basetemp", f"{folder}/files", "--pyargs", *suites]
-        done = subprocess.run([*command, *options], cwd=folder, env=environment, check=False)
-    if done.returncode != 0:
+        result = subprocess.run([*command, *options], cwd=folder, env=environment, check=False)
+    if result.returncode != 0:
         raise UserErrorException(
             f"The plugin {name!r} does not keep the contract; each failure above names the "
             "sentences of amlflow.spec."

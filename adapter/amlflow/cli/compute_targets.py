@@ -12,7 +12,7 @@ from amlflow.exceptions import UserErrorException
 
 def compute_targets(**where: Any) -> list[dict[str, Any]]:
     """``computetarget list``."""
-    return [each.serialize() for each in ComputeTarget.list(Where(**where).workspace())]
+    return [target.serialize() for target in ComputeTarget.list(Where(**where).workspace())]
 
 
 def compute_target(*, name: str, **where: Any) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def attach_target(
 ) -> dict[str, Any]:
     """``computetarget attach``."""
     workspace = Where(**where).workspace()
-    declared.attach(workspace, name, kind, dict(_setting(each) for each in setting or ()))
+    declared.attach(workspace, name, kind, dict(_setting(text) for text in setting or ()))
     return ComputeTarget(workspace, name).serialize()
 
 

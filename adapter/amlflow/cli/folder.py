@@ -11,16 +11,16 @@ from amlflow.core.project.attach import attach_folder
 
 def attach(**where: Any) -> dict[str, Any]:
     """Attach the folder at ``--path``, and print v1's four names."""
-    place = Where(**where)
+    scope = Where(**where)
     workspace = attach_folder(
-        Path(place.path),
-        workspace_name=place.workspace_name,
-        resource_group=place.resource_group,
-        subscription_id=place.subscription_id,
-        experiment_name=place.experiment_name,
+        Path(scope.path),
+        workspace_name=scope.workspace_name,
+        resource_group=scope.resource_group,
+        subscription_id=scope.subscription_id,
+        experiment_name=scope.experiment_name,
     )
     return {
-        "Experiment name": place.named_experiment(),
+        "Experiment name": scope.named_experiment(),
         "Subscription id": workspace.subscription_id,
         "Resource group": workspace.resource_group,
         "Workspace name": workspace.name,

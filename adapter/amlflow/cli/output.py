@@ -22,16 +22,16 @@ def formatted(result: Any, form: str, color: bool, table: Table | None) -> str:
     result = plain(result)
     if form in ("json", "jsonc"):
         text = to_json(result, indent=2) + "\n"
-        return _colored(text, "json") if form == "jsonc" and color else text
+        return _colorize(text, "json") if form == "jsonc" and color else text
     if form in ("yaml", "yamlc"):
         import yaml  # here, as JSON does without it
 
         text = yaml.safe_dump(result, default_flow_style=False, allow_unicode=True, sort_keys=False)
-        return _colored(text, "yaml") if form == "yamlc" and color else text
+        return _colorize(text, "yaml") if form == "yamlc" and color else text
     if form == "tsv":
         rows = result if isinstance(result, list) else [result]
-        return "".join(f"{_tsv(row)}\n" for row in rows)
-    return _tabulated(result, color, table)
+        return "".join(f"{_to_tsv(row)}\n" for row in rows)
+    return _tabulate(result, color, table)
 
 
 def encodable(text: str, encoding: str | None) -> str:
@@ -39,17 +39,19 @@ def encodable(text: str, encoding: str | None) -> str:
     try:
         text.encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
-        return re.sub(r"[^\x00-\x7f]+", lambda found: to_ascii(found[0]), text)
+        return re.sub(r"[^\x00-\x7f]+", lambda match: to_ascii(match[0]), text)
     return text
 
 
 def to_ascii(text: str) -> str:
     """JSON's spelling of characters beyond ASCII: two halves for those beyond 16 bits."""
     units = text.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+    return "".join(
+        f"\\u{units[index]:02x}{units[index + 1]:02x}" for index in range(0, len(units), 2)
+    )
 
 
-def _colored(text: str, language: str) -> str:
+def _colorize(text: str, language: str) -> str:
     # Imported for colours alone, and takes long.
     from pygments import highlight
     from pygments.formatters import TerminalFormatter
@@ -58,7 +60,7 @@ def _colored(text: str, language: str) -> str:
     return str(highlight(text, get_lexer_by_name(language), TerminalFormatter()))
 
 
-def _tsv(row: Any) -> str:
+def _to_tsv(row: Any) -> str:
     values = list(row.values()) if isinstance(row, dict) else row
     cells = values if isinstance(values, list) else [values]
     return "\t".join(map(_cell, cells))
@@ -72,7 +74,7 @@ def _cell(value: Any) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _tabulated(result: Any, color: bool, table: Table | None) -> str:
+def _tabulate(result: Any, color: bool, table: Table | None) -> str:
     # Imported for a table alone.
     import tabulate
 
@@ -88,18 +90,18 @@ def _tabulated(result: Any, color: bool, table: Table | None) -> str:
 def _fits(items: list[Any]) -> bool:
     """Whether these are whole objects, and not projections of a query."""
     keys = ("run_id", "name", "plugin", "target")
-    return all(isinstance(each, dict) and any(key in each for key in keys) for each in items)
+    return all(isinstance(item, dict) and any(key in item for key in keys) for item in items)
 
 
 def _row(item: Any) -> dict[str, str]:
     if isinstance(item, Mapping):
-        return {str(key): _short(value) for key, value in item.items()}
+        return {str(key): _shorten(value) for key, value in item.items()}
     if isinstance(item, list):
-        return {f"Column{place}": _short(value) for place, value in enumerate(item, start=1)}
-    return {"Result": _short(item)}
+        return {f"Column{index}": _shorten(value) for index, value in enumerate(item, start=1)}
+    return {"Result": _shorten(item)}
 
 
-def _short(value: Any, limit: int = 60) -> str:
+def _shorten(value: Any, limit: int = 60) -> str:
     text = _cell(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

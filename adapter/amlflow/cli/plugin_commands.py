@@ -41,16 +41,16 @@ class Added:
                 f"{name!r} is not a name for a command, which is lowercase words of "
                 "letters, digits and hyphens."
             )
-        for taken in (*COMMANDS, *self.commands):
-            if f"{taken} ".startswith(f"{name} ") or f"{name} ".startswith(f"{taken} "):
+        for command in (*COMMANDS, *self.commands):
+            if f"{command} ".startswith(f"{name} ") or f"{name} ".startswith(f"{command} "):
                 raise UserErrorException(
-                    f"The command {name!r} cannot be added beside {taken!r}; choose another name."
+                    f"The command {name!r} cannot be added beside {command!r}; choose another name."
                 )
 
         @functools.wraps(function)
-        def call(**given: Any) -> Any:
+        def call(**values: Any) -> Any:
             try:
-                return function(**given)
+                return function(**values)
             except (AzureMLException, OSError):
                 raise
             except Exception as error:  # a plugin is foreign code: whatever it raises is its own

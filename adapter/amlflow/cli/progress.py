@@ -20,35 +20,35 @@ def announced(what: str) -> Iterator[None]:
         yield
         return
     print(f"{what} …", end="", file=sys.stderr, flush=True)
-    done = "failed"
+    outcome = "failed"
     try:
         yield
-        done = "done"
+        outcome = "done"
     finally:
-        print(f" {done}.", file=sys.stderr, flush=True)
+        print(f" {outcome}.", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def counting(progress: Callable[[], str]) -> Iterator[None]:
     """Say on stderr how far it is: on a terminal in one line, elsewhere in a line every 10 s."""
     terminal = sys.stderr.isatty()
-    over = threading.Event()
+    end_event = threading.Event()
 
     def say() -> None:
-        while not over.wait(COUNT_S if terminal else LINE_S):
+        while not end_event.wait(COUNT_S if terminal else LINE_S):
             write()
 
     def write() -> None:
         text = f"\r{progress()}\x1b[K" if terminal else f"{progress()}\n"
         print(text, end="", file=sys.stderr, flush=True)
 
-    saying = threading.Thread(target=say, name="amlflow-progress", daemon=True)
-    saying.start()
+    thread = threading.Thread(target=say, name="amlflow-progress", daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        over.set()
-        saying.join()
+        end_event.set()
+        thread.join()
         if terminal:
             write()
             print(file=sys.stderr, flush=True)

@@ -27,15 +27,15 @@ def parse(words: list[str]) -> Expression | None:
     if len(words) > 1:
         raise WrongUsage(
             f"A query is one argument, and {len(words)} came: {', '.join(map(repr, words))}.\n"
-            + for_shells(_meant(text))
+            + for_shells(_correct(text))
         )
     try:
         expression = Expression(text)
     except QueryError as error:
         hint = error.by_shell or _seems_eaten(text)
-        corrected = _meant(error.corrected or EXAMPLE)
+        suggestion = _correct(error.corrected or EXAMPLE)
         raise WrongUsage(
-            f"{error.message}\n{for_shells(corrected)}" if hint else error.message
+            f"{error.message}\n{for_shells(suggestion)}" if hint else error.message
         ) from None
     return expression
 
@@ -81,8 +81,8 @@ def _cmd(text: str) -> str:
     return '"' + text.replace('"', '\\"') + '"'
 
 
-def _meant(text: str) -> str:
-    """The query with what else does not parse corrected; the example where that is not known."""
+def _correct(text: str) -> str:
+    """Correct what else does not parse in the query; the example where that fails."""
     for _ in range(3):
         try:
             Expression(text)

@@ -42,10 +42,10 @@ def quickstart() -> None:
     step('run.tag("worth another look"); run.get_tags()', run.get_tags())
 
     step.title("Find runs")
-    found = list(exp.get_runs(properties={"author": "azureml-user"}, tags="worth another look"))
+    runs = list(exp.get_runs(properties={"author": "azureml-user"}, tags="worth another look"))
     step(
         'list(exp.get_runs(properties={"author": "azureml-user"}, tags="worth another look"))',
-        f"{len(found)} found, the newest is {found[0].id}",
+        f"{len(runs)} found, the newest is {runs[0].id}",
     )
 
     step.title("Runs within runs")

@@ -39,38 +39,38 @@ def list_runs(
     **where: Any,
 ) -> Any:
     """``run list``: the documents, or what a query makes of them."""
-    place = Where(**where)
-    limit = None if last is None else _number(last)
-    conditions = _conditions(compute_target_name, status, tags)
-    workspace = place.workspace()
-    experiment: ExperimentBase | None = place.experiment(workspace)
+    scope = Where(**where)
+    limit = None if last is None else _parse_number(last)
+    conditions = _build_conditions(compute_target_name, status, tags)
+    workspace = scope.workspace()
+    experiment: ExperimentBase | None = scope.experiment(workspace)
     if parent_run_id is not None:
-        parent = place.run(parent_run_id)
+        parent = scope.run(parent_run_id)
         experiment = parent.experiment
         conditions.append(Condition("parent_id", Op.EQ, record_of(parent).id))
     else:
         conditions.append(Condition("parent_id", Op.LACKS))
-    if experiment is None and place.named_experiment() is not None:
+    if experiment is None and scope.named_experiment() is not None:
         return []
     experiments = [experiment] if experiment is not None else Experiment.list(workspace)
-    names = {each.id: each.name for each in experiments}
-    scope = Scope(tracker_of(workspace), names, tuple(conditions), limit)
+    names = {item.id: item.name for item in experiments}
+    run_scope = Scope(tracker_of(workspace), names, tuple(conditions), limit)
     if query is None:
-        found: Any = _latest(scope, limit)
+        result: Any = _latest(run_scope, limit)
     else:
-        found = ask(query, scope).as_json()
+        result = ask(query, run_scope).as_json()
         if query.use.words:  # a text that may have lost its quotes
             logger.warning("%s", for_shells(EXAMPLE))
-    return _minimal(found) if minimal else found
+    return _shorten(result) if minimal else result
 
 
 def _latest(scope: Scope, limit: int | None) -> list[dict[str, Any]]:
     """The latest documents; that there are more is said where no number was asked for."""
-    wanted = LAST + 1 if limit is None else limit
+    count = LAST + 1 if limit is None else limit
     search = RunQuery(
-        experiment_ids=list(scope.experiments), conditions=scope.conditions, limit=wanted
+        experiment_ids=list(scope.experiments), conditions=scope.conditions, limit=count
     )
-    records = list(itertools.islice(scope.tracker.find_runs(search), wanted))
+    records = list(itertools.islice(scope.tracker.find_runs(search), count))
     if limit is None and len(records) > LAST:
         records.pop()
         logger.warning(
@@ -80,13 +80,15 @@ def _latest(scope: Scope, limit: int | None) -> list[dict[str, Any]]:
     return documents(records, scope)
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     raise UserErrorException(f"--last takes a number of runs, 1 or more, and got {text!r}.")
 
 
-def _conditions(target: str | None, status: str | None, tags: list[str] | None) -> list[Condition]:
+def _build_conditions(
+    target: str | None, status: str | None, tags: list[str] | None
+) -> list[Condition]:
     conditions = []
     if target is not None:
         conditions.append(Condition("system", Op.EQ, target, key="target"))
@@ -97,7 +99,7 @@ def _conditions(target: str | None, status: str | None, tags: list[str] | None) 
             )
         conditions.append(Condition("status", Op.EQ, status))
     for tag in tags or ():
-        key, value = _tag("--tags", tag)
+        key, value = _parse_tag("--tags", tag)
         if value is None:
             conditions.append(Condition("tags", Op.HAS, key=key))
         else:
@@ -105,7 +107,7 @@ def _conditions(target: str | None, status: str | None, tags: list[str] | None) 
     return conditions
 
 
-def _tag(flag: str, text: str) -> tuple[str, str | None]:
+def _parse_tag(flag: str, text: str) -> tuple[str, str | None]:
     key, equals, value = text.partition("=")
     if not key:
         raise UserErrorException(f"{flag} takes key=value or a key, and {text!r} has no key.")
@@ -123,13 +125,13 @@ _MINIMAL = {
 }
 
 
-def _minimal(found: Any) -> Any:
+def _shorten(result: Any) -> Any:
     """v1's short form of documents; what else a query gives stays."""
-    if isinstance(found, list):
-        return [_minimal(each) for each in found]
-    if isinstance(found, dict) and "run_id" in found and "status" in found:
-        return {name: found[field] for name, field in _MINIMAL.items()}
-    return found
+    if isinstance(result, list):
+        return [_shorten(item) for item in result]
+    if isinstance(result, dict) and "run_id" in result and "status" in result:
+        return {name: result[field] for name, field in _MINIMAL.items()}
+    return result
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def show(*, run_id: str, **where: Any) -> dict[str, Any]:
 
 def update(*, run_id: str, add_tag: list[str], **where: Any) -> dict[str, Any]:
     """``run update``."""
-    tags = dict(_tag("--add-tag", text) for text in add_tag)
+    tags = dict(_parse_tag("--add-tag", text) for text in add_tag)
     run = Where(**where).run(run_id)
     run.set_tags(tags)
     return document(run)
@@ -155,9 +157,9 @@ def update(*, run_id: str, add_tag: list[str], **where: Any) -> dict[str, Any]:
 def delete_tag(*, run_id: str, key: list[str], **where: Any) -> dict[str, Any]:
     """``run delete-tag``."""
     run = Where(**where).run(run_id)
-    missing = [each for each in key if each not in run.tags]
-    if missing:
-        raise Missing(f"Run {run.id} does not have the tag {missing[0]!r}.")
+    missing_keys = [tag for tag in key if tag not in run.tags]
+    if missing_keys:
+        raise Missing(f"Run {run.id} does not have the tag {missing_keys[0]!r}.")
     run.remove_tags(key)
     return document(run)
 

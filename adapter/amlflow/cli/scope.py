@@ -32,13 +32,13 @@ class Where:
             return Workspace.from_config(self.path)
         if config is not None and config.workspace_name == self.workspace_name:
             return Workspace.from_config(self.path)
-        known = [
-            each for each in all_workspaces()
-            if each.name == self.workspace_name
-            and self.resource_group in (None, each.resource_group)
-            and self.subscription_id in (None, each.subscription_id)
+        workspaces = [
+            workspace for workspace in all_workspaces()
+            if workspace.name == self.workspace_name
+            and self.resource_group in (None, workspace.resource_group)
+            and self.subscription_id in (None, workspace.subscription_id)
         ]  # fmt: skip
-        if not known:
+        if not workspaces:
             raise Missing(
                 f"Workspace {self.workspace_name!r} does not exist here; `amlflow workspace list` "
                 "shows those there are, and `amlflow folder attach -w` makes one."

@@ -31,7 +31,7 @@ def submit_script(
     **where: Any,
 ) -> dict[str, Any]:
     """``run submit-script``: submits, and unless ``--async`` waits and streams."""
-    place = Where(**where)
+    scope = Where(**where)
     words = script[1:] if script[:1] == ["--"] else script
     if not words:
         raise WrongUsage(
@@ -43,15 +43,15 @@ def submit_script(
             f"--conda-dependencies: {conda_dependencies!r} is not a file. It must be a conda "
             "environment file, seen from the working folder."
         )
-    # Read before there is an experiment, which a file that is none would leave behind.
+    # Read before the experiment is made: a file that is not valid must not leave one behind.
     packages = None if conda_dependencies is None else CondaDependencies(conda_dependencies)
-    name = place.named_experiment() or Path(place.path).absolute().name
-    experiment = Experiment(place.workspace(), name)
+    name = scope.named_experiment() or Path(scope.path).absolute().name
+    experiment = Experiment(scope.workspace(), name)
     config = ScriptRunConfig(
-        source_directory=source_directory or place.path,
+        source_directory=source_directory or scope.path,
         script=words[0],
         arguments=words[1:],
-        **_settings(run_configuration_name, target, place.path),
+        **_settings(run_configuration_name, target, scope.path),
     )
     if packages is not None:
         python = config.run_config.environment.python

@@ -35,38 +35,38 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
     uri = Where(**where).workspace().get_mlflow_tracking_uri()
     # An agent sends what its script had logged; one that is gone has left it in the job's folder.
     of_jobs = {job: tracker_folder(job.journal, uri) for job in own_jobs()}
-    places = [tracker_folder(journals_folder(), uri), *of_jobs.values()]
+    folders = [tracker_folder(journals_folder(), uri), *of_jobs.values()]
     if status_:
-        return [each for place in places for each in waiting(place)]
+        return [record for folder in folders for record in waiting(folder)]
     if refused_:
-        for place in places:
-            put_back(place, uri)
+        for folder in folders:
+            put_back(folder, uri)
     close = failure(DIED) if close_dead else None
-    done = Recovered()
-    sending = [places[0], *(of_jobs[job] for job in of_jobs if not job.has_agent())]
-    total = sum(map(count_left, sending))
+    result = Recovered()
+    folders_to_send = [folders[0], *(of_jobs[job] for job in of_jobs if not job.has_agent())]
+    total = sum(map(count_left, folders_to_send))
 
     def progress() -> str:
         if not total:
             return "Nothing waits to be sent."
-        return f"{done.sent:,} of {total:,} record{'s' if total > 1 else ''} sent"
+        return f"{result.sent:,} of {total:,} record{'s' if total > 1 else ''} sent"
 
     problem: AzureMLException | None = None
     with counting(progress):
-        for place in sending:
+        for folder in folders_to_send:
             try:
-                recover(place, lambda: open_direct(uri), close=close, done=done)
+                recover(folder, lambda: open_direct(uri), close=close, done=result)
             except AzureMLException as error:  # what another folder has may be sent all the same
                 problem = problem or error
         tend_all(_open_existing)
     if problem is not None:
         raise problem
     return {
-        "sent": done.sent,
-        "refused": [each for place in places for each in refused(place)],
-        "not_responding": done.not_responding,
-        "closed": done.closed,
-        "waiting": [each for place in places for each in waiting(place)],
+        "sent": result.sent,
+        "refused": [record for folder in folders for record in refused(folder)],
+        "not_responding": result.not_responding,
+        "closed": result.closed,
+        "waiting": [record for folder in folders for record in waiting(folder)],
     }
 
 
@@ -82,10 +82,12 @@ def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
     """``run mark-failed``: ends a run whose process is not there any more."""
     run = Where(**where).run(run_id)
     uri = run.experiment.workspace.get_mlflow_tracking_uri()
-    for each in process_folders(tracker_folder(journals_folder(), uri)):
-        if each.is_alive() and {run.id, record_of(run).id} & set(map(display_id, each.running())):
+    for folder in process_folders(tracker_folder(journals_folder(), uri)):
+        if folder.is_alive() and {run.id, record_of(run).id} & set(
+            map(display_id, folder.running())
+        ):
             raise UserErrorException(
-                f"Run {run.id} has not lost its process: {each.about().get('pid')} on this "
+                f"Run {run.id} has not lost its process: {folder.about().get('pid')} on this "
                 "machine has started it, and is there. End that first."
             )
     status = run.get_status()

@@ -69,8 +69,8 @@ def _duration(item: dict[str, Any]) -> str:
     start, end = item.get("start_time_utc"), item.get("end_time_utc")
     if not start:
         return ""
-    ended = _time(end) if end else datetime.now(timezone.utc)
-    seconds = max(0, int((ended - _time(start)).total_seconds()))
+    end_time = _time(end) if end else datetime.now(timezone.utc)
+    seconds = max(0, int((end_time - _time(start)).total_seconds()))
     hours, rest = divmod(seconds, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}"
 

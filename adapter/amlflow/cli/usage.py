@@ -1,4 +1,4 @@
-"""The line that somebody meant who put arguments in wrong places."""
+"""The command line that was probably meant by one with arguments in wrong places."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ STATUSES = {value for name, value in vars(Status).items() if name.isupper()}
 
 def right_line(given: Sequence[str]) -> str | None:
     """The command line that was probably meant; None where that cannot be said."""
-    words, flags = _sorted(given)
-    command = _command(words, flags)
+    words, flags = _split_line(given)
+    command = _find_command(words, flags)
     if command is None:
         return None
-    left = list(words)
+    rest = list(words)
     for word in {*command.split(), *(["list"] if command == "run show" else [])}:
-        if word in left:
-            left.remove(word)
-    placed = _placed(command, left, flags)
-    return None if placed is None else shlex.join(["amlflow", *command.split(), *placed])
+        if word in rest:
+            rest.remove(word)
+    arguments = _build_arguments(command, rest, flags)
+    return None if arguments is None else shlex.join(["amlflow", *command.split(), *arguments])
 
 
-def _sorted(given: Sequence[str]) -> tuple[list[str], list[tuple[str, str | None]]]:
+def _split_line(line: Sequence[str]) -> tuple[list[str], list[tuple[str, str | None]]]:
     """The words, and the flags with their values."""
     with_value = {
         flag: "action" not in argument or argument["action"] == "append"
@@ -47,7 +47,7 @@ def _sorted(given: Sequence[str]) -> tuple[list[str], list[tuple[str, str | None
     with_value["--status"] = True
     with_value.update(GLOBAL)
     words, flags = list[str](), list[tuple[str, str | None]]()
-    rest = list(given)
+    rest = list(line)
     while rest:
         word = rest.pop(0)
         if not word.startswith("-") or word == "-":
@@ -56,38 +56,38 @@ def _sorted(given: Sequence[str]) -> tuple[list[str], list[tuple[str, str | None
         name, equals, value = word.partition("=")
         if name not in with_value:
             name = next(iter(difflib.get_close_matches(name, with_value, n=1, cutoff=0.5)), name)
-        takes = with_value.get(name, False)
+        takes_value = with_value.get(name, False)
         if equals:
             flags.append((name, value))
-        elif takes and rest and not rest[0].startswith("-"):
+        elif takes_value and rest and not rest[0].startswith("-"):
             flags.append((name, rest.pop(0)))
         else:
             flags.append((name, None))
     return words, flags
 
 
-def _command(words: Sequence[str], flags: Sequence[tuple[str, str | None]]) -> str | None:
+def _find_command(words: Sequence[str], flags: Sequence[tuple[str, str | None]]) -> str | None:
     """The command that most of the words are of, and whose flags are given."""
 
     def rank(command: str) -> tuple[int, int, int]:
         parts = command.split()
-        fitting = sum(_argument(command, name) is not None for name, _ in flags)
-        return sum(part in words for part in parts), fitting, -len(parts)
+        flag_count = sum(_find_argument(command, name) is not None for name, _ in flags)
+        return sum(part in words for part in parts), flag_count, -len(parts)
 
     # A word that names the command itself; a group alone says too little.
-    known = [each for each in COMMANDS if each.split()[-1] in words]
-    best = max(known, key=rank, default=None)
+    commands = [command for command in COMMANDS if command.split()[-1] in words]
+    best = max(commands, key=rank, default=None)
     if best is not None and all(_takes(best, name) for name, _ in flags):
         return best
-    by_run = any(_argument("run show", name) == "run_id" for name, _ in flags)
+    by_run = any(_find_argument("run show", name) == "run_id" for name, _ in flags)
     return "run show" if by_run and best in (None, "run list") and "run" in words else None
 
 
 def _takes(command: str, flag: str) -> bool:
-    return flag in GLOBAL or _argument(command, flag) is not None
+    return flag in GLOBAL or _find_argument(command, flag) is not None
 
 
-def _argument(command: str, flag: str) -> str | None:
+def _find_argument(command: str, flag: str) -> str | None:
     """The argument of a command that a flag is of."""
     for name in COMMANDS[command].arguments:
         if flag in ARGUMENTS[name]["options_list"]:
@@ -95,24 +95,24 @@ def _argument(command: str, flag: str) -> str | None:
     return None
 
 
-def _placed(
-    command: str, left: list[str], flags: Sequence[tuple[str, str | None]]
+def _build_arguments(
+    command: str, rest: list[str], flags: Sequence[tuple[str, str | None]]
 ) -> list[str] | None:
-    """The flags with the words that are left behind flags, too."""
+    """The arguments of the command: the flags, and each other word behind a flag of its own."""
     arguments = COMMANDS[command].arguments
     required = [name for name in arguments if ARGUMENTS[name].get("required")]
-    found: list[str] = []
+    line: list[str] = []
     for flag, value in flags:
-        name = _argument(command, flag)
+        name = _find_argument(command, flag)
         if value is None and (flag == "-o" or name in PLACEHOLDERS or name in BARE.values()):
-            value = left.pop(0) if left else PLACEHOLDERS.get(str(name), "NAME")
-        found += [flag] if value is None else [flag, value]
+            value = rest.pop(0) if rest else PLACEHOLDERS.get(str(name), "NAME")
+        line += [flag] if value is None else [flag, value]
         if name in required:
             required.remove(name)
     for name in required:
         flag = min(ARGUMENTS[name]["options_list"], key=len)
-        found += [flag, left.pop(0) if left else PLACEHOLDERS[name]]
-    for word in left:
+        line += [flag, rest.pop(0) if rest else PLACEHOLDERS[name]]
+    for word in rest:
         name = BARE.get(command) or BARE.get(command.split()[0])
         if command == "run list" and word in STATUSES:
             name = "status"
@@ -120,5 +120,5 @@ def _placed(
             name = "last"
         if name is None or name not in arguments:
             return None
-        found += [min(ARGUMENTS[name]["options_list"], key=len), word]
-    return found + (["SCRIPT"] if command == "run submit-script" and not left else [])
+        line += [min(ARGUMENTS[name]["options_list"], key=len), word]
+    return line + (["SCRIPT"] if command == "run submit-script" and not rest else [])

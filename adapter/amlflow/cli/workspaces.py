@@ -11,9 +11,9 @@ from amlflow.core.workspace import Workspace
 
 def experiments(**where: Any) -> list[dict[str, Any]]:
     """``experiment list``: archived ones too."""
-    found = Experiment.list(Where(**where).workspace(), view_type="All")
+    items = Experiment.list(Where(**where).workspace(), view_type="All")
     return [
-        {"name": each.name, "id": each.id, "archived_time": each.archived_time} for each in found
+        {"name": item.name, "id": item.id, "archived_time": item.archived_time} for item in items
     ]
 
 
@@ -24,13 +24,13 @@ def workspace(**where: Any) -> dict[str, Any]:
 
 def workspaces(**where: Any) -> list[dict[str, Any]]:
     """``workspace list``: those known here, or of a subscription or resource group."""
-    place = Where(**where)
+    scope = Where(**where)
     return [
-        _workspace(each)
-        for each in all_workspaces()
-        if place.subscription_id in (None, each.subscription_id)
-        and place.resource_group in (None, each.resource_group)
-        and place.workspace_name in (None, each.name)
+        _workspace(workspace)
+        for workspace in all_workspaces()
+        if scope.subscription_id in (None, workspace.subscription_id)
+        and scope.resource_group in (None, workspace.resource_group)
+        and scope.workspace_name in (None, workspace.name)
     ]
 
 

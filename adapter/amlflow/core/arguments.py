@@ -84,10 +84,10 @@ def to_tag_keys(keys: Any, right: str) -> list[str]:
     if isinstance(keys, str):
         return [keys]
     check_list(keys, "The keys of tags to remove", right)
-    listed = list(keys)
-    for key in listed:
+    texts = list(keys)
+    for key in texts:
         check_text(key, "A tag's key", right)
-    return listed
+    return texts
 
 
 def to_texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:
@@ -127,19 +127,19 @@ def to_conditions(
     return [*conditions, *_to_keyed("tags", tags), *_to_keyed("properties", properties)]
 
 
-def _to_keyed(field: str, wanted: Any) -> list[Condition]:
-    if wanted is None:
+def _to_keyed(field: str, selection: Any) -> list[Condition]:
+    if selection is None:
         return []
-    if isinstance(wanted, str):
-        return [Condition(field, Op.HAS, key=wanted)]
-    if not isinstance(wanted, Mapping):
+    if isinstance(selection, str):
+        return [Condition(field, Op.HAS, key=selection)]
+    if not isinstance(selection, Mapping):
         raise UserErrorException(
             f"{field} is a dict of keys and values, or the text of a key, and not a "
-            f"{type(wanted).__name__}."
+            f"{type(selection).__name__}."
         )
     return [
         Condition(field, Op.HAS, key=str(key))
         if value is None
         else Condition(field, Op.EQ, str(value), key=str(key))
-        for key, value in wanted.items()
+        for key, value in selection.items()
     ]

@@ -68,37 +68,37 @@ class Experiment(ExperimentBase):
         _experiment_dto: ExperimentRecord | None = None,
         **kwargs: Any,
     ) -> None:
-        """Open the experiment of this name, made where there is none; an archived one stays so.
+        """Open the experiment of this name, or create it; an archived one stays archived.
 
         Raises:
-            UserErrorException: there is none, and the name is not 1-255 letters, digits, ``_`` and
-                ``-``, starting with a letter or a digit.
+            UserErrorException: it does not exist, and the name is not 1-255 letters, digits, ``_``
+                and ``-``, starting with a letter or a digit.
         """
         if not isinstance(workspace, WorkspaceBase):
-            swapped = isinstance(name, WorkspaceBase)
+            is_swapped = isinstance(name, WorkspaceBase)
             instead = "the workspace comes first: Experiment(workspace, name)"
             raise UserErrorException(
                 f"Experiment takes a Workspace, and got a {type(workspace).__name__}; "
-                + (f"{instead}." if swapped else "Workspace.from_config() gives one.")
+                + (f"{instead}." if is_swapped else "Workspace.from_config() gives one.")
             )
         self._workspace = workspace
         self._store = store_of(workspace)
         self._record = (
             _experiment_dto
-            or (None if _skip_name_validation else self._found_by_another_name(name))
+            or (None if _skip_name_validation else self._find_by_foreign_name(name))
             or self._tracker.ensure_experiment(name)
         )
 
-    def _found_by_another_name(self, name: Any) -> ExperimentRecord | None:
-        """The experiment of a name that is not v1's, which another client has made.
+    def _find_by_foreign_name(self, name: Any) -> ExperimentRecord | None:
+        """The experiment of another client, whose name v1 does not allow.
 
-        None where the name is v1's.
+        None if v1 allows the name.
         """
         try:
             check_experiment_name(name)
         except UserErrorException:
-            known = self._tracker.list_experiments() if isinstance(name, str) and name else ()
-            for record in known:
+            records = self._tracker.list_experiments() if isinstance(name, str) and name else ()
+            for record in records:
                 if record.name == name:
                     return record
             raise
@@ -193,19 +193,22 @@ class Experiment(ExperimentBase):
         right = "experiment.start_logging(name='a name', snapshot_directory='.')"
         if snapshot_directory:
             check_path(snapshot_directory, "snapshot_directory", right)
-        asked = to_texts(properties or {}, "start_logging(properties=…)")
-        stated = {**git_properties(), **{key: value or "" for key, value in asked.items()}}
+        user_properties = to_texts(properties or {}, "start_logging(properties=…)")
+        all_properties = {
+            **git_properties(),
+            **{key: value or "" for key, value in user_properties.items()},
+        }
         draft = draft_run(
             self,
             name=display_name or name,
             run_id=run_id,
             description=description,
             tags=tags,
-            properties=stated,
+            properties=all_properties,
         )
         if snapshot_directory:
-            stated[SNAPSHOT_PROPERTY] = store_snapshot(self, Path(snapshot_directory))
-        record = start_run(self, replace(draft, properties=stated))
+            all_properties[SNAPSHOT_PROPERTY] = store_snapshot(self, Path(snapshot_directory))
+        record = start_run(self, replace(draft, properties=all_properties))
         run = run_of(self, record, tracked_folders(outputs))
         stay_in_folder(run)
         return run
@@ -376,16 +379,16 @@ def query_runs(
     include_children: bool,
 ) -> Any:
     """Ask the runs of experiments a JMESPath expression; see :meth:`Experiment.query`."""
-    # Imported when somebody asks: it needs jmespath, which takes time to import.
+    # Imported here, as it needs jmespath, which takes time to import.
     from amlflow.query.ask import ask
     from amlflow.query.expression import Expression
     from amlflow.query.search import Scope
 
-    known = {each.id: each for each in experiments}
-    names = {each.id: each.name for each in experiments}
+    experiments_by_id = {experiment.id: experiment for experiment in experiments}
+    names = {experiment.id: experiment.name for experiment in experiments}
     conditions = [] if include_children else [Condition("parent_id", Op.LACKS)]
     answer = ask(Expression(expression), Scope(tracker_of(workspace), names, conditions))
-    return answer.runs(lambda record: run_of(known[record.experiment_id], record))
+    return answer.runs(lambda record: run_of(experiments_by_id[record.experiment_id], record))
 
 
 def _submit_script(

@@ -22,6 +22,6 @@ def text(value: object) -> str:
 
 def table(cells: Mapping[str, str]) -> str:
     """One row under a head; cells are HTML already, heads are text."""
-    head = "".join(f"<th>{html.escape(each)}</th>" for each in cells)
-    body = "".join(f"<td>{each}</td>" for each in cells.values())
+    head = "".join(f"<th>{html.escape(heading)}</th>" for heading in cells)
+    body = "".join(f"<td>{cell}</td>" for cell in cells.values())
     return f'<table style="width:100%"><tr>{head}</tr><tr>{body}</tr></table>'

@@ -60,9 +60,9 @@ class Workspace(WorkspaceBase, AzureOnly):
         _cloud: str = "AzureCloud",
     ) -> None:
         """Name a workspace on the tracking store that is configured; see :meth:`from_config`."""
-        known = find_known(subscription_id, resource_group, workspace_name) or {}
+        note = find_known(subscription_id, resource_group, workspace_name) or {}
         details = {"location": _location, "sku": sku, "tags": tags}
-        self._init(subscription_id, resource_group, workspace_name, details, known)
+        self._init(subscription_id, resource_group, workspace_name, details, note)
 
     def _init(
         self,
@@ -70,10 +70,10 @@ class Workspace(WorkspaceBase, AzureOnly):
         resource_group: str,
         name: str,
         details: dict[str, Any],
-        known: dict[str, Any],
+        note: dict[str, Any],
         folder: Path | None = None,
     ) -> None:
-        self._details = {**known, **{key: value for key, value in details.items() if value}}
+        self._details = {**note, **{key: value for key, value in details.items() if value}}
         # What the store is called is settled now: a script may change its folder later.
         uri = resolved(self._details.get("tracking_uri"), folder or Path.cwd())
         self._store = Store(uri, subscription_id, resource_group, name)
@@ -138,23 +138,23 @@ class Workspace(WorkspaceBase, AzureOnly):
             WorkspaceException: several that were made here have this name; say which.
         """
         check_text(name, "A workspace's name", "Workspace.get(name)")
-        found = [
-            each
-            for each in list_known()
-            if each["workspace_name"] == name
-            and subscription_id in (None, each["subscription_id"])
-            and resource_group in (None, each["resource_group"])
+        notes = [
+            note
+            for note in list_known()
+            if note["workspace_name"] == name
+            and subscription_id in (None, note["subscription_id"])
+            and resource_group in (None, note["resource_group"])
         ]
-        if len(found) > 1:
+        if len(notes) > 1:
             raise WorkspaceException(
-                f"There are {len(found)} workspaces {name!r} here; give subscription_id and "
+                f"There are {len(notes)} workspaces {name!r} here; give subscription_id and "
                 "resource_group too.",
                 found_multiple=True,
             )
-        if found:
+        if notes:
             subscription_id, resource_group = (
-                found[0]["subscription_id"],
-                found[0]["resource_group"],
+                notes[0]["subscription_id"],
+                notes[0]["resource_group"],
             )
         return Workspace(
             subscription_id or NO_SUBSCRIPTION, resource_group or DEFAULT_NAME, name, auth, location
@@ -217,14 +217,14 @@ class Workspace(WorkspaceBase, AzureOnly):
         subscription_id: str, auth: Any = None, resource_group: str | None = None
     ) -> dict[str, list[Workspace]]:
         """The workspaces that were made here, or that a config.json above names, by name."""
-        found: dict[str, list[Workspace]] = {}
+        workspaces: dict[str, list[Workspace]] = {}
         for workspace in known_workspaces():
             if workspace.subscription_id == subscription_id and resource_group in (
                 None,
                 workspace.resource_group,
             ):
-                found.setdefault(workspace.name, []).append(workspace)
-        return found
+                workspaces.setdefault(workspace.name, []).append(workspace)
+        return workspaces
 
     def write_config(self, path: str | None = None, file_name: str | None = None) -> None:
         """Write ``<path>/.azureml/config.json``, which :meth:`from_config` finds again.
@@ -299,7 +299,7 @@ class Workspace(WorkspaceBase, AzureOnly):
     @property
     def experiments(self) -> dict[str, Experiment]:
         """The experiments that are not archived, by name."""
-        return {each.name: each for each in Experiment.list(self)}
+        return {experiment.name: experiment for experiment in Experiment.list(self)}
 
     @property
     def compute_targets(self) -> dict[str, ComputeTarget]:
@@ -403,14 +403,14 @@ def remember_workspace(workspace: Workspace) -> None:
 
 def known_workspaces() -> list[Workspace]:
     """The workspaces that were made here, or that a config.json above names."""
-    known = [
-        (each["subscription_id"], each["resource_group"], each["workspace_name"])
-        for each in list_known()
+    all_names = [
+        (note["subscription_id"], note["resource_group"], note["workspace_name"])
+        for note in list_known()
     ]
     config = find_config(None)
     if config is not None:
-        known.append((config.subscription_id, config.resource_group, config.workspace_name))
-    return [Workspace(*names) for names in dict.fromkeys(known)]
+        all_names.append((config.subscription_id, config.resource_group, config.workspace_name))
+    return [Workspace(*names) for names in dict.fromkeys(all_names)]
 
 
 use_workspace_class(Workspace)

@@ -127,7 +127,7 @@ MODULES = {
 
 
 class _Finder:
-    """Comes last on ``sys.meta_path``, so it is asked only for what nobody else has."""
+    """Comes last on ``sys.meta_path``, so it is asked only for modules that no other finder has."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         # `importlib.util.find_spec` asks, too, and its answer for what is not here is None.

@@ -42,22 +42,22 @@ class ComputeTarget:
         check_text(name, "A compute target's name", right)
         self._init(workspace, name, declared.find(workspace, name))
 
-    def _init(self, workspace: WorkspaceBase, name: str, stated: Mapping[str, Any]) -> None:
+    def _init(self, workspace: WorkspaceBase, name: str, declaration: Mapping[str, Any]) -> None:
         self.workspace = workspace
         self.name = name
-        self.type = str(stated.get("kind", ""))
+        self.type = str(declaration.get("kind", ""))
         self.provisioning_state = "Succeeded"
-        self._stated = dict(stated)
+        self._declaration = dict(declaration)
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> list[ComputeTarget]:
         """The targets that the workspace knows."""
-        found = []
-        for name, stated in sorted(declared.known(workspace).items()):
+        targets = []
+        for name, declaration in sorted(declared.known(workspace).items()):
             target = ComputeTarget.__new__(ComputeTarget)
-            target._init(workspace, name, stated)
-            found.append(target)
-        return found
+            target._init(workspace, name, declaration)
+            targets.append(target)
+        return targets
 
     def get_status(self) -> TargetState:
         """v1's state of a target: one that is declared is there."""
@@ -80,15 +80,15 @@ class ComputeTarget:
             "name": self.name,
             "type": self.type,
             "provisioningState": self.provisioning_state,
-            "properties": dict(self._stated),
+            "properties": dict(self._declaration),
         }
 
     def get_active_runs(
         self, type: str | None = None, tags: Any = None, properties: Any = None, status: Any = None
     ) -> Iterator[Run]:
         """The target's runs that have not ended, newest first."""
-        found = Run.list_by_compute(self, type, tags, properties, status)
-        return (run for run in found if run.status not in FINAL)
+        runs = Run.list_by_compute(self, type, tags, properties, status)
+        return (run for run in runs if run.status not in FINAL)
 
     def detach(self) -> None:
         """Forget an attached target."""
@@ -153,7 +153,7 @@ class Targets(dict[str, ComputeTarget]):
     """A workspace's targets by name; an unknown name says which are known."""
 
     def __init__(self, workspace: WorkspaceBase) -> None:
-        super().__init__({each.name: each for each in ComputeTarget.list(workspace)})
+        super().__init__({target.name: target for target in ComputeTarget.list(workspace)})
         self._workspace = workspace
 
     def __missing__(self, name: str) -> NoReturn:

@@ -43,15 +43,15 @@ class UnknownTarget(ComputeTargetException, KeyError):
 
 def known(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
     """What is stated of each target, by name: ``kind``, ``max_runs`` and the plugin's settings."""
-    return {LOCAL: {"kind": LOCAL}, **_attached(workspace), **_declared()}
+    return {LOCAL: {"kind": LOCAL}, **_read_attached(workspace), **_read_declared()}
 
 
 def find(workspace: WorkspaceBase, name: str) -> Mapping[str, Any]:
-    """What is stated of one target. Raises :class:`ComputeTargetException` if it is unknown."""
-    stated = known(workspace)
-    if name not in stated:
-        raise unknown(workspace, name, stated)
-    return stated[name]
+    """The declaration of one target. Raises :class:`ComputeTargetException` if it is unknown."""
+    declarations = known(workspace)
+    if name not in declarations:
+        raise unknown(workspace, name, declarations)
+    return declarations[name]
 
 
 def unknown(workspace: WorkspaceBase, name: str, stated: Mapping[str, Any]) -> UnknownTarget:
@@ -71,11 +71,11 @@ def open_target(name: str, stated: Mapping[str, Any]) -> Target:
     """
     from amlflow.jobs.job import Target  # locks files, as only some systems can
 
-    kind, settings, most = _parts(name, stated)
+    kind, settings, max_runs = _split(name, stated)
     compute = open_compute(kind, settings)
-    if most is None:
-        most = compute.max_runs
-    return Target(name=name, kind=kind, settings=settings, max_runs=most)
+    if max_runs is None:
+        max_runs = compute.max_runs
+    return Target(name=name, kind=kind, settings=settings, max_runs=max_runs)
 
 
 def attach(
@@ -86,18 +86,18 @@ def attach(
     ``settings`` are the plugin's, and ``max_runs``. An attached target of the name is replaced.
 
     Raises:
-        ComputeTargetException: the name is none, or the kind or a setting is unknown.
+        ComputeTargetException: the name is not valid, or the kind or a setting is unknown.
     """
     if not _NAME.fullmatch(name):
         raise ComputeTargetException(
             f"{name!r} is not a name for a compute target: it is 1-64 letters, digits, '_', '-' "
             "and '.', and starts with a letter or a digit."
         )
-    stated = {"kind": kind, **(settings or {})}
-    open_target(name, stated)
+    declaration = {"kind": kind, **(settings or {})}
+    open_target(name, declaration)
     folder = _folder(workspace)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / f"{name}.json", stated)
+    write_json(folder / f"{name}.json", declaration)
 
 
 def detach(workspace: WorkspaceBase, name: str) -> None:
@@ -105,31 +105,31 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
     try:
         (_folder(workspace) / f"{name}.json").unlink()
     except FileNotFoundError:
-        where = f" It is declared in {FOLDER}/{FILE}." if name in _declared() else ""
+        where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
         raise ComputeTargetException(
             f"The compute target {name!r} is not attached to workspace {workspace.name!r}.{where}"
         ) from None
 
 
-def _parts(name: str, stated: Mapping[str, Any]) -> tuple[str, dict[str, Any], int | None]:
-    settings = dict(stated)
+def _split(name: str, declaration: Mapping[str, Any]) -> tuple[str, dict[str, Any], int | None]:
+    settings = dict(declaration)
     kind = settings.pop("kind", None)
     if not isinstance(kind, str):
         raise ComputeTargetException(
             f"The compute target {name!r} has no 'kind', which says what runs it, such as "
             "'local' or 'docker'."
         )
-    most = settings.pop("max_runs", None)
-    if most is not None and not (isinstance(most, int) and most > 0):
+    max_runs = settings.pop("max_runs", None)
+    if max_runs is not None and not (isinstance(max_runs, int) and max_runs > 0):
         raise ComputeTargetException(
-            f"The compute target {name!r} has max_runs: {most!r}; it is a whole number above 0."
+            f"The compute target {name!r} has max_runs: {max_runs!r}; it is a whole number above 0."
         )
-    return kind, settings, most
+    return kind, settings, max_runs
 
 
-def _declared() -> dict[str, Mapping[str, Any]]:
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+def _read_declared() -> dict[str, Mapping[str, Any]]:
+    start = Path.cwd()
+    for folder in (start, *start.parents):
         path = folder / FOLDER / FILE
         if path.is_file():
             return _read(path)
@@ -147,8 +147,8 @@ def _read(path: Path) -> dict[str, Mapping[str, Any]]:
         raise ComputeTargetException(
             f"{path} holds no compute targets: it maps each target's name to its kind and settings."
         )
-    for name, stated in content.items():
-        if not isinstance(name, str) or not isinstance(stated, dict):
+    for name, declaration in content.items():
+        if not isinstance(name, str) or not isinstance(declaration, dict):
             raise ComputeTargetException(
                 f"{path}: {name!r} is not a compute target; a target is a name with a mapping of "
                 "its kind and settings."
@@ -163,7 +163,7 @@ def _folder(workspace: WorkspaceBase) -> Path:
     return platformdirs.user_config_path("amlflow") / "compute" / names
 
 
-def _attached(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
+def _read_attached(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
     return {
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(_folder(workspace).glob("*.json"))

@@ -82,17 +82,19 @@ def attach_folder(
     """
     if not folder.is_dir():
         raise UserErrorException(f"{str(folder)!r} is not a folder to attach; make it first.")
-    before = find_config(folder)
-    if before is not None and before.folder != folder.absolute():
-        before = dataclasses.replace(before, experiment_name=None, folder=folder.absolute())
-    if before is None or workspace_name not in (None, before.workspace_name):
-        before = Config(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME, None, None, folder.absolute())
+    old_config = find_config(folder)
+    if old_config is not None and old_config.folder != folder.absolute():
+        old_config = dataclasses.replace(old_config, experiment_name=None, folder=folder.absolute())
+    if old_config is None or workspace_name not in (None, old_config.workspace_name):
+        old_config = Config(
+            NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME, None, None, folder.absolute()
+        )
     config = dataclasses.replace(
-        before,
-        workspace_name=workspace_name or before.workspace_name,
-        resource_group=resource_group or before.resource_group,
-        subscription_id=subscription_id or before.subscription_id,
-        experiment_name=experiment_name or before.experiment_name,
+        old_config,
+        workspace_name=workspace_name or old_config.workspace_name,
+        resource_group=resource_group or old_config.resource_group,
+        subscription_id=subscription_id or old_config.subscription_id,
+        experiment_name=experiment_name or old_config.experiment_name,
     )
     workspace = configured_workspace(config)
     if experiment_name is not None:

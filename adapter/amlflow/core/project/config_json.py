@@ -48,10 +48,10 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
         )
     names = (file_name,) if file_name else _NAMES
     for folder in (start, *start.parents):
-        for place in (folder / FOLDER, folder / OLD_FOLDER, folder):
+        for config_folder in (folder / FOLDER, folder / OLD_FOLDER, folder):
             for name in names:
-                if (place / name).is_file():
-                    return _read(place / name)
+                if (config_folder / name).is_file():
+                    return _read(config_folder / name)
     return None
 
 
@@ -67,12 +67,12 @@ def _read(path: Path) -> Config:
     except OSError as error:
         raise UserErrorException(f"{path} cannot be read: {error.strerror}.") from None
     if isinstance(content, dict) and "Scope" in content:
-        content = {**_scope(str(content["Scope"])), **content}  # how project.json says it
-    missing = [key for key in _KEYS if not isinstance(content, dict) or not content.get(key)]
-    if missing:
+        content = {**_parse_scope(str(content["Scope"])), **content}  # how project.json says it
+    missing_keys = [key for key in _KEYS if not isinstance(content, dict) or not content.get(key)]
+    if missing_keys:
         raise UserErrorException(
-            f"{path} lacks {', '.join(map(repr, missing))}: a workspace's config.json is an object "
-            f"with {', '.join(map(repr, _KEYS))} and, for amlflow, 'tracking_uri'."
+            f"{path} lacks {', '.join(map(repr, missing_keys))}: a workspace's config.json is an "
+            f"object with {', '.join(map(repr, _KEYS))} and, for amlflow, 'tracking_uri'."
         )
     for key in (*_KEYS, "tracking_uri"):
         if not isinstance(content.get(key, ""), str):
@@ -90,15 +90,15 @@ def _read(path: Path) -> Config:
     )
 
 
-def _scope(scope: str) -> dict[str, str]:
+def _parse_scope(scope: str) -> dict[str, str]:
     """The parts of ``/subscriptions/S/resourceGroups/R/…/workspaces/W``."""
     parts = scope.strip("/").split("/")
-    named = {key.lower(): value for key, value in zip(parts[::2], parts[1::2], strict=False)}
+    values = {key.lower(): value for key, value in zip(parts[::2], parts[1::2], strict=False)}
     return {
-        "subscription_id": named.get("subscriptions", ""),
-        "resource_group": named.get("resourcegroups", ""),
-        "workspace_name": named.get("workspaces", ""),
-        "experiment_name": named.get("projects", ""),
+        "subscription_id": values.get("subscriptions", ""),
+        "resource_group": values.get("resourcegroups", ""),
+        "workspace_name": values.get("workspaces", ""),
+        "experiment_name": values.get("projects", ""),
     }
 
 

@@ -27,10 +27,10 @@ def configured_uri(path: str | os.PathLike[str]) -> str:
     config = find_config(path)
     if config is not None:
         names = (config.subscription_id, config.resource_group, config.workspace_name)
-        known = find_known(*names) or {}
-        return resolved(config.tracking_uri or known.get("tracking_uri"), config.folder)
-    known = find_known(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME) or {}
-    uri = resolved(known.get("tracking_uri"), Path.cwd())
+        note = find_known(*names) or {}
+        return resolved(config.tracking_uri or note.get("tracking_uri"), config.folder)
+    note = find_known(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME) or {}
+    uri = resolved(note.get("tracking_uri"), Path.cwd())
     logger.warning(
         "No config.json at or above %s: using the workspace %r on %s.",
         Path(path).absolute(), DEFAULT_NAME, redacted(uri),

@@ -20,7 +20,7 @@ def git_properties() -> dict[str, str]:
         return {}
     address = re.sub(r"(?<=://)[^/@]*@", "", _git(folder, "config", "--get", "remote.origin.url"))
     dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
-    found = {
+    properties = {
         "azureml.git.repository_uri": address,
         "mlflow.source.git.repoURL": address,
         "azureml.git.branch": branch,
@@ -29,22 +29,22 @@ def git_properties() -> dict[str, str]:
         "mlflow.source.git.commit": commit,
         "azureml.git.dirty": str(dirty),
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in properties.items() if value}
 
 
 def _is_work_tree(folder: str) -> bool:
     """Whether git may find a work tree; starting it takes longer than to look."""
-    places = (folder, *map(str, Path(folder).parents))
-    return "GIT_DIR" in os.environ or any(os.path.exists(f"{each}/.git") for each in places)
+    folders = (folder, *map(str, Path(folder).parents))
+    return "GIT_DIR" in os.environ or any(os.path.exists(f"{path}/.git") for path in folders)
 
 
 def _git(folder: str, *arguments: str) -> str:
     import subprocess  # takes as long to import as all of this package
 
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):  # no git here, or a very slow disk
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

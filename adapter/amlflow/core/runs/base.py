@@ -51,7 +51,9 @@ class RunBase(HasStore):
             record = self._tracker.get_run(self._record.id)
         finally:
             with _following:
-                self._meanwhile = tuple(each for each in self._meanwhile if each is not meanwhile)
+                self._meanwhile = tuple(
+                    changes for changes in self._meanwhile if changes is not meanwhile
+                )
                 if record is not None:
                     for change in meanwhile:
                         record = record.changed(change)

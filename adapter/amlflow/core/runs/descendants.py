@@ -22,22 +22,22 @@ def descendants(
 ) -> Iterator[RunRecord]:
     """All runs below a run that meet the conditions, newest first.
 
-    What another client nested names its parent and no root, so such runs of the experiment are
-    read too, and the tree is put together here.
+    Runs that another client has nested have a parent and no root. Such runs of the experiment are
+    read too, and the tree is built here.
     """
-    nested = Condition("parent_id", Op.HAS)
+    has_parent = Condition("parent_id", Op.HAS)
     roots = [Condition("root_id", Op.EQ, ancestor.root_id), Condition("root_id", Op.LACKS)]
     if ancestor.root_id is None:
         roots = roots[1:]
-    found = [
+    runs = [
         run
         for root in roots
         for run in tracker.find_runs(
-            RunQuery(experiment_ids=[ancestor.experiment_id], conditions=[nested, root])
+            RunQuery(experiment_ids=[ancestor.experiment_id], conditions=[has_parent, root])
         )
     ]
     below: dict[str | None, list[RunRecord]] = {}
-    for run in found:
+    for run in runs:
         below.setdefault(run.parent_id, []).append(run)
     family, front = {ancestor.id}, [ancestor.id]
     while front:
@@ -46,7 +46,7 @@ def descendants(
                 family.add(run.id)
                 front.append(run.id)
     family.remove(ancestor.id)
-    found.sort(key=lambda run: run.created, reverse=True)
-    for run in found:
+    runs.sort(key=lambda run: run.created, reverse=True)
+    for run in runs:
         if run.id in family and all(condition.holds(run) for condition in conditions):
             yield run

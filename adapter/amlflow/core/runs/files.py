@@ -80,14 +80,14 @@ class RunFiles(RunBase):
         check_path(path, "The local folder", right)
         folder = Path(path)
         if not folder.is_dir():
-            swapped = f"; {name!r} is a folder here: the call is {right}" if isdir(name) else ""
+            hint = f"; {name!r} is a folder here: the call is {right}" if isdir(name) else ""
             raise UserErrorException(
-                f"upload_folder({name!r}): {str(path)!r} is not a folder{swapped}."
+                f"upload_folder({name!r}): {str(path)!r} is not a folder{hint}."
             )
         files = {
-            posixpath.join(name, each.relative_to(folder).as_posix()): each
-            for each in sorted(folder.rglob("*"))
-            if each.is_file()
+            posixpath.join(name, file.relative_to(folder).as_posix()): file
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
         }
         self._upload(files)
         return self._links(files)
@@ -104,11 +104,11 @@ class RunFiles(RunBase):
         right = "run.download_file(name, output_file_path)"
         check_text(name, "The name of a run's file", right)
         check_path(output_file_path or ".", "output_file_path", right)
-        stored = _stored_name(self._record, name)
+        stored_name = _stored_name(self._record, name)
         target = Path(output_file_path or ".")
         if target.is_dir() or str(output_file_path or "").endswith(("/", os.sep)):
-            target = local_path_for(posixpath.basename(stored), target)
-        fetch_file(self._tracker, self._record, stored, target)
+            target = local_path_for(posixpath.basename(stored_name), target)
+        fetch_file(self._tracker, self._record, stored_name, target)
 
     def download_files(
         self,
@@ -162,10 +162,10 @@ class RunFiles(RunBase):
     def _upload(self, files: Mapping[str, Path]) -> None:
         for name, path in files.items():
             if not path.is_file():
-                swapped = not path.exists() and isinstance(name, str) and os.path.isfile(name)
+                is_swapped = not path.exists() and isinstance(name, str) and os.path.isfile(name)
                 instead = (
                     f" {name!r} is a file here: the call is run.upload_file(name, path_or_stream)."
-                    if swapped
+                    if is_swapped
                     else " run.upload_folder(name, path) stores a folder."
                     if path.is_dir()
                     else ""
@@ -173,11 +173,11 @@ class RunFiles(RunBase):
                 raise UserErrorException(
                     f"The file {str(path)!r} to upload as {name!r} does not exist.{instead}"
                 )
-        named = {_checked_name(name): path for name, path in files.items()}
-        self._tracker.put_files(self._record.id, named)
+        paths = {_check_name(name): path for name, path in files.items()}
+        self._tracker.put_files(self._record.id, paths)
         names = this_writer().names(self._record.id)
         if names is not None:
-            for name in named:
+            for name in paths:
                 names.take(name)
 
     def _links(self, names: Any) -> dict[str, str]:
@@ -266,7 +266,7 @@ class RunFiles(RunBase):
             ModelPathNotFoundException: the run has no such file or folder.
         """
         refused = [datasets, sample_input_dataset, sample_output_dataset, resource_configuration]
-        if any(each is not None for each in refused):
+        if any(argument is not None for argument in refused):
             raise UserErrorException(
                 "register_model keeps no datasets, sample datasets or resource_configuration: they "
                 "are Azure's. Log the data with mlflow.log_input() instead."
@@ -285,7 +285,7 @@ class RunFiles(RunBase):
             "model_framework": model_framework,
             "model_framework_version": model_framework_version,
         }
-        stated = {key: value for key, value in framework.items() if value is not None}
+        framework_properties = {key: value for key, value in framework.items() if value is not None}
         return Model(
             self._tracker.register_model(
                 self._record.id,
@@ -293,7 +293,7 @@ class RunFiles(RunBase):
                 model_name,
                 description=description,
                 tags=tags,
-                properties={**(properties or {}), **stated},
+                properties={**(properties or {}), **framework_properties},
             )
         )
 
@@ -305,14 +305,14 @@ def fetch_file(tracker: Tracker, run: RunRecord, name: str, target: Path) -> Non
         FileNotInRun: the run has no such file.
         UserErrorException: the path cannot be written.
     """
-    stored = _stored_name(run, name)
+    stored_name = _stored_name(run, name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserErrorException(
             f"The file {name!r} cannot be written to {str(target)!r}: {error.strerror}."
         ) from None
-    tracker.get_file(run.id, stored, target)
+    tracker.get_file(run.id, stored_name, target)
 
 
 def fetch_listed(
@@ -324,7 +324,7 @@ def fetch_listed(
         Its path, or None where a name leads elsewhere: then the log names it.
     """
     try:
-        _checked_name(name)
+        _check_name(name)
         path = local_path_for(local, below)
     except UserErrorException as refusal:
         logger.warning("A file of run %s is left out: %s", display_id(run), refusal.message)
@@ -373,12 +373,12 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
 
 def _stored_name(run: RunRecord, name: str) -> str:
     try:
-        return _checked_name(name)
+        return _check_name(name)
     except UserErrorException:
         raise FileNotInRun(display_id(run), name) from None
 
 
-def _checked_name(name: Any) -> str:
+def _check_name(name: Any) -> str:
     """The name of a file, which stays within the run."""
     while isinstance(name, str) and name.startswith("./"):
         name = name[2:]

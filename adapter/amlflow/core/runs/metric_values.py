@@ -109,7 +109,7 @@ def listed(value: Any, name: str) -> list[Any]:
             f"log_list({name!r}) takes a list or another iterable of values, and got a "
             f"{type(value).__name__}; log a single value with run.log()."
         )
-    return [scalar(each, f"Element {at} of {name!r}") for at, each in enumerate(value)]
+    return [scalar(element, f"Element {index} of {name!r}") for index, element in enumerate(value)]
 
 
 def _is_list(value: Any) -> bool:
@@ -212,7 +212,7 @@ def _columns(points: Sequence[Point]) -> dict[str, Any]:
             column: value if point.kind is Kind.TABLE else [value]
             for column, value in point.value.items()
         }
-        length = max((len(each) for each in cells.values()), default=0)
+        length = max((len(values) for values in cells.values()), default=0)
         for name, column in columns.items():
             column += cells.get(name, [None] * length)
     rows = max((len(column) for column in columns.values()), default=0)

@@ -164,10 +164,12 @@ class RunMetrics(RunBase):
         conditions = [] if run_type is None else [Condition("type", Op.EQ, run_type)]
         records = [*descendants(self._tracker, self._record, conditions), self._record]
         with ThreadPoolExecutor(min(READERS, len(records))) as pool:
-            found = list(pool.map(lambda each: self._metrics_of(each, name, populate), records))
+            results = list(
+                pool.map(lambda record: self._metrics_of(record, name, populate), records)
+            )
         return {
             display_id(record): values
-            for record, values in zip(records, found, strict=True)
+            for record, values in zip(records, results, strict=True)
             if values
         }
 
@@ -199,30 +201,30 @@ class RunMetrics(RunBase):
             source.write_text(text, encoding="utf-8")
             self._file_point(name, kind, source, name)
 
-    def _file_point(self, name: str, kind: Kind, source: Path, wanted: str) -> None:
+    def _file_point(self, name: str, kind: Kind, source: Path, file_name: str) -> None:
         _check_name(name)
-        self._point(name, kind, self._put_named(source, wanted))
+        self._point(name, kind, self._put_named(source, file_name))
 
-    def _put_named(self, source: Path, wanted: str) -> str:
-        """Store a file under the name that is wanted, or one of its own; the name is returned."""
-        run_id, stored = self._record.id, _file_name(wanted)
+    def _put_named(self, source: Path, file_name: str) -> str:
+        """Store a file under this name, or under a unique one; the name is returned."""
+        run_id, stored_name = self._record.id, _file_name(file_name)
         names = this_writer().names(run_id)
         if names is None:  # another process's run: the tracker knows whether the name is free
             try:
                 with tried_once():
-                    self._tracker.put_files(run_id, {stored: source})
-                return stored
+                    self._tracker.put_files(run_id, {stored_name: source})
+                return stored_name
             except (FileInRun, Refused, Unavailable):
                 pass
-        elif len(os.fsencode(stored)) <= MAX_NAME and names.take(stored):
-            self._tracker.put_files(run_id, {stored: source}, replace=True)
-            return stored
-        stem, suffix = posixpath.splitext(posixpath.basename(stored))
-        readable = re.sub(r"[^\w.\-]+", "_", stem)[:100].strip(".") or "file"
+        elif len(os.fsencode(stored_name)) <= MAX_NAME and names.take(stored_name):
+            self._tracker.put_files(run_id, {stored_name: source}, replace=True)
+            return stored_name
+        stem, suffix = posixpath.splitext(posixpath.basename(stored_name))
+        base = re.sub(r"[^\w.\-]+", "_", stem)[:100].strip(".") or "file"
         suffix = suffix if re.fullmatch(r"\.\w{1,10}", suffix) else ""
-        unique = f"{readable}_{uuid.uuid4().hex[:12]}{suffix}"
-        self._tracker.put_files(run_id, {unique: source}, replace=True)
-        return unique
+        unique_name = f"{base}_{uuid.uuid4().hex[:12]}{suffix}"
+        self._tracker.put_files(run_id, {unique_name: source}, replace=True)
+        return unique_name
 
     def _point(self, name: str, kind: Kind, value: Any, step: int | None = None) -> None:
         _check_name(name)
@@ -252,19 +254,19 @@ def _described(value: Any) -> str:
     return f"{kind} ({value.__name__})" if isinstance(value, ModuleType) else kind
 
 
-def _file_name(wanted: str) -> str:
-    """A name for a run's file, the nearest to the one that is wanted.
+def _file_name(name: str) -> str:
+    """A name that a run's file can have, as near to this one as possible.
 
     The folders of a path stay where they are below the working folder.
     """
-    path = posixpath.normpath(wanted.replace(os.sep, "/"))
+    path = posixpath.normpath(name.replace(os.sep, "/"))
     if path.startswith(("/", "../")):
         path = posixpath.basename(path)
     # A file of such a name would stand in the way of a folder, or be taken for amlflow's own.
     if path.split("/")[0] in _FOLDERS and ("/" not in path or path.startswith("amlflow/")):
         path = f"_{path}"
     path = path.encode(errors="replace").decode().replace("\\", "_").replace("\0", "_")
-    return path if path.strip(". ") else f"_{len(wanted)}"
+    return path if path.strip(". ") else f"_{len(name)}"
 
 
 def _step(name: str, step: Any) -> int:

@@ -40,42 +40,42 @@ class OfflineRun:
         )
 
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
-        _attempted("scalar", name, value)
+        _report_attempt("scalar", name, value)
 
     def log_list(self, name: str, value: Any, description: str = "") -> None:
-        _attempted("list", name, value)
+        _report_attempt("list", name, value)
 
     def log_row(self, name: str, description: str | None = None, **kwargs: Any) -> None:
-        _attempted("row", name, kwargs)
+        _report_attempt("row", name, kwargs)
 
     def log_table(self, name: str, value: Any, description: str = "") -> None:
-        _attempted("table", name, value)
+        _report_attempt("table", name, value)
 
     def log_image(
         self, name: str, path: str | None = None, plot: Any = None, description: str = ""
     ) -> None:
-        _attempted("image", name, path if plot is None else plot)
+        _report_attempt("image", name, path if plot is None else plot)
 
     def log_accuracy_table(self, name: str, value: Any, description: str = "") -> None:
-        _attempted("accuracy_table", name, value)
+        _report_attempt("accuracy_table", name, value)
 
     def log_confusion_matrix(self, name: str, value: Any, description: str = "") -> None:
-        _attempted("confusion_matrix", name, value)
+        _report_attempt("confusion_matrix", name, value)
 
     def log_residuals(self, name: str, value: Any, description: str = "") -> None:
-        _attempted("residual", name, value)
+        _report_attempt("residual", name, value)
 
     def log_predictions(self, name: str, value: Any, description: str = "") -> None:
-        _attempted("predictions", name, value)
+        _report_attempt("predictions", name, value)
 
     def tag(self, name: str, value: Any = None) -> None:
-        _say(f"Attempted to add tag {name} with value ", value)
+        _print(f"Attempted to add tag {name} with value ", value)
 
     def set_tags(self, tags: dict[str, Any]) -> None:
-        _say("Attempted to set tags ", tags)
+        _print("Attempted to set tags ", tags)
 
     def add_properties(self, properties: dict[str, Any]) -> None:
-        _say("Attempted to add properties ", properties)
+        _print("Attempted to add properties ", properties)
 
     def upload_file(
         self, name: str, path_or_stream: Any, datastore_name: str | None = None
@@ -109,7 +109,7 @@ class OfflineRun:
     def fail(
         self, error_details: Any = None, error_code: str | None = None, _set_status: bool = True
     ) -> None:
-        _say(f"Run failed with error code {error_code}:\n", error_details)
+        _print(f"Run failed with error code {error_code}:\n", error_details)
 
     def cancel(self) -> None:
         pass
@@ -132,9 +132,9 @@ OfflineRun.__name__ = OfflineRun.__qualname__ = "_OfflineRun"
 OfflineRun.__module__ = "azureml.core.run"
 
 
-def _attempted(kind: str, name: str, value: Any) -> None:
-    _say(f"Attempted to log {kind} metric {name}:\n", value)
+def _report_attempt(kind: str, name: str, value: Any) -> None:
+    _print(f"Attempted to log {kind} metric {name}:\n", value)
 
 
-def _say(what: str, value: Any) -> None:
+def _print(what: str, value: Any) -> None:
     print(f"{what}{shown(value, str)}")

@@ -223,7 +223,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         return dict(self._reload().properties)
 
     def add_properties(self, properties: Mapping[str, Any]) -> None:
-        """Add properties, which nobody can change or remove any more.
+        """Add properties, which cannot be changed or removed any more.
 
         Raises:
             UserErrorException: a key has another value already. It names the key and both values,
@@ -395,14 +395,14 @@ def current_run(allow_offline: bool) -> SubmittedRun | OfflineRun:
     """
     run_id = os.environ.get(RUN_ID)
     if run_id:
-        return _submitted(run_id)
+        return _open_submitted(run_id)
     if not allow_offline:
         raise RunEnvironmentException()
     return OfflineRun()
 
 
 @functools.cache
-def _submitted(run_id: str) -> SubmittedRun:
+def _open_submitted(run_id: str) -> SubmittedRun:
     workspace = workspace_of_this_job()
     record = tracker_of(workspace).get_run(run_id)
     run = SubmittedRun.__new__(SubmittedRun)

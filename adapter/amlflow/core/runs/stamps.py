@@ -49,12 +49,12 @@ class Turn:
         last.order = order = last.order + 1
         stepped = step is not None
         position = order if step is None else step
-        before = last.milliseconds
-        if now <= before:
-            now = before
+        last_ms = last.milliseconds
+        if now <= last_ms:
+            now = last_ms
             if position <= last.position or stepped != last.stepped:
                 now += _TICK_MS
-        if now != before:
+        if now != last_ms:
             last.milliseconds, last.time = now, EPOCH + timedelta(0, 0, 0, now)
         last.position, last.stepped = position, stepped
         return order, last.time
@@ -71,8 +71,8 @@ class Names:
         """Have a name, unless it is taken, or would be a file and a folder at once."""
         with self._lock:
             is_free = not any(
-                name == each or name.startswith(f"{each}/") or each.startswith(f"{name}/")
-                for each in self._taken
+                name == other or name.startswith(f"{other}/") or other.startswith(f"{name}/")
+                for other in self._taken
             )
             if is_free:
                 self._taken.add(name)
@@ -97,9 +97,9 @@ class Writer:
 
     def turn(self, run_id: str) -> Turn:
         """The stamps of a run."""
-        found = self._turns.get(run_id)
+        turn = self._turns.get(run_id)
         # Of several threads, one puts its own there and all get that.
-        return self._turns.setdefault(run_id, Turn()) if found is None else found
+        return self._turns.setdefault(run_id, Turn()) if turn is None else turn
 
     def forget(self, run_id: str) -> None:
         """The run has ended, and its stamps are of no more use."""

@@ -50,7 +50,7 @@ class RunState(RunBase):
         return self._record.status
 
     def start(self) -> None:
-        """Mark a run as started that :meth:`create_children` or somebody else has made."""
+        """Mark a run as started that :meth:`create_children` or another client has created."""
         started = datetime.now(timezone.utc)
         self._change(RunChange(status=Status.RUNNING, started=started))
 
@@ -123,19 +123,19 @@ class RunState(RunBase):
             return
         kept_files = self._ended()
         end = None
-        if set_status and (before := self._status_at_end()) in FINAL:
-            if unless_ended or before == status:
+        if set_status and (old_status := self._status_at_end()) in FINAL:
+            if unless_ended or old_status == status:
                 return
-            if (before, status) != COMPLETED_WITH_ERRORS:
+            if (old_status, status) != COMPLETED_WITH_ERRORS:
                 raise UserErrorException(
-                    f"Run {self.id} is {before} already and cannot become {status}."
+                    f"Run {self.id} is {old_status} already and cannot become {status}."
                 )
             end = self._record.ended
         if not kept_files:
             upload_folders(self._tracker, self._record, Path(self._working_folder), self._tracked)
         if set_status:
-            ended = end or datetime.now(timezone.utc)
-            self._change(RunChange(status=status, ended=ended, system=system or {}))
+            end_time = end or datetime.now(timezone.utc)
+            self._change(RunChange(status=status, ended=end_time, system=system or {}))
         this_writer().forget(self._record.id)
 
     def _status_at_end(self) -> str:
@@ -143,20 +143,20 @@ class RunState(RunBase):
             with tried_once():
                 return self.get_status()
         except Unavailable:
-            # The end waits in the journal then, and whoever brings it to the tracker looks.
+            # The end waits in the journal then; the process that sends it to the tracker looks.
             return self._record.status
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
         """Have the run's agent end its script, and wait for that."""
         from amlflow.jobs.cancel import request_end  # only some systems have it
 
-        given = json.loads(system["error"]) if "error" in system else None
-        asked = EndRequest(status, given)
-        request_end(self._tracker, self._reload(), asked)
+        error = json.loads(system["error"]) if "error" in system else None
+        request = EndRequest(status, error)
+        request_end(self._tracker, self._reload(), request)
         deadline = time.monotonic() + MAX_POLL_S
         while self._status_when_tended() not in FINAL:
-            if time.monotonic() > deadline:  # nobody is there to obey
-                self._change(asked.change())
+            if time.monotonic() > deadline:  # no agent answers
+                self._change(request.change())
                 return
             time.sleep(0.1)
         if self._record.status != status:

@@ -55,7 +55,7 @@ class RunStatus:
         """The statuses of a run that waits or works."""
         ending = {*cls.get_post_processing_statuses(), *FINAL}
         running = [status for status in cls.list() if status not in ending]
-        return [cls.NOT_STARTED, *(each for each in running if each != cls.NOT_STARTED)]
+        return [cls.NOT_STARTED, *(status for status in running if status != cls.NOT_STARTED)]
 
     @classmethod
     def get_post_processing_statuses(cls) -> builtins.list[str]:

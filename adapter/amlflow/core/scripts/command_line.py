@@ -31,14 +31,14 @@ def command_line(
     Raises:
         UserErrorException: there is neither a script nor a command, or no such script.
     """
-    given = [str(each) for each in check_arguments(arguments)]
+    texts = [str(argument) for argument in check_arguments(arguments)]
     if command:
-        line, is_script = _command(command, given), False
+        line, is_script = _command(command, texts), False
     elif script:
         if inside:
             check_script(source_directory, script)
         path = Path(script).as_posix()
-        line, is_script = [f"./{path}" if path.startswith("-") else path, *given], True
+        line, is_script = [f"./{path}" if path.startswith("-") else path, *texts], True
     else:
         line, is_script = [], False
     if not line:
@@ -62,7 +62,7 @@ def _command(command: str | Sequence[str], arguments: list[str]) -> list[str]:
         return [*split_words(command, "command"), *arguments] if command.strip() else []
     parts = [str(part) for part in command]
     if any(_is_for_a_shell(part) for part in parts):
-        return _line(" ".join([*map(_quoted, parts), *map(shlex.quote, arguments)]))
+        return _line(" ".join([*map(_quote, parts), *map(shlex.quote, arguments)]))
     return [*parts, *arguments]
 
 
@@ -74,7 +74,7 @@ def _is_for_a_shell(word: str) -> bool:
     return word in _OPERATORS or (_VARIABLE.search(word) is not None and not re.search(r"\s", word))
 
 
-def _quoted(word: str) -> str:
+def _quote(word: str) -> str:
     if word in _OPERATORS:
         return word
     if _is_for_a_shell(word):
@@ -116,14 +116,14 @@ def check_packed(script: str, files: list[str]) -> None:
 
 def checked_variables(stated: Mapping[Any, Any]) -> dict[str, str]:
     """Environment variables as texts. Raises UserErrorException for what no system takes."""
-    found = {str(name): str(value) for name, value in stated.items()}
-    for name, value in found.items():
+    variables = {str(name): str(value) for name, value in stated.items()}
+    for name, value in variables.items():
         if not name or "=" in name or "\0" in name + value:
             raise UserErrorException(
                 f"The environment variable {name!r} cannot be set: a name is not empty and has no "
                 "'=', and neither name nor value has a zero byte."
             )
-    return found
+    return variables
 
 
 def check_arguments(arguments: Any) -> list[Any]:
@@ -141,7 +141,9 @@ def check_arguments(arguments: Any) -> list[Any]:
                 f"Argument {index} of the script is a {type(argument).__name__}; arguments are "
                 "texts and numbers. Pass a file's path, or store the object in the source folder."
             )
-    return [os.fspath(each) if isinstance(each, os.PathLike) else each for each in arguments or ()]
+    return [
+        os.fspath(value) if isinstance(value, os.PathLike) else value for value in arguments or ()
+    ]
 
 
 def split_words(text: str, what: str) -> list[str]:

@@ -71,14 +71,14 @@ class CondaDependencies(Settings):
             for key, value in content.items()
             if key not in ("dependencies", "channels")
         }
-        self._channels = _texts(content.get("channels"), where)
+        self._channels = _check_texts(content.get("channels"), where)
         self._conda = []
-        for each in _listed(content.get("dependencies"), where):
-            if isinstance(each, dict):
-                for line in _texts(each.get("pip"), where):
+        for dependency in _check_list(content.get("dependencies"), where):
+            if isinstance(dependency, dict):
+                for line in _check_texts(dependency.get("pip"), where):
                     (self._pip_options if line.startswith("-") else self._pip).append(line)
             else:
-                self._conda += _texts([each], where)
+                self._conda += _check_texts([dependency], where)
 
     @staticmethod
     def create(
@@ -92,28 +92,28 @@ class CondaDependencies(Settings):
 
         ``pin_sdk_version`` changes nothing, as amlflow has no SDK to pin.
         """
-        made = CondaDependencies()
+        dependencies = CondaDependencies()
         if python_version is not None:
-            made.set_python_version(python_version)
+            dependencies.set_python_version(python_version)
         if pip_indexurl is not None:
-            made.set_pip_index_url(pip_indexurl)
-        for each in _several(pip_packages, "pip_packages"):
-            made.add_pip_package(each)
-        for each in _several(conda_packages, "conda_packages"):
-            made.add_conda_package(each)
-        return made
+            dependencies.set_pip_index_url(pip_indexurl)
+        for package in _to_list(pip_packages, "pip_packages"):
+            dependencies.add_pip_package(package)
+        for package in _to_list(conda_packages, "conda_packages"):
+            dependencies.add_conda_package(package)
+        return dependencies
 
     @staticmethod
     def merge_requirements(requirements: Iterable[str]) -> list[str]:
         """One requirement for each package, with all that is asked of its version."""
-        merged: dict[str, tuple[str, list[str]]] = {}
-        for each in requirements:
-            name = re.split(r"[<>=!~]", each, maxsplit=1)[0].strip()
-            wanted = merged.setdefault(_key(each), (name, []))[1]
-            version = each.strip()[len(name) :].strip()
-            if version and version not in wanted:
-                wanted.append(version)
-        return [name + ",".join(wanted) for name, wanted in merged.values()]
+        by_key: dict[str, tuple[str, list[str]]] = {}
+        for requirement in requirements:
+            name = re.split(r"[<>=!~]", requirement, maxsplit=1)[0].strip()
+            versions = by_key.setdefault(_key_of(requirement), (name, []))[1]
+            version = requirement.strip()[len(name) :].strip()
+            if version and version not in versions:
+                versions.append(version)
+        return [name + ",".join(versions) for name, versions in by_key.values()]
 
     # what there is
 
@@ -139,12 +139,16 @@ class CondaDependencies(Settings):
 
     def names_packages(self) -> bool:
         """Whether there is more than a Python with its pip."""
-        return bool(self._pip) or any(_key(each) not in ("python", "pip") for each in self._conda)
+        return bool(self._pip) or any(
+            _key_of(package) not in ("python", "pip") for package in self._conda
+        )
 
     def get_python_version(self) -> str | None:
         """The version of Python, or None where none is named."""
-        found = next((each for each in self._conda if _key(each) == "python"), "python")
-        return re.sub(r"^python\s*=*\s*", "", found, flags=re.IGNORECASE) or None
+        requirement = next(
+            (package for package in self._conda if _key_of(package) == "python"), "python"
+        )
+        return re.sub(r"^python\s*=*\s*", "", requirement, flags=re.IGNORECASE) or None
 
     # changes
 
@@ -154,7 +158,7 @@ class CondaDependencies(Settings):
 
     def remove_conda_package(self, conda_package: str) -> None:
         """Take a package of conda out, in whichever version it is there."""
-        self._conda = _without(self._conda, conda_package)
+        self._conda = _remove(self._conda, conda_package)
 
     def add_pip_package(self, pip_package: str) -> None:
         """Add a package of pip, in place of another version of it."""
@@ -162,24 +166,24 @@ class CondaDependencies(Settings):
 
     def remove_pip_package(self, pip_package: str) -> None:
         """Take a package of pip out, in whichever version it is there."""
-        self._pip = _without(self._pip, pip_package)
+        self._pip = _remove(self._pip, pip_package)
 
     def add_channel(self, channel: str) -> None:
         """Add a channel of conda, after those that are there."""
-        if _text(channel) not in self._channels:
+        if _check_text(channel) not in self._channels:
             self._channels.append(channel)
 
     def remove_channel(self, channel: str) -> None:
         """Take a channel out."""
-        self._channels = [each for each in self._channels if each != channel]
+        self._channels = [name for name in self._channels if name != channel]
 
     def set_python_version(self, version: str) -> None:
         """Name the version of Python, such as "3.11"."""
-        self._conda = [f"python={_text(version)}", *_without(self._conda, "python")]
+        self._conda = [f"python={_check_text(version)}", *_remove(self._conda, "python")]
 
     def set_pip_index_url(self, index_url: str) -> None:
         """Have pip look at another index."""
-        self.set_pip_option(f"--index-url {_text(index_url)}")
+        self.set_pip_option(f"--index-url {_check_text(index_url)}")
 
     def set_pip_option(self, pip_option: str) -> None:
         """Give pip an option, in place of the same one with another value."""
@@ -188,20 +192,22 @@ class CondaDependencies(Settings):
 
     def remove_pip_option(self, pip_option: str) -> None:
         """Take an option of pip out, whichever value it has."""
-        word = re.split(r"[\s=]", _text(pip_option), maxsplit=1)[0]
+        word = re.split(r"[\s=]", _check_text(pip_option), maxsplit=1)[0]
         self._pip_options = [
-            each for each in self._pip_options if re.split(r"[\s=]", each, maxsplit=1)[0] != word
+            option
+            for option in self._pip_options
+            if re.split(r"[\s=]", option, maxsplit=1)[0] != word
         ]
 
     def set_pip_requirements(self, pip_requirements: Iterable[str]) -> None:
         """Have these lines of a requirements file in place of the packages and options of pip."""
         self._pip, self._pip_options = [], []
-        for line in _several(pip_requirements, "pip_requirements"):
-            stated = re.sub(r"(^|\s)#.*", "", line).strip()
-            if stated.startswith("-"):
-                self._pip_options.append(stated)
-            elif stated:
-                self.add_pip_package(stated)
+        for line in _to_list(pip_requirements, "pip_requirements"):
+            requirement = re.sub(r"(^|\s)#.*", "", line).strip()
+            if requirement.startswith("-"):
+                self._pip_options.append(requirement)
+            elif requirement:
+                self.add_pip_package(requirement)
 
     # as a file
 
@@ -209,7 +215,7 @@ class CondaDependencies(Settings):
         """The content of the conda environment file."""
         dependencies: list[Any] = list(self._conda)
         if self._pip or self._pip_options:
-            if not any(_key(each) == "pip" for each in dependencies):
+            if not any(_key_of(dependency) == "pip" for dependency in dependencies):
                 dependencies.append("pip")  # conda warns of an environment without it
             dependencies.append({"pip": [*self._pip_options, *self._pip]})
         return {
@@ -238,11 +244,11 @@ class CondaDependencies(Settings):
         conda_file_path: str | os.PathLike[str] | None = None,
     ) -> str:
         """Write the conda environment file in a folder; its path in there is returned."""
-        stated = str(conda_file_path or Path(FOLDER, "conda_dependencies.yml"))
-        path = Path(base_directory, stated)
+        file_name = str(conda_file_path or Path(FOLDER, "conda_dependencies.yml"))
+        path = Path(base_directory, file_name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, self.serialize_to_string())
-        return stated
+        return file_name
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CondaDependencies):
@@ -254,8 +260,8 @@ class CondaDependencies(Settings):
     def without_secrets(self) -> dict[str, Any]:
         """The content for others to see: nothing of a name, password or token in an address."""
         text = re.sub(r"://[^/@\s\"]*@", "://***@", json.dumps(self.as_dict()))
-        found: dict[str, Any] = json.loads(re.sub(r"/t/[^/\s\"]+", "/t/***", text))
-        return found
+        content: dict[str, Any] = json.loads(re.sub(r"/t/[^/\s\"]+", "/t/***", text))
+        return content
 
     def __repr__(self) -> str:
         return f"CondaDependencies({self.without_secrets()})"
@@ -269,37 +275,37 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     import yaml  # takes long to import, and few scripts read or write such a file
 
-    none = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
+    failure = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise none from error
+        raise failure from error
     if not isinstance(content, dict):
-        raise none
+        raise failure
     return content
 
 
-def _listed(value: Any, where: str | os.PathLike[str]) -> list[Any]:
+def _check_list(value: Any, where: str | os.PathLike[str]) -> list[Any]:
     if value is not None and not isinstance(value, list):
         raise UserErrorException(f"{where} has {value!r} where a list of packages is expected.")
     return value or []
 
 
-def _texts(value: Any, where: str | os.PathLike[str]) -> list[str]:
-    found = _listed(value, where)
-    for each in found:
-        if not isinstance(each, str):
-            raise UserErrorException(f"{where} has {each!r} where a package is expected.")
-    return list(found)
+def _check_texts(value: Any, where: str | os.PathLike[str]) -> list[str]:
+    texts = _check_list(value, where)
+    for text in texts:
+        if not isinstance(text, str):
+            raise UserErrorException(f"{where} has {text!r} where a package is expected.")
+    return list(texts)
 
 
-def _several(value: Iterable[str] | None, name: str) -> list[str]:
+def _to_list(value: Iterable[str] | None, name: str) -> list[str]:
     if isinstance(value, str):
         raise UserErrorException(f"{name}={value!r} is one text, and a list of them is expected.")
     return list(value or [])
 
 
-def _text(value: Any) -> str:
+def _check_text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise UserErrorException(
             f"{value!r} is not the name of a package, version, option or channel."
@@ -307,20 +313,20 @@ def _text(value: Any) -> str:
     return value
 
 
-def _key(package: str) -> str:
+def _key_of(package: str) -> str:
     """A package's name, by which two requirements are of the same one."""
     return re.split(r"[\[<>=!~;@\s]", package.strip(), maxsplit=1)[0].lower().replace("_", "-")
 
 
 def _put(packages: list[str], package: str) -> None:
-    key = _key(_text(package))
-    for place, each in enumerate(packages):
-        if _key(each) == key:
-            packages[place] = package
+    key = _key_of(_check_text(package))
+    for index, other in enumerate(packages):
+        if _key_of(other) == key:
+            packages[index] = package
             return
     packages.append(package)
 
 
-def _without(packages: list[str], package: str) -> list[str]:
-    key = _key(_text(package))
-    return [each for each in packages if _key(each) != key]
+def _remove(packages: list[str], package: str) -> list[str]:
+    key = _key_of(_check_text(package))
+    return [other for other in packages if _key_of(other) != key]

@@ -55,13 +55,13 @@ class DockerSection(Settings):
     shm_size: str | None = None
 
 
-def _absent(name: str, instead: str) -> Any:
+def _refuse(name: str, instead: str) -> Any:
     """A static method of v1's Environment that is refused."""
 
-    def refused(*args: Any, **kwargs: Any) -> NoReturn:
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         raise UserErrorException(f"Environment.{name}: {instead}")
 
-    return staticmethod(refused)
+    return staticmethod(refuse)
 
 
 _KEPT_NOWHERE = (
@@ -83,21 +83,21 @@ class Environment(Settings):
     docker: DockerSection
     environment_variables: dict[str, str]
 
-    get = _absent("get", _KEPT_NOWHERE)
-    list = _absent("list", _KEPT_NOWHERE)
-    label = _absent("label", _KEPT_NOWHERE)
-    register = _absent("register", _KEPT_NOWHERE)
-    load_from_directory = _absent("load_from_directory", _KEPT_NOWHERE)
-    save_to_directory = _absent("save_to_directory", _KEPT_NOWHERE)
-    build = _absent("build", f"{_BUILD}.")
-    build_local = _absent("build_local", f"{_BUILD}.")
-    get_image_details = _absent("get_image_details", f"{_BUILD}.")
-    from_docker_build_context = _absent("from_docker_build_context", f"{_BUILD}.")
-    from_existing_conda_environment = _absent(
+    get = _refuse("get", _KEPT_NOWHERE)
+    list = _refuse("list", _KEPT_NOWHERE)
+    label = _refuse("label", _KEPT_NOWHERE)
+    register = _refuse("register", _KEPT_NOWHERE)
+    load_from_directory = _refuse("load_from_directory", _KEPT_NOWHERE)
+    save_to_directory = _refuse("save_to_directory", _KEPT_NOWHERE)
+    build = _refuse("build", f"{_BUILD}.")
+    build_local = _refuse("build_local", f"{_BUILD}.")
+    get_image_details = _refuse("get_image_details", f"{_BUILD}.")
+    from_docker_build_context = _refuse("from_docker_build_context", f"{_BUILD}.")
+    from_existing_conda_environment = _refuse(
         "from_existing_conda_environment",
         "name its Python in environment.python.interpreter_path; `conda info --envs` lists them.",
     )
-    add_private_pip_wheel = _absent(
+    add_private_pip_wheel = _refuse(
         "add_private_pip_wheel", "amlflow installs no packages; `pip install` it yourself."
     )
 
@@ -150,7 +150,7 @@ class Environment(Settings):
     def from_pip_requirements(
         name: str, file_path: str, pip_version: str | None = None
     ) -> Environment:
-        """An environment that names the packages of a requirements file, which nobody installs.
+        """An environment that names the packages of a requirements file. They are not installed.
 
         Raises FileNotFoundError, as v1 does.
         """
@@ -164,7 +164,7 @@ class Environment(Settings):
 
     @staticmethod
     def from_conda_specification(name: str, file_path: str) -> Environment:
-        """An environment that names the packages of a conda file, which nobody installs.
+        """An environment that names the packages of a conda file. They are not installed.
 
         Raises FileNotFoundError, as v1 does.
         """
@@ -182,9 +182,9 @@ class Environment(Settings):
 
     def clone(self, new_name: str) -> Environment:
         """A copy under another name."""
-        other = copy.deepcopy(self)
-        other.name = new_name
-        return other
+        clone = copy.deepcopy(self)
+        clone.name = new_name
+        return clone
 
     def __repr__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"

@@ -94,11 +94,11 @@ class RunConfiguration(Settings):
         Raises:
             UserErrorException: the file does not exist, or is not a run configuration.
         """
-        found = _find(Path(path), name)
-        content = _yaml(found)
+        file = _find(Path(path), name)
+        content = _yaml(file)
         config = RunConfiguration()
         config._content = content
-        _read_fields(config, _Section(content, str(found)))
+        _read_fields(config, _Section(content, str(file)))
         return config
 
     def save(
@@ -115,7 +115,7 @@ class RunConfiguration(Settings):
                 "save(separate_environment_yaml=True): amlflow keeps the environment within the "
                 ".runconfig file; leave it out."
             )
-        content = _merged(self._content, _written(self))
+        content = _merge(self._content, _to_content(self))
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         file_name = f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
         folder = Path(path or ".") / FOLDER
@@ -239,23 +239,23 @@ def _read_fields(config: RunConfiguration, content: _Section) -> None:
     for attribute, key, kind in _FIELDS:
         *sections, name = key.split(".")
         section = content
-        for each in sections:
-            section = section.section(each)
+        for part in sections:
+            section = section.section(part)
         value = kind.read(section, name)
         if value:
-            owner, _, last = attribute.rpartition(".")
-            setattr(attrgetter(owner)(config) if owner else config, last, value)
+            owner, _, member = attribute.rpartition(".")
+            setattr(attrgetter(owner)(config) if owner else config, member, value)
 
 
-def _written(config: RunConfiguration) -> dict[str, Any]:
+def _to_content(config: RunConfiguration) -> dict[str, Any]:
     """All settings as the file has them."""
     values = {key: kind.write(attrgetter(path)(config)) for path, key, kind in _FIELDS}
-    return _nested({key: value for key, value in values.items() if value is not _LEFT_OUT})
+    return _nest({key: value for key, value in values.items() if value is not _LEFT_OUT})
 
 
 def defined_settings(config: RunConfiguration) -> dict[str, Any]:
     """What a run's definition has as the configuration says it, without secrets."""
-    return _nested(
+    return _nest(
         {
             key: kind.show(attrgetter(path)(config))
             for path, key, kind in _FIELDS
@@ -264,16 +264,16 @@ def defined_settings(config: RunConfiguration) -> dict[str, Any]:
     )
 
 
-def _nested(values: dict[str, Any]) -> dict[str, Any]:
+def _nest(values: dict[str, Any]) -> dict[str, Any]:
     """``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
-    nested: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in values.items():
         *sections, name = key.split(".")
-        section = nested
-        for each in sections:
-            section = section.setdefault(each, {})
+        section = result
+        for part in sections:
+            section = section.setdefault(part, {})
         section[name] = value
-    return nested
+    return result
 
 
 def _find(path: Path, name: str | None) -> Path:
@@ -285,15 +285,15 @@ def _find(path: Path, name: str | None) -> Path:
             "give the folder and the configuration's name."
         )
     stem = name.removesuffix(SUFFIX)
-    tried = [path / folder / file for folder in _FOLDERS for file in (f"{stem}{SUFFIX}", stem)]
-    for each in tried:
-        if each.is_file():
-            return each
-    known = sorted(each.stem for each in (path / FOLDER).glob(f"*{SUFFIX}"))
+    files = [path / folder / name for folder in _FOLDERS for name in (f"{stem}{SUFFIX}", stem)]
+    for file in files:
+        if file.is_file():
+            return file
+    names = sorted(file.stem for file in (path / FOLDER).glob(f"*{SUFFIX}"))
     raise UserErrorException(
         f"Run configuration {name!r} does not exist at {str(path)!r}: no file "
         f"{os.path.join(FOLDER, stem + SUFFIX)!r}. Those that are there: "
-        f"{', '.join(known) or 'none'}."
+        f"{', '.join(names) or 'none'}."
     )
 
 
@@ -309,15 +309,15 @@ def _yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    merged = copy.deepcopy(old)
+def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    result = copy.deepcopy(old)
     for key, value in new.items():
         if (
             isinstance(value, dict)
-            and isinstance(merged.get(key), dict)
+            and isinstance(result.get(key), dict)
             and not key.endswith("Variables")
         ):
-            merged[key] = _merged(merged[key], value)
-        elif value is not None or key in merged:
-            merged[key] = value
-    return merged
+            result[key] = _merge(result[key], value)
+        elif value is not None or key in result:
+            result[key] = value
+    return result

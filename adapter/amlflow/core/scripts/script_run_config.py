@@ -73,8 +73,13 @@ class ScriptRunConfig:
                 f"Both script={script!r} and command={command!r} are given; a run has one of them."
             )
         if run_config is not None and any(
-            each is not None
-            for each in (compute_target, environment, distributed_job_config, docker_runtime_config)
+            value is not None
+            for value in (
+                compute_target,
+                environment,
+                distributed_job_config,
+                docker_runtime_config,
+            )
         ):
             logger.warning(
                 "run_config is given, so compute_target, environment, distributed_job_config, "
@@ -85,7 +90,7 @@ class ScriptRunConfig:
         self.arguments = check_arguments(arguments)
         self.command = command
         self.resume_from = resume_from
-        self.run_config = run_config or _configuration(
+        self.run_config = run_config or _build_configuration(
             compute_target, environment, max_run_duration_seconds, docker_runtime_config
         )
         self.distributed_job_config = None if run_config else distributed_job_config
@@ -115,10 +120,10 @@ def _check_parts(
             "DockerConfiguration(use_docker=True)",
         ),
     ]
-    for value, kind, name, made in parts:
+    for value, kind, name, example in parts:
         if value is not None:
             what = f"{name} is a {kind.__name__}"
-            check_class(value, kind, what, f"ScriptRunConfig(…, {name}={made})")
+            check_class(value, kind, what, f"ScriptRunConfig(…, {name}={example})")
     if compute_target is not None:
         check_class(
             compute_target,
@@ -128,18 +133,18 @@ def _check_parts(
         )
 
 
-def _configuration(
+def _build_configuration(
     compute_target: Any,
     environment: Environment | None,
     max_seconds: float | None,
     docker: DockerConfiguration | None,
 ) -> RunConfiguration:
-    made = RunConfiguration()
+    config = RunConfiguration()
     if compute_target is not None:
-        made.target = compute_target
+        config.target = compute_target
     if environment is not None:
-        made.environment = environment
+        config.environment = environment
     if docker is not None:
-        made.docker = docker
-    made.max_run_duration_seconds = max_seconds
-    return made
+        config.docker = docker
+    config.max_run_duration_seconds = max_seconds
+    return config

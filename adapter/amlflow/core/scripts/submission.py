@@ -99,15 +99,15 @@ def submit(
     )
     folder = JobFolder(job.name)
     _check_own(folder.path.parent)
-    # Whoever ends the script finds there what it has logged and not sent.
+    # When the script is ended, what it has logged and not sent is found there.
     job = dataclasses.replace(
         job,
         environment={JOURNALS: str(folder.journal), **job.environment},
         needs=[*job.needs, str(folder.journal)],
     )
     open_compute(target.kind, target.settings).check(job.work(folder))
-    with _made(folder) as lock:
-        return _launched(config, experiment, tags, parent, snapshot_id, job, folder, lock)
+    with _make_folder(folder) as lock:
+        return _launch(config, experiment, tags, parent, snapshot_id, job, folder, lock)
 
 
 def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:
@@ -138,19 +138,19 @@ def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], boo
 
 
 @contextlib.contextmanager
-def _made(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
-    """A job's folder, which is removed again if the job does not come about.
+def _make_folder(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
+    """Make a job's folder, and remove it again if the job fails to start.
 
-    It is locked until what is given is closed: whoever finds the run meanwhile sees that somebody
-    is at it, and whoever finds it without the lock that nobody is.
+    The folder is locked until the stack that this yields is closed. Another process that finds the
+    run reads from the lock that the job is being started; without the lock, its submitter is gone.
     """
     try:
         folder.make()
         _check_own(folder.path.parent)
         with contextlib.ExitStack() as lock:
-            taken = folder.take()
-            if taken is not None:
-                lock.callback(file_lock.release, taken)
+            handle = folder.take()
+            if handle is not None:
+                lock.callback(file_lock.release, handle)
             yield lock
     except BaseException as failure:
         shutil.rmtree(folder.path, ignore_errors=True)
@@ -176,7 +176,7 @@ def _check_shared(tracker: Tracker) -> None:
         )
 
 
-def _launched(
+def _launch(
     config: ScriptRunConfig,
     experiment: ExperimentBase,
     tags: Mapping[str, Any] | None,
@@ -229,12 +229,12 @@ def _launched(
                     job, run_id=record.id, environment={**job.environment, **context}
                 )
             )
-            queue.add(job.name)  # whoever looks finds it locked, and then waiting
+            queue.add(job.name)  # other processes see the job as locked, and then as waiting
             lock.close()
             queue.start()
         except BaseException as failure:
-            said = f"The run could not be started: {failure}"
-            tracker.update_run(record.id, EndRequest(Status.FAILED, to_error(said)).change())
+            message = f"The run could not be started: {failure}"
+            tracker.update_run(record.id, EndRequest(Status.FAILED, to_error(message)).change())
             raise
     return record
 
@@ -250,13 +250,13 @@ def _check_whole(config: ScriptRunConfig) -> None:
         logger.warning("resume_from is ignored: the script itself finds where it left off.")
     settings = config.run_config
     python = settings.environment.python
-    file, named = python.conda_dependencies_file, python.conda_dependencies.names_packages()
-    if not python.user_managed_dependencies and (named or file is not None):
+    file, has_packages = python.conda_dependencies_file, python.conda_dependencies.names_packages()
+    if not python.user_managed_dependencies and (has_packages or file is not None):
         # v1 makes an environment of these, and many scripts and kept .runconfig files ask for it.
         logger.warning(
             "amlflow installs no packages, so those of %s must be in the script's Python or image "
             "already. environment.python.user_managed_dependencies = True says that they are.",
-            "its CondaDependencies" if named else file,
+            "its CondaDependencies" if has_packages else file,
         )
     if config.distributed_job_config is not None or settings.node_count not in (None, 1):
         raise UserErrorException(
@@ -268,16 +268,16 @@ def _check_whole(config: ScriptRunConfig) -> None:
             f"The framework {settings.framework!r} is not run; scripts are Python's, and anything "
             "else is a command."
         )
-    most = settings.max_run_duration_seconds
-    if most is not None and not (isinstance(most, (int, float)) and most > 0):
+    max_seconds = settings.max_run_duration_seconds
+    if max_seconds is not None and not (isinstance(max_seconds, (int, float)) and max_seconds > 0):
         raise UserErrorException(
-            f"max_run_duration_seconds={most!r} is not a number of seconds above 0."
+            f"max_run_duration_seconds={max_seconds!r} is not a number of seconds above 0."
         )
 
 
 def _variables(settings: RunConfiguration) -> dict[str, str]:
-    stated = {**settings.environment.environment_variables, **settings.environment_variables}
-    return checked_variables(stated)
+    variables = {**settings.environment.environment_variables, **settings.environment_variables}
+    return checked_variables(variables)
 
 
 def _python(settings: RunConfiguration) -> str | None:
@@ -320,9 +320,9 @@ def _definition(config: ScriptRunConfig, job: Job) -> str:
         "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
         **defined_settings(settings),
     }
-    stated = definition["environment"]["python"]
-    if len(json.dumps(stated)) > MAX_DEFINITION // 2:
-        stated["condaDependencies"] = "(too long to keep)"
+    python = definition["environment"]["python"]
+    if len(json.dumps(python)) > MAX_DEFINITION // 2:
+        python["condaDependencies"] = "(too long to keep)"
     text = json.dumps(definition)
     if len(text) > MAX_DEFINITION:
         definition["arguments"] = [f"({len(job.command) - 1} arguments, too long to keep)"]
