@@ -140,6 +140,7 @@ class TrackioTracker:
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         where, parameters = to_where(query.conditions)
+        of_params = [condition for condition in query.conditions if condition.field == "params"]
         if query.experiment_ids is None:
             where += " AND experiment_id IN (SELECT id FROM experiments WHERE archived IS NULL)"
         else:
@@ -155,7 +156,10 @@ class TrackioTracker:
                     (*parameters, *after, size),
                 ).fetchall()
                 page = to_runs(connection, rows)
-            yield from self._with_params(page)
+            # Params are in trackio's own tables, which the statement above does not see.
+            for run in self._with_params(page):
+                if all(condition.holds(run) for condition in of_params):
+                    yield run
             if len(page) < size:
                 return
             # From where this page ended, so that runs which start meanwhile shift nothing.

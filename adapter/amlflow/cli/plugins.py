@@ -36,7 +36,10 @@ def _layers(plugin: dict[str, Any]) -> list[str]:
     if "tracker" not in plugin["hooks"]:
         return []
     features = frozenset(map(Feature, plugin["features"]))
-    layers = [f"layer {layer.__name__}: {reason}" for layer, reason in needed(features)]
+    layers = [
+        f"layer {layer.__name__.removesuffix('Layer')}: {reason}"
+        for layer, reason in needed(features)
+    ]
     if is_journaled(features):
         layers.append("layer Journaled: what a process has logged must get there though it dies")
     return layers or ["no layers: the tracker claims all that one could add"]
