@@ -90,7 +90,7 @@ class Experiment(ExperimentBase):
         )
 
     def _find_by_foreign_name(self, name: Any) -> ExperimentRecord | None:
-        """The experiment of another client, whose name v1 does not allow.
+        """An experiment that another client has made, under a name that v1 does not allow.
 
         None if v1 allows the name.
         """

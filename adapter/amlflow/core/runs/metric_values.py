@@ -142,8 +142,8 @@ def table(value: Any, name: str) -> dict[str, list[Any]]:
         if isinstance(cells, Mapping) or not _is_list(cells):
             cells = [cells]
         columns[str(column)] = [
-            scalar(cell, f"Row {at} of column {column!r} in the table {name!r}")
-            for at, cell in enumerate(cells)
+            scalar(cell, f"Row {index} of column {column!r} in the table {name!r}")
+            for index, cell in enumerate(cells)
         ]
     lengths = {column: len(cells) for column, cells in columns.items()}
     if len(set(lengths.values())) > 1:

@@ -142,7 +142,7 @@ def _make_folder(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
     """Make a job's folder, and remove it again if the job fails to start.
 
     The folder is locked until the stack that this yields is closed. Another process that finds the
-    run reads from the lock that the job is being started; without the lock, its submitter is gone.
+    run learns from the lock that the job is being started, and without it that no process does so.
     """
     try:
         folder.make()
