@@ -70,25 +70,25 @@ class DockerCompute:
         try:
             base = client.images.get(image)
         except docker.errors.ImageNotFound:
-            base = self._pulled(client, image)
+            base = self._pull(client, image)
         except _FAILURES as error:
-            raise _refused(error) from error
+            raise _to_exception(error) from error
         if self._settings.amlflow:
             python = work.python or self._settings.python
             try:
                 if images.find(client, base, python) is None:
                     images.add(client, base, image, python, self._settings.network)
             except _FAILURES as error:
-                raise _refused(error) from error
+                raise _to_exception(error) from error
 
-    def _pulled(self, client: Any, image: str) -> Any:
+    def _pull(self, client: Any, image: str) -> Any:
         try:
             client.images.pull(image)
             return client.images.get(image)
         except _FAILURES as error:
             raise ComputeTargetException(
                 f"The image {image!r} is not on this Docker host and cannot be pulled: "
-                f"{_said(error)}. Build it or pull it there, or correct its name."
+                f"{_cause_of(error)}. Build it or pull it there, or correct its name."
             ) from error
 
     def _image(self, work: Work) -> str:
@@ -105,7 +105,7 @@ class DockerCompute:
             client = docker.from_env(timeout=DOCKER_TIMEOUT_S)
             client.ping()
         except _FAILURES as error:
-            raise _refused(error) from error
+            raise _to_exception(error) from error
         return client
 
     def start(self, work: Work) -> StartedContainer:
@@ -142,27 +142,27 @@ class DockerCompute:
                 init=True,  # ends what is left when the script does
                 **self._options(work, errors),
             )
-            started = StartedContainer(container, command[0], self._settings, errors)
+            started_container = StartedContainer(container, command[0], self._settings, errors)
             try:
-                started.start()
+                started_container.start()
             except BaseException:
                 container.remove(force=True)
                 raise
         except _FAILURES as error:
             raise ComputeTargetException(
-                f"The container could not be started: {_said(error)}."
+                f"The container could not be started: {_cause_of(error)}."
             ) from error
-        return started
+        return started_container
 
     def _options(self, work: Work, errors: Path) -> dict[str, Any]:
         settings = self._settings
-        mounted = {
+        paths = {
             work.folder.resolve(),
             work.output.resolve(),
             errors.resolve(),
-            *(each.resolve() for each in work.needs),
+            *(path.resolve() for path in work.needs),
         }
-        volumes = [f"{path}:{path}" for path in sorted(mounted)]
+        volumes = [f"{path}:{path}" for path in sorted(paths)]
         options: dict[str, Any] = {"volumes": [*volumes, *settings.volumes]}
         if settings.memory is not None:
             # Without swap, or the limit would only slow a script down.
@@ -184,7 +184,7 @@ class DockerCompute:
         except docker.errors.NotFound:
             return
         except _FAILURES as error:
-            raise _refused(error) from error
+            raise _to_exception(error) from error
 
 
 class StartedContainer:
@@ -198,7 +198,7 @@ class StartedContainer:
         self._ended = threading.Event()
         self._removed = False
         self._ending: Ending | None = None
-        self._asked = False
+        self._end_requested = False
 
     def start(self) -> None:
         """Start the container, and have its end awaited."""
@@ -212,23 +212,23 @@ class StartedContainer:
                 self._container.reload()
                 self._ending = self._to_ending(code, self._container.attrs["State"])
                 self._ended.set()
-            except docker.errors.NotFound:  # somebody has removed it
+            except docker.errors.NotFound:  # another program has removed it
                 self._ending = Ending(code=137, reason="The container was killed and removed.")
                 self._ended.set()
-            except _FAILURES:  # the daemon is restarting, say
+            except _FAILURES:  # for example, while the daemon restarts
                 time.sleep(1)
 
     def _to_ending(self, code: int, state: dict[str, Any]) -> Ending:
-        said = self._errors.read_text().strip() if self._errors.exists() else ""
+        position = self._errors.read_text().strip() if self._errors.exists() else ""
         reason = self._reason(code, state)
-        return Ending(code=code, reason=reason, errors_end=int(said or 0) or None)
+        return Ending(code=code, reason=reason, errors_end=int(position or 0) or None)
 
     def _reason(self, code: int, state: dict[str, Any]) -> str | None:
         if state.get("OOMKilled"):
             limit = self._settings.memory
             has = f"its limit of {limit}" if limit else "the memory of the Docker host"
             return f"The container ran out of memory, {has}, and was killed (OOM)."
-        if code == 137 and not self._asked:
+        if code == 137 and not self._end_requested:
             return "The container was killed (SIGKILL)."
         if code in (126, 127):  # what a shell says of a program
             return (
@@ -245,7 +245,7 @@ class StartedContainer:
     def end(self, grace: float) -> None:
         if self._removed:
             return
-        self._asked = True
+        self._end_requested = True
         try:
             if not self._ended.is_set():
                 self._signal("SIGTERM")
@@ -255,7 +255,7 @@ class StartedContainer:
             _remove(self._container)
         except _FAILURES as error:
             raise ComputeTargetException(
-                f"The container {self._container.name!r} could not be ended: {_said(error)}."
+                f"The container {self._container.name!r} could not be ended: {_cause_of(error)}."
             ) from error
         self._removed = True
 
@@ -270,7 +270,7 @@ class StartedContainer:
 
 
 def _remove(container: Any) -> None:
-    """Remove a container, unless somebody else does, or has."""
+    """Remove a container. It is no error if it is gone, or if another program removes it."""
     try:
         container.remove(force=True)
     except docker.errors.NotFound:
@@ -280,19 +280,19 @@ def _remove(container: Any) -> None:
             raise
 
 
-def _refused(error: Exception) -> ComputeTargetException:
-    said = _said(error)
-    if "Permission denied" in said:
+def _to_exception(error: Exception) -> ComputeTargetException:
+    cause = _cause_of(error)
+    if "Permission denied" in cause:
         todo = "Have yourself added to the group 'docker', or set DOCKER_HOST to a daemon of yours."
     else:
         todo = (
             "Start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to "
             "where one listens."
         )
-    return ComputeTargetException(f"No Docker daemon answers: {said}. {todo}")
+    return ComputeTargetException(f"No Docker daemon answers: {cause}. {todo}")
 
 
-def _said(error: Exception) -> str:
+def _cause_of(error: Exception) -> str:
     """The cause on one line."""
     explanation = getattr(error, "explanation", None)
     return str(explanation or error).strip().splitlines()[0].rstrip(".")[:300]

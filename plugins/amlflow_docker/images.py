@@ -72,18 +72,18 @@ def add(client: Any, base: Any, image: str, python: str, network: str | None) ->
     """
     name = _name(base, python)
     requirements = _requirements()
-    seen = _seen(client, base, [python, "-c", _LOOK, *requirements])
-    if seen is None or seen["amlflow"] or not seen["pip"]:
+    contents = _inspect(client, base, [python, "-c", _LOOK, *requirements])
+    if contents is None or contents["amlflow"] or not contents["pip"]:
         # Without a Python, nothing there can import amlflow. Either way this is settled.
         base.tag(*name.split(":"))
-        if seen is not None and not seen["amlflow"]:
+        if contents is not None and not contents["amlflow"]:
             logger.warning(_NOT_ADDED, image, f"its {python} has no pip")
         return
     logger.warning(
         "Adding amlflow to the image %r, which lacks it; that is done once for each image and "
         "version of amlflow, and takes as long as pip does.", image,
     )  # fmt: skip
-    wanted = [_pinned(each, requirements[each]) for each in seen["absent"]]
+    pins = [_pin(package, requirements[package]) for package in contents["absent"]]
     container = client.containers.create(
         base.id,
         [python, "-c", "import time; time.sleep(86400)"],
@@ -96,9 +96,9 @@ def add(client: Any, base: Any, image: str, python: str, network: str | None) ->
         container.start()
         wheel = _wheel()
         container.put_archive(PLACE, _archive(*wheel))
-        code, said = container.exec_run(
+        code, output = container.exec_run(
             [python, "-m", "pip", "install", "--no-cache-dir", "--no-input", "--quiet",
-             "--root-user-action=ignore", *wanted, f"{PLACE}/{wheel[0]}"],
+             "--root-user-action=ignore", *pins, f"{PLACE}/{wheel[0]}"],
             environment={
                 # The container is ours, so its distribution's own packages are not at risk.
                 "PIP_BREAK_SYSTEM_PACKAGES": "1",
@@ -106,7 +106,7 @@ def add(client: Any, base: Any, image: str, python: str, network: str | None) ->
             },
         )  # fmt: skip
         if code != 0:
-            lines = said.decode("utf-8", "replace").strip().splitlines()
+            lines = output.decode("utf-8", "replace").strip().splitlines()
             logger.warning(_NOT_ADDED, image, _without_secrets(lines[-1].rstrip(".")))
             return
         container.exec_run(["rm", f"{PLACE}/{wheel[0]}"])
@@ -120,19 +120,19 @@ def _name(base: Any, python: str) -> str:
     return f"{NAME}:{hashlib.sha256(made_of.encode()).hexdigest()[:24]}"
 
 
-def _seen(client: Any, base: Any, command: list[str]) -> dict[str, Any] | None:
+def _inspect(client: Any, base: Any, command: list[str]) -> dict[str, Any] | None:
     """What an image's Python has, or None without a Python that could say."""
     shell = ["sh", "-c", 'command -v "$0" >/dev/null || exit 127; exec "$0" "$@"', *command]
     try:
-        said = client.containers.run(
+        output = client.containers.run(
             base.id, shell, entrypoint=[], network_disabled=True, remove=True, stderr=False
         )
     except docker.errors.ContainerError as error:
         if error.exit_status != 127:
             raise
         return None
-    found: dict[str, Any] = json.loads(said)
-    return found
+    contents: dict[str, Any] = json.loads(output)
+    return contents
 
 
 def _without_secrets(text: str) -> str:
@@ -141,16 +141,16 @@ def _without_secrets(text: str) -> str:
 
 def _requirements() -> dict[str, str]:
     """What amlflow itself requires: name → requirement."""
-    found = {}
-    for each in distribution("amlflow").requires or ():
-        requirement, _, marker = each.partition(";")
+    requirements = {}
+    for specification in distribution("amlflow").requires or ():
+        requirement, _, marker = specification.partition(";")
         if "extra" not in marker:
             name = re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]
-            found[name.lower().replace("_", "-")] = requirement.strip()
-    return found
+            requirements[name.lower().replace("_", "-")] = requirement.strip()
+    return requirements
 
 
-def _pinned(name: str, requirement: str) -> str:
+def _pin(name: str, requirement: str) -> str:
     """The version that is here: a database's layout, say, is that of one version."""
     try:
         return f"{name}=={version(name)}"
@@ -205,8 +205,8 @@ def _packed(installed: Distribution) -> bytes:
                 continue
             wheel.writestr(name, file.read_binary())
             record.append(f"{name},,\n")
-        place = f"amlflow-{installed.version}.dist-info/RECORD"
-        wheel.writestr(place, "".join([*record, f"{place},,\n"]))
+        record_path = f"amlflow-{installed.version}.dist-info/RECORD"
+        wheel.writestr(record_path, "".join([*record, f"{record_path},,\n"]))
     return content.getvalue()
 
 

@@ -57,12 +57,12 @@ def parse_settings(settings: Mapping[str, Any]) -> DockerSettings:
     """
     values = dict(settings)
     values.update(_from_arguments(values.pop("arguments", ())))
-    known = [field.name for field in fields(DockerSettings)]
+    names = [field.name for field in fields(DockerSettings)]
     for key in values:
-        if key not in known:
+        if key not in names:
             raise ComputeTargetException(
                 f"A compute target of the kind 'docker' has no setting {key!r}; it has "
-                f"{', '.join(map(repr, known))}, and 'max_runs' as every target."
+                f"{', '.join(map(repr, names))}, and 'max_runs' as every target."
             )
     volumes = values.get("volumes", ())
     if isinstance(volumes, str) or not all(

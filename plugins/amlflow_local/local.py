@@ -134,9 +134,9 @@ def _reap_orphans(own: int) -> None:
     """Let ended orphans go; the work's own process is left to Popen."""
     while True:
         try:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None or ended.si_pid == own:
+            child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if child is None or child.si_pid == own:
                 return
-            os.waitpid(ended.si_pid, os.WNOHANG)
+            os.waitpid(child.si_pid, os.WNOHANG)
         except ChildProcessError:
             return

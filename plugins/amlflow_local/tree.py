@@ -58,24 +58,24 @@ def end_tree(name: str, grace: float, reap: Callable[[], object] = lambda: None)
     deadline = time.monotonic() + grace
     terminated: set[psutil.Process] = set()
     while time.monotonic() < deadline:
-        left = members(name)
-        if not left:
+        processes = members(name)
+        if not processes:
             return
-        for process in left:
+        for process in processes:
             if process not in terminated:
                 terminated.add(process)
                 with contextlib.suppress(psutil.Error):
                     process.terminate()
         reap()
-        _wait(left, min(deadline - time.monotonic(), 0.5), reap)
+        _wait(processes, min(deadline - time.monotonic(), 0.5), reap)
     for _ in range(ROUNDS):
-        left = members(name)
-        if not left:
+        processes = members(name)
+        if not processes:
             return
-        for process in left:
+        for process in processes:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        _wait(left, 1.0, reap)
+        _wait(processes, 1.0, reap)
 
 
 def _wait(processes: list[psutil.Process], seconds: float, reap: Callable[[], object]) -> None:

@@ -114,19 +114,19 @@ def redirected(url: str, method: str, status: int, location: str | None, where: 
         raise foreign(where, "it redirects to what is not an address") from None
     if here != there:
         raise Unavailable(
-            f"The server at {_shown(here)} redirects to {_shown(there)}, which is not followed: "
-            "data and credentials are for the first only. If the server has moved, set "
-            "MLFLOW_TRACKING_URI to its new address; if it wants a login, log in there."
+            f"The server at {_format_origin(here)} redirects to {_format_origin(there)}, which is "
+            "not followed: data and credentials are for the first only. If the server has moved, "
+            "set MLFLOW_TRACKING_URI to its new address; if it wants a login, log in there."
         )
     if not location or (method not in ("GET", "HEAD") and status not in _KEEPS_METHOD):
         raise foreign(where, f"it redirects a write, HTTP {status}")
     return target
 
 
-def _shown(place: tuple[str, str, int | None]) -> str:
-    scheme, host, port = place
+def _format_origin(address: tuple[str, str, int | None]) -> str:
+    scheme, host, port = address
     text = f"{scheme[:10]}://{host[:100]}{f':{port}' if port is not None else ''}"
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def text(value: Any) -> str:
@@ -157,8 +157,8 @@ def holds(
 ) -> dict[str, set[tuple[int, int]]]:
     """Check that a run, as ``runs/get`` answers, has what a batch says; raises if it has not.
 
-    A run tells only the last point of each metric. The points (milliseconds, step) of those that
-    somebody has logged to later are returned, for the caller to look for.
+    A run tells only the last point of each metric. Where a metric has a later point, its points of
+    the batch (milliseconds, step) are returned, and the caller looks for them.
     """
     try:
         run = answer["run"]
@@ -166,26 +166,26 @@ def holds(
         if run["info"]["run_id"] != run_id:
             raise KeyError(run_id)
         tags, params = (
-            {each["key"]: each.get("value", "") for each in data.get(kind, ())}
+            {entry["key"]: entry.get("value", "") for entry in data.get(kind, ())}
             for kind in ("tags", "params")
         )
-        last = {each["key"]: _point(each)[::-1] for each in data.get("metrics", ())}
+        last = {entry["key"]: _point(entry)[::-1] for entry in data.get("metrics", ())}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise foreign(where, "it is not a run") from None
     points: dict[str, set[tuple[int, int]]] = {}
-    for each in batch.get("metrics", ()):
-        points.setdefault(each["key"], set()).add(_point(each))
+    for entry in batch.get("metrics", ()):
+        points.setdefault(entry["key"], set()).add(_point(entry))
     # MLflow's last point is the one of the greatest step, and then of the latest time.
     newest = {key: max(point[::-1] for point in mine) for key, mine in points.items()}
-    done = (
-        all(tags.get(each["key"]) == each.get("value", "") for each in batch.get("tags", ()))
+    is_complete = (
+        all(tags.get(entry["key"]) == entry.get("value", "") for entry in batch.get("tags", ()))
         and all(
-            params.get(each["key"]) == each.get("value", "") for each in batch.get("params", ())
+            params.get(entry["key"]) == entry.get("value", "") for entry in batch.get("params", ())
         )
-        and not any(each["key"] in tags for each in batch.get("removed", ()))
-        and all(last.get(key, ()) >= place for key, place in newest.items())
+        and not any(entry["key"] in tags for entry in batch.get("removed", ()))
+        and all(last.get(key, ()) >= point for key, point in newest.items())
     )
-    if not done:
+    if not is_complete:
         raise foreign(where, "what was sent is not there")
     return {key: mine for key, mine in points.items() if last[key] != newest[key]}
 
@@ -224,22 +224,22 @@ class Signs:
     def __init__(self, ask: Callable[[], Mapping[str, str] | None]) -> None:
         """``ask`` calls ``/version``: the headers of MLflow's answer, or None if it is not."""
         self._ask = ask
-        self._known: set[Sign] = set()
+        self._signs: set[Sign] = set()
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """These are headers of an answer that is MLflow's."""
-        self._known.add(_sign(headers))
+        self._signs.add(_sign(headers))
 
     def judge(self, headers: Mapping[str, str]) -> Verdict:
         """Whose the answer with these headers is."""
         sign = _sign(headers)
-        if sign not in self._known:  # another version of the server may run there now
-            told = self._ask()
-            if told is not None:
-                self.learn(told)
-        if sign in self._known:
+        if sign not in self._signs:  # another version of the server may run there now
+            mlflow_headers = self._ask()
+            if mlflow_headers is not None:
+                self.learn(mlflow_headers)
+        if sign in self._signs:
             return Verdict.MLFLOW if _is_own(sign) else Verdict.UNKNOWN
-        return Verdict.FOREIGN if any(map(_is_own, self._known)) else Verdict.UNKNOWN
+        return Verdict.FOREIGN if any(map(_is_own, self._signs)) else Verdict.UNKNOWN
 
 
 def _sign(headers: Mapping[str, str]) -> Sign:

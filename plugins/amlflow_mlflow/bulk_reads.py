@@ -95,23 +95,26 @@ class Bulk:
         columns = [where.columns(field) for field in fields]
         if not where.is_exact or not all(columns):
             return None
-        distinct = list(dict.fromkeys(["r.run_uuid", *(sql for each in columns for sql in each)]))
+        distinct = list(
+            dict.fromkeys(["r.run_uuid", *(sql for column in columns for sql in column)])
+        )
         rows = self._ask(
             f"SELECT {', '.join(distinct)} {where.tables} WHERE {where.sql}"
             " ORDER BY r.start_time DESC, r.run_uuid",
             where.values,
         )
-        stored = {sql: [row[index] for row in rows] for index, sql in enumerate(distinct)}
-        read = [
-            read_column(field, stored["r.run_uuid"], *(stored[sql] for sql in column))
+        values_of = {sql: [row[index] for row in rows] for index, sql in enumerate(distinct)}
+        results = [
+            read_column(field, values_of["r.run_uuid"], *(values_of[sql] for sql in column))
             for field, column in zip(fields, columns, strict=True)
         ]
-        return list(zip(*read, strict=True))
+        return list(zip(*results, strict=True))
 
     def _runs(self, rows: Sequence[Any], tags: Keys, params: Keys) -> Iterator[RunRecord]:
         ids = [row[0] for row in rows]
-        tags_of, params_of = self._kept("tags", ids, tags), self._kept("params", ids, params)
-        nothing: dict[str, str] = {}
+        tags_of = self._read_entries("tags", ids, tags)
+        params_of = self._read_entries("params", ids, params)
+        empty: dict[str, str] = {}
         for run_id, experiment_id, start, status, end, user, name, *_ in rows:
             yield to_run(
                 SimpleNamespace(
@@ -125,12 +128,14 @@ class Bulk:
                         run_name=name,
                     ),
                     data=SimpleNamespace(
-                        tags=tags_of.get(run_id, nothing), params=params_of.get(run_id, nothing)
+                        tags=tags_of.get(run_id, empty), params=params_of.get(run_id, empty)
                     ),
                 )
             )
 
-    def _kept(self, table: str, ids: Sequence[str], keys: Keys) -> dict[str, dict[str, str]]:
+    def _read_entries(
+        self, table: str, ids: Sequence[str], keys: Keys
+    ) -> dict[str, dict[str, str]]:
         """What runs have in a table, by run and key."""
         if not ids or not keys:
             return {}
@@ -140,15 +145,15 @@ class Bulk:
             f"SELECT run_uuid, key, value FROM {table}"  # noqa: S608
             f" WHERE run_uuid {self._dialect.among}{clause}"
         )
-        kept: dict[str, dict[str, str]] = {}
+        entries: dict[str, dict[str, str]] = {}
         for run_id, key, value in self._ask(statement, values):
-            kept.setdefault(run_id, {})[key] = value
-        return kept
+            entries.setdefault(run_id, {})[key] = value
+        return entries
 
 
 def _columns(fields: frozenset[str] | None) -> str:
-    named = fields is None or "name" in fields
+    has_name = fields is None or "name" in fields
     return (
         "r.run_uuid, CAST(r.experiment_id AS VARCHAR), r.start_time, r.status, r.end_time,"
-        f" r.user_id, {NAME_SQL if named else 'NULL'}"
+        f" r.user_id, {NAME_SQL if has_name else 'NULL'}"
     )

@@ -160,8 +160,12 @@ class Where:
         self.values: dict[str, Any] = {}
         self.is_exact = True
         self._dialect = dialect
-        ids = [int(each) for each in query.experiment_ids or () if each.isdecimal()]
-        among = ", ".join(self._value(each) for each in ids) or "NULL"
+        ids = [
+            int(experiment_id)
+            for experiment_id in query.experiment_ids or ()
+            if experiment_id.isdecimal()
+        ]
+        among = ", ".join(self._value(experiment_id) for experiment_id in ids) or "NULL"
         clauses = [
             f"r.experiment_id IN ({among})",
             # MLflow counts the runs of an archived experiment as deleted, all of them.
@@ -180,8 +184,8 @@ class Where:
         self.sql = " AND ".join(clauses)
 
     def _value(self, value: Any) -> str:
-        for name, known in self.values.items():
-            if type(known) is type(value) and known == value:
+        for name, other in self.values.items():
+            if type(other) is type(value) and other == value:
                 return f":{name}"
         name = f"v{len(self.values)}"
         self.values[name] = value
@@ -196,8 +200,10 @@ class Where:
         if name == "created":
             return "r.start_time"
         if name == "ended":  # while a job runs, only its agent says that it has ended
-            launched = self._entry("tags", SYSTEM + LAUNCHED, Op.EQ, "yes")
-            final = f"r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT {launched}"
+            launched_sql = self._entry("tags", SYSTEM + LAUNCHED, Op.EQ, "yes")
+            final = (
+                f"r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT {launched_sql}"
+            )
             time = f"r.end_time <> 0 AND r.end_time BETWEEN {MIN_MS} AND {MAX_MS}"
             return f"CASE WHEN ({final}) AND {time} THEN r.end_time END"
         if name not in ("name", "description", "tags", "properties", "params"):
@@ -246,7 +252,7 @@ class Where:
         if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
             return None
         if field == "created" and isinstance(value, datetime):
-            return self._created(op, value)
+            return self._created_clause(op, value)
         if key is None and field == "name":
             return self._column(NAME_SQL, op, value)
         if key is None and field in _TEXT_TAGS:
@@ -275,7 +281,7 @@ class Where:
             return f"r.run_uuid = {self._value(condition.value)}"
         return None
 
-    def _created(self, op: Op, value: datetime) -> str | None:
+    def _created_clause(self, op: Op, value: datetime) -> str | None:
         ms = to_ms(value)
         if op is Op.LE:
             return f"r.start_time <= {self._value(ms)}"
@@ -290,25 +296,25 @@ class Where:
             return f"{column} IS NULL"
         if op is Op.NE:
             return f"({column} IS NULL OR {column} <> {self._value(value)})"
-        compared = self._compared(column, op, value)
-        return None if compared is None else f"({column} IS NOT NULL AND {compared})"
+        comparison = self._compare(column, op, value)
+        return None if comparison is None else f"({column} IS NOT NULL AND {comparison})"
 
     def _entry(self, table: str, key: str, op: Op, value: Any) -> str | None:
-        compared = "TRUE"
+        comparison = "TRUE"
         if op not in (Op.HAS, Op.LACKS):
             partial = table == "tags" and op in (Op.STARTS_WITH, Op.CONTAINS)
             column = self._tag_value() if partial else "kept.value"
-            clause = self._compared(column, Op.EQ if op is Op.NE else op, value)
+            clause = self._compare(column, Op.EQ if op is Op.NE else op, value)
             if clause is None:
                 return None
-            compared = clause
+            comparison = clause
         exists = (
             f"EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.run_uuid = r.run_uuid"  # noqa: S608
-            f" AND kept.key = {self._value(key)} AND {compared})"
+            f" AND kept.key = {self._value(key)} AND {comparison})"
         )
         return f"NOT {exists}" if op in (Op.LACKS, Op.NE) else exists
 
-    def _compared(self, column: str, op: Op, value: Any) -> str | None:
+    def _compare(self, column: str, op: Op, value: Any) -> str | None:
         if not isinstance(value, str):
             return None
         if op is Op.EQ:

@@ -59,23 +59,23 @@ class Creation:
 
     def create(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         """See :meth:`amlflow.spec.Tracker.create_runs`."""
-        # What is wrong with any of them is found before the first is made.
+        # All drafts are checked before the first run is made.
         prepared = [(draft, [*_draft_tags(draft)], _params(draft)) for draft in drafts]
         for draft in drafts:
             if draft.run_id is not None and self._is_taken(draft.run_id, draft.experiment_id):
-                raise _taken(draft.run_id)
+                raise _taken_error(draft.run_id)
         if self._threads == 1 or len(drafts) < 2:
-            outcomes = [self._outcome(*each) for each in prepared]
+            outcomes = [self._outcome(*arguments) for arguments in prepared]
         else:
             with ThreadPoolExecutor(min(self._threads, len(drafts))) as pool:
-                outcomes = list(pool.map(lambda each: self._outcome(*each), prepared))
+                outcomes = list(pool.map(lambda arguments: self._outcome(*arguments), prepared))
         for outcome in outcomes:
             if isinstance(outcome, AzureMLException):
-                for made in outcomes:
-                    if isinstance(made, RunRecord):
-                        self._discard(made.id)
+                for record in outcomes:
+                    if isinstance(record, RunRecord):
+                        self._discard(record.id)
                 raise outcome
-        return [each for each in outcomes if isinstance(each, RunRecord)]
+        return [record for record in outcomes if isinstance(record, RunRecord)]
 
     def _outcome(
         self, draft: RunDraft, tags: list[RunTag], params: list[Param]
@@ -101,8 +101,8 @@ class Creation:
                 self._store.log_batch(run_id, [], params, [])
             if status in FINAL or (status not in MLFLOW_STATUS and status != Status.NOT_STARTED):
                 mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))
-                ended = to_ms(draft.created) if status in FINAL else None
-                self._store.update_run_info(run_id, mlflow, ended, None)
+                end_ms = to_ms(draft.created) if status in FINAL else None
+                self._store.update_run_info(run_id, mlflow, end_ms, None)
         except AzureMLException:
             self._discard(run_id)
             raise
@@ -116,7 +116,7 @@ class Creation:
             self._store.delete_run(run_id)
 
     def _claim(self, alias: str, experiment_id: str, run_id: str) -> None:
-        """Keep the run if it is the only one of this id, whoever else asks for it just now.
+        """Keep the run if it is the only one of this id, also where others ask for the id now.
 
         MLflow cannot make a tag unique. So each process looks again after it has made its run:
 
@@ -133,7 +133,7 @@ class Creation:
                 break
             is_held = any(HELD in run.data.tags for run in rivals)
             if is_held or runs[0] is rivals[0] or time.monotonic() > deadline:
-                raise _taken(alias)
+                raise _taken_error(alias)
             time.sleep(0.05)
         self._store.set_tag(run_id, RunTag(HELD, "yes"))
 
@@ -171,7 +171,7 @@ def is_own_id(run_id: str) -> bool:
     return re.fullmatch("[0-9a-f]{32}", run_id) is not None
 
 
-def _taken(run_id: str) -> Refused:
+def _taken_error(run_id: str) -> Refused:
     return Refused(
         f"The experiment has a run {run_id!r} already; leave run_id out to get a fresh id, or "
         "open that run with Run(experiment, run_id)."

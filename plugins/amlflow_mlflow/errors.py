@@ -95,10 +95,10 @@ def translated(
     except AzureMLException:
         raise
     except Exception as error:
-        told = error_of(Failure(error, uri, missing, files, doing))
-        if told is None:
+        translation = error_of(Failure(error, uri, missing, files, doing))
+        if translation is None:
             raise
-        raise told from error
+        raise translation from error
 
 
 def error_of(failure: Failure) -> AzureMLException | None:
@@ -234,7 +234,7 @@ def _mlflow(failure: Failure) -> AzureMLException | None:
     message = str(getattr(failure.error, "message", ""))
     translate = (
         _OF_CODE.get(code)
-        or next((made for pattern, made in _OF_MESSAGE if pattern.search(message)), None)
+        or next((function for pattern, function in _OF_MESSAGE if pattern.search(message)), None)
         or _OF_VAGUE_CODE.get(code)
         or _mlflow_refused
     )
@@ -336,8 +336,8 @@ def error_of_answer(
     passes = status in _LATER or (status >= 500 and status != 501) or status == 413
     if told is not None and not passes:
         return MlflowError(*told)
-    said, who = ("", "What answers") if told is None else (cleaned(told[1], uri), "MLflow")
-    return error_of_status(status, said, f"{who} at {redacted(uri)}", retry_after)
+    reason, who = ("", "What answers") if told is None else (cleaned(told[1], uri), "MLflow")
+    return error_of_status(status, reason, f"{who} at {redacted(uri)}", retry_after)
 
 
 def error_of_status(

@@ -95,15 +95,15 @@ class Files:
             repository.log_artifacts(staging)
 
     def _check_new(self, run_id: str, repository: Any, names: Iterable[str]) -> None:
-        """See to it that no name is there, as a file or as a folder of one."""
-        listed: dict[str, dict[str, bool]] = {}
+        """Raise if a name is there already, as a file or as a folder of one."""
+        folders: dict[str, dict[str, bool]] = {}
         for name in names:
             folder = ""
             for part in (path := to_file_path(name)).split("/"):
-                if folder not in listed:
-                    listed[folder] = dict(self._listed(repository, folder))
+                if folder not in folders:
+                    folders[folder] = dict(self._list(repository, folder))
                 parent = posixpath.join(folder, part)
-                is_folder = listed[folder].get(parent)
+                is_folder = folders[folder].get(parent)
                 if is_folder is None:
                     break
                 if parent != path and not is_folder:
@@ -120,7 +120,7 @@ class Files:
                     raise FileInRun(run_id, name)
                 folder = parent
 
-    def _listed(self, repository: Any, folder: str) -> list[tuple[str, bool]]:
+    def _list(self, repository: Any, folder: str) -> list[tuple[str, bool]]:
         with translated(self._store.uri, files=f"the folder {folder!r}"):
             infos = repository.list_artifacts(folder or None)
         return [(info.path, info.is_dir) for info in infos if info.path != folder]
@@ -132,7 +132,7 @@ class Files:
         return sorted(map(from_path, self._walk(repository, posixpath.dirname(prefix), prefix)))
 
     def _walk(self, repository: Any, folder: str, prefix: str) -> Iterator[str]:
-        for path, is_dir in self._listed(repository, folder):
+        for path, is_dir in self._list(repository, folder):
             if path == OWN or path.startswith(f"{OWN}/"):
                 continue
             if is_dir and (path.startswith(prefix) or prefix.startswith(f"{path}/")):
@@ -151,7 +151,7 @@ class Files:
             try:
                 local = repository.download_artifacts(path, dst_path=staging)
             except (MlflowException, OSError, Refused):
-                if (path, False) not in self._listed(repository, posixpath.dirname(path)):
+                if (path, False) not in self._list(repository, posixpath.dirname(path)):
                     raise FileNotInRun(run_id, name) from None
                 # It is there now: it came, or was replaced, in the same moment.
                 try:

@@ -33,8 +33,8 @@ class Histories:
             yield from ((key, self._store.metric_rows(run_id, key)) for key in keys)
             return
         with ThreadPoolExecutor(self._threads) as pool:
-            read = functools.partial(self._store.metric_rows, run_id)
-            yield from zip(keys, pool.map(read, keys), strict=True)
+            read_rows = functools.partial(self._store.metric_rows, run_id)
+            yield from zip(keys, pool.map(read_rows, keys), strict=True)
 
     def _select(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
         """All from MLflow's database in one statement."""

@@ -5,8 +5,8 @@ What of a tracker becomes a local path, and on whose word:
 * ``MLFLOW_TRACKING_URI``, the user's own setting, names a database's file; files are beside it.
 * A run's ``artifact_uri`` may be a local folder, such as a network drive that all machines mount.
   MLflow's server makes it of the experiment's artifact location, which is chosen by the server's
-  administrator or by whoever made the experiment, and of the run's id. So a server is trusted to
-  name a folder, but only one that ends in ``<run id>/artifacts``: it cannot have a file of yours
+  administrator or by the user who made the experiment, and of the run's id. So a server is trusted
+  to name a folder, but only one that ends in ``<run id>/artifacts``: it cannot have a file of yours
   replaced, such as ``~/.ssh/authorized_keys`` (:func:`check_run_folder`).
 * The name of a file of a run is checked part by part (:func:`amlflow_mlflow.spelling.to_file_path`)
   and stays below that folder, links followed (:func:`path_below`).
@@ -30,11 +30,15 @@ ARTIFACTS = "mlruns"
 
 def own_paths(database: Path | None, locations: Iterable[str]) -> list[Path]:
     """A database, if it is a file, and where the files of experiments are, if it is here."""
-    folders = {path for each in locations if (path := local_folder(each)) is not None}
+    folders = {path for location in locations if (path := local_folder(location)) is not None}
     if database is None:
         return sorted(folders)
     artifacts = database.with_name(ARTIFACTS)
-    return [database, artifacts, *sorted(each for each in folders if artifacts not in each.parents)]
+    return [
+        database,
+        artifacts,
+        *sorted(location for location in folders if artifacts not in location.parents),
+    ]
 
 
 def check_run_folder(root: str, run_id: str) -> None:

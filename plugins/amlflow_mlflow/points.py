@@ -66,7 +66,7 @@ the owner's types
 
 
 @dataclass
-class _Written:
+class _Progress:
     """What one writer has written to one run, as this process knows it."""
 
     owner: bool | None = None
@@ -91,13 +91,13 @@ class Points:
     ) -> None:
         self._store, self._put, self._get = store, put, get
         self._histories = Histories(store, threads)
-        self._written: dict[tuple[str, str], _Written] = {}
+        self._progress: dict[tuple[str, str], _Progress] = {}
         self._lock = threading.Lock()
 
     def owned(self, run_id: str, writer: str) -> None:
         """This writer made the run, so it is the owner without asking."""
         with self._lock:
-            self._written[run_id, writer] = _Written(owner=True)
+            self._progress[run_id, writer] = _Progress(owner=True)
 
     # writing
 
@@ -108,47 +108,49 @@ class Points:
         key = run_id, points[0].writer
         while True:
             with self._lock:
-                written = self._written.get(key)
-            if written is None:
-                known = self._known(*key)
+                progress = self._progress.get(key)
+            if progress is None:
+                stored_progress = self._read_progress(*key)
                 with self._lock:
-                    written = self._written.setdefault(key, known)
-            with written.lock:
-                if self._written.get(key) is not written:
+                    progress = self._progress.setdefault(key, stored_progress)
+            with progress.lock:
+                if self._progress.get(key) is not progress:
                     continue  # forgotten while this thread waited
                 try:
-                    self._write(*key, written, points)
+                    self._write(*key, progress, points)
                 except BaseException:
                     # Whether the tracker has it is not known now; the next call asks.
-                    self._written.pop(key, None)
+                    self._progress.pop(key, None)
                     raise
                 return
 
     def forget(self, run_id: str) -> None:
         """Keep nothing of this run in memory: it has ended."""
-        for key, written in list(self._written.items()):
+        for key, progress in list(self._progress.items()):
             if key[0] == run_id:
-                with written.lock:
-                    self._written.pop(key, None)
+                with progress.lock:
+                    self._progress.pop(key, None)
 
-    def _known(self, run_id: str, writer: str) -> _Written:
-        """What the run itself says of the writer; it may be another process of the same writer."""
+    def _read_progress(self, run_id: str, writer: str) -> _Progress:
+        """What the run says of the writer. Another process of this writer may have written it."""
         data = self._store.get_run(run_id).data
         owner = _owner(data)
-        written = _Written(owner=None if owner is None else owner == writer)
-        written.spilled, written.tail = _noted(run_id, writer, data.tags)
-        entries = [*self._spilled(run_id, writer, written.spilled), *written.tail]
-        written.types.update((each[0], each[1][5:]) for each in entries if _is_type(each))
-        return written
+        progress = _Progress(owner=None if owner is None else owner == writer)
+        progress.spilled, progress.tail = _read_note(run_id, writer, data.tags)
+        entries = [*self._read_spilled(run_id, writer, progress.spilled), *progress.tail]
+        progress.types.update((entry[0], entry[1][5:]) for entry in entries if _is_type(entry))
+        return progress
 
-    def _write(self, run_id: str, writer: str, written: _Written, points: Sequence[Point]) -> None:
+    def _write(
+        self, run_id: str, writer: str, progress: _Progress, points: Sequence[Point]
+    ) -> None:
         params = []
-        if written.owner is None:  # whoever comes first becomes the owner, in one and the same call
+        if progress.owner is None:  # the first writer becomes the owner, in this call
             params = [Param(CLAIM, writer)]
-        owner = written.owner is not False
-        types = dict(written.types)
-        metrics, drawing, entries = _encoded(points, owner, types)
-        tail, spilled = [*written.tail, *_new(entries, written.tail)], written.spilled
+        owner = progress.owner is not False
+        types = dict(progress.types)
+        metrics, drawing, entries = _encode(points, owner, types)
+        tail, spilled = [*progress.tail, *_new(entries, progress.tail)], progress.spilled
         tags = []
         if entries:
             state = _state(spilled, tail)
@@ -164,13 +166,13 @@ class Points:
         try:
             self._log(run_id, first, params, tags)
         except Refused:
-            if not params or self._claimed(run_id) in (None, writer):
+            if not params or self._read_claim(run_id) in (None, writer):
                 raise
-            written.owner = False
-            self._write(run_id, writer, written, points)
+            progress.owner = False
+            self._write(run_id, writer, progress, points)
             return
-        written.owner, written.types = owner, types
-        written.tail, written.spilled = tail, spilled
+        progress.owner, progress.types = owner, types
+        progress.tail, progress.spilled = tail, spilled
         for start in range(len(first), len(metrics), BATCH):
             self._log(run_id, metrics[start : start + BATCH], [], [])
         try:
@@ -188,7 +190,7 @@ class Points:
     ) -> None:
         self._store.log_batch(run_id, metrics, params, tags)
 
-    def _claimed(self, run_id: str) -> str | None:
+    def _read_claim(self, run_id: str) -> str | None:
         return _owner(self._store.get_run(run_id).data)
 
     def _spill(self, run_id: str, writer: str, number: int, entries: list[Entry]) -> None:
@@ -205,7 +207,7 @@ class Points:
         owner = _owner(data) or ""
         points: list[Point] = []
         types: dict[str, list[tuple[tuple[int, int], str]]] = {}
-        drawn: set[tuple[str, int, int]] = set()
+        drawn_keys: set[tuple[str, int, int]] = set()
         seen: set[tuple[str, str, int, int]] = set()
         for writer, entry in self._entries(run_id, data.tags):
             name, kind, value, step, order, time = entry
@@ -213,7 +215,7 @@ class Points:
             if _is_type(entry):
                 types.setdefault(name, []).append(((time, position), kind[5:]))
                 continue
-            drawn.update((key, at, time + 1) for key, at, _ in _drawing(entry))
+            drawn_keys.update((key, at, time + 1) for key, at, _ in _draw(entry))
             if (names is not None and name not in names) or (writer, name, position, time) in seen:
                 continue
             seen.add((writer, name, position, time))
@@ -235,14 +237,14 @@ class Points:
             points += [
                 Point(
                     name=name,
-                    value=_typed(row, switches) if switches else row[2],
+                    value=_restore_type(row, switches) if switches else row[2],
                     step=row[1],
                     order=order,
                     time=from_ms(row[0]),
                     writer=owner,
                 )
                 for order, row in enumerate(history)
-                if not drawn or (key, row[1], row[0]) not in drawn
+                if not drawn_keys or (key, row[1], row[0]) not in drawn_keys
             ]
         points.sort(key=lambda point: (point.time, point.position))
         return points
@@ -253,13 +255,13 @@ class Points:
                 writer = parse(run_id, key, key[len(POINTS) :], to_id)
                 if writer is None:  # it names files
                     continue
-                files, tail = _noted(run_id, writer, tags)
-                for entry in self._spilled(run_id, writer, files):
+                files, tail = _read_note(run_id, writer, tags)
+                for entry in self._read_spilled(run_id, writer, files):
                     yield writer, entry
                 for entry in tail:
                     yield writer, entry
 
-    def _spilled(self, run_id: str, writer: str, count: int) -> Iterator[Entry]:
+    def _read_spilled(self, run_id: str, writer: str, count: int) -> Iterator[Entry]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "entries.json"
             for number in range(count):
@@ -269,12 +271,12 @@ class Points:
                 except FileNotInRun:
                     leave_out(run_id, name, "a file with metrics of the run", "missing")
                     return
-                stored = parse_file(run_id, name, path, _to_list)
-                yield from _entries(run_id, name, stored or [])
+                values = parse_file(run_id, name, path, _to_list)
+                yield from _entries(run_id, name, values or [])
                 path.unlink()
 
 
-def _noted(run_id: str, writer: str, tags: Mapping[str, str]) -> tuple[int, list[Entry]]:
+def _read_note(run_id: str, writer: str, tags: Mapping[str, str]) -> tuple[int, list[Entry]]:
     """How many files of entries a writer's tag names, and the entries in the tag itself."""
     key = POINTS + writer
     files, tail = parse(run_id, key, tags.get(key), _to_state) or (0, [])
@@ -283,23 +285,23 @@ def _noted(run_id: str, writer: str, tags: Mapping[str, str]) -> tuple[int, list
 
 def _to_state(text: str) -> tuple[int, list[Any]]:
     state = to_metrics_json(text, MAX_NOTE)
-    found: dict[str, Any] = state if isinstance(state, dict) else {}
-    files, tail = found.get("files"), found.get("tail")
+    fields: dict[str, Any] = state if isinstance(state, dict) else {}
+    files, tail = fields.get("files"), fields.get("tail")
     if not is_whole(files) or not 0 <= files <= MAX_COUNT or not isinstance(tail, list):
         raise Malformed("an object with files (a number) and tail (a list)")
     return files, tail
 
 
 def _to_list(text: str) -> list[Any]:
-    found = to_metrics_json(text)
-    if not isinstance(found, list):
+    entries = to_metrics_json(text)
+    if not isinstance(entries, list):
         raise Malformed("a list")
-    return found
+    return entries
 
 
-def _entries(run_id: str, key: str, stored: list[Any]) -> Iterator[Entry]:
+def _entries(run_id: str, key: str, values: list[Any]) -> Iterator[Entry]:
     """Those of a list that are entries."""
-    for entry in stored:
+    for entry in values:
         try:
             _check(entry)
         except Malformed as wrong:
@@ -336,20 +338,20 @@ def _state(files: int, tail: list[Entry]) -> str:
     return _to_text({"files": files, "tail": tail})
 
 
-def _to_text(stored: Any) -> str:
-    return json.dumps(stored, separators=(",", ":"), allow_nan=False)
+def _to_text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def _is_type(entry: Entry) -> bool:
     return entry[1] in TYPES
 
 
-def _new(entries: list[Entry], known: list[Entry]) -> list[Entry]:
+def _new(entries: list[Entry], tail: list[Entry]) -> list[Entry]:
     """The entries that are not there yet, for a batch that is sent again."""
-    return [entry for entry in entries if entry not in known] if known else entries
+    return [entry for entry in entries if entry not in tail] if tail else entries
 
 
-def _encoded(
+def _encode(
     points: Sequence[Point], owner: bool, types: dict[str, str]
 ) -> tuple[list[Metric], list[Metric], list[Entry]]:
     """The MLflow points that say all, those that draw entries, and the entries of some points.
@@ -372,7 +374,7 @@ def _encoded(
         value = to_plain(point.kind, point.value)
         entry = [point.name, point.kind.value, value, point.step, point.order, time]
         entries.append(entry)
-        drawing += [Metric(key, value, time + 1, at) for key, at, value in _drawing(entry)]
+        drawing += [Metric(key, value, time + 1, at) for key, at, value in _draw(entry)]
     return metrics, drawing, entries
 
 
@@ -387,7 +389,7 @@ def _native(point: Point) -> bool:
     return -EXACT_INT <= value <= EXACT_INT
 
 
-def _drawing(entry: Entry) -> list[tuple[str, int, float]]:
+def _draw(entry: Entry) -> list[tuple[str, int, float]]:
     """The MLflow points (key, step, value) that show an entry's numbers in charts."""
     name, kind, value, step, order, _ = entry
     columns: Iterable[tuple[str, Iterable[tuple[int, Any]]]]
@@ -417,14 +419,14 @@ def _drawable(cell: Any) -> bool:
     return isinstance(cell, (bool, float)) and math.isfinite(cell)
 
 
-def _typed(row: Row, switches: list[tuple[tuple[int, int], str]]) -> bool | int | float:
+def _restore_type(row: Row, switches: list[tuple[tuple[int, int], str]]) -> bool | int | float:
     """The number with the type that the owner's entries say."""
     time, step, value = row
-    found = "float"
+    type_name = "float"
     for since, value_type in switches:
         if since > (time, step):
             break
-        found = value_type
-    if found == "float" or not value.is_integer():
+        type_name = value_type
+    if type_name == "float" or not value.is_integer():
         return value
-    return bool(value) if found == "bool" else int(value)
+    return bool(value) if type_name == "bool" else int(value)

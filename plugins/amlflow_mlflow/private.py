@@ -58,8 +58,8 @@ guess_mime_type = _guess_mime_type
 
 def endpoint(store: Any, api: Any) -> tuple[str, str]:
     """The path and the HTTP method of a call of MLflow's REST API."""
-    known = store._V3_METHOD_TO_INFO if api in store._V3_APIS else store._METHOD_TO_INFO
-    path, method = known[api]
+    endpoints = store._V3_METHOD_TO_INFO if api in store._V3_APIS else store._METHOD_TO_INFO
+    path, method = endpoints[api]
     return path, method
 
 

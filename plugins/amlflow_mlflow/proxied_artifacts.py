@@ -34,20 +34,21 @@ _PLACES = ("mlflow-artifacts:", "http:", "https:")
 def open_repository(place: str, store: Store) -> Any:
     """The client of the artifact store where a run's files are.
 
-    A run's files may be at a server that is not the tracker's; whoever may make an experiment says
-    where. No credentials go there: raises :class:`Refused` where this client has any.
+    A run's files may be at a server that is not the tracker's: a user who may make an experiment
+    names its place. Credentials are not sent there: raises :class:`Refused` where this client has
+    any.
     """
     uri, server = store.uri, store.server
     if server is None or not place.startswith(_PLACES):
         return get_artifact_repository(place, tracking_uri=uri)
-    resolved = place
+    url = place
     if place.startswith("mlflow-artifacts:"):
-        resolved = MlflowArtifactsRepository.resolve_uri(place, uri)
-    if origin(resolved) != origin(uri):
+        url = MlflowArtifactsRepository.resolve_uri(place, uri)
+    if origin(url) != origin(uri):
         creds = server.client.creds()
         if creds.username or creds.token or creds.auth or creds.aws_sigv4 or "@" in uri:
             raise Refused(
-                f"The files of this run are at {urlsplit(resolved).hostname!r}, which is not the "
+                f"The files of this run are at {urlsplit(url).hostname!r}, which is not the "
                 f"tracking server {server.client.where}; the credentials for the one are not sent "
                 "to the other. Give the experiment an artifact location at the tracking server."
             )
@@ -90,25 +91,25 @@ class Served(MlflowArtifactsRepository):
 
     def _check_stored(self, path: str, local: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            stored = Path(folder) / "stored"
+            copy = Path(folder) / "stored"
             try:
-                self._download_file(path, str(stored))
+                self._download_file(path, str(copy))
             except MlflowException:
                 raise foreign(self._client.where, "what was sent is not there") from None
-            if not _same(stored, local):
+            if not _have_same_content(copy, local):
                 raise foreign(self._client.where, "what was sent is not there")
 
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
         folder = posixpath.join(self._folder, path or "")
         answer = self._client.send("GET", f"{ROOT}/artifacts", params={"path": folder})
-        listed = self._object(answer)
-        if not listed:
+        content = self._object(answer)
+        if not content:
             self._client.is_mlflows(answer.headers)
         infos = []
         try:
-            if listed and "files" not in listed:
+            if content and "files" not in content:
                 raise KeyError("files")
-            for file in listed.get("files", ()):
+            for file in content.get("files", ()):
                 name, size = file["path"], file.get("file_size")
                 if not isinstance(name, str) or not isinstance(file["is_dir"], bool):
                     raise TypeError(name)
@@ -208,7 +209,7 @@ def _as_http_error(error: MlflowException) -> requests.HTTPError:
     return requests.HTTPError(error.message, response=response)
 
 
-def _same(one: Path, other: Path) -> bool:
+def _have_same_content(one: Path, other: Path) -> bool:
     with one.open("rb") as first, other.open("rb") as second:
         while True:
             part = first.read(CHUNK_BYTES)

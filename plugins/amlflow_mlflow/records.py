@@ -63,7 +63,7 @@ to_ms, from_ms = to_milliseconds, from_milliseconds
 def to_run(run: Any) -> RunRecord:
     """The record of an ``mlflow.entities.Run``."""
     tags, run_id, info = run.data.tags, run.info.run_id, run.info
-    noted = tags.get(STATUS), tags.get(SYSTEM + LAUNCHED)
+    status_tags = tags.get(STATUS), tags.get(SYSTEM + LAUNCHED)
     parent_id = parse(run_id, PARENT, tags.get(PARENT), to_id)
     root_id = parse(run_id, ROOT, tags.get(ROOT), to_id)
     return RunRecord(
@@ -74,10 +74,10 @@ def to_run(run: Any) -> RunRecord:
         root_id=root_id or (None if parent_id else run_id),
         name=run.info.run_name,
         type=parse(run_id, TYPE, tags.get(TYPE), to_name),
-        status=status_of(run_id, info.status, *noted),
+        status=status_of(run_id, info.status, *status_tags),
         created=from_ms(info.start_time),
-        started=started_of(run_id, info.status, *noted, info.start_time, tags.get(STARTED)),
-        ended=ended_of(run_id, info.status, *noted, info.end_time),
+        started=started_of(run_id, info.status, *status_tags, info.start_time, tags.get(STARTED)),
+        ended=ended_of(run_id, info.status, *status_tags, info.end_time),
         user=tags.get(USER) or run.info.user_id or None,
         description=tags.get(DESCRIPTION),
         tags=_tags(tags),
@@ -100,12 +100,12 @@ def status_of(run_id: str, mlflow_status: str, fine: str | None, launched: str |
     status = V1_STATUS.get(mlflow_status, Status.RUNNING)
     # A final status that another client set wins over the finer one that we noted, unless the
     # run's agent says how it ends.
-    kept = launched == "yes" and status != Status.CANCELED
-    if status in FINAL and not kept:
+    is_up_to_agent = launched == "yes" and status != Status.CANCELED
+    if status in FINAL and not is_up_to_agent:
         return status
-    parsed = parse(run_id, STATUS, fine, to_status)
-    if parsed is not None and parsed not in FINAL:
-        return parsed
+    fine_status = parse(run_id, STATUS, fine, to_status)
+    if fine_status is not None and fine_status not in FINAL:
+        return fine_status
     return Status.RUNNING if status in FINAL else status
 
 

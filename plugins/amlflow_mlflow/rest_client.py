@@ -134,7 +134,7 @@ class Client:
 
     def _send(self, method: str, path: str, content: dict[str, Any]) -> Answer:
         with self.opened(method, path, **content) as response:
-            return self._whole(response)
+            return self._read_answer(response)
 
     def is_mlflows(self, headers: Mapping[str, str]) -> bool:
         """Whether an answer without a shape is surely MLflow's. Raises if it is surely not."""
@@ -147,19 +147,19 @@ class Client:
     def opened(self, method: str, path: str, **content: Any) -> Iterator[requests.Response]:
         """A call's answer that says success, whose body is not read yet."""
         try:
-            with self._followed(method, path, content) as response:
+            with self._follow(method, path, content) as response:
                 if response.status_code >= 300:
-                    raise self._error(self._whole(response))
+                    raise self._error(self._read_answer(response))
                 yield response
         except requests.exceptions.RequestException as error:
             raise _CutOff(
                 f"The answer of the MLflow server at {self.where} is cut off ({cause(error)})."
             ) from error
 
-    def _followed(self, method: str, path: str, content: dict[str, Any]) -> requests.Response:
+    def _follow(self, method: str, path: str, content: dict[str, Any]) -> requests.Response:
         only_once, path = path in _ONLY_ONCE, self._prefix + path
         for _ in range(MAX_REDIRECTS):
-            response = self._tried(method, path, content, only_once)
+            response = self._try(method, path, content, only_once)
             if response.status_code not in REDIRECTS:
                 return response
             target = urlsplit(self._target(response, method))
@@ -172,14 +172,14 @@ class Client:
         location = response.headers.get(_LOCATION)
         return redirected(response.url, method, response.status_code, location, self.where)
 
-    def _tried(
+    def _try(
         self, method: str, path: str, content: dict[str, Any], only_once: bool
     ) -> requests.Response:
         """One call, tried again as often as that is harmless."""
         once = only_once or is_tried_once()
         # A server's own Retry-After would be waited for, however long it is.
         how = _NO_RETRY if once else {"respect_retry_after_header": False}
-        send = functools.partial(self._sent, method, path, content, **how)
+        send = functools.partial(self._request, method, path, content, **how)
         try:
             if only_once and not is_tried_once():
                 return self._until_reached(send)
@@ -206,7 +206,7 @@ class Client:
         response: requests.Response = retrying(send)
         return response
 
-    def _sent(
+    def _request(
         self, method: str, path: str, content: dict[str, Any], **how: Any
     ) -> requests.Response:
         if hasattr(content.get("data"), "seek"):
@@ -227,13 +227,13 @@ class Client:
     def _version(self) -> Answer:
         """What is answered to ``/version``, of any status below 300 or above 399."""
         path = f"{self._prefix}/version"
-        with self._sent("GET", path, {}, timeout=PROBE_S, **_NO_RETRY) as response:
+        with self._request("GET", path, {}, timeout=PROBE_S, **_NO_RETRY) as response:
             if response.status_code in REDIRECTS:
                 self._target(response, "GET")
                 raise foreign(self.where, "it redirects /version")
-            return self._whole(response)
+            return self._read_answer(response)
 
-    def _whole(self, response: requests.Response) -> Answer:
+    def _read_answer(self, response: requests.Response) -> Answer:
         parts, size = [], 0
         for part in response.iter_content(CHUNK_BYTES):
             parts.append(part)
@@ -266,7 +266,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         reason = getattr(error, "reason", None)
-        inner = next((each for each in error.args if isinstance(each, BaseException)), None)
+        inner = next(
+            (argument for argument in error.args if isinstance(argument, BaseException)), None
+        )
         error = (
             reason
             if isinstance(reason, BaseException)
@@ -277,15 +279,15 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _is_dropped(error: BaseException) -> bool:
     """Whether the connection was closed, so that a new one may do."""
     kinds = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
-    return any(isinstance(each, kinds) for each in _causes(error)) or "RemoteDisconnected" in str(
-        error
-    )
+    return any(
+        isinstance(reason, kinds) for reason in _causes(error)
+    ) or "RemoteDisconnected" in str(error)
 
 
 def _is_unreached(error: BaseException) -> bool:
     """Whether the call did not leave this machine."""
     kinds = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-    return any(isinstance(each, kinds) for each in _causes(error))
+    return any(isinstance(reason, kinds) for reason in _causes(error))
 
 
 # --- Experiments and runs -----------------------------------------------------------------------
@@ -344,8 +346,8 @@ class Server(RestStore):
                 raise foreign(self.client.where, "its points are not points")
             try:
                 rows += [
-                    (int(each["timestamp"]), int(each.get("step", 0)), float(each["value"]))
-                    for each in answer.get("metrics", ())
+                    (int(point["timestamp"]), int(point.get("step", 0)), float(point["value"]))
+                    for point in answer.get("metrics", ())
                 ]
                 token = answer.get(_TOKEN)
                 if token is not None and (

@@ -49,26 +49,26 @@ class Numbers:
         count = self._in_database if self._store.has_sessions else self._of
         numbers: dict[str, int] = {}
         for experiment_id in {run.experiment_id for run in runs}:
-            places = {self._place(run) for run in runs if run.experiment_id == experiment_id}
+            places = {self._place_of(run) for run in runs if run.experiment_id == experiment_id}
             numbers.update(count(experiment_id, sorted(places)))
         return [numbers[run.id] for run in runs]
 
-    def _place(self, run: RunRecord) -> Place:
+    def _place_of(self, run: RunRecord) -> Place:
         if EARLIEST < run.created < LATEST:
             return to_ms(run.created), run.id
         # The record has the nearest time that it can hold.
-        kept = self._store.get_run(run.id)
-        return kept.info.start_time or 0, run.id
+        mlflow_run = self._store.get_run(run.id)
+        return mlflow_run.info.start_time or 0, run.id
 
-    def _in_database(self, experiment_id: str, wanted: list[Place]) -> dict[str, int]:
+    def _in_database(self, experiment_id: str, places: list[Place]) -> dict[str, int]:
         # What only a database needs takes half a second to import.
         from mlflow.store.tracking.dbmodels.models import SqlRun
         from sqlalchemy import func, select, tuple_
 
         place = tuple_(SqlRun.start_time, SqlRun.run_uuid)
         mine: Any = SqlRun.experiment_id == int(experiment_id)
-        before = select(func.count()).select_from(SqlRun).where(mine, place < wanted[0])
-        span: Any = select(SqlRun.run_uuid).where(mine, place >= wanted[0], place <= wanted[-1])
+        before = select(func.count()).select_from(SqlRun).where(mine, place < places[0])
+        span: Any = select(SqlRun.run_uuid).where(mine, place >= places[0], place <= places[-1])
 
         def read() -> tuple[int, list[str]]:
             with self._store.session() as session:
@@ -77,34 +77,34 @@ class Numbers:
 
         count, ids = self._store.patiently(read)
         numbers = {run_id: count + offset for offset, run_id in enumerate(ids, start=1)}
-        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in wanted}
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in places}
 
-    def _of(self, experiment_id: str, wanted: list[Place]) -> dict[str, int]:
+    def _of(self, experiment_id: str, places: list[Place]) -> dict[str, int]:
         """The numbers by id of an experiment's runs, given in their order."""
-        first, last = wanted[0], wanted[-1]
-        noted, number = self._noted(experiment_id, first)
-        gap = self._between(experiment_id, noted, first)
+        first, last = places[0], places[-1]
+        noted_place, number = self._find_noted(experiment_id, first)
+        gap = self._between(experiment_id, noted_place, first)
         number += gap
         numbers = {first[1]: number}
         if last != first:
             span = f"{_TIME} >= {first[0]} AND {_TIME} <= {last[0]}"
-            for place in sorted(self._places(experiment_id, span)):
+            for place in sorted(self._find_places(experiment_id, span)):
                 if first < place <= last:
                     number += 1
                     numbers[place[1]] = number
-        settled = last[0] < time.time() * 1000 - SETTLED_MS
-        if settled and number - numbers[first[1]] + gap > FEW:
+        is_settled = last[0] < time.time() * 1000 - SETTLED_MS
+        if is_settled and number - numbers[first[1]] + gap > FEW:
             self._note(last[1], number)
-        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in wanted}
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in places}
 
-    def _noted(self, experiment_id: str, place: Place) -> tuple[Place, int]:
+    def _find_noted(self, experiment_id: str, place: Place) -> tuple[Place, int]:
         """The nearest run up to a place whose number is noted."""
         condition = f"{_TIME} <= {place[0]} AND tags.`{NUMBER}` IS NOT NULL"
         for run in self._page(experiment_id, condition, 2):
-            found = (run.info.start_time, run.info.run_id)
+            candidate = (run.info.start_time, run.info.run_id)
             number = parse(run.info.run_id, NUMBER, run.data.tags.get(NUMBER), to_count)
-            if found <= place and number is not None:
-                return found, number
+            if candidate <= place and number is not None:
+                return candidate, number
         return (-1, ""), 0
 
     def _note(self, run_id: str, number: int) -> None:
@@ -122,7 +122,7 @@ class Numbers:
         same = [
             place
             for time in {start[0], end[0]}
-            for place in self._places(experiment_id, f"{_TIME} = {time}")
+            for place in self._find_places(experiment_id, f"{_TIME} = {time}")
             if start < place <= end
         ]
         inner = f"{_TIME} > {start[0]} AND {_TIME} < {end[0]}"
@@ -147,7 +147,7 @@ class Numbers:
         token = SearchUtils.create_page_token(count)
         return bool(self._page(experiment_id, condition, 1, token))
 
-    def _places(self, experiment_id: str, condition: str) -> Iterator[Place]:
+    def _find_places(self, experiment_id: str, condition: str) -> Iterator[Place]:
         token = None
         while True:
             page = self._page(experiment_id, condition, PAGE, token)

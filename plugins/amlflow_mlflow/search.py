@@ -28,9 +28,12 @@ def to_filter(conditions: Iterable[Condition]) -> str:
     """A filter string for ``search_runs`` that every run meeting the conditions passes."""
     conditions = list(conditions)
     clauses = [_clause(condition) for condition in conditions]
-    if any(each.field == "parent_id" and each.op in (Op.EQ, Op.HAS) for each in conditions):
+    if any(
+        condition.field == "parent_id" and condition.op in (Op.EQ, Op.HAS)
+        for condition in conditions
+    ):
         # Only a nested run has the tag; a root is its own root without it.
-        clauses += [_root(each) for each in conditions if each.field == "root_id"]
+        clauses += [_root(condition) for condition in conditions if condition.field == "root_id"]
     return " AND ".join(dict.fromkeys(clause for clause in clauses if clause))
 
 
@@ -39,12 +42,12 @@ def to_order(order: Order | None) -> list[str]:
     if order is None:
         return ["attributes.start_time DESC"]
     try:
-        return [f"{_ordered(order.field, order.key)} {'DESC' if order.descending else 'ASC'}"]
+        return [f"{_order_column(order.field, order.key)} {'DESC' if order.descending else 'ASC'}"]
     except Refused:  # no run can have such a key
         return to_order(None)
 
 
-def _ordered(field: str, key: str | None) -> str:
+def _order_column(field: str, key: str | None) -> str:
     if key is None:
         return {
             "name": "attributes.run_name",
@@ -100,16 +103,16 @@ def _text(column: str, op: Op, value: str | datetime | None) -> str | None:
     if op is Op.NE or not isinstance(value, str):
         return None  # MLflow's != leaves out the runs that lack the key
     if op is Op.EQ:
-        quoted = _quoted(value)
-        if quoted is None:
+        literal = _quote(value)
+        if literal is None:
             return None if column.startswith("attributes.") else f"{column} IS NOT NULL"
-        return f"{column} = {quoted}"
+        return f"{column} = {literal}"
     # In LIKE, a wildcard for one character stands for those that LIKE or the quotes would read.
     pattern = "".join("_" if char in "\\'\"%" or not char.isprintable() else char for char in value)
     return f"{column} LIKE '{pattern}%'" if op is Op.STARTS_WITH else f"{column} LIKE '%{pattern}%'"
 
 
-def _quoted(value: str) -> str | None:
+def _quote(value: str) -> str | None:
     if "'" not in value:
         return f"'{value}'"
     return f'"{value}"' if '"' not in value else None

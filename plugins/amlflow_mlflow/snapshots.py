@@ -30,7 +30,7 @@ class Snapshots:
 
     def __init__(self, store: Store, ensure: Callable[[str], ExperimentRecord]) -> None:
         self._store, self._ensure = store, ensure
-        self._place: str | None = None
+        self._location: str | None = None
 
     def _repository(self, digest: str, *, make: bool = False) -> Any | None:
         """Where a snapshot is, or None where no snapshot is stored yet."""
@@ -39,15 +39,15 @@ class Snapshots:
                 f"{shortened(digest)!r} is not the digest of a snapshot, which has letters and "
                 "digits."
             )
-        if self._place is None:
+        if self._location is None:
             if make:
                 self._ensure(SNAPSHOTS)
             experiment = self._store.get_experiment_by_name(SNAPSHOTS)
             if experiment is None:
                 return None
-            self._place = str(experiment.artifact_location)
+            self._location = str(experiment.artifact_location)
         with translated(self._store.uri):
-            return open_repository(f"{self._place.rstrip('/')}/{digest}", self._store)
+            return open_repository(f"{self._location.rstrip('/')}/{digest}", self._store)
 
     def has(self, digest: str) -> bool:
         """See :meth:`amlflow.spec.Tracker.has_snapshot`."""

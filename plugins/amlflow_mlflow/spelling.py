@@ -82,7 +82,7 @@ def from_key(key: str) -> str:
 def _char(digits: str) -> str:
     try:
         return chr(int(digits, 16)) if digits else ""
-    except (ValueError, OverflowError):  # somebody else's key that only looks like ours
+    except (ValueError, OverflowError):  # another program's key that only looks like ours
         return f":u{digits}:"
 
 

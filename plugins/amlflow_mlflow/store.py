@@ -81,8 +81,10 @@ class Store:
         self.engine = getattr(self.inner, "engine", None)
         # Within one call MLflow holds up to three of its fifteen database connections, so with
         # too many threads each would wait for the others' until the pool gives up.
-        served = uri.startswith(("http:", "https:", "databricks"))
-        self._room = contextlib.nullcontext() if served else threading.Semaphore(DATABASE_THREADS)
+        is_server = uri.startswith(("http:", "https:", "databricks"))
+        self._room = (
+            contextlib.nullcontext() if is_server else threading.Semaphore(DATABASE_THREADS)
+        )
         for names, missing in (
             (ON_A_RUN, RunNotFound),
             (ON_AN_EXPERIMENT, ExperimentNotFound),

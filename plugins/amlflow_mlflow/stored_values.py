@@ -16,18 +16,18 @@ Column = Sequence[Any]
 def read_column(field: str, run_ids: Column, *columns: Column) -> Column:
     """The field's values from the columns that :meth:`Where.columns` names for it."""
     name, _, _ = field.partition(".")
-    read = _READERS.get(name)
-    return columns[0] if read is None else read(run_ids, *columns)
+    reader = _READERS.get(name)
+    return columns[0] if reader is None else reader(run_ids, *columns)
 
 
-def _parsed(key: str, take: Callable[[str], str]) -> Callable[..., Column]:
-    def read(run_ids: Column, texts: Column) -> Column:
+def _parse_each(key: str, take: Callable[[str], str]) -> Callable[..., Column]:
+    def read_texts(run_ids: Column, texts: Column) -> Column:
         return [
             None if text is None else parse(run_id, key, text, take)
             for run_id, text in zip(run_ids, texts, strict=True)
         ]
 
-    return read
+    return read_texts
 
 
 def _of_each(function: Callable[..., Any]) -> Callable[..., Column]:
@@ -36,9 +36,9 @@ def _of_each(function: Callable[..., Any]) -> Callable[..., Column]:
 
 
 _READERS: dict[str, Callable[..., Column]] = {
-    "alias": _parsed(ALIAS, to_id),
-    "parent_id": _parsed(PARENT, to_id),
-    "type": _parsed(TYPE, to_name),
+    "alias": _parse_each(ALIAS, to_id),
+    "parent_id": _parse_each(PARENT, to_id),
+    "type": _parse_each(TYPE, to_name),
     "status": _of_each(status_of),
     "started": _of_each(started_of),
     "ended": _of_each(ended_of),

@@ -77,7 +77,7 @@ class MlflowTracker:
             self._threads,
         )
         self._creation = Creation(self._store, self._files, self._points, self._threads)
-        self._noted: set[str] = set()
+        self._runs_with_status_tag: set[str] = set()
         """Runs whose status this has put into a tag."""
 
     def _open_bulk(self) -> Bulk | None:
@@ -178,7 +178,7 @@ class MlflowTracker:
         return self._creation.create(drafts)
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        missing = RunNotFound(run_id, self._store.where)
+        not_found = RunNotFound(run_id, self._store.where)
         if is_own_id(run_id):
             try:
                 run = self._store.get_run(run_id)
@@ -188,14 +188,14 @@ class MlflowTracker:
                 self._files.remember(run)
                 return to_run(run)
         elif not re.fullmatch(r"[\w.\-]{1,256}", run_id):
-            raise missing
+            raise not_found
         if experiment_id is None:
             experiment_ids = [experiment.id for experiment in self.list_experiments()]
         else:
             experiment_ids = [experiment_id]
         run = self._creation.aliased(run_id, experiment_ids)
         if run is None:
-            raise missing
+            raise not_found
         self._files.remember(run)
         return to_run(run)
 
@@ -222,11 +222,11 @@ class MlflowTracker:
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         if self._bulk is not None and query.experiment_ids and query.order is None:
-            found = False
+            has_runs = False
             for run in self._bulk.find(query):
-                found = True
+                has_runs = True
                 yield run
-            if found or len(query.experiment_ids) > 1:
+            if has_runs or len(query.experiment_ids) > 1:
                 return
             self.get_experiment(query.experiment_ids[0])  # which may not be there
             return
@@ -236,27 +236,29 @@ class MlflowTracker:
                 yield run
 
     def _candidates(self, query: RunQuery) -> Iterator[Any]:
-        asked = query.experiment_ids
+        experiment_ids = query.experiment_ids
         size = min(query.limit, PAGE) if query.limit else PAGE
         condition, order = to_filter(query.conditions), to_order(query.order)
         pages = functools.partial(self._pages, condition=condition, order=order, size=size)
         # MLflow counts the runs of an archived experiment as deleted, all of them.
-        if asked is not None and len(asked) == 1:
-            found = False
-            for run in pages(asked):
-                found = True
+        if experiment_ids is not None and len(experiment_ids) == 1:
+            has_runs = False
+            for run in pages(experiment_ids):
+                has_runs = True
                 yield run
-            if not found and self.get_experiment(asked[0]).archived is not None:
-                yield from pages(asked, view=ViewType.ALL)
+            if not has_runs and self.get_experiment(experiment_ids[0]).archived is not None:
+                yield from pages(experiment_ids, view=ViewType.ALL)
             return
         active, archived = list[str](), list[str]()
-        for each in self.list_experiments() if asked != [] else ():
-            if each.archived is None and (asked is None or each.id in asked):
-                active.append(each.id)
-            elif asked is not None and each.id in asked:
-                archived.append(each.id)
+        for experiment in self.list_experiments() if experiment_ids != [] else ():
+            if experiment.archived is None and (
+                experiment_ids is None or experiment.id in experiment_ids
+            ):
+                active.append(experiment.id)
+            elif experiment_ids is not None and experiment.id in experiment_ids:
+                archived.append(experiment.id)
         if query.order is not None and archived:
-            # One search, since who knows how the database compares?
+            # One search: how the database compares values is not known here.
             for run in pages([*active, *archived], view=ViewType.ALL):
                 if run.info.lifecycle_stage == "active" or run.info.experiment_id in archived:
                     yield run
@@ -311,9 +313,9 @@ class MlflowTracker:
     def update_run(self, run_id: str, change: RunChange) -> None:
         todo = spelled(change, noted=self.is_noted(run_id))
         if change.status in FINAL:
-            self._noted.discard(run_id)
+            self._runs_with_status_tag.discard(run_id)
         elif change.status is not None:
-            self._noted.add(run_id)
+            self._runs_with_status_tag.add(run_id)
         params = [Param(key, value) for key, value in todo.params.items()]
         if todo.status_first and todo.status is not None:
             self._set_status(run_id, todo.status, todo.ended)
@@ -328,7 +330,7 @@ class MlflowTracker:
 
     def is_noted(self, run_id: str) -> bool:
         """Whether this has put the run's status into a tag."""
-        return run_id in self._noted
+        return run_id in self._runs_with_status_tag
 
     def has_ended(self, run_id: str) -> None:
         """Keep nothing of this run in memory."""
@@ -352,9 +354,9 @@ class MlflowTracker:
             except Refused:
                 # A conflict, or a race for the same key, in which the loser's database error says
                 # nothing of the winner's value: look.
-                kept = self._store.get_run(run_id).data.params
-                check_conflict({param.key: param.value for param in params}, kept)
-                if attempt == RACES - 1 or not any(param.key in kept for param in params):
+                stored_params = self._store.get_run(run_id).data.params
+                check_conflict({param.key: param.value for param in params}, stored_params)
+                if attempt == RACES - 1 or not any(param.key in stored_params for param in params):
                     raise
             else:
                 return

@@ -95,8 +95,8 @@ class Users:
     def allow(self, path: str, methods: Iterable[str]) -> None:
         # With MLFLOW_BASIC_AUTH_FAIL_CLOSED, MLflow refuses routes that have no validator.
         for method in methods:
-            self._auth.BEFORE_REQUEST_VALIDATORS[path, method] = _vouched
+            self._auth.BEFORE_REQUEST_VALIDATORS[path, method] = _permit
 
 
-def _vouched() -> bool:
+def _permit() -> bool:
     return True

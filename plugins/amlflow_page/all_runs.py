@@ -57,25 +57,29 @@ def rows(tracker: Tracker, access: Access, asked: Mapping[str, Any]) -> dict[str
 
 
 def _scope(tracker: Tracker, access: Access, filters: Filters) -> Scope:
-    there = {each.id: each.name for each in tracker.list_experiments() if each.archived is None}
-    readable = access.readable(there)
-    chosen = {
+    names = {
+        experiment.id: experiment.name
+        for experiment in tracker.list_experiments()
+        if experiment.archived is None
+    }
+    readable = access.readable(names)
+    experiments = {
         key: name
-        for key, name in there.items()
+        for key, name in names.items()
         if key in readable and (not filters.experiments or name in filters.experiments)
     }
-    return Scope(tracker, chosen, filters.conditions())
+    return Scope(tracker, experiments, filters.conditions())
 
 
 def _page(
     scope: Scope,
     expression: Expression | None,
     keep: Callable[[RunRecord], bool],
-    asked: Mapping[str, Any],
+    body: Mapping[str, Any],
 ) -> Page:
-    size = asked.get("size", ROWS)
-    cursor = asked.get("cursor")
-    sort = text_of(asked, "sort") or NEWEST_FIRST
+    size = body.get("size", ROWS)
+    cursor = body.get("cursor")
+    sort = text_of(body, "sort") or NEWEST_FIRST
     if not is_whole(size) or not 0 < size <= MAX_ROWS:
         raise WrongRequest(f"'size' is a number from 1 to {MAX_ROWS}, and not {shown(size)}.")
     if cursor is not None and not isinstance(cursor, str):
@@ -100,13 +104,13 @@ def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
     """Parts of the scope whose runs come one part's after the other's; None for other columns."""
     if column == "status":
         return [
-            replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, each)))
-            for each in sorted(STATUSES, reverse=descending)
+            replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, item)))
+            for item in sorted(STATUSES, reverse=descending)
         ]
     if column == "experiment" and len(scope.experiments) <= MAX_EXPERIMENTS:
         names = scope.experiments.items()
-        by_name = sorted(names, key=lambda each: each[1].casefold(), reverse=descending)
-        return [replace(scope, experiments=dict([each])) for each in by_name]
+        by_name = sorted(names, key=lambda item: item[1].casefold(), reverse=descending)
+        return [replace(scope, experiments=dict([item])) for item in by_name]
     return None
 
 
@@ -115,16 +119,16 @@ def _value(
 ) -> dict[str, Any]:
     answer = ask(expression, Scope(Chosen(scope, keep), scope.experiments))  # type: ignore[arg-type]
     documents = Documents(scope.experiments)
-    found = answer.runs(lambda record: record)
-    if isinstance(found, RunRecord):
-        found = [found]
-    if isinstance(found, list):
-        total = len(found)
-        found = found[:MAX_VALUES]
-        if found and all(isinstance(each, RunRecord) for each in found):
-            return {"rows": [row(documents, each) for each in found], "total": total}
-        return {"value": found, "total": total}
-    return {"value": found}
+    value = answer.runs(lambda record: record)
+    if isinstance(value, RunRecord):
+        value = [value]
+    if isinstance(value, list):
+        total = len(value)
+        value = value[:MAX_VALUES]
+        if value and all(isinstance(item, RunRecord) for item in value):
+            return {"rows": [row(documents, item) for item in value], "total": total}
+        return {"value": value, "total": total}
+    return {"value": value}
 
 
 class Chosen:
@@ -136,11 +140,11 @@ class Chosen:
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         """Exactly the runs that are meant."""
         conditions = (*self._conditions, *query.conditions)
-        asked = RunQuery(
+        combined_query = RunQuery(
             experiment_ids=query.experiment_ids, conditions=conditions, limit=query.limit
         )
-        for record in self._tracker.find_runs(asked):
-            if all(each.holds(record) for each in conditions) and self._keep(record):
+        for record in self._tracker.find_runs(combined_query):
+            if all(condition.holds(record) for condition in conditions) and self._keep(record):
                 yield record
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:

@@ -58,24 +58,27 @@ class Filters:
 
     def conditions(self) -> tuple[Condition, ...]:
         """What a tracker may search by."""
-        found = [] if self.children else [Condition("parent_id", Op.LACKS)]
+        conditions = [] if self.children else [Condition("parent_id", Op.LACKS)]
         for tag in self.tags:
             key, equals, value = tag.partition("=")
             if equals:
-                found.append(Condition("tags", Op.EQ, value, key=key))
+                conditions.append(Condition("tags", Op.EQ, value, key=key))
             else:
-                found.append(Condition("tags", Op.HAS, key=key))
+                conditions.append(Condition("tags", Op.HAS, key=key))
         if len(self.statuses) == 1:
-            found.append(Condition("status", Op.EQ, self.statuses[0]))
+            conditions.append(Condition("status", Op.EQ, self.statuses[0]))
         if len(self.targets) == 1 and self.targets[0] != DEFAULT_TARGET:
-            found.append(Condition("system", Op.EQ, self.targets[0], key="target"))
-        return tuple(found)
+            conditions.append(Condition("system", Op.EQ, self.targets[0], key="target"))
+        return tuple(conditions)
 
     def keep(self, experiments: Mapping[str, str]) -> Callable[[RunRecord], bool]:
-        """Says whether a run is meant; ``experiments`` are the names by id."""
+        """A function that says whether a run passes the filters.
+
+        ``experiments`` has the names of the experiments by id.
+        """
         words = self.text.casefold().split()
 
-        def kept(record: RunRecord) -> bool:
+        def is_kept(record: RunRecord) -> bool:
             return (
                 (not self.statuses or record.status in self.statuses)
                 and (not self.targets or target(record) in self.targets)
@@ -84,15 +87,15 @@ class Filters:
             )
 
         def _has_all(record: RunRecord) -> bool:
-            texts = [each.casefold() for each in _texts_of(record)]
+            texts = [text.casefold() for text in _texts_of(record)]
             return all(any(word in text for text in texts) for word in words)
 
         def _texts_of(record: RunRecord) -> list[str]:
             texts = [record.name, record.description, run_id(record), record.id, record.user]
             texts += [experiments.get(record.experiment_id), *record.tags, *record.tags.values()]
-            return [each for each in texts if each]
+            return [text for text in texts if text]
 
-        return kept
+        return is_kept
 
 
 def target(record: RunRecord) -> str:
@@ -117,15 +120,15 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
         "created": lambda record: record.created.timestamp(),
         "ended": lambda record: record.ended and record.ended.timestamp(),
         "duration": duration,
-        "name": lambda record: _folded(record.name),
-        "experiment": lambda record: _folded(experiments.get(record.experiment_id)),
+        "name": lambda record: _fold(record.name),
+        "experiment": lambda record: _fold(experiments.get(record.experiment_id)),
         "status": lambda record: record.status,
-        "target": lambda record: _folded(parse_target(record)),
-        "submitter": lambda record: _folded(record.user),
-        "description": lambda record: _folded(record.description),
-        "tag": lambda record: _folded(record.tags.get(key)),
-        "property": lambda record: _folded(record.properties.get(key)),
-        "param": lambda record: _folded(record.params.get(key)),
+        "target": lambda record: _fold(parse_target(record)),
+        "submitter": lambda record: _fold(record.user),
+        "description": lambda record: _fold(record.description),
+        "tag": lambda record: _fold(record.tags.get(key)),
+        "property": lambda record: _fold(record.properties.get(key)),
+        "param": lambda record: _fold(record.params.get(key)),
     }
     if kind not in by or bool(key) != (kind in ("tag", "property", "param")):
         raise WrongRequest(f"{sort!r} is not a column to sort by; these are: {', '.join(by)}.")
@@ -147,7 +150,7 @@ def native_order(sort: str, descending: bool) -> Order | None:
     return Order(*fields[kind], descending) if kind in fields else None
 
 
-def _folded(text: str | None) -> str | None:
+def _fold(text: str | None) -> str | None:
     return text.casefold() if text else None
 
 
@@ -161,9 +164,9 @@ def text_of(asked: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _texts(asked: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    value = asked.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+def _texts(fields: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = fields.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise WrongRequest(f"{key!r} is a list of texts, and {shown(value)} is not.")
     if len(value) > MAX_TEXTS:
         raise WrongRequest(f"{key!r} has {len(value)} texts, and may have {MAX_TEXTS}.")

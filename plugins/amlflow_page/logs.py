@@ -51,19 +51,19 @@ def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
         return _read(Path(repository.artifact_dir, base, name), offset, size)
     path = posixpath.join(base, name)
     if isinstance(repository, MultipartDownloadMixin):
-        return _fetched(repository.get_download_presigned_url(path), offset, size)
+        return _fetch(repository.get_download_presigned_url(path), offset, size)
     with tempfile.TemporaryDirectory() as folder:  # a store that gives whole files only
         return _read(Path(repository.download_artifacts(path, dst_path=folder)), offset, size)
 
 
-def _fetched(address: Any, offset: int, size: int) -> tuple[bytes, int]:
-    wanted = {"Range": f"bytes={offset}-{min(size, offset + MAX_BYTES) - 1}"}
-    headers = {**(address.headers or {}), **wanted}
+def _fetch(address: Any, offset: int, size: int) -> tuple[bytes, int]:
+    range_header = {"Range": f"bytes={offset}-{min(size, offset + MAX_BYTES) - 1}"}
+    headers = {**(address.headers or {}), **range_header}
     try:
         answer = requests.get(address.url, headers=headers, timeout=HTTP_TIMEOUT_S)
         answer.raise_for_status()
     except requests.RequestException as error:
-        # Whoever sees the address could read the log, so it is not in the message.
+        # The address alone is enough to read the log, so it is not in the message.
         raise Unavailable(
             f"The artifact store does not give the log now ({type(error).__name__}). Try again."
         ) from None

@@ -21,13 +21,13 @@ PLACE = "</head>"
 def add_page(app: Flask, access: Access) -> None:
     """Serve the studio's files, and MLflow's page with references to them."""
     for path in STATIC.iterdir():
-        served = add_static_prefix(f"{PREFIX}/static/{path.name}")
+        url = add_static_prefix(f"{PREFIX}/static/{path.name}")
         view = functools.partial(_static, path.name)
-        app.add_url_rule(served, f"amlflow/static/{path.name}", view)
-        access.allow(served, ["GET"])
+        app.add_url_rule(url, f"amlflow/static/{path.name}", view)
+        access.allow(url, ["GET"])
     original = app.view_functions[MLFLOW_VIEW]
 
-    def extended() -> Response:
+    def extend_page() -> Response:
         answer = make_response(original())
         if answer.mimetype != "text/html" or answer.status_code != 200:
             return answer
@@ -41,7 +41,7 @@ def add_page(app: Flask, access: Access) -> None:
         answer.make_conditional(request)
         return answer
 
-    app.view_functions[MLFLOW_VIEW] = extended
+    app.view_functions[MLFLOW_VIEW] = extend_page
 
 
 def _static(name: str) -> Response:
@@ -52,7 +52,7 @@ def _static(name: str) -> Response:
 
 def _references() -> str:
     base = f"{PREFIX[1:]}/static"
-    # All at once, and not each when the one before has said that it wants it.
+    # Load all at once: a browser learns of a module only from the one that imports it.
     modules = "".join(
         f'<link rel="modulepreload" href="{base}/{path.name}">'
         for path in sorted(STATIC.glob("*.js"))

@@ -47,8 +47,8 @@ def artifacts_of(run_id: str) -> tuple[Any, str]:
     if not handlers._is_servable_proxied_run_artifact_root(root):
         return handlers._get_artifact_repo(run), ""
     folder = handlers._get_proxied_run_artifact_destination_path(root, "")
-    scoped = handlers._get_workspace_scoped_repo_path_if_enabled(folder)
-    return handlers._get_artifact_repo_mlflow_artifacts(), str(scoped).rstrip("/")
+    path = handlers._get_workspace_scoped_repo_path_if_enabled(folder)
+    return handlers._get_artifact_repo_mlflow_artifacts(), str(path).rstrip("/")
 
 
 def may_use_run(auth: Any, run_id: str, action: str) -> bool:

@@ -50,7 +50,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/views/delete", ["POST"], routes.delete_view),
     ):
         full = add_static_prefix(PREFIX + path)
-        app.add_url_rule(full, f"amlflow{path}", _answering(view), methods=methods)
+        app.add_url_rule(full, f"amlflow{path}", _answer_as_json(view), methods=methods)
         access.allow(full, methods)
 
 
@@ -62,7 +62,7 @@ class Routes:
 
     def search(self) -> Any:
         """Rows of the All runs page: see :func:`amlflow_page.all_runs.rows`."""
-        return all_runs.rows(server_workspace.tracker(), self._access, _asked())
+        return all_runs.rows(server_workspace.tracker(), self._access, _read_body())
 
     def check(self) -> Any:
         """Whether an expression parses: ``error`` is null, or what is wrong and where.
@@ -78,13 +78,17 @@ class Routes:
 
     def experiments(self) -> Any:
         """The experiments that the user may read, newest first."""
-        there = [
-            each for each in server_workspace.tracker().list_experiments() if each.archived is None
+        experiments = [
+            experiment
+            for experiment in server_workspace.tracker().list_experiments()
+            if experiment.archived is None
         ]
-        readable = self._access.readable([each.id for each in there])
+        readable = self._access.readable([experiment.id for experiment in experiments])
         return {
             "experiments": [
-                {"id": each.id, "name": each.name} for each in there if each.id in readable
+                {"id": experiment.id, "name": experiment.name}
+                for experiment in experiments
+                if experiment.id in readable
             ]
         }
 
@@ -101,19 +105,19 @@ class Routes:
 
     def cancel(self) -> Any:
         """Cancel runs: each one's status after it, or why it could not be."""
-        run_ids = _asked().get("run_ids")
+        run_ids = _read_body().get("run_ids")
         if (
             not isinstance(run_ids, list)
             or not 0 < len(run_ids) <= MAX_CANCELLED
             or not all(isinstance(run_id, str) for run_id in run_ids)
         ):
             raise WrongRequest(f"'run_ids' is a list of 1 to {MAX_CANCELLED} ids.")
-        outcomes = [self._cancelled(run_id) for run_id in run_ids]
-        if all(each["forbidden"] for each in outcomes):
+        outcomes = [self._cancel(run_id) for run_id in run_ids]
+        if all(outcome["forbidden"] for outcome in outcomes):
             raise Forbidden(str(outcomes[0]["error"]))
         return {"runs": outcomes}
 
-    def _cancelled(self, run_id: str) -> dict[str, Any]:
+    def _cancel(self, run_id: str) -> dict[str, Any]:
         outcome: dict[str, Any] = {"id": run_id, "status": None, "error": None, "forbidden": False}
         try:
             if not self._access.may_change(run_id):
@@ -123,7 +127,7 @@ class Routes:
                 )
             outcome["status"] = server_workspace.runs().cancel(run_id).status
         except AzureMLException as error:
-            outcome["error"] = _described(error)["message"]
+            outcome["error"] = _describe(error)["message"]
             outcome["forbidden"] = isinstance(error, Forbidden)
         return outcome
 
@@ -150,16 +154,16 @@ class Routes:
 
     def create_view(self) -> Any:
         """Save a new view."""
-        return {"view": self._views().create(_asked())}
+        return {"view": self._views().create(_read_body())}
 
     def save_view(self) -> Any:
         """Save a view that was opened at ``version``."""
-        asked = _asked()
-        return {"view": self._views().save(*_opened(asked), asked)}
+        body = _read_body()
+        return {"view": self._views().save(*_read_view_version(body), body)}
 
     def delete_view(self) -> Any:
         """Take a view away that was opened at ``version``."""
-        self._views().delete(*_opened(_asked()))
+        self._views().delete(*_read_view_version(_read_body()))
         return {}
 
     def _views(self) -> Views:
@@ -172,7 +176,7 @@ class Routes:
         return run_id
 
 
-def _asked() -> dict[str, Any]:
+def _read_body() -> dict[str, Any]:
     """The request's body, which is JSON in every browser's eyes and within the limits."""
     if (request.content_length or 0) > MAX_BODY:
         raise WrongRequest(f"The request's body has more than {MAX_BODY} bytes.")
@@ -186,8 +190,8 @@ def _asked() -> dict[str, Any]:
         raise WrongRequest(f"The request's body should be {wrong}.") from None
 
 
-def _opened(asked: dict[str, Any]) -> tuple[str, int]:
-    view_id, version = asked.get("id"), asked.get("version")
+def _read_view_version(body: dict[str, Any]) -> tuple[str, int]:
+    view_id, version = body.get("id"), body.get("version")
     if not isinstance(view_id, str) or not is_whole(version):
         raise WrongRequest("'id' and 'version' are those of the view that was opened.")
     return view_id, version
@@ -204,34 +208,34 @@ _STATUS: dict[type[AzureMLException], int] = {
 """HTTP's status of an error; the others are the request's fault: 400."""
 
 
-def _answering(view: View) -> Callable[..., Response]:
+def _answer_as_json(view: View) -> Callable[..., Response]:
     """The view with its answer, or its error, as JSON."""
 
     @functools.wraps(view)
-    def answered() -> Response:
+    def answer_view() -> Response:
         try:
             answer = view()
         except AzureMLException as error:
-            status = next((_STATUS[each] for each in _STATUS if isinstance(error, each)), 400)
-            return _json(_described(error), status)
+            status = next((_STATUS[kind] for kind in _STATUS if isinstance(error, kind)), 400)
+            return _json(_describe(error), status)
         except MlflowException as error:
             return _json({"message": error.message}, error.get_http_status_code())
         return answer if isinstance(answer, Response) else _json(answer, 200)
 
-    return answered
+    return answer_view
 
 
-def _described(error: AzureMLException) -> dict[str, Any]:
-    described: dict[str, Any] = {"message": error.message}
+def _describe(error: AzureMLException) -> dict[str, Any]:
+    description: dict[str, Any] = {"message": error.message}
     if isinstance(error, QueryError):
-        described.update(message=error.message.split("\n")[0], place=error.place, of="query")
+        description.update(message=error.message.split("\n")[0], place=error.place, of="query")
     elif isinstance(error, RunNotFound):  # where the server keeps runs is not for everybody
-        described["message"] = f"Run {error.run_id!r} does not exist, or has been deleted."
+        description["message"] = f"Run {error.run_id!r} does not exist, or has been deleted."
     elif isinstance(error, QueryFailed):
-        described["of"] = "query"
+        description["of"] = "query"
     elif isinstance(error, ViewChanged):
-        described["view"] = error.current
-    return described
+        description["view"] = error.current
+    return description
 
 
 def _json(content: Any, status: int) -> Response:

@@ -27,8 +27,8 @@ def send_at_once() -> None:
         except OSError:  # the listing's own
             continue
         try:
-            with socket.socket(fileno=copy) as each:
-                if each.family in (socket.AF_INET, socket.AF_INET6):
-                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with socket.socket(fileno=copy) as connection:
+                if connection.family in (socket.AF_INET, socket.AF_INET6):
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:  # a file
             os.close(copy)

@@ -70,9 +70,9 @@ class Views:
         if not self.access.readable([experiment_id]):
             return []
         records = self.tracker.find_runs(RunQuery(experiment_ids=[experiment_id]))
-        views = [found for found in map(_view, records) if found is not None]
+        views = [view for view in map(_view, records) if view is not None]
         views.sort(key=lambda view: (str(view["name"]).casefold(), view["id"]))
-        return self._permitted(views)
+        return self._add_permissions(views)
 
     def get(self, view_id: str) -> dict[str, Any]:
         """A view, as in :meth:`all`. Raises :class:`RunNotFound`."""
@@ -81,10 +81,10 @@ class Views:
         view = _view(record)
         if view is None or not self.access.readable([experiment_id]):
             raise RunNotFound(view_id, "the saved views")
-        [permitted] = self._permitted([view])
-        return permitted
+        [permitted_view] = self._add_permissions([view])
+        return permitted_view
 
-    def _permitted(self, views: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _add_permissions(self, views: list[dict[str, Any]]) -> list[dict[str, Any]]:
         editor, user = self.access.may_change_in(self._experiment()), self.access.user()
         for view in views:
             view["may_delete"] = editor or (user is not None and view["owner"] == user)
@@ -99,8 +99,8 @@ class Views:
                 f"{self.access.user()!r} may not see the saved views: that takes MLflow's "
                 f"permission READ on the experiment {EXPERIMENT!r}, which an administrator gives."
             )
-        kept = {"owner": self.access.user(), "open": asked.get("open") is not False}
-        name, content = self._content(asked, kept)
+        sharing = {"owner": self.access.user(), "open": asked.get("open") is not False}
+        name, content = self._content(asked, sharing)
         draft = RunDraft(
             experiment_id=experiment_id,
             name=name,
@@ -145,8 +145,8 @@ class Views:
         except PropertyConflict:
             raise ViewChanged(self.get(view_id)) from None
 
-    def _content(self, asked: Mapping[str, Any], kept: Mapping[str, Any]) -> tuple[str, str]:
-        name, definition = asked.get("name"), asked.get("definition")
+    def _content(self, body: Mapping[str, Any], sharing: Mapping[str, Any]) -> tuple[str, str]:
+        name, definition = body.get("name"), body.get("definition")
         if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
             raise WrongRequest(f"A view has a name, of at most {MAX_NAME} characters.")
         try:
@@ -154,7 +154,7 @@ class Views:
         except Malformed as wrong:
             raise WrongRequest(f"A view's definition should be {wrong}.") from None
         content = json.dumps(
-            {"name": name.strip(), "definition": definition, **kept, **self._stamp()},
+            {"name": name.strip(), "definition": definition, **sharing, **self._stamp()},
             ensure_ascii=False,
         )
         if len(content) > MAX_VIEW:
@@ -174,7 +174,7 @@ class Views:
 def _view(record: RunRecord) -> dict[str, Any] | None:
     """The last version of a view; None if it was deleted or is not a view."""
     versions = {
-        int(found[1]): key for key in record.properties if (found := _VERSION.fullmatch(key))
+        int(match[1]): key for key in record.properties if (match := _VERSION.fullmatch(key))
     }
     if not versions:
         return None
@@ -201,14 +201,14 @@ def _to_content(text: str) -> dict[str, Any]:
     content = to_object(text)
     if "deleted" in content:
         return {"deleted": True}
-    kept = {field: content[field] for field in _FIELDS if field in content}
-    for field, value in kept.items():
+    fields = {field: content[field] for field in _FIELDS if field in content}
+    for field, value in fields.items():
         if not isinstance(value, _FIELDS[field]):
             raise Malformed(f"a view whose {field} is of its type")
-    if len(kept.get("name", "")) > MAX_NAME or not {"name", "definition", "by"} <= kept.keys():
+    if len(fields.get("name", "")) > MAX_NAME or not {"name", "definition", "by"} <= fields.keys():
         raise Malformed(f"a view with by, definition and a name of at most {MAX_NAME} characters")
-    check_definition(kept["definition"])
-    return kept
+    check_definition(fields["definition"])
+    return fields
 
 
 _TEXTS = ("query", "text", "sort")
@@ -224,7 +224,7 @@ def check_definition(definition: object) -> None:
             raise Malformed(f"an object whose {field!r} is a text")
     for field in _LISTS:
         values = definition.get(field, [])
-        if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise Malformed(f"an object whose {field!r} is a list of texts")
     if not isinstance(definition.get("children", False), bool):
         raise Malformed("an object whose 'children' is true or false")

@@ -19,11 +19,11 @@ def apply(connection: sqlite3.Connection, run_id: str, change: RunChange) -> Non
         connection.execute(
             "INSERT INTO properties VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (run_id, key, value)
         )
-        [kept] = connection.execute(
+        [stored_value] = connection.execute(
             "SELECT value FROM properties WHERE run_id = ? AND key = ?", (run_id, key)
         ).fetchone()
-        if kept != value:
-            raise PropertyConflict(key, kept, value)
+        if stored_value != value:
+            raise PropertyConflict(key, stored_value, value)
     for table, entries in (("tags", change.tags), ("system", change.system)):
         connection.executemany(
             f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)",  # noqa: S608

@@ -21,15 +21,15 @@ def create(database: Database, projects: Projects, drafts: Sequence[RunDraft]) -
     if not drafts:
         return []
     # One project is attached at a time; amlflow makes runs of one experiment a call.
-    first, *others = dict.fromkeys(draft.experiment_id for draft in drafts)
-    with database.writing(projects.ready(first)) as connection:
+    first_id, *other_ids = dict.fromkeys(draft.experiment_id for draft in drafts)
+    with database.writing(projects.ready(first_id)) as connection:
         ids = [_insert(connection, draft) for draft in drafts]
-        made = _read(connection, ids)
-        _draw(connection, made, first)
-    for experiment_id in others:
+        records = _read(connection, ids)
+        _draw(connection, records, first_id)
+    for experiment_id in other_ids:
         with database.writing(projects.ready(experiment_id)) as connection:
             _draw(connection, _read(connection, ids), experiment_id)
-    return made
+    return records
 
 
 def _insert(connection: sqlite3.Connection, draft: RunDraft) -> str:

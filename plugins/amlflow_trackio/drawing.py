@@ -70,7 +70,7 @@ def draw_points(
     rows = []
     for point in points:
         identity = _identity(run_id, point)
-        for number, (step, metrics) in enumerate(_drawn(point, identity, place_image)):
+        for number, (step, metrics) in enumerate(_draw_point(point, identity, place_image)):
             if step in STEPS:
                 time = point.time.isoformat(timespec="microseconds")
                 log_id = f"{OURS}{identity}-{number}"
@@ -83,11 +83,11 @@ def draw_points(
 
 
 def _identity(run_id: str, point: Point) -> str:
-    named = [run_id, point.writer, point.name, point.position, to_microseconds(point.time)]
-    return hashlib.sha256(_json(named)).hexdigest()[:32]
+    key_parts = [run_id, point.writer, point.name, point.position, to_microseconds(point.time)]
+    return hashlib.sha256(_json(key_parts)).hexdigest()[:32]
 
 
-def _drawn(
+def _draw_point(
     point: Point, identity: str, place_image: Callable[[Point, str], str | None]
 ) -> Iterator[Row]:
     """Numbers as charts, images, tables; trackio has no place for the rest."""

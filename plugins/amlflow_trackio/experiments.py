@@ -22,33 +22,33 @@ class Experiments:
 
     def ensure(self, name: str) -> ExperimentRecord:
         """See :meth:`amlflow.spec.Tracker.ensure_experiment`."""
-        found = self._named(name)
-        if found is not None:
-            return found
+        record = self._find(name)
+        if record is not None:
+            return record
         with self._database.writing() as connection:
             for number in itertools.count(1):
-                made = connection.execute(
+                cursor = connection.execute(
                     "INSERT INTO experiments (id, name, created) VALUES (?, ?, ?)"
                     " ON CONFLICT DO NOTHING",
                     (project_name(name, number), name, to_microseconds(datetime.now(timezone.utc))),
                 )
-                if made.rowcount or _row(connection, "name", name):
+                if cursor.rowcount or _row(connection, "name", name):
                     break
-        found = self._named(name)
-        if found is None:
+        record = self._find(name)
+        if record is None:
             raise Refused(f"An experiment {name!r} could not be made; somebody deleted it at once.")
-        return found
+        return record
 
-    def _named(self, name: str) -> ExperimentRecord | None:
+    def _find(self, name: str) -> ExperimentRecord | None:
         with self._database.reading() as connection:
-            found = to_experiments(connection, _row(connection, "name", name))
-        return found[0] if found else None
+            records = to_experiments(connection, _row(connection, "name", name))
+        return records[0] if records else None
 
     def get(self, experiment_id: str) -> ExperimentRecord:
         """See :meth:`amlflow.spec.Tracker.get_experiment`."""
         with self._database.reading() as connection:
-            found = to_experiments(connection, self._existing(connection, experiment_id))
-        return found[0]
+            records = to_experiments(connection, self._require_row(connection, experiment_id))
+        return records[0]
 
     def all(self) -> list[ExperimentRecord]:
         """Newest first."""
@@ -61,7 +61,7 @@ class Experiments:
     def update(self, experiment_id: str, change: ExperimentChange) -> None:
         """See :meth:`amlflow.spec.Tracker.update_experiment`."""
         with self._database.writing() as connection:
-            self._existing(connection, experiment_id)
+            self._require_row(connection, experiment_id)
             if change.name is not None:
                 try:
                     connection.execute(
@@ -88,7 +88,7 @@ class Experiments:
     def delete(self, experiment_id: str) -> None:
         """See :meth:`amlflow.spec.Tracker.delete_experiment`."""
         with self._database.writing() as connection:
-            [(_, name, *_rest)] = self._existing(connection, experiment_id)
+            [(_, name, *_rest)] = self._require_row(connection, experiment_id)
             runs = "SELECT 1 FROM runs WHERE experiment_id = ? LIMIT 1"
             if connection.execute(runs, (experiment_id,)).fetchone():
                 raise Refused(
@@ -105,7 +105,7 @@ class Experiments:
                 "DELETE FROM experiment_tags WHERE experiment_id = ?", (experiment_id,)
             )
 
-    def _existing(
+    def _require_row(
         self, connection: sqlite3.Connection, experiment_id: str
     ) -> list[tuple[str, str, int, int | None]]:
         rows = _row(connection, "id", experiment_id)

@@ -21,7 +21,7 @@ from amlflow_trackio.folders import OWN
 _OWN_NAME = re.compile("[0-9a-f]{32}")
 """What a run's folder and a content are called: no other text of the database becomes a path."""
 TRIES = 20
-"""How often a file that somebody replaces meanwhile is looked for again."""
+"""How often a file is looked for again that another process replaces meanwhile."""
 
 
 class Files:
@@ -34,23 +34,23 @@ class Files:
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
         self._check(run_id)
-        with self._stored(run_id, files) as blobs:
-            old = []
+        with self._store_copies(run_id, files) as blobs:
+            old_blobs = []
             with self._database.writing() as connection:
                 for name, blob in blobs.items():
                     before = self.blob(connection, run_id, name)
                     if before is not None and not replace:
                         raise FileInRun(run_id, name)
                     if before is not None:
-                        old.append(before)
+                        old_blobs.append(before)
                     connection.execute(
                         "INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (run_id, name, blob.name)
                     )
-        for path in old:
+        for path in old_blobs:
             path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _stored(self, run_id: str, files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+    def _store_copies(self, run_id: str, files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
         """Copies of the files, which go again if what is done with them fails."""
         folder = self._folder / run_id
         blobs = {name: folder / uuid.uuid4().hex for name in files}

@@ -36,9 +36,9 @@ def uri_of(folder: Path) -> str:
 
 def _default() -> Path:
     # As trackio has it, which takes its time to import.
-    chosen = os.environ.get("TRACKIO_DIR")
-    if chosen:
-        return Path(chosen)
+    folder = os.environ.get("TRACKIO_DIR")
+    if folder:
+        return Path(folder)
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     home = os.environ.get("HF_HOME", os.path.join(cache, "huggingface"))
     return Path(os.path.expanduser(os.path.expandvars(home))) / "trackio"

@@ -61,7 +61,7 @@ class Points:
             return
         try:
             rows = [
-                (run_id, point.name, point.writer, to_microseconds(point.time), *_packed(point))
+                (run_id, point.name, point.writer, to_microseconds(point.time), *_pack(point))
                 for point in points
             ]
         except ValueError as error:  # Python does not write numbers of thousands of digits
@@ -103,29 +103,29 @@ class Points:
     def read(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         """See :meth:`amlflow.spec.Tracker.read_points`."""
         project = self._project_of(run_id)
-        wanted = "SELECT value FROM json_each(?)" if names is not None else "SELECT name"
+        names_sql = "SELECT value FROM json_each(?)" if names is not None else "SELECT name"
         with self._database.reading(self._projects.ready(project)) as connection:
             rows = connection.execute(
                 "SELECT name, writer, time, content FROM points"  # noqa: S608
-                f" WHERE run_id = ? AND name IN ({wanted})",
+                f" WHERE run_id = ? AND name IN ({names_sql})",
                 (run_id,) if names is None else (run_id, json.dumps(list(names))),
             )
-            points = [point for row in rows if (point := _unpacked(run_id, *row)) is not None]
-            points += _theirs(connection, run_id, names)
+            points = [point for row in rows if (point := _unpack(run_id, *row)) is not None]
+            points += _read_client_points(connection, run_id, names)
         return sorted(points, key=lambda point: (point.time, point.position))
 
 
-def _packed(point: Point) -> tuple[str, str]:
+def _pack(point: Point) -> tuple[str, str]:
     value = to_plain(point.kind, point.value)
     content = [point.kind.value, value, point.step, point.order]
     return str(point.position), json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
-def _unpacked(run_id: str, name: str, writer: str, time: int, content: str) -> Point | None:
-    read = parse(run_id, name, content, _to_content)
-    if read is None:
+def _unpack(run_id: str, name: str, writer: str, time: int, content: str) -> Point | None:
+    fields = parse(run_id, name, content, _to_content)
+    if fields is None:
         return None
-    kind, value, step, order = read
+    kind, value, step, order = fields
     return Point(
         name=name,
         value=value,
@@ -148,7 +148,7 @@ def _to_content(text: str) -> tuple[Kind, Any, int | None, int]:
     return to_kind(kind, value), value, step, order
 
 
-def _theirs(
+def _read_client_points(
     connection: sqlite3.Connection, run_id: str, names: Sequence[str] | None
 ) -> Iterator[Point]:
     """What trackio's own client logged to the run, images and the like left out."""
@@ -158,11 +158,11 @@ def _theirs(
         " WHERE run_id = ? AND (log_id IS NULL OR log_id NOT GLOB ?) ORDER BY timestamp, id",
         (run_id, f"{OURS}*"),
     ):
-        logged = parse(run_id, "trackio's metrics", decode_json(metrics), to_metrics_object)
+        values = parse(run_id, "trackio's metrics", decode_json(metrics), to_metrics_object)
         moment = parse(run_id, "trackio's timestamp", time, _to_time)
-        if logged is None or moment is None or not is_whole(step):
+        if values is None or moment is None or not is_whole(step):
             continue
-        for name, value in logged.items():
+        for name, value in values.items():
             if (names is not None and name not in names) or not is_scalar(value):
                 continue
             order = orders[name] = orders.get(name, -1) + 1
@@ -182,5 +182,5 @@ def _value(value: Any) -> Any:
 
 def _to_time(text: str) -> datetime:
     """trackio's times are in UTC where they have no zone."""
-    written = text.replace("Z", "+00:00")
-    return to_time(written if _ZONE.search(written) else f"{written}+00:00")
+    timestamp = text.replace("Z", "+00:00")
+    return to_time(timestamp if _ZONE.search(timestamp) else f"{timestamp}+00:00")

@@ -47,8 +47,10 @@ LAY_OUT = (
 
 def project_name(experiment: str, number: int) -> str:
     """A project's name for an experiment; the second and later ones are numbered."""
-    kept = "".join(letter for letter in experiment if letter.isalnum() or letter in "-_")[:LENGTH]
-    name = kept or "default"
+    letters = "".join(letter for letter in experiment if letter.isalnum() or letter in "-_")[
+        :LENGTH
+    ]
+    name = letters or "default"
     if name.lower().startswith("registry-"):
         name = f"project-{name}"
     if name.lower().endswith(RESERVED):
@@ -124,7 +126,7 @@ def make_empty(folder: str | Path) -> Path:
 
 def _lay_out(folder: Path, project: str) -> None:
     """Have trackio make or update a project's tables, in a process: it knows one folder in each."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", LAY_OUT, project],
         env={**os.environ, "TRACKIO_DIR": str(folder)},
         stdin=subprocess.DEVNULL,
@@ -132,8 +134,8 @@ def _lay_out(folder: Path, project: str) -> None:
         text=True,
         check=False,
     )
-    if done.returncode:
-        why = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    if process.returncode:
+        why = process.stderr.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
         raise Unsupported(
             f"trackio could not lay out its file {str(folder / f'{project}.db')!r}: {why[0]}"
         )

@@ -22,7 +22,7 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
     """The records of rows of ``runs``, with their tags, properties and notes."""
     ids = json.dumps([row[0] for row in rows])
     tags, properties, system = (
-        _keyed(connection, table, ids) for table in ("tags", "properties", "system")
+        _read_entries(connection, table, ids) for table in ("tags", "properties", "system")
     )
     return [
         RunRecord(
@@ -47,7 +47,9 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
     ]
 
 
-def _keyed(connection: sqlite3.Connection, table: str, ids: str) -> dict[str, dict[str, str]]:
+def _read_entries(
+    connection: sqlite3.Connection, table: str, ids: str
+) -> dict[str, dict[str, str]]:
     by_run: dict[str, dict[str, str]] = {}
     for run_id, key, value in connection.execute(
         f"SELECT run_id, key, value FROM {table}"  # noqa: S608  (a name of this module)

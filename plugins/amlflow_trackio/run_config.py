@@ -15,7 +15,7 @@ WRITTEN = frozenset({"_Username", "_Created", "_Group", "status", "type", "descr
 
 def merge_config(run: RunRecord, config: str | bytes | None) -> dict[str, Any]:
     """A run's config with what amlflow knows of the run; ``config`` is the one it has, if any."""
-    return {**_others(run.id, config), **_own(run)}
+    return {**_read_client_entries(run.id, config), **_own(run)}
 
 
 def to_params(run_id: str, config: str | bytes) -> dict[str, str]:
@@ -25,16 +25,16 @@ def to_params(run_id: str, config: str | bytes) -> dict[str, str]:
     """
     return {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in sorted(_others(run_id, config).items())
+        for key, value in sorted(_read_client_entries(run_id, config).items())
         if not key.startswith("_")
     }
 
 
-def _others(run_id: str, config: str | bytes | None) -> Mapping[str, Any]:
+def _read_client_entries(run_id: str, config: str | bytes | None) -> Mapping[str, Any]:
     if config is None:
         return {}
-    read = parse(run_id, "trackio's config", decode_json(config), to_metrics_object)
-    return {key: value for key, value in (read or {}).items() if not _is_own(key)}
+    content = parse(run_id, "trackio's config", decode_json(config), to_metrics_object)
+    return {key: value for key, value in (content or {}).items() if not _is_own(key)}
 
 
 def _is_own(key: str) -> bool:

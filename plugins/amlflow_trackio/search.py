@@ -28,10 +28,10 @@ def to_where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
     """An SQL expression over ``runs`` for all conditions, and its parameters."""
     clauses, parameters = ["TRUE"], []
     for condition in conditions:
-        found = _clause(condition)
-        if found is not None:
-            clauses.append(found[0])
-            parameters += found[1]
+        clause = _clause(condition)
+        if clause is not None:
+            clauses.append(clause[0])
+            parameters += clause[1]
     return " AND ".join(clauses), parameters
 
 
@@ -40,7 +40,7 @@ def _clause(condition: Condition) -> tuple[str, list[object]] | None:
     if isinstance(value, datetime):
         value = to_microseconds(value)
     if condition.key is not None:
-        return _keyed(condition, value) if condition.field in _TABLES else None
+        return _entry_clause(condition, value) if condition.field in _TABLES else None
     if condition.field not in _FIELDS:
         return None
     column = f"runs.{condition.field}"
@@ -52,25 +52,25 @@ def _clause(condition: Condition) -> tuple[str, list[object]] | None:
         return f"({column} IS NULL OR {column} IS NOT ?)", [value]
     if value is None:
         return "FALSE", []
-    compared = _COMPARED[condition.op].replace("value", column)
-    return f"({column} IS NOT NULL AND {compared})", [value]
+    comparison = _COMPARED[condition.op].replace("value", column)
+    return f"({column} IS NOT NULL AND {comparison})", [value]
 
 
-def _keyed(condition: Condition, value: object) -> tuple[str, list[object]]:
+def _entry_clause(condition: Condition, value: object) -> tuple[str, list[object]]:
     negated = condition.op in (Op.LACKS, Op.NE)
     parameters: list[object] = [condition.key]
     if condition.op in (Op.HAS, Op.LACKS):
-        compared = ""
+        comparison = ""
     elif condition.op in (Op.EQ, Op.NE):
-        compared = " AND value IS ?"
+        comparison = " AND value IS ?"
         parameters.append(value)
     elif value is None:
         return "FALSE", []
     else:
-        compared = f" AND {_COMPARED[condition.op]}"
+        comparison = f" AND {_COMPARED[condition.op]}"
         parameters.append(value)
     exists = (
         f"EXISTS (SELECT 1 FROM {condition.field} AS kept WHERE kept.run_id = runs.id"  # noqa: S608
-        f" AND kept.key = ?{compared})"
+        f" AND kept.key = ?{comparison})"
     )
     return (f"NOT {exists}" if negated else exists), parameters

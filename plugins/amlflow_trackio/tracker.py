@@ -59,19 +59,19 @@ class TrackioTracker:
         self._files = Files(self._database, self._project_of)
         self._points = Points(self._database, self._projects, self._project_of, self._files.blob)
         self._snapshots = Snapshots(folder)
-        self._known: dict[str, str] = {}
+        self._projects_by_run: dict[str, str] = {}
 
     def _project_of(self, run_id: str) -> str:
         """The project that a run is in, for good. Raises :class:`RunNotFound`."""
-        if run_id not in self._known:
+        if run_id not in self._projects_by_run:
             with self._database.reading() as connection:
                 row = connection.execute(
                     "SELECT experiment_id FROM runs WHERE id = ?", (run_id,)
                 ).fetchone()
             if row is None:
                 raise RunNotFound(run_id, self.uri)
-            self._known[run_id] = row[0]
-        return self._known[run_id]
+            self._projects_by_run[run_id] = row[0]
+        return self._projects_by_run[run_id]
 
     # experiments
 
@@ -171,8 +171,8 @@ class TrackioTracker:
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         project = self._project_of(run_id)
-        shown = (change.status, change.name, change.description)
-        is_shown = any(value is not None for value in shown) or bool(
+        fields = (change.status, change.name, change.description)
+        is_shown = any(value is not None for value in fields) or bool(
             change.tags or change.tags_removed or change.properties
         )
         with self._database.writing(
@@ -244,8 +244,8 @@ class TrackioTracker:
     # this machine
 
     def own_paths(self) -> Sequence[Path]:
-        # Also what lies in the folder by itself: somebody may work in this very folder.
+        # The paths in the folder are listed, too: you may work in this very folder.
         with self._database.reading() as connection:
             projects = connection.execute("SELECT id FROM experiments").fetchall()
         files = [f"{name}{ending}" for (name,) in projects for ending in (".db", ".lock")]
-        return [self._folder, *(self._folder / each for each in (OWN, "media", *files))]
+        return [self._folder, *(self._folder / name for name in (OWN, "media", *files))]

@@ -74,14 +74,14 @@ class HttpWire:
 
     def _version_headers(self) -> dict[str, str] | None:
         try:
-            status, headers, body = self._sent(
+            status, headers, body = self._request(
                 "GET", f"{self._base}/version", None, {}, HTTP_TIMEOUT_S
             )
         except Unavailable:
             return None
         return headers if is_version(status, body) else None
 
-    def _sent(
+    def _request(
         self, method: str, url: str, body: Any, headers: dict[str, str], seconds: float
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (lower case) and body of one call's answer, whatever it says."""
@@ -96,8 +96,8 @@ class HttpWire:
             with answer:
                 content: bytes = answer.read(MAX_LIGHT_BYTES + 1)
                 names = {name.lower() for name in answer.headers}
-                answered = {name: ", ".join(answer.headers.get_all(name)) for name in names}
-                expected = answered.get("content-length", "")
+                answer_headers = {name: ", ".join(answer.headers.get_all(name)) for name in names}
+                expected = answer_headers.get("content-length", "")
                 status = int(answer.status)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise unreached(f"The MLflow server at {self._where}", error) from error
@@ -105,7 +105,7 @@ class HttpWire:
             raise foreign(self._where, f"its answer is longer than {MAX_LIGHT_BYTES} bytes")
         if method != "HEAD" and expected.isdecimal() and int(expected) > len(content):
             raise foreign(self._where, "its answer is cut off")
-        return status, answered, content
+        return status, answer_headers, content
 
     def _send(
         self,
@@ -123,19 +123,19 @@ class HttpWire:
             headers["Content-Length"] = str(length)
         url = f"{self._base}/{path}"
         for _ in range(MAX_REDIRECTS):
-            status, answered, content = self._sent(method, url, body, headers, seconds)
+            status, answer_headers, content = self._request(method, url, body, headers, seconds)
             if status in REDIRECTS:
-                url = redirected(url, method, status, answered.get("location"), self._where)
+                url = redirected(url, method, status, answer_headers.get("location"), self._where)
                 if isinstance(body, _Part):
                     body.rewind()
             elif status >= 300:
                 raise error_of_answer(
-                    status, mlflow_error(content), self._uri, answered.get("retry-after")
+                    status, mlflow_error(content), self._uri, answer_headers.get("retry-after")
                 )
             elif status != 200:
                 raise foreign(self._where, f"HTTP {status}")
             else:
-                return answered, content
+                return answer_headers, content
         raise foreign(self._where, "it redirects in a circle")
 
     def _call(
@@ -173,14 +173,14 @@ class HttpWire:
         try:
             run = answer["run"]
             info, data = run["info"], run.get("data", {})
-            known: dict[str, Any] = {"run_name": None, "user_id": None, "end_time": None}
+            fields: dict[str, Any] = {"run_name": None, "user_id": None, "end_time": None}
             for key in ("run_id", "run_name", "user_id", "status", "artifact_uri", "experiment_id"):
                 if key in info:
-                    known[key] = text(info[key])
+                    fields[key] = text(info[key])
             for key in ("start_time", "end_time"):
                 if key in info:
-                    known[key] = number(info[key])
-            if not known.keys() >= {"status", "start_time", "artifact_uri", "experiment_id"}:
+                    fields[key] = number(info[key])
+            if not fields.keys() >= {"status", "start_time", "artifact_uri", "experiment_id"}:
                 raise KeyError(run_id)
             tags, params = (
                 {text(entry["key"]): text(entry.get("value", "")) for entry in data.get(name, [])}
@@ -189,7 +189,7 @@ class HttpWire:
         except (KeyError, TypeError, ValueError, AttributeError):
             raise foreign(self._where, "it is not a run") from None
         data = SimpleNamespace(tags=tags, params=params)
-        return SimpleNamespace(info=SimpleNamespace(**known), data=data)
+        return SimpleNamespace(info=SimpleNamespace(**fields), data=data)
 
     def write(self, run_id: str, todo: Spelled) -> None:
         if todo.status_first:
@@ -278,15 +278,15 @@ class _Part:
     """The first bytes of a file, as something to read."""
 
     def __init__(self, file: Any, size: int) -> None:
-        self._file, self._size, self._left = file, size, size
+        self._file, self._size, self._bytes_left = file, size, size
 
     def rewind(self) -> None:
         """Begin again."""
         self._file.seek(0)
-        self._left = self._size
+        self._bytes_left = self._size
 
     def read(self, most: int = -1) -> bytes:
-        most = self._left if most < 0 else min(most, self._left)
+        most = self._bytes_left if most < 0 else min(most, self._bytes_left)
         content: bytes = self._file.read(most)
-        self._left -= len(content)
+        self._bytes_left -= len(content)
         return content

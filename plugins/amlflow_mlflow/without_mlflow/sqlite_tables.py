@@ -84,15 +84,15 @@ class SqliteTables:
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, or a new one. Raises sqlite3.Error."""
-        kept = None if self._connections is None else self._connections.by_process
-        if kept is not None and os.getpid() in kept:
-            return kept[os.getpid()]
+        connections = None if self._connections is None else self._connections.by_process
+        if connections is not None and os.getpid() in connections:
+            return connections[os.getpid()]
         # mode=rw: a database that is not there is not made.
         address = f"file:{quote(str(self.path))}?mode=rw"
-        opened = sqlite3.connect(address, BUSY_TIMEOUT_S, isolation_level=None, uri=True)
-        if kept is not None:
-            kept[os.getpid()] = opened
-        return opened
+        new_connection = sqlite3.connect(address, BUSY_TIMEOUT_S, isolation_level=None, uri=True)
+        if connections is not None:
+            connections[os.getpid()] = new_connection
+        return new_connection
 
     @contextmanager
     def _transaction(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
@@ -157,9 +157,13 @@ class SqliteTables:
         with self._transaction(write=True) as connection:
             if not _rows(connection, _BY_ID, run_id):
                 raise RunNotFound(run_id, self.uri)
-            kept = _data(connection, run_id).params
-            check_conflict(todo.params, kept)
-            params = [(key, value, run_id) for key, value in todo.params.items() if key not in kept]
+            stored_params = _data(connection, run_id).params
+            check_conflict(todo.params, stored_params)
+            params = [
+                (key, value, run_id)
+                for key, value in todo.params.items()
+                if key not in stored_params
+            ]
             connection.executemany(_ADD_PARAM, params)
             connection.executemany(
                 _SET_TAG, [(key, value, run_id) for key, value in todo.tags.items()]
