@@ -21,10 +21,10 @@ def _holds(folder: str, name: str) -> bool:
     return importer is not None and importer.find_spec(name, None) is not None
 
 
-def _place() -> str | None:
+def _find_folder() -> str | None:
     here = os.path.dirname(os.path.dirname(__file__))
-    places = [os.path.join(here, name) for name in _FOLDERS]
-    return next((place for place in places if _holds(place, "azureml")), None)
+    folders = [os.path.join(here, name) for name in _FOLDERS]
+    return next((folder for folder in folders if _holds(folder, "azureml")), None)
 
 
 def stand_aside(name: str) -> None:
@@ -37,7 +37,7 @@ def stand_aside(name: str) -> None:
     """
     import azureml  # the one that this looks at; amlflow itself does without it
 
-    first = next((place for place in azureml.__path__ if _holds(place, "core")), None)
+    first = next((folder for folder in azureml.__path__ if _holds(folder, "core")), None)
     own = os.path.dirname(os.path.dirname(sys.modules[name].__file__ or ""))
     if first is not None and os.path.normpath(first) != os.path.normpath(own):
         raise ImportError(
@@ -47,6 +47,6 @@ def stand_aside(name: str) -> None:
         )
 
 
-_path = _place()
+_path = _find_folder()
 if _path is not None and _path not in sys.path:
     sys.path.append(_path)

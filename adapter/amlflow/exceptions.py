@@ -123,9 +123,9 @@ class AzureMLException(Exception):
 
 
 def _rebuilt(error: type[AzureMLException], args: tuple[Any, ...]) -> AzureMLException:
-    made = error.__new__(error, *args)
-    made.args = args
-    return made
+    copy = error.__new__(error, *args)
+    copy.args = args
+    return copy
 
 
 class UserErrorException(AzureMLException):

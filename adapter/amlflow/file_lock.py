@@ -45,7 +45,7 @@ def _take(handle: int) -> None:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether a process holds the lock; of another user's, which nobody may open, it counts so."""
+    """Whether a process holds the lock; True, too, for another user's file that you cannot open."""
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:

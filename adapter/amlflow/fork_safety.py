@@ -1,7 +1,7 @@
 """Keeps a fork from copying an import that is under way in another thread.
 
 Python locks a module while a thread imports it. A process forked at that moment has the lock and
-not the thread, so whoever imports the module there waits for ever. MLflow's client tries to import
+not the thread, so an import of the module there waits for ever. MLflow's client tries to import
 pyspark in each call to a server, also in the thread that sends what is logged.
 """
 

@@ -149,7 +149,7 @@ def pin(path: Path, base: Path, target: Path) -> None:
     :func:`open_inside` raises.
     """
     with open_inside(path, base) as handle:
-        if sys.platform == "linux" and _is_linked(handle, target):
+        if sys.platform == "linux" and _try_link(handle, target):
             return
         with os.fdopen(os.dup(handle), "rb") as source, target.open("xb") as copy:
             shutil.copyfileobj(source, copy)
@@ -195,7 +195,7 @@ def pinned(
                 path.unlink()
 
 
-def _is_linked(handle: int, target: Path) -> bool:
+def _try_link(handle: int, target: Path) -> bool:
     """Give an open file another name; False where it is on another disk, or another user's."""
     folder = os.open(target.parent, os.O_RDONLY)
     try:

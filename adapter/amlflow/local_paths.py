@@ -1,6 +1,6 @@
 """A name that comes from a tracker, as a path of this machine: below the folder, or refused.
 
-Whoever may edit a run chooses the names of its files, and what they are is unknown here.
+Everybody who may edit a run can choose the names of its files, so any text may come.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def local_path_for(name: str, below: Path) -> Path:
     reason = why_unsafe(name)
     if reason is None:
         path = below.joinpath(*name.split("/"))
-        reason = _refusal_of_path(path, below)
+        reason = _find_path_fault(path, below)
     if reason is not None:
         raise UnsafeName(
-            f"{_shown(name)} is not written below {str(below)!r}: {reason}. Give the file another "
+            f"{_quote(name)} is not written below {str(below)!r}: {reason}. Give the file another "
             "path to have it all the same."
         )
     return path
@@ -79,7 +79,7 @@ def why_unsafe(name: str) -> str | None:
     return None
 
 
-def _refusal_of_path(path: Path, below: Path) -> str | None:
+def _find_path_fault(path: Path, below: Path) -> str | None:
     """Why a path is not one to write a file to, or None if it is."""
     top = below.resolve()
     if len(os.fsencode(path.absolute())) > MAX_PATH_BYTES:
@@ -88,9 +88,9 @@ def _refusal_of_path(path: Path, below: Path) -> str | None:
         target = path.resolve()
         if target == top or not target.is_relative_to(top):
             return "a link that is there leads out of the folder"
-        for place in [*path.parents][: len(path.relative_to(below).parts) - 1]:
-            if place.exists() and not place.is_dir():
-                return f"{str(place)!r} is there and is not a folder"
+        for parent in [*path.parents][: len(path.relative_to(below).parts) - 1]:
+            if parent.exists() and not parent.is_dir():
+                return f"{str(parent)!r} is there and is not a folder"
         if path.exists() and not path.is_file():
             return "something that is not a file is there already"
     except (OSError, RuntimeError) as error:  # links in a circle, a folder that is not to be read
@@ -98,6 +98,6 @@ def _refusal_of_path(path: Path, below: Path) -> str | None:
     return None
 
 
-def _shown(name: str) -> str:
+def _quote(name: str) -> str:
     text = repr(name)
     return text if len(text) <= 200 else f"{text[:200]}… ({len(name)} characters)"

@@ -33,10 +33,10 @@ class OwnPaths:
             if top is not None and top.is_relative_to(path.resolve()):
                 continue
             # SQLite keeps its files beside the database that a link leads to.
-            for each in (path, *_companions(path), *_companions(path.resolve())):
-                self._paths.add(each.resolve())
+            for candidate in (path, *_companions(path), *_companions(path.resolve())):
+                self._paths.add(candidate.resolve())
                 with contextlib.suppress(OSError):
-                    self._identities.add(identity(each.stat()))
+                    self._identities.add(identity(candidate.stat()))
 
     def has(self, path: Path, status: os.stat_result) -> bool:
         """Whether an existing path is among them, under whatever name. Opens nothing.
@@ -48,7 +48,7 @@ class OwnPaths:
         if path in self._paths or identity(status) in self._identities:
             return True
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-            return identity(status) in self._linked_below()
+            return identity(status) in self._find_linked()
         return False
 
     def holds(self, path: Path) -> bool:
@@ -57,14 +57,14 @@ class OwnPaths:
 
     def remove_own(self, files: Mapping[str, Path]) -> dict[str, Path]:
         """The files, by name, that are not among them."""
-        real = {name: path.resolve() for name, path in files.items()}
+        real_paths = {name: path.resolve() for name, path in files.items()}
         return {
             name: files[name]
-            for name, path in real.items()
+            for name, path in real_paths.items()
             if not self.holds(path) and not self.has(path, path.stat())
         }
 
-    def _linked_below(self) -> set[Identity]:
+    def _find_linked(self) -> set[Identity]:
         """The files below the folders that have several names."""
         if self._linked is None:
             self._linked = set()
@@ -80,17 +80,17 @@ class OwnPaths:
 
 def open_databases() -> set[Identity]:
     """The SQLite databases that are open in this process, and the files beside them."""
-    found: set[Identity] = set()
+    identities: set[Identity] = set()
     for descriptor in _descriptors():
         # Another thread may close it at any moment.
         with contextlib.suppress(OSError):
             status = os.fstat(descriptor)
             if stat.S_ISREG(status.st_mode) and os.pread(descriptor, 16, 0) == _MAGIC:
-                found.add(identity(status))
-                for each in _companions(Path(os.readlink(f"/dev/fd/{descriptor}"))):
+                identities.add(identity(status))
+                for companion in _companions(Path(os.readlink(f"/dev/fd/{descriptor}"))):
                     with contextlib.suppress(OSError):
-                        found.add(identity(each.stat()))
-    return found
+                        identities.add(identity(companion.stat()))
+    return identities
 
 
 def split_open_databases(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -100,7 +100,7 @@ def split_open_databases(files: Mapping[str, Path]) -> tuple[dict[str, Path], di
     for name, path in files.items():
         try:
             is_open = identity(path.stat()) in open_here
-        except OSError:  # it vanished, which whoever reads it sees
+        except OSError:  # it vanished; reading it will tell
             is_open = False
         (databases if is_open else to_read)[name] = path
     return to_read, databases
@@ -108,7 +108,7 @@ def split_open_databases(files: Mapping[str, Path]) -> tuple[dict[str, Path], di
 
 def _descriptors() -> Iterator[int]:
     with contextlib.suppress(OSError):  # a system that does not list them
-        yield from [int(each) for each in os.listdir("/dev/fd")]
+        yield from [int(name) for name in os.listdir("/dev/fd")]
 
 
 def identity(status: os.stat_result) -> Identity:

@@ -27,7 +27,7 @@ class PerProcess(Generic[Value]):
         self._lock = threading.RLock()
         self._on_fork = on_fork
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forked)
+            os.register_at_fork(after_in_child=self._reset_after_fork)
 
     def get(self, key: str, make: Callable[[str], Value]) -> Value:
         """The value of a key; ``make(key)`` makes it, once for all threads."""
@@ -47,7 +47,7 @@ class PerProcess(Generic[Value]):
         """Have the value of a key made again at its next use."""
         self._values.pop(key, None)
 
-    def _forked(self) -> None:
+    def _reset_after_fork(self) -> None:
         # Another thread of the parent may have held the lock; it does not exist in the child.
         self._lock = threading.RLock()
         inherited, self._values = self._values, {}

@@ -42,27 +42,27 @@ def plain(value: Any) -> Any:
     if isinstance(value, str):
         return _HALF_A_PAIR.sub(_REPLACEMENT, str.__str__(value))
     if isinstance(value, numbers.Integral):
-        return _whole(int(value))
+        return _plain_whole(int(value))
     if isinstance(value, numbers.Real):
-        return _finite(float(value))
+        return _plain_float(float(value))
     if isinstance(value, Mapping):
-        return {_key(key): plain(each) for key, each in value.items()}
+        return {_plain_key(key): plain(item) for key, item in value.items()}
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, (date, time)):
         return value.isoformat()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [each.name for each in dataclasses.fields(value)]
+        names = [field.name for field in dataclasses.fields(value)]
         return {name: plain(getattr(value, name)) for name in names}
-    listed = getattr(value, "tolist", None)
-    if callable(listed):  # numpy, pandas, torch and others, without importing them
-        return plain(listed())
+    to_list = getattr(value, "tolist", None)
+    if callable(to_list):  # numpy, pandas, torch and others, without importing them
+        return plain(to_list())
     if isinstance(value, Iterable) and not hasattr(value, "__fspath__"):
-        return [plain(each) for each in value]
+        return [plain(item) for item in value]
     return plain(str(value))
 
 
-def _whole(value: int) -> int | str:
+def _plain_whole(value: int) -> int | str:
     if abs(value) < MAX_NUMBER:
         return value
     try:
@@ -71,15 +71,15 @@ def _whole(value: int) -> int | str:
         return hex(value)
 
 
-def _finite(value: float) -> float | str:
+def _plain_float(value: float) -> float | str:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
-def _key(key: Any) -> str:
+def _plain_key(key: Any) -> str:
     """As JSON spells what is not text: ``null``, ``true``, ``1``."""
-    known = plain(key)
-    if isinstance(known, str):
-        return known
-    return json.dumps(known)
+    plain_key = plain(key)
+    if isinstance(plain_key, str):
+        return plain_key
+    return json.dumps(plain_key)

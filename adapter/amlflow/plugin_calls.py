@@ -74,41 +74,43 @@ class PluginManager(pluggy.PluginManager):
     """pluggy's manager, which wraps each implementation when its plugin is registered."""
 
     def register(self, plugin: Any, name: str | None = None) -> str | None:
-        registered = super().register(plugin, name)
+        registered_name = super().register(plugin, name)
         for caller in self.get_hookcallers(plugin) or ():
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is not plugin or implementation.hookwrapper:
                     continue
-                guard = _guarded_wrapper if implementation.wrapper else _guarded
-                function: Any = guard(implementation.function, registered or "", caller.name)
+                wrap = _guard_wrapper if implementation.wrapper else _guard
+                function: Any = wrap(implementation.function, registered_name or "", caller.name)
                 # pluggy declares it final, but offers no other way to wrap a function.
                 implementation.function = function  # type: ignore[misc]
-        return registered
+        return registered_name
 
     def trace_calls(self) -> None:
         """Print each hook call to standard error: its arguments, the plugins, the answers."""
 
         def before(hook: str, plugins: Sequence[Any], arguments: Mapping[str, Any]) -> None:
-            names = ", ".join(each.plugin_name for each in reversed(plugins)) or "no plugin"
-            given = ", ".join(f"{key}={_shown(key, value)}" for key, value in arguments.items())
-            print(f"amlflow: {hook}({given}) calls {names}", file=sys.stderr)
+            names = ", ".join(plugin.plugin_name for plugin in reversed(plugins)) or "no plugin"
+            text = ", ".join(f"{key}={_describe(key, value)}" for key, value in arguments.items())
+            print(f"amlflow: {hook}({text}) calls {names}", file=sys.stderr)
 
         def after(
-            outcome: Any, hook: str, plugins: Sequence[Any], given: Mapping[str, Any]
+            outcome: Any, hook: str, plugins: Sequence[Any], arguments: Mapping[str, Any]
         ) -> None:
             error = outcome.exception
             answer = (
-                f"{type(error).__name__}" if error is not None else _types(outcome.get_result())
+                f"{type(error).__name__}"
+                if error is not None
+                else _describe_types(outcome.get_result())
             )
             print(f"amlflow: {hook} answers {answer}", file=sys.stderr)
 
         self.add_hookcall_monitoring(before, after)
 
 
-def _guarded(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
+def _guard(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
     """The implementation; if it fails, the failure is recorded and it returns None."""
 
-    def guarded(*arguments: Any) -> Any:
+    def call_guarded(*arguments: Any) -> Any:
         call = _call.get() or HookCall(hook)
         token = _plugin.set(plugin)
         try:
@@ -120,21 +122,21 @@ def _guarded(function: Callable[..., Any], plugin: str, hook: str) -> Callable[.
             return None
         finally:
             _plugin.reset(token)
-        wrong = None if answer is None else call.check(answer)
-        if wrong is not None:
-            call.fail(plugin, wrong)
+        fault = None if answer is None else call.check(answer)
+        if fault is not None:
+            call.fail(plugin, fault)
             return None
         if answer is not None:
             call.answers.append((plugin, answer))
         return answer
 
-    return guarded
+    return call_guarded
 
 
-def _guarded_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
+def _guard_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
     """The wrapper; if it fails, the call goes on as if the wrapper did not exist."""
 
-    def guarded(*arguments: Any) -> Generator[None, Any, Any]:
+    def call_guarded(*arguments: Any) -> Generator[None, Any, Any]:
         call = _call.get() or HookCall(hook)
         wrapper = function(*arguments)
         try:
@@ -146,7 +148,7 @@ def _guarded_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Ca
             return (yield)
         # An error of the inner call goes to the caller, unless the wrapper handles it.
         try:
-            inner = yield
+            result = yield
         except BaseException as error:
             try:
                 wrapper.throw(error)
@@ -154,22 +156,22 @@ def _guarded_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Ca
                 return end.value
             raise
         try:
-            wrapper.send(inner)
+            wrapper.send(result)
         except StopIteration as end:
             return end.value
         except AzureMLException:
             raise
         except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
             call.fail(plugin, repr(error), error)
-            return inner
+            return result
         call.fail(plugin, "its wrapper yields twice")
         wrapper.close()
-        return inner
+        return result
 
-    return guarded
+    return call_guarded
 
 
-def _shown(key: str, value: Any) -> str:
+def _describe(key: str, value: Any) -> str:
     """An argument for the trace: URIs without passwords, settings by their keys."""
     if isinstance(value, str):
         return repr(redacted(value))
@@ -178,6 +180,6 @@ def _shown(key: str, value: Any) -> str:
     return f"<{type(value).__name__}>"
 
 
-def _types(answers: Any) -> str:
+def _describe_types(answers: Any) -> str:
     answers = answers if isinstance(answers, list) else [answers]
-    return ", ".join(f"<{type(each).__name__}>" for each in answers) or "nothing"
+    return ", ".join(f"<{type(answer).__name__}>" for answer in answers) or "nothing"

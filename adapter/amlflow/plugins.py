@@ -50,7 +50,7 @@ class Plugins:
             self.manager.trace_calls()
         self.names: list[str] = []
         self.failures: dict[str, str] = {}
-        for entry_point in sorted(_wanted(found), key=_sort_key):
+        for entry_point in sorted(_select(found), key=_sort_key):
             self._load(entry_point)
 
     def _load(self, entry_point: EntryPoint) -> None:
@@ -84,10 +84,10 @@ class Plugins:
             raise UserErrorException(
                 "another distribution has a plugin of this name; uninstall one of them"
             )
-        claimed: Any = getattr(module, "features", frozenset())
-        if not isinstance(claimed, (set, frozenset)) or not claimed <= set(spec.Feature):
+        features: Any = getattr(module, "features", frozenset())
+        if not isinstance(features, (set, frozenset)) or not features <= set(spec.Feature):
             raise UserErrorException(
-                f"its features are {claimed!r}, and not a set of amlflow.spec.Feature"
+                f"its features are {features!r}, and not a set of amlflow.spec.Feature"
             )
 
     def _check_hooks(self, module: Any) -> None:
@@ -105,37 +105,37 @@ class Plugins:
         except PluginValidationError as error:
             self.manager.unregister(module)
             hooks = [name for name in vars(spec.Hooks) if name.startswith("amlflow_")]
-            named = str(error).partition("'")[2].partition("'")[0]
-            nearest = difflib.get_close_matches(named, hooks, n=1) or [", ".join(hooks)]
+            hook_name = str(error).partition("'")[2].partition("'")[0]
+            nearest = difflib.get_close_matches(hook_name, hooks, n=1) or [", ".join(hooks)]
             raise UserErrorException(
-                f"it implements the hook {named!r}, which amlflow does not have; "
+                f"it implements the hook {hook_name!r}, which amlflow does not have; "
                 f"the nearest is {nearest[0]}"
             ) from error
 
     def describe(self) -> str:
         """Part of a message: which plugins load, which do not, and why."""
-        working = ", ".join(self.names) or "none"
-        failed = "".join(f"; {name} does not load: {why}" for name, why in self.failures.items())
+        loaded_names = ", ".join(self.names) or "none"
+        failures = "".join(f"; {name} does not load: {why}" for name, why in self.failures.items())
         limit = os.environ.get(LIMIT_SETTING)
-        limited = "" if limit is None else f"; {LIMIT_SETTING}={limit!r} leaves out the others"
-        return f"plugins found: {working}{failed}{limited}"
+        limit_note = "" if limit is None else f"; {LIMIT_SETTING}={limit!r} leaves out the others"
+        return f"plugins found: {loaded_names}{failures}{limit_note}"
 
 
-def _wanted(found: list[EntryPoint]) -> list[EntryPoint]:
+def _select(entry_points: list[EntryPoint]) -> list[EntryPoint]:
     """The entry points that ``AMLFLOW_PLUGINS`` names; warns about a name that is not installed."""
     limit = os.environ.get(LIMIT_SETTING)
     if limit is None:
-        return found
+        return entry_points
     names = {name.strip() for name in limit.split(",")} - {""}
-    unknown = names - {entry_point.name for entry_point in found}
+    unknown = names - {entry_point.name for entry_point in entry_points}
     if unknown:
         logger.warning(
             "%s names %s, which is not installed; installed plugins: %s.",
             LIMIT_SETTING,
             ", ".join(sorted(unknown)),
-            ", ".join(sorted({entry_point.name for entry_point in found})) or "none",
+            ", ".join(sorted({entry_point.name for entry_point in entry_points})) or "none",
         )
-    return [entry_point for entry_point in found if entry_point.name in names]
+    return [entry_point for entry_point in entry_points if entry_point.name in names]
 
 
 def _sort_key(entry_point: EntryPoint) -> tuple[str, str]:
@@ -157,7 +157,7 @@ def described() -> list[dict[str, object]]:
     from importlib.metadata import entry_points
 
     plugins = installed()
-    found: list[dict[str, object]] = []
+    descriptions: list[dict[str, object]] = []
     for entry_point in sorted(entry_points(group=GROUP), key=_sort_key):
         name = entry_point.name
         if name not in plugins.names and name not in plugins.failures:
@@ -167,16 +167,16 @@ def described() -> list[dict[str, object]]:
             module = None  # it does not load, or another has its name
         hooks = [] if module is None else plugins.manager.get_hookcallers(module) or []
         distribution = entry_point.dist
-        found.append(
+        descriptions.append(
             {
                 "plugin": name,
                 "distribution": distribution and f"{distribution.name} {distribution.version}",
-                "hooks": [each.name.removeprefix("amlflow_") for each in hooks],
+                "hooks": [hook.name.removeprefix("amlflow_") for hook in hooks],
                 "features": sorted(getattr(module, "features", ())),
                 "error": plugins.failures.get(name) if module is None else None,
             }
         )
-    return found
+    return descriptions
 
 
 _trackers: PerProcess[Tracker] = PerProcess()
@@ -194,7 +194,7 @@ def open_tracker(uri: str) -> Tracker:
 
 def _open_tracker(uri: str) -> Tracker:
     what = f"the tracking URI {spec.redacted(uri)!r}"
-    tracker: Tracker | None = _only("amlflow_tracker", what, spec.Tracker, uri=uri)
+    tracker: Tracker | None = _call_single("amlflow_tracker", what, spec.Tracker, uri=uri)
     if tracker is None:
         raise UserErrorException(
             f"No plugin takes {what} ({installed().describe()}). "
@@ -204,7 +204,7 @@ def _open_tracker(uri: str) -> Tracker:
     return tracker
 
 
-def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
+def _call_single(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
     """Call a hook that one plugin must answer; return its answer, or None if no plugin answers.
 
     A plugin that fails is named: in an error if no other plugin answers, otherwise on the log.
@@ -213,37 +213,37 @@ def _only(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
     from amlflow.plugin_calls import HookCall, hook_call
 
     def check(answer: Any) -> str | None:
-        lacking = ", ".join(_lacking(answer, protocol))
-        if not lacking:
+        names = ", ".join(_lacking(answer, protocol))
+        if not names:
             return None
-        return f"what it gives lacks {lacking} of amlflow.spec.{protocol.__name__}"
+        return f"what it gives lacks {names} of amlflow.spec.{protocol.__name__}"
 
     with hook_call(HookCall(hook, check, passes_errors=True)) as call:
-        opened: list[Any] = getattr(installed().manager.hook, hook)(**arguments)
-    if len(opened) > 1:
+        answers: list[Any] = getattr(installed().manager.hook, hook)(**arguments)
+    if len(answers) > 1:
         names = " and ".join(repr(name) for name, _ in sorted(call.answers, key=itemgetter(0)))
         raise UserErrorException(
             f"The plugins {names} both take {what}, and amlflow does not choose between them; "
             "uninstall one."
         )
-    if call.failures and not opened:
+    if call.failures and not answers:
         plugin, why, cause = call.failures[0]
         raise UserErrorException(
             f"The plugin {plugin!r} failed to open {what}: {why}. This is a bug of the plugin."
         ) from cause
     call.log_failures()
-    return opened[0] if opened else None
+    return answers[0] if answers else None
 
 
 def _lacking(answer: Any, protocol: type) -> list[str]:
     """The members of a protocol that an object lacks."""
-    claimed = getattr(answer, "features", ())
-    unclaimed = {name for name, feature in _FEATURE_METHODS.items() if feature not in claimed}
+    features = getattr(answer, "features", ())
+    optional_names = {name for name, feature in _FEATURE_METHODS.items() if feature not in features}
     return [
         name
         for name in vars(protocol)
         if not name.startswith("_")
-        and name not in unclaimed | _OPTIONAL
+        and name not in optional_names | _OPTIONAL
         and not hasattr(answer, name)
     ]
 
@@ -257,7 +257,7 @@ _FEATURE_METHODS = {"register_model": spec.Feature.MODELS}
 def open_keeper(uri: str) -> RunKeeper | None:
     """The part of the tracker at a URI that an agent needs, or None if no plugin offers it."""
     what = f"the tracking URI {spec.redacted(uri)!r}"
-    keeper: RunKeeper | None = _only("amlflow_run_keeper", what, spec.RunKeeper, uri=uri)
+    keeper: RunKeeper | None = _call_single("amlflow_run_keeper", what, spec.RunKeeper, uri=uri)
     return keeper
 
 
@@ -268,7 +268,7 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
         ComputeTargetException: no plugin offers the kind, or it does not know a setting.
     """
     what = f"a compute target of the kind {kind!r}"
-    compute: Compute | None = _only(
+    compute: Compute | None = _call_single(
         "amlflow_compute", what, spec.Compute, kind=kind, settings=settings
     )
     if compute is None:

@@ -22,15 +22,15 @@ _TEXTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def to_plain(kind: str, value: Any) -> Any:
     """A value of a kind of metric without NaN and infinities."""
-    return _each_cell(kind, value, _spell)
+    return _map_cells(kind, value, _spell)
 
 
 def from_plain(kind: str, value: Any) -> Any:
     """The value that :func:`to_plain` spelled; another is as it is, whatever it may be."""
-    return _each_cell(kind, value, _read)
+    return _map_cells(kind, value, _read)
 
 
-def _each_cell(kind: str, value: Any, change: Any) -> Any:
+def _map_cells(kind: str, value: Any, change: Any) -> Any:
     if kind == Kind.LIST and isinstance(value, list | tuple):
         return [change(cell) for cell in value]
     if kind == Kind.ROW and isinstance(value, dict):

@@ -76,8 +76,8 @@ def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | N
         if not isinstance(text, str):
             raise Malformed("a text")
         return read(text)
-    except Malformed as wrong:
-        leave_out(owner, key, str(wrong), shown(text))
+    except Malformed as error:
+        leave_out(owner, key, str(error), shown(text))
         return None
 
 
@@ -180,27 +180,27 @@ def _refuse(constant: str) -> Any:
     raise Malformed(f"{constant}, which JSON does not have")
 
 
-def _finite(digits: str) -> float:
+def _parse_float(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
         raise Malformed("JSON with finite numbers")
     return number
 
 
-def _bounded(digits: str) -> int:
+def _parse_int(digits: str) -> int:
     if len(digits) > MAX_DIGITS + 1:
         raise Malformed(f"JSON with whole numbers of at most {MAX_DIGITS} digits")
     return int(digits)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, parse_int=_bounded)
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_parse_float, parse_int=_parse_int)
 
 
 def to_json(text: str, max_chars: int = MAX_NOTE) -> Any:
     """JSON as in RFC 8259: numbers are finite, and texts can be encoded."""
     value = decoded(_DECODER, text, max_chars)
     # A half of a surrogate pair can only come from an escape.
-    return _whole_texts(value) if "\\u" in text else value
+    return _escape_halves(value) if "\\u" in text else value
 
 
 def decoded(decoder: json.JSONDecoder, text: str, max_chars: int) -> Any:
@@ -222,24 +222,24 @@ def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [
-            inner
-            for each in level
-            for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, (dict, list))
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, (dict, list))
         ]
         if not level:
             return
     raise Malformed(f"JSON of at most {MAX_DEPTH} levels")
 
 
-def _whole_texts(value: Any) -> Any:
+def _escape_halves(value: Any) -> Any:
     """The value, with each half of a surrogate pair replaced by its escape."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):
-        return {_whole_texts(key): _whole_texts(each) for key, each in value.items()}
+        return {_escape_halves(key): _escape_halves(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_whole_texts(each) for each in value]
+        return [_escape_halves(item) for item in value]
     return value
 
 
@@ -294,12 +294,12 @@ def to_metrics_object(text: str) -> dict[str, Any]:
 def to_kind(kind: object, value: object) -> Kind:
     """The kind of a metric, if the value has its type (:class:`amlflow.spec.Kind`)."""
     try:
-        found = Kind(kind)
+        metric_kind = Kind(kind)
     except ValueError:
         raise Malformed("a metric of a known kind") from None
-    if not _SHAPES.get(found, _is_file_name)(value):
-        raise Malformed(f"a metric whose value is one of the kind {found.value}")
-    return found
+    if not _SHAPES.get(metric_kind, _is_file_name)(value):
+        raise Malformed(f"a metric whose value is one of the kind {metric_kind.value}")
+    return metric_kind
 
 
 def is_scalar(value: object) -> bool:

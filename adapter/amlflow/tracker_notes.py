@@ -71,9 +71,9 @@ class JobNote:
     proof: str | None = None
 
 
-def _job(text: str) -> JobNote:
-    found = to_object(text)
-    name, host, proof = found.get("name"), found.get("host"), found.get("proof")
+def _to_job(text: str) -> JobNote:
+    note = to_object(text)
+    name, host, proof = note.get("name"), note.get("host"), note.get("proof")
     if (
         not isinstance(name, str)
         or not _JOB_NAME.fullmatch(name)
@@ -88,7 +88,7 @@ def _job(text: str) -> JobNote:
     return JobNote(name, host, proof)
 
 
-parse_job: Note[JobNote] = Note("job", _job)
+parse_job: Note[JobNote] = Note("job", _to_job)
 """The run's job."""
 
 
@@ -100,34 +100,34 @@ class EndRequest:
     error: dict[str, Any] | None
 
 
-def _end_request(text: str) -> EndRequest:
-    found = to_object(text)
-    status, error = found.get("status"), found.get("error")
+def _to_end_request(text: str) -> EndRequest:
+    note = to_object(text)
+    status, error = note.get("status"), note.get("error")
     if not isinstance(status, str) or status not in FINAL:
         raise Malformed("an object with a final status")
-    return EndRequest(status, None if error is None else _checked_error(error))
+    return EndRequest(status, None if error is None else _check_error(error))
 
 
-def _error(text: str) -> dict[str, Any]:
-    return _checked_error(to_object(text))
+def _to_error(text: str) -> dict[str, Any]:
+    return _check_error(to_object(text))
 
 
-def _checked_error(found: Any) -> dict[str, Any]:
-    error = found.get("error") if isinstance(found, dict) else None
+def _check_error(note: Any) -> dict[str, Any]:
+    error = note.get("error") if isinstance(note, dict) else None
     if not (
         isinstance(error, dict)
         and isinstance(error.get("message"), str)
         and isinstance(error.get("code"), (str, type(None)))
     ):
         raise Malformed("an object with error, an object with message and code (texts)")
-    return dict(found)
+    return dict(note)
 
 
-parse_end_request: Note[EndRequest] = Note("end", _end_request)
+parse_end_request: Note[EndRequest] = Note("end", _to_end_request)
 """The request to end the run."""
 
 
-parse_error: Note[dict[str, Any]] = Note("error", _error)
+parse_error: Note[dict[str, Any]] = Note("error", _to_error)
 """Why the run failed, in v1's form ``{"error": {"code", "message", …}}``."""
 
 
@@ -142,11 +142,11 @@ class Silence:
     since: datetime | None = None
 
 
-def _silence(text: str) -> Silence:
-    found = to_object(text)
-    if not found:
+def _to_silence(text: str) -> Silence:
+    note = to_object(text)
+    if not note:
         return Silence()
-    heartbeat, since = found.get("heartbeat"), found.get("since")
+    heartbeat, since = note.get("heartbeat"), note.get("since")
     if not isinstance(heartbeat, str) or not isinstance(since, str):
         raise Malformed("an object with heartbeat and since (times), or an empty one")
     return Silence(to_time(heartbeat), to_time(since))
@@ -160,22 +160,22 @@ parse_heartbeat_seconds: Note[float] = Note("heartbeat_seconds", to_seconds)
 """The seconds between two reports of the agent."""
 
 
-parse_silence: Note[Silence] = Note("silent", _silence)
+parse_silence: Note[Silence] = Note("silent", _to_silence)
 """When the agent was found silent."""
 
 
-def _warnings(text: str) -> list[str]:
-    found = to_json(text)
+def _to_warnings(text: str) -> list[str]:
+    note = to_json(text)
     if (
-        not isinstance(found, list)
-        or len(found) > MAX_WARNINGS
-        or not all(isinstance(each, str) for each in found)
+        not isinstance(note, list)
+        or len(note) > MAX_WARNINGS
+        or not all(isinstance(item, str) for item in note)
     ):
         raise Malformed(f"a list of at most {MAX_WARNINGS} texts")
-    return found
+    return note
 
 
-parse_warnings: Note[list[str]] = Note("warnings", _warnings)
+parse_warnings: Note[list[str]] = Note("warnings", _to_warnings)
 """What the agent could not do, as texts for the user."""
 
 
@@ -209,11 +209,11 @@ parse_fine_status: Note[str] = Note("statuses_status", to_status)
 
 def to_property(text: str) -> tuple[str, str]:
     """A property that is stored as a note ``[key, value]``; both can be any text."""
-    found = decoded(LENIENT, text, MAX_PROPERTY)
+    note = decoded(LENIENT, text, MAX_PROPERTY)
     if (
-        not isinstance(found, list)
-        or len(found) != 2
-        or not all(isinstance(each, str) for each in found)
+        not isinstance(note, list)
+        or len(note) != 2
+        or not all(isinstance(item, str) for item in note)
     ):
         raise Malformed("a list of a key and a value (texts)")
-    return found[0], found[1]
+    return note[0], note[1]

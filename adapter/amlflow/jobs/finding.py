@@ -3,7 +3,7 @@
 Anyone who may edit a run can write its note of the job, so no path is built from the note. A folder
 is the job's only if all of this holds:
 
-* the jobs' folder belongs to this user, is not a link, and nobody else may write to it;
+* the jobs' folder belongs to this user, is not a link, and no other user may write to it;
 * the folder's name is the one in the note, and has the form of a job's name;
 * the folder's secret, which only this user may read, has the hash in the note;
 * its ``job.json``, once written, is about this run of this tracker.
@@ -107,8 +107,8 @@ def find_job(tracking_uri: str, record: RunRecord) -> JobFolder | None:
 
 def proves(folder: JobFolder, proof: str) -> bool:
     """Whether a folder's secret has a hash."""
-    own = proof_of(folder)
-    return own is not None and hmac.compare_digest(own, proof)
+    own_proof = proof_of(folder)
+    return own_proof is not None and hmac.compare_digest(own_proof, proof)
 
 
 def proof_of(folder: JobFolder) -> str | None:

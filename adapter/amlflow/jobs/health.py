@@ -106,15 +106,15 @@ def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | 
 
 def silence_of(record: RunRecord, now: datetime) -> Silence:
     """How long a run's agent has not been heard of."""
-    last = parse_heartbeat(record)
+    heartbeat = parse_heartbeat(record)
     interval = parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_S
     limit = timedelta(seconds=MAX_MISSED * interval)
-    if last is None or now - last < limit:
+    if heartbeat is None or now - heartbeat < limit:
         return Silence.FRESH
-    noted = parse_silence(record)
-    if noted is None or noted.since is None or noted.heartbeat != last:
+    note = parse_silence(record)
+    if note is None or note.since is None or note.heartbeat != heartbeat:
         return Silence.OLD
-    return Silence.NOTED if now - noted.since < limit else Silence.LOST
+    return Silence.NOTED if now - note.since < limit else Silence.LOST
 
 
 def _not_responding(last: datetime | None, now: datetime) -> RunChange:
@@ -127,7 +127,7 @@ def _change(tracker: Tracker, record: RunRecord) -> RunChange | None:
     folder = find_job(tracker.uri, record)
     if folder is None:
         return agent_change(record, Agent.ELSEWHERE, now)
-    if folder.has_agent() or _waits(folder, record):
+    if folder.has_agent() or _is_queued(folder, record):
         return None
     # An agent that has just ended told the tracker before it let go of the lock.
     record = tracker.get_run(record.id)
@@ -137,7 +137,7 @@ def _change(tracker: Tracker, record: RunRecord) -> RunChange | None:
     return agent_change(record, Agent.GONE_WITH_OUTCOME if has_outcome else Agent.GONE, now)
 
 
-def _waits(folder: JobFolder, record: RunRecord) -> bool:
+def _is_queued(folder: JobFolder, record: RunRecord) -> bool:
     """Whether the run's turn has not come yet."""
     if has_agent(record):
         return False

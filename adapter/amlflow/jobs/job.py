@@ -44,16 +44,16 @@ the offset where it begins, a line feed, and bytes of the log. Parts may overlap
 
 def jobs_folder() -> Path:
     """Where jobs are kept: ``AMLFLOW_JOBS``, or the user's folder for the state of programs."""
-    chosen = os.environ.get(FOLDER_SETTING)
-    if chosen:
-        return Path(chosen).absolute()
+    setting = os.environ.get(FOLDER_SETTING)
+    if setting:
+        return Path(setting).absolute()
     import platformdirs  # knows each system's folder
 
     return platformdirs.user_state_path("amlflow") / "jobs"
 
 
 def new_name() -> str:
-    """A name for a job that nobody else has."""
+    """A name for a job that no other job has."""
     return uuid.uuid4().hex
 
 
@@ -74,7 +74,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One submitted run, and the submitter's surroundings, in which it runs whoever starts it.
+    """One submitted run, and the surroundings that it runs in: always the submitter's.
 
     ``environ`` is the submitter's whole environment, ``agent_python`` its interpreter,
     ``import_path`` the folder that it imports amlflow from, if it is not installed, and

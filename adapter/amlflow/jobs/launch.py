@@ -47,7 +47,7 @@ def import_path() -> str | None:
 
 def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]:
     """The environment in which amlflow is found in a folder, unless that is None."""
-    known = environ.get("PYTHONPATH", "")
-    if folder is not None and folder not in known.split(os.pathsep):
-        return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (known, folder)))}
+    path = environ.get("PYTHONPATH", "")
+    if folder is not None and folder not in path.split(os.pathsep):
+        return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (path, folder)))}
     return dict(environ)

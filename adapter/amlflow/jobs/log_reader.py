@@ -46,32 +46,32 @@ class LogReader:
             pass
         if last or time.monotonic() >= self._next:
             before = self._offset
-            yield from self._whole()
+            yield from self._read_whole()
             if not last and self._offset > before:
                 return
         if last:
             yield self._decoder.decode(b"", final=True)
         elif self._offset and time.monotonic() >= self._next_part:
-            yield from self._in_parts()
+            yield from self._read_parts()
 
     def so_far(self) -> Iterator[str]:
         """All that there is now."""
         yield from self.new(last=False)
         if self._next:  # it was not this machine's file
-            yield from self._in_parts()
+            yield from self._read_parts()
 
-    def _whole(self) -> Iterator[str]:
-        begun = time.monotonic()
-        with self._got(LOG) as file:
-            taken = time.monotonic() - begun
-            self._next = time.monotonic() + max(MIN_INTERVAL_S, SHARE * taken)
+    def _read_whole(self) -> Iterator[str]:
+        start = time.monotonic()
+        with self._fetch(LOG) as file:
+            duration = time.monotonic() - start
+            self._next = time.monotonic() + max(MIN_INTERVAL_S, SHARE * duration)
             if file is not None:
                 yield from self._read(file)
 
-    def _in_parts(self) -> Iterator[str]:
+    def _read_parts(self) -> Iterator[str]:
         while True:
             name = LOG_PART.format(number=self._part)
-            with self._got(name) as file:
+            with self._fetch(name) as file:
                 if file is None:
                     self._next_part = time.monotonic() + MIN_INTERVAL_S
                     return
@@ -82,7 +82,7 @@ class LogReader:
                 yield from self._read(file, file.tell() - start)
 
     @contextlib.contextmanager
-    def _got(self, name: str) -> Iterator[IO[bytes] | None]:
+    def _fetch(self, name: str) -> Iterator[IO[bytes] | None]:
         """A file of the run, or None where it has none of this name."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "file"

@@ -101,7 +101,7 @@ class Queue:
             folder = JobFolder(name, self._jobs)
             is_job = NAME.fullmatch(name) and fault_of(folder.path) is None
             lock = folder.take() if is_job else None
-            if lock is None:  # it is gone, or somebody has started it by hand
+            if lock is None:  # it is gone, or was started by hand
                 ticket.unlink()
                 continue
             os.rename(ticket, self._folder / f"running-{name}")

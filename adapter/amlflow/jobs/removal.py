@@ -20,10 +20,10 @@ def remove(folder: JobFolder, keep: Collection[Path] = ()) -> None:
         folder.job.unlink(missing_ok=True)
         _prune(folder.path.resolve(), keep)
         return
-    gone = folder.path.with_name(f"{folder.name}.gone")
+    trash = folder.path.with_name(f"{folder.name}.gone")
     with contextlib.suppress(FileNotFoundError):
-        os.rename(folder.path, gone)
-    shutil.rmtree(gone, ignore_errors=True)
+        os.rename(folder.path, trash)
+    shutil.rmtree(trash, ignore_errors=True)
 
 
 def _prune(folder: Path, keep: Collection[Path]) -> None:
@@ -31,7 +31,7 @@ def _prune(folder: Path, keep: Collection[Path]) -> None:
     for path in folder.iterdir():
         if path in keep:
             continue
-        if any(path in kept.parents for kept in keep):
+        if any(path in kept_path.parents for kept_path in keep):
             _prune(path, keep)
         elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -100,8 +100,8 @@ def beat(now: datetime | None = None) -> dict[str, str]:
 
 def with_warnings(change: RunChange, warnings: Sequence[str]) -> RunChange:
     """The change, which also notes the first ten warnings of the run."""
-    kept = [text[:300] for text in warnings[:10]]
-    return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(kept)})
+    texts = [text[:300] for text in warnings[:10]]
+    return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(texts)})
 
 
 def left_out(name: str) -> str:

@@ -73,7 +73,7 @@ def keep(tracker: Tracker, digest: str, archive: Path) -> None:
 
 
 def checked_digest(digest: str) -> str:
-    """The id of a snapshot, if it is one: whoever may edit a run chooses the one that it names.
+    """The id of a snapshot, if it is one. Everybody who may edit a run can change it.
 
     Raises:
         SnapshotException: it is not of letters and digits.
@@ -95,8 +95,11 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
         SnapshotException: there is nothing at the path, or there are too many files or bytes.
     """
     if path.is_file():
-        place, status = path.resolve(), path.stat()
-        if OwnPaths(own, path.parent).has(place, status) or identity(status) in open_databases():
+        real_path, status = path.resolve(), path.stat()
+        if (
+            OwnPaths(own, path.parent).has(real_path, status)
+            or identity(status) in open_databases()
+        ):
             raise SnapshotException(
                 f"The file {str(path)!r} is the tracker's own or a database that is open in this "
                 "process, and is not put into a snapshot."
@@ -107,7 +110,7 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
     sizes: dict[str, int] = {}
     files_limit, bytes_limit = max_files(), max_bytes()
     total = 0
-    walk = _Walk(_ignored(path), OwnPaths(own, path))
+    walk = _Walk(_read_ignored(path), OwnPaths(own, path))
     for name, size in walk.files(path, (path.resolve(),), ""):
         sizes[name] = size
         total += size
@@ -118,19 +121,19 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
             )
     if total > bytes_limit:
         largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
-        named = ", ".join(f"{name} ({sizes[name] / 2**20:.1f} MB)" for name in largest)
+        listing = ", ".join(f"{name} ({sizes[name] / 2**20:.1f} MB)" for name in largest)
         raise SnapshotException(
             f"The folder {str(path)!r} has {total / 2**20:.1f} MB, and a snapshot at most "
-            f"{bytes_limit >> 20} MB; the largest files are {named}. List what a run does not need "
-            f"in .amlignore, or set {SIZE_SETTING}."
+            f"{bytes_limit >> 20} MB; the largest files are {listing}. List what a run does not "
+            f"need in .amlignore, or set {SIZE_SETTING}."
         )
     for reason, names in walk.left_out.items():
         logger.warning("%s are not in the snapshot of %s: %s.", reason, path, shortened_list(names))
     return sorted(sizes)
 
 
-def _ignored(path: Path) -> pathspec.PathSpec[Any] | None:
-    import pathspec  # only whoever packs a folder waits for it
+def _read_ignored(path: Path) -> pathspec.PathSpec[Any] | None:
+    import pathspec  # only packing a folder has to wait for it
 
     for name in (".amlignore", ".gitignore"):
         if (path / name).is_file():
@@ -168,7 +171,7 @@ class _Walk:
         except FileNotFoundError:  # it vanished
             return
         except OSError as error:
-            raise _unreadable(prefix, error) from None
+            raise _read_error(prefix, error) from None
         for entry in entries:
             name = prefix + entry.name
             if entry.name in _ALWAYS_OUT:
@@ -177,26 +180,30 @@ class _Walk:
                 is_folder = entry.is_dir()
                 if self._is_ignored(f"{name}/" if is_folder else name):
                     continue
-                place = within[-1] / entry.name
+                real_path = within[-1] / entry.name
                 if entry.is_symlink():
-                    place = place.resolve()
-                    if self._own.holds(place):
+                    real_path = real_path.resolve()
+                    if self._own.holds(real_path):
                         continue
-                    if not place.is_relative_to(within[0]) or place in within or not place.exists():
+                    if (
+                        not real_path.is_relative_to(within[0])
+                        or real_path in within
+                        or not real_path.exists()
+                    ):
                         self._leave_out(LINKS, name)
                         continue
                 status = entry.stat()
             except OSError:  # it vanished
                 continue
-            if self._own.has(place, status):
+            if self._own.has(real_path, status):
                 continue
             if is_folder:
-                if not _is_environment(place):
-                    yield from self.files(place, (*within, place), f"{name}/")
+                if not _is_environment(real_path):
+                    yield from self.files(real_path, (*within, real_path), f"{name}/")
             elif identity(status) in self._open:
                 self._leave_out(DATABASES, name)
             elif stat.S_ISREG(status.st_mode):
-                if why_unsafe(_checked(name)) is not None:
+                if why_unsafe(_check_utf8(name)) is not None:
                     self._leave_out(NAMES, name)
                 else:
                     yield name, status.st_size
@@ -205,7 +212,7 @@ class _Walk:
         return self._ignored is not None and bool(self._ignored.match_file(name))
 
 
-def _checked(name: str) -> str:
+def _check_utf8(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -230,7 +237,7 @@ def digest_of(root: Path, files: list[str]) -> str:
                 while chunk := file.read(1 << 20):
                     digest.feed(chunk)
         except OSError as error:
-            raise _unreadable(name, error) from None
+            raise _read_error(name, error) from None
     return digest.value()
 
 
@@ -264,7 +271,7 @@ def _is_executable(file: IO[bytes]) -> bool:
     return bool(os.fstat(file.fileno()).st_mode & 0o100)
 
 
-def _unreadable(name: str, error: OSError) -> SnapshotException:
+def _read_error(name: str, error: OSError) -> SnapshotException:
     return SnapshotException(
         f"The file {name!r} could not be read for the snapshot: {error.strerror}. If it comes and "
         "goes while the folder is packed, list it in .amlignore."
@@ -284,7 +291,7 @@ def pack(root: Path, files: list[str], archive: Path) -> str:
             try:
                 source = (root / name).open("rb")
             except OSError as error:
-                raise _unreadable(name, error) from None
+                raise _read_error(name, error) from None
             with source:
                 executable = _is_executable(source)
                 info.file_size = os.fstat(source.fileno()).st_size  # above 2 GB it is told before
@@ -302,4 +309,4 @@ def _chunks(name: str, source: IO[bytes]) -> Iterator[bytes]:
         while chunk := source.read(1 << 20):
             yield chunk
     except OSError as error:
-        raise _unreadable(name, error) from None
+        raise _read_error(name, error) from None

@@ -97,7 +97,7 @@ def tend_all(open_tracker: Callable[[str], Tracker]) -> None:
 
 def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
     lock = folder.take()
-    if lock is None:  # somebody else does it, or it is gone
+    if lock is None:  # another process does it, or it is gone
         return False
     try:
         record = tracker.get_run(run_id)  # what its agent had told before it let go of the lock
@@ -124,8 +124,8 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
             return False
         if has_agent(record):
             return _clean(tracker, record, job, folder)
-        waits = is_waiting(job.target, folder.name, folder.path.parent)
-        if not waits or record.status in FINAL:
+        is_queued = is_waiting(job.target, folder.name, folder.path.parent)
+        if not is_queued or record.status in FINAL:
             return _give_up(tracker, record, folder, job, _last_words_of_agent(folder))
     finally:
         os.close(lock)
@@ -163,8 +163,9 @@ def _last_words_of_agent(folder: JobFolder) -> str:
     message = "The agent of the run ended before it had started the script"
     with contextlib.suppress(OSError):
         lines = folder.agent_log.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = [line for line in lines if line.strip()][-1:]
-        return f"{message}: {last[0][:300].rstrip('.')}." if last else f"{message}: it was killed."
+        last_lines = [line for line in lines if line.strip()][-1:]
+        cause = last_lines[0][:300].rstrip(".") if last_lines else "it was killed"
+        return f"{message}: {cause}."
     return f"{message}."
 
 
@@ -190,9 +191,9 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
     journal = tracker_folder(folder.journal, job.tracking_uri)
     recover(journal, lambda: tracker)
     warnings = _send_files(tracker, job, folder)
-    kept = find_tracker_files(folder, tracker)
-    if kept:
-        warnings.insert(0, kept_warning(kept))
+    tracker_files = find_tracker_files(folder, tracker)
+    if tracker_files:
+        warnings.insert(0, kept_warning(tracker_files))
     changed = record.status not in FINAL
     if changed:
         # A request to end is met: nothing of the script is left.
@@ -207,7 +208,7 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
     if _left_records(folder):  # which the tracker refused, or which are another tracker's
         folder.put(folder.unsent, {"files": []})
     else:
-        remove(folder, kept)
+        remove(folder, tracker_files)
     return changed
 
 

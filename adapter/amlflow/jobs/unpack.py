@@ -1,4 +1,4 @@
-"""Unpacks a snapshot's archive, which whoever may write to the tracker has chosen.
+"""Unpacks a snapshot's archive, which everybody who may write to the tracker can choose.
 
 What counts is what comes out of the archive, and not what its headers say. It is unpacked beside
 its folder and moved there at the end, so nothing half-written is left behind.
@@ -52,13 +52,13 @@ def unpack(archive: Path, folder: Path) -> None:
         beside = folder if folder.is_dir() else folder.parent
         beside.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=beside, prefix=".amlflow-unpack-"))
-        made = staging / "snapshot"
-        made.mkdir()
-        names = _Unpacking(archive, made).all()
+        content = staging / "snapshot"
+        content.mkdir()
+        names = _Unpacking(archive, content).all()
         if folder.is_dir():
-            _merge(made, names, folder)
+            _merge(content, names, folder)
         else:
-            os.rename(made, folder)
+            os.rename(content, folder)
     except OSError as error:
         raise SnapshotException(
             f"The snapshot could not be unpacked into {str(folder)!r}: {error.strerror or error}."
@@ -74,23 +74,23 @@ def unpack(archive: Path, folder: Path) -> None:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _merge(made: Path, names: list[str], folder: Path) -> None:
+def _merge(content: Path, names: list[str], folder: Path) -> None:
     """Move the files to a folder that is there; first it is seen that each can go there."""
     targets = {name: local_path_for(name, folder) for name in names}
     for name, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(made / name, target)
+        os.replace(content / name, target)
 
 
 class _BoundedReads(io.FileIO):
-    """An archive of which nobody reads too much at once, above all not its whole directory."""
+    """An archive that refuses to read too much at once, above all a directory that is too large."""
 
-    def __init__(self, path: Path, most: int) -> None:
+    def __init__(self, path: Path, max_size: int) -> None:
         super().__init__(path)
-        self._most = most
+        self._max_size = max_size
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self._most:
+        if size is not None and size > self._max_size:
             raise SnapshotException(
                 "The snapshot's directory is larger than that of as many files as are unpacked; "
                 f"{FILES_SETTING} allows more."
@@ -101,12 +101,12 @@ class _BoundedReads(io.FileIO):
 class _Unpacking:
     """One archive on its way into a new folder."""
 
-    def __init__(self, archive: Path, made: Path) -> None:
-        self._archive, self._made = archive, made
+    def __init__(self, archive: Path, base: Path) -> None:
+        self._archive, self._base = archive, base
         self._max_files, self._max_bytes = max_files(), max_bytes()
-        self._left = self._max_bytes
+        self._bytes_left = self._max_bytes
         self._ratio_left = MAX_RATIO * archive.stat().st_size
-        self._folders = {made}
+        self._folders = {base}
 
     def all(self) -> list[str]:
         """Write all files, and return their names."""
@@ -115,7 +115,7 @@ class _Unpacking:
         with _BoundedReads(self._archive, reads) as file, zipfile.ZipFile(file) as source:
             for info in source.infolist():
                 self._check(info)
-                path = local_path_for(info.filename.rstrip("/"), self._made)
+                path = local_path_for(info.filename.rstrip("/"), self._base)
                 self._make_folder(path if info.is_dir() else path.parent, info.filename)
                 if info.is_dir():
                     continue
@@ -149,12 +149,12 @@ class _Unpacking:
         while folder not in self._folders:
             missing.append(folder)
             folder = folder.parent
-        for each in reversed(missing):
+        for path in reversed(missing):
             try:
-                each.mkdir()
+                path.mkdir()
             except FileExistsError:
-                raise self._twice(name) from None
-            self._folders.add(each)
+                raise self._duplicate_error(name) from None
+            self._folders.add(path)
         if len(self._folders) > MAX_FOLDERS_PER_FILE * self._max_files:
             raise SnapshotException(
                 f"The snapshot has more than {MAX_FOLDERS_PER_FILE * self._max_files} folders and "
@@ -165,7 +165,7 @@ class _Unpacking:
         try:
             target = path.open("xb")
         except FileExistsError:
-            raise self._twice(info.filename) from None
+            raise self._duplicate_error(info.filename) from None
         with target, source.open(info) as member:
             while chunk := member.read(_CHUNK):
                 self._count(len(chunk))
@@ -174,9 +174,9 @@ class _Unpacking:
             path.chmod(0o755)
 
     def _count(self, size: int) -> None:
-        self._left -= size
+        self._bytes_left -= size
         self._ratio_left -= size
-        if self._left < 0:
+        if self._bytes_left < 0:
             raise SnapshotException(
                 f"The snapshot has more than {self._max_bytes >> 20} MB and is not unpacked. If "
                 f"you trust it, set {SIZE_SETTING}."
@@ -188,7 +188,7 @@ class _Unpacking:
             )
 
     @staticmethod
-    def _twice(name: str) -> SnapshotException:
+    def _duplicate_error(name: str) -> SnapshotException:
         return SnapshotException(
             f"The snapshot holds {name[:200]!r} twice, or as a file and a folder, or in capital "
             "and small letters on a system that takes them for one, and is not unpacked."

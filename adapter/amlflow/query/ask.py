@@ -33,11 +33,11 @@ class Answer:
     def as_json(self) -> Any:
         """The value as JSON."""
         if not self._numbered and self._whole:
-            shown: dict[int, tuple[Document, RunRecord]] = {}
-            self._collect(self.value, shown)
-            records = [record for _, record in shown.values()]
+            entries: dict[int, tuple[Document, RunRecord]] = {}
+            self._collect(self.value, entries)
+            records = [record for _, record in entries.values()]
             for (document, _), number in zip(
-                shown.values(), self.scope.tracker.run_numbers(records), strict=True
+                entries.values(), self.scope.tracker.run_numbers(records), strict=True
             ):
                 document[NUMBER] = number
             self._numbered = True
@@ -58,17 +58,17 @@ class Answer:
         entry = self._whole.get(id(value))
         return entry[1] if entry is not None and entry[0] is value else None
 
-    def _collect(self, value: Any, shown: dict[int, tuple[Document, RunRecord]]) -> None:
-        """Add the whole documents within a value to ``shown``."""
+    def _collect(self, value: Any, entries: dict[int, tuple[Document, RunRecord]]) -> None:
+        """Add the whole documents within a value to ``entries``."""
         if isinstance(value, dict):
             if self._record(value) is not None:
-                shown[id(value)] = self._whole[id(value)]
+                entries[id(value)] = self._whole[id(value)]
             else:
                 for inner in value.values():
-                    self._collect(inner, shown)
+                    self._collect(inner, entries)
         elif isinstance(value, list):
             for inner in value:
-                self._collect(inner, shown)
+                self._collect(inner, entries)
 
 
 def ask(expression: Expression, scope: Scope) -> Answer:

@@ -88,16 +88,18 @@ def _read(
     """The column of each entry, with a value for each run, newest first."""
     superset = EVERY
     if condition is not None:
-        exactly = exact(condition)
-        if exactly is None or any(search.count((each,)) != 0 for each in reach(condition).error):
+        matching = exact(condition)
+        if matching is None or any(
+            search.count((alternative,)) != 0 for alternative in reach(condition).error
+        ):
             return None
-        superset = exactly
+        superset = matching
     fields = list(dict.fromkeys(field for entry in entries for field in _fields_of(entry)))
     rows = search.values(superset, fields)
     if rows is None:
         return None
-    stored = {field: [row[index] for row in rows] for index, field in enumerate(fields)}
-    return {entry: _column(entry, stored, search.experiments) for entry in entries}
+    values = {field: [row[index] for row in rows] for index, field in enumerate(fields)}
+    return {entry: _column(entry, values, search.experiments) for entry in entries}
 
 
 def _fields_of(entry: Entry) -> tuple[str, ...]:
@@ -105,10 +107,10 @@ def _fields_of(entry: Entry) -> tuple[str, ...]:
 
 
 def _column(
-    entry: Entry, stored: Mapping[str, list[Any]], experiments: Mapping[str, str]
+    entry: Entry, values: Mapping[str, list[Any]], experiments: Mapping[str, str]
 ) -> list[Any]:
     """The values of documents from those of records."""
-    first, *others = (stored[field] for field in _fields_of(entry))
+    first, *others = (values[field] for field in _fields_of(entry))
     if entry.key is not None:
         return first
     if entry.field == "run_id":
@@ -144,8 +146,8 @@ def _projection(node: Node, source: _Runs) -> _Projection | None:
     left, right, *condition = node["children"]
     runs = _runs(left, source)
     if runs is not None and condition:
-        runs = _filtered(runs, condition[0])
-    return None if runs is None else _projected(runs, right)
+        runs = _filter(runs, condition[0])
+    return None if runs is None else _project(runs, right)
 
 
 def _runs(node: Node, source: _Runs) -> _Runs | None:
@@ -160,7 +162,7 @@ def _runs(node: Node, source: _Runs) -> _Runs | None:
         return _runs(children[0], source)
     if kind in ("projection", "filter_projection") and is_whole(children[1]):
         runs = _runs(children[0], source)
-        return runs if runs is None or kind == "projection" else _filtered(runs, children[2])
+        return runs if runs is None or kind == "projection" else _filter(runs, children[2])
     if kind == "function_expression" and node["value"] == "reverse" and len(children) == 1:
         runs = _runs(children[0], source)
         return None if runs is None else replace(runs, steps=(*runs.steps, REVERSED))
@@ -173,7 +175,7 @@ def _runs(node: Node, source: _Runs) -> _Runs | None:
     return None
 
 
-def _filtered(runs: _Runs, condition: Node) -> _Runs | None:
+def _filter(runs: _Runs, condition: Node) -> _Runs | None:
     """The runs with a condition, before which none has been tested or sorted by."""
     return _Runs(condition) if runs == _Runs() else None
 
@@ -182,36 +184,36 @@ def _is_stored(entry: Entry) -> bool:
     return entry.field in (_FIELDS if entry.key is None else MAPS)
 
 
-def _projected(runs: _Runs, right: Node) -> _Projection | None:
+def _project(runs: _Runs, right: Node) -> _Projection | None:
     single = entry_of(right)
     if single is not None:
-        return _projection_to(runs, [single], _without_nulls)
+        return _projection_to(runs, [single], _drop_nulls)
     children = right.get("children", [])
     if right["type"] == "multi_select_list":
-        return _projection_to(runs, list(map(entry_of, children)), _lists)
+        return _projection_to(runs, list(map(entry_of, children)), _make_lists)
     if right["type"] == "multi_select_dict":
         names = [child["value"] for child in children]
         entries = [entry_of(child["children"][0]) for child in children]
-        return _projection_to(runs, entries, lambda columns: _objects(names, columns))
+        return _projection_to(runs, entries, lambda columns: _make_objects(names, columns))
     return None
 
 
 def _projection_to(
     runs: _Runs, entries: list[Entry | None], combine: Callable[[list[list[Any]]], list[Any]]
 ) -> _Projection | None:
-    stored = [entry for entry in entries if entry is not None and _is_stored(entry)]
-    if not stored or len(stored) < len(entries):
+    stored_entries = [entry for entry in entries if entry is not None and _is_stored(entry)]
+    if not stored_entries or len(stored_entries) < len(entries):
         return None
-    return _Projection(runs, tuple(stored), combine)
+    return _Projection(runs, tuple(stored_entries), combine)
 
 
-def _without_nulls(columns: list[list[Any]]) -> list[Any]:
+def _drop_nulls(columns: list[list[Any]]) -> list[Any]:
     return [value for value in columns[0] if value is not None]
 
 
-def _lists(columns: list[list[Any]]) -> list[Any]:
+def _make_lists(columns: list[list[Any]]) -> list[Any]:
     return list(map(list, zip(*columns, strict=True)))
 
 
-def _objects(names: list[str], columns: list[list[Any]]) -> list[Any]:
+def _make_objects(names: list[str], columns: list[list[Any]]) -> list[Any]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -57,7 +57,7 @@ def _error(record: RunRecord) -> Any:
     return parse_error(record) if record.status == Status.FAILED else None
 
 
-def _sorted(values: Mapping[str, Any]) -> dict[str, Any]:
+def _sort_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: values[key] for key in sorted(values)}
 
 
@@ -85,9 +85,9 @@ _FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "hidden": lambda record: False,
     "error": _error,
     "warnings": parse_warnings,
-    "tags": lambda record: _sorted(record.tags),
-    "properties": lambda record: _sorted(record.properties),
-    "params": lambda record: _sorted(record.params),
+    "tags": lambda record: _sort_keys(record.tags),
+    "properties": lambda record: _sort_keys(record.properties),
+    "params": lambda record: _sort_keys(record.params),
 }
 FIELDS = tuple(_FIELDS)
 """The fields of a document, in their order."""
@@ -133,13 +133,15 @@ SORTED_BY = frozenset({"created_utc", "end_time_utc", "name", "display_name", "d
 
 def record_fields(entries: Iterable[Entry], conditions: Iterable[Condition] = ()) -> frozenset[str]:
     """The fields of records that entries of documents are made from, and that conditions test."""
-    found: set[str] = set()
+    fields: set[str] = set()
     for name, key in entries:
         if name in FIELDS:
-            found.update(_MADE_FROM.get(name, (name if key is None else f"{name}.{key}",)))
-    for each in conditions:
-        found.add(each.field if each.key is None else f"{each.field}.{each.key}")
-    return frozenset(found - {"id", "experiment_id", "created"})
+            fields.update(_MADE_FROM.get(name, (name if key is None else f"{name}.{key}",)))
+    for condition in conditions:
+        fields.add(
+            condition.field if condition.key is None else f"{condition.field}.{condition.key}"
+        )
+    return frozenset(fields - {"id", "experiment_id", "created"})
 
 
 class Documents:

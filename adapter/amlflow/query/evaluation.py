@@ -67,11 +67,11 @@ MAX_SHOWN = 60
 
 def written(node: Node) -> str:
     """The part as JMESPath, with … for what is long."""
-    text = _written(node)
+    text = _spell(node)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
-def _written(node: Node) -> str:
+def _spell(node: Node) -> str:
     kind, children = node["type"], node.get("children", [])
     if kind == "field":
         return quoted_key("", node["value"])[1:]
@@ -83,30 +83,30 @@ def _written(node: Node) -> str:
             return f"'{value}'"
         return "`…`" if isinstance(value, (list, dict)) else f"`{json.dumps(value)}`"
     if kind == "subexpression":
-        return ".".join(map(_written, children))
+        return ".".join(map(_spell, children))
     if kind == "function_expression":
-        return f"{node['value']}({', '.join(map(_written, children))})"
+        return f"{node['value']}({', '.join(map(_spell, children))})"
     if kind == "expref":
-        return f"&{_written(children[0])}"
+        return f"&{_spell(children[0])}"
     if kind == "comparator":
-        return f"{_written(children[0])} {_OPERATORS[node['value']]} {_written(children[1])}"
+        return f"{_spell(children[0])} {_OPERATORS[node['value']]} {_spell(children[1])}"
     if kind in ("projection", "filter_projection", "flatten"):
-        base = _written(children[0]).removeprefix("@")
+        base = _spell(children[0]).removeprefix("@")
         if kind == "flatten":
             return f"{base}[]"
-        inside = f"[?{_written(children[2])}]" if kind == "filter_projection" else ""
-        after = _written(children[1])
+        inside = f"[?{_spell(children[2])}]" if kind == "filter_projection" else ""
+        after = _spell(children[1])
         if kind == "projection" and not base.endswith("]"):
             inside = "[*]"
         return f"{base}{inside}" + ("" if after == "@" else f".{after}")
     if kind == "index_expression":
-        return _written(children[0]).removeprefix("@") + "".join(map(_written, children[1:]))
+        return _spell(children[0]).removeprefix("@") + "".join(map(_spell, children[1:]))
     if kind == "index":
         return f"[{node['value']}]"
     return "…"
 
 
-def _last(node: Node) -> Node:
+def _element_of(node: Node) -> Node:
     """What a part gives for each element: ``tags.n`` for ``[].tags.n``."""
     while node["type"] in ("projection", "filter_projection") and len(node["children"]) > 1:
         node = node["children"][1]
@@ -178,7 +178,10 @@ def _as_texts(node: Node) -> str:
 def _not_comparable(node: Node, sides: Sequence[Any]) -> str:
     left, right = node["children"]
     operator = _OPERATORS[node["value"]]
-    parts = [(each, written(each), side) for each, side in zip((left, right), sides, strict=True)]
+    parts = [
+        (operand, written(operand), side)
+        for operand, side in zip((left, right), sides, strict=True)
+    ]
     texts = [part for part in parts if isinstance(part[2], str)]
     others = [part for part in parts if not isinstance(part[2], str)]
     if len(texts) != 1:
@@ -193,8 +196,8 @@ def _not_comparable(node: Node, sides: Sequence[Any]) -> str:
             f"{text} is a text, such as '2024-01-31T12:00:00.000000Z', and {number} a number; "
             f"compare it with a text: {text} {operator} '2024-01-31'."
         )
-    fixed = f"to_number({text})"
-    pair = (fixed, number) if text_node is left else (number, fixed)
+    conversion = f"to_number({text})"
+    pair = (conversion, number) if text_node is left else (number, conversion)
     return (
         f"{text} is a text{_as_texts(text_node)}, and {number} a number; write "
         f"{pair[0]} {operator} {pair[1]}."
@@ -202,9 +205,9 @@ def _not_comparable(node: Node, sides: Sequence[Any]) -> str:
 
 
 def _unknown_function(name: str) -> str:
-    known = sorted(functions.Functions.FUNCTION_TABLE)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}()?" if near else f"there are {', '.join(known)}."
+    names = sorted(functions.Functions.FUNCTION_TABLE)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}()?" if near else f"there are {', '.join(names)}."
     return f"the function {name}() does not exist; {hint}"
 
 
@@ -223,59 +226,62 @@ def _mixed(node: Node) -> str:
 
 def _wrong_type(node: Node, arguments: Sequence[Any], error: exceptions.JMESPathTypeError) -> str:
     name, children = node["value"], node["children"]
-    got = _TYPES.get(error.actual_type, "another value")
+    actual = _TYPES.get(error.actual_type, "another value")
     if name in ("sort_by", "max_by", "min_by") and isinstance(arguments[0], list):
-        return _wrong_key(name, children, got)
-    at = _wrong_argument(name, arguments, error)
-    argument, shown = children[at], written(children[at])
-    wanted = " or ".join(dict.fromkeys(_TYPES.get(each, each) for each in error.expected_types))
-    if arguments[at] is None:
+        return _wrong_key(name, children, actual)
+    index = _wrong_argument(name, arguments, error)
+    argument, text = children[index], written(children[index])
+    expected = " or ".join(dict.fromkeys(_TYPES.get(kind, kind) for kind in error.expected_types))
+    if arguments[index] is None:
         return (
-            f"{name}() takes {wanted}, and {shown} is null {_why_null(argument)}; ask for it "
-            f"first, as in [?{shown} && {written(node)}]."
+            f"{name}() takes {expected}, and {text} is null {_why_null(argument)}; ask for it "
+            f"first, as in [?{text} && {written(node)}]."
         )
-    if isinstance(arguments[at], list):
-        each = _last(argument)
-        if got == "a text" and _is_text(each):
-            fixed = f"{_written(argument).removesuffix(_written(each))}to_number({_written(each)})"
-            return (
-                f"{name}() takes {wanted}, and {shown} gives texts{_as_texts(each)}; write {fixed}."
+    if isinstance(arguments[index], list):
+        element = _element_of(argument)
+        if actual == "a text" and _is_text(element):
+            correction = (
+                f"{_spell(argument).removesuffix(_spell(element))}to_number({_spell(element)})"
             )
-        return f"{name}() takes {wanted}, and {shown} is a list in which there is {got}."
-    if got == "a text" and "number" in error.expected_types:
+            return (
+                f"{name}() takes {expected}, and {text} gives texts{_as_texts(element)}; write "
+                f"{correction}."
+            )
+        return f"{name}() takes {expected}, and {text} is a list in which there is {actual}."
+    if actual == "a text" and "number" in error.expected_types:
         return (
-            f"{name}() takes a number, and {shown} is a text{_as_texts(argument)}; write "
-            f"{name}(to_number({shown}))."
+            f"{name}() takes a number, and {text} is a text{_as_texts(argument)}; write "
+            f"{name}(to_number({text}))."
         )
     hint = ""
-    if isinstance(arguments[at], dict):
-        got = _type(arguments[at])
-        hint = "; name a field of it, as in name" if got == "a run" else ""
-    return f"{name}() takes {wanted}, and {shown} is {got}{hint}."
+    if isinstance(arguments[index], dict):
+        actual = _type(arguments[index])
+        hint = "; name a field of it, as in name" if actual == "a run" else ""
+    return f"{name}() takes {expected}, and {text} is {actual}{hint}."
 
 
-def _wrong_key(name: str, children: Sequence[Node], got: str) -> str:
+def _wrong_key(name: str, children: Sequence[Node], actual: str) -> str:
     by = children[1]["children"][0]
-    shown, base = written(by), _written(children[0])
-    chosen = f"[?{shown}]" if base == "@" else f"{base} | [?{shown}]"
-    if got == "null":
+    key, base = written(by), _spell(children[0])
+    runs = f"[?{key}]" if base == "@" else f"{base} | [?{key}]"
+    if actual == "null":
         return (
-            f"{name}() cannot compare {shown}, which is null {_why_null(by)}; choose those that "
-            f"have it first, with [?{shown}]: {name}({chosen}, &{shown})."
+            f"{name}() cannot compare {key}, which is null {_why_null(by)}; choose those that "
+            f"have it first, with [?{key}]: {name}({runs}, &{key})."
         )
-    if got in ("a text", "a number"):
-        return f"{name}() compares texts or numbers, and {shown} is both."
-    return f"{name}() compares texts or numbers, and {shown} is {got}."
+    if actual in ("a text", "a number"):
+        return f"{name}() compares texts or numbers, and {key} is both."
+    return f"{name}() compares texts or numbers, and {key} is {actual}."
 
 
 def _wrong_argument(
     name: str, arguments: Sequence[Any], error: exceptions.JMESPathTypeError
 ) -> int:
-    """The place of the argument that an error is about."""
-    for at, argument in enumerate(arguments):
+    """The index of the argument that an error is about."""
+    for index, argument in enumerate(arguments):
         if argument is error.current_value:
-            return at
-    for at, argument in enumerate(arguments):
-        if isinstance(argument, list) and any(each is error.current_value for each in argument):
-            return at
+            return index
+    for index, argument in enumerate(arguments):
+        if isinstance(argument, list) and any(item is error.current_value for item in argument):
+            return index
     return 0

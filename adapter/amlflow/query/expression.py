@@ -60,7 +60,7 @@ class Expression:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tree: Node = _parsed(text)
+        self.tree: Node = _parse(text)
 
     @cached_property
     def needs_numbers(self) -> bool:
@@ -75,50 +75,50 @@ class Expression:
     @cached_property
     def doubts(self) -> list[str]:
         """Sentences on what is JMESPath and can only be a mistake: it is null for every run."""
-        use, found = self.use, list[str]()
+        use, sentences = self.use, list[str]()
         if self.tree["type"] == "literal" and self.text.lstrip().startswith("'"):
-            found.append(
+            sentences.append(
                 "The whole query is a text in single quotes, which Windows' cmd.exe hands on as a "
                 "part of it."
             )
         for name in use.unknown:
             near = nearest_field(name) or "; `amlflow run show` prints the fields."
-            found.append(f"The query asks for {name!r}, which is not a field of a run{near}")
+            sentences.append(f"The query asks for {name!r}, which is not a field of a run{near}")
         for name in use.listed:
-            found.append(
+            sentences.append(
                 f"The query asks the list of runs for {name!r}, which is null; [].{name} is that "
                 "of each run."
             )
         for name in use.words:
             near = nearest_field(name) or "."
-            found.append(
+            sentences.append(
                 f"The query compares with {name!r}, which is not a field of a run{near} A text is "
                 f"written in single quotes: '{name}'."
             )
         for field, key, name in use.deeper:
-            found.append(
+            sentences.append(
                 f"The query asks for {field}.{key}.{name}, which is null, as {field}.{key} is a "
                 f"text; a key with dots is written in quotes: {quoted_key(field, f'{key}.{name}')}."
             )
         for field, name in use.negated:
-            found.append(
+            sentences.append(
                 f"!{field}.{name} is (!{field}).{name}, which is null; write !({field}.{name})."
             )
-        return found
+        return sentences
 
 
-def _parsed(text: str) -> Node:
+def _parse(text: str) -> Node:
     try:
-        return _tree(text)
+        return _parse_tree(text)
     except QueryError as error:
-        found = find_mistake(text, error.place)
-        if found is None:
+        mistake = find_mistake(text, error.place)
+        if mistake is None:
             raise
-        reason, corrected, by_shell = found
+        reason, corrected, by_shell = mistake
         raise QueryError(text, reason, error.place, corrected, by_shell) from None
 
 
-def _tree(text: str) -> Node:
+def _parse_tree(text: str) -> Node:
     try:
         tree: Node = parser.Parser().parse(text).parsed
     except exceptions.EmptyExpressionError:
@@ -126,8 +126,8 @@ def _tree(text: str) -> Node:
     except exceptions.IncompleteExpressionError:
         raise QueryError(text, "it ends too early", len(text)) from None
     except exceptions.LexerError as error:
-        place = min(int(error.lexer_position), len(text))
-        raise QueryError(text, f"{_sentence(error.message)}", place) from None
+        offset = min(int(error.lexer_position), len(text))
+        raise QueryError(text, f"{_sentence(error.message)}", offset) from None
     except exceptions.ParseError as error:
         token = text[error.lex_position :][:1]
         reason = f"{token!r} is not expected here" if token else "it ends too early"

@@ -29,10 +29,10 @@ class Mistake(NamedTuple):
 
 def find_mistake(text: str, place: int) -> Mistake | None:
     """The mistake that is likely where a parser stopped at a place; None where it is another."""
-    for look in (_outer_quotes, _history, _key, _operator, _unquoted, _name):
-        found = look(text, place)
-        if found is not None:
-            return found
+    for find in (_outer_quotes, _history, _key, _operator, _unquoted, _name):
+        mistake = find(text, place)
+        if mistake is not None:
+            return mistake
     return None
 
 
@@ -42,7 +42,7 @@ def quoted_key(field: str, key: str) -> str:
     return f"{field}.{key if plain else json.dumps(key, ensure_ascii=False)}"
 
 
-def _outer_quotes(text: str, place: int) -> Mistake | None:
+def _outer_quotes(text: str, offset: int) -> Mistake | None:
     if not re.match(r"\s*'\s*(\[|@|[a-z_]+\()", text):
         return None
     inner = text.strip()[1:].removesuffix("'")
@@ -53,8 +53,8 @@ def _outer_quotes(text: str, place: int) -> Mistake | None:
     )
 
 
-def _history(text: str, place: int) -> Mistake | None:
-    if text[place : place + 2] != "\\!":
+def _history(text: str, offset: int) -> Mistake | None:
+    if text[offset : offset + 2] != "\\!":
         return None
     return Mistake(
         r"'\!' is not JMESPath; a shell leaves the backslash where it is within double quotes",
@@ -63,80 +63,80 @@ def _history(text: str, place: int) -> Mistake | None:
     )
 
 
-def _key(text: str, place: int) -> Mistake | None:
-    for found in _ENTRY.finditer(text):
-        key = found[2].strip()
+def _key(text: str, offset: int) -> Mistake | None:
+    for match in _ENTRY.finditer(text):
+        key = match[2].strip()
         words = key.split()
-        if not found.start(2) <= place <= found.end(2) or _PLAIN.fullmatch(key):
+        if not match.start(2) <= offset <= match.end(2) or _PLAIN.fullmatch(key):
             continue
         if len(words) > 1 and words[1] in _WORDS:
             continue
-        written = quoted_key(found[1], key)
-        end = found.start(2) + len(found[2].rstrip())
+        spelling = quoted_key(match[1], key)
+        end = match.start(2) + len(match[2].rstrip())
         return Mistake(
             f"a key with other characters than letters, digits and _, or with a digit in front, is "
-            f"written in quotes: {written}",
-            text[: found.start()] + written + text[end:],
+            f"written in quotes: {spelling}",
+            text[: match.start()] + spelling + text[end:],
             by_shell=True,
         )
     return None
 
 
-def _operator(text: str, place: int) -> Mistake | None:
-    rest = text[place:]
+def _operator(text: str, offset: int) -> Mistake | None:
+    rest = text[offset:]
     if rest.startswith("=") and not rest.startswith("=="):
-        corrected = f"{text[:place]}={rest}"
+        corrected = f"{text[:offset]}={rest}"
         return Mistake("'=' is not an operator; equal is written ==", corrected)
     word = re.match(r"[A-Za-z]+\b", rest)
     if word and word[0] in _WORDS:
         operator = _WORDS[word[0]]
-        corrected = text[:place] + operator + rest[len(word[0]) :]
+        corrected = text[:offset] + operator + rest[len(word[0]) :]
         return Mistake(f"{word[0]!r} is not an operator; it is written {operator}", corrected)
     if rest.startswith("&") and not rest.startswith("&&"):
-        return Mistake("'&' is not an operator; and is written &&", f"{text[:place]}&{rest}")
+        return Mistake("'&' is not an operator; and is written &&", f"{text[:offset]}&{rest}")
     return None
 
 
-def _unquoted(text: str, place: int) -> Mistake | None:
-    if not _NOTHING_YET.search(text[:place]):
-        return _bare_text(text, place)
-    number = _NUMBER.match(text, place)
+def _unquoted(text: str, offset: int) -> Mistake | None:
+    if not _NOTHING_YET.search(text[:offset]):
+        return _bare_text(text, offset)
+    number = _NUMBER.match(text, offset)
     if number and not re.match(r"[\w.\-:/]", text[number.end() : number.end() + 1]):
-        written = f"`{number[0]}`"
+        spelling = f"`{number[0]}`"
         return Mistake(
-            f"a number is written in backticks: {written}",
-            text[:place] + written + text[number.end() :],
+            f"a number is written in backticks: {spelling}",
+            text[:offset] + spelling + text[number.end() :],
             by_shell=True,
         )
-    if re.match(r"(\]|\)|,|&&|\|\||$)", text[place:]):
+    if re.match(r"(\]|\)|,|&&|\|\||$)", text[offset:]):
         return Mistake(
             "a value is missing here; a number is written in backticks, as in `10`, which a shell "
             "runs as a command unless they are escaped",
-            f"{text[:place].rstrip()} `10`{text[place:]}" if text[place:] else None,
+            f"{text[:offset].rstrip()} `10`{text[offset:]}" if text[offset:] else None,
             by_shell=True,
         )
-    return _bare_text(text, place)
+    return _bare_text(text, offset)
 
 
-def _bare_text(text: str, place: int) -> Mistake | None:
-    for found in _BARE_TEXT.finditer(text):
-        if found.start(1) <= place <= found.end(1):
-            written = f"'{found[1]}'"
+def _bare_text(text: str, offset: int) -> Mistake | None:
+    for match in _BARE_TEXT.finditer(text):
+        if match.start(1) <= offset <= match.end(1):
+            spelling = f"'{match[1]}'"
             return Mistake(
-                f"a text is written in single quotes: {written}",
-                text[: found.start(1)] + written + text[found.end(1) :],
+                f"a text is written in single quotes: {spelling}",
+                text[: match.start(1)] + spelling + text[match.end(1) :],
                 by_shell=True,
             )
     return None
 
 
-def _name(text: str, place: int) -> Mistake | None:
-    for found in _NAME.finditer(text):
-        name = found[0]
-        if found.start() < place < found.end() and not _PLAIN.fullmatch(name):
-            written = json.dumps(name, ensure_ascii=False)
+def _name(text: str, offset: int) -> Mistake | None:
+    for match in _NAME.finditer(text):
+        name = match[0]
+        if match.start() < offset < match.end() and not _PLAIN.fullmatch(name):
+            spelling = json.dumps(name, ensure_ascii=False)
             return Mistake(
                 f"a name with other characters than letters, digits and _ is written in quotes: "
-                f"{written}; the key of a tag is tags.{written}"
+                f"{spelling}; the key of a tag is tags.{spelling}"
             )
     return None

@@ -1,7 +1,7 @@
-"""Reads runs page by page: for a list that somebody looks through, however many there are.
+"""Reads runs page by page: for a list that you look through, however many runs there are.
 
-A page is found with as few runs read as the tracker's search allows. Where little of what is read
-belongs on the page, it is given back after some time as far as it is, with the place to read on.
+As few runs are read for a page as the tracker's search allows. If few of them belong on the page,
+the page is returned after some time although it is not full, with the cursor to read on from.
 """
 
 from __future__ import annotations
@@ -67,29 +67,29 @@ def read_page(
 
     Raises:
         QueryFailed: jmespath cannot evaluate the filter on one of the runs.
-        ValueError: the cursor is none that a page gave.
+        ValueError: the cursor is not one that a page gave.
     """
-    place = None if cursor is None else _place(cursor)
-    chosen = _Filter(scope, expression, keep)
+    position = None if cursor is None else _parse_cursor(cursor)
+    run_filter = _Filter(scope, expression, keep)
     runs: list[RunRecord] = []
     looked_at = 0
     deadline = time.monotonic() + seconds
     # One more than a page, so that a full page knows whether there is another.
     at_once = size + 1
     while True:
-        read = 0
-        for record in chosen.candidates(place, at_once):
-            read += 1
-            if chosen.takes(record):
+        count = 0
+        for record in run_filter.candidates(position, at_once):
+            count += 1
+            if run_filter.takes(record):
                 if len(runs) == size:
-                    return Page(runs, _cursor(runs[-1]), looked_at + read)
+                    return Page(runs, _cursor_of(runs[-1]), looked_at + count)
                 runs.append(record)
-            place = _key(record)
-        looked_at += read
-        if read < at_once:
+            position = _sort_key(record)
+        looked_at += count
+        if count < at_once:
             return Page(runs, None, looked_at)
-        if place is not None and time.monotonic() > deadline:
-            return Page(runs, _spelled(place), looked_at)
+        if position is not None and time.monotonic() > deadline:
+            return Page(runs, _spell_cursor(position), looked_at)
         at_once = MANY
 
 
@@ -107,28 +107,30 @@ def read_sorted(
     ``order`` gives what compares; runs for which it gives None come last either way. Of runs that
     compare alike the newest is first.
     """
-    upto, start = _offset(cursor)
-    chosen = _Filter(_upto(scope, upto), expression, keep)
-    absent: list[RunRecord] = []
+    latest, start = _offset(cursor)
+    run_filter = _Filter(_limit_created(scope, latest), expression, keep)
+    without_value: list[RunRecord] = []
     looked_at = 0
 
-    def present() -> Iterator[tuple[Any, int, RunRecord]]:
+    def read_values() -> Iterator[tuple[Any, int, RunRecord]]:
         nonlocal looked_at
-        for record in chosen.candidates(None, 0):
+        for record in run_filter.candidates(None, 0):
             looked_at += 1
-            if chosen.takes(record):
+            if run_filter.takes(record):
                 value = order(record)
                 if value is None:
-                    if len(absent) <= start + size:
-                        absent.append(record)
+                    if len(without_value) <= start + size:
+                        without_value.append(record)
                 else:
                     yield value, (looked_at if not descending else -looked_at), record
 
-    best = heapq.nlargest if descending else heapq.nsmallest
-    ranked = best(start + size + 1, present(), key=lambda each: each[:2])
-    runs = [*(record for _, _, record in ranked), *absent][start : start + size + 1]
-    more = len(runs) > size
-    return Page(runs[:size], f"{to_microseconds(upto)}.{start + size}" if more else None, looked_at)
+    select = heapq.nlargest if descending else heapq.nsmallest
+    triples = select(start + size + 1, read_values(), key=lambda triple: triple[:2])
+    runs = [*(record for _, _, record in triples), *without_value][start : start + size + 1]
+    has_more = len(runs) > size
+    return Page(
+        runs[:size], f"{to_microseconds(latest)}.{start + size}" if has_more else None, looked_at
+    )
 
 
 def read_in_order(
@@ -143,26 +145,26 @@ def read_in_order(
 
     No more runs are read than it takes. None where the tracker cannot give this order.
     """
-    upto, start = _offset(cursor)
+    latest, start = _offset(cursor)
     runs: list[RunRecord] = []
     looked_at = 0
     for scope in scopes:
-        chosen = _Filter(_upto(scope, upto), expression, keep)
-        if order is not None and not chosen.may_order():
+        run_filter = _Filter(_limit_created(scope, latest), expression, keep)
+        if order is not None and not run_filter.may_order():
             return None
-        for record in chosen.ordered(order, start + size + 1):
+        for record in run_filter.ordered(order, start + size + 1):
             looked_at += 1
-            if chosen.takes(record):
+            if run_filter.takes(record):
                 runs.append(record)
                 if len(runs) > start + size:
                     return Page(
-                        runs[start:-1], f"{to_microseconds(upto)}.{start + size}", looked_at
+                        runs[start:-1], f"{to_microseconds(latest)}.{start + size}", looked_at
                     )
     return Page(runs[start:], None, looked_at)
 
 
-def _upto(scope: Scope, moment: datetime) -> Scope:
-    """Without runs that begin while somebody turns pages, and would shift them."""
+def _limit_created(scope: Scope, moment: datetime) -> Scope:
+    """The scope without runs that begin while you turn pages; they would shift the pages."""
     created = Condition("created", Op.LE, moment)
     return replace(scope, conditions=(*scope.conditions, created))
 
@@ -176,24 +178,24 @@ class _Filter:
         self._superset: Superset = EVERY
         self.conditions = tuple(scope.conditions)
         self._test: Node | None = None
-        self._make: Search | None = None
+        self._search: Search | None = None
         if expression is not None:
             condition = expression.tree["children"][2]
-            reached = reach(condition)
-            self._superset = either(reached.true, reached.error)
+            outcomes = reach(condition)
+            self._superset = either(outcomes.true, outcomes.error)
             self._test = expression.tree
         self._interpreter = Interpreter()
 
     def candidates(self, after: tuple[int, str] | None, limit: int) -> Iterator[RunRecord]:
-        """Runs after a place, newest first; 0 means without a limit."""
+        """Runs after a position, newest first; 0 means without a limit."""
         conditions = self.conditions
         if after is not None:
             conditions = (*conditions, Condition("created", Op.LE, from_microseconds(after[0])))
-        self._make = Search(replace(self._scope, conditions=conditions), self._numbered)
-        found = self._make.find(self._superset, limit + ALIKE if limit and after else limit)
+        self._search = Search(replace(self._scope, conditions=conditions), self._numbered)
+        records = self._search.find(self._superset, limit + ALIKE if limit and after else limit)
         if after is not None:
-            found = itertools.dropwhile(lambda record: _before(record, after), found)
-        return itertools.islice(found, limit) if limit else found
+            records = itertools.dropwhile(lambda record: _is_at_or_before(record, after), records)
+        return itertools.islice(records, limit) if limit else records
 
     def may_order(self) -> bool:
         """Whether one search of the tracker gives the runs, which it then may order."""
@@ -201,55 +203,56 @@ class _Filter:
 
     def ordered(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
         """All runs in an order of the tracker's, read as they are asked for."""
-        self._make = Search(self._scope, self._numbered)
-        return self._make.find(self._superset, hint, order)
+        self._search = Search(self._scope, self._numbered)
+        return self._search.find(self._superset, hint, order)
 
     def takes(self, record: RunRecord) -> bool:
         # A tracker may find too many.
-        if not all(each.holds(record) for each in self.conditions) or not self._keep(record):
+        is_in_scope = all(condition.holds(record) for condition in self.conditions)
+        if not is_in_scope or not self._keep(record):
             return False
-        if self._expression is None or self._test is None or self._make is None:
+        if self._expression is None or self._test is None or self._search is None:
             return True
         try:
-            return bool(self._interpreter.visit(self._test, [self._make.document(record)]))
+            return bool(self._interpreter.visit(self._test, [self._search.document(record)]))
         except ERRORS as error:
             raise QueryFailed(self._expression, reason_of(error)) from error
 
 
-def _before(record: RunRecord, place: tuple[int, str]) -> bool:
-    """Whether the run is at the place or before it: newest first, then by id."""
-    created, run_id = _key(record)
-    return (-created, run_id) <= (-place[0], place[1])
+def _is_at_or_before(record: RunRecord, position: tuple[int, str]) -> bool:
+    """Whether the run is at the position or before it: newest first, then by id."""
+    created, run_id = _sort_key(record)
+    return (-created, run_id) <= (-position[0], position[1])
 
 
-def _key(record: RunRecord) -> tuple[int, str]:
+def _sort_key(record: RunRecord) -> tuple[int, str]:
     return to_microseconds(record.created), record.id
 
 
-def _spelled(place: tuple[int, str]) -> str:
-    return f"{place[0]}.{place[1]}"
+def _spell_cursor(position: tuple[int, str]) -> str:
+    return f"{position[0]}.{position[1]}"
 
 
-def _cursor(record: RunRecord) -> str:
-    return _spelled(_key(record))
+def _cursor_of(record: RunRecord) -> str:
+    return _spell_cursor(_sort_key(record))
 
 
-def _place(cursor: str) -> tuple[int, str]:
-    """The microseconds and the run's id that :func:`_spelled` made a cursor of."""
+def _parse_cursor(cursor: str) -> tuple[int, str]:
+    """The microseconds and the run's id that :func:`_spell_cursor` made a cursor of."""
     stamp, dot, run_id = cursor.partition(".")
     try:
-        found = to_whole(stamp)
+        microseconds = to_whole(stamp)
     except Malformed:
         dot = ""
     if not dot or not run_id or len(run_id) > MAX_NAME:
         raise ValueError(f"{shown(cursor)} is not the cursor of a page.")
-    return found, run_id
+    return microseconds, run_id
 
 
 def _offset(cursor: str | None) -> tuple[datetime, int]:
     if cursor is None:
         return datetime.now(timezone.utc), 0
-    stamp, start = _place(cursor)
+    stamp, start = _parse_cursor(cursor)
     try:
         return from_microseconds(stamp), to_count(start)
     except Malformed:

@@ -94,18 +94,18 @@ def errors(node: Node, documents: bool = True) -> Superset:
         return reach(node).error
     if kind == "function_expression" and not _takes_anything(node):
         return reach(node).error if documents and node["value"] in _FUNCTIONS else EVERY
-    if kind == "comparator" and node["value"] in _ORDER and not _ordered(children, documents):
+    if kind == "comparator" and node["value"] in _ORDER and not _can_order(children, documents):
         return EVERY
     if kind == "slice":
         return EVERY if children[2] == 0 else NO
     if kind == "expref":
         return EVERY
-    found: list[Superset] = []
+    supersets: list[Superset] = []
     for index, child in enumerate(children):
         # The first child sees the document; where it makes something else of it, so do the others.
-        same = index == 0 or kind not in CHAINS
-        found.append(errors(child, documents and same))
-    return either(*found)
+        is_same = index == 0 or kind not in CHAINS
+        supersets.append(errors(child, documents and is_same))
+    return either(*supersets)
 
 
 def _takes_anything(node: Node) -> bool:
@@ -117,7 +117,7 @@ def _takes_anything(node: Node) -> bool:
     return len(arguments) == count if count else bool(arguments)
 
 
-def _ordered(children: list[Node], documents: bool) -> bool:
+def _can_order(children: list[Node], documents: bool) -> bool:
     """Whether Python can order what the two are: two texts or two numbers, or null."""
     kinds = [_kind(child, documents) for child in children]
     return kinds[0] is not None and kinds[0] == kinds[1]
@@ -151,11 +151,11 @@ def _keys_of(node: Node) -> str | None:
         (field, call), subject = node["children"], "current"
     else:
         return None
-    called = call["type"] == "function_expression" and call["value"] == "keys"
-    if not called or [each["type"] for each in call["children"]] != [subject]:
+    is_call = call["type"] == "function_expression" and call["value"] == "keys"
+    if not is_call or [argument["type"] for argument in call["children"]] != [subject]:
         return None
-    named = field["type"] == "field" and field["value"] in MAPS
-    return str(field["value"]) if named else None
+    is_map = field["type"] == "field" and field["value"] in MAPS
+    return str(field["value"]) if is_map else None
 
 
 # --- nodes --------------------------------------------------------------------------------------
@@ -196,8 +196,11 @@ def _value(node: Node) -> Reach:
     if entry is None:
         keys = _keys_of(node)
         return Reach() if keys is not None else Reach(error=errors(node))
-    there = _there(entry)
-    return Reach(both(there, _differs(entry, "")), either(_absent(entry), _equal(entry, "")))
+    present = _where_present(entry)
+    return Reach(
+        both(present, _where_different(entry, "")),
+        either(_where_absent(entry), _where_equal(entry, "")),
+    )
 
 
 def _comparator(node: Node) -> Reach:
@@ -213,7 +216,7 @@ def _comparator(node: Node) -> Reach:
     if operator in _ORDER:
         later = (operator in ("gt", "gte")) != swapped
         return Reach(_range(entry, value, later), EVERY, error)
-    equal, differs = _equal(entry, value), _differs(entry, value)
+    equal, differs = _where_equal(entry, value), _where_different(entry, value)
     return Reach(equal, differs, error) if operator == "eq" else Reach(differs, equal, error)
 
 
@@ -240,9 +243,9 @@ def _search(node: Node) -> Reach:
         return Reach(error=EVERY)
     entry = subject_entry
     op = {"starts_with": Op.STARTS_WITH, "contains": Op.CONTAINS}.get(name)
-    there = _there(entry)
-    true = there if op is None else both(there, _compared(entry, op, value))
-    return Reach(true, there, _absent(entry))
+    present = _where_present(entry)
+    true = present if op is None else both(present, _where(entry, op, value))
+    return Reach(true, present, _where_absent(entry))
 
 
 def _filter(node: Node) -> Reach:
@@ -259,21 +262,21 @@ def _filter(node: Node) -> Reach:
                 return Reach(NO, EVERY)
             has = Condition(keys, Op.HAS, key=literals[0])
             return Reach(((has,),), ((Condition(keys, Op.LACKS, key=literals[0]),),))
-    return Reach(error=NO if _safe_on_texts(condition) else EVERY)
+    return Reach(error=NO if _is_safe_on_texts(condition) else EVERY)
 
 
-def _safe_on_texts(node: Node) -> bool:
+def _is_safe_on_texts(node: Node) -> bool:
     """Whether the expression raises no error on any text."""
     if node["type"] == "function_expression":
         first, *others = node["children"] or [node]
         return (
             node["value"] in ("starts_with", "ends_with", "contains")
             and first["type"] == "current"
-            and [type(each.get("value")) for each in others] == [str]
+            and [type(argument.get("value")) for argument in others] == [str]
             and others[0]["type"] == "literal"
         )
     if node["type"] in ("and_expression", "or_expression", "not_expression"):
-        return all(_safe_on_texts(child) for child in node["children"])
+        return all(_is_safe_on_texts(child) for child in node["children"])
     return not errors(node, documents=False)
 
 
@@ -313,50 +316,50 @@ def _conditions(entry: Entry, op: Op, value: Any = None) -> Superset | None:
     if entry.field == "run_id":
         return ((Condition("alias", op, value),), (Condition("id", op, value),))
     if entry.field == "parent_run_id":
-        noted = Condition("system", op, value, PARENT_ALIAS)
-        return ((noted,), (Condition("parent_id", op, value),))
+        note = Condition("system", op, value, PARENT_ALIAS)
+        return ((note,), (Condition("parent_id", op, value),))
     return None
 
 
-def _compared(entry: Entry, op: Op, value: Any) -> Superset:
-    found = _conditions(entry, op, value)
-    return EVERY if found is None else found
+def _where(entry: Entry, op: Op, value: Any) -> Superset:
+    superset = _conditions(entry, op, value)
+    return EVERY if superset is None else superset
 
 
-def _there(entry: Entry) -> Superset:
+def _where_present(entry: Entry) -> Superset:
     """Where the field is not null."""
-    found = _compared(entry, Op.HAS, None)
+    superset = _where(entry, Op.HAS, None)
     if entry.field == "tags" and entry.key is not None:
-        return both(found, _compared(entry, Op.NE, None))
-    return found
+        return both(superset, _where(entry, Op.NE, None))
+    return superset
 
 
-def _absent(entry: Entry) -> Superset:
+def _where_absent(entry: Entry) -> Superset:
     """Where the field is null."""
-    found = _compared(entry, Op.LACKS, None)
+    superset = _where(entry, Op.LACKS, None)
     if entry.field == "tags" and entry.key is not None:
-        return either(found, _compared(entry, Op.EQ, None))
-    return found
+        return either(superset, _where(entry, Op.EQ, None))
+    return superset
 
 
-def _equal(entry: Entry, value: Any) -> Superset:
+def _where_equal(entry: Entry, value: Any) -> Superset:
     if value is None:
-        return _absent(entry)
+        return _where_absent(entry)
     if not _is_text(entry):
         return EVERY
     if not isinstance(value, str):
         return NO
     if entry.field in _TIMES and entry.key is None:
         return both(_range(entry, value, True), _range(entry, value, False))
-    return _compared(entry, Op.EQ, value)
+    return _where(entry, Op.EQ, value)
 
 
-def _differs(entry: Entry, value: Any) -> Superset:
+def _where_different(entry: Entry, value: Any) -> Superset:
     if value is None:
-        return _there(entry)
+        return _where_present(entry)
     if not _is_text(entry) or not isinstance(value, str):
         return EVERY
-    return _compared(entry, Op.NE, value)
+    return _where(entry, Op.NE, value)
 
 
 _PREFIX = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d))?")
@@ -365,15 +368,15 @@ _PREFIX = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d))?")
 def _range(entry: Entry, value: Any, later: bool) -> Superset:
     """Texts of times compare as the times do, so a text bounds the time by what it begins with."""
     if entry.key is not None or entry.field not in _TIMES or not isinstance(value, str):
-        return _there(entry)
+        return _where_present(entry)
     field = _TIMES[entry.field]
-    begun = _PREFIX.match(value)
+    match = _PREFIX.match(value)
     try:
-        parts = [int(part) for part in begun.groups(default="0")] if begun else []
+        parts = [int(part) for part in match.groups(default="0")] if match else []
         start = datetime(*parts, tzinfo=timezone.utc)  # type: ignore[arg-type,misc]
         if later:
             return ((Condition(field, Op.GE, start),),)
-        span = timedelta(seconds=1) if begun and begun[4] else timedelta(days=1)
+        span = timedelta(seconds=1) if match and match[4] else timedelta(days=1)
         return ((Condition(field, Op.LE, start + span),),)
     except (TypeError, ValueError, OverflowError):
         return ((Condition(field, Op.HAS),),)

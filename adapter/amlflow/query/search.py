@@ -80,29 +80,29 @@ class Search:
             newest = self._scope.limit_newest
             superset, limit = EVERY, min(limit or newest, newest)
         logger.debug("Query: pushed down %s.", described(superset))
-        found: Iterator[RunRecord] = self._merged(
-            [self._searched(alternative, limit, order, entries) for alternative in superset]
+        records: Iterator[RunRecord] = self._merge(
+            [self._find_alternative(alternative, limit, order, entries) for alternative in superset]
         )
         if self._scope.limit_newest is not None:
-            found = itertools.islice(found, self._scope.limit_newest)
+            records = itertools.islice(records, self._scope.limit_newest)
         if self._numbered:
-            found = self._counted(found, limit or NUMBERED_AT_ONCE)
-        for record in found:
+            records = self._add_numbers(records, limit or NUMBERED_AT_ONCE)
+        for record in records:
             self.candidates += 1
             yield record
 
     def count(self, superset: Superset) -> int | None:
         """How many runs of a superset there are; None where they have to be read."""
-        counted = getattr(self._scope.tracker, "count_runs", None)
-        if counted is None or self._scope.limit_newest is not None or len(superset) > 1:
+        count_runs = getattr(self._scope.tracker, "count_runs", None)
+        if count_runs is None or self._scope.limit_newest is not None or len(superset) > 1:
             return None
         total = 0
         for alternative in superset:
             query = self._query(alternative, 0, None, ())
-            found = 0 if query is None else counted(query)
-            if found is None:
+            count = 0 if query is None else count_runs(query)
+            if count is None:
                 return None
-            total += found
+            total += count
         return total
 
     def values(self, superset: Superset, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
@@ -110,13 +110,13 @@ class Search:
 
         None where the runs have to be read.
         """
-        quick = getattr(self._scope.tracker, "field_values", None)
-        if quick is None or self._scope.limit_newest is not None or len(superset) > 1:
+        field_values = getattr(self._scope.tracker, "field_values", None)
+        if field_values is None or self._scope.limit_newest is not None or len(superset) > 1:
             return None
         rows: list[tuple[Any, ...]] | None = []
         for alternative in superset:
             query = self._query(alternative, 0, None, ())
-            rows = [] if query is None else quick(query, fields)
+            rows = [] if query is None else field_values(query, fields)
         return rows
 
     def first(
@@ -126,17 +126,17 @@ class Search:
 
         ``entries`` are what is looked at in their documents; None for all.
         """
-        first = getattr(self._scope.tracker, "first_runs", None)
-        if first is None or self._scope.limit_newest is not None or self._numbered:
+        first_runs = getattr(self._scope.tracker, "first_runs", None)
+        if first_runs is None or self._scope.limit_newest is not None or self._numbered:
             return None
         fields = ["created"] if entry.field == "created_utc" else list(record_fields([entry]))
         query = self._query((), count, None, entries)
         if query is None or len(fields) != 1 or entry.field not in SORTED_BY:
             return None
-        found: list[RunRecord] | None = first(query, fields[0], last)
-        return found
+        records: list[RunRecord] | None = first_runs(query, fields[0], last)
+        return records
 
-    def _searched(
+    def _find_alternative(
         self,
         alternative: Alternative,
         limit: int,
@@ -155,19 +155,19 @@ class Search:
         entries: Collection[Entry] | None,
     ) -> RunQuery | None:
         """What a tracker is asked for one alternative; None where no experiment is meant."""
-        named = [each for each in alternative if each.field in _EXPERIMENT_FIELDS]
+        on_experiment = [term for term in alternative if term.field in _EXPERIMENT_FIELDS]
         ids = [
             identity
             for identity, name in self._scope.experiments.items()
             if all(
                 condition.holds(SimpleNamespace(experiment_id=identity, experiment_name=name))  # type: ignore[arg-type]
-                for condition in named
+                for condition in on_experiment
             )
         ]
         if not ids:
             return None
-        asked = [each for each in alternative if each not in named]
-        conditions = tuple(dict.fromkeys((*self._scope.conditions, *asked)))
+        others = [term for term in alternative if term not in on_experiment]
+        conditions = tuple(dict.fromkeys((*self._scope.conditions, *others)))
         fields = None if entries is None else record_fields(entries, conditions)
         return RunQuery(
             experiment_ids=ids, conditions=conditions, limit=limit, order=order, fields=fields
@@ -177,17 +177,17 @@ class Search:
         """The whole record of a run of which a part has been read."""
         return self._scope.tracker.get_run(record.id)
 
-    def _merged(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:
+    def _merge(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:
         """The runs of several searches in the order of one, each run once."""
         if len(searches) == 1:
             return searches[0]
         merged = heapq.merge(*searches, key=_sort_key)
         return (next(same) for _, same in itertools.groupby(merged, key=lambda run: run.id))
 
-    def _counted(self, found: Iterator[RunRecord], size: int) -> Iterator[RunRecord]:
-        while batch := list(itertools.islice(found, size)):
+    def _add_numbers(self, records: Iterator[RunRecord], size: int) -> Iterator[RunRecord]:
+        while batch := list(itertools.islice(records, size)):
             numbers = self._scope.tracker.run_numbers(batch)
-            self._numbers = dict(zip([each.id for each in batch], numbers, strict=True))
+            self._numbers = dict(zip([record.id for record in batch], numbers, strict=True))
             yield from batch
 
 

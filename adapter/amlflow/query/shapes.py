@@ -83,7 +83,7 @@ class _Look:
         if method is not None:
             shape: Shape = method(node, at)
             return shape
-        children = [each for each in node.get("children", ()) if isinstance(each, dict)]
+        children = [child for child in node.get("children", ()) if isinstance(child, dict)]
         return self._consume_all(children, at)
 
     def _identity(self, node: Node, at: Shape) -> Shape:
@@ -144,7 +144,7 @@ class _Look:
     def _projection(self, node: Node, at: Shape) -> Shape:
         left, right = node["children"]
         element = RUN if self.visit(left, at).kind == "runs" else OTHER
-        return self._listed(self.visit(right, element))
+        return self._list_of(self.visit(right, element))
 
     def _filter_projection(self, node: Node, at: Shape) -> Shape:
         left, right, condition = node["children"]
@@ -153,14 +153,14 @@ class _Look:
         if base.kind == "map":
             self.consume(base)
         self.consume(self.visit(condition, element))
-        return self._listed(self.visit(right, element))
+        return self._list_of(self.visit(right, element))
 
     def _value_projection(self, node: Node, at: Shape) -> Shape:
         left, right = node["children"]
         self.consume(self.visit(left, at))
-        return self._listed(self.visit(right, OTHER))
+        return self._list_of(self.visit(right, OTHER))
 
-    def _listed(self, element: Shape) -> Shape:
+    def _list_of(self, element: Shape) -> Shape:
         if element.kind == "run":
             return RUNS
         self.consume(element)
@@ -185,10 +185,10 @@ class _Look:
 
     def _function_expression(self, node: Node, at: Shape) -> Shape:
         name, arguments = node["value"], node["children"]
-        kinds = [each["type"] for each in arguments]
+        kinds = [argument["type"] for argument in arguments]
         if name in _BY and len(arguments) == 2 and kinds[1] == "expref":
             base = self.visit(arguments[0], at)
-            self.consume(self._of_each(arguments[1], base))
+            self.consume(self._visit_elements(arguments[1], base))
             if base.kind != "runs":
                 self.consume(base)
                 return OTHER
@@ -197,7 +197,7 @@ class _Look:
             base = self.visit(arguments[1], at)
             if base.kind != "runs":
                 self.consume(base)
-            return self._listed(self._of_each(arguments[0], base))
+            return self._list_of(self._visit_elements(arguments[0], base))
         if len(arguments) == 1:
             base = self.visit(arguments[0], at)
             if name in ("length", "type") and base.kind == "runs":
@@ -208,12 +208,12 @@ class _Look:
             return OTHER
         return self._consume_all(arguments, at)
 
-    def _of_each(self, reference: Node, base: Shape) -> Shape:
+    def _visit_elements(self, reference: Node, base: Shape) -> Shape:
         element = RUN if base.kind == "runs" else OTHER
         return self.visit(reference["children"][0], element)
 
     def _expref(self, node: Node, at: Shape) -> Shape:
-        self.use.entries = None  # whoever calls it may look at anything
+        self.use.entries = None  # the function that calls it may look at anything
         return OTHER
 
 
@@ -264,4 +264,4 @@ def sorts_runs(node: Node) -> bool:
     """Whether a node is ``sort_by(@, &…)``."""
     if node["type"] != "function_expression" or node["value"] != "sort_by":
         return False
-    return [each["type"] for each in node["children"]] == ["current", "expref"]
+    return [child["type"] for child in node["children"]] == ["current", "expref"]

@@ -56,28 +56,28 @@ class Stream:
 
     def evaluate(self, tree: Node) -> Any:
         """The expression's value; raises what jmespath raises."""
-        counted = self._counted(tree)
-        if counted is not None:
-            return counted
+        count = self._count(tree)
+        if count is not None:
+            return count
         entries = use_of(tree).entries
         if entries is not None:  # no document is in the value, so no more of any is needed
             self._entries = entries
             # One that has no field would be false.
             self._fields = tuple(sorted({"run_id", *(name for name, _ in entries)}))
         value = self._visit(tree, _AllRuns())
-        return self._listed(value)
+        return self._to_list(value)
 
-    def _counted(self, tree: Node) -> int | None:
+    def _count(self, tree: Node) -> int | None:
         """The value of what only counts the runs that a tracker finds by itself."""
         condition = counts(tree)
         if condition is None:
             return None
-        found = exact(condition)
-        if found is None:
+        superset = exact(condition)
+        if superset is None:
             return None
-        if any(self._search.count((each,)) != 0 for each in reach(condition).error):
+        if any(self._search.count((alternative,)) != 0 for alternative in reach(condition).error):
             return None
-        return self._search.count(found)
+        return self._search.count(superset)
 
     def _find(self, superset: Superset, limit: int) -> Iterator[RunRecord]:
         return self._search.find(superset, limit, entries=self._entries)
@@ -88,17 +88,17 @@ class Stream:
             return source
         part = _PARTS.get(kind)
         if part is None or not isinstance(source, (_AllRuns, _Elements)):
-            return self._interpreter.visit(node, self._listed(source))
+            return self._interpreter.visit(node, self._to_list(source))
         if kind == "index_expression":
-            chosen = self._chosen(node, source)
-            if chosen is not None:
-                return chosen
+            choice = self._choose(node, source)
+            if choice is not None:
+                return choice
         base = self._visit(node["children"][0], source)
         if not isinstance(base, (_AllRuns, _Elements)):
-            return self._interpreter.visit(_on(base, node), None)
+            return self._interpreter.visit(_with_input(base, node), None)
         return part(self, node, base)
 
-    def _listed(self, value: Any) -> Any:
+    def _to_list(self, value: Any) -> Any:
         if isinstance(value, _AllRuns):
             return list(self._documents(self._find(EVERY, 0)))
         return list(value.items) if isinstance(value, _Elements) else value
@@ -117,20 +117,20 @@ class Stream:
     def _filter(self, node: Node, base: _AllRuns | _Elements) -> _Elements:
         _, right, condition = node["children"]
         if isinstance(base, _Elements):
-            each_by_itself = _on(_HERE, node)
+            per_item = _with_input(_HERE, node)
             raises = base.raises or _may_raise(condition) or _may_raise(right)
             return _Elements(
                 (
                     value
                     for item in base.items
-                    for value in self._interpreter.visit(each_by_itself, [item])
+                    for value in self._interpreter.visit(per_item, [item])
                 ),
                 raises,
             )
-        reached = reach(condition)
-        matching = self._matching(condition, either(reached.true, reached.error))
-        raises = reached.error != NO or _may_raise(right, documents=True)
-        return _Elements(self._projected(right, self._documents(matching, _fields(right))), raises)
+        outcomes = reach(condition)
+        matching = self._matching(condition, either(outcomes.true, outcomes.error))
+        raises = outcomes.error != NO or _may_raise(right, documents=True)
+        return _Elements(self._project(right, self._documents(matching, _fields(right))), raises)
 
     def _matching(self, condition: Node, superset: Superset) -> Iterator[RunRecord]:
         fields = _fields(condition)
@@ -143,11 +143,11 @@ class Stream:
         right = node["children"][1]
         if isinstance(base, _Elements):
             raises = base.raises or _may_raise(right)
-            return _Elements(self._projected(right, base.items), raises)
+            return _Elements(self._project(right, base.items), raises)
         documents = self._documents(self._find(EVERY, 0), _fields(right))
-        return _Elements(self._projected(right, documents), _may_raise(right, documents=True))
+        return _Elements(self._project(right, documents), _may_raise(right, documents=True))
 
-    def _projected(self, right: Node, items: Iterable[Any]) -> Iterator[Any]:
+    def _project(self, right: Node, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
             value = self._interpreter.visit(right, item)
             if value is not None:
@@ -175,7 +175,7 @@ class Stream:
             value = self._interpreter.visit(other, value)
         return _Elements(value) if isinstance(value, list) else value
 
-    def _chosen(self, node: Node, source: Any) -> Any:
+    def _choose(self, node: Node, source: Any) -> Any:
         """Of runs that are sorted only to choose a few, no more is read than what sorts them.
 
         None where that is not what the node does.
@@ -184,9 +184,9 @@ class Stream:
         if not isinstance(source, _AllRuns) or not sorts_runs(first):
             return None
         entries = use_of(first, gives=False).entries
-        if entries is None or not all(each["type"] in ("index", "slice") for each in steps):
+        if entries is None or not all(step["type"] in ("index", "slice") for step in steps):
             return None
-        few = self._few(first, entries, steps)
+        few = self._read_few(first, entries, steps)
         if few is not None:
             return few
         if self._entries is not None:
@@ -205,26 +205,26 @@ class Stream:
             return whole
         if len(value) > MAX_FEW:
             return None
-        return _Elements(list(self._documents(self._search.get(runs[id(each)]) for each in value)))
+        return _Elements(list(self._documents(self._search.get(runs[id(item)]) for item in value)))
 
-    def _few(self, first: Node, entries: set[Entry], steps: list[Node]) -> Any:
+    def _read_few(self, first: Node, entries: set[Entry], steps: list[Node]) -> Any:
         """The first or last few, where the tracker itself can sort by the one entry."""
         by = first["children"][1]["children"][0]
         bounds = _few_of(steps[0]) if len(steps) == 1 else None
         if bounds is None or len(entries) != 1 or by["type"] not in ("field", "subexpression"):
             return None
         count, last = bounds
-        found = self._search.first(next(iter(entries)), count, last, self._entries)
-        if found is None or len(found) < count:
+        records = self._search.first(next(iter(entries)), count, last, self._entries)
+        if records is None or len(records) < count:
             return None
-        documents = list(self._documents(found))
+        documents = list(self._documents(records))
         value = self._interpreter.visit(steps[0], documents)
         return _Elements(value) if isinstance(value, list) else value
 
     def _values(self, node: Node, base: Any) -> None:
         """A list has no values, once it is sure that it is one."""
         if isinstance(base, _Elements) and base.raises:
-            self._listed(base)
+            self._to_list(base)
 
     def _chain(self, node: Node, base: Any) -> Any:
         for child in node["children"][1:]:
@@ -245,7 +245,7 @@ _HERE: Node = {"type": "identity", "children": []}
 _TRUE: Node = {"type": "literal", "value": True, "children": []}
 
 
-def _on(base: Any, node: Node) -> Node:
+def _with_input(base: Any, node: Node) -> Node:
     """The node with another first child: a node, or a value."""
     first = base if base is _HERE else {"type": "literal", "value": base, "children": []}
     return {**node, "children": [first, *node["children"][1:]]}
@@ -258,8 +258,8 @@ def _may_raise(node: Node, documents: bool = False) -> bool:
 def _end(node: Node) -> int | None:
     """How many elements an index or slice looks at; None if it may be all."""
     if node["type"] == "index":
-        place = int(node["value"])
-        return place + 1 if place >= 0 else None
+        index = int(node["value"])
+        return index + 1 if index >= 0 else None
     start, stop, step = node["children"]
     forwards = (step is None or step > 0) and (start is None or start >= 0)
     return int(stop) if forwards and stop is not None and stop >= 0 else None
@@ -268,8 +268,8 @@ def _end(node: Node) -> int | None:
 def _few_of(step: Node) -> tuple[int, bool] | None:
     """How many of a list's first elements, or last ones, are looked at; None for others."""
     if step["type"] == "index":
-        place = int(step["value"])
-        return (place + 1, False) if place >= 0 else (-place, True)
+        index = int(step["value"])
+        return (index + 1, False) if index >= 0 else (-index, True)
     start, stop, stride = step["children"]
     if stride not in (None, 1):
         return None
@@ -282,21 +282,21 @@ def _few_of(step: Node) -> tuple[int, bool] | None:
 
 def _fields(node: Node) -> Iterable[str]:
     """The fields of a document that an expression looks at; FIELDS itself for the whole of it."""
-    used = _used(node)
-    return FIELDS if used is None else tuple(sorted(used))
+    names = _names_in(node)
+    return FIELDS if names is None else tuple(sorted(names))
 
 
-def _used(node: Node) -> set[str] | None:
+def _names_in(node: Node) -> set[str] | None:
     kind, children = node["type"], node.get("children", [])
     if kind == "field":
         return {node["value"]}
     if kind in ("identity", "current"):
         return None
-    used: set[str] = set()
+    names: set[str] = set()
     for child in children[:1] if kind in CHAINS else children:
         if isinstance(child, dict):
-            more = _used(child)
-            if more is None:
+            inner = _names_in(child)
+            if inner is None:
                 return None
-            used |= more
-    return used
+            names |= inner
+    return names

@@ -83,8 +83,8 @@ def _is_false_for(condition: Condition, value: Any) -> bool:
     if condition.op in (Op.STARTS_WITH, Op.CONTAINS):
         if not isinstance(value, str):
             return True
-        wanted = str(condition.value)
-        return not (value.startswith(wanted) if condition.op is Op.STARTS_WITH else wanted in value)
+        part = str(condition.value)
+        return not (value.startswith(part) if condition.op is Op.STARTS_WITH else part in value)
     return False
 
 
@@ -94,15 +94,17 @@ def _reduce(alternatives: Iterable[Alternative]) -> Superset:
     ``(has name) or (name = 'a')`` is ``has name``. More than :data:`MAX_ALTERNATIVES` become the
     one alternative that they have in common, which finds more runs.
     """
-    kept: list[Alternative] = []
+    remaining: list[Alternative] = []
     for alternative in alternatives:
-        if any(set(other) <= _with_implied(alternative).keys() for other in kept):
+        if any(set(other) <= _with_implied(alternative).keys() for other in remaining):
             continue
-        kept = [other for other in kept if not set(alternative) <= _with_implied(other).keys()]
-        kept.append(alternative)
-    if len(kept) <= MAX_ALTERNATIVES:
-        return tuple(kept)
-    return (_intersect(kept),)
+        remaining = [
+            other for other in remaining if not set(alternative) <= _with_implied(other).keys()
+        ]
+        remaining.append(alternative)
+    if len(remaining) <= MAX_ALTERNATIVES:
+        return tuple(remaining)
+    return (_intersect(remaining),)
 
 
 def _intersect(alternatives: Sequence[Alternative]) -> Alternative:
@@ -116,8 +118,8 @@ def _intersect(alternatives: Sequence[Alternative]) -> Alternative:
 
 def _with_implied(alternative: Alternative) -> dict[Condition, None]:
     """The conditions, then the presence of the fields that they need; a dict keeps the order."""
-    implied = (_presence(condition) for condition in alternative)
-    return dict.fromkeys((*alternative, *(has for has in implied if has is not None)))
+    presences = (_presence(condition) for condition in alternative)
+    return dict.fromkeys((*alternative, *(has for has in presences if has is not None)))
 
 
 def _presence(condition: Condition) -> Condition | None:
@@ -153,7 +155,9 @@ def described(superset: Superset) -> str:
     """The superset as a text for the log."""
     if not superset:
         return "nothing"
-    alternatives = [" and ".join(map(_text, each)) or "every run" for each in superset]
+    alternatives = [
+        " and ".join(map(_text, alternative)) or "every run" for alternative in superset
+    ]
     return alternatives[0] if len(alternatives) == 1 else f"({') or ('.join(alternatives)})"
 
 

@@ -78,7 +78,7 @@ class Report:
         self._leaving = threading.Event()
         self._look = threading.Event()
         self.end_request: EndRequest | None = None
-        """How somebody wants the run to end."""
+        """How the run is to end, once that has been requested."""
         self.unsent_files: list[str] = []
         """Of each file that could not be sent, why, once :meth:`finish` has tried."""
         self.tracker_files: list[Path] = []
@@ -89,7 +89,7 @@ class Report:
             self._keeper = open_keeper(self._job.tracking_uri)
         return self._keeper
 
-    def _patiently(self, call: Callable[[], None], limit_s: float = RETRY_LIMIT_S) -> None:
+    def _retry(self, call: Callable[[], None], limit_s: float = RETRY_LIMIT_S) -> None:
         """Call again while the tracker is away, until :meth:`leave`."""
         deadline = time.monotonic() + limit_s
         pause = 0.2
@@ -115,13 +115,13 @@ class Report:
         """Make this the run's agent. Raises :class:`PropertyConflict` if it has another."""
         system = {**beat(), HEARTBEAT_INTERVAL: f"{self._interval_s:g}"}
         change = RunChange(properties={AGENT: agent}, system=system)
-        self._patiently(lambda: self._open().update_run(self._job.run_id, change))
-        self._patiently(self._hear)
+        self._retry(lambda: self._open().update_run(self._job.run_id, change))
+        self._retry(self._hear)
 
     def running(self) -> None:
         """The script starts now."""
         change = RunChange(status=Status.RUNNING, started=datetime.now(timezone.utc), system=beat())
-        self._patiently(lambda: self._open().update_run(self._job.run_id, change))
+        self._retry(lambda: self._open().update_run(self._job.run_id, change))
 
     # while it runs
 
@@ -170,15 +170,15 @@ class Report:
         if now < self._next_log:
             self._send_part()
             return
-        changed = {
+        files = {
             name: path
-            for name, path in self._logs().items()
+            for name, path in self._find_logs().items()
             if self._state(path) != self._sent.get(name)
         }
-        if not changed:
+        if not files:
             return
-        states = {name: self._state(path) for name, path in changed.items()}
-        self._put(changed)
+        states = {name: self._state(path) for name, path in files.items()}
+        self._put(files)
         self._sent.update(states)
         self._sent_bytes = max(self._sent_bytes, self._sent.get(LOG, (0, 0))[0])
         self._next_log = time.monotonic() + SHARE * (time.monotonic() - now)
@@ -197,10 +197,10 @@ class Report:
         self._parts += 1
         self._sent_bytes += len(content)
 
-    def _logs(self) -> dict[str, Path]:
-        return {LOG: self._folder.log, **self._files("logs")}
+    def _find_logs(self) -> dict[str, Path]:
+        return {LOG: self._folder.log, **self._find_files("logs")}
 
-    def _files(self, folder: str) -> dict[str, Path]:
+    def _find_files(self, folder: str) -> dict[str, Path]:
         """The files below a folder of the working folder, by their names in the run."""
         work = self._folder.work
         below = files_below(work / folder, work)
@@ -234,14 +234,14 @@ class Report:
         itself has not arrived.
         """
         try:
-            self._patiently(self._finalizing)
+            self._retry(self._start_finalizing)
             self.unsent_files = []
             unsent = [*self._send_journal(), *self._send_files()]
-            self._patiently(self._find_tracker_files)
+            self._retry(self._find_tracker_files)
             change = outcome.change(ended)
             if warnings := [*self._kept_warnings(), *unsent, *self._left_out.values()]:
                 change = with_warnings(change, warnings)
-            self._patiently(lambda: self._end(change))
+            self._retry(lambda: self._end(change))
         except RunNotFound:
             return []
         except Refused as refusal:
@@ -261,18 +261,18 @@ class Report:
     def _send_journal(self) -> list[str]:
         """Send what the script had logged when it ended; what could not be sent is told."""
         uri = self._job.tracking_uri
-        mine = tracker_folder(self._folder.journal, uri)
-        lost = []
-        for other in set(self._folder.journal.iterdir()) - {mine}:
-            for left in process_folders(other):
-                lost.append(
-                    f"What the script logged to {left.about().get('tracker')} and did not send "
-                    f"is in {left.path}; `amlflow sync` sends it with that tracking URI."
+        own_folder = tracker_folder(self._folder.journal, uri)
+        warnings = []
+        for other in set(self._folder.journal.iterdir()) - {own_folder}:
+            for journal in process_folders(other):
+                warnings.append(
+                    f"What the script logged to {journal.about().get('tracker')} and did not send "
+                    f"is in {journal.path}; `amlflow sync` sends it with that tracking URI."
                 )
-        return lost + (self._send_records() if process_folders(mine) else [])
+        return warnings + (self._send_records() if process_folders(own_folder) else [])
 
     def _send_records(self) -> list[str]:
-        done = subprocess.run(
+        process = subprocess.run(
             [
                 sys.executable,
                 "-m",
@@ -288,12 +288,12 @@ class Report:
             text=True,
             check=False,
         )
-        if done.returncode:
-            lost = f"What the script logged last could not be stored: {done.stderr.strip()}"
-            logger.warning("%s", lost)
-            self._log_lines.append(lost)
-            return [lost]
-        counts = json.loads(done.stdout)
+        if process.returncode:
+            warning = f"What the script logged last could not be stored: {process.stderr.strip()}"
+            logger.warning("%s", warning)
+            self._log_lines.append(warning)
+            return [warning]
+        counts = json.loads(process.stdout)
         if counts["sent"]:
             self._log_lines.append(
                 f"{counts['sent']} records that the script had logged when it ended have been "
@@ -301,13 +301,13 @@ class Report:
             )
         if not counts["refused"]:
             return []
-        lost = (
+        warning = (
             f"The tracker refused {counts['refused']} records that the script had logged; they "
             f"are kept in {self._folder.journal}."
         )
-        logger.warning("%s", lost)
-        self._log_lines.append(lost)
-        return [lost]
+        logger.warning("%s", warning)
+        self._log_lines.append(warning)
+        return [warning]
 
     def _write_log_lines(self) -> None:
         """End the run's log with what the agent has to say of what the script left."""
@@ -324,7 +324,7 @@ class Report:
         except OSError as failure:  # a full disk
             logger.warning("%s", failure)
 
-    def _finalizing(self) -> None:
+    def _start_finalizing(self) -> None:
         record = self._open().get_run(self._job.run_id)
         if requested_end_of(record) is None:
             change = RunChange(status=Status.FINALIZING, system=beat())
@@ -335,21 +335,21 @@ class Report:
 
     def _send_files(self) -> list[str]:
         """Send logs and outputs; what could not be sent is told."""
-        files = {**self._files("outputs"), **self._logs()}
+        files = {**self._find_files("outputs"), **self._find_logs()}
         self._write_log_lines()
-        waiting = {
+        pending = {
             name: path
             for name, path in files.items()
             if path.exists() and self._state(path) != self._sent.get(name)
         }
         try:
-            self._patiently(lambda: self._put(waiting))
+            self._retry(lambda: self._put(pending))
         except RunNotFound:
             raise
         except (AzureMLException, OSError):
-            for name, path in waiting.items():  # one of them is to blame; the others are kept
+            for name, path in pending.items():  # one of them is to blame; the others are kept
                 try:
-                    self._patiently(functools.partial(self._put, {name: path}))
+                    self._retry(functools.partial(self._put, {name: path}))
                 except (AzureMLException, OSError) as failure:
                     self.unsent_files.append(f"The file {name!r} could not be stored: {failure}")
                     logger.warning("%s", self.unsent_files[-1])

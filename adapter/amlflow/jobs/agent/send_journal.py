@@ -29,13 +29,13 @@ def main(journal: str, uri: str, folder: str) -> int:
     # The tracker's own words on what it refuses are in what is kept of it.
     logging.getLogger("amlflow").setLevel(logging.CRITICAL)
     try:
-        done = recover(
+        counts = recover(
             tracker_folder(Path(journal), uri), lambda: open_direct(uri), close=failure(DIED)
         )
     except AzureMLException as error:
         print(error.message, file=sys.stderr)
         return 1
-    print(json.dumps({"sent": done.sent, "refused": done.refused}))
+    print(json.dumps({"sent": counts.sent, "refused": counts.refused}))
     return 0
 
 

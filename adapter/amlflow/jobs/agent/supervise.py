@@ -93,7 +93,7 @@ class Agent:
         try:
             self._report.claim(uuid.uuid4().hex)
         except (PropertyConflict, RunNotFound):
-            # It was cancelled while it waited, another agent has it, or somebody has deleted it.
+            # It was cancelled while it waited, another agent has it, or it has been deleted.
             remove(self._folder)
             return
         except AzureMLException as failure:
@@ -124,7 +124,7 @@ class Agent:
         self._tell(outcome, ended)
 
     def _tell(self, outcome: EndRequest, ended: datetime) -> None:
-        _enter(self._job, self._folder)  # somebody may have removed it since
+        _enter(self._job, self._folder)  # the folder may have been removed since
         unsent = self._report.finish(outcome, ended)
         if unsent:  # another agent could not send it either
             with contextlib.suppress(OSError):  # a full disk
@@ -150,19 +150,19 @@ class Agent:
         if request is not None:
             return request
         self._folder.log.touch(0o600)
-        started = compute.start(self._job.work(self._folder))
-        reporting = threading.Thread(target=self._report.follow, name="report", daemon=True)
-        reporting.start()
+        script = compute.start(self._job.work(self._folder))
+        reporter = threading.Thread(target=self._report.follow, name="report", daemon=True)
+        reporter.start()
         try:
-            return self._wait_for_end(started)
+            return self._wait_for_end(script)
         finally:
             # Also what a script that has ended left behind.
             try:
-                started.end(GRACE_S)
+                script.end(GRACE_S)
             except AzureMLException as failure:  # how the script itself ended is known
                 logger.warning("%s", failure.message)
             self._report.stop()
-            reporting.join()
+            reporter.join()
 
     def _unpack(self) -> None:
         try:
@@ -179,21 +179,21 @@ class Agent:
     def _requested_end(self) -> EndRequest | None:
         return self._signalled or self._report.end_request
 
-    def _wait_for_end(self, started: Started) -> EndRequest:
-        """Wait for the script's end, its time or somebody's request."""
-        begun = time.monotonic()
+    def _wait_for_end(self, script: Started) -> EndRequest:
+        """Wait until the script ends, its time is over or its end is requested."""
+        start = time.monotonic()
         ticks = iter(FIRST_TICKS)
         max_seconds = self._job.max_seconds
         while True:
             # A script that has ended by itself has ended so, whatever is requested.
-            ending = started.ending()
+            ending = script.ending()
             if ending is not None:
                 return self._ending_to_result(ending)
             request = self._requested_end()
             if (
                 request is None
                 and max_seconds is not None
-                and time.monotonic() - begun > max_seconds
+                and time.monotonic() - start > max_seconds
             ):
                 request = EndRequest(
                     Status.CANCELED,
@@ -202,7 +202,7 @@ class Agent:
                     ),
                 )
             if request is not None:
-                started.end(GRACE_S)
+                script.end(GRACE_S)
                 return request
             if self._folder.end.exists():
                 self._folder.end.unlink(missing_ok=True)
