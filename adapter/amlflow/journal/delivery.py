@@ -46,7 +46,7 @@ from amlflow.spec import (
 logger = logging.getLogger("amlflow")
 
 AWAY = (Unavailable, AuthenticationException)
-"""Errors after which the same call may work later; whatever else is raised is a refusal."""
+"""Errors after which the same call may work later; every other error is a refusal."""
 
 Refusal = Callable[[int, Record, AzureMLException], None]
 """Told of a record that the tracker does not take: its number, the record, why."""
@@ -63,7 +63,7 @@ class Call:
     @property
     def size(self) -> int:
         """How many bytes the records have here."""
-        return sum(each.size for each in self.records)
+        return sum(record.size for record in self.records)
 
     def halves(self) -> list[Call]:
         """Two calls that are this one together; none where it cannot be divided."""
@@ -77,40 +77,40 @@ class Call:
         names = list(record[2].items())
         middle = len(names) // 2
         return [
-            Call(FILES, self.run_id, [Numbered(number, [*record[:2], dict(some), record[3]], size)])
-            for some in (names[:middle], names[middle:])
+            Call(FILES, self.run_id, [Numbered(number, [*record[:2], dict(part), record[3]], size)])
+            for part in (names[:middle], names[middle:])
         ]
 
     def needs(self) -> set[str]:
         """The runs that have to be there before."""
-        needed = {self.run_id or ""}
+        run_ids = {self.run_id or ""}
         if self.kind == CREATE:
             draft = self.records[0].record[2]
-            needed |= {draft.get("parent_id"), draft.get("root_id")} - {None}
-        return needed
+            run_ids |= {draft.get("parent_id"), draft.get("root_id")} - {None}
+        return run_ids
 
 
 def calls_of(records: Iterable[Numbered]) -> deque[Call]:
     """The calls that bring the records, with the points of each run between its changes as one."""
     calls: deque[Call] = deque()
-    last: dict[str, Call] = {}
-    for each in records:
-        kind, run_id = each.record[0], run_of(each.record)
+    last_calls: dict[str, Call] = {}
+    for entry in records:
+        kind, run_id = entry.record[0], run_of(entry.record)
         if run_id is None or kind == CREATE:
-            last.clear()  # all that comes later may be about it
-            calls.append(Call(kind, run_id, [each]))
+            last_calls.clear()  # all that comes later may be about it
+            calls.append(Call(kind, run_id, [entry]))
             continue
-        call = last.get(run_id)
+        call = last_calls.get(run_id)
         if (
             call is None
             or kind != POINT
             or call.kind != POINT
-            or call.records[0].record[2] != each.record[2]  # another writer
+            or call.records[0].record[2] != entry.record[2]  # another writer
         ):
             call = Call(kind, run_id)
             calls.append(call)
-            last[run_id] = call
-        call.records.append(each)
+            last_calls[run_id] = call
+        call.records.append(entry)
     return calls
 
 
@@ -129,14 +129,14 @@ class Delivery:
     ) -> None:
         """``check`` looks whether the folder is still there, and may set another one."""
         self._tracker, self._ids = tracker, ids
-        self._refused, self._check = refused, check
+        self._on_refused, self._check = refused, check
         self._most_bytes, self._passed_bytes = sys.maxsize, 0
         self.folder = folder
         self.held = HeldRuns(folder, fsync=fsync)
         self.files: list[str] = []
         """What of ``files/`` has been sent, and is of use until that is noted."""
         self.late = False
-        """Whether somebody else may have ended the runs meanwhile."""
+        """Whether another process may have ended the runs meanwhile."""
 
     def bring(
         self, calls: deque[Call], answered: Callable[[int], None] = lambda count: None
@@ -149,7 +149,7 @@ class Delivery:
         Raises :class:`Unavailable` at the first that may work later.
         """
         with tried_once():
-            tracker = self._opened()
+            tracker = self._open()
             while calls:
                 if self._is_held(calls[0]):
                     self._hold(calls.popleft(), None)
@@ -165,7 +165,7 @@ class Delivery:
         Whether nothing is held any more. Raises :class:`Unavailable`.
         """
         with tried_once():
-            tracker = self._opened()
+            tracker = self._open()
             for run_id in self.held:
                 try:
                     self._bring_run(tracker, run_id, answered)
@@ -176,7 +176,7 @@ class Delivery:
 
     def _bring_run(self, tracker: Tracker, run_id: str, answered: Callable[[int], None]) -> None:
         """Bring what is held of a run, unless a run that it needs is held, too."""
-        others, self.files = self.files, []
+        files_before, self.files = self.files, []
         try:
             for records in self.held.waiting(run_id):
                 calls = calls_of(records)
@@ -186,10 +186,10 @@ class Delivery:
                     self._bring_first(tracker, calls, answered)
         finally:
             self.held.note_files(run_id, self.files)
-            self.files = others
+            self.files = files_before
         self.files += self.held.release(run_id)
 
-    def _opened(self) -> Tracker:
+    def _open(self) -> Tracker:
         """The tracker; a failure to open it is not a record's fault."""
         try:
             return self._tracker()
@@ -201,14 +201,14 @@ class Delivery:
 
     def _is_held(self, call: Call, but: str | None = None) -> bool:
         """Whether something that the call needs waits for the tracker to allow it."""
-        needs = {self._known(run_id) for run_id in call.needs()}
-        return any(self._known(run_id) in needs for run_id in self.held if run_id != but)
+        needs = {self._tracker_id(run_id) for run_id in call.needs()}
+        return any(self._tracker_id(run_id) in needs for run_id in self.held if run_id != but)
 
-    def _known(self, run_id: str) -> str:
+    def _tracker_id(self, run_id: str) -> str:
         return self._ids.known(run_id) or run_id
 
     def _hold(self, call: Call, error: AuthenticationException | None) -> None:
-        self.held.hold(self._known(call.run_id or ""), call.records, error)
+        self.held.hold(self._tracker_id(call.run_id or ""), call.records, error)
 
     def _bring_first(
         self, tracker: Tracker, calls: deque[Call], answered: Callable[[int], None]
@@ -236,7 +236,7 @@ class Delivery:
                 answered(0)
                 return
             self._refuse(call, error)
-        except Exception as error:  # a plugin is foreign code: whatever it raises
+        except Exception as error:  # a plugin may raise any error
             logger.exception("The tracker's plugin failed.")
             if self._divide(calls):
                 return
@@ -258,7 +258,7 @@ class Delivery:
 
     def _refuse(self, call: Call, error: AzureMLException) -> None:
         for number, record, _ in call.records:
-            self._refused(number, record, error)
+            self._on_refused(number, record, error)
         if call.kind == CREATE and call.run_id is not None:
             self._ids.lost(call.run_id, error)
 
@@ -269,21 +269,21 @@ class Delivery:
         if call.kind == SNAPSHOT:
             _, _, digest, name = record
             if not tracker.has_snapshot(digest):
-                tracker.put_snapshot(digest, self._copy(name))
+                tracker.put_snapshot(digest, self._find_copy(name))
             self.files.append(name)
             return
         if call.kind == CREATE:
             self._ids.create(tracker, record)
             return
-        run_id = self._run(tracker, record[1])
+        run_id = self._find_run(tracker, record[1])
         if call.kind == POINT:
-            tracker.write_points(run_id, [to_point(each.record) for each in call.records])
+            tracker.write_points(run_id, [to_point(entry.record) for entry in call.records])
         elif call.kind == CHANGE:
             change = to_change(record)
             # What has ended meanwhile stays as it is.
             if self.late and change.status is not None:
-                before = tracker.get_run(run_id).status
-                if before in FINAL and (before, change.status) != COMPLETED_WITH_ERRORS:
+                status = tracker.get_run(run_id).status
+                if status in FINAL and (status, change.status) != COMPLETED_WITH_ERRORS:
                     return
             tracker.update_run(run_id, change)
         elif call.kind == FILES:
@@ -293,7 +293,7 @@ class Delivery:
         _, _, names, replace = record
         # A call whose answer was lost may have stored them already.
         replace = replace or is_local(record[1])
-        files = {name: self._copy(kept) for name, kept in names.items()}
+        files = {name: self._find_copy(copy_name) for name, copy_name in names.items()}
         try:
             tracker.put_files(run_id, files, replace=replace)
         except Unavailable:
@@ -301,11 +301,11 @@ class Delivery:
         except Exception:
             if all(map(self._is_whole, names.values())):
                 raise
-            files = {name: self._copy(kept) for name, kept in names.items()}
+            files = {name: self._find_copy(copy_name) for name, copy_name in names.items()}
             tracker.put_files(run_id, files, replace=replace)
         self.files += names.values()
 
-    def _copy(self, name: str) -> Path:
+    def _find_copy(self, name: str) -> Path:
         """The copy of a file that waits. Raises :class:`Refused` where it is not whole."""
         if not self._is_whole(name):
             self._check()  # and if the folder is another now, it may be there
@@ -323,10 +323,12 @@ class Delivery:
             return False
         return size_of_copy(name) in (None, size)
 
-    def _run(self, tracker: Tracker, run_id: str) -> str:
+    def _find_run(self, tracker: Tracker, run_id: str) -> str:
         try:
             return self._ids.of(tracker, run_id)
         except RunNotFound:
-            if not any(each.creates(run_id) for each in process_folders(self.folder.path.parent)):
+            if not any(
+                folder.creates(run_id) for folder in process_folders(self.folder.path.parent)
+            ):
                 raise
             raise Unavailable("The run's own process has not made it there yet.") from None

@@ -59,7 +59,7 @@ class FileCopies:
     def keep_open(self, target: Path) -> None:
         """Open a copy that was written, if not too many are open."""
         if len(self._copies) <= MAX_OPEN:
-            with contextlib.suppress(OSError):  # somebody has removed it already
+            with contextlib.suppress(OSError):  # it is removed already
                 self._copies[target.name].handle = os.open(target, os.O_RDONLY)
 
     def forget(self, name: str) -> None:

@@ -44,7 +44,7 @@ class ProcessFolder:
         self.path = path
         self.files = path / "files"
         self._lock: int | None = None
-        self._sent: int | None = None
+        self._sent_handle: int | None = None
         self._running = RunMarks(path / "running")
         self._runs: set[str] = set()
 
@@ -60,15 +60,15 @@ class ProcessFolder:
         tracker.mkdir(parents=True, exist_ok=True, mode=0o700)
         staging = cls(tracker / f".{name}")
         try:
-            return cls._made(staging, cls(tracker / name), uri, fsync=fsync)
+            return cls._stage(staging, cls(tracker / name), uri, fsync=fsync)
         except OSError:
             shutil.rmtree(staging.path, ignore_errors=True)
             staging.release()
             raise
 
     @classmethod
-    def _made(
-        cls, staging: ProcessFolder, made: ProcessFolder, uri: str, *, fsync: bool
+    def _stage(
+        cls, staging: ProcessFolder, folder: ProcessFolder, uri: str, *, fsync: bool
     ) -> ProcessFolder:
         staging.path.mkdir(mode=0o700)
         (staging.path / "running").mkdir(mode=0o700)
@@ -76,19 +76,19 @@ class ProcessFolder:
         about = {
             "pid": os.getpid(),
             "host": platform.node(),
-            "boot": _boot(),
+            "boot": _read_boot_id(),
             "started": datetime.now(timezone.utc).isoformat(),
             "tracker": redacted(uri),
         }
         (staging.path / "process.json").write_text(json.dumps(about), encoding="utf-8")
-        if fsync:  # without it nobody would know whose records these are
+        if fsync:  # without it, the records cannot be told apart from those of others
             to_disk(staging.path / "process.json")
-        os.rename(staging.path, made.path)
-        made._lock = staging._lock
-        return made
+        os.rename(staging.path, folder.path)
+        folder._lock = staging._lock
+        return folder
 
     def take(self) -> bool:
-        """Lock the folder; whether nobody else has it."""
+        """Lock the folder. False if another process has it."""
         handle = file_lock.take(self.path / "lock")
         if handle is None:
             return False
@@ -97,40 +97,40 @@ class ProcessFolder:
 
     def release(self) -> None:
         """Leave the folder to others."""
-        for handle in (self._lock, self._sent):
+        for handle in (self._lock, self._sent_handle):
             if handle is not None:
                 os.close(handle)
-        self._lock = self._sent = None
+        self._lock = self._sent_handle = None
 
     def forked(self) -> None:
         """In a child process: let go of the lock, which is the parent's and would outlive it."""
         self.release()
 
     def damage(self) -> str | None:
-        """What somebody has done to this process's folder meanwhile, or None."""
+        """What has happened to this process's folder meanwhile, or None if it is as it was."""
         if self._lock is None:
             return None
         try:
             lock = os.stat(self.path / "lock")
             os.stat(self.path / "process.json")
             running = self._running.names()
-            sent_gone = self._sent is not None and not os.fstat(self._sent).st_nlink
+            sent_gone = self._sent_handle is not None and not os.fstat(self._sent_handle).st_nlink
         except FileNotFoundError:
             return "was removed"
         except OSError as error:
             return f"cannot be read ({error.strerror or error})"
         if not os.path.samestat(lock, os.fstat(self._lock)):
             return "was replaced"
-        missing = set(map(file_name, self._runs)) - running
-        return "was removed in part" if sent_gone or missing else None
+        missing_names = set(map(file_name, self._runs)) - running
+        return "was removed in part" if sent_gone or missing_names else None
 
     def successor(self, uri: str, *, fsync: bool) -> ProcessFolder:
         """Make another folder for this process, with its running runs. Raises :class:`OSError`."""
-        made = ProcessFolder.make(self.path.parent, uri, fsync=fsync)
+        folder = ProcessFolder.make(self.path.parent, uri, fsync=fsync)
         for run_id in self._runs:
-            made._running.add(run_id)
-        made._runs = self._runs
-        return made
+            folder._running.add(run_id)
+        folder._runs = self._runs
+        return folder
 
     def leave_to_others(self) -> None:
         """Remove what is left of the folder, unless what is there now is not this process's."""
@@ -143,16 +143,16 @@ class ProcessFolder:
 
     def remove(self) -> None:
         """Remove the folder: all of it has been sent."""
-        gone = self.path.with_name(f".{self.path.name}.gone")
+        trash = self.path.with_name(f".{self.path.name}.gone")
         with contextlib.suppress(FileNotFoundError):
-            os.rename(self.path, gone)
-        shutil.rmtree(gone, ignore_errors=True)
+            os.rename(self.path, trash)
+        shutil.rmtree(trash, ignore_errors=True)
         self.release()
 
     def leave(self, records: list[Record], files: Path) -> None:
         """Keep records to be sent, with their files, which are moved from another folder."""
         # A file goes with the folder that it is in, so it comes only once its record is there.
-        with open(segment_path(self.path, 0), "wb", opener=_private) as file:
+        with open(segment_path(self.path, 0), "wb", opener=_open_private) as file:
             file.writelines(map(to_line, records))
         self.files.mkdir(exist_ok=True, mode=0o700)
         for record in records:
@@ -169,15 +169,15 @@ class ProcessFolder:
         return int(number), int(offset)
 
     def note_sent(self, number: int, offset: int) -> None:
-        if self._sent is None:
-            self._sent = os.open(self.path / "sent", os.O_WRONLY | os.O_CREAT, 0o600)
-        os.pwrite(self._sent, b"%010d %012d\n" % (number, offset), 0)
+        if self._sent_handle is None:
+            self._sent_handle = os.open(self.path / "sent", os.O_WRONLY | os.O_CREAT, 0o600)
+        os.pwrite(self._sent_handle, b"%010d %012d\n" % (number, offset), 0)
 
     def waiting(self) -> Iterator[list[bytes]]:
         """All lines that are not sent, without their ends, some at a time."""
         for path in self.held_files():
-            for lines, _ in _lines_of(path, 0):
-                yield [to_line(each[1])[:-1] for each in filter(None, map(record_of, lines))]
+            for lines, _ in _read_batches(path, 0):
+                yield [to_line(entry[1])[:-1] for entry in filter(None, map(record_of, lines))]
         for lines, _, _ in self.unsent():
             yield lines
 
@@ -187,8 +187,8 @@ class ProcessFolder:
         for path in segments_in(self.path):
             if number_of(path) >= number:
                 start = offset if number_of(path) == number else 0
-                for lines, after in _lines_of(path, start):
-                    yield lines, number_of(path), after
+                for lines, end in _read_batches(path, start):
+                    yield lines, number_of(path), end
 
     # runs that the tracker forbids now; see ``held.py``
 
@@ -205,8 +205,8 @@ class ProcessFolder:
         """Whether records of a run are held."""
         word = json.dumps(run_id).encode()
         return any(
-            word in each for path in self.held_files() for lines, _ in _lines_of(path, 0)
-            for each in lines
+            word in line for path in self.held_files() for lines, _ in _read_batches(path, 0)
+            for line in lines
         )  # fmt: skip
 
     # runs that the process started and has not ended
@@ -217,7 +217,7 @@ class ProcessFolder:
         self._running.add(run_id)
 
     def note_ended(self, run_id: str) -> None:
-        """Note that a run has ended, or that somebody has been told that it has no process."""
+        """Note that a run has ended, or that it is marked as a run without a process."""
         self._runs.discard(run_id)
         # Where the folder is gone, its successor does not have it either.
         with contextlib.suppress(OSError):
@@ -238,7 +238,7 @@ class ProcessFolder:
         return about if isinstance(about, dict) else {}
 
     def is_alive(self) -> bool:
-        """Whether the process lives, or somebody is sending what it left."""
+        """Whether the process lives, or another one is sending what it left."""
         return file_lock.is_taken(self.path / "lock")
 
     def mentions(self, run_id: str) -> bool:
@@ -249,19 +249,19 @@ class ProcessFolder:
 
     def last_waiting(self, run_id: str) -> tuple[int, int] | None:
         """A position up to which all is sent once nothing waits for this run that waits now."""
-        last, word = None, json.dumps(run_id).encode()
+        position, word = None, json.dumps(run_id).encode()
         for lines, number, offset in self.unsent():
-            if any(word in each for each in lines):
-                last = number, offset
-        return last
+            if any(word in line for line in lines):
+                position = number, offset
+        return position
 
     def creates(self, run_id: str) -> bool:
         """Whether a run that was started while the tracker was away waits here to be made."""
         word = b'["%b",%b,' % (CREATE.encode(), json.dumps(run_id).encode())
-        return any(word in each for lines in self.waiting() for each in lines)
+        return any(word in line for lines in self.waiting() for line in lines)
 
 
-def _lines_of(path: Path, offset: int) -> Iterator[tuple[list[bytes], int]]:
+def _read_batches(path: Path, offset: int) -> Iterator[tuple[list[bytes], int]]:
     """The lines of a file, some at a time, each time with the offset after them."""
     while True:
         try:
@@ -277,7 +277,7 @@ def process_folders(tracker: Path) -> list[ProcessFolder]:
     """The folders of all processes with something for a tracker."""
     try:
         with os.scandir(tracker) as entries:
-            names = [each.name for each in entries if len(each.name) == 32 and each.is_dir()]
+            names = [entry.name for entry in entries if len(entry.name) == 32 and entry.is_dir()]
     except OSError:  # it is not there, or another user's
         return []
     return [ProcessFolder(tracker / name) for name in sorted(names)]
@@ -290,25 +290,25 @@ def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[Proces
     by what the parent left. A lock of another machine's process may not be seen through a shared
     folder.
     """
-    dead = [
+    folders = [
         (str(about.get("started", "")), folder)
         for folder in process_folders(tracker)
         if (but is None or folder.path != but.path)
         and not folder.is_alive()
         and _is_here(about := folder.about())
     ]
-    return [folder for _, folder in sorted(dead, key=lambda pair: pair[0])]
+    return [folder for _, folder in sorted(folders, key=lambda pair: pair[0])]
 
 
 def _is_here(about: dict[str, Any]) -> bool:
     # A container has a name of its own, and the boot of its machine.
     return about.get("host") == platform.node() or (
-        bool(about.get("boot")) and about.get("boot") == _boot()
+        bool(about.get("boot")) and about.get("boot") == _read_boot_id()
     )
 
 
 @functools.cache
-def _boot() -> str:
+def _read_boot_id() -> str:
     """What tells this start of this machine from all others; empty where that is not known."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -318,12 +318,12 @@ def _boot() -> str:
 
 def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:
     """Keep a record that the tracker does not take, and its files; the path is returned."""
-    refused = folder.path.with_name(REFUSED)
-    refused.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _move_files(record, folder.files, refused)
-    path = refused / f"{folder.path.name}.jsonl"
+    target = folder.path.with_name(REFUSED)
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _move_files(record, folder.files, target)
+    path = target / f"{folder.path.name}.jsonl"
     entry = {"refused": datetime.now(timezone.utc).isoformat(), "why": reason, "record": record}
-    with open(path, "a", encoding="utf-8", opener=_private) as file:
+    with open(path, "a", encoding="utf-8", opener=_open_private) as file:
         file.write(json.dumps(entry) + "\n")
     return path
 
@@ -334,7 +334,7 @@ def _move_files(record: Record, source: Path, target: Path) -> None:
             os.replace(source / name, target / name)
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 

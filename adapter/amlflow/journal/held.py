@@ -36,18 +36,18 @@ class HeldRun:
 
     def read(self, offset: int) -> tuple[list[Numbered], int]:
         """Some records from an offset on, and the offset after them; none after the last."""
-        lines, after = read_lines_at(self.handle, offset)
+        lines, end = read_lines_at(self.handle, offset)
         # What is not whole, its process has died over; it is in a segment still.
         entries = [(len(line), record_of(line)) for line in lines]
-        return [Numbered(each[0], each[1], size) for size, each in entries if each], after
+        return [Numbered(record[0], record[1], size) for size, record in entries if record], end
 
     def read_all(self) -> list[Numbered]:
         """All records that wait."""
-        found, offset = [], self.offset
-        while (some := self.read(offset))[1] > offset:
-            found += some[0]
-            offset = some[1]
-        return found
+        records, offset = [], self.offset
+        while (batch := self.read(offset))[1] > offset:
+            records += batch[0]
+            offset = batch[1]
+        return records
 
 
 class HeldRuns:
@@ -57,13 +57,13 @@ class HeldRuns:
         self._folder, self._fsync = folder, fsync
         self._lock = threading.RLock()
         self._runs: dict[str, HeldRun] = {}
-        self._made = 0
+        self._last_number = 0
         for path in folder.held_files():
-            held = HeldRun(path, os.open(path, os.O_RDWR | os.O_APPEND), 0)
-            records = held.read_all()
-            held.count = len(records)
-            self._runs[records[0].record[1] or "" if records else ""] = held
-            self._made = number_of(path)
+            run = HeldRun(path, os.open(path, os.O_RDWR | os.O_APPEND), 0)
+            records = run.read_all()
+            run.count = len(records)
+            self._runs[records[0].record[1] or "" if records else ""] = run
+            self._last_number = number_of(path)
 
     def __iter__(self) -> Iterator[str]:
         """The runs, the one first that is to be tried next."""
@@ -72,13 +72,13 @@ class HeldRuns:
     @property
     def count(self) -> int:
         """How many records wait."""
-        return sum(each.count for each in list(self._runs.values()))
+        return sum(run.count for run in list(self._runs.values()))
 
     def why(self, number: int, run_id: str | None = None) -> AuthenticationException | None:
         """Why a record up to a number is held, of one run or of any; None: none is."""
-        for held_id, held in list(self._runs.items()):
-            if run_id in (None, held_id) and held.first <= number:
-                return held.error or AuthenticationException("The tracker has forbidden it.")
+        for held_id, run in list(self._runs.items()):
+            if run_id in (None, held_id) and run.first <= number:
+                return run.error or AuthenticationException("The tracker has forbidden it.")
         return None
 
     def hold(
@@ -86,41 +86,41 @@ class HeldRuns:
     ) -> None:
         """Keep records of a run until it is allowed; they outlive this process."""
         with self._lock:
-            held = self._runs.get(run_id)
-            if held is None:
+            run = self._runs.get(run_id)
+            if run is None:
                 path, handle = self._new_file()
-                held = self._runs[run_id] = HeldRun(path, handle, records[0].number)
-            self._write(held, records)
-            held.count += len(records)
-            held.error = error or held.error
+                run = self._runs[run_id] = HeldRun(path, handle, records[0].number)
+            self._write(run, records)
+            run.count += len(records)
+            run.error = error or run.error
 
     def _new_file(self) -> tuple[Path, int]:
-        path = self._folder.held_file(self._made + 1)
+        path = self._folder.held_file(self._last_number + 1)
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        self._made += 1
+        self._last_number += 1
         return path, handle
 
-    def _write(self, held: HeldRun, records: Sequence[Numbered]) -> None:
-        view = memoryview(b"".join(to_line([each.number, each.record]) for each in records))
+    def _write(self, run: HeldRun, records: Sequence[Numbered]) -> None:
+        view = memoryview(b"".join(to_line([record.number, record.record]) for record in records))
         while view:
-            view = view[os.write(held.handle, view) :]
+            view = view[os.write(run.handle, view) :]
         if self._fsync:
-            os.fsync(held.handle)
-            to_disk(held.path.parent)
+            os.fsync(run.handle)
+            to_disk(run.path.parent)
 
     def waiting(self, run_id: str) -> Iterator[list[Numbered]]:
         """A run's records, some at a time; those that were given count as sent at the next."""
-        held = self._runs[run_id]
+        run = self._runs[run_id]
         while True:
             with self._lock:
-                before = held.offset
-                records, after = held.read(before)
-            if after == before:
+                start = run.offset
+                records, end = run.read(start)
+            if end == start:
                 return
             yield records
             with self._lock:  # the file may be another meanwhile, which begins there
-                held.offset += after - before
-                held.count -= len(records)
+                run.offset += end - start
+                run.count -= len(records)
 
     def note_files(self, run_id: str, names: list[str]) -> None:
         """Note copies that are of no use once all of the run is sent."""
@@ -129,34 +129,34 @@ class HeldRuns:
     def postpone(self, run_id: str, error: AuthenticationException) -> None:
         """A run is still forbidden; others are tried before it."""
         with self._lock:
-            held = self._runs.pop(run_id)
-            held.error = error
-            self._runs[run_id] = held
+            run = self._runs.pop(run_id)
+            run.error = error
+            self._runs[run_id] = run
 
     def release(self, run_id: str) -> list[str]:
         """All of a run has been sent. The copies of its files are returned."""
         with self._lock:
-            held = self._runs.pop(run_id)
-            os.close(held.handle)
-            held.path.unlink(missing_ok=True)
-            return held.files
+            run = self._runs.pop(run_id)
+            os.close(run.handle)
+            run.path.unlink(missing_ok=True)
+            return run.files
 
     def move(self, folder: ProcessFolder) -> int:
         """Go on in another folder, with what can be read; how many records are lost is returned."""
         with self._lock:
-            self._folder, self._made, lost = folder, 0, 0
-            for held in self._runs.values():
-                records, before = held.read_all(), held.handle
-                held.path, held.handle = self._new_file()
-                os.close(before)
-                held.offset = 0
-                self._write(held, records)
-                lost += held.count - len(records)
-                held.count = len(records)
-        return lost
+            self._folder, self._last_number, lost_count = folder, 0, 0
+            for run in self._runs.values():
+                records, old_handle = run.read_all(), run.handle
+                run.path, run.handle = self._new_file()
+                os.close(old_handle)
+                run.offset = 0
+                self._write(run, records)
+                lost_count += run.count - len(records)
+                run.count = len(records)
+        return lost_count
 
     def close(self) -> None:
         """Close the files, as of a child process, or of a folder that is left to others."""
-        for held in self._runs.values():
-            os.close(held.handle)
+        for run in self._runs.values():
+            os.close(run.handle)
         self._runs.clear()

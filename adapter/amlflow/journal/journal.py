@@ -84,14 +84,14 @@ class Journal:
         self._uri, self._settings, self._tracker = uri, settings, tracker
         self._journals = tracker_folder(settings.folder, uri)
         self._starting = threading.Lock()
-        self._refused: dict[str, Refused] = {}
-        self._lost = 0
-        self._told_lost: set[str] = set()
+        self._refusals: dict[str, Refused] = {}
+        self._lost_count = 0
+        self._runs_told_lost: set[str] = set()
         self._refusing = threading.Lock()
         self._interrupted = False
-        self._said = False
+        self._is_reported = False
         self._recovery: threading.Thread | None = None
-        self._dead: dict[Path, list[str]] = {}
+        self._dead_runs: dict[Path, list[str]] = {}
         self.ids = LocalIds()
         self.running_sender: Sender | None = None
         """What sends, or None as long as nothing was journaled."""
@@ -144,11 +144,11 @@ class Journal:
         return self.write_line(to_line(record))
 
     def write_awaited(self, record: Record) -> Ticket:
-        """Keep a record that somebody waits for, who calls :meth:`collect` and :meth:`forget`."""
+        """Keep a record that a caller waits for; it calls :meth:`collect` and :meth:`forget`."""
         return self.sender().write_awaited(to_line(record))
 
     def collect(self, ticket: Ticket) -> None:
-        """Raise what the tracker said of a record that somebody waits for."""
+        """Raise what the tracker said of a record that a caller waits for."""
         if ticket.error is not None:
             raise ticket.error
 
@@ -203,15 +203,17 @@ class Journal:
     def dead_runs(self) -> set[str]:
         """The runs of this machine whose process has died without ending them.
 
-        Whoever asks finds what such processes have left, and so sends it, once.
+        What such processes have left is also sent, once, in the background.
         """
-        dead = dead_folders(self._journals, self._folder)
-        known = {**self._dead, **{each.path: each.running() for each in dead}}
-        # Whoever sends what one has left holds its lock meanwhile, as a living process does.
-        self._dead = known = {path: runs for path, runs in known.items() if path.exists()}
-        if dead and self._recovery is None:
+        folders = dead_folders(self._journals, self._folder)
+        runs_by_path = {**self._dead_runs, **{folder.path: folder.running() for folder in folders}}
+        # While a process sends what a dead one has left, it holds the lock as a living one does.
+        self._dead_runs = runs_by_path = {
+            path: runs for path, runs in runs_by_path.items() if path.exists()
+        }
+        if folders and self._recovery is None:
             self._recover_aside()
-        return {run for runs in known.values() for run in runs}
+        return {run for runs in runs_by_path.values() for run in runs}
 
     def recover(self, of_run: str | None = None) -> None:
         """Send what processes have left that have died. Raises :class:`Unavailable`."""
@@ -220,31 +222,31 @@ class Journal:
     def settle(self, run_id: str, seconds: float) -> None:
         """Wait until what other processes of this machine have logged to a run is in the tracker.
 
-        Those that have died are sent for; who is at it still is waited for, some seconds.
+        What dead processes have left is sent here; living ones are waited for, some seconds.
         """
-        if not self._others():
+        if not self._list_others():
             return
         with contextlib.suppress(*AWAY):
             self.recover(run_id)
         deadline = time.monotonic() + seconds
-        for each in self._others():
-            last = each.last_waiting(run_id) or (0, 0)
-            while (each.sent() < last or each.holds(run_id)) and each.path.exists():
-                if not each.is_alive():
+        for folder in self._list_others():
+            last = folder.last_waiting(run_id) or (0, 0)
+            while (folder.sent() < last or folder.holds(run_id)) and folder.path.exists():
+                if not folder.is_alive():
                     with contextlib.suppress(*AWAY):
                         self.recover(run_id)
                     break
                 if time.monotonic() > deadline:
                     logger.warning(
                         "What the process %s has logged to run %s is not in the tracker yet.",
-                        each.about().get("pid"), display_id(run_id),
+                        folder.about().get("pid"), display_id(run_id),
                     )  # fmt: skip
                     break
                 time.sleep(0.01)
 
-    def _others(self) -> list[ProcessFolder]:
-        mine = None if self._folder is None else self._folder.path
-        return [each for each in process_folders(self._journals) if each.path != mine]
+    def _list_others(self) -> list[ProcessFolder]:
+        own_path = None if self._folder is None else self._folder.path
+        return [folder for folder in process_folders(self._journals) if folder.path != own_path]
 
     def _recover_aside(self) -> None:
         """Run :meth:`recover` in a background thread, which :meth:`close` joins."""
@@ -252,7 +254,7 @@ class Journal:
         def go() -> None:
             try:
                 self.recover()
-            except AWAY:  # then whoever comes later sends it
+            except AWAY:  # then a later process sends it
                 pass
             except Exception:  # of a folder that cannot be read, say
                 logger.exception("What processes have left in %s is not sent.", self._journals)
@@ -265,9 +267,9 @@ class Journal:
 
     def _on_refused(self, number: int, record: Record, error: AzureMLException) -> None:
         if record[0] == LOST:
-            if not self._lost:
+            if not self._lost_count:
                 logger.error("Something that was logged is lost: %s", error.message)
-            self._lost += 1
+            self._lost_count += 1
             return
         sender = self.sender()
         if sender.refused(number, error):
@@ -275,12 +277,12 @@ class Journal:
         path = note_refused(sender.folder, record, error.message)
         run_id = record[1]
         with self._refusing:
-            refused = self._refused.setdefault(run_id, Refused())
-            first = not refused.count
-            refused.count += 1
-            refused.why[f"{error.message} The refused records are kept in {path}."] += 1
-            refused.names[name_of(record)] = None
-        if first:
+            refusal = self._refusals.setdefault(run_id, Refused())
+            is_first = not refusal.count
+            refusal.count += 1
+            refusal.why[f"{error.message} The refused records are kept in {path}."] += 1
+            refusal.names[name_of(record)] = None
+        if is_first:
             logger.error(
                 "The tracker refused what was logged to run %s (%s); it is kept in %s: %s",
                 run_id, name_of(record), path, error.message,
@@ -289,25 +291,25 @@ class Journal:
     def raise_refused(self, run_id: str) -> None:
         """Raise :class:`UserErrorException` if something of the run was refused or lost, once."""
         with self._refusing:
-            refused = self._refused.pop(run_id, None)
-            lost = self._lost if run_id not in self._told_lost else 0
-            if lost:
-                self._told_lost.add(run_id)
-        if refused is not None:
-            [(why, _)] = refused.why.most_common(1)
-            names = ", ".join(list(refused.names)[:MAX_NAMES])
-            more = " and others" if len(refused.names) > MAX_NAMES else ""
+            refusal = self._refusals.pop(run_id, None)
+            lost_count = self._lost_count if run_id not in self._runs_told_lost else 0
+            if lost_count:
+                self._runs_told_lost.add(run_id)
+        if refusal is not None:
+            [(why, _)] = refusal.why.most_common(1)
+            names = ", ".join(list(refusal.names)[:MAX_NAMES])
+            suffix = " and others" if len(refusal.names) > MAX_NAMES else ""
             raise UserErrorException(
-                f"{refused.count} of the records logged to run {run_id} ({names}{more}) "
-                f"{'was' if refused.count == 1 else 'were'} refused by the tracker, the others are "
+                f"{refusal.count} of the records logged to run {run_id} ({names}{suffix}) "
+                f"{'was' if refusal.count == 1 else 'were'} refused by the tracker, the others are "
                 f"there: {why}"
             )
-        if lost:
+        if lost_count:
             raise ServiceException(
-                f"{count_of(lost)} that this process has logged, to run {run_id} perhaps, "
-                f"{'was' if lost == 1 else 'were'} removed from {self._journals} by somebody else "
-                "before the tracker had them; all others are there. Log to a folder that nothing "
-                "cleans up, which AMLFLOW_JOURNAL_FOLDER names."
+                f"{count_of(lost_count)} that this process has logged, to run {run_id} perhaps, "
+                f"{'was' if lost_count == 1 else 'were'} removed from {self._journals} by "
+                "somebody else before the tracker had them; all others are there. Log to a folder "
+                "that nothing cleans up, which AMLFLOW_JOURNAL_FOLDER names."
             )
 
     # waiting
@@ -327,21 +329,21 @@ class Journal:
         sender = self.running_sender
         if sender is None:
             return
-        wanted = sender.written if number is None else number
+        target = sender.written if number is None else number
         limit = self._settings.flush_seconds if seconds is None else seconds
         try:
-            arrived = sender.wait(wanted, limit, run_id=run_id)
+            arrived = sender.wait(target, limit, run_id=run_id)
         except KeyboardInterrupt:
-            self._interrupted = True  # whoever interrupts this does not want to wait at the end
+            self._interrupted = True  # then the end does not wait either
             raise
         if not arrived:
-            obstacle = sender.obstacle(wanted, run_id)
+            obstacle = sender.obstacle(target, run_id)
             why = f" ({obstacle.message})" if obstacle is not None else ""
-            left = max(1, sender.waiting(wanted))
+            count = max(1, sender.waiting(target))
             raise Unavailable(
-                f"{have_not(left)} within {limit:g} s{why}. "
-                f"{'It waits' if left == 1 else 'They wait'} in {self._journals} and "
-                f"{'is' if left == 1 else 'are'} sent when it is back, by this process, the next "
+                f"{have_not(count)} within {limit:g} s{why}. "
+                f"{'It waits' if count == 1 else 'They wait'} in {self._journals} and "
+                f"{'is' if count == 1 else 'are'} sent when it is back, by this process, the next "
                 "one or `amlflow sync`."
             )
 
@@ -374,7 +376,7 @@ class Journal:
         try:
             self.wait()
         except Unavailable:
-            self._interrupted = self._said = True
+            self._interrupted = self._is_reported = True
             raise
 
     # the end
@@ -383,39 +385,39 @@ class Journal:
         """At the end of the process: send what is left, within ``AMLFLOW_EXIT_SECONDS``."""
         deadline = time.monotonic() + (0.0 if self._interrupted else self._settings.exit_seconds)
         sender = self.running_sender
-        arrived, last = False, 0
+        arrived, total = False, 0
         try:
             if self._recovery is not None:
                 self._recovery.join(max(0.0, deadline - time.monotonic()))
             if sender is None:
                 return
-            last = sender.seal()  # a thread that logs still is told
-            arrived = sender.wait(last, max(0.0, deadline - time.monotonic()))
-        except KeyboardInterrupt:  # who interrupts this does not want to wait
+            total = sender.seal()  # a thread that logs still is told
+            arrived = sender.wait(total, max(0.0, deadline - time.monotonic()))
+        except KeyboardInterrupt:  # then do not wait
             if sender is None:
                 return
         sender.stop(1.0 if arrived else 0.0)
         if not arrived:
-            self._say_what_waits(sender, max(1, sender.waiting(last)))
+            self._say_what_waits(sender, max(1, sender.waiting(total)))
         elif not (sender.folder.running() and hasattr(sys, "last_value")):
-            # After an error that nobody caught, the folder tells the next process of its runs.
+            # After an uncaught error, the folder tells the next process of its runs.
             sender.folder.remove()
             sender.forget_files()
 
-    def _say_what_waits(self, sender: Sender, left: int) -> None:
+    def _say_what_waits(self, sender: Sender, count: int) -> None:
         """Say at the end that some records have not been sent."""
         if sender.is_homeless:
             logger.error(
                 "%s and %s lost: the journal's folder is gone.",
-                have_not(left), "is" if left == 1 else "are",
+                have_not(count), "is" if count == 1 else "are",
             )  # fmt: skip
-        elif self._said or self._is_of_job():
+        elif self._is_reported or self._is_of_job():
             pass  # it is said already, or the agent sends the rest after the script, and says so
         else:
             logger.warning(
                 "%s; %s in %s, and the next process that uses amlflow or `amlflow sync` sends %s.",
-                have_not(left), "it waits" if left == 1 else "they wait", self._journals,
-                "it" if left == 1 else "them",
+                have_not(count), "it waits" if count == 1 else "they wait", self._journals,
+                "it" if count == 1 else "them",
             )  # fmt: skip
 
     def _is_of_job(self) -> bool:

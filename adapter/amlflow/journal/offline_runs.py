@@ -52,45 +52,45 @@ def start_run(draft: RunDraft) -> tuple[RunRecord, Record]:
         properties=dict(draft.properties),
         system=dict(draft.system),
     )
-    kept = dataclasses.replace(draft, run_id=alias)
-    return record, create_record(run_id, kept, uuid.uuid4().hex)
+    draft_with_id = dataclasses.replace(draft, run_id=alias)
+    return record, create_record(run_id, draft_with_id, uuid.uuid4().hex)
 
 
 class LocalIds:
     """The tracker's ids of runs and experiments that have local ones."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-        self._lost: dict[str, AzureMLException] = {}
+        self._tracker_ids: dict[str, str] = {}
+        self._errors: dict[str, AzureMLException] = {}
 
     def known(self, id: str) -> str | None:
         """The tracker's id, if the run has got there."""
-        return self._known.get(id) if is_local(id) else id
+        return self._tracker_ids.get(id) if is_local(id) else id
 
     def experiment(self, tracker: Tracker, experiment_id: str) -> str:
         """The tracker's id of an experiment, which is made where there is none."""
         if not is_local(experiment_id):
             return experiment_id
-        if experiment_id not in self._known:
-            found = tracker.ensure_experiment(experiment_id[len(LOCAL) :])
-            self._known[experiment_id] = found.id
-        return self._known[experiment_id]
+        if experiment_id not in self._tracker_ids:
+            experiment = tracker.ensure_experiment(experiment_id[len(LOCAL) :])
+            self._tracker_ids[experiment_id] = experiment.id
+        return self._tracker_ids[experiment_id]
 
     def of(self, tracker: Tracker, run_id: str) -> str:
         """The tracker's id of a run. Raises :class:`RunNotFound`, or why it was not made."""
         if not is_local(run_id):
             return run_id
-        if run_id in self._lost:
-            raise RunNotFound(run_id) from self._lost[run_id]
-        if run_id not in self._known:
+        if run_id in self._errors:
+            raise RunNotFound(run_id) from self._errors[run_id]
+        if run_id not in self._tracker_ids:
             experiment, _, alias = run_id[len(LOCAL) :].partition("/")
-            found = tracker.get_run(alias, self.experiment(tracker, unquote(experiment)))
-            self._known[run_id] = found.id
-        return self._known[run_id]
+            run = tracker.get_run(alias, self.experiment(tracker, unquote(experiment)))
+            self._tracker_ids[run_id] = run.id
+        return self._tracker_ids[run_id]
 
     def lost(self, run_id: str, error: AzureMLException) -> None:
         """The tracker does not take the run."""
-        self._lost[run_id] = error
+        self._errors[run_id] = error
 
     def create(self, tracker: Tracker, record: Record) -> None:
         """Make the run, unless a call without an answer has made it."""
@@ -102,20 +102,20 @@ class LocalIds:
             root_id=draft.root_id and self.of(tracker, draft.root_id),
             system={**draft.system, MARK: mark},
         )
-        made = self._made(tracker, draft, mark)
-        if made is None:
+        run = self._find_made(tracker, draft, mark)
+        if run is None:
             try:
-                [made] = tracker.create_runs([draft])
+                [run] = tracker.create_runs([draft])
             except Refused:  # another call for it was answered elsewhere
-                made = self._made(tracker, draft, mark)
-                if made is None:
+                run = self._find_made(tracker, draft, mark)
+                if run is None:
                     raise
-        self._known[record[1]] = made.id
+        self._tracker_ids[record[1]] = run.id
 
     @staticmethod
-    def _made(tracker: Tracker, draft: RunDraft, mark: str) -> RunRecord | None:
+    def _find_made(tracker: Tracker, draft: RunDraft, mark: str) -> RunRecord | None:
         try:
-            found = tracker.get_run(str(draft.run_id), draft.experiment_id)
+            run = tracker.get_run(str(draft.run_id), draft.experiment_id)
         except RunNotFound:
             return None
-        return found if found.system.get(MARK) == mark else None
+        return run if run.system.get(MARK) == mark else None

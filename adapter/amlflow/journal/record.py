@@ -120,16 +120,16 @@ def point_line(head: str, point: Point) -> bytes:
     """The line of a point."""
     value, step = point.value, point.step
     # JSON has its own words for nan and infinities.
-    plain = type(value) is float and value - value == 0.0
-    text = repr(value) if plain else _json(value)
+    is_finite = type(value) is float and value - value == 0.0
+    text = repr(value) if is_finite else _json(value)
     # Points that are logged one right after the other share the object that is their time.
     global _last_time
     time, milliseconds = _last_time
     if time is not point.time:
         time, milliseconds = point.time, to_milliseconds(point.time)
         _last_time = time, milliseconds
-    at = "null" if step is None else step
-    body = f"{head},{text},{at},{point.order},{milliseconds}]".encode("ascii")
+    step_text = "null" if step is None else step
+    body = f"{head},{text},{step_text},{point.order},{milliseconds}]".encode("ascii")
     return b"%08x %b\n" % (crc32(body), body)
 
 
@@ -156,7 +156,7 @@ _TIMES = ("created", "started", "ended")
 
 
 def _to_json(record: RunChange | RunDraft) -> dict[str, Any]:
-    fields = {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
+    fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
     return {
         key: value.isoformat()
         if isinstance(value, datetime)

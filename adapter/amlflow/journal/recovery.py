@@ -1,4 +1,4 @@
-"""Sends what a process that has died has left: whoever comes first does it, by a lock."""
+"""Sends what a dead process has left. The first process that gets the folder's lock does it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def recover(
     done = done or Recovered()
     problem: AzureMLException | None = None
     for folder in dead_folders(tracker_folder, but):
-        before = done.sent + done.refused
+        count_before = done.sent + done.refused
         try:
             if (of_run is None or folder.mentions(of_run)) and folder.take():
                 _send(folder, tracker, close, done)
@@ -90,10 +90,10 @@ def recover(
         except AuthenticationException as error:
             problem = problem or error
         except Unavailable as error:
-            if isinstance(problem, Unavailable) and done.sent + done.refused == before:
+            if isinstance(problem, Unavailable) and done.sent + done.refused == count_before:
                 raise
             problem = error
-        except Exception as error:  # of a disk that fails, or a file that somebody has damaged
+        except Exception as error:  # such as a disk that fails, or a damaged file
             logger.exception("What a process has left in %s is not sent.", folder.path)
             problem = problem or ServiceException(
                 f"What a process has left in {folder.path} cannot be sent and stays there "
@@ -119,7 +119,7 @@ def _send(
 ) -> None:
     ids = LocalIds()
 
-    def refused(_: int, record: Record, error: AzureMLException) -> None:
+    def on_refused(_: int, record: Record, error: AzureMLException) -> None:
         done.refused += 1
         done.sent -= 1
         if record[0] == LOST:  # which its process has said
@@ -128,35 +128,35 @@ def _send(
         logger.error("The tracker refused a record of run %s, kept in %s: %s",
                      record[1], path, error.message)  # fmt: skip
 
-    def answered(count: int) -> None:
+    def on_answer(count: int) -> None:
         done.sent += count
 
-    delivery = Delivery(tracker, folder, ids, refused)
+    delivery = Delivery(tracker, folder, ids, on_refused)
     delivery.late = True
     try:
-        delivery.bring_held(answered)
+        delivery.bring_held(on_answer)
         for lines, number, offset in folder.unsent():
-            records = [(record_of(each), len(each)) for each in lines if each]
-            whole = [(each, size) for each, size in records if each is not None]
-            if len(whole) < len(records):
+            records = [(record_of(line), len(line)) for line in lines if line]
+            whole_records = [(record, size) for record, size in records if record is not None]
+            if len(whole_records) < len(records):
                 # The call that wrote it has not returned.
-                done.torn += len(records) - len(whole)
+                done.torn += len(records) - len(whole_records)
                 logger.warning("A record in %s was not written to its end; it is left out.",
                                folder.path)  # fmt: skip
-            numbered = (Numbered(n, each, size) for n, (each, size) in enumerate(whole))
-            delivery.bring(calls_of(numbered), answered)
+            numbered = (Numbered(n, record, size) for n, (record, size) in enumerate(whole_records))
+            delivery.bring(calls_of(numbered), on_answer)
             folder.note_sent(number, offset)
-        forbidden = list(delivery.held)
+        forbidden_runs = list(delivery.held)
         for run_id in folder.running():
-            if run_id in forbidden:
+            if run_id in forbidden_runs:
                 continue
             with contextlib.suppress(RunNotFound):
-                known = ids.of(tracker(), run_id)
+                tracker_id = ids.of(tracker(), run_id)
                 if close is None:
-                    note_dead(folder.path.parent, known)
-                _mark(tracker(), known, close, done)
+                    note_dead(folder.path.parent, tracker_id)
+                _mark(tracker(), tracker_id, close, done)
             folder.note_ended(run_id)
-        if forbidden:
+        if forbidden_runs:
             raise delivery.held.why(sys.maxsize) or AuthenticationException("It is forbidden.")
     finally:
         delivery.held.close()
@@ -184,7 +184,7 @@ def failure(message: str) -> RunChange:
 def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
     """What waits, for each process and run: how many records, since when, and who has them."""
     for folder in process_folders(tracker_folder):
-        about, alive = folder.about(), folder.is_alive()
+        about, is_alive = folder.about(), folder.is_alive()
         counts: dict[str, list[Any]] = {
             run_id: [0, about.get("started")] for run_id in folder.running()
         }
@@ -196,14 +196,14 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
             if record[0] == POINT and not count[0]:
                 count[1] = to_point(record).time.isoformat()
             count[0] += 1
-        for run_id, (count, since) in counts.items():
+        for run_id, (count, start) in counts.items():
             yield {
                 "run_id": display_id(run_id),
                 "waiting": count,
-                "since": since or about.get("started"),
+                "since": start or about.get("started"),
                 "process": about.get("pid"),
                 "host": about.get("host"),
-                "alive": alive,
+                "alive": is_alive,
             }
 
 
@@ -235,7 +235,7 @@ def put_back(tracker_folder: Path, uri: str) -> None:
             folder = ProcessFolder.make(tracker_folder, uri)
             try:
                 entries = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-                folder.leave([each["record"] for each in entries], path.parent)
+                folder.leave([entry["record"] for entry in entries], path.parent)
                 path.unlink()
             finally:
                 folder.release()

@@ -42,13 +42,13 @@ def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
 def read_lines_at(handle: int, offset: int) -> tuple[list[bytes], int]:
     """As :func:`read_lines`, from an open file."""
     content = os.pread(handle, WINDOW, offset)
-    while (last := content.rfind(b"\n") + 1) == 0:
-        more = os.pread(handle, WINDOW, offset + len(content))
-        if not more:
+    while (end := content.rfind(b"\n") + 1) == 0:
+        chunk = os.pread(handle, WINDOW, offset + len(content))
+        if not chunk:
             return [], offset
-        content += more
+        content += chunk
     # A record has no zero bytes. Those before a line are a page that a power cut has lost.
-    return [line.strip(b"\0") for line in content[: last - 1].split(b"\n")], offset + last
+    return [line.strip(b"\0") for line in content[: end - 1].split(b"\n")], offset + end
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Segment:
         return cls(path, handle, size, (status.st_dev, status.st_ino), first)
 
     def damage(self) -> str | None:
-        """What somebody has done to the file meanwhile, or None."""
+        """What has happened to the file meanwhile, or None if it is as it was."""
         try:
             status = os.stat(self.path)
         except OSError as error:
@@ -103,12 +103,12 @@ class Segment:
             return lines
         try:
             while len(lines) < count:
-                read, offset = read_lines_at(handle, offset)
-                for line in read:
+                batch, offset = read_lines_at(handle, offset)
+                for line in batch:
                     if not is_whole(line):
                         return lines[:count]
                     lines.append(line + b"\n")
-                if not read:
+                if not batch:
                     break
         finally:
             if self.handle is None:

@@ -3,11 +3,11 @@
 A record that is written is in the system's cache, where it outlives the process. It is written by a
 system call that keeps Python's lock (``system_write.py``): one that hands it over would wait for
 the thread that sends. A map of the file would be quicker, but a process that writes to a map dies
-when somebody cuts the file. A file's room is reserved when it is made, so a full disk is an error
+when the file is cut. A file's room is reserved when it is made, so a full disk is an error
 then, and never later.
 
 What is not sent yet is in memory, too, as far as it is recent, and its files stay open. Where
-somebody removes or cuts them, it goes on from there into a new folder.
+they are removed or cut, it goes on from there into a new folder.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class Segments:
         self._segments: dict[int, Segment] = {}
         self._copies = FileCopies(fsync=fsync)
         self._memory: deque[bytes] = deque()
-        self._remembered = 0
+        self._memory_size = 0
         self._position = (1, 0)
-        self._taken: list[bytes] = []
+        self._taken_lines: list[bytes] = []
         self._resting = True
         self._sealed = False
         self._homeless: OSError | None = None
@@ -105,9 +105,9 @@ class Segments:
             self._put(line, self.appended + 1)
             self.appended += 1
             self._memory.append(line)
-            self._remembered += len(line)
-            if self._remembered > MAX_MEMORY:
-                self._remembered -= len(self._memory.popleft())
+            self._memory_size += len(line)
+            if self._memory_size > MAX_MEMORY:
+                self._memory_size -= len(self._memory.popleft())
             if self._resting:
                 self._resting = False
                 self._wake()
@@ -116,11 +116,11 @@ class Segments:
     def _put(self, line: bytes, number: int) -> None:
         size = len(line)
         if self._end + size > self._room:
-            self._next(size, number)
+            self._start_segment(size, number)
         if write(self._handle, line, size) != size:
             # The file was cut, so that its room is not reserved any more, and the disk is full.
             self._room = 0
-            raise self._full(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+            raise self._make_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         self._end += size
         if self._fsync:
             sync(self._handle)
@@ -136,28 +136,28 @@ class Segments:
             self._sealed, self._room = True, -1
             return self.appended
 
-    def _next(self, least: int, number: int) -> None:
+    def _start_segment(self, min_size: int, number: int) -> None:
         if self._sealed:
             raise JournalFull("This could not be logged: the process is at its end.")
         if self._homeless is not None:
             self._move("is gone")
             if self._homeless is not None:
-                raise self._full(self._homeless)
-            if self._end + least <= self._room:
+                raise self._make_error(self._homeless)
+            if self._end + min_size <= self._room:
                 return
-        size = max(SIZE, -(-least // PAGE) * PAGE)
+        size = max(SIZE, -(-min_size // PAGE) * PAGE)
         self._check_room(size)
         try:
             path = segment_path(self.folder.path, self.number + 1)
             segment = Segment.make(path, size, number, fsync=self._fsync)
         except OSError as error:
             if self._moving or error.errno in NO_ROOM:
-                raise self._full(error) from error
+                raise self._make_error(error) from error
             self._move(f"cannot be written to ({error.strerror or error})")
             if self._homeless is not None:
-                raise self._full(self._homeless) from error
-            if self._end + least > self._room:
-                self._next(least, number)
+                raise self._make_error(self._homeless) from error
+            if self._end + min_size > self._room:
+                self._start_segment(min_size, number)
             return
         self.number += 1
         self._segments[self.number] = segment
@@ -170,16 +170,16 @@ class Segments:
         if len(numbers) > MAX_OPEN:
             self._segments[numbers[-2]].close()
 
-    def _full(self, error: OSError) -> JournalFull:
+    def _make_error(self, error: OSError) -> JournalFull:
         return JournalFull(
             f"This could not be logged: the journal in {self.folder.path} cannot grow "
             f"({error.strerror or error}). Free some space there, or let AMLFLOW_JOURNAL_FOLDER "
             "name another folder. What was logged before is kept."
         )
 
-    def _check_room(self, more: int) -> None:
+    def _check_room(self, added_size: int) -> None:
         size = sum(segment.size for segment in self._segments.values()) + self._copies.size
-        if size + more > self._max_bytes:
+        if size + added_size > self._max_bytes:
             raise JournalFull(
                 f"This could not be logged: {self._max_bytes / 1e6:g} MB wait in "
                 f"{self.folder.path} for the tracker already, and {MAX_MB_SETTING} allows no more. "
@@ -206,7 +206,7 @@ class Segments:
                         self._copies.forget(name)
                     if error.errno not in NO_ROOM:
                         raise
-                    raise self._full(error) from error
+                    raise self._make_error(error) from error
             with self._lock:
                 if target.parent == self.folder.files:
                     self._copies.keep_open(target)
@@ -232,22 +232,22 @@ class Segments:
         """Some of the lines that are to be sent next; none where there are none."""
         with self._lock:
             self._check()
-            remembered = self.appended - len(self._memory)
-            if self.done < remembered:
-                self._taken = self._stored(remembered)
+            last_on_disk = self.appended - len(self._memory)
+            if self.done < last_on_disk:
+                self._taken_lines = self._read_stored(last_on_disk)
             else:
                 sizes = itertools.accumulate(map(len, self._memory))
                 count = sum(1 for _ in itertools.takewhile(WINDOW.__gt__, sizes))
-                self._taken = list(itertools.islice(self._memory, max(1, count)))
-            return self._taken
+                self._taken_lines = list(itertools.islice(self._memory, max(1, count)))
+            return self._taken_lines
 
-    def _stored(self, last: int) -> list[bytes]:
+    def _read_stored(self, last_record: int) -> list[bytes]:
         """Some of the lines up to a number, from the disk."""
         number, offset = self._position = self._position_of(self.done + 1, self._position)
-        following = self._segments.get(number + 1)
-        if following is not None:
-            last = min(last, following.first - 1)
-        lines = self._segments[number].whole_lines(offset, min(last - self.done, MAX_LINES))
+        next_segment = self._segments.get(number + 1)
+        if next_segment is not None:
+            last_record = min(last_record, next_segment.first - 1)
+        lines = self._segments[number].whole_lines(offset, min(last_record - self.done, MAX_LINES))
         if not lines:
             self._move("was cut")
             return self.take()
@@ -256,7 +256,7 @@ class Segments:
     def _position_of(self, record: int, end: tuple[int, int]) -> tuple[int, int]:
         """The segment and the offset of a record, from those of the end of the record before."""
         number, offset = end
-        while (following := self._segments.get(number + 1)) and following.first <= record:
+        while (next_segment := self._segments.get(number + 1)) and next_segment.first <= record:
             number, offset = number + 1, 0
         return number, offset
 
@@ -271,17 +271,17 @@ class Segments:
     def sent(self) -> None:
         """The lines that were taken have been sent, or are kept elsewhere."""
         with self._lock:
-            self._position = number, offset = self._position_after(self._taken)
-            self.done += len(self._taken)
-            self._taken = []
+            self._position = number, offset = self._position_after(self._taken_lines)
+            self.done += len(self._taken_lines)
+            self._taken_lines = []
             while len(self._memory) > self.appended - self.done:
-                self._remembered -= len(self._memory.popleft())
+                self._memory_size -= len(self._memory.popleft())
             if self._homeless is not None:
                 return
             try:
                 self.folder.note_sent(number, offset)
-                for old in [sent for sent in self._segments if sent < number]:
-                    segment = self._segments.pop(old)
+                for old_number in [n for n in self._segments if n < number]:
+                    segment = self._segments.pop(old_number)
                     segment.close()
                     segment.path.unlink(missing_ok=True)
             except OSError as error:
@@ -298,28 +298,28 @@ class Segments:
         self._next_check = monotonic() + CHECK_S
         if self._sealed and self.done == self.appended:
             return  # this process has removed it
-        damage = "is gone" if self._homeless is not None else self._damage()
+        damage = "is gone" if self._homeless is not None else self._find_damage()
         if damage is not None:
             self._move(damage)
 
-    def _damage(self) -> str | None:
+    def _find_damage(self) -> str | None:
         return self.folder.damage() or next(
             filter(None, map(Segment.damage, self._segments.values())), None
         )
 
     def _move(self, why: str) -> None:
         """Take what is not sent into another folder; if there can be none, keep it in memory."""
-        old, segments = self.folder, self._segments
-        lines = self._unsent(segments, self._position_after(self._taken))
+        old_folder, segments = self.folder, self._segments
+        lines = self._iter_unsent(segments, self._position_after(self._taken_lines))
         try:
-            self.folder = self._make_folder(old)
+            self.folder = self._make_folder(old_folder)
         except OSError as error:
             self._keep_in_memory(lines, error, why)
             return
         if self._homeless is None:
             logger.warning(
                 "The journal %s %s while it was in use; what waits for the tracker is in %s now.",
-                old.path, why, self.folder.path,
+                old_folder.path, why, self.folder.path,
             )  # fmt: skip
         self._homeless = None
         self._segments, self._position = {}, (1, 0)
@@ -327,13 +327,13 @@ class Segments:
         if not self._sealed:
             self._room = 0
         self._write_anew(lines)
-        self._copies.move(old.files, self.folder.files)
+        self._copies.move(old_folder.files, self.folder.files)
         for segment in segments.values():
             segment.close()
-        old.leave_to_others()
+        old_folder.leave_to_others()
 
     def _write_anew(self, lines: Iterator[bytes]) -> None:
-        sealed, self._sealed = self._sealed, False
+        was_sealed, self._sealed = self._sealed, False
         self._moving = True
         try:
             for number, line in enumerate(lines, self.done + 1):
@@ -344,42 +344,46 @@ class Segments:
                     return
         finally:
             self._moving = False
-            if sealed:
+            if was_sealed:
                 self._sealed, self._room = True, -1
 
     def _keep_in_memory(
         self, lines: Iterator[bytes], error: OSError, why: str | None = None
     ) -> None:
-        first = self._homeless is None
+        is_first = self._homeless is None
         self._homeless = error
         self._memory = deque(lines)
-        self._remembered = sum(map(len, self._memory))
+        self._memory_size = sum(map(len, self._memory))
         self._room = -1
-        if first and why is not None:
+        if is_first and why is not None:
             logger.error(
                 "The journal %s %s while it was in use, and another cannot be made (%s). "
                 "What was logged before is in this process's memory, and logging is an error until "
                 "it can.", self.folder.path, why, error.strerror or error,
             )  # fmt: skip
 
-    def _unsent(self, segments: dict[int, Segment], position: tuple[int, int]) -> Iterator[bytes]:
+    def _iter_unsent(
+        self, segments: dict[int, Segment], position: tuple[int, int]
+    ) -> Iterator[bytes]:
         """The lines that are not sent: those that are being sent, those on the disk, and the last.
 
         ``position`` is where those on the disk begin.
         """
-        done = self.done + len(self._taken)
-        memory = list(self._memory)[max(0, done - self.appended + len(self._memory)) :]
-        remembered = self.appended - len(memory)
-        yield from self._taken
+        last_sent = self.done + len(self._taken_lines)
+        memory = list(self._memory)[max(0, last_sent - self.appended + len(self._memory)) :]
+        last_on_disk = self.appended - len(memory)
+        yield from self._taken_lines
         for number in sorted(number for number in segments if number >= position[0]):
-            following = segments.get(number + 1)
-            last = remembered if following is None else min(remembered, following.first - 1)
-            if last > done:
+            next_segment = segments.get(number + 1)
+            last_record = (
+                last_on_disk if next_segment is None else min(last_on_disk, next_segment.first - 1)
+            )
+            if last_record > last_sent:
                 offset = position[1] if number == position[0] else 0
-                lines = segments[number].whole_lines(offset, last - done)
+                lines = segments[number].whole_lines(offset, last_record - last_sent)
                 yield from lines
-                yield from [LOST_LINE] * (last - done - len(lines))
-                done = last
+                yield from [LOST_LINE] * (last_record - last_sent - len(lines))
+                last_sent = last_record
         yield from memory
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from amlflow.spec import Tracker, Unavailable, redacted
 logger = logging.getLogger("amlflow")
 
 BATCH_WINDOW_S = 0.2
-"""How long the first of some records waits for others, unless somebody waits for it."""
+"""How long the first of some records waits for others, unless a caller waits for it."""
 MAX_PAUSE_S = 5.0
 """Between two tries while the tracker is away, if it does not ask for more."""
 CHECK_INTERVAL_S = 0.9
@@ -30,7 +30,7 @@ CHECK_INTERVAL_S = 0.9
 
 
 class Ticket:
-    """A record that somebody waits for: its number, and why the tracker did not take it."""
+    """A record that a caller waits for: its number, and why the tracker did not take it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -51,7 +51,7 @@ class Sender:
         returned: Callable[[], None],
     ) -> None:
         self._uri, self._settings, self._ids = uri, settings, ids
-        self._refused, self._returned = refused, returned
+        self._on_refused, self._on_return = refused, returned
         self._segments = Segments(
             folder,
             settings.max_bytes,
@@ -64,7 +64,7 @@ class Sender:
         self._delivery = Delivery(
             tracker, folder, ids, refused, fsync=settings.fsync, check=self._segments.check
         )
-        self._held_said: set[str] = set()
+        self._reported_held: set[str] = set()
         self._next_try, self._held_pause = 0.0, 0.1
         self._condition = threading.Condition()
         self._work = threading.Event()
@@ -89,7 +89,7 @@ class Sender:
 
     @property
     def folder(self) -> ProcessFolder:
-        """Where the records are; another one once somebody has removed the first."""
+        """Where the records are; another one once the first is removed."""
         return self._segments.folder
 
     @property
@@ -111,15 +111,15 @@ class Sender:
         """How many records up to a number are not in the tracker."""
         return max(0, number - self.done) + self._delivery.held.count
 
-    def _new_folder(self, old: ProcessFolder) -> ProcessFolder:
+    def _new_folder(self, old_folder: ProcessFolder) -> ProcessFolder:
         """Another folder in place of one that is gone, with what is held. Raises OSError."""
-        made = old.successor(self._uri, fsync=self._settings.fsync)
-        lost = self._delivery.held.move(made)
-        self._delivery.folder = made
+        folder = old_folder.successor(self._uri, fsync=self._settings.fsync)
+        lost_count = self._delivery.held.move(folder)
+        self._delivery.folder = folder
         error = AzureMLException("It was removed or cut on this machine's disk before it was sent.")
-        for _ in range(lost):
-            self._refused(0, [LOST], error)
-        return made
+        for _ in range(lost_count):
+            self._on_refused(0, [LOST], error)
+        return folder
 
     def forked(self) -> None:
         """In a child process: leave the files to the parent."""
@@ -134,14 +134,14 @@ class Sender:
     # for other threads
 
     def write_awaited(self, line: bytes) -> Ticket:
-        """Keep a record that somebody waits for. Raises :class:`JournalFull`."""
+        """Keep a record that a caller waits for. Raises :class:`JournalFull`."""
         with self._ticketing:  # the record may be refused before its ticket is there
             ticket = Ticket(self._segments.append(line))
             self._tickets[ticket.number] = ticket
         return ticket
 
     def note_running(self, run_id: str) -> None:
-        """Note that this process has started a run, for whoever finds that it has died."""
+        """Note that this process has started a run; it is looked up once this process has died."""
         try:
             self.folder.note_running(run_id)
         except OSError:
@@ -162,10 +162,10 @@ class Sender:
         nothing that is held. Without ``through_outage``, an outage ends the waiting, and so does a
         tracker that wants other credentials.
         """
-        held = self._delivery.held
+        held_runs = self._delivery.held
 
         def is_held() -> bool:
-            return not through_held and held.why(number, run_id) is not None
+            return not through_held and held_runs.why(number, run_id) is not None
 
         if self.done >= number and not is_held():
             return True
@@ -173,10 +173,12 @@ class Sender:
         deadline = time.monotonic() + seconds
         with self._condition:
             while self.done < number or is_held():
-                left = deadline - time.monotonic()
-                if left <= 0 or (not through_outage and (self.away is not None or is_held())):
+                remaining_s = deadline - time.monotonic()
+                if remaining_s <= 0 or (
+                    not through_outage and (self.away is not None or is_held())
+                ):
                     return False
-                self._condition.wait(left)
+                self._condition.wait(remaining_s)
         return True
 
     def obstacle(self, number: int, run_id: str | None = None) -> AzureMLException | None:
@@ -189,7 +191,7 @@ class Sender:
             self._urgent.set()
 
     def refused(self, number: int, error: AzureMLException) -> bool:
-        """Tell whoever waits for a record that it is refused; whether somebody does."""
+        """Tell the caller that waits for a record that it is refused. False if no caller waits."""
         with self._ticketing:
             ticket = self._tickets.get(number)
         if ticket is None:
@@ -212,7 +214,7 @@ class Sender:
 
     def _run(self) -> None:
         while not self._stopped:
-            # The folder is looked after, and what is held is tried again, also if nobody logs.
+            # Also if nothing is logged: the folder is checked, and what is held is tried again.
             self._work.wait(CHECK_INTERVAL_S)
             self._work.clear()
             if self._stopped:
@@ -233,15 +235,15 @@ class Sender:
 
     def _send(self) -> None:
         """Send all that has been written until now."""
-        last = self.written
-        while not self._stopped and self.done < last:
+        target = self.written
+        while not self._stopped and self.done < target:
             lines = self._segments.take()
             # All of them are whole: what is not is among them as lost.
             records = [
                 Numbered(number, record_of(line[:-1]) or [LOST], len(line))
                 for number, line in enumerate(lines, self.done + 1)
             ]
-            self._patiently(functools.partial(self._deliver, calls_of(records)))
+            self._retry(functools.partial(self._deliver, calls_of(records)))
             if self._stopped:
                 return
             self._say_held()
@@ -263,7 +265,7 @@ class Sender:
         """Try one of the runs again that the tracker has forbidden, if it is time."""
         if not self._delivery.held.count or time.monotonic() < self._next_try:
             return
-        self._patiently(self._bring_held)
+        self._retry(self._bring_held)
         self._drop_files()
         with self._condition:
             self._condition.notify_all()
@@ -271,36 +273,36 @@ class Sender:
     def _bring_held(self) -> None:
         self._delivery.late = True
         if self._delivery.bring_held(self._on_answer):
-            logger.warning("The tracker at %s takes it again; what waited is sent.", self._where)
-            self._held_said.clear()
+            logger.warning("The tracker at %s takes it again; what waited is sent.", self._address)
+            self._reported_held.clear()
             self._held_pause = 0.1
         else:
             self._held_pause = min(2 * self._held_pause, MAX_PAUSE_S)
         self._next_try = time.monotonic() + self._held_pause
 
     def _say_held(self) -> None:
-        self._held_said.intersection_update(self._delivery.held)
-        for run_id in set(self._delivery.held) - self._held_said:
+        self._reported_held.intersection_update(self._delivery.held)
+        for run_id in set(self._delivery.held) - self._reported_held:
             error = self._delivery.held.why(self.written, run_id)
-            self._held_said.add(run_id)
+            self._reported_held.add(run_id)
             logger.warning(
                 "What is logged to run %s waits in %s, and is sent when the tracker takes it: %s",
                 display_id(run_id), self.folder.path, error.message if error else "",
             )  # fmt: skip
 
     @property
-    def _where(self) -> str:
+    def _address(self) -> str:
         return redacted(self._uri)
 
-    def _patiently(self, send: Callable[[], None]) -> None:
+    def _retry(self, send: Callable[[], None]) -> None:
         """Send, however long the tracker is away; or until this is stopped."""
         import tenacity  # takes 30 ms, which a process that never sends need not wait for
 
         backoff = tenacity.wait_random_exponential(multiplier=0.1, max=MAX_PAUSE_S)
 
         def pause(state: Any) -> float:
-            asked = getattr(state.outcome.exception(), "retry_after", None)
-            return max(float(backoff(state)), asked or 0.0)
+            retry_after = getattr(state.outcome.exception(), "retry_after", None)
+            return max(float(backoff(state)), retry_after or 0.0)
 
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Unavailable, AuthenticationException)),
@@ -316,8 +318,8 @@ class Sender:
     def _pause(self, seconds: float) -> None:
         self._urgent.clear()
         deadline = time.monotonic() + seconds
-        while not self._stopped and (left := deadline - time.monotonic()) > 0:
-            self._urgent.wait(min(left, CHECK_INTERVAL_S))
+        while not self._stopped and (remaining_s := deadline - time.monotonic()) > 0:
+            self._urgent.wait(min(remaining_s, CHECK_INTERVAL_S))
             if self._stopped:
                 return
             self._urgent.clear()
@@ -329,7 +331,7 @@ class Sender:
             logger.warning(
                 "What is logged waits in %s, and is sent when the tracker at %s is back: %s",
                 self.folder.path,
-                self._where,
+                self._address,
                 error.message,
             )
         with self._condition:
@@ -340,5 +342,5 @@ class Sender:
     def _on_answer(self, count: int) -> None:
         if self.away is not None:
             self.away = None
-            logger.warning("The tracker at %s is back; what waited is sent.", self._where)
-            self._returned()
+            logger.warning("The tracker at %s is back; what waited is sent.", self._address)
+            self._on_return()

@@ -64,8 +64,8 @@ def _switch(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
     value = environ.get(name, "")
     if value.lower() not in _WORDS:
         raise UserErrorException(f"{name} is on or off (or 1 or 0), and {value!r} is neither.")
-    found = _WORDS[value.lower()]
-    return default if found is None else found
+    value_of_word = _WORDS[value.lower()]
+    return default if value_of_word is None else value_of_word
 
 
 def _number(environ: Mapping[str, str], name: str, default: float) -> float:

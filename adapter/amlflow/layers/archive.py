@@ -48,13 +48,15 @@ class Archive(Layer):
         )
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        found = self.inner.find_runs(query)
+        runs = self.inner.find_runs(query)
         if query.experiment_ids is not None:
-            yield from found
+            yield from runs
             return
-        archived = {each.id for each in self.list_experiments() if each.archived}
-        for run in found:
-            if run.experiment_id not in archived:
+        archived_ids = {
+            experiment.id for experiment in self.list_experiments() if experiment.archived
+        }
+        for run in runs:
+            if run.experiment_id not in archived_ids:
                 yield run
 
 

@@ -114,11 +114,11 @@ class Journaled(Layer):
             UserErrorException: the tracker refused something of the run; the message names it.
             ServiceException: something was removed from this machine's disk before it was sent.
         """
-        known = None if run_id is None else self._known(run_id)
-        self.journal.wait(seconds=seconds, run_id=known)
-        if known is not None:
-            self.journal.recover(known)
-            self.journal.raise_refused(known)
+        tracker_id = None if run_id is None else self._tracker_id(run_id)
+        self.journal.wait(seconds=seconds, run_id=tracker_id)
+        if tracker_id is not None:
+            self.journal.recover(tracker_id)
+            self.journal.raise_refused(tracker_id)
 
     def finish(self) -> None:
         """As :meth:`flush`; if it raises, the end of the process does not wait again."""
@@ -142,32 +142,32 @@ class Journaled(Layer):
         return self.inner.get_experiment(experiment_id)
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        if any(each.writer is not None for each in drafts):
+        if any(draft.writer is not None for draft in drafts):
             self.journal.begin()  # without a journal, no run starts
-        if any(is_local(each.experiment_id) or is_local(each.parent_id) for each in drafts):
+        if any(is_local(draft.experiment_id) or is_local(draft.parent_id) for draft in drafts):
             records = self._create_local(drafts)
         else:
             try:
                 records = self.inner.create_runs(drafts)
             except Unavailable:
-                if not self._settings.offline or any(LAUNCHED in each.system for each in drafts):
+                if not self._settings.offline or any(LAUNCHED in draft.system for draft in drafts):
                     raise
                 records = self._create_local(drafts)
-        for draft, made in zip(drafts, records, strict=True):
+        for draft, run in zip(drafts, records, strict=True):
             if draft.writer is not None and draft.status not in FINAL | UNSTARTED:
-                self.journal.note_running(made.id)
+                self.journal.note_running(run.id)
         return records
 
     def _create_local(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         records = []
         for draft in drafts:
-            made, kept = offline_runs.start_run(draft)
-            self.journal.write(kept)
-            self._local[made.id] = made
-            records.append(made)
+            run, entry = offline_runs.start_run(draft)
+            self.journal.write(entry)
+            self._local[run.id] = run
+            records.append(run)
         return records
 
-    def _known(self, run_id: str) -> str:
+    def _tracker_id(self, run_id: str) -> str:
         """The tracker's id of a run, where it has got there."""
         return self.journal.tracker_id(run_id) or run_id
 
@@ -181,14 +181,14 @@ class Journaled(Layer):
             return self._local[run_id]
         self.journal.hurry()  # who looks at a run may soon end it
         self._settle(run_id)
-        dead = self.journal.dead_runs()  # before: somebody may be about to send what they left
-        return with_liveness(self.inner.get_run(self._known(run_id), experiment_id), dead)
+        dead_runs = self.journal.dead_runs()  # before: it may be sent soon
+        return with_liveness(self.inner.get_run(self._tracker_id(run_id), experiment_id), dead_runs)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         self._settle()
-        dead = self.journal.dead_runs()
+        dead_runs = self.journal.dead_runs()
         for run in self.inner.find_runs(query):
-            yield with_liveness(run, dead)
+            yield with_liveness(run, dead_runs)
 
     def count_runs(self, query: RunQuery) -> int | None:
         self._settle()
@@ -196,9 +196,9 @@ class Journaled(Layer):
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         self._settle()
-        dead = self.journal.dead_runs()
+        dead_runs = self.journal.dead_runs()
         runs = super().first_runs(query, field, last)
-        return None if runs is None else [with_liveness(run, dead) for run in runs]
+        return None if runs is None else [with_liveness(run, dead_runs) for run in runs]
 
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
         self._settle()
@@ -210,10 +210,10 @@ class Journaled(Layer):
     def _settle(self, run_id: str | None = None) -> None:
         """Have the changes that were journaled for a run, or for all, reach the tracker.
 
-        Whoever reads sees so what any thread's call has returned for.
+        So a reader sees every change whose call has returned, in whichever thread.
         """
         if run_id is not None:
-            run_id = self._known(run_id)
+            run_id = self._tracker_id(run_id)
         number = self._changes.last(run_id)
         if not number:
             return
@@ -241,11 +241,11 @@ class Journaled(Layer):
         if self._is_here_only(run_id):
             self._change_local(run_id, change)
             return
-        known = self._known(run_id)
+        tracker_id = self._tracker_id(run_id)
         # Only the tracker knows whether a property is there already, and the caller has to.
         if change.properties:
-            self.journal.wait(run_id=known)
-            self.inner.update_run(known, change)
+            self.journal.wait(run_id=tracker_id)
+            self.inner.update_run(tracker_id, change)
             return
         deadline = time.monotonic() + self._settings.flush_seconds
         # The end comes after all that was logged to the run.
@@ -253,26 +253,26 @@ class Journaled(Layer):
             self._end_run(run_id, change, deadline)
             return
         # Tags, texts and other statuses.
-        self._await_change(self._write_change(known, change), known, change, deadline)
+        self._await_change(self._write_change(tracker_id, change), tracker_id, change, deadline)
 
     def _end_run(self, run_id: str, change: RunChange, deadline: float) -> None:
         """Journal the end of a run and wait for it; raise what was refused of the run before."""
-        known = self._known(run_id)
+        tracker_id = self._tracker_id(run_id)
         # What other processes have logged to the run comes first.
         patience = 0 if self._settings.offline and self.away else self._settings.flush_seconds
         self.journal.settle(run_id, patience)
         # If the end cannot be written down, the run goes on, and this raises.
-        ticket = self._write_change(known, change)
+        ticket = self._write_change(tracker_id, change)
         try:
-            self._await_change(ticket, known, change, deadline)
+            self._await_change(ticket, tracker_id, change, deadline)
         except AzureMLException:
             # The caller can do more about what was refused than about an end that is late.
-            self.journal.raise_refused(known)
+            self.journal.raise_refused(tracker_id)
             raise
         finally:
             # The end is in the journal or refused: if this process dies now, the run is not dead.
             self.journal.note_ended(run_id)
-        self.journal.raise_refused(known)
+        self.journal.raise_refused(tracker_id)
 
     def _write_change(self, run_id: str, change: RunChange) -> Ticket:
         ticket = self.journal.write_awaited(record.change_record(run_id, change))
@@ -300,15 +300,15 @@ class Journaled(Layer):
             logger.warning("Run %s is sent when the tracker is back.", run_id)
 
     def _change_local(self, run_id: str, change: RunChange) -> None:
-        known = self._local[run_id]
+        run = self._local[run_id]
         for key, value in change.properties.items():
-            if known.properties.get(key, value) != value:
-                raise PropertyConflict(key, known.properties[key], value)
+            if run.properties.get(key, value) != value:
+                raise PropertyConflict(key, run.properties[key], value)
         self.journal.write(record.change_record(run_id, change))
-        self._local[run_id] = known.changed(change)
+        self._local[run_id] = run.changed(change)
         if change.status in FINAL:
             self.journal.note_ended(run_id)
-            logger.warning("Run %s is sent when the tracker is back.", known.alias)
+            logger.warning("Run %s is sent when the tracker is back.", run.alias)
 
     # metrics
 
@@ -318,15 +318,15 @@ class Journaled(Layer):
             key = (run_id, point.name, point.kind, point.writer)
             head = self._heads.get(key)
             if head is None:
-                head = self._head(key, point)
+                head = self._make_head(key, point)
             self.journal.write_line(point_line(head, point))
 
-    def _head(self, key: tuple[str, str, str, str], point: Point) -> str:
+    def _make_head(self, key: tuple[str, str, str, str], point: Point) -> str:
         if self._tracker is not None:
             self._tracker.check_name(point.name)
         if len(self._heads) > MAX_HEADS:
             self._heads.clear()
-        head = self._heads[key] = record.point_head(self._known(key[0]), point)
+        head = self._heads[key] = record.point_head(self._tracker_id(key[0]), point)
         return head
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
@@ -335,17 +335,17 @@ class Journaled(Layer):
         Of a run that was started while the tracker is away, they are what the journal has.
         """
         if self._is_here_only(run_id):
-            return self._waiting_points(run_id, names)
-        known = self._known(run_id)
-        self.journal.wait(run_id=known)
-        self.journal.recover(known)
-        return self.inner.read_points(known, names)
+            return self._read_waiting(run_id, names)
+        tracker_id = self._tracker_id(run_id)
+        self.journal.wait(run_id=tracker_id)
+        self.journal.recover(tracker_id)
+        return self.inner.read_points(tracker_id, names)
 
-    def _waiting_points(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
+    def _read_waiting(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
         points = [
-            record.to_point(waiting)
-            for waiting in self.journal.waiting_records()
-            if waiting[:2] == [record.POINT, run_id] and (names is None or waiting[3] in names)
+            record.to_point(entry)
+            for entry in self.journal.waiting_records()
+            if entry[:2] == [record.POINT, run_id] and (names is None or entry[3] in names)
         ]
         return sorted(points, key=lambda point: (point.time, point.position))
 
@@ -356,30 +356,30 @@ class Journaled(Layer):
 
         So are very large ones, unless the tracker is away.
         """
-        here = self._is_here_only(run_id)
+        is_here = self._is_here_only(run_id)
         size = sum(path.stat().st_size for path in files.values())
-        if here or (replace and size <= MAX_FILE_BYTES):
+        if is_here or (replace and size <= MAX_FILE_BYTES):
             self._keep_files(run_id, files, replace=replace)
             return
         try:
             self._settle(run_id)
-            self.inner.put_files(self._known(run_id), files, replace=replace)
+            self.inner.put_files(self._tracker_id(run_id), files, replace=replace)
         except Unavailable:
             if not replace:
                 raise
             self._keep_files(run_id, files, replace=True)
 
     def _keep_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool) -> None:
-        here = self._is_here_only(run_id)
-        known = self._local_files.setdefault(run_id, {}) if here else {}
+        is_here = self._is_here_only(run_id)
+        files_here = self._local_files.setdefault(run_id, {}) if is_here else {}
         for name in files:
-            if name in known and not replace:
+            if name in files_here and not replace:
                 raise FileInRun(run_id, name)
-        kept = {name: self.journal.keep_file(path) for name, path in files.items()}
-        sent_to = self._known(run_id)
-        number = self.journal.write([record.FILES, sent_to, kept, replace])
-        known.update({name: (self.journal, copy) for name, copy in kept.items()})
-        if not here:
+        copies = {name: self.journal.keep_file(path) for name, path in files.items()}
+        sent_to = self._tracker_id(run_id)
+        number = self.journal.write([record.FILES, sent_to, copies, replace])
+        files_here.update({name: (self.journal, copy) for name, copy in copies.items()})
+        if not is_here:
             self._changes.note(sent_to, number)
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
@@ -388,7 +388,7 @@ class Journaled(Layer):
                 name for name in self._local_files.get(run_id, {}) if name.startswith(prefix)
             )
         self._settle(run_id)
-        return self.inner.list_files(self._known(run_id), prefix)
+        return self.inner.list_files(self._tracker_id(run_id), prefix)
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         if self._is_here_only(run_id):
@@ -398,7 +398,7 @@ class Journaled(Layer):
             shutil.copyfile(journal.copy(copy), destination)
             return
         self._settle(run_id)
-        self.inner.get_file(self._known(run_id), name, destination)
+        self.inner.get_file(self._tracker_id(run_id), name, destination)
 
     def has_snapshot(self, digest: str) -> bool:
         try:
@@ -441,9 +441,9 @@ class Journaled(Layer):
     ) -> ModelRecord:
         self._settle(run_id)
         return self.inner.register_model(
-            self._known(run_id), path, name,
+            self._tracker_id(run_id), path, name,
             description=description, tags=tags, properties=properties,
         )  # fmt: skip
 
     def run_link(self, run: RunRecord) -> str:
-        return self.inner.run_link(dataclasses.replace(run, id=self._known(run.id)))
+        return self.inner.run_link(dataclasses.replace(run, id=self._tracker_id(run.id)))

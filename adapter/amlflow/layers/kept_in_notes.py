@@ -13,7 +13,7 @@ from amlflow.spec import Feature, RunDraft, RunQuery, RunRecord, Tracker
 class KeptInNotes(Layer):
     """Says for each run what the tracker is given of it, and what is read from its notes.
 
-    A layer's notes have keys that begin with its ``prefix``; nobody above the layer sees them.
+    A layer's notes have keys that begin with its ``prefix``; layers above it do not see them.
     Conditions on its ``fields`` mean what the layer reads, so the tracker is not given them.
     """
 
@@ -38,17 +38,19 @@ class KeptInNotes(Layer):
         return self.read(dataclasses.replace(run, system=system), notes)
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        made = self.inner.create_runs([self.move_to_notes(draft) for draft in drafts])
-        return [self._read(run) for run in made]
+        runs = self.inner.create_runs([self.move_to_notes(draft) for draft in drafts])
+        return [self._read(run) for run in runs]
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         return self._read(self.inner.get_run(run_id, experiment_id))
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        conditions = [each for each in query.conditions if each.field not in self.fields]
+        conditions = [
+            condition for condition in query.conditions if condition.field not in self.fields
+        ]
         # What is asked for may be among the notes.
-        asked = dataclasses.replace(query, conditions=conditions, fields=None)
-        for run in self.inner.find_runs(asked):
+        tracker_query = dataclasses.replace(query, conditions=conditions, fields=None)
+        for run in self.inner.find_runs(tracker_query):
             yield self._read(run)
 
     def count_runs(self, query: RunQuery) -> int | None:

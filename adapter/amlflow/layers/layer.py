@@ -62,16 +62,16 @@ class Layer:
         return self.inner.find_runs(query)
 
     def count_runs(self, query: RunQuery) -> int | None:
-        counted = getattr(self.inner, "count_runs", None)
-        return None if counted is None else counted(query)
+        method = getattr(self.inner, "count_runs", None)
+        return None if method is None else method(query)
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        first = getattr(self.inner, "first_runs", None)
-        return None if first is None else first(query, field, last)
+        method = getattr(self.inner, "first_runs", None)
+        return None if method is None else method(query, field, last)
 
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        values = getattr(self.inner, "field_values", None)
-        return None if values is None else values(query, fields)
+        method = getattr(self.inner, "field_values", None)
+        return None if method is None else method(query, fields)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         self.inner.update_run(run_id, change)
@@ -128,5 +128,5 @@ class Layer:
 
     def own_paths(self) -> Sequence[Path]:
         """Also: none where the plugin's tracker lacks this method."""
-        stated: Callable[[], Sequence[Path]] | None = getattr(self.inner, "own_paths", None)
-        return () if stated is None else stated()
+        method: Callable[[], Sequence[Path]] | None = getattr(self.inner, "own_paths", None)
+        return () if method is None else method()

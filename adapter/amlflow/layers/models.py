@@ -1,4 +1,4 @@
-"""Refuses models, over a tracker that has no registry: a version that nobody else sees is none."""
+"""Refuses models, over a tracker that has no registry: others would not see the version."""
 
 from __future__ import annotations
 

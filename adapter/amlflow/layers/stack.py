@@ -44,7 +44,7 @@ class OpenTrackers:
     def __init__(self) -> None:
         self._direct: PerProcess[Tracker] = PerProcess()
         self._layered: PerProcess[Layer] = PerProcess(self._on_fork)
-        self._inherited: dict[str, Journaled] = {}
+        self._parents: dict[str, Journaled] = {}
         self._closed = False
         atexit.register(self.close)
         if hasattr(os, "register_at_fork"):
@@ -62,16 +62,16 @@ class OpenTrackers:
         settings = from_environment()
         if self._closed or not settings.on:
             return Layer(self.direct(uri))
-        parent = self._inherited.get(uri)
-        journaled = Journaled(uri, lambda: self.direct(uri), settings, parent)
+        parent = self._parents.get(uri)
+        layer = Journaled(uri, lambda: self.direct(uri), settings, parent)
         try:
-            if not is_journaled(journaled.inner.features):
-                return Layer(journaled.inner)
+            if not is_journaled(layer.inner.features):
+                return Layer(layer.inner)
         except Unavailable:
             if not settings.offline:
                 raise
         self._close_with_multiprocessing()
-        return journaled
+        return layer
 
     def close(self) -> None:
         """At the end of the process: send what is left; what is logged later is sent at once."""
@@ -95,11 +95,11 @@ class OpenTrackers:
 
             Finalize(None, self.close, exitpriority=0)
 
-    def _on_fork(self, inherited: dict[str, Layer]) -> None:
-        for uri, layer in inherited.items():
+    def _on_fork(self, layers: dict[str, Layer]) -> None:
+        for uri, layer in layers.items():
             if isinstance(layer, Journaled):
                 layer.journal.forked()
-                self._inherited[uri] = layer
+                self._parents[uri] = layer
 
 
 _open_trackers = OpenTrackers()

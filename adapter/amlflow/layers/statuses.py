@@ -31,8 +31,8 @@ class Statuses(KeptInNotes):
         )
 
     def read(self, run: RunRecord, notes: dict[str, str]) -> RunRecord:
-        launched = run.system.get(LAUNCHED) == "yes" and run.status != Status.CANCELED
-        if run.status in FINAL and not launched:
+        is_launched = run.system.get(LAUNCHED) == "yes" and run.status != Status.CANCELED
+        if run.status in FINAL and not is_launched:
             return run
         status = parse_fine_status.among(run.id, notes)
         if status is None:
@@ -42,7 +42,7 @@ class Statuses(KeptInNotes):
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         if change.status is not None and change.status not in FINAL:
-            told = Status.RUNNING if change.status == Status.RUNNING else None
-            noted = {**change.system, STATUS: change.status}
-            change = dataclasses.replace(change, status=told, system=noted)
+            tracker_status = Status.RUNNING if change.status == Status.RUNNING else None
+            notes = {**change.system, STATUS: change.status}
+            change = dataclasses.replace(change, status=tracker_status, system=notes)
         self.inner.update_run(run_id, change)

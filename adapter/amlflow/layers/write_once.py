@@ -40,7 +40,7 @@ OF = "log_of"
 
 
 class WriteOnce(KeptInNotes):
-    """Adds properties once, whoever else adds them."""
+    """Adds properties once, also while other processes add them."""
 
     adds = Feature.WRITE_ONCE
     prefix = "property_"
@@ -53,16 +53,18 @@ class WriteOnce(KeptInNotes):
         self._experiment_id = ""
 
     def move_to_notes(self, draft: RunDraft) -> RunDraft:
-        system = {**draft.system, **_notes(draft.properties)}
+        system = {**draft.system, **_to_notes(draft.properties)}
         return dataclasses.replace(draft, properties={}, system=system)
 
     def read(self, run: RunRecord, notes: dict[str, str]) -> RunRecord:
         return dataclasses.replace(
-            run, properties=dict(sorted(_properties(run.id, notes).values()))
+            run, properties=dict(sorted(_parse_properties(run.id, notes).values()))
         )
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
-        return (each for each in self.inner.list_experiments() if each.name != LOG)
+        return (
+            experiment for experiment in self.inner.list_experiments() if experiment.name != LOG
+        )
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         return (run for run in super().find_runs(query) if OF not in run.system)
@@ -71,51 +73,53 @@ class WriteOnce(KeptInNotes):
         if not change.properties:
             self.inner.update_run(run_id, change)
             return
-        wanted = _notes(change.properties)
+        new_notes = _to_notes(change.properties)
         run = self.inner.get_run(run_id)
         while True:
-            log = self._log(run.id)
-            noted = {key: text for key, text in run.system.items() if key in wanted}
+            log = self._read_log(run.id)
+            notes = {key: text for key, text in run.system.items() if key in new_notes}
             for entry in log:
-                noted.update(entry)
-            known = _properties(run.id, noted)
-            kept = {key: noted[key] for key in known}
-            for key, text in wanted.items():
-                if kept.get(key, text) != text:
-                    self.inner.update_run(run.id, RunChange(system=kept))
-                    name, value = known[key]
+                notes.update(entry)
+            properties = _parse_properties(run.id, notes)
+            kept_notes = {key: notes[key] for key in properties}
+            for key, text in new_notes.items():
+                if kept_notes.get(key, text) != text:
+                    self.inner.update_run(run.id, RunChange(system=kept_notes))
+                    name, value = properties[key]
                     raise PropertyConflict(name, value, change.properties[name])
-            if wanted.keys() <= kept.keys() or self._append(run.id, len(log) + 1, change, wanted):
+            if new_notes.keys() <= kept_notes.keys():
                 break
-        system = {**change.system, **kept, **wanted}
+            if self._append(run.id, len(log) + 1, change, new_notes):
+                break
+        system = {**change.system, **kept_notes, **new_notes}
         self.inner.update_run(run.id, dataclasses.replace(change, properties={}, system=system))
 
-    def _experiment(self) -> str:
+    def _ensure_log(self) -> str:
         if not self._experiment_id:
             self._experiment_id = self.inner.ensure_experiment(LOG).id
         return self._experiment_id
 
-    def _log(self, run_id: str) -> list[dict[str, str]]:
+    def _read_log(self, run_id: str) -> list[dict[str, str]]:
         """All entries, in order."""
         log = list(self._logs.get(run_id, ()))
-        experiment_id = self._experiment()
+        experiment_id = self._ensure_log()
         while True:
             try:
-                entry = self.inner.get_run(_entry(run_id, len(log) + 1), experiment_id)
+                entry = self.inner.get_run(_entry_id(run_id, len(log) + 1), experiment_id)
             except RunNotFound:
                 self._logs[run_id] = log
                 return log
             log.append({k: text for k, text in entry.system.items() if k.startswith(self.prefix)})
 
     def _append(self, run_id: str, number: int, change: RunChange, notes: dict[str, str]) -> bool:
-        """Write an entry; False where somebody else has written that number.
+        """Write an entry; False where another process has written that number.
 
         The entry has all that the change has, so what the tracker does not take is refused here,
         before anything is decided.
         """
         draft = RunDraft(
-            experiment_id=self._experiment(),
-            run_id=_entry(run_id, number),
+            experiment_id=self._ensure_log(),
+            run_id=_entry_id(run_id, number),
             name=change.name,
             status=Status.COMPLETED,
             created=datetime.now(timezone.utc),
@@ -126,18 +130,18 @@ class WriteOnce(KeptInNotes):
         try:
             self.inner.create_runs([draft])
         except Refused:
-            if len(self._log(run_id)) < number:
+            if len(self._read_log(run_id)) < number:
                 raise
             return False
         return True
 
 
-def _entry(run_id: str, number: int) -> str:
+def _entry_id(run_id: str, number: int) -> str:
     digest = hashlib.sha256(f"{number} {run_id}".encode()).hexdigest()
     return f"property-{digest[:32]}"
 
 
-def _notes(properties: Mapping[str, str]) -> dict[str, str]:
+def _to_notes(properties: Mapping[str, str]) -> dict[str, str]:
     """Properties as notes: their keys are any text, and a note's is a short identifier."""
     return {
         f"property_{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]}": (
@@ -147,7 +151,7 @@ def _notes(properties: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _properties(run_id: str, notes: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _parse_properties(run_id: str, notes: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """The keys and values of those notes that are properties."""
-    found = {key: parse(run_id, key, text, to_property) for key, text in notes.items()}
-    return {key: each for key, each in found.items() if each is not None}
+    pairs = {key: parse(run_id, key, text, to_property) for key, text in notes.items()}
+    return {key: pair for key, pair in pairs.items() if pair is not None}

@@ -67,7 +67,7 @@ class ComputeSuite:
             folder = tmp_path / "work"
             folder.mkdir(exist_ok=True)
             (folder / "script.py").write_text(textwrap.dedent(code))
-            given = {
+            fields = {
                 "name": uuid.uuid4().hex,
                 "command": ["script.py"],
                 "is_script": True,
@@ -77,7 +77,7 @@ class ComputeSuite:
                 "image": image,
                 **values,
             }
-            return Work(**given)
+            return Work(**fields)
 
         return make
 
@@ -89,10 +89,10 @@ class ComputeSuite:
         names = []
 
         def start(code: str = "", **values: Any) -> tuple[Work, Started]:
-            made = work(code, **values)
-            compute.check(made)
-            names.append(made.name)
-            return made, compute.start(made)
+            job = work(code, **values)
+            compute.check(job)
+            names.append(job.name)
+            return job, compute.start(job)
 
         yield start
         for name in names:
@@ -133,8 +133,8 @@ class ComputeSuite:
         """
         Compute.check: Called before a run is created, when folder and environment do not exist yet.
         """
-        made = work("pass")
-        compute.check(dataclasses.replace(made, folder=made.folder / "not there", environment={}))
+        job = work("pass")
+        compute.check(dataclasses.replace(job, folder=job.folder / "not there", environment={}))
 
     def test_output_is_appended_in_order(self, started: Any, tmp_path: Path) -> None:
         """
@@ -174,11 +174,11 @@ class ComputeSuite:
             raise SystemExit(4)
             """
         )
-        found = ending(run)
+        end = ending(run)
         run.end(grace=1)
-        assert found.code == 4
-        if found.errors_end is not None:
-            until_there = work.output.read_bytes()[: found.errors_end]
+        assert end.code == 4
+        if end.errors_end is not None:
+            until_there = work.output.read_bytes()[: end.errors_end]
             assert until_there == b"before\nsome\nthe reason\n"
 
     def test_where_nothing_is_written_to_standard_error(self, started: Any) -> None:
@@ -217,10 +217,10 @@ class ComputeSuite:
             tell.
         """
         _, run = started("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-        found = ending(run)
-        assert found.code != 0
-        assert found.reason
-        assert "kill" in found.reason.lower()
+        end = ending(run)
+        assert end.code != 0
+        assert end.reason
+        assert "kill" in end.reason.lower()
         run.end(grace=1)
 
     def test_arguments_are_as_given(self, started: Any) -> None:
@@ -341,8 +341,8 @@ class ComputeSuite:
         Compute.check: Raise ComputeTargetException with what to do if the work cannot run now.
         Compute.start: Raises ComputeTargetException.
         """
-        made = work(command=["no-such-program"], is_script=False)
-        assert "no-such-program" in refusal(compute, made)
+        job = work(command=["no-such-program"], is_script=False)
+        assert "no-such-program" in refusal(compute, job)
 
     def test_a_python_that_is_not_there(self, compute: Compute, work: Any) -> None:
         """
@@ -358,26 +358,26 @@ def refusal(compute: Compute, work: Work) -> str:
         run = compute.start(work)
     except ComputeTargetException as error:
         return str(error.message)
-    found = ending(run)
+    end = ending(run)
     run.end(grace=1)
-    assert found.code != 0
-    return str(found.reason)
+    assert end.code != 0
+    return str(end.reason)
 
 
 def ending(run: Started) -> Ending:
     """How a work ended, which is waited for."""
-    found = until(run.ending)
-    assert isinstance(found, Ending)
-    return found
+    end = until(run.ending)
+    assert isinstance(end, Ending)
+    return end
 
 
 def until(holds: Callable[[], Any]) -> Any:
     """Wait for something to hold; what it gave is returned."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
-        found = holds()
-        if found:
-            return found
+        value = holds()
+        if value:
+            return value
         assert time.monotonic() < deadline, f"not within {TIMEOUT_S} s"
         time.sleep(0.05)
 

@@ -58,7 +58,8 @@ class MemoryTracker:
     def update_experiment(self, experiment_id: str, change: spec.ExperimentChange) -> None:
         with self._lock:
             record = self.get_experiment(experiment_id)
-            if change.name in {each.name for each in self._experiments.values()} - {record.name}:
+            names = {experiment.name for experiment in self._experiments.values()}
+            if change.name in names - {record.name}:
                 raise spec.Refused(f"There is an experiment {change.name!r} already.")
             archived = record.archived
             if change.archived is not None:
@@ -67,7 +68,7 @@ class MemoryTracker:
                 record,
                 name=change.name or record.name,
                 archived=archived,
-                tags=_without({**record.tags, **change.tags}, change.tags_removed),
+                tags=_drop({**record.tags, **change.tags}, change.tags_removed),
             )
 
     def delete_experiment(self, experiment_id: str) -> None:
@@ -83,9 +84,9 @@ class MemoryTracker:
         with self._lock:
             for draft in drafts:
                 self.get_experiment(draft.experiment_id)
-            asked = [(each.experiment_id, each.run_id) for each in drafts if each.run_id]
-            for place, (experiment_id, run_id) in enumerate(asked):
-                if (experiment_id, run_id) in asked[:place] or self._found(run_id, experiment_id):
+            ids = [(draft.experiment_id, draft.run_id) for draft in drafts if draft.run_id]
+            for index, (experiment_id, run_id) in enumerate(ids):
+                if (experiment_id, run_id) in ids[:index] or self._found(run_id, experiment_id):
                     raise spec.Refused(f"The experiment has a run {run_id!r} already.")
             return [self._create(draft) for draft in drafts]
 
@@ -121,16 +122,16 @@ class MemoryTracker:
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         with self._lock:
-            found = self._found(run_id, experiment_id)
-        if found is None:
+            run = self._found(run_id, experiment_id)
+        if run is None:
             raise spec.RunNotFound(run_id)
-        return found
+        return run
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         with self._lock:
-            ordered = sorted(self._runs.values(), key=lambda run: (run.created, run.id))
-        counts = {run.experiment_id: itertools.count(1) for run in ordered}
-        numbers = {run.id: next(counts[run.experiment_id]) for run in ordered}
+            sorted_runs = sorted(self._runs.values(), key=lambda run: (run.created, run.id))
+        counts = {run.experiment_id: itertools.count(1) for run in sorted_runs}
+        numbers = {run.id: next(counts[run.experiment_id]) for run in sorted_runs}
         return [numbers[run.id] for run in runs]
 
     def find_runs(self, query: spec.RunQuery) -> Iterator[RunRecord]:
@@ -138,14 +139,16 @@ class MemoryTracker:
             runs = sorted(self._runs.values(), key=lambda run: run.id)
             runs.sort(key=lambda run: run.created, reverse=True)
             if query.order is not None:
-                runs = _ordered(runs, query.order)
-            archived = {each.id for each in self._experiments.values() if each.archived}
+                runs = _sort(runs, query.order)
+            archived_ids = {
+                experiment.id for experiment in self._experiments.values() if experiment.archived
+            }
         for run in runs:
             if query.experiment_ids is None:
-                wanted = run.experiment_id not in archived
+                is_in_scope = run.experiment_id not in archived_ids
             else:
-                wanted = run.experiment_id in query.experiment_ids
-            if wanted and all(condition.holds(run) for condition in query.conditions):
+                is_in_scope = run.experiment_id in query.experiment_ids
+            if is_in_scope and all(condition.holds(run) for condition in query.conditions):
                 yield run
 
     def count_runs(self, query: spec.RunQuery) -> int:
@@ -153,14 +156,14 @@ class MemoryTracker:
 
     def first_runs(self, query: spec.RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         name, _, key = field.partition(".")
-        found = list(self.find_runs(query))
-        values = {run.id: getattr(run, name) for run in found}
+        runs = list(self.find_runs(query))
+        values = {run.id: getattr(run, name) for run in runs}
         if key:
             values = {run_id: value.get(key) for run_id, value in values.items()}
         if None in values.values():
             return None
-        found.sort(key=lambda run: values[run.id])
-        return found[-query.limit :] if last else found[: query.limit]
+        runs.sort(key=lambda run: values[run.id])
+        return runs[-query.limit :] if last else runs[: query.limit]
 
     def field_values(self, query: spec.RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]]:
         def value(run: RunRecord, field: str) -> Any:
@@ -176,7 +179,11 @@ class MemoryTracker:
                 if run.properties.get(key, value) != value:
                     raise spec.PropertyConflict(key, run.properties[key], value)
             fields = ("status", "started", "ended", "name", "description")
-            changes = {each: new for each in fields if (new := getattr(change, each)) is not None}
+            changes = {
+                field: new_value
+                for field in fields
+                if (new_value := getattr(change, field)) is not None
+            }
             if change.status in spec.FINAL:
                 changes.setdefault("ended", _now())
             elif run.status in spec.FINAL and change.status not in (None, Status.RUNNING):
@@ -188,7 +195,7 @@ class MemoryTracker:
             self._runs[run.id] = dataclasses.replace(
                 run,
                 **changes,
-                tags=_without({**run.tags, **change.tags}, change.tags_removed),
+                tags=_drop({**run.tags, **change.tags}, change.tags_removed),
                 properties={**run.properties, **change.properties},
                 system={**run.system, **change.system},
             )
@@ -200,37 +207,37 @@ class MemoryTracker:
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         with self._lock:
-            kept = self._points[self.get_run(run_id).id]
+            stored_points = self._points[self.get_run(run_id).id]
             for point in points:
                 identity = (point.writer, point.name, point.position, point.time)
-                kept.setdefault(identity, copy.deepcopy(point))
+                stored_points.setdefault(identity, copy.deepcopy(point))
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         with self._lock:
             points = list(self._points[self.get_run(run_id).id].values())
-        found = [point for point in points if names is None or point.name in names]
-        return sorted(found, key=lambda point: (point.time, point.position))
+        selection = [point for point in points if names is None or point.name in names]
+        return sorted(selection, key=lambda point: (point.time, point.position))
 
     # files
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         with self._lock:
-            kept = self._files[self.get_run(run_id).id]
+            stored_files = self._files[self.get_run(run_id).id]
             for name in files:
-                if name in kept and not replace:
+                if name in stored_files and not replace:
                     raise spec.FileInRun(run_id, name)
-            kept.update({name: path.read_bytes() for name, path in files.items()})
+            stored_files.update({name: path.read_bytes() for name, path in files.items()})
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
         with self._lock:
-            kept = self._files[self.get_run(run_id).id]
-            return sorted(name for name in kept if name.startswith(prefix))
+            stored_files = self._files[self.get_run(run_id).id]
+            return sorted(name for name in stored_files if name.startswith(prefix))
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
-        kept = self._files[self.get_run(run_id).id]
-        if name not in kept:
+        stored_files = self._files[self.get_run(run_id).id]
+        if name not in stored_files:
             raise spec.FileNotInRun(run_id, name)
-        destination.write_bytes(kept[name])
+        destination.write_bytes(stored_files[name])
 
     def has_snapshot(self, digest: str) -> bool:
         return digest in self._snapshots
@@ -266,7 +273,7 @@ class MemoryTracker:
         return ()
 
 
-def _without(tags: dict[str, str | None], removed: Sequence[str]) -> dict[str, str | None]:
+def _drop(tags: dict[str, str | None], removed: Sequence[str]) -> dict[str, str | None]:
     return {key: value for key, value in tags.items() if key not in removed}
 
 
@@ -274,10 +281,10 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _ordered(runs: list[RunRecord], order: spec.Order) -> list[RunRecord]:
+def _sort(runs: list[RunRecord], order: spec.Order) -> list[RunRecord]:
     def value(run: RunRecord) -> Any:
-        found = getattr(run, order.field)
-        return found if order.key is None else found.get(order.key)
+        field_value = getattr(run, order.field)
+        return field_value if order.key is None else field_value.get(order.key)
 
     there = [run for run in runs if value(run) is not None]
     there.sort(key=value, reverse=order.descending)

@@ -35,17 +35,19 @@ def pytest_runtest_makereport(
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """List the features for want of which tests were skipped."""
-    missing = sorted({feature for each in skips(terminalreporter) if (feature := unclaimed(each))})
-    if missing:
+    features = sorted(
+        {feature for reason in skips(terminalreporter) if (feature := unclaimed(reason))}
+    )
+    if features:
         terminalreporter.section("features not claimed")
-        for feature in missing:
+        for feature in features:
             terminalreporter.write_line(feature)
 
 
 def skips(terminalreporter: Any) -> list[str]:
     """The reasons of all skips."""
     reports = terminalreporter.stats.get("skipped", [])
-    return [each.longrepr[2] if isinstance(each.longrepr, tuple) else "" for each in reports]
+    return [report.longrepr[2] if isinstance(report.longrepr, tuple) else "" for report in reports]
 
 
 def unclaimed(reason: str) -> str:

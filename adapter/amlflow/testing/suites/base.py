@@ -198,8 +198,8 @@ def claim(tracker: Tracker, run_id: str, me: int) -> int:
 
 
 def check_claims(run: RunRecord, outcomes: Sequence[Any]) -> None:
-    winners = [each for each in outcomes if isinstance(each, int)]
-    losers = [each for each in outcomes if not isinstance(each, int)]
+    winners = [outcome for outcome in outcomes if isinstance(outcome, int)]
+    losers = [outcome for outcome in outcomes if not isinstance(outcome, int)]
     assert len(winners) == 1, outcomes
     assert run.properties == {"owner": f"value {winners[0]}", f"own {winners[0]}": "x"}
     assert run.tags == {f"tag {winners[0]}": "x"}

@@ -29,12 +29,12 @@ class ExperimentTests(SuiteBase):
             stays so.
         """
         name = f"suite-{uuid.uuid4().hex}"
-        made = tracker.ensure_experiment(name)
-        assert made.name == name
-        assert made.archived is None
-        assert made.tags == {}
-        assert made.created.utcoffset() == UTC
-        assert tracker.ensure_experiment(name).id == made.id
+        record = tracker.ensure_experiment(name)
+        assert record.name == name
+        assert record.archived is None
+        assert record.tags == {}
+        assert record.created.utcoffset() == UTC
+        assert tracker.ensure_experiment(name).id == record.id
 
     def test_ensure_experiment_by_many_at_once(self, tracker: Tracker) -> None:
         """
@@ -44,7 +44,7 @@ class ExperimentTests(SuiteBase):
         """
         name = f"suite-{uuid.uuid4().hex}"
         with ThreadPoolExecutor(8) as pool:
-            ids = {each.id for each in pool.map(tracker.ensure_experiment, [name] * 8)}
+            ids = {record.id for record in pool.map(tracker.ensure_experiment, [name] * 8)}
         assert len(ids) == 1
 
     def test_awkward_experiment_names(self, tracker: Tracker) -> None:
@@ -54,10 +54,12 @@ class ExperimentTests(SuiteBase):
         """
         mark = uuid.uuid4().hex
         names = [f"{text} {mark} {text}" for text in [*FEW, *ALIKE, "x" * LONG]]
-        made = {name: None for name in names if not refuses(tracker.ensure_experiment, name)}
-        assert len(made) >= len(FEW) + len(ALIKE)
-        listed = [each.name for each in tracker.list_experiments()]
-        assert [name for name in reversed(made) if name in listed] == list(reversed(made))
+        accepted = {name: None for name in names if not refuses(tracker.ensure_experiment, name)}
+        assert len(accepted) >= len(FEW) + len(ALIKE)
+        list_names = [record.name for record in tracker.list_experiments()]
+        assert [name for name in reversed(accepted) if name in list_names] == list(
+            reversed(accepted)
+        )
 
     def test_unknown_experiments(self, tracker: Tracker) -> None:
         """
@@ -88,10 +90,10 @@ class ExperimentTests(SuiteBase):
 
     def test_list_experiments(self, tracker: Tracker) -> None:
         """list_experiments: All experiments, also archived ones, newest first."""
-        made = [tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}") for _ in range(3)]
-        tracker.update_experiment(made[1].id, ExperimentChange(archived=True))
-        wanted = [each.id for each in reversed(made)]
-        assert [each.id for each in tracker.list_experiments() if each.id in wanted] == wanted
+        records = [tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}") for _ in range(3)]
+        tracker.update_experiment(records[1].id, ExperimentChange(archived=True))
+        ids = [record.id for record in reversed(records)]
+        assert [record.id for record in tracker.list_experiments() if record.id in ids] == ids
 
     def test_experiment_tags(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -141,17 +143,19 @@ class ExperimentTests(SuiteBase):
         """
         run = self.made(tracker, experiment, tags={"mark": experiment.name})
         mine = Condition("tags", Op.EQ, experiment.name, key="mark")
-        found = [each.id for each in tracker.find_runs(RunQuery(conditions=[mine]))]
-        assert run.id in found
+        run_ids = [record.id for record in tracker.find_runs(RunQuery(conditions=[mine]))]
+        assert run.id in run_ids
         tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
-        found = [each.id for each in tracker.find_runs(RunQuery(conditions=[mine]))]
-        assert run.id not in found
+        run_ids = [record.id for record in tracker.find_runs(RunQuery(conditions=[mine]))]
+        assert run.id not in run_ids
         assert tracker.get_run(run.id).id == run.id
         active = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
         other = self.made(tracker, active, created=later(1))
-        for asked, wanted in (([experiment], [run]), ([active, experiment], [other, run])):
-            query = RunQuery(experiment_ids=[each.id for each in asked])
-            assert [each.id for each in tracker.find_runs(query)] == [each.id for each in wanted]
+        for experiments, runs in (([experiment], [run]), ([active, experiment], [other, run])):
+            query = RunQuery(experiment_ids=[record.id for record in experiments])
+            assert [record.id for record in tracker.find_runs(query)] == [
+                record.id for record in runs
+            ]
 
     def test_rename_experiment(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -163,8 +167,8 @@ class ExperimentTests(SuiteBase):
         name = f"{experiment.name}-renamed"
         tracker.update_experiment(experiment.id, ExperimentChange(tags={"a": "b"}))
         tracker.update_experiment(experiment.id, ExperimentChange(name=name))
-        found = tracker.ensure_experiment(name)
-        assert (found.id, found.tags, found.archived) == (experiment.id, {"a": "b"}, None)
+        record = tracker.ensure_experiment(name)
+        assert (record.id, record.tags, record.archived) == (experiment.id, {"a": "b"}, None)
         other = tracker.ensure_experiment(experiment.name)
         assert other.id != experiment.id
         with pytest.raises(Refused):
@@ -181,7 +185,7 @@ class ExperimentTests(SuiteBase):
         tracker.delete_experiment(empty.id)
         with pytest.raises(ExperimentNotFound):
             tracker.get_experiment(empty.id)
-        assert empty.id not in {each.id for each in tracker.list_experiments()}
+        assert empty.id not in {record.id for record in tracker.list_experiments()}
         again = tracker.ensure_experiment(empty.name)
         assert again.id != empty.id
         assert again.archived is None

@@ -42,8 +42,8 @@ class FileTests(SuiteBase):
             "logs/empty": b"",
         }
         files = {}
-        for place, (name, content) in enumerate(contents.items()):
-            files[name] = tmp_path / f"local{place}"
+        for index, (name, content) in enumerate(contents.items()):
+            files[name] = tmp_path / f"local{index}"
             files[name].write_bytes(content)
         tracker.put_files(run.id, files)
         assert tracker.list_files(run.id) == sorted(contents)
@@ -96,8 +96,8 @@ class FileTests(SuiteBase):
         for files in ({"dir/new": path, "dir/name/below": path}, {"b": path, "dir": path}):
             before = tracker.list_files(run.id)
             refused = refuses(tracker.put_files, run.id, files)
-            wanted = before if refused else sorted([*before, *files])
-            assert tracker.list_files(run.id) == wanted
+            names = before if refused else sorted([*before, *files])
+            assert tracker.list_files(run.id) == names
 
     def test_files_from_many_threads(
         self, tracker: Tracker, run: RunRecord, tmp_path: Path
@@ -169,7 +169,9 @@ class FileTests(SuiteBase):
         archive.write_bytes(b"PK")
         tracker.put_snapshot(uuid.uuid4().hex * 2, archive)
         # By name, since others may make experiments on the same tracker meanwhile.
-        assert not [each for each in tracker.list_experiments() if "snapshot" in each.name.lower()]
+        assert not [
+            record for record in tracker.list_experiments() if "snapshot" in record.name.lower()
+        ]
 
     def test_own_paths(
         self,

@@ -46,12 +46,12 @@ class MetadataTests(SuiteBase):
             for a text that it cannot store exactly.
         """
         keys = [*AWKWARD, *ALIKE]
-        tags: dict[str, str | None] = {key: f"tag {place}" for place, key in enumerate(keys)}
-        properties = {key: f"property {place}" for place, key in enumerate(keys)}
+        tags: dict[str, str | None] = {key: f"tag {index}" for index, key in enumerate(keys)}
+        properties = {key: f"property {index}" for index, key in enumerate(keys)}
         tracker.update_run(run.id, RunChange(tags=tags, properties=properties))
-        found = tracker.get_run(run.id)
-        assert found.tags == tags
-        assert found.properties == properties
+        record = tracker.get_run(run.id)
+        assert record.tags == tags
+        assert record.properties == properties
         if not refuses(tracker.update_run, run.id, RunChange(tags={"": "no key"})):
             assert tracker.get_run(run.id).tags == {**tags, "": "no key"}
 
@@ -60,11 +60,11 @@ class MetadataTests(SuiteBase):
         page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
             for a text that it cannot store exactly.
         """
-        values = {f"key{place}": value for place, value in enumerate(awkward_values())}
+        values = {f"key{index}": value for index, value in enumerate(awkward_values())}
         tracker.update_run(run.id, RunChange(tags={**values, "none": None}, properties=values))
-        found = tracker.get_run(run.id)
-        assert found.tags == {**values, "none": None}
-        assert found.properties == values
+        record = tracker.get_run(run.id)
+        assert record.tags == {**values, "none": None}
+        assert record.properties == values
 
     def test_too_long_is_refused_not_cut_off(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -88,12 +88,12 @@ class MetadataTests(SuiteBase):
                     assert refuses(tracker.update_run, run.id, change)
                     assert tracker.get_run(run.id) == before
                     continue
-                found = tracker.get_run(run.id)
+                record = tracker.get_run(run.id)
                 for key, value in change.tags.items():
-                    assert found.tags[key] == value
+                    assert record.tags[key] == value
                 for key, value in change.properties.items():
-                    assert found.properties[key] == value
-                assert change.description in (None, found.description)
+                    assert record.properties[key] == value
+                assert change.description in (None, record.description)
 
     def test_many_threads_change_one_run(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -109,9 +109,9 @@ class MetadataTests(SuiteBase):
                 )
 
         assert race(16, change) == [None] * 16
-        found = tracker.get_run(run.id)
-        assert found.tags == {f"tag {me} {n}": "x" for me in range(16) for n in range(3)}
-        assert found.system == {f"note{me}": "2" for me in range(16)}
+        record = tracker.get_run(run.id)
+        assert record.tags == {f"tag {me} {n}": "x" for me in range(16) for n in range(3)}
+        assert record.system == {f"note{me}": "2" for me in range(16)}
 
     def test_who_sees_the_status_sees_the_rest(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -129,16 +129,16 @@ class MetadataTests(SuiteBase):
                 return None
             deadline = time.monotonic() + TIMEOUT_S
             while time.monotonic() < deadline:
-                found = tracker.get_run(run.id)
-                if found.status == Status.COMPLETED:
-                    return found
-                if found.tags:
-                    assert found.properties
+                record = tracker.get_run(run.id)
+                if record.status == Status.COMPLETED:
+                    return record
+                if record.tags:
+                    assert record.properties
             return None
 
-        _, seen = race(2, act)
-        assert isinstance(seen, RunRecord)
-        assert (seen.tags, seen.properties, seen.description) == (tags, {"p": "x"}, "done")
+        _, record = race(2, act)
+        assert isinstance(record, RunRecord)
+        assert (record.tags, record.properties, record.description) == (tags, {"p": "x"}, "done")
 
     @pytest.mark.parametrize("final", sorted(FINAL))
     def test_a_run_that_has_ended(self, tracker: Tracker, run: RunRecord, final: str) -> None:
@@ -151,18 +151,18 @@ class MetadataTests(SuiteBase):
         tracker.update_run(run.id, RunChange(status=final))
         for late in (Status.CANCEL_REQUESTED, Status.FINALIZING, Status.QUEUED):
             tracker.update_run(run.id, RunChange(status=late))
-            found = tracker.get_run(run.id)
-            assert found.status == final
-            assert found.ended is not None
+            record = tracker.get_run(run.id)
+            assert record.status == final
+            assert record.ended is not None
         for another in sorted(FINAL - {final}):
             tracker.update_run(run.id, RunChange(status=another, system={"error": another}))
-            found = tracker.get_run(run.id)
-            assert (found.status, found.system["error"]) == (another, another)
-            assert found.ended is not None
+            record = tracker.get_run(run.id)
+            assert (record.status, record.system["error"]) == (another, another)
+            assert record.ended is not None
         tracker.update_run(run.id, RunChange(status=Status.RUNNING))
-        found = tracker.get_run(run.id)
-        assert (found.status, found.ended) == (Status.RUNNING, None)
-        assert found.started == run.started
+        record = tracker.get_run(run.id)
+        assert (record.status, record.ended) == (Status.RUNNING, None)
+        assert record.started == run.started
         tracker.update_run(run.id, RunChange(status=Status.FAILED))
         assert tracker.get_run(run.id).status == Status.FAILED
 
@@ -178,7 +178,7 @@ class MetadataTests(SuiteBase):
 
     def test_many_tags_at_once(self, tracker: Tracker, run: RunRecord) -> None:
         """update_run: Apply a change: properties first, status last."""
-        tags: dict[str, str | None] = {f"tag{place}": str(place) for place in range(250)}
+        tags: dict[str, str | None] = {f"tag{index}": str(index) for index in range(250)}
         tracker.update_run(run.id, RunChange(tags=tags))
         assert tracker.get_run(run.id).tags == tags
 
@@ -249,13 +249,13 @@ class MetadataTests(SuiteBase):
         RunChange: A final status also sets the end time, unless ended does.
         """
         tracker.update_run(run.id, RunChange(status=status))
-        found = tracker.get_run(run.id)
-        assert found.status == status
+        record = tracker.get_run(run.id)
+        assert record.status == status
         if status in (Status.COMPLETED, Status.FAILED, Status.CANCELED):
-            assert found.ended is not None
-            assert found.ended >= found.created
+            assert record.ended is not None
+            assert record.ended >= record.created
         else:
-            assert found.ended is None
+            assert record.ended is None
 
     def test_from_one_status_to_the_next(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -277,13 +277,13 @@ class MetadataTests(SuiteBase):
         tracker.update_run(run.id, RunChange(status=Status.FINALIZING))
         assert tracker.get_run(run.id).status == Status.FINALIZING
         tracker.update_run(run.id, RunChange(status=Status.FAILED, ended=ended))
-        found = tracker.get_run(run.id)
-        assert found.status == Status.FAILED
-        assert found.started is not None
-        assert found.ended is not None
-        assert abs(found.started - started) <= MILLISECOND
-        assert abs(found.ended - ended) <= MILLISECOND
-        assert found.started.utcoffset() == found.ended.utcoffset() == UTC
+        record = tracker.get_run(run.id)
+        assert record.status == Status.FAILED
+        assert record.started is not None
+        assert record.ended is not None
+        assert abs(record.started - started) <= MILLISECOND
+        assert abs(record.ended - ended) <= MILLISECOND
+        assert record.started.utcoffset() == record.ended.utcoffset() == UTC
 
     def test_names_and_descriptions(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -295,14 +295,14 @@ class MetadataTests(SuiteBase):
         tracker.update_run(run.id, RunChange(name="größer 😀", description="# Title\n- item"))
         tracker.update_run(run.id, RunChange(system={"a": "1"}))
         tracker.update_run(run.id, RunChange(system={"b": "2"}))
-        found = tracker.get_run(run.id)
-        assert found.name == "größer 😀"
-        assert found.description == "# Title\n- item"
-        assert found.system == {"a": "1", "b": "2"}
+        record = tracker.get_run(run.id)
+        assert record.name == "größer 😀"
+        assert record.description == "# Title\n- item"
+        assert record.system == {"a": "1", "b": "2"}
         for text in FEW:
             tracker.update_run(run.id, RunChange(name=text, description=text))
-            found = tracker.get_run(run.id)
-            assert (found.name, found.description) == (text, text)
+            record = tracker.get_run(run.id)
+            assert (record.name, record.description) == (text, text)
         tracker.update_run(run.id, RunChange(description=""))
         assert not tracker.get_run(run.id).description
         if not refuses(tracker.update_run, run.id, RunChange(name="n" * LONG)):

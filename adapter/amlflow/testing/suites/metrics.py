@@ -38,12 +38,12 @@ class MetricTests(SuiteBase):
             float("inf"), float("-inf"), 1e308, 5e-324, 0.0, -0.0, "größer 😀", 10**400,
             "1", "1.0", "nan", "true", "null", "[1]",
         ]  # fmt: skip
-        points = [logged("m", value, order=place) for place, value in enumerate(values)]
+        points = [logged("m", value, order=index) for index, value in enumerate(values)]
         for point in points:
             tracker.write_points(run.id, [point])
-        found = [each.value for each in tracker.read_points(run.id)]
-        assert [(repr(each), type(each)) for each in found] == [
-            (repr(each), type(each)) for each in values
+        stored_values = [point.value for point in tracker.read_points(run.id)]
+        assert [(repr(value), type(value)) for value in stored_values] == [
+            (repr(value), type(value)) for value in values
         ]
 
     def test_nan_comes_back(self, tracker: Tracker, run: RunRecord) -> None:
@@ -51,8 +51,8 @@ class MetricTests(SuiteBase):
         read_points: Values keep their types: bool, int, float (also NaN and infinities), str, None.
         """
         tracker.write_points(run.id, [logged("m", float("nan"))])
-        [found] = tracker.read_points(run.id)
-        assert found.value != found.value
+        [point] = tracker.read_points(run.id)
+        assert point.value != point.value
 
     @pytest.mark.parametrize(
         ("kind", "value"),
@@ -61,7 +61,7 @@ class MetricTests(SuiteBase):
             (Kind.LIST, []),
             (Kind.LIST, list(range(3000))),
             (Kind.ROW, {"a": 1, "b": 2.5, "größe 😀": "x", "none": None, "nan": float("nan")}),
-            (Kind.ROW, {name: place for place, name in enumerate(ALIKE)}),
+            (Kind.ROW, {name: index for index, name in enumerate(ALIKE)}),
             (Kind.TABLE, {"a": [1, 2, 3], "b": ["x", None, 2.5], "": [True, False, True]}),
             (Kind.TABLE, {"empty": []}),
             (Kind.TABLE, {"long": [value / 7 for value in range(3000)]}),
@@ -93,15 +93,15 @@ class MetricTests(SuiteBase):
         check_name: Does not call a server.
         """
         names = [*ALIKE, *AWKWARD]
-        points = [logged(name, float(place)) for place, name in enumerate(names)]
+        points = [logged(name, float(index)) for index, name in enumerate(names)]
         tracker.write_points(run.id, points)
-        assert {each.name: each.value for each in tracker.read_points(run.id)} == {
-            name: float(place) for place, name in enumerate(names)
+        assert {point.name: point.value for point in tracker.read_points(run.id)} == {
+            name: float(index) for index, name in enumerate(names)
         }
         for name in AWKWARD:
             tracker.check_name(name)
-        for place, name in enumerate(names[:10]):
-            assert [each.value for each in tracker.read_points(run.id, [name])] == [float(place)]
+        for index, name in enumerate(names[:10]):
+            assert [point.value for point in tracker.read_points(run.id, [name])] == [float(index)]
         assert tracker.read_points(run.id, ["never"]) == []
 
     def test_names_that_are_hard_to_keep(self, tracker: Tracker, run: RunRecord) -> None:
@@ -116,7 +116,7 @@ class MetricTests(SuiteBase):
         for name in ("", "n" * LONG):
             fine = f"fine {len(name)}"
             # In the middle of others, so that a part of a call would show.
-            batch = [logged(each, 1.0, order=9) for each in (fine, name, f"{fine}, too")]
+            batch = [logged(text, 1.0, order=9) for text in (fine, name, f"{fine}, too")]
             if refuses(tracker.check_name, name):
                 assert refuses(tracker.write_points, run.id, batch)
                 assert tracker.read_points(run.id, [fine, f"{fine}, too"]) == []
@@ -125,8 +125,8 @@ class MetricTests(SuiteBase):
                 assert len(tracker.read_points(run.id, [fine, name])) == 2
             for order, value in enumerate([1.0, "text"]):
                 if not refuses(tracker.write_points, run.id, [logged(name, value, order=order)]):
-                    found = [each.value for each in tracker.read_points(run.id, [name])]
-                    assert value in found
+                    values = [point.value for point in tracker.read_points(run.id, [name])]
+                    assert value in values
 
     def test_points_of_several_writers_by_time(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -140,12 +140,12 @@ class MetricTests(SuiteBase):
                 point = logged("m", 10 * n + me, writer=f"w{me}", order=n, step=7 - n, time=time)
                 tracker.write_points(run.id, [point])
         tracker.write_points(run.id, [logged("z", "first", time=START - TICK)])
-        found = tracker.read_points(run.id)
-        assert [each.value for each in found] == ["first", 0, 1, 2, 10, 11, 12]
-        assert [each.position for each in found] == [0, 7, 7, 7, 6, 6, 6]
-        assert [each.time for each in found] == [START + n * TICK for n in range(-1, 6)]
-        assert {each.time.utcoffset() for each in found} == {UTC}
-        assert tracker.read_points(run.id, ["m", "z", "m"]) == found
+        points = tracker.read_points(run.id)
+        assert [point.value for point in points] == ["first", 0, 1, 2, 10, 11, 12]
+        assert [point.position for point in points] == [0, 7, 7, 7, 6, 6, 6]
+        assert [point.time for point in points] == [START + n * TICK for n in range(-1, 6)]
+        assert {point.time.utcoffset() for point in points} == {UTC}
+        assert tracker.read_points(run.id, ["m", "z", "m"]) == points
 
     def test_points_of_one_name_alone(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -154,9 +154,9 @@ class MetricTests(SuiteBase):
         """
         tracker.write_points(run.id, [logged("r", {"x": 1, "y": 2.0}, kind=Kind.ROW)])
         tracker.write_points(run.id, [logged("r.x", 5.0), logged("l", [1.0, 2.0], kind=Kind.LIST)])
-        assert [each.value for each in tracker.read_points(run.id, ["r.x"])] == [5.0]
-        assert [each.value for each in tracker.read_points(run.id, ["r"])] == [{"x": 1, "y": 2.0}]
-        assert [each.value for each in tracker.read_points(run.id, ["l"])] == [[1.0, 2.0]]
+        assert [point.value for point in tracker.read_points(run.id, ["r.x"])] == [5.0]
+        assert [point.value for point in tracker.read_points(run.id, ["r"])] == [{"x": 1, "y": 2.0}]
+        assert [point.value for point in tracker.read_points(run.id, ["l"])] == [[1.0, 2.0]]
         assert len(tracker.read_points(run.id)) == 3
         assert tracker.read_points(run.id, []) == []
 
@@ -171,14 +171,14 @@ class MetricTests(SuiteBase):
         points += [logged("negative", 1.0, step=-3), logged("zero", 1.0, step=0, order=5)]
         points += [logged("far", 1.0, step=2**40)]
         tracker.write_points(run.id, points)
-        found = tracker.read_points(run.id)
-        assert [each.position for each in found if each.name == "s"] == [0, 10, 20, 30, 40]
-        assert [each.position for each in found if each.name == "u"] == [0, 1, 2, 3, 4]
-        assert [each.position for each in found if each.name == "same"] == [7] * 5
-        assert [each.position for each in found if each.name == "negative"] == [-3]
-        assert [each.position for each in found if each.name == "zero"] == [0]
-        assert [each.position for each in found if each.name == "far"] == [2**40]
-        assert {each.time for each in found if each.name == "same"} == {
+        points = tracker.read_points(run.id)
+        assert [point.position for point in points if point.name == "s"] == [0, 10, 20, 30, 40]
+        assert [point.position for point in points if point.name == "u"] == [0, 1, 2, 3, 4]
+        assert [point.position for point in points if point.name == "same"] == [7] * 5
+        assert [point.position for point in points if point.name == "negative"] == [-3]
+        assert [point.position for point in points if point.name == "zero"] == [0]
+        assert [point.position for point in points if point.name == "far"] == [2**40]
+        assert {point.time for point in points if point.name == "same"} == {
             START + n * TICK for n in range(5)
         }
 
@@ -186,7 +186,7 @@ class MetricTests(SuiteBase):
         """write_points: All points have one writer and are in the order of the calls."""
         points = [logged("m", float(n), order=n, time=START) for n in range(2500)]
         tracker.write_points(run.id, points)
-        assert [each.value for each in tracker.read_points(run.id)] == [
+        assert [point.value for point in tracker.read_points(run.id)] == [
             float(n) for n in range(2500)
         ]
 
@@ -207,7 +207,7 @@ class MetricTests(SuiteBase):
         tracker.write_points(run.id, [*points, *points])
         tracker.write_points(run.id, points)
         tracker.write_points(run.id, points[2:4])
-        assert [each.value for each in tracker.read_points(run.id, ["m"])] == [1.0, 1.0, "text"]
+        assert [point.value for point in tracker.read_points(run.id, ["m"])] == [1.0, 1.0, "text"]
         assert len(tracker.read_points(run.id)) == len(points)
 
     def test_two_writers_at_the_same_moment(
@@ -232,8 +232,8 @@ class MetricTests(SuiteBase):
                     tracker.write_points(run.id, [points[0]])
                     tracker.write_points(run.id, points)
                     break
-            found = tracker.read_points(run.id)
-            assert [each.value for each in found] == [1.0] * 9
+            points = tracker.read_points(run.id)
+            assert [point.value for point in points] == [1.0] * 9
 
     def test_many_threads_of_many_writers(self, tracker: Tracker, run: RunRecord) -> None:
         """Tracker: Its methods can be called from several threads."""
@@ -248,6 +248,6 @@ class MetricTests(SuiteBase):
 
         assert race(8, log) == [None] * 8
         assert len(tracker.read_points(run.id, ["m"])) == 40
-        assert sorted(each.value for each in tracker.read_points(run.id, ["text"])) == sorted(
+        assert sorted(point.value for point in tracker.read_points(run.id, ["text"])) == sorted(
             str(me) for me in range(8) for _ in range(5)
         )

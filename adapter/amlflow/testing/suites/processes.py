@@ -58,9 +58,9 @@ class ProcessTests(SuiteBase):
         RunChange: A change to a run; what is not given stays as it is.
         """
         assert at_once(_tag) == [None] * PROCESSES
-        found = tracker.get_run(run.id)
-        assert found.tags == {f"tag {me} {n}": "x" for me in range(PROCESSES) for n in range(5)}
-        assert found.system == {f"note{me}": "4" for me in range(PROCESSES)}
+        record = tracker.get_run(run.id)
+        assert record.tags == {f"tag {me} {n}": "x" for me in range(PROCESSES) for n in range(5)}
+        assert record.system == {f"note{me}": "4" for me in range(PROCESSES)}
 
     def test_sent_twice_by_another_process(
         self, tracker: Tracker, run: RunRecord, at_once: AtOnce
@@ -71,8 +71,8 @@ class ProcessTests(SuiteBase):
         """
         tracker.write_points(run.id, RESENT)
         assert at_once(_resend) == [None] * PROCESSES
-        found = tracker.read_points(run.id, ["m"])
-        assert [each.value for each in found] == [1.0, 2, "x", None, True, 3]
+        points = tracker.read_points(run.id, ["m"])
+        assert [point.value for point in points] == [1.0, 2, "x", None, True, 3]
         assert len(tracker.read_points(run.id, ["l"])) == 1
 
     def test_many_processes_log_one_metric(
@@ -84,10 +84,10 @@ class ProcessTests(SuiteBase):
             position.
         """
         assert at_once(_log) == [None] * PROCESSES
-        found = tracker.read_points(run.id, ["m"])
-        assert len(found) == 20 * PROCESSES
+        points = tracker.read_points(run.id, ["m"])
+        assert len(points) == 20 * PROCESSES
         for me in range(PROCESSES):
-            mine = [each.value for each in found if each.writer == f"process{me}"]
+            mine = [point.value for point in points if point.writer == f"process{me}"]
             if mine:  # a tracker need not say who wrote a point
                 assert mine == [float(n) for n in range(20)]
 

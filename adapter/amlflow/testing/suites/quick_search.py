@@ -37,13 +37,13 @@ class QuickSearchTests(SuiteBase):
             self.draft(
                 experiment,
                 name=name,
-                created=START + place // 2 * MILLISECOND,
-                tags={"key": name, **({"some": name} if place else {})},
-                properties={"a/key": name, **({"some": name} if place else {})},
-                description=name if place else None,
+                created=START + index // 2 * MILLISECOND,
+                tags={"key": name, **({"some": name} if index else {})},
+                properties={"a/key": name, **({"some": name} if index else {})},
+                description=name if index else None,
                 type="kind",
             )
-            for place, name in enumerate(names)
+            for index, name in enumerate(names)
         ]
         for run in tracker.create_runs(drafts)[1:]:
             tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=START))
@@ -64,27 +64,30 @@ class QuickSearchTests(SuiteBase):
             "created", "ended", "name", "description", "type", "tags.key", "properties.a/key",
             "properties.some", "tags.some",
         ]  # fmt: skip
-        for asked in conditions:
-            query = RunQuery(experiment_ids=[experiment.id], conditions=asked, limit=3)
-            found = list(
-                tracker.find_runs(RunQuery(experiment_ids=[experiment.id], conditions=asked))
+        for subset in conditions:
+            query = RunQuery(experiment_ids=[experiment.id], conditions=subset, limit=3)
+            records = list(
+                tracker.find_runs(RunQuery(experiment_ids=[experiment.id], conditions=subset))
             )
-            counted = self.quickly(tracker, "count_runs", query)
-            assert counted in (None, len(found)), asked
+            count = self.quickly(tracker, "count_runs", query)
+            assert count in (None, len(records)), subset
             for field in fields:
                 name, _, key = field.partition(".")
                 values = {
                     run.id: getattr(run, name).get(key) if key else getattr(run, name)
-                    for run in found
+                    for run in records
                 }
                 for last in (False, True):
                     first = self.quickly(tracker, "first_runs", query, field, last)
                     if first is None:
                         continue
                     assert None not in values.values()
-                    ordered = sorted(found, key=lambda run: values[run.id])
+                    ordered = sorted(records, key=lambda run: values[run.id])
                     expected = ordered[-3:] if last else ordered[:3]
-                    assert [run.id for run in first] == [run.id for run in expected], (asked, field)
+                    assert [run.id for run in first] == [run.id for run in expected], (
+                        subset,
+                        field,
+                    )
 
     def test_field_values(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -97,19 +100,19 @@ class QuickSearchTests(SuiteBase):
         drafts = [
             self.draft(
                 experiment,
-                run_id=f"asked-for-{place}" if place % 2 else None,
-                name=f"run {place}",
-                created=START + place // 2 * MILLISECOND,
-                tags={"key": (None, "", "\u200b", "x")[place % 4], "a.b/c": "dots"},
-                properties={"a/key": str(place)} if place % 3 else {},
-                description="words" if place % 2 else None,
-                type="kind" if place % 3 else None,
+                run_id=f"asked-for-{index}" if index % 2 else None,
+                name=f"run {index}",
+                created=START + index // 2 * MILLISECOND,
+                tags={"key": (None, "", "\u200b", "x")[index % 4], "a.b/c": "dots"},
+                properties={"a/key": str(index)} if index % 3 else {},
+                description="words" if index % 2 else None,
+                type="kind" if index % 3 else None,
             )
-            for place in range(8)
+            for index in range(8)
         ]
-        made = tracker.create_runs(drafts)
-        tracker.update_run(made[1].id, RunChange(status=Status.COMPLETED, ended=START))
-        tracker.update_run(made[2].id, RunChange(status=Status.QUEUED))
+        records = tracker.create_runs(drafts)
+        tracker.update_run(records[1].id, RunChange(status=Status.COMPLETED, ended=START))
+        tracker.update_run(records[2].id, RunChange(status=Status.QUEUED))
         fields = [
             "id", "alias", "experiment_id", "name", "type", "status", "created", "started", "ended",
             "user", "description", "tags.key", "tags.a.b/c", "tags.none", "properties.a/key",
@@ -133,5 +136,5 @@ class QuickSearchTests(SuiteBase):
 
     def quickly(self, tracker: Tracker, method: str, *arguments: object) -> Any:
         """What a method of ``QuickSearch`` gives; None where the tracker does not have it."""
-        found = getattr(tracker, method, None)
-        return None if found is None else found(*arguments)
+        function = getattr(tracker, method, None)
+        return None if function is None else function(*arguments)

@@ -60,23 +60,23 @@ class RunTests(SuiteBase):
             properties={"author": "me", "empty": "", "target": "a property"},
             system={"target": "local", "definition": '{"a": [1, 2]}'},
         )
-        for found in (record, tracker.get_run(record.id)):
-            assert found.experiment_id == experiment.id
-            assert found.alias is None
-            assert found.parent_id is None
-            assert found.root_id == found.id
-            assert found.name == "a name"
-            assert found.type == "azureml.scriptrun"
-            assert found.status == Status.RUNNING
-            assert abs(found.created - created) <= MILLISECOND
-            assert found.started == found.created
-            assert found.ended is None
-            assert found.description == "*what* it is"
+        for read_record in (record, tracker.get_run(record.id)):
+            assert read_record.experiment_id == experiment.id
+            assert read_record.alias is None
+            assert read_record.parent_id is None
+            assert read_record.root_id == read_record.id
+            assert read_record.name == "a name"
+            assert read_record.type == "azureml.scriptrun"
+            assert read_record.status == Status.RUNNING
+            assert abs(read_record.created - created) <= MILLISECOND
+            assert read_record.started == read_record.created
+            assert read_record.ended is None
+            assert read_record.description == "*what* it is"
             tags = {"key": "value", "bare": None, "empty": "", "target": "a tag"}
-            assert found.tags == tags
-            assert found.properties == {"author": "me", "empty": "", "target": "a property"}
-            assert found.system == {"target": "local", "definition": '{"a": [1, 2]}'}
-            assert found.created.utcoffset() == found.started.utcoffset() == UTC
+            assert read_record.tags == tags
+            assert read_record.properties == {"author": "me", "empty": "", "target": "a property"}
+            assert read_record.system == {"target": "local", "definition": '{"a": [1, 2]}'}
+            assert read_record.created.utcoffset() == read_record.started.utcoffset() == UTC
 
     def test_times_wherever_the_machine_is(
         self, tracker: Tracker, experiment: ExperimentRecord, monkeypatch: pytest.MonkeyPatch
@@ -86,21 +86,22 @@ class RunTests(SuiteBase):
             patched.setenv("TZ", "Asia/Kolkata")
             time.tzset()
             try:
-                made, ended = current(), later(60)
-                run = self.made(tracker, experiment, created=made)
+                created, ended = current(), later(60)
+                run = self.made(tracker, experiment, created=created)
                 tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=ended))
                 tracker.write_points(run.id, [logged("m", 1.0)])
-                found = tracker.get_run(run.id)
-                [listed] = tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
+                record = tracker.get_run(run.id)
+                [hit] = tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
                 [point] = tracker.read_points(run.id)
             finally:
                 patched.undo()
                 time.tzset()
-        times = [run.created, found.created, found.ended, listed.created, listed.ended, point.time]
-        assert [each and each.utcoffset() for each in times] == [UTC] * len(times)
-        told = [made, made, ended, made, ended, START]
+        times = [run.created, record.created, record.ended, hit.created, hit.ended, point.time]
+        assert [moment and moment.utcoffset() for moment in times] == [UTC] * len(times)
+        expected_times = [created, created, ended, created, ended, START]
         assert all(
-            each and abs(each - at) <= MILLISECOND for each, at in zip(times, told, strict=True)
+            moment and abs(moment - expected) <= MILLISECOND
+            for moment, expected in zip(times, expected_times, strict=True)
         )
 
     def test_what_is_given_and_given_back_is_of_its_moment(
@@ -111,16 +112,16 @@ class RunTests(SuiteBase):
             later.
         """
         tags, value = {"a": "1"}, [1.0]
-        made = self.made(tracker, experiment, tags=tags)
-        tracker.write_points(made.id, [logged("m", value, kind=Kind.LIST)])
+        run = self.made(tracker, experiment, tags=tags)
+        tracker.write_points(run.id, [logged("m", value, kind=Kind.LIST)])
         tags["b"] = "2"
         value.append(2.0)
-        found = tracker.get_run(made.id)
+        read_record = tracker.get_run(run.id)
         change = RunChange(tags={"a": "new", "c": "3"}, status=Status.COMPLETED)
-        tracker.update_run(made.id, change)
-        for record in (made, found):
+        tracker.update_run(run.id, change)
+        for record in (run, read_record):
             assert (record.tags, record.status) == ({"a": "1"}, Status.RUNNING)
-        assert [each.value for each in tracker.read_points(made.id)] == [[1.0]]
+        assert [point.value for point in tracker.read_points(run.id)] == [[1.0]]
 
     def test_runs_made_by_many_threads(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -132,11 +133,11 @@ class RunTests(SuiteBase):
             included.
         """
         now = current()
-        made = race(8, lambda me: self.made(tracker, experiment, created=now))
-        runs = [each for each in made if isinstance(each, RunRecord)]
-        assert len({each.id for each in runs}) == 8, made
-        found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
-        assert [each.id for each in found] == sorted(each.id for each in runs)
+        outcomes = race(8, lambda me: self.made(tracker, experiment, created=now))
+        runs = [outcome for outcome in outcomes if isinstance(outcome, RunRecord)]
+        assert len({record.id for record in runs}) == 8, outcomes
+        records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+        assert [record.id for record in records] == sorted(record.id for record in runs)
         assert sorted(tracker.run_numbers(runs)) == list(range(1, 9))
 
     def test_a_run_of_no_experiment(self, tracker: Tracker) -> None:
@@ -153,14 +154,14 @@ class RunTests(SuiteBase):
         """
         now = current()
         drafts = [
-            self.draft(experiment, tags={"place": str(place)}, created=now + place * MILLISECOND)
-            for place in range(20)
+            self.draft(experiment, tags={"place": str(index)}, created=now + index * MILLISECOND)
+            for index in range(20)
         ]
-        made = tracker.create_runs(drafts)
-        assert [each.tags["place"] for each in made] == [str(place) for place in range(20)]
-        assert len({each.id for each in made}) == 20
-        found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
-        assert [each.id for each in found] == [each.id for each in reversed(made)]
+        created = tracker.create_runs(drafts)
+        assert [record.tags["place"] for record in created] == [str(index) for index in range(20)]
+        assert len({record.id for record in created}) == 20
+        records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+        assert [record.id for record in records] == [record.id for record in reversed(created)]
 
     def test_no_drafts(self, tracker: Tracker) -> None:
         """create_runs: Create runs, in this order, as fast as the tracker can create many."""
@@ -190,12 +191,12 @@ class RunTests(SuiteBase):
             it at the same time, the call is Refused and no run is created.
         """
         outcomes = race(16, lambda me: self.made(tracker, experiment, run_id="wanted"))
-        made = [each for each in outcomes if isinstance(each, RunRecord)]
-        assert len(made) == 1, outcomes
-        assert all(isinstance(each, (RunRecord, Refused)) for each in outcomes)
-        found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
-        assert [each.id for each in found] == [made[0].id]
-        assert tracker.get_run("wanted", experiment.id).id == made[0].id
+        created = [outcome for outcome in outcomes if isinstance(outcome, RunRecord)]
+        assert len(created) == 1, outcomes
+        assert all(isinstance(outcome, (RunRecord, Refused)) for outcome in outcomes)
+        records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+        assert [record.id for record in records] == [created[0].id]
+        assert tracker.get_run("wanted", experiment.id).id == created[0].id
 
     @pytest.mark.parametrize(
         "status", [Status.QUEUED, Status.PREPARING, Status.COMPLETED, Status.CANCELED]
@@ -207,11 +208,11 @@ class RunTests(SuiteBase):
         RunDraft: A run to be created.
         UNSTARTED: The statuses of a run that has not begun and therefore has no start time.
         """
-        made = self.made(tracker, experiment, status=status)
-        found = tracker.get_run(made.id)
-        assert made.status == found.status == status
-        assert (found.started is None) == (status in UNSTARTED)
-        assert (found.ended is None) == (status not in FINAL)
+        run = self.made(tracker, experiment, status=status)
+        record = tracker.get_run(run.id)
+        assert run.status == record.status == status
+        assert (record.started is None) == (status in UNSTARTED)
+        assert (record.ended is None) == (status not in FINAL)
 
     def test_its_features_and_address(
         self, tracker: Tracker, run: RunRecord, request: pytest.FixtureRequest
@@ -250,8 +251,8 @@ class RunTests(SuiteBase):
         assert len(list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))) == 1
         other = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
         assert self.made(tracker, other, run_id="taken").alias == "taken"
-        for each in (experiment, other):
-            assert tracker.get_run("taken", each.id).experiment_id == each.id
+        for owner in (experiment, other):
+            assert tracker.get_run("taken", owner.id).experiment_id == owner.id
 
     @pytest.mark.parametrize("run_id", ["missing", "0" * 32, "it's", '"', "😀"])
     def test_unknown_ids(self, tracker: Tracker, experiment: ExperimentRecord, run_id: str) -> None:

@@ -51,19 +51,23 @@ class SearchTests(SuiteBase):
         drafts = [
             self.draft(
                 experiment,
-                created=START + place * MILLISECOND,
+                created=START + index * MILLISECOND,
                 tags={"key": value, f"key {value}"[:80]: "there"},
                 properties={"key": value},
                 description=value or None,
-                name=f"run {place}",
+                name=f"run {index}",
             )
-            for place, value in enumerate(values)
+            for index, value in enumerate(values)
         ]
-        asked = {"run_id": "asked-for", "type": "azureml.scriptrun", "status": Status.COMPLETED}
+        special_fields = {
+            "run_id": "asked-for",
+            "type": "azureml.scriptrun",
+            "status": Status.COMPLETED,
+        }
         tags = {"key": None, "other": "x"}
-        drafts.append(self.draft(experiment, tags=tags, created=START, **asked))
-        made = tracker.create_runs(drafts)
-        records = [tracker.get_run(each.id) for each in made]
+        drafts.append(self.draft(experiment, tags=tags, created=START, **special_fields))
+        created = tracker.create_runs(drafts)
+        records = [tracker.get_run(run.id) for run in created]
         conditions = [
             Condition("tags", Op.HAS, key="key"),
             Condition("tags", Op.LACKS, key="other"),
@@ -79,7 +83,7 @@ class SearchTests(SuiteBase):
             Condition("status", Op.EQ, Status.RUNNING),
             Condition("status", Op.NE, Status.COMPLETED),
             Condition("name", Op.EQ, "run 3"),
-            Condition("id", Op.EQ, made[2].id),
+            Condition("id", Op.EQ, created[2].id),
             Condition("parent_id", Op.LACKS),
             Condition("type", Op.EQ, "azureml.scriptrun"),
             Condition("type", Op.LACKS),
@@ -118,13 +122,13 @@ class SearchTests(SuiteBase):
         records: Sequence[RunRecord],
     ) -> None:
         query = RunQuery(experiment_ids=[experiment.id], conditions=conditions)
-        found = list(tracker.find_runs(query))
-        wanted = sorted(
-            (each for each in records if all(c.holds(each) for c in conditions)),
-            key=lambda each: each.id,
+        results = list(tracker.find_runs(query))
+        expected = sorted(
+            (record for record in records if all(c.holds(record) for c in conditions)),
+            key=lambda record: record.id,
         )
-        wanted.sort(key=lambda each: each.created, reverse=True)
-        assert [each.id for each in found] == [each.id for each in wanted], conditions
+        expected.sort(key=lambda record: record.created, reverse=True)
+        assert [record.id for record in results] == [record.id for record in expected], conditions
 
     def test_properties_are_not_params(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -135,9 +139,9 @@ class SearchTests(SuiteBase):
         """
         run = self.made(tracker, experiment, properties={"key": "value"})
         tracker.update_run(run.id, RunChange(properties={"later": "value"}))
-        found = [run, tracker.get_run(run.id)]
-        found += tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
-        assert [dict(each.params) for each in found] == [{}, {}, {}]
+        records = [run, tracker.get_run(run.id)]
+        records += tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
+        assert [dict(record.params) for record in records] == [{}, {}, {}]
 
     def test_no_more_is_read_than_is_asked_for(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -151,42 +155,42 @@ class SearchTests(SuiteBase):
         drafts = [
             self.draft(
                 experiment,
-                name=f"run {place}",
-                created=START + place * MILLISECOND,
-                tags={"a: key": str(place), "none": None},
-                properties={"a/key": str(place)},
+                name=f"run {index}",
+                created=START + index * MILLISECOND,
+                tags={"a: key": str(index), "none": None},
+                properties={"a/key": str(index)},
                 system={"target": "local", "other": "x"},
-                description="text" if place else None,
+                description="text" if index else None,
                 type="kind",
-                status=Status.RUNNING if place else Status.QUEUED,
+                status=Status.RUNNING if index else Status.QUEUED,
             )
-            for place in range(4)
+            for index in range(4)
         ]
-        made = tracker.create_runs(drafts)
-        tracker.update_run(made[3].id, RunChange(status=Status.COMPLETED))
-        nested = self.made(tracker, experiment, parent_id=made[0].id, root_id=made[0].id)
-        whole = {each.id: tracker.get_run(each.id) for each in (*made, nested)}
+        runs = tracker.create_runs(drafts)
+        tracker.update_run(runs[3].id, RunChange(status=Status.COMPLETED))
+        nested = self.made(tracker, experiment, parent_id=runs[0].id, root_id=runs[0].id)
+        runs_by_id = {run.id: tracker.get_run(run.id) for run in (*runs, nested)}
         always = ("id", "experiment_id", "created")
         plain = ["alias", "parent_id", "root_id", "name", "type", "status", "started", "ended"]
         plain += ["user", "description"]
         for field in [*plain, "tags", "properties", "system", "params"]:
             query = RunQuery(experiment_ids=[experiment.id], fields=frozenset({field}))
-            found = list(tracker.find_runs(query))
-            assert len(found) == len(whole)
-            for run in found:
+            records = list(tracker.find_runs(query))
+            assert len(records) == len(runs_by_id)
+            for run in records:
                 for name in (*always, field):
-                    assert getattr(run, name) == getattr(whole[run.id], name), name
+                    assert getattr(run, name) == getattr(runs_by_id[run.id], name), name
         keys = {"tags.a: key", "properties.a/key", "system.target", "tags.none", "tags.absent"}
         conditions = [Condition("tags", Op.HAS, key="none")]
         query = RunQuery(
             experiment_ids=[experiment.id], conditions=conditions, fields=frozenset(keys)
         )
-        found = list(tracker.find_runs(query))
-        assert [run.id for run in found] == [run.id for run in reversed(made)]
-        for run in found:
-            for field, _, key in (each.partition(".") for each in keys):
-                assert getattr(run, field).get(key) == getattr(whole[run.id], field).get(key)
-                assert (key in getattr(run, field)) == (key in getattr(whole[run.id], field))
+        records = list(tracker.find_runs(query))
+        assert [run.id for run in records] == [run.id for run in reversed(runs)]
+        for run in records:
+            for field, _, key in (name.partition(".") for name in keys):
+                assert getattr(run, field).get(key) == getattr(runs_by_id[run.id], field).get(key)
+                assert (key in getattr(run, field)) == (key in getattr(runs_by_id[run.id], field))
 
     def test_search_is_paged(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -197,14 +201,16 @@ class SearchTests(SuiteBase):
         now = current()
         # Seven at a time, so that pages end between runs of the same time.
         drafts = [self.draft(experiment, created=now + n // 7 * MILLISECOND) for n in range(1100)]
-        made = sorted(each.id for each in tracker.create_runs(drafts))
-        found = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
-        assert sorted(each.id for each in found) == made
-        assert found == sorted(
-            sorted(found, key=lambda each: each.id), key=lambda each: each.created, reverse=True
+        ids = sorted(record.id for record in tracker.create_runs(drafts))
+        records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+        assert sorted(record.id for record in records) == ids
+        assert records == sorted(
+            sorted(records, key=lambda record: record.id),
+            key=lambda record: record.created,
+            reverse=True,
         )
         few = tracker.find_runs(RunQuery(experiment_ids=[experiment.id], limit=3))
-        assert list(itertools.islice(few, 10)) == found[:10]
+        assert list(itertools.islice(few, 10)) == records[:10]
 
     def test_search_while_runs_start(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -212,17 +218,17 @@ class SearchTests(SuiteBase):
             none is left out.
         """
         now = current()
-        made = tracker.create_runs(
+        runs = tracker.create_runs(
             [self.draft(experiment, created=now + n * MILLISECOND) for n in range(9)]
         )
-        found = []
+        run_ids = []
         for record in tracker.find_runs(RunQuery(experiment_ids=[experiment.id], limit=3)):
-            found.append(record.id)
+            run_ids.append(record.id)
             self.made(tracker, experiment, created=later(60))
-        assert [each for each in found if each in {run.id for run in made}] == [
-            each.id for each in reversed(made)
+        assert [run_id for run_id in run_ids if run_id in {run.id for run in runs}] == [
+            run.id for run in reversed(runs)
         ]
-        assert len(set(found)) == len(found)
+        assert len(set(run_ids)) == len(run_ids)
 
     def test_search_in_an_order(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -237,30 +243,30 @@ class SearchTests(SuiteBase):
         drafts = [
             self.draft(
                 experiment,
-                created=START + place * MILLISECOND,
+                created=START + index * MILLISECOND,
                 name=value or "a",
                 description=value,
                 tags={"a: key": value} if value else {},
                 properties={"a: key": value} if value else {},
                 system={"target": value} if value else {},
             )
-            for place, value in enumerate(values)
+            for index, value in enumerate(values)
         ]
-        made = [each.id for each in tracker.create_runs(drafts)]
-        for run_id, value in zip(made, values, strict=True):
+        run_ids = [record.id for record in tracker.create_runs(drafts)]
+        for run_id, value in zip(run_ids, values, strict=True):
             if value:
                 ended = START + "bcd".index(value) * timedelta(seconds=1)
                 tracker.update_run(run_id, RunChange(status=Status.COMPLETED, ended=ended))
         up, down, lacking = [4, 2, 3, 6, 0], [6, 0, 3, 4, 2], [5, 1]
         newest_first = list(range(len(values)))[::-1]
-        lacked: list[tuple[str, str | None]] = [
+        fields: list[tuple[str, str | None]] = [
             ("description", None),
             ("ended", None),
             ("tags", "a: key"),
         ]
-        lacked += [("properties", "a: key"), ("system", "target")]
+        fields += [("properties", "a: key"), ("system", "target")]
         expected: dict[tuple[str, str | None], tuple[list[int], list[int]]] = {
-            **dict.fromkeys(lacked, (up + lacking, down + lacking)),
+            **dict.fromkeys(fields, (up + lacking, down + lacking)),
             ("name", None): (lacking + up, down + lacking),  # all have one
             ("user", None): (newest_first, newest_first),  # it is one and the same
         }
@@ -273,8 +279,8 @@ class SearchTests(SuiteBase):
                     limit=2 if descending else 0,
                     order=Order(field, key, descending),
                 )
-                found = [made.index(each.id) for each in tracker.find_runs(query)]
-                assert found == places, query.order
+                indexes = [run_ids.index(record.id) for record in tracker.find_runs(query)]
+                assert indexes == places, query.order
 
     def test_search_by_family(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -286,9 +292,9 @@ class SearchTests(SuiteBase):
         child = self.made(tracker, experiment, parent_id=root.id, root_id=root.id)
         grandchild = self.made(tracker, experiment, parent_id=child.id, root_id=root.id)
         stranger = self.made(tracker, experiment)
-        records = [tracker.get_run(each.id) for each in (root, child, grandchild, stranger)]
-        assert [each.parent_id for each in records] == [None, root.id, child.id, None]
-        assert [each.root_id for each in records] == [root.id, root.id, root.id, stranger.id]
+        records = [tracker.get_run(run.id) for run in (root, child, grandchild, stranger)]
+        assert [record.parent_id for record in records] == [None, root.id, child.id, None]
+        assert [record.root_id for record in records] == [root.id, root.id, root.id, stranger.id]
         for condition in (
             Condition("parent_id", Op.EQ, root.id),
             Condition("parent_id", Op.EQ, child.id),
@@ -307,30 +313,30 @@ class SearchTests(SuiteBase):
         """
         now = current()
         both = [tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}") for _ in range(2)]
-        made = [
+        runs = [
             self.made(tracker, both[n % 2], created=now - n * MILLISECOND, tags={"n": str(n)})
             for n in range(5)
         ]
-        ids = [each.id for each in both]
-        for asked in (ids, ids[::-1], [*ids, ids[0]]):
+        ids = [record.id for record in both]
+        for experiment_ids in (ids, ids[::-1], [*ids, ids[0]]):
             for limit in (0, 1, 4, 5, 6):
-                query = RunQuery(experiment_ids=asked, limit=limit)
-                found = list(tracker.find_runs(query))
-                assert [each.id for each in found] == [each.id for each in made], query
+                query = RunQuery(experiment_ids=experiment_ids, limit=limit)
+                records = list(tracker.find_runs(query))
+                assert [record.id for record in records] == [record.id for record in runs], query
         oldest = [Condition("tags", Op.EQ, "4", key="n")]
         [last] = tracker.find_runs(RunQuery(experiment_ids=ids, conditions=oldest, limit=1))
-        assert last.id == made[4].id
+        assert last.id == runs[4].id
 
     def test_searches_do_not_disturb(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         Tracker: Its methods can be called from several threads.
         page: Other processes and machines change the same runs at the same time.
         """
-        made = tracker.create_runs([self.draft(experiment) for _ in range(5)])
+        runs = tracker.create_runs([self.draft(experiment) for _ in range(5)])
         query = RunQuery(experiment_ids=[experiment.id], limit=2)
         one, other = tracker.find_runs(query), tracker.find_runs(query)
-        assert len([each for each in zip(one, other, strict=True) if each[0] == each[1]]) == len(
-            made
+        assert len([pair for pair in zip(one, other, strict=True) if pair[0] == pair[1]]) == len(
+            runs
         )
         begun = tracker.find_runs(query)
         newest = next(iter(begun))
@@ -341,7 +347,7 @@ class SearchTests(SuiteBase):
         change.start()
         change.join(self.patience)
         assert tracker.get_run(newest.id).tags == {"a": "b"}
-        assert len(list(begun)) == len(made) - 1
+        assert len(list(begun)) == len(runs) - 1
 
     def test_search_of_nothing(self, tracker: Tracker) -> None:
         """RunQuery: Which runs to find: those of the experiments that meet all conditions."""
