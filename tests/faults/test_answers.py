@@ -77,8 +77,12 @@ def test_each_call_of_mlflows_store_knows_its_own_answers(
     name = f"model-{uuid.uuid4().hex}"
     looked_at = {
         "runs/log-batch": lambda: store.log_batch(run.id, [Metric("m", 1.5, 1000, 1)], [], []),
-        "runs/log-metric": lambda: store.log_metric(run.id, Metric("n", 1.5, 1000, 1)),
-        "runs/log-parameter": lambda: store.log_param(run.id, Param("p", "v")),
+        "runs/log-metric": lambda: store.patiently(
+            lambda: store.inner.log_metric(run.id, Metric("n", 1.5, 1000, 1))
+        ),
+        "runs/log-parameter": lambda: store.patiently(
+            lambda: store.inner.log_param(run.id, Param("p", "v"))
+        ),
         "runs/set-tag": lambda: store.set_tag(run.id, RunTag("t", "v")),
         "runs/delete-tag": lambda: store.delete_tag(run.id, "gone"),
         "runs/update": lambda: tracker.update_run(run.id, RunChange(status=Status.RUNNING)),

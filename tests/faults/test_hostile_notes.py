@@ -331,12 +331,12 @@ def page(hostile: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     uri = f"sqlite:///{hostile.path}"
     monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", uri)
     monkeypatch.setattr(handlers, "_tracking_store", None)
-    page_store.workspace.cache_clear()
+    page_store.runs.cache_clear()
     app = flask.Flask("page")
     app.testing = True  # an exception is raised, and not a 500
     add_routes(app, Everybody())
     yield app.test_client()
-    page_store.workspace.cache_clear()
+    page_store.runs.cache_clear()
 
 
 BASE = "/ajax-api/2.0/amlflow"

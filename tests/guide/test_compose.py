@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from blocks import block
-from helpers import docker_daemon, servers
+from helpers import docker_daemon, images, servers
 from helpers.tools import need
 from test_guide import SCRIPT, check_printed
 
@@ -68,12 +68,12 @@ class Stack:
         self.environment["DOCKER_HOST"] = address
         compose = (ROOT / "compose" / "compose.yaml").read_text()
         dockerfile = (ROOT / "compose" / "Dockerfile").read_text()
-        images = {
+        names = {
             "python": re.findall(r"PYTHON_IMAGE=(\S+)", dockerfile)[0],
             "postgres": re.findall(r"image: (postgres:\S+)", compose)[0],
             "storage": re.findall(r"image: (\S+/versitygw:\S+)", compose)[0],
         }
-        images.build(address, self.place, images)
+        images.build(address, self.place, names)
 
     def set(self, **values: str) -> None:
         """Change settings in compose/.env."""
