@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlflow.store.db.utils import _all_tables_exist, _safe_initialize_tables
 from mlflow.tracking._tracking_service.utils import _get_store
 from mlflow.utils.mime_type_utils import _guess_mime_type
 
@@ -51,9 +50,23 @@ SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 """Where MLflow's server puts the files that clients send it; set in its processes."""
 
 get_store = _get_store
-all_tables_exist = _all_tables_exist
-make_tables = _safe_initialize_tables
 guess_mime_type = _guess_mime_type
+
+
+def all_tables_exist(engine: Any) -> bool:
+    """Whether a database has all of MLflow's tables."""
+    # A server's client needs no database, nor the packages that MLflow's models of tables import.
+    from mlflow.store.db.utils import _all_tables_exist
+
+    return bool(_all_tables_exist(engine))
+
+
+def make_tables(engine: Any) -> None:
+    """Make MLflow's tables in a database that lacks them."""
+    # As above.
+    from mlflow.store.db.utils import _safe_initialize_tables
+
+    _safe_initialize_tables(engine)
 
 
 def endpoint(store: Any, api: Any) -> tuple[str, str]:

@@ -83,8 +83,8 @@ def test_a_file_that_vanishes_while_it_is_packed(
     script("pass", "gone.py")
     collect = snapshot.collect
 
-    def vanishing(path: Path) -> list[str]:
-        names = collect(path)
+    def vanishing(path: Path, *own: Any) -> list[str]:
+        names = collect(path, *own)
         Path("src/gone.py").unlink()
         return names
 

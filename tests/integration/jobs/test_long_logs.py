@@ -92,7 +92,7 @@ def test_what_lies_between_is_awaited(sending: Sending) -> None:
     assert "".join(reader.new(False)) == "first\n"
     with sending.folder.log.open("ab") as log:
         log.write(b"unsent\n")
-    sending.report._told += len(b"unsent\n")
+    sending.report._sent_bytes += len(b"unsent\n")
     sending.send(b"third\n")
     assert "".join(reader.new(False)) == ""
     sending.report._next_log = reader._next = 0.0
