@@ -270,7 +270,7 @@ class StartedContainer:
 
 
 def _remove(container: Any) -> None:
-    """Remove a container. It is no error if it is gone, or if another program removes it."""
+    """Remove a container; one that is gone, or that another program removes, raises nothing."""
     try:
         container.remove(force=True)
     except docker.errors.NotFound:
