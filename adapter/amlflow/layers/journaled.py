@@ -97,7 +97,7 @@ class Journaled(Layer):
 
     @property
     def uri(self) -> str:
-        return self._uri
+        return self._uri if self._tracker is None else self._tracker.uri
 
     @property
     def away(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.submitted_jobs import ended, kill_agent, new_experiment, submit, until
+from helpers.submitted_jobs import ended, kill_agent, log_of, new_experiment, submit, until
 
 OWN_EXPERIMENT = """
     import mlflow, os, pathlib, time
@@ -113,7 +113,7 @@ def test_what_a_script_logs_with_trackio_itself(
         trackio.finish()
         """,
     )
-    assert ended(run, 120) == "Completed"
+    assert ended(run, 120) == "Completed", log_of(run)
     until(lambda: not list(jobs.iterdir()), what="the job's end")
     assert run.get_metrics() == {"loss": 0.5}
     with sqlite3.connect(folder / "tracked/own.db") as database:

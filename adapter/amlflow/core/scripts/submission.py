@@ -287,7 +287,7 @@ def _python(settings: RunConfiguration) -> str | None:
 
 def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
     """The variables by which the script finds its run: v1's, and those of MLflow's client."""
-    store = store_of(experiment)
+    store, tracker = store_of(experiment), tracker_of(experiment)
     return {
         "AZUREML_RUN_ID": display_id(record),
         "AZUREML_ARM_SUBSCRIPTION": store.subscription_id,
@@ -296,8 +296,8 @@ def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
         "AZUREML_ARM_PROJECT_NAME": experiment.name,
         "AZUREML_EXPERIMENT_ID": experiment.id,
         "AZUREML_SERVICE_ENDPOINT": redacted(store.uri),
-        "MLFLOW_TRACKING_URI": store.uri,
-        **client_variables(store.tracker.uri),
+        "MLFLOW_TRACKING_URI": tracker.uri,
+        **client_variables(tracker.uri),
         "MLFLOW_EXPERIMENT_ID": record.experiment_id,
         "MLFLOW_RUN_ID": record.id,
         # Lines are to be seen when they are printed, and kept when the script is killed.
