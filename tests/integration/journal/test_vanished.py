@@ -24,12 +24,18 @@ from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
 CALLS = 10_000
 
 
+def remove_tree(folder: Path) -> None:
+    """Remove a folder into which another thread writes meanwhile."""
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def remove_folder(folder: Path) -> None:
-    shutil.rmtree(folder)
+    remove_tree(folder)
 
 
 def remove_journals(folder: Path) -> None:
-    shutil.rmtree(folder.parent.parent)
+    remove_tree(folder.parent.parent)
 
 
 def cut_to_nothing(folder: Path) -> None:
@@ -53,7 +59,7 @@ def replace_a_segment(folder: Path) -> None:
 
 
 def replace_folder_by_file(folder: Path) -> None:
-    shutil.rmtree(folder)
+    remove_tree(folder)
     folder.write_text("something else")
 
 
@@ -66,7 +72,7 @@ def remove_lock(folder: Path) -> None:
 
 
 def remove_notes(folder: Path) -> None:
-    shutil.rmtree(folder / "running")
+    remove_tree(folder / "running")
     (folder / "process.json").unlink()
 
 
@@ -145,7 +151,7 @@ def test_a_process_that_has_nothing_to_send_goes_on_noted(
     run = started(journaled)
     journaled.write_points(run.id, [point()])
     journaled.flush()
-    shutil.rmtree(place)
+    remove_tree(place)
     until(lambda: said(caplog), 1.5)
     [folder] = process_folders(place)
     assert (folder.running(), folder.is_alive()) == ([run.id], True)
@@ -168,7 +174,7 @@ def test_without_a_place_the_call_raises_and_what_was_logged_is_delivered(
             journaled.write_points(run.id, [point(value)])
             acknowledged.append(value)
             if value == 5000:
-                shutil.rmtree(settings.folder)
+                remove_tree(settings.folder)
                 settings.folder.write_text("something else")
 
     with pytest.raises(JournalFull, match=r"could not be logged.*AMLFLOW_JOURNAL_FOLDER"):
