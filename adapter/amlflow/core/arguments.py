@@ -21,8 +21,10 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 
 def check_text(value: Any, what: str, right: str) -> None:
     """Raise UserErrorException unless it is a text that is not empty; ``right`` is the call."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         refuse_argument(value, f"{what} is a text", right)
+    if not value:
+        refuse_argument(value, f"{what} is not empty", right)
 
 
 def check_path(value: Any, what: str, right: str) -> None:

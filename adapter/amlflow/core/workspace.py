@@ -318,7 +318,8 @@ class Workspace(WorkspaceBase, AzureOnly):
         Raises:
             ServiceException: the run does not exist.
         """
-        check_text(run_id, "A run's id", "workspace.get_run(run_id)")
+        if run_id != "":  # a text, too, if not the id of a run
+            check_text(run_id, "A run's id", "workspace.get_run(run_id)")
         return get_run_in(self, run_id)
 
     def _experiment_of(self, run: RunRecord) -> Experiment:
