@@ -58,7 +58,7 @@ class Store(MultipartDownloadMixin):
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     made = Store()
-    monkeypatch.setattr(logs, "_place", lambda run_id: (made, "7/run/artifacts"))
+    monkeypatch.setattr(logs, "artifacts_of", lambda run_id: (made, "7/run/artifacts"))
     yield made
     made.server.shutdown()
     made.server.server_close()
