@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from amlflow.core.runs.files import fetch_listed, read_text_of
 from amlflow.core.runs.state import RunState
 from amlflow.jobs.run_notes import is_launched
 from amlflow.spec import FINAL, FileNotInRun, Status
+from amlflow.times import to_iso
 from amlflow.tracker_notes import parse_definition, parse_error, parse_target, parse_warnings
 
 logger = logging.getLogger("amlflow")
@@ -69,8 +69,8 @@ class RunDetails(RunState):
             "runId": self.id,
             "target": parse_target(record) or "sdk",
             "status": record.status,
-            "startTimeUtc": _iso(record.started),
-            "endTimeUtc": _iso(record.ended),
+            "startTimeUtc": None if record.started is None else to_iso(record.started),
+            "endTimeUtc": None if record.ended is None else to_iso(record.ended),
             "error": self._error(),
             "warnings": parse_warnings(record),
             "runDefinition": parse_definition(record),
@@ -106,7 +106,3 @@ class RunDetails(RunState):
             for name in self._log_names()
         ]
         return [str(path) for path in paths if path is not None]
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
