@@ -89,6 +89,11 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield
+    # MLflow keeps the URI in a global, too: its server's handlers set it when they open a store,
+    # and `mlflow.start_run` of a later test would go there.
+    if mlflow := sys.modules.get("mlflow.tracking._tracking_service.utils"):
+        mlflow._tracking_uri = None
 
 
 @pytest.fixture
