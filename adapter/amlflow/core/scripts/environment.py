@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NoReturn
 
 from amlflow.core.arguments import check_text
 from amlflow.core.scripts.conda_dependencies import CondaDependencies, requirements_in
+from amlflow.core.scripts.settings_file import FLAG, LIST, PACKAGES, TEXT, TEXTS
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 
@@ -22,6 +23,20 @@ DEFAULT_PYTHON = "python"
 _BUILD = (
     "amlflow builds no images; `docker build` does, and Environment.from_docker_image() uses it"
 )
+
+FIELDS = (
+    ("name", "name", TEXT),
+    ("environment_variables", "environmentVariables", TEXTS),
+    ("python.user_managed_dependencies", "python.userManagedDependencies", FLAG),
+    ("python.interpreter_path", "python.interpreterPath", TEXT),
+    ("python.conda_dependencies_file", "python.condaDependenciesFile", TEXT),
+    ("python.conda_dependencies", "python.condaDependencies", PACKAGES),
+    ("docker.enabled", "docker.enabled", FLAG),
+    ("docker.base_image", "docker.baseImage", TEXT),
+    ("docker.arguments", "docker.arguments", LIST),
+    ("docker.shm_size", "docker.shmSize", TEXT),
+)
+"""Each setting of an environment by its attribute, its key in files and its type."""
 
 
 @dataclass

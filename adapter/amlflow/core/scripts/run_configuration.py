@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from amlflow.core.project.config_json import FOLDER
-from amlflow.core.scripts.conda_dependencies import CondaDependencies
-from amlflow.core.scripts.environment import DEFAULT_NAME, Environment
+from amlflow.core.scripts.environment import DEFAULT_NAME, FIELDS, Environment
+from amlflow.core.scripts.settings_file import (
+    COMMAND,
+    FLAG,
+    LIST,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    VALUE,
+    Section,
+    read_fields,
+    show_fields,
+    write_fields,
+)
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 from amlflow.whole_files import write_text
@@ -98,7 +108,7 @@ class RunConfiguration(Settings):
         content = _yaml(file)
         config = RunConfiguration()
         config._content = content
-        _read_fields(config, _Section(content, str(file)))
+        read_fields(config, Section(content, str(file)), _FIELDS)
         return config
 
     def save(
@@ -115,7 +125,7 @@ class RunConfiguration(Settings):
                 "save(separate_environment_yaml=True): amlflow keeps the environment within the "
                 ".runconfig file; leave it out."
             )
-        content = _merge(self._content, _to_content(self))
+        content = _merge(self._content, write_fields(self, _FIELDS))
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         file_name = f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
         folder = Path(path or ".") / FOLDER
@@ -134,96 +144,20 @@ class RunConfiguration(Settings):
         )
 
 
-class _Section:
-    """A mapping in the file, whose entries have types."""
-
-    def __init__(self, content: Any, where: str) -> None:
-        if content is not None and not isinstance(content, dict):
-            raise UserErrorException(f"{where} is a mapping of keys to values, not {content!r}.")
-        self.content: dict[str, Any] = content or {}
-        self._where = where
-
-    def section(self, key: str) -> _Section:
-        return _Section(self.content.get(key), f"{self._where}: {key}")
-
-    def text(self, key: str) -> str | None:
-        value = self.content.get(key)
-        return None if value is None else str(value)
-
-    def list(self, key: str) -> list[Any]:
-        value = self.content.get(key) or []
-        if not isinstance(value, list):
-            raise UserErrorException(f"{self._where}: {key} is a list, not {value!r}.")
-        return list(value)
-
-    def texts(self, key: str) -> dict[str, str]:
-        return {name: str(value) for name, value in self.section(key).content.items()}
-
-    def value(self, key: str) -> Any:
-        return self.content.get(key)
-
-    def flag(self, key: str) -> bool:
-        return bool(self.content.get(key))
-
-    def number(self, key: str) -> int:
-        return int(self.content.get(key) or 0)
-
-    def packages(self, key: str) -> CondaDependencies | None:
-        content = self.section(key).content
-        return CondaDependencies(_underlying_structure=content) if content else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Type:
-    """How a value is read from the file, written to it, and shown in a run's definition."""
-
-    read: Callable[[_Section, str], Any]
-    write: Callable[[Any], Any] = copy.copy
-    show: Callable[[Any], Any] = copy.copy
-
-
-_LEFT_OUT = object()
-"""Written for a value that changes nothing of the file."""
-
-
-def _write_packages(packages: CondaDependencies) -> Any:
-    return packages.as_dict() if packages.names_packages() else _LEFT_OUT
-
-
-_TEXT = _Type(_Section.text)
-_LIST = _Type(_Section.list)
-_TEXTS = _Type(_Section.texts)
-_VALUE = _Type(_Section.value)
-_COMMAND = _Type(_Section.value, lambda command: command or "")
-_FLAG = _Type(_Section.flag)
-_NUMBER = _Type(_Section.number)
-_PACKAGES = _Type(_Section.packages, _write_packages, CondaDependencies.without_secrets)
-
 _FIELDS = (
-    ("script", "script", _TEXT),
-    ("arguments", "arguments", _LIST),
-    ("command", "command", _COMMAND),
-    ("target", "target", _TEXT),
-    ("framework", "framework", _TEXT),
-    ("communicator", "communicator", _TEXT),
-    ("max_run_duration_seconds", "maxRunDurationSeconds", _VALUE),
-    ("node_count", "nodeCount", _NUMBER),
-    ("environment.name", "environment.name", _TEXT),
-    ("environment.environment_variables", "environment.environmentVariables", _TEXTS),
-    ("environment.python.user_managed_dependencies",
-     "environment.python.userManagedDependencies", _FLAG),
-    ("environment.python.interpreter_path", "environment.python.interpreterPath", _TEXT),
-    ("environment.python.conda_dependencies_file",
-     "environment.python.condaDependenciesFile", _TEXT),
-    ("environment.python.conda_dependencies", "environment.python.condaDependencies", _PACKAGES),
-    ("environment.docker.enabled", "environment.docker.enabled", _FLAG),
-    ("environment.docker.base_image", "environment.docker.baseImage", _TEXT),
-    ("environment.docker.arguments", "environment.docker.arguments", _LIST),
-    ("environment.docker.shm_size", "environment.docker.shmSize", _TEXT),
-    ("docker.use_docker", "docker.useDocker", _FLAG),
-    ("docker.arguments", "docker.arguments", _LIST),
-    ("docker.shm_size", "docker.shmSize", _TEXT),
-    ("environment_variables", "environmentVariables", _TEXTS),
+    ("script", "script", TEXT),
+    ("arguments", "arguments", LIST),
+    ("command", "command", COMMAND),
+    ("target", "target", TEXT),
+    ("framework", "framework", TEXT),
+    ("communicator", "communicator", TEXT),
+    ("max_run_duration_seconds", "maxRunDurationSeconds", VALUE),
+    ("node_count", "nodeCount", NUMBER),
+    *((f"environment.{attribute}", f"environment.{key}", kind) for attribute, key, kind in FIELDS),
+    ("docker.use_docker", "docker.useDocker", FLAG),
+    ("docker.arguments", "docker.arguments", LIST),
+    ("docker.shm_size", "docker.shmSize", TEXT),
+    ("environment_variables", "environmentVariables", TEXTS),
 )  # fmt: skip
 """Each setting by its attribute, its key in the file and its type."""
 _IN_DEFINITION = frozenset({
@@ -234,46 +168,9 @@ _IN_DEFINITION = frozenset({
 """The keys that a run's definition has as the configuration says them."""
 
 
-def _read_fields(config: RunConfiguration, content: _Section) -> None:
-    """Take what the file has; what it lacks, or leaves empty, stays as in a new configuration."""
-    for attribute, key, kind in _FIELDS:
-        *sections, name = key.split(".")
-        section = content
-        for part in sections:
-            section = section.section(part)
-        value = kind.read(section, name)
-        if value:
-            owner, _, member = attribute.rpartition(".")
-            setattr(attrgetter(owner)(config) if owner else config, member, value)
-
-
-def _to_content(config: RunConfiguration) -> dict[str, Any]:
-    """All settings as the file has them."""
-    values = {key: kind.write(attrgetter(path)(config)) for path, key, kind in _FIELDS}
-    return _nest({key: value for key, value in values.items() if value is not _LEFT_OUT})
-
-
 def defined_settings(config: RunConfiguration) -> dict[str, Any]:
     """What a run's definition has as the configuration says it, without secrets."""
-    return _nest(
-        {
-            key: kind.show(attrgetter(path)(config))
-            for path, key, kind in _FIELDS
-            if key in _IN_DEFINITION
-        }
-    )
-
-
-def _nest(values: dict[str, Any]) -> dict[str, Any]:
-    """``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        *sections, name = key.split(".")
-        section = result
-        for part in sections:
-            section = section.setdefault(part, {})
-        section[name] = value
-    return result
+    return show_fields(config, [row for row in _FIELDS if row[1] in _IN_DEFINITION])
 
 
 def _find(path: Path, name: str | None) -> Path:
