@@ -118,11 +118,11 @@ def started_of(
     noted: str | None,
 ) -> datetime | None:
     """When the run started; None while it waits. ``noted`` is the tag that says it better."""
+    if status_of(run_id, mlflow_status, fine, launched) in UNSTARTED:
+        return None
     milliseconds = parse(run_id, STARTED, noted, to_whole)
     if milliseconds is not None:
         return _moment(run_id, STARTED, milliseconds)
-    if status_of(run_id, mlflow_status, fine, launched) in UNSTARTED:
-        return None
     return _moment(run_id, "start_time", start_time)
 
 

@@ -164,8 +164,8 @@ class Unlogged(WriteOnce):
 
 class Undone(Statuses):
     """
-    FINAL: A final status is replaced only by another one, or by Running, which starts the run
-        again; any other status that comes later is ignored.
+    transition: A final status is replaced only by another one, or by Running, which starts the run
+        again.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:

@@ -12,7 +12,6 @@ from amlflow.spec import (
     Condition,
     Op,
     Point,
-    RunChange,
     RunRecord,
     Status,
     redacted,
@@ -66,19 +65,6 @@ def test_a_condition_holds_or_does_not(
     field: str, op: Op, value: Any, key: str | None, holds: bool
 ) -> None:
     assert Condition(field, op, value, key).holds(RUN) is holds
-
-
-def test_changed_gives_the_record_after_the_change() -> None:
-    change = RunChange(
-        status=Status.COMPLETED, ended=NOW, tags={"a": "b"}, tags_removed=["bare"],
-        properties={"p": "q"}, system={"n": "m"},
-    )  # fmt: skip
-    changed = RUN.changed(change)
-    assert (changed.status, changed.ended, changed.description) == ("Completed", NOW, "it's fine")
-    assert changed.tags == {"quality": "fantastic run", "empty": "", "a": "b"}
-    assert changed.properties == {"author": "me", "p": "q"}
-    assert changed.system == {"n": "m"}
-    assert changed.changed(RunChange(status=Status.RUNNING)).ended is None
 
 
 def test_times_of_points_are_whole_ticks_and_grow() -> None:

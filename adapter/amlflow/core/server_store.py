@@ -16,7 +16,7 @@ from amlflow.jobs.health import look
 from amlflow.jobs.run_notes import EndRequest, is_submitted
 from amlflow.layers.stack import open_unjournaled
 from amlflow.plugins import announce
-from amlflow.spec import FINAL, RunChange, RunRecord, Status
+from amlflow.spec import FINAL, RunChange, RunRecord, Status, transition
 
 if TYPE_CHECKING:
     from amlflow.layers.layer import Layer
@@ -54,6 +54,6 @@ class ServerStore:
             return self.look_at(record.id)
         change = RunChange(status=Status.CANCELED, ended=datetime.now(timezone.utc))
         self.tracker.update_run(record.id, change)
-        record = record.changed(change)
+        record = transition(record, change)
         announce("amlflow_run_ended", record)
         return record

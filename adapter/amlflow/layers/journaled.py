@@ -39,13 +39,13 @@ from amlflow.spec import (
     FileNotInRun,
     ModelRecord,
     Point,
-    PropertyConflict,
     RunChange,
     RunDraft,
     RunQuery,
     RunRecord,
     Tracker,
     Unavailable,
+    transition,
 )
 
 logger = logging.getLogger("amlflow")
@@ -301,11 +301,9 @@ class Journaled(Layer):
 
     def _change_local(self, run_id: str, change: RunChange) -> None:
         run = self._local[run_id]
-        for key, value in change.properties.items():
-            if run.properties.get(key, value) != value:
-                raise PropertyConflict(key, run.properties[key], value)
+        changed_run = transition(run, change)
         self.journal.write(record.change_record(run_id, change))
-        self._local[run_id] = run.changed(change)
+        self._local[run_id] = changed_run
         if change.status in FINAL:
             self.journal.note_ended(run_id)
             logger.warning("Run %s is sent when the tracker is back.", run.alias)

@@ -50,6 +50,7 @@ from amlflow.spec.records import (
 from amlflow.spec.search import Condition, Op, Order, RunQuery
 from amlflow.spec.status import COMPLETED_WITH_ERRORS, FINAL, LAUNCHED, UNSTARTED, Status
 from amlflow.spec.tracker import VERSION, Feature, QuickSearch, RunKeeper, Tracker
+from amlflow.spec.transition import transition
 
 if TYPE_CHECKING:
     from amlflow.spec.hooks import Commands, Hooks, hookimpl
@@ -98,6 +99,7 @@ __all__ = [
     "hookimpl",
     "is_tried_once",
     "redacted",
+    "transition",
     "tried_once",
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -106,24 +106,6 @@ class RunRecord:
     system: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
 
-    def changed(self, change: RunChange) -> RunRecord:
-        """The record after a change, if nobody else changes the run."""
-        stated: dict[str, Any] = {
-            name: getattr(change, name)
-            for name in ("status", "started", "ended", "name", "description")
-            if getattr(change, name) is not None
-        }
-        if change.status == Status.RUNNING:
-            stated["ended"] = None
-        tags = {**self.tags, **change.tags}
-        return replace(
-            self,
-            tags={key: tags[key] for key in tags if key not in change.tags_removed},
-            properties={**self.properties, **change.properties},
-            system={**self.system, **change.system},
-            **stated,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChange:
@@ -132,8 +114,7 @@ class RunChange:
     Properties can be added but not changed: if a key already has another value, even if another
     process adds it at the same time, the whole change is a :class:`PropertyConflict`. Adding the
     same value again is accepted. ``status`` is applied last, so that a reader who sees it also sees
-    the rest. A final status also sets the end time, unless ``ended`` does. A tag that is both set
-    and removed is removed.
+    the rest. A tag that is both set and removed is removed. :func:`transition` has all rules.
     """
 
     status: str | None = None

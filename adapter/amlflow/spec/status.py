@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Status:
-    """The statuses of v1's runs. See :data:`FINAL`."""
+    """The statuses of v1's runs. See :func:`transition` for what follows what."""
 
     NOT_STARTED = "NotStarted"
     QUEUED = "Queued"
@@ -24,11 +24,7 @@ class Status:
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
-"""The statuses that end a run.
-
-A final status is replaced only by another one, or by Running, which starts the run again; any other
-status that comes later is ignored.
-"""
+"""The statuses that end a run; see :func:`transition`."""
 
 
 UNSTARTED = frozenset(
@@ -41,7 +37,7 @@ UNSTARTED = frozenset(
         Status.UNAPPROVED,
     }
 )
-"""The statuses of a run that has not begun and therefore has no start time."""
+"""The statuses of a run that has not begun; see :func:`transition`."""
 
 
 LAUNCHED = "launched"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import spec
-from amlflow.spec import ExperimentRecord, Feature, Point, RunDraft, RunRecord, Status
+from amlflow.spec import ExperimentRecord, Feature, Point, RunDraft, RunRecord
 
 
 class MemoryTracker:
@@ -175,30 +175,7 @@ class MemoryTracker:
     def update_run(self, run_id: str, change: spec.RunChange) -> None:
         with self._lock:
             run = self.get_run(run_id)
-            for key, value in change.properties.items():
-                if run.properties.get(key, value) != value:
-                    raise spec.PropertyConflict(key, run.properties[key], value)
-            fields = ("status", "started", "ended", "name", "description")
-            changes = {
-                field: new_value
-                for field in fields
-                if (new_value := getattr(change, field)) is not None
-            }
-            if change.status in spec.FINAL:
-                changes.setdefault("ended", _now())
-            elif run.status in spec.FINAL and change.status not in (None, Status.RUNNING):
-                del changes["status"]
-            elif change.status is not None:
-                changes["ended"] = None
-                if change.status not in spec.UNSTARTED:
-                    changes.setdefault("started", run.started or _now())
-            self._runs[run.id] = dataclasses.replace(
-                run,
-                **changes,
-                tags=_drop({**run.tags, **change.tags}, change.tags_removed),
-                properties={**run.properties, **change.properties},
-                system={**run.system, **change.system},
-            )
+            self._runs[run.id] = spec.transition(run, change, now=_now())
 
     # metrics
 

@@ -101,7 +101,7 @@ class StatusFirst(MemoryTracker):
 
 
 class NoEnd(MemoryTracker):
-    """RunChange: A final status also sets the end time, unless ended does."""
+    """transition: A final status sets the end time to ended, or to now."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         super().update_run(run_id, change)
@@ -112,8 +112,7 @@ class NoEnd(MemoryTracker):
 
 class EndUndone(MemoryTracker):
     """
-    FINAL: A final status is replaced only by another one, or by Running, which starts the run
-        again; any other status that comes later is ignored.
+    transition: Any other status that comes later is ignored, and the rest of the change is applied.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -124,7 +123,7 @@ class EndUndone(MemoryTracker):
 
 
 class BegunTooEarly(MemoryTracker):
-    """UNSTARTED: The statuses of a run that has not begun and therefore has no start time."""
+    """UNSTARTED: The statuses of a run that has not begun; see transition."""
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         run = super().get_run(run_id, experiment_id)
@@ -531,7 +530,7 @@ class OneVersion(MemoryTracker):
 
 
 class AnyEnd(MemoryTracker):
-    """RunChange: A final status also sets the end time, unless ended does."""
+    """transition: A final status sets the end time to ended, or to now."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         super().update_run(run_id, replace(change, ended=None))

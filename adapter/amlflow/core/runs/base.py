@@ -6,7 +6,7 @@ import os
 import threading
 
 from amlflow.core.store import ExperimentBase, HasStore
-from amlflow.spec import FINAL, RunChange, RunRecord
+from amlflow.spec import FINAL, RunChange, RunRecord, transition
 
 _following = threading.Lock()
 """Held for as long as a record takes in what threads have changed, or read, at the same time."""
@@ -56,7 +56,7 @@ class RunBase(HasStore):
                 )
                 if record is not None:
                     for change in meanwhile:
-                        record = record.changed(change)
+                        record = transition(record, change)
                     self._record = record
         return record
 
@@ -64,7 +64,7 @@ class RunBase(HasStore):
         """Make a change; the record follows without asking."""
         self._tracker.update_run(self._record.id, change)
         with _following:
-            self._record = self._record.changed(change)
+            self._record = transition(self._record, change)
             for meanwhile in self._meanwhile:
                 meanwhile.append(change)
 

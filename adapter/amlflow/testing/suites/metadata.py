@@ -16,6 +16,7 @@ from amlflow.spec import (
     RunRecord,
     Status,
     Tracker,
+    transition,
 )
 from amlflow.testing.suites.base import (
     ALIKE,
@@ -143,16 +144,19 @@ class MetadataTests(SuiteBase):
     @pytest.mark.parametrize("final", sorted(FINAL))
     def test_a_run_that_has_ended(self, tracker: Tracker, run: RunRecord, final: str) -> None:
         """
-        FINAL: The statuses that end a run.
-        FINAL: A final status is replaced only by another one, or by Running, which starts the run
-            again; any other status that comes later is ignored.
+        transition: A final status is replaced only by another one, or by Running, which starts the
+            run again.
+        transition: Any other status that comes later is ignored, and the rest of the change is
+            applied.
+        transition: A run has an end time only while its status is final.
+        FINAL: The statuses that end a run; see transition.
         RunChange: A change to a run; what is not given stays as it is.
         """
         tracker.update_run(run.id, RunChange(status=final))
         for late in (Status.CANCEL_REQUESTED, Status.FINALIZING, Status.QUEUED):
-            tracker.update_run(run.id, RunChange(status=late))
+            tracker.update_run(run.id, RunChange(status=late, tags={"late": late}))
             record = tracker.get_run(run.id)
-            assert record.status == final
+            assert (record.status, record.tags) == (final, {"late": late})
             assert record.ended is not None
         for another in sorted(FINAL - {final}):
             tracker.update_run(run.id, RunChange(status=another, system={"error": another}))
@@ -246,7 +250,8 @@ class MetadataTests(SuiteBase):
     def test_every_status(self, tracker: Tracker, run: RunRecord, status: str) -> None:
         """
         Status: The statuses of v1's runs.
-        RunChange: A final status also sets the end time, unless ended does.
+        transition: A final status sets the end time to ended, or to now.
+        transition: A run has an end time only while its status is final.
         """
         tracker.update_run(run.id, RunChange(status=status))
         record = tracker.get_run(run.id)
@@ -261,28 +266,42 @@ class MetadataTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """
-        UNSTARTED: The statuses of a run that has not begun and therefore has no start time.
-        RunChange: A final status also sets the end time, unless ended does.
+        transition: The record of a run after a change, which Tracker.update_run stores.
+        transition: A run has no start time while its status is one of UNSTARTED, and started is
+            ignored.
+        transition: Running sets the start time to started, or to now if the run has none.
+        transition: Later started corrects the start time.
+        UNSTARTED: The statuses of a run that has not begun; see transition.
+        transition: A final status sets the end time to ended, or to now.
+        transition: A run has an end time only while its status is final.
         page: Times are timezone-aware datetimes in UTC.
         """
         run = self.made(tracker, experiment, status=Status.NOT_STARTED)
         assert run.status == Status.NOT_STARTED
         assert run.started is None
         assert tracker.get_run(run.id).started is None
-        started, ended = later(1), later(5)
-        for status in (Status.QUEUED, Status.PREPARING):
-            tracker.update_run(run.id, RunChange(status=status))
-            assert tracker.get_run(run.id).status == status
-        tracker.update_run(run.id, RunChange(status=Status.RUNNING, started=started))
-        tracker.update_run(run.id, RunChange(status=Status.FINALIZING))
-        assert tracker.get_run(run.id).status == Status.FINALIZING
-        tracker.update_run(run.id, RunChange(status=Status.FAILED, ended=ended))
-        record = tracker.get_run(run.id)
-        assert record.status == Status.FAILED
+        started, ended = later(6), later(7)
+        for change in (
+            RunChange(status=Status.QUEUED),
+            RunChange(status=Status.PREPARING),
+            RunChange(started=later(1), ended=later(2)),
+            RunChange(status=Status.RUNNING, started=later(3)),
+            RunChange(ended=later(4)),
+            RunChange(started=started),
+            RunChange(status=Status.FINALIZING),
+            RunChange(status=Status.FAILED, ended=ended),
+        ):
+            run = transition(run, change)
+            tracker.update_run(run.id, change)
+            record = tracker.get_run(run.id)
+            assert record.status == run.status
+            for moment, expected in ((record.started, run.started), (record.ended, run.ended)):
+                assert (moment is None) == (expected is None), change
+                if moment is not None and expected is not None:
+                    assert abs(moment - expected) <= MILLISECOND, change
+        assert (run.started, run.ended) == (started, ended)
         assert record.started is not None
         assert record.ended is not None
-        assert abs(record.started - started) <= MILLISECOND
-        assert abs(record.ended - ended) <= MILLISECOND
         assert record.started.utcoffset() == record.ended.utcoffset() == UTC
 
     def test_names_and_descriptions(self, tracker: Tracker, run: RunRecord) -> None:

@@ -206,7 +206,7 @@ class RunTests(SuiteBase):
     ) -> None:
         """
         RunDraft: A run to be created.
-        UNSTARTED: The statuses of a run that has not begun and therefore has no start time.
+        UNSTARTED: The statuses of a run that has not begun; see transition.
         """
         run = self.made(tracker, experiment, status=status)
         record = tracker.get_run(run.id)
