@@ -214,6 +214,8 @@ OWN_FILES = {
     "report.py": "what its own `amlflow sync` prints",
     "job.py": "a job's folder on this machine",
     "supervise.py": "a job's folder on this machine",
+    "pythons.py": "what an interpreter of this machine says of itself",
+    "kept.py": "environments kept on this machine",
     "images.py": "what docker and pip say",
     "answers.py": "an answer of the server, not a text of a run",
     "rest_client.py": "an answer of the server, not a text of a run",

@@ -1,0 +1,18 @@
+"""Environments: a definition becomes a Python with its packages, made once by uv, found by its key.
+
+    specification.py      what a definition asks for, as it was written
+    conda_packages.py     a conda package as a requirement of pip; conda_names.yaml is the table
+    requirement_lines.py  the lines of pip: requirements, options, further files
+    plan.py               the normalised list of all that is to be installed
+    pythons.py            the interpreters of this machine, and the one that fits
+    satisfied.py          whether a Python has everything already
+    keys.py               the key of an environment
+    building.py           makes an environment, under a lock, whole or not at all
+    uv.py                 runs uv: its log, its end on request, no secret in either
+    reasons.py            one sentence for a build that failed
+    relaxing.py           the nearest version that has a wheel, for pins without one
+    kept.py               the environments that are there: list, last use, remove
+    errors.py             what a build raises
+
+``ensure`` in building.py is the way in. Nothing here knows a tracker, a run or a compute target.
+"""

@@ -1,0 +1,125 @@
+"""A package of conda as a requirement of pip, by the table conda_names.yaml."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from amlflow.environments.errors import EnvironmentBuildException
+
+_PACKAGE = re.compile(
+    r"(?:(?P<channel>[^:\s]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*"
+    r"(?:\[(?P<brackets>[^\]]*)\])?(?P<version>.*)",
+    re.DOTALL,
+)
+_OPERATOR = re.compile(r"(===|==|=|!=|>=|<=|~=|>|<)?\s*(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class CondaPackage:
+    """A line of a conda file: ``name`` in lower case, and ``version`` as pip writes it."""
+
+    line: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The table."""
+
+    renamed: Mapping[str, str]
+    renamed_pip: Mapping[str, str]
+    left_out: tuple[str, ...]
+    kept: frozenset[str]
+    only_conda: tuple[str, ...]
+    standard_library: frozenset[str]
+    azureml: Mapping[str, tuple[str, ...]]
+
+    def is_left_out(self, name: str) -> bool:
+        """Whether pip's wheels bring what this package of conda does."""
+        return name not in self.kept and _matches(name, self.left_out)
+
+    def is_only_conda(self, name: str) -> bool:
+        """Whether nothing but conda has this package."""
+        return _matches(name, self.only_conda)
+
+
+@functools.cache
+def read_names() -> Names:
+    """The table, read once for each process."""
+    import yaml  # takes long to import, and only a definition with packages needs the table
+
+    content: dict[str, Any] = yaml.safe_load(
+        files("amlflow.environments").joinpath("conda_names.yaml").read_text(encoding="utf-8")
+    )
+    return Names(
+        renamed=content["renamed"],
+        renamed_pip=content["renamed_pip"],
+        left_out=tuple(content["left_out"]),
+        kept=frozenset(content["kept"]),
+        only_conda=tuple(content["only_conda"]),
+        standard_library=frozenset(content["standard_library"]),
+        azureml={name: tuple(packages) for name, packages in content["azureml"].items()},
+    )
+
+
+def parse_conda_package(line: str) -> CondaPackage:
+    """Parse a line such as ``conda-forge::numpy=1.19=py38_0``.
+
+    Raises:
+        EnvironmentBuildException: it is not a package of conda.
+    """
+    match = _PACKAGE.fullmatch(line.strip())
+    if match is None:
+        raise EnvironmentBuildException(
+            f"{line!r} is not a package of conda; write one as 'name', 'name=1.2' or 'name>=1.2'."
+        )
+    version = match["version"].strip()
+    brackets = re.search(r"version\s*=\s*['\"]?([^'\"\]]+)", match["brackets"] or "")
+    if brackets is not None:
+        version = brackets[1].strip()
+    name = match["name"].lower().replace("_", "-") if match["name"][0] != "_" else match["name"]
+    return CondaPackage(line, name, to_pip_version(version, line))
+
+
+def to_pip_version(version: str, line: str) -> str:
+    """A version in conda's form as pip writes it: ``=1.2`` is ``==1.2.*``.
+
+    Raises:
+        EnvironmentBuildException: pip cannot say that.
+    """
+    if not version:
+        return ""
+    if "|" in version:
+        raise EnvironmentBuildException(
+            f"{line!r} allows one version or another ('|'), which pip cannot say; name one."
+        )
+    return ",".join(_to_clause(clause.strip()) for clause in version.split(",") if clause.strip())
+
+
+def _to_clause(clause: str) -> str:
+    operator, rest = _OPERATOR.findall(clause)[0]
+    # What follows the version is a build, such as py38_0, which only conda has.
+    number, *build = re.split(r"[=\s]+", rest.strip())
+    if not operator or (operator == "=" and build):
+        operator = "=="
+    if number.endswith("*"):
+        number = number.rstrip("*").rstrip(".")
+        if not number:
+            return ""
+        if operator in ("=", "=="):
+            return f"=={number}.*"
+        return f"{operator}{number}.*" if operator == "!=" else f"{operator}{number}"
+    if operator == "=":
+        return f"=={number}.*"
+    return f"{operator}{number}"
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,0 +1,15 @@
+"""What making an environment raises."""
+
+from __future__ import annotations
+
+from amlflow.exceptions import AzureMLException, UserErrorException
+
+
+class EnvironmentBuildException(UserErrorException):
+    """An environment cannot be made. The message is one sentence, and what to do about it."""
+
+    _error_codes = ("UserError", "ImageBuildFailure")
+
+
+class EnvironmentBuildCanceled(AzureMLException):
+    """The build was ended on request."""

@@ -1,0 +1,202 @@
+"""The environments that are there, in a folder of the user's:
+
+<environments>/<key>/                 a virtual environment, whole
+               <key>/amlflow.json     what it was made of; written last
+               .making-<key>-<name>/  one that is being made, or was when its maker was killed
+               .locks/<key>           locked while an environment is made or removed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+
+FOLDER_SETTING = "AMLFLOW_ENVIRONMENTS"
+NOTE = "amlflow.json"
+STAGING = ".making-"
+_LOCK_POLL_S = 0.05
+JUST_USED_S = 120
+"""An environment that was used so long ago may be one whose script is about to start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptEnvironment:
+    """A made environment. ``last_used`` is in seconds since 1970."""
+
+    key: str
+    path: Path
+    python: Path
+    python_version: str
+    requirements: list[str]
+    packages: list[str]
+    warnings: list[str]
+    last_used: float
+
+    def disk_bytes(self) -> int:
+        """The bytes that only this environment occupies: files shared with others do not count."""
+        total = 0
+        for parent, _, names in os.walk(self.path):
+            for name in names:
+                status = os.lstat(os.path.join(parent, name))
+                total += status.st_blocks * 512 if status.st_nlink == 1 else 0
+        return total
+
+
+def environments_folder() -> Path:
+    """``AMLFLOW_ENVIRONMENTS``, or the user's folder for what can be made again."""
+    setting = os.environ.get(FOLDER_SETTING)
+    if setting:
+        return Path(setting).expanduser().absolute()
+    import platformdirs  # knows each system's folder
+
+    return platformdirs.user_cache_path("amlflow") / "environments"
+
+
+def make_folder() -> Path:
+    """The folder of environments, which is made.
+
+    Raises:
+        EnvironmentBuildException: it cannot be made, or belongs to somebody whom you cannot trust.
+    """
+    folder = environments_folder()
+    try:
+        (folder / ".locks").mkdir(parents=True, exist_ok=True, mode=0o777)
+    except OSError as error:
+        raise EnvironmentBuildException(
+            f"Environments cannot be kept in {str(folder)!r}: {error.strerror}. "
+            f"{FOLDER_SETTING} names another folder."
+        ) from error
+    return folder
+
+
+def find(key: str, folder: Path) -> KeptEnvironment | None:
+    """The environment with a key, or None if it is not there whole.
+
+    One that belongs to another user is used only if that is root, or the owner of the folder.
+    """
+    path = folder / key
+    try:
+        owner = os.lstat(path).st_uid
+        if owner not in {os.geteuid(), 0, os.stat(folder).st_uid}:
+            raise EnvironmentBuildException(
+                f"The environment {str(path)!r} belongs to another user (uid {owner}) and is not "
+                f"used; {FOLDER_SETTING} names a folder of your own."
+            )
+        content = json.loads((path / NOTE).read_text(encoding="utf-8"))
+        return KeptEnvironment(
+            key=key, path=path, python=path / content["python"],
+            python_version=content["python_version"], requirements=content["requirements"],
+            packages=content["packages"], warnings=content["warnings"],
+            last_used=(path / NOTE).stat().st_mtime,
+        )  # fmt: skip
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_note(path: Path, content: dict[str, Any]) -> None:
+    """Write what an environment was made of, which makes it whole."""
+    staging = path / f".{NOTE}"
+    staging.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(staging, path / NOTE)
+
+
+def note_use(environment: KeptEnvironment) -> None:
+    """Note that an environment is used now. Another user's keeps its time."""
+    try:
+        os.utime(environment.path / NOTE)
+    except PermissionError:
+        return
+
+
+def list_environments() -> list[KeptEnvironment]:
+    """All whole environments, the last used first."""
+    folder = environments_folder()
+    try:
+        names = [name for name in os.listdir(folder) if not name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    environments = [environment for name in names if (environment := find(name, folder))]
+    return sorted(environments, key=lambda environment: -environment.last_used)
+
+
+def remove(key: str) -> bool:
+    """Remove an environment; whether that was done. One that a process uses is not removed."""
+    folder = environments_folder()
+    with locked(key, folder):
+        environment = find(key, folder)
+        if environment is None or is_used(environment):
+            return False
+        hidden = folder / f"{STAGING}{key}-{uuid.uuid4().hex}"
+        os.rename(environment.path, hidden)  # gone at once for those who look for it
+        shutil.rmtree(hidden, ignore_errors=True)
+    return True
+
+
+def is_used(environment: KeptEnvironment) -> bool:
+    """Whether a process runs in an environment, or is about to."""
+    import psutil  # only who removes environments asks
+
+    if time.time() - environment.last_used < JUST_USED_S:
+        return True
+    begin = f"{environment.path}{os.sep}"
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        words = process.info["cmdline"] or []
+        variables = process.info["environ"] or {}
+        if any(word.startswith(begin) for word in words[:2]):
+            return True
+        if variables.get("VIRTUAL_ENV", "").startswith(str(environment.path)):
+            return True
+    return False
+
+
+def remove_unused(older_than_s: float) -> list[str]:
+    """Remove the environments that were last used so long ago, and what killed makers have left.
+
+    Returns the keys of those that were removed.
+    """
+    limit = time.time() - older_than_s
+    keys = [kept.key for kept in list_environments() if kept.last_used <= limit]
+    removed = [key for key in keys if remove(key)]
+    folder = environments_folder()
+    for path in folder.glob(f"{STAGING}*"):
+        key = path.name.removeprefix(STAGING).partition("-")[0]
+        with locked(key, folder):  # nobody makes it now
+            shutil.rmtree(path, ignore_errors=True)
+    return removed
+
+
+@contextmanager
+def locked(key: str, folder: Path, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Lock a key among all processes of this machine. The system unlocks it if its holder dies.
+
+    Raises:
+        EnvironmentBuildCanceled: ``cancelled`` said so while another process held the lock.
+    """
+    from filelock import FileLock, Timeout  # only who makes or removes environments needs it
+
+    lock = FileLock(folder / ".locks" / key, mode=0o666)
+    while True:
+        try:
+            lock.acquire(timeout=0.5, poll_interval=_LOCK_POLL_S)
+            break
+        except Timeout:
+            if cancelled():
+                raise EnvironmentBuildCanceled(
+                    "The build of the environment was canceled."
+                ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,54 @@
+"""The key of an environment: the same for the same packages on the same Python and system."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from amlflow.environments.plan import Plan
+from amlflow.environments.pythons import Interpreter
+from amlflow.environments.redaction import without_secrets
+from amlflow.environments.uv import index_variables
+
+LENGTH = 32
+"""Hexadecimal digits of a key."""
+
+
+def key_of(plan: Plan, python: Interpreter, environ: Mapping[str, str] = os.environ) -> str:
+    """The key; passwords of indexes are not part of it, and local files are by their content.
+
+    Raises:
+        OSError: a local file cannot be read.
+    """
+    lines = plan.lines
+    content = {
+        "python": [python.text, python.build],
+        "requirements": [_with_content(line) for line in plan.requirements],
+        "editables": sorted(lines.editables),
+        "only_conda": sorted(plan.only_conda),
+        "constraints": sorted(lines.constraints),
+        "index": lines.index,
+        "extra_indexes": lines.extra_indexes,
+        "links": lines.links,
+        "no_index": lines.no_index,
+        "prereleases": lines.prereleases,
+        "options": sorted(lines.options),
+        "machine": index_variables(environ),
+    }
+    text = without_secrets(json.dumps(content, sort_keys=True))
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def _with_content(line: str) -> str:
+    """A requirement; to that of a local file, the digest of the file is added."""
+    path = line.removeprefix("file://").partition("[")[0].partition("#")[0]
+    if not path.startswith("/") or not os.path.isfile(path):
+        return line
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return f"{os.path.basename(path)} {digest.hexdigest()}"

@@ -1,0 +1,120 @@
+"""The normalised list of all that an environment's definition asks for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from amlflow.environments.conda_packages import parse_conda_package, read_names
+from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.redaction import redact
+from amlflow.environments.requirement_lines import MAX_LINES, Lines, parse_lines
+from amlflow.environments.specification import Specification
+
+_ADDRESS = re.compile(r"(\w+\+)?\w+://\S+")
+
+
+@dataclass(slots=True)
+class Plan:
+    """What pip installs. ``notes`` says what of the definition was changed or left out."""
+
+    python: str | None
+    lines: Lines
+    requirements: list[str] = field(default_factory=list)
+    """Sorted, one for each package, in the form ``name[extra]==1.2; marker``; paths; addresses."""
+    only_conda: list[str] = field(default_factory=list)
+    """Packages that only conda has."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be installed."""
+        return not (self.requirements or self.lines.editables or self.only_conda)
+
+    def shown(self) -> list[str]:
+        """The requirements for others to see."""
+        editables = [f"-e {path}" for path in self.lines.editables]
+        return [redact(line) for line in [*self.requirements, *editables]]
+
+
+def plan_of(specification: Specification) -> Plan:
+    """Normalise a definition.
+
+    Raises:
+        EnvironmentBuildException: a line of it is not a package, option or file.
+    """
+    folder = Path(specification.folder or ".").absolute()
+    plan = Plan(python=specification.python, lines=parse_lines(specification.pip, folder))
+    packages: list[str] = []
+    if len(specification.conda) > MAX_LINES:
+        raise EnvironmentBuildException(
+            f"The definition names more than {MAX_LINES} packages of conda; name those that the "
+            "script imports."
+        )
+    for line in specification.conda:
+        _add_conda(line, plan, packages)
+    for line in plan.lines.packages:
+        _add_pip(line, plan, packages)
+    plan.lines.packages = []
+    plan.requirements = sorted(set(packages))
+    if specification.channels and any(
+        channel not in ("anaconda", "conda-forge", "defaults") for channel in specification.channels
+    ):
+        plan.notes.append(
+            f"The channels {', '.join(map(redact, specification.channels))} are not asked: the "
+            "packages come from the index of pip."
+        )
+    for option in dict.fromkeys(plan.lines.ignored):
+        plan.notes.append(f"pip's option {option} is ignored.")
+    return plan
+
+
+def _add_conda(line: str, plan: Plan, packages: list[str]) -> None:
+    if line.startswith("-"):  # such as "-r base.yml" in a list of conda's packages
+        raise EnvironmentBuildException(f"{line!r} is not a package of conda; remove it.")
+    names, package = read_names(), parse_conda_package(line)
+    if package.name in ("python", "pip"):
+        return
+    if names.is_only_conda(package.name):
+        plan.only_conda.append(package.line.strip())
+    elif names.is_left_out(package.name):
+        plan.notes.append(f"{line.strip()} of conda is left out: pip's packages bring their own.")
+    else:
+        name = names.renamed.get(package.name, package.name)
+        _add_pip(name + package.version, plan, packages)
+
+
+def _add_pip(line: str, plan: Plan, packages: list[str]) -> None:
+    # Takes a while to import, and only a definition with packages needs it.
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    names = read_names()
+    if _ADDRESS.match(line) or line.startswith("/"):
+        packages.append(line)
+        return
+    try:
+        requirement = Requirement(_correct(line))
+    except InvalidRequirement as error:
+        reason = redact(str(error).splitlines()[0])
+        raise EnvironmentBuildException(
+            f"{redact(line)!r} is not a requirement of pip ({reason}); write one as 'name', "
+            "'name==1.2' or 'name>=1.2,<2'."
+        ) from error
+    name = canonicalize_name(requirement.name)
+    if name.startswith("azureml-") or name == "azureml":
+        packages.extend(names.azureml.get(name, ()))
+        if name not in names.azureml:
+            plan.notes.append(f"{name} is left out: amlflow takes the place of v1's packages.")
+        return
+    if name in names.standard_library:
+        plan.notes.append(f"{name} is left out: it is a module of Python itself.")
+        return
+    requirement.name = names.renamed_pip.get(name, name)
+    packages.append(str(requirement))
+
+
+def _correct(line: str) -> str:
+    """``name=1.2``, which is conda's, as pip writes it."""
+    return re.sub(r"^([A-Za-z0-9._-]+(?:\[[^\]]*\])?)\s*=\s*(?=[0-9])", r"\1==", line)

@@ -1,0 +1,85 @@
+"""One sentence for a build that failed, from what uv has printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+MAX_LENGTH = 600
+"""Characters of a reason."""
+_DECORATION = re.compile(r"^[\s│├╰─▶×╭╮╯|>]+|^(?:error|cause|hint): ")
+_AWAY = re.compile(
+    r"error sending request|client error \(Connect\)|dns error|timed out|Failed to fetch"
+    r"|Connection refused|operation timed out|error trying to connect|Could not connect",
+    re.IGNORECASE,
+)
+_FETCHED = re.compile(r"Failed to fetch: `?(\S+?)`?$")
+_BUILD = re.compile(r"Failed to (?:build|download and build) `?([^`\s]+)`?")
+_FULL = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
+_NO_WHEEL = re.compile(r"no wheels with a matching|no usable wheels|no source distribution")
+_STATUS = re.compile(r"HTTP status (?:client|server) error \((\d+[^)]*)\)")
+
+
+def is_away(output: Sequence[str]) -> bool:
+    """Whether an index does not answer."""
+    text = "\n".join(output)
+    return _AWAY.search(text) is not None and _STATUS.search(text) is None
+
+
+def failed_build(output: Sequence[str]) -> str | None:
+    """The package that could not be built from its source, as ``name==version``."""
+    match = _BUILD.search("\n".join(output))
+    return match[1].replace("@", "==", 1) if match else None
+
+
+def reason_of(output: Sequence[str]) -> str:
+    """Why uv failed: the innermost cause in its own words, on one line."""
+    text = "\n".join(output)
+    if _FULL.search(text):
+        return "the disk is full"
+    if status := _STATUS.search(text):
+        address = _FETCHED.search(text.replace("\n", " \n"))
+        return f"the index refuses{f' {address[1]}' if address else ''}: {status[1]}"
+    cleaned = [(_DECORATION.sub("", _DECORATION.sub("", line)), line) for line in output]
+    begin = next(
+        (number for number, (line, _) in enumerate(cleaned) if line.startswith("Because ")), None
+    )
+    if begin is not None:
+        sentence = []
+        for line, whole in cleaned[begin:]:
+            if not line.strip() or whole.lstrip().startswith("hint:"):
+                break
+            sentence.append(line.strip())
+        return _shorten(" ".join(sentence))
+    causes = [line.strip() for line, whole in cleaned if _is_cause(whole) and line.strip()]
+    return _shorten(": ".join(causes[:3]) or (output[-1].strip() if output else "no reason given"))
+
+
+def address_of(output: Sequence[str]) -> str | None:
+    """The address that could not be fetched."""
+    for line in output:
+        if match := _FETCHED.search(line.strip()):
+            return match[1]
+    return None
+
+
+def lacks_wheel(output: Sequence[str]) -> bool:
+    """Whether a package has no wheel for the Python."""
+    return _NO_WHEEL.search("\n".join(output)) is not None
+
+
+def last_of_build(output: Sequence[str]) -> str | None:
+    """The error that a package's own build ended with."""
+    pattern = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit)\b.*|error: .*|.*: fatal error: .*")
+    lines = [_DECORATION.sub("", line).strip() for line in output]
+    ends = [line for line in lines[1:] if pattern.fullmatch(line)]
+    return _shorten(ends[-1]) if ends else None
+
+
+def _is_cause(line: str) -> bool:
+    return re.match(r"\s*(?:×|├─▶|╰─▶|error:|cause:)", line) is not None
+
+
+def _shorten(text: str) -> str:
+    text = re.sub(r"\s+", " ", text).rstrip(". ")
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"

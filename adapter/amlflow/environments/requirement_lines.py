@@ -1,0 +1,201 @@
+"""The lines of a requirements file: packages, options, further files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from amlflow.environments.errors import EnvironmentBuildException
+
+MAX_LINES = 2000
+"""Of all files together. A list of everything that is installed somewhere has a few hundred."""
+MAX_DEPTH = 10
+"""Of files that name files."""
+MAX_FILE = 1 << 20
+"""Bytes of a requirements file."""
+
+WITH_ADDRESS = {
+    "-i": "--index-url",
+    "--index-url": "--index-url",
+    "--pypi-url": "--index-url",
+    "--extra-index-url": "--extra-index-url",
+    "-f": "--find-links",
+    "--find-links": "--find-links",
+}
+WITH_VALUE = {"--no-binary": "--no-binary", "--only-binary": "--only-binary"}
+IGNORED = frozenset({
+    "--no-cache-dir", "--prefer-binary", "--process-dependency-links", "--upgrade", "-U", "--user",
+    "--quiet", "-q", "--no-warn-script-location", "--disable-pip-version-check",
+    "--ignore-installed", "-I", "--force-reinstall", "--exists-action", "--use-deprecated",
+    "--use-feature", "--default-timeout", "--timeout", "--retries", "--progress-bar",
+    "--no-build-isolation", "--no-clean", "--require-hashes",
+})  # fmt: skip
+"""Options that change how pip works and not what is installed."""
+
+
+@dataclass(slots=True)
+class Lines:
+    """What the lines name. Paths are absolute; addresses may hold passwords."""
+
+    packages: list[str] = field(default_factory=list)
+    editables: list[str] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    index: str | None = None
+    extra_indexes: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    no_index: bool = False
+    prereleases: bool = False
+    trusted_hosts: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+
+def parse_lines(lines: Iterable[str], folder: Path) -> Lines:
+    """Parse the lines of a requirements file; files that they name are read.
+
+    Args:
+        lines: The lines, with comments or without.
+        folder: The folder that relative paths are below.
+
+    Raises:
+        EnvironmentBuildException: a line or file cannot be read, or there are too many.
+    """
+    result = Lines()
+    _parse(lines, folder, result, depth=0, constraints=False)
+    return result
+
+
+def _parse(
+    lines: Iterable[str], folder: Path, result: Lines, depth: int, constraints: bool
+) -> None:
+    for line in _join(lines):
+        text = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not text:
+            continue
+        if len(result.packages) + len(result.constraints) >= MAX_LINES:
+            raise EnvironmentBuildException(
+                f"The definition names more than {MAX_LINES} packages; name those that the script "
+                "imports, and leave what they need to uv."
+            )
+        if text.startswith("-"):
+            _parse_option(text, folder, result, depth, constraints)
+        else:
+            package = _without_hashes(text)
+            package = _to_absolute(package, folder)
+            (result.constraints if constraints else result.packages).append(package)
+
+
+def _join(lines: Iterable[str]) -> Iterator[str]:
+    """Lines that end in a backslash go on in the next one."""
+    begun = ""
+    for line in lines:
+        if line.rstrip().endswith("\\"):
+            begun += line.rstrip()[:-1] + " "
+        else:
+            yield begun + line
+            begun = ""
+    if begun:
+        yield begun
+
+
+def _parse_option(text: str, folder: Path, result: Lines, depth: int, constraints: bool) -> None:
+    option, value = _split_option(text)
+    if option in ("-r", "--requirement", "-c", "--constraint"):
+        path = folder / _needed(value, text)
+        more = constraints or option in ("-c", "--constraint")
+        _parse(_read(path, text, depth), path.parent, result, depth + 1, more)
+    elif option in ("-e", "--editable"):
+        source = _needed(value, text)
+        result.editables.append(source if "://" in source else _existing(folder / source, text))
+    elif option in WITH_ADDRESS:
+        _add_address(WITH_ADDRESS[option], _needed(value, text), folder, result)
+    elif option in WITH_VALUE:
+        result.options.append(f"{WITH_VALUE[option]} {_needed(value, text)}")
+    elif option == "--no-index":
+        result.no_index = True
+    elif option == "--pre":
+        result.prereleases = True
+    elif option == "--trusted-host":
+        result.trusted_hosts.append(_needed(value, text))
+    elif option in IGNORED:
+        result.ignored.append(option)
+    else:
+        raise EnvironmentBuildException(
+            f"The pip option {option!r} is not one that an environment can have; remove it from "
+            "the definition."
+        )
+
+
+def _add_address(option: str, address: str, folder: Path, result: Lines) -> None:
+    if "://" not in address:
+        address = str((folder / os.path.expanduser(address)).absolute())
+    if option == "--index-url":
+        result.index = address
+    elif option == "--extra-index-url":
+        result.extra_indexes.append(address)
+    else:
+        result.links.append(address)
+
+
+def _split_option(text: str) -> tuple[str, str]:
+    if text.startswith("--"):
+        option, _, value = text.partition("=") if re.match(r"--[\w-]+=", text) else _words(text)
+    elif len(text) > 2 and text[2] not in " \t=":
+        option, value = text[:2], text[2:]  # such as -rfile
+    else:
+        option, _, value = _words(text.replace("=", " ", 1) if text[2:3] == "=" else text)
+    return option.strip(), value.strip().strip("'\"")
+
+
+def _words(text: str) -> tuple[str, str, str]:
+    option, *value = text.split(maxsplit=1)
+    return option, "", value[0] if value else ""
+
+
+def _needed(value: str, text: str) -> str:
+    if not value:
+        raise EnvironmentBuildException(f"The line {text!r} lacks a value.")
+    return value
+
+
+def _read(path: Path, text: str, depth: int) -> list[str]:
+    if depth >= MAX_DEPTH:
+        raise EnvironmentBuildException(
+            f"Requirements files name each other more than {MAX_DEPTH} deep, the last is "
+            f"{str(path)!r}."
+        )
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise EnvironmentBuildException(f"{str(path)!r} is too long for a requirements file.")
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text"
+        raise EnvironmentBuildException(
+            f"The file {str(path)!r}, which the line {text!r} names, cannot be read: {reason}."
+        ) from error
+
+
+def _without_hashes(text: str) -> str:
+    return re.sub(r"\s+--hash[= ]\S+", "", text).strip()
+
+
+def _to_absolute(package: str, folder: Path) -> str:
+    """A wheel or folder of this machine by its absolute path."""
+    first = shlex.split(package)[0] if "'" not in package and '"' not in package else package
+    looks_local = first.startswith((".", "/", "~")) or first.endswith((".whl", ".tar.gz", ".zip"))
+    if looks_local and "://" not in first and "@" not in first:
+        return _existing(folder / os.path.expanduser(first), package)
+    return package
+
+
+def _existing(path: Path, text: str) -> str:
+    bare = str(path).partition("[")[0]
+    if not os.path.exists(bare):
+        raise EnvironmentBuildException(
+            f"The definition names {text!r}, and {bare!r} does not exist."
+        )
+    return os.path.normpath(str(path.absolute()))

@@ -1,0 +1,149 @@
+"""Runs uv: its output goes to the log, it ends on request, and no secret is in its arguments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.redaction import redact
+
+LAST_LINES = 400
+"""Of uv's output, from which the reason of a failure is taken."""
+POLL_S = 0.05
+GRACE_S = 2.0
+_FROM_PIP = {
+    "UV_DEFAULT_INDEX": ("UV_INDEX_URL", "PIP_INDEX_URL"),
+    "UV_INDEX": ("UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
+    "UV_FIND_LINKS": ("PIP_FIND_LINKS",),
+}
+"""uv's variables for indexes, and the older ones and pip's that count where uv's are not set."""
+_DEFAULTS = {"UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "2", "UV_PYTHON_DOWNLOADS": "never"}
+"""Set where the user has not: an index that does not answer ends a build in a minute."""
+
+
+def index_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the machine's own variables say about indexes, by uv's names."""
+    values = {
+        name: next((environ[key] for key in (name, *others) if environ.get(key)), "")
+        for name, others in _FROM_PIP.items()
+    }
+    # pip separates addresses by spaces; uv takes a comma between paths.
+    values["UV_FIND_LINKS"] = ",".join(values["UV_FIND_LINKS"].split())
+    return {name: value for name, value in values.items() if value}
+
+
+class Uv:
+    """Runs commands of uv for one build.
+
+    Args:
+        log: Gets what uv prints, without secrets.
+        cancelled: Asked several times a second; a build whose answer is True is ended.
+    """
+
+    def __init__(self, log: TextIO, cancelled: Callable[[], bool]) -> None:
+        self._log, self._cancelled = log, cancelled
+        self.output: list[str] = []
+        """The last lines of the last command."""
+
+    def run(self, *arguments: str | Path, offline: bool = False, folder: Path | None = None) -> int:
+        """Run a command; its exit code.
+
+        Raises:
+            EnvironmentBuildCanceled: the build was ended on request.
+            EnvironmentBuildException: uv cannot be started.
+        """
+        if self._cancelled():
+            raise EnvironmentBuildCanceled("The build of the environment was canceled.")
+        command = [find_uv(), *map(str, arguments), "--color", "never", "--no-progress"]
+        command += ["--offline"] if offline else []
+        try:
+            process = subprocess.Popen(
+                command, cwd=folder, env=_environ(os.environ), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                text=True, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+        except OSError as error:
+            raise EnvironmentBuildException(
+                f"uv, which makes environments, could not be started: {error.strerror}."
+            ) from error
+        return self._follow(process)
+
+    def _follow(self, process: subprocess.Popen[str]) -> int:
+        lines: deque[str] = deque(maxlen=LAST_LINES)
+        reader = threading.Thread(target=self._copy, args=(process, lines), daemon=True)
+        reader.start()
+        try:
+            while True:
+                try:
+                    code = process.wait(POLL_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    if self._cancelled():
+                        raise EnvironmentBuildCanceled(
+                            "The build of the environment was canceled."
+                        ) from None
+        finally:
+            _end(process)
+            reader.join()
+            self.output = list(lines)
+        return code
+
+    def _copy(self, process: subprocess.Popen[str], lines: deque[str]) -> None:
+        for line in process.stdout or ():
+            text = redact(line.rstrip("\n"))
+            lines.append(text)
+            self._log.write(f"{text}\n")
+            self._log.flush()
+
+
+def find_uv() -> str:
+    """The program of the package uv.
+
+    Raises:
+        EnvironmentBuildException: it is not installed.
+    """
+    # Found when it is needed: few scripts have an environment made.
+    from uv import find_uv_bin
+
+    try:
+        return os.fspath(find_uv_bin())
+    except FileNotFoundError as error:
+        raise EnvironmentBuildException(
+            "uv, which makes environments, is not installed beside amlflow; `pip install uv` does."
+        ) from error
+
+
+def _environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for uv: not one of an active environment, and pip's indexes as uv's."""
+    own = {
+        key: value
+        for key, value in environ.items()
+        if key not in ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON")
+    }
+    for names in _FROM_PIP.values():
+        for name in names[:-1]:
+            own.pop(name, None)
+    return {**_DEFAULTS, **own, **index_variables(environ)}
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End what is left of uv and of the builds that it has started."""
+    if process.poll() is not None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(GRACE_S)
+            return
+        except subprocess.TimeoutExpired:
+            continue

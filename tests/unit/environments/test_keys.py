@@ -1,0 +1,94 @@
+"""The key of an environment, the choice of a Python, and what is satisfied already."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from amlflow.environments.building import needs_environment
+from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.keys import key_of
+from amlflow.environments.plan import plan_of
+from amlflow.environments.pythons import Interpreter, asked_minors, choose
+from amlflow.environments.specification import Specification
+
+PYTHON = Interpreter("/python", (3, 11, 7), "CPython x86_64 linux 64")
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def key(*pip: str, python: Interpreter = PYTHON, environ: dict[str, str] | None = None) -> str:
+    return key_of(plan_of(Specification(pip=pip)), python, environ or {})
+
+
+def test_the_same_packages_have_one_key() -> None:
+    assert key("numpy>=1.0,<2", "Pandas") == key("pandas", "numpy <2,>=1.0")
+
+
+def test_other_packages_pythons_and_indexes_have_another() -> None:
+    keys = [
+        key("numpy"), key("numpy==1.0"), key("numpy", "pandas"), key("numpy", "--pre"),
+        key("numpy", "-i https://a.example"), key("numpy", "--extra-index-url https://a.example"),
+        key("numpy", python=Interpreter("/python", (3, 11, 8), PYTHON.build)),
+        key("numpy", python=Interpreter("/python", (3, 11, 7), "CPython aarch64 linux 64")),
+        key("numpy", environ={"PIP_INDEX_URL": "https://b.example"}),
+    ]  # fmt: skip
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_password_of_an_index_is_not_part_of_it() -> None:
+    with_one = key("numpy", "-i https://name:one@a.example/simple")
+    assert with_one == key("numpy", "-i https://name:two@a.example/simple")
+
+
+def test_a_wheel_counts_by_its_content(tmp_path: Path) -> None:
+    wheel = tmp_path / "w-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"one")
+    one = key(str(wheel))
+    wheel.write_bytes(b"two")
+    assert key(str(wheel)) != one
+
+
+@pytest.mark.parametrize(
+    ("asked", "minors"),
+    [("3.8", {8}), ("3.6.2", {6}), ("=3.7", {7}), ("==3.8", {8}), (">=3.7,<3.9", {7, 8}),
+     (">=3.5.2,<3.8", {5, 6, 7}), ("3.7.*", {7}), ("3.9.12=h6244533_0", {9}), ("", set()),
+     (">=3", set())],
+)  # fmt: skip
+def test_a_version_allows_pythons(asked: str, minors: set[int]) -> None:
+    assert asked_minors(asked) == minors
+
+
+@pytest.mark.parametrize("asked", ["two", "2.7", "3.x"])
+def test_what_is_not_a_version_of_python_is_refused(asked: str) -> None:
+    with pytest.raises(EnvironmentBuildException, match="Python"):
+        asked_minors(asked)
+
+
+def test_this_python_is_taken_if_it_is_allowed() -> None:
+    for asked in (None, HERE, f">={HERE}"):
+        python, warning = choose(asked)
+        assert (python.path, warning) == (sys.executable, None)
+
+
+def test_an_interpreter_that_does_not_exist_is_named() -> None:
+    with pytest.raises(EnvironmentBuildException, match="'/gone/python' does not exist"):
+        choose(None, "/gone/python")
+
+
+def test_nothing_is_needed_where_all_is_there() -> None:
+    pytest_version = version("pytest")
+    assert not needs_environment(Specification())
+    assert not needs_environment(Specification(conda=("python=3.6", "pip")))
+    assert not needs_environment(Specification(pip=("azureml-defaults",)))
+    assert not needs_environment(Specification(pip=(f"pytest=={pytest_version}",)))
+    assert not needs_environment(Specification(pip=("pytest>1", "nosuch; python_version < '3'")))
+    assert not needs_environment(Specification(python=HERE, conda=("pytest",)))
+
+
+def test_something_is_needed_where_a_package_is_missing() -> None:
+    assert needs_environment(Specification(pip=("pytest==0.1",)))
+    assert needs_environment(Specification(pip=("pytest[nosuch]", "no-such-package-here")))
+    assert needs_environment(Specification(pip=("pytest @ file:///gone",)))
+    assert needs_environment(Specification(pip=("pytest",), interpreter="/usr/bin/python3"))

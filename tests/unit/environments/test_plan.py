@@ -1,0 +1,155 @@
+"""A definition as the normalised list of what pip installs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from amlflow.environments.conda_packages import parse_conda_package
+from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.plan import Plan, plan_of
+from amlflow.environments.specification import Specification
+
+
+def planned(*pip: str, conda: tuple[str, ...] = (), folder: Path | None = None) -> Plan:
+    return plan_of(Specification(pip=pip, conda=conda, folder=str(folder) if folder else None))
+
+
+@pytest.mark.parametrize(
+    ("line", "requirement"),
+    [
+        ("numpy", "numpy"),
+        ("scikit-learn=0.22", "scikit-learn==0.22.*"),
+        ("scikit-learn==0.22.1", "scikit-learn==0.22.1"),
+        ("scikit-learn=0.22.*", "scikit-learn==0.22.*"),
+        ("numpy=1.18.5=py36ha1c710e_0", "numpy==1.18.5"),
+        ("numpy 1.18.5 py36_0", "numpy==1.18.5"),
+        ("numpy 1.18.*", "numpy==1.18.*"),
+        ("numpy>=1.16,<1.19", "numpy<1.19,>=1.16"),
+        ("numpy >=1.16", "numpy>=1.16"),
+        ("numpy[version='>=1.16']", "numpy>=1.16"),
+        ("numpy=*", "numpy"),
+        ("conda-forge::fbprophet==0.5", "fbprophet==0.5"),
+        ("pytorch=1.6", "torch==1.6.*"),
+        ("pytorch::pytorch==1.4.0", "torch==1.4.0"),
+        ("opencv", "opencv-python-headless"),
+        ("py-xgboost<=1.3.3", "xgboost<=1.3.3"),
+        ("PyTables", "tables"),
+        ("ruamel.yaml", "ruamel-yaml"),
+        ("prompt_toolkit", "prompt-toolkit"),
+        ("librosa", "librosa"),
+    ],
+)
+def test_a_package_of_conda_is_a_requirement_of_pip(line: str, requirement: str) -> None:
+    assert planned(conda=(line,)).requirements == [requirement]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["python=3.6.2", "pip=20.0", "cudatoolkit=10.1", "blas=1.0=mkl", "mkl", "libgcc-ng=9.1",
+     "_libgcc_mutex=0.1=main", "openssl", "cpuonly"],
+)  # fmt: skip
+def test_what_the_packages_of_pip_bring_is_left_out(line: str) -> None:
+    plan = planned(conda=(line,))
+    assert plan.is_empty
+    assert bool(plan.notes) == (not line.startswith("pip=") and not line.startswith("python="))
+
+
+def test_what_only_conda_has_is_kept_apart() -> None:
+    plan = planned(conda=("r-essentials=3.6", "numpy"))
+    assert plan.only_conda == ["r-essentials=3.6"]
+    assert plan.requirements == ["numpy"]
+
+
+def test_packages_of_azureml_become_amlflow() -> None:
+    plan = planned("azureml-sdk==1.20.0", "azureml-core", "azureml-defaults", "azureml-widgets")
+    assert plan.is_empty
+    assert plan.notes == []
+    assert planned("azureml-mlflow==1.3").requirements == ["mlflow"]
+    assert planned("azureml-dataprep[pandas,fuse]").requirements == ["pandas", "pyarrow"]
+    assert planned("azureml-interpret").notes == [
+        "azureml-interpret is left out: amlflow takes the place of v1's packages."
+    ]
+
+
+def test_requirements_are_normalised() -> None:
+    here = "numpy ; python_version < '3.12'"
+    lines = ("Scikit_Learn [all] >= 1.0, <2  # why", here, "pandas=1.0.5", "sklearn", here, "json")
+    plan = planned(*lines)
+    assert plan.requirements == [
+        'numpy; python_version < "3.12"',
+        "pandas==1.0.5",
+        "scikit-learn",
+        "scikit-learn[all]<2,>=1.0",
+    ]
+    assert plan.notes == ["json is left out: it is a module of Python itself."]
+
+
+def test_options_are_read(tmp_path: Path) -> None:
+    lines = planned(
+        "--index-url https://a.example/simple", "--extra-index-url=https://b.example", "-f wheels",
+        "--trusted-host b.example", "--pre", "--no-binary numpy", "-q", "--no-cache-dir", "-i https://c.example",
+        folder=tmp_path,
+    ).lines  # fmt: skip
+    assert (lines.index, lines.extra_indexes) == ("https://c.example", ["https://b.example"])
+    assert lines.links == [str(tmp_path / "wheels")]
+    assert lines.prereleases
+    assert lines.trusted_hosts == ["b.example"]
+    assert lines.options == ["--no-binary numpy"]
+    assert lines.ignored == ["-q", "--no-cache-dir"]
+
+
+def test_files_are_read_below_the_file_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "more.txt").write_text("-r last.txt\npandas \\\n  ==1.0\n")
+    (tmp_path / "sub" / "last.txt").write_text("scipy\n./w-1.0-py3-none-any.whl\n")
+    (tmp_path / "sub" / "w-1.0-py3-none-any.whl").touch()
+    (tmp_path / "limits.txt").write_text("numpy<2\n")
+    plan = planned("-r sub/more.txt", "-climits.txt", "-e .", folder=tmp_path)
+    wheel = str(tmp_path / "sub" / "w-1.0-py3-none-any.whl")
+    assert plan.requirements == [wheel, "pandas==1.0", "scipy"]
+    assert plan.lines.constraints == ["numpy<2"]
+    assert plan.lines.editables == [str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("pip", "conda", "part"),
+    [
+        (("numpy===",), (), "'numpy===' is not a requirement of pip"),
+        (("not a package",), (), "is not a requirement of pip"),
+        (("-r gone.txt",), (), "gone.txt', which the line"),
+        (("-r",), (), "lacks a value"),
+        (("--install-option=x",), (), "'--install-option' is not one"),
+        (("./gone.whl",), (), "gone.whl' does not exist"),
+        (tuple(f"package-{number}" for number in range(10_000)), (), "more than 2000 packages"),
+        ((), ("numpy=1.1|1.2",), "'|'"),
+        ((), ("=1.0",), "is not a package of conda"),
+        ((), tuple(f"package-{number}" for number in range(10_000)), "more than 2000 packages"),
+    ],
+)
+def test_a_wrong_line_is_named(pip: tuple[str, ...], conda: tuple[str, ...], part: str) -> None:
+    with pytest.raises(EnvironmentBuildException) as raised:
+        planned(*pip, conda=conda)
+    assert part in raised.value.message
+
+
+def test_files_that_name_each_other_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("-r a.txt\n")
+    with pytest.raises(EnvironmentBuildException, match=r"name each other"):
+        planned("-r a.txt", folder=tmp_path)
+
+
+def test_secrets_are_not_shown() -> None:
+    plan = planned("p @ git+https://name:word@a.example/p.git", "git+https://token@b.example/q")
+    assert [line.replace(" ", "") for line in plan.shown()] == [
+        "git+https://***@b.example/q",
+        "p@git+https://***@a.example/p.git",
+    ]
+    with pytest.raises(EnvironmentBuildException) as raised:
+        planned("a b https://name:word@a.example")
+    assert "word" not in raised.value.message
+
+
+def test_the_name_of_a_package_of_conda() -> None:
+    package = parse_conda_package("Backports_Functools=1.0")
+    assert (package.name, package.version) == ("backports-functools", "==1.0.*")
