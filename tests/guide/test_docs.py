@@ -115,6 +115,40 @@ def test_the_compute_targets_are_known(folder: Path) -> None:
     assert set(Workspace("s", "g", "w").compute_targets) == {"gpu-cluster", "local"}
 
 
+def test_a_created_cluster_runs_the_script_here(project: Path, tmp_path: Path) -> None:
+    (project / "train.py").write_text("print('trained')")
+    done = run("-c", block("create-compute"), folder=project, AMLFLOW_JOBS=str(tmp_path / "jobs"))
+    assert "trained" in done.stdout
+    assert done.stderr.count("amlflow makes no cluster 'cpu-cluster' in Azure") == 1
+    declaration = project / ".azureml" / "compute.yaml"
+    assert declaration.read_text() == block("created-compute")
+
+
+def test_the_defaults_are_those_of_clusters_that_code_creates(folder: Path) -> None:
+    (folder / ".azureml").mkdir()
+    (folder / ".azureml" / "compute.yaml").write_text(block("compute-defaults"))
+    from amlflow.core.compute.compute_target import AmlCompute, ComputeTarget
+    from amlflow.core.workspace import Workspace
+
+    workspace = Workspace("s", "g", "w")
+    configuration = AmlCompute.provisioning_configuration(max_nodes=2)
+    cluster = ComputeTarget.create(workspace, "cpu-cluster", configuration)
+    assert cluster.serialize()["properties"]["image"] == "python:3.11-slim"
+
+
+def test_a_target_stands_in_for_an_unknown_one(project: Path, tmp_path: Path) -> None:
+    (project / "submit.py").write_text(
+        "from azureml.core import Experiment, ScriptRunConfig, Workspace\n"
+        "config = ScriptRunConfig('.', command='echo hello', compute_target='gpu-cluster')\n"
+        "run = Experiment(Workspace.from_config(), 'train').submit(config)\n"
+        "print(run.wait_for_completion()['target'])\n"
+    )
+    command = block("default-target").strip().removeprefix("$ ")
+    done = shell(command, project, AMLFLOW_JOBS=str(tmp_path / "jobs"))
+    assert done.stdout.splitlines()[-1] == "local"
+    assert "'local' stands in for it" in done.stderr
+
+
 def test_quickstart_tells_the_story_and_how_to_open_the_page(folder: Path) -> None:
     done = run("-m", "amlflow", "quickstart", folder=folder)
     for piece in ("Completed", "azureml-user", "properties are immutable", "'fantastic run'"):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from amlflow.jobs.job import Target, jobs_folder
+from amlflow.jobs.job import JobFolder, Target, jobs_folder
 
 
 def queue_folder(target: Target, jobs: Path | None = None) -> Path:
@@ -19,3 +19,9 @@ def queue_folder(target: Target, jobs: Path | None = None) -> Path:
 def is_waiting(target: Target, name: str, jobs: Path | None = None) -> bool:
     """Whether a job waits for its turn."""
     return any(queue_folder(target, jobs).glob(f"waiting-*-{name}"))
+
+
+def count_running(target: Target, jobs: Path | None = None) -> int:
+    """How many jobs of a target run now on this machine."""
+    names = (note.name.partition("-")[2] for note in queue_folder(target, jobs).glob("running-*"))
+    return sum(JobFolder(name, jobs).has_agent() for name in names)

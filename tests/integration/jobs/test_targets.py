@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def test_declared_in_the_folder_or_above(
     assert (target.name, target.type) == ("gpu-cluster", "local")
     assert ComputeTarget(workspace=ws, name="gpu-cluster").name == "gpu-cluster"
     assert AmlCompute(ws, "gpu-cluster").get_status() == "Succeeded"
-    assert target.get_status().serialize() == {"provisioningState": "Succeeded"}
+    assert target.get_status().serialize()["provisioningState"] == "Succeeded"
     assert set(ws.compute_targets) == {"gpu-cluster", "local"}
     assert [each.name for each in ComputeTarget.list(ws)] == ["gpu-cluster", "local"]
     assert json.loads(json.dumps(target.serialize()))["properties"]["max_runs"] == 1
@@ -123,16 +125,25 @@ def test_wrong_names_and_settings_are_not_attached(experiment: Any) -> None:
     assert set(ws.compute_targets) == {"local"}
 
 
-def test_no_cluster_is_made(experiment: Any) -> None:
-    wished = AmlCompute.provisioning_configuration(vm_size="STANDARD_D2_V2", max_nodes=4)
-    with pytest.raises(ComputeTargetException, match=r"'cpu-cluster' in .azureml/compute\.yaml"):
-        ComputeTarget.create(experiment.workspace, "cpu-cluster", wished)
-    with pytest.raises(ComputeTargetException, match=r"compute\.yaml"):
-        AmlCompute.supported_vmsizes(workspace=experiment.workspace)
-    target = experiment.workspace.compute_targets["local"]
-    for refused in (target.list_nodes, lambda: target.update(max_nodes=2)):
-        with pytest.raises(ComputeTargetException, match="'local'"):
-            refused()
+CREATE = """
+from azureml.core import ComputeTarget, Workspace
+from azureml.core.compute import AmlCompute
+workspace = Workspace("s", "g", "w")
+for number in range(20):
+    for name in ("NAME", "shared"):
+        configuration = AmlCompute.provisioning_configuration("x", max_nodes=number + 1)
+        ComputeTarget.create(workspace, f"{name}-{number}", configuration)
+"""
+
+
+def test_processes_that_create_clusters_at_once_lose_none(folder: Path) -> None:
+    processes = [
+        subprocess.Popen([sys.executable, "-c", CREATE.replace("NAME", name)], cwd=folder)
+        for name in "abc"
+    ]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    names = {f"{name}-{number}" for name in ("a", "b", "c", "shared") for number in range(20)}
+    assert set(declared.read_file(folder / ".azureml/compute.yaml")) == names
 
 
 GATE = """
@@ -146,7 +157,7 @@ GATE = """
 
 
 def test_the_default_number_at_once_is_the_machines_cores(experiment: Any) -> None:
-    stated = declared.find(experiment.workspace, "local")
+    stated = declared.find(experiment.workspace, "local").settings
     assert declared.open_target("local", stated).max_runs == os.cpu_count()
 
 

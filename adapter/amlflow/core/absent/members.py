@@ -13,7 +13,9 @@ from amlflow.exceptions import UserErrorException
 
 _DATASETS = f"{DATA}; its path can be an argument of the script"
 _KEPT = "outputs/ and logs/ are always kept, and a snapshot of the source folder is always taken"
-_QUOTAS = "amlflow makes no clusters, so there are no quotas and no virtual machines to count"
+_QUOTAS = (
+    "amlflow makes no clusters in Azure, so there are no quotas and no virtual machines to count"
+)
 _DEFAULTS = "a CondaDependencies that is made anew names no packages"
 _ANY_PACKAGE = "add_pip_package() and add_conda_package() take any package"
 _INSTALLS = "amlflow installs no packages; name the Python that has them"
@@ -27,6 +29,11 @@ MEMBERS = {
         "list_usages": _QUOTAS,
         "remove_identity": "a target has no identities in Azure",
         "update_quotas": _QUOTAS,
+    },
+    "ComputeInstance": {
+        "get": "ComputeTarget(workspace, name) opens one",
+        "get_docs_url": "amlflow's page docs/compute.md says what a target has",
+        "update_sso_settings": "a target has no users of its own",
     },
     "ComputeTarget": {"deserialize": "ComputeTarget(workspace, name) opens one"},
     "CondaDependencies": {

@@ -66,7 +66,7 @@ _OF_RUNCONFIG = {
     "TensorflowConfiguration": ONE_PROCESS,
 }
 _KINDS_OF_COMPUTE = (
-    "AdlaCompute", "AksCompute", "BatchCompute", "ComputeInstance", "DatabricksCompute",
+    "AdlaCompute", "AksCompute", "BatchCompute", "DatabricksCompute",
     "DataFactoryCompute", "DsvmCompute", "HDInsightCompute", "KubernetesCompute", "KustoCompute",
     "RemoteCompute", "SynapseCompute",
 )  # fmt: skip

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from amlflow.core.absent.members import Absent
 from amlflow.core.arguments import check_class, check_text
-from amlflow.core.compute import declared
+from amlflow.core.compute import clusters, declared
+from amlflow.core.compute.clusters import ProvisioningConfiguration
+from amlflow.core.compute.status import ScaleSettings, TargetStatus
 from amlflow.core.runs.run import Run
 from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import FINAL
 
 
-class TargetState(str):
-    """v1's state of a target, as a text that can say itself as a dict, as a cluster's could."""
-
-    def serialize(self) -> dict[str, Any]:
-        """The state under v1's key."""
-        return {"provisioningState": str(self)}
-
-
 class ComputeTarget:
     """A compute target by its name. ``local`` is this machine and is always there.
+
+    Any other target is an :class:`AmlCompute` (or a :class:`ComputeInstance`, if code created it as
+    one), since v1's code asks whether its cluster is one. Attributes are v1's.
 
     Source: ``azureml.core.ComputeTarget`` 1.61; names are v1's.
     """
 
     deserialize = Absent()
+
+    workspace: WorkspaceBase
+    name: str
+    provisioning_state = "Succeeded"
+    provisioning_errors = None
+    _declaration: dict[str, Any]
+    _configuration: ProvisioningConfiguration
+
+    def __new__(cls, workspace: WorkspaceBase, name: str) -> ComputeTarget:
+        """The target, of the class that fits it."""
+        right = "ComputeTarget(workspace, name)"
+        check_class(workspace, WorkspaceBase, "A compute target is in a Workspace", right)
+        check_text(name, "A compute target's name", right)
+        return _open(workspace, name, declared.find(workspace, name).settings)
 
     def __init__(self, workspace: WorkspaceBase, name: str) -> None:
         """Open a target that the workspace knows.
@@ -37,38 +49,96 @@ class ComputeTarget:
             ComputeTargetException: it knows none of this name; the message lists those it knows,
                 and says how to declare one.
         """
-        right = "ComputeTarget(workspace, name)"
-        check_class(workspace, WorkspaceBase, "A compute target is in a Workspace", right)
-        check_text(name, "A compute target's name", right)
-        self._init(workspace, name, declared.find(workspace, name))
 
-    def _init(self, workspace: WorkspaceBase, name: str, declaration: Mapping[str, Any]) -> None:
-        self.workspace = workspace
-        self.name = name
-        self.type = str(declaration.get("kind", ""))
-        self.provisioning_state = "Succeeded"
+    def __getnewargs__(self) -> tuple[WorkspaceBase, str]:
+        return self.workspace, self.name
+
+    def _read(self, declaration: Mapping[str, Any]) -> None:
         self._declaration = dict(declaration)
+        self._configuration = clusters.configuration_of(self.name, declaration)
+
+    @property
+    def type(self) -> str:
+        """ "AmlCompute" or "ComputeInstance" if code created the target, and else its kind."""
+        kind = str(self._declaration.get("kind", ""))
+        return self._configuration.type if declared.CLUSTER in self._declaration else kind
+
+    @property
+    def vm_size(self) -> str:
+        """The size that code asked for. It changes nothing here."""
+        return self._configuration.vm_size
+
+    @property
+    def vm_priority(self) -> str:
+        """The priority that code asked for. It changes nothing here."""
+        return self._configuration.vm_priority
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that code created the target with."""
+        return dict(self._configuration.tags)
+
+    @property
+    def description(self) -> str:
+        """The description that code created the target with."""
+        return self._configuration.description
+
+    @property
+    def location(self) -> str:
+        """Where code asked the cluster to be; the workspace's location if it did not say."""
+        return self._configuration.location or "local"
+
+    @property
+    def scale_settings(self) -> ScaleSettings:
+        """How many runs the target takes at once, as a cluster's nodes."""
+        max_runs = declared.open_target(self.name, self._declaration).max_runs
+        asked_for = self._configuration
+        return ScaleSettings(
+            min(asked_for.min_nodes, max_runs or asked_for.min_nodes),
+            max_runs,
+            asked_for.idle_seconds_before_scaledown,
+        )
+
+    @property
+    def status(self) -> TargetStatus:
+        """As :meth:`get_status`."""
+        return self.get_status()
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> list[ComputeTarget]:
         """The targets that the workspace knows."""
-        targets = []
-        for name, declaration in sorted(declared.known(workspace).items()):
-            target = ComputeTarget.__new__(ComputeTarget)
-            target._init(workspace, name, declaration)
-            targets.append(target)
-        return targets
+        declarations = sorted(declared.known(workspace).items())
+        return [_open(workspace, name, declaration) for name, declaration in declarations]
 
-    def get_status(self) -> TargetState:
-        """v1's state of a target: one that is declared is there."""
-        return TargetState(self.provisioning_state)
+    def get_status(self) -> TargetStatus:
+        """v1's status: "Succeeded", as one that is declared is there, and a cluster's attributes.
+
+        Nodes are the runs of this machine's jobs that run on the target now.
+
+        Raises:
+            ComputeTargetException: the declaration's kind or a setting is wrong.
+        """
+        from amlflow.jobs.tickets import count_running  # locks files, as only some systems can
+
+        target = declared.open_target(self.name, self._declaration)
+        return TargetStatus(
+            self.provisioning_state,
+            self.scale_settings,
+            count_running(target),
+            self.vm_size,
+            self.vm_priority,
+        )
 
     def refresh_state(self) -> None:
         """Read again what is stated of the target."""
-        self._init(self.workspace, self.name, declared.find(self.workspace, self.name))
+        self._read(declared.find(self.workspace, self.name).settings)
 
     def wait_for_completion(
-        self, show_output: bool = False, is_delete_operation: bool = False, **kwargs: Any
+        self,
+        show_output: bool = False,
+        min_node_count: int | None = None,
+        timeout_in_minutes: float = 25,
+        is_delete_operation: bool = False,
     ) -> None:
         """Return: a target is not provisioned, so there is nothing to wait for."""
         if show_output:
@@ -95,29 +165,65 @@ class ComputeTarget:
         declared.detach(self.workspace, self.name)
 
     def delete(self) -> None:
-        """As :meth:`detach`: amlflow has no cluster to delete."""
-        self.detach()
+        """Take a target that code created out of compute.yaml, or forget an attached one.
+
+        Its runs go on.
+
+        Raises:
+            ComputeTargetException: somebody else has declared it; the message names the file.
+        """
+        if declared.CLUSTER in self._declaration:
+            clusters.delete(self.workspace, self.name)
+        else:
+            self.detach()
 
     def list_nodes(self) -> Any:
         """Refused: a target has no nodes."""
-        _refuse(self.name)
-
-    def update(self, *args: Any, **kwargs: Any) -> Any:
-        """Refused: a target is changed where it is declared."""
-        _refuse(self.name)
+        raise ComputeTargetException(
+            f"Compute target {self.name!r} has no nodes with an address. "
+            "get_active_runs() lists the runs that run on it."
+        )
 
     @staticmethod
-    def create(workspace: WorkspaceBase, name: str, provisioning_configuration: Any) -> Any:
-        """Refused: amlflow makes no clusters."""
-        _refuse(name)
+    def create(
+        workspace: WorkspaceBase, name: str, provisioning_configuration: ProvisioningConfiguration
+    ) -> ComputeTarget:
+        """Declare the target that v1 makes a cluster for; see :mod:`amlflow.core.compute.clusters`.
+
+        It runs on this machine, or on what the ``defaults`` of ``.azureml/compute.yaml`` say, up to
+        ``max_nodes`` runs at once.
+
+        Raises:
+            ComputeTargetException: the configuration or the name is wrong, or compute.yaml cannot
+                be read or written.
+        """
+        right = (
+            "ComputeTarget.create(workspace, name, AmlCompute.provisioning_configuration(vm_size, "
+            "max_nodes=4))"
+        )
+        check_class(workspace, WorkspaceBase, "A compute target is in a Workspace", right)
+        check_text(name, "A compute target's name", right)
+        check_class(
+            provisioning_configuration,
+            ProvisioningConfiguration,
+            "A cluster is made from a provisioning configuration",
+            right,
+        )
+        clusters.create(workspace, name, provisioning_configuration)
+        return ComputeTarget(workspace, name)
 
     @staticmethod
     def attach(workspace: WorkspaceBase, name: str, attach_configuration: Any) -> Any:
         """Refused: v1's attach configurations are Azure's."""
-        _refuse(name)
+        raise ComputeTargetException(
+            f"amlflow attaches nothing of Azure. Declare the compute target {name!r} in "
+            f".azureml/{declared.FILE}, such as\n{name}:\n  kind: docker\n  image: my-image\n"
+            f"or attach it with `amlflow computetarget attach -n {name} --kind docker`."
+        )
 
     def __repr__(self) -> str:
-        return f"ComputeTarget(workspace={self.workspace!r}, name={self.name}, type={self.type})"
+        kind = type(self).__name__
+        return f"{kind}(workspace={self.workspace!r}, name={self.name}, type={self.type})"
 
 
 class AmlCompute(ComputeTarget):
@@ -131,30 +237,164 @@ class AmlCompute(ComputeTarget):
     update_quotas = Absent()
 
     @staticmethod
-    def provisioning_configuration(*args: Any, **kwargs: Any) -> Any:
-        """What v1 makes a cluster from, as given; :meth:`create` says that none is made."""
-        return {"arguments": args, **kwargs}
+    def provisioning_configuration(
+        vm_size: str = "",
+        vm_priority: str = "dedicated",
+        min_nodes: int = 0,
+        max_nodes: int | None = None,
+        idle_seconds_before_scaledown: int = 1800,
+        admin_username: str | None = None,
+        admin_user_password: str | None = None,
+        admin_user_ssh_key: str | None = None,
+        vnet_resourcegroup_name: str | None = None,
+        vnet_name: str | None = None,
+        subnet_name: str | None = None,
+        tags: dict[str, str] | None = None,
+        description: str | None = None,
+        remote_login_port_public_access: str = "NotSpecified",
+        identity_type: str | None = None,
+        identity_id: Any = None,
+        location: str | None = None,
+        enable_node_public_ip: bool = True,
+    ) -> ProvisioningConfiguration:
+        """What :meth:`ComputeTarget.create` takes, checked.
+
+        ``max_nodes`` is how many runs run at once. The administrator, the network and the
+        identities are a virtual machine's: they are left out of account, and written nowhere.
+
+        Raises:
+            ComputeTargetException: ``max_nodes`` is left out, or a value is wrong.
+        """
+        clusters.check_remote_login(remote_login_port_public_access)
+        clusters.check_identity(identity_type, identity_id)
+        if max_nodes is None:
+            raise ComputeTargetException(
+                "max_nodes is left out. It says how many runs run at once, such as max_nodes=4."
+            )
+        configuration = ProvisioningConfiguration(
+            type="AmlCompute",
+            vm_size=vm_size,
+            vm_priority=vm_priority,
+            min_nodes=min_nodes,
+            max_nodes=max_nodes,
+            idle_seconds_before_scaledown=idle_seconds_before_scaledown,
+            tags=tags or {},
+            description=description or "",
+            location=location or "",
+        )
+        configuration.validate_configuration()
+        return configuration
+
+    def update(
+        self,
+        min_nodes: int | None = None,
+        max_nodes: int | None = None,
+        idle_seconds_before_scaledown: int | None = None,
+    ) -> None:
+        """Change how many runs run at once, for a target that code created.
+
+        Raises:
+            ComputeTargetException: somebody else has declared it, or a value is wrong.
+        """
+        clusters.update(
+            self.workspace,
+            self.name,
+            min_nodes=min_nodes,
+            max_nodes=max_nodes,
+            idle_seconds_before_scaledown=idle_seconds_before_scaledown,
+        )
+        self.refresh_state()
 
     @staticmethod
-    def supported_vmsizes(workspace: WorkspaceBase, location: str | None = None) -> Any:
-        """Refused: amlflow has no virtual machines to choose from."""
-        _refuse("<name>")
+    def supported_vmsizes(
+        workspace: WorkspaceBase, location: str | None = None
+    ) -> list[dict[str, Any]]:
+        """This machine, as v1 describes a size: its name, cores, and memory and free disk.
+
+        Any other ``vm_size`` is accepted too, and means this machine as well.
+        """
+        return [describe_machine()]
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ComputeTargetException(
-        f"amlflow makes no clusters in Azure. Declare the compute target {name!r} in "
-        f".azureml/{declared.FILE}, such as\n{name}:\n  kind: docker\n  image: my-image\n"
-        f"or attach it with `amlflow computetarget attach -n {name} --kind docker`."
-    )
+class ComputeInstance(ComputeTarget):
+    """v1's machine of one person: a target that runs one script at a time."""
+
+    get = Absent()
+    get_docs_url = Absent()
+    update_sso_settings = Absent()
+
+    @staticmethod
+    def provisioning_configuration(
+        vm_size: str = "",
+        ssh_public_access: bool = False,
+        admin_user_ssh_public_key: str | None = None,
+        vnet_resourcegroup_name: str | None = None,
+        vnet_name: str | None = None,
+        subnet_name: str | None = None,
+        tags: dict[str, str] | None = None,
+        description: str | None = None,
+        assigned_user_object_id: str | None = None,
+        assigned_user_tenant_id: str | None = None,
+    ) -> ProvisioningConfiguration:
+        """What :meth:`ComputeTarget.create` takes; network, keys and users mean nothing here."""
+        return ProvisioningConfiguration(
+            type="ComputeInstance", vm_size=vm_size, tags=tags or {}, description=description or ""
+        )
+
+    def start(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
+        """Return: the machine runs."""
+
+    def stop(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
+        """Return: nothing has been started that could be stopped."""
+
+    def restart(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
+        """Return: nothing has been started that could be started again."""
+
+    @staticmethod
+    def supported_vmsizes(
+        workspace: WorkspaceBase, location: str | None = None
+    ) -> list[dict[str, Any]]:
+        """As :meth:`AmlCompute.supported_vmsizes`."""
+        return [describe_machine()]
+
+
+def describe_machine() -> dict[str, Any]:
+    """This machine under the keys with which v1 describes a size of virtual machines."""
+    import psutil  # knows each system's memory and disks, and few scripts ask
+
+    return {
+        "name": declared.LOCAL,
+        "vCPUs": os.cpu_count() or 1,
+        "memoryGB": round(psutil.virtual_memory().total / 2**30, 1),
+        "maxResourceVolumeMB": psutil.disk_usage(os.getcwd()).free // 2**20,
+    }
+
+
+def _open(workspace: WorkspaceBase, name: str, declaration: Mapping[str, Any]) -> ComputeTarget:
+    target: ComputeTarget = object.__new__(_class_of(name, declaration))
+    target.workspace = workspace
+    target.name = name
+    target._read(declaration)
+    return target
+
+
+def _class_of(name: str, declaration: Mapping[str, Any]) -> type[ComputeTarget]:
+    if name == declared.LOCAL:
+        return ComputeTarget
+    created_as = clusters.configuration_of(name, declaration).type
+    return ComputeInstance if created_as == "ComputeInstance" else AmlCompute
 
 
 class Targets(dict[str, ComputeTarget]):
-    """A workspace's targets by name; an unknown name says which are known."""
+    """A workspace's targets by name; an unknown name says which are known.
+
+    ``targets[name]`` gives the target that stands in for an unknown one, if
+    ``AMLFLOW_DEFAULT_TARGET`` names one.
+    """
 
     def __init__(self, workspace: WorkspaceBase) -> None:
         super().__init__({target.name: target for target in ComputeTarget.list(workspace)})
         self._workspace = workspace
 
-    def __missing__(self, name: str) -> NoReturn:
-        raise declared.unknown(self._workspace, name, self)
+    def __missing__(self, name: str) -> ComputeTarget:
+        return ComputeTarget(self._workspace, name)

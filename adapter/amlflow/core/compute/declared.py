@@ -12,17 +12,24 @@
 
 Attached targets (``amlflow computetarget attach``) are the workspace's for this user on this
 machine. A declared one comes before an attached one of the same name.
+
+``defaults`` is not a target: it is the kind, and its settings, of the targets that v1's code
+creates (clusters.py). Such a target has what the code asked for under ``cluster``. The environment
+variable ``AMLFLOW_DEFAULT_TARGET`` names the target that stands in for each unknown one.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from amlflow.core.console import warn_once
 from amlflow.core.project.config_json import FOLDER
 from amlflow.core.store import WorkspaceBase, store_of
 from amlflow.exceptions import ComputeTargetException
@@ -34,6 +41,11 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 FILE = "compute.yaml"
+DEFAULTS = "defaults"
+"""The key in the file that is not a target's name: what targets that code creates are made of."""
+CLUSTER = "cluster"
+"""The key of a target that v1's code has created: what the code asked for."""
+STAND_IN_SETTING = "AMLFLOW_DEFAULT_TARGET"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -41,17 +53,49 @@ class UnknownTarget(ComputeTargetException, KeyError):
     """No compute target has this name. A KeyError too, as a lookup in a dict raises."""
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A target's name and what is stated of it.
+
+    ``is_cluster``: it stands for a cluster in Azure, since v1's code created it, or named it and
+    another target stands in for it.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    is_cluster: bool
+
+
 def known(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
     """What is stated of each target, by name: ``kind``, ``max_runs`` and the plugin's settings."""
     return {LOCAL: {"kind": LOCAL}, **_read_attached(workspace), **_read_declared()}
 
 
-def find(workspace: WorkspaceBase, name: str) -> Mapping[str, Any]:
-    """The declaration of one target. Raises :class:`ComputeTargetException` if it is unknown."""
+def find(workspace: WorkspaceBase, name: str) -> Declaration:
+    """The declaration of one target, or of the one that stands in for it.
+
+    ``AMLFLOW_DEFAULT_TARGET`` names the target that stands in for each one that is unknown.
+
+    Raises:
+        ComputeTargetException: the target is unknown, and so is the one that is to stand in.
+    """
     declarations = known(workspace)
-    if name not in declarations:
+    if name in declarations:
+        return Declaration(name, declarations[name], CLUSTER in declarations[name])
+    stand_in = os.environ.get(STAND_IN_SETTING)
+    if not stand_in:
         raise unknown(workspace, name, declarations)
-    return declarations[name]
+    if stand_in not in declarations:
+        raise UnknownTarget(
+            f"Compute target {name!r} does not exist, and neither does {stand_in!r}, which "
+            f"{STAND_IN_SETTING} names to stand in for it; those that are there: "
+            f"{', '.join(sorted(declarations))}."
+        )
+    warn_once(
+        f"Compute target {name!r} does not exist, so {stand_in!r} stands in for it, as "
+        f"{STAND_IN_SETTING} says."
+    )
+    return Declaration(stand_in, declarations[stand_in], is_cluster=True)
 
 
 def unknown(workspace: WorkspaceBase, name: str, stated: Mapping[str, Any]) -> UnknownTarget:
@@ -60,7 +104,8 @@ def unknown(workspace: WorkspaceBase, name: str, stated: Mapping[str, Any]) -> U
         f"Compute target {name!r} does not exist in workspace {workspace.name!r}; those that are "
         f"there: {', '.join(sorted(stated))}. Declare it in {FOLDER}/{FILE}, such as\n"
         f"{name}:\n  kind: local\n"
-        f"or attach it with `amlflow computetarget attach -n {name} --kind local`."
+        f"or attach it with `amlflow computetarget attach -n {name} --kind local`. With "
+        f"{STAND_IN_SETTING}={LOCAL}, this machine stands in for each unknown target."
     )
 
 
@@ -88,11 +133,7 @@ def attach(
     Raises:
         ComputeTargetException: the name is not valid, or the kind or a setting is unknown.
     """
-    if not _NAME.fullmatch(name):
-        raise ComputeTargetException(
-            f"{name!r} is not a name for a compute target: it is 1-64 letters, digits, '_', '-' "
-            "and '.', and starts with a letter or a digit."
-        )
+    check_name(name)
     declaration = {"kind": kind, **(settings or {})}
     open_target(name, declaration)
     folder = _folder(workspace)
@@ -111,8 +152,18 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
         ) from None
 
 
+def check_name(name: str) -> None:
+    """Raise :class:`ComputeTargetException` for a text that cannot be a target's name."""
+    if not _NAME.fullmatch(name) or name == DEFAULTS:
+        raise ComputeTargetException(
+            f"{name!r} is not a name for a compute target: it is 1-64 letters, digits, '_', '-' "
+            f"and '.', starts with a letter or a digit, and is not {DEFAULTS!r}."
+        )
+
+
 def _split(name: str, declaration: Mapping[str, Any]) -> tuple[str, dict[str, Any], int | None]:
     settings = dict(declaration)
+    settings.pop(CLUSTER, None)
     kind = settings.pop("kind", None)
     if not isinstance(kind, str):
         raise ComputeTargetException(
@@ -127,16 +178,25 @@ def _split(name: str, declaration: Mapping[str, Any]) -> tuple[str, dict[str, An
     return kind, settings, max_runs
 
 
-def _read_declared() -> dict[str, Mapping[str, Any]]:
+def find_file() -> Path | None:
+    """The nearest ``.azureml/compute.yaml`` from the working folder upwards."""
     start = Path.cwd()
-    for folder in (start, *start.parents):
-        path = folder / FOLDER / FILE
-        if path.is_file():
-            return _read(path)
-    return {}
+    paths = (folder / FOLDER / FILE for folder in (start, *start.parents))
+    return next((path for path in paths if path.is_file()), None)
 
 
-def _read(path: Path) -> dict[str, Mapping[str, Any]]:
+def _read_declared() -> dict[str, Mapping[str, Any]]:
+    path = find_file()
+    content = {} if path is None else read_file(path)
+    return {name: settings for name, settings in content.items() if name != DEFAULTS}
+
+
+def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
+    """What a compute.yaml says: each target, and ``defaults`` where it is there.
+
+    Raises:
+        ComputeTargetException: it is not such a file.
+    """
     import yaml  # takes long to import, and most workspaces declare no target
 
     try:

@@ -17,6 +17,7 @@ from typing import Any
 
 from amlflow import file_lock
 from amlflow.core.compute import declared
+from amlflow.core.console import warn_once
 from amlflow.core.project.tracking_uri import client_variables, local_folders
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
@@ -113,19 +114,37 @@ def submit(
 def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:
     """The target that a run configuration names.
 
-    A local one runs in a container where the configuration says so.
+    A local one runs in a container where the configuration says so. One that stands for a cluster
+    does not: v1's code says so for each of its clusters.
     """
-    declaration = dict(declared.find(workspace, settings.target))
+    declaration = declared.find(workspace, settings.target)
+    stated = dict(declaration.settings)
     container = settings.docker.use_docker or settings.environment.docker.enabled
-    if container and declaration["kind"] == declared.LOCAL:
-        docker = settings.docker if settings.docker.use_docker else settings.environment.docker
-        max_runs = declared.open_target(settings.target, declaration).max_runs
-        declaration = {"kind": CONTAINER, "max_runs": max_runs}
-        if docker.arguments:
-            declaration["arguments"] = list(docker.arguments)
-        if docker.shm_size:
-            declaration["shm_size"] = docker.shm_size
-    return declared.open_target(settings.target, declaration)
+    if container and stated["kind"] == declared.LOCAL:
+        if declaration.is_cluster:
+            warn_once(
+                f"use_docker is ignored: compute target {settings.target!r} stands for a cluster, "
+                "and this machine runs its scripts without a container. Declare the target with "
+                "kind: docker to run them in one."
+            )
+        else:
+            stated = _in_container(declaration.name, stated, settings)
+    return declared.open_target(declaration.name, stated)
+
+
+def _in_container(
+    name: str, stated: Mapping[str, Any], settings: RunConfiguration
+) -> dict[str, Any]:
+    docker = settings.docker if settings.docker.use_docker else settings.environment.docker
+    declaration: dict[str, Any] = {
+        "kind": CONTAINER,
+        "max_runs": declared.open_target(name, stated).max_runs,
+    }
+    if docker.arguments:
+        declaration["arguments"] = list(docker.arguments)
+    if docker.shm_size:
+        declaration["shm_size"] = docker.shm_size
+    return declaration
 
 
 def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from amlflow.core.absent.names import refuse as _refuse
-from amlflow.core.compute.compute_target import AmlCompute, ComputeTarget
+from amlflow.core.compute.compute_target import AmlCompute, ComputeInstance, ComputeTarget
 
-__all__ = ["AmlCompute", "ComputeTarget"]
+__all__ = ["AmlCompute", "ComputeInstance", "ComputeTarget"]
 
 __path__: list[str] = []  # so that importing one of v1's submodules says where its names are
 

@@ -1,0 +1,197 @@
+"""Clusters that v1's code asks for: what they are made from, and how they become targets.
+
+No cluster is made. ``ComputeTarget.create`` declares a target in ``.azureml/compute.yaml``, of the
+kind that the file's ``defaults`` name, or else of this machine::
+
+    cpu-cluster:
+      kind: local
+      max_runs: 4                       # the cluster's max_nodes
+      cluster:                          # what the code asked for, and what it may ask again
+        type: AmlCompute
+        vm_size: STANDARD_D2_V2
+        min_nodes: 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from amlflow.core.compute import declared, target_file
+from amlflow.core.console import warn_once
+from amlflow.core.store import WorkspaceBase
+from amlflow.exceptions import ComputeTargetException
+
+_CLUSTER_TYPE = "AmlCompute"
+_PRIORITIES = ("dedicated", "lowpriority")
+_REMOTE_LOGINS = ("NotSpecified", "Enabled", "Disabled")
+_IDENTITIES = ("SystemAssigned", "UserAssigned")
+
+
+@dataclass(kw_only=True)
+class ProvisioningConfiguration:
+    """What v1 makes a cluster or a compute instance from.
+
+    ``type`` is v1's name of the kind. Attributes are v1's, and only those that mean something here
+    are kept: no password, no key and no network is written anywhere.
+    """
+
+    type: str
+    vm_size: str = ""
+    vm_priority: str = _PRIORITIES[0]
+    min_nodes: int = 0
+    max_nodes: int = 1
+    idle_seconds_before_scaledown: int = 1800
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    location: str = ""
+
+    def validate_configuration(self) -> None:
+        """Raise :class:`ComputeTargetException` for what v1 refuses, and for a size of 0."""
+        for name in ("min_nodes", "max_nodes", "idle_seconds_before_scaledown"):
+            _check_count(name, getattr(self, name))
+        if self.max_nodes < max(self.min_nodes, 1):
+            raise ComputeTargetException(
+                f"max_nodes={self.max_nodes} is too few: it is at least 1 and at least min_nodes, "
+                f"which is {self.min_nodes}."
+            )
+        check_choice("vm_priority", self.vm_priority, _PRIORITIES)
+
+    def settings(self) -> dict[str, Any]:
+        """What is kept of it in the target's declaration; what is empty is left out."""
+        members = vars(self)
+        kept = {name: value for name, value in members.items() if value not in ("", {}, None)}
+        kept.pop("max_nodes")  # which is the target's max_runs
+        if "tags" in kept:
+            kept["tags"] = {str(key): str(value) for key, value in self.tags.items()}
+        return kept
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ComputeTargetException(f"{name}={value!r} is not a whole number from 0 on.")
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise :class:`ComputeTargetException` for a value that is none of v1's."""
+    if not isinstance(value, str) or value.lower() not in map(str.lower, choices):
+        raise ComputeTargetException(f"{name}={value!r} is not one of {', '.join(choices)}.")
+
+
+def check_remote_login(access: Any) -> None:
+    """Check v1's ``remote_login_port_public_access``, which changes nothing here."""
+    check_choice("remote_login_port_public_access", access, _REMOTE_LOGINS)
+
+
+def check_identity(identity_type: Any, identity_id: Any) -> None:
+    """Check v1's identities, which change nothing here."""
+    if identity_type is not None:
+        check_choice("identity_type", identity_type, _IDENTITIES)
+    if identity_type == _IDENTITIES[1] and not identity_id:
+        raise ComputeTargetException("identity_type='UserAssigned' needs an identity_id.")
+
+
+def create(workspace: WorkspaceBase, name: str, configuration: ProvisioningConfiguration) -> None:
+    """Declare the target that a cluster is to be.
+
+    One that code created under this name gets the new configuration, as in v1. One that somebody
+    has declared or attached is taken as it is.
+
+    Raises:
+        ComputeTargetException: the configuration or the name is wrong, or compute.yaml cannot be
+            read or written.
+    """
+    configuration.validate_configuration()
+    declared.check_name(name)
+    existing = declared.known(workspace).get(name)
+    if existing is not None and declared.CLUSTER not in existing:
+        warn_once(
+            f"Compute target {name!r} is there already, of kind {existing.get('kind')!r}: amlflow "
+            "makes no cluster and uses the target as it is declared."
+        )
+        return
+    with target_file.editing() as file:
+        old = file.targets.get(name, {})
+        base = {**(old or file.defaults), "max_runs": configuration.max_nodes}
+        declaration = {**base, declared.CLUSTER: configuration.settings()}
+        declared.open_target(name, declaration)  # which refuses a kind or setting that is wrong
+        file.put(name, declaration)
+        path, is_new = file.path, not old
+    if is_new:
+        warn_once(
+            f"amlflow makes no cluster {name!r} in Azure. It is declared in {path} as a compute "
+            f"target of kind {declaration['kind']!r} that runs up to {configuration.max_nodes} "
+            "runs at once."
+        )
+
+
+def update(workspace: WorkspaceBase, name: str, **changes: Any) -> None:
+    """Change a cluster that code created; what is None stays.
+
+    Raises:
+        ComputeTargetException: code did not create it, or a value is wrong.
+    """
+    with target_file.editing() as file:
+        declaration = _created(workspace, name, file)
+        configuration = configuration_of(name, declaration)
+        for key, value in changes.items():
+            if value is not None:
+                setattr(configuration, key, value)
+        configuration.validate_configuration()
+        file.put(
+            name,
+            {
+                **declaration,
+                "max_runs": configuration.max_nodes,
+                declared.CLUSTER: configuration.settings(),
+            },
+        )
+
+
+def delete(workspace: WorkspaceBase, name: str) -> None:
+    """Take a cluster that code created out of the file; its runs go on.
+
+    Raises:
+        ComputeTargetException: code did not create it.
+    """
+    with target_file.editing() as file:
+        _created(workspace, name, file)
+        file.remove(name)
+
+
+def _created(
+    workspace: WorkspaceBase, name: str, file: target_file.TargetFile
+) -> Mapping[str, Any]:
+    declaration = file.targets.get(name)
+    if declaration is None:
+        raise declared.unknown(workspace, name, declared.known(workspace))
+    if declared.CLUSTER not in declaration:
+        raise ComputeTargetException(
+            f"Compute target {name!r} was not created by code: change its declaration in "
+            f"{file.path}."
+        )
+    return declaration
+
+
+def configuration_of(name: str, declaration: Mapping[str, Any]) -> ProvisioningConfiguration:
+    """What a declared target is as a cluster: what code asked for, or else v1's defaults.
+
+    Raises:
+        ComputeTargetException: the declaration's ``cluster`` is not what amlflow writes there.
+    """
+    content = declaration.get(declared.CLUSTER, {})
+    max_runs = declaration.get("max_runs")
+    max_nodes = max_runs if isinstance(max_runs, int) else 1
+    try:
+        configuration = ProvisioningConfiguration(
+            **{"type": _CLUSTER_TYPE, **content, "max_nodes": max_nodes}
+        )
+    except TypeError:
+        raise ComputeTargetException(
+            f"Compute target {name!r} has {declared.CLUSTER}: {content!r}; it says what the code "
+            "that created the target asked for, such as vm_size and min_nodes."
+        ) from None
+    if content:
+        configuration.validate_configuration()
+    return configuration

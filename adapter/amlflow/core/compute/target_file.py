@@ -1,0 +1,121 @@
+"""Writes ``.azureml/compute.yaml``: one change at a time, whole, with its comments."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from amlflow.core.compute import declared
+from amlflow.core.project.config_json import FOLDER, find_config
+from amlflow.exceptions import ComputeTargetException
+from amlflow.whole_files import write_text
+
+LOCK_WAIT_S = 30
+MAX_WIDTH = 4096
+"""Longer lines are folded; those that a person wrote stay as they are."""
+_HEAD = "# Compute targets of this project: the name of each, its kind and settings.\n"
+
+
+class TargetFile:
+    """A compute.yaml that this process has locked, as it was when it was locked.
+
+    ``defaults`` are the kind and settings of a target that code creates. :meth:`put` and
+    :meth:`remove` write the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.targets = declared.read_file(path) if path.is_file() else {}
+        self.defaults = {"kind": declared.LOCAL, **self.targets.pop(declared.DEFAULTS, {})}
+
+    def put(self, name: str, declaration: Mapping[str, Any]) -> None:
+        """Declare a target, in the place of one that has its name."""
+        yaml, text = _open_yaml(), self._text()
+        document = yaml.load(text)
+        if document is None:  # the file has nothing but comments
+            text += _dump(yaml, {name: _quote(declaration)})
+        else:
+            document[name] = _quote(declaration)
+            text = _dump(yaml, document)
+        write_text(self.path, text)
+
+    def remove(self, name: str) -> None:
+        """Take a target out."""
+        yaml = _open_yaml()
+        document = yaml.load(self._text())
+        del document[name]
+        write_text(self.path, _dump(yaml, document) if document else _HEAD)
+
+    def _text(self) -> str:
+        return self.path.read_text(encoding="utf-8-sig") if self.path.is_file() else _HEAD
+
+
+def _open_yaml() -> Any:
+    # Keeps the comments of whoever wrote the file, which PyYAML does not; few scripts write it.
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = MAX_WIDTH
+    return yaml
+
+
+def _dump(yaml: Any, document: Any) -> str:
+    buffer = io.StringIO()
+    yaml.dump(document, buffer)
+    return buffer.getvalue()
+
+
+def _quote(value: Any) -> Any:
+    """The value with quotes around texts that PyYAML, which reads the file, would see as others.
+
+    ruamel.yaml writes YAML 1.2, in which ``yes`` and ``12:30`` are texts; PyYAML reads YAML 1.1.
+    """
+    # As in _open_yaml().
+    import yaml
+    from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+    if isinstance(value, Mapping):
+        return {_quote(key): _quote(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_quote(member) for member in value]
+    if isinstance(value, str) and yaml.safe_dump([value], allow_unicode=True) != f"- {value}\n":
+        return SingleQuotedScalarString(value)
+    return value
+
+
+@contextmanager
+def editing() -> Iterator[TargetFile]:
+    """Lock the project's compute.yaml, which need not be there yet, and read it.
+
+    It is the nearest from the working folder upwards, or else beside the workspace's config.json,
+    or else in the working folder.
+
+    Raises:
+        ComputeTargetException: it cannot be locked, read or written.
+    """
+    # Locks on every system; only code that creates targets needs it.
+    from filelock import FileLock, Timeout
+
+    path = declared.find_file() or _project_folder() / FOLDER / declared.FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_WAIT_S):
+            yield TargetFile(path)
+    except Timeout:
+        raise ComputeTargetException(
+            f"{path} is locked by another process for {LOCK_WAIT_S} seconds now. Try again."
+        ) from None
+    except OSError as error:
+        raise ComputeTargetException(
+            f"{path} cannot be written: {error.strerror or error}. Declare the compute target "
+            "where you may write."
+        ) from error
+
+
+def _project_folder() -> Path:
+    config = find_config(None)
+    return Path.cwd() if config is None else config.folder
