@@ -85,9 +85,18 @@ class Plugins:
                 "another distribution has a plugin of this name; uninstall one of them"
             )
         features: Any = getattr(module, "features", frozenset())
-        if not isinstance(features, (set, frozenset)) or not features <= set(spec.Feature):
+        if not isinstance(features, (set, frozenset)) or not all(
+            isinstance(feature, str) for feature in features
+        ):
             raise UserErrorException(
                 f"its features are {features!r}, and not a set of amlflow.spec.Feature"
+            )
+        limits: Any = getattr(module, "known_limits", ())
+        if not isinstance(limits, (list, tuple)) or not all(
+            isinstance(limit, spec.KnownLimit) for limit in limits
+        ):
+            raise UserErrorException(
+                f"its known_limits are {limits!r}, and not a list of amlflow.spec.KnownLimit"
             )
 
     def _check_hooks(self, module: Any) -> None:
@@ -157,6 +166,7 @@ def described() -> list[dict[str, object]]:
     from importlib.metadata import entry_points
 
     plugins = installed()
+    known = {feature.value for feature in spec.Feature}
     descriptions: list[dict[str, object]] = []
     for entry_point in sorted(entry_points(group=GROUP), key=_sort_key):
         name = entry_point.name
@@ -167,12 +177,17 @@ def described() -> list[dict[str, object]]:
             module = None  # it does not load, or another has its name
         hooks = [] if module is None else plugins.manager.get_hookcallers(module) or []
         distribution = entry_point.dist
+        features = sorted(str.__str__(feature) for feature in getattr(module, "features", ()))
         descriptions.append(
             {
                 "plugin": name,
                 "distribution": distribution and f"{distribution.name} {distribution.version}",
                 "hooks": [hook.name.removeprefix("amlflow_") for hook in hooks],
-                "features": sorted(getattr(module, "features", ())),
+                "features": [feature for feature in features if feature in known],
+                "unknown_features": [feature for feature in features if feature not in known],
+                "known_limits": {
+                    limit.switch: limit.reason for limit in getattr(module, "known_limits", ())
+                },
                 "error": plugins.failures.get(name) if module is None else None,
             }
         )
@@ -236,22 +251,9 @@ def _call_single(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
 
 
 def _lacking(answer: Any, protocol: type) -> list[str]:
-    """The members of a protocol that an object lacks."""
-    features = getattr(answer, "features", ())
-    optional_names = {name for name, feature in _FEATURE_METHODS.items() if feature not in features}
-    return [
-        name
-        for name in vars(protocol)
-        if not name.startswith("_")
-        and name not in optional_names | _OPTIONAL
-        and not hasattr(answer, name)
-    ]
-
-
-_OPTIONAL = {"own_paths"}
-"""Methods that a plugin may leave out."""
-_FEATURE_METHODS = {"register_model": spec.Feature.MODELS}
-"""Methods that a tracker may leave out if it does not claim the feature."""
+    """The members of a protocol that an object lacks and must have: the abstract ones."""
+    required: frozenset[str] = getattr(protocol, "__abstractmethods__", frozenset())
+    return [name for name in vars(protocol) if name in required and not hasattr(answer, name)]
 
 
 def open_keeper(uri: str) -> RunKeeper | None:

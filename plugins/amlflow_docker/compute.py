@@ -17,7 +17,7 @@ import docker
 import docker.errors
 import requests
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import JOB, Ending, Work
+from amlflow.spec import JOB, ComputeBase, Ending, Work
 from docker.types import DeviceRequest, LogConfig
 
 from amlflow_docker import images
@@ -53,7 +53,7 @@ written down, which tells what of the file are errors."""
 _FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException)
 
 
-class DockerCompute:
+class DockerCompute(ComputeBase):
     """A Docker daemon."""
 
     def __init__(self, settings: DockerSettings) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import JOB, Ending, Work
+from amlflow.spec import JOB, ComputeBase, Ending, Work
 
 from amlflow_local.tree import end_tree
 
@@ -20,7 +20,7 @@ SETTINGS = ("python",)
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-class LocalCompute:
+class LocalCompute(ComputeBase):
     """This machine."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from amlflow.spec import (
     RunNotFound,
     RunQuery,
     RunRecord,
+    TrackerBase,
 )
 from mlflow.entities import ExperimentTag as MlflowExperimentTag
 from mlflow.entities import Param, RunStatus, RunTag, ViewType
@@ -56,7 +57,7 @@ RACES = 20
 """How often a lost race is looked at again; each time another process has got on."""
 
 
-class MlflowTracker:
+class MlflowTracker(TrackerBase):
     """Experiments and runs in MLflow."""
 
     features = frozenset(Feature)

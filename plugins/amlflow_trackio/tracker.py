@@ -15,14 +15,13 @@ from pathlib import Path
 from amlflow.spec import (
     ExperimentChange,
     ExperimentRecord,
-    ModelRecord,
     Point,
     RunChange,
     RunDraft,
     RunNotFound,
     RunQuery,
     RunRecord,
-    Unsupported,
+    TrackerBase,
 )
 from amlflow.times import to_microseconds
 
@@ -45,7 +44,7 @@ from amlflow_trackio.snapshots import Snapshots
 PAGE = 500
 
 
-class TrackioTracker:
+class TrackioTracker(TrackerBase):
     """Experiments and runs in a trackio folder of this machine."""
 
     features = FEATURES
@@ -189,9 +188,6 @@ class TrackioTracker:
 
     # metrics
 
-    def check_name(self, name: str) -> None:
-        """Any text is a name."""
-
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         self._points.write(run_id, points)
 
@@ -219,21 +215,6 @@ class TrackioTracker:
         self._snapshots.get(digest, destination)
 
     # models and links
-
-    def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
-        raise Unsupported(
-            f"Model {name!r} is not registered: trackio has no model registry that amlflow uses. "
-            f"The file {path!r} stays with run {run_id}; use an MLflow tracker for models."
-        )
 
     def run_link(self, run: RunRecord) -> str:
         return run_link(run.experiment_id, run.id)

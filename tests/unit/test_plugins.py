@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from amlflow import plugins
 from amlflow.exceptions import ComputeTargetException, UserErrorException
+from amlflow.layers.stack import layered
 from amlflow.per_process import PerProcess
 from amlflow.spec import Unavailable
 
@@ -250,3 +251,62 @@ def test_a_tracker_that_answers_for_any_name_is_checked_like_any_other(load: Any
     )
     with pytest.raises(UserErrorException, match=r"lacks .*find_runs.* of amlflow\.spec\.Tracker"):
         plugins.open_tracker("vague:")
+
+
+def test_a_feature_that_this_amlflow_does_not_know_is_listed_and_ignored(
+    load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """
+        from amlflow.testing.memory import MemoryTracker
+
+        features = frozenset({Feature.MODELS, "runs that sing"})
+        known_limits = [KnownLimit(switch="folds-names", reason="its database does")]
+
+        class Singing(MemoryTracker):
+            features = features
+
+        @hookimpl
+        def amlflow_tracker(uri):
+            return Singing(uri)
+    """
+    loaded = load(sings=source)
+    [module] = loaded.manager.get_plugins()
+    entry_points = [EntryPoint("sings", module.__name__, plugins.GROUP)]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entry_points)
+    [described] = plugins.described()
+    assert described["features"] == ["model registry"]
+    assert described["unknown_features"] == ["runs that sing"]
+    assert described["known_limits"] == {"folds-names": "its database does"}
+    assert layered(plugins.open_tracker("any:x")).ensure_experiment("e").name == "e"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("features = ['model registry']", "not a set of amlflow.spec.Feature"),
+        ("features = {1}", "not a set of amlflow.spec.Feature"),
+        ("known_limits = {'folds-names': 'x'}", "not a list of amlflow.spec.KnownLimit"),
+    ],
+)
+def test_a_claim_of_the_wrong_type_is_named(load: Any, line: str, reason: str) -> None:
+    assert reason in load(odd=line).failures["odd"]
+
+
+def test_a_hook_may_leave_its_arguments_out(load: Any, heard: list[str]) -> None:
+    load(
+        a="""
+        import builtins
+        from amlflow.testing.memory import MemoryTracker
+
+        @hookimpl
+        def amlflow_run_started():
+            builtins.heard.append("started")
+
+        @hookimpl
+        def amlflow_tracker():
+            return MemoryTracker("any:x")
+        """
+    )
+    plugins.announce("amlflow_run_started", object())  # type: ignore[arg-type]
+    assert heard == ["started"]
+    assert plugins.open_tracker("any:x").uri == "any:x"

@@ -8,7 +8,6 @@ from typing import Any
 from amlflow.cli.errors import WrongUsage
 from amlflow.layers.stack import is_journaled, needed
 from amlflow.plugins import described
-from amlflow.spec import Feature
 
 logger = logging.getLogger("amlflow")
 
@@ -35,7 +34,7 @@ def _layers(plugin: dict[str, Any]) -> list[str]:
     """What amlflow puts around a plugin's tracker, and why."""
     if "tracker" not in plugin["hooks"]:
         return []
-    features = frozenset(map(Feature, plugin["features"]))
+    features = frozenset(plugin["features"])
     layers = [
         f"layer {layer.__name__.removesuffix('Layer')}: {reason}"
         for layer, reason in needed(features)

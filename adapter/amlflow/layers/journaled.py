@@ -34,7 +34,6 @@ from amlflow.spec import (
     LAUNCHED,
     UNSTARTED,
     ExperimentRecord,
-    Feature,
     FileInRun,
     FileNotInRun,
     ModelRecord,
@@ -92,7 +91,7 @@ class Journaled(Layer):
         return self._tracker
 
     @property
-    def features(self) -> frozenset[Feature]:  # type: ignore[override]
+    def features(self) -> frozenset[str]:  # type: ignore[override]
         return self.inner.features
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from amlflow.spec import (
     ExperimentChange,
     ExperimentRecord,
     Feature,
+    KnownLimit,
     ModelRecord,
     Point,
     RunChange,
@@ -17,7 +19,16 @@ from amlflow.spec import (
     RunQuery,
     RunRecord,
     Tracker,
+    TrackerBase,
 )
+
+
+def member(tracker: Tracker, name: str) -> Any:
+    """A tracker's method or attribute; the default if its plugin was written before it existed."""
+    if hasattr(tracker, name):
+        return getattr(tracker, name)
+    default = getattr(TrackerBase, name)
+    return types.MethodType(default, tracker) if callable(default) else default
 
 
 class Layer:
@@ -28,11 +39,18 @@ class Layer:
 
     def __init__(self, inner: Tracker) -> None:
         self.inner = inner
-        self.features = inner.features | ({self.adds} if self.adds is not None else set())
+        self.features: frozenset[str] = inner.features
+        if self.adds is not None:
+            self.features |= {self.adds}
 
     @property
     def uri(self) -> str:
         return self.inner.uri
+
+    @property
+    def known_limits(self) -> Sequence[KnownLimit]:
+        limits: Sequence[KnownLimit] = member(self.inner, "known_limits")
+        return limits
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
         return self.inner.ensure_experiment(name)
@@ -62,16 +80,16 @@ class Layer:
         return self.inner.find_runs(query)
 
     def count_runs(self, query: RunQuery) -> int | None:
-        method = getattr(self.inner, "count_runs", None)
-        return None if method is None else method(query)
+        count: int | None = member(self.inner, "count_runs")(query)
+        return count
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        method = getattr(self.inner, "first_runs", None)
-        return None if method is None else method(query, field, last)
+        runs: list[RunRecord] | None = member(self.inner, "first_runs")(query, field, last)
+        return runs
 
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        method = getattr(self.inner, "field_values", None)
-        return None if method is None else method(query, fields)
+        values: list[tuple[Any, ...]] | None = member(self.inner, "field_values")(query, fields)
+        return values
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         self.inner.update_run(run_id, change)
@@ -127,6 +145,5 @@ class Layer:
         return self.inner.experiment_link(experiment_id)
 
     def own_paths(self) -> Sequence[Path]:
-        """Also: none where the plugin's tracker lacks this method."""
-        method: Callable[[], Sequence[Path]] | None = getattr(self.inner, "own_paths", None)
-        return () if method is None else method()
+        paths: Sequence[Path] = member(self.inner, "own_paths")()
+        return paths

@@ -133,7 +133,7 @@ def open_unjournaled(uri: str) -> Layer:
     return Layer(open_direct(uri))
 
 
-def is_journaled(features: frozenset[Feature]) -> bool:
+def is_journaled(features: frozenset[str]) -> bool:
     """Whether a tracker has a journal before it; one that dies with its process needs none."""
     return Feature.SHARED in features and from_environment().on
 
@@ -154,7 +154,7 @@ def layered(tracker: Tracker) -> Tracker:
     return tracker
 
 
-def needed(features: frozenset[Feature]) -> Iterator[tuple[type[Layer], str]]:
+def needed(features: frozenset[str]) -> Iterator[tuple[type[Layer], str]]:
     """The layers for a tracker with these features, the innermost first, and why each is there."""
     reading = []
     for feature, layer in LAYERS.items():

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from amlflow.spec.base import ComputeBase, TrackerBase, make_record
 from amlflow.spec.compute import CONTAINER, JOB, Compute, Ending, Started, Work
 from amlflow.spec.errors import (
     ExperimentNotFound,
@@ -36,6 +37,7 @@ from amlflow.spec.errors import (
     redacted,
     tried_once,
 )
+from amlflow.spec.limits import KnownLimit
 from amlflow.spec.records import (
     TICK,
     ExperimentChange,
@@ -60,6 +62,7 @@ __all__ = [
     "COMPLETED_WITH_ERRORS",
     "Commands",
     "Compute",
+    "ComputeBase",
     "Condition",
     "Ending",
     "ExperimentChange",
@@ -72,6 +75,7 @@ __all__ = [
     "Hooks",
     "JOB",
     "Kind",
+    "KnownLimit",
     "LAUNCHED",
     "ModelRecord",
     "Op",
@@ -91,6 +95,7 @@ __all__ = [
     "TICK",
     "TooLarge",
     "Tracker",
+    "TrackerBase",
     "UNSTARTED",
     "Unavailable",
     "Unsupported",
@@ -98,6 +103,7 @@ __all__ = [
     "Work",
     "hookimpl",
     "is_tried_once",
+    "make_record",
     "redacted",
     "transition",
     "tried_once",

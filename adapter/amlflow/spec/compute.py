@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,12 +66,14 @@ class Ending:
 class Started(Protocol):
     """A work that this process has started."""
 
+    @abstractmethod
     def ending(self) -> Ending | None:
         """How the work ended, or None while it runs.
 
         Does not block; it is called several times a second.
         """
 
+    @abstractmethod
     def end(self, grace: float) -> None:
         """End all processes of the work: ask them to end, and kill them after ``grace`` seconds.
 
@@ -83,17 +86,21 @@ class Compute(Protocol):
     """A place where scripts run. The agent that uses it runs on the submitter's machine."""
 
     @property
+    @abstractmethod
     def max_runs(self) -> int | None:
         """How many works may run at once if the target's settings do not say; None: no limit."""
 
+    @abstractmethod
     def check(self, work: Work) -> None:
         """Raise :class:`ComputeTargetException` with what to do if the work cannot run now.
 
         Called before a run is created, when ``folder`` and ``environment`` do not exist yet.
         """
 
+    @abstractmethod
     def start(self, work: Work) -> Started:
         """Start a work. Raises :class:`ComputeTargetException`."""
 
+    @abstractmethod
     def clean(self, name: str) -> None:
         """End what still runs of a work whose agent is gone; it is not an error if nothing runs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,30 +51,37 @@ class Tracker(Protocol):
     """Stores experiments and runs. Its methods can be called from several threads."""
 
     @property
-    def features(self) -> frozenset[Feature]:
+    @abstractmethod
+    def features(self) -> frozenset[str]:
         """What the tracker does natively."""
 
     @property
+    @abstractmethod
     def uri(self) -> str:
         """The absolute URI that it was opened with."""
 
     # experiments
 
+    @abstractmethod
     def ensure_experiment(self, name: str) -> ExperimentRecord:
         """The experiment with this name, created if there is none; an archived one stays so."""
 
+    @abstractmethod
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         """The experiment with this id. Raises :class:`ExperimentNotFound`."""
 
+    @abstractmethod
     def list_experiments(self) -> Iterator[ExperimentRecord]:
         """All experiments, also archived ones, newest first."""
 
+    @abstractmethod
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
         """Apply a change.
 
         Raises :class:`ExperimentNotFound`, and :class:`Refused` if another experiment has the name.
         """
 
+    @abstractmethod
     def delete_experiment(self, experiment_id: str) -> None:
         """Delete an experiment and free its name; :class:`Refused` if it has runs.
 
@@ -82,6 +90,7 @@ class Tracker(Protocol):
 
     # runs
 
+    @abstractmethod
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         """Create runs, in this order, as fast as the tracker can create many.
 
@@ -90,15 +99,18 @@ class Tracker(Protocol):
         :class:`ExperimentNotFound`.
         """
 
+    @abstractmethod
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         """The run with this id or alias, in this experiment, or in any if None.
 
         Raises :class:`RunNotFound`.
         """
 
+    @abstractmethod
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         """The number of each run in its experiment by creation, from 1, children included."""
 
+    @abstractmethod
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         """The runs that match a query, and no others, read from the tracker while you iterate.
 
@@ -106,6 +118,7 @@ class Tracker(Protocol):
         that is created meanwhile does not shift the others: none comes twice, and none is left out.
         """
 
+    @abstractmethod
     def update_run(self, run_id: str, change: RunChange) -> None:
         """Apply a change: properties first, status last.
 
@@ -114,9 +127,11 @@ class Tracker(Protocol):
 
     # metrics
 
+    @abstractmethod
     def check_name(self, name: str) -> None:
         """Raise :class:`Refused` if no metric can have this name. Does not call a server."""
 
+    @abstractmethod
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Store points, each identity once.
 
@@ -125,6 +140,7 @@ class Tracker(Protocol):
         Raises :class:`RunNotFound`.
         """
 
+    @abstractmethod
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         """The points of all writers, or those with these names, ordered by time and position.
 
@@ -135,6 +151,7 @@ class Tracker(Protocol):
 
     # files
 
+    @abstractmethod
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """Store local files of any size under names that may contain ``/``.
 
@@ -142,12 +159,14 @@ class Tracker(Protocol):
         :class:`FileInRun` and stores no file. Raises :class:`RunNotFound`.
         """
 
+    @abstractmethod
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
         """The names of the run's files that begin with a prefix, sorted, without amlflow's own.
 
         Raises :class:`RunNotFound`.
         """
 
+    @abstractmethod
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         """Write a file's content to a local path.
 
@@ -156,12 +175,15 @@ class Tracker(Protocol):
 
     # snapshots of source folders, stored once whatever the number of runs that use them
 
+    @abstractmethod
     def has_snapshot(self, digest: str) -> bool:
         """Whether a snapshot is stored."""
 
+    @abstractmethod
     def put_snapshot(self, digest: str, archive: Path) -> None:
         """Store a zip archive under the digest of its content."""
 
+    @abstractmethod
     def get_snapshot(self, digest: str, destination: Path) -> None:
         """Write the archive to a local path. Raises :class:`Refused` if it is not stored."""
 
@@ -181,9 +203,11 @@ class Tracker(Protocol):
 
     # links
 
+    @abstractmethod
     def run_link(self, run: RunRecord) -> str:
         """The address of the run's web page."""
 
+    @abstractmethod
     def experiment_link(self, experiment_id: str) -> str:
         """The address of the experiment's web page."""
 
@@ -231,14 +255,17 @@ class RunKeeper(Protocol):
     agent stays small. Each method does what the tracker's method of the same name does.
     """
 
+    @abstractmethod
     def get_run(self, run_id: str) -> RunRecord:
         """The run with this id, which is the tracker's id and not an alias.
 
         Raises :class:`RunNotFound`.
         """
 
+    @abstractmethod
     def update_run(self, run_id: str, change: RunChange) -> None:
         """Apply a change: properties first, status last."""
 
+    @abstractmethod
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """Store local files under names that may contain ``/``."""

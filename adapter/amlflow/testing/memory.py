@@ -19,13 +19,13 @@ from amlflow import spec
 from amlflow.spec import ExperimentRecord, Feature, Point, RunDraft, RunRecord
 
 
-class MemoryTracker:
+class MemoryTracker(spec.TrackerBase):
     """Everything in dicts under one lock."""
 
     features = frozenset(Feature) - {Feature.SHARED}
 
     def __init__(self, uri: str = "memory://") -> None:
-        self.uri = uri
+        super().__init__(uri)
         self._lock = threading.RLock()
         self._experiments: dict[str, ExperimentRecord] = {}
         self._runs: dict[str, RunRecord] = {}
@@ -179,9 +179,6 @@ class MemoryTracker:
 
     # metrics
 
-    def check_name(self, name: str) -> None:
-        """Any text is a name."""
-
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         with self._lock:
             stored_points = self._points[self.get_run(run_id).id]
@@ -245,9 +242,6 @@ class MemoryTracker:
 
     def experiment_link(self, experiment_id: str) -> str:
         return f"{self.uri}/experiments/{experiment_id}"
-
-    def own_paths(self) -> Sequence[Path]:
-        return ()
 
 
 def _drop(tags: dict[str, str | None], removed: Sequence[str]) -> dict[str, str | None]:

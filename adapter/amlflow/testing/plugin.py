@@ -8,10 +8,19 @@ from typing import Any
 
 import pytest
 
+from amlflow.testing import known_limits
+
 NOT_CLAIMED = "not claimed: "
 """How the reason of a skip begins that is due to a feature."""
 
 pytest.register_assert_rewrite("amlflow.testing.suites", "amlflow.testing.compute_suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        f"{known_limits.MARKER}(switch): may fail if the plugin declares this known limit",
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -23,18 +32,17 @@ def pytest_runtest_makereport(
     Where a fixture fails, the test has not come to them.
     """
     report = yield
-    if (
-        report.failed
-        and report.when == "call"
-        and hasattr(getattr(item, "cls", None), "amlflow_contract")
-    ):
+    if report.when != "call" or not hasattr(getattr(item, "cls", None), "amlflow_contract"):
+        return report
+    known_limits.excuse(item, report)
+    if report.failed:
         sentences = inspect.getdoc(getattr(item, "function", None)) or ""
         report.sections.insert(0, ("does not hold in amlflow.spec", sentences))
     return report
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """List the features for want of which tests were skipped."""
+    """List the features for want of which tests were skipped, and the known limits that counted."""
     features = sorted(
         {feature for reason in skips(terminalreporter) if (feature := unclaimed(reason))}
     )
@@ -42,6 +50,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("features not claimed")
         for feature in features:
             terminalreporter.write_line(feature)
+    limits = known_limits.used_limits(
+        [report for reports in terminalreporter.stats.values() for report in reports]
+    )
+    if limits:
+        terminalreporter.section("known limits")
+        for limit in limits:
+            terminalreporter.write_line(limit)
 
 
 def skips(terminalreporter: Any) -> list[str]:

@@ -23,6 +23,7 @@ from amlflow.spec import (
     RunDraft,
     RunQuery,
     RunRecord,
+    TrackerBase,
     Unavailable,
 )
 
@@ -56,7 +57,7 @@ def open_sqlite(uri: str, mlflow: MlflowTracker | None = None) -> SqliteTracker 
     return SqliteTracker(tables, mlflow)
 
 
-class SqliteTracker:
+class SqliteTracker(TrackerBase):
     """See :class:`amlflow.spec.Tracker` and :class:`amlflow.spec.QuickSearch`."""
 
     features = frozenset(Feature)

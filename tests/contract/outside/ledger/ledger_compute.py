@@ -11,10 +11,10 @@ import time
 
 import psutil
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import JOB, Ending, Work
+from amlflow.spec import JOB, ComputeBase, Ending, Work
 
 
-class ShellCompute:
+class ShellCompute(ComputeBase):
     max_runs = 4
 
     def check(self, work: Work) -> None:

@@ -36,11 +36,12 @@ OWN = ("name", "type", "status", "user", "description", "tags", "system")
 TIMES = ("started", "ended")
 
 
-class LedgerTracker:
+class LedgerTracker(spec.TrackerBase):
     features = features
 
     def __init__(self, uri: str, folder: str) -> None:
-        self.uri, self._folder = uri, Path(folder)
+        super().__init__(uri)
+        self._folder = Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._opened() as database:
             database.executescript("PRAGMA journal_mode = wal;" + TABLES)
@@ -165,9 +166,6 @@ class LedgerTracker:
             )
 
     # metrics
-
-    def check_name(self, name: str) -> None:
-        """Any name will do."""
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         with self._changing() as database:

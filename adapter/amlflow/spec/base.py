@@ -1,0 +1,109 @@
+"""Base classes for plugins, with a default for everything that a plugin may leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from amlflow.spec.compute import Compute, Work
+from amlflow.spec.errors import Unsupported, redacted
+from amlflow.spec.limits import KnownLimit
+from amlflow.spec.records import ModelRecord, RunRecord
+from amlflow.spec.search import RunQuery
+from amlflow.spec.tracker import QuickSearch, Tracker
+
+Record = TypeVar("Record")
+
+
+class TrackerBase(Tracker, QuickSearch):
+    """A tracker with a default for each method that may be left out.
+
+    Inherit from it: a method that is added to the contract later has a default here, so that your
+    tracker goes on working. A tracker without this base class must have every abstract method of
+    :class:`Tracker`, and gets the same defaults for the others.
+    """
+
+    features: frozenset[str] = frozenset()
+    known_limits: Sequence[KnownLimit] = ()
+    """What the tracker is known not to do; see :class:`KnownLimit`."""
+    uri: str = ""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        """The default reads all runs of these experiments."""
+        experiment_ids = sorted({run.experiment_id for run in runs})
+        numbers: dict[str, int] = {}
+        for experiment_id in experiment_ids:
+            fields = frozenset({"id", "created"})
+            query = RunQuery(experiment_ids=[experiment_id], fields=fields)
+            all_runs = sorted(self.find_runs(query), key=lambda run: (run.created, run.id))
+            numbers.update({run.id: number for number, run in enumerate(all_runs, start=1)})
+        return [numbers[run.id] for run in runs]
+
+    def check_name(self, name: str) -> None:
+        """The default takes any name."""
+
+    def register_model(
+        self,
+        run_id: str,
+        path: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> ModelRecord:
+        """The default raises :class:`Unsupported`."""
+        raise Unsupported(f"The tracker {redacted(self.uri)} has no model registry.")
+
+    def run_link(self, run: RunRecord) -> str:
+        """The default is the tracker's URI without a password."""
+        return redacted(self.uri)
+
+    def experiment_link(self, experiment_id: str) -> str:
+        """The default is the tracker's URI without a password."""
+        return redacted(self.uri)
+
+    def own_paths(self) -> Sequence[Path]:
+        """The default is none."""
+        return ()
+
+    def count_runs(self, query: RunQuery) -> int | None:
+        """The default is None: amlflow reads the runs."""
+        return None
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        """The default is None: amlflow reads the runs."""
+        return None
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
+        """The default is None: amlflow reads the runs."""
+        return None
+
+
+class ComputeBase(Compute):
+    """A compute target with a default for each method that may be left out; inherit from it."""
+
+    known_limits: Sequence[KnownLimit] = ()
+    """What the target is known not to do; see :class:`KnownLimit`."""
+
+    @property
+    def max_runs(self) -> int | None:
+        """The default is no limit."""
+        return None
+
+    def check(self, work: Work) -> None:
+        """The default takes any work."""
+
+
+def make_record(record: type[Record], **values: Any) -> Record:
+    """A record of the contract, without the values whose fields this amlflow does not have.
+
+    Use it if your plugin gives a field that an older amlflow lacks.
+    """
+    names = {field.name for field in fields(record)}  # type: ignore[arg-type]
+    return record(**{name: value for name, value in values.items() if name in names})
