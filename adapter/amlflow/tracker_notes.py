@@ -33,6 +33,14 @@ MAX_WARNINGS = 100
 """Texts in a run's warnings."""
 
 
+MAX_LABELS = 100
+"""Labels of a version of an environment."""
+
+
+MAX_DEFINITION_FILE = 1 << 20
+"""Characters of the definition of an environment."""
+
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -217,3 +225,46 @@ def to_property(text: str) -> tuple[str, str]:
     ):
         raise Malformed("a list of a key and a value (texts)")
     return note[0], note[1]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentEntry:
+    """An entry in the history of a registered environment.
+
+    With ``digest`` it adds a version, with ``gone`` it takes one away (all, if ``version`` is
+    None), and otherwise it gives one its labels.
+    """
+
+    at: datetime
+    version: str | None = None
+    digest: str | None = None
+    labels: tuple[str, ...] = ()
+    gone: bool = False
+
+
+def to_environment_entry(text: str) -> EnvironmentEntry:
+    """An entry, as the registry of environments writes it."""
+    note = to_object(text)
+    at, version, digest = note.get("at"), note.get("version"), note.get("digest")
+    labels, gone = note.get("labels", []), note.get("gone", False)
+    if (
+        not isinstance(at, str)
+        or not _is_name(version, or_none=gone is True)
+        or not (digest is None or (isinstance(digest, str) and _DIGEST.fullmatch(digest)))
+        or not isinstance(labels, list)
+        or len(labels) > MAX_LABELS
+        or not all(_is_name(label) for label in labels)
+        or not isinstance(gone, bool)
+    ):
+        raise Malformed(
+            "an object with at (a time), version (a text), and digest (64 hexadecimal digits), "
+            f"labels (at most {MAX_LABELS} texts) or gone (true)"
+        )
+    return EnvironmentEntry(to_time(at), version, digest, tuple(labels), gone)
+
+
+def _is_name(value: object, or_none: bool = False) -> bool:
+    """Whether a value is a text as :func:`to_name` takes it."""
+    if value is None:
+        return or_none
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME

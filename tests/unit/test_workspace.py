@@ -292,7 +292,6 @@ def test_list_knows_the_workspace_of_the_folder(folder: Path) -> None:
         lambda ws: ws.setup(),
         lambda ws: ws.datastores["x"],
         lambda ws: ws.datasets["x"],
-        lambda ws: ws.environments["x"],
         lambda ws: ws.images["x"],
         lambda ws: ws.webservices["x"],
         lambda ws: ws.linked_services["x"],
@@ -309,7 +308,7 @@ def test_what_only_azure_has_says_what_to_do_instead(folder: Path, call: Any) ->
 
 def test_what_only_azure_has_is_empty_for_scripts_that_print_it(folder: Path) -> None:
     ws = Workspace.from_config()
-    for name in ("datastores", "datasets", "environments", "images", "webservices",
+    for name in ("datastores", "datasets", "images", "webservices",
                  "linked_services", "private_endpoints"):  # fmt: skip
         assert dict(getattr(ws, name)) == {}
         assert getattr(ws, name).get("x") is None

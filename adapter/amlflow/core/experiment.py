@@ -42,6 +42,8 @@ from amlflow.exceptions import ProjectSystemException, UserErrorException
 from amlflow.spec import Condition, ExperimentChange, ExperimentRecord, Op, RunRecord
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
+OWN = "amlflow."
+"""Experiments below this prefix are amlflow's own; v1 allows no dot in a name, so no user's is."""
 _VIEWS = ("ActiveOnly", "ArchivedOnly", "All")
 
 
@@ -299,7 +301,8 @@ class Experiment(ExperimentBase):
         return [
             open_experiment(workspace, record)
             for record in tracker_of(workspace).list_experiments()
-            if (experiment_name in (None, record.name))
+            if not record.name.startswith(OWN)
+            and (experiment_name in (None, record.name))
             and (
                 view_type == "All" or (view_type == "ArchivedOnly") == (record.archived is not None)
             )

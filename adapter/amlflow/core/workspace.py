@@ -22,6 +22,7 @@ from amlflow.core.project.config_json import (
 from amlflow.core.project.known_workspaces import find_known, list_known, note_path
 from amlflow.core.project.tracking_uri import embedded, resolved
 from amlflow.core.runs.run import RUN_ID, Run, get_run_in
+from amlflow.core.scripts.environment import Environment
 from amlflow.core.store import (
     DEFAULT_NAME,
     NO_SUBSCRIPTION,
@@ -305,6 +306,11 @@ class Workspace(WorkspaceBase, AzureOnly):
     def compute_targets(self) -> dict[str, ComputeTarget]:
         """The compute targets by name; see :mod:`amlflow.core.compute.declared`."""
         return Targets(self)
+
+    @property
+    def environments(self) -> dict[str, Environment]:
+        """The registered environments by name, and v1's curated ones; see Environment.list."""
+        return Environment.list(self)
 
     def get_default_compute_target(self, type: str) -> ComputeTarget | None:
         """None: a workspace here has no default clusters, as v1 answers without them."""

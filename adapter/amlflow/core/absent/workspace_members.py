@@ -46,10 +46,6 @@ class AzureOnly:
         return NoneHere("The dataset", _DATA)
 
     @property
-    def environments(self) -> dict[str, Any]:
-        return NoneHere("The environment", "Use a virtual environment or a container image.")
-
-    @property
     def models(self) -> dict[str, Any]:
         _refuse_property(
             "workspace.models",

@@ -1,24 +1,41 @@
-"""What a script needs around it: v1's ``azureml.core.environment``, as far as amlflow provides it.
-
-An environment here names a Python interpreter or a container image that is there already. amlflow
-installs no packages: what would need that is refused with the nearest way.
-"""
+"""What a script needs around it: v1's ``azureml.core.environment``."""
 
 from __future__ import annotations
 
 import copy
+import logging
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from amlflow.core.arguments import check_text
+from amlflow.core.arguments import check_class, check_list, check_text
 from amlflow.core.scripts.conda_dependencies import CondaDependencies, requirements_in
-from amlflow.core.scripts.settings_file import FLAG, LIST, PACKAGES, TEXT, TEXTS
+from amlflow.core.scripts.settings_file import (
+    FLAG,
+    LIST,
+    PACKAGES,
+    TEXT,
+    TEXTS,
+    Section,
+    read_fields,
+    write_fields,
+)
 from amlflow.core.scripts.unknown_settings import Settings
+from amlflow.core.store import WorkspaceBase, tracker_of
+from amlflow.environments.redaction import without_secrets as remove_secrets
 from amlflow.exceptions import UserErrorException
+
+if TYPE_CHECKING:
+    from amlflow.core.environments.registry import Registry
+
+logger = logging.getLogger("amlflow")
 
 DEFAULT_NAME = "default-environment"
 DEFAULT_PYTHON = "python"
 """v1's default interpreter: the active one, which is the submitter's own or the image's."""
+
+CURATED_VERSION = "1"
 
 _BUILD = (
     "amlflow builds no images; `docker build` does, and Environment.from_docker_image() uses it"
@@ -79,13 +96,6 @@ def _refuse(name: str, instead: str) -> Any:
     return staticmethod(refuse)
 
 
-_KEPT_NOWHERE = (
-    "amlflow keeps no environments, and has no curated ones. Make it where it is used: "
-    "Environment(name) with the Python in environment.python.interpreter_path, or "
-    "Environment.from_docker_image(name, image)."
-)
-
-
 class Environment(Settings):
     """A Python interpreter or container image, and environment variables.
 
@@ -98,20 +108,10 @@ class Environment(Settings):
     docker: DockerSection
     environment_variables: dict[str, str]
 
-    get = _refuse("get", _KEPT_NOWHERE)
-    list = _refuse("list", _KEPT_NOWHERE)
-    label = _refuse("label", _KEPT_NOWHERE)
-    register = _refuse("register", _KEPT_NOWHERE)
-    load_from_directory = _refuse("load_from_directory", _KEPT_NOWHERE)
-    save_to_directory = _refuse("save_to_directory", _KEPT_NOWHERE)
     build = _refuse("build", f"{_BUILD}.")
     build_local = _refuse("build_local", f"{_BUILD}.")
     get_image_details = _refuse("get_image_details", f"{_BUILD}.")
     from_docker_build_context = _refuse("from_docker_build_context", f"{_BUILD}.")
-    from_existing_conda_environment = _refuse(
-        "from_existing_conda_environment",
-        "name its Python in environment.python.interpreter_path; `conda info --envs` lists them.",
-    )
     add_private_pip_wheel = _refuse(
         "add_private_pip_wheel", "amlflow installs no packages; `pip install` it yourself."
     )
@@ -195,11 +195,188 @@ class Environment(Settings):
             f"use Environment.from_docker_image({name!r}, image={name!r})."
         )
 
+    @staticmethod
+    def from_existing_conda_environment(
+        name: str, conda_environment_name: str
+    ) -> Environment | None:
+        """An environment that names the packages of a conda environment on this machine.
+
+        None if conda cannot export it, as in v1; the log says why.
+
+        Raises:
+            UserErrorException: conda is not on this machine, or has no such environment.
+        """
+        from amlflow.core.environments.conda_export import export_packages  # few scripts need it
+
+        packages = export_packages(conda_environment_name)
+        if packages is None:
+            return None
+        environment = Environment(name)
+        environment.python.conda_dependencies = CondaDependencies(_underlying_structure=packages)
+        return environment
+
+    # the registry
+
+    def register(self, workspace: WorkspaceBase) -> Environment:
+        """Keep this environment in the workspace; the registered one is returned.
+
+        A new content is a new version, numbered from 1. A content that is registered already keeps
+        its version, as in v1. To name the version yourself, set ``version`` before. Passwords in
+        the addresses of package indexes are not kept, and a warning says so.
+
+        Raises:
+            UserErrorException: the name is one of v1's curated environments, or the version that
+                you have named has another content.
+        """
+        definition, has_secrets = without_credentials(definition_of(self))
+        if has_secrets:
+            logger.warning(
+                "The environment %r is registered without the passwords in the addresses of its "
+                "package indexes, which everybody of the workspace could read. Whoever builds it "
+                "gives them in ~/.netrc.",
+                self.name,
+            )
+        registered = _registry(workspace, "environment.register(workspace)").register(
+            self.name, definition, self.version
+        )
+        return environment_from(definition, self.name, registered.version)
+
+    @staticmethod
+    def get(
+        workspace: WorkspaceBase, name: str, version: str | None = None, label: str | None = None
+    ) -> Environment:
+        """A registered environment: the latest, or the one with this version or label.
+
+        The name of one of v1's curated environments gives a definition that is near to it.
+
+        Raises:
+            ServiceException: it is not registered; the message lists those that are.
+            UserErrorException: both a version and a label are given.
+        """
+        from amlflow.core.environments.curated import find_curated, is_curated  # reads a file
+
+        right = "Environment.get(workspace, name, version)"
+        registry = _registry(workspace, right)
+        check_text(name, "An environment's name", right)
+        if version is not None and label is not None:
+            raise UserErrorException(
+                f"Environment.get takes a version or a label, and got version={version!r} and "
+                f"label={label!r}."
+            )
+        if is_curated(name):
+            return environment_from(find_curated(name), name, str(version or CURATED_VERSION))
+        registered = registry.get(name, None if version is None else str(version), label)
+        return environment_from(registry.definition(registered), name, registered.version)
+
+    @staticmethod
+    def list(workspace: WorkspaceBase) -> dict[str, Environment]:
+        """The latest version of each registered environment, and the curated ones, by name."""
+        from amlflow.core.environments.curated import curated_definitions  # reads a file
+
+        registry = _registry(workspace, "Environment.list(workspace)")
+        environments = {
+            registered.name: environment_from(definition, registered.name, registered.version)
+            for registered, definition in registry.definitions()
+        }
+        for name, definition in curated_definitions().items():
+            environments[name] = environment_from(definition, name, CURATED_VERSION)
+        return environments
+
+    @staticmethod
+    def label(workspace: WorkspaceBase, name: str, version: str, labels: Sequence[str]) -> None:
+        """Give a version these labels, and no others. Another version with one of them loses it.
+
+        Raises:
+            ServiceException: the version is not registered.
+        """
+        right = "Environment.label(workspace, name, version, ['production'])"
+        check_list(labels, "Labels are a list of texts", right)
+        for text in labels:
+            check_text(text, "A label", right)
+        _registry(workspace, right).label(name, str(version), labels)
+
+    # files
+
+    def save_to_directory(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write the environment into a folder: its settings, and a conda environment file.
+
+        Raises:
+            FileExistsError: the folder exists, and ``overwrite`` is False, as in v1.
+        """
+        from amlflow.core.environments.definition_files import write_folder  # few scripts need it
+
+        write_folder(path, definition_of(self), overwrite)
+
+    @staticmethod
+    def load_from_directory(path: str | os.PathLike[str]) -> Environment:
+        """The environment in a folder that :meth:`save_to_directory`, also v1's, has written.
+
+        Raises:
+            FileNotFoundError: there is none, as in v1.
+            UserErrorException: a file of the folder cannot be read as one of an environment's.
+        """
+        from amlflow.core.environments.definition_files import read_folder  # few scripts need it
+
+        return environment_from(read_folder(path))
+
     def clone(self, new_name: str) -> Environment:
-        """A copy under another name."""
+        """A copy under another name, without a version."""
         clone = copy.deepcopy(self)
         clone.name = new_name
+        clone.version = None
         return clone
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Environment):
+            return NotImplemented
+        return definition_of(self) == definition_of(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __repr__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"
+
+
+def definition_of(environment: Environment) -> dict[str, Any]:
+    """An environment as v1's JSON, with the secrets that it holds."""
+    definition = write_fields(environment, FIELDS)
+    packages = environment.python.conda_dependencies
+    definition["python"]["condaDependencies"] = packages.as_dict()
+    return {"name": environment.name, "version": environment.version, **definition}
+
+
+def environment_from(
+    definition: Mapping[str, Any], name: str | None = None, version: str | None = None
+) -> Environment:
+    """The inverse of :func:`definition_of`; a name and version take the place of its own.
+
+    Raises:
+        UserErrorException: it is not the definition of an environment.
+    """
+    where = f"The definition of the environment {name or definition.get('name')!r}"
+    section = Section(dict(definition), where)
+    environment = Environment(name or section.text("name") or DEFAULT_NAME)
+    read_fields(environment, section, [row for row in FIELDS if row[0] != "name"])
+    environment.version = version or section.text("version")
+    return environment
+
+
+def without_credentials(definition: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A definition without the passwords and tokens in addresses, and whether there were any."""
+    content = _without_secrets(definition)
+    return content, content != definition
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return remove_secrets(value) if isinstance(value, str) else value
+
+
+def _registry(workspace: Any, right: str) -> Registry:
+    from amlflow.core.environments.registry import Registry  # most scripts register nothing
+
+    check_class(workspace, WorkspaceBase, "Environments are in a Workspace", right)
+    return Registry(tracker_of(workspace))

@@ -1,0 +1,1 @@
+"""The environments that a workspace keeps, and those that amlflow has ready."""

@@ -1,0 +1,77 @@
+"""An environment in a folder, as v1 writes it: easy to edit, and to keep in git.
+
+<folder>/azureml_environment.json   all settings but the packages
+         conda_dependencies.yml     the packages
+         BaseDockerfile             the Dockerfile of the image, if there is one
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.exceptions import UserErrorException
+from amlflow.whole_files import write_json, write_text
+
+DEFINITION = "azureml_environment.json"
+PACKAGES = "conda_dependencies.yml"
+DOCKERFILE = "BaseDockerfile"
+
+
+def write_folder(path: str | os.PathLike[str], definition: dict[str, Any], overwrite: bool) -> None:
+    """Write a definition into a folder.
+
+    Raises:
+        FileExistsError: the folder exists, and ``overwrite`` is False, as in v1.
+    """
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=overwrite)
+    python, docker = dict(definition["python"]), dict(definition["docker"])
+    packages = CondaDependencies(_underlying_structure=python.pop("condaDependencies"))
+    write_text(folder / PACKAGES, packages.serialize_to_string())
+    dockerfile = docker.pop("baseDockerfile", None)
+    if dockerfile:
+        write_text(folder / DOCKERFILE, dockerfile)
+    else:
+        (folder / DOCKERFILE).unlink(missing_ok=True)  # the environment's that was there before
+    write_json(folder / DEFINITION, {**definition, "python": python, "docker": docker})
+
+
+def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The definition in a folder, also in one that v1 has written.
+
+    Raises:
+        FileNotFoundError: it has no definition, as in v1.
+        UserErrorException: a file of it is not what an environment's folder has.
+    """
+    folder = Path(path)
+    file = folder / DEFINITION
+    if not file.is_file():
+        raise FileNotFoundError(str(file))
+    try:
+        definition = json.loads(file.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise UserErrorException(f"{str(file)!r} is not JSON: {error}.") from None
+    if not isinstance(definition, dict):
+        raise UserErrorException(f"{str(file)!r} is not a JSON object.")
+    for section, key, content in (
+        ("python", "condaDependencies", _packages(folder / PACKAGES)),
+        ("docker", "baseDockerfile", _text(folder / DOCKERFILE)),
+    ):
+        if content is not None:
+            settings = definition.get(section) or {}
+            if not isinstance(settings, dict):
+                raise UserErrorException(f"{str(file)!r}: {section} is not an object.")
+            definition[section] = {**settings, key: content}
+    return definition
+
+
+def _packages(file: Path) -> dict[str, Any] | None:
+    return CondaDependencies(file).as_dict() if file.is_file() else None
+
+
+def _text(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8") if file.is_file() else None

@@ -1,0 +1,405 @@
+"""The environments of a workspace, kept in its tracker so that everybody who uses it finds them.
+
+An environment is a run of an experiment of amlflow's own. Each definition is a file of that run,
+named by the hash of its content. What happens to the environment is a list of entries, each a
+property: ``entry-1`` adds a version, ``entry-2`` labels one, and so on. Properties are written
+once, so if two processes write the same entry, one of them reads the list again and tries the next.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from amlflow.exceptions import ServiceException, UserErrorException
+from amlflow.spec import (
+    FileNotInRun,
+    PropertyConflict,
+    Refused,
+    RunChange,
+    RunDraft,
+    RunNotFound,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+)
+from amlflow.tracker_data import parse, parse_file, to_name, to_object
+from amlflow.tracker_notes import MAX_DEFINITION_FILE, EnvironmentEntry, to_environment_entry
+
+logger = logging.getLogger("amlflow")
+
+EXPERIMENT = "amlflow.environments"
+_NAME_TAG = "environment"
+_ENTRY = re.compile(r"entry-([0-9]{1,6})")
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+MAX_ATTEMPTS = 1000
+"""Entries that other processes may write while this one tries to write one."""
+MAX_NAMED = 20
+"""Names that a message lists."""
+THREADS = 8
+"""Definitions that are read at the same time."""
+
+
+class EnvironmentNotFound(ServiceException):
+    """No environment is registered with this name, version or label."""
+
+    status_code = 404
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A version of a registered environment.
+
+    ``digest`` is the SHA-256 of its definition, in hexadecimal digits.
+    """
+
+    name: str
+    version: str
+    digest: str
+    registered: datetime
+    labels: tuple[str, ...] = ()
+
+
+def digest_of(definition: Mapping[str, Any]) -> str:
+    """The SHA-256 of a definition, the same for the same content."""
+    return hashlib.sha256(_to_text(definition).encode()).hexdigest()
+
+
+def _to_text(definition: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in definition.items() if key not in ("name", "version")}
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """A registered environment: its run, its versions in their order, and the last entry."""
+
+    run: RunRecord
+    name: str
+    versions: tuple[RegisteredVersion, ...]
+    highest: int
+    last_entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The environments of a workspace."""
+
+    tracker: Tracker
+
+    # reading
+
+    def get(
+        self, name: str, version: str | None = None, label: str | None = None
+    ) -> RegisteredVersion:
+        """A version, by its name or label; the latest if both are None.
+
+        Raises :class:`EnvironmentNotFound`.
+        """
+        versions = self.versions(name)
+        if not versions:
+            raise EnvironmentNotFound(
+                f"No environment {name!r} is registered in the workspace. {self._name_all()}"
+            )
+        if version is None and label is None:
+            return versions[-1]
+        for candidate in versions:
+            if candidate.version == version or (label is not None and label in candidate.labels):
+                return candidate
+        wanted = f"version {version!r}" if version is not None else f"label {label!r}"
+        there = ", ".join(item.version for item in versions[-MAX_NAMED:])
+        raise EnvironmentNotFound(
+            f"The environment {name!r} has no {wanted}. Its versions are: {there}."
+        )
+
+    def versions(self, name: str) -> tuple[RegisteredVersion, ...]:
+        """All versions of an environment, oldest first; none if it is not registered."""
+        history = self._find(name)
+        return () if history is None else history.versions
+
+    def latest(self) -> list[RegisteredVersion]:
+        """The latest version of each environment, by name."""
+        query = RunQuery(experiment_ids=[self._experiment()])
+        versions: list[RegisteredVersion] = []
+        for record in self.tracker.find_runs(query):
+            name = parse(record.id, _NAME_TAG, record.tags.get(_NAME_TAG), to_name)
+            if name is not None and record.alias == _alias(name):
+                versions += _read(record, name).versions[-1:]
+        return sorted(versions, key=lambda version: (version.name.casefold(), version.name))
+
+    def definition(self, version: RegisteredVersion) -> dict[str, Any]:
+        """The definition of a version.
+
+        Raises :class:`ServiceException` if it is not what was registered.
+        """
+        run_id = self.tracker.get_run(_alias(version.name), self._experiment()).id
+        return self._definition(run_id, version)
+
+    def definitions(self) -> Iterator[tuple[RegisteredVersion, dict[str, Any]]]:
+        """The latest version of each environment with its definition, by name.
+
+        One that cannot be read is left out, and the log names it.
+        """
+
+        def read(version: RegisteredVersion) -> dict[str, Any] | None:
+            try:
+                return self.definition(version)
+            except ServiceException as failure:
+                logger.warning("%s", failure.message)
+                return None
+
+        versions = self.latest()
+        with ThreadPoolExecutor(THREADS) as pool:
+            for version, definition in zip(versions, pool.map(read, versions), strict=True):
+                if definition is not None:
+                    yield version, definition
+
+    def _definition(self, run_id: str, version: RegisteredVersion) -> dict[str, Any]:
+        name = _file_name(version.digest)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "definition.json")
+            try:
+                self.tracker.get_file(run_id, name, path)
+            except FileNotInRun:
+                definition = None
+            else:
+                definition = parse_file(
+                    run_id, name, path, lambda text: to_object(text, MAX_DEFINITION_FILE)
+                )
+        if definition is None or digest_of(definition) != version.digest:
+            raise ServiceException(
+                f"The definition of the environment {version.name!r}, version {version.version}, "
+                f"is not what was registered: the file {name!r} of run {run_id} is missing or was "
+                "changed. Register the environment again."
+            )
+        return definition
+
+    # writing
+
+    def register(
+        self, name: str, definition: Mapping[str, Any], version: str | None = None
+    ) -> RegisteredVersion:
+        """Keep a definition as a version of an environment.
+
+        A definition that is there already keeps its version, unless you name another one. A
+        version that is not named is the number after the highest.
+
+        Raises:
+            UserErrorException: the name or version cannot be one, or the version has another
+                content.
+        """
+        check_environment_name(name)
+        if version is not None and not _VERSION.fullmatch(version):
+            raise UserErrorException(
+                f"{version!r} is not a version of an environment: it is 1-100 letters, digits, "
+                "'_', '-', '+' and '.', and starts with a letter or a digit."
+            )
+        digest = digest_of(definition)
+        history = self._find(name)
+        if history is not None:
+            registered = _same_content(history, digest, version)
+            if registered is not None:
+                return registered
+        run_id = (history or self._create(name)).run.id
+        self._put(run_id, digest, definition)
+
+        def entry(history: _History) -> EnvironmentEntry | None:
+            if _same_content(history, digest, version) is not None:
+                return None
+            return EnvironmentEntry(
+                at=_now(), version=version or str(history.highest + 1), digest=digest
+            )
+
+        history = self._append(name, entry)
+        registered = _same_content(history, digest, version)
+        if registered is None:  # removed by another process meanwhile
+            raise UserErrorException(f"The environment {name!r} was removed meanwhile.")
+        return registered
+
+    def label(self, name: str, version: str, labels: Sequence[str]) -> None:
+        """Give a version these labels, and no others. Another version with one of them loses it.
+
+        Raises :class:`EnvironmentNotFound`.
+        """
+        self.get(name, version)
+        self._append(
+            name,
+            lambda history: EnvironmentEntry(at=_now(), version=version, labels=tuple(labels)),
+        )
+
+    def remove(self, name: str, version: str | None = None) -> None:
+        """Take a version away, or all of them. Their numbers are not used again.
+
+        Raises :class:`EnvironmentNotFound`.
+        """
+        self.get(name, version)
+        self._append(name, lambda history: EnvironmentEntry(at=_now(), version=version, gone=True))
+
+    def _put(self, run_id: str, digest: str, definition: Mapping[str, Any]) -> None:
+        text = _to_text(definition)
+        if len(text) > MAX_DEFINITION_FILE:
+            raise UserErrorException(
+                f"The environment's definition takes {len(text)} characters, and can have "
+                f"{MAX_DEFINITION_FILE}: name fewer packages."
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "definition.json")
+            path.write_text(text, encoding="utf-8")
+            self.tracker.put_files(run_id, {_file_name(digest): path}, replace=True)
+
+    def _append(
+        self, name: str, entry_for: Callable[[_History], EnvironmentEntry | None]
+    ) -> _History:
+        """Write the entry that follows from the history, unless that is None."""
+        for _ in range(MAX_ATTEMPTS):
+            history = self._find(name) or self._create(name)
+            entry = entry_for(history)
+            if entry is None:
+                return history
+            key = f"entry-{history.last_entry + 1}"
+            change = RunChange(properties={key: _entry_text(entry)})
+            try:
+                self.tracker.update_run(history.run.id, change)
+            except PropertyConflict:  # another process has written this entry
+                continue
+            properties = {**history.run.properties, **change.properties}
+            return _read(dataclasses.replace(history.run, properties=properties), name)
+        raise ServiceException(
+            f"The environment {name!r} was changed by other processes {MAX_ATTEMPTS} times while "
+            "this one tried to; try again."
+        )
+
+    def _create(self, name: str) -> _History:
+        draft = RunDraft(
+            experiment_id=self._experiment(),
+            run_id=_alias(name),
+            name=name,
+            status=Status.COMPLETED,
+            created=_now(),
+            tags={_NAME_TAG: name},
+        )
+        try:
+            [record] = self.tracker.create_runs([draft])
+        except Refused:
+            history = self._find(name)  # another process has created it
+            if history is None:
+                raise
+            return history
+        return _read(record, name)
+
+    def _find(self, name: str) -> _History | None:
+        try:
+            return _read(self.tracker.get_run(_alias(name), self._experiment()), name)
+        except RunNotFound:
+            return None
+
+    def _experiment(self) -> str:
+        return self.tracker.ensure_experiment(EXPERIMENT).id
+
+    def _name_all(self) -> str:
+        names = [version.name for version in self.latest()]
+        if not names:
+            return "It has none yet: environment.register(workspace) registers one."
+        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        return f"It has: {', '.join(names[:MAX_NAMED])}{more}."
+
+
+def check_environment_name(name: str) -> None:
+    """Raise UserErrorException for what cannot be the name of a registered environment."""
+    if not _NAME.fullmatch(name):
+        raise UserErrorException(
+            f"{name[:100]!r} is not a name for an environment: it is 1-255 characters without line "
+            "feeds and other control characters."
+        )
+    if name.lower().startswith(("azureml-", "microsoft")):
+        raise UserErrorException(
+            f"The name {name!r} is reserved, as in v1: names that begin with 'AzureML-' or "
+            "'Microsoft' are curated. Register environment.clone('another name')."
+        )
+
+
+def _same_content(history: _History, digest: str, version: str | None) -> RegisteredVersion | None:
+    """The version with this content. Raises where the named version has another content."""
+    for candidate in reversed(history.versions):
+        if version is None:
+            if candidate.digest == digest:
+                return candidate
+        elif candidate.version == version:
+            if candidate.digest == digest:
+                return candidate
+            raise UserErrorException(
+                f"Version {version} of the environment {history.name!r} is registered with another "
+                "content, and versions do not change. Set environment.version = None for a new one."
+            )
+    return None
+
+
+def _read(record: RunRecord, name: str) -> _History:
+    """What the entries of a run say. An entry that does not parse counts as absent."""
+    numbers = sorted(int(match[1]) for key in record.properties if (match := _ENTRY.fullmatch(key)))
+    versions: dict[str, RegisteredVersion] = {}
+    highest = 0
+    for number in numbers:
+        key = f"entry-{number}"
+        entry = parse(record.id, key, record.properties.get(key), to_environment_entry)
+        if entry is None:
+            continue
+        if entry.digest is not None and entry.version is not None:
+            versions.setdefault(
+                entry.version, RegisteredVersion(name, entry.version, entry.digest, entry.at)
+            )
+            if entry.version.isdecimal() and len(entry.version) < 10:
+                highest = max(highest, int(entry.version))
+        elif entry.gone:
+            versions = {
+                version: item
+                for version, item in versions.items()
+                if entry.version not in (None, version)
+            }
+        elif entry.version in versions:
+            versions = {
+                version: dataclasses.replace(
+                    item,
+                    labels=entry.labels
+                    if version == entry.version
+                    else tuple(label for label in item.labels if label not in entry.labels),
+                )
+                for version, item in versions.items()
+            }
+    return _History(record, name, tuple(versions.values()), highest, numbers[-1] if numbers else 0)
+
+
+def _entry_text(entry: EnvironmentEntry) -> str:
+    content = {
+        "at": entry.at.isoformat(),
+        "version": entry.version,
+        "digest": entry.digest,
+        "labels": list(entry.labels),
+        "gone": entry.gone,
+    }
+    return json.dumps({key: value for key, value in content.items() if value})
+
+
+def _alias(name: str) -> str:
+    """The id of the run of an environment; a name may have characters that an id cannot."""
+    return f"environment-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+def _file_name(digest: str) -> str:
+    return f"definitions/{digest}.json"
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
