@@ -202,9 +202,10 @@ def store(folder: Path, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch) -> str
 
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """An own folder for jobs; whatever of them a test leaves running is ended after it."""
+    """Own folders for jobs and environments; what a test leaves running is ended after it."""
     base = tmp_path / "state" / "jobs"
     monkeypatch.setenv("AMLFLOW_JOBS", str(base))
+    monkeypatch.setenv("AMLFLOW_ENVIRONMENTS", str(tmp_path / "state" / "environments"))
     yield base
     submitted_jobs.end_all(base)
 

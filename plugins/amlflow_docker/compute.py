@@ -56,6 +56,8 @@ _FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException
 class DockerCompute(ComputeBase):
     """A Docker daemon."""
 
+    runs_here = False
+
     def __init__(self, settings: DockerSettings) -> None:
         self._settings = settings
 

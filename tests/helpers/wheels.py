@@ -6,6 +6,8 @@ import shutil
 import site
 import subprocess
 import sys
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from helpers import servers
@@ -65,3 +67,32 @@ def lend_packages(environment: Path) -> None:
     """Let an environment use what is installed here, after its own; editable projects are not."""
     lent = site_packages(environment) / "lent.pth"
     lent.write_text("\n".join(site.getsitepackages()) + "\n")
+
+
+def write_tiny(
+    folder: Path,
+    name: str,
+    version: str,
+    requires: Sequence[str] = (),
+    tag: str = "py3-none-any",
+    content: str = "",
+) -> Path:
+    """A wheel with one module that has ``VERSION``, written without a build."""
+    folder.mkdir(parents=True, exist_ok=True)
+    module = name.replace("-", "_")
+    wheel = folder / f"{module}-{version}-{tag}.whl"
+    info = f"{module}-{version}.dist-info"
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    lines += [f"Requires-Dist: {requirement}" for requirement in requires]
+    files = {
+        f"{module}.py": f"VERSION = {version!r}\n{content}",
+        f"{info}/METADATA": "\n".join(lines) + "\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n"
+        f"Tag: {tag}\n",
+    }
+    record = [f"{file},," for file in [*files, f"{info}/RECORD"]]
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(file, text)
+        archive.writestr(f"{info}/RECORD", "\n".join(record) + "\n")
+    return wheel

@@ -18,6 +18,7 @@ VALUES = {
     "max_run_duration_seconds": 5,
     "environment_variables": {"A": "1"},
     "user_managed_dependencies": True,
+    "relax": True,
     "conda_dependencies": CondaDependencies.create(pip_packages=["x"]),
     "enabled": True,
     "use_docker": True,

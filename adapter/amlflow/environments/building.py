@@ -34,8 +34,8 @@ from amlflow.environments.uv import Uv
 ROOM = "AMLFLOW_ROOM"
 """The variable with the folders in which a script finds amlflow, after its own packages."""
 _PTH = (
-    f"import os, site; [site.addsitedir(path) for path in os.environ.get({ROOM!r}, '')"
-    ".split(os.pathsep) if path]\n"
+    "import os, site; list(map(site.addsitedir, "
+    f"filter(None, os.environ.get({ROOM!r}, '').split(os.pathsep))))\n"
 )
 _LEGACY = "setuptools<81\ncython<3\n"
 """What source archives of v1's years build with; newer releases have removed what they import."""

@@ -4,6 +4,7 @@
                  snapshot.zip  the source folder
                  work/         the snapshot unpacked: the script's working folder
                  std_log.txt   what the script writes
+                 image_build_log.txt   what was done to make the script's environment
                  journal/      what the script logs, until it is in the tracker
                  sending/      files that are being sent, under names that the script cannot change
                  agent.log     what goes wrong in the agent itself
@@ -78,7 +79,8 @@ class Job:
 
     ``environ`` is the submitter's whole environment, ``agent_python`` its interpreter,
     ``import_path`` the folder that it imports amlflow from, if it is not installed, and
-    ``submitted_from`` its working folder.
+    ``submitted_from`` its working folder. ``specification`` says which packages the script needs,
+    where an environment has to be made for them.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Job:
     submitted_from: str | None = None
     python: str | None = None
     image: str | None = None
+    specification: Mapping[str, Any] | None = None
     max_seconds: float | None = None
     needs: Sequence[str] = ()
 
@@ -122,6 +125,7 @@ class JobFolder:
         self.snapshot = self.path / "snapshot.zip"
         self.work = self.path / "work"
         self.log = self.path / "std_log.txt"
+        self.build_log = self.path / "image_build_log.txt"
         self.end = self.path / "end"
         self.journal = self.path / "journal"
         self.sending = self.path / "sending"

@@ -208,24 +208,21 @@ def test_resume_from_is_ignored_with_a_warning(
     assert ended(run) == "Completed"
 
 
-@pytest.mark.parametrize("managed", [False, True])
-def test_packages_that_are_not_installed_are_warned_of(
-    experiment: Any, caplog: pytest.LogCaptureFixture, managed: bool
-) -> None:
+def test_a_file_of_packages_is_not_read_where_the_user_manages_them(experiment: Any) -> None:
     settings = RunConfiguration()
     settings.environment.python.conda_dependencies_file = ".azureml/conda_dependencies.yml"
-    settings.environment.python.user_managed_dependencies = managed
-    with caplog.at_level(logging.WARNING, "amlflow"):
-        run = submit(experiment, "pass", run_config=settings)
-    said = "those of .azureml/conda_dependencies.yml"
-    assert (said in caplog.text) != managed
-    assert ended(run) == "Completed"
+    settings.environment.python.user_managed_dependencies = True
+    assert ended(submit(experiment, "pass", run_config=settings)) == "Completed"
+    settings.environment.python.user_managed_dependencies = False
+    with pytest.raises(UserErrorException, match=r"conda_dependencies\.yml' does not exist"):
+        submit(experiment, "pass", run_config=settings)
 
 
-def test_the_packages_that_a_script_names_are_kept_and_not_installed(
+def test_the_packages_that_a_script_names_are_kept(
     experiment: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     environment = Environment("e")
+    environment.python.user_managed_dependencies = True
     environment.python.conda_dependencies = CondaDependencies.create(
         pip_packages=["scikit-learn==1.0", "git+https://me:secret@example.com/x.git"],
         pip_indexurl="https://me:secret@example.com/simple",
@@ -233,7 +230,6 @@ def test_the_packages_that_a_script_names_are_kept_and_not_installed(
     )
     with caplog.at_level(logging.WARNING, "amlflow"):
         run = submit(experiment, "pass", environment=environment)
-    assert "those of its CondaDependencies" in caplog.text
     assert ended(run) == "Completed"
     details = run.get_details()
     python = details["runDefinition"]["environment"]["python"]
@@ -253,6 +249,7 @@ def test_the_packages_that_a_script_names_are_kept_and_not_installed(
 
 def test_more_packages_than_can_be_kept(experiment: Any) -> None:
     environment = Environment("e")
+    environment.python.user_managed_dependencies = True
     packages = [f"a-package-with-a-long-name-{number}==1.0" for number in range(2_000)]
     environment.python.conda_dependencies.set_pip_requirements(packages)
     run = submit(experiment, "pass", environment=environment, arguments=["kept"])

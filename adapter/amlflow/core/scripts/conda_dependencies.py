@@ -1,7 +1,7 @@
 """v1's ``azureml.core.conda_dependencies``: the packages that a script says it needs.
 
-They are kept, shown and written to files, as v1 does. Nothing is installed: a submitted script has
-the packages of the Python or image it runs in, and submitting says so.
+They are kept, shown and written to files, as v1 does. A submitted script gets them in an
+environment of its own (:mod:`amlflow.environments`).
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ class CondaDependencies(Settings):
         _underlying_structure: dict[str, Any] | None = None,
     ) -> None:
         content = _underlying_structure
+        self._folder: str | None = None
         if conda_dependencies_file_path is not None:
             content = _read(conda_dependencies_file_path)
+            self._folder = os.path.dirname(os.path.abspath(conda_dependencies_file_path))
         self._pip_options: list[str] = []
         self._pip: list[str] = []
         if content is None:
@@ -136,6 +138,11 @@ class CondaDependencies(Settings):
     def pip_options(self) -> Iterator[str]:
         """The options of pip, such as ``--extra-index-url URL``."""
         return iter(list(self._pip_options))
+
+    @property
+    def folder(self) -> str | None:
+        """The folder of the file that this was read from: relative paths in it are below it."""
+        return self._folder
 
     def names_packages(self) -> bool:
         """Whether there is more than a Python with its pip."""

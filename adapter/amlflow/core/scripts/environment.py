@@ -48,6 +48,7 @@ FIELDS = (
     ("python.interpreter_path", "python.interpreterPath", TEXT),
     ("python.conda_dependencies_file", "python.condaDependenciesFile", TEXT),
     ("python.conda_dependencies", "python.condaDependencies", PACKAGES),
+    ("python.relax", "python.relax", FLAG),
     ("docker.enabled", "docker.enabled", FLAG),
     ("docker.base_image", "docker.baseImage", TEXT),
     ("docker.arguments", "docker.arguments", LIST),
@@ -58,12 +59,17 @@ FIELDS = (
 
 @dataclass
 class PythonSection(Settings):
-    """Which Python runs the script."""
+    """Which Python runs the script, and with which packages.
+
+    ``relax`` is amlflow's own: a pinned version that has no wheel for the Python is replaced by the
+    nearest one that has.
+    """
 
     interpreter_path: str = DEFAULT_PYTHON
     user_managed_dependencies: bool = False
     conda_dependencies_file: str | None = None
     conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
+    relax: bool = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "conda_dependencies" and not isinstance(value, CondaDependencies):

@@ -25,7 +25,9 @@ from amlflow.core.scripts.command_line import check_packed, checked_variables, c
 from amlflow.core.scripts.environment import DEFAULT_PYTHON
 from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import ExperimentBase, WorkspaceBase, store_of, tracker_of
+from amlflow.environments.building import needs_environment
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import REMEDY, fault_of, proof_of
@@ -81,6 +83,9 @@ def submit(
     settings = config.run_config
     target = resolve_target(experiment.workspace, settings)
     command, is_script = command_of(config, inside=snapshot_id is None)
+    specification = specification_of(settings.environment, config.source_directory)
+    if specification is not None and not needs_environment(specification):
+        specification = None
     job = Job(
         name=new_name(),
         run_id="",
@@ -95,6 +100,7 @@ def submit(
         submitted_from=os.getcwd(),
         python=_python(settings),
         image=settings.environment.docker.base_image,
+        specification=None if specification is None else specification.to_json(),
         max_seconds=settings.max_run_duration_seconds,
         needs=local_folders(tracker.uri),
     )
@@ -268,15 +274,6 @@ def _check_whole(config: ScriptRunConfig) -> None:
     if config.resume_from is not None:
         logger.warning("resume_from is ignored: the script itself finds where it left off.")
     settings = config.run_config
-    python = settings.environment.python
-    file, has_packages = python.conda_dependencies_file, python.conda_dependencies.names_packages()
-    if not python.user_managed_dependencies and (has_packages or file is not None):
-        # v1 makes an environment of these, and many scripts and kept .runconfig files ask for it.
-        logger.warning(
-            "amlflow installs no packages, so those of %s must be in the script's Python or image "
-            "already. environment.python.user_managed_dependencies = True says that they are.",
-            "its CondaDependencies" if has_packages else file,
-        )
     if config.distributed_job_config is not None or settings.node_count not in (None, 1):
         raise UserErrorException(
             "A run is one process on one machine here: leave distributed_job_config and node_count "

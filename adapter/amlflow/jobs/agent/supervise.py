@@ -19,7 +19,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
 
+from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
+from amlflow.jobs.agent.preparing import prepare_work
 from amlflow.jobs.agent.report import Report
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
@@ -101,6 +103,8 @@ class Agent:
             return
         try:
             outcome = self._run_script()
+        except EnvironmentBuildCanceled:
+            outcome = self._requested_end() or EndRequest(Status.CANCELED)
         except AzureMLException as failure:
             outcome = EndRequest(Status.FAILED, to_error(failure.message))
         except OSError as failure:
@@ -145,12 +149,15 @@ class Agent:
             return request
         self._unpack()
         compute = open_compute(self._job.target.kind, self._job.target.settings)
+        work = prepare_work(
+            self._job, self._folder, compute, lambda: self._requested_end() is not None
+        )
         self._report.running()
         request = self._requested_end()
         if request is not None:
             return request
         self._folder.log.touch(0o600)
-        script = compute.start(self._job.work(self._folder))
+        script = compute.start(work)
         reporter = threading.Thread(target=self._report.follow, name="report", daemon=True)
         reporter.start()
         try:
