@@ -216,6 +216,8 @@ OWN_FILES = {
     "supervise.py": "a job's folder on this machine",
     "pythons.py": "what an interpreter of this machine says of itself",
     "kept.py": "environments kept on this machine",
+    "curated.py": "a file of amlflow's own",
+    "definition_files.py": "a folder of the user's own",
     "images.py": "what docker and pip say",
     "answers.py": "an answer of the server, not a text of a run",
     "rest_client.py": "an answer of the server, not a text of a run",
