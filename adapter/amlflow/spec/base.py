@@ -93,7 +93,7 @@ class ComputeBase(Compute):
 
     @property
     def max_runs(self) -> int | None:
-        """The default is no limit."""
+        """The default is None: as many as there are."""
         return None
 
     def check(self, work: Work) -> None:
