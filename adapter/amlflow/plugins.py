@@ -252,8 +252,15 @@ def _call_single(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
 
 def _lacking(answer: Any, protocol: type) -> list[str]:
     """The members of a protocol that an object lacks and must have: the abstract ones."""
-    required: frozenset[str] = getattr(protocol, "__abstractmethods__", frozenset())
-    return [name for name in vars(protocol) if name in required and not hasattr(answer, name)]
+    protocols = [protocol]
+    if protocol is spec.Tracker and spec.Feature.MODELS in getattr(answer, "features", ()):
+        protocols.append(spec.ModelRegistry)
+    return [
+        name
+        for part in protocols
+        for name in vars(part)
+        if name in getattr(part, "__abstractmethods__", ()) and not hasattr(answer, name)
+    ]
 
 
 def open_keeper(uri: str) -> RunKeeper | None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Generic
 
 from amlflow.spec import FINAL, RunRecord
 from amlflow.tracker_data import (
     LENIENT,
+    MAX_COUNT,
     MAX_NAME,
     Malformed,
     T,
     decoded,
+    is_whole,
     parse,
     to_id,
     to_json,
@@ -213,6 +216,46 @@ parse_nesting_root: Note[str] = Note("nesting_root", to_name)
 
 parse_fine_status: Note[str] = Note("statuses_status", to_status)
 """The status, for a tracker that knows only some statuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNote:
+    """What a run that stands for a version of a model is, for a tracker without a registry.
+
+    ``path`` is the content's name among the files of the run ``run_id``, which is there only for
+    them if ``is_uploaded``.
+    """
+
+    name: str
+    version: int
+    run_id: str
+    path: str
+    is_uploaded: bool
+
+    def to_text(self) -> str:
+        """The text that :data:`parse_model` parses."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def _to_model(text: str) -> ModelNote:
+    note = to_object(text)
+    name, version, path = note.get("name"), note.get("version"), note.get("path")
+    run_id, is_uploaded = note.get("run_id"), note.get("is_uploaded")
+    if not (
+        all(isinstance(item, str) for item in (name, path, run_id))
+        and is_whole(version)
+        and 0 < version <= MAX_COUNT
+        and isinstance(is_uploaded, bool)
+    ):
+        raise Malformed(
+            "an object with name, path and run_id (texts), version (a whole number from 1) and "
+            "is_uploaded (true or false)"
+        )
+    return ModelNote(str(name), version, to_name(str(run_id)), str(path), is_uploaded)
+
+
+parse_model: Note[ModelNote] = Note("model", _to_model)
+"""The version of a model, for a tracker without a registry."""
 
 
 def to_property(text: str) -> tuple[str, str]:

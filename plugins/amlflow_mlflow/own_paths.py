@@ -8,6 +8,8 @@ What of a tracker becomes a local path, and on whose word:
   administrator or by the user who made the experiment, and of the run's id. So a server is trusted
   to name a folder, but only one that ends in ``<run id>/artifacts``: it cannot have a file of yours
   replaced, such as ``~/.ssh/authorized_keys`` (:func:`check_run_folder`).
+* The location of a model that MLflow's own functions logged may be a local folder as well. A
+  server is trusted only with one that ends in ``models/<id>/artifacts`` (:func:`is_model_folder`).
 * The name of a file of a run is checked part by part (:func:`amlflow_mlflow.spelling.to_file_path`)
   and stays below that folder, links followed (:func:`path_below`).
 
@@ -56,6 +58,17 @@ def check_run_folder(root: str, run_id: str) -> None:
             f"'{run_id}/artifacts', so this one is not used. Ask the server's administrator for "
             "the experiment's artifact location."
         )
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder is one of those in which MLflow keeps the models that it logs."""
+    name = folder.parts[-3:]
+    return (
+        len(name) == 3
+        and (name[0], name[2]) == ("models", "artifacts")
+        and re.fullmatch(r"m-[0-9a-f]{32}", name[1]) is not None
+        and ".." not in folder.parts
+    )
 
 
 def path_below(folder: Path, path: str) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlflow.tracking._model_registry.utils import _get_store as _get_registry_store
 from mlflow.tracking._tracking_service.utils import _get_store
 from mlflow.utils.mime_type_utils import _guess_mime_type
 
@@ -18,6 +19,7 @@ _REGISTRY = "mlflow.store.model_registry.rest_store:RestStore"
 _ARTIFACTS = "mlflow.store.artifact.mlflow_artifacts_repo:MlflowArtifactsRepository"
 
 NAMES = (
+    "mlflow.tracking._model_registry.utils:_get_store",
     "mlflow.tracking._tracking_service.utils:_get_store",
     "mlflow.store.db.utils:_all_tables_exist",
     "mlflow.store.db.utils:_safe_initialize_tables",
@@ -50,6 +52,7 @@ SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 """Where MLflow's server puts the files that clients send it; set in its processes."""
 
 get_store = _get_store
+get_registry_store = _get_registry_store
 guess_mime_type = _guess_mime_type
 
 

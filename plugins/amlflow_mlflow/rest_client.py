@@ -25,7 +25,6 @@ from mlflow.protos.service_pb2 import (
     LogParam,
     SetTag,
 )
-from mlflow.store.model_registry.rest_store import RestStore as RegistryStore
 from mlflow.store.tracking.rest_store import RestStore
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.proto_json_utils import parse_dict
@@ -312,7 +311,7 @@ class Server(RestStore):
         path, method = endpoint_of(self, api)
         content = {} if json_body is None else json.loads(json_body)
         result = response_proto or api.Response()
-        if not _fill(result, self.client, method, endpoint or path, content):
+        if not fill(result, self.client, method, endpoint or path, content):
             self._check_done(api, content)
         return result
 
@@ -361,7 +360,7 @@ class Server(RestStore):
             content["page_token"] = token
 
 
-def _fill(result: Any, client: Client, method: str, path: str, content: dict[str, Any]) -> bool:
+def fill(result: Any, client: Client, method: str, path: str, content: dict[str, Any]) -> bool:
     """Make a call and fill its message; whether the answer is surely MLflow's.
 
     Raises :class:`Unavailable` if it surely is not.
@@ -387,7 +386,7 @@ def _fill(result: Any, client: Client, method: str, path: str, content: dict[str
 
 
 def _is_about(result: Any, content: dict[str, Any]) -> bool:
-    """Whether the runs and experiments of an answer have ids, and those that were asked for."""
+    """Whether what is in an answer has ids, or a name, and those that were asked for."""
     for name, value in result.ListFields():
         messages = value if name.is_repeated else [value]
         for message in messages:
@@ -399,32 +398,14 @@ def _is_about(result: Any, content: dict[str, Any]) -> bool:
                 ids = (message.experiment_id, content.get("experiment_id"))
                 if content.get("experiment_name") not in (None, message.name):
                     return False
+            elif name.name in ("registered_model", "model_version", "model_versions"):
+                ids = (message.name, content.get("name"))
+                if name.name != "registered_model" and (
+                    content.get("version") not in (None, message.version)
+                ):
+                    return False
             else:
                 continue
             if not ids[0] or ids[1] not in (None, "", ids[0]):
                 return False
     return True
-
-
-# --- Models -------------------------------------------------------------------------------------
-
-
-class Registry(RegistryStore):
-    """MLflow's registry of models at a server."""
-
-    def __init__(self, client: Client) -> None:
-        super().__init__(client.creds)
-        self._client = client
-
-    def _call_endpoint(
-        self,
-        api: Any,
-        json_body: str | None,
-        call_all_endpoints: bool = False,
-        extra_headers: Any = None,
-    ) -> Any:
-        self._validate_workspace_support_if_specified()
-        path, method = self._get_endpoint_from_method(api)
-        result = self._get_response_from_method(api)
-        _fill(result, self._client, method, path, json.loads(json_body or "{}"))
-        return result

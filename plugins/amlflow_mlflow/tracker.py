@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import heapq
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +12,13 @@ from typing import Any
 
 from amlflow.spec import (
     FINAL,
+    Condition,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
     Feature,
+    ModelChange,
+    ModelDraft,
     ModelRecord,
     Point,
     Refused,
@@ -36,22 +38,19 @@ from amlflow_mlflow.bulk_reads import Bulk
 from amlflow_mlflow.bulk_sql import DIALECTS
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spelled
 from amlflow_mlflow.creation import Creation, is_own_id
-from amlflow_mlflow.errors import translated
 from amlflow_mlflow.files import Files
-from amlflow_mlflow.links import experiment_link, run_link
-from amlflow_mlflow.models import register
+from amlflow_mlflow.links import experiment_link, model_link, run_link
+from amlflow_mlflow.models import Models
 from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import to_experiment, to_run
 from amlflow_mlflow.run_numbers import Numbers
-from amlflow_mlflow.search import to_filter, to_order
+from amlflow_mlflow.run_pages import PAGE, RunPages
+from amlflow_mlflow.search import to_order
 from amlflow_mlflow.snapshots import Snapshots
 from amlflow_mlflow.spelling import DELETED, OWN, to_key, to_tag_value
 from amlflow_mlflow.store import Store, remove_tag
 
-PAGE = 1000
-LATER_PAGE = 5000
-"""Each page is a new search, so later pages are larger."""
 THREADS = 8
 RACES = 20
 """How often a lost race is looked at again; each time another process has got on."""
@@ -69,6 +68,7 @@ class MlflowTracker(TrackerBase):
         self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
         self._files = Files(self._store)
         self._numbers = Numbers(self._store)
+        self._pages = RunPages(self._store, self.get_experiment, self.list_experiments)
         self._bulk = self._open_bulk()
         self._snapshots = Snapshots(self._store, self.ensure_experiment)
         self._points = Points(
@@ -78,6 +78,7 @@ class MlflowTracker(TrackerBase):
             self._threads,
         )
         self._creation = Creation(self._store, self._files, self._points, self._threads)
+        self._models = Models(self._store, self._files, self._threads, self)
         self._runs_with_status_tag: set[str] = set()
         """Runs whose status this has put into a tag."""
 
@@ -160,7 +161,7 @@ class MlflowTracker(TrackerBase):
         record = self.get_experiment(experiment_id)
         # MLflow counts the runs of an archived experiment as deleted, all of them.
         view = ViewType.ACTIVE_ONLY if record.archived is None else ViewType.ALL
-        if self._page([experiment_id], "", to_order(None), 1, None, view):
+        if self._pages.page([experiment_id], "", to_order(None), 1, None, view):
             raise Refused(
                 f"Experiment {record.name!r} has runs and is not deleted: v1 deletes empty "
                 "experiments only. Archive it, or delete its runs in MLflow first."
@@ -231,85 +232,9 @@ class MlflowTracker(TrackerBase):
                 return
             self.get_experiment(query.experiment_ids[0])  # which may not be there
             return
-        # MLflow's filters find too many where they cannot say what a condition says.
-        for run in map(to_run, self._candidates(query)):
+        for run in map(to_run, self._pages.candidates(query)):
             if all(condition.holds(run) for condition in query.conditions):
                 yield run
-
-    def _candidates(self, query: RunQuery) -> Iterator[Any]:
-        experiment_ids = query.experiment_ids
-        size = min(query.limit, PAGE) if query.limit else PAGE
-        condition, order = to_filter(query.conditions), to_order(query.order)
-        pages = functools.partial(self._pages, condition=condition, order=order, size=size)
-        # MLflow counts the runs of an archived experiment as deleted, all of them.
-        if experiment_ids is not None and len(experiment_ids) == 1:
-            has_runs = False
-            for run in pages(experiment_ids):
-                has_runs = True
-                yield run
-            if not has_runs and self.get_experiment(experiment_ids[0]).archived is not None:
-                yield from pages(experiment_ids, view=ViewType.ALL)
-            return
-        active, archived = list[str](), list[str]()
-        for experiment in self.list_experiments() if experiment_ids != [] else ():
-            if experiment.archived is None and (
-                experiment_ids is None or experiment.id in experiment_ids
-            ):
-                active.append(experiment.id)
-            elif experiment_ids is not None and experiment.id in experiment_ids:
-                archived.append(experiment.id)
-        if query.order is not None and archived:
-            # One search: how the database compares values is not known here.
-            for run in pages([*active, *archived], view=ViewType.ALL):
-                if run.info.lifecycle_stage == "active" or run.info.experiment_id in archived:
-                    yield run
-            return
-        searches = ((active, ViewType.ACTIVE_ONLY), (archived, ViewType.ALL))
-        yield from heapq.merge(
-            *(pages(ids, view=view) for ids, view in searches if ids),
-            key=lambda run: (-run.info.start_time, run.info.run_id),
-        )
-
-    def _page(
-        self,
-        experiment_ids: Sequence[str],
-        condition: str,
-        order: list[str],
-        size: int,
-        token: str | None,
-        view: int,
-    ) -> Any:
-        return self._store.search_runs(
-            list(experiment_ids),
-            condition,
-            view,
-            max_results=size,
-            order_by=order,
-            page_token=token,
-        )
-
-    def _pages(
-        self,
-        experiment_ids: Sequence[str],
-        condition: str,
-        order: list[str],
-        size: int,
-        view: int = ViewType.ACTIVE_ONLY,
-    ) -> Iterator[Any]:
-        page = self._page(experiment_ids, condition, order, size, None, view)
-        yield from page
-        before = {run.info.run_id for run in page}
-        if page.token:
-            # MLflow's pages are offsets: a run that starts meanwhile would shift them, and one
-            # that comes late shows a run twice.
-            if order == to_order(None):
-                bound = f"attributes.start_time <= {page[0].info.start_time}"
-                condition = f"{condition} AND {bound}" if condition else bound
-            size = max(size, LATER_PAGE)
-        while page.token:
-            page = self._page(experiment_ids, condition, order, size, page.token, view)
-            yield from (run for run in page if run.info.run_id not in before)
-            before.update(run.info.run_id for run in page)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         todo = spelled(change, noted=self.is_noted(run_id))
@@ -404,20 +329,29 @@ class MlflowTracker(TrackerBase):
 
     # models
 
-    def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
-        with translated(self.uri, RunNotFound(run_id, self._store.where)):
-            return register(
-                self._store, run_id, path, name, description, tags or {}, properties or {}
-            )
+    def register_model(self, draft: ModelDraft) -> ModelRecord:
+        return self._models.register(draft)
+
+    def get_model(self, name: str, version: int) -> ModelRecord:
+        return self._models.get(name, version)
+
+    def find_models(self, conditions: Sequence[Condition] = ()) -> Iterator[ModelRecord]:
+        return self._models.find(conditions)
+
+    def update_model(self, name: str, version: int, change: ModelChange) -> None:
+        self._models.update(name, version, change)
+
+    def delete_model(self, name: str, version: int) -> None:
+        self._models.delete(name, version)
+
+    def list_model_files(self, name: str, version: int) -> list[str]:
+        return self._models.list_files(name, version)
+
+    def get_model_files(self, name: str, version: int, files: Mapping[str, Path]) -> None:
+        self._models.get_files(name, version, files)
+
+    def model_link(self, model: ModelRecord) -> str:
+        return model_link(self.uri, model)
 
     # this machine
 

@@ -214,7 +214,7 @@ class TrackioTracker(TrackerBase):
     def get_snapshot(self, digest: str, destination: Path) -> None:
         self._snapshots.get(digest, destination)
 
-    # models and links
+    # links
 
     def run_link(self, run: RunRecord) -> str:
         return run_link(run.experiment_id, run.id)

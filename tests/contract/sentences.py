@@ -43,7 +43,9 @@ def _documented(body: list[ast.stmt], owner: str) -> Iterator[tuple[str, str]]:
             yield node.name, ast.get_docstring(node) or ""
             yield from _documented(node.body, node.name)
         elif isinstance(node, ast.FunctionDef):
-            name = node.name if owner in ("", "Tracker") else f"{owner}.{node.name}"
+            name = (
+                node.name if owner in ("", "Tracker", "ModelRegistry") else f"{owner}.{node.name}"
+            )
             yield name, ast.get_docstring(node) or ""
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             target = before.targets[0] if isinstance(before, ast.Assign) else None

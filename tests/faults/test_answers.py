@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
 from amlflow.plugins import open_keeper, open_tracker
 from amlflow.spec import (
+    ModelDraft,
     Point,
     RunChange,
     RunDraft,
@@ -28,6 +30,7 @@ from amlflow.spec import (
 from helpers import logging_processes
 from helpers.flaky_proxy import FOREIGN, PASS, Proxy, Reply, always_pass, proxied
 from mlflow.entities import ExperimentTag, Metric, Param, RunTag
+from mlflow.entities.model_registry import ModelVersionTag
 
 NOW = datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SIGNS = {"server", "x-content-type-options", "x-frame-options"}
@@ -75,6 +78,9 @@ def test_each_call_of_mlflows_store_knows_its_own_answers(
     tracker.put_files(run.id, {"file.txt": path})
     store.set_tag(run.id, RunTag("gone", "yes"))
     name = f"model-{uuid.uuid4().hex}"
+    model = ModelDraft(name=name, run_id=run.id, path="file.txt")
+    registry: Any = tracker._models._registry
+    tracker.register_model(dataclasses.replace(model, tags={"gone": "yes"}))
     looked_at = {
         "runs/log-batch": lambda: store.log_batch(run.id, [Metric("m", 1.5, 1000, 1)], [], []),
         "runs/log-metric": lambda: store.patiently(
@@ -93,8 +99,15 @@ def test_each_call_of_mlflows_store_knows_its_own_answers(
         "mlflow-artifacts/artifacts/": lambda: tracker.put_files(
             run.id, {"logs/x": path}, replace=True
         ),
-        "registered-models/create": lambda: tracker.register_model(run.id, "outputs", name),
-        "model-versions/create": lambda: tracker.register_model(run.id, "outputs", name),
+        "registered-models/create": lambda: tracker.register_model(model),
+        "model-versions/create": lambda: tracker.register_model(model),
+        "model-versions/get?": lambda: tracker.get_model(name, 1),
+        "model-versions/update": lambda: registry.update_model_version(name, "1", "text"),
+        "model-versions/set-tag": lambda: registry.set_model_version_tag(
+            name, "1", ModelVersionTag("t", "v")
+        ),
+        "model-versions/delete-tag": lambda: registry.delete_model_version_tag(name, "1", "gone"),
+        "model-versions/delete": lambda: tracker.delete_model(name, 2),
     }
     trusted = {
         "set-experiment-tag": lambda: store.set_experiment_tag(
@@ -104,6 +117,7 @@ def test_each_call_of_mlflows_store_knows_its_own_answers(
             tracker.find_runs(RunQuery(experiment_ids=[run.experiment_id]))
         ),
         "experiments/search": lambda: list(tracker.list_experiments()),
+        "model-versions/search": lambda: list(tracker.find_models()),
         "metrics/get-history": lambda: store.metric_rows(run.id, "m"),
         "mlflow-artifacts/artifacts?": lambda: tracker.list_files(run.id),
     }
@@ -125,7 +139,8 @@ def test_each_call_of_mlflows_store_knows_its_own_answers(
     metrics = {each: store.metric_rows(run.id, each) for each in "mn"}
     assert metrics == {each: [(1000, 1, 1.5)] for each in "mn"}
     assert tracker.list_files(run.id) == ["file.txt", "logs/x"]
-    assert len(store_versions(tracker, name)) == 2  # one of each call that was passed on
+    # The first, and one of each call that was passed on, of which one was deleted.
+    assert {str(each.version) for each in store_versions(tracker, name)} == {"1", "3"}
 
 
 def store_versions(tracker: Tracker, name: str) -> Any:

@@ -83,7 +83,7 @@ def listener() -> Iterator[Listener]:
 
 def calls_of(uri: str, path: Path) -> dict[str, Callable[[], Any]]:
     """A call of each kind and client."""
-    from amlflow_mlflow.rest_client import Registry
+    from amlflow_mlflow.registry_client import Registry
 
     path.write_text("content")
     tracker: Any = open_tracker(uri)

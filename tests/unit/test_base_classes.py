@@ -13,13 +13,13 @@ from amlflow.spec import (
     Compute,
     ComputeBase,
     KnownLimit,
+    ModelRegistry,
     QuickSearch,
     RunDraft,
     RunQuery,
     RunRecord,
     Tracker,
     TrackerBase,
-    Unsupported,
     Work,
     make_record,
 )
@@ -69,8 +69,6 @@ def test_what_has_a_default_may_be_left_out() -> None:
     assert tracker.first_runs(RunQuery(), "name", False) is None
     assert tracker.field_values(RunQuery(), ["id"]) is None
     tracker.check_name("any name")
-    with pytest.raises(Unsupported, match=r"mine://host has no model registry"):
-        tracker.register_model("a", "model.pkl", "model")
 
 
 def test_the_default_counts_the_runs_before() -> None:
@@ -96,7 +94,7 @@ def test_a_compute_target_has_defaults() -> None:
     assert compute.known_limits == ()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", sorted(members(Tracker, QuickSearch, TrackerBase)))
+@pytest.mark.parametrize("name", sorted(members(Tracker, ModelRegistry, QuickSearch, TrackerBase)))
 def test_a_layer_passes_each_member_on(name: str) -> None:
     assert name in vars(Layer) or name in vars(Layer(MemoryTracker()))
 
@@ -124,7 +122,7 @@ def test_a_layer_passes_known_limits_on() -> None:
 
 def test_only_optional_members_are_not_abstract() -> None:
     optional = members(Tracker) - Tracker.__abstractmethods__
-    assert optional == {"register_model", "own_paths"}
+    assert optional == {"own_paths"}
     assert all(inspect.isabstract(each) for each in (Tracker, Compute))
 
 

@@ -10,8 +10,11 @@ from amlflow.core.runs.stamps import Turn
 from amlflow.spec import (
     TICK,
     Condition,
+    ModelChange,
+    ModelRecord,
     Op,
     Point,
+    PropertyConflict,
     RunRecord,
     Status,
     redacted,
@@ -65,6 +68,21 @@ def test_a_condition_holds_or_does_not(
     field: str, op: Op, value: Any, key: str | None, holds: bool
 ) -> None:
     assert Condition(field, op, value, key).holds(RUN) is holds
+
+
+def test_changed_gives_the_model_after_the_change() -> None:
+    model = ModelRecord(
+        name="m", version=1, created=NOW, description="old", tags={"a": "1", "b": None},
+        properties={"p": "q"}, system={"n": "m"},
+    )  # fmt: skip
+    changed = model.changed(
+        ModelChange(tags={"c": "2", "d": "3"}, tags_removed=["a", "d"], properties={"r": "s"})
+    )
+    assert (changed.description, changed.tags) == ("old", {"b": None, "c": "2"})
+    assert (changed.properties, changed.system) == ({"p": "q", "r": "s"}, {"n": "m"})
+    assert model.changed(ModelChange(description="")).description == ""
+    with pytest.raises(PropertyConflict, match="'p'"):
+        model.changed(ModelChange(properties={"p": "other"}))
 
 
 def test_times_of_points_are_whole_ticks_and_grow() -> None:

@@ -220,6 +220,7 @@ OWN_FILES = {
     "definition_files.py": "a folder of the user's own",
     "images.py": "what docker and pip say",
     "answers.py": "an answer of the server, not a text of a run",
+    "registry_client.py": "what MLflow's own client is about to send",
     "rest_client.py": "an answer of the server, not a text of a run",
 }
 """Who else parses JSON or times, and why no tracker's data gets there."""

@@ -36,6 +36,7 @@ from amlflow.spec import (
     ExperimentRecord,
     FileInRun,
     FileNotInRun,
+    ModelDraft,
     ModelRecord,
     Point,
     RunChange,
@@ -426,21 +427,12 @@ class Journaled(Layer):
 
     # models and links
 
-    def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
-        self._settle(run_id)
-        return self.inner.register_model(
-            self._tracker_id(run_id), path, name,
-            description=description, tags=tags, properties=properties,
-        )  # fmt: skip
+    def register_model(self, draft: ModelDraft) -> ModelRecord:
+        """Also: the run's files that wait in the journal are sent first."""
+        if draft.run_id is not None:
+            self._settle(draft.run_id)
+            draft = dataclasses.replace(draft, run_id=self._tracker_id(draft.run_id))
+        return super().register_model(draft)
 
     def run_link(self, run: RunRecord) -> str:
         return self.inner.run_link(dataclasses.replace(run, id=self._tracker_id(run.id)))

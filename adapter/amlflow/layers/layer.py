@@ -5,14 +5,18 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from amlflow.spec import (
+    Condition,
     ExperimentChange,
     ExperimentRecord,
     Feature,
     KnownLimit,
+    ModelChange,
+    ModelDraft,
     ModelRecord,
+    ModelRegistry,
     Point,
     RunChange,
     RunDraft,
@@ -124,19 +128,34 @@ class Layer:
     def get_snapshot(self, digest: str, destination: Path) -> None:
         self.inner.get_snapshot(digest, destination)
 
-    def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
-        return self.inner.register_model(
-            run_id, path, name, description=description, tags=tags, properties=properties
-        )
+    @property
+    def _registry(self) -> ModelRegistry:
+        """The tracker within, which claims models: there is a layer that adds them."""
+        return cast(ModelRegistry, self.inner)
+
+    def register_model(self, draft: ModelDraft) -> ModelRecord:
+        return self._registry.register_model(draft)
+
+    def get_model(self, name: str, version: int) -> ModelRecord:
+        return self._registry.get_model(name, version)
+
+    def find_models(self, conditions: Sequence[Condition] = ()) -> Iterator[ModelRecord]:
+        return self._registry.find_models(conditions)
+
+    def update_model(self, name: str, version: int, change: ModelChange) -> None:
+        self._registry.update_model(name, version, change)
+
+    def delete_model(self, name: str, version: int) -> None:
+        self._registry.delete_model(name, version)
+
+    def list_model_files(self, name: str, version: int) -> list[str]:
+        return self._registry.list_model_files(name, version)
+
+    def get_model_files(self, name: str, version: int, files: Mapping[str, Path]) -> None:
+        self._registry.get_model_files(name, version, files)
+
+    def model_link(self, model: ModelRecord) -> str:
+        return self._registry.model_link(model)
 
     def run_link(self, run: RunRecord) -> str:
         return self.inner.run_link(run)

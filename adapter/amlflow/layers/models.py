@@ -1,28 +1,244 @@
-"""Refuses models, over a tracker that has no registry: others would not see the version."""
+"""Models, over a tracker that has no registry: each version is a run of a hidden experiment.
+
+The run of a version has an id that is made of the model's name and the number. The tracker gives an
+id away once, so of several processes exactly one has the number, and the others take the next. The
+run's tags, properties and description are the version's. What is the content, a note says: a file
+or folder of the run that was registered, or of a run that keeps local files and was made before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
 
+from amlflow.exceptions import AzureMLException
 from amlflow.layers.layer import Layer
-from amlflow.spec import ModelRecord, Unsupported, redacted
+from amlflow.spec import (
+    Condition,
+    ExperimentRecord,
+    Feature,
+    FileNotInModel,
+    FileNotInRun,
+    ModelChange,
+    ModelDraft,
+    ModelNotFound,
+    ModelRecord,
+    Refused,
+    RunChange,
+    RunDraft,
+    RunNotFound,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+)
+from amlflow.tracker_notes import ModelNote, parse_model
+
+REGISTRY = "amlflow.models"
+"""The experiment that holds the versions, and the runs with local files."""
+UPLOAD = "model_upload"
+"""A note of a run that keeps local files."""
+DELETED = "model_deleted"
+"""A note of a version that is deleted; its number stays taken."""
+NOTE = "model_note_"
+"""Prefix of the notes of a version that are not this layer's own."""
 
 
 class Models(Layer):
-    """Says why a model is not registered."""
+    """Keeps versions of models as runs."""
 
-    def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
-        raise Unsupported(
-            f"Model {name!r} is not registered: the tracker {redacted(self.uri)} has no model "
-            "registry. The file stays in the run; register it where your models are kept, "
-            "or use a tracker with a registry."
+    adds = Feature.MODELS
+
+    def __init__(self, inner: Tracker) -> None:
+        super().__init__(inner)
+        self._experiment_id = ""
+
+    # out of sight
+
+    def list_experiments(self) -> Iterator[ExperimentRecord]:
+        return (
+            experiment
+            for experiment in self.inner.list_experiments()
+            if experiment.name != REGISTRY
         )
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        return (run for run in self.inner.find_runs(query) if not _is_own(run))
+
+    def count_runs(self, query: RunQuery) -> int | None:
+        return None if query.experiment_ids is None else super().count_runs(query)
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        return None if query.experiment_ids is None else super().first_runs(query, field, last)
+
+    # models
+
+    def register_model(self, draft: ModelDraft) -> ModelRecord:
+        if draft.run_id is None:
+            run_id = self._upload(draft)
+        else:
+            run_id = self.inner.get_run(draft.run_id).id
+        version = 1 + max((note.version for _, note in self._all(draft.name)), default=0)
+        while True:
+            note = ModelNote(draft.name, version, run_id, draft.path, draft.run_id is None)
+            alias = _run_id(draft.name, version)
+            try:
+                [run] = self.inner.create_runs([self._to_run(draft, note, alias)])
+            except Refused:
+                if not self._is_taken(alias):
+                    raise
+                version += 1  # another process was quicker
+            else:
+                return _to_model(run, note)
+
+    def _upload(self, draft: ModelDraft) -> str:
+        """Store local files as those of a run; its id."""
+        upload = RunDraft(
+            experiment_id=self._ensure_registry(),
+            name=draft.name,
+            status=Status.COMPLETED,
+            created=datetime.now(timezone.utc),
+            system={UPLOAD: "yes"},
+        )
+        [run] = self.inner.create_runs([upload])
+        try:
+            self.inner.put_files(run.id, draft.files)
+        except AzureMLException:
+            # No version will name this run.
+            self.inner.update_run(run.id, RunChange(status=Status.FAILED))
+            raise
+        return run.id
+
+    def _to_run(self, draft: ModelDraft, note: ModelNote, alias: str) -> RunDraft:
+        notes = {f"{NOTE}{key}": text for key, text in draft.system.items()}
+        return RunDraft(
+            experiment_id=self._ensure_registry(),
+            run_id=alias,
+            name=f"{note.name}:{note.version}",
+            status=Status.COMPLETED,
+            created=datetime.now(timezone.utc),
+            description=draft.description,
+            tags=draft.tags,
+            properties=draft.properties,
+            system={parse_model.key: note.to_text(), **notes},
+        )
+
+    def _is_taken(self, alias: str) -> bool:
+        try:
+            self.inner.get_run(alias, self._ensure_registry())
+        except RunNotFound:
+            return False
+        return True
+
+    def _ensure_registry(self) -> str:
+        if not self._experiment_id:
+            self._experiment_id = self.inner.ensure_experiment(REGISTRY).id
+        return self._experiment_id
+
+    def _find_registry(self) -> str | None:
+        """The experiment, if a model has been registered: reading makes none."""
+        if not self._experiment_id:
+            for experiment in self.inner.list_experiments():
+                if experiment.name == REGISTRY:
+                    self._experiment_id = experiment.id
+        return self._experiment_id or None
+
+    def _all(self, name: str | None = None) -> Iterator[tuple[RunRecord, ModelNote]]:
+        """The versions of a model, or of all, with the deleted ones; newest first."""
+        registry = self._find_registry()
+        if registry is None:
+            return
+        for run in self.inner.find_runs(RunQuery(experiment_ids=[registry])):
+            note = parse_model(run)
+            if note is not None and name in (None, note.name):
+                yield run, note
+
+    def _get(self, name: str, version: int) -> tuple[RunRecord, ModelNote]:
+        registry = self._find_registry()
+        missing = ModelNotFound(f"name {name}, version {version}")
+        if registry is None:
+            raise missing
+        try:
+            run = self.inner.get_run(_run_id(name, version), registry)
+        except RunNotFound:
+            raise missing from None
+        note = parse_model(run)
+        if note is None or (note.name, note.version) != (name, version) or DELETED in run.system:
+            raise missing
+        return run, note
+
+    def get_model(self, name: str, version: int) -> ModelRecord:
+        return _to_model(*self._get(name, version))
+
+    def find_models(self, conditions: Sequence[Condition] = ()) -> Iterator[ModelRecord]:
+        versions = [_to_model(run, note) for run, note in self._all() if DELETED not in run.system]
+        # Two versions may have the same time.
+        versions.sort(key=lambda model: (model.created, model.version), reverse=True)
+        for model in versions:
+            if all(condition.holds(model) for condition in conditions):
+                yield model
+
+    def update_model(self, name: str, version: int, change: ModelChange) -> None:
+        run, _ = self._get(name, version)
+        self.inner.update_run(
+            run.id,
+            RunChange(
+                description=change.description,
+                tags=change.tags,
+                tags_removed=change.tags_removed,
+                properties=change.properties,
+                system={f"{NOTE}{key}": text for key, text in change.system.items()},
+            ),
+        )
+
+    def delete_model(self, name: str, version: int) -> None:
+        run, _ = self._get(name, version)
+        self.inner.update_run(run.id, RunChange(system={DELETED: "yes"}))
+
+    def list_model_files(self, name: str, version: int) -> list[str]:
+        _, note = self._get(name, version)
+        start = len(note.path) - len(posixpath.basename(note.path))
+        return [
+            file[start:]
+            for file in self.inner.list_files(note.run_id, note.path)
+            if file == note.path or file.startswith(f"{note.path}/")
+        ]
+
+    def get_model_files(self, name: str, version: int, files: Mapping[str, Path]) -> None:
+        _, note = self._get(name, version)
+        folder = posixpath.dirname(note.path)
+        for file, destination in files.items():
+            try:
+                self.inner.get_file(note.run_id, posixpath.join(folder, file), destination)
+            except FileNotInRun:
+                raise FileNotInModel(name, version, file) from None
+
+    def model_link(self, model: ModelRecord) -> str:
+        run, _ = self._get(model.name, model.version)
+        return self.inner.run_link(run)
+
+
+def _is_own(run: RunRecord) -> bool:
+    return parse_model.key in run.system or UPLOAD in run.system
+
+
+def _run_id(name: str, version: int) -> str:
+    digest = hashlib.sha256(f"{version} {name}".encode(errors="surrogatepass")).hexdigest()
+    return f"model-{digest[:32]}"
+
+
+def _to_model(run: RunRecord, note: ModelNote) -> ModelRecord:
+    return ModelRecord(
+        name=note.name,
+        version=note.version,
+        run_id=None if note.is_uploaded else note.run_id,
+        created=run.created,
+        user=run.user,
+        description=run.description,
+        tags=run.tags,
+        properties=run.properties,
+        system={key[len(NOTE) :]: text for key, text in run.system.items() if key.startswith(NOTE)},
+    )

@@ -26,7 +26,9 @@ from amlflow.spec.compute import CONTAINER, JOB, Compute, Ending, Started, Work
 from amlflow.spec.errors import (
     ExperimentNotFound,
     FileInRun,
+    FileNotInModel,
     FileNotInRun,
+    ModelNotFound,
     PropertyConflict,
     Refused,
     RunNotFound,
@@ -43,12 +45,15 @@ from amlflow.spec.records import (
     ExperimentChange,
     ExperimentRecord,
     Kind,
+    ModelChange,
+    ModelDraft,
     ModelRecord,
     Point,
     RunChange,
     RunDraft,
     RunRecord,
 )
+from amlflow.spec.registry import ModelRegistry
 from amlflow.spec.search import Condition, Op, Order, RunQuery
 from amlflow.spec.status import COMPLETED_WITH_ERRORS, FINAL, LAUNCHED, UNSTARTED, Status
 from amlflow.spec.tracker import VERSION, Feature, QuickSearch, RunKeeper, Tracker
@@ -71,13 +76,18 @@ __all__ = [
     "FINAL",
     "Feature",
     "FileInRun",
+    "FileNotInModel",
     "FileNotInRun",
     "Hooks",
     "JOB",
     "Kind",
     "KnownLimit",
     "LAUNCHED",
+    "ModelChange",
+    "ModelDraft",
+    "ModelNotFound",
     "ModelRecord",
+    "ModelRegistry",
     "Op",
     "Order",
     "Point",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from amlflow.spec.compute import Compute, Work
-from amlflow.spec.errors import Unsupported, redacted
+from amlflow.spec.errors import redacted
 from amlflow.spec.limits import KnownLimit
-from amlflow.spec.records import ModelRecord, RunRecord
+from amlflow.spec.records import RunRecord
 from amlflow.spec.search import RunQuery
 from amlflow.spec.tracker import QuickSearch, Tracker
 
@@ -46,19 +46,6 @@ class TrackerBase(Tracker, QuickSearch):
 
     def check_name(self, name: str) -> None:
         """The default takes any name."""
-
-    def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
-        """The default raises :class:`Unsupported`."""
-        raise Unsupported(f"The tracker {redacted(self.uri)} has no model registry.")
 
     def run_link(self, run: RunRecord) -> str:
         """The default is the tracker's URI without a password."""

@@ -8,8 +8,10 @@ from contextvars import ContextVar
 from urllib.parse import urlsplit, urlunsplit
 
 from amlflow.exceptions import (
+    ModelNotFoundException,
     ServiceException,
     UserErrorException,
+    WebserviceException,
 )
 
 
@@ -52,6 +54,30 @@ class FileInRun(UserErrorException):
             "choose another name."
         )
         self.run_id, self.name = run_id, name
+
+
+class ModelNotFound(WebserviceException, ModelNotFoundException):
+    """No version of a model is as described."""
+
+    # v1 raises the one or the other, depending on the call, and code looks for this word.
+    def __init__(self, description: str) -> None:
+        super().__init__(
+            f"ModelNotFound: Model with {description} not found in provided workspace. "
+            "Model.list(workspace) lists those that are there.",
+            status_code=404,
+        )
+        self.description = description
+
+
+class FileNotInModel(UserErrorException):
+    """The version of a model has no file of this name."""
+
+    def __init__(self, model: str, version: int, name: str) -> None:
+        super().__init__(
+            f"Version {version} of the model {model!r} has no file {name!r}; it may have been "
+            "removed from the tracker's files."
+        )
+        self.model, self.version, self.name = model, version, name
 
 
 class PropertyConflict(UserErrorException):

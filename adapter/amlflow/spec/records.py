@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from amlflow.spec.errors import PropertyConflict
 from amlflow.spec.status import Status
 
 
@@ -155,13 +157,72 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRecord:
-    """A version of a registered model."""
+class ModelDraft:
+    """A version of a model to be registered.
+
+    Its content is a file or folder that the run ``run_id`` has under the name ``path``; or, if
+    ``run_id`` is None, the local ``files`` by their names, which are ``path`` or begin with it and
+    ``/``. ``system`` holds amlflow's own notes, which are neither tags nor properties; a key is a
+    short identifier.
+    """
 
     name: str
-    version: int
-    run_id: str | None
-    created: datetime
+    path: str
+    run_id: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
     description: str | None = None
     tags: Mapping[str, str | None] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    system: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """A version of a model as the tracker stores it.
+
+    ``run_id`` is the tracker's id of the run that has the content, or None if local files were
+    registered. ``system`` is as in :class:`ModelDraft`.
+    """
+
+    name: str
+    version: int
+    run_id: str | None = None
+    created: datetime
+    user: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    system: Mapping[str, str] = field(default_factory=dict)
+
+    def changed(self, change: ModelChange) -> ModelRecord:
+        """The record after a change, if nobody else changes the version.
+
+        Raises :class:`PropertyConflict`.
+        """
+        for key, value in change.properties.items():
+            if self.properties.get(key, value) != value:
+                raise PropertyConflict(key, self.properties[key], value)
+        tags = {**self.tags, **change.tags}
+        return replace(
+            self,
+            description=self.description if change.description is None else change.description,
+            tags={key: tags[key] for key in tags if key not in change.tags_removed},
+            properties={**self.properties, **change.properties},
+            system={**self.system, **change.system},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChange:
+    """A change to a version of a model; what is not given stays as it is.
+
+    Properties can be added but not changed: if a key already has another value, even if another
+    process adds it at the same time, the whole change is a :class:`PropertyConflict`. Adding the
+    same value again is accepted. A tag that is both set and removed is removed.
+    """
+
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    tags_removed: Sequence[str] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    system: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from amlflow.spec.records import ExperimentRecord, RunRecord
+from amlflow.spec.records import ExperimentRecord, ModelRecord, RunRecord
 
 
 class Op(str, enum.Enum):
@@ -26,10 +26,11 @@ class Op(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of one field of a run's or an experiment's record.
+    """A test of one field of a run's, an experiment's or a model's record.
 
-    ``field`` is the name of an attribute; for ``tags``, ``properties`` and ``params``, ``key`` is
-    the key in it. ``value`` is a text, or a datetime for ``created``, ``started`` and ``ended``.
+    ``field`` is the name of an attribute; for ``tags``, ``properties``, ``params`` and a model's
+    ``system``, ``key`` is the key in it. ``value`` is a text, or a datetime for ``created``,
+    ``started`` and ``ended``.
     """
 
     field: str
@@ -37,7 +38,7 @@ class Condition:
     value: str | datetime | None = None
     key: str | None = None
 
-    def holds(self, record: RunRecord | ExperimentRecord) -> bool:
+    def holds(self, record: RunRecord | ExperimentRecord | ModelRecord) -> bool:
         """Whether the record meets the condition, exactly.
 
         A tracker may call it, or use a faster way.

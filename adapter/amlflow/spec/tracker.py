@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from amlflow.spec.records import (
     ExperimentChange,
     ExperimentRecord,
-    ModelRecord,
     Point,
     RunChange,
     RunDraft,
@@ -42,7 +41,7 @@ class Feature(str, enum.Enum):
     CANCEL = "cancel requests"  # else statuses are NotStarted, Running and the final ones
     BATCHES = "many points at once"  # else write_points gets them one by one
     ARCHIVE = "archived experiments"  # else no change says archived
-    MODELS = "model registry"  # else register_model is not called, and need not be there
+    MODELS = "model registry"  # else it need not be a ModelRegistry
     ORDER = "runs in any order"  # else no query has an order
     SHARED = "several processes"  # else it lives in one process, and no script can be submitted
 
@@ -186,20 +185,6 @@ class Tracker(Protocol):
     @abstractmethod
     def get_snapshot(self, digest: str, destination: Path) -> None:
         """Write the archive to a local path. Raises :class:`Refused` if it is not stored."""
-
-    # models
-
-    def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
-        """Register a file or folder of the run as the next version of a model."""
 
     # links
 

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import spec
-from amlflow.spec import ExperimentRecord, Feature, Point, RunDraft, RunRecord
+from amlflow.spec import (
+    ExperimentRecord,
+    Feature,
+    ModelRecord,
+    Point,
+    RunDraft,
+    RunRecord,
+)
 
 
 class MemoryTracker(spec.TrackerBase):
@@ -32,7 +39,9 @@ class MemoryTracker(spec.TrackerBase):
         self._points: dict[str, dict[Any, Point]] = {}
         self._files: dict[str, dict[str, bytes]] = {}
         self._snapshots: dict[str, bytes] = {}
-        self._models: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
+        self._models: dict[tuple[str, int], ModelRecord] = {}
+        self._model_files: dict[tuple[str, int], dict[str, bytes]] = {}
         self._ids = itertools.count(1)
 
     # experiments
@@ -224,18 +233,67 @@ class MemoryTracker(spec.TrackerBase):
             raise spec.Refused(f"Snapshot {digest!r} does not exist.")
         destination.write_bytes(self._snapshots[digest])
 
-    # models and links
+    # models
 
-    def register_model(
-        self, run_id: str, path: str, name: str, *, description: str | None = None,
-        tags: Mapping[str, str] | None = None, properties: Mapping[str, str] | None = None,
-    ) -> spec.ModelRecord:  # fmt: skip
+    def register_model(self, draft: spec.ModelDraft) -> ModelRecord:
         with self._lock:
-            version = self._models[name] = self._models.get(name, 0) + 1
-        return spec.ModelRecord(
-            name=name, version=version, run_id=run_id, created=_now(), description=description,
-            tags=dict(tags or {}), properties=dict(properties or {}),
-        )  # fmt: skip
+            if draft.run_id is None:
+                sources = {name: path.read_bytes() for name, path in draft.files.items()}
+            else:
+                sources = self._files[self.get_run(draft.run_id).id]
+            start = len(draft.path) - len(draft.path.rpartition("/")[2])
+            files = {
+                name[start:]: content
+                for name, content in sources.items()
+                if name == draft.path or name.startswith(f"{draft.path}/")
+            }
+            version = self._versions[draft.name] = self._versions.get(draft.name, 0) + 1
+            record = ModelRecord(
+                name=draft.name, version=version, run_id=draft.run_id, created=_now(),
+                user="somebody", description=draft.description, tags=dict(draft.tags),
+                properties=dict(draft.properties), system=dict(draft.system),
+            )  # fmt: skip
+            self._models[draft.name, version] = record
+            self._model_files[draft.name, version] = files
+            return record
+
+    def get_model(self, name: str, version: int) -> ModelRecord:
+        try:
+            return self._models[name, version]
+        except KeyError:
+            raise spec.ModelNotFound(f"name {name}, version {version}") from None
+
+    def find_models(self, conditions: Sequence[spec.Condition] = ()) -> Iterator[ModelRecord]:
+        with self._lock:
+            models = list(reversed(self._models.values()))
+        for model in models:
+            if all(condition.holds(model) for condition in conditions):
+                yield model
+
+    def update_model(self, name: str, version: int, change: spec.ModelChange) -> None:
+        with self._lock:
+            self._models[name, version] = self.get_model(name, version).changed(change)
+
+    def delete_model(self, name: str, version: int) -> None:
+        with self._lock:
+            self.get_model(name, version)
+            del self._models[name, version], self._model_files[name, version]
+
+    def list_model_files(self, name: str, version: int) -> list[str]:
+        self.get_model(name, version)
+        return sorted(self._model_files[name, version])
+
+    def get_model_files(self, name: str, version: int, files: Mapping[str, Path]) -> None:
+        self.get_model(name, version)
+        for file, destination in files.items():
+            if file not in self._model_files[name, version]:
+                raise spec.FileNotInModel(name, version, file)
+            destination.write_bytes(self._model_files[name, version][file])
+
+    def model_link(self, model: ModelRecord) -> str:
+        return f"{self.uri}/models/{model.name}/{model.version}"
+
+    # links
 
     def run_link(self, run: RunRecord) -> str:
         return f"{self.uri}/runs/{run.id}"

@@ -16,6 +16,7 @@ from amlflow.testing.suites.experiments import ExperimentTests
 from amlflow.testing.suites.files import FileTests
 from amlflow.testing.suites.metadata import MetadataTests
 from amlflow.testing.suites.metrics import MetricTests
+from amlflow.testing.suites.models import ModelTests
 from amlflow.testing.suites.processes import ProcessTests
 from amlflow.testing.suites.quick_search import QuickSearchTests
 from amlflow.testing.suites.runs import RunTests
@@ -24,6 +25,7 @@ from amlflow.testing.suites.search import SearchTests
 
 class TrackerSuite(
     ProcessTests,
+    ModelTests,
     FileTests,
     MetricTests,
     QuickSearchTests,

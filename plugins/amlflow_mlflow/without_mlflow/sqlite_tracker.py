@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlflow.spec import (
+    Condition,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
     Feature,
+    ModelChange,
+    ModelDraft,
     ModelRecord,
     Point,
     RunChange,
@@ -29,7 +32,7 @@ from amlflow.spec import (
 
 from amlflow_mlflow import workspaces
 from amlflow_mlflow.changes import spelled
-from amlflow_mlflow.links import experiment_link, run_link
+from amlflow_mlflow.links import experiment_link, model_link, run_link
 from amlflow_mlflow.own_paths import own_paths
 from amlflow_mlflow.records import to_experiment, to_run
 from amlflow_mlflow.spelling import OWN, to_key
@@ -170,16 +173,26 @@ class SqliteTracker(TrackerBase):
     def get_snapshot(self, digest: str, destination: Path) -> None:
         self.open_mlflow().get_snapshot(digest, destination)
 
-    def register_model(
-        self,
-        run_id: str,
-        path: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> ModelRecord:
-        return self.open_mlflow().register_model(
-            run_id, path, name, description=description, tags=tags, properties=properties
-        )
+    def register_model(self, draft: ModelDraft) -> ModelRecord:
+        return self.open_mlflow().register_model(draft)
+
+    def get_model(self, name: str, version: int) -> ModelRecord:
+        return self.open_mlflow().get_model(name, version)
+
+    def find_models(self, conditions: Sequence[Condition] = ()) -> Iterator[ModelRecord]:
+        return self.open_mlflow().find_models(conditions)
+
+    def update_model(self, name: str, version: int, change: ModelChange) -> None:
+        self.open_mlflow().update_model(name, version, change)
+
+    def delete_model(self, name: str, version: int) -> None:
+        self.open_mlflow().delete_model(name, version)
+
+    def list_model_files(self, name: str, version: int) -> list[str]:
+        return self.open_mlflow().list_model_files(name, version)
+
+    def get_model_files(self, name: str, version: int, files: Mapping[str, Path]) -> None:
+        self.open_mlflow().get_model_files(name, version, files)
+
+    def model_link(self, model: ModelRecord) -> str:
+        return model_link(self.uri, model)

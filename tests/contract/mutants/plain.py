@@ -12,12 +12,14 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 from amlflow import spec
 from amlflow.spec import (
+    Condition,
     ExperimentChange,
     ExperimentRecord,
+    ModelChange,
+    ModelDraft,
     ModelRecord,
     Point,
     RunChange,
@@ -523,10 +525,74 @@ class RunsDeleted(MemoryTracker):
 
 
 class OneVersion(MemoryTracker):
-    """register_model: Register a file or folder of the run as the next version of a model."""
+    """
+    register_model: Register the next version of a model, from 1; a version is there whole or not
+        at all.
+    """
 
-    def register_model(self, run_id: str, path: str, name: str, **given: Any) -> ModelRecord:
-        return replace(super().register_model(run_id, path, name, **given), version=1)
+    def register_model(self, draft: ModelDraft) -> ModelRecord:
+        return replace(super().register_model(draft), version=1)
+
+
+class NumberUsedAgain(MemoryTracker):
+    """
+    register_model: Registrations at the same time get different versions, and a deleted version's
+        number is not used again.
+    """
+
+    def register_model(self, draft: ModelDraft) -> ModelRecord:
+        numbers = [version for name, version in self._models if name == draft.name]
+        self._versions[draft.name] = max(numbers, default=0)
+        return super().register_model(draft)
+
+
+class ModelPropertyReplaced(MemoryTracker):
+    """
+    ModelChange: Properties can be added but not changed: if a key already has another value, even
+        if another process adds it at the same time, the whole change is a PropertyConflict.
+    """
+
+    def update_model(self, name: str, version: int, change: ModelChange) -> None:
+        with self._lock:
+            record = self.get_model(name, version)
+            properties = {**record.properties, **change.properties}
+            record = record.changed(replace(change, properties={}))
+            self._models[name, version] = replace(record, properties=properties)
+
+
+class ModelTagsReplaced(MemoryTracker):
+    """ModelChange: A change to a version of a model; what is not given stays as it is."""
+
+    def update_model(self, name: str, version: int, change: ModelChange) -> None:
+        super().update_model(name, version, change)
+        with self._lock:
+            record = self.get_model(name, version)
+            self._models[name, version] = replace(record, tags=dict(change.tags))
+
+
+class OldModelsFirst(MemoryTracker):
+    """find_models: The versions of all models that meet all conditions, newest first."""
+
+    def find_models(self, conditions: Sequence[Condition] = ()) -> Iterator[ModelRecord]:
+        return reversed(list(super().find_models(conditions)))
+
+
+class RunOfLocalFiles(MemoryTracker):
+    """
+    ModelRecord: run_id is the tracker's id of the run that has the content, or None if local files
+        were registered.
+    """
+
+    def register_model(self, draft: ModelDraft) -> ModelRecord:
+        record = super().register_model(draft)
+        return replace(record, run_id=record.run_id or uuid.uuid4().hex)
+
+
+class WholePaths(MemoryTracker):
+    """list_model_files: A name begins with the last part of the draft's path."""
+
+    def list_model_files(self, name: str, version: int) -> list[str]:
+        return [f"outputs/{file}" for file in super().list_model_files(name, version)]
 
 
 class AnyEnd(MemoryTracker):

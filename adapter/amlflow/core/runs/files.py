@@ -23,7 +23,7 @@ from amlflow.jobs.unpack import unpack
 from amlflow.local_files import files_below, shortened_list
 from amlflow.local_paths import local_path_for
 from amlflow.own_paths import OwnPaths, split_open_databases
-from amlflow.spec import FileNotInRun, RunChange, RunRecord, Tracker
+from amlflow.spec import FileNotInRun, ModelDraft, RunChange, RunRecord, Tracker
 
 logger = logging.getLogger("amlflow")
 
@@ -288,12 +288,14 @@ class RunFiles(RunBase):
         framework_properties = {key: value for key, value in framework.items() if value is not None}
         return Model(
             self._tracker.register_model(
-                self._record.id,
-                path,
-                model_name,
-                description=description,
-                tags=tags,
-                properties={**(properties or {}), **framework_properties},
+                ModelDraft(
+                    name=model_name,
+                    run_id=self._record.id,
+                    path=path,
+                    description=description,
+                    tags=tags or {},
+                    properties={**(properties or {}), **framework_properties},
+                )
             )
         )
 

@@ -1,4 +1,4 @@
-"""Files, snapshots, models and links."""
+"""Files, snapshots and links."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from amlflow.layers.layer import Layer
 from amlflow.own_paths import OwnPaths
 from amlflow.spec import (
     ExperimentRecord,
-    Feature,
     FileInRun,
     FileNotInRun,
     Refused,
     RunRecord,
     Tracker,
-    Unsupported,
 )
 from amlflow.testing.suites.base import SuiteBase, logged, race, refuses
 
@@ -203,26 +201,6 @@ class FileTests(SuiteBase):
             if state != before.get(path):
                 is_own = own.holds(path.resolve()) or own.has(path.resolve(), path.stat())
                 assert is_own, f"{path} was written, and own_paths() gives {paths}"
-
-    def test_models(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
-        """
-        register_model: Register a file or folder of the run as the next version of a model.
-        Unsupported: The tracker does not have this feature, and amlflow cannot add it.
-        """
-        path = tmp_path / "model.bin"
-        path.write_bytes(b"model")
-        tracker.put_files(run.id, {"outputs/model.bin": path})
-        name = f"model-{uuid.uuid4().hex}"
-        if Feature.MODELS not in tracker.features:
-            with pytest.raises(Unsupported, match="registry"):
-                tracker.register_model(run.id, "outputs/model.bin", name)
-            return
-        first = tracker.register_model(run.id, "outputs/model.bin", name, tags={"a": "b"})
-        second = tracker.register_model(run.id, "outputs", name, description="all of it")
-        assert (first.name, first.version, first.run_id) == (name, 1, run.id)
-        assert first.tags == {"a": "b"}
-        assert (second.version, second.description) == (2, "all of it")
-        assert tracker.register_model(run.id, "outputs", f"{name} other").version == 1
 
     def test_links(self, tracker: Tracker, experiment: ExperimentRecord, run: RunRecord) -> None:
         """

@@ -32,8 +32,8 @@ class SearchTests(SuiteBase):
             iterate.
         RunQuery: Which runs to find: those of the experiments that meet all conditions.
         Op: All operators but NE and LACKS are false if the field is absent.
-        Condition: field is the name of an attribute; for tags, properties and params, key is the
-            key in it.
+        Condition: field is the name of an attribute; for tags, properties, params and a model's
+            system, key is the key in it.
         Condition: value is a text, or a datetime for created, started and ended.
         """
         values = [

@@ -1,0 +1,111 @@
+"""Searches for runs through MLflow's store, page by page."""
+
+from __future__ import annotations
+
+import functools
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from amlflow.spec import ExperimentRecord, RunQuery
+from mlflow.entities import ViewType
+
+from amlflow_mlflow.search import to_filter, to_order
+from amlflow_mlflow.store import Store
+
+PAGE = 1000
+LATER_PAGE = 5000
+"""Each page is a new search, so later pages are larger."""
+
+
+class RunPages:
+    """Reads runs from one store, which may be more than a query asks for.
+
+    MLflow's filters find too many where they cannot say what a condition says.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        get_experiment: Callable[[str], ExperimentRecord],
+        list_experiments: Callable[[], Iterator[ExperimentRecord]],
+    ) -> None:
+        self._store = store
+        self._get_experiment, self._list_experiments = get_experiment, list_experiments
+
+    def candidates(self, query: RunQuery) -> Iterator[Any]:
+        """MLflow's runs among which are all that match, in the query's order."""
+        experiment_ids = query.experiment_ids
+        size = min(query.limit, PAGE) if query.limit else PAGE
+        condition, order = to_filter(query.conditions), to_order(query.order)
+        pages = functools.partial(self._pages, condition=condition, order=order, size=size)
+        # MLflow counts the runs of an archived experiment as deleted, all of them.
+        if experiment_ids is not None and len(experiment_ids) == 1:
+            has_runs = False
+            for run in pages(experiment_ids):
+                has_runs = True
+                yield run
+            if not has_runs and self._get_experiment(experiment_ids[0]).archived is not None:
+                yield from pages(experiment_ids, view=ViewType.ALL)
+            return
+        active, archived = list[str](), list[str]()
+        for experiment in self._list_experiments() if experiment_ids != [] else ():
+            if experiment.archived is None and (
+                experiment_ids is None or experiment.id in experiment_ids
+            ):
+                active.append(experiment.id)
+            elif experiment_ids is not None and experiment.id in experiment_ids:
+                archived.append(experiment.id)
+        if query.order is not None and archived:
+            # One search: how the database compares values is not known here.
+            for run in pages([*active, *archived], view=ViewType.ALL):
+                if run.info.lifecycle_stage == "active" or run.info.experiment_id in archived:
+                    yield run
+            return
+        searches = ((active, ViewType.ACTIVE_ONLY), (archived, ViewType.ALL))
+        yield from heapq.merge(
+            *(pages(ids, view=view) for ids, view in searches if ids),
+            key=lambda run: (-run.info.start_time, run.info.run_id),
+        )
+
+    def page(
+        self,
+        experiment_ids: Sequence[str],
+        condition: str,
+        order: list[str],
+        size: int,
+        token: str | None,
+        view: int,
+    ) -> Any:
+        """One page of MLflow's runs."""
+        return self._store.search_runs(
+            list(experiment_ids),
+            condition,
+            view,
+            max_results=size,
+            order_by=order,
+            page_token=token,
+        )
+
+    def _pages(
+        self,
+        experiment_ids: Sequence[str],
+        condition: str,
+        order: list[str],
+        size: int,
+        view: int = ViewType.ACTIVE_ONLY,
+    ) -> Iterator[Any]:
+        page = self.page(experiment_ids, condition, order, size, None, view)
+        yield from page
+        before = {run.info.run_id for run in page}
+        if page.token:
+            # MLflow's pages are offsets: a run that starts meanwhile would shift them, and one
+            # that comes late shows a run twice.
+            if order == to_order(None):
+                bound = f"attributes.start_time <= {page[0].info.start_time}"
+                condition = f"{condition} AND {bound}" if condition else bound
+            size = max(size, LATER_PAGE)
+        while page.token:
+            page = self.page(experiment_ids, condition, order, size, page.token, view)
+            yield from (run for run in page if run.info.run_id not in before)
+            before.update(run.info.run_id for run in page)
