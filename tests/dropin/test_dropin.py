@@ -135,7 +135,10 @@ def test_other_azureml_packages_go_on_working(folder: Path, regular: bool) -> No
     assert done.stdout.strip() == "True", done.stderr
 
 
-@pytest.mark.parametrize("name", ["azureml.exceptions", "azureml._restclient.constants"])
+@pytest.mark.parametrize(
+    "name",
+    ["azureml.exceptions", "azureml._restclient.constants", "azureml.widgets", "azureml.telemetry"],
+)
 def test_a_sibling_steps_aside_for_a_foreign_core(folder: Path, name: str) -> None:
     foreign = package(folder, "core", "who = 'foreign'\n", regular=True)
     code = (
@@ -183,12 +186,10 @@ def test_names_that_its_modules_never_had(module: str) -> None:
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("azureml.telemetry", "collects nothing"),
         ("azureml._restclient.snapshots_client", "AMLFLOW_SNAPSHOT_MAX_MB"),
         ("azureml.core.dataset", "mlflow.log_input"),
         ("azureml.core.authentication", "MLFLOW_TRACKING_USERNAME"),
         ("azureml.train.automl", "ScriptRunConfig"),
-        ("azureml.widgets", "get_portal_url"),
     ],
 )
 def test_modules_that_amlflow_has_not_say_why(name: str, instead: str) -> None:
@@ -196,6 +197,12 @@ def test_modules_that_amlflow_has_not_say_why(name: str, instead: str) -> None:
 
     with pytest.raises(ImportError, match=instead):
         __import__(name)
+
+
+def test_telemetry_sends_nothing() -> None:
+    from azureml.telemetry import set_diagnostics_collection
+
+    assert set_diagnostics_collection(send_diagnostics=True) is None
 
 
 def test_modules_that_nobody_has() -> None:

@@ -23,22 +23,33 @@ CELLS = [
     "experiment",
     "workspace",
 ]
+WIDGETS = [
+    "from azureml.widgets import RunDetails\nrun.log_list('loss', [2, 1])\nRunDetails(run).show()",
+    "import sys\nsys.modules['ipywidgets'] = None  # as if it were not installed\n"
+    "RunDetails(run).show()",
+    "run.complete()\nimport threading\n"
+    "for thread in threading.enumerate():\n"
+    "    if thread.name == 'amlflow-run-details':\n        thread.join()",
+]
+"""RunDetails with ipywidgets and without, and its end."""
 
 
-def executed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[nbformat.NotebookNode]:
-    """The outputs of the cells, run by a kernel whose working folder this is."""
+def executed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[nbformat.NotebookNode]]:
+    """The outputs of each cell, run by a kernel whose working folder this is."""
     for name, value in servers.QUIET.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in CELLS])
+    cells = [nbformat.v4.new_code_cell(each) for each in (*CELLS, *WIDGETS)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
     client = nbclient.NotebookClient(
         notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     client.execute()
-    return [
-        next(each for each in reversed(cell.outputs) if each.get("name") != "stderr")
-        for cell in notebook.cells
-    ]
+    return [cell.outputs for cell in notebook.cells]
+
+
+def shown(outputs: list[nbformat.NotebookNode]) -> nbformat.NotebookNode:
+    return next(each for each in reversed(outputs) if each.get("name") != "stderr")
 
 
 def heads(table: str) -> list[str]:
@@ -53,22 +64,31 @@ def test_tables_in_a_notebook(
     server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
-    printed, run, experiment, workspace = executed(folder, monkeypatch)
+    *tables, widget, redrawn, end = executed(folder, monkeypatch)
+    printed, run, experiment, workspace = map(shown, tables)
     run_id, experiment_id = printed.text.split()
-    shown = [output.data["text/html"] for output in (run, experiment, workspace)]
-    assert heads(shown[0]) == ["Experiment", "Id", "Type", "Status", "Details Page", "Docs Page"]
-    assert heads(shown[1]) == ["Name", "Workspace", "Report Page", "Docs Page"]
-    assert heads(shown[2])[:3] == ["Name", "Subscription", "Resource group"]
-    assert run_id in shown[0]
-    assert "Running" in shown[0]
+    texts = [output.data["text/html"] for output in (run, experiment, workspace)]
+    assert heads(texts[0]) == ["Experiment", "Id", "Type", "Status", "Details Page", "Docs Page"]
+    assert heads(texts[1]) == ["Name", "Workspace", "Report Page", "Docs Page"]
+    assert heads(texts[2])[:3] == ["Name", "Subscription", "Resource group"]
+    assert run_id in texts[0]
+    assert "Running" in texts[0]
     assert run.data["text/plain"].startswith("Run(Experiment: in-a-notebook,\nId: ")
     page = f"{server_uri}/#/experiments/{experiment_id}/runs/{run_id}"
-    assert page in links(shown[0])
-    assert f"{server_uri}/#/experiments/{experiment_id}" in links(shown[1])
-    assert server_uri in links(shown[2])
+    assert page in links(texts[0])
+    assert f"{server_uri}/#/experiments/{experiment_id}" in links(texts[1])
+    assert server_uri in links(texts[2])
     # The page's address is the server's own page, and its data are this run's.
     with urllib.request.urlopen(page.partition("#")[0]) as answer:
         assert b'id="root"' in answer.read()
     address = f"{server_uri}/ajax-api/2.0/mlflow/runs/get?run_id={run_id}"
     with urllib.request.urlopen(address) as answer:
         assert json.load(answer)["run"]["info"]["experiment_id"] == experiment_id
+    # RunDetails: ipywidgets, then HTML that was drawn again when the run ended; nothing in red.
+    assert [list(output.data) for output in widget] == [
+        ["text/plain", "application/vnd.jupyter.widget-view+json"]
+    ]
+    assert [output.output_type for output in redrawn] == ["display_data"]
+    assert "Completed" in redrawn[0].data["text/html"]
+    assert "loss" in redrawn[0].data["text/html"]
+    assert end == []

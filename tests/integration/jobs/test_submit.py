@@ -15,6 +15,7 @@ import pytest
 from azureml.core import Environment, Run, RunConfiguration, ScriptRunConfig
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException, UserErrorException
+from azureml.widgets import RunDetails
 from helpers.submitted_jobs import SOON, agents, ended, error_of, log_of, scripts, submit, until
 
 
@@ -350,6 +351,8 @@ def test_the_log_is_followed_while_the_script_runs(
         f"first\nsecond\nthird\n\nExecution Summary\n=================\n{head}"
     )
     assert log_of(run) == "first\nsecond\nthird\n"
+    RunDetails(run).show()  # in a terminal it prints the same
+    assert capsys.readouterr().out == printed
     assert run.get_all_logs("got") == ["got/logs/go", "got/user_logs/std_log.txt"]
 
 

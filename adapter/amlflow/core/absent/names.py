@@ -112,14 +112,12 @@ MODULES = {
     ),
     "azureml.opendatasets": DATA,
     "azureml.pipeline": "pipelines are Azure's; run.submit_child() runs one script from another",
-    "azureml.telemetry": "amlflow collects nothing, so the call can go",
     "azureml.tensorboard": _CHARTS,
     "azureml.train": "estimators and sweeps are Azure's; submit a ScriptRunConfig for each",
     "azureml.train.automl": "automated ML is Azure's; mlflow.autolog() logs a library's own search",
     "azureml.train.hyperdrive": (
         "sweeps are Azure's; run.submit_child() submits a ScriptRunConfig for each set of arguments"
     ),
-    "azureml.widgets": "run.get_portal_url() opens the run in MLflow's page",
     "azureml._restclient.snapshots_client": (
         "AMLFLOW_SNAPSHOT_MAX_MB and AMLFLOW_SNAPSHOT_MAX_FILES say how large a snapshot may be"
     ),

@@ -1,0 +1,13 @@
+"""v1's ``azureml.telemetry``: amlflow collects nothing about its users."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+logger = logging.getLogger("amlflow")
+
+
+def set_diagnostics_collection(send_diagnostics: bool = True, verbosity: Any = None) -> None:
+    """Return: amlflow sends nothing, whatever v1's code switches on or off."""
+    logger.debug("set_diagnostics_collection(%r): amlflow sends nothing.", send_diagnostics)

@@ -1,0 +1,146 @@
+"""Shows a run in a notebook and draws it again until it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Protocol
+
+from amlflow.core.runs.base import record_of
+from amlflow.core.runs.run import Run
+from amlflow.core.store import tracker_of
+from amlflow.core.widgets.drawing import draw_log, draw_note, draw_view
+from amlflow.core.widgets.run_view import RunView, read_view
+from amlflow.exceptions import AzureMLException
+from amlflow.jobs.run_notes import is_launched
+
+MIN_INTERVAL_S = 1.0
+SHARE = 10
+"""A view is read again after so many times as long as it took."""
+THREAD = "amlflow-run-details"
+"""The name of the thread that draws a run again."""
+MAX_LOG = 20_000
+"""Characters of the log that are shown: its end."""
+
+
+class Display(Protocol):
+    """What a notebook shows of a run; it can be drawn again from any thread."""
+
+    def draw(self, view: RunView, log: str) -> None:
+        """Show the view and the end of the log."""
+
+    def note(self, text: str) -> None:
+        """Show a sentence under what is shown."""
+
+
+class HtmlDisplay:
+    """HTML that is replaced: for notebooks without ipywidgets."""
+
+    def __init__(self) -> None:
+        # There, since this is a notebook; nothing else needs it.
+        from IPython import display
+
+        untyped: Any = display
+        self._html = untyped.HTML
+        self._content = ""
+        self._handle = untyped.display(self._html(""), display_id=True)
+
+    def draw(self, view: RunView, log: str) -> None:
+        """Show the view and the end of the log."""
+        self._content = draw_view(view) + (draw_log(log) if log else "")
+        self._handle.update(self._html(self._content))
+
+    def note(self, text: str) -> None:
+        """Show a sentence under what is shown."""
+        self._handle.update(self._html(self._content + draw_note(text)))
+
+
+class WidgetDisplay:
+    """ipywidgets: the same HTML, with buttons for the log and to cancel."""
+
+    def __init__(self, run: Run) -> None:
+        # Installed, as the caller has seen; nothing else needs them.
+        import ipywidgets
+        from IPython import display
+
+        untyped: Any = display
+        self._run = run
+        self._view = ipywidgets.HTML()
+        self._note = ipywidgets.HTML()
+        self._log = ipywidgets.HTML(layout={"display": "none"})
+        self._log_button = ipywidgets.Button(description="Show log")
+        self._cancel_button = ipywidgets.Button(description="Cancel run")
+        self._log_button.on_click(self._toggle_log)
+        self._cancel_button.on_click(self._cancel)
+        buttons = ipywidgets.HBox([self._log_button, self._cancel_button])
+        untyped.display(ipywidgets.VBox([self._view, self._note, buttons, self._log]))
+
+    def draw(self, view: RunView, log: str) -> None:
+        """Show the view and the end of the log."""
+        self._view.value = draw_view(view)
+        self._note.value = ""
+        self._log.value = draw_log(log or "The run has no log.")
+        self._cancel_button.disabled = view.is_final
+
+    def note(self, text: str) -> None:
+        """Show a sentence under what is shown."""
+        self._note.value = draw_note(text)
+
+    def _toggle_log(self, button: Any) -> None:
+        hidden = self._log.layout.display == "none"
+        self._log.layout.display = "block" if hidden else "none"
+        button.description = "Hide log" if hidden else "Show log"
+
+    def _cancel(self, button: Any) -> None:
+        try:
+            self._run.cancel()
+        except AzureMLException as error:
+            self.note(error.message)
+        else:
+            self.note("Canceling the run.")
+
+
+class LogTail:
+    """The end of a submitted run's log."""
+
+    def __init__(self, run: Run) -> None:
+        # Locks files, as only some systems can; a run that was not submitted has no log.
+        from amlflow.jobs.log_reader import LogReader
+
+        self._reader = LogReader(tracker_of(run), record_of(run))
+        self._text = ""
+
+    def read(self, ended: bool) -> str:
+        """The end of the log as it is now."""
+        for text in self._reader.new(ended):
+            self._text = (self._text + text)[-MAX_LOG:]
+        return self._text
+
+
+def show(run: Run, display: Display) -> None:
+    """Draw the run now and, if it goes on, again and again in a thread until it has ended."""
+    log = LogTail(run) if is_launched(record_of(run)) else None
+    if not _draw(run, display, log):
+        arguments = (run, display, log)
+        threading.Thread(target=_follow, name=THREAD, args=arguments, daemon=True).start()
+
+
+def _follow(run: Run, display: Display, log: LogTail | None) -> None:
+    pause = MIN_INTERVAL_S
+    while True:
+        time.sleep(pause)
+        start = time.monotonic()
+        if _draw(run, display, log):
+            return
+        pause = max(MIN_INTERVAL_S, SHARE * (time.monotonic() - start))
+
+
+def _draw(run: Run, display: Display, log: LogTail | None) -> bool:
+    """Draw the run once; whether that was its end. An error is shown, and is not the end."""
+    try:
+        view = read_view(run)
+        display.draw(view, "" if log is None else log.read(view.is_final))
+    except AzureMLException as error:
+        display.note(f"The run could not be read, and is read again: {error.message}")
+        return False
+    return view.is_final
