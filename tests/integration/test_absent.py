@@ -64,7 +64,7 @@ def python(code: str, folder: Path) -> str:
 
 V1_MODULES = [
     *MODULES, "azureml.pipeline.core", "azureml.pipeline.steps", "azureml.train.hyperdrive",
-    "azureml.train.dnn", "azureml.train.automl", "azureml.data.dataset_factory",
+    "azureml.train.dnn", "azureml.train.automl", "azureml.data.hdfs_datastore",
     "azureml.core.compute.amlcompute", "azureml.core.webservice.aci", "azureml.nobody.knows",
     "azureml.core.util", "azureml.contrib.services.aml_request",
 ]  # fmt: skip
@@ -85,7 +85,10 @@ for name in {V1_MODULES!r}:
 print(json.dumps(said))
 """
     said = json.loads(python(code, folder))
-    assert [each for each in V1_MODULES if each not in said] == ["azureml.core.compute"]
+    assert [each for each in V1_MODULES if each not in said] == [
+        "azureml.core.compute",
+        "azureml.data",
+    ]
     for name, (message, missing) in said.items():
         assert SENTENCE.fullmatch(message), message
         assert missing in message
@@ -95,8 +98,8 @@ print(json.dumps(said))
 
 @pytest.mark.parametrize(
     "code",
-    ["from azureml import pipeline", "from azureml.core import dataset",
-     "import azureml.core; azureml.core.dataset", "from azureml.train.hyperdrive import choice"],
+    ["from azureml import pipeline", "from azureml.core import keyvault",
+     "import azureml.core; azureml.core.keyvault", "from azureml.train.hyperdrive import choice"],
 )  # fmt: skip
 def test_the_reason_comes_by_every_way_of_importing(folder: Path, code: str) -> None:
     code = f"try:\n    {code.replace('; ', chr(10) + '    ')}\nexcept ImportError as e: print(e)"
@@ -106,7 +109,7 @@ def test_the_reason_comes_by_every_way_of_importing(folder: Path, code: str) -> 
 def test_who_asks_whether_a_module_is_there_is_told_no(folder: Path) -> None:
     code = """
 import importlib.util, pkgutil
-print([importlib.util.find_spec(each) for each in ("azureml.pipeline", "azureml.core.dataset")],
+print([importlib.util.find_spec(each) for each in ("azureml.pipeline", "azureml.core.keyvault")],
       importlib.util.find_spec("azureml.core.run") is not None)
 """
     assert python(code, folder) == "[None, None] True"

@@ -274,7 +274,6 @@ def test_list_knows_the_workspace_of_the_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda ws: ws.get_default_datastore(),
         lambda ws: ws.set_default_datastore("x"),
         lambda ws: ws.get_default_keyvault(),
         lambda ws: ws.add_private_endpoint(None),
@@ -291,7 +290,6 @@ def test_list_knows_the_workspace_of_the_folder(folder: Path) -> None:
         lambda ws: ws.models,
         lambda ws: ws.setup(),
         lambda ws: ws.datastores["x"],
-        lambda ws: ws.datasets["x"],
         lambda ws: ws.images["x"],
         lambda ws: ws.webservices["x"],
         lambda ws: ws.linked_services["x"],
@@ -308,7 +306,7 @@ def test_what_only_azure_has_says_what_to_do_instead(folder: Path, call: Any) ->
 
 def test_what_only_azure_has_is_empty_for_scripts_that_print_it(folder: Path) -> None:
     ws = Workspace.from_config()
-    for name in ("datastores", "datasets", "images", "webservices",
+    for name in ("images", "webservices",
                  "linked_services", "private_endpoints"):  # fmt: skip
         assert dict(getattr(ws, name)) == {}
         assert getattr(ws, name).get("x") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from amlflow.core.absent.workspace_members import AzureOnly, refuse
 from amlflow.core.arguments import check_path, check_text
 from amlflow.core.compute.compute_target import ComputeTarget, Targets
 from amlflow.core.console import warn_once
+from amlflow.core.data import declared
+from amlflow.core.data.dataset import DatasetsByName
+from amlflow.core.data.datastore import AbstractDatastore, DatastoresByName, open_datastore
 from amlflow.core.experiment import Experiment, open_experiment, query_runs
 from amlflow.core.project.config_json import (
     FILE,
@@ -311,6 +315,24 @@ class Workspace(WorkspaceBase, AzureOnly):
     def environments(self) -> dict[str, Environment]:
         """The registered environments by name, and v1's curated ones; see Environment.list."""
         return Environment.list(self)
+
+    @property
+    def datastores(self) -> Mapping[str, AbstractDatastore]:
+        """The datastores by name; see :mod:`amlflow.core.data.declared`."""
+        return DatastoresByName(self)
+
+    def get_default_datastore(self) -> AbstractDatastore:
+        """The datastore that is used where none is named: ``workspaceblobstore``, or another."""
+        return open_datastore(self, declared.default_name(self))
+
+    def set_default_datastore(self, name: str) -> None:
+        """Have another datastore used where none is named, for this user on this machine."""
+        declared.set_default(self, name)
+
+    @property
+    def datasets(self) -> DatasetsByName:
+        """The registered data sets by name, each in its latest version."""
+        return DatasetsByName(self)
 
     def get_default_compute_target(self, type: str) -> ComputeTarget | None:
         """None: a workspace here has no default clusters, as v1 answers without them."""

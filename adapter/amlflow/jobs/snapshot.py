@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from amlflow.data.storage import LOCAL_FOLDER
 from amlflow.exceptions import SnapshotException
 from amlflow.jobs.job import jobs_folder
 from amlflow.jobs.limits import FILES_SETTING, SIZE_SETTING, max_bytes, max_files
@@ -38,7 +39,7 @@ _ALWAYS_OUT = frozenset(
     {
         ".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache",
         ".ruff_cache", ".tox", ".nox", "node_modules", ".DS_Store", "mlruns", "mlartifacts",
-        "mlflow.db", "mlflow.db-journal", "mlflow.db-wal", "mlflow.db-shm",
+        LOCAL_FOLDER, "mlflow.db", "mlflow.db-journal", "mlflow.db-wal", "mlflow.db-shm",
     }
 )  # fmt: skip
 

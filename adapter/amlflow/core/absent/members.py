@@ -12,6 +12,15 @@ from amlflow.core.absent.names import CLUSTERS, DATA, ONE_PROCESS, SPARK
 from amlflow.exceptions import UserErrorException
 
 _DATASETS = f"{DATA}; its path can be an argument of the script"
+_OLD_DATASET = "the data sets that Dataset.File and Dataset.Tabular make have its place since 2019"
+_OLD_MEMBERS = (
+    "Scenario", "archive", "compare_profiles", "create_snapshot", "definition",
+    "definition_version", "delete_snapshot", "deprecate", "description", "diff", "generate_profile",
+    "get_all_snapshots", "get_definition", "get_definitions", "get_profile", "get_snapshot", "head",
+    "id", "is_visible", "name", "reactivate", "register", "sample", "state", "tags",
+    "to_pandas_dataframe", "to_spark_dataframe", "update", "update_definition", "workspace",
+)  # fmt: skip
+_FRAME = "read with pandas and keep the rows with Dataset.Tabular.register_pandas_dataframe()"
 _KEPT = "outputs/ and logs/ are always kept, and a snapshot of the source folder is always taken"
 _QUOTAS = (
     "amlflow makes no clusters in Azure, so there are no quotas and no virtual machines to count"
@@ -49,6 +58,13 @@ MEMBERS = {
         "base_image_registry": "`docker login` gives access to a registry",
         "gpu_support": "pass '--gpus=all' in docker.arguments",
         "platform": "the image says what it runs on",
+    },
+    "Dataset": {
+        **dict.fromkeys(_OLD_MEMBERS, _OLD_DATASET),
+        "from_binary_files": "Dataset.File.from_files() takes files of any kind",
+        "from_excel_files": _FRAME,
+        "from_pandas_dataframe": "Dataset.Tabular.register_pandas_dataframe() takes a data frame",
+        "from_sql_query": _FRAME,
     },
     "Environment": {
         "asset_id": _REGISTERED,
@@ -93,6 +109,13 @@ def refuse_member(owner: type, name: str, otherwise: str | None = None) -> NoRet
         if instead is not None:
             raise AbsentMember(f"{owner.__name__} has no {name!r} in amlflow: {instead}.")
     raise AttributeError(f"{owner.__name__!r} object has no attribute {name!r}")
+
+
+class ExplainsAbsent(type):
+    """The class of a class that itself says which members it does not have."""
+
+    def __getattr__(cls, name: str) -> NoReturn:
+        refuse_member(cls, name)
 
 
 class Absent:

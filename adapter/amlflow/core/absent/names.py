@@ -7,8 +7,8 @@ from types import FrameType, ModuleType
 from typing import NoReturn
 
 DATA = (
-    "data sets and datastores live in Azure; read the data by its path or address, and note it with"
-    " mlflow.log_input()"
+    "a script gets its data by its arguments or inputs, such as "
+    "dataset.as_named_input('data').as_mount(), and read by Dataset or fsspec"
 )
 _SERVING = "serving is Azure's; `mlflow models serve` serves a model"
 
@@ -26,8 +26,6 @@ _CHARTS = "MLflow's page has the charts: run.get_portal_url()"
 
 _OF_CORE = {
     "ContainerRegistry": "container registries are Azure's; name an image in your own registry",
-    "Dataset": DATA,
-    "Datastore": DATA,
     "Image": _SERVING,
     "Keyvault": "amlflow has no key vault; read secrets from environment variables",
     "LinkedService": "linked services are Azure's; keep addresses in environment variables",
@@ -50,9 +48,7 @@ _OF_RUNCONFIG = {
     "ContainerRegistry": _OF_CORE["ContainerRegistry"],
     "Data": DATA,
     "DataLocation": DATA,
-    "DataPath": DATA,
     "DataReferenceConfiguration": DATA,
-    "Dataset": DATA,
     "HdiConfiguration": SPARK,
     "HistoryConfiguration": "outputs/ and logs/ are always kept",
     "MPI_CPU_IMAGE": _IMAGES,
@@ -91,8 +87,6 @@ MODULES = {
     ),
     "azureml.core.container_registry": _OF_CORE["ContainerRegistry"],
     "azureml.core.databricks": SPARK,
-    "azureml.core.dataset": DATA,
-    "azureml.core.datastore": DATA,
     "azureml.core.image": _SERVING,
     "azureml.core.keyvault": _OF_CORE["Keyvault"],
     "azureml.core.linked_service": _OF_CORE["LinkedService"],
@@ -102,7 +96,10 @@ MODULES = {
     "azureml.core.resource_configuration": _SERVING,
     "azureml.core.script_run": _OF_CORE["ScriptRun"],
     "azureml.core.webservice": _SERVING,
-    "azureml.data": DATA,
+    "azureml.data": (
+        "azureml.data has files and tables in datastores; databases, caches and Azure's own file "
+        "systems are read by their own clients"
+    ),
     "azureml.dataprep": DATA,
     "azureml.explain": "explanations are artifacts; mlflow.shap.log_explanation() logs one",
     "azureml.interpret": "explanations are artifacts; mlflow.shap.log_explanation() logs one",

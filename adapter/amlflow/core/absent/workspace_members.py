@@ -30,20 +30,11 @@ class NoneHere(dict[str, Any]):
 
 _ENDPOINTS = "A tracking server is protected by its own network, outside of amlflow."
 _CONNECTIONS = "Keep addresses and credentials of other services in environment variables."
-_DATA = "Read data by its path or address, and note it with mlflow.log_input()."
 _SERVING = "Serve a model with `mlflow models serve`."
 
 
 class AzureOnly:
     """Members of v1's Workspace that are refused, with v1's signatures."""
-
-    @property
-    def datastores(self) -> dict[str, Any]:
-        return NoneHere("The datastore", _DATA)
-
-    @property
-    def datasets(self) -> dict[str, Any]:
-        return NoneHere("The dataset", _DATA)
 
     @property
     def models(self) -> dict[str, Any]:
@@ -101,12 +92,6 @@ class AzureOnly:
 
     def list_connections(self, category: str | None = None, target: str | None = None) -> Any:
         refuse("list_connections", _CONNECTIONS)
-
-    def get_default_datastore(self) -> Any:
-        refuse("get_default_datastore", "Store files with run.upload_file().")
-
-    def set_default_datastore(self, name: str) -> None:
-        refuse("set_default_datastore", "Store files with run.upload_file().")
 
     def get_default_keyvault(self) -> Any:
         refuse("get_default_keyvault", "Read secrets from environment variables.")

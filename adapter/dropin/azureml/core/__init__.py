@@ -5,6 +5,8 @@ from typing import Any
 from amlflow.core.absent.names import explain_modules as _explain_modules
 from amlflow.core.absent.names import submodule as _submodule
 from amlflow.core.compute.compute_target import ComputeTarget
+from amlflow.core.data.datastore import Datastore
+from amlflow.core.data.factories import Dataset
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run, get_run
 from amlflow.core.scripts.environment import Environment
@@ -19,6 +21,8 @@ _explain_modules()
 __all__ = [
     "VERSION",
     "ComputeTarget",
+    "Dataset",
+    "Datastore",
     "Environment",
     "Experiment",
     "Run",

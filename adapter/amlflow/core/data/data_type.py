@@ -1,0 +1,91 @@
+"""Types of columns that users state: v1's ``DataType`` and ``PromoteHeadersBehavior``."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amlflow.exceptions import UserErrorException
+
+
+class DataType:
+    """The type of a column, for ``set_column_types``.
+
+    Source: ``azureml.data.dataset_factory.DataType`` 1.61.
+    """
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = dict(content)
+
+    @staticmethod
+    def to_string() -> DataType:
+        """Texts."""
+        return DataType({"type": "string"})
+
+    @staticmethod
+    def to_long() -> DataType:
+        """Whole numbers of 64 bits."""
+        return DataType({"type": "long"})
+
+    @staticmethod
+    def to_float(decimal_mark: str = ".") -> DataType:
+        """Floats of 64 bits, with a point or a comma."""
+        return DataType({"type": "float", "decimal_mark": decimal_mark})
+
+    @staticmethod
+    def to_bool() -> DataType:
+        """True and False."""
+        return DataType({"type": "bool"})
+
+    @staticmethod
+    def to_datetime(formats: str | Sequence[str] | None = None) -> DataType:
+        """Times, in the forms of ``strptime``; without any, ISO 8601."""
+        forms = [formats] if isinstance(formats, str) else list(formats or [])
+        return DataType({"type": "datetime", "formats": forms})
+
+    @staticmethod
+    def to_stream(workspace: Any, escaped: bool = False) -> DataType:
+        """Refused: a column of files is not read."""
+        raise UserErrorException(
+            "DataType.to_stream(): columns with files are not read; keep the paths as texts, and "
+            "open them in the script."
+        )
+
+
+class PromoteHeadersBehavior(enum.IntEnum):
+    """Which files have a line with the names of columns."""
+
+    NO_HEADERS = 0
+    ONLY_FIRST_FILE_HAS_HEADERS = 1
+    COMBINE_ALL_FILES_HEADERS = 2
+    ALL_FILES_HAVE_SAME_HEADERS = 3
+
+
+def to_header(header: Any) -> str:
+    """The name of a behavior; v1 also takes True, False and the name itself."""
+    if header is True:
+        return PromoteHeadersBehavior.ALL_FILES_HAVE_SAME_HEADERS.name
+    if header is False:
+        return PromoteHeadersBehavior.NO_HEADERS.name
+    try:
+        key = header if isinstance(header, str) else PromoteHeadersBehavior(header).name
+        return PromoteHeadersBehavior[key].name
+    except (KeyError, ValueError):
+        names = ", ".join(item.name for item in PromoteHeadersBehavior)
+        raise UserErrorException(
+            f"header={header!r} is neither True, False nor one of {names}."
+        ) from None
+
+
+def to_column_types(types: Mapping[str, DataType]) -> dict[str, dict[str, Any]]:
+    """The types of columns as a definition keeps them."""
+    if not isinstance(types, Mapping):
+        raise UserErrorException(f"set_column_types={types!r} is not a dict of columns and types.")
+    for name, kind in types.items():
+        if not isinstance(kind, DataType):
+            raise UserErrorException(
+                f"set_column_types[{name!r}] is the {type(kind).__name__} {kind!r}, and not a type "
+                "such as DataType.to_float()."
+            )
+    return {str(name): kind.content for name, kind in types.items()}

@@ -1,0 +1,176 @@
+"""Paths in datastores: v1's ``azureml.data.datapath`` and ``azureml.data.data_reference``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from amlflow.core.data.bases import DatastoreBase
+from amlflow.exceptions import UserErrorException
+
+MOUNT, DOWNLOAD, UPLOAD, DIRECT = "mount", "download", "upload", "direct"
+
+
+class DataPath:
+    """A path in a datastore.
+
+    Source: ``azureml.data.datapath.DataPath`` 1.61; names are v1's.
+    """
+
+    def __init__(
+        self,
+        datastore: DatastoreBase | None = None,
+        path_on_datastore: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        self._datastore = datastore
+        self._path = path_on_datastore
+        self._name = name
+
+    @property
+    def datastore(self) -> DatastoreBase | None:
+        return self._datastore
+
+    @property
+    def datastore_name(self) -> str | None:
+        return None if self._datastore is None else self._datastore.name
+
+    @property
+    def path_on_datastore(self) -> str | None:
+        return self._path
+
+    def create_data_reference(
+        self,
+        data_reference_name: str | None = None,
+        datapath_compute_binding: DataPathComputeBinding | None = None,
+    ) -> DataReference:
+        """The path as an argument of a script."""
+        binding = datapath_compute_binding or DataPathComputeBinding()
+        return binding.create_data_reference(data_reference_name or self._name, self)
+
+    @staticmethod
+    def create_from_data_reference(data_reference: DataReference) -> DataPath:
+        """The path that a reference names."""
+        return DataPath(
+            data_reference.datastore,
+            data_reference.path_on_datastore,
+            data_reference.data_reference_name,
+        )
+
+
+class DataPathComputeBinding:
+    """How a path is given to a script: mounted, downloaded, or uploaded from it."""
+
+    def __init__(
+        self, mode: str = MOUNT, path_on_compute: str | None = None, overwrite: bool = False
+    ) -> None:
+        self.mode, self.path_on_compute, self.overwrite = mode, path_on_compute, overwrite
+
+    def create_data_reference(
+        self, data_reference_name: str | None = None, datapath: DataPath | None = None
+    ) -> DataReference:
+        """A path as an argument of a script."""
+        if datapath is None or datapath.datastore is None:
+            raise UserErrorException("A DataReference needs a DataPath with a datastore.")
+        return DataReference(
+            datapath.datastore,
+            data_reference_name,
+            datapath.path_on_datastore,
+            self.mode,
+            self.path_on_compute,
+            self.overwrite,
+        )
+
+    @staticmethod
+    def create_from_data_reference(data_reference: DataReference) -> DataPathComputeBinding:
+        """How a reference is given to a script."""
+        return DataPathComputeBinding(
+            data_reference.mode, data_reference.path_on_compute, data_reference.overwrite
+        )
+
+
+class DataReference:
+    """A path in a datastore as an argument of a script.
+
+    Source: ``azureml.data.data_reference.DataReference`` 1.61; names are v1's. ``mode`` is
+    "mount", "download" or "upload".
+    """
+
+    def __init__(
+        self,
+        datastore: DatastoreBase,
+        data_reference_name: str | None = None,
+        path_on_datastore: str | None = None,
+        mode: str = MOUNT,
+        path_on_compute: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        if mode not in (MOUNT, DOWNLOAD, UPLOAD):
+            raise UserErrorException(
+                f"{mode!r} is not a mode of a DataReference; it is {MOUNT!r}, {DOWNLOAD!r} or "
+                f"{UPLOAD!r}."
+            )
+        self.datastore = datastore
+        self.data_reference_name = data_reference_name or _to_name(datastore.name)
+        self.path_on_datastore = path_on_datastore
+        self.mode, self.path_on_compute, self.overwrite = mode, path_on_compute, overwrite
+
+    def path(
+        self, path: str | None = None, data_reference_name: str | None = None
+    ) -> DataReference:
+        """A path below this one."""
+        parts = [part.strip("/") for part in (self.path_on_datastore, path) if part]
+        return self._changed(
+            path_on_datastore="/".join(parts) or None,
+            data_reference_name=data_reference_name or _to_name(parts[-1] if parts else ""),
+        )
+
+    def as_download(
+        self, path_on_compute: str | None = None, overwrite: bool = False
+    ) -> DataReference:
+        """The same, downloaded before the script starts."""
+        return self._changed(mode=DOWNLOAD, path_on_compute=path_on_compute, overwrite=overwrite)
+
+    def as_upload(
+        self, path_on_compute: str | None = None, overwrite: bool = False
+    ) -> DataReference:
+        """The same, uploaded from the script's folder after it has ended."""
+        return self._changed(mode=UPLOAD, path_on_compute=path_on_compute, overwrite=overwrite)
+
+    def as_mount(self) -> DataReference:
+        """The same, mounted."""
+        return self._changed(mode=MOUNT)
+
+    def _changed(self, **changes: Any) -> DataReference:
+        return DataReference(
+            **{
+                "datastore": self.datastore,
+                "data_reference_name": self.data_reference_name,
+                "path_on_datastore": self.path_on_datastore,
+                "mode": self.mode,
+                "path_on_compute": self.path_on_compute,
+                "overwrite": self.overwrite,
+                **changes,
+            }
+        )
+
+    @staticmethod
+    def create(
+        data_reference_name: str | None = None,
+        datapath: DataPath | None = None,
+        datapath_compute_binding: DataPathComputeBinding | None = None,
+    ) -> DataReference:
+        """The reference of a path."""
+        binding = datapath_compute_binding or DataPathComputeBinding()
+        return binding.create_data_reference(data_reference_name, datapath)
+
+    def __str__(self) -> str:
+        return f"$AZUREML_DATAREFERENCE_{self.data_reference_name}"
+
+    def __repr__(self) -> str:
+        return f"DataReference({self.datastore.name}, {self.path_on_datastore}, mode={self.mode})"
+
+
+def _to_name(text: str) -> str:
+    """A name that an environment variable can have."""
+    return re.sub(r"\W", "_", text) or "data"

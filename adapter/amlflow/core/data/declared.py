@@ -1,0 +1,263 @@
+"""Datastores by name: the workspace's own, those of ``.azureml/datastores.yaml``, attached ones.
+
+``.azureml/datastores.yaml``, looked for from the working folder upwards, maps names to addresses
+that fsspec opens::
+
+    training: s3://bucket/folder
+    scratch: file:///data/scratch
+    default: training            # which one get_default_datastore() gives
+
+Attached datastores (``amlflow datastore attach``, ``Datastore.register_…``) are the workspace's for
+this user on this machine. A declared one comes before an attached one of the same name. Credentials
+are in neither: each storage's own client finds them, such as in its environment variables.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from amlflow.core.project.config_json import FOLDER
+from amlflow.core.project.tracking_uri import local_folders
+from amlflow.core.store import WorkspaceBase, store_of
+from amlflow.data.definition import STORE_NAME, holds_secret
+from amlflow.data.errors import without_secrets
+from amlflow.data.storage import LOCAL_FOLDER, TRACKER
+from amlflow.exceptions import UserErrorException
+from amlflow.whole_files import write_json
+
+FILE = "datastores.yaml"
+BLOB, FILES = "workspaceblobstore", "workspacefilestore"
+DEFAULT = "default"
+"""The key that names the default datastore."""
+VARIABLE = "AMLFLOW_DATASTORES"
+"""Has a submitted script's datastores: its working folder has no datastores.yaml."""
+
+
+class UnknownDatastore(UserErrorException, KeyError):
+    """No datastore has this name. A KeyError too, as a lookup in a dict raises."""
+
+
+def known(workspace: WorkspaceBase) -> dict[str, str]:
+    """The addresses of all datastores by name."""
+    return {**_own(workspace), **_entries(workspace)}
+
+
+def default_name(workspace: WorkspaceBase) -> str:
+    """The name of the default datastore."""
+    return _default(workspace) or BLOB
+
+
+def find(workspace: WorkspaceBase, name: str) -> str:
+    """The address of a datastore. Raises UserErrorException if it is unknown."""
+    addresses = known(workspace)
+    if name not in addresses:
+        raise UnknownDatastore(
+            f"Could not find datastore {name!r} in workspace {workspace.name!r}; those that are "
+            f"there: {', '.join(sorted(addresses))}. Declare it in {FOLDER}/{FILE}, such as\n"
+            f"{name}: s3://bucket/folder\n"
+            f"or attach it with `amlflow datastore attach -n {name} --address s3://bucket/folder`."
+        )
+    return addresses[name]
+
+
+def variables(workspace: WorkspaceBase) -> dict[str, str]:
+    """The environment variable by which a submitted script finds the same datastores."""
+    content = {"stores": known(workspace), DEFAULT: default_name(workspace)}
+    return {VARIABLE: json.dumps(content)}
+
+
+def local_store_folders(workspace: WorkspaceBase) -> list[Path]:
+    """The folders of this machine that are datastores and exist."""
+    folders = [
+        Path(_to_path(address)) for address in known(workspace).values() if is_folder(address)
+    ]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def own_folder(tracking_uri: str) -> Path | None:
+    """The folder with the workspace's own datastores; None where the tracker keeps them."""
+    folders = local_folders(tracking_uri)
+    return Path(folders[0]) / LOCAL_FOLDER if folders else None
+
+
+def is_folder(address: str) -> bool:
+    """Whether an address is a folder of this machine."""
+    return urlsplit(address).scheme == "file"
+
+
+def _to_path(address: str) -> str:
+    # It knows the drive letters of Windows.
+    from urllib.request import url2pathname
+
+    return url2pathname(urlsplit(address).path)
+
+
+def _own(workspace: WorkspaceBase) -> dict[str, str]:
+    folder = own_folder(store_of(workspace).uri)
+    if folder is None:
+        return dict.fromkeys((BLOB, FILES), TRACKER)
+    return {name: (folder / name).as_uri() for name in (BLOB, FILES)}
+
+
+# attached ones
+
+
+def attach(workspace: WorkspaceBase, name: str, address: str, *, overwrite: bool = True) -> None:
+    """Make a datastore known to a workspace, for this user on this machine.
+
+    Raises:
+        UserErrorException: the name is not valid or taken, or the address is not one, or has a
+            credential in it.
+    """
+    _check_name(name)
+    checked = check_address(name, address, Path.cwd())
+    path = _folder(workspace) / f"{name}.json"
+    if path.exists() and not overwrite:
+        raise UserErrorException(
+            f"The datastore {name!r} is registered already; pass overwrite=True to replace it."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"address": checked})
+
+
+def detach(workspace: WorkspaceBase, name: str) -> None:
+    """Forget an attached datastore; its files stay. Raises UserErrorException if it is not one."""
+    try:
+        (_folder(workspace) / f"{name}.json").unlink()
+    except FileNotFoundError:
+        where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
+        raise UserErrorException(
+            f"The datastore {name!r} is not attached to workspace {workspace.name!r}.{where}"
+        ) from None
+
+
+def set_default(workspace: WorkspaceBase, name: str) -> None:
+    """Make a datastore the workspace's default, for this user on this machine."""
+    find(workspace, name)
+    declared = _read_declared().get(DEFAULT)
+    if declared is not None and declared != name:
+        raise UserErrorException(
+            f"{FOLDER}/{FILE} names {declared!r} as the default datastore; change it there."
+        )
+    folder = _folder(workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / f"{DEFAULT}.json", {DEFAULT: name})
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str) or not STORE_NAME.fullmatch(name) or name == DEFAULT:
+        raise UserErrorException(
+            f"{str(name)[:80]!r} is not a name for a datastore: it is 1-255 letters, digits, '_', "
+            f"'-' and '.', starts with a letter or a digit, and is not {DEFAULT!r}."
+        )
+
+
+def check_address(name: str, address: Any, folder: Path) -> str:
+    """An address as it is kept; a path is taken from the folder.
+
+    Raises:
+        UserErrorException: it is not an address, or has a credential in it.
+    """
+    if not isinstance(address, str) or not address.strip():
+        raise UserErrorException(
+            f"The datastore {name!r} has the address {address!r}; it is a text such as "
+            "s3://bucket/folder or file:///data."
+        )
+    parts = urlsplit(address)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", address) is None:
+        return (folder / os.path.expanduser(address)).absolute().as_uri()
+    # abfs://container@account… names an account there, and no password.
+    has_user = ":" in parts.netloc.rpartition("@")[0] or (
+        "@" in parts.netloc and parts.scheme in ("http", "https", "s3", "gs", "gcs")
+    )
+    if has_user or holds_secret(f"https://x/?{parts.query}"):
+        raise UserErrorException(
+            f"The address {without_secrets(address)!r} of the datastore {name!r} has a credential "
+            "in it. Leave it out: the storage's own client finds it, such as in its environment "
+            "variables."
+        )
+    return address
+
+
+# reading
+
+
+def _entries(workspace: WorkspaceBase) -> dict[str, str]:
+    from_job = _read_variable()
+    if from_job is not None:
+        return dict(from_job["stores"])
+    declared = {name: value for name, value in _read_declared().items() if name != DEFAULT}
+    return {**_read_attached(workspace), **declared}
+
+
+def _default(workspace: WorkspaceBase) -> str | None:
+    from_job = _read_variable()
+    if from_job is not None:
+        return str(from_job[DEFAULT])
+    declared = _read_declared().get(DEFAULT)
+    if declared is not None:
+        return declared
+    path = _folder(workspace) / f"{DEFAULT}.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))[DEFAULT]) if path.is_file() else None
+
+
+def _read_variable() -> dict[str, Any] | None:
+    text = os.environ.get(VARIABLE)
+    if not text:
+        return None
+    try:
+        content = json.loads(text)
+        return {"stores": dict(content["stores"]), DEFAULT: str(content[DEFAULT])}
+    except (ValueError, TypeError, KeyError):
+        raise UserErrorException(
+            f"The environment variable {VARIABLE} is not what amlflow sets for a submitted script: "
+            "JSON with stores and default."
+        ) from None
+
+
+def _read_declared() -> dict[str, str]:
+    start = Path.cwd()
+    for folder in (start, *start.parents):
+        path = folder / FOLDER / FILE
+        if path.is_file():
+            return _read(path)
+    return {}
+
+
+def _read(path: Path) -> dict[str, str]:
+    import yaml  # takes long to import, and most workspaces declare no datastore
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserErrorException(f"{path} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise UserErrorException(f"{path} maps names of datastores to addresses, and is a list.")
+    stores: dict[str, str] = {}
+    for name, value in content.items():
+        if name == DEFAULT:
+            stores[DEFAULT] = str(value)
+            continue
+        _check_name(name)
+        stores[name] = check_address(name, value, path.parent.parent)
+    return stores
+
+
+def _folder(workspace: WorkspaceBase) -> Path:
+    import platformdirs  # knows each system's folder for a user's configuration
+
+    names = "+".join(quote(name, safe="") for name in store_of(workspace).names)
+    return platformdirs.user_config_path("amlflow") / "datastores" / names
+
+
+def _read_attached(workspace: WorkspaceBase) -> dict[str, str]:
+    return {
+        path.stem: str(json.loads(path.read_text(encoding="utf-8"))["address"])
+        for path in sorted(_folder(workspace).glob("*.json"))
+        if path.stem != DEFAULT
+    }

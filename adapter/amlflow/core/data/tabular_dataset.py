@@ -1,0 +1,225 @@
+"""A data set that is a table: v1's ``azureml.data.tabular_dataset``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from amlflow.core.data.dataset import AbstractDataset, check_count, check_share, to_seed
+from amlflow.core.data.file_dataset import FileDataset
+from amlflow.data.definition import FILE, TABULAR, Definition
+from amlflow.exceptions import UserErrorException
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from amlflow.data.expressions import Column, Expression
+
+_WITH_PANDAS = "dataset.to_pandas_dataframe() gives the rows to pandas"
+
+
+class TabularDataset(AbstractDataset):
+    """Rows of delimited, Parquet or JSON-lines files.
+
+    Source: ``azureml.data.TabularDataset`` 1.61; names, parameters and shapes are v1's.
+    """
+
+    def to_pandas_dataframe(
+        self, on_error: str = "null", out_of_range_datetime: str = "null"
+    ) -> pd.DataFrame:
+        """The rows, with v1's types of columns.
+
+        Raises:
+            DatasetExecutionError: a file cannot be read, or is not of the format.
+            UserErrorException: a column does not exist.
+        """
+        # pandas and pyarrow are loaded when rows are read.
+        from amlflow.data.frames import to_frame
+
+        return to_frame(self._definition, self._files())
+
+    def __getitem__(self, name: str) -> Column:
+        """A column, to compare in :meth:`filter`."""
+        # Only filter needs it.
+        from amlflow.data.expressions import Column
+
+        return Column(name)
+
+    def filter(self, expression: Expression) -> TabularDataset:
+        """The rows that meet a condition, such as ``dataset["age"] > 30``."""
+        # Only filter needs it.
+        from amlflow.data.expressions import Expression
+
+        if not isinstance(expression, Expression):
+            raise UserErrorException(
+                "filter() takes a condition on columns, such as dataset['age'] > 30."
+            )
+        return self._then("filter", expression.tree)
+
+    def take(self, count: int) -> TabularDataset:
+        """The first rows."""
+        return self._then("take", check_count(count, "take(count)"))
+
+    def skip(self, count: int) -> TabularDataset:
+        """The rows without the first ones."""
+        return self._then("skip", check_count(count, "skip(count)"))
+
+    def take_sample(self, probability: float, seed: int | None = None) -> TabularDataset:
+        """Each row with a probability."""
+        share = check_share(probability, "take_sample(probability)")
+        return self._then("sample", share, to_seed(seed))
+
+    def random_split(
+        self, percentage: float, seed: int | None = None
+    ) -> tuple[TabularDataset, TabularDataset]:
+        """Two data sets, the first with about this share of the rows, the second with the rest."""
+        share, drawn = check_share(percentage, "random_split(percentage)"), to_seed(seed)
+        return self._then("split", share, drawn, True), self._then("split", share, drawn, False)
+
+    def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> TabularDataset:
+        """Only these columns; with ``validate``, whether they exist is looked up now."""
+        dataset = self._then("keep_columns", _to_columns(columns, "keep_columns"))
+        if validate:
+            dataset.take(1).to_pandas_dataframe()
+        return dataset
+
+    def drop_columns(self, columns: str | Sequence[str]) -> TabularDataset:
+        """All columns but these."""
+        return self._then("drop_columns", _to_columns(columns, "drop_columns"))
+
+    # times
+
+    @property
+    def timestamp_columns(self) -> tuple[str | None, str | None]:
+        """The column with a row's time, and the coarser one of its partition; None if unstated."""
+        options = self._definition.options
+        return options.get("timestamp"), options.get("partition_timestamp")
+
+    def with_timestamp_columns(
+        self,
+        timestamp: str | None = None,
+        partition_timestamp: str | None = None,
+        validate: bool = False,
+        **kwargs: Any,
+    ) -> TabularDataset:
+        """The same rows, with the column that :meth:`time_after` and the others look at.
+
+        Raises:
+            UserErrorException: with ``validate``, a column does not exist or has no times.
+        """
+        fine = timestamp or kwargs.get("fine_grain_timestamp")
+        coarse = partition_timestamp or kwargs.get("coarse_grain_timestamp")
+        definition = self._definition.with_options(timestamp=fine, partition_timestamp=coarse)
+        dataset = TabularDataset(definition, self._workspace)
+        if validate:
+            frame = dataset.keep_columns([name for name in (fine, coarse) if name])
+            for name, kind in frame.to_pandas_dataframe().dtypes.items():
+                if kind.kind != "M":
+                    raise UserErrorException(f"The column {name!r} has no times; it is {kind}.")
+        return dataset
+
+    def time_before(
+        self, end_time: datetime, include_boundary: bool = True, validate: bool = True
+    ) -> TabularDataset:
+        """The rows up to a time."""
+        return self._then("time", None, _to_text(end_time), include_boundary)
+
+    def time_after(
+        self, start_time: datetime, include_boundary: bool = True, validate: bool = True
+    ) -> TabularDataset:
+        """The rows from a time on."""
+        return self._then("time", _to_text(start_time), None, include_boundary)
+
+    def time_between(
+        self,
+        start_time: datetime,
+        end_time: datetime,
+        include_boundary: bool = True,
+        validate: bool = True,
+    ) -> TabularDataset:
+        """The rows between two times."""
+        return self._then("time", _to_text(start_time), _to_text(end_time), include_boundary)
+
+    def time_recent(
+        self, time_delta: timedelta, include_boundary: bool = True, validate: bool = True
+    ) -> TabularDataset:
+        """The rows of the last so many days or hours."""
+        if not isinstance(time_delta, timedelta):
+            raise UserErrorException(f"{time_delta!r} is not a datetime.timedelta.")
+        start = datetime.now(timezone.utc) - time_delta
+        return self._then("time", _to_text(start), None, include_boundary)
+
+    # as files
+
+    def to_csv_files(self, separator: str = ",") -> FileDataset:
+        """Refused where the rows were changed; else the files themselves."""
+        return self._as_files("delimited", "to_csv_files")
+
+    def to_parquet_files(self) -> FileDataset:
+        """Refused where the rows were changed; else the files themselves."""
+        return self._as_files("parquet", "to_parquet_files")
+
+    def _as_files(self, format: str, call: str) -> FileDataset:
+        definition = self._definition
+        if definition.format != format or definition.steps:
+            raise UserErrorException(
+                f"{call}(): the files of this data set are not the ones to give. Write them with "
+                "dataset.to_pandas_dataframe().to_csv(…) or .to_parquet(…), and use "
+                "Dataset.File.upload_directory()."
+            )
+        files = Definition(kind=FILE, sources=definition.sources)
+        return FileDataset(files, self._workspace)
+
+    # what needs a service or another library
+
+    def to_dask_dataframe(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused."""
+        raise UserErrorException(
+            f"to_dask_dataframe(): {_WITH_PANDAS}, and dask.dataframe.from_pandas() takes them."
+        )
+
+    def to_spark_dataframe(self) -> NoReturn:
+        """Refused."""
+        raise UserErrorException(
+            f"to_spark_dataframe(): {_WITH_PANDAS}, and spark.createDataFrame() takes them."
+        )
+
+    def partition_by(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused."""
+        raise UserErrorException(
+            f"partition_by(): {_WITH_PANDAS}, and DataFrame.to_parquet(partition_cols=…) writes "
+            "them apart."
+        )
+
+    def get_profile(self, workspace: Any = None) -> NoReturn:
+        """Refused."""
+        raise UserErrorException(
+            f"get_profile(): {_WITH_PANDAS}, and DataFrame.describe() does it."
+        )
+
+    def submit_profile_run(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused."""
+        self.get_profile()
+
+
+def _to_columns(columns: Any, call: str) -> list[str]:
+    names = [columns] if isinstance(columns, str) else columns
+    if not isinstance(names, (list, tuple, set)) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise UserErrorException(
+            f"{call}: {columns!r} is not the name of a column or a list of them."
+        )
+    return list(names)
+
+
+def _to_text(time: Any) -> str:
+    if not isinstance(time, datetime):
+        raise UserErrorException(f"{time!r} is not a datetime.datetime.")
+    if time.tzinfo is not None:  # rows have times in UTC without a zone
+        time = time.astimezone(timezone.utc).replace(tzinfo=None)
+    return str(time.isoformat())
+
+
+AbstractDataset.kinds[TABULAR] = TabularDataset

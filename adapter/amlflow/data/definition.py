@@ -1,0 +1,203 @@
+"""What a data set is: where its files are, how they are read, and what is taken from them.
+
+A definition that comes from a tracker is input: :func:`parse_definition` accepts datastore paths
+and web addresses only, so that nobody else decides which files of this machine are read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from amlflow.exceptions import UserErrorException
+from amlflow.tracker_data import Malformed, to_object
+
+TABULAR, FILE = "tabular", "file"
+MAX_DEFINITION = 8 << 20
+"""Characters of a definition."""
+MAX_SOURCES = 100_000
+MAX_STEPS = 1000
+_NAMESPACE = uuid.UUID("6ad1a3a6-6c0c-5a4e-9f3d-61d1a0a4b0d5")
+_SECRET = re.compile(r"(?i)(^|[-_])(sig|signature|token|key|secret|password|credential)s?$")
+STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A path or a pattern: in a datastore, or (``store`` is None) a web address or a local path."""
+
+    store: str | None
+    path: str
+
+    @property
+    def is_web(self) -> bool:
+        """Whether it is a web address."""
+        return self.store is None and is_web(self.path)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a path of this machine."""
+        return self.store is None and not is_web(self.path)
+
+    def __str__(self) -> str:
+        return self.path if self.store is None else f"{self.store}/{self.path}"
+
+
+def is_web(text: str) -> bool:
+    """Whether a text is a web address."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+_TEXT, _FLAG = (str,), (bool,)
+OPTIONS: Mapping[str, tuple[type, ...]] = {
+    "separator": _TEXT,
+    "header": _TEXT,
+    "encoding": _TEXT,
+    "infer_column_types": _FLAG,
+    "support_multi_line": _FLAG,
+    "empty_as_string": _FLAG,
+    "include_path": _FLAG,
+    "partition_format": _TEXT,
+    "invalid_lines": _TEXT,
+    "column_types": (dict,),
+    "timestamp": _TEXT,
+    "partition_timestamp": _TEXT,
+}
+"""How files are read, by the option: the types of its value."""
+FORMATS = frozenset({"delimited", "parquet", "json-lines", "files"})
+STEPS: Mapping[str, tuple[tuple[type, ...], ...]] = {
+    "take": ((int,),),
+    "skip": ((int,),),
+    "sample": ((int, float), (int,)),
+    "split": ((int, float), (int,), (bool,)),
+    "keep_columns": ((list,),),
+    "drop_columns": ((list,),),
+    "filter": ((list,),),
+    "time": ((str, type(None)), (str, type(None)), (bool,)),
+}
+"""What is taken from the data, by the step: the types of its values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A data set's files, format, options and steps."""
+
+    kind: str
+    sources: tuple[Source, ...]
+    format: str = "files"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[tuple[Any, ...], ...] = ()
+
+    def then(self, *step: Any) -> Definition:
+        """The definition with one step more."""
+        return replace(self, steps=(*self.steps, step))
+
+    def with_options(self, **options: Any) -> Definition:
+        """The definition with these options; None takes one away."""
+        merged = {**self.options, **options}
+        kept = {key: value for key, value in merged.items() if value is not None}
+        return replace(self, options=kept)
+
+    @property
+    def id(self) -> str:
+        """The data set's id: the same for the same definition."""
+        return str(uuid.uuid5(_NAMESPACE, self.to_json()))
+
+    def to_json(self) -> str:
+        """The definition as JSON, always the same for the same definition."""
+        content = {
+            "kind": self.kind,
+            "format": self.format,
+            "sources": [[source.store, source.path] for source in self.sources],
+            "options": dict(self.options),
+            "steps": [list(step) for step in self.steps],
+        }
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def check_for_tracker(definition: Definition) -> None:
+    """Raise UserErrorException for a source that a tracker must not hold."""
+    for source in definition.sources:
+        if source.is_web and holds_secret(source.path):
+            address = urlsplit(source.path)
+            raise UserErrorException(
+                f"The address {address.scheme}://{address.hostname}{address.path} has a credential "
+                "in it, which everybody who may read the tracker would see. Use a datastore, whose "
+                "credentials stay in your environment."
+            )
+
+
+def holds_secret(address: str) -> bool:
+    """Whether a web address has a user, a password or a key in it."""
+    parts = urlsplit(address)
+    return "@" in parts.netloc or any(_SECRET.search(key) for key, _ in parse_qsl(parts.query))
+
+
+def parse_definition(text: str) -> Definition:
+    """A definition that comes from a tracker. Raises :class:`Malformed`."""
+    definition = _parse(text)
+    if any(source.is_local for source in definition.sources):
+        raise Malformed("a definition with datastore paths and web addresses only")
+    return definition
+
+
+def parse_own_definition(text: str) -> Definition:
+    """A definition that amlflow itself wrote to a file of the user's. Raises :class:`Malformed`."""
+    return _parse(text)
+
+
+def _parse(text: str) -> Definition:
+    content = to_object(text, MAX_DEFINITION)
+    kind, format_ = content.get("kind"), content.get("format")
+    sources, options, steps = (content.get(key) for key in ("sources", "options", "steps"))
+    if kind not in (TABULAR, FILE) or format_ not in FORMATS:
+        raise Malformed("a definition of a known kind and format")
+    if not (isinstance(sources, list) and 0 < len(sources) <= MAX_SOURCES):
+        raise Malformed(f"a definition with 1 to {MAX_SOURCES} sources")
+    return Definition(
+        kind=kind,
+        format=format_,
+        sources=tuple(map(_parse_source, sources)),
+        options=_parse_options(options),
+        steps=_parse_steps(steps),
+    )
+
+
+def _parse_source(pair: object) -> Source:
+    if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str)):
+        raise Malformed("a definition whose sources are pairs of a datastore and a path")
+    store, path = pair
+    if store is not None:
+        if not isinstance(store, str) or not STORE_NAME.fullmatch(store):
+            raise Malformed("a definition whose datastores have names")
+        if ".." in path.split("/") or "\0" in path or "\\" in path:
+            raise Malformed("a definition whose paths stay in their datastore")
+    return Source(store, path)
+
+
+def _parse_options(options: object) -> dict[str, Any]:
+    if not isinstance(options, dict) or not all(
+        key in OPTIONS and isinstance(value, OPTIONS[key]) for key, value in options.items()
+    ):
+        raise Malformed("a definition with known options")
+    return options
+
+
+def _parse_steps(steps: object) -> tuple[tuple[Any, ...], ...]:
+    if not isinstance(steps, list) or len(steps) > MAX_STEPS:
+        raise Malformed(f"a definition with at most {MAX_STEPS} steps")
+    for step in steps:
+        is_step = isinstance(step, list) and bool(step) and isinstance(step[0], str)
+        types = STEPS.get(step[0]) if is_step else None
+        if types is None or len(types) != len(step) - 1:
+            raise Malformed("a definition with known steps")
+        if not all(map(isinstance, step[1:], types)):
+            raise Malformed("a definition whose steps have values of their types")
+        if step[0].endswith("_columns") and not all(isinstance(name, str) for name in step[1]):
+            raise Malformed("a definition whose columns have names")
+    return tuple(tuple(step) for step in steps)

@@ -1,0 +1,59 @@
+"""Writes files of a datastore or a data set to a folder of this machine."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from pathlib import Path
+
+from amlflow.data.errors import explained
+from amlflow.data.storage import DataFile, Folder, fetch
+from amlflow.data.transfer import progress_of_download
+from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import local_path_for
+
+
+def download_prefix(
+    folder: Folder, below: Path, prefix: str, *, overwrite: bool, show_progress: bool
+) -> int:
+    """Write the files of a datastore whose paths begin with a prefix; how many is returned."""
+    start = posixpath.dirname(prefix.strip("/"))
+    with explained("Reading", folder.address):
+        base = folder.path(start)
+        paths = sorted(folder.fs.find(base)) if folder.fs.exists(base) else []
+    names = {path: path[len(folder.root) :].lstrip("/") for path in paths}
+    chosen = {path: name for path, name in names.items() if name.startswith(prefix.lstrip("/"))}
+    count = 0
+    with progress_of_download(len(chosen), show_progress) as advance:
+        for path, name in chosen.items():
+            if overwrite or not local_path_for(name, below).exists():
+                fetch(DataFile(folder.fs, path, name, folder.address), below, overwrite=overwrite)
+                count += 1
+            advance(1)
+    return count
+
+
+def download_files(
+    files: Iterable[DataFile], below: Path, *, overwrite: bool, ignore_missing: bool = False
+) -> list[str]:
+    """Write files below a folder; their paths are returned.
+
+    Raises:
+        UserErrorException: unless ``overwrite``, one is there already. Then none is written.
+    """
+    listed = list(files)
+    if not overwrite:
+        for file in listed:
+            if local_path_for(file.name, below).exists():
+                raise UserErrorException(
+                    f"{str(local_path_for(file.name, below))!r} is there already, so nothing was "
+                    "downloaded; pass overwrite=True, or choose another folder."
+                )
+    paths = []
+    for file in listed:
+        try:
+            paths.append(str(fetch(file, below, overwrite=True).absolute()))
+        except FileNotFoundError:
+            if not ignore_missing:
+                raise
+    return paths

@@ -1,0 +1,111 @@
+"""The errors of data: v1's classes, each message with what failed and without a credential."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from amlflow.exceptions import AzureMLException, UserErrorException
+
+MAX_REASON = 300
+"""Characters of a storage's own words that a message repeats."""
+EXTRAS = {
+    "s3": "s3",
+    "s3a": "s3",
+    "abfs": "azure",
+    "abfss": "azure",
+    "az": "azure",
+    "adl": "azure",
+    "gs": "gcs",
+    "gcs": "gcs",
+}
+"""By the scheme of an address: the extra of amlflow that installs what reads it."""
+_BACKENDS = frozenset(
+    {"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs"}
+)
+"""Packages whose errors descend from nothing that Python has."""
+
+
+class DatasetValidationError(UserErrorException):
+    """Data that a data set names cannot be read, or is not what the data set says."""
+
+
+class DatasetExecutionError(UserErrorException):
+    """Data could not be read when it was needed."""
+
+
+@contextmanager
+def explained(what: str, address: str) -> Iterator[None]:
+    """Turn errors of fsspec and its backends into one sentence.
+
+    ``what`` is what was tried, such as ``Reading``; ``address`` is shown without credentials.
+
+    Raises:
+        DatasetExecutionError: the storage refused, does not answer or does not have it.
+    """
+    try:
+        yield
+    except AzureMLException:
+        raise
+    except Exception as error:
+        reason = _explain(error, address)
+        if reason is None:
+            raise
+        raise DatasetExecutionError(
+            f"{what} {without_secrets(address)!r} failed: {reason}"
+        ) from None
+
+
+def _explain(error: Exception, address: str) -> str | None:
+    """Why, in one sentence; None for an error that has nothing to do with storage."""
+    if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
+        # fsspec's client of web servers says so of whatever went wrong.
+        cause = _explain_web(error.__cause__)
+        if cause is not None:
+            return cause
+    if isinstance(error, FileNotFoundError):
+        return "it does not exist. Check the path."
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder, and a file is asked for."
+    if isinstance(error, NotADirectoryError):
+        return "a part of the path is a file, and a folder is asked for."
+    if isinstance(error, FileExistsError):
+        return "there is something else of that name."
+    if isinstance(error, PermissionError):
+        return (
+            "access was refused. Check the credentials that the storage's own client reads, such "
+            "as its environment variables."
+        )
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time. Check the address and the network."
+    if isinstance(error, ImportError):
+        scheme = urlsplit(address).scheme
+        extra = EXTRAS.get(scheme)
+        hint = f"pip install 'amlflow[{extra}]'" if extra else "install the package that reads it"
+        return f"addresses with {scheme}: need another package; {hint}."
+    if isinstance(error, OSError) or type(error).__module__.split(".")[0] in _BACKENDS:
+        status = getattr(error, "status", None)
+        text = f"HTTP status {status}" if isinstance(status, int) else str(error)
+        first = without_secrets(text.strip().splitlines()[0] if text.strip() else "")
+        return f"{first[:MAX_REASON] or 'the storage gave no reason'} ({type(error).__name__})."
+    return None
+
+
+def _explain_web(cause: BaseException) -> str | None:
+    """Why a web server gave nothing; None where it says that it does not have it."""
+    status = getattr(cause, "status", None)
+    if isinstance(status, int):
+        return None if status == 404 else f"the server answered with HTTP status {status}."
+    if isinstance(cause, TimeoutError):
+        return "it did not answer in time. Check the address and the network."
+    if type(cause).__module__.startswith("aiohttp"):
+        return f"no server answers there ({type(cause).__name__}). Check the address."
+    return None
+
+
+def without_secrets(text: str) -> str:
+    """A text in which no address has a user, a password or a query, where keys are given."""
+    text = re.sub(r"(\w+://)[^/@\s'\"]+@", r"\1", text)
+    return re.sub(r"(\w+://[^\s'\"?]*)\?[^\s'\"]*", r"\1", text)

@@ -1,0 +1,121 @@
+"""Conditions on rows, such as ``dataset["age"] > 30``, as v1's ``filter`` takes them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from amlflow.exceptions import UserErrorException
+
+MAX_DEPTH = 50
+_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_JOINS: Mapping[str, Callable[[Any, Any], Any]] = {"&": operator.and_, "|": operator.or_}
+
+
+class Expression:
+    """A condition; ``&``, ``|`` and ``~`` combine conditions."""
+
+    def __init__(self, tree: list[Any]) -> None:
+        self.tree = tree
+
+    def __and__(self, other: Expression) -> Expression:
+        return Expression(["&", self.tree, other.tree])
+
+    def __or__(self, other: Expression) -> Expression:
+        return Expression(["|", self.tree, other.tree])
+
+    def __invert__(self) -> Expression:
+        return Expression(["~", self.tree])
+
+    def __bool__(self) -> bool:
+        raise UserErrorException(
+            "A condition on a column has no truth value by itself; combine conditions with &, | "
+            "and ~, each in parentheses, and pass the whole to filter()."
+        )
+
+
+class Column(Expression):
+    """A column of a data set; comparing it gives a condition."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(["column", name])
+        self._name = name
+
+    def _compared(self, sign: str, value: Any) -> Expression:
+        if isinstance(value, Column):
+            return Expression([sign, self._name, value.tree])
+        plain = value.isoformat() if hasattr(value, "isoformat") else value
+        if not isinstance(plain, (bool, int, float, str, type(None))):
+            raise UserErrorException(
+                f"A column is compared with a number, a text, a time or another column, and not "
+                f"with a {type(value).__name__}."
+            )
+        return Expression([sign, self._name, plain])
+
+    def __eq__(self, value: object) -> Expression:  # type: ignore[override]
+        return self._compared("==", value)
+
+    def __ne__(self, value: object) -> Expression:  # type: ignore[override]
+        return self._compared("!=", value)
+
+    def __lt__(self, value: Any) -> Expression:
+        return self._compared("<", value)
+
+    def __le__(self, value: Any) -> Expression:
+        return self._compared("<=", value)
+
+    def __gt__(self, value: Any) -> Expression:
+        return self._compared(">", value)
+
+    def __ge__(self, value: Any) -> Expression:
+        return self._compared(">=", value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def is_null(self) -> Expression:
+        """Whether the row has no value."""
+        return Expression(["null", self._name])
+
+
+def evaluate(
+    tree: Sequence[Any], frame: Any, check: Callable[[Any, Sequence[str]], None], depth: int = 0
+) -> Any:
+    """For each row of a data frame whether it meets the condition.
+
+    Raises:
+        UserErrorException: the condition is not one, or a column does not exist.
+    """
+    if depth > MAX_DEPTH or not tree:
+        raise UserErrorException(f"A condition has at most {MAX_DEPTH} levels.")
+    sign, *operands = tree
+    if sign in _JOINS and len(operands) == 2:
+        left, right = (evaluate(operand, frame, check, depth + 1) for operand in operands)
+        return _JOINS[sign](left, right)
+    if sign == "~" and len(operands) == 1:
+        return ~evaluate(operands[0], frame, check, depth + 1)
+    if sign in ("null", "column") and len(operands) == 1:
+        check(frame, operands)
+        column = frame[operands[0]]
+        return column.isna() if sign == "null" else column.fillna(False).astype(bool)
+    if sign in _COMPARISONS and len(operands) == 2:
+        check(frame, [operands[0]])
+        value = operands[1]
+        if isinstance(value, list):
+            check(frame, [value[1]])
+            value = frame[value[1]]
+        try:
+            return _COMPARISONS[sign](frame[operands[0]], value)
+        except TypeError:
+            raise UserErrorException(
+                f"The column {operands[0]!r} of type {frame[operands[0]].dtype} cannot be compared "
+                f"with {value!r}."
+            ) from None
+    raise UserErrorException(f"{tree!r} is not a condition on rows.")

@@ -1,0 +1,133 @@
+"""A data set's rows as a pandas data frame: reading, and then its steps one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from amlflow.data.definition import Definition
+from amlflow.data.expressions import evaluate
+from amlflow.data.inference import set_types
+from amlflow.data.storage import DataFile
+from amlflow.data.tables import read_table
+from amlflow.exceptions import UserErrorException
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def to_frame(definition: Definition, files: Sequence[DataFile]) -> pd.DataFrame:
+    """The rows of a tabular data set.
+
+    Raises:
+        DatasetExecutionError: a file cannot be read.
+        UserErrorException: a column that a step names does not exist.
+    """
+    table = read_table(definition, files)
+    if definition.format != "delimited":
+        table = set_types(table, definition.options.get("column_types", {}))
+    frame = table.to_pandas(self_destruct=True, split_blocks=True)
+    for name, *values in definition.steps:
+        frame = FRAME_STEPS[name](frame, definition.options, *values)
+    return frame.reset_index(drop=True) if definition.steps else frame
+
+
+def _take(frame: Any, options: Mapping[str, Any], count: int) -> Any:
+    return frame.iloc[:count]
+
+
+def _skip(frame: Any, options: Mapping[str, Any], count: int) -> Any:
+    return frame.iloc[count:]
+
+
+def _sample(frame: Any, options: Mapping[str, Any], probability: float, seed: int) -> Any:
+    return frame[draw(len(frame), probability, seed)]
+
+
+def _split(
+    frame: Any, options: Mapping[str, Any], percentage: float, seed: int, is_first: bool
+) -> Any:
+    chosen = draw(len(frame), percentage, seed)
+    return frame[chosen if is_first else ~chosen]
+
+
+def draw(count: int, probability: float, seed: int) -> Any:
+    """For each of so many rows whether it is taken; the same for the same seed."""
+    import numpy as np  # comes with pandas, and a FileDataset needs neither
+
+    return np.random.default_rng(seed).random(count) < probability
+
+
+def _keep(frame: Any, options: Mapping[str, Any], columns: Sequence[str]) -> Any:
+    _check_columns(frame, columns)
+    return frame[list(columns)]
+
+
+def _drop(frame: Any, options: Mapping[str, Any], columns: Sequence[str]) -> Any:
+    _check_columns(frame, columns)
+    return frame.drop(columns=list(columns))
+
+
+def _filter(frame: Any, options: Mapping[str, Any], expression: Sequence[Any]) -> Any:
+    return frame[evaluate(expression, frame, _check_columns)]
+
+
+def _time(
+    frame: Any, options: Mapping[str, Any], start: str | None, end: str | None, inclusive: bool
+) -> Any:
+    import pandas as pd  # loaded already by the table, here for its names
+
+    column = options.get("timestamp") or options.get("partition_timestamp")
+    if column is None:
+        raise UserErrorException(
+            "The data set has no timestamp column; dataset.with_timestamp_columns(timestamp='…') "
+            "says which one it is."
+        )
+    _check_columns(frame, [column])
+    times = pd.to_datetime(frame[column])
+    chosen = times.notna()
+    if start is not None:
+        chosen &= times >= pd.Timestamp(start) if inclusive else times > pd.Timestamp(start)
+    if end is not None:
+        chosen &= times <= pd.Timestamp(end) if inclusive else times < pd.Timestamp(end)
+    return frame[chosen]
+
+
+def _check_columns(frame: Any, columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise UserErrorException(
+            f"The data set has no column {', '.join(map(repr, missing))}; it has "
+            f"{', '.join(map(repr, list(frame.columns)[:50]))}."
+        )
+
+
+FRAME_STEPS: Mapping[str, Callable[..., Any]] = {
+    "take": _take,
+    "skip": _skip,
+    "sample": _sample,
+    "split": _split,
+    "keep_columns": _keep,
+    "drop_columns": _drop,
+    "filter": _filter,
+    "time": _time,
+}
+
+
+def chosen_files(definition: Definition, files: Sequence[DataFile]) -> list[DataFile]:
+    """The files of a file data set after its steps."""
+    selection = list(files)
+    for name, *values in definition.steps:
+        if name == "take":
+            selection = selection[: values[0]]
+        elif name == "skip":
+            selection = selection[values[0] :]
+        elif name in ("sample", "split"):
+            chosen = draw(len(selection), values[0], values[1])
+            wanted = values[2] if name == "split" else True
+            selection = [
+                file for file, taken in zip(selection, chosen, strict=True) if taken == wanted
+            ]
+        else:
+            raise UserErrorException(f"{name} is a step of a tabular data set, and this has files.")
+    return selection

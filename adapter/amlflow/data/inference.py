@@ -1,0 +1,181 @@
+"""v1's types of a delimited file's columns: whole numbers, floats, booleans, times, or texts.
+
+They were looked up in azureml-dataprep 5.5 with files of each kind. In one thing amlflow differs:
+v1 infers from the first 200 rows and makes null of what does not fit later; here all rows count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from amlflow.exceptions import UserErrorException
+
+TRUE = ["true", "True", "TRUE", "t", "T", "y", "Y", "1"]
+FALSE = ["false", "False", "FALSE", "f", "F", "n", "N", "0"]
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_TIMES = tuple(
+    (re.compile(expression), formats)
+    for expression, formats in (
+        (r"\d{4}-\d{1,2}-\d{1,2}", ("%Y-%m-%d",)),
+        (r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",)),
+        (r"\d{4}/\d{1,2}/\d{1,2} \d{1,2}:\d{2}:\d{2}", ("%Y/%m/%d %H:%M:%S",)),
+        (r"\d{1,2}/\d{1,2}/\d{4}", ("%m/%d/%Y", "%d/%m/%Y")),
+        (r"\d{1,2}/\d{1,2}/\d{2}", ("%m/%d/%y", "%d/%m/%y")),
+        (r"\d{1,2}-\d{1,2}-\d{4}", ("%m-%d-%Y", "%d-%m-%Y")),
+        (r"\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}", ("%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M")),
+        (r"\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}:\d{2}", ("%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S")),
+        (
+            r"(?i)\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2} [ap]m",
+            ("%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p"),
+        ),
+        (
+            r"(?i)\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}:\d{2} [ap]m",
+            ("%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p"),
+        ),
+        (r"\d{1,2}-[A-Za-z]{3}-\d{4}", ("%d-%b-%Y",)),
+        (r"\d{1,2}-[A-Za-z]{3}-\d{2}", ("%d-%b-%y",)),
+    )
+)
+"""Forms of times that pyarrow does not infer, and how strptime reads them: the first that fits all
+values; where day and month are ambiguous, the month comes first, as in v1."""
+CLOCK = pa.timestamp("ns")
+
+
+def infer(table: pa.Table, options: Mapping[str, Any]) -> pa.Table:
+    """The table with v1's types, after pyarrow has inferred its own."""
+    stated: Mapping[str, Any] = options.get("column_types", {})
+    if options.get("infer_column_types", True):
+        for index, field in enumerate(table.schema):
+            if field.name not in stated:
+                column = _inferred(table.column(index))
+                table = table.set_column(index, field.name, column)
+    return set_types(table, stated)
+
+
+def set_types(table: pa.Table, stated: Mapping[str, Any]) -> pa.Table:
+    """The table with the types that the user states; a name that is not a column is ignored."""
+    for name, kind in stated.items():
+        if name in table.column_names:
+            index = table.column_names.index(name)
+            table = table.set_column(index, name, convert(table.column(name), kind))
+    return table
+
+
+def _inferred(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = column.type
+    if pa.types.is_int64(kind):
+        bounds = pc.min_max(column)
+        is_flag = (
+            bounds["min"].is_valid and bounds["min"].as_py() >= 0 and bounds["max"].as_py() <= 1
+        )
+        return column.cast(pa.bool_()) if is_flag else column
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return _naive(column)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _from_texts(column)
+    return column
+
+
+def _naive(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times in UTC without a zone, as v1 has them."""
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = column.cast(pa.timestamp(column.type.unit, "UTC")).cast(
+            pa.timestamp(column.type.unit)
+        )
+    try:
+        return column.cast(CLOCK)
+    except pa.ArrowInvalid:  # out of the range of nanoseconds
+        return column.cast(pa.timestamp("us"))
+
+
+def _from_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers with a sign or blanks, and times in other forms than ISO's; else the texts."""
+    first = _first_value(column)
+    if first is None:
+        return column
+    if _NUMBER.fullmatch(first):
+        return _numbers(column)
+    for expression, formats in _TIMES:
+        if expression.fullmatch(first):
+            return _times(column, formats)
+    return column
+
+
+def _first_value(column: pa.ChunkedArray) -> str | None:
+    for chunk in column.chunks:
+        valid = chunk.drop_null()
+        if len(valid):
+            return str(valid[0].as_py())
+    return None
+
+
+def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    trimmed = pc.replace_substring_regex(pc.utf8_trim_whitespace(column), r"^\+", "")
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return trimmed.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return column
+
+
+def _times(column: pa.ChunkedArray, formats: tuple[str, ...]) -> pa.ChunkedArray:
+    for form in formats:
+        try:
+            return _to_times(column, form)
+        except (ValueError, pa.ArrowInvalid):
+            continue
+    return column
+
+
+def _to_times(column: pa.ChunkedArray, form: str | None) -> pa.ChunkedArray:
+    # pyarrow reads no AM, PM and no two digits of a year; pandas does.
+    import pandas as pd
+
+    times = pd.to_datetime(column.to_pandas(), format=form or "ISO8601", utc=True)
+    return pa.chunked_array([pa.Array.from_pandas(times.dt.tz_localize(None))]).cast(CLOCK)
+
+
+def convert(column: pa.ChunkedArray, kind: Mapping[str, Any]) -> pa.ChunkedArray:
+    """A column as the type that the user states; what cannot be one becomes null, as in v1."""
+    # The conversion that leaves nulls is pandas'.
+    import pandas as pd
+
+    name = kind.get("type")
+    if name == "string":
+        return column.cast(pa.string())
+    series = column.to_pandas()
+    if name in ("long", "float"):
+        if name == "float" and kind.get("decimal_mark") == ",":
+            series = series.astype("str").str.replace(",", ".")
+        numbers = pd.to_numeric(series, errors="coerce")
+        if name == "long" and numbers.notna().all():
+            numbers = numbers.astype("int64")
+        elif name == "float":
+            numbers = numbers.astype("float64")
+        return pa.chunked_array([pa.Array.from_pandas(numbers)])
+    if name == "bool":
+        texts = column.cast(pa.string()).to_pylist()
+        flags = [True if text in TRUE else False if text in FALSE else None for text in texts]
+        return pa.chunked_array([pa.array(flags, pa.bool_())])
+    if name == "datetime":
+        return _stated_times(series, kind.get("formats"))
+    raise UserErrorException(
+        f"{name!r} is not a type of a column; azureml.data.DataType has to_string(), to_long(), "
+        "to_float(), to_bool() and to_datetime()."
+    )
+
+
+def _stated_times(series: Any, formats: Any) -> pa.ChunkedArray:
+    import pandas as pd  # as in convert
+
+    first, *others = formats or ["ISO8601"]
+    times: Any = pd.to_datetime(series, format=first, utc=True, errors="coerce")
+    for form in others:
+        times = times.fillna(pd.to_datetime(series, format=form, utc=True, errors="coerce"))
+    return pa.chunked_array([pa.Array.from_pandas(times.dt.tz_localize(None))]).cast(CLOCK)

@@ -1,0 +1,222 @@
+"""Where data is: datastores by name, each an address that fsspec opens, and files in them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from amlflow.data.definition import Definition, Source, is_web
+from amlflow.data.errors import DatasetExecutionError, explained, without_secrets
+from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import local_path_for
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+    from amlflow.spec import Tracker
+
+LOCAL_FOLDER = "amlflow-datastores"
+"""The folder beside a tracker's database that has a workspace's own datastores."""
+TRACKER = "tracker:"
+"""The address of a datastore whose files the workspace's tracker keeps."""
+CONNECT_S = 10.0
+"""How long a web server may take to accept a connection, and then to send more."""
+READ_S = 60.0
+_MAGIC = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that fsspec has opened; ``root`` is its path there, without a ``/`` at the end."""
+
+    fs: AbstractFileSystem
+    root: str
+    address: str
+
+    def path(self, name: str) -> str:
+        """The path of a name with ``/`` that is below the folder."""
+        relative = posixpath.normpath(name.strip("/")) if name.strip("/") else ""
+        if relative in ("", "."):
+            return self.root or ("/" if is_local(self.fs) else "")
+        if relative.split("/")[0] == "..":
+            raise UserErrorException(f"The path {name!r} leads out of its datastore.")
+        # The root of this machine's files is "/", that of a tracker's or a bucket's is "".
+        return f"{self.root}/{relative}" if self.root or is_local(self.fs) else relative
+
+    @property
+    def local_path(self) -> Path | None:
+        """The folder of this machine that it is, if it is one."""
+        return Path(self.root or "/") if is_local(self.fs) else None
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One file of a data set; ``name`` is its path with ``/`` in a download."""
+
+    fs: AbstractFileSystem
+    path: str
+    name: str
+    address: str
+
+    def open(self) -> Any:
+        """The file, opened for reading bytes. Raises :class:`DatasetExecutionError`."""
+        with explained("Reading", self.address):
+            return self.fs.open(self.path, "rb")
+
+    @property
+    def local_path(self) -> Path | None:
+        """Its path, if it is a file of this machine."""
+        return Path(self.path) if is_local(self.fs) else None
+
+
+class Datastores:
+    """Datastores by name: ``addresses`` are fsspec's, or :data:`TRACKER`."""
+
+    def __init__(
+        self, addresses: Mapping[str, str], tracker: Callable[[], Tracker] | None = None
+    ) -> None:
+        self.addresses, self._tracker = dict(addresses), tracker
+
+    def open(self, name: str) -> Folder:
+        """The folder of a datastore.
+
+        Raises:
+            UserErrorException: no datastore has the name, or its address cannot be opened.
+        """
+        if name not in self.addresses:
+            raise UserErrorException(
+                f"The datastore {name!r} does not exist; those that exist: "
+                f"{', '.join(sorted(self.addresses))}. Declare it in .azureml/datastores.yaml, "
+                f"such as `{name}: s3://bucket/folder`, or use `amlflow datastore attach`."
+            )
+        address = self.addresses[name]
+        if address == TRACKER:
+            return self._open_tracker(name)
+        return open_folder(address)
+
+    def _open_tracker(self, name: str) -> Folder:
+        # It needs fsspec, which `import azureml.core` does not load.
+        from amlflow.data.tracker_filesystem import TrackerFileSystem
+
+        if self._tracker is None:
+            raise UserErrorException(
+                f"The datastore {name!r} is kept by the tracker, which cannot be reached from here."
+            )
+        return Folder(TrackerFileSystem(self._tracker(), name), "", f"{TRACKER}{name}")
+
+    def files(self, definition: Definition) -> list[DataFile]:
+        """The files of a definition, in the order of its sources and then of their paths.
+
+        A name is relative to the folder that is given, or to what comes before a pattern's first
+        wildcard. With several sources it is the whole path, after its datastore's name, as in v1.
+
+        Raises:
+            DatasetExecutionError: a source has no file.
+        """
+        is_single = len(definition.sources) == 1
+        return [file for source in definition.sources for file in self._files_of(source, is_single)]
+
+    def _files_of(self, source: Source, is_single: bool) -> Iterator[DataFile]:
+        if source.is_web:
+            yield web_file(source.path, is_single)
+            return
+        if source.store is None:
+            path = Path(source.path).expanduser().absolute()
+            folder, name = open_folder(Path(path.anchor).as_uri()), path.as_posix()
+        else:
+            folder, name = self.open(source.store), source.path
+        label = f"{source.store}/" if source.store else ""
+        paths, base = find_paths(folder, name, source)
+        for path_ in paths:
+            whole = path_[len(folder.root) :].lstrip("/")
+            name_ = posixpath.relpath(path_, base) if is_single else f"{label}{whole}"
+            address = path_ if is_local(folder.fs) else f"{folder.address.rstrip('/')}/{whole}"
+            yield DataFile(folder.fs, path_, name_, address)
+
+
+def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], str]:
+    """The files that a path or a pattern names, and the folder that their names are relative to."""
+    path, fs = folder.path(name), folder.fs
+    with explained("Reading", str(source)):
+        if _MAGIC & set(name):
+            parts = path.split("/")
+            first = next(index for index, part in enumerate(parts) if _MAGIC & set(part))
+            # v1's ** takes the files below, too.
+            pattern = f"{path}/*" if parts[-1] == "**" else path
+            entries = fs.glob(pattern, detail=True)
+            base = "/".join(parts[:first]) or "/"
+            paths = sorted(key for key, entry in entries.items() if entry["type"] == "file")
+        elif fs.isfile(path):
+            paths, base = [path], posixpath.dirname(path)
+        else:
+            paths, base = sorted(fs.find(path)), path
+    if not paths:
+        raise DatasetExecutionError(
+            f"{str(source)!r} has no file: it does not exist, or the folder is empty."
+        )
+    return paths, base
+
+
+def web_file(address: str, is_single: bool) -> DataFile:
+    """The file at a web address."""
+    parts = urlsplit(address)
+    path = parts.path.strip("/") or "index"
+    name = posixpath.basename(path) if is_single else f"{parts.scheme}/{parts.hostname}/{path}"
+    return DataFile(open_folder(address).fs, address, name, without_secrets(address))
+
+
+def open_folder(address: str) -> Folder:
+    """The folder at an address. Raises UserErrorException if no package reads such addresses."""
+    # fsspec takes 0.1 s, and `import azureml.core` does not load it.
+    from fsspec.core import url_to_fs
+
+    options = {"client_kwargs": {"timeout": _web_timeout()}} if is_web(address) else {}
+    with explained("Opening", address):
+        try:
+            fs, root = url_to_fs(address, **options)
+        except ValueError as error:
+            raise UserErrorException(
+                f"{without_secrets(address)!r} is not an address that fsspec can open: it begins "
+                "with a scheme such as file:, s3:, abfs:, gs: or https:."
+            ) from error
+    return Folder(fs, str(root).rstrip("/"), without_secrets(address))
+
+
+def _web_timeout() -> Any:
+    # Only a web address needs it.
+    import aiohttp
+
+    return aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=READ_S)
+
+
+def is_local(fs: AbstractFileSystem) -> bool:
+    """Whether a file system is this machine's."""
+    return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+
+
+def fetch(file: DataFile, below: Path, *, overwrite: bool) -> Path:
+    """Write a file below a folder, streamed and whole; its path is returned.
+
+    Raises:
+        DatasetExecutionError: the file cannot be read.
+        UserErrorException: the name leads out of the folder, or, unless ``overwrite``, is taken.
+    """
+    destination = local_path_for(file.name, below)
+    if destination.exists() and not overwrite:
+        raise UserErrorException(
+            f"{str(destination)!r} is there already; pass overwrite=True to replace it, or choose "
+            "another folder."
+        )
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    staging = destination.with_name(f".{destination.name[:200]}.part")
+    try:
+        with explained("Downloading", file.address):
+            file.fs.get_file(file.path, str(staging))
+        staging.replace(destination)
+    finally:
+        staging.unlink(missing_ok=True)
+    return destination

@@ -1,0 +1,319 @@
+"""Reads files as one table with pyarrow: delimited text, Parquet, or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import posixpath
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+
+from amlflow.data.definition import Definition
+from amlflow.data.errors import DatasetExecutionError, explained
+from amlflow.data.inference import FALSE, TRUE, infer
+from amlflow.data.storage import DataFile
+
+PATH = "Path"
+"""v1's name of the column that ``include_path`` adds."""
+ENCODINGS = {
+    "utf8": "utf-8",
+    "utf8bom": "utf-8-sig",
+    "iso88591": "latin-1",
+    "latin1": "latin-1",
+    "ascii": "ascii",
+    "utf16": "utf-16",
+    "utf32": "utf-32",
+    "windows1252": "cp1252",
+}
+BLOCK = 4 << 20
+"""Bytes that pyarrow parses at once; a row is not longer."""
+_DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+
+
+def read_table(
+    definition: Definition, files: Sequence[DataFile], columns: Sequence[str] | None = None
+) -> pa.Table:
+    """The rows of all files, in their order, with v1's types of columns.
+
+    ``columns`` are those that are wanted, or None for all. Columns are inferred from all rows.
+
+    Raises:
+        DatasetExecutionError: a file cannot be read, or is not of the format.
+    """
+    reader = _READERS[definition.format]
+    options = definition.options
+    tables: list[pa.Table] = []
+    for file in files:
+        names = tables[0].column_names if tables and _is_positional(options) else None
+        tables.append(_read(reader, file, options, names))
+    if definition.format == "delimited" and (clocks := _clock_columns(tables)):
+        tables = _as_texts(reader, files, options, clocks)
+    table = _joined(tables, files, lambda texts: _as_texts(reader, files, options, texts))
+    if definition.format == "delimited":
+        table = infer(table, options)
+    table = _add_paths(table, tables, files, options)
+    return table.select(columns) if columns is not None else table
+
+
+def _clock_columns(tables: Sequence[pa.Table]) -> list[str]:
+    """Columns that pyarrow takes for times of a day, which v1 leaves as they are written."""
+    fields = [field for table in tables for field in table.schema]
+    return list(dict.fromkeys(field.name for field in fields if pa.types.is_time32(field.type)))
+
+
+def _is_positional(options: Mapping[str, Any]) -> bool:
+    return options.get("header") != "COMBINE_ALL_FILES_HEADERS"
+
+
+Reader = Callable[..., pa.Table]
+
+
+def _read(
+    reader: Reader,
+    file: DataFile,
+    options: Mapping[str, Any],
+    names: Sequence[str] | None,
+    texts: Sequence[str] = (),
+) -> pa.Table:
+    with explained("Reading", file.address), ExitStack() as stack:
+        local = file.local_path
+        stream = str(local) if local is not None else stack.enter_context(file.open())
+        try:
+            return reader(stream, file, options, names, texts)
+        except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeError) as error:
+            raise DatasetExecutionError(_explain(error, file, options)) from error
+
+
+def _explain(error: Exception, file: DataFile, options: Mapping[str, Any]) -> str:
+    text = str(error)
+    encoding = options.get("encoding", "utf8")
+    if "UTF8" in text or "UTF-8" in text or isinstance(error, UnicodeError):
+        return (
+            f"{file.address!r} is not a text in the encoding {encoding!r}. Pass its encoding, such "
+            "as encoding='latin1' or 'windows1252'."
+        )
+    reason = text.splitlines()[0][:300] if text else "no reason"
+    return f"{file.address!r} cannot be read in this format: {reason}"
+
+
+def _read_delimited(
+    stream: Any,
+    file: DataFile,
+    options: Mapping[str, Any],
+    names: Sequence[str] | None,
+    texts: Sequence[str],
+) -> pa.Table:
+    header = options.get("header", "ALL_FILES_HAVE_SAME_HEADERS")
+    has_header = header in ("ALL_FILES_HAVE_SAME_HEADERS", "COMBINE_ALL_FILES_HEADERS") or (
+        header == "ONLY_FIRST_FILE_HAS_HEADERS" and names is None
+    )
+    is_typed = options.get("infer_column_types", True)
+    first = _first_row(file, options)
+    if not first:
+        raise DatasetExecutionError(f"{file.address!r} is empty: it has no row.")
+    own_names = _unique_names(first) if has_header else [_numbered(i) for i in range(len(first))]
+    all_names = list(names) if names is not None and _is_positional(options) else own_names
+    types = {name: pa.string() for name in (texts if is_typed else all_names)}
+    return pyarrow.csv.read_csv(
+        stream,
+        read_options=pyarrow.csv.ReadOptions(
+            column_names=all_names,
+            skip_rows=1 if has_header else 0,
+            encoding=ENCODINGS[options.get("encoding", "utf8")],
+            block_size=BLOCK,
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=options.get("separator", ","), newlines_in_values=_has_line_breaks(options)
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=types,
+            null_values=[""],
+            strings_can_be_null=not options.get("empty_as_string", False),
+            quoted_strings_can_be_null=False,
+            true_values=TRUE,
+            false_values=FALSE,
+        ),
+    )
+
+
+def _has_line_breaks(options: Mapping[str, Any]) -> bool:
+    return bool(options.get("support_multi_line", False))
+
+
+def _first_row(file: DataFile, options: Mapping[str, Any]) -> list[str]:
+    """The cells of the first line, as the csv module of Python reads them."""
+    encoding = ENCODINGS[options.get("encoding", "utf8")]
+    with file.open() as stream:
+        lines = io.TextIOWrapper(
+            stream, "utf-8-sig" if encoding == "utf-8" else encoding, newline=""
+        )
+        try:
+            return next(csv.reader(lines, delimiter=options.get("separator", ",")), [])
+        except csv.Error as error:
+            raise DatasetExecutionError(
+                f"{file.address!r} is not delimited text: {error}."
+            ) from None
+
+
+def _unique_names(cells: Sequence[str]) -> list[str]:
+    """v1's names of columns: ``Column3`` for one without a name, ``a_1`` for a second ``a``."""
+    names: list[str] = []
+    for index, cell in enumerate(cells):
+        base = name = cell or _numbered(index)
+        count = 1
+        while name in names:
+            name, count = f"{base}_{count}", count + 1
+        names.append(name)
+    return names
+
+
+def _numbered(index: int) -> str:
+    return f"Column{index + 1}"
+
+
+def _read_parquet(
+    stream: Any,
+    file: DataFile,
+    options: Mapping[str, Any],
+    names: Sequence[str] | None,
+    texts: Sequence[str],
+) -> pa.Table:
+    table = pyarrow.parquet.read_table(stream, partitioning=None)
+    return _cast_texts(table, texts)
+
+
+def _read_json_lines(
+    stream: Any,
+    file: DataFile,
+    options: Mapping[str, Any],
+    names: Sequence[str] | None,
+    texts: Sequence[str],
+) -> pa.Table:
+    if options.get("invalid_lines") == "drop" or options.get("encoding", "utf8") != "utf8":
+        stream = _valid_lines(file, options)
+    read_options = pyarrow.json.ReadOptions(block_size=BLOCK)
+    table = pyarrow.json.read_json(stream, read_options=read_options)
+    return _cast_texts(table, texts)
+
+
+def _valid_lines(file: DataFile, options: Mapping[str, Any]) -> IO[bytes]:
+    """The file in UTF-8, without the lines that are not JSON objects if those are to be dropped."""
+    valid = tempfile.TemporaryFile()  # noqa: SIM115 - pyarrow reads it, and closing removes it
+    encoding = ENCODINGS[options.get("encoding", "utf8")]
+    with file.open() as stream:
+        for line in io.TextIOWrapper(stream, encoding):
+            if options.get("invalid_lines") == "drop":
+                try:
+                    if not isinstance(json.loads(line), dict):
+                        continue
+                except ValueError:
+                    continue
+            valid.write(line.encode())
+    valid.seek(0)
+    return valid
+
+
+def _cast_texts(table: pa.Table, texts: Sequence[str]) -> pa.Table:
+    for name in texts:
+        index = table.column_names.index(name)
+        table = table.set_column(index, name, table.column(name).cast(pa.string()))
+    return table
+
+
+_READERS: Mapping[str, Reader] = {
+    "delimited": _read_delimited,
+    "parquet": _read_parquet,
+    "json-lines": _read_json_lines,
+}
+
+
+def _joined(
+    tables: Sequence[pa.Table],
+    files: Sequence[DataFile],
+    read_texts: Callable[[Sequence[str]], list[pa.Table]],
+) -> pa.Table:
+    """One table of all; a column that has other types in other files becomes text."""
+    if len(tables) == 1:
+        return tables[0]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        types: dict[str, set[pa.DataType]] = {}
+        for table in tables:
+            for field in table.schema:
+                types.setdefault(field.name, set()).add(field.type)
+        mixed = [name for name, kinds in types.items() if len(kinds - {pa.null()}) > 1]
+        return pa.concat_tables(read_texts(mixed), promote_options="permissive")
+
+
+def _as_texts(
+    reader: Reader, files: Sequence[DataFile], options: Mapping[str, Any], texts: Sequence[str]
+) -> list[pa.Table]:
+    tables: list[pa.Table] = []
+    for file in files:
+        names = tables[0].column_names if tables and _is_positional(options) else None
+        tables.append(_read(reader, file, options, names, texts))
+    return tables
+
+
+def _add_paths(
+    table: pa.Table,
+    tables: Sequence[pa.Table],
+    files: Sequence[DataFile],
+    options: Mapping[str, Any],
+) -> pa.Table:
+    """The table with columns of what each row's path says, in front, as v1 has them."""
+    counts = [part.num_rows for part in tables]
+    columns: dict[str, list[Any]] = {}
+    if options.get("include_path"):
+        columns[PATH] = [f"/{file.name.lstrip('/')}" for file in files]
+    if pattern := options.get("partition_format"):
+        for file in files:
+            for name, value in parse_partition(pattern, file).items():
+                columns.setdefault(name, []).append(value)
+    for index, (name, values) in enumerate(columns.items()):
+        cells = pa.array(
+            [value for value, count in zip(values, counts, strict=True) for _ in range(count)]
+        )
+        table = table.add_column(index, name, cells)
+    return table
+
+
+def parse_partition(pattern: str, file: DataFile) -> dict[str, Any]:
+    """What a file's path says by v1's ``partition_format``, such as ``/{Department}/{Date:yyyy}``.
+
+    Raises:
+        DatasetExecutionError: the path is not of this form.
+    """
+    formats: dict[str, str] = {}
+    expression = ""
+    for text, name, form in re.findall(r"([^{]*)(?:\{(\w+)(?::([^}]*))?\})?", pattern):
+        expression += re.escape(text)
+        if not name:
+            continue
+        if form:
+            formats[name] = re.sub("yyyy|MM|dd|HH|mm|ss", lambda match: _DATE_PARTS[match[0]], form)
+            part = re.sub("yyyy", r"\\d{4}", re.escape(form))
+            part = re.sub("MM|dd|HH|mm|ss", r"\\d{2}", part)
+        else:
+            part = "[^/]+"
+        expression += f"(?P<{name}>{part})"
+    match = re.search(f"{expression}$", "/" + posixpath.join("", file.path.lstrip("/")))
+    if match is None:
+        raise DatasetExecutionError(
+            f"The path of {file.address!r} is not of the form partition_format={pattern!r}."
+        )
+    return {
+        name: datetime.strptime(text, formats[name]) if name in formats else text
+        for name, text in match.groupdict().items()
+    }

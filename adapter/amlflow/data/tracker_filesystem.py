@@ -1,0 +1,138 @@
+"""The files of a datastore that the tracker keeps, as a file system of fsspec's.
+
+They are the files of one run in an experiment of amlflow's own. So they are where the tracker keeps
+artifacts, and its users, permissions and server hold for them, whatever tracker it is.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+from fsspec import AbstractFileSystem
+
+from amlflow.spec import FileNotInRun, Refused, RunDraft, RunNotFound, Status, Tracker
+
+EXPERIMENT = "amlflow.datastores"
+
+
+class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
+    """Files of a run; a folder is there if it has a file. Files cannot be removed."""
+
+    protocol: ClassVar[str] = "amlflow"
+    cachable = False
+
+    def __init__(self, tracker: Tracker, name: str) -> None:
+        super().__init__()
+        self._tracker, self._name = tracker, name
+        self._run_id: str | None = None
+
+    def _find_run(self) -> str:
+        """The run that has the files, made at first use; of several processes one makes it."""
+        if self._run_id is None:
+            experiment = self._tracker.ensure_experiment(EXPERIMENT)
+            try:
+                record = self._tracker.get_run(self._name, experiment.id)
+            except RunNotFound:
+                draft = RunDraft(
+                    experiment_id=experiment.id,
+                    run_id=self._name,
+                    name=self._name,
+                    status=Status.COMPLETED,
+                    created=datetime.now(timezone.utc),
+                )
+                try:
+                    [record] = self._tracker.create_runs([draft])
+                except Refused:  # another process has made it meanwhile
+                    record = self._tracker.get_run(self._name, experiment.id)
+            self._run_id = record.id
+        return self._run_id
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(path).strip("/")
+
+    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
+        """What is in a folder."""
+        path = self._strip_protocol(path)
+        prefix = f"{path}/" if path else ""
+        entries: dict[str, dict[str, Any]] = {}
+        for name in self._tracker.list_files(self._find_run(), path):
+            if name == path:
+                entries[name] = {"name": name, "type": "file", "size": None}
+            elif name.startswith(prefix):
+                child, _, rest = name[len(prefix) :].partition("/")
+                kind = "directory" if rest else "file"
+                entries[prefix + child] = {"name": prefix + child, "type": kind, "size": None}
+        if not entries and path:
+            raise FileNotFoundError(path)
+        return list(entries.values()) if detail else list(entries)
+
+    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Whether a path is a file or a folder."""
+        path = self._strip_protocol(path)
+        names = self._tracker.list_files(self._find_run(), path)
+        if path in names:
+            return {"name": path, "type": "file", "size": None}
+        if not path or any(name.startswith(f"{path}/") for name in names):
+            return {"name": path, "type": "directory", "size": 0}
+        raise FileNotFoundError(path)
+
+    def find(
+        self,
+        path: str,
+        maxdepth: Any = None,
+        withdirs: bool = False,
+        detail: bool = False,
+        **_: Any,
+    ) -> Any:
+        """All files below a path, by one call to the tracker."""
+        if maxdepth is not None or withdirs:
+            return super().find(path, maxdepth=maxdepth, withdirs=withdirs, detail=detail)
+        path = self._strip_protocol(path)
+        names = [
+            name
+            for name in self._tracker.list_files(self._find_run(), path)
+            if not path or name == path or name.startswith(f"{path}/")
+        ]
+        if not detail:
+            return names
+        return {name: {"name": name, "type": "file", "size": None} for name in names}
+
+    def mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
+        """Nothing: a folder is there when it has a file."""
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """Nothing: a folder is there when it has a file."""
+
+    def get_file(self, rpath: str, lpath: str, **kwargs: Any) -> None:
+        """Write a file to a local path."""
+        path = self._strip_protocol(rpath)
+        try:
+            self._tracker.get_file(self._find_run(), path, Path(lpath))
+        except FileNotInRun:
+            raise FileNotFoundError(path) from None
+
+    def put_file(self, lpath: str, rpath: str, **kwargs: Any) -> None:
+        """Store a local file, in place of one of the same path."""
+        self.put_all({self._strip_protocol(rpath): Path(lpath)})
+
+    def put_all(self, files: Mapping[str, Path]) -> None:
+        """Store local files by their paths, by one call to the tracker."""
+        self._tracker.put_files(self._find_run(), files, replace=True)
+
+    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> IO[bytes]:
+        path = self._strip_protocol(path)
+        if mode == "rb":
+            handle, copy = tempfile.mkstemp()
+            os.close(handle)
+            try:
+                self.get_file(path, copy)
+                return open(copy, "rb")
+            finally:
+                os.unlink(copy)
+        raise NotImplementedError(f"{mode!r}: files are stored whole, with put_file")

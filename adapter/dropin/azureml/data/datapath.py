@@ -1,0 +1,5 @@
+"""v1's ``azureml.data.datapath``, by amlflow."""
+
+from amlflow.core.data.datapath import DataPath, DataPathComputeBinding
+
+__all__ = ["DataPath", "DataPathComputeBinding"]

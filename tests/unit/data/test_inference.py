@@ -1,0 +1,145 @@
+"""The types of columns, as azureml-dataprep 5.5 gives them for the same files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from azureml.core import Dataset
+from azureml.data.dataset_factory import DataType
+
+Write = Callable[..., Path]
+
+
+def column(write: Write, *values: str, **arguments: Any) -> pd.Series:
+    """What a column with these cells becomes."""
+    lines = "".join(f'"{value}",q\n' if value else ",q\n" for value in values)
+    path = write("column.csv", f"a,z\n{lines}")
+    return Dataset.Tabular.from_delimited_files(path, **arguments).to_pandas_dataframe()["a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2020-01-13 10:11:12", "2020-01-13T10:11:12", "2020-01-13T10:11:12Z",
+        "2020-01-13 12:11:12+02:00", "2020/01/13 10:11:12", "1/13/2020 10:11:12",
+        "13/1/2020 10:11:12", "1/13/2020 10:11:12 AM",
+    ],
+)  # fmt: skip
+def test_times(write: Write, text: str) -> None:
+    times = column(write, text, "", text)
+    assert times.dtype.kind == "M"
+    assert times.dt.tz is None
+    assert times[0] == pd.Timestamp("2020-01-13 10:11:12")
+    assert times[1] is pd.NaT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2020-01-13", "2020-1-13", "2020/1/13", "13/1/2020", "1/13/2020", "1/13/20", "13-01-2020",
+        "01-13-2020", "13-Jan-2020", "13-Jan-20",
+    ],
+)  # fmt: skip
+def test_dates(write: Write, text: str) -> None:
+    assert list(column(write, text, text)) == [pd.Timestamp("2020-01-13")] * 2
+
+
+def test_an_ambiguous_date_begins_with_the_month(write: Write) -> None:
+    assert list(column(write, "1/2/2020", "3/4/2020")) == [
+        pd.Timestamp("2020-01-02"),
+        pd.Timestamp("2020-03-04"),
+    ]
+    assert list(column(write, "1/2/2020", "13/2/2020")) == [
+        pd.Timestamp("2020-02-01"),
+        pd.Timestamp("2020-02-13"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("2020.01.02",), ("2020-01",), ("Jan 13 2020",), ("10:11",), ("10:11:12",), ("yes", "no"),
+        ("1,000",), ("$1",), ("50%",), ("NA", "1"), ("null", "1"), ("?", "1"), ("1_000",),
+        ("20200113T101112",), ("2020-01-02 03:04:05", "2020-01-02T03:04:06Z"),
+    ],
+)  # fmt: skip
+def test_what_stays_text(write: Write, texts: tuple[str, ...]) -> None:
+    assert list(column(write, *texts)) == list(texts)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("true", "0"),
+        ("True", "False"),
+        ("T", "F"),
+        ("t", "f"),
+        ("Y", "N"),
+        ("1", "0"),
+        ("TRUE", "0"),
+    ],
+)
+def test_booleans(write: Write, texts: tuple[str, str]) -> None:
+    flags = column(write, *texts)
+    assert (flags.dtype, list(flags)) == (bool, [True, False])
+
+
+def test_booleans_with_gaps(write: Write) -> None:
+    assert column(write, "1", "0", "").tolist() == [True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind", "numbers"),
+    [
+        (("1", "0", "2"), "i", [1, 0, 2]),
+        (("007", "008"), "i", [7, 8]),
+        ((" 1", "2 "), "i", [1, 2]),
+        (("20200113", "2020"), "i", [20200113, 2020]),
+        (("9223372036854775807", "1"), "i", [9223372036854775807, 1]),
+        (("0.0", "1.0"), "f", [0.0, 1.0]),
+        (("1.", ".5"), "f", [1.0, 0.5]),
+        (("1e3", "2"), "f", [1000.0, 2.0]),
+        (("99999999999999999999", "1"), "f", [1e20, 1.0]),
+        (("inf", "1.5"), "f", [float("inf"), 1.5]),
+    ],
+)
+def test_numbers(write: Write, texts: tuple[str, ...], kind: str, numbers: list[Any]) -> None:
+    values = column(write, *texts)
+    assert (values.dtype.kind, values.tolist()) == (kind, numbers)
+
+
+def test_whole_numbers_with_gaps_are_floats(write: Write) -> None:
+    values = column(write, "5", "", "7")
+    assert values.dtype == "float64"
+    assert values.isna().tolist() == [False, True, False]
+
+
+def test_a_late_row_counts_too(write: Write) -> None:
+    """v1 infers from 200 rows and makes null of "x"; nothing is lost here."""
+    values = column(write, *["1", "2"] * 300, "x")
+    assert values.iloc[-1] == "x"
+
+
+def test_without_inference(write: Write) -> None:
+    assert column(write, "007", "1", infer_column_types=False).tolist() == ["007", "1"]
+
+
+def test_stated_types(write: Write) -> None:
+    path = write("t.csv", "a,b,c,d,e\n1,2,x,13.01.2020,1\n2,y,2.5,14.01.2020,0\n")
+    types = {
+        "a": DataType.to_string(),
+        "b": DataType.to_long(),
+        "c": DataType.to_float(),
+        "d": DataType.to_datetime("%d.%m.%Y"),
+        "nowhere": DataType.to_long(),
+    }
+    frame = Dataset.Tabular.from_delimited_files(path, set_column_types=types).to_pandas_dataframe()
+    assert frame["a"].tolist() == ["1", "2"]
+    assert frame["b"].isna().tolist() == [False, True]
+    assert frame["c"].isna().tolist() == [True, False]
+    assert frame["d"].tolist() == [pd.Timestamp("2020-01-13"), pd.Timestamp("2020-01-14")]
+    assert frame["e"].tolist() == [True, False]
