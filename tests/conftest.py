@@ -20,7 +20,13 @@ pytest_plugins = ["amlflow.testing.plugin"]
 SHARED = "AMLFLOW_TESTS_SHARED"
 
 MARKERS = {
-    "mlflow_server": {"server_uri", "postgres_server_uri", "own_server", "studio"},
+    "mlflow_server": {
+        "server_uri",
+        "postgres_server_uri",
+        "best_server_uri",
+        "own_server",
+        "studio",
+    },
     "postgres": {"postgres_uri", "postgres_server_uri", "studio"},
     "docker": {"docker_host", "pip_image", "stack"},
     "browser": {"chrome"},
@@ -160,6 +166,14 @@ def postgres_server_uri(shared: servers.Shared) -> str:
     return shared.get(
         "postgres-server", lambda place: servers.start_mlflow(backend, place, workers=4)
     )
+
+
+@pytest.fixture(scope="session")
+def best_server_uri(request: pytest.FixtureRequest) -> str:
+    """An MLflow server on PostgreSQL if that is on this machine, else on sqlite."""
+    database = "server_uri" if tools.find("postgres") is None else "postgres_server_uri"
+    uri: str = request.getfixturevalue(database)
+    return uri
 
 
 @pytest.fixture(scope="session")

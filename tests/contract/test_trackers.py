@@ -42,25 +42,29 @@ class TestBareTrackerInLayers(TrackerSuite):
         return layered(BareTracker())
 
 
-class TestMlflowSqlite(TrackerSuite):
+class MlflowSuite(TrackerSuite):
+    more_than_a_page = 120
+
+    @pytest.fixture(autouse=True)
+    def _small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("amlflow_mlflow.run_pages.PAGE", 100)
+
+
+class TestMlflowSqlite(MlflowSuite):
     @pytest.fixture
     def uri(self, sqlite_uri: str) -> str:
         return sqlite_uri
 
 
-class TestMlflowServer(TrackerSuite):
+class TestMlflowServer(MlflowSuite):
+    """On PostgreSQL where that is installed, since a team has that: the client is the same."""
+
     @pytest.fixture
-    def uri(self, server_uri: str) -> str:
-        return server_uri
+    def uri(self, best_server_uri: str) -> str:
+        return best_server_uri
 
 
-class TestMlflowPostgresServer(TrackerSuite):
-    @pytest.fixture
-    def uri(self, postgres_server_uri: str) -> str:
-        return postgres_server_uri
-
-
-class TestMlflowPostgres(TrackerSuite):
+class TestMlflowPostgres(MlflowSuite):
     @pytest.fixture
     def uri(self, postgres_uri: str) -> str:
         return postgres_uri

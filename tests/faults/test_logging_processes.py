@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from pathlib import Path
 
 from amlflow.layers.stack import open_direct
-from helpers import logging_processes, servers
+from helpers import logging_processes
 from helpers.flaky_proxy import proxied
 
 MANY = """
@@ -183,9 +181,9 @@ print(run.get_metrics(), run.get_status())
 
 
 def test_what_has_returned_is_seen_at_once_whichever_thread_did_it(
-    folder: Path, postgres_uri: str
+    postgres_server_uri: str,
 ) -> None:
-    """On a server of four workers, which answers in any order."""
+    """The server has four workers, which answer in any order."""
     code = """
 from concurrent.futures import ThreadPoolExecutor
 run = begin()
@@ -207,9 +205,4 @@ for round in range(5):
     assert set(run.get_tags()) == expected
 run.complete()
 """
-    uri, server = servers.start_mlflow(postgres_uri, folder, workers=4)
-    try:
-        logging_processes.finished(logging_processes.start(code, uri))
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+    logging_processes.finished(logging_processes.start(code, postgres_server_uri))

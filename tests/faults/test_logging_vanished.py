@@ -44,10 +44,6 @@ def without_roots_rights() -> list[str]:
     return [need("setpriv"), "--bounding-set=-dac_override", "--"]
 
 
-def remove(folder: Path) -> None:
-    shutil.rmtree(folder)
-
-
 def remove_all(folder: Path) -> None:
     shutil.rmtree(folder.parent.parent)
 
@@ -55,15 +51,6 @@ def remove_all(folder: Path) -> None:
 def cut(folder: Path) -> None:
     for path in segments_in(folder):
         os.truncate(path, 0)
-
-
-def unlink(folder: Path) -> None:
-    segments_in(folder)[-1].unlink()
-
-
-def replace_by_file(folder: Path) -> None:
-    shutil.rmtree(folder)
-    folder.write_text("something else")
 
 
 def replace_all_by_file(folder: Path) -> None:
@@ -77,9 +64,8 @@ def forbid_writing(folder: Path) -> None:
         path.chmod(0o500)
 
 
-DAMAGES = [
-    remove, remove_all, cut, unlink, replace_by_file, replace_all_by_file, forbid_writing,
-]  # fmt: skip
+DAMAGES = [remove_all, cut, replace_all_by_file, forbid_writing]
+"""tests/integration/journal/test_vanished.py has more, without a process of their own."""
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda each: each.__name__)

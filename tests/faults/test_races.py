@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import os
-import subprocess
-import sys
 import threading
 import uuid
 from collections import Counter
@@ -23,7 +19,7 @@ from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.spec import PropertyConflict, Refused, RunDraft
 from amlflow_mlflow import creation, spelling
-from helpers import servers
+from helpers.forked_processes import in_processes
 
 THREADS = 16
 PROCESSES = 4
@@ -56,51 +52,6 @@ def at_once(count: int, call: Callable[[int], Any]) -> list[Any]:
         thread.start()
     for thread in threads:
         thread.join()
-    return outcomes
-
-
-def in_processes(code: str, *arguments: str) -> list[Any]:
-    """What each of several processes printed as JSON; they start together.
-
-    The code has ``place``, ``arguments`` and what amlflow exports, and calls ``give(value)``.
-    """
-    head = (
-        "import json, sys, threading\n"
-        "from concurrent.futures import ThreadPoolExecutor\n"
-        "from azureml.core import Experiment, Run, Workspace\n"
-        "from azureml.exceptions import AzureMLException\n"
-        "place, arguments = int(sys.argv[1]), sys.argv[2:]\n"
-        "def give(value): print(json.dumps(value))\n"
-        "def ready():\n"
-        "    import amlflow_mlflow.tracker\n"
-        "    print('ready', flush=True)\n"
-        "    sys.stdin.readline()\n"
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", head + code, str(place), *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=servers.clean_environment(
-                **{"MLFLOW_TRACKING_URI": uri}
-                if (uri := os.environ.get("MLFLOW_TRACKING_URI"))
-                else {}
-            ),
-        )
-        for place in range(PROCESSES)
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            pytest.fail(process.communicate()[1])
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    outcomes = []
-    for process in processes:
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        outcomes.append(json.loads(out.splitlines()[-1]))
     return outcomes
 
 
@@ -145,7 +96,7 @@ def test_one_of_many_processes_wins_a_property(run: Run) -> None:
         "else:\n"
         "    give([value, None])\n"
     )
-    check_conflicts(run, [(value, error) for value, error in in_processes(code, run.id)])
+    check_conflicts(run, [(value, error) for value, error in in_processes(code, PROCESSES, run.id)])
 
 
 def test_the_earliest_of_many_rivals_gets_the_id_they_ask_for(
@@ -286,7 +237,7 @@ def test_many_processes_log_one_name(run: Run, any_store: str) -> None:
         "    child.parent.log('from children', place)\n"
         "give(None)\n"
     )
-    in_processes(code, run.id)
+    in_processes(code, PROCESSES, run.id)
     mlflow.MlflowClient(any_store).log_metric(run.id, "m", 7)
     found = run.get_metrics()
     assert Counter(found["m"]) == Counter({1: 10 * PROCESSES + 1, 7.0: 1})
@@ -367,7 +318,7 @@ def test_many_processes_make_one_experiment_on_a_new_database(
         "    run.log('m', place)\n"
         "give([experiment.id, run.id])\n"
     )
-    outcomes = in_processes(code)
+    outcomes = in_processes(code, PROCESSES)
     assert len({experiment for experiment, _ in outcomes}) == 1
     runs = list(Experiment(Workspace.from_config(), "new").get_runs())
     assert {run.id for run in runs} == {run for _, run in outcomes}

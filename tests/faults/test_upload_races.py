@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import threading
 import uuid
@@ -16,22 +14,20 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.jobs import snapshot
-from helpers import servers
+from helpers.forked_processes import in_processes
 
 THREADS, PROCESSES, ROUNDS = 8, 4, 4
 FOLDER = "outputs/a/b/c"
 """None of these is there before the first upload."""
 
 UPLOAD = """
-import sys
-from azureml.core import Experiment, Run, Workspace
-
-experiment = Experiment(Workspace.from_config(), sys.argv[1])
-runs = [Run(experiment, run_id) for run_id in sys.argv[3:]]
-print("ready", flush=True)
-sys.stdin.readline()
+name, *run_ids = arguments
+experiment = Experiment(Workspace.from_config(), name)
+runs = [Run(experiment, run_id) for run_id in run_ids]
+ready()
 for run in runs:
-    run.upload_file(f"outputs/a/b/c/{sys.argv[2]}", "file")
+    run.upload_file(f"outputs/a/b/c/{place}", "file")
+give(None)
 """
 
 
@@ -97,28 +93,10 @@ def test_from_many_threads(experiment: Experiment, folder: Path, replace: bool) 
 
 def test_from_many_processes(experiment: Experiment, folder: Path) -> None:
     runs = [new_run(experiment) for _ in range(ROUNDS)]
-    command = [sys.executable, "-c", UPLOAD, experiment.name]
-    processes = [
-        subprocess.Popen(
-            [*command, str(me), *(run.id for run in runs)],
-            env=servers.clean_environment(MLFLOW_TRACKING_URI=os.environ["MLFLOW_TRACKING_URI"]),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for me in range(PROCESSES)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+    module = (
+        "amlflow_trackio.tracker" if "trackio" in experiment._tracker.uri else "mlflow.artifacts"
+    )
+    in_processes(UPLOAD, PROCESSES, experiment.name, *(run.id for run in runs), module=module)
     for run in runs:
         assert run.get_file_names() == [f"{FOLDER}/{me}" for me in range(PROCESSES)]
 

@@ -18,6 +18,9 @@ def exp(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.Monkey
     return new_experiment()
 
 
+ON_SQLITE = pytest.mark.parametrize("exp", ["sqlite"], indirect=True)
+"""For what no store decides."""
+
 HELLO_WITH_DELAY = """
     import time
 
@@ -87,6 +90,7 @@ def test_cancel(exp: Any, jobs: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert not scripts(jobs)
 
 
+@ON_SQLITE
 def test_fail_ends_the_script(exp: Any, jobs: Path) -> None:
     script(HELLO_WITH_DELAY, "hello_with_delay.py", ".")
     src = ScriptRunConfig(source_directory=".", script="hello_with_delay.py")
@@ -129,6 +133,7 @@ def test_a_parent_submits_children(exp: Any) -> None:
     assert all(Run(exp, child.id).parent.id == run.id for child in children)
 
 
+@ON_SQLITE
 def test_a_grandchild_logs_to_the_root(exp: Any) -> None:
     script(CHILD, "child.py", ".")
     middle = """

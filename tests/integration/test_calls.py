@@ -169,7 +169,7 @@ def test_get_runs_is_one_search_and_reads_no_run_by_itself(
 def test_get_runs_reads_pages_only_as_they_are_asked_for(
     experiment: Experiment, calls: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amlflow_mlflow.tracker.PAGE", 2)
+    monkeypatch.setattr("amlflow_mlflow.run_pages.PAGE", 2)
     for _ in range(6):
         start(experiment)
     calls.clear()

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
+from azureml.core import ScriptRunConfig
 from helpers import wheels
 from helpers.submitted_jobs import ended, environment, log_of, submit, until
 
@@ -32,28 +34,24 @@ def test_each_job_runs_in_its_submitters_python(
         "import pathlib, time\nwhile not pathlib.Path('logs/go').exists(): time.sleep(0.05)"
     )
     Path("src/b.py").write_text("import sys, only_b\nprint(sys.executable, only_b.__version__)")
-    ids = {}
-    for name in ("a", "b"):
-        made = wheels.made(tmp_path / name)
-        wheels.lend_packages(made)
-        lent = wheels.site_packages(made) / "amlflow.pth"
-        lent.write_text("".join(f"{path}\n" for path in sys.path if "adapter" in path
-                                or path.endswith("plugins")))  # fmt: skip
-        if name == "b":
-            module = wheels.site_packages(made) / "only_b.py"
-            module.write_text("__version__ = '1.2.3'")
-        done = subprocess.run(
-            [made / "bin" / "python", "-c", SUBMIT, experiment.name, f"{name}.py"],
-            env=environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        ids[name] = done.stdout.split()[-1]
-    first, second = (experiment.workspace.get_run(ids[name]) for name in ("a", "b"))
+    first = experiment.submit(ScriptRunConfig("src", script="a.py"))
+    other = wheels.made(tmp_path / "other")
+    wheels.lend_packages(other)
+    lent = wheels.site_packages(other) / "amlflow.pth"
+    lent.write_text("".join(f"{path}\n" for path in sys.path if "adapter" in path
+                            or path.endswith("plugins")))  # fmt: skip
+    (wheels.site_packages(other) / "only_b.py").write_text("__version__ = '1.2.3'")
+    done = subprocess.run(
+        [other / "bin" / "python", "-c", SUBMIT, experiment.name, "b.py"],
+        env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    second = experiment.workspace.get_run(done.stdout.split()[-1])
     assert second.get_status() == "Queued"
     until(lambda: list(jobs.glob("*/work/logs")))[0].joinpath("go").touch()
     assert ended(first) == "Completed"
     assert ended(second) == "Completed"
-    assert log_of(second).split() == [str(tmp_path / "b" / "bin" / "python"), "1.2.3"]
+    assert log_of(second).split() == [str(other / "bin" / "python"), "1.2.3"]
 
 
 def test_artifacts_in_experiments_that_a_script_makes_are_kept(
@@ -106,17 +104,29 @@ def locked(sqlite_uri: str) -> Any:
     thread.join()
 
 
-OPEN = "import sys; from amlflow_mlflow.opening import open_store; open_store(sys.argv[1])"
+def test_a_busy_database_is_waited_for_when_it_is_opened(
+    sqlite_uri: str, locked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from amlflow_mlflow import opening
 
+    refused = []
+    is_busy = opening._is_busy
 
-def test_a_busy_database_is_waited_for_when_it_is_opened(sqlite_uri: str, locked: Any) -> None:
-    opening = subprocess.Popen(
-        [sys.executable, "-c", OPEN, sqlite_uri], stderr=subprocess.PIPE, text=True
-    )
-    with pytest.raises(subprocess.TimeoutExpired):
-        opening.wait(20)  # longer than sqlite itself waits
-    locked.set()
-    assert opening.wait(120) == 0, opening.stderr and opening.stderr.read()
+    def release_at_the_second(error: BaseException) -> bool:
+        refused.append(error)
+        if len(refused) == 2:
+            locked.set()
+        return is_busy(error)
+
+    make_tables = opening._make_tables
+
+    def be_impatient(engine: Any) -> None:  # sqlite itself waits for seconds
+        make_tables(sqlalchemy.create_engine(engine.url, connect_args={"timeout": 0.01}))
+
+    monkeypatch.setattr(opening, "_is_busy", release_at_the_second)
+    monkeypatch.setattr(opening, "_make_tables", be_impatient)
+    assert opening.open_store(sqlite_uri).search_experiments()
+    assert len(refused) >= 2
 
 
 def test_a_database_that_stays_busy_is_said_to_be(

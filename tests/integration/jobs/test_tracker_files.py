@@ -24,8 +24,9 @@ OWN_EXPERIMENT = """
 """
 
 
-@pytest.mark.parametrize("location", ["relative", "a/b", "outputs/mine"])
-@pytest.mark.parametrize("is_killed", [False, True], ids=["ends", "agent is killed"])
+@pytest.mark.parametrize(
+    ("location", "is_killed"), [("a/b", False), ("outputs/mine", False), ("relative", True)]
+)
 def test_an_experiment_with_a_relative_artifact_location(
     experiment: Any, jobs: Path, location: str, is_killed: bool
 ) -> None:

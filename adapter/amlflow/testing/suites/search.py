@@ -26,6 +26,9 @@ from amlflow.testing.suites.base import FEW, MILLISECOND, START, SuiteBase, curr
 class SearchTests(SuiteBase):
     """How a tracker finds runs."""
 
+    more_than_a_page = 1100
+    """A number of runs that the tracker reads in more than one page."""
+
     def test_search(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         find_runs: The runs that match a query, and no others, read from the tracker while you
@@ -200,7 +203,10 @@ class SearchTests(SuiteBase):
         """
         now = current()
         # Seven at a time, so that pages end between runs of the same time.
-        drafts = [self.draft(experiment, created=now + n // 7 * MILLISECOND) for n in range(1100)]
+        drafts = [
+            self.draft(experiment, created=now + n // 7 * MILLISECOND)
+            for n in range(self.more_than_a_page)
+        ]
         ids = sorted(record.id for record in tracker.create_runs(drafts))
         records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
         assert sorted(record.id for record in records) == ids
