@@ -55,7 +55,7 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
     with counting(progress):
         for folder in folders_to_send:
             try:
-                recover(folder, lambda: open_direct(uri), close=close, done=result)
+                recover(folder, lambda: open_direct(uri), close=close, counts=result)
             except AzureMLException as error:  # what another folder has may be sent all the same
                 problem = problem or error
         tend_all(_open_existing)

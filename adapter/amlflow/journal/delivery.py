@@ -2,11 +2,12 @@
 
 What has been brought is not brought again by the same delivery; after a crash it may be, and the
 tracker stores it once. Nothing waits behind what the tracker refuses, and only the same run behind
-what it forbids.
+what it forbids, or what it cannot take again and again although it answers other calls.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections import deque
@@ -47,6 +48,9 @@ logger = logging.getLogger("amlflow")
 
 AWAY = (Unavailable, AuthenticationException)
 """Errors after which the same call may work later; every other error is a refusal."""
+
+MAX_TRIES = 6
+"""How often a call fails before it is looked whether the tracker takes others: some seconds."""
 
 Refusal = Callable[[int, Record, AzureMLException], None]
 """Told of a record that the tracker does not take: its number, the record, why."""
@@ -126,9 +130,11 @@ class Delivery:
         *,
         fsync: bool = False,
         check: Callable[[], None] = lambda: None,
+        max_tries: int = MAX_TRIES,
     ) -> None:
         """``check`` looks whether the folder is still there, and may set another one."""
         self._tracker, self._ids = tracker, ids
+        self._max_tries, self._tries, self._tried = max_tries, 0, 0
         self._on_refused, self._check = refused, check
         self._most_bytes, self._passed_bytes = sys.maxsize, 0
         self.folder = folder
@@ -143,8 +149,9 @@ class Delivery:
     ) -> None:
         """Make the calls; each is removed from ``calls`` when it is made.
 
-        What the tracker forbids is held. ``answered`` is called after each call that the tracker
-        has answered, with the number of records that are dealt with.
+        What the tracker forbids is held, and what it cannot take although it answers other calls.
+        ``answered`` is called after each call that the tracker has answered, with the number of
+        records that are dealt with.
 
         Raises :class:`Unavailable` at the first that may work later.
         """
@@ -158,9 +165,29 @@ class Delivery:
                     self._bring_first(tracker, calls, answered)
                 except AuthenticationException as error:
                     self._hold(calls.popleft(), error)
+                except Unavailable as error:
+                    if not self._is_stuck(tracker, calls[0], error):
+                        raise
+                    if not self._divide(calls):
+                        self._hold(calls.popleft(), error)
+
+    def _is_stuck(self, tracker: Tracker, call: Call, error: Unavailable) -> bool:
+        """Whether a call has failed often, although the tracker answers for the same run.
+
+        A tracker that asks to wait is not stuck, but busy.
+        """
+        number = call.records[0].number
+        self._tries = self._tries + 1 if number == self._tried else 1
+        self._tried = number
+        if self._tries < self._max_tries or call.run_id is None or error.retry_after is not None:
+            return False
+        with contextlib.suppress(AzureMLException):
+            tracker.get_run(self._tracker_id(call.run_id))
+            return True
+        return False
 
     def bring_held(self, answered: Callable[[int], None] = lambda count: None) -> bool:
-        """Try again what the tracker has forbidden, until it forbids something of it again.
+        """Try again what is held, until the tracker does not take something of it again.
 
         Whether nothing is held any more. Raises :class:`Unavailable`.
         """
@@ -169,7 +196,10 @@ class Delivery:
             for run_id in self.held:
                 try:
                     self._bring_run(tracker, run_id, answered)
-                except AuthenticationException as error:
+                except AWAY as error:
+                    was_forbidden = isinstance(self.held.error(run_id), AuthenticationException)
+                    if isinstance(error, Unavailable) and was_forbidden:
+                        raise
                     self.held.postpone(run_id, error)
                     return False
         return not self.held.count
@@ -200,14 +230,14 @@ class Delivery:
             raise Unavailable(f"The tracker cannot be opened: {why}") from error
 
     def _is_held(self, call: Call, but: str | None = None) -> bool:
-        """Whether something that the call needs waits for the tracker to allow it."""
+        """Whether something that the call needs is held."""
         needs = {self._tracker_id(run_id) for run_id in call.needs()}
         return any(self._tracker_id(run_id) in needs for run_id in self.held if run_id != but)
 
     def _tracker_id(self, run_id: str) -> str:
-        return self._ids.known(run_id) or run_id
+        return self._ids.find(run_id) or run_id
 
-    def _hold(self, call: Call, error: AuthenticationException | None) -> None:
+    def _hold(self, call: Call, error: AzureMLException | None) -> None:
         self.held.hold(self._tracker_id(call.run_id or ""), call.records, error)
 
     def _bring_first(

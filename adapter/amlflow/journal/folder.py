@@ -344,7 +344,7 @@ def note_dead(tracker: Path, run_id: str) -> None:
     RunMarks(tracker / DEAD).add(run_id)
 
 
-def noted_dead(tracker: Path) -> list[str]:
+def list_dead(tracker: Path) -> list[str]:
     """The runs that :func:`note_dead` has noted."""
     return RunMarks(tracker / DEAD).runs()
 

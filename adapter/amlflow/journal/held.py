@@ -1,8 +1,8 @@
-"""Runs that the tracker forbids to this user now: what is logged to them waits beside the rest.
+"""Runs of which the tracker takes nothing now: what is logged to them waits beside the rest.
 
-The tracker may refuse the credentials for one experiment and take them for another, so the records
-of such a run are kept in a file of their own, in order, until it is allowed again. Each line of it
-is a record with its number.
+The tracker may refuse the credentials for one experiment and take them for another, or fail at one
+record and take others. So the records of such a run are kept in a file of their own, in order,
+until it is taken again. Each line of it is a record with its number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amlflow.exceptions import AuthenticationException
+from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.folder import ProcessFolder
 from amlflow.journal.record import Numbered, record_of, to_line
 from amlflow.journal.segment_files import number_of, read_lines_at, to_disk
@@ -26,7 +26,7 @@ class HeldRun:
     path: Path
     handle: int
     first: int
-    error: AuthenticationException | None = None
+    error: AzureMLException | None = None
     count: int = 0
     """How many records wait."""
     offset: int = 0
@@ -74,17 +74,21 @@ class HeldRuns:
         """How many records wait."""
         return sum(run.count for run in list(self._runs.values()))
 
-    def why(self, number: int, run_id: str | None = None) -> AuthenticationException | None:
+    def why(self, number: int, run_id: str | None = None) -> AzureMLException | None:
         """Why a record up to a number is held, of one run or of any; None: none is."""
         for held_id, run in list(self._runs.items()):
             if run_id in (None, held_id) and run.first <= number:
                 return run.error or AuthenticationException("The tracker has forbidden it.")
         return None
 
+    def error(self, run_id: str) -> AzureMLException | None:
+        """Why a run is held."""
+        return self._runs[run_id].error
+
     def hold(
-        self, run_id: str, records: Sequence[Numbered], error: AuthenticationException | None
+        self, run_id: str, records: Sequence[Numbered], error: AzureMLException | None
     ) -> None:
-        """Keep records of a run until it is allowed; they outlive this process."""
+        """Keep records of a run until they are taken; they outlive this process."""
         with self._lock:
             run = self._runs.get(run_id)
             if run is None:
@@ -126,8 +130,8 @@ class HeldRuns:
         """Note copies that are of no use once all of the run is sent."""
         self._runs[run_id].files += names
 
-    def postpone(self, run_id: str, error: AuthenticationException) -> None:
-        """A run is still forbidden; others are tried before it."""
+    def postpone(self, run_id: str, error: AzureMLException) -> None:
+        """A run is still not taken; others are tried before it."""
         with self._lock:
             run = self._runs.pop(run_id)
             run.error = error

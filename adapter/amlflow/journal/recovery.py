@@ -19,9 +19,9 @@ from amlflow.journal.folder import (
     ProcessFolder,
     dead_folders,
     forget_dead,
+    list_dead,
     note_dead,
     note_refused,
-    noted_dead,
     process_folders,
 )
 from amlflow.journal.offline_runs import LocalIds, display_id
@@ -58,7 +58,7 @@ def recover(
     but: ProcessFolder | None = None,
     of_run: str | None = None,
     close: RunChange | None = None,
-    done: Recovered | None = None,
+    counts: Recovered | None = None,
 ) -> Recovered:
     """Send what processes that have died have left.
 
@@ -69,7 +69,7 @@ def recover(
         of_run: Only folders in which there is something about this run.
         close: How runs end whose process died without ending them, also those of which that has
             been said before; None: they are NotResponding.
-        done: Where to count.
+        counts: Where to count.
 
     Raises:
         Unavailable: the tracker did not take some of it now, which stays for the next; if it takes
@@ -79,18 +79,18 @@ def recover(
         ServiceException: a folder cannot be read or sent, and stays; the log says which and why,
             and the others are sent.
     """
-    done = done or Recovered()
+    counts = counts or Recovered()
     problem: AzureMLException | None = None
     for folder in dead_folders(tracker_folder, but):
-        count_before = done.sent + done.refused
+        count_before = counts.sent + counts.refused
         try:
             if (of_run is None or folder.mentions(of_run)) and folder.take():
-                _send(folder, tracker, close, done)
+                _send(folder, tracker, close, counts)
                 folder.remove()
         except AuthenticationException as error:
             problem = problem or error
         except Unavailable as error:
-            if isinstance(problem, Unavailable) and done.sent + done.refused == count_before:
+            if isinstance(problem, Unavailable) and counts.sent + counts.refused == count_before:
                 raise
             problem = error
         except Exception as error:  # such as a disk that fails, or a damaged file
@@ -103,25 +103,25 @@ def recover(
         finally:
             folder.release()
     if close is not None:
-        for run_id in noted_dead(tracker_folder):
-            _mark(tracker(), run_id, close, done)
+        for run_id in list_dead(tracker_folder):
+            _mark(tracker(), run_id, close, counts)
             forget_dead(tracker_folder, run_id)
     if problem is not None:
         raise problem
-    return done
+    return counts
 
 
 def _send(
     folder: ProcessFolder,
     tracker: Callable[[], Tracker],
     close: RunChange | None,
-    done: Recovered,
+    counts: Recovered,
 ) -> None:
     ids = LocalIds()
 
     def on_refused(_: int, record: Record, error: AzureMLException) -> None:
-        done.refused += 1
-        done.sent -= 1
+        counts.refused += 1
+        counts.sent -= 1
         if record[0] == LOST:  # which its process has said
             return
         path = note_refused(folder, record, error.message)
@@ -129,9 +129,10 @@ def _send(
                      record[1], path, error.message)  # fmt: skip
 
     def on_answer(count: int) -> None:
-        done.sent += count
+        counts.sent += count
 
-    delivery = Delivery(tracker, folder, ids, on_refused)
+    # Each call is tried once: what the tracker cannot take now waits for the next recovery.
+    delivery = Delivery(tracker, folder, ids, on_refused, max_tries=1)
     delivery.late = True
     try:
         delivery.bring_held(on_answer)
@@ -140,7 +141,7 @@ def _send(
             whole_records = [(record, size) for record, size in records if record is not None]
             if len(whole_records) < len(records):
                 # The call that wrote it has not returned.
-                done.torn += len(records) - len(whole_records)
+                counts.torn += len(records) - len(whole_records)
                 logger.warning("A record in %s was not written to its end; it is left out.",
                                folder.path)  # fmt: skip
             numbered = (Numbered(n, record, size) for n, (record, size) in enumerate(whole_records))
@@ -154,7 +155,7 @@ def _send(
                 tracker_id = ids.of(tracker(), run_id)
                 if close is None:
                     note_dead(folder.path.parent, tracker_id)
-                _mark(tracker(), tracker_id, close, done)
+                _mark(tracker(), tracker_id, close, counts)
             folder.note_ended(run_id)
         if forbidden_runs:
             raise delivery.held.why(sys.maxsize) or AuthenticationException("It is forbidden.")
@@ -162,7 +163,7 @@ def _send(
         delivery.held.close()
 
 
-def _mark(tracker: Tracker, run_id: str, close: RunChange | None, done: Recovered) -> None:
+def _mark(tracker: Tracker, run_id: str, close: RunChange | None, counts: Recovered) -> None:
     """Say of a run that its process has died; one that has ended stays as it is."""
     try:
         if tracker.get_run(run_id).status in FINAL:
@@ -170,7 +171,7 @@ def _mark(tracker: Tracker, run_id: str, close: RunChange | None, done: Recovere
         tracker.update_run(run_id, close or RunChange(status=Status.NOT_RESPONDING))
     except RunNotFound:
         return
-    (done.not_responding if close is None else done.closed).append(run_id)
+    (counts.not_responding if close is None else counts.closed).append(run_id)
 
 
 def failure(message: str) -> RunChange:

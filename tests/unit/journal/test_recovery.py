@@ -446,7 +446,7 @@ def test_a_folder_whose_records_cannot_be_read_keeps_no_other_from_being_sent(
     assert [entry["waiting"] for entry in waiting(place)] in ([0, 1], [1, 0])
     done = Recovered()
     with pytest.raises(ServiceException, match=f"{damaged.path.name} cannot be sent.*IsADirectory"):
-        recover(place, lambda: memory, done=done)
+        recover(place, lambda: memory, counts=done)
     assert (done.sent, values(memory, other)) == (1, [7.0])
     assert [folder.path for folder in process_folders(place)] == [damaged.path]
     assert str(damaged.path) in caplog.text

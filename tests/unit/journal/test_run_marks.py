@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from amlflow.journal.folder import ProcessFolder, forget_dead, note_dead, noted_dead
+from amlflow.journal.folder import ProcessFolder, forget_dead, list_dead, note_dead
 from amlflow.journal.run_marks import RunMarks
 
 IDS = ["run", "", ".", "..", "../lock", "/etc/passwd", "a b/\u00e4%2F=", "=x", "x" * 5000, "\ud800"]
@@ -36,9 +36,9 @@ def test_a_running_run_is_noted_and_forgotten_whatever_its_id_is(
 @pytest.mark.parametrize("run_id", IDS, ids=[repr(run_id[:20]) for run_id in IDS])
 def test_a_dead_run_is_noted_and_forgotten_whatever_its_id_is(tmp_path: Path, run_id: str) -> None:
     note_dead(tmp_path, run_id)
-    assert noted_dead(tmp_path) == [run_id]
+    assert list_dead(tmp_path) == [run_id]
     forget_dead(tmp_path, run_id)
-    assert noted_dead(tmp_path) == []
+    assert list_dead(tmp_path) == []
 
 
 def test_a_folder_that_is_gone_has_no_runs(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from amlflow.exceptions import AuthenticationException, ServiceException, UserErrorException
+from amlflow.journal.recovery import recover
 from amlflow.journal.segments import JournalFull
 from amlflow.layers import journaled as layer
 from amlflow.layers.journaled import Journaled
@@ -30,7 +31,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import Moody, point, started, until
+from helpers.flaky_tracker import Moody, die, point, started, until
 
 
 def away(*names: str) -> Callable[..., BaseException | None]:
@@ -331,6 +332,58 @@ def refusing_77(name: str, *arguments: object) -> BaseException | None:
     if name == "write_points" and any(each.value == 77 for each in arguments[1]):  # type: ignore[attr-defined]
         return Refused("No 77 here.")
     return None
+
+
+# --- what the tracker cannot take, although it answers --------------------------------------------
+
+
+def failing_at_77(name: str, *arguments: object) -> BaseException | None:
+    """As a server that answers 500 to one record, again and again, and takes the others."""
+    if name == "write_points" and any(each.value == 77 for each in arguments[1]):  # type: ignore[attr-defined]
+        return Unavailable("HTTP 500")
+    return None
+
+
+def test_a_record_that_fails_again_and_again_holds_up_its_run_only(
+    journaled: Journaled,
+    run: RunRecord,
+    moody: Moody,
+    memory: MemoryTracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("amlflow.journal.sender.MAX_PAUSE_S", 0.01)
+    other = started(journaled)
+    moody.error = failing_at_77
+    for value in (1, 2, 77, 3):
+        journaled.write_points(run.id, [point(value)])
+    journaled.write_points(other.id, [point(4)])
+    journaled.update_run(other.id, RunChange(status="Completed"))
+    assert values(memory, other) == [4]
+    assert values(memory, run) == [1, 2]
+    with pytest.raises(ServiceException, match="HTTP 500"):
+        journaled.flush(run.id, seconds=0.1)
+    moody.error = lambda name, *_: None
+    journaled.flush(run.id)
+    assert values(memory, run) == [1, 2, 77, 3]
+
+
+def test_what_a_dead_process_left_is_not_behind_a_record_that_fails(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
+    other = started(journaled)
+    moody.error = away()
+    for value in (1, 77, 2):
+        journaled.write_points(run.id, [point(value)])
+    journaled.write_points(other.id, [point(4)])
+    folder = journaled.journal.sender().folder.path.parent
+    die(journaled)
+    moody.error = failing_at_77
+    with pytest.raises(Unavailable, match="HTTP 500"):
+        recover(folder, lambda: moody)
+    assert (values(memory, run), values(memory, other)) == ([1], [4])
+    moody.error = lambda name, *_: None
+    recover(folder, lambda: moody)
+    assert values(memory, run) == [1, 77, 2]
 
 
 # --- what is too large at once --------------------------------------------------------------------
