@@ -51,6 +51,12 @@ def check_run_folder(root: str, run_id: str) -> None:
     folder = local_folder(root)
     if folder is None:
         return
+    if not root.startswith(("file:", "/")):
+        raise Refused(
+            f"The tracking server says that the files of run {run_id} are in the relative folder "
+            f"{root!r}, which is another one for each program. Ask the server's administrator for "
+            "an absolute artifact location, or for a server with --serve-artifacts."
+        )
     if ".." in folder.parts or folder.parts[-2:] != (run_id, "artifacts"):
         raise Refused(
             f"The tracking server says that the files of run {run_id} are in the local folder "
@@ -89,6 +95,19 @@ def local_folder(location: str) -> Path | None:
     if not location or re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", location):
         return None
     return Path(location).absolute()
+
+
+def server_paths(locations: Iterable[str]) -> list[Path]:
+    """Where the files of a server's experiments are, if that is a folder here.
+
+    Whoever makes an experiment names its location, so only a folder with the files of runs counts:
+    nobody can have another one left out of your snapshots.
+    """
+    folders = {path for location in locations if (path := local_folder(location)) is not None}
+    return sorted(folder for folder in folders if any(folder.glob(_RUN_FILES)))
+
+
+_RUN_FILES = f"{'[0-9a-f]' * 32}/artifacts"
 
 
 def file_store_paths(folder: Path) -> Iterator[Path]:

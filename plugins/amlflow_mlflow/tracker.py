@@ -36,12 +36,12 @@ from sqlalchemy import text
 from amlflow_mlflow import workspaces
 from amlflow_mlflow.bulk_reads import Bulk
 from amlflow_mlflow.bulk_sql import DIALECTS
-from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spelled
+from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spell
 from amlflow_mlflow.creation import Creation, is_own_id
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, model_link, run_link
 from amlflow_mlflow.models import Models
-from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths
+from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths, server_paths
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import to_experiment, to_run
 from amlflow_mlflow.run_numbers import Numbers
@@ -195,7 +195,7 @@ class MlflowTracker(TrackerBase):
             experiment_ids = [experiment.id for experiment in self.list_experiments()]
         else:
             experiment_ids = [experiment_id]
-        run = self._creation.aliased(run_id, experiment_ids)
+        run = self._creation.find_alias(run_id, experiment_ids)
         if run is None:
             raise not_found
         self._files.remember(run)
@@ -237,7 +237,7 @@ class MlflowTracker(TrackerBase):
                 yield run
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        todo = spelled(change, noted=self.is_noted(run_id))
+        todo = spell(change, noted=self.is_noted(run_id))
         if change.status in FINAL:
             self._runs_with_status_tag.discard(run_id)
         elif change.status is not None:
@@ -356,9 +356,11 @@ class MlflowTracker(TrackerBase):
     # this machine
 
     def own_paths(self) -> Sequence[Path]:
-        if self.uri.startswith(("http:", "https:", "databricks")):
+        if self.uri.startswith("databricks"):
             return []
         locations = [experiment.artifact_location or "" for experiment in self._experiments()]
+        if self.uri.startswith(("http:", "https:")):
+            return server_paths(locations)
         paths = own_paths(self._database(), locations)
         folder = local_folder(self.uri) if self.uri.startswith("file:") else None
         return paths if folder is None else [*file_store_paths(folder), *paths]

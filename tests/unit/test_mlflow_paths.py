@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from amlflow.spec import Refused
-from amlflow_mlflow.own_paths import check_run_folder, path_below
+from amlflow_mlflow.own_paths import check_run_folder, path_below, server_paths
 
 RUN = "0" * 32
 
@@ -31,6 +31,7 @@ def test_mlflows_own_folders_are_used(root: str) -> None:
         "/home/me/.ssh",
         "file:///home/me/.ssh",
         "relative/folder",
+        f"./mlruns/0/{RUN}/artifacts",
         f"/mnt/{'1' * 32}/artifacts",
         f"/mnt/{RUN}/artifacts/..",
         f"/mnt/../home/me/{RUN}/artifacts",
@@ -53,3 +54,16 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         path_below(folder, "logs/user.txt")
     assert path_below(folder, "inside/a.txt") == folder / "inside" / "a.txt"
     assert path_below(folder, "new/a.txt") == folder / "new" / "a.txt"
+
+
+def test_of_a_servers_folders_only_those_with_files_of_runs_are_its_own(tmp_path: Path) -> None:
+    """Whoever makes an experiment on a server names its location."""
+    mine, artifacts = tmp_path / "src", tmp_path / "store" / "0"
+    mine.mkdir()
+    (mine / "train.py").write_text("print(1)")
+    (artifacts / RUN / "artifacts").mkdir(parents=True)
+    locations = [
+        str(mine), f"file://{mine}", str(tmp_path), "/", str(tmp_path / "missing"), "",
+        "s3://bucket/0", "mlflow-artifacts:/0", str(artifacts), f"file://{artifacts}",
+    ]  # fmt: skip
+    assert server_paths(locations) == [artifacts]

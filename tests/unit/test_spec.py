@@ -33,6 +33,7 @@ RUN = RunRecord(
         ("http://somebody:secret@host:5000/path?a=b", "http://host:5000/path?a=b"),
         ("postgresql+psycopg://user:p@ss@host/base", "postgresql+psycopg://host/base"),
         ("sqlite:////folder/mlflow.db", "sqlite:////folder/mlflow.db"),
+        ("http://somebody:secret@[host/path", "http://[host/path"),
     ],
 )
 def test_addresses_without_who(uri: str, shown: str) -> None:

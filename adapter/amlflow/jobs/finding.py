@@ -16,11 +16,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
+import ipaddress
 import logging
 import os
 import re
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from amlflow.jobs.job import JobFolder, jobs_folder, this_host
 from amlflow.spec import RunRecord, redacted
@@ -31,6 +33,7 @@ logger = logging.getLogger("amlflow")
 NAME = re.compile(r"[0-9a-f]{32}")
 """The form of a job's name."""
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+LOOPBACK = "localhost"
 MAX_SECRET = 1024
 """Bytes of a secret that are read."""
 
@@ -146,5 +149,28 @@ def is_about(folder: JobFolder, tracking_uri: str, run_id: str) -> bool:
 
 
 def is_same_tracker(uri: str, other: str) -> bool:
-    """Whether two URIs name one tracker, leaving out credentials."""
-    return redacted(uri).rstrip("/") == redacted(other).rstrip("/")
+    """Whether two URIs name one tracker, whatever the credentials.
+
+    This machine has several names: ``localhost``, ``127.0.0.1`` and ``[::1]`` are one.
+    """
+    return _plain_uri(uri) == _plain_uri(other)
+
+
+def _plain_uri(uri: str) -> str:
+    plain = redacted(uri).rstrip("/")
+    try:
+        parts = urlsplit(plain)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # nothing that a host or a port is read from
+        return plain
+    if host is None:
+        return plain
+    port = port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts._replace(netloc=f"{LOOPBACK if _is_loopback(host) else host}:{port}").geturl()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == LOOPBACK or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from urllib.parse import urlsplit, urlunsplit
@@ -143,7 +144,10 @@ def is_tried_once() -> bool:
 
 def redacted(uri: str) -> str:
     """The URI without user name and password, for messages and logs."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # such as "http://[host"
+        return re.sub("//[^/]*@", "//", uri)
     if "@" not in parts.netloc:
         return uri
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
