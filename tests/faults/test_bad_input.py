@@ -197,6 +197,8 @@ def test_a_closed_port(folder: Path, monkeypatch: pytest.MonkeyPatch, scheme: st
 def test_a_port_that_never_answers(
     folder: Path, monkeypatch: pytest.MonkeyPatch, silent_port: int, scheme: str
 ) -> None:
+    for setting in ("opening.PROBE_TIMEOUT_S", "rest_client.PROBE_S"):
+        monkeypatch.setattr(f"amlflow_mlflow.{setting}", 1)
     uri = f"{scheme}://user:{PASSWORD}@127.0.0.1:{silent_port}/db"
     message = fails_within_a_minute(uri, monkeypatch)
     assert f"{scheme}://127.0.0.1:{silent_port}/db" in message
@@ -226,8 +228,10 @@ def test_a_database_that_cannot_be(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_locked_database(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from amlflow_mlflow import store as mlflow_store
+    from amlflow_mlflow.without_mlflow import sqlite_tables
 
     monkeypatch.setattr(mlflow_store, "BUSY_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sqlite_tables, "BUSY_TIMEOUT_S", 0.05)
     before = everything(run)
     other = sqlite3.connect(store.removeprefix("sqlite:///"))
     # MLflow's own connections wait for a lock for longer than a test should.
@@ -373,7 +377,7 @@ def test_two_plugins_of_one_name(monkeypatch: pytest.MonkeyPatch, folder: Path) 
     assert made.names == ["mlflow"]
     assert "another distribution" in made.failures["mlflow"]
     monkeypatch.setattr(metadata, "entry_points", lambda group: both)
-    assert [bool(each["error"]) for each in plugins.described()] == [False, True]
+    assert [bool(each["error"]) for each in plugins.describe_plugins()] == [False, True]
 
 
 def test_no_plugin_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
