@@ -53,3 +53,8 @@ def to_iso(time: datetime) -> str:
     Example: ``2024-05-06T07:08:09.000000Z``.
     """
     return f"{time.isoformat(timespec='microseconds')[:26]}Z"
+
+
+def from_iso(text: str) -> datetime:
+    """The time that :func:`to_iso` has written. Raises ValueError for another text."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 OWN = 0o600
 """The mode of a file that only its owner may read."""
@@ -18,17 +21,34 @@ def write_text(path: Path, text: str, mode: int = 0o666) -> None:
     Raises:
         OSError: it cannot be written; an old file is as it was.
     """
-    staging = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        handle = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(staging, path)
-    except BaseException:
-        staging.unlink(missing_ok=True)
-        raise
+    with _staged(path, mode) as file:
+        file.write(text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON for people to read, as :func:`write_text` does."""
     write_text(path, json.dumps(content, indent=4, ensure_ascii=False) + "\n")
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's content. The target's folder must be there.
+
+    Raises:
+        OSError: one cannot be read or the other written; an old target is as it was.
+    """
+    with source.open("rb") as original, _staged(target, 0o666) as file:
+        shutil.copyfileobj(original, file)
+
+
+@contextlib.contextmanager
+def _staged(path: Path, mode: int) -> Iterator[BinaryIO]:
+    """A new file beside the path, which takes its place if nothing is raised, and else goes."""
+    # A name of its own: the path's may be as long as the file system allows.
+    staging = path.with_name(f".amlflow-{uuid.uuid4().hex}")
+    try:
+        with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            yield file
+        os.replace(staging, path)
+    except BaseException:
+        staging.unlink(missing_ok=True)
+        raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
+from amlflow.times import from_iso
+
 COLORS = {"Completed": 32, "Failed": 31, "Canceled": 33, "Running": 36}
 TAGS_WIDTH = 60
 
@@ -69,14 +71,10 @@ def _duration(item: dict[str, Any]) -> str:
     start, end = item.get("start_time_utc"), item.get("end_time_utc")
     if not start:
         return ""
-    end_time = _time(end) if end else datetime.now(timezone.utc)
-    seconds = max(0, int((end_time - _time(start)).total_seconds()))
+    end_time = from_iso(end) if end else datetime.now(timezone.utc)
+    seconds = max(0, int((end_time - from_iso(start)).total_seconds()))
     hours, rest = divmod(seconds, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}"
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
 
 
 def _tags(tags: dict[str, str | None]) -> str:

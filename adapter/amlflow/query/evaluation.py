@@ -10,7 +10,7 @@ from typing import Any
 from jmespath import exceptions, functions, visitor
 
 from amlflow.query.document import FIELDS
-from amlflow.query.mistakes import quoted_key
+from amlflow.query.mistakes import quote_key
 from amlflow.query.nodes import Node, entry_of
 
 
@@ -74,7 +74,7 @@ def written(node: Node) -> str:
 def _spell(node: Node) -> str:
     kind, children = node["type"], node.get("children", [])
     if kind == "field":
-        return quoted_key("", node["value"])[1:]
+        return quote_key("", node["value"])[1:]
     if kind in ("current", "identity"):
         return "@"
     if kind == "literal":

@@ -8,7 +8,7 @@ from jmespath import exceptions, parser
 
 from amlflow.exceptions import UserErrorException
 from amlflow.query.evaluation import nearest_field
-from amlflow.query.mistakes import find_mistake, quoted_key
+from amlflow.query.mistakes import find_mistake, quote_key
 from amlflow.query.nodes import Node
 from amlflow.query.shapes import Use, use_of
 
@@ -24,17 +24,17 @@ class QueryError(UserErrorException):
     """
 
     def __init__(
-        self, expression: str, reason: str, place: int,
+        self, expression: str, reason: str, offset: int,
         corrected: str | None = None, by_shell: bool = False,
     ) -> None:  # fmt: skip
-        line_start = expression.rfind("\n", 0, place) + 1
-        line_end = expression.find("\n", place)
+        line_start = expression.rfind("\n", 0, offset) + 1
+        line_end = expression.find("\n", offset)
         end = len(expression) if line_end < 0 else line_end
-        caret = " " * (place - line_start) + "^"
+        caret = " " * (offset - line_start) + "^"
         shown = f"{expression[:end]}\n{caret}{expression[end:]}"
         indented = "\n".join(f"    {line}" for line in shown.split("\n"))
         super().__init__(f"The query is not JMESPath: {reason}.\n{indented}")
-        self.expression, self.place = expression, place
+        self.expression, self.offset = expression, offset
         self.corrected, self.by_shell = corrected, by_shell
 
 
@@ -98,7 +98,7 @@ class Expression:
         for field, key, name in use.deeper:
             sentences.append(
                 f"The query asks for {field}.{key}.{name}, which is null, as {field}.{key} is a "
-                f"text; a key with dots is written in quotes: {quoted_key(field, f'{key}.{name}')}."
+                f"text; a key with dots is written in quotes: {quote_key(field, f'{key}.{name}')}."
             )
         for field, name in use.negated:
             sentences.append(
@@ -111,11 +111,11 @@ def _parse(text: str) -> Node:
     try:
         return _parse_tree(text)
     except QueryError as error:
-        mistake = find_mistake(text, error.place)
+        mistake = find_mistake(text, error.offset)
         if mistake is None:
             raise
         reason, corrected, by_shell = mistake
-        raise QueryError(text, reason, error.place, corrected, by_shell) from None
+        raise QueryError(text, reason, error.offset, corrected, by_shell) from None
 
 
 def _parse_tree(text: str) -> Node:

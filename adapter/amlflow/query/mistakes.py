@@ -27,16 +27,16 @@ class Mistake(NamedTuple):
     by_shell: bool = False
 
 
-def find_mistake(text: str, place: int) -> Mistake | None:
-    """The mistake that is likely where a parser stopped at a place; None where it is another."""
+def find_mistake(text: str, offset: int) -> Mistake | None:
+    """The mistake that is likely where a parser stopped at an offset; None where it is another."""
     for find in (_outer_quotes, _history, _key, _operator, _unquoted, _name):
-        mistake = find(text, place)
+        mistake = find(text, offset)
         if mistake is not None:
             return mistake
     return None
 
 
-def quoted_key(field: str, key: str) -> str:
+def quote_key(field: str, key: str) -> str:
     """``tags."a-b"``: how the entry of a key is written."""
     plain = _PLAIN.fullmatch(key) is not None
     return f"{field}.{key if plain else json.dumps(key, ensure_ascii=False)}"
@@ -71,7 +71,7 @@ def _key(text: str, offset: int) -> Mistake | None:
             continue
         if len(words) > 1 and words[1] in _WORDS:
             continue
-        spelling = quoted_key(match[1], key)
+        spelling = quote_key(match[1], key)
         end = match.start(2) + len(match[2].rstrip())
         return Mistake(
             f"a key with other characters than letters, digits and _, or with a digit in front, is "

@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
+from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
-from amlflow.query.nodes import Node
-from amlflow.query.pushdown import reach
+from amlflow.query.run_filter import RunFilter
 from amlflow.query.search import Scope, Search
-from amlflow.query.supersets import EVERY, Superset, either
+from amlflow.query.supersets import EVERY, Superset
 from amlflow.spec import Condition, Feature, Op, Order, RunRecord
 from amlflow.times import from_microseconds, to_microseconds
 from amlflow.tracker_data import MAX_NAME, Malformed, shown, to_count, to_whole
@@ -152,7 +151,7 @@ def read_in_order(
         run_filter = _Filter(_limit_created(scope, latest), expression, keep)
         if order is not None and not run_filter.may_order():
             return None
-        for record in run_filter.ordered(order, start + size + 1):
+        for record in run_filter.find_in_order(order, start + size + 1):
             looked_at += 1
             if run_filter.takes(record):
                 runs.append(record)
@@ -175,16 +174,10 @@ class _Filter:
     def __init__(self, scope: Scope, expression: Expression | None, keep: Keep) -> None:
         self._scope, self._expression, self._keep = scope, expression, keep
         self._numbered = expression is not None and expression.needs_numbers
-        self._superset: Superset = EVERY
         self.conditions = tuple(scope.conditions)
-        self._test: Node | None = None
+        self._filter = None if expression is None else RunFilter(expression.tree["children"][2])
+        self._superset: Superset = EVERY if self._filter is None else self._filter.superset
         self._search: Search | None = None
-        if expression is not None:
-            condition = expression.tree["children"][2]
-            outcomes = reach(condition)
-            self._superset = either(outcomes.true, outcomes.error)
-            self._test = expression.tree
-        self._interpreter = Interpreter()
 
     def candidates(self, after: tuple[int, str] | None, limit: int) -> Iterator[RunRecord]:
         """Runs after a position, newest first; 0 means without a limit."""
@@ -201,7 +194,7 @@ class _Filter:
         """Whether one search of the tracker gives the runs, which it then may order."""
         return len(self._superset) <= 1 and Feature.ORDER in self._scope.tracker.features
 
-    def ordered(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
+    def find_in_order(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
         """All runs in an order of the tracker's, read as they are asked for."""
         self._search = Search(self._scope, self._numbered)
         return self._search.find(self._superset, hint, order)
@@ -211,10 +204,10 @@ class _Filter:
         is_in_scope = all(condition.holds(record) for condition in self.conditions)
         if not is_in_scope or not self._keep(record):
             return False
-        if self._expression is None or self._test is None or self._search is None:
+        if self._expression is None or self._filter is None or self._search is None:
             return True
         try:
-            return bool(self._interpreter.visit(self._test, [self._search.document(record)]))
+            return self._filter.holds(record, self._search)
         except ERRORS as error:
             raise QueryFailed(self._expression, reason_of(error)) from error
 

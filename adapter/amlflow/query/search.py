@@ -20,7 +20,7 @@ from amlflow.query.document import (
     record_fields,
 )
 from amlflow.query.pushdown import EXPERIMENT_NAME
-from amlflow.query.supersets import EVERY, Alternative, Superset, described
+from amlflow.query.supersets import EVERY, Alternative, Superset, describe
 from amlflow.spec import Condition, Order, RunQuery, RunRecord, Tracker
 
 logger = logging.getLogger("amlflow")
@@ -79,7 +79,7 @@ class Search:
             # Which runs these are is not for the expression to say.
             newest = self._scope.limit_newest
             superset, limit = EVERY, min(limit or newest, newest)
-        logger.debug("Query: pushed down %s.", described(superset))
+        logger.debug("Query: pushed down %s.", describe(superset))
         records: Iterator[RunRecord] = self._merge(
             [self._find_alternative(alternative, limit, order, entries) for alternative in superset]
         )

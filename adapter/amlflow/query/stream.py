@@ -14,11 +14,12 @@ from typing import Any
 
 from amlflow.query.document import FIELDS, Document, Entry
 from amlflow.query.evaluation import Interpreter
-from amlflow.query.nodes import CHAINS, Node
+from amlflow.query.nodes import Node
 from amlflow.query.pushdown import errors, exact, reach
+from amlflow.query.run_filter import HERE, RunFilter, fields_of
 from amlflow.query.search import Search
 from amlflow.query.shapes import counts, sorts_runs, use_of
-from amlflow.query.supersets import EVERY, NO, Superset, either
+from amlflow.query.supersets import EVERY, NO, Superset
 from amlflow.spec import RunRecord
 
 MAX_FEW = 100
@@ -117,7 +118,7 @@ class Stream:
     def _filter(self, node: Node, base: _AllRuns | _Elements) -> _Elements:
         _, right, condition = node["children"]
         if isinstance(base, _Elements):
-            per_item = _with_input(_HERE, node)
+            per_item = _with_input(HERE, node)
             raises = base.raises or _may_raise(condition) or _may_raise(right)
             return _Elements(
                 (
@@ -127,24 +128,19 @@ class Stream:
                 ),
                 raises,
             )
-        outcomes = reach(condition)
-        matching = self._matching(condition, either(outcomes.true, outcomes.error))
-        raises = outcomes.error != NO or _may_raise(right, documents=True)
-        return _Elements(self._project(right, self._documents(matching, _fields(right))), raises)
-
-    def _matching(self, condition: Node, superset: Superset) -> Iterator[RunRecord]:
-        fields = _fields(condition)
-        test = {"type": "filter_projection", "children": [_HERE, _TRUE, condition]}
-        for run in self._find(superset, 0):
-            if self._interpreter.visit(test, [self._search.document(run, fields)]):
-                yield run
+        run_filter = RunFilter(condition)
+        matching = (
+            run for run in self._find(run_filter.superset, 0) if run_filter.holds(run, self._search)
+        )
+        raises = run_filter.raises or _may_raise(right, documents=True)
+        return _Elements(self._project(right, self._documents(matching, fields_of(right))), raises)
 
     def _projection(self, node: Node, base: _AllRuns | _Elements) -> _Elements:
         right = node["children"][1]
         if isinstance(base, _Elements):
             raises = base.raises or _may_raise(right)
             return _Elements(self._project(right, base.items), raises)
-        documents = self._documents(self._find(EVERY, 0), _fields(right))
+        documents = self._documents(self._find(EVERY, 0), fields_of(right))
         return _Elements(self._project(right, documents), _may_raise(right, documents=True))
 
     def _project(self, right: Node, items: Iterable[Any]) -> Iterator[Any]:
@@ -241,13 +237,11 @@ _PARTS: dict[str, Callable[[Stream, Node, Any], Any]] = {
     "pipe": Stream._chain,
     "subexpression": Stream._chain,
 }
-_HERE: Node = {"type": "identity", "children": []}
-_TRUE: Node = {"type": "literal", "value": True, "children": []}
 
 
 def _with_input(base: Any, node: Node) -> Node:
     """The node with another first child: a node, or a value."""
-    first = base if base is _HERE else {"type": "literal", "value": base, "children": []}
+    first = base if base is HERE else {"type": "literal", "value": base, "children": []}
     return {**node, "children": [first, *node["children"][1:]]}
 
 
@@ -278,25 +272,3 @@ def _few_of(step: Node) -> tuple[int, bool] | None:
     if stop is None and start is not None and start < 0:
         return -start, True
     return None
-
-
-def _fields(node: Node) -> Iterable[str]:
-    """The fields of a document that an expression looks at; FIELDS itself for the whole of it."""
-    names = _names_in(node)
-    return FIELDS if names is None else tuple(sorted(names))
-
-
-def _names_in(node: Node) -> set[str] | None:
-    kind, children = node["type"], node.get("children", [])
-    if kind == "field":
-        return {node["value"]}
-    if kind in ("identity", "current"):
-        return None
-    names: set[str] = set()
-    for child in children[:1] if kind in CHAINS else children:
-        if isinstance(child, dict):
-            inner = _names_in(child)
-            if inner is None:
-                return None
-            names |= inner
-    return names

@@ -151,7 +151,7 @@ def _excludes(one: Condition, other: Condition) -> bool:
     return other.op in (Op.EQ, Op.STARTS_WITH, Op.CONTAINS) and _is_false_for(other, one.value)
 
 
-def described(superset: Superset) -> str:
+def describe(superset: Superset) -> str:
     """The superset as a text for the log."""
     if not superset:
         return "nothing"

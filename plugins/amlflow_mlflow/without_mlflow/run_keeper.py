@@ -9,16 +9,15 @@ does not know, :func:`open_keeper` returns None and MLflow itself is used.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from amlflow.spec import RunChange, RunKeeper, RunRecord
+from amlflow.whole_files import copy_file
 
-from amlflow_mlflow.changes import Spelled, spelled
+from amlflow_mlflow.changes import Spelled, spell
 from amlflow_mlflow.own_paths import check_run_folder, local_folder, path_below
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.spelling import to_file_path
@@ -88,7 +87,7 @@ class DirectKeeper:
         return to_run(run)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        self._wire.write(run_id, spelled(change))
+        self._wire.write(run_id, spell(change))
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         if run_id not in self._artifacts:
@@ -109,7 +108,9 @@ class DirectKeeper:
             if folder is None:
                 self._wire.put(root, to_file_path(name), path)
             else:
-                _copy(path, path_below(folder, to_file_path(name)))
+                target = path_below(folder, to_file_path(name))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                copy_file(path, target)  # another process may be reading the old one
 
     def own_paths(self) -> Sequence[Path]:
         return self._wire.own_paths()
@@ -126,17 +127,3 @@ class DirectKeeper:
 
 def _local(root: str) -> Path | None:
     return local_folder(root) if root.startswith(("file:", "/")) else None
-
-
-def _copy(path: Path, target: Path) -> None:
-    """Write the whole file or nothing: another process may be reading the old one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, staging = tempfile.mkstemp(dir=target.parent, prefix=".amlflow-")
-    os.close(handle)
-    try:
-        shutil.copyfile(path, staging)
-        os.chmod(staging, 0o644)
-        os.replace(staging, target)
-    except BaseException:
-        os.unlink(staging)
-        raise
