@@ -96,8 +96,8 @@ def needed(uri: str, *columns: str) -> Callable[[], object]:
 
     def read() -> None:
         with store.ManagedSessionMaker() as session:
-            asked = session.query(*(getattr(SqlRun, each) for each in columns))
-            rows = asked.filter_by(experiment_id=experiment_id, lifecycle_stage="active").all()
+            selected = session.query(*(getattr(SqlRun, each) for each in columns))
+            rows = selected.filter_by(experiment_id=experiment_id, lifecycle_stage="active").all()
             assert len(rows) == many_runs.RUNS // 2
 
     return read
@@ -125,6 +125,32 @@ def columns(where: str, uri: str) -> None:
         report(f"{query} / SELECT, {where}", mine / best, "<= 2", detail)
 
 
+def whole_runs(where: str, uri: str) -> None:
+    """Queries that give whole runs, beside a SELECT of those runs with their tags and params."""
+    from mlflow.store.tracking.dbmodels.models import SqlRun
+    from mlflow.tracking._tracking_service.utils import _get_store
+    from sqlalchemy.orm import selectinload
+
+    experiment, _ = opened(uri)
+    store, experiment_id = _get_store(uri), int(experiment.id)
+    loads = [selectinload(SqlRun.tags), selectinload(SqlRun.params)]
+    for query, part in (("[?contains(name, '77')]", "77"), ("sort_by(@, &name)", "")):
+
+        def ours(query: str = query) -> None:
+            assert experiment.query(query)
+
+        def theirs(part: str = part) -> None:
+            with store.ManagedSessionMaker() as session:
+                runs = session.query(SqlRun).options(*loads).order_by(SqlRun.name)
+                runs = runs.filter_by(experiment_id=experiment_id, lifecycle_stage="active")
+                assert runs.filter(SqlRun.name.contains(part)).all()
+
+        ours(), theirs()
+        mine, best = in_turn(ours, theirs, rounds=5)
+        detail = f"{mine * 1000:.0f} ms against {best * 1000:.0f} ms, {peak(ours) / 1e6:.1f} MB"
+        report(f"{query} / SELECT of whole runs, {where}", mine / best, "<= 2", detail)
+
+
 def on_postgres(folder: Path) -> None:
     """The same on PostgreSQL."""
     from mlflow.tracking._tracking_service.utils import _get_store
@@ -137,6 +163,7 @@ def on_postgres(folder: Path) -> None:
         _get_store(uri)  # which makes the tables
         many_runs.copy_to(uri, filled(folder.parent / "copied", many_runs.RUNS // 2))
         columns("PostgreSQL", uri)
+        whole_runs("PostgreSQL", uri)
     finally:
         database.terminate()
         database.wait()
@@ -167,7 +194,9 @@ def main() -> None:
         with server(many) as uri:
             selective("REST", uri)
         memory(f"sqlite:///{few}", f"sqlite:///{many}")
-        columns("sqlite", f"sqlite:///{filled(Path(name) / 'half', many_runs.RUNS // 2)}")
+        half = f"sqlite:///{filled(Path(name) / 'half', many_runs.RUNS // 2)}"
+        columns("sqlite", half)
+        whole_runs("sqlite", half)
         on_postgres(Path(name) / "postgres")
         processes(f"sqlite:///{many}")
         unselective(f"sqlite:///{many}")
