@@ -157,18 +157,18 @@ def pin(path: Path, base: Path, target: Path) -> None:
 
 @contextmanager
 def pinned(
-    files: Mapping[str, Path], base: Path, place: Path, leave_out: Callable[[str], None]
+    files: Mapping[str, Path], base: Path, private: Path, leave_out: Callable[[str], None]
 ) -> Iterator[dict[str, Path]]:
     """Files under names in a folder of their own that no link can change, while they are read.
 
     Args:
         files: The files of a base folder by their names; others stay as they are.
         base: The folder that no link may lead out of.
-        place: A private folder on the same disk, which is made if it is not there.
+        private: A private folder on the same disk, which is made if it is not there.
         leave_out: Called with the name of each file that a link has taken the place of, or that is
             a database which is open in this process.
     """
-    place.mkdir(exist_ok=True, mode=0o700)
+    private.mkdir(exist_ok=True, mode=0o700)
     files, databases = split_open_databases(files)
     for name in databases:
         leave_out(name)
@@ -178,7 +178,7 @@ def pinned(
             if not path.is_relative_to(base):
                 targets[name] = path
                 continue
-            target = place / str(number)
+            target = private / str(number)
             target.unlink(missing_ok=True)  # of a process that was killed
             try:
                 pin(path, base, target)
@@ -191,7 +191,7 @@ def pinned(
         yield targets
     finally:
         for path in targets.values():
-            if path.parent == place:
+            if path.parent == private:
                 path.unlink()
 
 
@@ -208,6 +208,6 @@ def _try_link(handle: int, target: Path) -> bool:
     return True
 
 
-def shortened_list(names: Sequence[str]) -> str:
+def shorten_list(names: Sequence[str]) -> str:
     """Names for a message, of many the first ten."""
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if names[10:] else "")

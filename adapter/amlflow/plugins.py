@@ -35,7 +35,7 @@ class Plugins:
     ``AMLFLOW_TRACE_PLUGINS=1`` prints each hook call to standard error.
     """
 
-    def __init__(self, found: list[EntryPoint]) -> None:
+    def __init__(self, entry_points: list[EntryPoint]) -> None:
         # Nothing here is needed before the first hook is called; `import azureml.core` stays quick.
         import pluggy
 
@@ -50,7 +50,7 @@ class Plugins:
             self.manager.trace_calls()
         self.names: list[str] = []
         self.failures: dict[str, str] = {}
-        for entry_point in sorted(_select(found), key=_sort_key):
+        for entry_point in sorted(_select(entry_points), key=_sort_key):
             self._load(entry_point)
 
     def _load(self, entry_point: EntryPoint) -> None:
@@ -160,7 +160,7 @@ def installed() -> Plugins:
     return Plugins(list(entry_points(group=GROUP)))
 
 
-def described() -> list[dict[str, object]]:
+def describe_plugins() -> list[dict[str, object]]:
     """Each plugin with its distribution, hooks and features, or the error why it does not load."""
     # As above: `import azureml.core` stays quick.
     from importlib.metadata import entry_points

@@ -99,7 +99,7 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), parts.port or standard
 
 
-def redirected(url: str, method: str, status: int, location: str | None, where: str) -> str:
+def redirect_target(url: str, method: str, status: int, location: str | None, where: str) -> str:
     """The URL that a redirect of a call leads to; it is of the same origin.
 
     Another origin is refused, for reads as for writes: what is sent and the credentials are meant

@@ -17,7 +17,7 @@ from amlflow_mlflow.spelling import (
     STATUS,
     SYSTEM,
     TAG_LIMIT,
-    checked,
+    check_text,
     from_key,
     to_key,
     to_tag_value,
@@ -52,18 +52,18 @@ class Spelled:
 KILLED = "KILLED"
 
 
-def spelled(change: RunChange, *, noted: bool = False) -> Spelled:
+def spell(change: RunChange, *, noted: bool = False) -> Spelled:
     """A change in MLflow's terms; ``noted``: the run is known to have its status in a tag.
 
     Raises :class:`Refused` for what MLflow would not keep.
     """
     tags = {to_key(key): to_tag_value(key, value) for key, value in change.tags.items()}
     for key, value in change.system.items():
-        tags[SYSTEM + key] = checked(key, value, TAG_LIMIT)
+        tags[SYSTEM + key] = check_text(key, value, TAG_LIMIT)
     if change.name is not None:
-        tags[NAME] = checked("the name", change.name, NAME_LIMIT)
+        tags[NAME] = check_text("the name", change.name, NAME_LIMIT)
     if change.description is not None:
-        tags[DESCRIPTION] = checked("the description", change.description, TAG_LIMIT)
+        tags[DESCRIPTION] = check_text("the description", change.description, TAG_LIMIT)
     if change.started is not None:
         tags[STARTED] = str(to_ms(change.started))
     status, ended = change.status, None
@@ -97,7 +97,7 @@ def to_params(properties: Mapping[str, str]) -> dict[str, str]:
             "amlflow never stores a part of a call; add them in several calls."
         )
     return {
-        to_key(key, PROPERTY): checked(f"property {key!r}", properties[key], PARAM_LIMIT)
+        to_key(key, PROPERTY): check_text(f"property {key!r}", properties[key], PARAM_LIMIT)
         for key in sorted(properties)
     }
 

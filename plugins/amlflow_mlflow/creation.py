@@ -36,7 +36,7 @@ from amlflow_mlflow.spelling import (
     TAG_LIMIT,
     TYPE,
     WRITER,
-    checked,
+    check_text,
     to_key,
     to_tag_value,
 )
@@ -138,7 +138,7 @@ class Creation:
         self._store.set_tag(run_id, RunTag(HELD, "yes"))
 
     def _is_taken(self, run_id: str, experiment_id: str) -> bool:
-        if self.aliased(run_id, [experiment_id]):
+        if self.find_alias(run_id, [experiment_id]):
             return True
         if not is_own_id(run_id):
             return False
@@ -148,7 +148,7 @@ class Creation:
             return False
         return bool(run.info.experiment_id == experiment_id)
 
-    def aliased(self, alias: str, experiment_ids: Sequence[str]) -> Any | None:
+    def find_alias(self, alias: str, experiment_ids: Sequence[str]) -> Any | None:
         """The run that was made under an asked-for id."""
         return next(iter(self._with_alias(alias, experiment_ids)), None)
 
@@ -185,7 +185,7 @@ def _params(draft: RunDraft) -> list[Param]:
 def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
     """The tags that a run is made with."""
     if draft.name is not None:
-        checked("the name", draft.name, NAME_LIMIT)
+        check_text("the name", draft.name, NAME_LIMIT)
     for key, value in context_tags().items():
         yield RunTag(key, value)
     for key, tag in draft.tags.items():
@@ -202,7 +202,7 @@ def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
     }
     for key, text in own.items():
         if text is not None:
-            yield RunTag(key, checked(key, text, TAG_LIMIT))
+            yield RunTag(key, check_text(key, text, TAG_LIMIT))
 
 
 @functools.cache

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.spec import Refused, RunNotFound, TooLarge, Unavailable, redacted
 
-from amlflow_mlflow.server_texts import cause, cleaned, retry_after_s
+from amlflow_mlflow.server_texts import cause, clean, retry_after_s
 
 BUSY_TIMEOUT_S = 15
 """How long a database that another program has locked is waited for."""
@@ -64,11 +64,11 @@ class Failure:
         return f"MLflow at {self.where}"
 
     @property
-    def said(self) -> str:
+    def reason(self) -> str:
         """What MLflow says, on one line."""
         message = str(getattr(self.error, "message", self.error)).strip()
         return (
-            cleaned(message, self.uri)
+            clean(message, self.uri)
             or str(getattr(self.error, "error_code", ""))
             or cause(self.error)
         )
@@ -173,7 +173,7 @@ _Translate = Callable[[Failure], AzureMLException | None]
 
 
 def _mlflow_refused(failure: Failure) -> AzureMLException:
-    return _refused("MLflow", f": {failure.said}")
+    return _refused("MLflow", f": {failure.reason}")
 
 
 def _mlflow_missing(failure: Failure) -> AzureMLException:
@@ -181,17 +181,17 @@ def _mlflow_missing(failure: Failure) -> AzureMLException:
 
 
 def _mlflow_unauthorized(failure: Failure) -> AzureMLException:
-    return _unauthorized(f"MLflow at {failure.where}", f": {failure.said}")
+    return _unauthorized(f"MLflow at {failure.where}", f": {failure.reason}")
 
 
 def _mlflow_not_now(failure: Failure) -> AzureMLException:
-    return _not_now(f"MLflow at {failure.where}", f": {failure.said}")
+    return _not_now(f"MLflow at {failure.where}", f": {failure.reason}")
 
 
 def _mlflow_inactive(failure: Failure) -> AzureMLException:
     if isinstance(failure.missing, RunNotFound):
         return Deleted(failure.missing.run_id)
-    return Refused(_inactive(failure.said))
+    return Refused(_inactive(failure.reason))
 
 
 def _busy_database(failure: Failure) -> AzureMLException:
@@ -325,30 +325,31 @@ class MlflowError(Exception):
 
 
 def error_of_answer(
-    status: int, told: tuple[str, str] | None, uri: str, retry_after: str | None
+    status: int, reason: tuple[str, str] | None, uri: str, retry_after: str | None
 ) -> Exception:
     """The error of an answer that is not a success; it is returned, not raised.
 
-    ``told`` is MLflow's error code and message, if the answer has them; they say more than the
-    status, except where the same call may work later or with less. Then, and without ``told``, the
-    error is the contract's; else it is a :class:`MlflowError`, for :func:`translated`.
+    ``reason`` is MLflow's error code and message, if the answer has them. They say more than the
+    status: the error is then a :class:`MlflowError`, for :func:`translated`. Where the same call
+    may work later or with less, and without a ``reason``, it is the contract's error.
     """
     passes = status in _LATER or (status >= 500 and status != 501) or status == 413
-    if told is not None and not passes:
-        return MlflowError(*told)
-    reason, who = ("", "What answers") if told is None else (cleaned(told[1], uri), "MLflow")
-    return error_of_status(status, reason, f"{who} at {redacted(uri)}", retry_after)
+    if reason is not None and not passes:
+        return MlflowError(*reason)
+    if reason is None:
+        return error_of_status(status, "", f"What answers at {redacted(uri)}", retry_after)
+    return error_of_status(status, clean(reason[1], uri), f"MLflow at {redacted(uri)}", retry_after)
 
 
 def error_of_status(
-    status: int, said: str, who: str, retry_after: str | None = None
+    status: int, reason: str, who: str, retry_after: str | None = None
 ) -> AzureMLException:
     """What an HTTP status that is not a success means; it is returned, not raised.
 
-    ``said`` is the body's own reason, cleaned by :func:`cleaned`, or empty. ``who`` names what
+    ``reason`` is what the body says, cleaned by :func:`clean`, or empty. ``who`` names what
     answered, as the subject of a sentence.
     """
-    because = f" (HTTP {status}{f': {said}' if said else ''})."
+    because = f" (HTTP {status}{f': {reason}' if reason else ''})."
     if status in (401, 403, 407):
         return _unauthorized(who, because)
     if status == 413:
@@ -377,8 +378,8 @@ def error_of_store(error: BaseException, who: str, what: str) -> AzureMLExceptio
         status = _status(reason)
         if status is not None:
             if status == 404:  # of a bucket, say, that does not exist
-                return Refused(f"{who} has no place for {what}: {cleaned(str(reason))}")
-            return error_of_status(status, f"{what}: {cleaned(str(reason))}", who)
+                return Refused(f"{who} has no place for {what}: {clean(str(reason))}")
+            return error_of_status(status, f"{what}: {clean(str(reason))}", who)
         if isinstance(reason, (ConnectionError, TimeoutError)) or _is_unreached(reason):
             return unreached(who, reason)
         reason = reason.__cause__ or reason.__context__

@@ -20,7 +20,7 @@ from amlflow_mlflow.errors import translated
 from amlflow_mlflow.own_paths import check_run_folder
 from amlflow_mlflow.private import SERVER_DESTINATION
 from amlflow_mlflow.proxied_artifacts import open_repository
-from amlflow_mlflow.spelling import from_path, shortened, to_file_path, to_path
+from amlflow_mlflow.spelling import from_path, shorten, to_file_path, to_path
 from amlflow_mlflow.store import Store
 
 # Where tqdm is installed, MLflow would draw a bar for every file into a log that is followed.
@@ -80,7 +80,7 @@ class Files:
         repository = self._repository(run_id)
         if not replace:
             self._check_new(run_id, repository, files)
-        some = ", ".join(repr(shortened(name, 200)) for name in list(files)[:3])
+        some = ", ".join(repr(shorten(name, 200)) for name in list(files)[:3])
         what = f"{some}{' and others' if len(files) > 3 else ''} of run {run_id}"
         with (
             translated(self._store.uri, files=what),

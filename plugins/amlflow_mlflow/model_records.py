@@ -14,7 +14,7 @@ from amlflow_mlflow.spelling import (
     PROPERTY,
     RESERVED,
     TAG_LIMIT,
-    checked,
+    check_text,
     from_key,
     from_tag_value,
     to_key,
@@ -67,4 +67,4 @@ def property_tags(properties: Mapping[str, str]) -> dict[str, str]:
 
 def note_tags(system: Mapping[str, str]) -> dict[str, str]:
     """amlflow's notes as tags; MLflow's page shows them, such as ``amlflow.framework``."""
-    return {OWN + key: checked(key, value, TAG_LIMIT) for key, value in system.items()}
+    return {OWN + key: check_text(key, value, TAG_LIMIT) for key, value in system.items()}

@@ -51,7 +51,7 @@ from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.model_records import PROMPT, UPLOADED, note_tags, property_tags, to_model
 from amlflow_mlflow.records import USER
 from amlflow_mlflow.registry_client import Registry
-from amlflow_mlflow.spelling import MODELS, checked, from_path, to_key, to_path, to_tag_value
+from amlflow_mlflow.spelling import MODELS, check_text, from_path, to_key, to_path, to_tag_value
 from amlflow_mlflow.store import Store
 
 PAGE = 1000
@@ -103,7 +103,7 @@ class Models:
         """See :meth:`amlflow.spec.Tracker.register_model`."""
         tags = _tags(draft)
         if draft.description is not None:
-            checked("the description", draft.description, DESCRIPTION_LIMIT)
+            check_text("the description", draft.description, DESCRIPTION_LIMIT)
         self._ensure_model(draft.name)
         if draft.run_id is not None:
             return self._add_version(draft, draft.run_id, tags)
@@ -158,7 +158,7 @@ class Models:
     def _add_version(self, draft: ModelDraft, run_id: str, tags: dict[str, str]) -> ModelRecord:
         missing = RunNotFound(run_id, self._store.where)
         root = self._store.get_run(run_id).info.artifact_uri
-        source = checked("the path", f"{root}/{to_path(draft.path)}", SOURCE_LIMIT)
+        source = check_text("the path", f"{root}/{to_path(draft.path)}", SOURCE_LIMIT)
         create = partial(
             self._registry.create_model_version,
             draft.name, source, run_id,
@@ -213,7 +213,7 @@ class Models:
         tags = _tags(change)
         removed = [to_key(key) for key in change.tags_removed]
         if change.description is not None:
-            checked("the description", change.description, DESCRIPTION_LIMIT)
+            check_text("the description", change.description, DESCRIPTION_LIMIT)
         record = self.get(name, version)
         missing = ModelNotFound(f"name {name}, version {version}")
         if change.properties:

@@ -31,7 +31,7 @@ ROOT = "/api/2.0/mlflow-artifacts"
 _PLACES = ("mlflow-artifacts:", "http:", "https:")
 
 
-def open_repository(place: str, store: Store) -> Any:
+def open_repository(root: str, store: Store) -> Any:
     """The client of the artifact store where a run's files are.
 
     A run's files may be at a server that is not the tracker's: a user who may make an experiment
@@ -39,11 +39,11 @@ def open_repository(place: str, store: Store) -> Any:
     any.
     """
     uri, server = store.uri, store.server
-    if server is None or not place.startswith(_PLACES):
-        return get_artifact_repository(place, tracking_uri=uri)
-    url = place
-    if place.startswith("mlflow-artifacts:"):
-        url = MlflowArtifactsRepository.resolve_uri(place, uri)
+    if server is None or not root.startswith(_PLACES):
+        return get_artifact_repository(root, tracking_uri=uri)
+    url = root
+    if root.startswith("mlflow-artifacts:"):
+        url = MlflowArtifactsRepository.resolve_uri(root, uri)
     if origin(url) != origin(uri):
         creds = server.client.creds()
         if creds.username or creds.token or creds.auth or creds.aws_sigv4 or "@" in uri:
@@ -52,16 +52,16 @@ def open_repository(place: str, store: Store) -> Any:
                 f"tracking server {server.client.where}; the credentials for the one are not sent "
                 "to the other. Give the experiment an artifact location at the tracking server."
             )
-    elif place.startswith("mlflow-artifacts:"):
-        return Served(place, uri, server.client)
-    return get_artifact_repository(place, tracking_uri=uri)
+    elif root.startswith("mlflow-artifacts:"):
+        return Served(root, uri, server.client)
+    return get_artifact_repository(root, tracking_uri=uri)
 
 
 class Served(MlflowArtifactsRepository):
     """MLflow's client of such a store, with calls as :class:`Client` makes them."""
 
-    def __init__(self, place: str, uri: str, client: Client) -> None:
-        super().__init__(place, uri)
+    def __init__(self, root: str, uri: str, client: Client) -> None:
+        super().__init__(root, uri)
         self._client = client
         self._folder = self.artifact_uri.partition(f"{ROOT}/artifacts")[2].strip("/")
 

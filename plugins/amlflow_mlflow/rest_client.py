@@ -41,7 +41,7 @@ from amlflow_mlflow.answers import (
     is_version,
     mlflow_error,
     parse_object,
-    redirected,
+    redirect_target,
 )
 from amlflow_mlflow.errors import MlflowError, error_of_answer, unreached
 from amlflow_mlflow.private import endpoint as endpoint_of
@@ -78,7 +78,7 @@ class Client:
 
     MLflow tries a call again for minutes. Within :func:`amlflow.spec.tried_once` it is tried once,
     and the answer's Retry-After is told. Redirects are followed within the server's own origin only
-    (:func:`amlflow_mlflow.answers.redirected`). Raises the contract's errors, and
+    (:func:`amlflow_mlflow.answers.redirect_target`). Raises the contract's errors, and
     :class:`MlflowException` for what MLflow itself says is wrong.
     """
 
@@ -169,7 +169,7 @@ class Client:
 
     def _target(self, response: requests.Response, method: str) -> str:
         location = response.headers.get(_LOCATION)
-        return redirected(response.url, method, response.status_code, location, self.where)
+        return redirect_target(response.url, method, response.status_code, location, self.where)
 
     def _try(
         self, method: str, path: str, content: dict[str, Any], only_once: bool

@@ -9,7 +9,7 @@ import re
 import time
 from urllib.parse import unquote, urlsplit
 
-MAX_SAID = 300
+MAX_REASON = 300
 """Characters of a text from a server that go into a message."""
 MAX_RETRY_AFTER_S = 600.0
 """A server that asks for more is asked again after this."""
@@ -34,18 +34,18 @@ def retry_after_s(value: str | None) -> float | None:
     return min(max(0.0, seconds), MAX_RETRY_AFTER_S)
 
 
-def cleaned(text: str, uri: str = "") -> str:
+def clean(text: str, uri: str = "") -> str:
     """The first line of a text from a server: short, printable, and without credentials.
 
     ``uri`` is the tracking URI, whose password is taken out like those of the environment.
     """
-    lines = [line for line in text[: 100 * MAX_SAID].splitlines() if line.strip()]
+    lines = [line for line in text[: 100 * MAX_REASON].splitlines() if line.strip()]
     line = lines[0].strip() if lines else ""
     for secret in _secrets(uri):
         line = line.replace(secret, "***")
     line = _AUTHORIZATION.sub(r"\1 ***", _USERINFO.sub("//", line))
     line = "".join(char if char.isprintable() else " " for char in line)
-    return line if len(line) <= MAX_SAID else f"{line[:MAX_SAID]} …"
+    return line if len(line) <= MAX_REASON else f"{line[:MAX_REASON]} …"
 
 
 def cause(error: BaseException) -> str:
@@ -55,7 +55,7 @@ def cause(error: BaseException) -> str:
     for word in ("Connection refused", "timed out", "Name or service not known", "No route"):
         if word in text:
             return word.lower()
-    return cleaned(text)
+    return clean(text)
 
 
 def _secrets(uri: str) -> list[str]:

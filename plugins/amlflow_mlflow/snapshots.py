@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from amlflow_mlflow.errors import translated
 from amlflow_mlflow.proxied_artifacts import open_repository
-from amlflow_mlflow.spelling import SNAPSHOTS, shortened
+from amlflow_mlflow.spelling import SNAPSHOTS, shorten
 from amlflow_mlflow.store import Store
 
 ARCHIVE = "snapshot.zip"
@@ -36,7 +36,7 @@ class Snapshots:
         """Where a snapshot is, or None where no snapshot is stored yet."""
         if not re.fullmatch("[0-9A-Za-z]+", digest):
             raise Refused(
-                f"{shortened(digest)!r} is not the digest of a snapshot, which has letters and "
+                f"{shorten(digest)!r} is not the digest of a snapshot, which has letters and "
                 "digits."
             )
         if self._location is None:

@@ -64,7 +64,7 @@ def to_key(name: str, prefix: str = "") -> str:
     key = prefix + key
     if len(key) > KEY_LIMIT:
         raise Refused(
-            f"The name {shortened(name)!r} takes {len(key)} characters as a key in MLflow, which "
+            f"The name {shorten(name)!r} takes {len(key)} characters as a key in MLflow, which "
             f"keeps {KEY_LIMIT}; choose a shorter one."
         )
     return key
@@ -101,7 +101,7 @@ def to_file_path(name: str) -> str:
     """MLflow's path of one file of a run. Raises :class:`Refused` where that leads elsewhere."""
     if any(part in ("", ".", "..") for part in name.split("/")):
         raise Refused(
-            f"{shortened(name)!r} is not the name of a file of a run: it is a relative path with "
+            f"{shorten(name)!r} is not the name of a file of a run: it is a relative path with "
             "'/', without empty parts, '.' and '..'."
         )
     return to_path(name)
@@ -123,7 +123,7 @@ def to_tag_value(key: str, value: str | None) -> str:
         return ""
     if not value.strip(EMPTY):
         value += EMPTY
-    return checked(f"tag {key!r}", value, TAG_LIMIT)
+    return check_text(f"tag {key!r}", value, TAG_LIMIT)
 
 
 def from_tag_value(value: str) -> str | None:
@@ -133,7 +133,7 @@ def from_tag_value(value: str) -> str | None:
     return value if value.strip(EMPTY) else value[:-1]
 
 
-def checked(what: str, value: str, limit: int) -> str:
+def check_text(what: str, value: str, limit: int) -> str:
     """The value, if MLflow keeps it as it is."""
     if len(value) > limit:
         raise Refused(
@@ -142,11 +142,11 @@ def checked(what: str, value: str, limit: int) -> str:
         )
     if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
         raise Refused(
-            f"The value of {what} holds a NUL or half a surrogate pair ({shortened(value)!r}), "
+            f"The value of {what} holds a NUL or half a surrogate pair ({shorten(value)!r}), "
             "which databases do not take."
         )
     return value
 
 
-def shortened(text: str, limit: int = 60) -> str:
+def shorten(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else text[:limit] + "…"

@@ -33,21 +33,21 @@ MAX_EXPERIMENTS = 50
 STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 
 
-def rows(tracker: Tracker, access: Access, asked: Mapping[str, Any]) -> dict[str, Any]:
+def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
     """A page of rows, or an expression's value where that is not a choice among runs.
 
     Raises:
         QueryError, QueryFailed: the expression does not parse, or fails on a run.
         WrongRequest: the request is not well-formed.
     """
-    filters = Filters.of(asked)
+    filters = Filters.from_request(request)
     scope = _scope(tracker, access, filters)
     keep = filters.keep(scope.experiments)
-    text = text_of(asked, "query").strip()
+    text = text_of(request, "query").strip()
     expression = Expression(text) if text else None
     if expression is not None and not is_filter(expression):
         return _value(expression, scope, keep)
-    page = _page(scope, expression, keep, asked)
+    page = _page(scope, expression, keep, request)
     documents = Documents(scope.experiments)
     return {
         "rows": [row(documents, record) for record in page.runs],

@@ -44,16 +44,16 @@ class Filters:
     children: bool = False
 
     @staticmethod
-    def of(asked: Mapping[str, Any]) -> Filters:
+    def from_request(request: Mapping[str, Any]) -> Filters:
         """The filters of a request. Raises :class:`WrongRequest`."""
         return Filters(
-            text=text_of(asked, "text").strip(),
-            experiments=_texts(asked, "experiments"),
-            statuses=_texts(asked, "statuses"),
-            targets=_texts(asked, "targets"),
-            submitters=_texts(asked, "submitters"),
-            tags=_texts(asked, "tags"),
-            children=asked.get("children") is True,
+            text=text_of(request, "text").strip(),
+            experiments=_texts(request, "experiments"),
+            statuses=_texts(request, "statuses"),
+            targets=_texts(request, "targets"),
+            submitters=_texts(request, "submitters"),
+            tags=_texts(request, "tags"),
+            children=request.get("children") is True,
         )
 
     def conditions(self) -> tuple[Condition, ...]:
@@ -154,9 +154,9 @@ def _fold(text: str | None) -> str | None:
     return text.casefold() if text else None
 
 
-def text_of(asked: Mapping[str, Any], key: str) -> str:
+def text_of(request: Mapping[str, Any], key: str) -> str:
     """A text of a request, "" where it has none. Raises :class:`WrongRequest`."""
-    value = asked.get(key) or ""
+    value = request.get(key) or ""
     if not isinstance(value, str):
         raise WrongRequest(f"{key!r} is a text, and {shown(value)} is not.")
     if len(value) > MAX_TEXT:
@@ -164,8 +164,8 @@ def text_of(asked: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _texts(fields: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    value = fields.get(key) or []
+def _texts(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = request.get(key) or []
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise WrongRequest(f"{key!r} is a list of texts, and {shown(value)} is not.")
     if len(value) > MAX_TEXTS:

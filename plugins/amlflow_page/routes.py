@@ -73,7 +73,7 @@ class Routes:
             expression = Expression(text_of(request.args, "query"))
         except QueryError as error:
             reason = error.message.split("\n")[0]
-            return {"error": reason, "place": error.place}
+            return {"error": reason, "place": error.offset}
         return {"error": None, **({"doubts": expression.doubts} if expression.doubts else {})}
 
     def experiments(self) -> Any:
@@ -228,7 +228,7 @@ def _answer_as_json(view: View) -> Callable[..., Response]:
 def _describe(error: AzureMLException) -> dict[str, Any]:
     description: dict[str, Any] = {"message": error.message}
     if isinstance(error, QueryError):
-        description.update(message=error.message.split("\n")[0], place=error.place, of="query")
+        description.update(message=error.message.split("\n")[0], place=error.offset, of="query")
     elif isinstance(error, RunNotFound):  # where the server keeps runs is not for everybody
         description["message"] = f"Run {error.run_id!r} does not exist, or has been deleted."
     elif isinstance(error, QueryFailed):

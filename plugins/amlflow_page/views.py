@@ -91,7 +91,7 @@ class Views:
             view["may_change"] = view["may_delete"] or view["open"]
         return views
 
-    def create(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Save a new view, ``open`` or not. Raises :class:`Forbidden`, :class:`WrongRequest`."""
         experiment_id = self._experiment()
         if not self.access.readable([experiment_id]):
@@ -99,8 +99,8 @@ class Views:
                 f"{self.access.user()!r} may not see the saved views: that takes MLflow's "
                 f"permission READ on the experiment {EXPERIMENT!r}, which an administrator gives."
             )
-        sharing = {"owner": self.access.user(), "open": asked.get("open") is not False}
-        name, content = self._content(asked, sharing)
+        sharing = {"owner": self.access.user(), "open": request.get("open") is not False}
+        name, content = self._content(request, sharing)
         draft = RunDraft(
             experiment_id=experiment_id,
             name=name,
@@ -111,13 +111,13 @@ class Views:
         [record] = self.tracker.create_runs([draft])
         return self.get(record.id)
 
-    def save(self, view_id: str, version: int, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def save(self, view_id: str, version: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Save the version after the one that was opened.
 
         Raises :class:`ViewChanged`, :class:`Forbidden`, :class:`WrongRequest`.
         """
         current = self._current(view_id, version, "change")
-        name, content = self._content(asked, {key: current[key] for key in ("owner", "open")})
+        name, content = self._content(request, {key: current[key] for key in ("owner", "open")})
         self._write(view_id, version, content, name)
         return self.get(view_id)
 

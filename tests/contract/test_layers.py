@@ -15,7 +15,7 @@ from amlflow.core.workspace import Workspace
 from amlflow.layers import stack
 from amlflow.layers.layer import Layer
 from amlflow.layers.search import SearchLayer
-from amlflow.layers.stack import LAYERS, layered, needed, open_layered
+from amlflow.layers.stack import LAYERS, layered, layers_for, open_layered
 from amlflow.layers.statuses import Statuses
 from amlflow.layers.write_once import WriteOnce
 from amlflow.spec import (
@@ -48,14 +48,14 @@ def new_run(tracker: Tracker, **values: object) -> RunRecord:
 
 
 def test_a_tracker_that_claims_all_has_no_layer() -> None:
-    assert list(needed(EVERYTHING)) == []
+    assert list(layers_for(EVERYTHING)) == []
     tracker = MemoryTracker()
     assert layered(tracker) is tracker
 
 
 @pytest.mark.parametrize("feature", LAYERS)
 def test_what_is_not_claimed_has_its_layer_and_the_reason(feature: Feature) -> None:
-    found = dict(needed(EVERYTHING - {feature}))
+    found = dict(layers_for(EVERYTHING - {feature}))
     assert repr(feature.value) in found.pop(LAYERS[feature])
     # What a layer keeps among a run's notes, the tracker cannot search.
     keeps = feature in (Feature.WRITE_ONCE, Feature.NESTING, Feature.CANCEL)
@@ -64,7 +64,7 @@ def test_what_is_not_claimed_has_its_layer_and_the_reason(feature: Feature) -> N
 
 
 def test_search_alone() -> None:
-    [(layer, reason)] = needed(EVERYTHING - {Feature.SEARCH})
+    [(layer, reason)] = layers_for(EVERYTHING - {Feature.SEARCH})
     assert layer is SearchLayer
     assert "search by tags and properties" in reason
 

@@ -17,7 +17,7 @@ from amlflow.plugins import open_keeper, open_tracker
 from amlflow.spec import Refused, RunChange, TooLarge, Unavailable, tried_once
 from amlflow_mlflow.errors import error_of_status, error_of_store, translated
 from amlflow_mlflow.opening import open_store
-from amlflow_mlflow.server_texts import MAX_RETRY_AFTER_S, MAX_SAID, cleaned, retry_after_s
+from amlflow_mlflow.server_texts import MAX_REASON, MAX_RETRY_AFTER_S, clean, retry_after_s
 from helpers.flaky_proxy import Proxy, Reply, proxied
 from mlflow.entities import RunTag
 
@@ -284,7 +284,7 @@ def test_what_mlflow_says_is_shown_short_clean_and_without_credentials(
                 call()
             message = caught.value.message
             assert "no  [31m*** http://host/ Bearer *** xxx" in message, name
-            assert len(message) < MAX_SAID + 200
+            assert len(message) < MAX_REASON + 200
             assert not {SECRET, "\x1b", "second"} & {
                 each for each in (SECRET, "\x1b", "second") if each in message
             }
@@ -337,11 +337,11 @@ def test_an_artifact_stores_own_errors() -> None:
 
 
 def test_texts_are_cleaned() -> None:
-    assert cleaned("\n\n first \n second") == "first"
-    assert cleaned("") == ""
-    assert cleaned("a\x00b\u202ec") == "a b c"
-    assert len(cleaned("y" * 10**6)) < MAX_SAID + 5
-    assert "pässword" not in cleaned("it is pässword!", "http://me:p%C3%A4ssword@host")
+    assert clean("\n\n first \n second") == "first"
+    assert clean("") == ""
+    assert clean("a\x00b\u202ec") == "a b c"
+    assert len(clean("y" * 10**6)) < MAX_REASON + 5
+    assert "pässword" not in clean("it is pässword!", "http://me:p%C3%A4ssword@host")
     assert isinstance(error_of_status(413, "", "It"), Refused)
 
 

@@ -87,7 +87,7 @@ def test_the_sdk_raises_what_is_wrong_with_a_query(
 ) -> None:
     with pytest.raises(QueryError, match="\\^") as caught:
         experiment.query("[?tags.quality ==]")
-    assert caught.value.place == 17
+    assert caught.value.offset == 17
     with pytest.raises(UserErrorException, match=r"lacks it"):
         experiment.query("[?starts_with(tags.quality, 'f')]")
     with pytest.raises(UserErrorException, match="no_such"):

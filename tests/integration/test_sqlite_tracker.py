@@ -24,7 +24,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow_mlflow import amlflow_tracker
-from amlflow_mlflow.changes import spelled
+from amlflow_mlflow.changes import spell
 from amlflow_mlflow.tracker import MlflowTracker
 from amlflow_mlflow.without_mlflow import sqlite_tables
 from amlflow_mlflow.without_mlflow.rest_api import HttpWire
@@ -73,7 +73,7 @@ def test_a_run_is_read_in_one_moment(
     run._tracker.update_run(run.id, RunChange(status="Running", system={LAUNCHED: "yes"}))
     MlflowTracker(store)._store.update_run_info(run.id, RunStatus.FINISHED, 1, None)
     end = EndRequest("Failed").change()
-    agent = threading.Thread(target=lambda: SqliteTables(store).write(run.id, spelled(end)))
+    agent = threading.Thread(target=lambda: SqliteTables(store).write(run.id, spell(end)))
     read = sqlite_tables._rows
 
     def interrupted(*asked: Any) -> Any:
@@ -102,7 +102,7 @@ def test_the_order_in_which_a_server_is_told_of_an_end(
     monkeypatch.setattr(
         HttpWire, "_call", lambda self, path, content, key, run_id: told.append(path[5:])
     )
-    HttpWire("http://localhost").write("id", spelled(EndRequest(status).change()))
+    HttpWire("http://localhost").write("id", spell(EndRequest(status).change()))
     assert told == order
 
 

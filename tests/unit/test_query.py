@@ -11,7 +11,7 @@ from amlflow.query.ask import ask
 from amlflow.query.expression import Expression
 from amlflow.query.pushdown import reach
 from amlflow.query.search import Scope
-from amlflow.query.supersets import described
+from amlflow.query.supersets import describe
 from amlflow.spec import RunDraft, RunQuery, RunRecord
 from amlflow.testing.memory import MemoryTracker
 from amlflow_mlflow.search import to_filter
@@ -19,7 +19,7 @@ from amlflow_mlflow.search import to_filter
 
 def pushed(condition: str) -> str:
     """What is searched by for a filter."""
-    return described(reach(Expression(f"[?{condition}]").tree["children"][2]).true)
+    return describe(reach(Expression(f"[?{condition}]").tree["children"][2]).true)
 
 
 @pytest.mark.parametrize(

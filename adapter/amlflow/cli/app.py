@@ -129,7 +129,7 @@ class Output(OutputProducer):  # type: ignore[misc]
 
     def get_formatter(self, format_type: str) -> Any:
         color = self.cli_ctx.enable_color
-        return lambda item: output.formatted(
+        return lambda item: output.format_result(
             item.result, format_type, color, item.table_transformer
         )
 
@@ -214,9 +214,9 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
 
     def load_command_table(self, args: Any) -> Any:
         if not is_built_in(args or []):
-            from amlflow.cli.plugin_commands import added_commands  # here, as it loads plugins
+            from amlflow.cli.plugin_commands import load_commands  # here, as it loads plugins
 
-            self.cli_ctx.table.update(added_commands())
+            self.cli_ctx.table.update(load_commands())
         for name, command in self.cli_ctx.table.items():
             self.command_table[name] = CLICommand(
                 self.cli_ctx,
@@ -252,9 +252,9 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
             if stack is not None:  # or the command has nothing to do with a tracker
                 stack.finish()
             if query is not None:
-                from amlflow.cli.queries import evaluated  # here, as most commands have no query
+                from amlflow.cli.queries import evaluate  # here, as most commands have no query
 
-                result = evaluated(query, result)
+                result = evaluate(query, result)
             if metadata is not None:
                 output.write_new(metadata, result)
             return result

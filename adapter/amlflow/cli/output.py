@@ -15,7 +15,7 @@ Table = Callable[[Any, bool], list[dict[str, str]]]
 """Makes the rows of a table; the second argument is whether there may be colours."""
 
 
-def formatted(result: Any, form: str, color: bool, table: Table | None) -> str:
+def format_result(result: Any, form: str, color: bool, table: Table | None) -> str:
     """The result as text in a form; the fields keep their order."""
     if form == "none":
         return ""
@@ -118,7 +118,7 @@ def write_new(path: str, result: Any) -> None:
     """Write the result as JSON into a file that is not there yet."""
     try:
         with Path(path).open("x", encoding="utf-8") as file:
-            file.write(formatted(result, "json", False, None))
+            file.write(format_result(result, "json", False, None))
     except FileExistsError:
         check_new(path)
     except OSError as error:

@@ -15,7 +15,7 @@ from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.plugin_calls import HookCall, calling_plugin, hook_call
 
 
-def added_commands() -> dict[str, Command]:
+def load_commands() -> dict[str, Command]:
     """The commands of all plugins; one that fails to add its own is named on the log."""
     # Finding plugins takes time, which commands that need none do not wait for.
     from amlflow.plugins import installed

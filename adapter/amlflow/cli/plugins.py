@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from amlflow.cli.errors import WrongUsage
-from amlflow.layers.stack import is_journaled, needed
-from amlflow.plugins import described
+from amlflow.layers.stack import is_journaled, layers_for
+from amlflow.plugins import describe_plugins
 
 logger = logging.getLogger("amlflow")
 
@@ -23,7 +23,7 @@ def plugins(action: str | None, plugin: str | None, uri: str | None) -> list[dic
 
         check(plugin, uri)
         return None
-    installed = described()
+    installed = describe_plugins()
     for entry in installed:
         for line in _layers(entry):
             logger.debug("%s: %s", entry["plugin"], line)
@@ -37,7 +37,7 @@ def _layers(plugin: dict[str, Any]) -> list[str]:
     features = frozenset(plugin["features"])
     layers = [
         f"layer {layer.__name__.removesuffix('Layer')}: {reason}"
-        for layer, reason in needed(features)
+        for layer, reason in layers_for(features)
     ]
     if is_journaled(features):
         layers.append("layer Journaled: what a process has logged must get there though it dies")

@@ -45,7 +45,7 @@ def is_word(text: str) -> bool:
     return re.fullmatch(r"\w[\w .:/-]*", text) is not None
 
 
-def evaluated(query: Expression, result: Any) -> Any:
+def evaluate(query: Expression, result: Any) -> Any:
     """What a query makes of a result that is there already."""
     # Imported for a query that is evaluated here: it needs jmespath.
 

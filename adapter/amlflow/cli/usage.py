@@ -23,9 +23,9 @@ BARE = {"workspace": "workspace_name", "folder": "path", "run list": "experiment
 STATUSES = {value for name, value in vars(Status).items() if name.isupper()}
 
 
-def right_line(given: Sequence[str]) -> str | None:
+def right_line(line: Sequence[str]) -> str | None:
     """The command line that was probably meant; None where that cannot be said."""
-    words, flags = _split_line(given)
+    words, flags = _split_line(line)
     command = _find_command(words, flags)
     if command is None:
         return None

@@ -24,7 +24,7 @@ from amlflow.core.project.config_json import (
     write_config,
 )
 from amlflow.core.project.known_workspaces import find_known, list_known, note_path
-from amlflow.core.project.tracking_uri import embedded, resolved
+from amlflow.core.project.tracking_uri import embedded_uri, resolve_uri
 from amlflow.core.runs.run import RUN_ID, Run, get_run_in
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.store import (
@@ -80,7 +80,7 @@ class Workspace(WorkspaceBase, AzureOnly):
     ) -> None:
         self._details = {**note, **{key: value for key, value in details.items() if value}}
         # What the store is called is settled now: a script may change its folder later.
-        uri = resolved(self._details.get("tracking_uri"), folder or Path.cwd())
+        uri = resolve_uri(self._details.get("tracking_uri"), folder or Path.cwd())
         self._store = Store(uri, subscription_id, resource_group, name)
 
     # opening
@@ -246,7 +246,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         folder = project_folder(path)
         content = self._identity()
         configured = self._details.get("tracking_uri")
-        if configured and configured != embedded(folder):
+        if configured and configured != embedded_uri(folder):
             content["tracking_uri"] = configured
         write_config(folder, f"{os.path.splitext(file_name or FILE)[0]}.json", content)
 

@@ -24,7 +24,7 @@ from amlflow.exceptions import SnapshotException
 from amlflow.jobs.job import jobs_folder
 from amlflow.jobs.limits import FILES_SETTING, SIZE_SETTING, max_bytes, max_files
 from amlflow.journal.settings import journals_folder
-from amlflow.local_files import shortened_list
+from amlflow.local_files import shorten_list
 from amlflow.local_paths import why_unsafe
 from amlflow.own_paths import OwnPaths, identity, open_databases
 
@@ -129,7 +129,7 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
             f"need in .amlignore, or set {SIZE_SETTING}."
         )
     for reason, names in walk.left_out.items():
-        logger.warning("%s are not in the snapshot of %s: %s.", reason, path, shortened_list(names))
+        logger.warning("%s are not in the snapshot of %s: %s.", reason, path, shorten_list(names))
     return sorted(sizes)
 
 

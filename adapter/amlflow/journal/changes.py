@@ -31,11 +31,11 @@ class Changes:
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._last_numbers
 
-    def forget(self, done: int) -> None:
+    def forget(self, last: int) -> None:
         """All changes up to a number have arrived."""
         with self._lock:
             self._last_numbers = {
-                run_id: number for run_id, number in self._last_numbers.items() if number > done
+                run_id: number for run_id, number in self._last_numbers.items() if number > last
             }
 
 

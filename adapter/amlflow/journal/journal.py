@@ -173,7 +173,7 @@ class Journal:
 
     def tracker_id(self, run_id: str) -> str | None:
         """The tracker's id of a run, or None if it was started offline and is not sent yet."""
-        return self.ids.known(run_id)
+        return self.ids.find(run_id)
 
     def note_running(self, run_id: str) -> None:
         """Note that this process has started a run."""

@@ -63,7 +63,7 @@ class LocalIds:
         self._tracker_ids: dict[str, str] = {}
         self._errors: dict[str, AzureMLException] = {}
 
-    def known(self, id: str) -> str | None:
+    def find(self, id: str) -> str | None:
         """The tracker's id, if the run has got there."""
         return self._tracker_ids.get(id) if is_local(id) else id
 

@@ -66,12 +66,12 @@ class Journaled(Layer):
     def __init__(
         self,
         uri: str,
-        opened: Callable[[], Tracker],
+        open_tracker: Callable[[], Tracker],
         settings: JournalSettings,
         parent: Journaled | None = None,
     ) -> None:
         """``parent`` is what the process that this one was forked from had opened."""
-        self._uri, self._open, self._settings = uri, opened, settings
+        self._uri, self._open, self._settings = uri, open_tracker, settings
         self._opening = threading.Lock()
         self._tracker: Tracker | None = None
         self.journal = Journal(uri, settings, lambda: self.inner)

@@ -149,12 +149,12 @@ def open_keeper(uri: str) -> RunKeeper:
 
 def layered(tracker: Tracker) -> Tracker:
     """A tracker with all features that a layer can add, and no layer that it does not need."""
-    for layer, _ in needed(tracker.features):
+    for layer, _ in layers_for(tracker.features):
         tracker = layer(tracker)
     return tracker
 
 
-def needed(features: frozenset[str]) -> Iterator[tuple[type[Layer], str]]:
+def layers_for(features: frozenset[str]) -> Iterator[tuple[type[Layer], str]]:
     """The layers for a tracker with these features, the innermost first, and why each is there."""
     reading = []
     for feature, layer in LAYERS.items():

@@ -30,11 +30,11 @@ from amlflow_mlflow.answers import (
     mlflow_error,
     number,
     parse_object,
-    redirected,
+    redirect_target,
     text,
 )
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, Spelled, check_conflict
-from amlflow_mlflow.errors import error_of_answer, translated, unreached
+from amlflow_mlflow.errors import error_of_answer, translated
 from amlflow_mlflow.server_texts import cause
 
 HTTP_TIMEOUT_S = 30
@@ -88,19 +88,19 @@ class HttpWire:
         request = urllib.request.Request(  # noqa: S310  (the scheme is http or https)
             url, body, {**self._headers, **headers}, method=method
         )
-        try:
+        with translated(self._uri):
             try:
                 answer = _OPENER.open(request, timeout=seconds)
             except urllib.error.HTTPError as error:
                 answer = error
+            except ValueError as error:  # http.client's, of some answers that are not HTTP
+                raise http.client.HTTPException(str(error)) from error
             with answer:
                 content: bytes = answer.read(MAX_LIGHT_BYTES + 1)
                 names = {name.lower() for name in answer.headers}
                 answer_headers = {name: ", ".join(answer.headers.get_all(name)) for name in names}
                 expected = answer_headers.get("content-length", "")
                 status = int(answer.status)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise unreached(f"The MLflow server at {self._where}", error) from error
         if len(content) > MAX_LIGHT_BYTES:
             raise foreign(self._where, f"its answer is longer than {MAX_LIGHT_BYTES} bytes")
         if method != "HEAD" and expected.isdecimal() and int(expected) > len(content):
@@ -125,7 +125,9 @@ class HttpWire:
         for _ in range(MAX_REDIRECTS):
             status, answer_headers, content = self._request(method, url, body, headers, seconds)
             if status in REDIRECTS:
-                url = redirected(url, method, status, answer_headers.get("location"), self._where)
+                url = redirect_target(
+                    url, method, status, answer_headers.get("location"), self._where
+                )
                 if isinstance(body, _Part):
                     body.rewind()
             elif status >= 300:

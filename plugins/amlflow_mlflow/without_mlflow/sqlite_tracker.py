@@ -31,7 +31,7 @@ from amlflow.spec import (
 )
 
 from amlflow_mlflow import workspaces
-from amlflow_mlflow.changes import spelled
+from amlflow_mlflow.changes import spell
 from amlflow_mlflow.links import experiment_link, model_link, run_link
 from amlflow_mlflow.own_paths import own_paths
 from amlflow_mlflow.records import to_experiment, to_run
@@ -104,7 +104,7 @@ class SqliteTracker(TrackerBase):
     def update_run(self, run_id: str, change: RunChange) -> None:
         # MLflow would load a run with all it has only to end it.
         mlflow = self.mlflow
-        todo = spelled(change, noted=mlflow is not None and mlflow.is_noted(run_id))
+        todo = spell(change, noted=mlflow is not None and mlflow.is_noted(run_id))
         has_more = todo.params or todo.tags or todo.removed
         if todo.status is None or todo.ended is None or has_more:
             self.open_mlflow().update_run(run_id, change)

@@ -104,7 +104,7 @@ def create(workspace: WorkspaceBase, name: str, configuration: ProvisioningConfi
     """
     configuration.validate_configuration()
     declared.check_name(name)
-    existing = declared.known(workspace).get(name)
+    existing = declared.read_declarations(workspace).get(name)
     if existing is not None and declared.CLUSTER not in existing:
         warn_once(
             f"Compute target {name!r} is there already, of kind {existing.get('kind')!r}: amlflow "
@@ -165,7 +165,7 @@ def _created(
 ) -> Mapping[str, Any]:
     declaration = file.targets.get(name)
     if declaration is None:
-        raise declared.unknown(workspace, name, declared.known(workspace))
+        raise declared.unknown_target(workspace, name, declared.read_declarations(workspace))
     if declared.CLUSTER not in declaration:
         raise ComputeTargetException(
             f"Compute target {name!r} was not created by code: change its declaration in "

@@ -107,7 +107,7 @@ class ComputeTarget:
     @staticmethod
     def list(workspace: WorkspaceBase) -> list[ComputeTarget]:
         """The targets that the workspace knows."""
-        declarations = sorted(declared.known(workspace).items())
+        declarations = sorted(declared.read_declarations(workspace).items())
         return [_open(workspace, name, declaration) for name, declaration in declarations]
 
     def get_status(self) -> TargetStatus:

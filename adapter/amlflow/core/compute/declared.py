@@ -66,7 +66,7 @@ class Declaration:
     is_cluster: bool
 
 
-def known(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
+def read_declarations(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
     """What is stated of each target, by name: ``kind``, ``max_runs`` and the plugin's settings."""
     return {LOCAL: {"kind": LOCAL}, **_read_attached(workspace), **_read_declared()}
 
@@ -79,12 +79,12 @@ def find(workspace: WorkspaceBase, name: str) -> Declaration:
     Raises:
         ComputeTargetException: the target is unknown, and so is the one that is to stand in.
     """
-    declarations = known(workspace)
+    declarations = read_declarations(workspace)
     if name in declarations:
         return Declaration(name, declarations[name], CLUSTER in declarations[name])
     stand_in = os.environ.get(STAND_IN_SETTING)
     if not stand_in:
-        raise unknown(workspace, name, declarations)
+        raise unknown_target(workspace, name, declarations)
     if stand_in not in declarations:
         raise UnknownTarget(
             f"Compute target {name!r} does not exist, and neither does {stand_in!r}, which "
@@ -98,25 +98,27 @@ def find(workspace: WorkspaceBase, name: str) -> Declaration:
     return Declaration(stand_in, declarations[stand_in], is_cluster=True)
 
 
-def unknown(workspace: WorkspaceBase, name: str, stated: Mapping[str, Any]) -> UnknownTarget:
+def unknown_target(
+    workspace: WorkspaceBase, name: str, targets: Mapping[str, Any]
+) -> UnknownTarget:
     """The error for a name that no target has."""
     return UnknownTarget(
         f"Compute target {name!r} does not exist in workspace {workspace.name!r}; those that are "
-        f"there: {', '.join(sorted(stated))}. Declare it in {FOLDER}/{FILE}, such as\n"
+        f"there: {', '.join(sorted(targets))}. Declare it in {FOLDER}/{FILE}, such as\n"
         f"{name}:\n  kind: local\n"
         f"or attach it with `amlflow computetarget attach -n {name} --kind local`. With "
         f"{STAND_IN_SETTING}={LOCAL}, this machine stands in for each unknown target."
     )
 
 
-def open_target(name: str, stated: Mapping[str, Any]) -> Target:
+def open_target(name: str, declaration: Mapping[str, Any]) -> Target:
     """A declared target as a job has it.
 
     Raises :class:`ComputeTargetException` for settings that are wrong.
     """
     from amlflow.jobs.job import Target  # locks files, as only some systems can
 
-    kind, settings, max_runs = _split(name, stated)
+    kind, settings, max_runs = _split(name, declaration)
     compute = open_compute(kind, settings)
     if max_runs is None:
         max_runs = compute.max_runs

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.known_workspaces import find_known
-from amlflow.core.project.tracking_uri import resolved
+from amlflow.core.project.tracking_uri import resolve_uri
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.spec import redacted
 
@@ -28,9 +28,9 @@ def configured_uri(path: str | os.PathLike[str]) -> str:
     if config is not None:
         names = (config.subscription_id, config.resource_group, config.workspace_name)
         note = find_known(*names) or {}
-        return resolved(config.tracking_uri or note.get("tracking_uri"), config.folder)
+        return resolve_uri(config.tracking_uri or note.get("tracking_uri"), config.folder)
     note = find_known(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME) or {}
-    uri = resolved(note.get("tracking_uri"), Path.cwd())
+    uri = resolve_uri(note.get("tracking_uri"), Path.cwd())
     logger.warning(
         "No config.json at or above %s: using the workspace %r on %s.",
         Path(path).absolute(), DEFAULT_NAME, redacted(uri),

@@ -18,7 +18,7 @@ TRACKIO_FOLDER = "TRACKIO_DIR"
 """Where trackio's own client keeps projects, media and artifacts."""
 
 
-def resolved(configured: str | None, folder: Path) -> str:
+def resolve_uri(configured: str | None, folder: Path) -> str:
     """The absolute URI of the tracking store.
 
     ``MLFLOW_TRACKING_URI`` comes first, then what the workspace's config says, then the file
@@ -29,10 +29,10 @@ def resolved(configured: str | None, folder: Path) -> str:
         return absolute(from_environment, Path.cwd())
     if configured:
         return absolute(configured, folder)
-    return embedded(folder)
+    return embedded_uri(folder)
 
 
-def embedded(folder: Path) -> str:
+def embedded_uri(folder: Path) -> str:
     """The URI of MLflow's own default in a folder."""
     return absolute(f"sqlite:///{EMBEDDED}", folder)
 

@@ -20,7 +20,7 @@ from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
 from amlflow.exceptions import ModelPathNotFoundException, SnapshotException, UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.unpack import unpack
-from amlflow.local_files import files_below, shortened_list
+from amlflow.local_files import files_below, shorten_list
 from amlflow.local_paths import local_path_for
 from amlflow.own_paths import OwnPaths, split_open_databases
 from amlflow.spec import FileNotInRun, ModelDraft, RunChange, RunRecord, Tracker
@@ -359,7 +359,7 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
             "Run %s is without %s: links that lead out of the folder, nowhere or in a circle "
             "are not uploaded, and folders that cannot be read. upload_file() and "
             "upload_folder() take what they lead to by its own path.",
-            display_id(run), shortened_list(left_out),
+            display_id(run), shorten_list(left_out),
         )  # fmt: skip
     files, databases = split_open_databases(files)
     if databases:  # what the tracker keeps beside its database is its own, too
@@ -367,7 +367,7 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
         logger.warning(
             "Run %s is without %s, a database that is open in this process, and without what the "
             "tracker keeps beside it.",
-            display_id(run), shortened_list(list(databases)),
+            display_id(run), shorten_list(list(databases)),
         )  # fmt: skip
     if files:
         tracker.put_files(run.id, files, replace=True)

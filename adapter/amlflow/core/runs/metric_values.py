@@ -102,7 +102,7 @@ def _plain(value: Any) -> bool | int | float | str | None:
     raise _NoScalar
 
 
-def listed(value: Any, name: str) -> list[Any]:
+def to_list(value: Any, name: str) -> list[Any]:
     """The elements of a list metric; generators are read to their end, of a dict it is the keys."""
     if not _is_list(value):
         raise UserErrorException(

@@ -65,7 +65,7 @@ class RunMetrics(RunBase):
     def log_list(self, name: str, value: Iterable[Any], description: str = "") -> None:
         """Log a list of values at once; generators are read to their end."""
         _check_name(name)
-        self._point(name, Kind.LIST, metric_values.listed(value, name))
+        self._point(name, Kind.LIST, metric_values.to_list(value, name))
 
     def log_row(self, name: str, description: str | None = None, **kwargs: Any) -> None:
         """Log one row of named columns; several calls make a table."""

@@ -114,16 +114,16 @@ def check_packed(script: str, files: list[str]) -> None:
         )
 
 
-def checked_variables(stated: Mapping[Any, Any]) -> dict[str, str]:
+def check_variables(variables: Mapping[Any, Any]) -> dict[str, str]:
     """Environment variables as texts. Raises UserErrorException for what no system takes."""
-    variables = {str(name): str(value) for name, value in stated.items()}
-    for name, value in variables.items():
+    texts = {str(name): str(value) for name, value in variables.items()}
+    for name, value in texts.items():
         if not name or "=" in name or "\0" in name + value:
             raise UserErrorException(
                 f"The environment variable {name!r} cannot be set: a name is not empty and has no "
                 "'=', and neither name nor value has a zero byte."
             )
-    return variables
+    return texts
 
 
 def check_arguments(arguments: Any) -> list[Any]:

@@ -21,7 +21,7 @@ from amlflow.core.console import warn_once
 from amlflow.core.project.tracking_uri import client_variables, local_folders
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
-from amlflow.core.scripts.command_line import check_packed, checked_variables, command_line
+from amlflow.core.scripts.command_line import check_packed, check_variables, command_line
 from amlflow.core.scripts.environment import DEFAULT_PYTHON
 from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
@@ -293,7 +293,7 @@ def _check_whole(config: ScriptRunConfig) -> None:
 
 def _variables(settings: RunConfiguration) -> dict[str, str]:
     variables = {**settings.environment.environment_variables, **settings.environment_variables}
-    return checked_variables(variables)
+    return check_variables(variables)
 
 
 def _python(settings: RunConfiguration) -> str | None:
