@@ -47,6 +47,9 @@ MAX_DEFINITION_FILE = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
+_KEY = re.compile(r"[0-9a-f]{8,64}")
+
+
 _JOB_NAME = re.compile(r"[0-9a-f]{32}")
 
 
@@ -268,6 +271,41 @@ def to_property(text: str) -> tuple[str, str]:
     ):
         raise Malformed("a list of a key and a value (texts)")
     return note[0], note[1]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentNote:
+    """The environment of a submitted run.
+
+    ``version`` is None if it is not the content of a registered one. ``is_made`` tells whether one
+    is made for the script, or was made before; ``key`` names it, once it is there.
+    """
+
+    name: str
+    version: str | None = None
+    is_made: bool = False
+    key: str | None = None
+
+
+def _to_environment(text: str) -> EnvironmentNote:
+    note = to_object(text)
+    name, version, key = note.get("name"), note.get("version"), note.get("key")
+    is_made = note.get("is_made", False)
+    if not (
+        _is_name(name)
+        and _is_name(version, or_none=True)
+        and isinstance(is_made, bool)
+        and (key is None or (isinstance(key, str) and _KEY.fullmatch(key)))
+    ):
+        raise Malformed(
+            "an object with name, version (texts), is_made (true or false) and key (hexadecimal "
+            "digits)"
+        )
+    return EnvironmentNote(str(name), version, is_made, key)
+
+
+parse_environment: Note[EnvironmentNote] = Note("environment", _to_environment)
+"""The environment that the script runs in."""
 
 
 @dataclass(frozen=True, slots=True)

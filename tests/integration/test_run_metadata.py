@@ -306,7 +306,6 @@ def test_a_run_is_shown_as_v1_shows_it(run: Run) -> None:
     "call",
     [
         lambda run: run.clean(),
-        lambda run: run.get_environment(),
         lambda run: run.get_secret("password"),
         lambda run: run.get_secrets(["password"]),
     ],

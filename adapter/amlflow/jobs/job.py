@@ -5,6 +5,8 @@
                  work/         the snapshot unpacked: the script's working folder
                  std_log.txt   what the script writes
                  image_build_log.txt   what was done to make the script's environment
+                 environment.json  the definition of that environment, without secrets
+                 packages.txt  the packages that are in it
                  journal/      what the script logs, until it is in the tracker
                  sending/      files that are being sent, under names that the script cannot change
                  agent.log     what goes wrong in the agent itself
@@ -38,6 +40,12 @@ from amlflow.spec import Work
 FOLDER_SETTING = "AMLFLOW_JOBS"
 LOG = "user_logs/std_log.txt"
 """The name of the log in the run: v1's, since 2021."""
+BUILD_LOG = "azureml-logs/20_image_build_log.txt"
+"""The name in the run of what was done to make the script's environment: v1's."""
+DEFINITION_FILE = "amlflow/environment/definition.json"
+"""The name of the definition of the script's environment, without secrets."""
+PACKAGES_FILE = "azureml-logs/30_environment_packages.txt"
+"""The name of the list of packages in the environment that was made, as ``pip freeze`` has it."""
 LOG_PART = "amlflow/log/{number}"
 """The names of the parts in which a log goes on that is too long to be stored whole every second:
 the offset where it begins, a line feed, and bytes of the log. Parts may overlap."""
@@ -80,7 +88,8 @@ class Job:
     ``environ`` is the submitter's whole environment, ``agent_python`` its interpreter,
     ``import_path`` the folder that it imports amlflow from, if it is not installed, and
     ``submitted_from`` its working folder. ``specification`` says which packages the script needs,
-    where an environment has to be made for them.
+    where an environment has to be made for them, and ``environment_note`` names the environment in
+    the run.
     """
 
     name: str
@@ -97,6 +106,7 @@ class Job:
     python: str | None = None
     image: str | None = None
     specification: Mapping[str, Any] | None = None
+    environment_note: Mapping[str, Any] | None = None
     max_seconds: float | None = None
     needs: Sequence[str] = ()
 
@@ -126,6 +136,8 @@ class JobFolder:
         self.work = self.path / "work"
         self.log = self.path / "std_log.txt"
         self.build_log = self.path / "image_build_log.txt"
+        self.definition = self.path / "environment.json"
+        self.packages = self.path / "packages.txt"
         self.end = self.path / "end"
         self.journal = self.path / "journal"
         self.sending = self.path / "sending"

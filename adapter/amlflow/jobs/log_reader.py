@@ -1,5 +1,7 @@
-"""Reads a run's log while it grows: on the job's own machine from its file, else as the tracker has
-it, whole and then in the parts that the agent sends of a long one.
+"""Reads a run's logs while they grow.
+
+On the job's own machine they are read from their files, else as the tracker has them: whole, and
+then in the parts that the agent sends of a long one.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from amlflow.jobs.finding import find_job
-from amlflow.jobs.job import LOG, LOG_PART
+from amlflow.jobs.job import BUILD_LOG, LOG, LOG_PART
 from amlflow.spec import FileNotInRun, RunRecord, Tracker
 from amlflow.tracker_data import parse_line, to_whole
 
@@ -24,12 +26,18 @@ CHUNK = 1 << 20
 
 
 class LogReader:
-    """The log of one submitted run, in pieces, none twice and none left out."""
+    """A log of one submitted run, in pieces, none twice and none left out.
 
-    def __init__(self, tracker: Tracker, record: RunRecord) -> None:
-        self._tracker, self._run_id = tracker, record.id
+    It is what the script writes, or with the name :data:`BUILD_LOG` what was done to make its
+    environment.
+    """
+
+    def __init__(self, tracker: Tracker, record: RunRecord, name: str = LOG) -> None:
+        self._tracker, self._run_id, self._name = tracker, record.id, name
         folder = find_job(tracker.uri, record)
-        self._path = None if folder is None else folder.log
+        self._path = None
+        if folder is not None:
+            self._path = folder.build_log if name == BUILD_LOG else folder.log
         self._offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._next = self._next_part = 0.0
@@ -51,7 +59,7 @@ class LogReader:
                 return
         if last:
             yield self._decoder.decode(b"", final=True)
-        elif self._offset and time.monotonic() >= self._next_part:
+        elif self._name == LOG and self._offset and time.monotonic() >= self._next_part:
             yield from self._read_parts()
 
     def so_far(self) -> Iterator[str]:
@@ -62,7 +70,7 @@ class LogReader:
 
     def _read_whole(self) -> Iterator[str]:
         start = time.monotonic()
-        with self._fetch(LOG) as file:
+        with self._fetch(self._name) as file:
             duration = time.monotonic() - start
             self._next = time.monotonic() + max(MIN_INTERVAL_S, SHARE * duration)
             if file is not None:

@@ -13,6 +13,7 @@ from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
 from amlflow.tracker_notes import (
     parse_end_request,
+    parse_environment,
     parse_error,
     parse_heartbeat,
     parse_heartbeat_seconds,
@@ -37,6 +38,8 @@ SILENT = parse_silence.key
 """``{"heartbeat": the last one, "since": when it was noted as too old}``."""
 ERROR = parse_error.key
 WARNINGS = parse_warnings.key
+ENVIRONMENT = parse_environment.key
+"""``{"name", "version", "key"}`` of the script's environment."""
 
 DEFAULT_HEARTBEAT_S = 10.0
 HEARTBEAT_SETTING = "AMLFLOW_HEARTBEAT_SECONDS"

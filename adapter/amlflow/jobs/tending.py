@@ -22,7 +22,7 @@ from collections.abc import Callable
 from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs.cancel import claim_for_nobody, is_nobodys
 from amlflow.jobs.finding import find_job, own_jobs
-from amlflow.jobs.job import LOG, Job, JobFolder
+from amlflow.jobs.job import BUILD_LOG, LOG, Job, JobFolder
 from amlflow.jobs.launch import launch
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.removal import remove
@@ -294,8 +294,9 @@ def _send_files(tracker: Tracker, job: Job, folder: JobFolder) -> list[str]:
         leave_out(name)
     files = {name: path for below in folders for name, path in below.files.items()}
     with pinned(files, folder.work, folder.sending, leave_out) as safe:
-        if folder.log.exists():
-            safe[LOG] = folder.log
+        for name, path in ((LOG, folder.log), (BUILD_LOG, folder.build_log)):
+            if path.exists():
+                safe[name] = path
         if safe:
             tracker.put_files(job.run_id, safe, replace=True)
     return list(missing.values())

@@ -73,8 +73,18 @@ class RegisteredVersion:
 
 
 def digest_of(definition: Mapping[str, Any]) -> str:
-    """The SHA-256 of a definition, the same for the same content."""
-    return hashlib.sha256(_to_text(definition).encode()).hexdigest()
+    """The SHA-256 of a definition, the same for the same content.
+
+    Settings that are empty do not count, so that a later release with more settings gives the same.
+    """
+    return hashlib.sha256(_to_text(_without_empty(definition)).encode()).hexdigest()
+
+
+def _without_empty(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        pairs = ((key, _without_empty(item)) for key, item in value.items())
+        return {key: item for key, item in pairs if item not in (None, False, "", [], {})}
+    return value
 
 
 def _to_text(definition: Mapping[str, Any]) -> str:

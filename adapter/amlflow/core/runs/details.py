@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from amlflow.core.runs.environment_used import describe_environment, environment_of
 from amlflow.core.runs.files import fetch_listed, read_text_of
 from amlflow.core.runs.state import RunState
 from amlflow.jobs.run_notes import is_launched
 from amlflow.spec import FINAL, FileNotInRun, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import parse_definition, parse_error, parse_target, parse_warnings
+
+if TYPE_CHECKING:
+    from amlflow.core.scripts.environment import Environment
 
 logger = logging.getLogger("amlflow")
 
@@ -32,11 +36,20 @@ class RunDetails(RunState):
 
         Keys: runId, target, status, startTimeUtc, endTimeUtc (ISO 8601 in UTC), error, warnings,
         properties, inputDatasets, outputDatasets, runDefinition, logFiles (name to link),
-        submittedBy.
+        submittedBy, and environment, which v1 has not: name, version, and of the one that was made
+        for the script hash and packages, as ``pip freeze`` lists them.
         """
         record = self._reload()
         link = self._tracker.run_link(record)
         return self._details({name: f"{link}/artifacts/{name}" for name in self._log_names()})
+
+    def get_environment(self) -> Environment:
+        """The environment that the run was submitted with, without values of its variables.
+
+        Raises:
+            UserErrorException: the run was not submitted.
+        """
+        return environment_of(self._tracker, self._reload())
 
     def get_details_with_logs(self) -> dict[str, Any]:
         """As :meth:`get_details`, with the text of the logs instead of links.
@@ -75,6 +88,7 @@ class RunDetails(RunState):
             "warnings": parse_warnings(record),
             "runDefinition": parse_definition(record),
             "submittedBy": record.user,
+            "environment": describe_environment(self._tracker, record),
         }
         return {
             **{key: value for key, value in details.items() if value is not None},

@@ -285,13 +285,6 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
             "run.clean() removes files from a remote Azure target, and amlflow leaves none there."
         )
 
-    def get_environment(self) -> Any:
-        """Refused: environments are Azure's."""
-        raise UserErrorException(
-            "Environments are registered in Azure only. Log the packages of a run with "
-            "run.upload_file('requirements.txt', 'requirements.txt')."
-        )
-
     def get_secret(self, name: str) -> str:
         """Refused: amlflow has no key vault."""
         return self.get_secrets([name])[name]

@@ -6,12 +6,17 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
 
 from amlflow.core.runs.details import RunDetails
 from amlflow.exceptions import ActivityFailedException, ExperimentExecutionException
 from amlflow.jobs.run_notes import is_launched
 from amlflow.spec import FINAL, Status
+from amlflow.tracker_notes import parse_environment
+
+if TYPE_CHECKING:
+    from amlflow.jobs.log_reader import LogReader
 
 
 class RunWaiting(RunDetails):
@@ -60,28 +65,49 @@ class RunWaiting(RunDetails):
             print(f"\nExecution Summary\n=================\n{head}", file=output, flush=True)
 
     def _stream(self, output: TextIO | None, ask: Callable[[], str]) -> None:
-        """Write the run's log as it grows, until the run has ended."""
+        """Write the run's logs as they grow, until the run has ended."""
         # Imported for a submitted run: it locks files, as only some systems can.
-        from amlflow.jobs.job import LOG
+        from amlflow.jobs.job import BUILD_LOG, LOG
         from amlflow.jobs.log_reader import LogReader
 
-        log = LogReader(self._tracker, self._record)
-        begun = False
+        note = parse_environment(self._record)
+        names = [BUILD_LOG, LOG] if note is not None and note.is_made else [LOG]
+        logs = [_Shown(name, LogReader(self._tracker, self._record, name)) for name in names]
         pause = 0.05
         while True:
-            # Asked before the log is read: what was there at the end is read then.
-            ended = ask() in FINAL
+            # Asked before the logs are read: what was there at the end is read then.
+            status = ask()
+            ended = status in FINAL
             if output is not None and is_launched(self._record):
-                for text in log.new(ended):
-                    if not begun:
-                        print(f"Streaming {LOG}\n{'=' * (10 + len(LOG))}\n", file=output)
-                        begun = True
-                    output.write(text)
+                if len(logs) > 1 and status not in _BEFORE_SCRIPT:
+                    logs.pop(0).write(output, last=True)
+                for log in logs if ended else logs[:1]:
+                    log.write(output, ended)
                 output.flush()
             if ended:
                 return
             time.sleep(pause)
             pause = min(pause * 1.5, 1)
+
+
+_BEFORE_SCRIPT = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.NOT_RESPONDING)
+"""The environment is made while a run has one of these."""
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A log that is being written, under a heading once it has begun."""
+
+    name: str
+    reader: LogReader
+    begun: bool = False
+
+    def write(self, output: TextIO, last: bool) -> None:
+        for text in self.reader.new(last):
+            if not self.begun:
+                print(f"Streaming {self.name}\n{'=' * (10 + len(self.name))}\n", file=output)
+                self.begun = True
+            output.write(text)
 
 
 def watch_run(run: RunWaiting, output: TextIO | None) -> None:

@@ -134,6 +134,7 @@ class Environment(Settings):
         self.python = PythonSection()
         self.docker = DockerSection()
         self.environment_variables = {}
+        self._registered_digest: str | None = None
 
     @staticmethod
     def from_docker_image(
@@ -245,7 +246,7 @@ class Environment(Settings):
         registered = _registry(workspace, "environment.register(workspace)").register(
             self.name, definition, self.version
         )
-        return environment_from(definition, self.name, registered.version)
+        return _registered(environment_from(definition, self.name, registered.version))
 
     @staticmethod
     def get(
@@ -272,7 +273,8 @@ class Environment(Settings):
         if is_curated(name):
             return environment_from(find_curated(name), name, str(version or CURATED_VERSION))
         registered = registry.get(name, None if version is None else str(version), label)
-        return environment_from(registry.definition(registered), name, registered.version)
+        definition = registry.definition(registered)
+        return _registered(environment_from(definition, name, registered.version))
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> dict[str, Environment]:
@@ -281,7 +283,9 @@ class Environment(Settings):
 
         registry = _registry(workspace, "Environment.list(workspace)")
         environments = {
-            registered.name: environment_from(definition, registered.name, registered.version)
+            registered.name: _registered(
+                environment_from(definition, registered.name, registered.version)
+            )
             for registered, definition in registry.definitions()
         }
         for name, definition in curated_definitions().items():
@@ -365,6 +369,33 @@ def environment_from(
     read_fields(environment, section, [row for row in FIELDS if row[0] != "name"])
     environment.version = version or section.text("version")
     return environment
+
+
+def _registered(environment: Environment) -> Environment:
+    """Note that an environment is as it was registered."""
+    environment._registered_digest = _digest_of(environment)
+    return environment
+
+
+def registered_version(environment: Environment) -> str | None:
+    """The version that an environment is registered as; None if it has been changed since."""
+    if environment.version is None or environment._registered_digest is None:
+        return None
+    is_same = environment._registered_digest == _digest_of(environment)
+    return environment.version if is_same else None
+
+
+def _digest_of(environment: Environment) -> str:
+    from amlflow.core.environments.registry import digest_of  # most scripts register nothing
+
+    return digest_of(definition_of(environment))
+
+
+def kept_definition(environment: Environment) -> dict[str, Any]:
+    """What a run keeps of its environment: no values of variables, which may be secrets."""
+    definition, _ = without_credentials(definition_of(environment))
+    version = registered_version(environment)
+    return {**definition, "version": version, "environmentVariables": {}}
 
 
 def without_credentials(definition: dict[str, Any]) -> tuple[dict[str, Any], bool]:

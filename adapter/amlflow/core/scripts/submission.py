@@ -22,7 +22,13 @@ from amlflow.core.project.tracking_uri import client_variables, local_folders
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
 from amlflow.core.scripts.command_line import check_packed, check_variables, command_line
-from amlflow.core.scripts.environment import DEFAULT_PYTHON
+from amlflow.core.scripts.environment import (
+    DEFAULT_NAME,
+    DEFAULT_PYTHON,
+    Environment,
+    kept_definition,
+    registered_version,
+)
 from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.specify import specification_of
@@ -34,7 +40,7 @@ from amlflow.jobs.finding import REMEDY, fault_of, proof_of
 from amlflow.jobs.job import Job, JobFolder, Target, new_name, this_host
 from amlflow.jobs.launch import import_path
 from amlflow.jobs.queue import Queue
-from amlflow.jobs.run_notes import JOB_NOTE, EndRequest
+from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE, EndRequest
 from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.plugins import open_compute
 from amlflow.run_errors import to_error
@@ -101,6 +107,7 @@ def submit(
         python=_python(settings),
         image=settings.environment.docker.base_image,
         specification=None if specification is None else specification.to_json(),
+        environment_note=_environment_note(settings.environment, specification is not None),
         max_seconds=settings.max_run_duration_seconds,
         needs=local_folders(tracker.uri),
     )
@@ -221,6 +228,8 @@ def _launch(
     else:
         digest = snapshot.checked_digest(snapshot_id)
         tracker.get_snapshot(digest, folder.snapshot)
+    if job.environment_note is not None:
+        folder.put(folder.definition, kept_definition(config.run_config.environment))
     queue = Queue(job.target)
     with ThreadPoolExecutor(1) as pool, queue.locked():
         # The snapshot is stored while the run is made: each takes a few calls to the tracker.
@@ -240,6 +249,7 @@ def _launch(
                 "script": config.script or config.run_config.script or "",
                 "definition": _definition(config, job),
                 LAUNCHED: "yes",
+                **({ENVIRONMENT: json.dumps(job.environment_note)} if job.environment_note else {}),
                 JOB_NOTE: json.dumps(
                     {"name": job.name, "host": this_host(), "proof": proof_of(folder)}
                 ),
@@ -321,6 +331,17 @@ def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
     }
 
 
+def _environment_note(environment: Environment, is_made: bool) -> dict[str, Any] | None:
+    """How the run names its environment; None where nothing is said of one."""
+    if environment == Environment(environment.name) and environment.name == DEFAULT_NAME:
+        return None
+    return {
+        "name": environment.name,
+        "version": registered_version(environment),
+        "is_made": is_made,
+    }
+
+
 def _definition(config: ScriptRunConfig, job: Job) -> str:
     """v1's runDefinition. Values of environment variables may be secrets and stay out of it."""
     settings = config.run_config
@@ -336,6 +357,7 @@ def _definition(config: ScriptRunConfig, job: Job) -> str:
         "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
         **defined_settings(settings),
     }
+    definition["environment"]["version"] = registered_version(settings.environment)
     python = definition["environment"]["python"]
     if len(json.dumps(python)) > MAX_DEFINITION // 2:
         python["condaDependencies"] = "(too long to keep)"

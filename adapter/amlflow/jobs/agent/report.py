@@ -13,12 +13,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.jobs.job import LOG, LOG_PART, Job, JobFolder
+from amlflow.jobs.job import (
+    BUILD_LOG,
+    DEFINITION_FILE,
+    LOG,
+    LOG_PART,
+    PACKAGES_FILE,
+    Job,
+    JobFolder,
+)
 from amlflow.jobs.launch import import_path, importable
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.run_notes import (
@@ -77,6 +85,11 @@ class Report:
         self._log_lines: list[str] = []
         self._leaving = threading.Event()
         self._look = threading.Event()
+        self._status: str = Status.PREPARING
+        self._is_queued = False
+        self._warnings: list[str] = []
+        self.is_following = False
+        """Whether a thread is in :meth:`follow`."""
         self.end_request: EndRequest | None = None
         """How the run is to end, once that has been requested."""
         self.unsent_files: list[str] = []
@@ -118,10 +131,29 @@ class Report:
         self._retry(lambda: self._open().update_run(self._job.run_id, change))
         self._retry(self._hear)
 
-    def running(self) -> None:
-        """The script starts now."""
-        change = RunChange(status=Status.RUNNING, started=datetime.now(timezone.utc), system=beat())
+    def preparing(self) -> None:
+        """The script's environment is made now."""
+        change = RunChange(status=Status.PREPARING, system=beat())
+        if self._is_queued:
+            self._retry(lambda: self._open().update_run(self._job.run_id, change))
+
+    def running(self, notes: Mapping[str, str], warnings: Sequence[str]) -> None:
+        """The script starts now. The notes are the run's; the warnings are sent with its end."""
+        self._status = Status.RUNNING
+        self._warnings = list(warnings)
+        # Who follows the run reads the whole log of the build once the status is Running.
+        self._retry(self._send_build_log)
+        change = RunChange(
+            status=Status.RUNNING, started=datetime.now(timezone.utc), system={**beat(), **notes}
+        )
         self._retry(lambda: self._open().update_run(self._job.run_id, change))
+
+    def _send_build_log(self) -> None:
+        path = self._folder.build_log
+        if path.exists() and path.stat().st_size:
+            state = self._state(path)
+            self._put({BUILD_LOG: path})
+            self._sent[BUILD_LOG] = state
 
     # while it runs
 
@@ -160,9 +192,10 @@ class Report:
     def _hear(self) -> None:
         record = self._open().get_run(self._job.run_id)
         self.end_request = requested_end_of(record)
+        self._is_queued = record.status == Status.QUEUED
         if record.status == Status.NOT_RESPONDING and self.end_request is None:
             # Somebody looked while the tracker was away from here.
-            change = RunChange(status=Status.RUNNING, system=beat())
+            change = RunChange(status=self._status, system=beat())
             self._open().update_run(self._job.run_id, change)
 
     def _send_logs(self) -> None:
@@ -185,6 +218,8 @@ class Report:
 
     def _send_part(self) -> None:
         """Send what the script has written since, and not what was sent already."""
+        if not self._folder.log.exists():  # its environment is being made
+            return
         with self._folder.log.open("rb") as log:
             log.seek(self._sent_bytes)
             content = log.read(MAX_PART)
@@ -198,7 +233,20 @@ class Report:
         self._sent_bytes += len(content)
 
     def _find_logs(self) -> dict[str, Path]:
-        return {LOG: self._folder.log, **self._find_files("logs")}
+        folder = self._folder
+        files = {
+            LOG: folder.log,
+            BUILD_LOG: folder.build_log,
+            DEFINITION_FILE: folder.definition,
+            PACKAGES_FILE: folder.packages,
+        }
+        # A build log is empty where the environment was there already.
+        own = {
+            name: path
+            for name, path in files.items()
+            if path.exists() and (name != BUILD_LOG or path.stat().st_size)
+        }
+        return {**own, **self._find_files("logs")}
 
     def _find_files(self, folder: str) -> dict[str, Path]:
         """The files below a folder of the working folder, by their names in the run."""
@@ -239,7 +287,8 @@ class Report:
             unsent = [*self._send_journal(), *self._send_files()]
             self._retry(self._find_tracker_files)
             change = outcome.change(ended)
-            if warnings := [*self._kept_warnings(), *unsent, *self._left_out.values()]:
+            warnings = [*self._warnings, *self._kept_warnings(), *unsent, *self._left_out.values()]
+            if warnings:
                 change = with_warnings(change, warnings)
             self._retry(lambda: self._end(change))
         except RunNotFound:

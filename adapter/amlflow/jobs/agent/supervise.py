@@ -15,13 +15,14 @@ import signal
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
 
 from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
-from amlflow.jobs.agent.preparing import prepare_work
+from amlflow.jobs.agent.preparing import needs_preparation, prepare_work
 from amlflow.jobs.agent.report import Report
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
@@ -149,25 +150,37 @@ class Agent:
             return request
         self._unpack()
         compute = open_compute(self._job.target.kind, self._job.target.settings)
-        work = prepare_work(
-            self._job, self._folder, compute, lambda: self._requested_end() is not None
-        )
-        self._report.running()
-        request = self._requested_end()
-        if request is not None:
-            return request
-        self._folder.log.touch(0o600)
-        script = compute.start(work)
+        with contextlib.ExitStack() as reporting:
+            if needs_preparation(self._job, compute):  # which may take minutes
+                self._report.preparing()
+                reporting.enter_context(self._reporting())
+            preparation = prepare_work(self._job, self._folder, compute, self._is_to_end)
+            self._report.running(preparation.notes, preparation.warnings)
+            request = self._requested_end()
+            if request is not None:
+                return request
+            self._folder.log.touch(0o600)
+            script = compute.start(preparation.work)
+            try:
+                if not self._report.is_following:
+                    reporting.enter_context(self._reporting())
+                return self._wait_for_end(script)
+            finally:
+                # Also what a script that has ended left behind.
+                try:
+                    script.end(GRACE_S)
+                except AzureMLException as failure:  # how the script itself ended is known
+                    logger.warning("%s", failure.message)
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Send heartbeats and logs, and hear requests to end, in a thread."""
+        self._report.is_following = True
         reporter = threading.Thread(target=self._report.follow, name="report", daemon=True)
         reporter.start()
         try:
-            return self._wait_for_end(script)
+            yield
         finally:
-            # Also what a script that has ended left behind.
-            try:
-                script.end(GRACE_S)
-            except AzureMLException as failure:  # how the script itself ended is known
-                logger.warning("%s", failure.message)
             self._report.stop()
             reporter.join()
 
@@ -185,6 +198,16 @@ class Agent:
 
     def _requested_end(self) -> EndRequest | None:
         return self._signalled or self._report.end_request
+
+    def _is_to_end(self) -> bool:
+        self._heed_nudge()
+        return self._requested_end() is not None
+
+    def _heed_nudge(self) -> None:
+        """Look into the tracker at once if another process of this machine says so."""
+        if self._folder.end.exists():
+            self._folder.end.unlink(missing_ok=True)
+            self._report.look()
 
     def _wait_for_end(self, script: Started) -> EndRequest:
         """Wait until the script ends, its time is over or its end is requested."""
@@ -211,9 +234,7 @@ class Agent:
             if request is not None:
                 script.end(GRACE_S)
                 return request
-            if self._folder.end.exists():
-                self._folder.end.unlink(missing_ok=True)
-                self._report.look()
+            self._heed_nudge()
             time.sleep(next(ticks, TICK_S))
 
     def _ending_to_result(self, ending: Ending) -> EndRequest:

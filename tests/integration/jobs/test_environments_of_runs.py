@@ -1,0 +1,137 @@
+"""What a run tells of its environment: while it is made, when that fails, and afterwards."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from azureml.core import Environment
+from azureml.core.conda_dependencies import CondaDependencies
+from azureml.exceptions import ActivityFailedException, UserErrorException
+from helpers import wheels
+from helpers.submitted_jobs import ended, submit
+
+BUILD_LOG = "azureml-logs/20_image_build_log.txt"
+CODE = "import amlflow_tiny; print('version', amlflow_tiny.VERSION)"
+SLOW = """
+import os, pathlib, time
+def build_wheel(*arguments, **more):
+    pathlib.Path({started!r}).write_text(str(os.getpid()))
+    time.sleep(600)
+build_editable = build_wheel
+"""
+
+
+@pytest.fixture
+def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of wheels, which is the only index."""
+    wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    return tmp_path / "wheels"
+
+
+def environment_of(links: Path, *packages: str) -> Environment:
+    environment = Environment("tiny")
+    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=packages)
+    environment.python.conda_dependencies.set_pip_option(f"--find-links {links}")
+    return environment
+
+
+def await_that(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_run_tells_which_packages_it_had(
+    experiment: Any, links: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registered = environment_of(links, "amlflow-tiny").register(experiment.workspace)
+    registered.environment_variables = {}
+    run = submit(experiment, CODE, environment=registered)
+    run.wait_for_completion(show_output=True)
+    output = capsys.readouterr().out
+    assert output.index(f"Streaming {BUILD_LOG}") < output.index("Streaming user_logs/std_log.txt")
+    assert output.count("Making the environment") == 1
+    assert output.count("version 1.0") == 1
+
+    details = run.get_details()
+    environment = details["environment"]
+    assert environment.pop("hash") in output
+    assert environment == {"name": "tiny", "version": "1", "packages": ["amlflow-tiny==1.0"]}
+    assert details["runDefinition"]["environment"]["version"] == "1"
+    assert BUILD_LOG in details["logFiles"]
+    used = run.get_environment()
+    assert (used, used.version) == (registered, "1")
+
+    changed = Environment.get(experiment.workspace, "tiny")
+    changed.environment_variables = {"TOKEN": "secret"}
+    second = submit(experiment, CODE, environment=changed)
+    assert ended(second) == "Completed"
+    assert second.get_details()["environment"]["version"] is None
+    assert second.get_environment().environment_variables == {}
+    assert BUILD_LOG not in second.get_details()["logFiles"]
+
+
+def test_a_run_without_an_environment(experiment: Any) -> None:
+    run = experiment.start_logging(snapshot_directory=None)
+    assert "environment" not in run.get_details()
+    with pytest.raises(UserErrorException, match="has no environment: it was not submitted"):
+        run.get_environment()
+    plain = submit(experiment, "print(1)")
+    assert ended(plain) == "Completed"
+    assert plain.get_environment() == Environment("default-environment")
+
+
+def test_a_build_that_fails_leaves_its_log(
+    experiment: Any, links: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = submit(experiment, CODE, environment=environment_of(links, "amlflow-tiny==3.0"))
+    with pytest.raises(ActivityFailedException, match="there is no version of amlflow-tiny==3"):
+        run.wait_for_completion(show_output=True)
+    assert f"Streaming {BUILD_LOG}" in capsys.readouterr().out
+    details = run.get_details()
+    assert details["error"]["error"]["message"].endswith(f"The log of the build is {BUILD_LOG}.")
+    assert details["environment"] == {"name": "tiny", "version": None}
+    assert "amlflow-tiny==3.0" in run.get_details_with_logs()["logFiles"][BUILD_LOG]
+
+
+def test_cancel_ends_a_build(experiment: Any, links: Path, tmp_path: Path) -> None:
+    source, started = tmp_path / "slow", tmp_path / "started"
+    source.mkdir()
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "slow"\nbackend-path = ["."]\n'
+        '[project]\nname = "slow"\nversion = "1"\n'
+    )
+    (source / "slow.py").write_text(SLOW.format(started=str(started)))
+    run = submit(experiment, CODE, environment=environment_of(links, f"slow @ file://{source}"))
+    await_that(lambda: started.exists() and started.read_text())
+    assert run.get_status() == "Preparing"
+    await_that(lambda: BUILD_LOG in run.get_file_names())
+    run.cancel()
+    assert ended(run) == "Canceled"
+    await_that(lambda: not psutil.pid_exists(int(started.read_text())))
+    assert not [name for name in os.listdir(tmp_path / "state/environments") if name[0] != "."]
+
+
+def test_children_build_their_environment_once(experiment: Any, links: Path) -> None:
+    from azureml.core import ScriptRunConfig
+
+    parent = experiment.start_logging(snapshot_directory=None)
+    Path("src").mkdir()
+    Path("src/script.py").write_text(CODE)
+    config = ScriptRunConfig(
+        "src", "script.py", environment=environment_of(links, "amlflow-tiny==1.0")
+    )
+    children = [parent.submit_child(config) for _ in range(3)]
+    assert [ended(child) for child in children] == ["Completed"] * 3
+    logs = [child.get_details_with_logs()["logFiles"].get(BUILD_LOG, "") for child in children]
+    assert "".join(logs).count("Making the environment") == 1
+    assert len({child.get_details()["environment"]["hash"] for child in children}) == 1
+    parent.complete()
