@@ -6,21 +6,18 @@ import copy
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from amlflow.core.arguments import check_class, check_list, check_text
 from amlflow.core.scripts.conda_dependencies import CondaDependencies, requirements_in
-from amlflow.core.scripts.settings_file import (
-    FLAG,
-    LIST,
-    PACKAGES,
-    TEXT,
-    TEXTS,
-    Section,
-    read_fields,
-    write_fields,
+from amlflow.core.scripts.environment_sections import (
+    BUILD,
+    DEFAULT_NAME,
+    FIELDS,
+    DockerSection,
+    PythonSection,
 )
+from amlflow.core.scripts.settings_file import Section, read_fields, write_fields
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.core.store import WorkspaceBase, tracker_of
 from amlflow.environments.redaction import without_secrets as remove_secrets
@@ -31,66 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("amlflow")
 
-DEFAULT_NAME = "default-environment"
-DEFAULT_PYTHON = "python"
-"""v1's default interpreter: the active one, which is the submitter's own or the image's."""
-
 CURATED_VERSION = "1"
-
-_BUILD = (
-    "amlflow builds no images; `docker build` does, and Environment.from_docker_image() uses it"
-)
-
-FIELDS = (
-    ("name", "name", TEXT),
-    ("environment_variables", "environmentVariables", TEXTS),
-    ("python.user_managed_dependencies", "python.userManagedDependencies", FLAG),
-    ("python.interpreter_path", "python.interpreterPath", TEXT),
-    ("python.conda_dependencies_file", "python.condaDependenciesFile", TEXT),
-    ("python.conda_dependencies", "python.condaDependencies", PACKAGES),
-    ("python.relax", "python.relax", FLAG),
-    ("docker.enabled", "docker.enabled", FLAG),
-    ("docker.base_image", "docker.baseImage", TEXT),
-    ("docker.arguments", "docker.arguments", LIST),
-    ("docker.shm_size", "docker.shmSize", TEXT),
-)
-"""Each setting of an environment by its attribute, its key in files and its type."""
-
-
-@dataclass
-class PythonSection(Settings):
-    """Which Python runs the script, and with which packages.
-
-    ``relax`` is amlflow's own: a pinned version that has no wheel for the Python is replaced by the
-    nearest one that has.
-    """
-
-    interpreter_path: str = DEFAULT_PYTHON
-    user_managed_dependencies: bool = False
-    conda_dependencies_file: str | None = None
-    conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
-    relax: bool = False
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "conda_dependencies" and not isinstance(value, CondaDependencies):
-            raise UserErrorException(
-                f"conda_dependencies={value!r} is not a CondaDependencies; "
-                "CondaDependencies.create(pip_packages=[…]) makes one."
-            )
-        super().__setattr__(name, value)
-
-
-@dataclass
-class DockerSection(Settings):
-    """Which container image the script runs in."""
-
-    _REFUSED: ClassVar[dict[str, str]] = {"base_dockerfile": _BUILD, "build_context": _BUILD}
-
-    enabled: bool = False
-    base_image: str | None = None
-    arguments: list[str] = field(default_factory=list)
-    shared_volumes: bool = True
-    shm_size: str | None = None
 
 
 def _refuse(name: str, instead: str) -> Any:
@@ -114,10 +52,10 @@ class Environment(Settings):
     docker: DockerSection
     environment_variables: dict[str, str]
 
-    build = _refuse("build", f"{_BUILD}.")
-    build_local = _refuse("build_local", f"{_BUILD}.")
-    get_image_details = _refuse("get_image_details", f"{_BUILD}.")
-    from_docker_build_context = _refuse("from_docker_build_context", f"{_BUILD}.")
+    build = _refuse("build", f"{BUILD}.")
+    build_local = _refuse("build_local", f"{BUILD}.")
+    get_image_details = _refuse("get_image_details", f"{BUILD}.")
+    from_docker_build_context = _refuse("from_docker_build_context", f"{BUILD}.")
     add_private_pip_wheel = _refuse(
         "add_private_pip_wheel", "amlflow installs no packages; `pip install` it yourself."
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.core.project.config_json import FOLDER
-from amlflow.core.scripts.environment import DEFAULT_NAME, FIELDS, Environment
+from amlflow.core.scripts.environment import Environment
+from amlflow.core.scripts.environment_sections import DEFAULT_NAME, FIELDS
 from amlflow.core.scripts.settings_file import (
     COMMAND,
     FLAG,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
-from amlflow.core.scripts.environment import DEFAULT_PYTHON, Environment
+from amlflow.core.scripts.environment_sections import DEFAULT_PYTHON, PythonSection
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import UserErrorException
 
@@ -15,18 +15,18 @@ RELAX = "AMLFLOW_RELAX_PINS"
 
 
 def specification_of(
-    environment: Environment, folder: str | os.PathLike[str]
+    name: str, python: PythonSection, folder: str | os.PathLike[str]
 ) -> Specification | None:
     """What is to be installed for an environment; None where the user manages its packages.
 
     Args:
-        environment: The environment.
+        name: The environment's name.
+        python: Its packages, and its Python.
         folder: The source folder, below which a relative ``conda_dependencies_file`` is looked for.
 
     Raises:
         UserErrorException: ``conda_dependencies_file`` does not exist, or is not a conda file.
     """
-    python = environment.python
     if python.user_managed_dependencies:
         return None
     packages = python.conda_dependencies
@@ -34,7 +34,7 @@ def specification_of(
         packages = CondaDependencies(_find(python.conda_dependencies_file, Path(folder)))
     path = python.interpreter_path
     return Specification(
-        name=environment.name,
+        name=name,
         python=packages.get_python_version(),
         conda=tuple(packages.conda_packages),
         channels=tuple(packages.conda_channels),

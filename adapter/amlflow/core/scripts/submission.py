@@ -23,12 +23,11 @@ from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
 from amlflow.core.scripts.command_line import check_packed, check_variables, command_line
 from amlflow.core.scripts.environment import (
-    DEFAULT_NAME,
-    DEFAULT_PYTHON,
     Environment,
     kept_definition,
     registered_version,
 )
+from amlflow.core.scripts.environment_sections import DEFAULT_NAME, DEFAULT_PYTHON
 from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.specify import specification_of
@@ -89,7 +88,9 @@ def submit(
     settings = config.run_config
     target = resolve_target(experiment.workspace, settings)
     command, is_script = command_of(config, inside=snapshot_id is None)
-    specification = specification_of(settings.environment, config.source_directory)
+    specification = specification_of(
+        settings.environment.name, settings.environment.python, config.source_directory
+    )
     if specification is not None and not needs_environment(specification):
         specification = None
     job = Job(

@@ -4,7 +4,8 @@ from typing import Any
 
 from amlflow.core.absent.names import refuse as _refuse
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
-from amlflow.core.scripts.environment import DockerSection, Environment, PythonSection
+from amlflow.core.scripts.environment import Environment
+from amlflow.core.scripts.environment_sections import DockerSection, PythonSection
 
 __all__ = ["CondaDependencies", "DockerSection", "Environment", "PythonSection"]
 

@@ -1,0 +1,68 @@
+"""The parts of an environment's definition: v1's sections, and how files spell each setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.settings_file import FLAG, LIST, PACKAGES, TEXT, TEXTS
+from amlflow.core.scripts.unknown_settings import Settings
+from amlflow.exceptions import UserErrorException
+
+DEFAULT_NAME = "default-environment"
+DEFAULT_PYTHON = "python"
+"""v1's default interpreter: the active one, which is the submitter's own or the image's."""
+
+BUILD = "amlflow builds no images; `docker build` does, and Environment.from_docker_image() uses it"
+
+FIELDS = (
+    ("name", "name", TEXT),
+    ("environment_variables", "environmentVariables", TEXTS),
+    ("python.user_managed_dependencies", "python.userManagedDependencies", FLAG),
+    ("python.interpreter_path", "python.interpreterPath", TEXT),
+    ("python.conda_dependencies_file", "python.condaDependenciesFile", TEXT),
+    ("python.conda_dependencies", "python.condaDependencies", PACKAGES),
+    ("python.relax", "python.relax", FLAG),
+    ("docker.enabled", "docker.enabled", FLAG),
+    ("docker.base_image", "docker.baseImage", TEXT),
+    ("docker.arguments", "docker.arguments", LIST),
+    ("docker.shm_size", "docker.shmSize", TEXT),
+)
+"""Each setting of an environment by its attribute, its key in files and its type."""
+
+
+@dataclass
+class PythonSection(Settings):
+    """Which Python runs the script, and with which packages.
+
+    ``relax`` is amlflow's own: a pinned version that has no wheel for the Python is replaced by the
+    nearest one that has.
+    """
+
+    interpreter_path: str = DEFAULT_PYTHON
+    user_managed_dependencies: bool = False
+    conda_dependencies_file: str | None = None
+    conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
+    relax: bool = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "conda_dependencies" and not isinstance(value, CondaDependencies):
+            raise UserErrorException(
+                f"conda_dependencies={value!r} is not a CondaDependencies; "
+                "CondaDependencies.create(pip_packages=[…]) makes one."
+            )
+        super().__setattr__(name, value)
+
+
+@dataclass
+class DockerSection(Settings):
+    """Which container image the script runs in."""
+
+    _REFUSED: ClassVar[dict[str, str]] = {"base_dockerfile": BUILD, "build_context": BUILD}
+
+    enabled: bool = False
+    base_image: str | None = None
+    arguments: list[str] = field(default_factory=list)
+    shared_volumes: bool = True
+    shm_size: str | None = None
