@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from amlflow.own_paths import split_open_databases
+from amlflow.spec import Refused, check_file_name
 
 
 class FilesBelow(NamedTuple):
@@ -21,7 +22,8 @@ class FilesBelow(NamedTuple):
     files: dict[str, Path]
     """The regular files, by their names with ``/`` relative to the root, in order."""
     left_out: list[str]
-    """The names of links that are not followed, and of folders that cannot be read."""
+    """The names of links that are not followed, of folders that cannot be read, and of files whose
+    names a run's file cannot have (:func:`amlflow.spec.check_file_name`)."""
 
 
 def files_below(folder: Path, root: Path | None = None) -> FilesBelow:
@@ -98,7 +100,12 @@ class _Walk:
             if stat.S_ISDIR(mode):
                 yield from self.files(path, f"{name}/", (*above, path.resolve()))
             elif stat.S_ISREG(mode):
-                yield name, path
+                try:
+                    check_file_name(name)
+                except Refused:  # a backslash, which is a '/' on other systems
+                    self._left_out.append(name)
+                else:
+                    yield name, path
 
 
 class LeadsOut(OSError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-from amlflow.spec import Refused
+from amlflow.spec import Refused, check_file_name
 
 KEY_LIMIT = 250
 NAME_LIMIT = 250
@@ -99,11 +99,7 @@ def to_path(name: str) -> str:
 
 def to_file_path(name: str) -> str:
     """MLflow's path of one file of a run. Raises :class:`Refused` where that leads elsewhere."""
-    if any(part in ("", ".", "..") for part in name.split("/")):
-        raise Refused(
-            f"{shorten(name)!r} is not the name of a file of a run: it is a relative path with "
-            "'/', without empty parts, '.' and '..'."
-        )
+    check_file_name(name)
     return to_path(name)
 
 

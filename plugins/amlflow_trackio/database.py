@@ -173,14 +173,14 @@ class Database:
         """Give what SQLite raises in the contract's words."""
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
+            raise Refused(
+                f"The database {str(self._path)!r} does not take this: {error}."
+            ) from error
+        except sqlite3.DatabaseError as error:  # locked, full or corrupt
             raise Unavailable(f"The database {str(self._path)!r} or trackio's: {error}.") from error
         except UnicodeEncodeError as error:
             raise Refused(
                 f"A text has a half of a surrogate pair at {error.start}, which UTF-8 cannot "
                 "hold; nothing of this call was stored."
-            ) from error
-        except (sqlite3.DataError, sqlite3.DatabaseError) as error:
-            raise Refused(
-                f"The database {str(self._path)!r} does not take this: {error}."
             ) from error

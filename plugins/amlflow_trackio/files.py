@@ -1,6 +1,6 @@
 """Files of runs: the names in the database, the contents beside it, under names of their own.
 
-So any text is a file's name, none leads out of the folder, and a call's files appear at once.
+So no name leads out of the folder, and a call's files appear at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from amlflow.spec import FileInRun, FileNotInRun, Refused
+from amlflow.spec import FileInRun, FileNotInRun, Refused, check_file_name
 
 from amlflow_trackio.database import Database
 from amlflow_trackio.folders import OWN
@@ -34,6 +34,8 @@ class Files:
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
         self._check(run_id)
+        for name in files:
+            check_file_name(name)
         with self._store_copies(run_id, files) as blobs:
             old_blobs = []
             with self._database.writing() as connection:

@@ -26,8 +26,16 @@ NOT_IN_THE_SUITES = {
     "transition: Whether", "transition: Without a status",
     "transition: A start time",  # what is left to the tracker
     "RunChange: transition",
+    "page: These rules", "page: What is added", "page: An argument",
+    "page: A tracker that does not",
+    "page: An older", "page: Mark a hook", "page: Make records",  # tests/contract/test_growth.py
+    "Feature: A feature is", "Feature: A text", "Hooks: An implementation",  # unit/test_plugins.py
+    "Feature: Name the",  # advice
+    "Tracker: amlflow opens", "Tracker: Opening", "Tracker: If it",  # tests/unit/test_plugins.py
+    "Tracker: The child",  # tests/integration/test_per_process.py
+    "get_run: No other", "check_file_name: So it",  # reasons
     # amlflow's own part, and what a suite cannot bring about.
-    "own_paths: Snapshots", "own_paths: A plugin",  # tests/integration/test_own_paths.py
+    "own_paths: Snapshots", "own_paths: A tracker",  # tests/integration/test_own_paths.py
     "redacted:", "TICK:", "ModelRecord.changed:",  # tests/unit/test_spec.py
     "Condition.holds: Whether",  # tests/unit/test_spec.py; the suites search by it
     "Unsupported:",  # tests/contract/test_trackio.py, test_layers.py

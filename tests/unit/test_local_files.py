@@ -36,6 +36,13 @@ def test_an_absent_folder_has_none(work: Path) -> None:
         assert files_below(work / name, work) == ({}, [])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a backslash is not in a name there")
+def test_a_name_that_no_file_of_a_run_can_have_is_left_out(work: Path) -> None:
+    for name in ("a\\b", "a"):
+        (work / "outputs" / name).write_text("x")
+    assert files_below(work / "outputs") == ({"a": work / "outputs" / "a"}, ["a\\b"])
+
+
 @pytest.mark.parametrize(
     "target",
     ["../../secret", "../../elsewhere", "../../elsewhere/deep", "..", ".", "loop", "nowhere",

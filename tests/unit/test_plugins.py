@@ -310,3 +310,27 @@ def test_a_hook_may_leave_its_arguments_out(load: Any, heard: list[str]) -> None
     plugins.announce("amlflow_run_started", object())  # type: ignore[arg-type]
     assert heard == ["started"]
     assert plugins.open_tracker("any:x").uri == "any:x"
+
+
+def test_a_tracker_is_opened_once_and_again_after_it_was_unavailable(
+    load: Any, heard: list[str]
+) -> None:
+    load(
+        a="""
+        import builtins
+        from amlflow.testing.memory import MemoryTracker
+
+        @hookimpl
+        def amlflow_tracker(uri):
+            builtins.heard.append(uri)
+            if len(builtins.heard) == 1:
+                raise Unavailable("not yet")
+            return MemoryTracker(uri)
+        """
+    )
+    with pytest.raises(Unavailable):
+        plugins.open_tracker("any:x")
+    tracker = plugins.open_tracker("any:x")
+    assert plugins.open_tracker("any:x") is tracker
+    assert plugins.open_tracker("any:y") is not tracker
+    assert heard == ["any:x", "any:x", "any:y"]

@@ -111,5 +111,6 @@ def left_out(name: str) -> str:
     """The warning that a file of the working folder is not among the run's."""
     return (
         f"{name!r} was not stored: it is a link that leads out of the run's working folder, "
-        "nowhere or in a circle, a folder that cannot be read, or the tracker's own database."
+        "nowhere or in a circle, a folder that cannot be read, a name with a backslash, or the "
+        "tracker's own database."
     )

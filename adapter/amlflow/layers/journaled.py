@@ -45,6 +45,7 @@ from amlflow.spec import (
     RunRecord,
     Tracker,
     Unavailable,
+    check_file_name,
     transition,
 )
 
@@ -354,6 +355,8 @@ class Journaled(Layer):
 
         So are very large ones, unless the tracker is away.
         """
+        for name in files:
+            check_file_name(name)
         is_here = self._is_here_only(run_id)
         size = sum(path.stat().st_size for path in files.values())
         if is_here or (replace and size <= MAX_FILE_BYTES):

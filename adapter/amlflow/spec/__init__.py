@@ -8,13 +8,28 @@ target runs scripts: a plugin returns a :class:`Compute` from the hook
 These conventions hold for the whole contract:
 
 * Ids are opaque strings that the tracker chooses; it never uses one twice.
-* Times are timezone-aware datetimes in UTC.
+* Times are timezone-aware datetimes in UTC. A time that comes back differs by less than a
+  millisecond; conditions compare the times that come back.
+* Whole numbers have any size, and floats are IEEE doubles, NaN and infinities among them.
 * Keys, names and values can be any text, also an empty one; a tracker raises :class:`Refused` for a
   text that it cannot store exactly. It never shortens a text.
 * Other processes and machines change the same runs at the same time.
 * A method does everything that its docstring says, or raises one of the contract's errors and
   changes nothing.
 * Methods must not keep references to their arguments; returned objects must not change later.
+* After :class:`Unavailable`, amlflow sends points, changes, files that may be replaced and
+  snapshots again, although the call may have been carried out and only its answer was lost. What
+  was carried out before does not change again.
+
+These rules let the contract grow, so that a plugin works with a newer and an older amlflow:
+
+* What is added to version 1 is a method with a default in :class:`TrackerBase`, a keyword argument,
+  a record's field with a default, or a hook; each can be left out.
+* An argument, operator, kind or status that a tracker has to know comes with a feature. A tracker
+  that does not claim the feature never gets it.
+* An older amlflow ignores the features and methods that it does not know. Mark a hook that it may
+  not have with ``@hookimpl(optionalhook=True)``. Make records with fields that it may not have by
+  :func:`make_record`.
 """
 
 from __future__ import annotations
@@ -39,6 +54,7 @@ from amlflow.spec.errors import (
     redacted,
     tried_once,
 )
+from amlflow.spec.files import check_file_name
 from amlflow.spec.limits import KnownLimit
 from amlflow.spec.records import (
     TICK,
@@ -111,6 +127,7 @@ __all__ = [
     "Unsupported",
     "VERSION",
     "Work",
+    "check_file_name",
     "hookimpl",
     "is_tried_once",
     "make_record",

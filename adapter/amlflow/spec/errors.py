@@ -1,4 +1,29 @@
-"""The errors that a tracker raises, each a descendant of one of v1's."""
+"""The errors that a tracker raises, each a descendant of one of v1's.
+
+Which error for which failure, and what amlflow's journal does with what it was sending:
+
+==========================================  =======================  ==============================
+what has happened                           raise                    the journal
+==========================================  =======================  ==============================
+no answer, a lost answer, a timeout, HTTP   Unavailable              keeps it and everything after
+408, 429 and 5xx, another program's lock,                            it, and sends it again
+an answer that is not the tracker's
+the store does not open, has no room for    Unavailable              as above: nothing is lost
+more runs or points, or is corrupt
+credentials are missing or wrong, or the    AuthenticationException  keeps what belongs to the run,
+caller may not do this (HTTP 401, 403)      (amlflow.exceptions)     sends the rest, tries again
+a text, a number or a name that the         Refused                  puts it aside, sends the rest;
+tracker can never store; a local file that                           ``complete()`` raises it
+may not be read or has no room
+more at once than it takes (HTTP 413)       TooLarge                 sends less at once
+the run does not exist                      RunNotFound              puts it aside, sends the rest
+anything else: a bug of the plugin          any other exception      as Refused, with the traceback
+                                                                     on the log
+==========================================  =======================  ==============================
+
+``Unavailable`` holds up everything that is logged after it, and ``Refused`` is final. If a failure
+may pass without the caller changing anything, it is ``Unavailable``.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Hooks:
     """What a plugin can implement: mark each function with ``@hookimpl``.
 
     A plugin that raises does not stop the others: it is named on the log, or in the error if no
-    other plugin can answer.
+    other plugin can answer. An implementation may leave out arguments that it does not need.
     """
 
     def amlflow_tracker(self, uri: str) -> Tracker | None:

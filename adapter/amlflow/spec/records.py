@@ -62,6 +62,12 @@ class RunDraft:
     ``run_id`` is an id that the caller requests, or None. ``writer`` is the process that will log
     most of the run's points (:class:`Point`), or None if that is not known yet. ``system`` holds
     amlflow's own notes, which are neither tags nor properties; a key is a short identifier.
+
+    A run without a name, or with an empty one, gets a name that the tracker chooses, or none. A
+    parent and a root are stored as they are: they may belong to another experiment, and need not
+    exist. Runs of two experiments may request the same id. A run whose status is final is created
+    with ``created`` as its end; unless its status is one of :data:`UNSTARTED`, ``created`` is also
+    its start.
     """
 
     experiment_id: str
@@ -139,8 +145,9 @@ class Point:
     time identify the point: a tracker stores it once, however often it is sent. For one writer and
     name, (time, position) increases from call to call.
 
-    A tracker need not return a point's writer; if it cannot tell whether a step was given, it may
-    return the position as ``step``.
+    A step is a whole number of 64 bits with sign; a tracker may refuse another one. A tracker need
+    not return a point's writer; if it cannot tell whether a step was given, it may return the
+    position as ``step``.
     """
 
     name: str

@@ -1,4 +1,22 @@
-"""A registry of models: versions with their fields and files."""
+"""A registry of models: versions with their fields and files.
+
+The columns are those of the table in ``tracker.py``.
+
+====================  ======================================  ============================  =======
+method                what it does                            raises                        atomic
+====================  ======================================  ============================  =======
+register_model        adds a version                          RunNotFound, Refused          one
+get_model             reads a version                         ModelNotFound
+find_models           reads versions by conditions
+update_model          changes a version                       ModelNotFound, Refused,       one
+                                                              PropertyConflict
+delete_model          deletes a version, not a run's files    ModelNotFound                 one
+list_model_files      lists the names of a version's files    ModelNotFound
+get_model_files       writes files to paths                   ModelNotFound,                each
+                                                              FileNotInModel
+model_link            a version's web page
+====================  ======================================  ============================  =======
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,49 @@
-"""A tracker: it keeps experiments, runs, what runs log, and their files."""
+"""A tracker: it keeps experiments, runs, what runs log, and their files.
+
+Every method, what it does, and what it raises. Each may also raise ``Unavailable``, and
+``AuthenticationException`` if the tracker does not let the caller in. *One* under "atomic" means
+that the whole call happens or nothing of it, also if several processes call it at once and if one
+of them dies; *each* means that this holds for each item, and a call that is repeated stores what is
+missing. Optional methods have a default in ``TrackerBase``. A tracker with the feature ``MODELS``
+also has the methods of ``ModelRegistry``.
+
+====================  ======================================  ============================  =======
+method                what it does                            raises                        atomic
+====================  ======================================  ============================  =======
+ensure_experiment     finds or creates an experiment          Refused                       one
+get_experiment        reads an experiment                     ExperimentNotFound
+list_experiments      reads all, newest first
+update_experiment     renames, tags, archives                 ExperimentNotFound, Refused   each
+delete_experiment     deletes an empty experiment             ExperimentNotFound, Refused   one
+create_runs           creates runs, requested ids are unique  ExperimentNotFound, Refused   one
+get_run               reads a run by id or alias              RunNotFound
+run_numbers           (optional) numbers runs by creation
+find_runs             reads the runs that match a query
+update_run            changes a run, see ``transition``       RunNotFound, Refused,         one
+                                                              PropertyConflict
+check_name            (optional) checks a metric's name       Refused
+write_points          stores values, each identity once       RunNotFound, Refused,         each
+                                                              TooLarge
+read_points           reads values of all writers             RunNotFound
+put_files             stores files                            RunNotFound, FileInRun,       each
+                                                              Refused
+list_files            lists names by prefix                   RunNotFound
+get_file              writes a file's content to a path       FileNotInRun                  one
+has_snapshot          looks for a snapshot
+put_snapshot          stores a snapshot by its digest         Refused                       one
+get_snapshot          writes a snapshot to a path             Refused                       one
+run_link              (optional) a run's web page
+experiment_link       (optional) an experiment's web page
+own_paths             (optional) the tracker's local files
+count_runs            (optional) counts without reading
+first_runs            (optional) sorts without reading
+field_values          (optional) reads columns
+====================  ======================================  ============================  =======
+
+Of ``update_run``, the properties and all before them are one: a ``PropertyConflict`` changes
+nothing. Of ``put_files``, a ``FileInRun`` stores nothing. A file, a snapshot or a point is never
+seen in part.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +78,10 @@ class Feature(str, enum.Enum):
     never asked for a feature that it does not claim: amlflow's layers add it with what every
     tracker does, above all ``system`` notes and requested ids that stay unique when several
     processes request the same one, or raise :class:`Unsupported`.
+
+    A feature is its text, such as ``"model registry"``. A text that this amlflow does not know is
+    ignored, and ``amlflow plugins`` lists it. Name the features one by one: ``frozenset(Feature)``
+    also claims those of a later amlflow.
     """
 
     WRITE_ONCE = "write-once properties"  # else no draft and no change has properties
@@ -47,7 +96,13 @@ class Feature(str, enum.Enum):
 
 
 class Tracker(Protocol):
-    """Stores experiments and runs. Its methods can be called from several threads."""
+    """Stores experiments and runs. Its methods can be called from several threads.
+
+    amlflow opens a tracker at the first call that needs it, once for each URI and process, and
+    never closes it: release what it holds when the process ends. Opening may use the disk and the
+    network. If it raises :class:`Unavailable`, the next call opens again. The child of a fork opens
+    a tracker of its own; it must not use or close what it has inherited, such as a connection.
+    """
 
     @property
     @abstractmethod
@@ -102,7 +157,8 @@ class Tracker(Protocol):
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         """The run with this id or alias, in this experiment, or in any if None.
 
-        Raises :class:`RunNotFound`.
+        An id comes before an alias. If several experiments have a run with the alias, any of them
+        is returned. No other method is called with an alias. Raises :class:`RunNotFound`.
         """
 
     @abstractmethod
@@ -155,7 +211,8 @@ class Tracker(Protocol):
         """Store local files of any size under names that may contain ``/``.
 
         With ``replace``, a file of the same name is replaced; otherwise the call raises
-        :class:`FileInRun` and stores no file. Raises :class:`RunNotFound`.
+        :class:`FileInRun` and stores no file. Raises :class:`RunNotFound`, and :class:`Refused` for
+        a name that :func:`check_file_name` refuses.
         """
 
     @abstractmethod
@@ -203,7 +260,8 @@ class Tracker(Protocol):
 
         A folder includes everything below it. A database includes the files beside it whose names
         end in ``-wal``, ``-shm`` and ``-journal``. Snapshots leave these paths out and do not open
-        them. A plugin without this method is taken to have none.
+        them: to open and close another process's SQLite file drops its locks. A tracker without
+        this method is taken to have none; one on a server has none.
         """
 
 

@@ -124,7 +124,7 @@ class MemoryTracker(spec.TrackerBase):
         return record
 
     def _found(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
-        for run in self._runs.values():
+        for run in (*filter(None, [self._runs.get(run_id)]), *self._runs.values()):
             if run_id in (run.id, run.alias) and experiment_id in (None, run.experiment_id):
                 return run
         return None
@@ -207,6 +207,7 @@ class MemoryTracker(spec.TrackerBase):
         with self._lock:
             stored_files = self._files[self.get_run(run_id).id]
             for name in files:
+                spec.check_file_name(name)
                 if name in stored_files and not replace:
                     raise spec.FileInRun(run_id, name)
             stored_files.update({name: path.read_bytes() for name, path in files.items()})

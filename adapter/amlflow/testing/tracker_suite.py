@@ -12,6 +12,7 @@ process gives the fixture ``tracker`` instead, and does not claim ``Feature.SHAR
 
 from __future__ import annotations
 
+from amlflow.testing.suites.conventions import ConventionTests
 from amlflow.testing.suites.experiments import ExperimentTests
 from amlflow.testing.suites.files import FileTests
 from amlflow.testing.suites.metadata import MetadataTests
@@ -31,6 +32,7 @@ class TrackerSuite(
     QuickSearchTests,
     SearchTests,
     MetadataTests,
+    ConventionTests,
     RunTests,
     ExperimentTests,
 ):

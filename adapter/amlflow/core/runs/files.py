@@ -23,7 +23,14 @@ from amlflow.jobs.unpack import unpack
 from amlflow.local_files import files_below, shorten_list
 from amlflow.local_paths import local_path_for
 from amlflow.own_paths import OwnPaths, split_open_databases
-from amlflow.spec import FileNotInRun, ModelDraft, RunChange, RunRecord, Tracker
+from amlflow.spec import (
+    FileNotInRun,
+    ModelDraft,
+    RunChange,
+    RunRecord,
+    Tracker,
+    check_file_name,
+)
 
 logger = logging.getLogger("amlflow")
 
@@ -357,8 +364,8 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
     if left_out:
         logger.warning(
             "Run %s is without %s: links that lead out of the folder, nowhere or in a circle "
-            "are not uploaded, and folders that cannot be read. upload_file() and "
-            "upload_folder() take what they lead to by its own path.",
+            "are not uploaded, nor are folders that cannot be read and names with a backslash. "
+            "upload_file() takes each of these files by its own path and another name.",
             display_id(run), shorten_list(left_out),
         )  # fmt: skip
     files, databases = split_open_databases(files)
@@ -384,17 +391,17 @@ def _check_name(name: Any) -> str:
     """The name of a file, which stays within the run."""
     while isinstance(name, str) and name.startswith("./"):
         name = name[2:]
-    parts = name.split("/") if isinstance(name, str) else [""]
-    if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
+    if not isinstance(name, str):
         raise UserErrorException(
-            f"{name!r} is not a name for a file of a run: it is a relative path with '/', without "
-            "empty parts, '.', '..' and '\\'."
+            f"{name!r} is not a name for a file of a run, which is a text; it is a "
+            f"{type(name).__name__}."
         )
-    if parts[0] == "amlflow":
+    check_file_name(name)
+    if name.partition("/")[0] == "amlflow":
         raise UserErrorException(
             f"{name!r} is not a name for a file of a run: the folder 'amlflow' is amlflow's own."
         )
-    return "/".join(parts)
+    return name
 
 
 def _drain(stream: Any, path: Path) -> None:

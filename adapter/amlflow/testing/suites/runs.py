@@ -278,7 +278,7 @@ class RunTests(SuiteBase):
         """
         update_run: Raises RunNotFound, PropertyConflict, Refused.
         read_points: Raises RunNotFound.
-        put_files: Raises RunNotFound.
+        put_files: Raises RunNotFound, and Refused for a name that check_file_name refuses.
         list_files: Raises RunNotFound.
         """
         path = tmp_path / "file"

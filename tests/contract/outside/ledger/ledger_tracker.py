@@ -207,6 +207,8 @@ class LedgerTracker(spec.TrackerBase):
         return path
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        for name in files:
+            spec.check_file_name(name)
         places = {name: self._place(run_id, name) for name in files}
         with self._changing():
             for name, place in places.items():
@@ -290,7 +292,8 @@ def _record(
 
 
 def _run(database: sqlite3.Connection, run_id: str, experiment_id: str | None = None) -> RunRecord:
-    for found in _runs(database, "WHERE id = ? OR alias = ?", run_id, run_id):
+    which = "WHERE id = ?1 OR alias = ?1 ORDER BY id != ?1"  # an id comes before an alias
+    for found in _runs(database, which, run_id):
         if experiment_id in (None, found.experiment_id):
             return found
     raise spec.RunNotFound(run_id)
