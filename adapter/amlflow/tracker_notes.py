@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Generic
@@ -349,3 +349,17 @@ def _is_name(value: object, or_none: bool = False) -> bool:
     if value is None:
         return or_none
     return isinstance(value, str) and 0 < len(value) <= MAX_NAME
+
+
+def parse_notes(
+    record: RunRecord, prefix: str, read: Callable[[str], T]
+) -> Iterator[tuple[str, T]]:
+    """The notes whose keys begin with a prefix: what follows it, and what ``read`` returns.
+
+    Notes that do not parse are left out.
+    """
+    for key, text in sorted(record.system.items()):
+        if key.startswith(prefix):
+            value = parse(record.id, key, text, read)
+            if value is not None:
+                yield key.removeprefix(prefix), value

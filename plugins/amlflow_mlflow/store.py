@@ -27,6 +27,7 @@ ON_A_RUN = (
     "get_metric_history",
     "get_run",
     "log_batch",
+    "log_inputs",
     "set_tag",
     "update_run_info",
 )
@@ -69,6 +70,7 @@ class Store:
     delete_run: Callable[..., Any]
     update_run_info: Callable[..., Any]
     log_batch: Callable[..., Any]
+    log_inputs: Callable[..., Any]
     set_tag: Callable[..., Any]
     delete_tag: Callable[..., Any]
     get_metric_history: Callable[..., Any]

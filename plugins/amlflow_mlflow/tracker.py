@@ -13,6 +13,7 @@ from typing import Any
 from amlflow.spec import (
     FINAL,
     Condition,
+    DataInput,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
@@ -38,6 +39,7 @@ from amlflow_mlflow.bulk_reads import Bulk
 from amlflow_mlflow.bulk_sql import DIALECTS
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spell
 from amlflow_mlflow.creation import Creation, is_own_id
+from amlflow_mlflow.data_inputs import show_inputs
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.links import experiment_link, model_link, run_link
 from amlflow_mlflow.models import Models
@@ -200,6 +202,9 @@ class MlflowTracker(TrackerBase):
             raise not_found
         self._files.remember(run)
         return to_run(run)
+
+    def show_inputs(self, run_id: str, inputs: Sequence[DataInput]) -> None:
+        show_inputs(self._store, run_id, inputs)
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         return self._numbers.of(runs)

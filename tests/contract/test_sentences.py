@@ -19,7 +19,8 @@ NOT_IN_THE_SUITES = {
     "LAUNCHED: A key", "Work: A script", "Order: An order", "Started: A work", "Compute: A place",
     "Compute: The agent", "Commands: The",
     "Hooks: What", "Condition.holds: A tracker may", "QuickSearch: What a", "RunKeeper: The part",
-    "RunKeeper: A plugin",
+    "RunKeeper: A plugin", "DataInput:",
+    "ShowsInputs",  # tests/integration/jobs/test_data.py, with each tracker's own client
     "TrackerBase", "ComputeBase", "make_record:",  # tests/unit/test_base_classes.py
     "KnownLimit:",  # tests/contract/test_known_limits.py
     "transition: Call", "transition: now is", "transition: Raises",  # update_run says it

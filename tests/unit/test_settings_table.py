@@ -11,6 +11,7 @@ from amlflow.core.scripts import run_configuration
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.unknown_settings import settings_of
+from amlflow.exceptions import UserErrorException
 
 VALUES = {
     "arguments": ["a", 1],
@@ -27,7 +28,16 @@ PATHS = [attribute for attribute, _, _ in run_configuration._FIELDS]
 
 
 def test_the_table_has_every_setting() -> None:
-    assert {path.split(".")[0] for path in PATHS} == settings_of(RunConfiguration)
+    in_files = {path.split(".")[0] for path in PATHS}
+    assert in_files | {*run_configuration.NOT_IN_FILES} == settings_of(RunConfiguration)
+
+
+@pytest.mark.parametrize("name", run_configuration.NOT_IN_FILES)
+def test_data_is_not_left_out_of_the_file_silently(name: str, tmp_path: Path) -> None:
+    config = RunConfiguration()
+    setattr(config, name, {"x": object()})
+    with pytest.raises(UserErrorException, match=f"{name} cannot be saved"):
+        config.save(tmp_path)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -211,6 +211,7 @@ OWN_FILES = {
     "folder.py": "the journal on this machine",
     "record.py": "the journal on this machine",
     "recovery.py": "the journal on this machine",
+    "data_notes.py": "what the agent on this machine has set for its script",
     "tables.py": "data that the user reads",
     "report.py": "what its own `amlflow sync` prints",
     "job.py": "a job's folder on this machine",

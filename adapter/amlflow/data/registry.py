@@ -40,6 +40,8 @@ from amlflow.tracker_data import MAX_NAME, parse, to_count, to_name
 EXPERIMENT = "amlflow.datasets"
 NAME, VERSION, ID = "amlflow.dataset.name", "amlflow.dataset.version", "amlflow.dataset.id"
 DEFINITION, DIGEST = "amlflow.dataset.definition", "amlflow.dataset.digest"
+WRITER = "amlflow.dataset.run"
+"""The run that wrote the data."""
 GONE = "unregistered"
 """The note of a version that is not registered any more."""
 MAX_PROPERTY = 4000
@@ -61,6 +63,7 @@ class Registration:
     description: str | None
     tags: Mapping[str, str | None]
     by: str | None
+    writer: str | None
 
 
 class UnknownDataset(UserErrorException, KeyError):
@@ -98,8 +101,9 @@ class Registry:
         description: str | None = None,
         tags: Mapping[str, str | None] | None = None,
         create_new_version: bool = False,
+        writer: str | None = None,
     ) -> Registration:
-        """Register a definition as the next version of a name.
+        """Register a definition as the next version of a name; ``writer`` is the run that made it.
 
         A definition that is the latest version already stays that version.
 
@@ -122,9 +126,10 @@ class Registry:
                         "another name."
                     )
             number = 1 + max((_version_of(run) or 0 for run in versions), default=0)
-            draft = self._draft(
-                f"{_hashed(name)}-{number}", definition, {NAME: name, VERSION: str(number)}
-            )
+            own = {NAME: name, VERSION: str(number)}
+            if writer is not None:
+                own[WRITER] = writer
+            draft = self._draft(f"{_hashed(name)}-{number}", definition, own)
             try:
                 [run] = self._tracker.create_runs(
                     [replace(draft, name=name, description=description, tags=dict(tags or {}))]
@@ -287,6 +292,7 @@ class Registry:
             description=run.description,
             tags=dict(run.tags),
             by=run.user,
+            writer=parse(run.id, WRITER, run.properties.get(WRITER), to_name),
         )
 
     def _checked(self, run: RunRecord) -> Registration:

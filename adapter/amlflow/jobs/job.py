@@ -7,6 +7,7 @@
                  image_build_log.txt   what was done to make the script's environment
                  environment.json  the definition of that environment, without secrets
                  packages.txt  the packages that are in it
+                 data/         the data sets that the script gets, and what it writes
                  journal/      what the script logs, until it is in the tracker
                  sending/      files that are being sent, under names that the script cannot change
                  agent.log     what goes wrong in the agent itself
@@ -89,7 +90,8 @@ class Job:
     ``import_path`` the folder that it imports amlflow from, if it is not installed, and
     ``submitted_from`` its working folder. ``specification`` says which packages the script needs,
     where an environment has to be made for them, and ``environment_note`` names the environment in
-    the run.
+    the run. ``data`` is what the script gets and writes
+    (:class:`amlflow.data.script_data.ScriptData`).
     """
 
     name: str
@@ -107,6 +109,7 @@ class Job:
     image: str | None = None
     specification: Mapping[str, Any] | None = None
     environment_note: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] | None = None
     max_seconds: float | None = None
     needs: Sequence[str] = ()
 
@@ -139,6 +142,7 @@ class JobFolder:
         self.definition = self.path / "environment.json"
         self.packages = self.path / "packages.txt"
         self.end = self.path / "end"
+        self.data = self.path / "data"
         self.journal = self.path / "journal"
         self.sending = self.path / "sending"
         self.outcome = self.path / "outcome.json"

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 
 from amlflow.spec import (
     Condition,
+    DataInput,
     ExperimentChange,
     ExperimentRecord,
     Feature,
@@ -94,6 +95,12 @@ class Layer:
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
         values: list[tuple[Any, ...]] | None = member(self.inner, "field_values")(query, fields)
         return values
+
+    def show_inputs(self, run_id: str, inputs: Sequence[DataInput]) -> None:
+        """Also: nothing where the plugin's tracker lacks this method."""
+        method = getattr(self.inner, "show_inputs", None)
+        if method is not None:
+            method(run_id, inputs)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         self.inner.update_run(run_id, change)

@@ -58,6 +58,7 @@ from amlflow.spec.files import check_file_name
 from amlflow.spec.limits import KnownLimit
 from amlflow.spec.records import (
     TICK,
+    DataInput,
     ExperimentChange,
     ExperimentRecord,
     Kind,
@@ -72,7 +73,7 @@ from amlflow.spec.records import (
 from amlflow.spec.registry import ModelRegistry
 from amlflow.spec.search import Condition, Op, Order, RunQuery
 from amlflow.spec.status import COMPLETED_WITH_ERRORS, FINAL, LAUNCHED, UNSTARTED, Status
-from amlflow.spec.tracker import VERSION, Feature, QuickSearch, RunKeeper, Tracker
+from amlflow.spec.tracker import VERSION, Feature, QuickSearch, RunKeeper, ShowsInputs, Tracker
 from amlflow.spec.transition import transition
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ __all__ = [
     "Compute",
     "ComputeBase",
     "Condition",
+    "DataInput",
     "Ending",
     "ExperimentChange",
     "ExperimentNotFound",
@@ -116,6 +118,7 @@ __all__ = [
     "RunNotFound",
     "RunQuery",
     "RunRecord",
+    "ShowsInputs",
     "Started",
     "Status",
     "TICK",

@@ -233,3 +233,20 @@ class ModelChange:
     tags_removed: Sequence[str] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     system: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataInput:
+    """A data set that a run reads: its id, and its name and version if it is registered.
+
+    ``input_name`` is what the run calls it, ``mode`` how it gets it (``direct``, ``mount`` or
+    ``download``), ``kind`` is ``tabular`` or ``file``, and ``sources`` are the first of its paths.
+    """
+
+    id: str
+    name: str | None = None
+    version: int | None = None
+    input_name: str
+    mode: str
+    kind: str
+    sources: Sequence[str] = ()

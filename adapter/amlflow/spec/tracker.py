@@ -54,6 +54,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from amlflow.spec.records import (
+    DataInput,
     ExperimentChange,
     ExperimentRecord,
     Point,
@@ -288,6 +289,13 @@ class QuickSearch(Protocol):
         ``fields`` are written as in :attr:`RunQuery.fields`; ``id``, ``experiment_id`` and
         ``created`` are allowed, too. If a run lacks a field, its value is None.
         """
+
+
+class ShowsInputs(Protocol):
+    """What a tracker may offer in addition to :class:`Tracker`: its page shows what a run reads."""
+
+    def show_inputs(self, run_id: str, inputs: Sequence[DataInput]) -> None:
+        """Show the data sets that a run reads. Raises :class:`RunNotFound`."""
 
 
 class RunKeeper(Protocol):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from amlflow.spec import (
     Condition,
+    DataInput,
     ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
@@ -139,6 +140,9 @@ class SqliteTracker(TrackerBase):
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         return self.open_mlflow().create_runs(drafts)
+
+    def show_inputs(self, run_id: str, inputs: Sequence[DataInput]) -> None:
+        self.open_mlflow().show_inputs(run_id, inputs)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         return self.open_mlflow().find_runs(query)

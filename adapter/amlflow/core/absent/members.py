@@ -11,6 +11,10 @@ from typing import Any, NoReturn
 from amlflow.core.absent.names import CLUSTERS, DATA, ONE_PROCESS, SPARK
 from amlflow.exceptions import UserErrorException
 
+_IN_A_SCRIPT = (
+    "Run.get_context() has it in a submitted script; from outside, get_details()['inputDatasets'] "
+    "and ['outputDatasets'] say which data a run has used"
+)
 _DATASETS = f"{DATA}; its path can be an argument of the script"
 _OLD_DATASET = "the data sets that Dataset.File and Dataset.Tabular make have its place since 2019"
 _OLD_MEMBERS = (
@@ -73,19 +77,16 @@ MEMBERS = {
         "r": "R is not run as a script; a command can be Rscript",
         "spark": SPARK,
     },
-    "Run": {"input_datasets": _DATASETS, "output_datasets": _DATASETS},
+    "Run": {"input_datasets": _IN_A_SCRIPT, "output_datasets": _IN_A_SCRIPT},
     "RunConfiguration": {
         "amlcompute": CLUSTERS,
         "auto_cluster_compute_specification": CLUSTERS,
         "auto_prepare_environment": _INSTALLS,
-        "data": _DATASETS,
-        "data_references": _DATASETS,
         "datacaches": _DATASETS,
         "hdi": SPARK,
         "history": _KEPT,
         "kubernetescompute": CLUSTERS,
         "mpi": ONE_PROCESS,
-        "output_data": _DATASETS,
         "paralleltask": ONE_PROCESS,
         "priority": "jobs of a target run in the order in which they were submitted",
         "pytorch": ONE_PROCESS,

@@ -14,3 +14,7 @@ class DatastoreBase:
 
 class DatasetBase:
     """Files or a table."""
+
+
+class ScriptArgument:
+    """Data as an argument of a script; its text stands for it until it is in place."""

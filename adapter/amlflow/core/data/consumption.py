@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from amlflow.core.data.bases import DatasetBase
+from amlflow.core.data.bases import DatasetBase, ScriptArgument
 from amlflow.core.data.datapath import DIRECT, DOWNLOAD, MOUNT
 from amlflow.exceptions import UserErrorException
 
@@ -22,7 +22,7 @@ def check_input_name(name: Any, what: str) -> str:
     return name
 
 
-class DatasetConsumptionConfig:
+class DatasetConsumptionConfig(ScriptArgument):
     """A data set, the name under which a script finds it, and how it gets there.
 
     Source: ``azureml.data.dataset_consumption_config`` 1.61. ``mode`` is "direct" (the script gets
@@ -59,6 +59,9 @@ class DatasetConsumptionConfig:
     def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
         """The same as a folder of copies."""
         return DatasetConsumptionConfig(self.name, self.dataset, DOWNLOAD, path_on_compute)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}:{self.name}"
 
     def as_hdfs(self) -> DatasetConsumptionConfig:
         """Refused: scripts run on machines, and not on Spark."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from amlflow.core.data.bases import DatastoreBase
+from amlflow.core.data.bases import DatastoreBase, ScriptArgument
 from amlflow.exceptions import UserErrorException
 
 MOUNT, DOWNLOAD, UPLOAD, DIRECT = "mount", "download", "upload", "direct"
@@ -89,7 +89,7 @@ class DataPathComputeBinding:
         )
 
 
-class DataReference:
+class DataReference(ScriptArgument):
     """A path in a datastore as an argument of a script.
 
     Source: ``azureml.data.data_reference.DataReference`` 1.61; names are v1's. ``mode`` is
@@ -140,6 +140,10 @@ class DataReference:
     def as_mount(self) -> DataReference:
         """The same, mounted."""
         return self._changed(mode=MOUNT)
+
+    def to_config(self) -> DataReference:
+        """The reference itself, for ``run_config.data_references``."""
+        return self
 
     def _changed(self, **changes: Any) -> DataReference:
         return DataReference(

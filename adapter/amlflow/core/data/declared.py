@@ -71,14 +71,6 @@ def variables(workspace: WorkspaceBase) -> dict[str, str]:
     return {VARIABLE: json.dumps(content)}
 
 
-def local_store_folders(workspace: WorkspaceBase) -> list[Path]:
-    """The folders of this machine that are datastores and exist."""
-    folders = [
-        Path(_to_path(address)) for address in known(workspace).values() if is_folder(address)
-    ]
-    return [folder for folder in folders if folder.is_dir()]
-
-
 def own_folder(tracking_uri: str) -> Path | None:
     """The folder with the workspace's own datastores; None where the tracker keeps them."""
     folders = local_folders(tracking_uri)
@@ -90,7 +82,8 @@ def is_folder(address: str) -> bool:
     return urlsplit(address).scheme == "file"
 
 
-def _to_path(address: str) -> str:
+def to_path(address: str) -> str:
+    """The path of an address that is a folder of this machine."""
     # It knows the drive letters of Windows.
     from urllib.request import url2pathname
 

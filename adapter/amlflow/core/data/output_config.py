@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from amlflow.core.arguments import check_text, to_texts
+from amlflow.core.data.bases import ScriptArgument
 from amlflow.core.data.consumption import check_input_name
 from amlflow.core.data.data_type import to_column_types, to_header
 from amlflow.core.data.datapath import DataPath, DataReference
@@ -30,7 +31,7 @@ class OutputRegistration:
     tags: Mapping[str, str | None] = field(default_factory=dict)
 
 
-class OutputDatasetConfig:
+class OutputDatasetConfig(ScriptArgument):
     """An output of a script: its name, where it is kept, and as what it is registered."""
 
     def __init__(self, mode: str = MOUNT, name: str | None = None, **kwargs: Any) -> None:
@@ -84,6 +85,9 @@ class OutputDatasetConfig:
             "as_input() hands an output to the next step of a pipeline, and amlflow has no "
             "pipelines. Use register_on_complete(name), and Dataset.get_by_name() afterwards."
         )
+
+    def __str__(self) -> str:
+        return f"DatasetOutputConfig:{self.name}"
 
     def _changed(self: Self, **changes: Any) -> Self:
         other = copy.copy(self)

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amlflow.core.runs.data_notes import inputs_of, outputs_of
 from amlflow.core.runs.environment_used import describe_environment, environment_of
 from amlflow.core.runs.files import fetch_listed, read_text_of
 from amlflow.core.runs.state import RunState
@@ -93,8 +94,8 @@ class RunDetails(RunState):
         return {
             **{key: value for key, value in details.items() if value is not None},
             "properties": dict(record.properties),
-            "inputDatasets": [],
-            "outputDatasets": [],
+            "inputDatasets": inputs_of(record),
+            "outputDatasets": outputs_of(record),
             "logFiles": log_files,
         }
 

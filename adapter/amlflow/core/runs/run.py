@@ -13,6 +13,7 @@ from amlflow.core import html
 from amlflow.core.absent.members import refuse_member
 from amlflow.core.arguments import check_class, check_text, to_conditions, to_tag_keys, to_texts
 from amlflow.core.runs.children import RunChildren
+from amlflow.core.runs.data_notes import InputDatasets, output_paths
 from amlflow.core.runs.files import RunFiles
 from amlflow.core.runs.metrics import RunMetrics
 from amlflow.core.runs.offline import OfflineRun
@@ -343,6 +344,16 @@ def get_run(
 
 class SubmittedRun(Run):
     """The run seen from inside: its end and its status are its launcher's, by the exit code."""
+
+    @property
+    def input_datasets(self) -> InputDatasets:
+        """The inputs by name: a path, or the data set itself."""
+        return InputDatasets(self._experiment.workspace)
+
+    @property
+    def output_datasets(self) -> dict[str, str]:
+        """The folders of the outputs by name."""
+        return output_paths()
 
     def complete(self, _set_status: bool = True) -> None:
         """Flush; the run is Completed when the script ends with exit code 0."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from amlflow.core.data.bases import DatasetBase, ScriptArgument
 from amlflow.exceptions import UserErrorException
 
 _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>>", "2>&1", "&>"})
@@ -136,7 +137,12 @@ def check_arguments(arguments: Any) -> list[Any]:
             f"{arguments!r}."
         )
     for index, argument in enumerate(arguments or ()):
-        if not isinstance(argument, (str, numbers.Number, os.PathLike)):
+        if isinstance(argument, DatasetBase):
+            raise UserErrorException(
+                f"Argument {index} of the script is a {type(argument).__name__}, which needs a "
+                "name: pass dataset.as_named_input('data'), and .as_mount() for a path."
+            )
+        if not isinstance(argument, (str, numbers.Number, os.PathLike, ScriptArgument)):
             raise UserErrorException(
                 f"Argument {index} of the script is a {type(argument).__name__}; arguments are "
                 "texts and numbers. Pass a file's path, or store the object in the source folder."

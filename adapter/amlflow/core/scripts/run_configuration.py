@@ -42,6 +42,10 @@ class DockerConfiguration(Settings):
     shm_size: str | None = None
 
 
+NOT_IN_FILES = ("data", "data_references", "output_data")
+"""The settings that are objects of the script's, which no file holds."""
+
+
 class RunConfiguration(Settings):
     """A script or command, its arguments, target, environment and environment variables.
 
@@ -59,6 +63,9 @@ class RunConfiguration(Settings):
     environment: Environment
     environment_variables: dict[str, str]
     docker: DockerConfiguration
+    data: dict[str, Any]
+    data_references: dict[str, Any]
+    output_data: dict[str, Any]
 
     def __init__(
         self,
@@ -86,6 +93,7 @@ class RunConfiguration(Settings):
             self.environment.python.conda_dependencies = conda_dependencies
         self.environment_variables = {}
         self.docker = DockerConfiguration()
+        self.data, self.data_references, self.output_data = {}, {}, {}
 
     @property
     def target(self) -> str:
@@ -126,6 +134,12 @@ class RunConfiguration(Settings):
                 "save(separate_environment_yaml=True): amlflow keeps the environment within the "
                 ".runconfig file; leave it out."
             )
+        for setting in NOT_IN_FILES:
+            if getattr(self, setting):
+                raise UserErrorException(
+                    f"run_config.{setting} cannot be saved to a .runconfig file; pass the data in the "
+                    "arguments of ScriptRunConfig."
+                )
         content = _merge(self._content, write_fields(self, _FIELDS))
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         file_name = f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"

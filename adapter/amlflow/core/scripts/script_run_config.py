@@ -48,7 +48,8 @@ class ScriptRunConfig:
         Args:
             source_directory: The folder that becomes the run's snapshot and working folder.
             script: A Python file in it.
-            arguments: Texts, numbers and paths; one text is split as a shell does.
+            arguments: Texts, numbers, paths and data (``dataset.as_named_input('x')``,
+                ``OutputFileDatasetConfig()``); one text is split as a shell does.
             run_config: All of it in one; compute_target, environment, distributed_job_config,
                 max_run_duration_seconds and docker_runtime_config are ignored then, as in v1.
             compute_target: A compute target or its name; "local" if left out.

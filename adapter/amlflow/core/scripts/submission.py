@@ -18,6 +18,7 @@ from typing import Any
 from amlflow import file_lock
 from amlflow.core.compute import declared
 from amlflow.core.console import warn_once
+from amlflow.core.data.declared import variables as store_variables
 from amlflow.core.project.tracking_uri import client_variables, local_folders
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
@@ -29,6 +30,12 @@ from amlflow.core.scripts.environment import (
 )
 from amlflow.core.scripts.environment_sections import DEFAULT_NAME, DEFAULT_PYTHON
 from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
+from amlflow.core.scripts.script_data import (
+    CollectedData,
+    checked_data,
+    collect_data,
+    definition_text,
+)
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import ExperimentBase, WorkspaceBase, store_of, tracker_of
@@ -87,6 +94,8 @@ def submit(
     _check_shared(tracker)
     settings = config.run_config
     target = resolve_target(experiment.workspace, settings)
+    checked_data(settings)
+    collected = collect_data(config, experiment.workspace)
     command, is_script = command_of(config, inside=snapshot_id is None)
     specification = specification_of(
         settings.environment.name, settings.environment.python, config.source_directory
@@ -109,20 +118,25 @@ def submit(
         image=settings.environment.docker.base_image,
         specification=None if specification is None else specification.to_json(),
         environment_note=_environment_note(settings.environment, specification is not None),
+        data=None if collected is None else collected.data.to_content(),
         max_seconds=settings.max_run_duration_seconds,
-        needs=local_folders(tracker.uri),
+        needs=[*local_folders(tracker.uri), *([] if collected is None else collected.needs)],
     )
     folder = JobFolder(job.name)
     _check_own(folder.path.parent)
     # When the script is ended, what it has logged and not sent is found there.
     job = dataclasses.replace(
         job,
-        environment={JOURNALS: str(folder.journal), **job.environment},
-        needs=[*job.needs, str(folder.journal)],
+        environment={
+            JOURNALS: str(folder.journal),
+            **store_variables(experiment.workspace),
+            **job.environment,
+        },
+        needs=[*job.needs, str(folder.journal), *([str(folder.data)] if collected else [])],
     )
     open_compute(target.kind, target.settings).check(job.work(folder))
     with _make_folder(folder) as lock:
-        return _launch(config, experiment, tags, parent, snapshot_id, job, folder, lock)
+        return _launch(config, experiment, tags, parent, snapshot_id, job, folder, lock, collected)
 
 
 def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:
@@ -218,6 +232,7 @@ def _launch(
     job: Job,
     folder: JobFolder,
     lock: contextlib.ExitStack,
+    collected: CollectedData | None,
 ) -> RunRecord:
     tracker = tracker_of(experiment)
     if snapshot_id is None:
@@ -248,7 +263,8 @@ def _launch(
             system={
                 "target": job.target.name,
                 "script": config.script or config.run_config.script or "",
-                "definition": _definition(config, job),
+                "definition": _definition(config, job, collected),
+                **({} if collected is None else collected.notes),
                 LAUNCHED: "yes",
                 **({ENVIRONMENT: json.dumps(job.environment_note)} if job.environment_note else {}),
                 JOB_NOTE: json.dumps(
@@ -259,6 +275,8 @@ def _launch(
         [record] = tracker.create_runs([draft])
         try:
             storing.result()
+            if collected is not None and collected.shown:
+                tracker.show_inputs(record.id, collected.shown)
             context = _context(experiment, record)
             folder.write(
                 dataclasses.replace(
@@ -343,7 +361,7 @@ def _environment_note(environment: Environment, is_made: bool) -> dict[str, Any]
     }
 
 
-def _definition(config: ScriptRunConfig, job: Job) -> str:
+def _definition(config: ScriptRunConfig, job: Job, collected: CollectedData | None) -> str:
     """v1's runDefinition. Values of environment variables may be secrets and stay out of it."""
     settings = config.run_config
     definition: dict[str, Any] = {
@@ -357,6 +375,7 @@ def _definition(config: ScriptRunConfig, job: Job) -> str:
         "environmentVariables": dict.fromkeys(job.environment, "***"),
         "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
         **defined_settings(settings),
+        **definition_text(collected),
     }
     definition["environment"]["version"] = registered_version(settings.environment)
     python = definition["environment"]["python"]

@@ -157,6 +157,11 @@ class Report:
 
     # while it runs
 
+    def note(self, change: RunChange | None) -> None:
+        """Store notes of the run."""
+        if change is not None:
+            self._retry(lambda: self._open().update_run(self._job.run_id, change))
+
     def look(self) -> None:
         """Look into the tracker now."""
         self._look.set()

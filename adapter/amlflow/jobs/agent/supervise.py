@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
+from amlflow.data.script_data import ProvidingCanceled
 from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
 from amlflow.jobs.agent.preparing import needs_preparation, prepare_work
@@ -33,6 +35,9 @@ from amlflow.jobs.unpack import unpack
 from amlflow.plugins import open_compute
 from amlflow.run_errors import to_error
 from amlflow.spec import JOB, Ending, PropertyConflict, RunNotFound, Started, Status
+
+if TYPE_CHECKING:
+    from amlflow.jobs.agent.data import JobData
 
 logger = logging.getLogger("amlflow.agent")
 
@@ -104,7 +109,7 @@ class Agent:
             return
         try:
             outcome = self._run_script()
-        except EnvironmentBuildCanceled:
+        except (EnvironmentBuildCanceled, ProvidingCanceled):
             outcome = self._requested_end() or EndRequest(Status.CANCELED)
         except AzureMLException as failure:
             outcome = EndRequest(Status.FAILED, to_error(failure.message))
@@ -151,26 +156,36 @@ class Agent:
         self._unpack()
         compute = open_compute(self._job.target.kind, self._job.target.settings)
         with contextlib.ExitStack() as reporting:
-            if needs_preparation(self._job, compute):  # which may take minutes
+            data = self._open_data()
+            if data is not None or needs_preparation(self._job, compute):  # it may take minutes
                 self._report.preparing()
                 reporting.enter_context(self._reporting())
             preparation = prepare_work(self._job, self._folder, compute, self._is_to_end)
+            work = (
+                preparation.work
+                if data is None
+                else data.provide(preparation.work, self._is_to_end)
+            )
             self._report.running(preparation.notes, preparation.warnings)
             request = self._requested_end()
             if request is not None:
                 return request
             self._folder.log.touch(0o600)
-            script = compute.start(preparation.work)
+            script = compute.start(work)
             try:
                 if not self._report.is_following:
                     reporting.enter_context(self._reporting())
-                return self._wait_for_end(script)
+                outcome = self._wait_for_end(script)
             finally:
                 # Also what a script that has ended left behind.
                 try:
                     script.end(GRACE_S)
                 except AzureMLException as failure:  # how the script itself ended is known
                     logger.warning("%s", failure.message)
+            if data is not None:  # it may take long, and heartbeats go on
+                outcome, change = data.keep(outcome)
+                self._report.note(change)
+            return outcome
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -183,6 +198,14 @@ class Agent:
         finally:
             self._report.stop()
             reporter.join()
+
+    def _open_data(self) -> JobData | None:
+        if self._job.data is None:
+            return None
+        # fsspec and pyarrow take long to import, and most scripts get no data.
+        from amlflow.jobs.agent.data import JobData
+
+        return JobData(self._job, self._folder)
 
     def _unpack(self) -> None:
         try:

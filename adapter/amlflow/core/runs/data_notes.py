@@ -1,0 +1,112 @@
+"""Which data a run has read and written, among its notes; and what its script gets.
+
+A note's key has the data set's id, so that the tracker finds the runs that read a data set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from amlflow.core.data.dataset import AbstractDataset
+from amlflow.core.store import WorkspaceBase
+from amlflow.data.notes import INPUT, OUTPUT, UsedData, parse_used
+from amlflow.data.script_data import DIRECT, INPUTS_VARIABLE, OUTPUTS_VARIABLE
+from amlflow.exceptions import UserErrorException
+from amlflow.spec import DataInput, RunRecord
+from amlflow.tracker_notes import parse_notes
+
+
+def input_notes(used: Sequence[DataInput]) -> dict[str, str]:
+    """The notes of a run for the data sets that its script gets."""
+    notes: dict[str, list[dict[str, Any]]] = {}
+    for item in used:
+        content = {
+            "name": item.name,
+            "version": item.version,
+            "input": item.input_name,
+            "mode": item.mode,
+        }
+        notes.setdefault(f"{INPUT}{item.id}", []).append(content)
+    return {key: json.dumps(items) for key, items in notes.items()}
+
+
+def inputs_of(record: RunRecord) -> list[dict[str, Any]]:
+    """v1's ``inputDatasets``."""
+    return [
+        {
+            "dataset": {"id": dataset_id, "name": item.name, "version": item.version},
+            "consumptionDetails": {
+                "type": "RunInput",
+                "inputName": item.label,
+                "mechanism": item.mode,
+            },
+        }
+        for dataset_id, item in _used(record, INPUT)
+    ]
+
+
+def outputs_of(record: RunRecord) -> list[dict[str, Any]]:
+    """v1's ``outputDatasets``."""
+    return [
+        {
+            "dataset": {"id": dataset_id, "name": item.name, "version": item.version},
+            "outputType": "RunOutput",
+            "outputDetails": {"outputName": item.label},
+        }
+        for dataset_id, item in _used(record, OUTPUT)
+    ]
+
+
+def _used(record: RunRecord, prefix: str) -> Iterator[tuple[str, UsedData]]:
+    for dataset_id, items in parse_notes(record, prefix, parse_used):
+        for item in items:
+            yield dataset_id, item
+
+
+class InputDatasets(Mapping[str, Any]):
+    """``run.input_datasets``: a name gives the path of the data, or the data set itself.
+
+    Source: ``azureml.core.run.InputDatasets`` 1.61.
+    """
+
+    def __init__(self, workspace: WorkspaceBase) -> None:
+        self._workspace = workspace
+        self._content = _read_variable(INPUTS_VARIABLE)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._content:
+            raise UnknownInput(
+                f"The run has no input {name!r}; it has {sorted(self._content)}. Pass "
+                f"dataset.as_named_input({name!r}) in the arguments of ScriptRunConfig."
+            )
+        item = self._content[name]
+        if item["mode"] == DIRECT:
+            return AbstractDataset.get_by_id(self._workspace, item["value"])
+        return item["value"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __repr__(self) -> str:
+        return repr({name: item["value"] for name, item in self._content.items()})
+
+
+class UnknownInput(UserErrorException, KeyError):
+    """The run has no input of this name. A KeyError too, as a lookup in a dict raises."""
+
+
+def output_paths() -> dict[str, str]:
+    """``run.output_datasets``: the folder of each output, by name."""
+    return {name: str(path) for name, path in _read_variable(OUTPUTS_VARIABLE).items()}
+
+
+def _read_variable(name: str) -> dict[str, Any]:
+    """What this process's agent has set; nothing outside of a submitted script."""
+    content = json.loads(os.environ.get(name) or "{}")
+    return dict(content) if isinstance(content, dict) else {}

@@ -1,0 +1,56 @@
+"""The notes of a run that say which data sets it has read and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from amlflow.data.registry import Registration
+from amlflow.tracker_data import MAX_NAME, Malformed, is_whole, to_json
+
+INPUT, OUTPUT = "input.", "output."
+"""What the keys begin with; the id of the data set follows."""
+MAX_USES = 100
+"""Inputs of one run that are the same data set."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsedData:
+    """A data set as a run has used it: ``label`` is the name of the run's input or output."""
+
+    name: str | None
+    version: int | None
+    label: str
+    mode: str
+
+
+def output_notes(registered: Mapping[str, Registration]) -> dict[str, str]:
+    """The notes of a run for the data sets that it has written, by the output's name."""
+    return {
+        f"{OUTPUT}{item.id}": json.dumps(
+            [{"name": item.name, "version": item.version, "input": label, "mode": "output"}]
+        )
+        for label, item in registered.items()
+    }
+
+
+def parse_used(text: str) -> list[UsedData]:
+    """What a note says. Raises :class:`Malformed`."""
+    items = to_json(text)
+    if not isinstance(items, list) or len(items) > MAX_USES:
+        raise Malformed(f"a list of at most {MAX_USES} uses of a data set")
+    return [_parse_item(item) for item in items]
+
+
+def _parse_item(item: object) -> UsedData:
+    if not isinstance(item, dict):
+        raise Malformed("a list of objects")
+    name, version = item.get("name"), item.get("version")
+    label, mode = item.get("input"), item.get("mode")
+    texts = [text for text in (name, label, mode) if text is not None]
+    if not all(isinstance(text, str) and len(text) <= MAX_NAME for text in texts):
+        raise Malformed("a list of objects with name, input and mode (short texts)")
+    if version is not None and not is_whole(version):
+        raise Malformed("a list of objects with a version (a whole number)")
+    return UsedData(name, version, str(label), str(mode))

@@ -1,0 +1,72 @@
+"""The data of a job: put in place before the script starts, and kept when it has ended."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from amlflow.data.notes import output_notes
+from amlflow.data.provide import Provided, keep, provide
+from amlflow.data.script_data import ScriptData
+from amlflow.data.storage import Datastores
+from amlflow.exceptions import AzureMLException
+from amlflow.jobs.job import Job, JobFolder
+from amlflow.jobs.run_notes import EndRequest
+from amlflow.layers.stack import open_direct
+from amlflow.run_errors import to_error
+from amlflow.spec import RunChange, Status, Tracker, Work
+
+
+class JobData:
+    """The data of one job."""
+
+    def __init__(self, job: Job, folder: JobFolder) -> None:
+        self._job, self._folder = job, folder
+        self._data = ScriptData.from_content(job.data or {})
+        self._stores = Datastores(self._data.stores, self._tracker)
+        self._provided = Provided()
+
+    def _tracker(self) -> Tracker:
+        return open_direct(self._job.tracking_uri)
+
+    def provide(self, work: Work, cancelled: Callable[[], bool]) -> Work:
+        """Put the inputs in place; the work with their paths.
+
+        Raises:
+            ProvidingCanceled: ``cancelled`` said so meanwhile.
+            UserErrorException: an input cannot be read.
+        """
+        folder = self._folder
+        self._provided = provide(self._data, self._stores, folder.work, folder.data, cancelled)
+        taken = {**self._job.environ, **work.environment}
+        # An input may have the name of a variable that the script needs, such as PATH.
+        variables = {
+            name: value for name, value in self._provided.variables.items() if name not in taken
+        }
+        return dataclasses.replace(
+            work,
+            command=self._provided.fill(work.command),
+            environment={**work.environment, **variables},
+        )
+
+    def keep(self, outcome: EndRequest) -> tuple[EndRequest, RunChange | None]:
+        """Store what the script wrote; how the run ends then, and what its notes say of it."""
+        if not self._data.outputs:
+            return outcome, None
+        is_completed = outcome.status == Status.COMPLETED
+        try:
+            registered = keep(
+                self._data,
+                self._provided.outputs,
+                self._stores,
+                self._tracker,
+                self._job.run_id,
+                is_completed,
+            )
+        except (AzureMLException, OSError) as failure:
+            reason = getattr(failure, "message", None) or str(failure)
+            if not is_completed:  # why it failed says more
+                return outcome, None
+            message = f"The script has ended, and its data was not stored: {reason}"
+            return EndRequest(Status.FAILED, to_error(message)), None
+        return outcome, RunChange(system=output_notes(registered)) if registered else None
