@@ -56,6 +56,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, needed in MARKERS.items():
             if fixtures & needed:
                 item.add_marker(marker)
+        if "chrome" in fixtures:  # one browser, however many workers there are
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """``-n auto``: one more than there are processors, since many tests wait for a process."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -132,6 +140,13 @@ def sqlite_uri(tmp_path: Path, empty_database: Path) -> str:
     path = tmp_path / "mlflow.db"
     shutil.copyfile(empty_database, path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def project(folder: Path, empty_database: Path) -> Path:
+    """A working folder with the embedded default: making its tables takes seconds."""
+    shutil.copyfile(empty_database, folder / "mlflow.db")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -238,7 +253,8 @@ def docker_image(docker_host: str) -> str:
     return docker_daemon.IMAGE
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pip_image(shared: servers.Shared) -> str:
-    """An image with pip and what amlflow requires, but not amlflow. One module uses it."""
-    return docker_daemon.make_pip_image(shared.get("docker", docker_daemon.start))
+    """An image with pip and what amlflow requires, but not amlflow."""
+    address = shared.get("docker", docker_daemon.start)
+    return shared.get("pip-image", lambda place: (docker_daemon.make_pip_image(address), None))

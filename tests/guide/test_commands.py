@@ -44,11 +44,11 @@ CONSOLES = [
 """The page's blocks, in its order: each starts from what those before it left."""
 
 
-def test_the_commands_print_what_the_page_shows(folder: Path, jobs: Path) -> None:
-    (folder / "train.py").write_text(TRAIN)
+def test_the_commands_print_what_the_page_shows(project: Path, jobs: Path) -> None:
+    (project / "train.py").write_text(TRAIN)
     console = Console()
     for text in CONSOLES:
-        run_block(text, folder, console)
+        run_block(text, project, console)
 
 
 def test_the_blocks_run_in_the_order_of_the_page() -> None:
@@ -66,11 +66,11 @@ def test_every_command_is_shown(command: str) -> None:
     )
 
 
-def test_the_guides_lines_in_a_shell(folder: Path, jobs: Path) -> None:
+def test_the_guides_lines_in_a_shell(project: Path, jobs: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", str(HERE / "cli.sh")],
-        cwd=folder,
+        cwd=project,
         env=servers.clean_environment(PATH=path),
         capture_output=True,
         text=True,

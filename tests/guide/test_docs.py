@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -101,8 +100,8 @@ def test_the_example_prints_what_is_shown(folder: Path) -> None:
     assert (folder / "mlflow.db").is_file()
 
 
-def test_a_script_is_submitted(folder: Path, tmp_path: Path) -> None:
-    done = run("-c", block("submit"), folder=folder, AMLFLOW_JOBS=str(tmp_path / "jobs"))
+def test_a_script_is_submitted(project: Path, tmp_path: Path) -> None:
+    done = run("-c", block("submit"), folder=project, AMLFLOW_JOBS=str(tmp_path / "jobs"))
     assert "epoch 2" in done.stdout
     assert "Completed {'loss': [1.0, 0.5, 0.3333333333333333]}" in done.stdout
 
@@ -149,8 +148,8 @@ def test_a_target_stands_in_for_an_unknown_one(project: Path, tmp_path: Path) ->
     assert "'local' stands in for it" in done.stderr
 
 
-def test_quickstart_tells_the_story_and_how_to_open_the_page(folder: Path) -> None:
-    done = run("-m", "amlflow", "quickstart", folder=folder)
+def test_quickstart_tells_the_story_and_how_to_open_the_page(project: Path) -> None:
+    done = run("-m", "amlflow", "quickstart", folder=project)
     for piece in ("Completed", "azureml-user", "properties are immutable", "'fantastic run'"):
         assert piece in done.stdout
     assert "`amlflow ui`, in this folder," in done.stdout
@@ -165,22 +164,15 @@ def test_the_config_names_the_tracking_store(folder: Path) -> None:
     assert workspace.get_mlflow_tracking_uri() == json.loads(block("config"))["tracking_uri"]
 
 
-def test_nothing_waits_to_be_sent(folder: Path) -> None:
+def test_nothing_waits_to_be_sent(project: Path) -> None:
     console = Console()
     console.run("amlflow folder attach -w vision -g team")
-    run_block(block("sync"), folder, console)
+    run_block(block("sync"), project, console)
 
 
 def test_the_quickstart_is_in_trackio(folder: Path) -> None:
     done = shell(block("trackio"), folder)
     assert "explore-runs" in done.stdout.splitlines()[-1]
-
-
-@pytest.fixture
-def project(folder: Path, empty_database: Path) -> Path:
-    """A folder with MLflow's default database: making its tables takes seconds."""
-    shutil.copyfile(empty_database, folder / "mlflow.db")
-    return folder
 
 
 @pytest.mark.parametrize(

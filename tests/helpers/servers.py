@@ -145,8 +145,8 @@ class Shared:
         self.folder = folder
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        with (self.folder / "lock").open("w") as lock:
+    def _locked(self, name: str) -> Iterator[None]:
+        with (self.folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -155,7 +155,7 @@ class Shared:
 
         ``start`` gives the process too, or None where none goes on.
         """
-        with self._locked():
+        with self._locked(name):
             note = self.folder / f"{name}.json"
             if not note.exists():
                 folder = self.folder / name
