@@ -353,7 +353,6 @@ def test_a_plugin_that_fails_to_load_is_named_and_the_others_work(
     [
         ("import sys\n\nsys.exit('it leaves')", "it leaves"),
         ("amlflow_spec = 1\nfeatures = 5", "features"),
-        ("amlflow_spec = 1\nfeatures = {'telepathy'}", "telepathy"),
         ("amlflow_spec = '1'", "'1'"),
         ("features = set()", "add `amlflow_spec = 1`"),
     ],

@@ -21,7 +21,7 @@ from amlflow.exceptions import SnapshotException
 from amlflow.jobs import snapshot
 from amlflow.layers.layer import Layer
 from amlflow.plugins import _lacking
-from amlflow.spec import Tracker
+from amlflow.spec import Feature, Tracker
 from amlflow.testing.memory import MemoryTracker
 
 SECONDS = 120
@@ -140,6 +140,7 @@ class OfYesterday:
         for name in vars(Tracker):
             if not name.startswith("_") and name != "own_paths":
                 setattr(self, name, getattr(self._inner, name))
+        self.features = self._inner.features - {Feature.MODELS}
 
 
 def test_a_plugin_without_the_method_has_none() -> None:

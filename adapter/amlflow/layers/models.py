@@ -222,7 +222,8 @@ class Models(Layer):
 
 
 def _is_own(run: RunRecord) -> bool:
-    return parse_model.key in run.system or UPLOAD in run.system
+    # Whoever may edit a run can write such a note; what does not parse hides no run.
+    return run.system.get(UPLOAD) == "yes" or parse_model(run) is not None
 
 
 def _run_id(name: str, version: int) -> str:

@@ -19,6 +19,12 @@ from azureml.widgets import RunDetails
 from helpers.submitted_jobs import SOON, agents, ended, error_of, log_of, scripts, submit, until
 
 
+def go() -> None:
+    """Let the script of the one job go on, which waits for the file ``logs/go``."""
+    [work] = Path(os.environ["AMLFLOW_JOBS"]).glob("*/work")
+    (work / "logs" / "go").touch()
+
+
 def test_a_script_runs_as_a_tracked_run(experiment: Any, jobs: Path) -> None:
     run = submit(
         experiment,
@@ -315,12 +321,14 @@ def test_an_end_by_mlflows_client_in_the_script_is_not_the_runs(experiment: Any)
         with mlflow.start_run():
             mlflow.log_metric("a", 1)
         pathlib.Path("logs/ended").touch()
-        time.sleep(3)
+        while not pathlib.Path("logs/go").exists():
+            time.sleep(0.05)
         raise SystemExit(7)
         """,
     )
     until(lambda: "logs/ended" in run.get_file_names())
     assert run.get_status() in ("Running", "Finalizing")
+    go()
     assert ended(run) == "Failed"
     assert "exit code 7" in error_of(run)
 
@@ -340,8 +348,7 @@ def test_the_log_is_followed_while_the_script_runs(
         """,
     )
     until(lambda: log_of(run) == "first\nsecond\n", what="the log as an artifact")
-    [work] = Path(os.environ["AMLFLOW_JOBS"]).glob("*/work")
-    (work / "logs" / "go").touch()
+    go()
     run.wait_for_completion(show_output=True)
     printed = capsys.readouterr().out
     link = run.get_portal_url()
@@ -364,7 +371,12 @@ def test_no_secret_of_the_submitter_is_written(
     config.environment_variables = {"PASSED_ON": "s3cr3t-of-mine"}
     run = submit(
         experiment,
-        "import os, time; assert os.environ['PASSED_ON'] == os.environ['MY_TOKEN']; time.sleep(3)",
+        """
+        import os, pathlib, time
+        assert os.environ["PASSED_ON"] == os.environ["MY_TOKEN"]
+        while not pathlib.Path("logs/go").exists():
+            time.sleep(0.05)
+        """,
         run_config=config,
     )
     [job] = jobs.iterdir()
@@ -373,6 +385,7 @@ def test_no_secret_of_the_submitter_is_written(
     until((job / "work" / "logs").exists)
     for process in (*agents(jobs), *scripts(jobs)):
         assert "s3cr3t" not in " ".join(process.cmdline())
+    go()
     assert ended(run) == "Completed"
     assert "PASSED_ON" in json.dumps(run.get_details())
     database = Path(sqlite_uri[len("sqlite:///") :])
