@@ -81,8 +81,8 @@ def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | N
         return None
 
 
-def leave_out(owner: str, key: str, should_be: str, found: str) -> None:
-    """Log once that a value counts as absent, what it should be, and what was found."""
+def leave_out(owner: str, key: str, should_be: str, value: str) -> None:
+    """Log once that a value counts as absent: what it should be, and what it is."""
     with _naming:
         if (owner, key) in _named:
             return
@@ -94,7 +94,7 @@ def leave_out(owner: str, key: str, should_be: str, found: str) -> None:
         shown(key),
         shown(owner),
         should_be,
-        found,
+        value,
     )
 
 

@@ -145,7 +145,7 @@ def test_a_tracker_of_one_process(monkeypatch: pytest.MonkeyPatch, folder: objec
         assert type(open_layered("memory://alone")) is Layer
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "memory://alone")
         experiment = Experiment(Workspace.from_config(), "layers")
-        with pytest.raises(Unsupported, match="lives in this process alone"):
+        with pytest.raises(Unsupported, match="exists in this process only"):
             experiment.submit(ScriptRunConfig(source_directory=".", command=["true"]))
     finally:
         manager.unregister(module)

@@ -104,7 +104,7 @@ def test_a_file_that_is_none(folder: Path, text: str) -> None:
 
 def test_bad_input() -> None:
     packages = CondaDependencies()
-    with pytest.raises(UserErrorException, match="is one text"):
+    with pytest.raises(UserErrorException, match="is a text; it must be a list of texts"):
         CondaDependencies.create(pip_packages="numpy")
     for call in (
         packages.add_pip_package, packages.remove_pip_package, packages.add_conda_package,

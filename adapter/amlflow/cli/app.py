@@ -116,8 +116,8 @@ class Query:
         words = getattr(args, "query", [])
         if len(words) == 1 and is_word(words[0]):
             raise Unparsed(
-                f"{words[0]!r} is not a query of runs: that begins with [ or is a function, such "
-                "as length(@).",
+                f"{words[0]!r} is not a query of runs. A query begins with [ or is a function, "
+                "such as length(@).",
                 f"amlflow {command}",
             )
         query = parse([*([args._query] if args._query is not None else []), *words])

@@ -27,7 +27,7 @@ def check(name: str, uri: str | None) -> None:
         raise UserErrorException("The suites need pytest: pip install 'amlflow[testing]'.")
     plugin = plugins.installed().manager.get_plugin(name)
     if plugin is None:
-        raise Missing(f"There is not a plugin {name!r} here: {plugins.installed().describe()}.")
+        raise Missing(f"Plugin {name!r} is not there; {plugins.installed().describe()}.")
     environment = dict(os.environ)
     suites = []
     for hook, suite, attribute, value in (
@@ -39,8 +39,8 @@ def check(name: str, uri: str | None) -> None:
         where = value or getattr(plugin, attribute, None)
         if where is None:
             raise UserErrorException(
-                f"The plugin {name!r} does not say what to check: it has the hook {hook}, and no "
-                f"{attribute} beside it (see amlflow.spec.hookimpl)."
+                f"Nothing says where the suite finds a tracker or target of the plugin {name!r}: "
+                f"beside the hook {hook} it needs {attribute} (see amlflow.spec.hookimpl)."
             )
         environment[f"AMLFLOW_{attribute.upper()}"] = where
         suites.append(f"amlflow.testing.check::{suite}")

@@ -26,8 +26,8 @@ def parse(words: list[str]) -> Expression | None:
     text = " ".join(words)
     if len(words) > 1:
         raise WrongUsage(
-            f"A query is one argument, and {len(words)} came: {', '.join(map(repr, words))}.\n"
-            + for_shells(_correct(text))
+            f"A query must be one argument, and here are {len(words)}: "
+            f"{', '.join(map(repr, words))}.\n" + for_shells(_correct(text))
         )
     try:
         expression = Expression(text)

@@ -41,7 +41,7 @@ class Where:
         if not workspaces:
             raise Missing(
                 f"Workspace {self.workspace_name!r} does not exist here; `amlflow workspace list` "
-                "shows those there are, and `amlflow folder attach -w` makes one."
+                "shows those that exist, and `amlflow folder attach -w` makes one."
             )
         return Workspace.get(self.workspace_name, None, self.subscription_id, self.resource_group)
 
@@ -66,7 +66,7 @@ class Where:
             return None  # the folder is attached to one that no run has made yet
         raise Missing(
             f"Experiment {name!r} does not exist in the workspace {workspace.name!r}; "
-            "`amlflow experiment list` shows those there are."
+            "`amlflow experiment list` shows those that exist."
         )
 
     def run(self, run_id: str) -> Run:

@@ -74,7 +74,7 @@ def _open_existing(uri: str) -> Tracker:
     """A job's tracker; a database that is gone is not made again."""
     scheme, _, path = uri.partition(":///")
     if scheme == "sqlite" and not Path(unquote(path)).exists():
-        raise Unavailable(f"The database {redacted(uri)} is not there.")
+        raise Unavailable(f"The database {redacted(uri)} does not exist.")
     return open_direct(uri)
 
 
@@ -87,8 +87,8 @@ def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
             map(display_id, folder.running())
         ):
             raise UserErrorException(
-                f"Run {run.id} has not lost its process: {folder.about().get('pid')} on this "
-                "machine has started it, and is there. End that first."
+                f"The process of run {run.id} is running: it is {folder.about().get('pid')} on "
+                "this machine. End it first."
             )
     status = run.get_status()
     if status in FINAL:

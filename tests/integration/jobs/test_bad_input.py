@@ -16,13 +16,13 @@ from azureml.exceptions import (
     SnapshotException,
     UserErrorException,
 )
-from helpers.submitted_jobs import ended, log_of, script, submit
+from helpers.submitted_jobs import ended, log_of, script, submit, until
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(experiment: Any, jobs: Path) -> Any:
     yield
-    assert not list(jobs.glob("*")), "a job is left"
+    until(lambda: not list(jobs.glob("*")), what="that no job is left")
 
 
 def refused(experiment: Any, error: type[AzureMLException], **config: Any) -> str:
@@ -36,7 +36,7 @@ def refused(experiment: Any, error: type[AzureMLException], **config: Any) -> st
 def test_a_missing_script(experiment: Any) -> None:
     script("pass")
     assert "'none.py'" in refused(experiment, UserErrorException, script="none.py")
-    assert "neither a script nor a command" in refused(experiment, UserErrorException, script=None)
+    assert "Neither script nor command" in refused(experiment, UserErrorException, script=None)
 
 
 def test_a_folder_in_its_place(experiment: Any) -> None:
@@ -146,7 +146,7 @@ def test_variables_that_no_system_takes(experiment: Any, name: str) -> None:
 def test_a_command_that_is_none(experiment: Any, command: Any) -> None:
     script("pass")
     message = refused(experiment, UserErrorException, script=None, command=command)
-    assert "neither a script nor a command" in message or "No closing quotation" in message
+    assert "Neither script nor command" in message or "No closing quotation" in message
 
 
 def test_a_script_that_a_rule_leaves_out(experiment: Any) -> None:

@@ -95,7 +95,11 @@ def test_load_finds_what_save_wrote(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("- a\n", "mapping"), ("script: [\n", "not YAML"), ("arguments: x\n", "arguments is a list")],
+    [
+        ("- a\n", "mapping"),
+        ("script: [\n", "not YAML"),
+        ("arguments: x\n", "arguments must be a list"),
+    ],
 )
 def test_files_that_are_none(folder: Path, text: str, said: str) -> None:
     Path("x.runconfig").write_text(text)

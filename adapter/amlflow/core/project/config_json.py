@@ -76,7 +76,7 @@ def _read(path: Path) -> Config:
         )
     for key in (*_KEYS, "tracking_uri"):
         if not isinstance(content.get(key, ""), str):
-            raise UserErrorException(f"{path}: {key!r} is a text, and {content[key]!r} is not.")
+            raise UserErrorException(f"{path}: {key!r} must be a text, and is {content[key]!r}.")
     folder = path.parent
     if folder.name in (FOLDER, OLD_FOLDER):
         folder = folder.parent

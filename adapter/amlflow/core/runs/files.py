@@ -363,16 +363,16 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
         left_out += [prefix + name for name in below.left_out]
     if left_out:
         logger.warning(
-            "Run %s is without %s: links that lead out of the folder, nowhere or in a circle "
-            "are not uploaded, nor are folders that cannot be read and names with a backslash. "
-            "upload_file() takes each of these files by its own path and another name.",
+            "Not uploaded to run %s: %s. These are links that lead out of the folder, nowhere or "
+            "in a circle, folders that cannot be read, or names with a backslash. upload_file() "
+            "takes each of these files by its own path and another name.",
             display_id(run), shorten_list(left_out),
         )  # fmt: skip
     files, databases = split_open_databases(files)
     if databases:  # what the tracker keeps beside its database is its own, too
         files = OwnPaths(tracker.own_paths(), base).remove_own(files)
         logger.warning(
-            "Run %s is without %s, a database that is open in this process, and without what the "
+            "Not uploaded to run %s: %s, since the database is open in this process, and what the "
             "tracker keeps beside it.",
             display_id(run), shorten_list(list(databases)),
         )  # fmt: skip

@@ -273,7 +273,7 @@ def _step(name: str, step: Any) -> int:
     plain = metric_values.scalar(step, f"The step of {name!r}")
     if not isinstance(plain, (int, float)) or not -MAX_STEP <= plain <= MAX_STEP or plain % 1:
         raise UserErrorException(
-            f"The step of {name!r} is a whole number of at most 63 bits, and {step!r} is not."
+            f"The step of {name!r} must be a whole number of at most 63 bits, and is {step!r}."
         )
     return int(plain)
 
@@ -281,11 +281,11 @@ def _step(name: str, step: Any) -> int:
 def _check_name(name: Any) -> None:
     if not isinstance(name, str) or not name:
         raise UserErrorException(
-            f"A metric's name is a text that is not empty, and {name!r} is not. The name comes "
-            "first: run.log(name, value)."
+            f"The name of a metric must be a text that is not empty, and is {name!r}. The name "
+            "comes first: run.log(name, value)."
         )
     if len(name) > MAX_NAME:
         raise UserErrorException(
-            f"A metric's name has at most {MAX_NAME} characters, and {name[:60]!r}… has "
+            f"The name of a metric has at most {MAX_NAME} characters, and {name[:60]!r}… has "
             f"{len(name)}; choose a shorter one."
         )

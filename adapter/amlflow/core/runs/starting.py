@@ -85,7 +85,7 @@ def store_snapshot(owner: HasStore, folder: Path) -> str:
         return snapshot.store(tracker_of(owner), folder)
     except SnapshotException as error:
         raise SnapshotException(
-            f"{error.message} Or pass snapshot_directory=None to start_logging for none."
+            f"{error.message} Or pass snapshot_directory=None to start_logging to store none."
         ) from None
 
 

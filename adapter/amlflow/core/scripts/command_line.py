@@ -43,11 +43,11 @@ def command_line(
     else:
         line, is_script = [], False
     if not line:
-        raise UserErrorException("There is neither a script nor a command to run; give one.")
+        raise UserErrorException("Neither script nor command is given; a run needs one of them.")
     for word in line:
         if "\0" in word:
             raise UserErrorException(
-                f"{word[:100]!r} holds a zero byte, which no argument of a program can."
+                f"{word[:100]!r} contains a zero byte; an argument of a program cannot."
             )
     return line, is_script
 
@@ -88,17 +88,17 @@ def check_script(directory: str | os.PathLike[str], script: str) -> None:
     folder = Path(directory)
     if not folder.is_dir():
         raise UserErrorException(
-            f"The source_directory {str(folder)!r} is not a folder; it is the one with the script."
+            f"The source_directory {str(folder)!r} is not a folder; give the folder of the script."
         )
     path = folder / script
     if Path(script).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
         raise UserErrorException(
-            f"The script {script!r} is outside of source_directory {str(folder)!r}; a run gets a "
-            "copy of that folder alone, so script is a path within it."
+            f"The script {script!r} is outside of source_directory {str(folder)!r}. A run gets a "
+            "copy of that folder only, so script must be a path within it."
         )
     if path.is_dir():
         raise UserErrorException(
-            f"{script!r} in {str(folder)!r} is a folder, and a script is a file in it."
+            f"The script {script!r} in {str(folder)!r} is a folder; it must be a file."
         )
     if not path.is_file():
         raise UserErrorException(
@@ -110,8 +110,8 @@ def check_packed(script: str, files: list[str]) -> None:
     """Raise UserErrorException for a script that a rule leaves out of the snapshot."""
     if os.path.normpath(script).replace(os.sep, "/") not in files:
         raise UserErrorException(
-            f"The script {script!r} is left out of the snapshot, by .amlignore (or .gitignore) or "
-            "as a link; a run needs it in there."
+            f"The script {script!r} is not in the snapshot of the source folder: it matches a line "
+            "of .amlignore (or .gitignore), or it is a link. Remove that line, or use a copy."
         )
 
 
@@ -121,8 +121,8 @@ def check_variables(variables: Mapping[Any, Any]) -> dict[str, str]:
     for name, value in texts.items():
         if not name or "=" in name or "\0" in name + value:
             raise UserErrorException(
-                f"The environment variable {name!r} cannot be set: a name is not empty and has no "
-                "'=', and neither name nor value has a zero byte."
+                f"The environment variable {name!r} cannot be set: a name must not be empty or "
+                "contain '=', and neither name nor value may contain a zero byte."
             )
     return texts
 
@@ -133,8 +133,8 @@ def check_arguments(arguments: Any) -> list[Any]:
         return split_words(arguments, "arguments")
     if isinstance(arguments, bytes) or not isinstance(arguments or (), Sequence):
         raise UserErrorException(
-            f"arguments is a list of texts and numbers, not the {type(arguments).__name__} "
-            f"{arguments!r}."
+            f"arguments must be a list of texts and numbers, and is the "
+            f"{type(arguments).__name__} {arguments!r}."
         )
     for index, argument in enumerate(arguments or ()):
         if isinstance(argument, DatasetBase):

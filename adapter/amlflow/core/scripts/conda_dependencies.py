@@ -308,7 +308,7 @@ def _check_texts(value: Any, where: str | os.PathLike[str]) -> list[str]:
 
 def _to_list(value: Iterable[str] | None, name: str) -> list[str]:
     if isinstance(value, str):
-        raise UserErrorException(f"{name}={value!r} is one text, and a list of them is expected.")
+        raise UserErrorException(f"{name}={value!r} is a text; it must be a list of texts.")
     return list(value or [])
 
 

@@ -137,8 +137,8 @@ class RunConfiguration(Settings):
         for setting in NOT_IN_FILES:
             if getattr(self, setting):
                 raise UserErrorException(
-                    f"run_config.{setting} cannot be saved to a .runconfig file; pass the data in the "
-                    "arguments of ScriptRunConfig."
+                    f"run_config.{setting} cannot be saved to a .runconfig file; pass the data in "
+                    "the arguments of ScriptRunConfig."
                 )
         content = _merge(self._content, write_fields(self, _FIELDS))
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
@@ -217,7 +217,7 @@ def _yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserErrorException(f"{path} is not YAML: {error}") from None
     if not isinstance(content, dict):
-        raise UserErrorException(f"{path} is a mapping of keys to values, and this is none.")
+        raise UserErrorException(f"{path} must be a mapping of keys to values, and is not one.")
     return content
 
 

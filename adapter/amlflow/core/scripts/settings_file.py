@@ -21,7 +21,9 @@ class Section:
 
     def __init__(self, content: Any, where: str) -> None:
         if content is not None and not isinstance(content, dict):
-            raise UserErrorException(f"{where} is a mapping of keys to values, not {content!r}.")
+            raise UserErrorException(
+                f"{where} must be a mapping of keys to values, and is {content!r}."
+            )
         self.content: dict[str, Any] = content or {}
         self._where = where
 
@@ -35,7 +37,7 @@ class Section:
     def list(self, key: str) -> list[Any]:
         value = self.content.get(key) or []
         if not isinstance(value, list):
-            raise UserErrorException(f"{self._where}: {key} is a list, not {value!r}.")
+            raise UserErrorException(f"{self._where}: {key} must be a list, and is {value!r}.")
         return list(value)
 
     def texts(self, key: str) -> dict[str, str]:

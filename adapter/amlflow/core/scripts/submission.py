@@ -218,8 +218,8 @@ def _check_own(jobs: Path) -> None:
 def _check_shared(tracker: Tracker) -> None:
     if Feature.SHARED not in tracker.features:
         raise Unsupported(
-            f"The tracker {redacted(tracker.uri)} lives in this process alone, so a submitted "
-            "script could not reach it; use start_logging here, or another tracker."
+            f"The tracker {redacted(tracker.uri)} exists in this process only, so a submitted "
+            "script could not reach it. Use start_logging here, or another tracker."
         )
 
 
@@ -310,8 +310,8 @@ def _check_whole(config: ScriptRunConfig) -> None:
         )
     if settings.framework.lower() != "python":
         raise UserErrorException(
-            f"The framework {settings.framework!r} is not run; scripts are Python's, and anything "
-            "else is a command."
+            f"The framework {settings.framework!r} is not supported: a script is run by Python. "
+            "Run any other program with command=[…]."
         )
     max_seconds = settings.max_run_duration_seconds
     if max_seconds is not None and not (isinstance(max_seconds, (int, float)) and max_seconds > 0):
