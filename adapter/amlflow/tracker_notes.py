@@ -57,6 +57,12 @@ NOTES: dict[str, Note[Any]] = {}
 """All notes of a run that amlflow reads, by their keys in ``RunRecord.system``."""
 
 
+def read_note(owner: str, notes: Mapping[str, str], key: str, read: Callable[[str], T]) -> T | None:
+    """Parse one of the notes of a run or of a model; None if it is absent."""
+    text = notes.get(key)
+    return None if text is None else parse(owner, key, text, read)
+
+
 class Note(Generic[T]):
     """One of amlflow's notes of a run: ``note(record)`` parses it, or returns None if absent.
 
@@ -72,8 +78,7 @@ class Note(Generic[T]):
 
     def among(self, run_id: str, notes: Mapping[str, str]) -> T | None:
         """The same for a layer that has taken its notes out of the record."""
-        text = notes.get(self.key)
-        return None if text is None else parse(run_id, self.key, text, self._read)
+        return read_note(run_id, notes, self.key, self._read)
 
 
 @dataclass(frozen=True, slots=True)

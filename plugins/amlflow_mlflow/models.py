@@ -13,6 +13,7 @@ MLflow's registry keeps no files and has no tags that are written once. Runs of 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +61,8 @@ MAX_VERSION = 2**31 - 1
 DESCRIPTION_LIMIT = 5000
 SOURCE_LIMIT = 500
 """Characters that MLflow's databases keep."""
+UPLOAD_FOLDER = "model"
+"""Where a run has local files that were registered."""
 RACES = 20
 """How often a version is made again after other processes took the number; each has got on."""
 _NEWEST = ["creation_timestamp DESC", "name ASC", "version_number DESC"]
@@ -108,6 +111,7 @@ class Models:
         if draft.run_id is not None:
             return self._add_version(draft, draft.run_id, tags)
         run_id = self._upload(draft)
+        draft = dataclasses.replace(draft, path=f"{UPLOAD_FOLDER}/{draft.path}")
         try:
             return self._add_version(draft, run_id, {**tags, UPLOADED: "true"})
         except BaseException:
@@ -134,7 +138,9 @@ class Models:
         """Store local files as those of a run; its id."""
         run = self._create_run(draft.name, None)
         try:
-            self._files.put(run.id, draft.files)
+            # Below a folder, since amlflow's own files are at the top.
+            files = {f"{UPLOAD_FOLDER}/{name}": path for name, path in draft.files.items()}
+            self._files.put(run.id, files)
         except BaseException:
             self._discard(run.id)
             raise

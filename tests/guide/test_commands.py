@@ -36,6 +36,7 @@ CONSOLES = [
     block("cli-cancel"),
     block("cli-mark-failed"),
     block("cli-submit"),
+    block("cli-models"),
     block("cli-workspaces"),
     block("cli-targets"),
     block("cli-plugins"),

@@ -87,6 +87,8 @@ print(json.dumps(said))
     said = json.loads(python(code, folder))
     assert [each for each in V1_MODULES if each not in said] == [
         "azureml.core.compute",
+        "azureml.core.image",
+        "azureml.core.webservice",
         "azureml.data",
     ]
     for name, (message, missing) in said.items():
@@ -115,8 +117,9 @@ print([importlib.util.find_spec(each) for each in ("azureml.pipeline", "azureml.
     assert python(code, folder) == "[None, None] True"
 
 
-SUBMODULES = ["compute", "compute_target", "conda_dependencies", "environment", "experiment", "run",
-              "runconfig", "script_run_config", "workspace"]  # fmt: skip
+SUBMODULES = ["compute", "compute_target", "conda_dependencies", "environment", "experiment",
+              "image", "model", "resource_configuration", "run", "runconfig", "script_run_config",
+              "webservice", "workspace"]  # fmt: skip
 
 
 def test_submodules_are_attributes_and_imported_when_asked_for(folder: Path) -> None:

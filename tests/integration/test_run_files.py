@@ -396,9 +396,7 @@ def test_register_model(run: Run, folder: Path) -> None:
         "my-model", 1, "my-model:1", run.id,
     )  # fmt: skip
     assert (model.tags, model.description) == ({"a": "b"}, "text")
-    assert model.properties["p"] == "q"
+    assert model.properties == {"p": "q"}
     assert run.register_model(model_name="my-model", model_path="./whole/").version == 2
     with pytest.raises(ModelPathNotFoundException, match="'nowhere'"):
         run.register_model("my-model", model_path="nowhere")
-    with pytest.raises(UserErrorException, match="mlflow"):
-        run.register_model("my-model", "whole", datasets=[("train", object())])

@@ -287,7 +287,6 @@ def test_list_knows_the_workspace_of_the_folder(folder: Path) -> None:
         lambda ws: ws.diagnose_workspace({}),
         lambda ws: ws.update_dependencies(),
         lambda ws: ws.service_context,
-        lambda ws: ws.models,
         lambda ws: ws.setup(),
         lambda ws: ws.datastores["x"],
         lambda ws: ws.images["x"],

@@ -31,7 +31,7 @@ from amlflow.cli.commands import ARGUMENTS, COMMANDS, GROUPS, Command
 from amlflow.cli.errors import Missing, Unparsed, WrongUsage
 from amlflow.cli.usage import right_line
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import ExperimentNotFound, RunNotFound
+from amlflow.spec import ExperimentNotFound, ModelNotFound, RunNotFound
 
 logger = logging.getLogger("amlflow")
 
@@ -41,7 +41,7 @@ in the knack that is installed."""
 
 WRONG_USAGE, MISSING = 2, 3
 # A KeyError of v1's classes is a lookup of a name, such as a compute target's, that found nothing.
-MISSES = (Missing, RunNotFound, ExperimentNotFound, KeyError)
+MISSES = (Missing, RunNotFound, ExperimentNotFound, ModelNotFound, KeyError)
 
 
 class CliConfig(CLIConfig):  # type: ignore[misc]

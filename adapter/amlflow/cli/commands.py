@@ -39,6 +39,7 @@ def _of_run(operation: str, summary: str, example: str, *more: str, table: Any =
 GROUPS = {
     "run": "Start, find, watch and change runs.",
     "experiment": "Experiments of a workspace.",
+    "model": "Models of a workspace, each with versions.",
     "workspace": "Workspaces, each a name for a tracking store.",
     "computetarget": "Where scripts run.",
     "folder": "Project folders.",
@@ -114,6 +115,44 @@ COMMANDS: dict[str, Command] = {
         "workspaces:experiments",
         "List the experiments.", "amlflow experiment list -o table",
         (*WORKSPACE, FILE), tables.experiments,
+    ),
+    "model list": Command(
+        "models:list_models",
+        "List the versions of models, newest first.", "amlflow model list --latest -o table",
+        (*WORKSPACE, "model_name", "latest", "tag", "property", "model_run_id", "dataset_id",
+         FILE), tables.models,
+    ),
+    "model show": Command(
+        "models:show",
+        "Show a version of a model; without a version, the latest.",
+        "amlflow model show -n my-model --version 1",
+        (*WORKSPACE, "shown_id", "model_name", "version", "model_run_id", FILE), tables.models,
+    ),
+    "model register": Command(
+        "models:register",
+        "Register a local file or folder, or one of a run, as the next version of a model.",
+        "amlflow model register -n my-model -p outputs/model.pkl --tag area=diabetes",
+        (*PLACE, "registered_name", "model_path", "asset_path", "model_run_id",
+         "model_description", "model_framework", "model_framework_version", "tag", "property",
+         "cpu_cores", "memory_gb", "gpu_cores", FILE), tables.models,
+    ),
+    "model download": Command(
+        "models:download",
+        "Write the file or folder of a model into a folder.",
+        "amlflow model download -i my-model:1 -t models",
+        (*WORKSPACE, "model_id", "target_dir", "overwrite"),
+    ),
+    "model update": Command(
+        "models:update",
+        "Change a model's tags and description, or add properties.",
+        "amlflow model update -i my-model:1 --add-tag stage=production",
+        (*WORKSPACE, "model_id", "model_description", "add_model_tag", "remove_tag",
+         "add_property", "cpu_cores", "memory_gb", "gpu_cores", FILE), tables.models,
+    ),
+    "model delete": Command(
+        "models:delete",
+        "Delete a version of a model.", "amlflow model delete -i my-model:1",
+        (*WORKSPACE, "model_id"),
     ),
     "workspace show": Command(
         "workspaces:workspace",
@@ -237,6 +276,47 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "nargs": "?", "metavar": "NAME",
     },
     "uri": _argument("--uri", help="Tracker to check; the one that the plugin states if left out."),
+    "model_id": _argument(
+        "--model-id", "-i", help="Id of the model, as NAME:VERSION.", required=True
+    ),
+    "shown_id": _argument("--model-id", "-i", help="Id of the model, as NAME:VERSION."),
+    "model_name": _argument("--model-name", "-n", help="Name of the model."),
+    "registered_name": _argument("--name", "-n", help="Name of the model.", required=True),
+    "version": _argument("--version", help="Version of the model; the latest if left out."),
+    "model_run_id": _argument("--run-id", help="Id of the run that the model is from."),
+    "dataset_id": _argument("--dataset-id", help="Id of a data set of the models."),
+    "latest": _argument(
+        "--latest", "-l", help="Only the latest version of each model.", action="store_true"
+    ),
+    "tag": _argument("--tag", help="Tag as key[=value]; may be repeated.", action="append"),
+    "property": _argument(
+        "--property", help="Property as key[=value]; may be repeated.", action="append"
+    ),
+    "model_path": _argument("--model-path", "-p", help="Local file or folder of the model."),
+    "asset_path": _argument("--asset-path", help="File or folder of the run."),
+    "model_description": _argument("--description", "-d", help="Description of the model."),
+    "model_framework": _argument("--model-framework", help="Framework, such as ScikitLearn."),
+    "model_framework_version": _argument(
+        "--model-framework-version", help="Version of the framework."
+    ),
+    "cpu_cores": _argument("--cc", help="CPU cores that the model needs."),
+    "memory_gb": _argument("--gb", help="Memory in GB that the model needs."),
+    "gpu_cores": _argument("--gc", help="GPUs that the model needs."),
+    "target_dir": _argument(
+        "--target-dir", "-t", help="Folder that the model is written to.", required=True
+    ),
+    "overwrite": _argument(
+        "--overwrite", help="Replace files that are there.", action="store_true"
+    ),
+    "add_model_tag": _argument(
+        "--add-tag", help="Tag as key[=value]; may be repeated.", action="append"
+    ),
+    "remove_tag": _argument(
+        "--remove-tag", help="Key of a tag to remove; may be repeated.", action="append"
+    ),
+    "add_property": _argument(
+        "--add-property", help="Property as key=value; may be repeated.", action="append"
+    ),
     "script": {
         "options_list": [], "help": "The script and its arguments.", "nargs": "...",
         "metavar": "SCRIPT",

@@ -56,6 +56,20 @@ def workspaces(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]
     ]
 
 
+def models(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
+    """Versions of models: name, version, framework, when registered, and tags."""
+    return [
+        {
+            "Name": _text(item.get("name")),
+            "Version": _text(item.get("version")),
+            "Framework": _text(item.get("framework")),
+            "Registered": _text(item.get("createdTime"))[:19].replace("T", " "),
+            "Tags": _tags(item.get("tags") or {}),
+        }
+        for item in items
+    ]
+
+
 def _text(value: Any) -> str:
     text = "" if value is None else str(value)
     return "".join(char if char.isprintable() else " " for char in text)

@@ -16,7 +16,8 @@ GLOBAL = {
 """Flags of every command, and whether a value follows."""
 PLACEHOLDERS = {
     "run_id": "RUN_ID", "add_tag": "KEY=VALUE", "key": "KEY", "description": "TEXT",
-    "output_dir": "FOLDER", "name": "NAME", "kind": "KIND", "script": "SCRIPT",
+    "output_dir": "FOLDER", "target_dir": "FOLDER", "name": "NAME", "registered_name": "NAME",
+    "model_id": "NAME:VERSION", "kind": "KIND", "script": "SCRIPT",
 }  # fmt: skip
 BARE = {"workspace": "workspace_name", "folder": "path", "run list": "experiment_name"}
 """What a bare word of a command, or of a group's, is taken for where nothing is missing."""
@@ -46,6 +47,14 @@ def _split_line(line: Sequence[str]) -> tuple[list[str], list[tuple[str, str | N
     }
     with_value["--status"] = True
     with_value.update(GLOBAL)
+    # A misspelt flag is one of a command of its group.
+    commands = [command for command in COMMANDS if command.split()[0] in line] or list(COMMANDS)
+    near = {
+        flag: None
+        for command in commands
+        for name in COMMANDS[command].arguments
+        for flag in ARGUMENTS[name]["options_list"]
+    }
     words, flags = list[str](), list[tuple[str, str | None]]()
     rest = list(line)
     while rest:
@@ -55,7 +64,9 @@ def _split_line(line: Sequence[str]) -> tuple[list[str], list[tuple[str, str | N
             continue
         name, equals, value = word.partition("=")
         if name not in with_value:
-            name = next(iter(difflib.get_close_matches(name, with_value, n=1, cutoff=0.5)), name)
+            name = next(
+                iter(difflib.get_close_matches(name, [*near, *GLOBAL], n=1, cutoff=0.5)), name
+            )
         takes_value = with_value.get(name, False)
         if equals:
             flags.append((name, value))

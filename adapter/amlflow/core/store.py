@@ -23,6 +23,9 @@ DEFAULT_NAME = "local"
 """The name and the resource group of a workspace that no config.json names."""
 NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
+RUN_ID = "AZUREML_RUN_ID"
+"""The environment variable of a submitted script that says which run it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -90,6 +93,10 @@ class WorkspaceBase(HasStore):
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
         """The tracking store's URI, for ``mlflow.set_tracking_uri``."""
         return self._store.uri
+
+    def get_run(self, run_id: str) -> Any:
+        """See :class:`amlflow.core.workspace.Workspace`."""
+        raise NotImplementedError
 
     @staticmethod
     def from_config(path: str | os.PathLike[str] | None = None) -> WorkspaceBase:

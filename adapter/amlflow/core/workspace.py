@@ -16,6 +16,7 @@ from amlflow.core.data import declared
 from amlflow.core.data.dataset import DatasetsByName
 from amlflow.core.data.datastore import AbstractDatastore, DatastoresByName, open_datastore
 from amlflow.core.experiment import Experiment, open_experiment, query_runs
+from amlflow.core.models.model import Model
 from amlflow.core.project.config_json import (
     FILE,
     Config,
@@ -25,11 +26,12 @@ from amlflow.core.project.config_json import (
 )
 from amlflow.core.project.known_workspaces import find_known, list_known, note_path
 from amlflow.core.project.tracking_uri import embedded_uri, resolve_uri
-from amlflow.core.runs.run import RUN_ID, Run, get_run_in
+from amlflow.core.runs.run import Run, get_run_in
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.store import (
     DEFAULT_NAME,
     NO_SUBSCRIPTION,
+    RUN_ID,
     Store,
     WorkspaceBase,
     use_workspace_class,
@@ -157,10 +159,8 @@ class Workspace(WorkspaceBase, AzureOnly):
                 found_multiple=True,
             )
         if notes:
-            subscription_id, resource_group = (
-                notes[0]["subscription_id"],
-                notes[0]["resource_group"],
-            )
+            subscription_id = notes[0]["subscription_id"]
+            resource_group = notes[0]["resource_group"]
         return Workspace(
             subscription_id or NO_SUBSCRIPTION, resource_group or DEFAULT_NAME, name, auth, location
         )
@@ -305,6 +305,11 @@ class Workspace(WorkspaceBase, AzureOnly):
     def experiments(self) -> dict[str, Experiment]:
         """The experiments that are not archived, by name."""
         return {experiment.name: experiment for experiment in Experiment.list(self)}
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """The latest version of each registered model, by the model's name."""
+        return {model.name: model for model in Model.list(self, latest=True)}
 
     @property
     def compute_targets(self) -> dict[str, ComputeTarget]:

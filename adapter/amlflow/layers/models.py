@@ -41,6 +41,8 @@ REGISTRY = "amlflow.models"
 """The experiment that holds the versions, and the runs with local files."""
 UPLOAD = "model_upload"
 """A note of a run that keeps local files."""
+FOLDER = "model"
+"""Where such a run has them."""
 DELETED = "model_deleted"
 """A note of a version that is deleted; its number stays taken."""
 NOTE = "model_note_"
@@ -78,12 +80,12 @@ class Models(Layer):
 
     def register_model(self, draft: ModelDraft) -> ModelRecord:
         if draft.run_id is None:
-            run_id = self._upload(draft)
+            run_id, path = self._upload(draft), f"{FOLDER}/{draft.path}"
         else:
-            run_id = self.inner.get_run(draft.run_id).id
+            run_id, path = self.inner.get_run(draft.run_id).id, draft.path
         version = 1 + max((note.version for _, note in self._all(draft.name)), default=0)
         while True:
-            note = ModelNote(draft.name, version, run_id, draft.path, draft.run_id is None)
+            note = ModelNote(draft.name, version, run_id, path, draft.run_id is None)
             alias = _run_id(draft.name, version)
             try:
                 [run] = self.inner.create_runs([self._to_run(draft, note, alias)])
@@ -105,7 +107,9 @@ class Models(Layer):
         )
         [run] = self.inner.create_runs([upload])
         try:
-            self.inner.put_files(run.id, draft.files)
+            # Below a folder, since amlflow's own files are at the top.
+            files = {f"{FOLDER}/{name}": path for name, path in draft.files.items()}
+            self.inner.put_files(run.id, files)
         except AzureMLException:
             # No version will name this run.
             self.inner.update_run(run.id, RunChange(status=Status.FAILED))

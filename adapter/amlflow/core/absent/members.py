@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from amlflow.core.absent.names import CLUSTERS, DATA, ONE_PROCESS, SPARK
+from amlflow.core.absent.names import CLUSTERS, DATA, ONE_PROCESS, SERVING, SPARK
 from amlflow.exceptions import UserErrorException
 
 _IN_A_SCRIPT = (
@@ -73,11 +73,18 @@ MEMBERS = {
     "Environment": {
         "asset_id": _REGISTERED,
         "databricks": SPARK,
-        "inferencing_stack_version": "serving is Azure's; `mlflow models serve` serves a model",
+        "inferencing_stack_version": SERVING,
         "r": "R is not run as a script; a command can be Rscript",
         "spark": SPARK,
     },
     "Run": {"input_datasets": _IN_A_SCRIPT, "output_datasets": _IN_A_SCRIPT},
+    "Model": {
+        "deploy": SERVING,
+        "get_sas_urls": "model.download() gets the files, which are in the tracker",
+        "package": SERVING,
+        "print_configuration": SERVING,
+        "profile": SERVING,
+    },
     "RunConfiguration": {
         "amlcompute": CLUSTERS,
         "auto_cluster_compute_specification": CLUSTERS,

@@ -10,7 +10,10 @@ DATA = (
     "a script gets its data by its arguments or inputs, such as "
     "dataset.as_named_input('data').as_mount(), and read by Dataset or fsspec"
 )
-_SERVING = "serving is Azure's; `mlflow models serve` serves a model"
+SERVING = (
+    "serving is Azure's; `mlflow models serve` serves a model that mlflow's functions logged, and "
+    "Model.get_model_path() gives the files of any model to a server of yours"
+)
 
 ONE_PROCESS = (
     "a run is one process on one machine; start the others from the script, or with torchrun or "
@@ -26,15 +29,12 @@ _CHARTS = "MLflow's page has the charts: run.get_portal_url()"
 
 _OF_CORE = {
     "ContainerRegistry": "container registries are Azure's; name an image in your own registry",
-    "Image": _SERVING,
     "Keyvault": "amlflow has no key vault; read secrets from environment variables",
     "LinkedService": "linked services are Azure's; keep addresses in environment variables",
-    "Model": "run.register_model() registers one, and mlflow.MlflowClient() finds them",
     "PrivateEndPoint": "a tracking server is protected by its own network",
     "PrivateEndPointConfig": "a tracking server is protected by its own network",
     "ScriptRun": "a submitted run is a Run",
     "SynapseWorkspaceLinkedServiceConfiguration": "linked services are Azure's",
-    "Webservice": _SERVING,
 }
 _OF_ENVIRONMENT = {
     "DEFAULT_CPU_IMAGE": _IMAGES,
@@ -68,6 +68,9 @@ _KINDS_OF_COMPUTE = (
 )  # fmt: skip
 ABSENT = {
     "azureml.core": _OF_CORE,
+    "azureml.core.image": {"UnknownImage": SERVING},
+    "azureml.core.model": {"ModelPackage": SERVING},
+    "azureml.core.webservice": {"UnknownWebservice": SERVING},
     "azureml.core.compute": dict.fromkeys(_KINDS_OF_COMPUTE, CLUSTERS),
     "azureml.core.environment": _OF_ENVIRONMENT,
     "azureml.core.runconfig": _OF_RUNCONFIG,
@@ -87,15 +90,13 @@ MODULES = {
     ),
     "azureml.core.container_registry": _OF_CORE["ContainerRegistry"],
     "azureml.core.databricks": SPARK,
-    "azureml.core.image": _SERVING,
+    "azureml.core.image": SERVING,
     "azureml.core.keyvault": _OF_CORE["Keyvault"],
     "azureml.core.linked_service": _OF_CORE["LinkedService"],
-    "azureml.core.model": _OF_CORE["Model"],
     "azureml.core.private_endpoint": _OF_CORE["PrivateEndPoint"],
-    "azureml.core.profile": _SERVING,
-    "azureml.core.resource_configuration": _SERVING,
+    "azureml.core.profile": SERVING,
     "azureml.core.script_run": _OF_CORE["ScriptRun"],
-    "azureml.core.webservice": _SERVING,
+    "azureml.core.webservice": SERVING,
     "azureml.data": (
         "azureml.data has files and tables in datastores; databases, caches and Azure's own file "
         "systems are read by their own clients"

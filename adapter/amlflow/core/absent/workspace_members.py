@@ -37,14 +37,6 @@ class AzureOnly:
     """Members of v1's Workspace that are refused, with v1's signatures."""
 
     @property
-    def models(self) -> dict[str, Any]:
-        _refuse_property(
-            "workspace.models",
-            "run.register_model() registers models, and "
-            "mlflow.MlflowClient().search_registered_models() lists them.",
-        )
-
-    @property
     def images(self) -> dict[str, Any]:
         return NoneHere("The image", "Build container images with docker.")
 

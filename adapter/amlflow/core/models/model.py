@@ -1,22 +1,214 @@
-"""A version of a registered model, as ``Run.register_model`` returns it."""
+"""A version of a registered model: v1's ``azureml.core.model``."""
 
 from __future__ import annotations
 
+import builtins
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-from amlflow.spec import ModelRecord
+from amlflow.core.absent.members import Absent
+from amlflow.core.arguments import check_class, check_path
+from amlflow.core.models import notes
+from amlflow.core.models.framework import Framework
+from amlflow.core.models.local_copies import download, find_path
+from amlflow.core.models.registration import (
+    ModelFields,
+    check_model_name,
+    collect_files,
+    to_model_properties,
+    to_model_texts,
+)
+from amlflow.core.models.resource_configuration import ResourceConfiguration
+from amlflow.core.models.selection import find_model, find_models
+from amlflow.core.models.serialization import MIME_TYPE, from_payload, to_payload
+from amlflow.core.store import RUN_ID, WorkspaceBase, tracker_of, workspace_of_this_job
+from amlflow.exceptions import UserErrorException
+from amlflow.spec import ModelChange, ModelRecord, RunNotFound
+
+_RIGHT = "Model(workspace, name='my-model')"
 
 
 class Model:
-    """What is known of a registered version; the registry itself is the tracker's."""
+    """A version of a model in the tracker's registry; without a version, the latest.
 
-    def __init__(self, record: ModelRecord) -> None:
-        self._record = record
+    Source: ``azureml.core.Model`` 1.61; names, parameters and shapes are v1's. What it has can be
+    read; :meth:`update` and its siblings change it.
+    """
+
+    Framework = Framework
+
+    deploy = Absent()
+    package = Absent()
+    print_configuration = Absent()
+    profile = Absent()
+    get_sas_urls = Absent()
+
+    unpack = False
+    mime_type = MIME_TYPE
+    parent_id = None
+    derived_model_ids = None
+
+    def __init__(
+        self,
+        workspace: WorkspaceBase,
+        name: str | None = None,
+        id: str | None = None,
+        tags: builtins.list[Any] | None = None,
+        properties: builtins.list[Any] | None = None,
+        version: int | None = None,
+        run_id: str | None = None,
+        model_framework: str | None = None,
+        expand: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Find a version: by ``id`` (``name:version``), by name and version, or the latest.
+
+        ``tags`` and ``properties`` are a list of keys and of pairs ``[key, value]`` that it must
+        have; with an id or a version, v1 does not look at them.
+
+        Raises:
+            ModelNotFound: a WebserviceException; no version is as described.
+            WebserviceException: neither a name nor an id is given.
+        """
+        check_class(workspace, WorkspaceBase, "The workspace of a model is a Workspace", _RIGHT)
+        self._workspace = workspace
+        self._record = find_model(
+            tracker_of(workspace), name=name, id=id, version=version, tags=tags,
+            properties=properties, run_id=run_id, framework=model_framework,
+        )  # fmt: skip
+
+    # registering and finding
+
+    @staticmethod
+    def register(
+        workspace: WorkspaceBase,
+        model_path: str,
+        model_name: str,
+        tags: dict[str, str] | None = None,
+        properties: dict[str, str] | None = None,
+        description: str | None = None,
+        datasets: builtins.list[tuple[str, Any]] | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        child_paths: builtins.list[str] | None = None,
+        sample_input_dataset: Any = None,
+        sample_output_dataset: Any = None,
+        resource_configuration: ResourceConfiguration | None = None,
+    ) -> Model:
+        """Register a local file or folder as the next version of a model.
+
+        The files are uploaded first. If that breaks off, no version is there.
+
+        Args:
+            workspace: Where it is registered.
+            model_path: The file or folder.
+            model_name: Letters, digits, ``-``, ``.`` and ``_``, at most 255.
+            tags: Texts that can be changed later.
+            properties: Texts that stay as they are.
+            description: A text.
+            datasets: Pairs of what a data set was for and the data set; their ids are kept.
+            model_framework: One of :class:`Model.Framework`, or another text.
+            model_framework_version: The framework's version.
+            child_paths: The files and folders of the folder that are registered (default: all).
+            sample_input_dataset: A data set; its id is kept.
+            sample_output_dataset: A data set; its id is kept.
+            resource_configuration: What the model needs to be served; it is kept.
+
+        Raises:
+            LocalModelNotFound: a WebserviceException and a FileNotFoundError; the path does not
+                exist.
+            WebserviceException: another argument is wrong.
+        """
+        right = "Model.register(workspace, model_path='model.pkl', model_name='my-model')"
+        check_class(workspace, WorkspaceBase, "The workspace of a model is a Workspace", right)
+        fields = ModelFields(
+            tags, properties, description, model_framework, model_framework_version, datasets,
+            sample_input_dataset, sample_output_dataset, resource_configuration,
+        )  # fmt: skip
+        check_model_name(model_name)
+        path, files = collect_files(model_path, child_paths)
+        draft = fields.to_draft(model_name, path, files=files)
+        print(f"Registering model {model_name}")  # as v1 does
+        return model_of(workspace, tracker_of(workspace).register_model(draft))
+
+    @staticmethod
+    def list(
+        workspace: WorkspaceBase,
+        name: str | None = None,
+        tags: builtins.list[Any] | None = None,
+        properties: builtins.list[Any] | None = None,
+        run_id: str | None = None,
+        latest: bool = False,
+        dataset_id: str | None = None,
+        expand: bool = True,
+        page_count: int = 255,
+        model_framework: str | None = None,
+    ) -> builtins.list[Model]:
+        """The versions of all models, newest first, or those that meet what is given.
+
+        Args:
+            workspace: Where they are registered.
+            name: The model's name.
+            tags: Keys, and pairs ``[key, value]``, that a version must have.
+            properties: The same for its properties.
+            run_id: The run whose file or folder it is.
+            latest: Only the latest of these versions of each model.
+            dataset_id: The id of a data set that it was registered with.
+            expand: Accepted; what a model refers to is read when you ask for it.
+            page_count: Accepted; 20 to 255.
+            model_framework: The framework.
+
+        Raises:
+            UserErrorException: ``tags`` is not a list, or ``page_count`` is out of range.
+        """
+        right = "Model.list(workspace, name='my-model')"
+        check_class(workspace, WorkspaceBase, "The workspace of models is a Workspace", right)
+        if page_count and not 20 <= page_count <= 255:
+            raise UserErrorException(f"page_count is a number from 20 to 255, and is {page_count}.")
+        for what, selection in (("tags", tags), ("properties", properties)):
+            if selection is not None and not isinstance(selection, builtins.list):
+                raise UserErrorException(
+                    f"{what} is a list of keys and of pairs, such as ['key', ['key2', 'value']], "
+                    f"and is a {type(selection).__name__}."
+                )
+        records = find_models(
+            tracker_of(workspace), name=name, tags=tags, properties=properties, run_id=run_id,
+            framework=model_framework, latest=latest,
+        )  # fmt: skip
+        return [
+            model_of(workspace, record)
+            for record in records
+            if dataset_id is None
+            or dataset_id in [entry["id"] for entry in notes.read_datasets(record)]
+        ]
+
+    @staticmethod
+    def get_model_path(
+        model_name: str, version: int | None = None, _workspace: WorkspaceBase | None = None
+    ) -> str:
+        """The local path of a model, which is downloaded to ``azureml-models/NAME/VERSION``.
+
+        In a submitted run it comes from the run's workspace, otherwise from ``_workspace``. Without
+        either, and with a version that is there already, the local copy counts: below
+        ``azureml-models``, or a file or folder of that name in the working folder.
+
+        Raises:
+            ModelNotFound: the workspace has no such version; as in v1, a WebserviceException and a
+                ModelNotFoundException.
+            LocalCopyNotFound: without a workspace, and this machine has no copy; both as well.
+        """
+        workspace = workspace_of_this_job() if os.environ.get(RUN_ID) else _workspace
+        return find_path(model_name, version, None if workspace is None else tracker_of(workspace))
+
+    # what it has
 
     @property
-    def id(self) -> str:
-        """``name:version``."""
-        return f"{self.name}:{self.version}"
+    def workspace(self) -> WorkspaceBase:
+        """The workspace that it is registered in."""
+        return self._workspace
 
     @property
     def name(self) -> str:
@@ -27,13 +219,9 @@ class Model:
         return self._record.version
 
     @property
-    def run_id(self) -> str | None:
-        """The run whose files it was made from."""
-        return self._record.run_id
-
-    @property
-    def created_time(self) -> datetime:
-        return self._record.created
+    def id(self) -> str:
+        """``name:version``."""
+        return f"{self.name}:{self.version}"
 
     @property
     def description(self) -> str | None:
@@ -47,5 +235,215 @@ class Model:
     def properties(self) -> dict[str, str]:
         return dict(self._record.properties)
 
+    @property
+    def created_time(self) -> datetime:
+        """When it was registered, in UTC."""
+        return self._record.created
+
+    @property
+    def created_by(self) -> dict[str, str] | None:
+        """Who registered it, by v1's key ``userName``; None if the tracker does not know."""
+        user = self._record.user
+        return None if user is None else {"userName": user}
+
+    @property
+    def url(self) -> str:
+        """The address of the version's page in the tracker."""
+        return tracker_of(self._workspace).model_link(self._record)
+
+    @property
+    def model_framework(self) -> str | None:
+        return notes.read_text(self._record, notes.FRAMEWORK)
+
+    @property
+    def model_framework_version(self) -> str | None:
+        return notes.read_text(self._record, notes.FRAMEWORK_VERSION)
+
+    @property
+    def resource_configuration(self) -> ResourceConfiguration | None:
+        """What it was said to need to be served."""
+        return notes.read_resources(self._record)
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run that has its file or folder; None if local files were registered."""
+        if self._record.run_id is None:
+            return None
+        return notes.read_text(self._record, notes.RUN) or self._record.run_id
+
+    @property
+    def run(self) -> Any:
+        """That run; None if there is none or it has been deleted."""
+        if self._record.run_id is None:
+            return None
+        try:
+            return self._workspace.get_run(self._record.run_id)
+        except RunNotFound:
+            return None
+
+    @property
+    def experiment_name(self) -> str | None:
+        """The name of the run's experiment."""
+        if self._record.run_id is None:
+            return None
+        name = notes.read_text(self._record, notes.EXPERIMENT)
+        if name is None and (run := self.run) is not None:
+            name = run.experiment.name
+        return name
+
+    @property
+    def datasets(self) -> dict[str, builtins.list[str]]:
+        """The ids of the data sets that it was registered with, by what they were for."""
+        datasets: dict[str, builtins.list[str]] = {}
+        for entry in notes.read_datasets(self._record):
+            datasets.setdefault(entry["name"], []).append(entry["id"])
+        return datasets
+
+    @property
+    def sample_input_dataset(self) -> str | None:
+        """The id of the data set with sample input."""
+        return notes.read_text(self._record, notes.SAMPLE_INPUT)
+
+    @property
+    def sample_output_dataset(self) -> str | None:
+        """The id of the data set with sample output."""
+        return notes.read_text(self._record, notes.SAMPLE_OUTPUT)
+
+    # files
+
+    def download(
+        self, target_dir: str = ".", exist_ok: bool = False, exists_ok: bool | None = None
+    ) -> str:
+        """Write its file or folder into a local folder, and return the path.
+
+        Args:
+            target_dir: The folder.
+            exist_ok: Whether files that are there are replaced.
+            exists_ok: v1's earlier name of it.
+
+        Raises:
+            WebserviceException: a file is there already, and ``exist_ok`` is False.
+        """
+        check_path(target_dir, "target_dir", "model.download(target_dir='.', exist_ok=False)")
+        overwrite = exist_ok if exists_ok is None else exists_ok
+        tracker = tracker_of(self._workspace)
+        return download(tracker, self._record, Path(target_dir), overwrite=bool(overwrite))
+
+    # changing
+
+    def update(
+        self,
+        tags: dict[str, str] | None = None,
+        description: str | None = None,
+        sample_input_dataset: Any = None,
+        sample_output_dataset: Any = None,
+        resource_configuration: ResourceConfiguration | None = None,
+    ) -> None:
+        """Replace what is given; ``tags`` are then all its tags. What is empty stays as it is."""
+        samples = {
+            notes.SAMPLE_INPUT: sample_input_dataset,
+            notes.SAMPLE_OUTPUT: sample_output_dataset,
+        }
+        system = {key: notes.dataset_id(each) for key, each in samples.items() if each is not None}
+        system.update(notes.resource_notes(resource_configuration))
+        texts = to_model_texts(tags, "Tags")
+        self._refresh()
+        self._change(
+            ModelChange(
+                description=description or None,
+                tags=texts,
+                tags_removed=[key for key in self._record.tags if key not in texts] if tags else [],
+                system=system,
+            )
+        )
+
+    def update_tags_properties(
+        self,
+        add_tags: dict[str, str] | None = None,
+        remove_tags: builtins.list[str] | None = None,
+        add_properties: dict[str, str] | None = None,
+    ) -> None:
+        """Add and remove tags, and add properties, which stay as they are.
+
+        Raises:
+            PropertyConflict: a property has another value already. Nothing is changed then.
+        """
+        keys = [remove_tags] if isinstance(remove_tags, str) else remove_tags or []
+        for key in keys:
+            if key not in self._record.tags:
+                print(f"Tag with key {key} not found.")  # as v1 does
+        self._change(
+            ModelChange(
+                tags=to_model_texts(add_tags, "Tags"),
+                tags_removed=[str(key) for key in keys],
+                properties=to_model_properties(add_properties),
+            )
+        )
+
+    def add_tags(self, tags: dict[str, str]) -> None:
+        """Add tags, or change their values."""
+        self.update_tags_properties(add_tags=tags)
+        print("Model tag add operation complete.")  # as v1 does
+
+    def remove_tags(self, tags: builtins.list[str]) -> None:
+        """Remove tags by their keys."""
+        self.update_tags_properties(remove_tags=tags)
+        print("Model tag remove operation complete.")
+
+    def add_properties(self, properties: dict[str, str]) -> None:
+        """Add properties.
+
+        Raises:
+            PropertyConflict: one has another value already. Nothing is changed then.
+        """
+        self.update_tags_properties(add_properties=properties)
+        print("Model properties add operation complete.")
+
+    def add_dataset_references(self, datasets: Sequence[tuple[str, Any]]) -> None:
+        """Note data sets by their ids: pairs of what each was for and the data set."""
+        self._change(ModelChange(system=notes.dataset_notes(datasets)))
+
+    def delete(self) -> None:
+        """Delete this version. Its number is not used again, and the files of a run stay."""
+        tracker_of(self._workspace).delete_model(self.name, self.version)
+
+    def _refresh(self) -> None:
+        self._record = tracker_of(self._workspace).get_model(self.name, self.version)
+
+    def _change(self, change: ModelChange) -> None:
+        tracker_of(self._workspace).update_model(self.name, self.version, change)
+        self._record = self._record.changed(change)
+
+    # as JSON
+
+    def serialize(self) -> dict[str, Any]:
+        """The model with v1's keys; ``createdTime`` is in ISO 8601."""
+        run = None if self._record.run_id is None else self.run
+        return {
+            **to_payload(self._record),
+            "url": self.url,
+            "experimentName": self.experiment_name,
+            "runDetails": str(run),
+        }
+
+    @staticmethod
+    def deserialize(workspace: WorkspaceBase, model_payload: Mapping[str, Any]) -> Model:
+        """The model that :meth:`serialize` gave, as it was then. The tracker is not asked.
+
+        Raises:
+            WebserviceException: it is not such a model.
+        """
+        return model_of(workspace, from_payload(model_payload))
+
     def __repr__(self) -> str:
-        return f"Model(name={self.name}, version={self.version}, run_id={self.run_id})"
+        return (
+            f"{type(self).__name__}(workspace={self._workspace!r}, name={self.name}, id={self.id}, "
+            f"version={self.version}, tags={self.tags}, properties={self.properties})"
+        )
+
+
+def model_of(workspace: WorkspaceBase, record: ModelRecord) -> Model:
+    """The model with this record."""
+    model = Model.__new__(Model)
+    model._workspace, model._record = workspace, record
+    return model

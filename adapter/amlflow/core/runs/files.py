@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from amlflow.core.arguments import check_list, check_path, check_text
-from amlflow.core.models.model import Model
+from amlflow.core.models.model import Model, model_of
+from amlflow.core.models.notes import text_notes
+from amlflow.core.models.registration import ModelFields, check_model_name
 from amlflow.core.runs.base import RunBase, display_id
 from amlflow.core.runs.stamps import this_writer
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
@@ -25,7 +27,6 @@ from amlflow.local_paths import local_path_for
 from amlflow.own_paths import OwnPaths, split_open_databases
 from amlflow.spec import (
     FileNotInRun,
-    ModelDraft,
     RunChange,
     RunRecord,
     Tracker,
@@ -264,47 +265,46 @@ class RunFiles(RunBase):
         resource_configuration: Any = None,
         **kwargs: Any,
     ) -> Model:
-        """Make a file or folder of the run the next version of a model in the tracker's registry.
+        """Make a file or folder of the run the next version of a model.
 
-        ``model_path`` is its name in the run (default: the model's name). Frameworks become
-        properties; data sets and resources are Azure's and are refused.
+        Args:
+            model_name: Letters, digits, ``-``, ``.`` and ``_``, at most 255.
+            model_path: Its name in the run (default: the model's name).
+            tags: Texts that can be changed later.
+            properties: Texts that stay as they are.
+            model_framework: One of ``Model.Framework``, or another text.
+            model_framework_version: The framework's version.
+            description: A text.
+            datasets: Pairs of what a data set was for and the data set; their ids are kept.
+            sample_input_dataset: A data set; its id is kept.
+            sample_output_dataset: A data set; its id is kept.
+            resource_configuration: What the model needs to be served; it is kept.
 
         Raises:
             ModelPathNotFoundException: the run has no such file or folder.
+            WebserviceException: another argument is wrong.
         """
-        refused = [datasets, sample_input_dataset, sample_output_dataset, resource_configuration]
-        if any(argument is not None for argument in refused):
-            raise UserErrorException(
-                "register_model keeps no datasets, sample datasets or resource_configuration: they "
-                "are Azure's. Log the data with mlflow.log_input() instead."
-            )
+        fields = ModelFields(
+            tags, properties, description, model_framework, model_framework_version, datasets,
+            sample_input_dataset, sample_output_dataset, resource_configuration,
+        )  # fmt: skip
+        check_model_name(model_name)
         right = "run.register_model(model_name, model_path='outputs/model.pkl')"
-        check_text(model_name, "The model's name", right)
-        check_text(model_path or model_name, "The model's path in the run", right)
-        path = posixpath.normpath(model_path or model_name).strip("/")
+        check_path(model_path or model_name, "The model's path in the run", right)
+        path = posixpath.normpath(os.fspath(model_path or model_name).replace(os.sep, "/"))
+        path = path.strip("/")
+        draft = fields.to_draft(
+            model_name, path, run_id=self._record.id,
+            more_notes=text_notes(run=self.id, experiment=self._experiment.name),
+        )  # fmt: skip
         names = self._tracker.list_files(self._record.id, path)
         if not any(name == path or name.startswith(f"{path}/") for name in names):
             raise ModelPathNotFoundException(
                 f"Run {self.id} has no file or folder {path!r} to register as a model; "
-                "run.get_file_names() lists what it has."
+                "run.get_file_names() lists what it has. In a submitted script, outputs/ is "
+                "uploaded when the script ends: call run.upload_file() first."
             )
-        framework = {
-            "model_framework": model_framework,
-            "model_framework_version": model_framework_version,
-        }
-        framework_properties = {key: value for key, value in framework.items() if value is not None}
-        return Model(
-            self._tracker.register_model(
-                ModelDraft(
-                    name=model_name,
-                    run_id=self._record.id,
-                    path=path,
-                    description=description,
-                    tags=tags or {},
-                    properties={**(properties or {}), **framework_properties},
-                )
-            )
-        )
+        return model_of(self._experiment.workspace, self._tracker.register_model(draft))
 
 
 def fetch_file(tracker: Tracker, run: RunRecord, name: str, target: Path) -> None:

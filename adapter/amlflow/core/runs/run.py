@@ -19,6 +19,7 @@ from amlflow.core.runs.metrics import RunMetrics
 from amlflow.core.runs.offline import OfflineRun
 from amlflow.core.runs.waiting import RunWaiting
 from amlflow.core.store import (
+    RUN_ID,
     ExperimentBase,
     WorkspaceBase,
     experiment_of,
@@ -31,8 +32,6 @@ from amlflow.spec import Condition, Op, RunChange, RunQuery, RunRecord
 
 logger = logging.getLogger("amlflow")
 
-RUN_ID = "AZUREML_RUN_ID"
-"""The environment variable of a submitted script that says which run it is."""
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.run(class)"
 
 

@@ -77,15 +77,17 @@ class ModelTests(SuiteBase):
             ModelDraft(name=model, run_id=run.id, path="outputs/net"),
             ModelDraft(name=model, path="model.bin", files={"model.bin": local}),
             ModelDraft(name=model, path="net", files={"net/x/y": local, "net/größe 1": local}),
+            ModelDraft(name=model, path="amlflow", files={"amlflow/x": local}),
         ]
         records = [tracker.register_model(draft) for draft in drafts]
-        assert [record.version for record in records] == [1, 2, 3, 4]
-        assert [record.run_id for record in records] == [run.id, run.id, None, None]
+        assert [record.version for record in records] == [1, 2, 3, 4, 5]
+        assert [record.run_id for record in records] == [run.id] * 2 + [None] * 3
         assert [list(self.content(tracker, record, tmp_path).items()) for record in records] == [
             [("model.bin", b"model")],
             [("net/a/b", b"model"), ("net/c", b"model")],
             [("model.bin", b"model")],
             [("net/größe 1", b"model"), ("net/x/y", b"model")],
+            [("amlflow/x", b"model")],
         ]
         assert self.register(tracker, local, f"{model}-other").version == 1
         assert tracker.list_files(run.id) == sorted(in_run)

@@ -4,10 +4,12 @@ from typing import Any
 
 from amlflow.core.absent.names import explain_modules as _explain_modules
 from amlflow.core.absent.names import submodule as _submodule
+from amlflow.core.absent.serving import Image, Webservice
 from amlflow.core.compute.compute_target import ComputeTarget
 from amlflow.core.data.datastore import Datastore
 from amlflow.core.data.factories import Dataset
 from amlflow.core.experiment import Experiment
+from amlflow.core.models.model import Model
 from amlflow.core.runs.run import Run, get_run
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.run_configuration import RunConfiguration
@@ -25,9 +27,12 @@ __all__ = [
     "Datastore",
     "Environment",
     "Experiment",
+    "Image",
+    "Model",
     "Run",
     "RunConfiguration",
     "ScriptRunConfig",
+    "Webservice",
     "Workspace",
     "get_run",
 ]

@@ -1,0 +1,174 @@
+"""Commands on models: v1's ``az ml model``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+from amlflow.cli.errors import WrongUsage
+from amlflow.cli.progress import announced
+from amlflow.cli.scope import Where
+from amlflow.core.models.model import Model
+from amlflow.core.models.resource_configuration import ResourceConfiguration
+
+
+def list_models(
+    *,
+    model_name: str | None,
+    latest: bool,
+    tag: list[str] | None,
+    property: list[str] | None,
+    model_run_id: str | None,
+    dataset_id: str | None,
+    **where: Any,
+) -> list[dict[str, Any]]:
+    """``model list``."""
+    models = Model.list(
+        Where(**where).workspace(),
+        name=model_name,
+        tags=[_parse_condition(text) for text in tag or ()],
+        properties=[_parse_condition(text) for text in property or ()],
+        run_id=model_run_id,
+        latest=latest,
+        dataset_id=dataset_id,
+    )
+    return [_summarize(model) for model in models]
+
+
+def _summarize(model: Model) -> dict[str, Any]:
+    """What is known of a model without asking the tracker for each."""
+    return {
+        "id": model.id,
+        "name": model.name,
+        "version": model.version,
+        "createdTime": model.created_time.isoformat(),
+        "description": model.description,
+        "framework": model.model_framework,
+        "frameworkVersion": model.model_framework_version,
+        "runId": model.run_id,
+        "tags": model.tags,
+        "properties": model.properties,
+    }
+
+
+def show(
+    *,
+    shown_id: str | None,
+    model_name: str | None,
+    version: str | None,
+    model_run_id: str | None,
+    **where: Any,
+) -> dict[str, Any]:
+    """``model show``."""
+    if shown_id is None and model_name is None:
+        raise WrongUsage("Say which model: --model-id NAME:VERSION, or --model-name NAME.")
+    number: Any = version  # v1 takes a text, too
+    workspace = Where(**where).workspace()
+    model = Model(workspace, model_name, shown_id, version=number, run_id=model_run_id)
+    return model.serialize()
+
+
+def register(
+    *,
+    registered_name: str,
+    model_path: str | None,
+    asset_path: str | None,
+    model_run_id: str | None,
+    model_description: str | None,
+    model_framework: str | None,
+    model_framework_version: str | None,
+    tag: list[str] | None,
+    property: list[str] | None,
+    cpu_cores: str | None,
+    memory_gb: str | None,
+    gpu_cores: str | None,
+    **where: Any,
+) -> dict[str, Any]:
+    """``model register``: a local file or folder, or one of a run."""
+    if (model_path is None) == (asset_path is None and model_run_id is None):
+        raise WrongUsage(
+            "Say what is registered: --model-path PATH for a local file or folder, or --run-id RUN "
+            "with --asset-path NAME for one of a run."
+        )
+    scope = Where(**where)
+    fields: dict[str, Any] = {
+        "tags": dict(_parse_pair("--tag", text) for text in tag or ()),
+        "properties": dict(_parse_pair("--property", text) for text in property or ()),
+        "description": model_description,
+        "model_framework": model_framework,
+        "model_framework_version": model_framework_version,
+        "resource_configuration": _resources(cpu_cores, memory_gb, gpu_cores),
+    }
+    if model_path is None:
+        if model_run_id is None:
+            raise WrongUsage("--asset-path names a file of a run; give --run-id, too.")
+        run = scope.run(model_run_id)
+        return run.register_model(registered_name, asset_path, **fields).serialize()
+    with contextlib.redirect_stdout(sys.stderr):  # the output is JSON
+        model = Model.register(scope.workspace(), model_path, registered_name, **fields)
+    return model.serialize()
+
+
+def download(*, model_id: str, target_dir: str, overwrite: bool, **where: Any) -> str:
+    """``model download``."""
+    model = Model(Where(**where).workspace(), id=model_id)
+    with announced(f"Downloading model {model.id} to {target_dir}"):
+        return model.download(target_dir, exist_ok=overwrite)
+
+
+def update(
+    *,
+    model_id: str,
+    model_description: str | None,
+    add_model_tag: list[str] | None,
+    remove_tag: list[str] | None,
+    add_property: list[str] | None,
+    cpu_cores: str | None,
+    memory_gb: str | None,
+    gpu_cores: str | None,
+    **where: Any,
+) -> dict[str, Any]:
+    """``model update``."""
+    tags = dict(_parse_pair("--add-tag", text) for text in add_model_tag or ())
+    properties = dict(_parse_pair("--add-property", text) for text in add_property or ())
+    resources = _resources(cpu_cores, memory_gb, gpu_cores)
+    model = Model(Where(**where).workspace(), id=model_id)
+    with contextlib.redirect_stdout(sys.stderr):
+        model.update_tags_properties(tags, remove_tag, properties)
+    if model_description is not None or resources is not None:
+        model.update(description=model_description, resource_configuration=resources)
+    return model.serialize()
+
+
+def delete(*, model_id: str, **where: Any) -> None:
+    """``model delete``."""
+    Model(Where(**where).workspace(), id=model_id).delete()
+
+
+def _parse_pair(flag: str, text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not key:
+        raise WrongUsage(f"{flag} takes key=value, and got {text!r}.")
+    return key, value if equals else None
+
+
+def _parse_condition(text: str) -> Any:
+    """A key, or a pair of key and value, as ``Model.list`` takes them."""
+    key, value = _parse_pair("--tag or --property", text)
+    return key if value is None else [key, value]
+
+
+def _resources(
+    cpu_cores: str | None, memory_gb: str | None, gpu_cores: str | None
+) -> ResourceConfiguration | None:
+    if cpu_cores is None and memory_gb is None and gpu_cores is None:
+        return None
+    try:
+        return ResourceConfiguration(
+            None if cpu_cores is None else float(cpu_cores),
+            None if memory_gb is None else float(memory_gb),
+            None if gpu_cores is None else int(gpu_cores),
+        )
+    except ValueError as error:
+        raise WrongUsage(f"--cc, --gb and --gc take numbers: {error}.") from None

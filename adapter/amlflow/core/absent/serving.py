@@ -1,0 +1,80 @@
+"""v1's classes for serving a model. They can be imported, and refuse where they are used.
+
+Much code that trains and registers a model imports them for a part that deploys it. That part is
+Azure's: each class says so at the first call. A workspace has no web services and no images, so
+that to list them gives an empty list, and to open one raises what v1 raises.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from amlflow.core.absent.members import refuse_member
+from amlflow.core.absent.names import SERVING
+from amlflow.exceptions import UserErrorException, WebserviceException
+
+
+class _Refusing(type):
+    """A class that says why it does not have the members that v1's has."""
+
+    def __getattr__(cls, name: str) -> NoReturn:
+        refuse_member(cls, name, None if name.startswith("_") else SERVING)
+
+
+class InferenceConfig(metaclass=_Refusing):
+    """How a model is served in Azure: refused."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise UserErrorException(f"amlflow has no InferenceConfig: {SERVING}.")
+
+
+class Webservice(metaclass=_Refusing):
+    """A served model in Azure: there is none."""
+
+    def __init__(self, workspace: Any, name: str, **kwargs: Any) -> None:
+        """Raise WebserviceException: no web service has this name."""
+        raise WebserviceException(
+            f"WebserviceNotFound: Webservice with name {name} not found in provided workspace: "
+            f"{SERVING}.",
+            status_code=404,
+        )
+
+    @staticmethod
+    def list(workspace: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        """No web services."""
+        return []
+
+
+class AciWebservice(Webservice):
+    """See :class:`Webservice`."""
+
+
+class AksWebservice(Webservice):
+    """See :class:`Webservice`."""
+
+
+class AksEndpoint(AksWebservice):
+    """See :class:`Webservice`."""
+
+
+class LocalWebservice(Webservice):
+    """See :class:`Webservice`."""
+
+
+class Image(metaclass=_Refusing):
+    """A container image for serving in Azure: there is none."""
+
+    def __init__(self, workspace: Any, *args: Any, **kwargs: Any) -> None:
+        """Raise WebserviceException: no image is as described."""
+        raise WebserviceException(
+            f"ImageNotFound: Image not found in provided workspace: {SERVING}.", status_code=404
+        )
+
+    @staticmethod
+    def list(workspace: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        """No images."""
+        return []
+
+
+class ContainerImage(Image):
+    """See :class:`Image`."""

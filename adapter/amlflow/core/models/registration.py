@@ -1,0 +1,160 @@
+"""What the calls that register a model have in common: their arguments, checked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amlflow.core.arguments import shorten
+from amlflow.core.models import notes
+from amlflow.core.models.resource_configuration import ResourceConfiguration
+from amlflow.exceptions import WebserviceException
+from amlflow.spec import ModelDraft
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+
+
+class LocalModelNotFound(WebserviceException, FileNotFoundError):
+    """A file or folder to register is not there.
+
+    v1 has raised the one or the other, depending on its version.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFields:
+    """v1's arguments that describe a model, as the caller gave them."""
+
+    tags: Mapping[str, Any] | None = None
+    properties: Mapping[str, Any] | None = None
+    description: str | None = None
+    framework: str | None = None
+    framework_version: str | None = None
+    datasets: Sequence[tuple[str, Any]] | None = None
+    sample_input: Any = None
+    sample_output: Any = None
+    resources: ResourceConfiguration | None = None
+
+    def to_draft(
+        self,
+        name: str,
+        path: str,
+        *,
+        run_id: str | None = None,
+        files: Mapping[str, Path] | None = None,
+        more_notes: Mapping[str, str] | None = None,
+    ) -> ModelDraft:
+        """The draft of a version.
+
+        Raises:
+            WebserviceException: an argument is wrong.
+        """
+        check_model_name(name)
+        if self.framework is None and self.framework_version is not None:
+            raise WebserviceException(
+                "model_framework_version is the version of a framework; give model_framework, too."
+            )
+        return ModelDraft(
+            name=name,
+            path=path,
+            run_id=run_id,
+            files=files or {},
+            description=None if self.description is None else str(self.description),
+            tags=to_model_texts(self.tags, "Tags"),
+            properties=to_model_properties(self.properties),
+            system={**(more_notes or {}), **self._notes()},
+        )
+
+    def _notes(self) -> dict[str, str]:
+        sample_input, sample_output = self.sample_input, self.sample_output
+        return {
+            **notes.text_notes(
+                framework=self.framework,
+                framework_version=self.framework_version,
+                sample_input=None if sample_input is None else notes.dataset_id(sample_input),
+                sample_output=None if sample_output is None else notes.dataset_id(sample_output),
+            ),
+            **notes.resource_notes(self.resources),
+            **notes.dataset_notes(self.datasets),
+        }
+
+
+def check_model_name(name: Any) -> None:
+    """Raise WebserviceException for what is not a name of a model."""
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise WebserviceException(
+            f"{shorten(name)} is not a name for a model: it is 1-255 letters, digits, '-', '.' "
+            "and '_', and starts with a letter or a digit."
+        )
+
+
+def to_model_texts(values: Any, what: str) -> dict[str, str | None]:
+    """Keys and values as texts, None left as it is.
+
+    Raises:
+        WebserviceException: it is not a dict, or a key is empty.
+    """
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        raise WebserviceException(f"{what} must be a dict, and are a {type(values).__name__}.")
+    if not all(str(key) for key in values):
+        raise WebserviceException(f"{what} must have keys that are not empty.")
+    return {str(key): None if value is None else str(value) for key, value in values.items()}
+
+
+def to_model_properties(values: Any) -> dict[str, str]:
+    """The same for properties, whose values are texts."""
+    return {
+        key: "" if value is None else value
+        for key, value in to_model_texts(values, "Properties").items()
+    }
+
+
+def collect_files(model_path: Any, child_paths: Any = None) -> tuple[str, dict[str, Path]]:
+    """A local file or folder as the content of a model: its name, and its files by their names.
+
+    A name begins with that of the file or folder. ``child_paths`` are those files and folders of
+    a folder that count; all of it if None.
+
+    Raises:
+        LocalModelNotFound: a path does not exist.
+        WebserviceException: there are no files.
+    """
+    if not isinstance(model_path, (str, os.PathLike)):
+        raise WebserviceException(
+            f"The model's path is a path, and is the {type(model_path).__name__} "
+            f"{shorten(model_path)}."
+        )
+    root = Path(os.path.abspath(model_path))
+    if not root.exists():
+        raise LocalModelNotFound(
+            f"The model's path {os.fspath(model_path)!r} does not exist; the working folder is "
+            f"{os.getcwd()!r}. run.register_model() registers a file of a run."
+        )
+    files = {}
+    for path in [root] if child_paths is None else _children(root, child_paths):
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_symlink() and not file.exists():
+                raise LocalModelNotFound(f"{str(file)!r} is a link that leads nowhere.")
+            if file.is_file():
+                files[file.relative_to(root.parent).as_posix()] = file
+    if not files:
+        raise WebserviceException(f"The folder {os.fspath(model_path)!r} has no files to register.")
+    return root.name, files
+
+
+def _children(root: Path, child_paths: Any) -> list[Path]:
+    children = []
+    for name in [child_paths] if isinstance(child_paths, str) else child_paths:
+        child = Path(os.path.abspath(root / name))
+        if not child.is_relative_to(root):
+            raise WebserviceException(f"The child path {name!r} is not below {str(root)!r}.")
+        if not child.exists():
+            raise LocalModelNotFound(f"The child path {name!r} does not exist in {str(root)!r}.")
+        children.append(child)
+    return children

@@ -1,0 +1,20 @@
+"""v1's ``azureml.core.webservice``, by amlflow."""
+
+from typing import Any
+
+from amlflow.core.absent.names import refuse as _refuse
+from amlflow.core.absent.serving import (
+    AciWebservice,
+    AksEndpoint,
+    AksWebservice,
+    LocalWebservice,
+    Webservice,
+)
+
+__all__ = ["AciWebservice", "AksEndpoint", "AksWebservice", "LocalWebservice", "Webservice"]
+
+__path__: list[str] = []  # so that importing one of v1's submodules says where its names are
+
+
+def __getattr__(name: str) -> Any:
+    _refuse(__name__, name)
