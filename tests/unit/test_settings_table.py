@@ -23,6 +23,12 @@ VALUES = {
     "conda_dependencies": CondaDependencies.create(pip_packages=["x"]),
     "enabled": True,
     "use_docker": True,
+    "precache_packages": False,
+    "repositories": ["x"],
+    "packages": ["x"],
+    "output_collection": False,
+    "snapshot_project": False,
+    "directories_to_watch": ["x"],
 }
 PATHS = [attribute for attribute, _, _ in run_configuration._FIELDS]
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from amlflow.core.authentication import InteractiveLoginAuthentication
 from amlflow.spec import ExperimentRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -77,6 +78,13 @@ def tracker_of(owner: HasStore) -> Layer:
 
 class WorkspaceBase(HasStore):
     """What experiments, runs and compute targets use of v1's Workspace."""
+
+    _auth: Any = None
+
+    @property
+    def _auth_object(self) -> Any:
+        """v1's private name of what was given as ``auth``, which scripts read."""
+        return self._auth or InteractiveLoginAuthentication()
 
     @property
     def name(self) -> str:

@@ -67,6 +67,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         _cloud: str = "AzureCloud",
     ) -> None:
         """Name a workspace on the tracking store that is configured; see :meth:`from_config`."""
+        self._auth = auth
         note = find_known(subscription_id, resource_group, workspace_name) or {}
         details = {"location": _location, "sku": sku, "tags": tags}
         self._init(subscription_id, resource_group, workspace_name, details, note)
@@ -114,7 +115,9 @@ class Workspace(WorkspaceBase, AzureOnly):
                 f"{workspace.name!r} on {workspace.discovery_url}."
             )
             return workspace
-        return configured_workspace(config)
+        workspace = configured_workspace(config)
+        workspace._auth = auth
+        return workspace
 
     @staticmethod
     def _default() -> Workspace:

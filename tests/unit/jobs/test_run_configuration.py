@@ -68,9 +68,10 @@ def test_a_file_of_v1(folder: Path) -> None:
     expected = yaml.safe_load(FROM_AZURE)
     expected["target"] = "local"
     expected["environmentVariables"] = {"C": "3"}
+    expected["history"]["snapshotProject"] = True
     for key in ("somethingNew", "tensorflow", "history", "target", "environmentVariables"):
         assert written[key] == expected[key]
-    assert written["environment"]["spark"] == {"repositories": ["x"]}
+    assert written["environment"]["spark"]["repositories"] == ["x"]
     assert written["environment"]["docker"]["sharedVolumes"] is True
 
 
@@ -119,8 +120,8 @@ def test_a_setting_that_only_azure_minds(caplog: pytest.LogCaptureFixture) -> No
     environment = Environment("e")
     environment.inferencing_stack_version = "latest"
     assert "Environment.inferencing_stack_version is ignored" in caplog.text
-    with pytest.raises(AttributeError, match=r"RunConfiguration has no 'history' in amlflow"):
-        RunConfiguration().history  # noqa: B018
+    with pytest.raises(AttributeError, match=r"RunConfiguration has no 'mpi' in amlflow"):
+        RunConfiguration().mpi  # noqa: B018
 
 
 @pytest.mark.parametrize("name", ["build", "from_docker_build_context"])

@@ -25,7 +25,6 @@ _OLD_MEMBERS = (
     "to_pandas_dataframe", "to_spark_dataframe", "update", "update_definition", "workspace",
 )  # fmt: skip
 _FRAME = "read with pandas and keep the rows with Dataset.Tabular.register_pandas_dataframe()"
-_KEPT = "outputs/ and logs/ are always kept, and a snapshot of the source folder is always taken"
 _QUOTAS = (
     "amlflow makes no clusters in Azure, so there are no quotas and no virtual machines to count"
 )
@@ -35,6 +34,9 @@ _INSTALLS = "amlflow installs no packages; name the Python that has them"
 _REGISTERED = "amlflow keeps no environments, so they have no ids"
 
 MEMBERS = {
+    "AbstractAuthentication": {
+        "signed_session": "give get_authentication_header() to the session's headers",
+    },
     "AmlCompute": {
         "add_identity": "a target has no identities in Azure",
         "get": "ComputeTarget(workspace, name) opens one",
@@ -59,7 +61,6 @@ MEMBERS = {
         "sdk_origin_url": "packages come from where pip and conda look",
     },
     "DockerSection": {
-        "base_image_registry": "`docker login` gives access to a registry",
         "gpu_support": "pass '--gpus=all' in docker.arguments",
         "platform": "the image says what it runs on",
     },
@@ -75,7 +76,6 @@ MEMBERS = {
         "databricks": SPARK,
         "inferencing_stack_version": SERVING,
         "r": "R is not run as a script; a command can be Rscript",
-        "spark": SPARK,
     },
     "Run": {"input_datasets": _IN_A_SCRIPT, "output_datasets": _IN_A_SCRIPT},
     "Model": {
@@ -86,12 +86,10 @@ MEMBERS = {
         "profile": SERVING,
     },
     "RunConfiguration": {
-        "amlcompute": CLUSTERS,
         "auto_cluster_compute_specification": CLUSTERS,
         "auto_prepare_environment": _INSTALLS,
         "datacaches": _DATASETS,
         "hdi": SPARK,
-        "history": _KEPT,
         "kubernetescompute": CLUSTERS,
         "mpi": ONE_PROCESS,
         "paralleltask": ONE_PROCESS,

@@ -6,6 +6,8 @@ import sys
 from types import FrameType, ModuleType
 from typing import NoReturn
 
+from amlflow.core.absent.open_datasets import OPEN_DATASETS
+
 DATA = (
     "a script gets its data by its arguments or inputs, such as "
     "dataset.as_named_input('data').as_mount(), and read by Dataset or fsspec"
@@ -23,12 +25,11 @@ CLUSTERS = (
     "amlflow makes no clusters; declare what is there in .azureml/compute.yaml, and "
     "ComputeTarget(workspace, name) finds it"
 )
-_IMAGES = "amlflow has no images of its own; name one, such as 'python:3-slim'"
 SPARK = "Spark and Hadoop clusters are not submitted to; a command can be spark-submit"
+_R = "R is not run as a script; a command can be Rscript"
 _CHARTS = "MLflow's page has the charts: run.get_portal_url()"
 
 _OF_CORE = {
-    "ContainerRegistry": "container registries are Azure's; name an image in your own registry",
     "Keyvault": "amlflow has no key vault; read secrets from environment variables",
     "LinkedService": "linked services are Azure's; keep addresses in environment variables",
     "PrivateEndPoint": "a tracking server is protected by its own network",
@@ -37,22 +38,16 @@ _OF_CORE = {
     "SynapseWorkspaceLinkedServiceConfiguration": "linked services are Azure's",
 }
 _OF_ENVIRONMENT = {
-    "DEFAULT_CPU_IMAGE": _IMAGES,
-    "DEFAULT_GPU_IMAGE": _IMAGES,
     "DockerBuildContext": "amlflow builds no images; `docker build` does",
-    "RSection": "R is not run as a script; a command can be Rscript",
-    "SparkSection": SPARK,
+    "RCranPackage": _R,
+    "RSection": _R,
 }
 _OF_RUNCONFIG = {
     **_OF_ENVIRONMENT,
-    "ContainerRegistry": _OF_CORE["ContainerRegistry"],
     "Data": DATA,
     "DataLocation": DATA,
     "DataReferenceConfiguration": DATA,
     "HdiConfiguration": SPARK,
-    "HistoryConfiguration": "outputs/ and logs/ are always kept",
-    "MPI_CPU_IMAGE": _IMAGES,
-    "MPI_GPU_IMAGE": _IMAGES,
     "MpiConfiguration": ONE_PROCESS,
     "OutputData": DATA,
     "OutputOptions": DATA,
@@ -73,22 +68,24 @@ ABSENT = {
     "azureml.core.webservice": {"UnknownWebservice": SERVING},
     "azureml.core.compute": dict.fromkeys(_KINDS_OF_COMPUTE, CLUSTERS),
     "azureml.core.environment": _OF_ENVIRONMENT,
+    "azureml.core.authentication": {
+        "AzureMLTokenAuthentication": "TokenAuthentication(get_token_for_audience) takes a token",
+    },
     "azureml.core.runconfig": _OF_RUNCONFIG,
+    "azureml.opendatasets": OPEN_DATASETS,
+    "azureml.telemetry": dict.fromkeys(
+        ("INSTRUMENTATION_KEY", "get_telemetry_log_handler"), "amlflow sends nothing to Azure"
+    ),
 }
 """By module: the names, with the reason and the nearest way."""
 
 MODULES = {
     "azureml.automl": "automated ML is Azure's; mlflow.autolog() logs a library's own search",
     "azureml.contrib": "it is Azure's",
-    "azureml.core.authentication": (
-        "amlflow does not sign in to Azure; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
-        "or MLFLOW_TRACKING_TOKEN, say who you are"
-    ),
     "azureml.core.compute": (
         "azureml.core.compute has ComputeTarget and AmlCompute itself, and "
         "azureml.core.compute_target has ComputeTargetException"
     ),
-    "azureml.core.container_registry": _OF_CORE["ContainerRegistry"],
     "azureml.core.databricks": SPARK,
     "azureml.core.image": SERVING,
     "azureml.core.keyvault": _OF_CORE["Keyvault"],
@@ -108,7 +105,6 @@ MODULES = {
     "azureml.mlflow": (
         "MLflow is the tracker here: mlflow.set_tracking_uri(workspace.get_mlflow_tracking_uri())"
     ),
-    "azureml.opendatasets": DATA,
     "azureml.pipeline": "pipelines are Azure's; run.submit_child() runs one script from another",
     "azureml.tensorboard": _CHARTS,
     "azureml.train": "estimators and sweeps are Azure's; submit a ScriptRunConfig for each",

@@ -17,6 +17,7 @@ from amlflow.core.scripts.environment_sections import (
     DockerSection,
     PythonSection,
 )
+from amlflow.core.scripts.sections import ContainerRegistry, SparkSection
 from amlflow.core.scripts.settings_file import Section, read_fields, write_fields
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.core.store import WorkspaceBase, tracker_of
@@ -50,6 +51,7 @@ class Environment(Settings):
     version: str | None
     python: PythonSection
     docker: DockerSection
+    spark: SparkSection
     environment_variables: dict[str, str]
 
     build = _refuse("build", f"{BUILD}.")
@@ -61,16 +63,20 @@ class Environment(Settings):
     )
 
     def __init__(self, name: str, **kwargs: Any) -> None:
-        if kwargs:
-            raise UserErrorException(
-                f"Environment does not know {', '.join(map(repr, kwargs))}; set attributes of "
-                ".python and .docker instead."
+        """A new environment. Other keywords, such as ``workspace``, are ignored, as in v1."""
+        ignored = sorted(set(kwargs) - {"workspace"})
+        if ignored:
+            logger.warning(
+                "Environment(%r) ignores %s: set attributes of .python and .docker instead.",
+                name,
+                ", ".join(ignored),
             )
         check_text(name, "An environment's name", "Environment(name)")
         self.name = name
         self.version = None
         self.python = PythonSection()
         self.docker = DockerSection()
+        self.spark = SparkSection()
         self.environment_variables = {}
         self._registered_digest: str | None = None
 
@@ -92,9 +98,11 @@ class Environment(Settings):
                 "from_docker_image takes conda_specification or pip_requirements, and got both."
             )
         if container_registry is not None:
-            raise UserErrorException(
-                "container_registry is not used: `docker login` gives access to a registry, and "
-                "the image's name says which one it is in."
+            check_class(
+                container_registry,
+                ContainerRegistry,
+                "container_registry is a ContainerRegistry",
+                "Environment.from_docker_image(name, image, container_registry=registry)",
             )
         if conda_specification is not None:
             environment = Environment.from_conda_specification(name, conda_specification)
@@ -104,6 +112,8 @@ class Environment(Settings):
             environment = Environment(name)
             environment.python.user_managed_dependencies = True
         environment.docker.base_image = image
+        if container_registry is not None:
+            environment.docker.base_image_registry = container_registry
         return environment
 
     @staticmethod

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
-from amlflow.core.scripts.settings_file import FLAG, LIST, PACKAGES, TEXT, TEXTS
+from amlflow.core.scripts.sections import DEFAULT_IMAGES, ContainerRegistry
+from amlflow.core.scripts.settings_file import FLAG, LIST, PACKAGES, TEXT, TEXTS, VALUE
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 
@@ -26,8 +27,12 @@ FIELDS = (
     ("python.relax", "python.relax", FLAG),
     ("docker.enabled", "docker.enabled", FLAG),
     ("docker.base_image", "docker.baseImage", TEXT),
+    ("docker.base_image_registry.address", "docker.baseImageRegistry.address", TEXT),
     ("docker.arguments", "docker.arguments", LIST),
     ("docker.shm_size", "docker.shmSize", TEXT),
+    ("spark.repositories", "spark.repositories", LIST),
+    ("spark.packages", "spark.packages", LIST),
+    ("spark.precache_packages", "spark.precachePackages", VALUE),
 )
 """Each setting of an environment by its attribute, its key in files and its type."""
 
@@ -66,3 +71,12 @@ class DockerSection(Settings):
     arguments: list[str] = field(default_factory=list)
     shared_volumes: bool = True
     shm_size: str | None = None
+    base_image_registry: ContainerRegistry = field(default_factory=ContainerRegistry)
+
+    def image(self) -> str | None:
+        """The image's whole name; None if none is named, or only one of v1's default images."""
+        image, address = self.base_image, self.base_image_registry.address
+        if not image or image in DEFAULT_IMAGES:
+            return None
+        is_whole = not address or image.startswith(f"{address}/")
+        return image if is_whole else f"{address}/{image}"

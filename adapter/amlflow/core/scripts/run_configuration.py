@@ -11,6 +11,7 @@ from typing import Any
 from amlflow.core.project.config_json import FOLDER
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DEFAULT_NAME, FIELDS
+from amlflow.core.scripts.sections import AmlComputeConfiguration, HistoryConfiguration
 from amlflow.core.scripts.settings_file import (
     COMMAND,
     FLAG,
@@ -66,6 +67,8 @@ class RunConfiguration(Settings):
     data: dict[str, Any]
     data_references: dict[str, Any]
     output_data: dict[str, Any]
+    history: HistoryConfiguration
+    amlcompute: AmlComputeConfiguration
 
     def __init__(
         self,
@@ -94,6 +97,8 @@ class RunConfiguration(Settings):
         self.environment_variables = {}
         self.docker = DockerConfiguration()
         self.data, self.data_references, self.output_data = {}, {}, {}
+        self.history = HistoryConfiguration()
+        self.amlcompute = AmlComputeConfiguration()
 
     @property
     def target(self) -> str:
@@ -173,6 +178,11 @@ _FIELDS = (
     ("docker.arguments", "docker.arguments", LIST),
     ("docker.shm_size", "docker.shmSize", TEXT),
     ("environment_variables", "environmentVariables", TEXTS),
+    ("history.output_collection", "history.outputCollection", VALUE),
+    ("history.snapshot_project", "history.snapshotProject", VALUE),
+    ("history.directories_to_watch", "history.directoriesToWatch", LIST),
+    ("amlcompute.vm_size", "amlcompute.vmSize", TEXT),
+    ("amlcompute.vm_priority", "amlcompute.vmPriority", TEXT),
 )  # fmt: skip
 """Each setting by its attribute, its key in the file and its type."""
 _IN_DEFINITION = frozenset({

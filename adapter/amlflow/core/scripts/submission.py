@@ -37,6 +37,7 @@ from amlflow.core.scripts.script_data import (
     definition_text,
 )
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.sections import HistoryConfiguration
 from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import ExperimentBase, WorkspaceBase, store_of, tracker_of
 from amlflow.environments.building import needs_environment
@@ -115,7 +116,7 @@ def submit(
         import_path=import_path(),
         submitted_from=os.getcwd(),
         python=_python(settings),
-        image=settings.environment.docker.base_image,
+        image=settings.environment.docker.image(),
         specification=None if specification is None else specification.to_json(),
         environment_note=_environment_note(settings.environment, specification is not None),
         data=None if collected is None else collected.data.to_content(),
@@ -313,10 +314,24 @@ def _check_whole(config: ScriptRunConfig) -> None:
             f"The framework {settings.framework!r} is not supported: a script is run by Python. "
             "Run any other program with command=[…]."
         )
+    _warn_of_unused(settings)
     max_seconds = settings.max_run_duration_seconds
     if max_seconds is not None and not (isinstance(max_seconds, (int, float)) and max_seconds > 0):
         raise UserErrorException(
             f"max_run_duration_seconds={max_seconds!r} is not a number of seconds above 0."
+        )
+
+
+def _warn_of_unused(settings: RunConfiguration) -> None:
+    registry = settings.environment.docker.base_image_registry
+    if registry.username or registry.password:
+        warn_once(
+            "The user and password of environment.docker.base_image_registry are not used: "
+            f"`docker login {registry.address or 'ADDRESS'}` gives access to the registry."
+        )
+    if settings.history != HistoryConfiguration():
+        warn_once(
+            "run_config.history is ignored: a run always keeps its snapshot, outputs/ and logs/."
         )
 
 

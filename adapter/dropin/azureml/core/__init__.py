@@ -14,6 +14,7 @@ from amlflow.core.runs.run import Run, get_run
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.sections import ContainerRegistry
 from amlflow.core.version import VERSION
 from amlflow.core.workspace import Workspace
 
@@ -23,6 +24,7 @@ _explain_modules()
 __all__ = [
     "VERSION",
     "ComputeTarget",
+    "ContainerRegistry",
     "Dataset",
     "Datastore",
     "Environment",

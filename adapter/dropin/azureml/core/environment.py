@@ -6,8 +6,23 @@ from amlflow.core.absent.names import refuse as _refuse
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DockerSection, PythonSection
+from amlflow.core.scripts.sections import (
+    DEFAULT_CPU_IMAGE,
+    DEFAULT_GPU_IMAGE,
+    ContainerRegistry,
+    SparkSection,
+)
 
-__all__ = ["CondaDependencies", "DockerSection", "Environment", "PythonSection"]
+__all__ = [
+    "DEFAULT_CPU_IMAGE",
+    "DEFAULT_GPU_IMAGE",
+    "CondaDependencies",
+    "ContainerRegistry",
+    "DockerSection",
+    "Environment",
+    "PythonSection",
+    "SparkSection",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,18 +7,39 @@ from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DockerSection, PythonSection
 from amlflow.core.scripts.run_configuration import DockerConfiguration, RunConfiguration
+from amlflow.core.scripts.sections import (
+    DEFAULT_CPU_IMAGE,
+    DEFAULT_GPU_IMAGE,
+    AmlComputeConfiguration,
+    ContainerRegistry,
+    HistoryConfiguration,
+    SparkSection,
+)
 
 PythonEnvironment = PythonSection
 DockerEnvironment = DockerSection
 EnvironmentDefinition = Environment
+MPI_CPU_IMAGE = DEFAULT_CPU_IMAGE
+MPI_GPU_IMAGE = DEFAULT_GPU_IMAGE
 
 __all__ = [
+    "DEFAULT_CPU_IMAGE",
+    "DEFAULT_GPU_IMAGE",
+    "MPI_CPU_IMAGE",
+    "MPI_GPU_IMAGE",
+    "AmlComputeConfiguration",
     "CondaDependencies",
+    "ContainerRegistry",
     "DockerConfiguration",
     "DockerEnvironment",
+    "DockerSection",
+    "Environment",
     "EnvironmentDefinition",
+    "HistoryConfiguration",
     "PythonEnvironment",
+    "PythonSection",
     "RunConfiguration",
+    "SparkSection",
 ]
 
 

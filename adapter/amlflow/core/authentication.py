@@ -1,0 +1,155 @@
+"""v1's ``azureml.core.authentication``: who is asking.
+
+amlflow signs in to nothing. A tracking server's user, password or token come from MLflow's
+environment variables, ``MLFLOW_TRACKING_USERNAME`` and ``MLFLOW_TRACKING_PASSWORD`` or
+``MLFLOW_TRACKING_TOKEN``. The objects here are what v1's code makes and passes as ``auth=``. What
+they are told about Azure is sent nowhere: a secret of Azure is none of a tracking server's.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NoReturn
+
+from amlflow.core.absent.members import Absent
+from amlflow.exceptions import AuthenticationException, UserErrorException
+
+USER_SETTING = "MLFLOW_TRACKING_USERNAME"
+PASSWORD_SETTING = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105  # a variable's name
+TOKEN_SETTING = "MLFLOW_TRACKING_TOKEN"  # noqa: S105
+
+
+class Audience(Enum):
+    """What a token is for: v1's names."""
+
+    ARM = "ARM"
+    AZUREML = "AZUREML"
+    arm = ARM
+    aml = AZUREML
+
+
+class AbstractAuthentication:
+    """What v1's code passes as ``auth=``.
+
+    Source: ``azureml.core.authentication`` 1.61; names and parameters are v1's.
+    """
+
+    signed_session = Absent()
+
+    def __init__(self, cloud: str | None = None) -> None:
+        """``cloud`` is Azure's and changes nothing."""
+
+    def get_authentication_header(self) -> dict[str, str]:
+        """The HTTP header by which the tracking server knows you.
+
+        Raises:
+            AuthenticationException: no user and password and no token are set.
+        """
+        user, password = os.environ.get(USER_SETTING), os.environ.get(PASSWORD_SETTING)
+        token = os.environ.get(TOKEN_SETTING)
+        if user and password:
+            pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+            return {"Authorization": f"Basic {pair}"}
+        if not token:
+            _refuse("The header for the tracking server is not known")
+        return _bearer(token)
+
+    def get_token(self, *scopes: str, **kwargs: Any) -> Any:
+        """Refused: a token of Azure is got from Azure."""
+        _refuse(f"{type(self).__name__} has no token of Azure")
+
+
+class InteractiveLoginAuthentication(AbstractAuthentication):
+    """v1's sign-in in a browser; amlflow opens none."""
+
+    def __init__(
+        self, force: bool = False, tenant_id: str | None = None, cloud: str | None = None
+    ) -> None:
+        super().__init__(cloud)
+
+
+class AzureCliAuthentication(AbstractAuthentication):
+    """v1's use of the account that ``az login`` signed in; amlflow does not ask ``az``."""
+
+
+class MsiAuthentication(AbstractAuthentication):
+    """v1's identity of a virtual machine."""
+
+    def __init__(self, cloud: str | None = None, **kwargs: Any) -> None:
+        """``identity_config`` and ``cloud`` are Azure's and change nothing.
+
+        Raises:
+            UserErrorException: another keyword is given.
+        """
+        unknown = sorted(set(kwargs) - {"identity_config"})
+        if unknown:
+            raise UserErrorException(f"MsiAuthentication does not know {', '.join(unknown)}.")
+        super().__init__(cloud)
+
+
+class ServicePrincipalAuthentication(AbstractAuthentication):
+    """v1's account of a program. Its id and password are Azure's and are not kept."""
+
+    def __init__(
+        self,
+        tenant_id: str,
+        service_principal_id: str,
+        service_principal_password: str,
+        cloud: str = "AzureCloud",
+        _enable_caching: bool = True,
+    ) -> None:
+        super().__init__(cloud)
+
+
+class ArmTokenAuthentication(AbstractAuthentication):
+    """A token that the caller has."""
+
+    def __init__(self, arm_access_token: str, cloud: str = "None") -> None:
+        super().__init__(cloud)
+        self._token = arm_access_token
+
+    def get_authentication_header(self) -> dict[str, str]:
+        """The HTTP header with the caller's token."""
+        return _bearer(self._token)
+
+    def update_arm_access_token(self, new_arm_access_token: str) -> None:
+        """Take another token from now on."""
+        self._token = new_arm_access_token
+
+
+class TokenAuthentication(AbstractAuthentication):
+    """Tokens that a function of the caller's gives, by audience."""
+
+    def __init__(
+        self, get_token_for_audience: Callable[[Audience], str], cloud: str | None = None
+    ) -> None:
+        """Raises UserErrorException: ``get_token_for_audience`` is not a function."""
+        if not callable(get_token_for_audience):
+            raise UserErrorException(
+                f"get_token_for_audience={get_token_for_audience!r} is not a function that takes "
+                "an Audience and returns a token."
+            )
+        super().__init__(cloud)
+        self._get_token = get_token_for_audience
+
+    def get_token(self, audience: Audience = Audience.ARM) -> str:  # type: ignore[override]
+        """What the caller's function gives."""
+        return self._get_token(audience)
+
+    def get_authentication_header(self) -> dict[str, str]:
+        """The HTTP header with the token for :attr:`Audience.ARM`."""
+        return _bearer(self.get_token(Audience.ARM))
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _refuse(what: str) -> NoReturn:
+    raise AuthenticationException(
+        f"{what}: amlflow does not sign in to Azure. If the tracking server wants to know who you "
+        f"are, set {USER_SETTING} and {PASSWORD_SETTING}, or {TOKEN_SETTING}."
+    )
