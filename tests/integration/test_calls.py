@@ -212,7 +212,7 @@ def test_a_snapshot_that_is_stored_already_is_not_sent_again(
     calls.clear()
     second = experiment.start_logging(outputs=False)
     assert first.get_snapshot_id() == second.get_snapshot_id()
-    del calls["search_experiments"]  # for paths of this machine, which a server has none of
+    del calls["search_experiments"]  # for paths of this machine
     assert calls == {"create_run": 1, "log_batch": 1}
 
 
@@ -225,6 +225,6 @@ def test_submitting_takes_no_more_calls_than_starting(
     (folder / "train.py").write_text("pass  # another snapshot")
     calls.clear()
     run = experiment.submit(config)
-    del calls["search_experiments"]  # for paths of this machine, which a server has none of
+    del calls["search_experiments"]  # for paths of this machine
     assert calls == {"create_run": 1, "log_batch": 1}
     run.wait_for_completion()
