@@ -17,7 +17,8 @@ from amlflow.core.console import warn_once
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.submission import resolve_target
 from amlflow.core.workspace import Workspace
-from amlflow.exceptions import ComputeTargetException
+from amlflow.exceptions import ComputeTargetException, UserErrorException
+from azureml.core.compute import AksCompute, DatabricksCompute, RemoteCompute
 
 FILE = Path(".azureml/compute.yaml")
 
@@ -254,6 +255,18 @@ def test_targets_are_copied(ws: Workspace) -> None:
     cluster = create(ws)
     for other in (copy.copy(cluster), copy.deepcopy(cluster)):
         assert (type(other), other.name) == (AmlCompute, "cpu-cluster")
+
+
+@pytest.mark.parametrize("kind", [AksCompute, DatabricksCompute, RemoteCompute])
+def test_a_kind_that_only_azure_has_refuses_where_it_is_used(ws: Workspace, kind: Any) -> None:
+    for use in (
+        lambda: kind(ws, "aks"),
+        lambda: kind.provisioning_configuration(),
+        lambda: kind.attach_configuration(resource_group="g"),
+    ):
+        with pytest.raises((ComputeTargetException, UserErrorException), match=r"compute\.yaml"):
+            use()
+    assert not isinstance(create(ws), kind)
 
 
 # use_docker and unknown names

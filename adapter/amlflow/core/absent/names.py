@@ -22,7 +22,7 @@ ONE_PROCESS = (
     "mpiexec as the command"
 )
 CLUSTERS = (
-    "amlflow makes no clusters; declare what is there in .azureml/compute.yaml, and "
+    "amlflow makes no clusters in Azure; declare what is there in .azureml/compute.yaml, and "
     "ComputeTarget(workspace, name) finds it"
 )
 SPARK = "Spark and Hadoop clusters are not submitted to; a command can be spark-submit"
@@ -56,17 +56,11 @@ _OF_RUNCONFIG = {
     "SparkConfiguration": SPARK,
     "TensorflowConfiguration": ONE_PROCESS,
 }
-_KINDS_OF_COMPUTE = (
-    "AdlaCompute", "AksCompute", "BatchCompute", "DatabricksCompute",
-    "DataFactoryCompute", "DsvmCompute", "HDInsightCompute", "KubernetesCompute", "KustoCompute",
-    "RemoteCompute", "SynapseCompute",
-)  # fmt: skip
 ABSENT = {
     "azureml.core": _OF_CORE,
     "azureml.core.image": {"UnknownImage": SERVING},
     "azureml.core.model": {"ModelPackage": SERVING},
     "azureml.core.webservice": {"UnknownWebservice": SERVING},
-    "azureml.core.compute": dict.fromkeys(_KINDS_OF_COMPUTE, CLUSTERS),
     "azureml.core.environment": _OF_ENVIRONMENT,
     "azureml.core.authentication": {
         "AzureMLTokenAuthentication": "TokenAuthentication(get_token_for_audience) takes a token",

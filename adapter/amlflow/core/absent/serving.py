@@ -7,29 +7,26 @@ that to list them gives an empty list, and to open one raises what v1 raises.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
-from amlflow.core.absent.members import refuse_member
 from amlflow.core.absent.names import SERVING
+from amlflow.core.absent.refusing import Refusing
 from amlflow.exceptions import UserErrorException, WebserviceException
 
 
-class _Refusing(type):
-    """A class that says why it does not have the members that v1's has."""
-
-    def __getattr__(cls, name: str) -> NoReturn:
-        refuse_member(cls, name, None if name.startswith("_") else SERVING)
-
-
-class InferenceConfig(metaclass=_Refusing):
+class InferenceConfig(metaclass=Refusing):
     """How a model is served in Azure: refused."""
+
+    reason = SERVING
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise UserErrorException(f"amlflow has no InferenceConfig: {SERVING}.")
 
 
-class Webservice(metaclass=_Refusing):
+class Webservice(metaclass=Refusing):
     """A served model in Azure: there is none."""
+
+    reason = SERVING
 
     def __init__(self, workspace: Any, name: str, **kwargs: Any) -> None:
         """Raise WebserviceException: no web service has this name."""
@@ -61,8 +58,10 @@ class LocalWebservice(Webservice):
     """See :class:`Webservice`."""
 
 
-class Image(metaclass=_Refusing):
+class Image(metaclass=Refusing):
     """A container image for serving in Azure: there is none."""
+
+    reason = SERVING
 
     def __init__(self, workspace: Any, *args: Any, **kwargs: Any) -> None:
         """Raise WebserviceException: no image is as described."""

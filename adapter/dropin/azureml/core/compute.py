@@ -2,10 +2,38 @@
 
 from typing import Any
 
+from amlflow.core.absent.compute_kinds import (
+    AdlaCompute,
+    AksCompute,
+    BatchCompute,
+    DatabricksCompute,
+    DataFactoryCompute,
+    DsvmCompute,
+    HDInsightCompute,
+    KubernetesCompute,
+    KustoCompute,
+    RemoteCompute,
+    SynapseCompute,
+)
 from amlflow.core.absent.names import refuse as _refuse
 from amlflow.core.compute.compute_target import AmlCompute, ComputeInstance, ComputeTarget
 
-__all__ = ["AmlCompute", "ComputeInstance", "ComputeTarget"]
+__all__ = [
+    "AdlaCompute",
+    "AksCompute",
+    "AmlCompute",
+    "BatchCompute",
+    "ComputeInstance",
+    "ComputeTarget",
+    "DataFactoryCompute",
+    "DatabricksCompute",
+    "DsvmCompute",
+    "HDInsightCompute",
+    "KubernetesCompute",
+    "KustoCompute",
+    "RemoteCompute",
+    "SynapseCompute",
+]
 
 __path__: list[str] = []  # so that importing one of v1's submodules says where its names are
 
