@@ -68,9 +68,8 @@ class Workspace(WorkspaceBase, AzureOnly):
     ) -> None:
         """Name a workspace on the tracking store that is configured; see :meth:`from_config`."""
         self._auth = auth
-        note = find_known(subscription_id, resource_group, workspace_name) or {}
         details = {"location": _location, "sku": sku, "tags": tags}
-        self._init(subscription_id, resource_group, workspace_name, details, note)
+        self._init(subscription_id, resource_group, workspace_name, details)
 
     def _init(
         self,
@@ -78,9 +77,9 @@ class Workspace(WorkspaceBase, AzureOnly):
         resource_group: str,
         name: str,
         details: dict[str, Any],
-        note: dict[str, Any],
         folder: Path | None = None,
     ) -> None:
+        note = find_known(subscription_id, resource_group, name) or {}
         self._details = {**note, **{key: value for key, value in details.items() if value}}
         # What the store is called is settled now: a script may change its folder later.
         uri = resolve_uri(self._details.get("tracking_uri"), folder or Path.cwd())
@@ -115,9 +114,7 @@ class Workspace(WorkspaceBase, AzureOnly):
                 f"{workspace.name!r} on {workspace.discovery_url}."
             )
             return workspace
-        workspace = configured_workspace(config)
-        workspace._auth = auth
-        return workspace
+        return configured_workspace(config, auth)
 
     @staticmethod
     def _default() -> Workspace:
@@ -424,12 +421,11 @@ class Workspace(WorkspaceBase, AzureOnly):
         )
 
 
-def configured_workspace(config: Config) -> Workspace:
+def configured_workspace(config: Config, auth: Any = None) -> Workspace:
     """The workspace that a config.json names."""
     workspace = Workspace.__new__(Workspace)
-    names = (config.subscription_id, config.resource_group, config.workspace_name)
-    details = {"tracking_uri": config.tracking_uri}
-    workspace._init(*names, details, find_known(*names) or {}, config.folder)
+    workspace._auth = auth
+    workspace._init(*config.names, {"tracking_uri": config.tracking_uri}, config.folder)
     return workspace
 
 
@@ -446,7 +442,7 @@ def known_workspaces() -> list[Workspace]:
     ]
     config = find_config(None)
     if config is not None:
-        all_names.append((config.subscription_id, config.resource_group, config.workspace_name))
+        all_names.append(config.names)
     return [Workspace(*names) for names in dict.fromkeys(all_names)]
 
 

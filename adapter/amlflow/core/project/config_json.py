@@ -29,6 +29,11 @@ class Config:
     experiment_name: str | None
     folder: Path
 
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Subscription, resource group and name of the workspace."""
+        return self.subscription_id, self.resource_group, self.workspace_name
+
 
 def find_config(path: str | os.PathLike[str] | None, file_name: str | None = None) -> Config | None:
     """The config at a path, or the nearest from a folder upwards; None where there is none.
