@@ -39,6 +39,7 @@ CONSOLES = [
     block("cli-models"),
     block("cli-workspaces"),
     block("cli-targets"),
+    block("cli-environments"),
     block("cli-plugins"),
     block("cli-shell"),
 ]

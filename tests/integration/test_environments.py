@@ -8,6 +8,7 @@ import pytest
 from azureml.core import Environment, Experiment, Workspace
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import AzureMLException, UserErrorException
+from helpers import wheels
 
 
 @pytest.fixture(params=["sqlite_uri", "trackio_uri"])
@@ -55,3 +56,43 @@ def test_what_is_registered_is_found_by_others(
         Environment.get(workspace, "my environment", "1", "production")
     with pytest.raises(UserErrorException, match="Environments are in a Workspace"):
         Environment.get("my environment", "1")  # type: ignore[arg-type]
+
+
+def test_a_build_makes_what_scripts_run_with(
+    store: str,
+    jobs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    workspace = Workspace.from_config()
+    environment = Environment("tiny")
+    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["amlflow-tiny"])
+    details = environment.get_image_details(workspace)
+    assert (details.image_exist, details.interpreter_path, details.image) == (False, None, None)
+
+    build = environment.build(workspace)
+    assert build.wait_for_completion(show_output=True) is build
+    output = capsys.readouterr().out
+    assert output.startswith("Image Build Status: Running\n")
+    assert output.endswith("\nImage Build Status: Succeeded\n\n")
+    assert build.get_log() in output
+    assert Environment.get(workspace, "tiny").version == "1"
+    details = environment.get_image_details(workspace)
+    assert details.image_exist
+    assert Path(str(details.interpreter_path)).is_file()
+    assert str(details.interpreter_path).startswith(str(details.environment_path))
+    environment.build_local(workspace)
+    assert "was there already" in capsys.readouterr().out
+
+    environment.python.conda_dependencies.add_pip_package("amlflow-tiny==9")
+    build = environment.build(workspace)
+    assert build.wait_for_completion(show_output=False).status == "Failed"
+    assert "there is no version of amlflow-tiny==9" in build.get_log()
+    with pytest.raises(UserErrorException, match="there is no version of amlflow-tiny==9"):
+        environment.build_local(workspace)
+    environment.python.user_managed_dependencies = True
+    assert environment.build(workspace).wait_for_completion(False).status == "Succeeded"

@@ -42,6 +42,7 @@ GROUPS = {
     "model": "Models of a workspace, each with versions.",
     "workspace": "Workspaces, each a name for a tracking store.",
     "computetarget": "Where scripts run.",
+    "environment": "Packages that scripts run with.",
     "folder": "Project folders.",
 }
 
@@ -185,6 +186,50 @@ COMMANDS: dict[str, Command] = {
         "Forget an attached compute target.",
         "amlflow computetarget detach -n two-at-once", (*WORKSPACE, "name"),
     ),
+    "environment list": Command(
+        "environments:list_environments",
+        "List the registered environments, and those that are made on this machine.",
+        "amlflow environment list -o table",
+        (*WORKSPACE, "curated", FILE), tables.environments,
+    ),
+    "environment show": Command(
+        "environments:show", "Show an environment.",
+        "amlflow environment show -n myenv -v 2",
+        (*WORKSPACE, "environment_name", "version", FILE),
+    ),
+    "environment register": Command(
+        "environments:register", "Register the environment that a folder defines.",
+        "amlflow environment register -d myenv",
+        (*WORKSPACE, "directory", FILE),
+    ),
+    "environment build": Command(
+        "environments:build", "Make an environment on this machine.",
+        "amlflow environment build -n myenv",
+        (*WORKSPACE, "any_environment", "version", "any_directory", FILE),
+    ),
+    "environment scaffold": Command(
+        "environments:scaffold", "Write the files of a new environment, to be edited.",
+        "amlflow environment scaffold -n myenv -d myenv",
+        (*WORKSPACE, "environment_name", "directory", "overwrite"),
+    ),
+    "environment download": Command(
+        "environments:download",
+        "Write the files of a registered environment, or of the one that a run had.",
+        "amlflow environment download -r RUN_ID -d myenv",
+        (*PLACE, "any_environment", "version", "any_run", "directory", "overwrite", FILE),
+    ),
+    "environment remove": Command(
+        "environments:remove",
+        "Remove an environment from the workspace, or from this machine.",
+        "amlflow environment remove -n myenv -v 1",
+        (*WORKSPACE, "any_environment", "version", "hash_"),
+    ),
+    "environment prune": Command(
+        "environments:prune",
+        "Remove environments from this machine that have not been used for some days.",
+        "amlflow environment prune --older-than 7",
+        (*WORKSPACE, "older_than", "dry_run", FILE),
+    ),
     "sync": Command(
         "sync:sync",
         "Send what processes that have died left here, or list what waits.",
@@ -260,6 +305,23 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "--conda-dependencies", "-d", help="Conda environment file; it is kept, not installed."
     ),
     "target": _argument("--target", "--ct", help="Compute target."),
+    "environment_name": _argument("--name", "-n", help="Environment name.", required=True),
+    "any_environment": _argument("--name", "-n", help="Environment name."),
+    "version": _argument("--version", "-v", help="Environment version; the latest if left out."),
+    "directory": _argument("--directory", "-d", help="Folder of its files.", required=True),
+    "any_directory": _argument("--directory", "-d", help="Folder of its files."),
+    "any_run": _argument("--run", "-r", help="Id of a run that had the environment."),
+    "overwrite": _argument(
+        "--overwrite", help="Write into a folder that exists.", action="store_true"
+    ),
+    "hash_": _argument("--hash", help="Hash of an environment that is made on this machine."),
+    "older_than": _argument(
+        "--older-than", help="Days since the last use; 30 if left out.", default="30"
+    ),
+    "dry_run": _argument("--dry-run", help="List them; remove nothing.", action="store_true"),
+    "curated": _argument(
+        "--curated", help="List v1's curated environments, too.", action="store_true"
+    ),
     "status_": _argument("--status", help="List what waits; send nothing.", action="store_true"),
     "refused_": _argument(
         "--refused", help="Send again what the tracker has refused, too.", action="store_true"

@@ -70,6 +70,25 @@ def models(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
     ]
 
 
+def environments(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
+    """Environments: name, version, labels, and hash, size and last use of what is made here."""
+    return [
+        {
+            "Name": _text(item.get("name")),
+            "Version": _text(item.get("version")),
+            "Labels": ", ".join(item.get("labels") or ()),
+            "Hash": _text(item.get("hash")),
+            "MB": _megabytes(item.get("disk_bytes")),
+            "Last used": _text(item.get("last_used_utc")).partition(".")[0].replace("T", " "),
+        }
+        for item in items
+    ]
+
+
+def _megabytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1e6:.1f}"
+
+
 def _text(value: Any) -> str:
     text = "" if value is None else str(value)
     return "".join(char if char.isprintable() else " " for char in text)

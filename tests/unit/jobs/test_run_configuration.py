@@ -124,7 +124,7 @@ def test_a_setting_that_only_azure_minds(caplog: pytest.LogCaptureFixture) -> No
         RunConfiguration().mpi  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["build", "from_docker_build_context"])
+@pytest.mark.parametrize("name", ["from_docker_build_context"])
 def test_what_environments_cannot_do_here(name: str) -> None:
     with pytest.raises(UserErrorException, match=rf"Environment\.{name}: .*from_docker_image"):
         getattr(Environment, name)("workspace", "name")

@@ -72,7 +72,10 @@ class RunWaiting(RunDetails):
 
         note = parse_environment(self._record)
         names = [BUILD_LOG, LOG] if note is not None and note.is_made else [LOG]
-        logs = [_Shown(name, LogReader(self._tracker, self._record, name)) for name in names]
+        logs = [
+            _Shown(name, LogReader(self._tracker, self._record, name), name == BUILD_LOG)
+            for name in names
+        ]
         pause = 0.05
         while True:
             # Asked before the logs are read: what was there at the end is read then.
@@ -96,14 +99,20 @@ _BEFORE_SCRIPT = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.NO
 
 @dataclass(slots=True)
 class _Shown:
-    """A log that is being written, under a heading once it has begun."""
+    """A log that is being written, under a heading once it has begun.
+
+    An ``optional`` one has no heading if it is empty, as where the environment was there already.
+    """
 
     name: str
     reader: LogReader
+    optional: bool
     begun: bool = False
 
     def write(self, output: TextIO, last: bool) -> None:
         for text in self.reader.new(last):
+            if self.optional and not text:
+                continue
             if not self.begun:
                 print(f"Streaming {self.name}\n{'=' * (10 + len(self.name))}\n", file=output)
                 self.begun = True

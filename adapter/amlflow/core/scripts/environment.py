@@ -25,7 +25,9 @@ from amlflow.environments.redaction import without_secrets as remove_secrets
 from amlflow.exceptions import UserErrorException
 
 if TYPE_CHECKING:
+    from amlflow.core.environments.image_build import DockerImageDetails, ImageBuildDetails
     from amlflow.core.environments.registry import Registry
+    from amlflow.environments.specification import Specification
 
 logger = logging.getLogger("amlflow")
 
@@ -54,9 +56,6 @@ class Environment(Settings):
     spark: SparkSection
     environment_variables: dict[str, str]
 
-    build = _refuse("build", f"{BUILD}.")
-    build_local = _refuse("build_local", f"{BUILD}.")
-    get_image_details = _refuse("get_image_details", f"{BUILD}.")
     from_docker_build_context = _refuse("from_docker_build_context", f"{BUILD}.")
     add_private_pip_wheel = _refuse(
         "add_private_pip_wheel", "amlflow installs no packages; `pip install` it yourself."
@@ -252,6 +251,47 @@ class Environment(Settings):
         for text in labels:
             check_text(text, "A label", right)
         _registry(workspace, right).label(name, str(version), labels)
+
+    # making
+
+    def build(self, workspace: WorkspaceBase, image_build_compute: Any = None) -> ImageBuildDetails:
+        """Register the environment, and make it on this machine in the background.
+
+        Returns an object with v1's ``wait_for_completion``, ``get_log`` and ``status``.
+        ``image_build_compute`` changes nothing: this machine builds.
+
+        Raises:
+            UserErrorException: as :meth:`register`.
+        """
+        from amlflow.core.environments.image_build import ImageBuildDetails  # few scripts build
+
+        self.register(workspace)
+        return ImageBuildDetails(self._specification())
+
+    def build_local(
+        self, workspace: WorkspaceBase, platform: str | None = None, **kwargs: Any
+    ) -> None:
+        """Make the environment on this machine now, and print the log.
+
+        ``platform`` and v1's further arguments change nothing.
+
+        Raises:
+            UserErrorException: it cannot be made; the message is one sentence.
+        """
+        from amlflow.core.environments.image_build import build_here  # few scripts build
+
+        build_here(self._specification())
+
+    def get_image_details(self, workspace: WorkspaceBase) -> DockerImageDetails:
+        """Whether the environment is made on this machine, and where."""
+        from amlflow.core.environments.image_build import image_details  # few scripts ask for it
+
+        return image_details(self._specification(), self.docker.base_image)
+
+    def _specification(self) -> Specification | None:
+        from amlflow.core.scripts.specify import specification_of  # most scripts make nothing here
+
+        return specification_of(self.name, self.python, os.getcwd())
 
     # files
 

@@ -1,0 +1,255 @@
+"""Commands on environments: the registered ones, and those that are made on this machine."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from amlflow.cli.errors import Missing, WrongUsage
+from amlflow.cli.scope import Where
+from amlflow.core.environments.curated import curated_definitions
+from amlflow.core.environments.definition_files import DEFINITION, write_folder
+from amlflow.core.environments.registry import (
+    EnvironmentNotFound,
+    RegisteredVersion,
+    Registry,
+)
+from amlflow.core.scripts.environment import (
+    CURATED_VERSION,
+    Environment,
+    definition_of,
+    environment_from,
+)
+from amlflow.core.scripts.specify import specification_of
+from amlflow.core.store import tracker_of
+from amlflow.environments import kept
+from amlflow.environments.building import ensure
+from amlflow.environments.lookup import find_environment
+from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.times import to_iso
+from amlflow.whole_files import write_text
+
+DAY_S = 86_400.0
+RESOLVED = "requirements.txt"
+
+
+def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
+    """``environment list``: the registered ones, then what else is made on this machine."""
+    registry = Registry(tracker_of(Where(**where).workspace()))
+    rows = []
+    shown = set()
+    for registered, definition in registry.definitions():
+        environment = environment_from(definition, registered.name, registered.version)
+        made = _find_made(environment)
+        shown.add(made.key if made else None)
+        rows.append({**_of_version(registered), **_of_made(made)})
+    if curated:
+        rows += [
+            {"name": name, "version": CURATED_VERSION, "curated": True, **_of_made(None)}
+            for name in sorted(curated_definitions())
+        ]
+    rows += [
+        {"name": None, "version": None, **_of_made(made)}
+        for made in kept.list_environments()
+        if made.key not in shown
+    ]
+    return rows
+
+
+def show(*, environment_name: str, version: str | None, **where: Any) -> dict[str, Any]:
+    """``environment show``: the definition, and what is made of it on this machine."""
+    workspace = Where(**where).workspace()
+    environment = _get(workspace, environment_name, version)
+    made = _find_made(environment)
+    versions = Registry(tracker_of(workspace)).versions(environment_name)
+    [labels] = [item.labels for item in versions if item.version == environment.version] or [()]
+    return {
+        **definition_of(environment),
+        "labels": list(labels),
+        "versions": [item.version for item in versions],
+        **_of_made(made),
+        "packages": made.packages if made else [],
+    }
+
+
+def register(*, directory: str, **where: Any) -> dict[str, Any]:
+    """``environment register``: what a folder defines."""
+    environment = _load(directory)
+    environment.version = None
+    registered = environment.register(Where(**where).workspace())
+    return definition_of(registered)
+
+
+def build(
+    *, any_environment: str | None, version: str | None, any_directory: str | None, **where: Any
+) -> dict[str, Any]:
+    """``environment build``: makes a registered one, or what a folder defines, on this machine."""
+    if (any_environment is None) == (any_directory is None):
+        raise WrongUsage("environment build takes --name or --directory, and not both.")
+    if any_directory is not None:
+        environment = _load(any_directory)
+    else:
+        environment = _get(Where(**where).workspace(), str(any_environment), version)
+    specification = specification_of(environment.name, environment.python, Path.cwd())
+    if specification is None:
+        raise UserErrorException(
+            f"The environment {environment.name!r} has user_managed_dependencies, so nothing is "
+            "made for it."
+        )
+    made = ensure(specification, sys.stderr)
+    return {
+        "name": environment.name,
+        "version": environment.version,
+        "hash": made.key or None,
+        "python": str(made.python),
+        "made": made.made,
+        "packages": made.packages,
+    }
+
+
+def scaffold(*, environment_name: str, directory: str, overwrite: bool, **where: Any) -> str:
+    """``environment scaffold``: the files of an environment, to be edited and registered."""
+    environment = Environment(environment_name)
+    environment.python.conda_dependencies.add_pip_package("azureml-defaults")
+    with _folder_is_free(directory):
+        environment.save_to_directory(directory, overwrite)
+    return f"The files of the environment {environment_name!r} are in {directory!r}."
+
+
+def download(
+    *,
+    any_environment: str | None,
+    version: str | None,
+    any_run: str | None,
+    directory: str,
+    overwrite: bool,
+    **where: Any,
+) -> dict[str, Any]:
+    """``environment download``: the files of a registered environment, or of a run's."""
+    if (any_environment is None) == (any_run is None):
+        raise WrongUsage("environment download takes --name or --run, and not both.")
+    scope = Where(**where)
+    packages: list[str] = []
+    if any_run is None:
+        environment = _get(scope.workspace(), str(any_environment), version)
+    else:
+        run = scope.run(any_run)
+        environment = run.get_environment()
+        packages = (run.get_details().get("environment") or {}).get("packages", [])
+    with _folder_is_free(directory):
+        write_folder(directory, definition_of(environment), overwrite)
+    if packages:
+        write_text(Path(directory, RESOLVED), "\n".join(packages) + "\n")
+    return {
+        "name": environment.name,
+        "version": environment.version,
+        "files": sorted(path.name for path in Path(directory).iterdir()),
+    }
+
+
+def remove(
+    *, any_environment: str | None, version: str | None, hash_: str | None, **where: Any
+) -> str:
+    """``environment remove``: from the workspace, or what is made on this machine."""
+    if (any_environment is None) == (hash_ is None):
+        raise WrongUsage("environment remove takes --name or --hash, and not both.")
+    if hash_ is not None:
+        if hash_ not in [made.key for made in kept.list_environments()]:
+            raise Missing(
+                f"No environment {hash_!r} is made on this machine; `amlflow environment list` "
+                "shows those there are."
+            )
+        if not kept.remove(hash_):
+            raise UserErrorException(
+                f"The environment {hash_} was not removed: a script runs in it, or started in the "
+                "last minutes."
+            )
+        return f"The environment {hash_} was removed from this machine."
+    with _missing():
+        Registry(tracker_of(Where(**where).workspace())).remove(str(any_environment), version)
+    what = f"Version {version} of the environment" if version else "The environment"
+    return f"{what} {any_environment!r} was removed from the workspace."
+
+
+def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any]]:
+    """``environment prune``: removes what was made on this machine and not used since."""
+    try:
+        older_than_s = float(older_than) * DAY_S
+    except ValueError:
+        older_than_s = -1
+    if not 0 <= older_than_s < float("inf"):
+        raise WrongUsage(f"--older-than takes a number of days, and got {older_than!r}.")
+    limit = time.time() - older_than_s
+    unused = {
+        made.key: _of_made(made) for made in kept.list_environments() if made.last_used <= limit
+    }
+    keys = list(unused) if dry_run else kept.remove_unused(older_than_s)
+    return [unused[key] for key in keys if key in unused]
+
+
+@contextmanager
+def _missing() -> Iterator[None]:
+    try:
+        yield
+    except EnvironmentNotFound as missing:
+        raise Missing(missing.message) from missing
+
+
+@contextmanager
+def _folder_is_free(directory: str) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise UserErrorException(
+            f"The folder {directory!r} exists already; --overwrite writes into it."
+        ) from None
+
+
+def _load(directory: str) -> Environment:
+    try:
+        return Environment.load_from_directory(directory)
+    except FileNotFoundError:
+        raise UserErrorException(
+            f"The folder {directory!r} has no {DEFINITION}; `amlflow environment scaffold` writes "
+            "one."
+        ) from None
+
+
+def _get(workspace: Any, name: str, version: str | None) -> Environment:
+    with _missing():
+        return Environment.get(workspace, name, version)
+
+
+def _find_made(environment: Environment) -> kept.KeptEnvironment | None:
+    """What is made of a definition here; None where it cannot be told, as of a malformed one."""
+    try:
+        specification = specification_of(environment.name, environment.python, Path.cwd())
+        return None if specification is None else find_environment(specification)
+    except (AzureMLException, OSError):
+        return None
+
+
+def _of_version(registered: RegisteredVersion) -> dict[str, Any]:
+    return {
+        "name": registered.name,
+        "version": registered.version,
+        "labels": list(registered.labels),
+        "registered_utc": to_iso(registered.registered),
+    }
+
+
+def _of_made(made: kept.KeptEnvironment | None) -> dict[str, Any]:
+    """Hash, disk use in bytes and last use of what is made on this machine."""
+    if made is None:
+        return {"hash": None, "disk_bytes": None, "last_used_utc": None}
+    last_used = datetime.fromtimestamp(made.last_used, timezone.utc)
+    return {
+        "hash": made.key,
+        "disk_bytes": made.disk_bytes(),
+        "last_used_utc": to_iso(last_used),
+    }

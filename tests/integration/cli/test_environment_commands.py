@@ -1,0 +1,129 @@
+"""`amlflow environment …`: what is registered, what is made here, and what a run had."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amlflow.cli import main
+from amlflow.environments import kept
+from azureml.core import Environment, Workspace
+from azureml.core.conda_dependencies import CondaDependencies
+from helpers import wheels
+from helpers.submitted_jobs import ended, submit
+
+
+@pytest.fixture
+def workspace(store: str, jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A workspace with the environment "tiny", whose package is in a folder of wheels."""
+    for version in ("1.0", "2.0"):
+        wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", version)
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    workspace = Workspace.from_config()
+    tiny_environment("1.0").register(workspace)
+    return workspace
+
+
+def tiny_environment(version: str) -> Environment:
+    environment = Environment("tiny")
+    packages = [f"amlflow-tiny=={version}"]
+    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=packages)
+    return environment
+
+
+@pytest.fixture
+def amlflow(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command: its exit code, what it prints as JSON, and what is on stderr."""
+
+    def run(*words: str) -> tuple[int, Any, str]:
+        capsys.readouterr()
+        code = main(["environment", *words])
+        printed = capsys.readouterr()
+        return code, json.loads(printed.out) if printed.out else None, printed.err
+
+    return run
+
+
+def test_what_is_made_here_is_listed_until_it_is_removed(
+    workspace: Workspace, amlflow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, made, log = amlflow("build", "-n", "tiny")
+    assert code == 0
+    assert made["made"]
+    assert made["packages"] == ["amlflow-tiny==1.0"]
+    assert "Making the environment" in log
+    _, again, _ = amlflow("build", "-n", "tiny")
+    assert (again["made"], again["hash"]) == (False, made["hash"])
+
+    _, [row], _ = amlflow("list")
+    assert (row["name"], row["version"], row["hash"]) == ("tiny", "1", made["hash"])
+    assert row["disk_bytes"] > 0
+    assert row["last_used_utc"] >= row["registered_utc"]
+    _, shown, _ = amlflow("show", "-n", "tiny", "-v", "1")
+    assert (shown["versions"], shown["labels"]) == (["1"], [])
+    assert shown["packages"] == ["amlflow-tiny==1.0"]
+
+    code, _, error = amlflow("remove", "--hash", made["hash"])
+    assert (code, "started in the last minutes" in error) == (1, True)
+    monkeypatch.setattr(kept, "JUST_USED_S", 0)
+    _, [unused], _ = amlflow("prune", "--older-than", "0", "--dry-run")
+    assert unused["hash"] == made["hash"]
+    assert kept.list_environments()
+    assert amlflow("prune", "--older-than", "0")[1] == [unused]
+    assert not kept.list_environments()
+    amlflow("build", "-n", "tiny")
+    amlflow("remove", "-n", "tiny")
+    _, [row], _ = amlflow("list")
+    assert (row["name"], row["hash"]) == (None, made["hash"])
+    assert amlflow("remove", "--hash", made["hash"])[0] == 0
+    assert amlflow("list")[1] == []
+    assert len(amlflow("list", "--curated")[1]) > 60
+
+
+def test_the_environment_of_a_run_comes_back(
+    workspace: Workspace, experiment: Any, amlflow: Any, folder: Path
+) -> None:
+    environment = Environment.get(workspace, "tiny")
+    run = submit(experiment, "import amlflow_tiny", environment=environment)
+    assert ended(run) == "Completed"
+    code, written, _ = amlflow("download", "-r", run.id, "-d", "again", "-e", experiment.name)
+    assert (code, written["name"], written["version"]) == (0, "tiny", "1")
+    assert Path("again/requirements.txt").read_text() == "amlflow-tiny==1.0\n"
+    assert Environment.load_from_directory("again") == environment
+    code, _, error = amlflow("download", "-n", "tiny", "-d", "again")
+    assert (code, error) == (
+        1, "ERROR: The folder 'again' exists already; --overwrite writes into it.\n"
+    )  # fmt: skip
+    assert amlflow("download", "-n", "tiny", "-d", "again", "--overwrite")[0] == 0
+    code, registered, _ = amlflow("register", "-d", "again")
+    assert (code, registered["version"]) == (0, "1")
+
+
+WRONG = [
+    (["show", "-n", "other"], 3, "No environment 'other' is registered"),
+    (["show", "-n", "tiny", "-v", "7"], 3, "has no version '7'"),
+    (["show", "-n", "AzureML-other"], 3, "no definition for v1's curated environment"),
+    (["remove", "-n", "other"], 3, "No environment 'other' is registered"),
+    (["remove", "--hash", "abc"], 3, "No environment 'abc' is made on this machine"),
+    (["remove"], 2, "takes --name or --hash"),
+    (["build"], 2, "takes --name or --directory"),
+    (["build", "-n", "a", "-d", "b"], 2, "takes --name or --directory"),
+    (["download", "-d", "x"], 2, "takes --name or --run"),
+    (["prune", "--older-than", "week"], 2, "takes a number of days, and got 'week'"),
+    (["prune", "--older-than", "nan"], 2, "takes a number of days"),
+    (["register", "-d", "nowhere"], 1, "The folder 'nowhere' has no azureml_environment.json"),
+]
+
+
+def test_what_is_wrong_is_said(workspace: Workspace, amlflow: Any) -> None:
+    before = sorted(os.listdir())
+    for words, code, message in WRONG:
+        done, printed, error = amlflow(*words)
+        assert (done, printed) == (code, None), words
+        assert error.startswith("ERROR: "), words
+        assert message in error
+    assert sorted(os.listdir()) == before
