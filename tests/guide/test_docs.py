@@ -19,7 +19,7 @@ from helpers import servers
 from helpers.consoles import Console, run_block
 from helpers.submitted_jobs import until
 from helpers.wheels import SOURCES as PACKED
-from helpers.wheels import copied, lend_packages, made
+from helpers.wheels import copied, lend_packages, made, write_tiny
 from masks import masked
 
 
@@ -104,6 +104,28 @@ def test_a_script_is_submitted(project: Path, tmp_path: Path) -> None:
     done = run("-c", block("submit"), folder=project, AMLFLOW_JOBS=str(tmp_path / "jobs"))
     assert "epoch 2" in done.stdout
     assert "Completed {'loss': [1.0, 0.5, 0.3333333333333333]}" in done.stdout
+
+
+def test_environments_are_registered_and_runs_tell_which_they_had(
+    project: Path, tmp_path: Path
+) -> None:
+    for name, version in (("tabulate", "0.9.0"), ("humanize", "4.9.0")):
+        write_tiny(tmp_path / "wheels", name, version)
+    (project / "src").mkdir()
+    (project / "src" / "train.py").write_text("import humanize, tabulate")
+    surroundings = {
+        "AMLFLOW_JOBS": str(tmp_path / "jobs"),
+        "AMLFLOW_ENVIRONMENTS": str(tmp_path / "environments"),
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": str(tmp_path / "wheels"),
+    }
+    done = run("-c", block("register-environment"), folder=project, **surroundings)
+    assert done.stdout.splitlines() == ["1", "1", "2", "2 1"]
+    done = run("-c", block("environment-of-a-run"), folder=project, **surroundings)
+    assert done.stdout.splitlines()[-2:] == [
+        "tables 2 ['humanize==4.9.0', 'tabulate==0.9.0']",
+        "['tabulate==0.9.0', 'humanize==4.9.0']",
+    ]
 
 
 def test_the_compute_targets_are_known(folder: Path) -> None:

@@ -195,7 +195,7 @@ COMMANDS: dict[str, Command] = {
     "environment show": Command(
         "environments:show", "Show an environment.",
         "amlflow environment show -n myenv -v 2",
-        (*WORKSPACE, "environment_name", "version", FILE),
+        (*WORKSPACE, "environment_name", "environment_version", FILE),
     ),
     "environment register": Command(
         "environments:register", "Register the environment that a folder defines.",
@@ -205,24 +205,25 @@ COMMANDS: dict[str, Command] = {
     "environment build": Command(
         "environments:build", "Make an environment on this machine.",
         "amlflow environment build -n myenv",
-        (*WORKSPACE, "any_environment", "version", "any_directory", FILE),
+        (*WORKSPACE, "any_environment", "environment_version", "any_directory", FILE),
     ),
     "environment scaffold": Command(
         "environments:scaffold", "Write the files of a new environment, to be edited.",
         "amlflow environment scaffold -n myenv -d myenv",
-        (*WORKSPACE, "environment_name", "directory", "overwrite"),
+        (*WORKSPACE, "environment_name", "directory", "overwrite_folder"),
     ),
     "environment download": Command(
         "environments:download",
         "Write the files of a registered environment, or of the one that a run had.",
         "amlflow environment download -r RUN_ID -d myenv",
-        (*PLACE, "any_environment", "version", "any_run", "directory", "overwrite", FILE),
+        (*PLACE, "any_environment", "environment_version", "any_run", "directory",
+         "overwrite_folder", FILE),
     ),
     "environment remove": Command(
         "environments:remove",
         "Remove an environment from the workspace, or from this machine.",
         "amlflow environment remove -n myenv -v 1",
-        (*WORKSPACE, "any_environment", "version", "hash_"),
+        (*WORKSPACE, "any_environment", "environment_version", "hash_"),
     ),
     "environment prune": Command(
         "environments:prune",
@@ -307,11 +308,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "target": _argument("--target", "--ct", help="Compute target."),
     "environment_name": _argument("--name", "-n", help="Environment name.", required=True),
     "any_environment": _argument("--name", "-n", help="Environment name."),
-    "version": _argument("--version", "-v", help="Environment version; the latest if left out."),
+    "environment_version": _argument(
+        "--version", "-v", help="Environment version; the latest if left out."
+    ),
     "directory": _argument("--directory", "-d", help="Folder of its files.", required=True),
     "any_directory": _argument("--directory", "-d", help="Folder of its files."),
     "any_run": _argument("--run", "-r", help="Id of a run that had the environment."),
-    "overwrite": _argument(
+    "overwrite_folder": _argument(
         "--overwrite", help="Write into a folder that exists.", action="store_true"
     ),
     "hash_": _argument("--hash", help="Hash of an environment that is made on this machine."),

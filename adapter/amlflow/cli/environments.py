@@ -61,10 +61,10 @@ def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def show(*, environment_name: str, version: str | None, **where: Any) -> dict[str, Any]:
+def show(*, environment_name: str, environment_version: str | None, **where: Any) -> dict[str, Any]:
     """``environment show``: the definition, and what is made of it on this machine."""
     workspace = Where(**where).workspace()
-    environment = _get(workspace, environment_name, version)
+    environment = _get(workspace, environment_name, environment_version)
     made = _find_made(environment)
     versions = Registry(tracker_of(workspace)).versions(environment_name)
     [labels] = [item.labels for item in versions if item.version == environment.version] or [()]
@@ -86,7 +86,11 @@ def register(*, directory: str, **where: Any) -> dict[str, Any]:
 
 
 def build(
-    *, any_environment: str | None, version: str | None, any_directory: str | None, **where: Any
+    *,
+    any_environment: str | None,
+    environment_version: str | None,
+    any_directory: str | None,
+    **where: Any,
 ) -> dict[str, Any]:
     """``environment build``: makes a registered one, or what a folder defines, on this machine."""
     if (any_environment is None) == (any_directory is None):
@@ -94,7 +98,7 @@ def build(
     if any_directory is not None:
         environment = _load(any_directory)
     else:
-        environment = _get(Where(**where).workspace(), str(any_environment), version)
+        environment = _get(Where(**where).workspace(), str(any_environment), environment_version)
     specification = specification_of(environment.name, environment.python, Path.cwd())
     if specification is None:
         raise UserErrorException(
@@ -112,22 +116,22 @@ def build(
     }
 
 
-def scaffold(*, environment_name: str, directory: str, overwrite: bool, **where: Any) -> str:
+def scaffold(*, environment_name: str, directory: str, overwrite_folder: bool, **where: Any) -> str:
     """``environment scaffold``: the files of an environment, to be edited and registered."""
     environment = Environment(environment_name)
     environment.python.conda_dependencies.add_pip_package("azureml-defaults")
     with _folder_is_free(directory):
-        environment.save_to_directory(directory, overwrite)
+        environment.save_to_directory(directory, overwrite_folder)
     return f"The files of the environment {environment_name!r} are in {directory!r}."
 
 
 def download(
     *,
     any_environment: str | None,
-    version: str | None,
+    environment_version: str | None,
     any_run: str | None,
     directory: str,
-    overwrite: bool,
+    overwrite_folder: bool,
     **where: Any,
 ) -> dict[str, Any]:
     """``environment download``: the files of a registered environment, or of a run's."""
@@ -136,13 +140,13 @@ def download(
     scope = Where(**where)
     packages: list[str] = []
     if any_run is None:
-        environment = _get(scope.workspace(), str(any_environment), version)
+        environment = _get(scope.workspace(), str(any_environment), environment_version)
     else:
         run = scope.run(any_run)
         environment = run.get_environment()
         packages = (run.get_details().get("environment") or {}).get("packages", [])
     with _folder_is_free(directory):
-        write_folder(directory, definition_of(environment), overwrite)
+        write_folder(directory, definition_of(environment), overwrite_folder)
     if packages:
         write_text(Path(directory, RESOLVED), "\n".join(packages) + "\n")
     return {
@@ -153,7 +157,7 @@ def download(
 
 
 def remove(
-    *, any_environment: str | None, version: str | None, hash_: str | None, **where: Any
+    *, any_environment: str | None, environment_version: str | None, hash_: str | None, **where: Any
 ) -> str:
     """``environment remove``: from the workspace, or what is made on this machine."""
     if (any_environment is None) == (hash_ is None):
@@ -171,8 +175,12 @@ def remove(
             )
         return f"The environment {hash_} was removed from this machine."
     with _missing():
-        Registry(tracker_of(Where(**where).workspace())).remove(str(any_environment), version)
-    what = f"Version {version} of the environment" if version else "The environment"
+        Registry(tracker_of(Where(**where).workspace())).remove(
+            str(any_environment), environment_version
+        )
+    what = "The environment"
+    if environment_version:
+        what = f"Version {environment_version} of the environment"
     return f"{what} {any_environment!r} was removed from the workspace."
 
 
