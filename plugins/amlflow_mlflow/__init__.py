@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from amlflow.spec import Feature, hookimpl
 
+from amlflow_mlflow.limits import LIMITS
+
 if TYPE_CHECKING:
     from amlflow.spec import RunKeeper, Tracker
 
 amlflow_spec = 1
 features = frozenset(Feature)
+known_limits = LIMITS
 check_uri = "sqlite:///{folder}/mlflow.db"
 
 SCHEMES = {"http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks"}

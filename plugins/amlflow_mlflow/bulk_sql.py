@@ -256,7 +256,7 @@ class Where:
         if key is None and field == "name":
             return self._column(NAME_SQL, op, value)
         if key is None and field in _TEXT_TAGS:
-            return self._entry("tags", _TEXT_TAGS[field], op, value)
+            return self._entry("tags", _TEXT_TAGS[field], op, value, is_spelled=False)
         if key is None or "\0" in key or not _is_unicode(key):
             return None
         if field == "tags":
@@ -299,10 +299,13 @@ class Where:
         comparison = self._compare(column, op, value)
         return None if comparison is None else f"({column} IS NOT NULL AND {comparison})"
 
-    def _entry(self, table: str, key: str, op: Op, value: Any) -> str | None:
+    def _entry(
+        self, table: str, key: str, op: Op, value: Any, is_spelled: bool = True
+    ) -> str | None:
+        """``is_spelled``: a tag's value is spelled as :func:`to_tag_value` spells it."""
         comparison = "TRUE"
         if op not in (Op.HAS, Op.LACKS):
-            partial = table == "tags" and op in (Op.STARTS_WITH, Op.CONTAINS)
+            partial = table == "tags" and is_spelled and op in (Op.STARTS_WITH, Op.CONTAINS)
             column = self._tag_value() if partial else "kept.value"
             clause = self._compare(column, Op.EQ if op is Op.NE else op, value)
             if clause is None:

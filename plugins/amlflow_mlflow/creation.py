@@ -14,6 +14,7 @@ from typing import Any
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     FINAL,
+    UNSTARTED,
     Refused,
     RunDraft,
     RunNotFound,
@@ -37,6 +38,7 @@ from amlflow_mlflow.spelling import (
     TYPE,
     WRITER,
     check_text,
+    shorten,
     to_key,
     to_tag_value,
 )
@@ -60,6 +62,12 @@ class Creation:
     def create(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         """See :meth:`amlflow.spec.Tracker.create_runs`."""
         # All drafts are checked before the first run is made.
+        for draft in drafts:
+            if draft.run_id is not None and not is_id(draft.run_id):
+                raise Refused(
+                    f"{shorten(draft.run_id)!r} cannot be the id of a run: an id has 1 to 256 "
+                    "letters, digits, '_', '-' and '.'."
+                )
         prepared = [(draft, [*_draft_tags(draft)], _params(draft)) for draft in drafts]
         for draft in drafts:
             if draft.run_id is not None and self._is_taken(draft.run_id, draft.experiment_id):
@@ -106,7 +114,14 @@ class Creation:
         except AzureMLException:
             self._discard(run_id)
             raise
-        return dataclasses.replace(to_run(run), properties=dict(draft.properties), status=status)
+        created = to_run(run)
+        return dataclasses.replace(
+            created,
+            properties=dict(draft.properties),
+            status=status,
+            started=None if status in UNSTARTED else created.created,
+            ended=created.created if status in FINAL else None,
+        )
 
     def _discard(self, run_id: str) -> None:
         """Take a run back; its id is free again."""
@@ -169,6 +184,11 @@ class Creation:
 def is_own_id(run_id: str) -> bool:
     """Whether it is of the form of the ids that MLflow chooses."""
     return re.fullmatch("[0-9a-f]{32}", run_id) is not None
+
+
+def is_id(run_id: str) -> bool:
+    """Whether a caller may ask for it as the id of a run."""
+    return re.fullmatch(r"[\w.\-]{1,256}", run_id) is not None
 
 
 def _taken_error(run_id: str) -> Refused:

@@ -6,6 +6,7 @@ import os
 import posixpath
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import append_to_uri_path
 
 from amlflow_mlflow.errors import translated
+from amlflow_mlflow.local_artifacts import store_files
 from amlflow_mlflow.own_paths import check_run_folder
 from amlflow_mlflow.private import SERVER_DESTINATION
 from amlflow_mlflow.proxied_artifacts import open_repository
@@ -40,16 +42,10 @@ def _reachable(root: str) -> str:
     return str(append_to_uri_path(destination, urlsplit(root).path.lstrip("/")))
 
 
-def _make_folders(repository: Any, staging: Path) -> None:
-    """Make the folders of an artifact store on this machine.
-
-    MLflow looks whether a folder is there and then makes it, and another upload may come between.
-    """
-    if isinstance(repository, LocalArtifactRepository):
-        for parent, folders, _ in os.walk(staging):
-            for folder in folders:
-                relative = Path(parent, folder).relative_to(staging)
-                Path(repository.artifact_dir, relative).mkdir(parents=True, exist_ok=True)
+def _shown(run_id: str, files: Mapping[str, Path]) -> str:
+    """The names of some files, for a message."""
+    some = ", ".join(repr(shorten(name, 200)) for name in list(files)[:3])
+    return f"{some}{' and others' if len(files) > 3 else ''} of run {run_id}"
 
 
 class Files:
@@ -61,6 +57,8 @@ class Files:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._roots: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._upload_locks: dict[str, threading.Lock] = {}
 
     def _repository(self, run_id: str) -> Any:
         if run_id not in self._roots:
@@ -78,20 +76,38 @@ class Files:
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
         repository = self._repository(run_id)
+        if not isinstance(repository, LocalArtifactRepository):
+            with self._upload_lock(run_id):
+                self._upload(run_id, repository, files, replace=replace)
+            return
         if not replace:
             self._check_new(run_id, repository, files)
-        some = ", ".join(repr(shorten(name, 200)) for name in list(files)[:3])
-        what = f"{some}{' and others' if len(files) > 3 else ''} of run {run_id}"
+        names = {to_file_path(name): name for name in files}
+        paths = {path: files[name] for path, name in names.items()}
+        with translated(self._store.uri, files=_shown(run_id, files)):
+            taken = store_files(Path(repository.artifact_dir), paths, replace=replace)
+        if taken is not None:
+            raise FileInRun(run_id, names[taken])
+
+    def _upload_lock(self, run_id: str) -> threading.Lock:
+        """A server cannot store a file only if it is new, so this process's threads take turns."""
+        with self._lock:
+            return self._upload_locks.setdefault(run_id, threading.Lock())
+
+    def _upload(
+        self, run_id: str, repository: Any, files: Mapping[str, Path], *, replace: bool
+    ) -> None:
+        if not replace:
+            self._check_new(run_id, repository, files)
         with (
-            translated(self._store.uri, files=what),
+            translated(self._store.uri, files=_shown(run_id, files)),
             tempfile.TemporaryDirectory() as staging,
         ):
             # MLflow names an artifact after the local file, so the files are laid out as named.
             for name, path in files.items():
                 laid = Path(staging) / to_file_path(name)
                 laid.parent.mkdir(parents=True, exist_ok=True)
-                laid.symlink_to(path.resolve())
-            _make_folders(repository, Path(staging))
+                laid.symlink_to(path.resolve(strict=True))
             repository.log_artifacts(staging)
 
     def _check_new(self, run_id: str, repository: Any, names: Iterable[str]) -> None:
@@ -125,20 +141,31 @@ class Files:
             infos = repository.list_artifacts(folder or None)
         return [(info.path, info.is_dir) for info in infos if info.path != folder]
 
+    def check_there(self, run_id: str, name: str) -> None:
+        """Raise :class:`Refused` if the run has no file or folder of this name."""
+        path = to_path(name)
+        folder = posixpath.dirname(path)
+        if path not in (each for each, _ in self._list(self._repository(run_id), folder)):
+            raise Refused(
+                f"Run {run_id} has no file or folder {name!r}; run.get_file_names() lists "
+                "its files."
+            )
+
     def names(self, run_id: str, prefix: str = "") -> list[str]:
         """See :meth:`amlflow.spec.Tracker.list_files`."""
         repository = self._repository(run_id)
-        prefix = to_path(prefix)
-        return sorted(map(from_path, self._walk(repository, posixpath.dirname(prefix), prefix)))
+        folder = to_path(posixpath.dirname(prefix))
+        return sorted(self._walk(repository, folder, prefix))
 
     def _walk(self, repository: Any, folder: str, prefix: str) -> Iterator[str]:
         for path, is_dir in self._list(repository, folder):
             if path == OWN or path.startswith(f"{OWN}/"):
                 continue
-            if is_dir and (path.startswith(prefix) or prefix.startswith(f"{path}/")):
+            name = from_path(path)
+            if is_dir and (name.startswith(prefix) or prefix.startswith(f"{name}/")):
                 yield from self._walk(repository, path, prefix)
-            elif not is_dir and path.startswith(prefix):
-                yield path
+            elif not is_dir and name.startswith(prefix):
+                yield name
 
     def get(self, run_id: str, name: str, destination: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.get_file`."""

@@ -105,6 +105,8 @@ class Models:
     def register(self, draft: ModelDraft) -> ModelRecord:
         """See :meth:`amlflow.spec.Tracker.register_model`."""
         tags = _tags(draft)
+        if draft.run_id is not None:
+            self._files.check_there(draft.run_id, draft.path)
         if draft.description is not None:
             check_text("the description", draft.description, DESCRIPTION_LIMIT)
         self._ensure_model(draft.name)

@@ -44,7 +44,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 from amlflow_mlflow.metric_histories import Histories, Row
 from amlflow_mlflow.records import from_ms, to_ms
-from amlflow_mlflow.spelling import CLAIM, POINTS, WRITER, from_key, to_key
+from amlflow_mlflow.spelling import CLAIM, POINTS, WRITER, from_key, shorten, to_key
 from amlflow_mlflow.store import Store
 
 logger = logging.getLogger("amlflow")
@@ -59,6 +59,7 @@ EXACT_INT = 2**53
 
 TYPES = ("type:bool", "type:int", "type:float")
 """The kinds of the entries that say of which type the owner's numbers are."""
+MIN_STEP, MAX_STEP = -(2**63), 2**63 - 1
 Entry = list[Any]
 """[name, kind, value, step, order, milliseconds], with the value as ``to_plain`` spells it, or for
 the owner's types
@@ -105,6 +106,12 @@ class Points:
         """See :meth:`amlflow.spec.Tracker.write_points`."""
         if not points:
             return
+        for point in points:
+            if not MIN_STEP <= point.position <= MAX_STEP:
+                raise Refused(
+                    f"The step {point.position} of metric {shorten(point.name)!r} does not fit "
+                    "into 64 bits, in which MLflow stores steps."
+                )
         key = run_id, points[0].writer
         while True:
             with self._lock:

@@ -88,19 +88,23 @@ def _char(digits: str) -> str:
         return f":u{digits}:"
 
 
-_UNSAFE = re.compile(r'[#?%:;\\"<>|*\x00-\x1f\x7f]|~(?=u)')
+_UNSAFE = re.compile(r'[#?%:;\\"<>|*\x00-\x1f\x7f]|~(?=u)|(?:^|(?<=/)) | (?=/|$)')
 _PATH_ESCAPE = re.compile(r"~u([0-9a-f]+)~")
 
 
 def to_path(name: str) -> str:
-    """MLflow's path of a file; what its server would read as part of an address is spelled."""
+    """MLflow's path of a file.
+
+    What its server would read as part of an address is spelled, and so are blanks at either end of
+    a part, which MLflow strips.
+    """
     return _UNSAFE.sub(lambda match: f"~u{ord(match[0]):x}~", name)
 
 
 def to_file_path(name: str) -> str:
     """MLflow's path of one file of a run. Raises :class:`Refused` where that leads elsewhere."""
     check_file_name(name)
-    return to_path(name)
+    return to_path(check_surrogates("a file's name", name))
 
 
 def from_path(path: str) -> str:
@@ -136,12 +140,26 @@ def check_text(what: str, value: str, limit: int) -> str:
             f"The value of {what} has {len(value)} characters, and MLflow keeps {limit}; "
             "store a longer text as a file with run.upload_file()."
         )
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+    if "\0" in value:
         raise Refused(
-            f"The value of {what} holds a NUL or half a surrogate pair ({shorten(value)!r}), "
-            "which databases do not take."
+            f"The value of {what} holds a NUL ({shorten(value)!r}), which databases do not take."
         )
-    return value
+    return check_surrogates(what, value)
+
+
+def check_experiment_name(name: str) -> str:
+    """The name, if it can be encoded. Raises :class:`Refused`."""
+    return check_surrogates("the experiment's name", name)
+
+
+def check_surrogates(what: str, text: str) -> str:
+    """The text, if it can be encoded. Raises :class:`Refused`."""
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise Refused(
+            f"The value of {what} holds half a surrogate pair ({shorten(text)!r}), which neither "
+            "databases nor file systems take."
+        )
+    return text
 
 
 def shorten(text: str, limit: int = 60) -> str:

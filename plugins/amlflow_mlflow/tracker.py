@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,9 +37,10 @@ from amlflow_mlflow import workspaces
 from amlflow_mlflow.bulk_reads import Bulk
 from amlflow_mlflow.bulk_sql import DIALECTS
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spell
-from amlflow_mlflow.creation import Creation, is_own_id
+from amlflow_mlflow.creation import Creation, is_id, is_own_id
 from amlflow_mlflow.data_inputs import show_inputs
 from amlflow_mlflow.files import Files
+from amlflow_mlflow.limits import limits_of
 from amlflow_mlflow.links import experiment_link, model_link, run_link
 from amlflow_mlflow.models import Models
 from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths, server_paths
@@ -50,7 +50,7 @@ from amlflow_mlflow.run_numbers import Numbers
 from amlflow_mlflow.run_pages import PAGE, RunPages
 from amlflow_mlflow.search import to_order
 from amlflow_mlflow.snapshots import Snapshots
-from amlflow_mlflow.spelling import DELETED, OWN, to_key, to_tag_value
+from amlflow_mlflow.spelling import DELETED, OWN, check_experiment_name, to_key, to_tag_value
 from amlflow_mlflow.store import Store, remove_tag
 
 THREADS = 8
@@ -64,7 +64,7 @@ class MlflowTracker(TrackerBase):
     features = frozenset(Feature)
 
     def __init__(self, uri: str) -> None:
-        self.uri = uri
+        self.uri, self.known_limits = uri, limits_of(uri)
         self._store = Store(uri)
         # sqlite takes one writer at a time; a server has many workers.
         self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
@@ -103,6 +103,7 @@ class MlflowTracker(TrackerBase):
     # experiments
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
+        check_experiment_name(name)
         experiment = self._store.get_experiment_by_name(name)
         if experiment is None:
             # MLflow's page then shows the views for training runs.
@@ -151,7 +152,7 @@ class MlflowTracker(TrackerBase):
         if archives and not change.archived:
             self._store.restore_experiment(experiment_id)
         if change.name is not None:
-            self._store.rename_experiment(experiment_id, change.name)
+            self._store.rename_experiment(experiment_id, check_experiment_name(change.name))
         for tag in tags:
             self._store.set_experiment_tag(experiment_id, tag)
         for key in change.tags_removed:
@@ -191,7 +192,7 @@ class MlflowTracker(TrackerBase):
             if run is not None and experiment_id in (None, run.info.experiment_id):
                 self._files.remember(run)
                 return to_run(run)
-        elif not re.fullmatch(r"[\w.\-]{1,256}", run_id):
+        elif not is_id(run_id):
             raise not_found
         if experiment_id is None:
             experiment_ids = [experiment.id for experiment in self.list_experiments()]

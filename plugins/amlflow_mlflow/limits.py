@@ -1,0 +1,20 @@
+"""What MLflow cannot do of the contract. Imports nothing of MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amlflow.spec import KnownLimit
+
+LIMITS = [
+    KnownLimit(
+        switch="new-files-in-a-race",
+        reason="an MLflow server replaces the files that it gets, so if two processes store one "
+        "new file at the same moment, both succeed and one file is kept",
+    )
+]
+
+
+def limits_of(uri: str) -> Sequence[KnownLimit]:
+    """The limits of the tracker at a URI: where artifacts are in a folder, there are none."""
+    return LIMITS if uri.startswith(("http:", "https:", "databricks")) else ()

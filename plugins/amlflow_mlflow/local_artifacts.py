@@ -1,0 +1,64 @@
+"""Files in an artifact store that is a folder of this machine: stored whole, and never twice.
+
+MLflow copies a file straight to its place. Then another process sees a half of it, a writer that is
+killed leaves the half, and of two processes that store one new file both succeed. Here a file is
+copied beside the artifacts first and then gets its name in one step.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What a file system says that has no hard links."""
+
+
+def store_files(folder: Path, files: Mapping[str, Path], *, replace: bool) -> str | None:
+    """Store local files at paths below the folder of a run's artifacts.
+
+    Returns the path of a file that is there already, if there is one: then none is stored. With
+    ``replace`` it is replaced. Raises :class:`OSError`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".amlflow-", dir=folder.parent))
+    try:
+        copies = {path: staging / str(index) for index, path in enumerate(files)}
+        for path, copy in copies.items():
+            shutil.copyfile(files[path], copy)
+        stored: list[Path] = []
+        for path, copy in copies.items():
+            target = folder / path
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _name(copy, target, replace=replace)
+            except BaseException as error:
+                for other in stored:
+                    other.unlink(missing_ok=True)
+                if isinstance(error, FileExistsError) and not target.parent.is_file():
+                    return path
+                raise
+            if not replace:
+                stored.append(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return None
+
+
+def _name(copy: Path, target: Path, *, replace: bool) -> None:
+    """Give a copy its name. Raises :class:`FileExistsError` if the name is taken."""
+    if replace:
+        os.replace(copy, target)
+        return
+    try:
+        os.link(copy, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # No step of such a file system stores a whole file under a new name only.
+        with target.open("xb") as file:
+            file.write(copy.read_bytes())
