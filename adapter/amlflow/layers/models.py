@@ -83,6 +83,12 @@ class Models(Layer):
             run_id, path = self._upload(draft), f"{FOLDER}/{draft.path}"
         else:
             run_id, path = self.inner.get_run(draft.run_id).id, draft.path
+            names = self.inner.list_files(run_id, path)
+            if not any(f"{name}/".startswith(f"{path}/") for name in names):
+                raise Refused(
+                    f"Run {run_id} has no file or folder {path!r}; run.get_file_names() "
+                    "lists its files."
+                )
         version = 1 + max((note.version for _, note in self._all(draft.name)), default=0)
         while True:
             note = ModelNote(draft.name, version, run_id, path, draft.run_id is None)

@@ -75,7 +75,7 @@ class MemoryTracker(spec.TrackerBase):
                 archived = _now() if change.archived else None
             self._experiments[experiment_id] = dataclasses.replace(
                 record,
-                name=change.name or record.name,
+                name=record.name if change.name is None else change.name,
                 archived=archived,
                 tags=_drop({**record.tags, **change.tags}, change.tags_removed),
             )
@@ -93,7 +93,7 @@ class MemoryTracker(spec.TrackerBase):
         with self._lock:
             for draft in drafts:
                 self.get_experiment(draft.experiment_id)
-            ids = [(draft.experiment_id, draft.run_id) for draft in drafts if draft.run_id]
+            ids = [(d.experiment_id, d.run_id) for d in drafts if d.run_id is not None]
             for index, (experiment_id, run_id) in enumerate(ids):
                 if (experiment_id, run_id) in ids[:index] or self._found(run_id, experiment_id):
                     raise spec.Refused(f"The experiment has a run {run_id!r} already.")
@@ -193,12 +193,12 @@ class MemoryTracker(spec.TrackerBase):
             stored_points = self._points[self.get_run(run_id).id]
             for point in points:
                 identity = (point.writer, point.name, point.position, point.time)
-                stored_points.setdefault(identity, copy.deepcopy(point))
+                stored_points.setdefault(identity, _copy(point))
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
         with self._lock:
             points = list(self._points[self.get_run(run_id).id].values())
-        selection = [point for point in points if names is None or point.name in names]
+        selection = [_copy(point) for point in points if names is None or point.name in names]
         return sorted(selection, key=lambda point: (point.time, point.position))
 
     # files
@@ -248,6 +248,8 @@ class MemoryTracker(spec.TrackerBase):
                 for name, content in sources.items()
                 if name == draft.path or name.startswith(f"{draft.path}/")
             }
+            if not files:
+                raise spec.Refused(f"The run has no file or folder {draft.path!r}.")
             version = self._versions[draft.name] = self._versions.get(draft.name, 0) + 1
             record = ModelRecord(
                 name=draft.name, version=version, run_id=draft.run_id, created=_now(),
@@ -305,6 +307,10 @@ class MemoryTracker(spec.TrackerBase):
 
 def _drop(tags: dict[str, str | None], removed: Sequence[str]) -> dict[str, str | None]:
     return {key: value for key, value in tags.items() if key not in removed}
+
+
+def _copy(point: Point) -> Point:
+    return dataclasses.replace(point, value=copy.deepcopy(point.value))
 
 
 def _now() -> datetime:

@@ -16,11 +16,41 @@ NOT_CLAIMED = "not claimed: "
 pytest.register_assert_rewrite("amlflow.testing.suites", "amlflow.testing.compute_suite")
 
 
+THOROUGH = "thorough"
+"""The marker of tests that take long; ``--quick`` leaves them out."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="leave out the contract's tests that take long"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{known_limits.MARKER}(switch): may fail if the plugin declares this known limit",
     )
+    config.addinivalue_line(
+        "markers", f"{THOROUGH}: a test of the contract that takes long; --quick leaves it out"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what ``--quick`` or a suite's ``thorough_tests`` leaves out."""
+    kept = [item for item in items if not _is_left_out(item, config.getoption("--quick"))]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
+
+
+def _is_left_out(item: pytest.Item, is_quick: bool) -> bool:
+    if item.get_closest_marker(THOROUGH) is None:
+        return False
+    selection = getattr(getattr(item, "cls", None), "thorough_tests", None)
+    if selection is None:
+        return is_quick
+    return getattr(item, "originalname", item.name) not in selection
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,19 +13,35 @@ process gives the fixture ``tracker`` instead, and does not claim ``Feature.SHAR
 from __future__ import annotations
 
 from amlflow.testing.suites.conventions import ConventionTests
+from amlflow.testing.suites.conflicts import ConflictTests
 from amlflow.testing.suites.experiments import ExperimentTests
 from amlflow.testing.suites.files import FileTests
+from amlflow.testing.suites.large import LargeTests
 from amlflow.testing.suites.metadata import MetadataTests
 from amlflow.testing.suites.metrics import MetricTests
 from amlflow.testing.suites.models import ModelTests
+from amlflow.testing.suites.operators import OperatorTests
+from amlflow.testing.suites.outages import OutageTests
+from amlflow.testing.suites.owners import OwnerTests
 from amlflow.testing.suites.processes import ProcessTests
 from amlflow.testing.suites.quick_search import QuickSearchTests
 from amlflow.testing.suites.runs import RunTests
 from amlflow.testing.suites.search import SearchTests
+from amlflow.testing.suites.texts import TextTests
+from amlflow.testing.suites.transitions import TransitionTests
+from amlflow.testing.suites.values import ValueTests
 
 
 class TrackerSuite(
     ProcessTests,
+    OutageTests,
+    LargeTests,
+    OperatorTests,
+    TextTests,
+    ValueTests,
+    TransitionTests,
+    ConflictTests,
+    OwnerTests,
     ModelTests,
     FileTests,
     MetricTests,

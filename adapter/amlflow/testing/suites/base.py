@@ -9,10 +9,10 @@ from __future__ import annotations
 import string
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -32,6 +32,8 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.plugin import NOT_CLAIMED
+
+T = TypeVar("T")
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 MILLISECOND = timedelta(milliseconds=1)
@@ -89,6 +91,23 @@ ALIKE = ["alike", "Alike", "alike ", "al\u00efke", "ali\u0308ke", "al_ke", "\uff
 """Texts that some databases take for one."""
 
 
+HARD = [
+    "", " ", "\t", "\n", "\r\n", "line\r\nline\r", " both ", "end ", "end\t", "\u00a0hard\u00a0",
+    "\0", "nul\0in it", "nul at the end\0",
+    "\ud800", "half \udcff of a pair", "\ude00\ud83d",
+    "\u00e9 composed", "e\u0301 decomposed", "\u212b", "\ufb01", "\uff21", "\u1e9e \u0130 \u0131",
+    "C0 " + "".join(f"{chr(code)}." for code in range(1, 32)),
+    "C1 " + "".join(f"{chr(code)}." for code in range(127, 160)),
+    "\x01", "\x0b", "\x1b[0m", "\x1f", "\x7f", "\x85", "\x9f",
+    "\ufeffmark", "\u2028\u2029", "\u200d\u200e\u202e", "\ufffe\uffff", "\U0010ffff",
+    "\U0001f469\u200d\U0001f4bb",
+    "%", "_", "%_%", "\\", "\\%", "''", '""', "`", "$1", "{}", "%s", "%00", "&amp;", "<b>",
+    "\\u0041",
+    "x" * 256, "x" * 5_001, "ü" * 8_001, "long " * 13_200,
+]  # fmt: skip
+"""Texts that a tracker returns as they are, or refuses: what databases, files and JSON change."""
+
+
 FEW = [
     string.punctuation, "it's", 'say "no"', "a//b", "größer 日本語 עברית", "😀", "line\nbreak",
     " blanks ", "mlflow.runName", "%41",
@@ -102,6 +121,10 @@ class SuiteBase:
     """What every tracker must do. A subclass gives the fixture ``uri``."""
 
     amlflow_contract = True
+    thorough_tests: Collection[str] | None = None
+    """The names of the tests that take long and are to run; None: all, unless with ``--quick``."""
+    more_than_a_page = 1300
+    """Runs; a tracker whose page is not 1,000 runs says another number."""
     patience = 20.0
     """Seconds that a busy machine may take for one call."""
 
@@ -134,6 +157,19 @@ class SuiteBase:
 
     def draft(self, experiment: ExperimentRecord, **values: Any) -> RunDraft:
         return RunDraft(**{"experiment_id": experiment.id, "created": current(), **values})
+
+
+def accepted(write: Callable[[list[T]], object], items: Sequence[T]) -> list[T]:
+    """Write the items in as few calls as the tracker allows; those that it has taken.
+
+    A refused call changes nothing, so its halves are tried, down to the single item.
+    """
+    if not items or not refuses(write, list(items)):
+        return list(items)
+    if len(items) == 1:
+        return []
+    half = len(items) // 2
+    return accepted(write, items[:half]) + accepted(write, items[half:])
 
 
 def refuses(call: Callable[..., object], *arguments: object) -> bool:

@@ -179,6 +179,9 @@ class MetadataTests(SuiteBase):
         removed = ["b", "never", "both"]
         tracker.update_run(run.id, RunChange(tags={"a": "new", "both": "x"}, tags_removed=removed))
         assert tracker.get_run(run.id).tags == {"a": "new", "c": None}
+        tracker.update_run(run.id, RunChange(tags={"a": None, "c": "now", "d": ""}))
+        tracker.update_run(run.id, RunChange(tags={"e": "x"}, tags_removed=["d"]))
+        assert tracker.get_run(run.id).tags == {"a": None, "c": "now", "e": "x"}
 
     def test_many_tags_at_once(self, tracker: Tracker, run: RunRecord) -> None:
         """update_run: Apply a change: properties first, status last."""

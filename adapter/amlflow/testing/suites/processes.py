@@ -2,88 +2,101 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
-import multiprocessing
+import os
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from amlflow.exceptions import AzureMLException
 from amlflow.layers.stack import open_direct
-from amlflow.spec import Feature, Kind, PropertyConflict, RunChange, RunRecord, Tracker
-from amlflow.testing.suites.base import SuiteBase, check_claims, claim, logged
-
-PROCESSES = 4
-TIMEOUT_S = 180
-"""That a busy machine may take."""
-
-AtOnce = Callable[[Callable[..., Any]], list[Any]]
+from amlflow.spec import (
+    Condition,
+    ExperimentChange,
+    ExperimentRecord,
+    Feature,
+    FileInRun,
+    Kind,
+    Op,
+    PropertyConflict,
+    Refused,
+    RunChange,
+    RunDraft,
+    RunNotFound,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+)
+from amlflow.testing.suites.at_once import PROCESSES, Opener, Others
+from amlflow.testing.suites.base import SuiteBase, check_claims, claim, current, logged
 
 
 class ProcessTests(SuiteBase):
     """What a tracker does that several processes share."""
 
     @pytest.fixture
-    def at_once(self, request: pytest.FixtureRequest, tracker: Tracker, run: RunRecord) -> AtOnce:
-        """Have each of several processes open the tracker and do something to the run."""
+    def opener(self) -> Opener:
+        """How other processes open the tracker at the address ``uri``."""
+        return open_direct
+
+    @pytest.fixture
+    def others(self, request: pytest.FixtureRequest, tracker: Tracker, opener: Opener) -> Others:
+        """Other processes that use the same tracker."""
         self.needs(tracker, Feature.SHARED)
-        uri = request.getfixturevalue("uri")
+        return Others(opener, request.getfixturevalue("uri"))
 
-        def act(work: Callable[..., Any]) -> list[Any]:
-            pool, barrier = processes()
-            barrier.reset()  # a test that failed may have left it broken
-            arguments = [(work, uri, run.id, me, barrier) for me in range(PROCESSES)]
-            outcomes: list[Any] = pool.starmap_async(_in_process, arguments).get(TIMEOUT_S)
-            return outcomes
-
-        return act
-
+    @pytest.mark.thorough
     def test_one_of_many_processes_writes_a_property(
-        self, tracker: Tracker, run: RunRecord, at_once: AtOnce
+        self, tracker: Tracker, run: RunRecord, others: Others
     ) -> None:
         """
         page: Other processes and machines change the same runs at the same time.
         RunChange: Properties can be added but not changed: if a key already has another value, even
             if another process adds it at the same time, the whole change is a PropertyConflict.
         """
-        outcomes = at_once(_claim)
+        outcomes = others.at_once(_claim, run.id)
         check_claims(tracker.get_run(run.id), outcomes)
 
+    @pytest.mark.thorough
     def test_many_processes_tag_one_run(
-        self, tracker: Tracker, run: RunRecord, at_once: AtOnce
+        self, tracker: Tracker, run: RunRecord, others: Others
     ) -> None:
         """
         page: Other processes and machines change the same runs at the same time.
         RunChange: A change to a run; what is not given stays as it is.
         """
-        assert at_once(_tag) == [None] * PROCESSES
+        assert others.at_once(_tag, run.id) == [None] * PROCESSES
         record = tracker.get_run(run.id)
         assert record.tags == {f"tag {me} {n}": "x" for me in range(PROCESSES) for n in range(5)}
         assert record.system == {f"note{me}": "4" for me in range(PROCESSES)}
 
+    @pytest.mark.thorough
     def test_sent_twice_by_another_process(
-        self, tracker: Tracker, run: RunRecord, at_once: AtOnce
+        self, tracker: Tracker, run: RunRecord, others: Others
     ) -> None:
         """
         Point: position (the step, or order without a step), writer, name and time identify the
             point: a tracker stores it once, however often it is sent.
         """
         tracker.write_points(run.id, RESENT)
-        assert at_once(_resend) == [None] * PROCESSES
+        assert others.at_once(_resend, run.id) == [None] * PROCESSES
         points = tracker.read_points(run.id, ["m"])
         assert [point.value for point in points] == [1.0, 2, "x", None, True, 3]
         assert len(tracker.read_points(run.id, ["l"])) == 1
 
+    @pytest.mark.thorough
     def test_many_processes_log_one_metric(
-        self, tracker: Tracker, run: RunRecord, at_once: AtOnce
+        self, tracker: Tracker, run: RunRecord, others: Others
     ) -> None:
         """
         page: Other processes and machines change the same runs at the same time.
         read_points: The points of all writers, or those with these names, ordered by time and
             position.
         """
-        assert at_once(_log) == [None] * PROCESSES
+        assert others.at_once(_log, run.id) == [None] * PROCESSES
         points = tracker.read_points(run.id, ["m"])
         assert len(points) == 20 * PROCESSES
         for me in range(PROCESSES):
@@ -91,28 +104,206 @@ class ProcessTests(SuiteBase):
             if mine:  # a tracker need not say who wrote a point
                 assert mine == [float(n) for n in range(20)]
 
+    @pytest.mark.thorough
+    def test_one_experiment_for_all_processes(self, tracker: Tracker, others: Others) -> None:
+        """
+        ensure_experiment: The experiment with this name, created if there is none; an archived one
+            stays so.
+        page: Other processes and machines change the same runs at the same time.
+        """
+        name = f"suite-{uuid.uuid4().hex}"
+        ids = others.at_once(_ensure, name)
+        assert set(ids) == {tracker.ensure_experiment(name).id}
 
-@functools.cache
-def processes() -> tuple[Any, Any]:
-    """Processes for all tests, since each takes a while to start, and a barrier for them."""
-    context = multiprocessing.get_context("spawn")
-    manager = context.Manager()
-    pool = context.Pool(PROCESSES)
-    atexit.register(manager.shutdown)
-    atexit.register(pool.terminate)
-    return pool, manager.Barrier(PROCESSES)
+    @pytest.mark.thorough
+    def test_one_run_for_an_asked_for_id(
+        self, tracker: Tracker, experiment: ExperimentRecord, others: Others
+    ) -> None:
+        """
+        create_runs: If the experiment already has a requested id, even if another process creates
+            it at the same time, the call is Refused and no run is created.
+        """
+        outcomes = others.at_once(_ask_for_id, experiment.id)
+        winners = [outcome for outcome in outcomes if outcome is not None]
+        assert len(winners) == 1, outcomes
+        query = RunQuery(experiment_ids=[experiment.id])
+        assert [run.id for run in tracker.find_runs(query)] == winners
+        with pytest.raises(Refused):
+            self.made(tracker, experiment, run_id="wanted")
 
+    @pytest.mark.thorough
+    @pytest.mark.known_limit("new-files-in-a-race")
+    def test_one_file_for_all_processes(
+        self, tracker: Tracker, run: RunRecord, others: Others, tmp_path: Path
+    ) -> None:
+        """
+        put_files: With replace, a file of the same name is replaced; otherwise the call raises
+            FileInRun and stores no file.
+        """
+        for me in range(PROCESSES):
+            (tmp_path / f"local{me}").write_text(f"content {me}")
+        outcomes = others.at_once(_put, run.id, str(tmp_path))
+        winners = [me for me, outcome in enumerate(outcomes) if outcome]
+        assert len(winners) == 1, f"processes {winners} all stored the file"
+        tracker.get_file(run.id, "one", tmp_path / "back")
+        assert (tmp_path / "back").read_text() == f"content {winners[0]}"
 
-def _in_process(
-    work: Callable[[Tracker, str, int], Any], uri: str, run_id: str, me: int, barrier: Any
-) -> Any:
-    tracker = open_direct(uri)
-    tracker.get_run(run_id)
-    barrier.wait(TIMEOUT_S)
-    return work(tracker, run_id, me)
+    @pytest.mark.thorough
+    def test_one_snapshot_for_all_processes(
+        self, tracker: Tracker, others: Others, tmp_path: Path
+    ) -> None:
+        """put_snapshot: Store a zip archive under the digest of its content."""
+        archive = tmp_path / "archive"
+        archive.write_bytes(b"PK" + bytes(300_000))
+        digest = uuid.uuid4().hex * 2
+        assert others.at_once(_put_snapshot, digest, str(archive)) == [True] * PROCESSES
+        tracker.get_snapshot(digest, tmp_path / "back")
+        assert (tmp_path / "back").read_bytes() == archive.read_bytes()
+
+    @pytest.mark.thorough
+    def test_a_late_status_of_another_process(
+        self, tracker: Tracker, run: RunRecord, others: Others
+    ) -> None:
+        """
+        transition: Any other status that comes later is ignored, and the rest of the change is
+            applied.
+        page: Other processes and machines change the same runs at the same time.
+        """
+        others.in_one(_change, run.id, RunChange(status=Status.FINALIZING))
+        tracker.update_run(run.id, RunChange(status=Status.COMPLETED))
+        for status in (Status.CANCEL_REQUESTED, Status.NOT_RESPONDING):
+            # Processes that have not seen the end.
+            others.at_once(_change_late, run.id, status)
+        record = tracker.get_run(run.id)
+        assert (record.status, len(record.tags)) == (Status.COMPLETED, 2 * PROCESSES)
+        assert record.ended is not None
+
+    @pytest.mark.thorough
+    def test_each_write_is_seen_by_other_processes(
+        self, tracker: Tracker, experiment: ExperimentRecord, others: Others, tmp_path: Path
+    ) -> None:
+        """
+        page: Other processes and machines change the same runs at the same time.
+        get_run: The run with this id or alias, in this experiment, or in any if None.
+        find_runs: The runs that match a query, and no others, read from the tracker while you
+            iterate.
+        """
+        run = self.made(tracker, experiment)
+        path, back = tmp_path / "file", tmp_path / "back"
+        path.write_text("x")
+        tagged = [Condition("tags", Op.EQ, "new", key="t")]
+        query = RunQuery(experiment_ids=[experiment.id], conditions=tagged)
+
+        def both() -> list[Any]:
+            """What this process and another one see, which must be the same."""
+            mine, theirs = _look(tracker, run.id, query), others.in_one(_look, run.id, query)
+            assert mine == theirs
+            return mine
+
+        assert both()[1:] == [[], [], []]
+        change = RunChange(tags={"t": "new"}, properties={"p": "x"}, name="named")
+        tracker.update_run(run.id, change)
+        assert both()[1] == [run.id]
+        others.in_one(_change, run.id, RunChange(tags={"u": "x"}, tags_removed=["t"]))
+        assert both()[1] == []
+        with pytest.raises(PropertyConflict):
+            tracker.update_run(run.id, RunChange(properties={"p": "y"}))
+        others.in_one(_change, run.id, RunChange(properties={"q": "x"}, status=Status.FAILED))
+        with pytest.raises(PropertyConflict):
+            tracker.update_run(run.id, RunChange(properties={"q": "y"}))
+        assert both()[0].status == Status.FAILED
+        tracker.write_points(run.id, [logged("m", 1.0), logged("m", "text", order=1)])
+        assert both()[2] == [1.0, "text"]
+        more = [logged("m", 2, order=2, writer="other"), logged("m", None, order=3, writer="other")]
+        others.in_one(_write, run.id, more)
+        assert both()[2] == [1.0, "text", 2, None]
+        others.in_one(_put_one, run.id, "theirs", str(path))
+        tracker.put_files(run.id, {"mine": path})
+        assert both()[3] == ["mine", "theirs"]
+        path.write_text("new")
+        others.in_one(_put_one, run.id, "mine", str(path))
+        tracker.get_file(run.id, "mine", back)
+        assert back.read_text() == "new"
+
+        change_of_tags = ExperimentChange(tags={"a": "1"})
+        others.in_one(_change_experiment, experiment.id, change_of_tags)
+        assert tracker.get_experiment(experiment.id).tags == {"a": "1"}
+        with pytest.raises(RunNotFound):
+            tracker.get_run("theirs", experiment.id)
+        new_run = others.in_one(_create, experiment.id, "theirs")
+        assert tracker.get_run("theirs", experiment.id).id == new_run.id
+        numbers = tracker.run_numbers([run, new_run])
+        assert numbers == others.in_one(_numbers, [run, new_run]) == [1, 2]
+        tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
+        assert others.in_one(_get_experiment, experiment.id).archived is not None
+
+    @pytest.mark.thorough
+    def test_a_forked_process(
+        self, tracker: Tracker, run: RunRecord, others: Others, experiment: ExperimentRecord
+    ) -> None:
+        """
+        page: Other processes and machines change the same runs at the same time.
+        features: What the tracker does natively.
+        """
+        if not hasattr(os, "fork"):
+            pytest.skip("this system has no fork")
+        for n in range(2):
+            assert others.in_fork(_write_all, run.id, experiment.id, n) == 0
+            others.in_one(_change, run.id, RunChange(tags={f"parent {n}": "x"}))
+        record = tracker.get_run(run.id)
+        assert record.tags == {f"{who} {n}": "x" for who in ("parent", "child") for n in range(2)}
+        assert [point.value for point in tracker.read_points(run.id)] == [
+            0.0,
+            "text 0",
+            1.0,
+            "text 1",
+        ]
+
+    @pytest.mark.thorough
+    def test_a_writer_that_is_killed(
+        self, tracker: Tracker, experiment: ExperimentRecord, others: Others, tmp_path: Path
+    ) -> None:
+        """
+        page: A method does everything that its docstring says, or raises one of the contract's
+            errors and changes nothing.
+        put_files: Store local files of any size under names that may contain /.
+        """
+        if not hasattr(os, "fork"):
+            pytest.skip("this system has no fork")
+        path, back = tmp_path / "file", tmp_path / "back"
+        path.write_bytes(b"x" * 100_000)
+        # Each is killed somewhere else within a step.
+        for steps, delay_s in ((3, 0.0), (2, 0.002), (2, 0.005), (1, 0.01), (1, 0.02), (1, 0.04)):
+            run = self.made(tracker, experiment)
+            count = others.killed_after(steps, delay_s, _write_until_killed, run.id, str(path))
+            assert count >= steps, "the writer failed before it was killed"
+            _check_written(tracker, run, count, path, back)
+            # The call that was under way can be made again, and others go on.
+            _write_one(tracker, run.id, count, path, replace=True)
+            _check_written(tracker, run, count + 1, path, back)
+
+    @pytest.mark.thorough
+    def test_a_store_that_everybody_has_left(
+        self, tracker: Tracker, experiment: ExperimentRecord, others: Others, tmp_path: Path
+    ) -> None:
+        """
+        page: Other processes and machines change the same runs at the same time.
+        uri: The absolute URI that it was opened with.
+        """
+        if not hasattr(os, "fork"):
+            pytest.skip("this system has no fork")
+        run = self.made(tracker, experiment)
+        path, back = tmp_path / "file", tmp_path / "back"
+        path.write_text("content")
+        # Each is a process that opens the tracker, writes, and is gone before the next.
+        for n in range(2):
+            assert others.in_fork(_write_one, run.id, n, path) == 0
+        _check_written(tracker, run, 2, path, back)
+        assert others.in_fork(_check_written, run, 2, path, back) == 0
 
 
 def _claim(tracker: Tracker, run_id: str, me: int) -> int | tuple[str, str, str]:
+    tracker.get_run(run_id)
     try:
         return claim(tracker, run_id, me)
     except PropertyConflict as error:
@@ -140,3 +331,119 @@ def _log(tracker: Tracker, run_id: str, me: int) -> None:
         # All at the same time and step, with the same value: only the writer tells them apart.
         point = logged("m", float(n), writer=f"process{me}", order=n)
         tracker.write_points(run_id, [point])
+
+
+def _ensure(tracker: Tracker, name: str, me: int) -> str:
+    return tracker.ensure_experiment(name).id
+
+
+def _ask_for_id(tracker: Tracker, experiment_id: str, me: int) -> str | None:
+    draft = RunDraft(experiment_id=experiment_id, created=current(), run_id="wanted")
+    try:
+        return tracker.create_runs([draft])[0].id
+    except Refused:
+        return None
+
+
+def _put(tracker: Tracker, run_id: str, folder: str, me: int) -> bool:
+    try:
+        tracker.put_files(run_id, {"one": Path(folder, f"local{me}")})
+    except FileInRun:
+        return False
+    return True
+
+
+def _put_one(tracker: Tracker, run_id: str, name: str, path: str) -> None:
+    tracker.put_files(run_id, {name: Path(path)}, replace=True)
+
+
+def _put_snapshot(tracker: Tracker, digest: str, archive: str, me: int) -> bool:
+    tracker.put_snapshot(digest, Path(archive))
+    return tracker.has_snapshot(digest)
+
+
+def _change(tracker: Tracker, run_id: str, change: RunChange) -> None:
+    tracker.update_run(run_id, change)
+
+
+def _change_late(tracker: Tracker, run_id: str, status: str, me: int) -> None:
+    tracker.update_run(run_id, RunChange(status=status, tags={f"{status} {me}": "x"}))
+
+
+def _change_experiment(tracker: Tracker, experiment_id: str, change: ExperimentChange) -> None:
+    tracker.update_experiment(experiment_id, change)
+
+
+def _get_experiment(tracker: Tracker, experiment_id: str) -> ExperimentRecord:
+    return tracker.get_experiment(experiment_id)
+
+
+def _create(tracker: Tracker, experiment_id: str, run_id: str) -> RunRecord:
+    draft = RunDraft(experiment_id=experiment_id, created=current(), run_id=run_id)
+    return tracker.create_runs([draft])[0]
+
+
+def _numbers(tracker: Tracker, runs: list[RunRecord]) -> list[int]:
+    return tracker.run_numbers(runs)
+
+
+def _write(tracker: Tracker, run_id: str, points: list[Any]) -> None:
+    tracker.write_points(run_id, points)
+
+
+def _look(tracker: Tracker, run_id: str, query: RunQuery) -> list[Any]:
+    """A run, the ids of those that match a query, the values of its points, and its files."""
+    return [
+        tracker.get_run(run_id),
+        [run.id for run in tracker.find_runs(query)],
+        [point.value for point in tracker.read_points(run_id)],
+        tracker.list_files(run_id),
+    ]
+
+
+def _write_all(tracker: Tracker, run_id: str, experiment_id: str, n: int) -> None:
+    """Use each part of the tracker once."""
+    tracker.update_run(run_id, RunChange(tags={f"child {n}": "x"}))
+    points = [logged("m", float(n), order=2 * n), logged("m", f"text {n}", order=2 * n + 1)]
+    tracker.write_points(run_id, points)
+    assert run_id in [run.id for run in tracker.find_runs(RunQuery(experiment_ids=[experiment_id]))]
+    assert tracker.list_files(run_id) == []
+
+
+def _write_one(tracker: Tracker, run_id: str, n: int, path: Path, *, replace: bool = False) -> None:
+    """Write a step of everything: properties with tags, points, a file."""
+    properties = {f"p{n}": "x", f"q{n}": "y"}
+    tracker.update_run(run_id, RunChange(properties=properties, tags={f"t{n}": "x"}))
+    points = [logged("m", float(n), order=2 * n), logged("m", f"text {n}", order=2 * n + 1)]
+    tracker.write_points(run_id, points)
+    tracker.put_files(run_id, {f"files/{n}": path}, replace=replace)
+
+
+def _write_until_killed(
+    tracker: Tracker, run_id: str, path: str, report: Callable[[], object]
+) -> None:
+    for n in range(10_000):
+        _write_one(tracker, run_id, n, Path(path))
+        report()
+
+
+def _check_written(tracker: Tracker, run: RunRecord, count: int, path: Path, back: Path) -> None:
+    """All of the steps so far are there, and of the next one nothing that is half a thing."""
+    record = tracker.get_run(run.id)
+    for n in range(count):
+        assert {f"p{n}": "x", f"q{n}": "y"}.items() <= record.properties.items()
+        assert record.tags[f"t{n}"] == "x"
+    assert (f"p{count}" in record.properties) == (f"q{count}" in record.properties)
+    assert record.status == Status.RUNNING
+    values = [point.value for point in tracker.read_points(run.id)]
+    expected = [value for n in range(count + 1) for value in (float(n), f"text {n}")]
+    assert values[: 2 * count] == expected[: 2 * count]
+    assert set(values) <= set(expected)
+    names = tracker.list_files(run.id)
+    assert {f"files/{n}" for n in range(count)} <= set(names)
+    for name in names:
+        try:
+            tracker.get_file(run.id, name, back)
+        except AzureMLException as error:
+            raise AssertionError(f"{name} is listed and cannot be read: {error.message}") from error
+        assert back.read_bytes() == path.read_bytes(), f"{name} is not whole"

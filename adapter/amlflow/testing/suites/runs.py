@@ -213,6 +213,7 @@ class RunTests(SuiteBase):
         assert run.status == record.status == status
         assert (record.started is None) == (status in UNSTARTED)
         assert (record.ended is None) == (status not in FINAL)
+        assert run == record
 
     def test_its_features_and_address(
         self, tracker: Tracker, run: RunRecord, request: pytest.FixtureRequest

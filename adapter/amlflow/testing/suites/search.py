@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import uuid
 from collections.abc import Sequence
@@ -26,7 +25,6 @@ from amlflow.testing.suites.base import FEW, MILLISECOND, START, SuiteBase, curr
 class SearchTests(SuiteBase):
     """How a tracker finds runs."""
 
-    more_than_a_page = 1100
     """A number of runs that the tracker reads in more than one page."""
 
     def test_search(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
@@ -194,29 +192,6 @@ class SearchTests(SuiteBase):
             for field, _, key in (name.partition(".") for name in keys):
                 assert getattr(run, field).get(key) == getattr(runs_by_id[run.id], field).get(key)
                 assert (key in getattr(run, field)) == (key in getattr(runs_by_id[run.id], field))
-
-    def test_search_is_paged(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
-        """
-        find_runs: They come by creation time, newest first; runs of the same time are ordered by
-            id.
-        RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint.
-        """
-        now = current()
-        # Seven at a time, so that pages end between runs of the same time.
-        drafts = [
-            self.draft(experiment, created=now + n // 7 * MILLISECOND)
-            for n in range(self.more_than_a_page)
-        ]
-        ids = sorted(record.id for record in tracker.create_runs(drafts))
-        records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
-        assert sorted(record.id for record in records) == ids
-        assert records == sorted(
-            sorted(records, key=lambda record: record.id),
-            key=lambda record: record.created,
-            reverse=True,
-        )
-        few = tracker.find_runs(RunQuery(experiment_ids=[experiment.id], limit=3))
-        assert list(itertools.islice(few, 10)) == records[:10]
 
     def test_search_while_runs_start(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """

@@ -1,0 +1,133 @@
+"""Other processes that use the same tracker."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import multiprocessing
+import os
+import signal
+import struct
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from amlflow.spec import Tracker
+
+PROCESSES = 3
+TIMEOUT_S = 180
+"""That a busy machine may take."""
+T = TypeVar("T")
+
+Opener = Callable[[str], Tracker]
+"""Opens the tracker at a URI, one object for each process. Other processes import it by name."""
+
+
+@functools.cache
+def processes(method: str) -> tuple[Any, Any]:
+    """Processes for all tests, since each takes a while to start, and a barrier for them."""
+    context = multiprocessing.get_context(method)
+    manager = context.Manager()
+    pool = context.Pool(PROCESSES)
+    atexit.register(manager.shutdown)
+    atexit.register(pool.terminate)
+    return pool, manager.Barrier(PROCESSES)
+
+
+class Others:
+    """Other processes, each with a tracker of its own at one URI that it keeps open.
+
+    ``method`` is how multiprocessing starts them.
+    """
+
+    def __init__(self, opener: Opener, uri: str, method: str = "spawn") -> None:
+        self._opener, self._uri, self._method = opener, uri, method
+
+    def at_once(self, work: Callable[..., T], *arguments: Any) -> list[T]:
+        """What each process returns for ``work(tracker, *arguments, me)``; all begin together."""
+        pool, barrier = processes(self._method)
+        barrier.reset()  # a test that failed may have left it broken
+        calls = [
+            (self._opener, self._uri, work, (*arguments, me), barrier) for me in range(PROCESSES)
+        ]
+        outcomes: list[T] = pool.starmap_async(_in_process, calls).get(TIMEOUT_S)
+        return outcomes
+
+    def in_one(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What ``work(tracker, *arguments)`` returns in one of the processes."""
+        pool, _ = processes(self._method)
+        call = (self._opener, self._uri, work, arguments, None)
+        outcome: T = pool.apply_async(_in_process, call).get(TIMEOUT_S)
+        return outcome
+
+    def in_fork(self, work: Callable[..., object], *arguments: Any) -> int:
+        """Run ``work(tracker, *arguments)`` in a child that is forked where the tracker is open.
+
+        Returns the child's exit code.
+        """
+        return self.in_one(_fork, self._opener, self._uri, work, arguments)
+
+    def killed_after(
+        self, steps: int, delay_s: float, work: Callable[..., object], *arguments: Any
+    ) -> int:
+        """Kill a process that runs ``work(tracker, *arguments, report)``; how often it reported.
+
+        It opens a tracker of its own, and is killed so many seconds after it has called
+        ``report()`` for the last of these steps.
+        """
+        pool, _ = processes(self._method)
+        call = (self._opener, self._uri, work, arguments, steps, delay_s)
+        count: int = pool.apply_async(_kill, call).get(TIMEOUT_S)
+        return count
+
+
+def _in_process(
+    opener: Opener, uri: str, work: Callable[..., T], arguments: tuple[Any, ...], barrier: Any
+) -> T:
+    tracker = opener(uri)
+    if barrier is not None:
+        next(iter(tracker.list_experiments()), None)  # all is loaded and connected
+        barrier.wait(TIMEOUT_S)
+    return work(tracker, *arguments)
+
+
+def _fork(
+    tracker: Tracker, opener: Opener, uri: str, work: Callable[..., Any], arguments: tuple[Any, ...]
+) -> int:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work(opener(uri), *arguments)
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _kill(
+    opener: Opener,
+    uri: str,
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    steps: int,
+    delay_s: float,
+) -> int:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            work(opener(uri), *arguments, lambda: os.write(writing, struct.pack("?", True)))
+        finally:
+            os._exit(1)
+    os.close(writing)
+    count = 0
+    with os.fdopen(reading, "rb", buffering=0) as file:
+        while count < steps and file.read(1):
+            count += 1
+        time.sleep(delay_s)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return count + len(file.read())

@@ -1,0 +1,140 @@
+"""How works are ended, with all their processes and no others."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlflow.spec import JOB, Compute
+from amlflow.testing.suites.compute_base import ComputeBase, ending, is_silent, until
+
+BEATS = """
+    import sys, time
+    with open(sys.argv[1], "a") as file:
+        while True:
+            file.write("x")
+            file.flush()
+            time.sleep(0.1)
+"""
+"""Writes to the file that its argument names, ten times a second."""
+BACKGROUND = """
+    import subprocess, sys
+    code = "file = open('beats', 'a', 1)\\nwhile True: print(file=file); time.sleep(0.1)"
+    code = "import time; " + code
+    subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL,
+                     stderr=subprocess.DEVNULL, start_new_session=True)
+    print("left", flush=True)
+"""
+"""Starts a process that beats, and ends."""
+ASKED = """
+    import os, signal, sys, time
+    who = "child" if os.fork() == 0 else "parent"
+    def end(number, frame):
+        time.sleep(0.5)
+        os.write(1, (who + " saved\\n").encode())
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, end)
+    os.write(1, (who + " ready\\n").encode())
+    time.sleep(600)
+"""
+"""Two processes that take half a second to end when they are asked to."""
+
+
+class ComputeEndTests(ComputeBase):
+    """What ``end`` and ``clean`` do."""
+
+    def test_children_are_asked_to_end_too(self, started: Any) -> None:
+        """
+        Started.end: End all processes of the work: ask them to end, and kill them after grace
+            seconds.
+        """
+        work, run = started(ASKED)
+        until(lambda: work.output.exists() and work.output.read_text().count("ready") == 2)
+        run.end(grace=60)
+        assert sorted(work.output.read_text().split("\n")[2:4]) == ["child saved", "parent saved"]
+
+    def test_they_are_killed_after_the_grace(self, started: Any) -> None:
+        """
+        Started.end: End all processes of the work: ask them to end, and kill them after grace
+            seconds.
+        Started.end: Returns when no process is left.
+        """
+        work, run = started(ASKED.replace("time.sleep(0.5)", "time.sleep(500)"))
+        until(lambda: work.output.exists() and work.output.read_text().count("ready") == 2)
+        begun = time.monotonic()
+        run.end(grace=1)
+        assert 0.5 < time.monotonic() - begun < 60
+        assert "saved" not in work.output.read_text()
+        assert run.ending() is not None
+
+    def test_what_a_script_leaves_behind_is_ended(self, started: Any, image: str | None) -> None:
+        """
+        Started.end: End all processes of the work: ask them to end, and kill them after grace
+            seconds.
+        Started.ending: How the work ended, or None while it runs.
+        """
+        work, run = started(BACKGROUND)
+        assert ending(run).code == 0
+        beats = work.folder / "beats"
+        if image is None:  # a container ends with its first process
+            until(lambda: beats.exists() and beats.stat().st_size > 2)
+        run.end(grace=0.5)
+        assert is_silent(beats)
+        assert run.ending().code == 0
+
+    def test_one_that_is_ended_at_once(self, started: Any) -> None:
+        """
+        Started.end: End all processes of the work: ask them to end, and kill them after grace
+            seconds.
+        Started.end: Returns when no process is left.
+        """
+        work, run = started(BEATS, command=["script.py", "beats"])
+        run.end(grace=0)
+        assert run.ending() is not None
+        assert is_silent(work.folder / "beats")
+
+    def test_whole_names_are_cleaned(
+        self, compute: Compute, started: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Compute.clean: End what still runs of a work whose agent is gone; it is not an error if
+            nothing runs.
+        Work: name is unique and consists of letters and digits.
+        JOB: The agent and all processes of a script have it, also those in another session or
+            process group; a script that is submitted from a submitted script has its own value.
+        """
+        name = uuid.uuid4().hex
+        # As if this process were itself a script of the work `name`, which submits another one.
+        monkeypatch.setenv(JOB, name)
+        longer, shorter = f"{name}0", name[:-1]
+        for me in (longer, shorter):
+            started(
+                BEATS, command=["script.py", f"beats-{me}"], name=me, output=tmp_path / f"out-{me}"
+            )
+        beats = {me: tmp_path / "work" / f"beats-{me}" for me in (longer, shorter)}
+        until(lambda: all(path.exists() and path.stat().st_size > 2 for path in beats.values()))
+        compute.clean(name)
+        compute.clean(name.upper())
+        assert not is_silent(beats[longer])
+        assert not is_silent(beats[shorter])
+        compute.clean(longer)
+        assert is_silent(beats[longer])
+        assert not is_silent(beats[shorter])
+
+    def test_the_end_is_told_again(self, started: Any) -> None:
+        """
+        Started.ending: How the work ended, or None while it runs.
+        Started.ending: Does not block; it is called several times a second.
+        """
+        _, run = started("import time; time.sleep(0.5); raise SystemExit(7)")
+        begun = time.monotonic()
+        first = run.ending()
+        assert time.monotonic() - begun < 0.4 or first is None
+        end = ending(run)
+        assert (end.code, run.ending()) == (7, end)
+        run.end(grace=0)
+        assert run.ending() == end

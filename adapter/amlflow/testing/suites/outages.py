@@ -1,0 +1,107 @@
+"""What a tracker says when its store does not answer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from amlflow.spec import (
+    ExperimentChange,
+    ExperimentRecord,
+    RunChange,
+    RunQuery,
+    RunRecord,
+    Tracker,
+    Unavailable,
+    is_tried_once,
+    tried_once,
+)
+from amlflow.testing.plugin import NOT_CLAIMED
+from amlflow.testing.suites.base import SuiteBase, logged
+
+Outage = Callable[[], AbstractContextManager[object]]
+"""Inside it, the tracker's store does not answer."""
+
+
+class OutageTests(SuiteBase):
+    """A subclass gives the fixture ``outage`` to have these tests."""
+
+    @pytest.fixture
+    def outage(self) -> Outage | None:
+        """Make the tracker's store unavailable; None if the suite cannot do that."""
+        return None
+
+    def test_a_store_that_does_not_answer(
+        self,
+        tracker: Tracker,
+        experiment: ExperimentRecord,
+        run: RunRecord,
+        tmp_path: Path,
+        outage: Outage | None,
+    ) -> None:
+        """
+        Unavailable: The tracker did not answer or is busy; the same call may succeed later.
+        tried_once: Inside it, this thread's calls raise Unavailable at the first failure.
+        tried_once: A plugin whose client tries again by itself must not let it do so while
+            is_tried_once is true.
+        is_tried_once: Whether this call is made inside tried_once.
+        """
+        if outage is None:
+            pytest.skip(f"{NOT_CLAIMED}a store that can be made unavailable (fixture `outage`)")
+        path = tmp_path / "file"
+        path.write_text("x")
+        digest = uuid.uuid4().hex * 2
+        tracker.put_files(run.id, {"there": path})
+        query = RunQuery(experiment_ids=[experiment.id])
+        calls: dict[str, Callable[[], object]] = {
+            "ensure_experiment": lambda: tracker.ensure_experiment(f"{experiment.name} new"),
+            "get_experiment": lambda: tracker.get_experiment(experiment.id),
+            "list_experiments": lambda: list(tracker.list_experiments()),
+            "update_experiment": lambda: tracker.update_experiment(
+                experiment.id, ExperimentChange(tags={"a": "b"})
+            ),
+            "create_runs": lambda: self.made(tracker, experiment, run_id="one"),
+            "get_run": lambda: tracker.get_run(run.id),
+            "find_runs": lambda: list(tracker.find_runs(query)),
+            "run_numbers": lambda: tracker.run_numbers([run]),
+            "update_run": lambda: tracker.update_run(
+                run.id, RunChange(properties={"p": "x"}, tags={"t": "x"})
+            ),
+            "write_points": lambda: tracker.write_points(
+                run.id, [logged("m", 1.0), logged("m", "text", order=1)]
+            ),
+            "read_points": lambda: tracker.read_points(run.id),
+            "put_files": lambda: tracker.put_files(run.id, {"new": path}),
+            "list_files": lambda: tracker.list_files(run.id),
+            "get_file": lambda: tracker.get_file(run.id, "there", tmp_path / "back"),
+            "put_snapshot": lambda: tracker.put_snapshot(digest, path),
+        }
+        before = tracker.get_run(run.id)
+        with outage(), tried_once():
+            assert is_tried_once()
+            for name, call in calls.items():
+                begun = time.monotonic()
+                with pytest.raises(Unavailable):
+                    call()
+                took = time.monotonic() - begun
+                assert took < self.patience, f"{name} was tried for {took:.0f} s"
+        assert not (tmp_path / "back").exists()
+        assert tracker.get_run(run.id) == before
+        assert tracker.read_points(run.id) == []
+        assert tracker.list_files(run.id) == ["there"]
+        for name, call in calls.items():  # it is back, and the same calls succeed
+            try:
+                call()
+            except Unavailable as error:
+                raise AssertionError(f"{name} fails after the outage: {error.message}") from error
+        record = tracker.get_run(run.id)
+        assert (record.properties, record.tags) == ({"p": "x"}, {"t": "x"})
+        assert [point.value for point in tracker.read_points(run.id)] == [1.0, "text"]
+        assert tracker.list_files(run.id) == ["new", "there"]
+        aliases = [run.alias for run in tracker.find_runs(query)]
+        assert sorted(aliases, key=str) == [None, "one"]

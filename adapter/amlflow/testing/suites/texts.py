@@ -1,0 +1,274 @@
+"""Texts in every place that takes one: stored as they are, or refused with nothing changed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlflow.spec import (
+    ExperimentChange,
+    ExperimentRecord,
+    FileInRun,
+    Kind,
+    RunChange,
+    RunQuery,
+    RunRecord,
+    Tracker,
+)
+from amlflow.testing.suites.base import HARD, LONG, SuiteBase, accepted, logged, refuses
+
+Texts = list[str]
+
+
+def as_values(texts: Texts) -> dict[str, str]:
+    """The texts as values, each under a key that tells which one it is."""
+    return {f"key{HARD.index(text)}": text for text in texts}
+
+
+def as_keys(texts: Texts) -> dict[str, str]:
+    return {text: f"value{HARD.index(text)}" for text in texts}
+
+
+MAPS: Mapping[str, Callable[[Texts], dict[str, str]]] = {"values": as_values, "keys": as_keys}
+
+
+def assert_same(stored: Mapping[Any, Any], expected: Mapping[Any, Any], what: str) -> None:
+    """Compare two maps, and show of each difference the first only, in escapes."""
+    different = [
+        key for key in {**stored, **expected} if stored.get(key, ...) != expected.get(key, ...)
+    ]
+    assert not different, (
+        f"{what}: {len(different)} differ; the first is {ascii(different[0])[:80]}: "
+        f"{ascii(stored.get(different[0], 'absent'))[:200]}, and "
+        f"{ascii(expected.get(different[0], 'absent'))[:200]} was written"
+    )
+
+
+class TextTests(SuiteBase):
+    """How a tracker keeps texts that are hard to keep."""
+
+    @pytest.mark.parametrize("place", MAPS)
+    @pytest.mark.parametrize("field", ["tags", "properties"])
+    def test_hard_texts_of_runs(
+        self, tracker: Tracker, run: RunRecord, field: str, place: str
+    ) -> None:
+        """
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
+        page: It never shortens a text.
+        page: A method does everything that its docstring says, or raises one of the contract's
+            errors and changes nothing.
+        """
+        as_map = MAPS[place]
+
+        def write(texts: Texts) -> None:
+            tracker.update_run(run.id, RunChange(**{field: as_map(texts)}))
+
+        texts = accepted(write, HARD)
+        record = tracker.get_run(run.id)
+        assert_same(getattr(record, field), as_map(texts), f"{place} of {field}")
+
+    @pytest.mark.parametrize("place", MAPS)
+    def test_hard_texts_of_drafts(
+        self, tracker: Tracker, experiment: ExperimentRecord, place: str
+    ) -> None:
+        """
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
+        page: It never shortens a text.
+        create_runs: Create runs, in this order, as fast as the tracker can create many.
+        """
+        as_map = MAPS[place]
+        runs: dict[str, dict[str, str]] = {}
+
+        def write(texts: Texts) -> None:
+            text_map = as_map(texts)
+            description = "d" * LONG if len(texts) == 1 else None
+            fields = {"tags": text_map, "properties": text_map, "description": description}
+            runs[self.made(tracker, experiment, **fields).id] = text_map
+
+        texts = accepted(write, HARD)
+        assert sum(len(text_map) for text_map in runs.values()) == len(texts)
+        for run_id, text_map in runs.items():
+            record = tracker.get_run(run_id)
+            assert_same(record.tags, text_map, f"{place} of a draft's tags")
+            assert_same(record.properties, text_map, f"{place} of a draft's properties")
+
+    def test_hard_names_descriptions_and_notes(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
+        page: It never shortens a text.
+        RunChange: A change to a run; what is not given stays as it is.
+        """
+        texts = [text for text in HARD if text]
+        runs = tracker.create_runs(
+            [self.draft(experiment, name="n", description="d", system={"s": "s"}) for _ in texts]
+        )
+        expected = {}
+        for text, run in zip(texts, runs, strict=True):
+            fields: dict[str, Any] = {"name": "n", "description": "d", "system": {"s": "s"}}
+            new = {"name": text, "description": text, "system": {"s": text}}
+
+            def write(names: Texts, run: RunRecord = run, new: Mapping[str, Any] = new) -> None:
+                tracker.update_run(run.id, RunChange(**{name: new[name] for name in names}))
+
+            fields.update({name: new[name] for name in accepted(write, list(new))})
+            expected[run.id] = fields
+        query = RunQuery(experiment_ids=[experiment.id])
+        stored = {
+            record.id: {
+                "name": record.name,
+                "description": record.description,
+                "system": dict(record.system),
+            }
+            for record in tracker.find_runs(query)
+        }
+        assert_same(stored, expected, "name, description and notes")
+
+    def test_hard_ids(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        RunDraft: run_id is an id that the caller requests, or None.
+        get_run: The run with this id or alias, in this experiment, or in any if None.
+        create_runs: If the experiment already has a requested id, even if another process creates
+            it at the same time, the call is Refused and no run is created.
+        """
+        ids: dict[str, str] = {}
+
+        def create(texts: Texts) -> None:
+            ids[texts[0]] = self.made(tracker, experiment, run_id=texts[0]).id
+
+        for text in [
+            "plain",
+            "",
+            "a b",
+            "a/b",
+            "A",
+            "a",
+            "it's",
+            "%",
+            "\u00e9",
+            "e\u0301",
+            "n\0",
+            "x" * 300,
+        ]:
+            accepted(create, [text])
+        assert "plain" in ids
+        for text, run_id in ids.items():
+            record = tracker.get_run(text, experiment.id)
+            assert (record.id, record.alias) == (run_id, text)
+            assert refuses(create, [text]), f"{text!r} is the id of two runs"
+        query = RunQuery(experiment_ids=[experiment.id])
+        assert {run.alias for run in tracker.find_runs(query)} == set(ids)
+
+    def test_hard_names_of_experiments(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
+        ensure_experiment: The experiment with this name, created if there is none; an archived one
+            stays so.
+        ExperimentChange: A change to an experiment; what is not given stays as it is.
+        """
+        mark = uuid.uuid4().hex
+        names = [f"{mark}{text}{mark[:4]}" for text in HARD]
+        ids: dict[str, str] = {}
+
+        def ensure(some: Texts) -> None:
+            for name in some:
+                ids[name] = tracker.ensure_experiment(name).id
+
+        for name in names:
+            accepted(ensure, [name])
+        assert len(set(ids.values())) == len(ids), "two names are one experiment"
+        stored = {
+            record.id: record.name
+            for record in tracker.list_experiments()
+            if record.name.startswith(mark)
+        }
+        assert_same(stored, {ids[name]: name for name in ids}, "names of experiments")
+
+        for place, as_map in MAPS.items():
+            own = tracker.ensure_experiment(f"{experiment.name}-{place}")
+
+            def write(texts: Texts, own: Any = own, as_map: Any = as_map) -> None:
+                tracker.update_experiment(own.id, ExperimentChange(tags=as_map(texts)))
+
+            texts = accepted(write, HARD)
+            tags = tracker.get_experiment(own.id).tags
+            assert_same(tags, as_map(texts), f"{place} of an experiment's tags")
+
+    def test_hard_texts_of_points(self, tracker: Tracker, run: RunRecord) -> None:
+        """
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
+        page: It never shortens a text.
+        read_points: Values keep their types: bool, int, float (also NaN and infinities), str, None.
+        """
+        makers: dict[str, Callable[[str, int], Any]] = {
+            "name": lambda text, n: logged(text, 1.0, order=n),
+            "scalar": lambda text, n: logged("scalar", text, order=n),
+            "list": lambda text, n: logged("list", ["a", text, ""], kind=Kind.LIST, order=n),
+            "row": lambda text, n: logged("row", {"a": text}, kind=Kind.ROW, order=n),
+            "column": lambda text, n: logged("column", {text: 1}, kind=Kind.ROW, order=n),
+            "table": lambda text, n: logged(
+                "table", {"a": [1, 2], text: [text, None]}, kind=Kind.TABLE, order=n
+            ),
+        }
+        expected: dict[tuple[str, int], Any] = {}
+        for what, make in makers.items():
+            points = [make(text, n) for n, text in enumerate(HARD)]
+            for point in accepted(lambda some: tracker.write_points(run.id, some), points):
+                expected[what if what != "name" else point.name, point.order] = point.value
+        stored = {
+            (point.name, point.position): point.value for point in tracker.read_points(run.id)
+        }
+        assert_same(stored, expected, "points")
+
+    def test_hard_names_of_files(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
+        """
+        page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
+            for a text that it cannot store exactly.
+        put_files: Store local files of any size under names that may contain /.
+        get_file: Write a file's content to a local path.
+        """
+        names = [
+            "a/b", "a//b", "./a/b", "a/./b", "a/../a/b", "/a/b", "a/b/", "a\\b", "A/B", " a/b",
+            "a/b ",
+            "a /b", "a/b.", "a%2Fb", "a%20b", "a b", "a+b", "a:b", "~a", "-a", ".a", "..a",
+            "a..", "...",
+            "e\u0301", "\u00e9", "\u212b", "\u00c5", "\uff41/b", "a\u200bb", "*", "a?b", "a#b",
+            "[a]",
+            "CON", "nul.txt", "c:a", "C:\\a", "..", ".", "../up", "x/../../up", "y" * 255,
+            *(f"hard{n}{text}" for n, text in enumerate(HARD) if text != "\n" and len(text) < 300),
+        ]  # fmt: skip
+        paths = {}
+        for index, name in enumerate(names):
+            paths[name] = tmp_path / f"local{index}"
+            paths[name].write_bytes(f"content {index}".encode())
+
+        def write(some: Texts) -> None:
+            tracker.put_files(run.id, {name: paths[name] for name in some})
+
+        stored_names = []
+        for name in names:  # one by one: what collides with another is then FileInRun or Refused
+            try:
+                stored_names += accepted(write, [name])
+            except FileInRun as error:
+                raise AssertionError(
+                    f"{name!r} and another name are one file: {error.message}"
+                ) from error
+        assert tracker.list_files(run.id) == sorted(stored_names)
+        back = tmp_path / "back"
+        for name in stored_names:
+            tracker.get_file(run.id, name, back)
+            assert back.read_bytes() == paths[name].read_bytes(), ascii(name)
+        assert {"a/b", "a b", "e\u0301"} <= set(stored_names)
+        assert not {"..", "../up", "x/../../up"} & {path.name for path in tmp_path.rglob("*")}

@@ -1,0 +1,123 @@
+"""Every status after every other one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from amlflow.spec import (
+    FINAL,
+    UNSTARTED,
+    ExperimentRecord,
+    RunChange,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+    transition,
+)
+from amlflow.testing.suites.base import MILLISECOND, SuiteBase, later, race
+
+STATUSES: list[str] = [value for name, value in vars(Status).items() if name.isupper()]
+REST: dict[str, Any] = {"tags": {"with": "it"}, "system": {"note": "x"}, "properties": {"p": "x"}}
+
+
+class TransitionTests(SuiteBase):
+    """What a tracker makes of a new status."""
+
+    @pytest.mark.thorough
+    def test_every_status_after_every_other(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        FINAL: The statuses that end a run; see transition.
+        UNSTARTED: The statuses of a run that has not begun; see transition.
+        transition: The record of a run after a change, which Tracker.update_run stores.
+        transition: A final status is replaced only by another one, or by Running, which starts the
+            run again.
+        transition: Any other status that comes later is ignored, and the rest of the change is
+            applied.
+        transition: A run has an end time only while its status is final.
+        transition: A final status sets the end time to ended, or to now.
+        transition: A run has no start time while its status is one of UNSTARTED, and started is
+            ignored.
+        transition: Running sets the start time to started, or to now if the run has none.
+        RunChange: A change to a run; what is not given stays as it is.
+        """
+        pairs = [(before, status) for before in STATUSES for status in STATUSES]
+        drafts = [self.draft(experiment, status=before, name="n") for before, _ in pairs]
+        begun = drafts[0].created
+        runs = tracker.create_runs(drafts)
+        for run, (_, status) in zip(runs, pairs, strict=True):
+            tracker.update_run(run.id, RunChange(status=status, **REST))
+        records = {
+            run.id: run for run in tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
+        }
+        assert len(records) == len(runs)
+        for run, (before, status) in zip(runs, pairs, strict=True):
+            record, what = records[run.id], f"{status} after {before}"
+            expected = transition(run, RunChange(status=status, **REST))
+            assert record.status == expected.status, what
+            assert (record.ended is None) == (expected.ended is None), what
+            assert record.ended is None or record.ended >= begun - MILLISECOND, what
+            if expected.status in UNSTARTED:
+                assert record.started is None, what
+            elif status == Status.RUNNING or before == Status.RUNNING:
+                assert record.started is not None, what
+            for field, value in REST.items():
+                assert getattr(record, field) == value, what
+
+    @pytest.mark.parametrize("status", sorted(FINAL))
+    def test_the_end_of_each_final_status(
+        self, tracker: Tracker, experiment: ExperimentRecord, status: str
+    ) -> None:
+        """
+        transition: A final status sets the end time to ended, or to now.
+        transition: A final status is replaced only by another one, or by Running, which starts the
+            run again.
+        transition: A run has an end time only while its status is final.
+        """
+        run = self.made(tracker, experiment)
+        ends: list[datetime | None] = []
+        for another, ended in (
+            (status, later(5)),
+            (Status.CANCEL_REQUESTED, None),
+            (Status.FAILED, later(9)),
+            (Status.COMPLETED, later(7)),
+            (status, later(8)),
+            (Status.RUNNING, None),
+            (Status.CANCELED, later(3)),
+        ):
+            tracker.update_run(run.id, RunChange(status=another, ended=ended))
+            record = tracker.get_run(run.id)
+            ends.append(record.ended)
+            if another == Status.RUNNING:
+                assert record.ended is None
+                assert record.started == run.started
+            elif ended is not None:
+                assert record.ended is not None
+                assert abs(record.ended - ended) <= MILLISECOND, (another, ends)
+                assert record.status == another
+            else:
+                assert record.ended == ends[-2], (another, ends)
+
+    def test_a_late_status_in_a_race(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        transition: Any other status that comes later is ignored, and the rest of the change is
+            applied.
+        Tracker: Its methods can be called from several threads.
+        """
+        late = [Status.CANCEL_REQUESTED, Status.NOT_RESPONDING, Status.FINALIZING, Status.PAUSED]
+        for _ in range(2):
+            run = self.made(tracker, experiment)
+
+            def act(me: int, run: RunRecord = run) -> None:
+                status = Status.COMPLETED if me == 0 else late[me % len(late)]
+                tracker.update_run(run.id, RunChange(status=status, tags={f"tag {me}": "x"}))
+
+            assert race(8, act) == [None] * 8
+            record = tracker.get_run(run.id)
+            assert (record.status, len(record.tags)) == (Status.COMPLETED, 8)
+            assert record.ended is not None
