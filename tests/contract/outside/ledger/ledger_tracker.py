@@ -7,6 +7,7 @@ import dataclasses
 import json
 import shutil
 import sqlite3
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -56,8 +57,11 @@ class LedgerTracker(spec.TrackerBase):
     def _changing(self) -> Iterator[sqlite3.Connection]:
         with self._opened() as database:
             database.execute("BEGIN IMMEDIATE")
-            with database:
-                yield database
+            try:
+                with database:
+                    yield database
+            except (UnicodeEncodeError, OverflowError) as error:
+                raise spec.Refused(f"SQLite does not take this: {error}.") from error
 
     # experiments
 
@@ -201,10 +205,11 @@ class LedgerTracker(spec.TrackerBase):
 
     def _place(self, run_id: str, name: str) -> Path:
         folder = (self._folder / "files" / self.get_run(run_id).id).resolve()
-        path = (folder / name).resolve()
-        if folder not in path.parents:
-            raise spec.Refused(f"{name!r} is not a name for a file of a run.")
-        return path
+        with contextlib.suppress(ValueError):  # a NUL, or a name that leads out of the folder
+            path = (folder / name).resolve()
+            if path.relative_to(folder).as_posix() == name and path != folder:
+                return path
+        raise spec.Refused(f"{name!r} is not a name for a file of a run.")
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         for name in files:
@@ -216,9 +221,13 @@ class LedgerTracker(spec.TrackerBase):
                     raise spec.FileInRun(run_id, name)
                 if place.is_dir() or any(each.is_file() for each in place.parents):
                     raise spec.Refused(f"{name!r} cannot be a file: it or its folder is taken.")
-            for name, place in places.items():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(files[name], place)
+            with tempfile.TemporaryDirectory(dir=self._folder) as staging:
+                copies = {place: Path(staging, str(n)) for n, place in enumerate(places.values())}
+                for name, place in places.items():
+                    shutil.copyfile(files[name], copies[place])
+                for place, copy in copies.items():
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    copy.replace(place)
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
         folder = self._folder / "files" / self.get_run(run_id).id
@@ -226,7 +235,10 @@ class LedgerTracker(spec.TrackerBase):
         return sorted(each.as_posix() for each in names if each.as_posix().startswith(prefix))
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
-        place = self._place(run_id, name)
+        try:
+            place = self._place(run_id, name)
+        except spec.Refused:
+            raise spec.FileNotInRun(run_id, name) from None
         if not place.is_file():
             raise spec.FileNotInRun(run_id, name)
         shutil.copyfile(place, destination)
