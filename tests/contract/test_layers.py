@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from types import ModuleType
 
 import pytest
+import sentences
 from amlflow import plugins
 from amlflow.core.experiment import Experiment
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
@@ -35,7 +36,8 @@ from amlflow.spec import (
 )
 from amlflow.testing.memory import MemoryTracker
 from helpers.tracker_without_features import BareTracker
-from test_mutants import Run, check_caught
+from mutant_runs import Mutant, run_suite
+from test_mutants import escape
 
 EVERYTHING = frozenset(Feature)
 
@@ -191,11 +193,11 @@ class Slow(BareTracker):
 
 
 @pytest.mark.parametrize("broken", [Unlogged, Undone, Exact])
-def test_a_broken_layer_is_caught(
-    broken: type[Layer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_broken_layer_is_caught(broken: type[Layer], monkeypatch: pytest.MonkeyPatch) -> None:
     if broken.adds is Feature.SEARCH:
         monkeypatch.setattr(stack, "SearchLayer", broken)
     else:
         monkeypatch.setitem(LAYERS, broken.adds, broken)
-    check_caught(Run(lambda: layered(Slow()), broken), capsys)
+    [sentence] = sentences.named(broken)
+    [outcome] = run_suite([Mutant(lambda: layered(Slow()), sentence)])
+    assert escape(outcome, sentence) == ""

@@ -2,68 +2,62 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import sentences
 from amlflow.spec import Tracker
-from mutants import plain, subtle
+from helpers.shared_tracker import SharedTracker
+from mutant_runs import COMPUTE_SUITE, SHARED_SUITE, SUITE, Mutant, Outcome, run_suite
+from mutants import computing, finding, plain, sharing, steps, subtle, texts
 
-SUITE = Path(__file__).with_name("mutant_suite.py")
-
-
-class Run:
-    """A run of those tests of the suite that name what a mutant breaks."""
-
-    def __init__(self, opened: Callable[[], Tracker], broken: type) -> None:
-        [self.sentence] = sentences.named(broken)
-        self.opened = opened
-        self.failed: list[pytest.TestReport] = []
-
-    @pytest.fixture
-    def mutant(self) -> Callable[[], Tracker]:
-        return self.opened
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
-        items[:] = [item for item in items if self.sentence in sentences.named(item.function)]
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self.failed.append(report)
+MODULES = [plain, subtle, steps, texts, finding, sharing, computing]
+SUITES = {sharing: SHARED_SUITE, computing: COMPUTE_SUITE}
 
 
-def check_caught(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    report, out = failure(run, capsys)
-    assert report.when == "call", out
-    assert run.sentence in " ".join(dict(report.sections)["does not hold in amlflow.spec"].split())
+def escape(outcome: Outcome, sentence: str) -> str:
+    """How a mutant escaped; empty if a test that names the sentence failed."""
+    if outcome.test is None:
+        return f"no test that names {sentence!r} fails: {outcome.reason}"
+    if outcome.when != "call":
+        return outcome.reason
+    is_named = sentence in " ".join(outcome.sentences.split()) or outcome.test.startswith("(")
+    return "" if is_named else f"{outcome.test} does not name {sentence!r}"
 
 
-def failure(run: Run, capsys: pytest.CaptureFixture[str]) -> tuple[pytest.TestReport, str]:
-    options = ["-c", os.devnull, "--noconftest", "-qx", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    code = pytest.main([str(SUITE), *options, "-p", "amlflow.testing.plugin"], [run])
-    out = capsys.readouterr().out
-    assert code == pytest.ExitCode.TESTS_FAILED, out
-    [report] = run.failed
-    return report, out
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_each_mutant_is_caught(module: ModuleType) -> None:
+    classes: list[type[Any]] = module.MUTANTS
+    broken = [sentences.named(each)[0] for each in classes]
+    outcomes = run_suite(
+        [Mutant(each, sentence) for each, sentence in zip(classes, broken, strict=True)],
+        SUITES.get(module, SUITE),
+        at_once=6 if module in SUITES else 1,  # their tests wait for the most part
+    )
+    escaped = {
+        each.__name__: why
+        for each, outcome, sentence in zip(classes, outcomes, broken, strict=True)
+        if (why := escape(outcome, sentence))
+    }
+    assert not escaped, "\n".join(f"{name}: {why}" for name, why in escaped.items())
 
 
-@pytest.mark.parametrize("mutant", [*plain.MUTANTS, *subtle.MUTANTS])
-def test_a_mutant_is_caught(
-    mutant: type, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # looking for them takes the longest
-    check_caught(Run(mutant, mutant), capsys)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_a_mutant_breaks_a_sentence_of_the_contract(module: ModuleType) -> None:
+    contract = set(sentences.of_contract())
+    assert [each for each in module.MUTANTS if not contract.issuperset(sentences.named(each))] == []
 
 
-def test_a_tracker_that_does_not_open_has_broken_no_sentence(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_shared_reference_tracker_passes() -> None:
+    [outcome] = run_suite([Mutant(SharedTracker)], SHARED_SUITE)
+    assert outcome.test is None, outcome.reason
+
+
+def test_a_tracker_that_does_not_open_has_broken_no_sentence() -> None:
     def opened() -> Tracker:
         raise OSError("no such place")
 
-    report, out = failure(Run(opened, plain.CutOff), capsys)
-    assert report.when == "setup"
-    assert "no such place" in out
-    assert "does not hold" not in out
+    [outcome] = run_suite([Mutant(opened)])
+    assert (outcome.when, outcome.sentences) == ("setup", "")
+    assert "no such place" in outcome.reason

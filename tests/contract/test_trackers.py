@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,19 @@ from amlflow.layers.stack import layered
 from amlflow.spec import Tracker
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.suites.base import logged
+from amlflow.testing.suites.outages import Outage, OutageTests
+from amlflow.testing.suites.processes import ProcessTests
 from amlflow.testing.tracker_suite import TrackerSuite
+from helpers.flaky_proxy import Proxy, always_pass, proxied
 from helpers.tracker_without_features import BareTracker
+
+MANY_RUNS = frozenset({"test_runs_that_change_while_they_are_read"})
+"""Pages of runs are each store's own, as are processes."""
+PROCESSES = frozenset(name for name in vars(ProcessTests) if name.startswith("test_"))
+
+
+TEXTS = frozenset({"test_every_operator_on_every_field", "test_hard_texts_of_runs"})
+"""What a database makes of texts."""
 
 
 class TestMemory(TrackerSuite):
@@ -23,6 +36,8 @@ class TestMemory(TrackerSuite):
 
 
 class TestJournaled(TrackerSuite):
+    thorough_tests = frozenset({"test_30000_points"})
+
     @pytest.fixture
     def tracker(self, tmp_path: Path) -> Tracker:
         settings = from_environment({"AMLFLOW_JOURNAL_FOLDER": str(tmp_path / "journal")})
@@ -35,6 +50,16 @@ class TestJournaled(TrackerSuite):
         with pytest.raises(UserErrorException, match="00000000"):
             tracker.flush("0" * 32)
 
+    def test_replaced_files_of_unknown_runs(  # type: ignore[override]
+        self, tracker: Journaled, tmp_path: Path
+    ) -> None:
+        """put_files: here it is said when the file is to be in the tracker."""
+        path = tmp_path / "file"
+        path.write_text("x")
+        tracker.put_files("0" * 32, {"a": path}, replace=True)
+        with pytest.raises(UserErrorException, match="00000000"):
+            tracker.flush("0" * 32)
+
 
 class TestBareTrackerInLayers(TrackerSuite):
     @pytest.fixture
@@ -43,7 +68,7 @@ class TestBareTrackerInLayers(TrackerSuite):
 
 
 class MlflowSuite(TrackerSuite):
-    more_than_a_page = 120
+    more_than_a_page = 130
 
     @pytest.fixture(autouse=True)
     def _small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,18 +84,47 @@ class TestMlflowSqlite(MlflowSuite):
 class TestMlflowServer(MlflowSuite):
     """On PostgreSQL where that is installed, since a team has that: the client is the same."""
 
+    thorough_tests = MANY_RUNS | PROCESSES | {"test_30000_points", "test_hard_texts_of_runs"}
+
     @pytest.fixture
     def uri(self, best_server_uri: str) -> str:
         return best_server_uri
 
 
 class TestMlflowPostgres(MlflowSuite):
+    thorough_tests = MANY_RUNS | PROCESSES | TEXTS
+
     @pytest.fixture
     def uri(self, postgres_uri: str) -> str:
         return postgres_uri
 
 
 class TestTrackio(TrackerSuite):
+    thorough_tests = MANY_RUNS | PROCESSES | TEXTS
+
     @pytest.fixture
     def uri(self, trackio_uri: str) -> str:
         return trackio_uri
+
+
+class TestOutageOfAServer(OutageTests):
+    @pytest.fixture
+    def proxy(self, server_uri: str) -> Iterator[tuple[Proxy, str]]:
+        with proxied(server_uri) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    def uri(self, proxy: tuple[Proxy, str]) -> str:
+        return proxy[1]
+
+    @pytest.fixture
+    def outage(self, proxy: tuple[Proxy, str]) -> Outage:
+        @contextlib.contextmanager
+        def away() -> Iterator[None]:
+            proxy[0].rule = proxy[0].down
+            try:
+                yield
+            finally:
+                proxy[0].rule = always_pass
+
+        return away

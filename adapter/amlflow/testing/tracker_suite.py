@@ -12,8 +12,8 @@ process gives the fixture ``tracker`` instead, and does not claim ``Feature.SHAR
 
 from __future__ import annotations
 
-from amlflow.testing.suites.conventions import ConventionTests
 from amlflow.testing.suites.conflicts import ConflictTests
+from amlflow.testing.suites.conventions import ConventionTests
 from amlflow.testing.suites.experiments import ExperimentTests
 from amlflow.testing.suites.files import FileTests
 from amlflow.testing.suites.large import LargeTests

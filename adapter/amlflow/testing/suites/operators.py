@@ -89,6 +89,7 @@ class OperatorTests(SuiteBase):
         tracker.update_run(child.id, change)
         return [tracker.get_run(run.id) for run in (*runs, child)]
 
+    @pytest.mark.thorough
     def test_every_operator_on_every_field(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
@@ -123,6 +124,7 @@ class OperatorTests(SuiteBase):
                 wrong.append((condition, difference))
         assert not wrong, f"{len(wrong)} of {len(conditions)} are wrong; the first: {wrong[0]}"
 
+    @pytest.mark.thorough
     def test_conditions_together(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         RunQuery: Which runs to find: those of the experiments that meet all conditions.
@@ -142,12 +144,12 @@ class OperatorTests(SuiteBase):
             Condition("created", Op.GE, START + MILLISECOND),
             Condition("created", Op.LE, START + 5 * MILLISECOND),
         ]
-        wrong = []
+        wrong: list[tuple[Sequence[Condition], str]] = []
         for pair in itertools.combinations(several, 2):
             if difference := self.difference(tracker, experiment, pair, records):
                 wrong.append((pair, difference))
         if difference := self.difference(tracker, experiment, several[:3], records):
-            wrong.append((tuple(several[:3]), difference))
+            wrong.append((several[:3], difference))
         assert not wrong, f"{len(wrong)} are wrong; the first: {wrong[0]}"
 
     def difference(

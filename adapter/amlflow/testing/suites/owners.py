@@ -23,6 +23,7 @@ from amlflow.testing.suites.models import ModelTracker
 class OwnerTests(SuiteBase):
     """Which run has a file, and what a model is made of."""
 
+    @pytest.mark.thorough
     def test_names_of_models(self, tracker: ModelTracker, run: RunRecord, tmp_path: Path) -> None:
         """
         page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
@@ -87,7 +88,7 @@ class OwnerTests(SuiteBase):
         assert not back.exists()
 
     def test_replaced_files_of_unknown_runs(self, tracker: Tracker, tmp_path: Path) -> None:
-        """put_files: Raises RunNotFound."""
+        """put_files: Raises RunNotFound, and Refused for a name that check_file_name refuses."""
         path = tmp_path / "file"
         path.write_text("x")
         with pytest.raises(RunNotFound):

@@ -51,6 +51,7 @@ def assert_same(stored: Mapping[Any, Any], expected: Mapping[Any, Any], what: st
 class TextTests(SuiteBase):
     """How a tracker keeps texts that are hard to keep."""
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("place", MAPS)
     @pytest.mark.parametrize("field", ["tags", "properties"])
     def test_hard_texts_of_runs(
@@ -66,12 +67,14 @@ class TextTests(SuiteBase):
         as_map = MAPS[place]
 
         def write(texts: Texts) -> None:
-            tracker.update_run(run.id, RunChange(**{field: as_map(texts)}))
+            change: dict[str, Any] = {field: as_map(texts)}
+            tracker.update_run(run.id, RunChange(**change))
 
         texts = accepted(write, HARD)
         record = tracker.get_run(run.id)
         assert_same(getattr(record, field), as_map(texts), f"{place} of {field}")
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("place", MAPS)
     def test_hard_texts_of_drafts(
         self, tracker: Tracker, experiment: ExperimentRecord, place: str
@@ -98,6 +101,7 @@ class TextTests(SuiteBase):
             assert_same(record.tags, text_map, f"{place} of a draft's tags")
             assert_same(record.properties, text_map, f"{place} of a draft's properties")
 
+    @pytest.mark.thorough
     def test_hard_names_descriptions_and_notes(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
@@ -132,6 +136,7 @@ class TextTests(SuiteBase):
         }
         assert_same(stored, expected, "name, description and notes")
 
+    @pytest.mark.thorough
     def test_hard_ids(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         RunDraft: run_id is an id that the caller requests, or None.
@@ -167,6 +172,7 @@ class TextTests(SuiteBase):
         query = RunQuery(experiment_ids=[experiment.id])
         assert {run.alias for run in tracker.find_runs(query)} == set(ids)
 
+    @pytest.mark.thorough
     def test_hard_names_of_experiments(
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
@@ -205,6 +211,7 @@ class TextTests(SuiteBase):
             tags = tracker.get_experiment(own.id).tags
             assert_same(tags, as_map(texts), f"{place} of an experiment's tags")
 
+    @pytest.mark.thorough
     def test_hard_texts_of_points(self, tracker: Tracker, run: RunRecord) -> None:
         """
         page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
@@ -232,6 +239,7 @@ class TextTests(SuiteBase):
         }
         assert_same(stored, expected, "points")
 
+    @pytest.mark.thorough
     def test_hard_names_of_files(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
         page: Keys, names and values can be any text, also an empty one; a tracker raises Refused

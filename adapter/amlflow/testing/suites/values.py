@@ -32,6 +32,7 @@ def typed(value: Any) -> Any:
 class ValueTests(SuiteBase):
     """How a tracker keeps values."""
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("kind", [Kind.SCALAR, Kind.LIST, Kind.ROW, Kind.TABLE])
     def test_hard_values(self, tracker: Tracker, run: RunRecord, kind: Kind) -> None:
         """

@@ -35,6 +35,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 OWN = ("name", "type", "status", "user", "description", "tags", "system")
 TIMES = ("started", "ended")
+MAX_PART_BYTES = 255
 
 
 class LedgerTracker(spec.TrackerBase):
@@ -205,6 +206,8 @@ class LedgerTracker(spec.TrackerBase):
 
     def _place(self, run_id: str, name: str) -> Path:
         folder = (self._folder / "files" / self.get_run(run_id).id).resolve()
+        if any(len(part.encode(errors="replace")) > MAX_PART_BYTES for part in name.split("/")):
+            raise spec.Refused(f"{name[:60]!r}… is longer than a file system takes.")
         with contextlib.suppress(ValueError):  # a NUL, or a name that leads out of the folder
             path = (folder / name).resolve()
             if path.relative_to(folder).as_posix() == name and path != folder:

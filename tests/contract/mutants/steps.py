@@ -1,0 +1,269 @@
+"""Mutants that do in steps what is one step, or that stop at a page's end; and wrong statuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from amlflow import spec
+from amlflow.spec import FINAL, Point, RunChange, RunDraft, RunQuery, RunRecord, Status
+from amlflow.testing.memory import MemoryTracker
+
+replace = dataclasses.replace
+
+
+# --- Pages --------------------------------------------------------------------------------------
+
+
+class AtMost10000Points(MemoryTracker):
+    """
+    read_points: The points of all writers, or those with these names, ordered by time and position.
+    """
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        return super().read_points(run_id, names)[:10_000]
+
+
+class AtMost1000Files(MemoryTracker):
+    """
+    list_files: The names of the run's files that begin with a prefix, sorted, without amlflow's
+        own.
+    """
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        return super().list_files(run_id, prefix)[:1000]
+
+
+class OffsetPaging(MemoryTracker):
+    """
+    find_runs: A run that is created meanwhile does not shift the others: none comes twice, and none
+        is left out.
+    """
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        for start in itertools.count(0, 1000):
+            page = list(super().find_runs(query))[start : start + 1000]
+            yield from page
+            if len(page) < 1000:
+                return
+
+
+class PagesAfterAnEnd(MemoryTracker):
+    """
+    find_runs: The runs that match a query, and no others, read from the tracker while you iterate.
+    """
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        runs = list(super().find_runs(query))
+        for start in range(0, len(runs), 1000):
+            current = {run.id for run in super().find_runs(query)}
+            if start and len(current) < len(runs):  # those that no longer match shift the rest
+                start += len(runs) - len(current)
+            yield from runs[start : start + 1000]
+
+
+class LimitIsHardForAll(MemoryTracker):
+    """RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        hard = query.limit if query.experiment_ids is None else 0
+        return itertools.islice(super().find_runs(query), hard or None)
+
+
+class DedupeWindow(MemoryTracker):
+    """
+    Point: position (the step, or order without a step), writer, name and time identify the point: a
+        tracker stores it once, however often it is sent.
+    """
+
+    def write_points(self, run_id: str, points: Sequence[Point]) -> None:
+        stored_points = self._points[self.get_run(run_id).id]
+        for point in points:
+            known = list(stored_points)[-100:]
+            identity = (point.writer, point.name, point.position, point.time)
+            if identity not in known:
+                stored_points[(*identity, len(stored_points))] = point
+                stored_points[identity] = stored_points.pop(identity, point)
+                if len(known) < 100:
+                    del stored_points[(*identity, len(stored_points) - 2)]
+
+
+# --- Steps --------------------------------------------------------------------------------------
+
+
+class PropertiesOneByOne(MemoryTracker):
+    """PropertyConflict: Nothing of the refused change was applied."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        for key, value in change.properties.items():
+            super().update_run(run_id, RunChange(properties={key: value}))
+        super().update_run(run_id, change)
+
+
+class SortedPropertiesOneByOne(MemoryTracker):
+    """PropertyConflict: Nothing of the refused change was applied."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        for key in sorted(change.properties, reverse=True):
+            super().update_run(run_id, RunChange(properties={key: change.properties[key]}))
+        super().update_run(run_id, change)
+
+
+class BatchPartlyMadeOnUnknownExperiment(MemoryTracker):
+    """
+    page: A method does everything that its docstring says, or raises one of the contract's errors
+        and changes nothing.
+    """
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        return [super(type(self), self).create_runs([draft])[0] for draft in drafts]
+
+
+class FilesOneByOne(MemoryTracker):
+    """
+    put_files: With replace, a file of the same name is replaced; otherwise the call raises
+        FileInRun and stores no file.
+    """
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        for name in files:
+            super().put_files(run_id, {name: files[name]}, replace=replace)
+
+
+class FileRace(MemoryTracker):
+    """
+    put_files: With replace, a file of the same name is replaced; otherwise the call raises
+        FileInRun and stores no file.
+    """
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        for name in self.list_files(run_id):
+            if name in files and not replace:
+                raise spec.FileInRun(run_id, name)
+        time.sleep(0.01)  # another thread has looked, too
+        super().put_files(run_id, files, replace=True)
+
+
+class LostLocalFile(MemoryTracker):
+    """
+    page: A method does everything that its docstring says, or raises one of the contract's errors
+        and changes nothing.
+    """
+
+    def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        for name, path in files.items():
+            if not path.exists():
+                raise spec.Refused(f"{path} does not exist.")
+            super().put_files(run_id, {name: path}, replace=replace)
+
+
+class NumbersByInsertion(MemoryTracker):
+    """
+    run_numbers: The number of each run in its experiment by creation, from 1, children included.
+    """
+
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        return [
+            1 + [each.id for each in self._runs.values() if each.experiment_id == run.experiment_id]
+            .index(run.id)
+            for run in runs
+        ]  # fmt: skip
+
+
+# --- Statuses -----------------------------------------------------------------------------------
+
+AFTER_THE_END = """
+    transition: Any other status that comes later is ignored, and the rest of the change is applied.
+    """
+ANOTHER_END = """
+    transition: A final status is replaced only by another one, or by Running, which starts the run
+        again.
+    """
+
+
+class FirstFinalWins(MemoryTracker):
+    __doc__ = ANOTHER_END
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        before = self.get_run(run_id).status
+        if (before, change.status) == (Status.COMPLETED, Status.FAILED):
+            change = replace(change, status=None)
+        super().update_run(run_id, change)
+
+
+class LateNotResponding(MemoryTracker):
+    __doc__ = AFTER_THE_END
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        super().update_run(run_id, change)
+        if change.status == Status.NOT_RESPONDING:
+            run = self.get_run(run_id)
+            self._runs[run.id] = replace(run, status=change.status, ended=None)
+
+
+class LatePaused(MemoryTracker):
+    __doc__ = AFTER_THE_END
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        super().update_run(run_id, change)
+        if change.status in (Status.PAUSED, Status.PAUSING, Status.UNAPPROVED):
+            run = self.get_run(run_id)
+            self._runs[run.id] = replace(run, status=str(change.status))
+
+
+class CanceledIsForGood(MemoryTracker):
+    __doc__ = ANOTHER_END
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        if self.get_run(run_id).status == Status.CANCELED:
+            change = replace(change, status=None)
+        super().update_run(run_id, change)
+
+
+class StatusRace(MemoryTracker):
+    __doc__ = AFTER_THE_END
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        before = self.get_run(run_id).status
+        if change.status is None or before in FINAL:
+            return super().update_run(run_id, change)
+        time.sleep(0.01)  # the run ends in between
+        super().update_run(run_id, change)
+        run = self.get_run(run_id)
+        self._runs[run.id] = replace(run, status=change.status)
+        return None
+
+
+class SecondFinalKeepsEnd(MemoryTracker):
+    """transition: A final status sets the end time to ended, or to now."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        before = self.get_run(run_id)
+        super().update_run(run_id, change)
+        if before.ended is not None and change.status in FINAL:
+            self._runs[before.id] = replace(self.get_run(run_id), ended=before.ended)
+
+
+class RestartedKeepsItsEnd(MemoryTracker):
+    """transition: A run has an end time only while its status is final."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        before = self.get_run(run_id)
+        super().update_run(run_id, change)
+        if before.status == Status.FAILED and change.status == Status.RUNNING:
+            self._runs[before.id] = replace(self.get_run(run_id), ended=before.ended)
+
+
+class LateStatusDropsTheRest(MemoryTracker):
+    __doc__ = AFTER_THE_END
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        late = change.status not in (*FINAL, Status.RUNNING, None)
+        if not (late and self.get_run(run_id).status in FINAL):
+            super().update_run(run_id, change)
+
+
+MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]
