@@ -128,6 +128,16 @@ def test_environments_are_registered_and_runs_tell_which_they_had(
     ]
 
 
+def test_a_script_runs_with_the_packages_of_its_environment(project: Path, tmp_path: Path) -> None:
+    write_tiny(tmp_path / "wheels", "tabulate", "0.9.0")
+    done = run(
+        "-c", block("environment"), folder=project,
+        AMLFLOW_JOBS=str(tmp_path / "jobs"), AMLFLOW_ENVIRONMENTS=str(tmp_path / "environments"),
+        UV_NO_INDEX="1", UV_FIND_LINKS=str(tmp_path / "wheels"),
+    )  # fmt: skip
+    assert "{'packages': 'tabulate'}" in done.stdout
+
+
 def test_the_compute_targets_are_known(folder: Path) -> None:
     (folder / ".azureml").mkdir()
     (folder / ".azureml" / "compute.yaml").write_text(block("compute"))
@@ -259,7 +269,8 @@ NAMED = {
     for name in re.findall(r"`([A-Z]+LOW_[A-Z_]+)`", page.read_text(encoding="utf-8"))
 }
 SET_ONLY = {
-    "AMLFLOW_AGENT_LOCK", "AMLFLOW_CHECK_KIND", "AMLFLOW_CHECK_URI", "PIP_BREAK_SYSTEM_PACKAGES",
+    "AMLFLOW_AGENT_LOCK", "AMLFLOW_AGENT_PYTHON", "AMLFLOW_CHECK_KIND", "AMLFLOW_CHECK_URI",
+    "AMLFLOW_RELAY", "AMLFLOW_ROOM", "PIP_BREAK_SYSTEM_PACKAGES",
 }  # fmt: skip
 """Variables by which one process of amlflow tells another, or pip, something."""
 

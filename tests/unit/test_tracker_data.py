@@ -215,6 +215,7 @@ OWN_FILES = {
     "tables.py": "data that the user reads",
     "report.py": "what its own `amlflow sync` prints",
     "job.py": "a job's folder on this machine",
+    "wire.py": "what amlflow itself sends between a script and its agent",
     "supervise.py": "a job's folder on this machine",
     "pythons.py": "what an interpreter of this machine says of itself",
     "kept.py": "environments kept on this machine",

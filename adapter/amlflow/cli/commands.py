@@ -303,7 +303,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     ),
     "async_": _argument("--async", help="Do not wait for the run.", action="store_true"),
     "conda_dependencies": _argument(
-        "--conda-dependencies", "-d", help="Conda environment file; it is kept, not installed."
+        "--conda-dependencies", "-d", help="Conda environment file: the script's packages."
     ),
     "target": _argument("--target", "--ct", help="Compute target."),
     "environment_name": _argument("--name", "-n", help="Environment name.", required=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import sys
@@ -27,17 +28,14 @@ from amlflow.environments.reasons import (
     last_of_build,
     reason_of,
 )
+from amlflow.environments.relaxing import read_resolved, relax
+from amlflow.environments.room import ROOM, find_room
 from amlflow.environments.satisfied import is_satisfied
 from amlflow.environments.specification import Specification
 from amlflow.environments.uv import Uv
 
-ROOM = "AMLFLOW_ROOM"
-"""The variable with the folders in which a script finds amlflow, after its own packages."""
-_PTH = (
-    "import os, site; list(map(site.addsitedir, "
-    f"filter(None, os.environ.get({ROOM!r}, '').split(os.pathsep))))\n"
-)
-_LEGACY = "setuptools<81\ncython<3\n"
+_PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.environ[{ROOM!r}])\n"
+_LEGACY = ["setuptools<81", "cython<3"]
 """What source archives of v1's years build with; newer releases have removed what they import."""
 
 
@@ -59,10 +57,13 @@ class BuiltEnvironment:
     warnings: list[str] = field(default_factory=list)
 
     def variables(self) -> dict[str, str]:
-        """The environment variables that a script in it needs."""
+        """The environment variables that a script in it needs. Raises OSError."""
         if not self.key:
             return {}
-        return {ROOM: os.pathsep.join(_room()), "VIRTUAL_ENV": str(self.python.parent.parent)}
+        folder = self.python.parent
+        room = find_room(kept.environments_folder() / ".rooms")
+        path = os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
+        return {ROOM: str(room), "VIRTUAL_ENV": str(folder.parent), "PATH": path}
 
 
 def needs_environment(specification: Specification) -> bool:
@@ -80,6 +81,11 @@ def needs_environment(specification: Specification) -> bool:
         return True
     python, _ = choose(specification.python)
     return python.path != sys.executable
+
+
+def python_warning(specification: Specification) -> str | None:
+    """What to say where the environment gets another version of Python than it asks for."""
+    return choose(specification.python, specification.interpreter)[1]
 
 
 def ensure(
@@ -107,9 +113,15 @@ def ensure(
         plan = plan_of(specification)
         python, warning = choose(specification.python, specification.interpreter)
         warnings = [warning] if warning else []
+        if plan.only_conda:
+            raise EnvironmentBuildException(
+                f"{', '.join(plan.only_conda)}: only conda has this, and uv makes environments of "
+                "pip's packages. Make it with conda, and name its Python in "
+                "environment.python.interpreter_path with user_managed_dependencies = True."
+            )
         folder = kept.make_folder()
         try:
-            key = key_of(plan, python)
+            key = key_of(plan, python, relax=specification.relax)
         except OSError as error:
             raise EnvironmentBuildException(
                 f"A file that the environment names cannot be read: {error}."
@@ -120,7 +132,9 @@ def ensure(
             with kept.locked(key, folder, cancelled):
                 environment = kept.find(key, folder)
                 if environment is None:
-                    build = _Build(folder, key, plan, python, warnings, stream, cancelled)
+                    build = _Build(
+                        folder, key, plan, python, warnings, specification.relax, stream, cancelled
+                    )
                     environment = build.run()
                     made = True
         kept.note_use(environment)
@@ -149,11 +163,13 @@ class _Build:
         plan: Plan,
         python: Interpreter,
         warnings: list[str],
+        relaxing: bool,
         log: TextIO,
         cancelled: Callable[[], bool],
     ) -> None:
         self._folder, self._key, self._plan, self._python = folder, key, plan, python
         self._warnings, self._log = warnings, log
+        self._relaxing, self._cancelled = relaxing, cancelled
         self._uv = Uv(log, cancelled)
         self._path = folder / f"{kept.STAGING}{key}-{uuid.uuid4().hex}"
 
@@ -217,10 +233,9 @@ class _Build:
         )
 
     def _install(self) -> None:
-        requirements = self._path / "amlflow-requirements.txt"
-        handle = os.open(requirements, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("\n".join(self._requirement_lines()) + "\n")
+        if self._relaxing:
+            self._relax()
+        requirements = self._write("requirements", self._requirement_lines())
         try:
             if self._run_install(requirements) == 0:
                 return
@@ -231,6 +246,36 @@ class _Build:
         finally:
             requirements.unlink()
         self._fail()
+
+    def _write(self, name: str, lines: list[str]) -> Path:
+        """Write a file of requirements, which only the user may read: it may have passwords."""
+        path = self._path / f"amlflow-{name}.txt"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        return path
+
+    def _relax(self) -> None:
+        requirements, words = relax(self._plan.requirements, self._resolve)
+        self._plan.requirements = requirements
+        self._warnings += words
+        for line in words:
+            self._say(line)
+
+    def _resolve(self, requirement: str, strategy: str) -> list[str] | None:
+        """Resolve one requirement without its own, from wheels only."""
+        asked = self._write("one-requirement", [*self._index_lines(), requirement])
+        resolved = self._path / "amlflow-resolved.txt"
+        quiet = Uv(io.StringIO(), self._cancelled)
+        code = quiet.run(
+            "pip", "compile", "--quiet", "--no-config", "--no-deps", "--only-binary", ":all:",
+            "--resolution", strategy, "--python", self._path / "bin" / "python",
+            "--output-file", resolved, *self._index_options(), asked,
+        )  # fmt: skip
+        lines = read_resolved(resolved) if code == 0 else None
+        for path in (asked, resolved):
+            path.unlink(missing_ok=True)
+        return lines
 
     def _retry_offline(self, requirements: Path) -> bool:
         output = self._uv.output
@@ -243,8 +288,7 @@ class _Build:
     def _retry_legacy(self, requirements: Path) -> bool:
         output = self._uv.output
         self._say("A package could not be built; it is tried with the build tools of its time.")
-        constraints = self._path / "amlflow-build-constraints.txt"
-        constraints.write_text(_LEGACY, encoding="utf-8")
+        constraints = self._write("build-constraints", _LEGACY)
         code = self._run_install(requirements, "--build-constraints", str(constraints))
         constraints.unlink()
         if code != 0 and not failed_build(self._uv.output):
@@ -252,8 +296,19 @@ class _Build:
         return code == 0
 
     def _run_install(self, requirements: Path, *more: str, offline: bool = False) -> int:
-        lines = self._plan.lines
-        options = list(more)
+        constraints = self._plan.lines.constraints
+        options = [*more, *self._index_options()]
+        if constraints:
+            options += ["--constraints", str(self._write("constraints", constraints))]
+        code = self._uv.run(
+            "pip", "install", "--python", self._path / "bin" / "python", "--no-config",
+            "--requirements", requirements, *options, offline=offline,
+        )  # fmt: skip
+        (self._path / "amlflow-constraints.txt").unlink(missing_ok=True)
+        return code
+
+    def _index_options(self) -> list[str]:
+        lines, options = self._plan.lines, []
         if lines.extra_indexes or lines.index:
             # As pip: the best version of all indexes, not the first index that has the name.
             options += ["--index-strategy", "unsafe-best-match"]
@@ -261,23 +316,22 @@ class _Build:
             options += ["--prerelease", "allow"]
         for host in lines.trusted_hosts:
             options += ["--allow-insecure-host", host]
-        return self._uv.run(
-            "pip", "install", "--python", self._path / "bin" / "python", "--no-config",
-            "--requirements", requirements, *options, offline=offline,
-        )  # fmt: skip
+        return options
 
-    def _requirement_lines(self) -> list[str]:
-        """The requirements file, which holds what no argument of a process may show."""
+    def _index_lines(self) -> list[str]:
+        """The indexes, for a file: no argument of a process may show their passwords."""
         lines = self._plan.lines
         return [
             *([f"--index-url {lines.index}"] if lines.index else []),
             *(f"--extra-index-url {address}" for address in lines.extra_indexes),
             *(f"--find-links {address}" for address in lines.links),
             *(["--no-index"] if lines.no_index else []),
-            *lines.options,
-            *self._plan.requirements,
-            *(f"-e {path}" for path in lines.editables),
         ]
+
+    def _requirement_lines(self) -> list[str]:
+        lines = self._plan.lines
+        editables = [f"-e {path}" for path in lines.editables]
+        return [*self._index_lines(), *lines.options, *self._plan.requirements, *editables]
 
     def _fail(self) -> None:
         output = self._uv.output
@@ -313,10 +367,3 @@ def _freeze(site: Path) -> list[str]:
         f"{distribution.name}=={distribution.version}"
         for distribution in distributions(path=[str(site)])
     )
-
-
-def _room() -> list[str]:
-    """The folders with amlflow and what it needs, which a script sees after its own packages."""
-    import site  # of the interpreter that amlflow runs on
-
-    return site.getsitepackages()

@@ -116,8 +116,9 @@ def _to_clause(clause: str) -> str:
         if operator in ("=", "=="):
             return f"=={number}.*"
         return f"{operator}{number}.*" if operator == "!=" else f"{operator}{number}"
-    if operator == "=":
+    if operator == "=" and re.fullmatch(r"[0-9.]+", number):  # no star after 1.2.post1 or 1.2b1
         return f"=={number}.*"
+    operator = "==" if operator == "=" else operator
     return f"{operator}{number}"
 
 

@@ -17,7 +17,13 @@ LENGTH = 32
 """Hexadecimal digits of a key."""
 
 
-def key_of(plan: Plan, python: Interpreter, environ: Mapping[str, str] = os.environ) -> str:
+def key_of(
+    plan: Plan,
+    python: Interpreter,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    relax: bool = False,
+) -> str:
     """The key; passwords of indexes are not part of it, and local files are by their content.
 
     Raises:
@@ -36,6 +42,7 @@ def key_of(plan: Plan, python: Interpreter, environ: Mapping[str, str] = os.envi
         "no_index": lines.no_index,
         "prereleases": lines.prereleases,
         "options": sorted(lines.options),
+        "relax": relax,
         "machine": index_variables(environ),
     }
     text = without_secrets(json.dumps(content, sort_keys=True))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.redaction import redact
 
 MAX_LINES = 2000
 """Of all files together. A list of everything that is installed somewhere has a few hundred."""
@@ -105,6 +106,11 @@ def _join(lines: Iterable[str]) -> Iterator[str]:
 def _parse_option(text: str, folder: Path, result: Lines, depth: int, constraints: bool) -> None:
     option, value = _split_option(text)
     if option in ("-r", "--requirement", "-c", "--constraint"):
+        if "://" in value:
+            raise EnvironmentBuildException(
+                f"The file {redact(value)!r} is not read: its address is not one of this machine. "
+                "Download it, and name the local file."
+            )
         path = folder / _needed(value, text)
         more = constraints or option in ("-c", "--constraint")
         _parse(_read(path, text, depth), path.parent, result, depth + 1, more)

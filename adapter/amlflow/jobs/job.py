@@ -10,6 +10,7 @@
                  data/         the data sets that the script gets, and what it writes
                  journal/      what the script logs, until it is in the tracker
                  sending/      files that are being sent, under names that the script cannot change
+                 relay/        the socket by which a script without the tracker's client calls it
                  agent.log     what goes wrong in the agent itself
                  alive         locked as long as the submitter is at it, and then the agent lives
                  secret        proves that the run's note is about this folder; mode 0600
@@ -39,6 +40,8 @@ from amlflow import file_lock, whole_files
 from amlflow.spec import Work
 
 FOLDER_SETTING = "AMLFLOW_JOBS"
+AGENT_PYTHON = "AMLFLOW_AGENT_PYTHON"
+"""The variable with the Python that agents run on, in a script whose own Python cannot run one."""
 LOG = "user_logs/std_log.txt"
 """The name of the log in the run: v1's, since 2021."""
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
@@ -90,8 +93,8 @@ class Job:
     ``import_path`` the folder that it imports amlflow from, if it is not installed, and
     ``submitted_from`` its working folder. ``specification`` says which packages the script needs,
     where an environment has to be made for them, and ``environment_note`` names the environment in
-    the run. ``data`` is what the script gets and writes
-    (:class:`amlflow.data.script_data.ScriptData`).
+    the run. ``room`` is that of the environment that the submitter itself runs in. ``data`` is what
+    the script gets and writes (:class:`amlflow.data.script_data.ScriptData`).
     """
 
     name: str
@@ -109,6 +112,7 @@ class Job:
     image: str | None = None
     specification: Mapping[str, Any] | None = None
     environment_note: Mapping[str, Any] | None = None
+    room: str | None = None
     data: Mapping[str, Any] | None = None
     max_seconds: float | None = None
     needs: Sequence[str] = ()
@@ -145,6 +149,7 @@ class JobFolder:
         self.data = self.path / "data"
         self.journal = self.path / "journal"
         self.sending = self.path / "sending"
+        self.relay = self.path / "relay"
         self.outcome = self.path / "outcome.json"
         self.unsent = self.path / "unsent.json"
         self.secret = self.path / "secret"

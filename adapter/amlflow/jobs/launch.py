@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amlflow.jobs.job import JobFolder
-from amlflow.spec import JOB
+from amlflow.spec import JOB, Compute
 
 LOCK = "AMLFLOW_AGENT_LOCK"
 """The variable with the file descriptor of the job's lock, which the agent inherits."""
@@ -51,3 +51,8 @@ def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]
     if folder is not None and folder not in path.split(os.pathsep):
         return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (path, folder)))}
     return dict(environ)
+
+
+def runs_here(compute: Compute) -> bool:
+    """Whether the scripts of a compute target run with this machine's Pythons."""
+    return bool(getattr(compute, "runs_here", True))

@@ -21,6 +21,7 @@ from amlflow.layers.search import SearchLayer
 from amlflow.layers.statuses import Statuses
 from amlflow.layers.write_once import WriteOnce
 from amlflow.per_process import PerProcess
+from amlflow.relay.client import open_relay
 from amlflow.spec import Feature, RunKeeper, Tracker, Unavailable
 
 LAYERS: dict[Feature, type[Layer]] = {
@@ -52,7 +53,7 @@ class OpenTrackers:
 
     def direct(self, uri: str) -> Tracker:
         """The tracker with the layers that it needs and no journal."""
-        return self._direct.get(uri, lambda uri: layered(plugins.open_tracker(uri)))
+        return self._direct.get(uri, _open_direct)
 
     def layered(self, uri: str) -> Layer:
         """The tracker as the facade uses it."""
@@ -103,6 +104,11 @@ class OpenTrackers:
 
 
 _open_trackers = OpenTrackers()
+
+
+def _open_direct(uri: str) -> Tracker:
+    """By way of the agent, where this is a script without the tracker's client."""
+    return open_relay(uri) or layered(plugins.open_tracker(uri))
 
 
 def open_layered(uri: str) -> Layer:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+import psutil
 import pytest
+from amlflow.environments.building import BuiltEnvironment, ensure
+from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.specification import Specification
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException
@@ -67,3 +74,125 @@ def test_packages_that_are_there_make_no_environment(
         assert ended(run) == "Completed"
         assert run.get_tags()["p"] == sys.executable
     assert not (tmp_path / "state" / "environments").exists()
+
+
+def test_a_script_sees_nothing_of_the_submitters_packages(experiment: Any, links: Path) -> None:
+    code = """
+    import importlib, importlib.util, pkgutil, azureml
+    from azureml.core import Run
+    for name in ("mlflow", "numpy", "pandas", "sqlalchemy", "docker", "pytest"):
+        assert importlib.util.find_spec(name) is None, name
+    # All that v1's names need is there.
+    for module in pkgutil.walk_packages(azureml.__path__, "azureml."):
+        importlib.import_module(module.name)
+    run = Run.get_context()
+    run.upload_file("f.txt", __file__)
+    run.log_table("t", {"a": [1, 2]})
+    assert "f.txt" in run.get_file_names()
+    run.download_file("f.txt", "back")
+    assert open("back").read() == open(__file__).read()
+    assert run.experiment.name and run.get_details()["runId"] == run.id
+    child = run.child_run("child")
+    child.log("x", 1)
+    child.complete()
+    assert [each.id for each in run.get_children()] == [child.id]
+    """
+    run = submit(experiment, code, environment=environment_of(links, "amlflow-tiny"))
+    assert ended(run) == "Completed", run.get_details()["error"]
+    assert run.get_metrics() == {"t": {"a": [1, 2]}}
+
+
+def test_a_script_submits_another_that_runs_as_it_does(experiment: Any, links: Path) -> None:
+    code = """
+    import sys, amlflow_tiny
+    from azureml.core import Run, ScriptRunConfig
+    run = Run.get_context()
+    run.log("version", amlflow_tiny.VERSION)
+    if "child" not in sys.argv:
+        config = ScriptRunConfig(".", "script.py", arguments=["child"])
+        child = run.submit_child(config)
+        child.wait_for_completion()
+        assert child.get_metrics() == {"version": "2.0"}
+    """
+    run = submit(experiment, code, environment=environment_of(links, "amlflow-tiny"))
+    assert ended(run) == "Completed", run.get_details()["error"]
+    assert [child.get_status() for child in run.get_children()] == ["Completed"]
+
+
+def ensured(*pip: str, log: TextIO | None = None, **values: Any) -> BuiltEnvironment:
+    return ensure(Specification(pip=pip, **values), log or io.StringIO())
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AMLFLOW_ENVIRONMENTS", str(tmp_path / "environments"))
+    return tmp_path / "environments"
+
+
+def test_many_makers_make_one(links: Path, kept: Path) -> None:
+    lines = (f"--find-links {links}", "amlflow-tiny==1.0")
+    with ThreadPoolExecutor(10) as pool:
+        environments = list(pool.map(lambda _: ensured(*lines), range(10)))
+    assert len({environment.python for environment in environments}) == 1
+    assert [environment.made for environment in environments].count(True) == 1
+    assert len([path for path in kept.iterdir() if not path.name.startswith(".")]) == 1
+
+
+def test_what_a_killed_maker_leaves_is_no_hindrance(links: Path, kept: Path) -> None:
+    lines = (f"--find-links {links}", "amlflow-tiny==1.0")
+    key = ensured(*lines).key
+    (kept / key).rename(kept / f".making-{key}-killed")
+    (kept / key).mkdir()  # one that was not whole
+    environment = ensured(*lines)
+    assert environment.made
+    assert sorted(path.name for path in kept.iterdir()) == [".locks", key]
+
+
+def test_a_pin_without_a_wheel(links: Path, kept: Path) -> None:
+    wheels.write_tiny(links, "amlflow-old", "1.0", tag="cp36-cp36m-win32")
+    wheels.write_tiny(links, "amlflow-old", "1.5")
+    wheels.write_tiny(links, "amlflow-old", "2.0")
+    lines = (f"--find-links {links}", "amlflow-old==1.0")
+    with pytest.raises(EnvironmentBuildException, match="AMLFLOW_RELAX_PINS=1"):
+        ensured(*lines)
+    environment = ensured(*lines, relax=True)
+    assert environment.packages == ["amlflow-old==1.5"]
+    assert "amlflow-old==1.0 has no wheel" in environment.warnings[0]
+    assert ensured(*lines, relax=True).warnings == environment.warnings
+
+
+def test_passwords_are_in_no_log_and_no_argument(links: Path, kept: Path) -> None:
+    log = io.StringIO()
+    seen: list[str] = []
+
+    def look() -> bool:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                seen.extend(process.cmdline())
+        return False
+
+    address = "http://me:secret@127.0.0.1:9/simple"
+    lines = (f"--extra-index-url {address}", f"--find-links {links}", "amlflow-tiny==7.0")
+    with pytest.raises(EnvironmentBuildException) as raised:
+        ensure(Specification(pip=lines), log, look)
+    assert any("--requirements" in word for word in seen)
+    assert "secret" not in log.getvalue() + raised.value.message + "".join(seen)
+
+
+def test_limits_of_a_constraints_file_hold(links: Path, kept: Path, tmp_path: Path) -> None:
+    (tmp_path / "limits.txt").write_text("amlflow-tiny<2\n")
+    environment = ensured(
+        f"--find-links {links}", "-c limits.txt", "amlflow-tiny", folder=str(tmp_path)
+    )
+    assert environment.packages == ["amlflow-tiny==1.0"]
+
+
+def test_a_build_ends_on_request(links: Path, kept: Path) -> None:
+    with pytest.raises(EnvironmentBuildCanceled):
+        ensure(Specification(pip=("amlflow-tiny==1.0",)), io.StringIO(), lambda: True)
+    assert [path.name for path in kept.iterdir()] == [".locks"]
+
+
+def test_what_only_conda_has_is_named(kept: Path) -> None:
+    with pytest.raises(EnvironmentBuildException, match="r-essentials: only conda has this"):
+        ensured(conda=("r-essentials",))

@@ -58,7 +58,8 @@ class Environment(Settings):
 
     from_docker_build_context = _refuse("from_docker_build_context", f"{BUILD}.")
     add_private_pip_wheel = _refuse(
-        "add_private_pip_wheel", "amlflow installs no packages; `pip install` it yourself."
+        "add_private_pip_wheel",
+        "amlflow uploads no wheels; name the path of the wheel as a package of pip.",
     )
 
     def __init__(self, name: str, **kwargs: Any) -> None:
@@ -119,7 +120,7 @@ class Environment(Settings):
     def from_pip_requirements(
         name: str, file_path: str, pip_version: str | None = None
     ) -> Environment:
-        """An environment that names the packages of a requirements file. They are not installed.
+        """An environment with the packages of a requirements file.
 
         Raises FileNotFoundError, as v1 does.
         """
@@ -133,7 +134,7 @@ class Environment(Settings):
 
     @staticmethod
     def from_conda_specification(name: str, file_path: str) -> Environment:
-        """An environment that names the packages of a conda file. They are not installed.
+        """An environment with the packages of a conda file.
 
         Raises FileNotFoundError, as v1 does.
         """

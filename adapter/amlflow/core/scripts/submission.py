@@ -40,20 +40,24 @@ from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.sections import HistoryConfiguration
 from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import ExperimentBase, WorkspaceBase, store_of, tracker_of
-from amlflow.environments.building import needs_environment
+from amlflow.environments.building import needs_environment, python_warning
+from amlflow.environments.room import ROOM
+from amlflow.environments.specification import Specification
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import REMEDY, fault_of, proof_of
-from amlflow.jobs.job import Job, JobFolder, Target, new_name, this_host
-from amlflow.jobs.launch import import_path
+from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder, Target, new_name, this_host
+from amlflow.jobs.launch import import_path, runs_here
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE, EndRequest
 from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.plugins import open_compute
+from amlflow.relay.client import VARIABLE
 from amlflow.run_errors import to_error
 from amlflow.spec import (
     CONTAINER,
     LAUNCHED,
+    Compute,
     Feature,
     RunRecord,
     Status,
@@ -103,6 +107,9 @@ def submit(
     )
     if specification is not None and not needs_environment(specification):
         specification = None
+    compute = open_compute(target.kind, target.settings)
+    if specification is not None:
+        _warn_of_packages(specification, compute)
     job = Job(
         name=new_name(),
         run_id="",
@@ -110,12 +117,13 @@ def submit(
         target=target,
         command=command,
         is_script=is_script,
-        environ=dict(os.environ),
+        environ=_own_environ(),
         environment=_variables(settings),
-        agent_python=sys.executable,
+        agent_python=os.environ.get(AGENT_PYTHON, sys.executable),
         import_path=import_path(),
         submitted_from=os.getcwd(),
-        python=_python(settings),
+        python=_python(settings) or (sys.executable if ROOM in os.environ else None),
+        room=os.environ.get(ROOM),
         image=settings.environment.docker.image(),
         specification=None if specification is None else specification.to_json(),
         environment_note=_environment_note(settings.environment, specification is not None),
@@ -135,7 +143,7 @@ def submit(
         },
         needs=[*job.needs, str(folder.journal), *([str(folder.data)] if collected else [])],
     )
-    open_compute(target.kind, target.settings).check(job.work(folder))
+    compute.check(job.work(folder))
     with _make_folder(folder) as lock:
         return _launch(config, experiment, tags, parent, snapshot_id, job, folder, lock, collected)
 
@@ -338,6 +346,24 @@ def _warn_of_unused(settings: RunConfiguration) -> None:
 def _variables(settings: RunConfiguration) -> dict[str, str]:
     variables = {**settings.environment.environment_variables, **settings.environment_variables}
     return check_variables(variables)
+
+
+def _warn_of_packages(specification: Specification, compute: Compute) -> None:
+    """Say where a script gets other packages, or another Python, than it asks for."""
+    if not runs_here(compute):
+        logger.warning(
+            "The packages of the environment %r are not added to its image; it must have them "
+            "already. environment.python.user_managed_dependencies = True says that it has.",
+            specification.name,
+        )
+    elif warning := python_warning(specification):
+        logger.warning("%s", warning)
+
+
+def _own_environ() -> dict[str, str]:
+    """The environment that the job gets, without what concerns the submitter's own run alone."""
+    own = (AGENT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV") if ROOM in os.environ else ()
+    return {name: value for name, value in os.environ.items() if name not in own}
 
 
 def _python(settings: RunConfiguration) -> str | None:

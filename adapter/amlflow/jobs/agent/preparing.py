@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from amlflow.environments.building import BuiltEnvironment, ensure
 from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
-from amlflow.jobs.job import BUILD_LOG, Job, JobFolder
+from amlflow.jobs.job import AGENT_PYTHON, BUILD_LOG, Job, JobFolder
+from amlflow.jobs.launch import runs_here
 from amlflow.jobs.run_notes import ENVIRONMENT
+from amlflow.layers.stack import open_unjournaled
+from amlflow.relay.client import VARIABLE
+from amlflow.relay.server import RelayServer
 from amlflow.spec import Compute, Work
 
 
@@ -30,17 +37,27 @@ def needs_preparation(job: Job, compute: Compute) -> bool:
 
 
 def prepare_work(
-    job: Job, folder: JobFolder, compute: Compute, cancelled: Callable[[], bool]
+    job: Job,
+    folder: JobFolder,
+    compute: Compute,
+    cancelled: Callable[[], bool],
+    stack: contextlib.ExitStack,
 ) -> Preparation:
     """The work of a job, whose environment is made if it runs with a Python of this machine.
+
+    A script in such an environment has no client of the tracker: until ``stack`` is closed, its
+    calls are made here.
 
     Raises:
         EnvironmentBuildException: it cannot be made.
         EnvironmentBuildCanceled: ``cancelled`` said so while it was made.
+        OSError: the folders that the script needs cannot be written.
     """
     work = job.work(folder)
-    if job.specification is None or not runs_here(compute):
+    if not runs_here(compute) or (job.specification is None and job.room is None):
         return Preparation(work, {}, [])
+    if job.specification is None:
+        return Preparation(_relayed(job, folder, work, {ROOM: job.room or ""}, stack), {}, [])
     specification = Specification.from_json(job.specification)
     try:
         environment = ensure(specification, folder.build_log, cancelled)
@@ -48,12 +65,26 @@ def prepare_work(
         raise EnvironmentBuildException(
             f"{failure.message} The log of the build is {BUILD_LOG}."
         ) from failure
-    work = dataclasses.replace(
-        work,
-        python=str(environment.python),
-        environment={**environment.variables(), **work.environment},
-    )
+    if environment.key:
+        work = dataclasses.replace(work, python=str(environment.python))
+        work = _relayed(job, folder, work, environment.variables(), stack)
     return Preparation(work, _record(job, folder, environment), environment.warnings)
+
+
+def _relayed(
+    job: Job,
+    folder: JobFolder,
+    work: Work,
+    variables: Mapping[str, str],
+    stack: contextlib.ExitStack,
+) -> Work:
+    """The work with what a script needs to find amlflow, and to reach the tracker through here."""
+    uri = job.tracking_uri
+    relay = RelayServer(folder.relay, uri, lambda: open_unjournaled(uri))
+    relay.start()
+    stack.callback(relay.stop)
+    own = {**variables, VARIABLE: str(relay.path), AGENT_PYTHON: sys.executable}
+    return dataclasses.replace(work, environment={**own, **work.environment})
 
 
 def _record(job: Job, folder: JobFolder, environment: BuiltEnvironment) -> dict[str, str]:
@@ -68,8 +99,3 @@ def _record(job: Job, folder: JobFolder, environment: BuiltEnvironment) -> dict[
     ]
     folder.packages.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {ENVIRONMENT: json.dumps(note)}
-
-
-def runs_here(compute: Compute) -> bool:
-    """Whether the scripts of a compute target run with this machine's Pythons."""
-    return bool(getattr(compute, "runs_here", True))

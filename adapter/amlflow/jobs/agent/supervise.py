@@ -160,7 +160,7 @@ class Agent:
             if data is not None or needs_preparation(self._job, compute):  # it may take minutes
                 self._report.preparing()
                 reporting.enter_context(self._reporting())
-            preparation = prepare_work(self._job, self._folder, compute, self._is_to_end)
+            preparation = prepare_work(self._job, self._folder, compute, self._is_to_end, reporting)
             work = (
                 preparation.work
                 if data is None

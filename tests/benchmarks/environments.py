@@ -1,0 +1,102 @@
+"""Environments: ``python tests/benchmarks/environments.py``.
+
+Each line is a ratio or a figure measured in this very run, with its target. The packages are
+tiny wheels in a folder, so that no network is measured.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+# Behind the standard library, which has a module called like the benchmark of logging.
+sys.path.append(sys.path.pop(0))
+sys.path.append(str(Path(__file__).parent.parent))
+
+from amlflow.environments.building import BuiltEnvironment, ensure
+from amlflow.environments.specification import Specification
+from amlflow.environments.uv import find_uv
+from helpers.wheels import write_tiny
+
+ROUNDS = 7
+PACKAGES = 40
+MAKERS = 10
+BIG = 20_000_000
+"""Bytes of the package in which two environments differ."""
+
+
+def best(run: Callable[[], object], before: Callable[[], object]) -> float:
+    """The shortest of several times: what else the machine does only adds to it."""
+    times = []
+    for _ in range(ROUNDS):
+        before()
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def disk_bytes(*folders: Path) -> int:
+    """What folders occupy together; a file with several names counts once."""
+    done = subprocess.run(["du", "-sck", *folders], capture_output=True, text=True, check=True)
+    return int(done.stdout.splitlines()[-1].split()[0]) * 1024
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="amlflow-environments-"))
+    environments, cache, wheels = folder / "environments", folder / "cache", folder / "wheels"
+    os.environ.update(
+        AMLFLOW_ENVIRONMENTS=str(environments), UV_CACHE_DIR=str(cache), UV_NO_INDEX="1",
+        UV_FIND_LINKS=str(wheels),
+    )  # fmt: skip
+    names = [f"amlflow-tiny-{number}" for number in range(PACKAGES)]
+    for name in names:
+        write_tiny(wheels, name, "1.0")
+    write_tiny(wheels, "amlflow-big", "1.0", content=f"DATA = {os.urandom(BIG // 2).hex()!r}\n")
+    plain = folder / "plain"
+
+    def by_uv() -> None:
+        uv = find_uv()
+        python = plain / "bin" / "python"
+        subprocess.run([uv, "venv", "-q", "-p", sys.executable, plain], check=True)
+        subprocess.run([uv, "pip", "install", "-q", "-p", python, *names], check=True)
+
+    def by_amlflow(*more: str) -> BuiltEnvironment:
+        return ensure(Specification(pip=(*names, *more)), io.StringIO())
+
+    def remove() -> None:
+        for path in (plain, environments):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def remove_all() -> None:
+        remove()
+        shutil.rmtree(cache, ignore_errors=True)
+
+    print(f"{PACKAGES} packages, beside `uv venv && uv pip install` (target 1.15)")
+    for name, before in (("cold", remove_all), ("warm", remove)):
+        print(f"  {name}: {best(by_amlflow, before) / best(by_uv, before):.2f}")
+    by_amlflow()
+    again = best(by_amlflow, lambda: None)
+    print(f"an environment that is there: {again * 1000:.0f} ms (target 300)")
+    remove()
+    with ThreadPoolExecutor(MAKERS) as pool:
+        made = [pool.submit(by_amlflow) for _ in range(MAKERS)]
+        count = sum(result.result().made for result in made)
+    print(f"{MAKERS} at once make {count} (target 1)")
+    before_bytes = disk_bytes(environments, cache)
+    by_amlflow("amlflow-big")
+    added = disk_bytes(environments, cache) - before_bytes
+    print(f"a second one that differs in one package: {added / BIG:.2f} of it (target 1.1)")
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

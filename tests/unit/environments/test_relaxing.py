@@ -1,0 +1,107 @@
+"""The nearest version that has a wheel, and the reason of a build that failed."""
+
+from __future__ import annotations
+
+import pytest
+from amlflow.environments.reasons import failed_build, is_away, last_of_build, reason_of
+from amlflow.environments.redaction import redact
+from amlflow.environments.relaxing import relax
+
+WHEELS = {"numpy": ["1.21.2", "1.26.4"], "old": ["0.9"], "sdist": []}
+
+
+def resolve(line: str, strategy: str) -> list[str] | None:
+    """As uv does, among a few versions."""
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    requirement = Requirement(line)
+    versions = sorted(filter(requirement.specifier.contains, WHEELS[requirement.name]), key=Version)
+    if not versions:
+        return None
+    return [f"{requirement.name}=={versions[0 if strategy == 'lowest-direct' else -1]}"]
+
+
+@pytest.mark.parametrize(
+    ("line", "relaxed"),
+    [
+        ("numpy==1.16.2", "numpy==1.21.2"),
+        ("numpy==1.22.*", "numpy==1.26.4"),
+        ("numpy[extra]==1.16.2", "numpy[extra]==1.21.2"),
+        ("old==1.0", "old==0.9"),
+        ("numpy==1.21.2", "numpy==1.21.2"),
+        ("numpy>=3", "numpy>=3"),
+        ("sdist==1.0", "sdist==1.0"),
+        ("/wheels/w-1.0-py3-none-any.whl", "/wheels/w-1.0-py3-none-any.whl"),
+    ],
+)
+def test_a_pin_without_a_wheel_moves_to_the_nearest_that_has_one(line: str, relaxed: str) -> None:
+    lines, words = relax([line], resolve)
+    assert lines == [relaxed]
+    assert bool(words) == (line != relaxed)
+    assert all(line in word and relaxed in word for word in words)
+
+
+NOT_FOUND = """Using Python 3.11.7 environment at: v
+error: No solution found when resolving dependencies
+  cause: Because nosuch was not found in the package registry and you require nosuch,
+         we can conclude that your requirements are unsatisfiable.
+
+hint: something else
+"""
+OLDER = """  × No solution found when resolving dependencies:
+  ╰─▶ Because there is no version of numpy==9.9 and you require numpy==9.9, we can
+      conclude that your requirements are unsatisfiable.
+"""
+AWAY = """error: Request failed after 3 retries in 4.2s
+  cause: Failed to fetch: https://a.example/simple/six/
+  cause: error sending request for url (https://a.example/simple/six/)
+  cause: client error (Connect)
+"""
+BUILD = """error: Failed to build `scikit-learn==0.22.1`
+  cause: The build backend returned an error
+  cause: Call to `setuptools.build_meta:__legacy__.build_wheel` failed (exit status: 1)
+
+         [stderr]
+           File "<string>", line 219, in check_package_status
+         ImportError: numpy is not installed.
+"""
+FULL = "error: Failed to install: x.whl\n  cause: No space left on device (os error 28)\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "part"),
+    [
+        (NOT_FOUND, "Because nosuch was not found in the package registry and you require nosuch"),
+        (OLDER, "there is no version of numpy==9.9 and you require numpy==9.9, we can conclude"),
+        (FULL, "the disk is full"),
+        (AWAY, "Failed to fetch"),
+    ],
+)
+def test_the_reason_is_one_sentence(output: str, part: str) -> None:
+    reason = reason_of(output.splitlines())
+    assert part in reason
+    assert "\n" not in reason
+    assert "hint" not in reason
+
+
+def test_what_kind_of_failure_it_is() -> None:
+    assert is_away(AWAY.splitlines())
+    assert not is_away(NOT_FOUND.splitlines())
+    assert failed_build(BUILD.splitlines()) == "scikit-learn==0.22.1"
+    assert failed_build(AWAY.splitlines()) is None
+    assert last_of_build(BUILD.splitlines()) == "ImportError: numpy is not installed"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:secret@a.example/simple", "https://***@a.example/simple"),
+        ("git+https://secret@a.example/x.git", "git+https://***@a.example/x.git"),
+        ("https://a.example/t/secret/c", "https://a.example/t/***/c"),
+        ("https://a.example/w.whl?a=b&sig=secret", "https://a.example/w.whl?a=b&sig=***"),
+        ("https://a.example/simple", "https://a.example/simple"),
+    ],
+)
+def test_secrets_are_taken_out_of_addresses(text: str, shown: str) -> None:
+    assert redact(text) == shown
