@@ -135,3 +135,23 @@ def test_a_copy_of_an_environment_is_its_own() -> None:
     other = environment.clone("f")
     other.python.interpreter_path = "/usr/bin/python3"
     assert (environment.name, environment.python.interpreter_path) == ("e", "python")
+
+
+def test_an_environment_in_a_file_of_its_own(folder: Path) -> None:
+    config = RunConfiguration(script="a.py")
+    config.environment = Environment("e")
+    config.environment.python.conda_dependencies.add_pip_package("numpy==1.2.3")
+    Path("kept").mkdir()
+    Path("kept/run.yml").touch()
+    config.save("kept/run.yml", separate_environment_yaml=True)
+    assert yaml.safe_load(Path("kept/run.yml").read_text())["environment"] == "environment.yml"
+    loaded = RunConfiguration.load("kept/run.yml")
+    assert (loaded.script, loaded.environment.name) == ("a.py", "e")
+    packages = Path(str(loaded.environment.python.conda_dependencies_file))
+    assert packages.is_absolute()
+    assert "numpy==1.2.3" in packages.read_text()
+    config.save(name="one", separate_environment_yaml=True)
+    assert RunConfiguration.load(".", "one").environment.name == "e"
+    Path("kept/environment.yml").unlink()
+    with pytest.raises(UserErrorException, match=r"'environment\.yml', which does not exist"):
+        RunConfiguration.load("kept/run.yml")

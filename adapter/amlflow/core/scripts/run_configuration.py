@@ -30,6 +30,8 @@ from amlflow.exceptions import UserErrorException
 from amlflow.whole_files import write_text
 
 SUFFIX = ".runconfig"
+ENVIRONMENT_FILE = "environment.yml"
+CONDA_FILE = "conda_dependencies.yml"
 _FOLDERS = (FOLDER, "aml_config", "")
 
 
@@ -120,6 +122,8 @@ class RunConfiguration(Settings):
         """
         file = _find(Path(path), name)
         content = _yaml(file)
+        if isinstance(content.get("environment"), str):
+            content = {**content, "environment": _read_environment(file, content["environment"])}
         config = RunConfiguration()
         config._content = content
         read_fields(config, Section(content, str(file)), _FIELDS)
@@ -131,14 +135,15 @@ class RunConfiguration(Settings):
         name: str | None = None,
         separate_environment_yaml: bool = False,
     ) -> None:
-        """Write ``<path>/.azureml/<name>.runconfig``; ``name`` is the target's if left out."""
-        import yaml  # takes long to import, and few scripts read or write such a file
+        """Write ``<path>/.azureml/<name>.runconfig``; ``name`` is the target's if left out.
 
-        if separate_environment_yaml:
-            raise UserErrorException(
-                "save(separate_environment_yaml=True): amlflow keeps the environment within the "
-                ".runconfig file; leave it out."
-            )
+        Where ``path`` is a file, that file is written. ``separate_environment_yaml`` writes the
+        environment into ``environment.yml`` beside it, and its packages into
+        ``conda_dependencies.yml``.
+
+        Raises:
+            UserErrorException: the configuration names data, which such a file cannot.
+        """
         for setting in NOT_IN_FILES:
             if getattr(self, setting):
                 raise UserErrorException(
@@ -146,11 +151,20 @@ class RunConfiguration(Settings):
                     "the arguments of ScriptRunConfig."
                 )
         content = _merge(self._content, write_fields(self, _FIELDS))
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        file_name = f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
-        folder = Path(path or ".") / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / file_name, text)
+        base = Path(path or ".")
+        file = base
+        if not base.is_file():
+            file = base / FOLDER / f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+        if separate_environment_yaml:
+            environment = {**content["environment"], "python": {**content["environment"]["python"]}}
+            packages = environment["python"].pop("condaDependencies", None)
+            if packages:
+                environment["python"]["condaDependenciesFile"] = CONDA_FILE
+                _write_yaml(file.with_name(CONDA_FILE), packages)
+            _write_yaml(file.with_name(ENVIRONMENT_FILE), environment)
+            content["environment"] = ENVIRONMENT_FILE
+        _write_yaml(file, content)
 
     @staticmethod
     def delete(path: str | os.PathLike[str], name: str) -> None:
@@ -229,6 +243,26 @@ def _yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserErrorException(f"{path} must be a mapping of keys to values, and is not one.")
     return content
+
+
+def _read_environment(file: Path, name: str) -> dict[str, Any]:
+    """The environment of a run configuration that keeps it in a file of its own beside it."""
+    beside = file.parent / name
+    if not beside.is_file():
+        raise UserErrorException(
+            f"{file} has its environment in {name!r}, which does not exist beside it."
+        )
+    environment = _yaml(beside)
+    packages = Section(environment, str(beside)).section("python").text("condaDependenciesFile")
+    if packages is not None and (file.parent / packages).is_file():
+        environment["python"]["condaDependenciesFile"] = str((file.parent / packages).absolute())
+    return environment
+
+
+def _write_yaml(path: Path, content: Any) -> None:
+    import yaml  # takes long to import, and few scripts read or write such a file
+
+    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
