@@ -92,14 +92,14 @@ class Bulk:
         None where a condition or a field is not SQL.
         """
         where = Where(query, self._dialect)
-        columns = [where.columns(field) for field in fields]
+        columns = [where.columns(field, joined=True) for field in fields]
         if not where.is_exact or not all(columns):
             return None
         distinct = list(
             dict.fromkeys(["r.run_uuid", *(sql for column in columns for sql in column)])
         )
         rows = self._ask(
-            f"SELECT {', '.join(distinct)} {where.tables} WHERE {where.sql}"
+            f"SELECT {', '.join(distinct)} {where.tables}{where.joins} WHERE {where.sql}"
             " ORDER BY r.start_time DESC, r.run_uuid",
             where.values,
         )
