@@ -98,14 +98,17 @@ class RunPages:
         page = self.page(experiment_ids, condition, order, size, None, view)
         yield from page
         before = {run.info.run_id for run in page}
-        if page.token:
-            # MLflow's pages are offsets: a run that starts meanwhile would shift them, and one
-            # that comes late shows a run twice.
-            if order == to_order(None):
-                bound = f"attributes.start_time <= {page[0].info.start_time}"
-                condition = f"{condition} AND {bound}" if condition else bound
-            size = max(size, LATER_PAGE)
+        size = max(size, LATER_PAGE)
+        bounded, bound = condition, None
         while page.token:
-            page = self.page(experiment_ids, condition, order, size, page.token, view)
+            token, created = page.token, page[-1].info.start_time
+            # MLflow's pages are offsets: a run that is created, or no longer matches, shifts them.
+            # So a page begins with the moment at which the last one ended. Only where a page is one
+            # moment, the offset leads on.
+            if order == to_order(None) and created != bound:
+                token, bound = None, created
+                until = f"attributes.start_time <= {created}"
+                bounded = f"{condition} AND {until}" if condition else until
+            page = self.page(experiment_ids, bounded, order, size, token, view)
             yield from (run for run in page if run.info.run_id not in before)
             before.update(run.info.run_id for run in page)
