@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 GROUP = "amlflow"
 LIMIT_SETTING = "AMLFLOW_PLUGINS"
 TRACE_SETTING = "AMLFLOW_TRACE_PLUGINS"
+REGISTERED_SETTING = "AMLFLOW_REGISTERED_PLUGINS"
+"""Modules that are plugins without being installed, as ``name=module,name=module``."""
 
 logger = logging.getLogger("amlflow")
 
@@ -154,21 +156,64 @@ def _sort_key(entry_point: EntryPoint) -> tuple[str, str]:
 @functools.cache
 def installed() -> Plugins:
     """The plugins of this environment, loaded at the first call."""
-    # As above: `import azureml.core` stays quick.
-    from importlib.metadata import entry_points
+    return Plugins(_entry_points())
 
-    return Plugins(list(entry_points(group=GROUP)))
+
+def _entry_points() -> list[EntryPoint]:
+    """Those of installed distributions, and those that :func:`register` has added."""
+    # As above: `import azureml.core` stays quick.
+    from importlib.metadata import EntryPoint, entry_points
+
+    registered = [entry.partition("=") for entry in _registered_modules()]
+    return [
+        *entry_points(group=GROUP),
+        *(EntryPoint(name, module, GROUP) for name, _, module in registered),
+    ]
+
+
+def _registered_modules() -> list[str]:
+    return [entry for entry in os.environ.get(REGISTERED_SETTING, "").split(",") if entry]
+
+
+def register(name: str, module: str) -> None:
+    """Use a module as a plugin that is not installed, in this process and those that it starts.
+
+    There the module must be importable by this name.
+
+    Raises:
+        UserErrorException: it does not load as a plugin, and is not registered.
+    """
+    if any((entry.name, entry.value) == (name, module) for entry in _entry_points()):
+        return  # it is installed
+    before = os.environ.get(REGISTERED_SETTING)
+    os.environ[REGISTERED_SETTING] = ",".join([*_registered_modules(), f"{name}={module}"])
+    installed.cache_clear()
+    if name in installed().failures:
+        why = installed().failures[name]
+        _restore_registered(before)
+        raise UserErrorException(f"The module {module!r} is not a plugin: {why}.")
+
+
+def unregister(name: str) -> None:
+    """Undo :func:`register`; trackers that are open stay so."""
+    entries = [entry for entry in _registered_modules() if entry.partition("=")[0] != name]
+    _restore_registered(",".join(entries))
+
+
+def _restore_registered(value: str | None) -> None:
+    if value:
+        os.environ[REGISTERED_SETTING] = value
+    else:
+        os.environ.pop(REGISTERED_SETTING, None)
+    installed.cache_clear()
 
 
 def describe_plugins() -> list[dict[str, object]]:
     """Each plugin with its distribution, hooks and features, or the error why it does not load."""
-    # As above: `import azureml.core` stays quick.
-    from importlib.metadata import entry_points
-
     plugins = installed()
     known = {feature.value for feature in spec.Feature}
     descriptions: list[dict[str, object]] = []
-    for entry_point in sorted(entry_points(group=GROUP), key=_sort_key):
+    for entry_point in sorted(_entry_points(), key=_sort_key):
         name = entry_point.name
         if name not in plugins.names and name not in plugins.failures:
             continue  # AMLFLOW_PLUGINS leaves it out

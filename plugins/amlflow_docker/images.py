@@ -144,10 +144,20 @@ def _requirements() -> dict[str, str]:
     requirements = {}
     for specification in distribution("amlflow").requires or ():
         requirement, _, marker = specification.partition(";")
-        if "extra" not in marker:
+        # The default tracker is what most scripts there log to, if it is installed here.
+        is_tracker = re.fullmatch(r"\s*extra\s*==\s*['\"]mlflow['\"]\s*", marker) is not None
+        if "extra" not in marker or (is_tracker and _is_installed(requirement)):
             name = re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]
             requirements[name.lower().replace("_", "-")] = requirement.strip()
     return requirements
+
+
+def _is_installed(requirement: str) -> bool:
+    try:
+        version(re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0])
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _pin(name: str, requirement: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from amlflow.spec import Feature, hookimpl
+from amlflow.exceptions import UserErrorException
+from amlflow.spec import Feature, hookimpl, redacted
 
 from amlflow_mlflow.limits import LIMITS
 
@@ -24,6 +25,7 @@ def amlflow_tracker(uri: str) -> Tracker | None:
     """Take the URIs that ``mlflow.set_tracking_uri`` takes; ``postgresql+driver`` too."""
     if uri.partition(":")[0].partition("+")[0] not in SCHEMES:
         return None
+    _check_installed(uri)
     # A plugin is imported in every process; what opens a tracker only where one is opened.
     from amlflow_mlflow.without_mlflow.sqlite_tracker import open_sqlite
 
@@ -35,6 +37,18 @@ def amlflow_tracker(uri: str) -> Tracker | None:
 
     mlflow = MlflowTracker(uri)
     return open_sqlite(uri, mlflow) or mlflow  # a new database has its tables now
+
+
+def _check_installed(uri: str) -> None:
+    """Raise :class:`UserErrorException` without MLflow, which amlflow's own plugin needs."""
+    # It does not import MLflow, which takes seconds.
+    from importlib.util import find_spec
+
+    if find_spec("mlflow") is None:
+        raise UserErrorException(
+            f"The tracking URI {redacted(uri)!r} is MLflow's, and MLflow is not installed here: "
+            "pip install 'amlflow[mlflow]', or set MLFLOW_TRACKING_URI to another tracker's URI."
+        )
 
 
 @hookimpl

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from blocks import block
 from helpers.wheels import lend_packages, made, pip, run
 
 
 def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> None:
-    (folder / "pyproject.toml").write_text(block("plugin-pyproject"))
-    (folder / "amlflow_notes.py").write_text(block("plugin-module"))
-    (folder / "test_notes.py").write_text(block("plugin-tests"))
     # What pip would fetch is here: the wheel, and what both it and a build need.
     environment = made(folder / ".venv")
     pip(environment, "install", "--no-deps", "--no-index", wheel)
@@ -21,12 +19,12 @@ def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> N
     offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_ROOT_USER_ACTION": "ignore"}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     told = []
-    for command in block("plugin-check").splitlines():
+    for command in [*block("plugin-new").splitlines(), *block("plugin-check").splitlines()]:
         done = run("bash", "-c", command, folder=folder, PATH=path, AMLFLOW=str(wheel), **offline)
         assert done.returncode == 0, command + done.stdout + done.stderr
         told.append(done.stdout + done.stderr)
-    assert "notes: no layers" in told[1]
-    for suite in told[2:]:
+    assert "notes: no layers" in told[4]
+    for suite in (told[2], told[5]):
         assert " passed" in suite
         assert "features not claimed" in suite
     example = run(
@@ -34,3 +32,9 @@ def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> N
         MLFLOW_TRACKING_URI="notes:mine",
     )  # fmt: skip
     assert "Completed {'loss': 0.25}" in example.stdout, example.stderr
+
+
+def test_a_known_limit() -> None:
+    names: dict[str, Any] = {}
+    exec(block("plugin-limit"), names)
+    assert names["NotesTracker"].known_limits == names["known_limits"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, requires
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +290,18 @@ def test_a_feature_that_this_amlflow_does_not_know_is_listed_and_ignored(
 )
 def test_a_claim_of_the_wrong_type_is_named(load: Any, line: str, reason: str) -> None:
     assert reason in load(odd=line).failures["odd"]
+
+
+def test_amlflow_itself_needs_no_tracker() -> None:
+    needed = [line for line in requires("amlflow") or () if "extra ==" not in line]
+    assert needed
+    assert not [line for line in needed if line.startswith(("mlflow", "trackio", "sqlalchemy"))]
+
+
+def test_without_mlflow_its_plugin_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserErrorException, match=r"pip install 'amlflow\[mlflow\]'"):
+        plugins.open_tracker("sqlite:////nowhere/at-all.db")
 
 
 def test_a_hook_may_leave_its_arguments_out(load: Any, heard: list[str]) -> None:

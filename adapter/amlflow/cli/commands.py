@@ -240,7 +240,7 @@ COMMANDS: dict[str, Command] = {
     "plugins": Command(
         "plugins:plugins",
         "List the plugins that are installed, and what each can do; or check one: "
-        "run the tests of the contract on it.",
+        "run the tests of the contract on it; or write a new one.",
         "amlflow plugins check mlflow", ("action", "plugin", "uri", FILE),
     ),
     "quickstart": Command(
@@ -333,11 +333,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "--close-dead", help="End runs as Failed whose process has died.", action="store_true"
     ),
     "action": {
-        "options_list": [], "help": "`check` to check a plugin.", "nargs": "?",
-        "choices": ["check"], "metavar": "check",
+        "options_list": [], "help": "`check` to check a plugin, `new` to write one.",
+        "nargs": "?", "choices": ["check", "new"], "metavar": "check|new",
     },
     "plugin": {
-        "options_list": [], "help": "The plugin's name, as `amlflow plugins` prints it.",
+        "options_list": [], "help": "The plugin's name; `amlflow plugins` prints the names.",
         "nargs": "?", "metavar": "NAME",
     },
     "uri": _argument("--uri", help="Tracker to check; the one that the plugin states if left out."),

@@ -12,8 +12,18 @@ from amlflow.plugins import describe_plugins
 logger = logging.getLogger("amlflow")
 
 
-def plugins(action: str | None, plugin: str | None, uri: str | None) -> list[dict[str, Any]] | None:
-    """``plugins``: what is installed, and which features each has; ``plugins check NAME``."""
+def plugins(
+    action: str | None, plugin: str | None, uri: str | None
+) -> list[dict[str, Any]] | dict[str, Any] | None:
+    """``plugins``: what is installed, and which features each has; ``check NAME``, ``new NAME``."""
+    if action == "new":
+        if plugin is None or uri is not None:
+            raise WrongUsage(
+                "It is `amlflow plugins new NAME`, which writes a folder for a plugin."
+            )
+        from amlflow.cli.new_plugin import write_plugin  # here, as only authors need it
+
+        return write_plugin(plugin)
     if action is not None or uri is not None:
         if plugin is None:
             raise WrongUsage(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import shutil
 import sqlite3
@@ -151,17 +150,7 @@ class LedgerTracker(spec.TrackerBase):
     def update_run(self, run_id: str, change: spec.RunChange) -> None:
         with self._changing() as database:
             run = _run(database, run_id)
-            new = {key: getattr(change, key) for key in ("status", "name", "description", *TIMES)}
-            new = {key: value for key, value in new.items() if value is not None}
-            if change.status in spec.FINAL:
-                new.setdefault("ended", _now())
-            elif run.status in spec.FINAL and change.status == spec.Status.NOT_STARTED:
-                del new["status"]
-            elif change.status == spec.Status.RUNNING:
-                new = {"started": run.started or _now(), **new, "ended": None}
-            tags = _without({**run.tags, **change.tags}, change.tags_removed)
-            system = {**run.system, **change.system}
-            changed = dataclasses.replace(run, **new, tags=tags, system=system)
+            changed = spec.transition(run, change)
             document: dict[str, Any] = {key: getattr(changed, key) for key in OWN}
             for key in TIMES:
                 time = getattr(changed, key)
