@@ -133,7 +133,8 @@ def make_pip_image(address: str) -> str:
 
 def _required_files() -> dict[str, str]:
     found: dict[str, str] = {}
-    waiting, seen = ["amlflow", "pip"], {"amlflow", "pip"}
+    waiting = ["amlflow", "mlflow", "pip"]  # the default tracker is an extra
+    seen = set(waiting)
     while waiting:
         project = waiting.pop()
         installed = distribution(project)
