@@ -29,6 +29,8 @@ def server(tmp_path: Path) -> Iterator[RelayServer]:
 
 
 class TestRelayed(TrackerSuite):
+    thorough_tests = frozenset({"test_30000_points"})
+
     @pytest.fixture
     def tracker(self, server: RelayServer) -> Tracker:
         return cast(Tracker, RelayTracker(server.path))

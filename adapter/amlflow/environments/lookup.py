@@ -22,5 +22,5 @@ def find_environment(specification: Specification) -> kept.KeptEnvironment | Non
     if not needs_environment(specification):
         return None
     python, _ = choose(specification.python, specification.interpreter)
-    key = key_of(plan_of(specification), python)
+    key = key_of(plan_of(specification), python, relax=specification.relax)
     return kept.find(key, kept.environments_folder())
