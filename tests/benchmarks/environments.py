@@ -14,12 +14,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # Behind the standard library, which has a module called like the benchmark of logging.
 sys.path.append(sys.path.pop(0))
 sys.path.append(str(Path(__file__).parent.parent))
+
+from concurrent.futures import ThreadPoolExecutor
 
 from amlflow.environments.building import BuiltEnvironment, ensure
 from amlflow.environments.specification import Specification
