@@ -104,8 +104,11 @@ def test_a_local_file_becomes_the_next_version(
         assert each.tags == {"area": "diabetes", "1": "0.5"}
         assert (each.properties, each.description) == ({"author": "me"}, "A text.")
         assert (each.model_framework, each.model_framework_version) == ("ScikitLearn", "1.4")
-        assert each.datasets == {"training": ["id-1"]}
-        assert (each.sample_input_dataset, each.sample_output_dataset) == ("id-2", None)
+        payload = each.serialize()
+        assert payload["datasets"] == [{"name": "training", "id": "id-1"}]
+        assert payload["sampleInputDatasetId"] == "id-2"
+        # They do not exist in this workspace.
+        assert (each.datasets, each.sample_input_dataset) == ({}, None)
         resources = each.resource_configuration
         assert resources is not None
         assert resources.serialize() == {"cpu": 1, "memoryInGB": 0.5, "gpu": None}
@@ -157,7 +160,8 @@ def test_a_file_of_a_run(workspace: Workspace, run: Run) -> None:
     assert (model.version, model.run_id, model.experiment_name) == (1, run.id, "training")
     assert model.run.id == run.id
     assert (model.tags, model.properties, model.description) == ({"a": "b"}, {"p": "q"}, "text")
-    assert (model.model_framework, model.sample_output_dataset) == ("Onnx", "id")
+    assert model.model_framework == "Onnx"
+    assert model.serialize()["sampleOutputDatasetId"] == "id"
     assert run.register_model("my-model", model_path="./outputs/net/").version == 2
     assert [m.version for m in Model.list(workspace, run_id=run.id)] == [2, 1]
     assert Model.list(workspace, run_id="never") == []
@@ -217,6 +221,8 @@ def test_a_path_that_is_not_there(workspace: Workspace, run: Run) -> None:
         ({"properties": "a"}, "Properties must be a dict"),
         ({"model_framework_version": "1"}, "give model_framework"),
         ({"datasets": ["x"]}, "list of pairs"),
+        ({"datasets": [("training", 5)]}, "Invalid dataset of type int"),
+        ({"sample_input_dataset": "data"}, "Invalid dataset of type str"),
         ({"resource_configuration": {"cpu": 1}}, "is a ResourceConfiguration"),
         ({"resource_configuration": ResourceConfiguration(cpu=-1)}, "cpu is a number above zero"),
         ({"resource_configuration": ResourceConfiguration(gpu=0.5)}, "whole number of GPUs"),  # type: ignore[arg-type]
@@ -343,15 +349,16 @@ def test_tags_and_the_description_change(
         resource_configuration=ResourceConfiguration(gpu=1), sample_input_dataset=Data("i")
     )
     again = Model(workspace, "my-model")
-    assert (again.description, again.tags, again.sample_input_dataset) == ("new", {"d": "4"}, "i")
+    assert (again.description, again.tags) == ("new", {"d": "4"})
+    assert again.serialize()["sampleInputDatasetId"] == "i"
     assert again.resource_configuration is not None
     assert again.resource_configuration.gpu == 1
     model.add_dataset_references([("training", Data("1"))])
     other.add_dataset_references([("training", Data("2")), ("test", Data("1"))])
-    datasets = Model(workspace, "my-model").datasets
-    assert {key: sorted(ids) for key, ids in datasets.items()} == {
-        "training": ["1", "2"], "test": ["1"],
-    }  # fmt: skip
+    entries = Model(workspace, "my-model").serialize()["datasets"]
+    assert sorted((entry["name"], entry["id"]) for entry in entries) == [
+        ("test", "1"), ("training", "1"), ("training", "2"),
+    ]  # fmt: skip
 
 
 def test_properties_stay(workspace: Workspace) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from amlflow.core.absent.members import Absent
 from amlflow.core.arguments import check_class, check_path
 from amlflow.core.models import notes
+from amlflow.core.models.datasets import dataset_id, open_noted
 from amlflow.core.models.framework import Framework
 from amlflow.core.models.local_copies import download, find_path
 from amlflow.core.models.registration import (
@@ -103,7 +104,6 @@ class Model:
         The files are uploaded first. If that breaks off, no version is there.
 
         Args:
-            workspace: Where it is registered.
             model_path: The file or folder.
             model_name: Letters, digits, ``-``, ``.`` and ``_``, at most 255.
             tags: Texts that can be changed later.
@@ -113,8 +113,7 @@ class Model:
             model_framework: One of :class:`Model.Framework`, or another text.
             model_framework_version: The framework's version.
             child_paths: The files and folders of the folder that are registered (default: all).
-            sample_input_dataset: A data set; its id is kept.
-            sample_output_dataset: A data set; its id is kept.
+            sample_input_dataset, sample_output_dataset: Data sets, likewise.
             resource_configuration: What the model needs to be served; it is kept.
 
         Raises:
@@ -130,7 +129,7 @@ class Model:
         )  # fmt: skip
         check_model_name(model_name)
         path, files = collect_files(model_path, child_paths)
-        draft = fields.to_draft(model_name, path, files=files)
+        draft = fields.to_draft(workspace, model_name, path, files=files)
         print(f"Registering model {model_name}")  # as v1 does
         return model_of(workspace, tracker_of(workspace).register_model(draft))
 
@@ -150,19 +149,16 @@ class Model:
         """The versions of all models, newest first, or those that meet what is given.
 
         Args:
-            workspace: Where they are registered.
             name: The model's name.
             tags: Keys, and pairs ``[key, value]``, that a version must have.
             properties: The same for its properties.
             run_id: The run whose file or folder it is.
             latest: Only the latest of these versions of each model.
             dataset_id: The id of a data set that it was registered with.
-            expand: Accepted; what a model refers to is read when you ask for it.
-            page_count: Accepted; 20 to 255.
             model_framework: The framework.
 
         Raises:
-            UserErrorException: ``tags`` is not a list, or ``page_count`` is out of range.
+            UserErrorException: ``tags`` is not a list, or ``page_count`` is not from 20 to 255.
         """
         right = "Model.list(workspace, name='my-model')"
         check_class(workspace, WorkspaceBase, "The workspace of models is a Workspace", right)
@@ -292,22 +288,26 @@ class Model:
         return name
 
     @property
-    def datasets(self) -> dict[str, builtins.list[str]]:
-        """The ids of the data sets that it was registered with, by what they were for."""
-        datasets: dict[str, builtins.list[str]] = {}
+    def datasets(self) -> dict[str, builtins.list[Any]]:
+        """The data sets that it was registered with, by what they were for."""
+        datasets: dict[str, builtins.list[Any]] = {}
         for entry in notes.read_datasets(self._record):
-            datasets.setdefault(entry["name"], []).append(entry["id"])
+            if (dataset := self._open_noted(entry["id"])) is not None:
+                datasets.setdefault(entry["name"], []).append(dataset)
         return datasets
 
     @property
-    def sample_input_dataset(self) -> str | None:
-        """The id of the data set with sample input."""
-        return notes.read_text(self._record, notes.SAMPLE_INPUT)
+    def sample_input_dataset(self) -> Any:
+        """The data set with sample input; None if there is none or it does not exist any more."""
+        return self._open_noted(notes.read_text(self._record, notes.SAMPLE_INPUT))
 
     @property
-    def sample_output_dataset(self) -> str | None:
-        """The id of the data set with sample output."""
-        return notes.read_text(self._record, notes.SAMPLE_OUTPUT)
+    def sample_output_dataset(self) -> Any:
+        """The data set with sample output, likewise."""
+        return self._open_noted(notes.read_text(self._record, notes.SAMPLE_OUTPUT))
+
+    def _open_noted(self, identity: str | None) -> Any:
+        return open_noted(self._workspace, self.id, identity)
 
     # files
 
@@ -340,11 +340,9 @@ class Model:
         resource_configuration: ResourceConfiguration | None = None,
     ) -> None:
         """Replace what is given; ``tags`` are then all its tags. What is empty stays as it is."""
-        samples = {
-            notes.SAMPLE_INPUT: sample_input_dataset,
-            notes.SAMPLE_OUTPUT: sample_output_dataset,
-        }
-        system = {key: notes.dataset_id(each) for key, each in samples.items() if each is not None}
+        keys = (notes.SAMPLE_INPUT, notes.SAMPLE_OUTPUT)
+        samples = dict(zip(keys, (sample_input_dataset, sample_output_dataset), strict=True))
+        system = {key: self._id_of(each) for key, each in samples.items() if each is not None}
         system.update(notes.resource_notes(resource_configuration))
         texts = to_model_texts(tags, "Tags")
         self._refresh()
@@ -401,7 +399,10 @@ class Model:
 
     def add_dataset_references(self, datasets: Sequence[tuple[str, Any]]) -> None:
         """Note data sets by their ids: pairs of what each was for and the data set."""
-        self._change(ModelChange(system=notes.dataset_notes(datasets)))
+        self._change(ModelChange(system=notes.dataset_notes(datasets, self._id_of)))
+
+    def _id_of(self, dataset: Any) -> str:
+        return dataset_id(self._workspace, dataset)
 
     def delete(self) -> None:
         """Delete this version. Its number is not used again, and the files of a run stay."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from amlflow.core.arguments import shorten
@@ -80,14 +80,12 @@ def _to_resources(text: str) -> ResourceConfiguration:
 # data sets
 
 
-def dataset_id(dataset: Any) -> str:
-    """The id by which a model notes a data set; one without an id is noted by its class."""
-    identity = getattr(dataset, "id", None)
-    return identity if isinstance(identity, str) else type(dataset).__name__
-
-
-def dataset_notes(datasets: Any) -> dict[str, str]:
+def dataset_notes(
+    datasets: Any, get_id: Callable[[Any], str] = lambda dataset: str(dataset)
+) -> dict[str, str]:
     """v1's list of pairs (what a data set was for, data set) as notes.
+
+    ``get_id`` gives a data set's id; without it, the pairs have ids.
 
     Raises:
         WebserviceException: it is not such a list.
@@ -102,7 +100,7 @@ def dataset_notes(datasets: Any) -> dict[str, str]:
         )
     notes = {}
     for scenario, dataset in pairs:
-        text = json.dumps({"name": str(scenario), "id": dataset_id(dataset)})
+        text = json.dumps({"name": str(scenario), "id": get_id(dataset)})
         notes[f"{_DATASET}{hashlib.sha256(text.encode()).hexdigest()[:16]}"] = text
     return notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,9 @@ from typing import Any
 
 from amlflow.core.arguments import shorten
 from amlflow.core.models import notes
+from amlflow.core.models.datasets import dataset_id
 from amlflow.core.models.resource_configuration import ResourceConfiguration
+from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import WebserviceException
 from amlflow.spec import ModelDraft
 
@@ -41,6 +44,7 @@ class ModelFields:
 
     def to_draft(
         self,
+        workspace: WorkspaceBase,
         name: str,
         path: str,
         *,
@@ -66,20 +70,20 @@ class ModelFields:
             description=None if self.description is None else str(self.description),
             tags=to_model_texts(self.tags, "Tags"),
             properties=to_model_properties(self.properties),
-            system={**(more_notes or {}), **self._notes()},
+            system={**(more_notes or {}), **self._notes(workspace)},
         )
 
-    def _notes(self) -> dict[str, str]:
-        sample_input, sample_output = self.sample_input, self.sample_output
+    def _notes(self, workspace: WorkspaceBase) -> dict[str, str]:
+        get_id = functools.partial(dataset_id, workspace)
+        samples = {
+            notes.SAMPLE_INPUT: self.sample_input,
+            notes.SAMPLE_OUTPUT: self.sample_output,
+        }
         return {
-            **notes.text_notes(
-                framework=self.framework,
-                framework_version=self.framework_version,
-                sample_input=None if sample_input is None else notes.dataset_id(sample_input),
-                sample_output=None if sample_output is None else notes.dataset_id(sample_output),
-            ),
+            **notes.text_notes(framework=self.framework, framework_version=self.framework_version),
+            **{key: get_id(each) for key, each in samples.items() if each is not None},
             **notes.resource_notes(self.resources),
-            **notes.dataset_notes(self.datasets),
+            **notes.dataset_notes(self.datasets, get_id),
         }
 
 

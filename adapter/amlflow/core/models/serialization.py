@@ -51,7 +51,7 @@ def from_payload(payload: Mapping[str, Any]) -> ModelRecord:
         WebserviceException: it is not one that ``Model.serialize()`` gave.
     """
     try:
-        datasets = [(entry["name"], _Noted(entry["id"])) for entry in payload["datasets"]]
+        datasets = [(entry["name"], entry["id"]) for entry in payload["datasets"]]
         return ModelRecord(
             name=str(payload["name"]),
             version=int(payload["version"]),
@@ -79,10 +79,3 @@ def from_payload(payload: Mapping[str, Any]) -> ModelRecord:
         raise WebserviceException(
             f"This is not a model that Model.serialize() gave: {error!r}."
         ) from error
-
-
-class _Noted:
-    """A data set of which only the id is known."""
-
-    def __init__(self, identity: str) -> None:
-        self.id = identity

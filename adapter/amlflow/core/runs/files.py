@@ -293,8 +293,9 @@ class RunFiles(RunBase):
         check_path(model_path or model_name, "The model's path in the run", right)
         path = posixpath.normpath(os.fspath(model_path or model_name).replace(os.sep, "/"))
         path = path.strip("/")
+        workspace = self._experiment.workspace
         draft = fields.to_draft(
-            model_name, path, run_id=self._record.id,
+            workspace, model_name, path, run_id=self._record.id,
             more_notes=text_notes(run=self.id, experiment=self._experiment.name),
         )  # fmt: skip
         names = self._tracker.list_files(self._record.id, path)
@@ -304,7 +305,7 @@ class RunFiles(RunBase):
                 "run.get_file_names() lists what it has. In a submitted script, outputs/ is "
                 "uploaded when the script ends: call run.upload_file() first."
             )
-        return model_of(self._experiment.workspace, self._tracker.register_model(draft))
+        return model_of(workspace, self._tracker.register_model(draft))
 
 
 def fetch_file(tracker: Tracker, run: RunRecord, name: str, target: Path) -> None:
