@@ -38,6 +38,7 @@ CONSOLES = [
     block("cli-submit"),
     block("cli-models"),
     block("cli-workspaces"),
+    block("cli-data"),
     block("cli-targets"),
     block("cli-environments"),
     block("cli-plugins"),
@@ -48,6 +49,7 @@ CONSOLES = [
 
 def test_the_commands_print_what_the_page_shows(project: Path, jobs: Path) -> None:
     (project / "train.py").write_text(TRAIN)
+    (project / "people.csv").write_text("name,age\nAda,36\n")
     console = Console()
     for text in CONSOLES:
         run_block(text, project, console)

@@ -270,6 +270,7 @@ NAMED = {
 }
 SET_ONLY = {
     "AMLFLOW_AGENT_LOCK", "AMLFLOW_AGENT_PYTHON", "AMLFLOW_CHECK_KIND", "AMLFLOW_CHECK_URI",
+    "AMLFLOW_DATASTORES", "AMLFLOW_INPUT_DATASETS", "AMLFLOW_OUTPUT_DATASETS",
     "AMLFLOW_RELAY", "AMLFLOW_ROOM", "PIP_BREAK_SYSTEM_PACKAGES",
 }  # fmt: skip
 """Variables by which one process of amlflow tells another, or pip, something."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from amlflow.cli import tables
+from amlflow.cli.data_arguments import DATA_ARGUMENTS
+from amlflow.cli.data_arguments import argument as _argument
 
 WORKSPACE = ("workspace_name", "resource_group", "subscription_id", "path")
 PLACE = (*WORKSPACE, "experiment_name")
@@ -43,6 +45,8 @@ GROUPS = {
     "workspace": "Workspaces, each a name for a tracking store.",
     "computetarget": "Where scripts run.",
     "environment": "Packages that scripts run with.",
+    "dataset": "Registered data sets.",
+    "datastore": "Where data is.",
     "folder": "Project folders.",
 }
 
@@ -231,6 +235,67 @@ COMMANDS: dict[str, Command] = {
         "amlflow environment prune --older-than 7",
         (*WORKSPACE, "older_than", "dry_run", FILE),
     ),
+    "dataset list": Command(
+        "data:list_datasets",
+        "List the registered data sets, each in its latest version.",
+        "amlflow dataset list -o table", (*WORKSPACE, FILE), tables.datasets,
+    ),
+    "dataset show": Command(
+        "data:show_dataset",
+        "Show a data set, and which runs have read and written it.",
+        "amlflow dataset show -n titanic -v 2", (*WORKSPACE, "dataset_name", "dataset_version", FILE),
+    ),
+    "dataset register": Command(
+        "data:register_dataset",
+        "Register files as a data set. Local files are uploaded to the default datastore.",
+        "amlflow dataset register -n titanic --data-path data/titanic.csv --format delimited",
+        (*WORKSPACE, "dataset_name", "data_path", "datastore_name", "data_format", "description_",
+         "tags_", "create_new_version", FILE),
+    ),
+    "dataset unregister": Command(
+        "data:unregister_dataset",
+        "Take all versions of a data set away; the files stay.",
+        "amlflow dataset unregister -n titanic", (*WORKSPACE, "dataset_name"),
+    ),
+    "dataset download": Command(
+        "data:download_dataset",
+        "Write the files of a data set into a folder.",
+        "amlflow dataset download -n titanic -d data",
+        (*WORKSPACE, "dataset_name", "dataset_version", "data_dir", "overwrite_files", FILE),
+    ),
+    "datastore list": Command(
+        "data:list_datastores",
+        "List the datastores.", "amlflow datastore list -o table",
+        (*WORKSPACE, FILE), tables.datastores,
+    ),
+    "datastore attach": Command(
+        "data:attach_datastore",
+        "Make a datastore known to the workspace, on this machine.",
+        "amlflow datastore attach -n training --address s3://bucket/folder",
+        (*WORKSPACE, "store_name", "address", FILE),
+    ),
+    "datastore detach": Command(
+        "data:detach_datastore",
+        "Forget an attached datastore; its files stay.",
+        "amlflow datastore detach -n training", (*WORKSPACE, "store_name"),
+    ),
+    "datastore set-default": Command(
+        "data:set_default_datastore",
+        "Have a datastore used where none is named, on this machine.",
+        "amlflow datastore set-default -n training", (*WORKSPACE, "store_name"),
+    ),
+    "datastore upload": Command(
+        "data:upload_to_datastore",
+        "Store a file, or the files of a folder, in a datastore.",
+        "amlflow datastore upload -n workspaceblobstore -p data -u titanic",
+        (*WORKSPACE, "store_name", "src_path", "target_path", "overwrite_files", FILE),
+    ),
+    "datastore download": Command(
+        "data:download_from_datastore",
+        "Write files of a datastore into a folder.",
+        "amlflow datastore download -n workspaceblobstore -d data --prefix titanic/",
+        (*WORKSPACE, "store_name", "data_dir", "prefix", "overwrite_files", FILE),
+    ),
     "sync": Command(
         "sync:sync",
         "Send what processes that have died left here, or list what waits.",
@@ -255,11 +320,8 @@ COMMANDS: dict[str, Command] = {
 }  # fmt: skip
 
 
-def _argument(*flags: str, help: str, **more: Any) -> dict[str, Any]:
-    return {"options_list": list(flags), "help": help, **more}
-
-
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    **DATA_ARGUMENTS,
     "workspace_name": _argument("--workspace-name", "-w", help="Workspace name."),
     "resource_group": _argument("--resource-group", "-g", help="Resource group name."),
     "subscription_id": _argument("--subscription-id", help="Subscription id."),

@@ -85,6 +85,31 @@ def environments(items: list[dict[str, Any]], color: bool) -> list[dict[str, str
     ]
 
 
+def datasets(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
+    """Data sets: name, version, type and paths."""
+    return [
+        {
+            "Name": _text(item.get("name")),
+            "Version": _text(item.get("version")),
+            "Type": _text(item.get("type")),
+            "Paths": _text(", ".join(item.get("paths") or [])),
+        }
+        for item in items
+    ]
+
+
+def datastores(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
+    """Datastores: name, address and which one is the default."""
+    return [
+        {
+            "Name": _text(item.get("name")),
+            "Address": _text(item.get("address")),
+            "Default": "yes" if item.get("default") else "",
+        }
+        for item in items
+    ]
+
+
 def _megabytes(size: int | None) -> str:
     return "" if size is None else f"{size / 1e6:.1f}"
 

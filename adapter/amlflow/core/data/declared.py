@@ -120,6 +120,8 @@ def attach(workspace: WorkspaceBase, name: str, address: str, *, overwrite: bool
 
 def detach(workspace: WorkspaceBase, name: str) -> None:
     """Forget an attached datastore; its files stay. Raises UserErrorException if it is not one."""
+    if _default(workspace) == name:
+        (_folder(workspace) / f"{DEFAULT}.json").unlink(missing_ok=True)
     try:
         (_folder(workspace) / f"{name}.json").unlink()
     except FileNotFoundError:

@@ -1,0 +1,156 @@
+"""Commands on data sets and datastores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from amlflow.cli.scope import Where
+from amlflow.core.data import declared
+from amlflow.core.data.dataset import AbstractDataset
+from amlflow.core.data.datastore import AbstractDatastore, open_datastore
+from amlflow.core.data.factories import Dataset
+from amlflow.core.data.file_dataset import FileDataset
+from amlflow.core.data.lineage import describe, summarize
+from amlflow.core.workspace import Workspace
+from amlflow.exceptions import UserErrorException
+
+FORMATS = ("files", "delimited", "parquet", "json-lines")
+"""What a data set can be registered as."""
+
+
+def list_datasets(**where: Any) -> list[dict[str, Any]]:
+    """``dataset list``."""
+    return [summarize(dataset) for dataset in Where(**where).workspace().datasets.values()]
+
+
+def show_dataset(*, dataset_name: str, dataset_version: str | None, **where: Any) -> dict[str, Any]:
+    """``dataset show``."""
+    workspace = Where(**where).workspace()
+    return describe(workspace, _dataset(workspace, dataset_name, dataset_version))
+
+
+def register_dataset(
+    *,
+    dataset_name: str,
+    data_path: list[str],
+    datastore_name: str | None,
+    data_format: str,
+    description_: str | None,
+    tags_: list[str] | None,
+    create_new_version: bool,
+    **where: Any,
+) -> dict[str, Any]:
+    """``dataset register``."""
+    workspace = Where(**where).workspace()
+    if data_format not in FORMATS:
+        raise UserErrorException(f"{data_format!r} is not a format; it is {', '.join(FORMATS)}.")
+    source: Any = data_path if len(data_path) > 1 else data_path[0]
+    if datastore_name is not None:
+        source = (open_datastore(workspace, datastore_name), source)
+    makers: dict[str, Callable[[Any], Any]] = {
+        "files": Dataset.File.from_files,
+        "delimited": Dataset.Tabular.from_delimited_files,
+        "parquet": Dataset.Tabular.from_parquet_files,
+        "json-lines": Dataset.Tabular.from_json_lines_files,
+    }
+    registered = makers[data_format](source).register(
+        workspace,
+        dataset_name,
+        description=description_,
+        tags=dict(_tag(text) for text in tags_ or ()),
+        create_new_version=create_new_version,
+    )
+    return summarize(registered)
+
+
+def unregister_dataset(*, dataset_name: str, **where: Any) -> None:
+    """``dataset unregister``."""
+    workspace = Where(**where).workspace()
+    _dataset(workspace, dataset_name, None).unregister_all_versions()
+
+
+def download_dataset(
+    *,
+    dataset_name: str,
+    dataset_version: str | None,
+    data_dir: str,
+    overwrite_files: bool,
+    **where: Any,
+) -> list[str]:
+    """``dataset download``."""
+    workspace = Where(**where).workspace()
+    dataset = _dataset(workspace, dataset_name, dataset_version)
+    return _files(dataset).download(data_dir, overwrite=overwrite_files)
+
+
+def _files(dataset: AbstractDataset) -> FileDataset:
+    """The files of a data set, whose rows are not written anew."""
+    if isinstance(dataset, FileDataset):
+        return dataset
+    # Only a table needs it.
+    from amlflow.core.data.dataset import definition_of, workspace_of
+    from amlflow.data.definition import FILE, Definition
+
+    definition = Definition(kind=FILE, sources=definition_of(dataset).sources)
+    return FileDataset(definition, workspace_of(dataset))
+
+
+def list_datastores(**where: Any) -> list[dict[str, Any]]:
+    """``datastore list``."""
+    workspace = Where(**where).workspace()
+    default = declared.default_name(workspace)
+    return [_describe(store, default) for store in workspace.datastores.values()]
+
+
+def attach_datastore(*, store_name: str, address: str, **where: Any) -> dict[str, Any]:
+    """``datastore attach``."""
+    workspace = Where(**where).workspace()
+    declared.attach(workspace, store_name, address)
+    store = open_datastore(workspace, store_name)
+    return _describe(store, declared.default_name(workspace))
+
+
+def detach_datastore(*, store_name: str, **where: Any) -> None:
+    """``datastore detach``."""
+    declared.detach(Where(**where).workspace(), store_name)
+
+
+def set_default_datastore(*, store_name: str, **where: Any) -> None:
+    """``datastore set-default``."""
+    workspace = Where(**where).workspace()
+    open_datastore(workspace, store_name).set_as_default()
+
+
+def upload_to_datastore(
+    *, store_name: str, src_path: str, target_path: str | None, overwrite_files: bool, **where: Any
+) -> dict[str, Any]:
+    """``datastore upload``."""
+    store = open_datastore(Where(**where).workspace(), store_name)
+    if Path(src_path).is_file():
+        reference = store.upload_files([src_path], None, target_path, overwrite_files, False)
+    else:
+        reference = store.upload(src_path, target_path, overwrite_files, False)
+    return {"datastore": store.name, "path": reference.path_on_datastore}
+
+
+def download_from_datastore(
+    *, store_name: str, data_dir: str, prefix: str | None, overwrite_files: bool, **where: Any
+) -> dict[str, Any]:
+    """``datastore download``."""
+    store = open_datastore(Where(**where).workspace(), store_name)
+    return {"files": store.download(data_dir, prefix, overwrite_files, show_progress=False)}
+
+
+def _describe(store: AbstractDatastore, default: str) -> dict[str, Any]:
+    return {"name": store.name, "address": store.address, "default": store.name == default}
+
+
+def _dataset(workspace: Workspace, name: str, dataset_version: str | None) -> Any:
+    return AbstractDataset.get_by_name(workspace, name, version or "latest")
+
+
+def _tag(text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    return key, value if equals else None
