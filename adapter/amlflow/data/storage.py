@@ -25,7 +25,7 @@ TRACKER = "tracker:"
 """The address of a datastore whose files the workspace's tracker keeps."""
 CONNECT_S = 10.0
 """How long a web server may take to accept a connection, and then to send more."""
-READ_S = 60.0
+READ_S = 20.0
 _MAGIC = frozenset("*?[")
 
 

@@ -1,0 +1,96 @@
+"""What data costs beside pandas and fsspec: reading a CSV and a Parquet file, and an upload.
+
+    python tests/benchmarks/data.py [--mb 500] [--files 1000] [--rounds 3]
+
+Each pair is measured in turn, in one process, and the best of the rounds counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pandas as pd
+from azureml.core import Dataset, Workspace
+
+
+def best(rounds: int, *calls: Callable[[int], object]) -> list[float]:
+    """The shortest time of each call, which are made in turn."""
+    seconds = [float("inf")] * len(calls)
+    for number in range(rounds):
+        for index, call in enumerate(calls):
+            start = time.perf_counter()
+            call(number)
+            seconds[index] = min(seconds[index], time.perf_counter() - start)
+    return seconds
+
+
+def write_table(folder: Path, megabytes: int) -> tuple[Path, Path]:
+    """A CSV of about this size with numbers, texts, flags and times, and the same as Parquet."""
+    generator = np.random.default_rng(7)
+    rows = megabytes * 14_000
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(rows),
+            "x": generator.random(rows).round(9),
+            "y": generator.random(rows).round(9),
+            "flag": generator.integers(0, 2, rows),
+            "name": generator.choice(["red", "green", "blue", "a longer text"], rows),
+            "when": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(rows), unit="s"),
+        }
+    )
+    csv, parquet = folder / "t.csv", folder / "t.parquet"
+    frame.to_csv(csv, index=False)
+    frame.to_parquet(parquet)
+    return csv, parquet
+
+
+def compare(name: str, ours: float, theirs: float, limit: float) -> None:
+    print(f"{name:30} {ours:7.2f} s {theirs:7.2f} s  ratio {ours / theirs:.2f} (at most {limit})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mb", type=int, default=500)
+    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+        folder = Path(place)
+        csv, parquet = write_table(folder, arguments.mb)
+        print(f"CSV of {csv.stat().st_size >> 20} MB")
+        ours, theirs = best(
+            arguments.rounds,
+            lambda _: Dataset.Tabular.from_delimited_files(csv).to_pandas_dataframe(),
+            lambda _: pd.read_csv(csv, engine="pyarrow"),
+        )
+        compare("to_pandas_dataframe, CSV", ours, theirs, 1.1)
+        ours, theirs = best(
+            arguments.rounds,
+            lambda _: Dataset.Tabular.from_parquet_files(parquet).to_pandas_dataframe(),
+            lambda _: pd.read_parquet(parquet, engine="pyarrow"),
+        )
+        compare("to_pandas_dataframe, Parquet", ours, theirs, 1.1)
+        source = folder / "small"
+        source.mkdir()
+        for index in range(arguments.files):
+            (source / f"{index}.txt").write_bytes(os.urandom(1000))
+        datastore = Workspace("s", "g", "w").get_default_datastore()
+        local = fsspec.filesystem("file")
+        ours, theirs = best(
+            arguments.rounds,
+            lambda number: datastore.upload(source, f"to-{number}", show_progress=False),
+            lambda number: local.put(f"{source}/", f"{place}/put-{number}/", recursive=True),
+        )
+        compare(f"upload of {arguments.files} files", ours, theirs, 1.3)
+
+
+if __name__ == "__main__":
+    main()
