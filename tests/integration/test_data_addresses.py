@@ -44,9 +44,7 @@ def test_a_web_address(folder: Path, address: str) -> None:
 
 
 def test_what_the_server_does_not_have(folder: Path, address: str) -> None:
-    with pytest.raises(
-        DatasetValidationError, match=r"127\.0\.0\.1:\d+/no\.csv' failed.*not exist"
-    ):
+    with pytest.raises(DatasetValidationError, match=r"/no\.csv' failed.*not exist"):
         Dataset.Tabular.from_delimited_files(f"{address}/no.csv?sig=hunter2")
 
 
@@ -63,6 +61,8 @@ def test_a_server_that_does_not_answer(folder: Path, monkeypatch: pytest.MonkeyP
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         dataset = Dataset.File.from_files(f"http://127.0.0.1:{port}/t.csv", validate=False)
-        with pytest.raises(DatasetExecutionError, match=r"did not answer in time|no server answers"):
+        with pytest.raises(
+            DatasetExecutionError, match=r"did not answer in time|no server answers"
+        ):
             dataset.download("out")
     assert not list(Path("out").glob("*"))

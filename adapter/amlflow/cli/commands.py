@@ -243,7 +243,8 @@ COMMANDS: dict[str, Command] = {
     "dataset show": Command(
         "data:show_dataset",
         "Show a data set, and which runs have read and written it.",
-        "amlflow dataset show -n titanic -v 2", (*WORKSPACE, "dataset_name", "dataset_version", FILE),
+        "amlflow dataset show -n titanic -v 2",
+        (*WORKSPACE, "dataset_name", "dataset_version", FILE),
     ),
     "dataset register": Command(
         "data:register_dataset",
@@ -253,8 +254,7 @@ COMMANDS: dict[str, Command] = {
          "tags_", "create_new_version", FILE),
     ),
     "dataset unregister": Command(
-        "data:unregister_dataset",
-        "Take all versions of a data set away; the files stay.",
+        "data:unregister_dataset", "Take all versions of a data set away; the files stay.",
         "amlflow dataset unregister -n titanic", (*WORKSPACE, "dataset_name"),
     ),
     "dataset download": Command(
@@ -264,8 +264,7 @@ COMMANDS: dict[str, Command] = {
         (*WORKSPACE, "dataset_name", "dataset_version", "data_dir", "overwrite_files", FILE),
     ),
     "datastore list": Command(
-        "data:list_datastores",
-        "List the datastores.", "amlflow datastore list -o table",
+        "data:list_datastores", "List the datastores.", "amlflow datastore list -o table",
         (*WORKSPACE, FILE), tables.datastores,
     ),
     "datastore attach": Command(
@@ -275,8 +274,7 @@ COMMANDS: dict[str, Command] = {
         (*WORKSPACE, "store_name", "address", FILE),
     ),
     "datastore detach": Command(
-        "data:detach_datastore",
-        "Forget an attached datastore; its files stay.",
+        "data:detach_datastore", "Forget an attached datastore; its files stay.",
         "amlflow datastore detach -n training", (*WORKSPACE, "store_name"),
     ),
     "datastore set-default": Command(

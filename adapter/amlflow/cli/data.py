@@ -147,7 +147,7 @@ def _describe(store: AbstractDatastore, default: str) -> dict[str, Any]:
     return {"name": store.name, "address": store.address, "default": store.name == default}
 
 
-def _dataset(workspace: Workspace, name: str, dataset_version: str | None) -> Any:
+def _dataset(workspace: Workspace, name: str, version: str | None) -> Any:
     return AbstractDataset.get_by_name(workspace, name, version or "latest")
 
 
