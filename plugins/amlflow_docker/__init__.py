@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from amlflow.spec import CONTAINER, hookimpl
 
+from amlflow_docker.limits import LIMITS
+
 if TYPE_CHECKING:
     from amlflow.spec import Compute
 
 amlflow_spec = 1
 check_kind = "docker"
+known_limits = LIMITS
 
 
 @hookimpl

@@ -21,6 +21,7 @@ from amlflow.spec import JOB, ComputeBase, Ending, Work
 from docker.types import DeviceRequest, LogConfig
 
 from amlflow_docker import images
+from amlflow_docker.limits import LIMITS
 from amlflow_docker.settings import DockerSettings
 
 PREFIX = "amlflow-"
@@ -36,12 +37,27 @@ output=$1
 errors=$2
 shift 2
 exec 2>>"$output"
+others() {
+    count=0
+    for entry in /proc/[0-9]*; do
+        pid=${entry#/proc/}
+        [ "$pid" = 1 ] || [ "$pid" = $$ ] || [ ! -d "$entry" ] && continue
+        count=$((count + 1))
+        [ -z "$1" ] || kill "$1" "$pid" 2>/dev/null
+    done
+}
 "$@" >>"$output" &
-trap 'kill -TERM $! 2>/dev/null' TERM
+asked=
+trap 'asked=1; others -TERM' TERM
 while :; do
     wait $!
     code=$?
     kill -0 $! 2>/dev/null || break
+done
+while [ -n "$asked" ]; do
+    others ''
+    [ "$count" = 0 ] && break
+    sleep 0.1
 done
 while read -r name at; do
     [ "$name" = pos: ] && echo "$at" >"$errors"
@@ -49,13 +65,15 @@ done </proc/$$/fdinfo/2
 exit $code
 """
 """Runs a command whose two streams append to one file; at the end, the position of the second is
-written down, which tells what of the file are errors."""
+written down, which tells what of the file are errors. When it is asked to end, it asks every process
+of the container, and waits for them: a container ends with its first process."""
 _FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException)
 
 
 class DockerCompute(ComputeBase):
     """A Docker daemon."""
-
+    known_limits = LIMITS
+    runs_here = False
     runs_here = False
 
     def __init__(self, settings: DockerSettings) -> None:
@@ -231,7 +249,7 @@ class StartedContainer:
             has = f"its limit of {limit}" if limit else "the memory of the Docker host"
             return f"The container ran out of memory, {has}, and was killed (OOM)."
         if code == 137 and not self._end_requested:
-            return "The container was killed (SIGKILL)."
+            return "The container was killed (SIGKILL), or its script ended with exit code 137."
         if code in (126, 127):  # what a shell says of a program
             return (
                 f"{self._program!r} is not a program in the image, or ended with exit code "

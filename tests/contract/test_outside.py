@@ -195,7 +195,7 @@ def test_a_broken_claim_is_named_by_the_suite(shell: Shell, faulty: dict[str, st
 
 
 @pytest.mark.parametrize(
-    ("module", "named"), [("nowhere", "not a plugin 'nowhere'"), ("lacks", "check_uri")]
+    ("module", "named"), [("nowhere", "Plugin 'nowhere'"), ("lacks", "check_uri")]
 )
 def test_what_cannot_be_checked(
     shell: Shell, faulty: dict[str, str], module: str, named: str

@@ -1,0 +1,13 @@
+"""What a container cannot do of the contract. Imports nothing of Docker."""
+
+from __future__ import annotations
+
+from amlflow.spec import KnownLimit
+
+LIMITS = [
+    KnownLimit(
+        switch="exit-code-137",
+        reason="Docker reports a script that exits with 137 as it reports one that was killed, so "
+        "the reason names both",
+    )
+]
