@@ -65,15 +65,15 @@ done </proc/$$/fdinfo/2
 exit $code
 """
 """Runs a command whose two streams append to one file; at the end, the position of the second is
-written down, which tells what of the file are errors. When it is asked to end, it asks every process
-of the container, and waits for them: a container ends with its first process."""
+written down, which tells what of the file are errors. When it is asked to end, it asks every
+process of the container, and waits for them: a container ends with its first process."""
 _FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException)
 
 
 class DockerCompute(ComputeBase):
     """A Docker daemon."""
+
     known_limits = LIMITS
-    runs_here = False
     runs_here = False
 
     def __init__(self, settings: DockerSettings) -> None:

@@ -166,7 +166,7 @@ def test_names_that_amlflow_has_not_say_why(name: str) -> None:
 @pytest.mark.parametrize(
     ("module", "name", "instead"),
     [
-        ("azureml.core.runconfig", "MpiConfiguration", "torchrun"),
+        ("azureml.core.runconfig", "HdiConfiguration", "spark-submit"),
         ("azureml.telemetry", "INSTRUMENTATION_KEY", "sends nothing"),
         ("azureml.core.environment", "DockerBuildContext", "docker build"),
     ],

@@ -150,3 +150,12 @@ def test_a_run_configuration_keeps_them(folder: Path) -> None:
     RunConfiguration(conda_dependencies=packages).save(".", "mine")
     back = RunConfiguration.load(".", "mine").environment.python.conda_dependencies
     assert back == packages
+
+
+def test_a_line_of_requirements_goes_on_after_a_backslash(folder: Path) -> None:
+    Path("requirements.txt").write_text(
+        "numpy==1.23.0 \\\n    --hash=sha256:aa \\\r\n    --hash=sha256:bb\npandas\n"
+    )
+    python = Environment.from_pip_requirements("e", "requirements.txt").python
+    packages = list(python.conda_dependencies.pip_packages)
+    assert packages == ["numpy==1.23.0 --hash=sha256:aa --hash=sha256:bb", "pandas"]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from azureml.core import Environment, Run, RunConfiguration, ScriptRunConfig
 from azureml.core.conda_dependencies import CondaDependencies
+from azureml.core.runconfig import PyTorchConfiguration
 from azureml.exceptions import ActivityFailedException, UserErrorException
 from azureml.widgets import RunDetails
 from helpers.submitted_jobs import SOON, agents, ended, error_of, log_of, scripts, submit, until
@@ -411,7 +412,7 @@ def test_nothing_of_amlflow_is_in_the_way_of_the_script(experiment: Any) -> None
 
 def test_settings_that_would_be_left_out_are_refused(experiment: Any) -> None:
     for wrong in (
-        {"distributed_job_config": object()},
+        {"distributed_job_config": PyTorchConfiguration(process_count=2)},
         {"max_run_duration_seconds": -1},
         {"arguments": [object()]},
         {"command": "true"},

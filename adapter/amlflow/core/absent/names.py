@@ -48,13 +48,9 @@ _OF_RUNCONFIG = {
     "DataLocation": DATA,
     "DataReferenceConfiguration": DATA,
     "HdiConfiguration": SPARK,
-    "MpiConfiguration": ONE_PROCESS,
     "OutputData": DATA,
     "OutputOptions": DATA,
-    "ParallelTaskConfiguration": ONE_PROCESS,
-    "PyTorchConfiguration": ONE_PROCESS,
     "SparkConfiguration": SPARK,
-    "TensorflowConfiguration": ONE_PROCESS,
 }
 ABSENT = {
     "azureml.core": _OF_CORE,

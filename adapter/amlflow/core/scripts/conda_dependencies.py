@@ -275,8 +275,12 @@ class CondaDependencies(Settings):
 
 
 def requirements_in(path: str | os.PathLike[str]) -> list[str]:
-    """The lines of a requirements file. Raises FileNotFoundError, as v1 does."""
-    return Path(path).read_text(encoding="utf-8").splitlines()
+    """The lines of a requirements file; one that ends in a backslash goes on in the next.
+
+    Raises FileNotFoundError, as v1 does.
+    """
+    text = Path(path).read_text(encoding="utf-8-sig")
+    return re.sub(r"\s*\\\r?\n\s*", " ", text).splitlines()
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class ScriptRunConfig:
                 max_run_duration_seconds and docker_runtime_config are ignored then, as in v1.
             compute_target: A compute target or its name; "local" if left out.
             environment: The Python or image to use.
-            distributed_job_config: Refused: a run is one process here.
+            distributed_job_config: Refused when it is submitted: a run is one process here.
             resume_from: Ignored, with a warning.
             max_run_duration_seconds: The run is Canceled when it takes longer; None: never.
             command: A program and its arguments, instead of a script. What a shell would read

@@ -314,8 +314,10 @@ def _check_whole(config: ScriptRunConfig) -> None:
     settings = config.run_config
     if config.distributed_job_config is not None or settings.node_count not in (None, 1):
         raise UserErrorException(
-            "A run is one process on one machine here: leave distributed_job_config and node_count "
-            "out, and start the processes in the script, as with torchrun or mpiexec as command."
+            f"distributed_job_config={config.distributed_job_config!r} and node_count="
+            f"{settings.node_count!r} are not supported, because a run is one process on one "
+            "machine here. Leave both out, and let the script's command start the processes, such "
+            "as command=['torchrun', 'train.py'] or ['mpiexec', 'python', 'train.py']."
         )
     if settings.framework.lower() != "python":
         raise UserErrorException(

@@ -4,6 +4,12 @@ from typing import Any
 
 from amlflow.core.absent.names import refuse as _refuse
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.distributed import (
+    MpiConfiguration,
+    ParallelTaskConfiguration,
+    PyTorchConfiguration,
+    TensorflowConfiguration,
+)
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DockerSection, PythonSection
 from amlflow.core.scripts.run_configuration import DockerConfiguration, RunConfiguration
@@ -36,10 +42,14 @@ __all__ = [
     "Environment",
     "EnvironmentDefinition",
     "HistoryConfiguration",
+    "MpiConfiguration",
+    "ParallelTaskConfiguration",
+    "PyTorchConfiguration",
     "PythonEnvironment",
     "PythonSection",
     "RunConfiguration",
     "SparkSection",
+    "TensorflowConfiguration",
 ]
 
 
