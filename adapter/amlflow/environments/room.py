@@ -23,7 +23,7 @@ ROOM = "AMLFLOW_ROOM"
 """The variable with the folder in which a script finds amlflow, after its own packages."""
 NEEDED = (
     "filelock", "fsspec", "jmespath", "knack", "packaging", "pathspec", "platformdirs", "pluggy",
-    "psutil", "pygments", "pyyaml", "argcomplete", "tabulate", "tenacity",
+    "psutil", "pygments", "pyyaml", "ruamel.yaml", "argcomplete", "tabulate", "tenacity", "tqdm",
 )  # fmt: skip
 """The packages that amlflow imports in a script, as far as they are installed."""
 _DROPIN = "amlflow_dropin"

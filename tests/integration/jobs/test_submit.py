@@ -426,6 +426,26 @@ def test_settings_that_would_be_left_out_are_refused(experiment: Any) -> None:
     assert list(experiment.get_runs()) == []
 
 
+def test_a_script_in_a_folder_imports_from_the_root_of_its_source(
+    experiment: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, text in {
+        "util/helper.py": "answer = 42",
+        "evaluate/evaluate.py": (
+            "import elsewhere, os\nfrom util.helper import answer\n"
+            "print(answer, elsewhere.name, os.getcwd() in os.environ['PYTHONPATH'])"
+        ),
+    }.items():
+        path = Path("src", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "elsewhere.py").write_text("name = 'of the submitter'")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    run = experiment.submit(ScriptRunConfig("src", script="evaluate/evaluate.py"))
+    assert ended(run) == "Completed", log_of(run)
+    assert log_of(run) == "42 of the submitter True\n"
+
+
 def test_long_arguments_reach_the_script(experiment: Any) -> None:
     run = submit(experiment, "import sys; print(len(sys.argv[1]))", arguments=["x" * 50_000])
     assert ended(run) == "Completed"

@@ -140,12 +140,27 @@ def submit(
             JOURNALS: str(folder.journal),
             **store_variables(experiment.workspace),
             **job.environment,
+            **_import_path(job, folder.work, runs_here(compute)),
         },
         needs=[*job.needs, str(folder.journal), *([str(folder.data)] if collected else [])],
     )
     compute.check(job.work(folder))
     with _make_folder(folder) as lock:
         return _launch(config, experiment, tags, parent, snapshot_id, job, folder, lock, collected)
+
+
+def _import_path(job: Job, work: Path, here: bool) -> dict[str, str]:
+    """The variable by which a script in a folder of the snapshot imports from the snapshot's root.
+
+    v1's scripts do so. For one at the root itself, Python does it.
+    """
+    if not job.is_script or os.path.dirname(os.path.normpath(job.command[0])) == "":
+        return {}
+    variables = {**(job.environ if here else {}), **job.environment}
+    paths = [str(work), *filter(None, [variables.get("PYTHONPATH")])]
+    if here and job.import_path is not None and job.import_path not in paths[-1].split(os.pathsep):
+        paths.append(job.import_path)
+    return {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:
