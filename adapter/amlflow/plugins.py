@@ -304,7 +304,8 @@ def _lacking(answer: Any, protocol: type) -> list[str]:
         name
         for part in protocols
         for name in vars(part)
-        if name in getattr(part, "__abstractmethods__", ()) and not hasattr(answer, name)
+        if name in getattr(part, "__abstractmethods__", ())
+        and getattr(type(answer), name, getattr(answer, name, None)) in (None, vars(part)[name])
     ]
 
 

@@ -212,8 +212,8 @@ def test_links_that_lead_out_are_not_uploaded_at_the_end(
     run = experiment.start_logging(snapshot_directory=None)
     run.complete()
     assert run.get_file_names() == ["outputs/a.txt", "outputs/best/best.txt"]
-    [said] = [each.getMessage() for each in caplog.records if "without" in each.getMessage()]
-    assert "outputs/file, outputs/folder, outputs/nowhere, logs:" in said
+    [said] = [each.getMessage() for each in caplog.records if "lead out" in each.getMessage()]
+    assert "outputs/file, outputs/folder, outputs/nowhere, logs." in said
     assert "secret" not in said
 
 
