@@ -305,7 +305,7 @@ def _lacking(answer: Any, protocol: type) -> list[str]:
         for part in protocols
         for name in vars(part)
         if name in getattr(part, "__abstractmethods__", ())
-        and getattr(type(answer), name, getattr(answer, name, None)) in (None, vars(part)[name])
+        and (not hasattr(answer, name) or getattr(type(answer), name, None) is vars(part)[name])
     ]
 
 
