@@ -11,7 +11,7 @@ import hashlib
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -22,16 +22,14 @@ from amlflow.data.definition import (
     parse_definition,
 )
 from amlflow.exceptions import UserErrorException
+from amlflow.own_runs import OwnRuns, to_digest
 from amlflow.spec import (
     Condition,
     Op,
     Refused,
     RunChange,
-    RunDraft,
-    RunNotFound,
     RunQuery,
     RunRecord,
-    Status,
     Tracker,
     transition,
 )
@@ -75,22 +73,17 @@ class Registry:
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
+        self._runs = OwnRuns(tracker, EXPERIMENT)
 
     # writing
 
     def save(self, definition: Definition) -> str:
         """Keep a definition, if it is not kept yet; its id is returned."""
         check_for_tracker(definition)
-        experiment_id = self._experiment()
         run_id = f"saved-{definition.id}"
-        try:
-            self._tracker.get_run(run_id, experiment_id)
-        except RunNotFound:
-            draft = self._draft(run_id, definition, {})
-            try:
-                self._tracker.create_runs([replace(draft, name=definition.id)])
-            except Refused:
-                self._tracker.get_run(run_id, experiment_id)  # another process has kept it
+        if self._runs.get(run_id) is None:
+            properties = self._properties(definition)
+            self._runs.create(run_id, name=definition.id, properties=properties)
         return definition.id
 
     def register(
@@ -126,19 +119,19 @@ class Registry:
                         "another name."
                     )
             number = 1 + max((_version_of(run) or 0 for run in versions), default=0)
-            own = {NAME: name, VERSION: str(number)}
+            properties = {**self._properties(definition), NAME: name, VERSION: str(number)}
             if writer is not None:
-                own[WRITER] = writer
-            draft = self._draft(f"{_hashed(name)}-{number}", definition, own)
-            try:
-                [run] = self._tracker.create_runs(
-                    [replace(draft, name=name, description=description, tags=dict(tags or {}))]
-                )
-            except Refused:
-                if not self._has(draft.run_id or ""):
-                    raise
-                continue  # another process has registered this version
-            return self._checked(run)
+                properties[WRITER] = writer
+            run = self._runs.create(
+                f"{to_digest(name)}-{number}",
+                name=name,
+                description=description,
+                tags=dict(tags or {}),
+                properties=properties,
+            )
+            if run is not None:
+                return self._checked(run)
+            # Another process has registered this version.
         raise UserErrorException(
             f"The data set {name!r} was not registered: others registered versions of it all the "
             "time. Try again."
@@ -218,22 +211,11 @@ class Registry:
         return sorted(runs, key=lambda run: _version_of(run) or 0)
 
     def _find(self, condition: Condition) -> Iterator[RunRecord]:
-        query = RunQuery(experiment_ids=[self._experiment()], conditions=[condition])
+        query = RunQuery(experiment_ids=[self._runs.ensure_experiment()], conditions=[condition])
         return self._tracker.find_runs(query)
 
-    def _has(self, run_id: str) -> bool:
-        try:
-            self._tracker.get_run(run_id, self._experiment())
-        except RunNotFound:
-            return False
-        return True
-
-    def _experiment(self) -> str:
-        return self._tracker.ensure_experiment(EXPERIMENT).id
-
-    def _draft(
-        self, run_id: str, definition: Definition, properties: Mapping[str, str]
-    ) -> RunDraft:
+    def _properties(self, definition: Definition) -> dict[str, str]:
+        """What says the definition: its text, or the digest of the snapshot that has the text."""
         text = definition.to_json()
         if len(text) > MAX_DEFINITION:
             raise UserErrorException(
@@ -242,13 +224,7 @@ class Registry:
             )
         is_short = len(text) <= MAX_PROPERTY
         kept = {DEFINITION: text} if is_short else {DIGEST: self._store(text)}
-        return RunDraft(
-            experiment_id=self._experiment(),
-            run_id=run_id,
-            status=Status.COMPLETED,
-            created=datetime.now(timezone.utc),
-            properties={ID: definition.id, **kept, **properties},
-        )
+        return {ID: definition.id, **kept}
 
     def _store(self, text: str) -> str:
         content = text.encode()
@@ -321,7 +297,3 @@ def check_name(name: object) -> None:
 
 def _version_of(run: RunRecord) -> int | None:
     return parse(run.id, VERSION, run.properties.get(VERSION), to_count)
-
-
-def _hashed(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:32]

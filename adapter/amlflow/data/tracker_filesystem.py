@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from fsspec import AbstractFileSystem
 
-from amlflow.spec import FileNotInRun, Refused, RunDraft, RunNotFound, Status, Tracker
+from amlflow.own_runs import OwnRuns
+from amlflow.spec import FileNotInRun, Tracker
 
 EXPERIMENT = "amlflow.datastores"
 
@@ -34,22 +34,8 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def _find_run(self) -> str:
         """The run that has the files, made at first use; of several processes one makes it."""
         if self._run_id is None:
-            experiment = self._tracker.ensure_experiment(EXPERIMENT)
-            try:
-                record = self._tracker.get_run(self._name, experiment.id)
-            except RunNotFound:
-                draft = RunDraft(
-                    experiment_id=experiment.id,
-                    run_id=self._name,
-                    name=self._name,
-                    status=Status.COMPLETED,
-                    created=datetime.now(timezone.utc),
-                )
-                try:
-                    [record] = self._tracker.create_runs([draft])
-                except Refused:  # another process has made it meanwhile
-                    record = self._tracker.get_run(self._name, experiment.id)
-            self._run_id = record.id
+            runs = OwnRuns(self._tracker, EXPERIMENT)
+            self._run_id = runs.ensure(self._name, name=self._name).id
         return self._run_id
 
     @classmethod

@@ -8,14 +8,13 @@ or folder of the run that was registered, or of a run that keeps local files and
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 from amlflow.exceptions import AzureMLException
 from amlflow.layers.layer import Layer
+from amlflow.own_runs import OwnRuns, to_run_id
 from amlflow.spec import (
     Condition,
     ExperimentRecord,
@@ -28,7 +27,6 @@ from amlflow.spec import (
     ModelRecord,
     Refused,
     RunChange,
-    RunDraft,
     RunNotFound,
     RunQuery,
     RunRecord,
@@ -56,7 +54,7 @@ class Models(Layer):
 
     def __init__(self, inner: Tracker) -> None:
         super().__init__(inner)
-        self._experiment_id = ""
+        self._runs = OwnRuns(inner, REGISTRY)
 
     # out of sight
 
@@ -92,26 +90,24 @@ class Models(Layer):
         version = 1 + max((note.version for _, note in self._all(draft.name)), default=0)
         while True:
             note = ModelNote(draft.name, version, run_id, path, draft.run_id is None)
-            alias = _run_id(draft.name, version)
-            try:
-                [run] = self.inner.create_runs([self._to_run(draft, note, alias)])
-            except Refused:
-                if not self._is_taken(alias):
-                    raise
-                version += 1  # another process was quicker
-            else:
+            run = self._runs.create(
+                _run_id(draft.name, version),
+                name=f"{note.name}:{note.version}",
+                description=draft.description,
+                tags=draft.tags,
+                properties=draft.properties,
+                system={
+                    parse_model.key: note.to_text(),
+                    **{f"{NOTE}{key}": text for key, text in draft.system.items()},
+                },
+            )
+            if run is not None:
                 return _to_model(run, note)
+            version += 1  # another process was quicker
 
     def _upload(self, draft: ModelDraft) -> str:
         """Store local files as those of a run; its id."""
-        upload = RunDraft(
-            experiment_id=self._ensure_registry(),
-            name=draft.name,
-            status=Status.COMPLETED,
-            created=datetime.now(timezone.utc),
-            system={UPLOAD: "yes"},
-        )
-        [run] = self.inner.create_runs([upload])
+        run = self._runs.create_any(name=draft.name, system={UPLOAD: "yes"})
         try:
             # Below a folder, since amlflow's own files are at the top.
             files = {f"{FOLDER}/{name}": path for name, path in draft.files.items()}
@@ -122,43 +118,9 @@ class Models(Layer):
             raise
         return run.id
 
-    def _to_run(self, draft: ModelDraft, note: ModelNote, alias: str) -> RunDraft:
-        notes = {f"{NOTE}{key}": text for key, text in draft.system.items()}
-        return RunDraft(
-            experiment_id=self._ensure_registry(),
-            run_id=alias,
-            name=f"{note.name}:{note.version}",
-            status=Status.COMPLETED,
-            created=datetime.now(timezone.utc),
-            description=draft.description,
-            tags=draft.tags,
-            properties=draft.properties,
-            system={parse_model.key: note.to_text(), **notes},
-        )
-
-    def _is_taken(self, alias: str) -> bool:
-        try:
-            self.inner.get_run(alias, self._ensure_registry())
-        except RunNotFound:
-            return False
-        return True
-
-    def _ensure_registry(self) -> str:
-        if not self._experiment_id:
-            self._experiment_id = self.inner.ensure_experiment(REGISTRY).id
-        return self._experiment_id
-
-    def _find_registry(self) -> str | None:
-        """The experiment, if a model has been registered: reading makes none."""
-        if not self._experiment_id:
-            for experiment in self.inner.list_experiments():
-                if experiment.name == REGISTRY:
-                    self._experiment_id = experiment.id
-        return self._experiment_id or None
-
     def _all(self, name: str | None = None) -> Iterator[tuple[RunRecord, ModelNote]]:
         """The versions of a model, or of all, with the deleted ones; newest first."""
-        registry = self._find_registry()
+        registry = self._runs.find_experiment()
         if registry is None:
             return
         for run in self.inner.find_runs(RunQuery(experiment_ids=[registry])):
@@ -167,7 +129,7 @@ class Models(Layer):
                 yield run, note
 
     def _get(self, name: str, version: int) -> tuple[RunRecord, ModelNote]:
-        registry = self._find_registry()
+        registry = self._runs.find_experiment()
         missing = ModelNotFound(f"name {name}, version {version}")
         if registry is None:
             raise missing
@@ -237,8 +199,7 @@ def _is_own(run: RunRecord) -> bool:
 
 
 def _run_id(name: str, version: int) -> str:
-    digest = hashlib.sha256(f"{version} {name}".encode(errors="surrogatepass")).hexdigest()
-    return f"model-{digest[:32]}"
+    return to_run_id("model", f"{version} {name}")
 
 
 def _to_model(run: RunRecord, note: ModelNote) -> ModelRecord:

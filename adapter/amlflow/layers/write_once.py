@@ -11,23 +11,19 @@ since its writer has died, makes it.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
 
 from amlflow.layers.kept_in_notes import KeptInNotes
+from amlflow.own_runs import OwnRuns, to_digest, to_run_id
 from amlflow.spec import (
     ExperimentRecord,
     Feature,
     PropertyConflict,
-    Refused,
     RunChange,
     RunDraft,
-    RunNotFound,
     RunQuery,
     RunRecord,
-    Status,
     Tracker,
 )
 from amlflow.tracker_data import parse
@@ -50,7 +46,7 @@ class WriteOnce(KeptInNotes):
         super().__init__(inner)
         # Entries do not change, so each is read once.
         self._logs: dict[str, list[dict[str, str]]] = {}
-        self._experiment_id = ""
+        self._runs = OwnRuns(inner, LOG)
 
     def move_to_notes(self, draft: RunDraft) -> RunDraft:
         system = {**draft.system, **_to_notes(draft.properties)}
@@ -94,22 +90,13 @@ class WriteOnce(KeptInNotes):
         system = {**change.system, **kept_notes, **new_notes}
         self.inner.update_run(run.id, dataclasses.replace(change, properties={}, system=system))
 
-    def _ensure_log(self) -> str:
-        if not self._experiment_id:
-            self._experiment_id = self.inner.ensure_experiment(LOG).id
-        return self._experiment_id
-
     def _read_log(self, run_id: str) -> list[dict[str, str]]:
         """All entries, in order."""
         log = list(self._logs.get(run_id, ()))
-        experiment_id = self._ensure_log()
-        while True:
-            try:
-                entry = self.inner.get_run(_entry_id(run_id, len(log) + 1), experiment_id)
-            except RunNotFound:
-                self._logs[run_id] = log
-                return log
+        while entry := self._runs.get(_entry_id(run_id, len(log) + 1)):
             log.append({k: text for k, text in entry.system.items() if k.startswith(self.prefix)})
+        self._logs[run_id] = log
+        return log
 
     def _append(self, run_id: str, number: int, change: RunChange, notes: dict[str, str]) -> bool:
         """Write an entry; False where another process has written that number.
@@ -117,36 +104,24 @@ class WriteOnce(KeptInNotes):
         The entry has all that the change has, so what the tracker does not take is refused here,
         before anything is decided.
         """
-        draft = RunDraft(
-            experiment_id=self._ensure_log(),
-            run_id=_entry_id(run_id, number),
+        entry = self._runs.create(
+            _entry_id(run_id, number),
             name=change.name,
-            status=Status.COMPLETED,
-            created=datetime.now(timezone.utc),
             description=change.description,
             tags=change.tags,
             system={**change.system, **notes, OF: run_id},
         )
-        try:
-            self.inner.create_runs([draft])
-        except Refused:
-            if len(self._read_log(run_id)) < number:
-                raise
-            return False
-        return True
+        return entry is not None
 
 
 def _entry_id(run_id: str, number: int) -> str:
-    digest = hashlib.sha256(f"{number} {run_id}".encode()).hexdigest()
-    return f"property-{digest[:32]}"
+    return to_run_id("property", f"{number} {run_id}")
 
 
 def _to_notes(properties: Mapping[str, str]) -> dict[str, str]:
     """Properties as notes: their keys are any text, and a note's is a short identifier."""
     return {
-        f"property_{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]}": (
-            json.dumps([key, value], ensure_ascii=False)
-        )
+        f"property_{to_digest(key)}": (json.dumps([key, value], ensure_ascii=False))
         for key, value in properties.items()
     }
 

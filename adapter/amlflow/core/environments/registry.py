@@ -22,16 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import ServiceException, UserErrorException
+from amlflow.own_runs import OwnRuns, to_run_id
 from amlflow.spec import (
     FileNotInRun,
     PropertyConflict,
-    Refused,
     RunChange,
-    RunDraft,
-    RunNotFound,
     RunQuery,
     RunRecord,
-    Status,
     Tracker,
 )
 from amlflow.tracker_data import parse, parse_file, to_name, to_object
@@ -62,9 +59,11 @@ class EnvironmentNotFound(ServiceException):
 class RegisteredVersion:
     """A version of a registered environment.
 
-    ``digest`` is the SHA-256 of its definition, in hexadecimal digits.
+    ``digest`` is the SHA-256 of its definition, in hexadecimal digits, and ``run_id`` the run that
+    has the definition.
     """
 
+    run_id: str
     name: str
     version: str
     digest: str
@@ -103,11 +102,12 @@ class _History:
     last_entry: int
 
 
-@dataclass(frozen=True, slots=True)
 class Registry:
     """The environments of a workspace."""
 
-    tracker: Tracker
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+        self._runs = OwnRuns(tracker, EXPERIMENT)
 
     # reading
 
@@ -141,7 +141,7 @@ class Registry:
 
     def latest(self) -> list[RegisteredVersion]:
         """The latest version of each environment, by name."""
-        query = RunQuery(experiment_ids=[self._experiment()])
+        query = RunQuery(experiment_ids=[self._runs.ensure_experiment()])
         versions: list[RegisteredVersion] = []
         for record in self.tracker.find_runs(query):
             name = parse(record.id, _NAME_TAG, record.tags.get(_NAME_TAG), to_name)
@@ -154,8 +154,24 @@ class Registry:
 
         Raises :class:`ServiceException` if it is not what was registered.
         """
-        run_id = self.tracker.get_run(_alias(version.name), self._experiment()).id
-        return self._definition(run_id, version)
+        name = _file_name(version.digest)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "definition.json")
+            try:
+                self.tracker.get_file(version.run_id, name, path)
+            except FileNotInRun:
+                definition = None
+            else:
+                definition = parse_file(
+                    version.run_id, name, path, lambda text: to_object(text, MAX_DEFINITION_FILE)
+                )
+        if definition is None or digest_of(definition) != version.digest:
+            raise ServiceException(
+                f"The definition of the environment {version.name!r}, version {version.version}, "
+                f"is not what was registered: the file {name!r} of run {version.run_id} is missing "
+                "or was changed. Register the environment again."
+            )
+        return definition
 
     def definitions(self) -> Iterator[tuple[RegisteredVersion, dict[str, Any]]]:
         """The latest version of each environment with its definition, by name.
@@ -175,26 +191,6 @@ class Registry:
             for version, definition in zip(versions, pool.map(read, versions), strict=True):
                 if definition is not None:
                     yield version, definition
-
-    def _definition(self, run_id: str, version: RegisteredVersion) -> dict[str, Any]:
-        name = _file_name(version.digest)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "definition.json")
-            try:
-                self.tracker.get_file(run_id, name, path)
-            except FileNotInRun:
-                definition = None
-            else:
-                definition = parse_file(
-                    run_id, name, path, lambda text: to_object(text, MAX_DEFINITION_FILE)
-                )
-        if definition is None or digest_of(definition) != version.digest:
-            raise ServiceException(
-                f"The definition of the environment {version.name!r}, version {version.version}, "
-                f"is not what was registered: the file {name!r} of run {run_id} is missing or was "
-                "changed. Register the environment again."
-            )
-        return definition
 
     # writing
 
@@ -222,7 +218,7 @@ class Registry:
             registered = _same_content(history, digest, version)
             if registered is not None:
                 return registered
-        run_id = (history or self._create(name)).run.id
+        run_id = (history or self._ensure(name)).run.id
         self._put(run_id, digest, definition)
 
         def entry(history: _History) -> EnvironmentEntry | None:
@@ -274,7 +270,7 @@ class Registry:
     ) -> _History:
         """Write the entry that follows from the history, unless that is None."""
         for _ in range(MAX_ATTEMPTS):
-            history = self._find(name) or self._create(name)
+            history = self._ensure(name)
             entry = entry_for(history)
             if entry is None:
                 return history
@@ -291,32 +287,12 @@ class Registry:
             "this one tried to; try again."
         )
 
-    def _create(self, name: str) -> _History:
-        draft = RunDraft(
-            experiment_id=self._experiment(),
-            run_id=_alias(name),
-            name=name,
-            status=Status.COMPLETED,
-            created=_now(),
-            tags={_NAME_TAG: name},
-        )
-        try:
-            [record] = self.tracker.create_runs([draft])
-        except Refused:
-            history = self._find(name)  # another process has created it
-            if history is None:
-                raise
-            return history
-        return _read(record, name)
+    def _ensure(self, name: str) -> _History:
+        return _read(self._runs.ensure(_alias(name), name=name, tags={_NAME_TAG: name}), name)
 
     def _find(self, name: str) -> _History | None:
-        try:
-            return _read(self.tracker.get_run(_alias(name), self._experiment()), name)
-        except RunNotFound:
-            return None
-
-    def _experiment(self) -> str:
-        return self.tracker.ensure_experiment(EXPERIMENT).id
+        record = self._runs.get(_alias(name))
+        return None if record is None else _read(record, name)
 
     def _name_all(self) -> str:
         names = [version.name for version in self.latest()]
@@ -368,7 +344,8 @@ def _read(record: RunRecord, name: str) -> _History:
             continue
         if entry.digest is not None and entry.version is not None:
             versions.setdefault(
-                entry.version, RegisteredVersion(name, entry.version, entry.digest, entry.at)
+                entry.version,
+                RegisteredVersion(record.id, name, entry.version, entry.digest, entry.at),
             )
             if entry.version.isdecimal() and len(entry.version) < 10:
                 highest = max(highest, int(entry.version))
@@ -403,8 +380,8 @@ def _entry_text(entry: EnvironmentEntry) -> str:
 
 
 def _alias(name: str) -> str:
-    """The id of the run of an environment; a name may have characters that an id cannot."""
-    return f"environment-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+    """The id of the run of an environment."""
+    return to_run_id("environment", name)
 
 
 def _file_name(digest: str) -> str:
