@@ -296,7 +296,10 @@ def _call_single(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
 
 
 def _lacking(answer: Any, protocol: type) -> list[str]:
-    """The members of a protocol that an object lacks and must have: the abstract ones."""
+    """The members of a protocol that an object lacks and must have: the abstract ones.
+
+    A class that inherits from the protocol has their names, and no methods of its own.
+    """
     protocols = [protocol]
     if protocol is spec.Tracker and spec.Feature.MODELS in getattr(answer, "features", ()):
         protocols.append(spec.ModelRegistry)

@@ -24,7 +24,7 @@ def runs(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
         row |= {
             "Name": _text(item.get("display_name")),
             "Status": _status(item.get("status"), color),
-            "Started": _text(item.get("start_time_utc")).partition(".")[0].replace("T", " "),
+            "Started": _time(item.get("start_time_utc")),
             "Duration": _duration(item),
             "Tags": _tags(item.get("tags") or {}),
         }
@@ -63,7 +63,7 @@ def models(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
             "Name": _text(item.get("name")),
             "Version": _text(item.get("version")),
             "Framework": _text(item.get("framework")),
-            "Registered": _text(item.get("createdTime"))[:19].replace("T", " "),
+            "Registered": _time(item.get("createdTime")),
             "Tags": _tags(item.get("tags") or {}),
         }
         for item in items
@@ -79,7 +79,7 @@ def environments(items: list[dict[str, Any]], color: bool) -> list[dict[str, str
             "Labels": ", ".join(item.get("labels") or ()),
             "Hash": _text(item.get("hash")),
             "MB": _megabytes(item.get("disk_bytes")),
-            "Last used": _text(item.get("last_used_utc")).partition(".")[0].replace("T", " "),
+            "Last used": _time(item.get("last_used_utc")),
         }
         for item in items
     ]
@@ -117,6 +117,11 @@ def _megabytes(size: int | None) -> str:
 def _text(value: Any) -> str:
     text = "" if value is None else str(value)
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _time(value: str | None) -> str:
+    """A time in ISO 8601, without what comes after the seconds."""
+    return _text(value)[:19].replace("T", " ")
 
 
 def _status(status: Any, color: bool) -> str:

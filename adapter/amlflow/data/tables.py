@@ -18,23 +18,13 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from amlflow.data.definition import Definition
+from amlflow.data.definition import ENCODINGS, Definition
 from amlflow.data.errors import DatasetExecutionError, explained
 from amlflow.data.inference import FALSE, TRUE, infer
 from amlflow.data.storage import DataFile
 
 PATH = "Path"
 """v1's name of the column that ``include_path`` adds."""
-ENCODINGS = {
-    "utf8": "utf-8",
-    "utf8bom": "utf-8-sig",
-    "iso88591": "latin-1",
-    "latin1": "latin-1",
-    "ascii": "ascii",
-    "utf16": "utf-16",
-    "utf32": "utf-32",
-    "windows1252": "cp1252",
-}
 BLOCK = 4 << 20
 """Bytes that pyarrow parses at once; a row is not longer."""
 _DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}

@@ -73,7 +73,7 @@ def parse_lines(lines: Iterable[str], folder: Path) -> Lines:
 def _parse(
     lines: Iterable[str], folder: Path, result: Lines, depth: int, constraints: bool
 ) -> None:
-    for line in _join(lines):
+    for line in join_lines(lines):
         text = re.sub(r"(^|\s)#.*", "", line).strip()
         if not text:
             continue
@@ -90,15 +90,14 @@ def _parse(
             (result.constraints if constraints else result.packages).append(package)
 
 
-def _join(lines: Iterable[str]) -> Iterator[str]:
+def join_lines(lines: Iterable[str]) -> Iterator[str]:
     """Lines that end in a backslash go on in the next one."""
     begun = ""
     for line in lines:
-        if line.rstrip().endswith("\\"):
-            begun += line.rstrip()[:-1] + " "
-        else:
-            yield begun + line
-            begun = ""
+        text = begun + line.strip()
+        begun = text[:-1].rstrip() + " " if text.endswith("\\") else ""
+        if not begun:
+            yield text
     if begun:
         yield begun
 

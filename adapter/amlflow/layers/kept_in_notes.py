@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from amlflow.layers.layer import Layer
+from amlflow.layers.layer import ReadingLayer
 from amlflow.spec import Feature, RunDraft, RunQuery, RunRecord, Tracker
 
 
-class KeptInNotes(Layer):
+class KeptInNotes(ReadingLayer):
     """Says for each run what the tracker is given of it, and what is read from its notes.
 
     A layer's notes have keys that begin with its ``prefix``; layers above it do not see them.
@@ -52,12 +52,3 @@ class KeptInNotes(Layer):
         tracker_query = dataclasses.replace(query, conditions=conditions, fields=None)
         for run in self.inner.find_runs(tracker_query):
             yield self._read(run)
-
-    def count_runs(self, query: RunQuery) -> int | None:
-        return None
-
-    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        return None
-
-    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        return None

@@ -173,3 +173,16 @@ class Layer:
     def own_paths(self) -> Sequence[Path]:
         paths: Sequence[Path] = member(self.inner, "own_paths")()
         return paths
+
+
+class ReadingLayer(Layer):
+    """A layer that has to see each run, so the tracker's quick search cannot be asked."""
+
+    def count_runs(self, query: RunQuery) -> int | None:
+        return None
+
+    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
+        return None
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
+        return None

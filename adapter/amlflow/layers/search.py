@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from amlflow.layers.layer import Layer
+from amlflow.layers.layer import ReadingLayer
 from amlflow.spec import Feature, RunQuery, RunRecord
 
 
-class SearchLayer(Layer):
+class SearchLayer(ReadingLayer):
     """Checks each run that is found against the conditions."""
 
     adds = Feature.SEARCH
@@ -18,12 +17,3 @@ class SearchLayer(Layer):
         for run in self.inner.find_runs(query):
             if all(condition.holds(run) for condition in query.conditions):
                 yield run
-
-    def count_runs(self, query: RunQuery) -> int | None:
-        return None
-
-    def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        return None
-
-    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        return None

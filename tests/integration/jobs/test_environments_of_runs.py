@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from azureml.core import Environment
-from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException, UserErrorException
-from helpers import wheels
-from helpers.submitted_jobs import ended, submit
+from helpers.submitted_jobs import ended, submit, until
+from helpers.tiny_environments import environment_of, write_index
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 CODE = "import amlflow_tiny; print('version', amlflow_tiny.VERSION)"
@@ -30,16 +27,7 @@ build_editable = build_wheel
 @pytest.fixture
 def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels, which is the only index."""
-    wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    return tmp_path / "wheels"
-
-
-def environment_of(links: Path, *packages: str) -> Environment:
-    environment = Environment("tiny")
-    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=packages)
-    environment.python.conda_dependencies.set_pip_option(f"--find-links {links}")
-    return environment
+    return write_index(tmp_path / "wheels", monkeypatch, "1.0")
 
 
 def is_running(pid: int) -> bool:
@@ -48,13 +36,6 @@ def is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def await_that(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_run_tells_which_packages_it_had(
@@ -119,12 +100,12 @@ def test_cancel_ends_a_build(experiment: Any, links: Path, tmp_path: Path) -> No
     )
     (source / "slow.py").write_text(SLOW.format(started=str(started)))
     run = submit(experiment, CODE, environment=environment_of(links, f"slow @ file://{source}"))
-    await_that(lambda: started.exists() and started.read_text())
+    until(lambda: started.exists() and started.read_text())
     assert run.get_status() == "Preparing"
-    await_that(lambda: BUILD_LOG in run.get_file_names())
+    until(lambda: BUILD_LOG in run.get_file_names())
     run.cancel()
     assert ended(run) == "Canceled"
-    await_that(lambda: not is_running(int(started.read_text())))
+    until(lambda: not is_running(int(started.read_text())))
     assert not [name for name in os.listdir(tmp_path / "state/environments") if name[0] != "."]
 
 

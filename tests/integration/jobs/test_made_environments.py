@@ -14,11 +14,10 @@ import pytest
 from amlflow.environments.building import BuiltEnvironment, ensure
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.specification import Specification
-from azureml.core import Environment
-from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException
 from helpers import wheels
 from helpers.submitted_jobs import ended, submit
+from helpers.tiny_environments import environment_of, write_index
 
 CODE = """
 import sys, amlflow_tiny
@@ -32,17 +31,7 @@ run.tag("python", sys.executable)
 @pytest.fixture
 def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels, which is the only index."""
-    for version in ("1.0", "2.0"):
-        wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", version)
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    return tmp_path / "wheels"
-
-
-def environment_of(links: Path, *packages: str) -> Environment:
-    environment = Environment("tiny")
-    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=packages)
-    environment.python.conda_dependencies.set_pip_option(f"--find-links {links}")
-    return environment
+    return write_index(tmp_path / "wheels", monkeypatch, "1.0", "2.0")
 
 
 def test_a_script_runs_with_the_packages_that_it_asks_for(experiment: Any, links: Path) -> None:

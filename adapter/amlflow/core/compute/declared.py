@@ -20,21 +20,19 @@ variable ``AMLFLOW_DEFAULT_TARGET`` names the target that stands in for each unk
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from amlflow.core.console import warn_once
+from amlflow.core.project.attached import Attached, find_project_file
 from amlflow.core.project.config_json import FOLDER
-from amlflow.core.store import WorkspaceBase, store_of
+from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_compute
-from amlflow.whole_files import write_json
 
 if TYPE_CHECKING:
     from amlflow.jobs.job import Target
@@ -45,6 +43,7 @@ DEFAULTS = "defaults"
 """The key in the file that is not a target's name: what targets that code creates are made of."""
 CLUSTER = "cluster"
 """The key of a target that v1's code has created: what the code asked for."""
+ATTACHED = Attached("compute")
 STAND_IN_SETTING = "AMLFLOW_DEFAULT_TARGET"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -68,7 +67,7 @@ class Declaration:
 
 def read_declarations(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
     """What is stated of each target, by name: ``kind``, ``max_runs`` and the plugin's settings."""
-    return {LOCAL: {"kind": LOCAL}, **_read_attached(workspace), **_read_declared()}
+    return {LOCAL: {"kind": LOCAL}, **ATTACHED.read_all(workspace), **_read_declared()}
 
 
 def find(workspace: WorkspaceBase, name: str) -> Declaration:
@@ -138,20 +137,16 @@ def attach(
     check_name(name)
     declaration = {"kind": kind, **(settings or {})}
     open_target(name, declaration)
-    folder = _folder(workspace)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / f"{name}.json", declaration)
+    ATTACHED.write(workspace, name, declaration)
 
 
 def detach(workspace: WorkspaceBase, name: str) -> None:
     """Forget an attached target. Raises :class:`ComputeTargetException` if it is not attached."""
-    try:
-        (_folder(workspace) / f"{name}.json").unlink()
-    except FileNotFoundError:
+    if not ATTACHED.remove(workspace, name):
         where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
         raise ComputeTargetException(
             f"The compute target {name!r} is not attached to workspace {workspace.name!r}.{where}"
-        ) from None
+        )
 
 
 def check_name(name: str) -> None:
@@ -180,15 +175,8 @@ def _split(name: str, declaration: Mapping[str, Any]) -> tuple[str, dict[str, An
     return kind, settings, max_runs
 
 
-def find_file() -> Path | None:
-    """The nearest ``.azureml/compute.yaml`` from the working folder upwards."""
-    start = Path.cwd()
-    paths = (folder / FOLDER / FILE for folder in (start, *start.parents))
-    return next((path for path in paths if path.is_file()), None)
-
-
 def _read_declared() -> dict[str, Mapping[str, Any]]:
-    path = find_file()
+    path = find_project_file(FILE)
     content = {} if path is None else read_file(path)
     return {name: settings for name, settings in content.items() if name != DEFAULTS}
 
@@ -216,17 +204,3 @@ def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
                 "its kind and settings."
             )
     return content
-
-
-def _folder(workspace: WorkspaceBase) -> Path:
-    import platformdirs  # knows each system's folder for a user's configuration
-
-    names = "+".join(quote(name, safe="") for name in store_of(workspace).names)
-    return platformdirs.user_config_path("amlflow") / "compute" / names
-
-
-def _read_attached(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
-    return {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(_folder(workspace).glob("*.json"))
-    }

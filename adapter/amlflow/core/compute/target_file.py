@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.core.compute import declared
+from amlflow.core.project.attached import find_project_file
 from amlflow.core.project.config_json import FOLDER, find_config
 from amlflow.exceptions import ComputeTargetException
 from amlflow.whole_files import write_text
@@ -100,7 +101,7 @@ def editing() -> Iterator[TargetFile]:
     # Locks on every system; only code that creates targets needs it.
     from filelock import FileLock, Timeout
 
-    path = declared.find_file() or _project_folder() / FOLDER / declared.FILE
+    path = find_project_file(declared.FILE) or _project_folder() / FOLDER / declared.FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_WAIT_S):

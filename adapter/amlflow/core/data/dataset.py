@@ -44,6 +44,26 @@ class AbstractDataset(DatasetBase):
     def _then(self: Self, *step: Any) -> Self:
         return type(self)(self._definition.then(*step), self._workspace)
 
+    # choosing
+
+    def take(self: Self, count: int) -> Self:
+        """The first rows, or files."""
+        return self._then("take", _check_count(count, "take(count)"))
+
+    def skip(self: Self, count: int) -> Self:
+        """The rows, or files, without the first ones."""
+        return self._then("skip", _check_count(count, "skip(count)"))
+
+    def take_sample(self: Self, probability: float, seed: int | None = None) -> Self:
+        """Each row, or file, with a probability."""
+        share = _check_share(probability, "take_sample(probability)")
+        return self._then("sample", share, _to_seed(seed))
+
+    def random_split(self: Self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
+        """Two data sets: one with about this share of the rows or files, one with the rest."""
+        share, drawn = _check_share(percentage, "random_split(percentage)"), _to_seed(seed)
+        return self._then("split", share, drawn, True), self._then("split", share, drawn, False)
+
     # finding
 
     @staticmethod
@@ -269,21 +289,21 @@ def to_version(version: Any) -> int | None:
     return number
 
 
-def check_count(count: Any, call: str) -> int:
+def _check_count(count: Any, call: str) -> int:
     """A number of rows or files."""
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise UserErrorException(f"{call}: {count!r} is not a whole number of 0 or more.")
     return count
 
 
-def check_share(share: Any, call: str) -> float:
+def _check_share(share: Any, call: str) -> float:
     """A probability."""
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
         raise UserErrorException(f"{call}: {share!r} is not a number from 0 to 1.")
     return float(share)
 
 
-def to_seed(seed: Any) -> int:
+def _to_seed(seed: Any) -> int:
     """The seed, or one that is drawn now, so that two parts of a data set complete each other."""
     return secrets.randbits(32) if seed is None else abs(int(seed))
 

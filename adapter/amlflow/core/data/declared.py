@@ -19,8 +19,9 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from amlflow.core.project.attached import Attached, find_project_file
 from amlflow.core.project.config_json import FOLDER
 from amlflow.core.project.tracking_uri import local_folders
 from amlflow.core.store import WorkspaceBase, store_of
@@ -28,12 +29,12 @@ from amlflow.data.definition import STORE_NAME, holds_secret
 from amlflow.data.errors import without_secrets
 from amlflow.data.storage import LOCAL_FOLDER, TRACKER
 from amlflow.exceptions import UserErrorException
-from amlflow.whole_files import write_json
 
 FILE = "datastores.yaml"
 BLOB, FILES = "workspaceblobstore", "workspacefilestore"
 DEFAULT = "default"
 """The key that names the default datastore."""
+ATTACHED = Attached("datastores")
 VARIABLE = "AMLFLOW_DATASTORES"
 """Has a submitted script's datastores: its working folder has no datastores.yaml."""
 
@@ -109,26 +110,22 @@ def attach(workspace: WorkspaceBase, name: str, address: str, *, overwrite: bool
     """
     _check_name(name)
     checked = check_address(name, address, Path.cwd())
-    path = _folder(workspace) / f"{name}.json"
-    if path.exists() and not overwrite:
+    if not overwrite and ATTACHED.has(workspace, name):
         raise UserErrorException(
             f"The datastore {name!r} is registered already; pass overwrite=True to replace it."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"address": checked})
+    ATTACHED.write(workspace, name, {"address": checked})
 
 
 def detach(workspace: WorkspaceBase, name: str) -> None:
     """Forget an attached datastore; its files stay. Raises UserErrorException if it is not one."""
     if _default(workspace) == name:
-        (_folder(workspace) / f"{DEFAULT}.json").unlink(missing_ok=True)
-    try:
-        (_folder(workspace) / f"{name}.json").unlink()
-    except FileNotFoundError:
+        ATTACHED.remove(workspace, DEFAULT)
+    if not ATTACHED.remove(workspace, name):
         where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
         raise UserErrorException(
             f"The datastore {name!r} is not attached to workspace {workspace.name!r}.{where}"
-        ) from None
+        )
 
 
 def set_default(workspace: WorkspaceBase, name: str) -> None:
@@ -139,9 +136,7 @@ def set_default(workspace: WorkspaceBase, name: str) -> None:
         raise UserErrorException(
             f"{FOLDER}/{FILE} names {declared!r} as the default datastore; change it there."
         )
-    folder = _folder(workspace)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / f"{DEFAULT}.json", {DEFAULT: name})
+    ATTACHED.write(workspace, DEFAULT, {DEFAULT: name})
 
 
 def _check_name(name: Any) -> None:
@@ -187,7 +182,12 @@ def _entries(workspace: WorkspaceBase) -> dict[str, str]:
     if from_job is not None:
         return dict(from_job["stores"])
     declared = {name: value for name, value in _read_declared().items() if name != DEFAULT}
-    return {**_read_attached(workspace), **declared}
+    attached = {
+        name: str(content["address"])
+        for name, content in ATTACHED.read_all(workspace).items()
+        if name != DEFAULT
+    }
+    return {**attached, **declared}
 
 
 def _default(workspace: WorkspaceBase) -> str | None:
@@ -197,8 +197,8 @@ def _default(workspace: WorkspaceBase) -> str | None:
     declared = _read_declared().get(DEFAULT)
     if declared is not None:
         return declared
-    path = _folder(workspace) / f"{DEFAULT}.json"
-    return str(json.loads(path.read_text(encoding="utf-8"))[DEFAULT]) if path.is_file() else None
+    content = ATTACHED.read(workspace, DEFAULT)
+    return None if content is None else str(content[DEFAULT])
 
 
 def _read_variable() -> dict[str, Any] | None:
@@ -216,12 +216,8 @@ def _read_variable() -> dict[str, Any] | None:
 
 
 def _read_declared() -> dict[str, str]:
-    start = Path.cwd()
-    for folder in (start, *start.parents):
-        path = folder / FOLDER / FILE
-        if path.is_file():
-            return _read(path)
-    return {}
+    path = find_project_file(FILE)
+    return {} if path is None else _read(path)
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -241,18 +237,3 @@ def _read(path: Path) -> dict[str, str]:
         _check_name(name)
         stores[name] = check_address(name, value, path.parent.parent)
     return stores
-
-
-def _folder(workspace: WorkspaceBase) -> Path:
-    import platformdirs  # knows each system's folder for a user's configuration
-
-    names = "+".join(quote(name, safe="") for name in store_of(workspace).names)
-    return platformdirs.user_config_path("amlflow") / "datastores" / names
-
-
-def _read_attached(workspace: WorkspaceBase) -> dict[str, str]:
-    return {
-        path.stem: str(json.loads(path.read_text(encoding="utf-8"))["address"])
-        for path in sorted(_folder(workspace).glob("*.json"))
-        if path.stem != DEFAULT
-    }

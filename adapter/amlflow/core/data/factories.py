@@ -19,13 +19,12 @@ from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.sources import to_sources
 from amlflow.core.data.tabular_dataset import TabularDataset
 from amlflow.core.store import WorkspaceBase
-from amlflow.data.definition import FILE, TABULAR, Definition
+from amlflow.data.definition import ENCODINGS, FILE, TABULAR, Definition
 from amlflow.data.errors import DatasetExecutionError, DatasetValidationError
 from amlflow.exceptions import UserErrorException
 
 MANAGED = "managed-dataset"
 """v1's folder for data frames that are registered."""
-ENCODINGS = ("utf8", "utf8bom", "iso88591", "latin1", "ascii", "utf16", "utf32", "windows1252")
 _INVALID = ("error", "drop")
 AnyDataset = TypeVar("AnyDataset", bound=AbstractDataset)
 
@@ -58,10 +57,7 @@ class TabularDatasetFactory:
             DatasetValidationError: with ``validate``, a file does not exist or cannot be read.
             UserErrorException: an argument is not one.
         """
-        if encoding not in ENCODINGS:
-            raise UserErrorException(
-                f"{encoding!r} is not an encoding; it is one of {', '.join(ENCODINGS)}."
-            )
+        _check_encoding(encoding)
         if not isinstance(separator, str) or len(separator) != 1:
             raise UserErrorException(f"separator={separator!r} is not a single character.")
         options = {
@@ -102,10 +98,7 @@ class TabularDatasetFactory:
             raise UserErrorException(
                 f"invalid_lines={invalid_lines!r} is neither 'error' nor 'drop'."
             )
-        if encoding not in ENCODINGS:
-            raise UserErrorException(
-                f"{encoding!r} is not an encoding; it is one of {', '.join(ENCODINGS)}."
-            )
+        _check_encoding(encoding)
         options = {
             "invalid_lines": invalid_lines,
             "encoding": encoding,
@@ -243,6 +236,13 @@ def _below(root: Path) -> list[Path]:
 def _matches(path: Path, root: Path, pattern: str) -> bool:
     name = path.relative_to(root).as_posix()
     return fnmatch.fnmatchcase(name, pattern) or path.match(pattern)
+
+
+def _check_encoding(encoding: str) -> None:
+    if encoding not in ENCODINGS:
+        raise UserErrorException(
+            f"{encoding!r} is not an encoding; it is one of {', '.join(ENCODINGS)}."
+        )
 
 
 def _shared(

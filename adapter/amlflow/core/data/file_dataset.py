@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from amlflow.core.data.consumption import DatasetConsumptionConfig
-from amlflow.core.data.dataset import AbstractDataset, check_count, check_share, to_seed
+from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.data.mount import MountContext
 from amlflow.data.definition import FILE
 from amlflow.data.storage import DataFile
@@ -89,26 +89,6 @@ class FileDataset(AbstractDataset):
     def hydrate(self, datacache_store: Any, replica_count: int | None = None) -> NoReturn:
         """Refused: caches are a service of Azure's."""
         self.as_cache(datacache_store)
-
-    def take(self, count: int) -> FileDataset:
-        """The first files."""
-        return self._then("take", check_count(count, "take(count)"))
-
-    def skip(self, count: int) -> FileDataset:
-        """The files without the first ones."""
-        return self._then("skip", check_count(count, "skip(count)"))
-
-    def take_sample(self, probability: float, seed: int | None = None) -> FileDataset:
-        """Each file with a probability."""
-        share = check_share(probability, "take_sample(probability)")
-        return self._then("sample", share, to_seed(seed))
-
-    def random_split(
-        self, percentage: float, seed: int | None = None
-    ) -> tuple[FileDataset, FileDataset]:
-        """Two data sets, the first with about this share of the files, the second with the rest."""
-        share, drawn = check_share(percentage, "random_split(percentage)"), to_seed(seed)
-        return self._then("split", share, drawn, True), self._then("split", share, drawn, False)
 
 
 def to_folder(target_path: str | os.PathLike[str] | None) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from amlflow.core.data.dataset import AbstractDataset, check_count, check_share, to_seed
+from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.data.definition import FILE, TABULAR, Definition
 from amlflow.exceptions import UserErrorException
@@ -56,26 +56,6 @@ class TabularDataset(AbstractDataset):
                 "filter() takes a condition on columns, such as dataset['age'] > 30."
             )
         return self._then("filter", expression.tree)
-
-    def take(self, count: int) -> TabularDataset:
-        """The first rows."""
-        return self._then("take", check_count(count, "take(count)"))
-
-    def skip(self, count: int) -> TabularDataset:
-        """The rows without the first ones."""
-        return self._then("skip", check_count(count, "skip(count)"))
-
-    def take_sample(self, probability: float, seed: int | None = None) -> TabularDataset:
-        """Each row with a probability."""
-        share = check_share(probability, "take_sample(probability)")
-        return self._then("sample", share, to_seed(seed))
-
-    def random_split(
-        self, percentage: float, seed: int | None = None
-    ) -> tuple[TabularDataset, TabularDataset]:
-        """Two data sets, the first with about this share of the rows, the second with the rest."""
-        share, drawn = check_share(percentage, "random_split(percentage)"), to_seed(seed)
-        return self._then("split", share, drawn, True), self._then("split", share, drawn, False)
 
     def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> TabularDataset:
         """Only these columns; with ``validate``, whether they exist is looked up now."""

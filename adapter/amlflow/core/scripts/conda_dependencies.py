@@ -279,8 +279,9 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
 
     Raises FileNotFoundError, as v1 does.
     """
-    text = Path(path).read_text(encoding="utf-8-sig")
-    return re.sub(r"\s*\\\r?\n\s*", " ", text).splitlines()
+    from amlflow.environments.requirement_lines import join_lines  # few scripts read such a file
+
+    return list(join_lines(Path(path).read_text(encoding="utf-8-sig").splitlines()))
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ from amlflow.exceptions import UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import REMEDY, fault_of, proof_of
 from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder, Target, new_name, this_host
-from amlflow.jobs.launch import import_path, runs_here
+from amlflow.jobs.launch import import_path, importable, runs_here
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE, EndRequest
 from amlflow.journal.settings import FOLDER as JOURNALS
@@ -157,10 +157,8 @@ def _import_path(job: Job, work: Path, here: bool) -> dict[str, str]:
     if not job.is_script or os.path.dirname(os.path.normpath(job.command[0])) == "":
         return {}
     variables = {**(job.environ if here else {}), **job.environment}
-    paths = [str(work), *filter(None, [variables.get("PYTHONPATH")])]
-    if here and job.import_path is not None and job.import_path not in paths[-1].split(os.pathsep):
-        paths.append(job.import_path)
-    return {"PYTHONPATH": os.pathsep.join(paths)}
+    path = os.pathsep.join(filter(None, (str(work), variables.get("PYTHONPATH"))))
+    return importable({"PYTHONPATH": path}, job.import_path if here else None)
 
 
 def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:

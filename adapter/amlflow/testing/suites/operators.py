@@ -89,6 +89,20 @@ class OperatorTests(SuiteBase):
         tracker.update_run(child.id, change)
         return [tracker.get_run(run.id) for run in (*runs, child)]
 
+    def check_each(
+        self,
+        tracker: Tracker,
+        experiment: ExperimentRecord,
+        conditions: Sequence[Condition],
+        records: Sequence[RunRecord],
+    ) -> None:
+        """Check what each condition finds, by itself."""
+        wrong = []
+        for condition in conditions:
+            if difference := self.difference(tracker, experiment, [condition], records):
+                wrong.append((condition, difference))
+        assert not wrong, f"{len(wrong)} of {len(conditions)} are wrong; the first: {wrong[0]}"
+
     @pytest.mark.thorough
     def test_every_operator_on_every_field(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -102,12 +116,7 @@ class OperatorTests(SuiteBase):
         Condition: value is a text, or a datetime for created, started and ended.
         """
         records = self.various(tracker, experiment)
-        conditions = list(of_all_fields(records))
-        wrong = []
-        for condition in conditions:
-            if difference := self.difference(tracker, experiment, [condition], records):
-                wrong.append((condition, difference))
-        assert not wrong, f"{len(wrong)} of {len(conditions)} are wrong; the first: {wrong[0]}"
+        self.check_each(tracker, experiment, list(of_all_fields(records)), records)
 
     @pytest.mark.thorough
     def test_every_value_of_texts(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
@@ -117,12 +126,7 @@ class OperatorTests(SuiteBase):
         Op: All operators but NE and LACKS are false if the field is absent.
         """
         records = self.various(tracker, experiment)
-        conditions = list(of_texts())
-        wrong = []
-        for condition in conditions:
-            if difference := self.difference(tracker, experiment, [condition], records):
-                wrong.append((condition, difference))
-        assert not wrong, f"{len(wrong)} of {len(conditions)} are wrong; the first: {wrong[0]}"
+        self.check_each(tracker, experiment, list(of_texts()), records)
 
     @pytest.mark.thorough
     def test_conditions_together(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
