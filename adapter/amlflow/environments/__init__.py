@@ -8,6 +8,7 @@
     satisfied.py          whether a Python has everything already
     keys.py               the key of an environment
     building.py           makes an environment, under a lock, whole or not at all
+    installing.py         installs a plan's packages into a place
     uv.py                 runs uv: its log, its end on request, no secret in either
     reasons.py            one sentence for a build that failed
     relaxing.py           the nearest version that has a wheel, for pins without one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import shutil
 import sys
@@ -11,32 +10,21 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TextIO
 
 from amlflow.environments import kept
 from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.installing import Installer, Place, failure_of, freeze
 from amlflow.environments.keys import key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import Interpreter, choose
-from amlflow.environments.reasons import (
-    address_of,
-    failed_build,
-    is_away,
-    lacks_wheel,
-    last_of_build,
-    reason_of,
-)
-from amlflow.environments.relaxing import read_resolved, relax
 from amlflow.environments.room import ROOM, find_room
 from amlflow.environments.satisfied import is_satisfied
 from amlflow.environments.specification import Specification
 from amlflow.environments.uv import Uv
 
 _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.environ[{ROOM!r}])\n"
-_LEGACY = ["setuptools<81", "cython<3"]
-"""What source archives of v1's years build with; newer releases have removed what they import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +205,11 @@ class _Build:
             "venv", "--quiet", "--relocatable", "--no-project", "--no-config",
             "--python", self._python.path, self._path,
         ):  # fmt: skip
-            self._fail()
-        self._install()
+            raise failure_of(self._uv.output, self._python.text)
+        target: list[str | Path] = ["--python", self._path / "bin" / "python"]
+        place = Place(installing=target, resolving=target, python=self._python.text)
+        installer = Installer(self._plan, place, self._path, self._log, self._cancelled)
+        self._warnings += installer.install(relaxing=self._relaxing)
         [site] = (self._path / "lib").glob("python*/site-packages")
         (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
         kept.write_note(
@@ -227,143 +218,7 @@ class _Build:
                 "python": "bin/python",
                 "python_version": self._python.text,
                 "requirements": self._plan.shown(),
-                "packages": _freeze(site),
+                "packages": freeze(site),
                 "warnings": self._warnings,
             },
         )
-
-    def _install(self) -> None:
-        if self._relaxing:
-            self._relax()
-        requirements = self._write("requirements", self._requirement_lines())
-        try:
-            if self._run_install(requirements) == 0:
-                return
-            if is_away(self._uv.output) and self._retry_offline(requirements):
-                return
-            if failed_build(self._uv.output) and self._retry_legacy(requirements):
-                return
-        finally:
-            requirements.unlink()
-        self._fail()
-
-    def _write(self, name: str, lines: list[str]) -> Path:
-        """Write a file of requirements, which only the user may read: it may have passwords."""
-        path = self._path / f"amlflow-{name}.txt"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-        return path
-
-    def _relax(self) -> None:
-        requirements, words = relax(self._plan.requirements, self._resolve)
-        self._plan.requirements = requirements
-        self._warnings += words
-        for line in words:
-            self._say(line)
-
-    def _resolve(self, requirement: str, strategy: str) -> list[str] | None:
-        """Resolve one requirement without its own, from wheels only."""
-        asked = self._write("one-requirement", [*self._index_lines(), requirement])
-        resolved = self._path / "amlflow-resolved.txt"
-        quiet = Uv(io.StringIO(), self._cancelled)
-        code = quiet.run(
-            "pip", "compile", "--quiet", "--no-config", "--no-deps", "--only-binary", ":all:",
-            "--resolution", strategy, "--python", self._path / "bin" / "python",
-            "--output-file", resolved, *self._index_options(), asked,
-        )  # fmt: skip
-        lines = read_resolved(resolved) if code == 0 else None
-        for path in (asked, resolved):
-            path.unlink(missing_ok=True)
-        return lines
-
-    def _retry_offline(self, requirements: Path) -> bool:
-        output = self._uv.output
-        self._say("The index does not answer; what uv's cache has is tried.")
-        if self._run_install(requirements, offline=True) == 0:
-            return True
-        self._uv.output = output
-        return False
-
-    def _retry_legacy(self, requirements: Path) -> bool:
-        output = self._uv.output
-        self._say("A package could not be built; it is tried with the build tools of its time.")
-        constraints = self._write("build-constraints", _LEGACY)
-        code = self._run_install(requirements, "--build-constraints", str(constraints))
-        constraints.unlink()
-        if code != 0 and not failed_build(self._uv.output):
-            self._uv.output = output
-        return code == 0
-
-    def _run_install(self, requirements: Path, *more: str, offline: bool = False) -> int:
-        constraints = self._plan.lines.constraints
-        options = [*more, *self._index_options()]
-        if constraints:
-            options += ["--constraints", str(self._write("constraints", constraints))]
-        code = self._uv.run(
-            "pip", "install", "--python", self._path / "bin" / "python", "--no-config",
-            "--requirements", requirements, *options, offline=offline,
-        )  # fmt: skip
-        (self._path / "amlflow-constraints.txt").unlink(missing_ok=True)
-        return code
-
-    def _index_options(self) -> list[str]:
-        lines, options = self._plan.lines, []
-        if lines.extra_indexes or lines.index:
-            # As pip: the best version of all indexes, not the first index that has the name.
-            options += ["--index-strategy", "unsafe-best-match"]
-        if lines.prereleases:
-            options += ["--prerelease", "allow"]
-        for host in lines.trusted_hosts:
-            options += ["--allow-insecure-host", host]
-        return options
-
-    def _index_lines(self) -> list[str]:
-        """The indexes, for a file: no argument of a process may show their passwords."""
-        lines = self._plan.lines
-        return [
-            *([f"--index-url {lines.index}"] if lines.index else []),
-            *(f"--extra-index-url {address}" for address in lines.extra_indexes),
-            *(f"--find-links {address}" for address in lines.links),
-            *(["--no-index"] if lines.no_index else []),
-        ]
-
-    def _requirement_lines(self) -> list[str]:
-        lines = self._plan.lines
-        editables = [f"-e {path}" for path in lines.editables]
-        return [*self._index_lines(), *lines.options, *self._plan.requirements, *editables]
-
-    def _fail(self) -> None:
-        output = self._uv.output
-        if is_away(output):
-            address = address_of(output)
-            raise EnvironmentBuildException(
-                f"The environment could not be made: the index {address or ''} does not answer, "
-                "and uv's cache does not have all packages. Check the network and the index."
-            )
-        reason = reason_of(output)
-        package = failed_build(output)
-        if package is not None:
-            reason = (
-                f"{package} could not be built from its source for Python {self._python.text}: "
-                f"{last_of_build(output) or reason}"
-            )
-        raise EnvironmentBuildException(
-            f"The environment could not be made: {reason}.{self._remedy(package)}"
-        )
-
-    def _remedy(self, package: str | None) -> str:
-        if package is None and not lacks_wheel(self._uv.output):
-            return ""
-        return (
-            " AMLFLOW_RELAX_PINS=1, or environment.python.relax = True, takes the nearest version "
-            f"that has a wheel for Python {self._python.minor[0]}.{self._python.minor[1]}."
-        )
-
-
-def _freeze(site: Path) -> list[str]:
-    """The installed packages, sorted, as ``pip freeze`` writes them."""
-    return sorted(
-        f"{distribution.name}=={distribution.version}"
-        for distribution in distributions(path=[str(site)])
-    )

@@ -1,0 +1,200 @@
+"""Installs all that a plan names into a place, by uv."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TextIO
+
+from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.plan import Plan
+from amlflow.environments.reasons import (
+    address_of,
+    failed_build,
+    is_away,
+    lacks_wheel,
+    last_of_build,
+    reason_of,
+)
+from amlflow.environments.relaxing import read_resolved, relax
+from amlflow.environments.uv import Uv
+
+_LEGACY = ["setuptools<81", "cython<3"]
+"""What source archives of v1's years build with; newer releases have removed what they import."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where packages are installed: uv's options for installing, and for resolving.
+
+    ``python`` is the version of its Python, as ``3.11.7``.
+    """
+
+    installing: Sequence[str | Path]
+    resolving: Sequence[str | Path]
+    python: str
+
+
+class Installer:
+    """Installs a plan.
+
+    Args:
+        plan: What to install. Requirements that are relaxed are replaced in it.
+        place: Where.
+        folder: A folder of the user's own, for files that are there only meanwhile.
+        log: Gets what is done, without secrets.
+        cancelled: Asked several times a second; once it is True, the installation ends.
+    """
+
+    def __init__(
+        self, plan: Plan, place: Place, folder: Path, log: TextIO, cancelled: Callable[[], bool]
+    ) -> None:
+        self._plan, self._place, self._folder = plan, place, folder
+        self._log, self._cancelled = log, cancelled
+        self._uv = Uv(log, cancelled)
+
+    def install(self, *, relaxing: bool) -> list[str]:
+        """Install all of it; what was relaxed is returned, in words.
+
+        Raises:
+            EnvironmentBuildException: it cannot be installed; the message is one sentence.
+            EnvironmentBuildCanceled: it was ended on request.
+        """
+        words = self._relax() if relaxing else []
+        requirements = self._write("requirements", self._requirement_lines())
+        try:
+            if self._run_install(requirements) == 0:
+                return words
+            if is_away(self._uv.output) and self._retry_offline(requirements):
+                return words
+            if failed_build(self._uv.output) and self._retry_legacy(requirements):
+                return words
+        finally:
+            requirements.unlink()
+        raise failure_of(self._uv.output, self._place.python)
+
+    def _write(self, name: str, lines: list[str]) -> Path:
+        """Write a file of requirements, which only the user may read: it may have passwords."""
+        path = self._folder / f"amlflow-{name}.txt"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        return path
+
+    def _say(self, text: str) -> None:
+        self._log.write(f"{text}\n")
+        self._log.flush()
+
+    def _relax(self) -> list[str]:
+        requirements, words = relax(self._plan.requirements, self._resolve)
+        self._plan.requirements = requirements
+        for line in words:
+            self._say(line)
+        return words
+
+    def _resolve(self, requirement: str, strategy: str) -> list[str] | None:
+        """Resolve one requirement without its own, from wheels only."""
+        asked = self._write("one-requirement", [*self._index_lines(), requirement])
+        resolved = self._folder / "amlflow-resolved.txt"
+        quiet = Uv(io.StringIO(), self._cancelled)
+        code = quiet.run(
+            "pip", "compile", "--quiet", "--no-config", "--no-deps", "--only-binary", ":all:",
+            "--resolution", strategy, *self._place.resolving, "--output-file", resolved,
+            *self._index_options(), asked,
+        )  # fmt: skip
+        lines = read_resolved(resolved) if code == 0 else None
+        for path in (asked, resolved):
+            path.unlink(missing_ok=True)
+        return lines
+
+    def _retry_offline(self, requirements: Path) -> bool:
+        output = self._uv.output
+        self._say("The index does not answer; what uv's cache has is tried.")
+        if self._run_install(requirements, offline=True) == 0:
+            return True
+        self._uv.output = output
+        return False
+
+    def _retry_legacy(self, requirements: Path) -> bool:
+        output = self._uv.output
+        self._say("A package could not be built; it is tried with the build tools of its time.")
+        constraints = self._write("build-constraints", _LEGACY)
+        code = self._run_install(requirements, "--build-constraints", str(constraints))
+        constraints.unlink()
+        if code != 0 and not failed_build(self._uv.output):
+            self._uv.output = output
+        return code == 0
+
+    def _run_install(self, requirements: Path, *more: str, offline: bool = False) -> int:
+        constraints = self._plan.lines.constraints
+        options = [*more, *self._index_options()]
+        if constraints:
+            options += ["--constraints", str(self._write("constraints", constraints))]
+        code = self._uv.run(
+            "pip", "install", *self._place.installing, "--no-config",
+            "--requirements", requirements, *options, offline=offline,
+        )  # fmt: skip
+        (self._folder / "amlflow-constraints.txt").unlink(missing_ok=True)
+        return code
+
+    def _index_options(self) -> list[str]:
+        lines, options = self._plan.lines, []
+        if lines.extra_indexes or lines.index:
+            # As pip: the best version of all indexes, not the first index that has the name.
+            options += ["--index-strategy", "unsafe-best-match"]
+        if lines.prereleases:
+            options += ["--prerelease", "allow"]
+        for host in lines.trusted_hosts:
+            options += ["--allow-insecure-host", host]
+        return options
+
+    def _index_lines(self) -> list[str]:
+        """The indexes, for a file: no argument of a process may show their passwords."""
+        lines = self._plan.lines
+        return [
+            *([f"--index-url {lines.index}"] if lines.index else []),
+            *(f"--extra-index-url {address}" for address in lines.extra_indexes),
+            *(f"--find-links {address}" for address in lines.links),
+            *(["--no-index"] if lines.no_index else []),
+        ]
+
+    def _requirement_lines(self) -> list[str]:
+        lines = self._plan.lines
+        editables = [f"-e {path}" for path in lines.editables]
+        return [*self._index_lines(), *lines.options, *self._plan.requirements, *editables]
+
+
+def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
+    """What uv's output says of an installation that failed, for a version of Python."""
+    if is_away(output):
+        address = address_of(output)
+        return EnvironmentBuildException(
+            f"The environment could not be made: the index {address or ''} does not answer, "
+            "and uv's cache does not have all packages. Check the network and the index."
+        )
+    reason = reason_of(output)
+    package = failed_build(output)
+    if package is not None:
+        reason = (
+            f"{package} could not be built from its source for Python {python}: "
+            f"{last_of_build(output) or reason}"
+        )
+    remedy = ""
+    if package is not None or lacks_wheel(output):
+        remedy = (
+            " AMLFLOW_RELAX_PINS=1, or environment.python.relax = True, takes the nearest version "
+            f"that has a wheel for Python {python.rpartition('.')[0]}."
+        )
+    return EnvironmentBuildException(f"The environment could not be made: {reason}.{remedy}")
+
+
+def freeze(site: Path) -> list[str]:
+    """The installed packages, sorted, as ``pip freeze`` writes them."""
+    return sorted(
+        f"{distribution.name}=={distribution.version}"
+        for distribution in distributions(path=[str(site)])
+    )
