@@ -7,7 +7,6 @@ what it forbids, or what it cannot take again and again although it answers othe
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 from collections import deque
@@ -172,19 +171,25 @@ class Delivery:
                         self._hold(calls.popleft(), error)
 
     def _is_stuck(self, tracker: Tracker, call: Call, error: Unavailable) -> bool:
-        """Whether a call has failed often, although the tracker answers for the same run.
+        """Whether a call has failed often, although the tracker answers a question about it.
 
         A tracker that asks to wait is not stuck, but busy.
         """
         number = call.records[0].number
         self._tries = self._tries + 1 if number == self._tried else 1
         self._tried = number
-        if self._tries < self._max_tries or call.run_id is None or error.retry_after is not None:
+        if self._tries < self._max_tries or error.retry_after is not None:
             return False
-        with contextlib.suppress(AzureMLException):
-            tracker.get_run(self._tracker_id(call.run_id))
+        try:
+            if call.kind == SNAPSHOT:
+                tracker.has_snapshot(call.records[0].record[2])
+            else:
+                tracker.get_run(self._tracker_id(call.run_id or ""))
+        except RunNotFound:  # an answer, too: the run may be the one that cannot be created
             return True
-        return False
+        except AzureMLException:
+            return False
+        return True
 
     def bring_held(self, answered: Callable[[int], None] = lambda count: None) -> bool:
         """Try again what is held, until the tracker does not take something of it again.
@@ -357,7 +362,7 @@ class Delivery:
         try:
             return self._ids.of(tracker, run_id)
         except RunNotFound:
-            if not any(
+            if self._ids.is_lost(run_id) or not any(
                 folder.creates(run_id) for folder in process_folders(self.folder.path.parent)
             ):
                 raise

@@ -78,7 +78,7 @@ class HeldRuns:
         """Why a record up to a number is held, of one run or of any; None: none is."""
         for held_id, run in list(self._runs.items()):
             if run_id in (None, held_id) and run.first <= number:
-                return run.error or AuthenticationException("The tracker has forbidden it.")
+                return run.error or AuthenticationException("The tracker does not take it now.")
         return None
 
     def error(self, run_id: str) -> AzureMLException | None:

@@ -22,8 +22,9 @@ from amlflow.journal.folder import (
     process_folders,
     tracker_folder,
 )
-from amlflow.journal.offline_runs import LocalIds, display_id
+from amlflow.journal.offline_runs import LocalIds, display_id, display_owner
 from amlflow.journal.record import (
+    CREATE,
     FILES,
     LOST,
     POINT,
@@ -72,6 +73,8 @@ def name_of(record: Record) -> str:
         return f"file {next(iter(record[2]))!r}"
     if record[0] == SNAPSHOT:
         return "a snapshot"
+    if record[0] == CREATE:
+        return "the run itself"
     if isinstance(record[2], dict):
         return ", ".join(sorted(record[2].keys() - {"ended"})).replace("_", " ")
     return str(record[0])
@@ -284,8 +287,8 @@ class Journal:
             refusal.names[name_of(record)] = None
         if is_first:
             logger.error(
-                "The tracker refused what was logged to run %s (%s); it is kept in %s: %s",
-                run_id, name_of(record), path, error.message,
+                "The tracker refused what was logged to %s (%s); it is kept in %s: %s",
+                display_owner(run_id), name_of(record), path, error.message,
             )  # fmt: skip
 
     def raise_refused(self, run_id: str) -> None:
@@ -300,13 +303,15 @@ class Journal:
             names = ", ".join(list(refusal.names)[:MAX_NAMES])
             suffix = " and others" if len(refusal.names) > MAX_NAMES else ""
             raise UserErrorException(
-                f"{refusal.count} of the records logged to run {run_id} ({names}{suffix}) "
+                f"{refusal.count} of the records logged to {display_owner(run_id)} "
+                f"({names}{suffix}) "
                 f"{'was' if refusal.count == 1 else 'were'} refused by the tracker, the others are "
                 f"there: {why}"
             )
         if lost_count:
             raise ServiceException(
-                f"{count_of(lost_count)} that this process has logged, to run {run_id} perhaps, "
+                f"{count_of(lost_count)} that this process has logged, to {display_owner(run_id)} "
+                "perhaps, "
                 f"{'was' if lost_count == 1 else 'were'} removed from {self._journals} by "
                 "somebody else before the tracker had them; all others are there. Log to a folder "
                 "that nothing cleans up, which AMLFLOW_JOURNAL_FOLDER names."

@@ -28,6 +28,11 @@ def display_id(run_id: str) -> str:
     return run_id.rpartition("/")[2] if is_local(run_id) else run_id
 
 
+def display_owner(run_id: str | None) -> str:
+    """What a record belongs to, for a message; a snapshot belongs to no run."""
+    return f"run {display_id(run_id)}" if run_id else "a snapshot"
+
+
 def is_local(id: str | None) -> bool:
     return id is not None and id.startswith(LOCAL)
 
@@ -91,6 +96,10 @@ class LocalIds:
     def lost(self, run_id: str, error: AzureMLException) -> None:
         """The tracker does not take the run."""
         self._errors[run_id] = error
+
+    def is_lost(self, run_id: str) -> bool:
+        """Whether the tracker has refused the run."""
+        return run_id in self._errors
 
     def create(self, tracker: Tracker, record: Record) -> None:
         """Make the run, unless a call without an answer has made it."""

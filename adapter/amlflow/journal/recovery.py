@@ -24,7 +24,7 @@ from amlflow.journal.folder import (
     note_refused,
     process_folders,
 )
-from amlflow.journal.offline_runs import LocalIds, display_id
+from amlflow.journal.offline_runs import LocalIds, display_id, display_owner
 from amlflow.journal.record import (
     LOST,
     POINT,
@@ -125,8 +125,8 @@ def _send(
         if record[0] == LOST:  # which its process has said
             return
         path = note_refused(folder, record, error.message)
-        logger.error("The tracker refused a record of run %s, kept in %s: %s",
-                     record[1], path, error.message)  # fmt: skip
+        logger.error("The tracker refused a record of %s, kept in %s: %s",
+                     display_owner(record[1]), path, error.message)  # fmt: skip
 
     def on_answer(count: int) -> None:
         counts.sent += count

@@ -13,7 +13,7 @@ from typing import Any
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.delivery import Call, Delivery, Refusal, calls_of
 from amlflow.journal.folder import ProcessFolder
-from amlflow.journal.offline_runs import LocalIds, display_id
+from amlflow.journal.offline_runs import LocalIds, display_owner
 from amlflow.journal.record import LOST, Numbered, record_of
 from amlflow.journal.segments import Segments
 from amlflow.journal.settings import JournalSettings
@@ -286,8 +286,8 @@ class Sender:
             error = self._delivery.held.why(self.written, run_id)
             self._reported_held.add(run_id)
             logger.warning(
-                "What is logged to run %s waits in %s, and is sent when the tracker takes it: %s",
-                display_id(run_id), self.folder.path, error.message if error else "",
+                "What is logged to %s waits in %s, and is sent when the tracker takes it: %s",
+                display_owner(run_id), self.folder.path, error.message if error else "",
             )  # fmt: skip
 
     @property

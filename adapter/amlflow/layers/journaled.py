@@ -307,6 +307,7 @@ class Journaled(Layer):
         self._local[run_id] = changed_run
         if change.status in FINAL:
             self.journal.note_ended(run_id)
+            self.journal.raise_refused(run_id)
             logger.warning("Run %s is sent when the tracker is back.", run.alias)
 
     # metrics

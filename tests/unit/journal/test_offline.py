@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import AuthenticationException, AzureMLException, UserErrorException
 from amlflow.journal.folder import tracker_folder
-from amlflow.journal.recovery import recover
+from amlflow.journal.recovery import put_back, recover, refused
 from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
-from amlflow.spec import FileInRun, FileNotInRun, RunChange, Unavailable
+from amlflow.spec import FileInRun, FileNotInRun, Refused, RunChange, TooLarge, Unavailable
 from amlflow.testing.memory import MemoryTracker
 from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
 
@@ -220,3 +222,119 @@ def test_a_tracker_that_cannot_be_opened_holds_up_nothing_for_good(
     until(lambda: not journaled._is_here_only(run.id), 20)
     assert [each.value for each in journaled.read_points(run.id)] == [1]
     journaled.journal.close()
+
+
+# --- a run or a snapshot that the tracker does not take -------------------------------------------
+
+REFUSALS: dict[str, AzureMLException] = {
+    "400": Refused("HTTP 400"),
+    "413": TooLarge("HTTP 413"),
+    "507": Refused("HTTP 507"),
+}
+
+
+def failing(call: str, error: AzureMLException, name: str = "bad") -> Callable[..., Any]:
+    """A tracker that does not take one run, or one snapshot."""
+
+    def fail(called: str, *arguments: Any) -> BaseException | None:
+        is_meant = call == called and name in (arguments[0], getattr(arguments[0][0], "name", None))
+        return error if is_meant else None
+
+    return fail
+
+
+def log_to_three(journaled: Journaled, tmp_path: Path) -> tuple[str, str]:
+    """While the tracker is away: a snapshot, a run with a child, and another run after them."""
+    (tmp_path / "archive").write_text("content")
+    journaled.put_snapshot("bad", tmp_path / "archive")
+    bad = started(journaled, name="bad", run_id="the-bad")
+    journaled.write_points(bad.id, [point(1)])
+    child = started(journaled, name="child", parent_id=bad.id, root_id=bad.id)
+    journaled.write_points(child.id, [point(2)])
+    good = started(journaled, name="good")
+    journaled.write_points(good.id, [point(3)])
+    return bad.id, good.id
+
+
+def check_good_run(memory: MemoryTracker, count: int) -> None:
+    """The other run has its value, and ``count`` runs are there."""
+    [run] = [run for run in memory._runs.values() if run.name == "good"]
+    assert [item.value for item in memory.read_points(run.id)] == [3]
+    assert len(memory._runs) == count
+
+
+@pytest.mark.parametrize("call", ["create_runs", "put_snapshot"])
+@pytest.mark.parametrize("error", REFUSALS.values(), ids=REFUSALS)
+def test_what_cannot_be_created_is_kept_and_named_and_the_rest_goes_on(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    settings: JournalSettings,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    call: str,
+    error: AzureMLException,
+) -> None:
+    moody.error = away
+    journaled = opened(offline=True)
+    bad, good = log_to_three(journaled, tmp_path)
+    moody.error = failing(call, error)
+    journaled.flush(good, seconds=20)
+    is_run = call == "create_runs"
+    check_good_run(memory, 1 if is_run else 3)
+    entries = list(refused(tracker_folder(settings.folder, URI)))
+    # The child and both points need the run.
+    assert len(entries) == (4 if is_run else 1)
+    assert entries[0]["why"] == error.message
+    named = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+    assert ("run the-bad" if is_run else "a snapshot") in named[0]
+    if is_run:
+        with pytest.raises(UserErrorException, match=r"logged to run the-bad \(the run itself, "):
+            journaled.update_run(bad, RunChange(status="Completed"))
+    journaled.journal.close()
+    moody.error = lambda name, *_: None
+    put_back(tracker_folder(settings.folder, URI), URI)
+    recover(tracker_folder(settings.folder, URI), lambda: moody)
+    check_good_run(memory, 3)
+    assert memory.has_snapshot("bad")
+    [run] = [run for run in memory._runs.values() if run.name == "bad"]
+    assert [item.value for item in memory.read_points(run.id)] == [1]
+    assert run.status == ("Completed" if is_run else "Running")
+
+
+@pytest.mark.parametrize("error", [Unavailable("HTTP 500"), AuthenticationException("HTTP 403")])
+@pytest.mark.parametrize("call", ["create_runs", "put_snapshot"])
+@pytest.mark.parametrize("sender", ["its process", "another"])
+def test_what_cannot_be_created_now_waits_and_the_rest_goes_on(
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    settings: JournalSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    error: AzureMLException,
+    sender: str,
+) -> None:
+    monkeypatch.setattr("amlflow.journal.sender.MAX_PAUSE_S", 0.01)
+    moody.error = away
+    journaled = opened(offline=True)
+    _, good = log_to_three(journaled, tmp_path)
+    folder = tracker_folder(settings.folder, URI)
+    if sender == "another":
+        die(journaled)
+    moody.error = failing(call, error)
+    if sender == "another":
+        with pytest.raises(type(error), match=error.message):
+            recover(folder, lambda: moody)
+    else:
+        journaled.flush(good, seconds=20)
+    check_good_run(memory, 1 if call == "create_runs" else 3)
+    assert list(refused(folder)) == []
+    moody.error = lambda name, *_: None
+    if sender == "another":
+        recover(folder, lambda: moody)
+    else:
+        journaled.flush(seconds=20)
+    check_good_run(memory, 3)
+    assert memory.has_snapshot("bad")
