@@ -28,6 +28,7 @@ ON_A_RUN = (
     "get_run",
     "log_batch",
     "log_inputs",
+    "restore_run",
     "set_tag",
     "update_run_info",
 )
@@ -68,6 +69,7 @@ class Store:
     delete_experiment_tag: Callable[..., Any]
     get_run: Callable[..., Any]
     delete_run: Callable[..., Any]
+    restore_run: Callable[..., Any]
     update_run_info: Callable[..., Any]
     log_batch: Callable[..., Any]
     log_inputs: Callable[..., Any]

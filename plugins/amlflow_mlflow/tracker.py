@@ -260,6 +260,21 @@ class MlflowTracker(TrackerBase):
         if change.status in FINAL:
             self.has_ended(run_id)
 
+    def delete_run(self, run_id: str) -> None:
+        # MLflow takes a run whose experiment is archived for a deleted one, and refuses both.
+        if self._store.get_run(run_id).info.lifecycle_stage == "active":
+            self._store.delete_run(run_id)
+
+    def restore_run(self, run_id: str) -> None:
+        run = self._store.get_run(run_id)
+        if self.get_experiment(run.info.experiment_id).archived is not None:
+            raise Refused(
+                f"The experiment of run {run_id} is archived. Reactivate the experiment first; "
+                "MLflow then restores all of its runs."
+            )
+        if run.info.lifecycle_stage != "active":
+            self._store.restore_run(run_id)
+
     def is_noted(self, run_id: str) -> bool:
         """Whether this has put the run's status into a tag."""
         return run_id in self._runs_with_status_tag

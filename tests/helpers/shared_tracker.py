@@ -21,7 +21,7 @@ from amlflow.spec import ExperimentRecord, Feature, RunQuery, RunRecord, Unavail
 from amlflow.testing.memory import MemoryTracker
 
 STATE = [
-    "_experiments", "_runs", "_points", "_files", "_snapshots", "_models", "_versions",
+    "_experiments", "_runs", "_deleted", "_points", "_files", "_snapshots", "_models", "_versions",
     "_model_files",
 ]  # fmt: skip
 READS = [
@@ -32,7 +32,7 @@ READS = [
 WRITES = [
     "ensure_experiment", "update_experiment", "delete_experiment", "create_runs", "update_run",
     "write_points", "put_files", "put_snapshot", "register_model", "update_model",
-    "delete_model",
+    "delete_model", "delete_run", "restore_run",
 ]  # fmt: skip
 WAIT_S = 20.0
 """How long the lock is waited for, unless the call is tried once."""

@@ -50,6 +50,11 @@ class BareTracker(MemoryTracker):
         assert len(points) == 1
         super().write_points(run_id, points)
 
+    def delete_run(self, run_id: str) -> None:
+        raise AssertionError("not claimed")
+
+    restore_run = delete_run
+
     def _models_are_not_claimed(self, *args: Any, **kwargs: Any) -> Any:
         raise AssertionError("not claimed")
 

@@ -20,6 +20,7 @@ from amlflow.spec import (
     RunRecord,
     Tracker,
     TrackerBase,
+    Unsupported,
     Work,
     make_record,
 )
@@ -69,6 +70,10 @@ def test_what_has_a_default_may_be_left_out() -> None:
     assert tracker.first_runs(RunQuery(), "name", False) is None
     assert tracker.field_values(RunQuery(), ["id"]) is None
     tracker.check_name("any name")
+    for method in (tracker.delete_run, tracker.restore_run):
+        with pytest.raises(Unsupported, match="mine://host cannot delete a run") as caught:
+            method("a")
+        assert "secret" not in str(caught.value)
 
 
 def test_the_default_counts_the_runs_before() -> None:
@@ -108,6 +113,8 @@ class Old:
 def test_a_layer_adds_the_defaults_to_a_tracker_without_base_class() -> None:
     layer = Layer(Old())  # type: ignore[arg-type]
     assert layer.own_paths() == ()
+    with pytest.raises(Unsupported, match="old:x"):
+        layer.delete_run("a")
     assert layer.known_limits == ()
     assert layer.count_runs(RunQuery()) is None
     assert layer.features == {"a feature of tomorrow"}
@@ -122,7 +129,7 @@ def test_a_layer_passes_known_limits_on() -> None:
 
 def test_only_optional_members_are_not_abstract() -> None:
     optional = members(Tracker) - Tracker.__abstractmethods__
-    assert optional == {"own_paths"}
+    assert optional == {"delete_run", "own_paths", "restore_run"}
     assert all(inspect.isabstract(each) for each in (Tracker, Compute))
 
 

@@ -300,6 +300,14 @@ class Journaled(Layer):
         elif not self.journal.wait_briefly(number, seconds, run_id):
             logger.warning("Run %s is sent when the tracker is back.", run_id)
 
+    def delete_run(self, run_id: str) -> None:
+        """Also: what is waiting for the run is sent first, as the tracker may refuse it later."""
+        self.flush(run_id)
+        super().delete_run(self._tracker_id(run_id))
+
+    def restore_run(self, run_id: str) -> None:
+        super().restore_run(self._tracker_id(run_id))
+
     def _change_local(self, run_id: str, change: RunChange) -> None:
         run = self._local[run_id]
         changed_run = transition(run, change)

@@ -105,6 +105,12 @@ class Layer:
     def update_run(self, run_id: str, change: RunChange) -> None:
         self.inner.update_run(run_id, change)
 
+    def delete_run(self, run_id: str) -> None:
+        member(self.inner, "delete_run")(run_id)
+
+    def restore_run(self, run_id: str) -> None:
+        member(self.inner, "restore_run")(run_id)
+
     def flush(self, run_id: str | None = None, seconds: float | None = None) -> None:
         """Return when all that was logged is in the tracker, which here is so at once."""
 

@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from amlflow.spec.compute import Compute, Work
-from amlflow.spec.errors import redacted
+from amlflow.spec.errors import Unsupported, redacted
 from amlflow.spec.limits import KnownLimit
 from amlflow.spec.records import RunRecord
 from amlflow.spec.search import RunQuery
 from amlflow.spec.tracker import QuickSearch, Tracker
 
 Record = TypeVar("Record")
+
+NO_DELETION = (
+    "The tracker at {} cannot delete a run and restore it later. Tag the run instead and search "
+    "for runs without the tag, or delete the run for good with the tracker's own tools."
+)
 
 
 class TrackerBase(Tracker, QuickSearch):
@@ -43,6 +48,14 @@ class TrackerBase(Tracker, QuickSearch):
             all_runs = sorted(self.find_runs(query), key=lambda run: (run.created, run.id))
             numbers.update({run.id: number for number, run in enumerate(all_runs, start=1)})
         return [numbers[run.id] for run in runs]
+
+    def delete_run(self, run_id: str) -> None:
+        """The default raises :class:`Unsupported`."""
+        raise Unsupported(NO_DELETION.format(redacted(self.uri)))
+
+    def restore_run(self, run_id: str) -> None:
+        """The default raises :class:`Unsupported`."""
+        raise Unsupported(NO_DELETION.format(redacted(self.uri)))
 
     def check_name(self, name: str) -> None:
         """The default takes any name."""

@@ -21,6 +21,8 @@ run_numbers           (optional) numbers runs by creation
 find_runs             reads the runs that match a query
 update_run            changes a run, see ``transition``       RunNotFound, Refused,         one
                                                               PropertyConflict
+delete_run            (optional) takes a run out of searches  RunNotFound                   one
+restore_run           (optional) undoes delete_run            RunNotFound                   one
 check_name            (optional) checks a metric's name       Refused
 write_points          stores values, each identity once       RunNotFound, Refused,         each
                                                               TooLarge
@@ -93,6 +95,7 @@ class Feature(str, enum.Enum):
     ARCHIVE = "archived experiments"  # else no change says archived
     MODELS = "model registry"  # else it need not be a ModelRegistry
     ORDER = "runs in any order"  # else no query has an order
+    DELETE = "deleted runs"  # else delete_run and restore_run are not called
     SHARED = "several processes"  # else it lives in one process, and no script can be submitted
 
 
@@ -179,6 +182,19 @@ class Tracker(Protocol):
         """Apply a change: properties first, status last.
 
         Raises :class:`RunNotFound`, :class:`PropertyConflict`, :class:`Refused`.
+        """
+
+    def delete_run(self, run_id: str) -> None:
+        """Take a run out of all searches; its child runs stay, and ``get_run`` still returns it.
+
+        To delete a deleted run changes nothing. A tracker may refuse other changes of a deleted
+        run. Raises :class:`RunNotFound`.
+        """
+
+    def restore_run(self, run_id: str) -> None:
+        """Undo ``delete_run``: searches find the run again, with all that it had.
+
+        To restore a run that is not deleted changes nothing. Raises :class:`RunNotFound`.
         """
 
     # metrics

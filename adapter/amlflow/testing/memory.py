@@ -36,6 +36,7 @@ class MemoryTracker(spec.TrackerBase):
         self._lock = threading.RLock()
         self._experiments: dict[str, ExperimentRecord] = {}
         self._runs: dict[str, RunRecord] = {}
+        self._deleted: set[str] = set()
         self._points: dict[str, dict[Any, Point]] = {}
         self._files: dict[str, dict[str, bytes]] = {}
         self._snapshots: dict[str, bytes] = {}
@@ -83,7 +84,8 @@ class MemoryTracker(spec.TrackerBase):
     def delete_experiment(self, experiment_id: str) -> None:
         with self._lock:
             name = self.get_experiment(experiment_id).name
-            if any(run.experiment_id == experiment_id for run in self._runs.values()):
+            runs = [run for run in self._runs.values() if run.id not in self._deleted]
+            if any(run.experiment_id == experiment_id for run in runs):
                 raise spec.Refused(f"Experiment {name!r} has runs and is not deleted.")
             del self._experiments[experiment_id]
 
@@ -145,7 +147,8 @@ class MemoryTracker(spec.TrackerBase):
 
     def find_runs(self, query: spec.RunQuery) -> Iterator[RunRecord]:
         with self._lock:
-            runs = sorted(self._runs.values(), key=lambda run: run.id)
+            runs = [run for run in self._runs.values() if run.id not in self._deleted]
+            runs.sort(key=lambda run: run.id)
             runs.sort(key=lambda run: run.created, reverse=True)
             if query.order is not None:
                 runs = _sort(runs, query.order)
@@ -185,6 +188,14 @@ class MemoryTracker(spec.TrackerBase):
         with self._lock:
             run = self.get_run(run_id)
             self._runs[run.id] = spec.transition(run, change, now=_now())
+
+    def delete_run(self, run_id: str) -> None:
+        with self._lock:
+            self._deleted.add(self.get_run(run_id).id)
+
+    def restore_run(self, run_id: str) -> None:
+        with self._lock:
+            self._deleted.discard(self.get_run(run_id).id)
 
     # metrics
 

@@ -153,6 +153,12 @@ class SqliteTracker(TrackerBase):
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         return self.open_mlflow().first_runs(query, field, last)
 
+    def delete_run(self, run_id: str) -> None:
+        self.open_mlflow().delete_run(run_id)
+
+    def restore_run(self, run_id: str) -> None:
+        self.open_mlflow().restore_run(run_id)
+
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
         self.open_mlflow().write_points(run_id, points)
 

@@ -610,3 +610,58 @@ class FirstPageOnly(MemoryTracker):
 
 
 MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]
+
+
+class DeletedIsGone(MemoryTracker):
+    """
+    delete_run: Take a run out of all searches; its child runs stay, and get_run still returns it.
+    """
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        run = super().get_run(run_id, experiment_id)
+        if run.id in self._deleted:
+            raise spec.RunNotFound(run_id)
+        return run
+
+
+class DeletedWithChildren(MemoryTracker):
+    """
+    delete_run: Take a run out of all searches; its child runs stay, and get_run still returns it.
+    """
+
+    def delete_run(self, run_id: str) -> None:
+        super().delete_run(run_id)
+        self._deleted |= {run.id for run in self._runs.values() if run.parent_id == run_id}
+
+
+class StillSearched(MemoryTracker):
+    """
+    delete_run: Take a run out of all searches; its child runs stay, and get_run still returns it.
+    """
+
+    def count_runs(self, query: RunQuery) -> int:
+        return super().count_runs(query) + len(self._deleted)
+
+
+class DeletedTwice(MemoryTracker):
+    """delete_run: To delete a deleted run changes nothing."""
+
+    def delete_run(self, run_id: str) -> None:
+        self._deleted ^= {self.get_run(run_id).id}
+
+
+class RestoredEmpty(MemoryTracker):
+    """restore_run: Undo delete_run: searches find the run again, with all that it had."""
+
+    def restore_run(self, run_id: str) -> None:
+        super().restore_run(run_id)
+        self._points[run_id] = {}
+
+
+class RestoredTwice(MemoryTracker):
+    """restore_run: To restore a run that is not deleted changes nothing."""
+
+    def restore_run(self, run_id: str) -> None:
+        if self.get_run(run_id).id not in self._deleted:
+            raise spec.RunNotFound(run_id)
+        super().restore_run(run_id)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,10 +14,13 @@ from amlflow.layers.stack import open_direct
 from amlflow.spec import (
     FINAL,
     UNSTARTED,
+    Condition,
     ExperimentNotFound,
     ExperimentRecord,
     Feature,
     Kind,
+    Op,
+    QuickSearch,
     Refused,
     RunChange,
     RunDraft,
@@ -226,13 +230,61 @@ class RunTests(SuiteBase):
             unique when several processes request the same one, or raise Unsupported.
         uri: The absolute URI that it was opened with.
         """
-        own = {Feature.MODELS, Feature.ORDER, Feature.SHARED}  # nothing can stand in for these
+        # Nothing can stand in for these.
+        own = {Feature.DELETE, Feature.MODELS, Feature.ORDER, Feature.SHARED}
         assert set(Feature) - own <= tracker.features <= set(Feature)
         if Feature.SHARED in tracker.features:
             assert tracker.uri == request.getfixturevalue("uri")
             assert open_direct(tracker.uri).get_run(run.id).id == run.id
         else:
             assert ":" in tracker.uri
+
+    def test_a_deleted_run_is_restored(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        delete_run: Take a run out of all searches; its child runs stay, and get_run still returns
+            it.
+        delete_run: To delete a deleted run changes nothing.
+        restore_run: Undo delete_run: searches find the run again, with all that it had.
+        restore_run: To restore a run that is not deleted changes nothing.
+        delete_run: Raises RunNotFound.
+        restore_run: Raises RunNotFound.
+        """
+        self.needs(tracker, Feature.DELETE)
+        run = self.made(tracker, experiment, run_id="kept", tags={"a": "b"}, properties={"c": "d"})
+        child = self.made(tracker, experiment, parent_id=run.id, root_id=run.id, created=later(1))
+        other = self.made(tracker, experiment, created=later(2))
+        tracker.write_points(run.id, [logged("loss", 0.5)])
+        tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=later(3)))
+        before = tracker.get_run(run.id)
+        for _ in range(2):
+            tracker.delete_run(run.id)
+            assert self._run_ids(tracker, experiment) == [other.id, child.id]
+        assert tracker.get_run(run.id).id == tracker.get_run("kept", experiment.id).id == run.id
+        for _ in range(2):
+            tracker.restore_run(run.id)
+            assert self._run_ids(tracker, experiment) == [other.id, child.id, run.id]
+        assert tracker.get_run(run.id) == before
+        assert [point.value for point in tracker.read_points(run.id)] == [0.5]
+        for method in (tracker.delete_run, tracker.restore_run):
+            with pytest.raises(RunNotFound):
+                method("missing")
+
+    @staticmethod
+    def _run_ids(tracker: Tracker, experiment: ExperimentRecord) -> list[str]:
+        """The ids of the runs that a search, a count and a search by a tag find; all agree."""
+        query = RunQuery(experiment_ids=[experiment.id])
+        run_ids = [run.id for run in tracker.find_runs(query)]
+        count = cast(QuickSearch, tracker).count_runs(query)
+        assert count in (None, len(run_ids))
+        everywhere = {run.id for run in tracker.find_runs(RunQuery())}
+        assert set(run_ids) <= everywhere
+        tagged = RunQuery(
+            experiment_ids=[experiment.id], conditions=[Condition("tags", Op.EQ, "b", key="a")]
+        )
+        assert {run.id for run in tracker.find_runs(tagged)} <= set(run_ids)
+        return run_ids
 
     def test_an_asked_for_id_is_unique(
         self, tracker: Tracker, experiment: ExperimentRecord
