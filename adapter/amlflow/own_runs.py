@@ -7,20 +7,11 @@ processes that create a run, one does, and the others find it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from amlflow.spec import (
-    Condition,
-    Refused,
-    RunDraft,
-    RunNotFound,
-    RunQuery,
-    RunRecord,
-    Status,
-    Tracker,
-)
+from amlflow.spec import Refused, RunDraft, RunNotFound, RunRecord, Status, Tracker
 
 
 class OwnRuns:
@@ -37,10 +28,7 @@ class OwnRuns:
         return self._experiment_id
 
     def find_experiment(self) -> str | None:
-        """The experiment's id, or None: unlike :meth:`ensure_experiment`, it creates none.
-
-        So who may only read the tracker can look.
-        """
+        """The experiment's id, or None: unlike :meth:`ensure_experiment`, it creates none."""
         if not self._experiment_id:
             for experiment in self._tracker.list_experiments():
                 if experiment.name == self._experiment:
@@ -48,22 +36,11 @@ class OwnRuns:
         return self._experiment_id or None
 
     def get(self, run_id: str) -> RunRecord | None:
-        """The run that has an id, or None. It creates no experiment either."""
-        experiment_id = self.find_experiment()
-        if experiment_id is None:
-            return None
+        """The run that has an id, or None."""
         try:
-            return self._tracker.get_run(run_id, experiment_id)
+            return self._tracker.get_run(run_id, self.ensure_experiment())
         except RunNotFound:
             return None
-
-    def find(self, conditions: Sequence[Condition] = ()) -> Iterator[RunRecord]:
-        """The runs that meet all conditions; none where the experiment does not exist yet."""
-        experiment_id = self.find_experiment()
-        if experiment_id is None:
-            return iter(())
-        query = RunQuery(experiment_ids=[experiment_id], conditions=conditions)
-        return self._tracker.find_runs(query)
 
     def create(self, run_id: str, **values: Any) -> RunRecord | None:
         """Create a run that has ended already; None if another process has created it.

@@ -28,6 +28,7 @@ from amlflow.spec import (
     Op,
     Refused,
     RunChange,
+    RunQuery,
     RunRecord,
     Tracker,
     transition,
@@ -210,7 +211,8 @@ class Registry:
         return sorted(runs, key=lambda run: _version_of(run) or 0)
 
     def _find(self, condition: Condition) -> Iterator[RunRecord]:
-        return self._runs.find([condition])
+        query = RunQuery(experiment_ids=[self._runs.ensure_experiment()], conditions=[condition])
+        return self._tracker.find_runs(query)
 
     def _properties(self, definition: Definition) -> dict[str, str]:
         """What says the definition: its text, or the digest of the snapshot that has the text."""
