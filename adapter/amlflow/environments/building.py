@@ -62,7 +62,10 @@ def needs_environment(specification: Specification) -> bool:
     Raises:
         EnvironmentBuildException: the definition has a line that cannot be read.
     """
-    plan = plan_of(specification)
+    return _is_needed(plan_of(specification), specification)
+
+
+def _is_needed(plan: Plan, specification: Specification) -> bool:
     if plan.is_empty:
         return False
     if specification.interpreter is not None or not is_satisfied(plan):
@@ -94,11 +97,11 @@ def ensure(
     """
     start = time.monotonic()
     with _opened(log) as stream:
-        if not needs_environment(specification):
+        plan = plan_of(specification)
+        if not _is_needed(plan, specification):
             return BuiltEnvironment(
                 python=Path(sys.executable), key="", packages=[], made=False, seconds=0.0
             )
-        plan = plan_of(specification)
         python, warning = choose(specification.python, specification.interpreter)
         warnings = [warning] if warning else []
         if plan.only_conda:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +21,7 @@ from amlflow.environments.reasons import (
     last_of_build,
     reason_of,
 )
+from amlflow.environments.redaction import redact
 from amlflow.environments.relaxing import read_resolved, relax
 from amlflow.environments.uv import Uv
 
@@ -194,7 +196,13 @@ def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
 
 def freeze(site: Path) -> list[str]:
     """The installed packages, sorted, as ``pip freeze`` writes them."""
-    return sorted(
-        f"{distribution.name}=={distribution.version}"
-        for distribution in distributions(path=[str(site)])
-    )
+    return sorted(_freeze_one(distribution) for distribution in distributions(path=[str(site)]))
+
+
+def _freeze_one(distribution: Distribution) -> str:
+    metadata = distribution.metadata  # parsed at each access
+    name, version = metadata["Name"], metadata["Version"]
+    source = distribution.read_text("direct_url.json")  # written for a file or an address
+    if source is None:
+        return f"{name}=={version}"
+    return f"{name} @ {redact(json.loads(source)['url'])}"

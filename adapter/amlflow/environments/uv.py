@@ -80,20 +80,17 @@ class Uv:
         reader = threading.Thread(target=self._copy, args=(process, lines), daemon=True)
         reader.start()
         try:
-            while True:
-                try:
-                    code = process.wait(POLL_S)
-                    break
-                except subprocess.TimeoutExpired:
-                    if self._cancelled():
-                        raise EnvironmentBuildCanceled(
-                            "The build of the environment was canceled."
-                        ) from None
+            # Popen.wait with a timeout looks ever more seldom; the end of the output is seen at
+            # once.
+            while reader.is_alive():
+                reader.join(POLL_S)
+                if reader.is_alive() and self._cancelled():
+                    raise EnvironmentBuildCanceled("The build of the environment was canceled.")
         finally:
             _end(process)
             reader.join()
             self.output = list(lines)
-        return code
+        return process.wait()
 
     def _copy(self, process: subprocess.Popen[str], lines: deque[str]) -> None:
         for line in process.stdout or ():
