@@ -218,6 +218,7 @@ OWN_FILES = {
     "job.py": "a job's folder on this machine",
     "wire.py": "what amlflow itself sends between a script and its agent",
     "supervise.py": "a job's folder on this machine",
+    "installing.py": "what uv writes into an environment",
     "pythons.py": "what an interpreter of this machine says of itself",
     "kept.py": "environments kept on this machine",
     "curated.py": "a file of amlflow's own",

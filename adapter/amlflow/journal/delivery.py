@@ -259,6 +259,10 @@ class Delivery:
             self._make(tracker, call)
         except AWAY:
             raise
+        except ImportError as error:  # a fault of this installation, and not of the record
+            raise Unavailable(
+                f"The tracker's plugin cannot import what it needs: {error}."
+            ) from error
         except RunNotFound as error:
             self._refuse(call, error)
         except AzureMLException as error:

@@ -22,7 +22,7 @@ from amlflow.relay.wire import (
     encode,
     encode_error,
 )
-from amlflow.spec import Tracker, tried_once
+from amlflow.spec import Tracker, Unavailable, tried_once
 
 logger = logging.getLogger("amlflow.agent")
 
@@ -113,6 +113,10 @@ class RelayServer:
             raise
         except AzureMLException as error:
             answer = {"error": encode_error(error)}
+        except ImportError as error:  # a fault of this installation: the call may work later
+            logger.exception("The tracker's plugin cannot import what it needs.")
+            away = Unavailable(f"The tracker's plugin cannot import what it needs: {error}.")
+            answer = {"error": encode_error(away)}
         except Exception as error:
             logger.exception("A call of the script failed.")
             answer = {"error": encode_error(error)}

@@ -244,6 +244,21 @@ def test_what_is_refused_is_kept(
     assert (entry["run_id"], entry["why"]) == (left.id, "No 7.")
 
 
+def test_a_plugin_that_cannot_import_what_it_needs_loses_nothing(
+    left: RunRecord, moody: Moody, memory: MemoryTracker, place: Path
+) -> None:
+    def break_import(name: str, *_: object) -> BaseException | None:
+        return ModuleNotFoundError("No module named 'numpy'") if name == "write_points" else None
+
+    moody.error = break_import
+    with pytest.raises(Unavailable, match="cannot import what it needs: No module named 'numpy'"):
+        recover(place, lambda: moody)
+    assert list(refused(place)) == []
+    moody.error = lambda *_: None
+    recover(place, lambda: moody)
+    assert values(memory, left) == list(range(100))
+
+
 def test_what_was_refused_is_sent_again_once_it_is_asked_for(
     opened: Callable[..., Journaled],
     moody: Moody,
