@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from amlflow.environments.kept import list_environments
 from azureml.core import Environment, Experiment, Workspace
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import AzureMLException, UserErrorException
@@ -87,6 +89,16 @@ def test_a_build_makes_what_scripts_run_with(
     assert str(details.interpreter_path).startswith(str(details.environment_path))
     environment.build_local(workspace)
     assert "was there already" in capsys.readouterr().out
+
+    private = wheels.write_tiny(tmp_path, "amlflow-private", "1.0")
+    address = Environment.add_private_pip_wheel(workspace, str(private))
+    environment.python.conda_dependencies.add_pip_package(address)
+    environment.build_local(workspace)
+    python = environment.get_image_details(workspace).interpreter_path
+    subprocess.run([str(python), "-c", "import amlflow_private, amlflow_tiny"], check=True)
+    [made] = [made for made in list_environments() if made.python == Path(str(python))]
+    assert made.packages == [f"amlflow-private @ {address}", "amlflow-tiny==1.0"]
+    environment.python.conda_dependencies.remove_pip_package(address)
 
     environment.python.conda_dependencies.add_pip_package("amlflow-tiny==9")
     build = environment.build(workspace)

@@ -31,6 +31,7 @@ from amlflow.environments import kept
 from amlflow.environments.building import ensure
 from amlflow.environments.lookup import find_environment
 from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.spec import Tracker
 from amlflow.times import to_iso
 from amlflow.whole_files import write_text
 
@@ -40,12 +41,13 @@ RESOLVED = "requirements.txt"
 
 def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
     """``environment list``: the registered ones, then what else is made on this machine."""
-    registry = Registry(tracker_of(Where(**where).workspace()))
+    tracker = tracker_of(Where(**where).workspace())
+    registry = Registry(tracker)
     rows = []
     shown = set()
     for registered, definition in registry.definitions():
         environment = environment_from(definition, registered.name, registered.version)
-        made = _find_made(environment)
+        made = _find_made(environment, tracker)
         shown.add(made.key if made else None)
         rows.append({**_of_version(registered), **_of_made(made)})
     if curated:
@@ -65,8 +67,9 @@ def show(*, environment_name: str, environment_version: str | None, **where: Any
     """``environment show``: the definition, and what is made of it on this machine."""
     workspace = Where(**where).workspace()
     environment = _get(workspace, environment_name, environment_version)
-    made = _find_made(environment)
-    versions = Registry(tracker_of(workspace)).versions(environment_name)
+    tracker = tracker_of(workspace)
+    made = _find_made(environment, tracker)
+    versions = Registry(tracker).versions(environment_name)
     [labels] = [item.labels for item in versions if item.version == environment.version] or [()]
     return {
         **definition_of(environment),
@@ -99,7 +102,12 @@ def build(
         environment = _load(any_directory)
     else:
         environment = _get(Where(**where).workspace(), str(any_environment), environment_version)
-    specification = specification_of(environment.name, environment.python, Path.cwd())
+    specification = specification_of(
+        environment.name,
+        environment.python,
+        any_directory or Path.cwd(),
+        lambda: tracker_of(Where(**where).workspace()),
+    )
     if specification is None:
         raise UserErrorException(
             f"The environment {environment.name!r} has user_managed_dependencies, so nothing is "
@@ -233,10 +241,12 @@ def _get(workspace: Any, name: str, version: str | None) -> Environment:
         return Environment.get(workspace, name, version)
 
 
-def _find_made(environment: Environment) -> kept.KeptEnvironment | None:
+def _find_made(environment: Environment, tracker: Tracker) -> kept.KeptEnvironment | None:
     """What is made of a definition here; None where it cannot be told, as of a malformed one."""
     try:
-        specification = specification_of(environment.name, environment.python, Path.cwd())
+        specification = specification_of(
+            environment.name, environment.python, Path.cwd(), lambda: tracker
+        )
         return None if specification is None else find_environment(specification)
     except (AzureMLException, OSError):
         return None

@@ -12,6 +12,7 @@
     uv.py                 runs uv: its log, its end on request, no secret in either
     reasons.py            one sentence for a build that failed
     relaxing.py           the nearest version that has a wheel, for pins without one
+    wheels.py             wheels of a workspace: their addresses, and the copies here
     kept.py               the environments that are there: list, last use, remove
     errors.py             what a build raises
 

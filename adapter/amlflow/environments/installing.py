@@ -24,6 +24,7 @@ from amlflow.environments.reasons import (
 from amlflow.environments.redaction import redact
 from amlflow.environments.relaxing import read_resolved, relax
 from amlflow.environments.uv import Uv
+from amlflow.environments.wheels import address_of_copy
 
 _LEGACY = ["setuptools<81", "cython<3"]
 """What source archives of v1's years build with; newer releases have removed what they import."""
@@ -205,4 +206,5 @@ def _freeze_one(distribution: Distribution) -> str:
     source = distribution.read_text("direct_url.json")  # written for a file or an address
     if source is None:
         return f"{name}=={version}"
-    return f"{name} @ {redact(json.loads(source)['url'])}"
+    address = json.loads(source)["url"]
+    return f"{name} @ {address_of_copy(address) or redact(address)}"

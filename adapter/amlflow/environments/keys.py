@@ -12,6 +12,7 @@ from amlflow.environments.plan import Plan
 from amlflow.environments.pythons import Interpreter
 from amlflow.environments.redaction import without_secrets
 from amlflow.environments.uv import index_variables
+from amlflow.environments.wheels import digest_of
 
 LENGTH = 32
 """Hexadecimal digits of a key."""
@@ -50,12 +51,30 @@ def key_of(
 
 
 def _with_content(line: str) -> str:
-    """A requirement; to that of a local file, the digest of the file is added."""
-    path = line.removeprefix("file://").partition("[")[0].partition("#")[0]
-    if not path.startswith("/") or not os.path.isfile(path):
+    """A requirement; to that of a local file or folder, what tells its content is added."""
+    path = line.rpartition(" @ ")[2].removeprefix("file://").partition("[")[0].partition("#")[0]
+    if not path.startswith("/"):
         return line
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return f"{os.path.basename(path)} {digest.hexdigest()}"
+    if os.path.isdir(path):
+        return f"{line} {_stamps_of(path)}"
+    if not os.path.isfile(path):
+        return line
+    return f"{os.path.basename(path)} {digest_of(Path(path))}"
+
+
+def _stamps_of(folder: str) -> str:
+    """A digest of the names, sizes and times of the files in a project's folder.
+
+    What a build leaves there itself does not count.
+    """
+    stamps = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_left_by_builds(name))
+        for name in names:
+            status = os.lstat(os.path.join(parent, name))
+            stamps.append((os.path.join(parent, name), status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(repr(sorted(stamps)).encode()).hexdigest()
+
+
+def _is_left_by_builds(name: str) -> bool:
+    return name in ("__pycache__", "build", "dist") or name.startswith(".") or ".egg-info" in name

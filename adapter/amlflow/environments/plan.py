@@ -11,6 +11,7 @@ from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.redaction import redact
 from amlflow.environments.requirement_lines import MAX_LINES, Lines, parse_lines
 from amlflow.environments.specification import Specification
+from amlflow.environments.wheels import SCHEME
 
 _ADDRESS = re.compile(r"(\w+\+)?\w+://\S+")
 
@@ -44,8 +45,8 @@ def plan_of(specification: Specification) -> Plan:
     Raises:
         EnvironmentBuildException: a line of it is not a package, option or file.
     """
-    folder = Path(specification.folder or ".").absolute()
-    plan = Plan(python=specification.python, lines=parse_lines(specification.pip, folder))
+    folders = [Path(folder).absolute() for folder in specification.folders or (".",)]
+    plan = Plan(python=specification.python, lines=parse_lines(specification.pip, folders))
     packages: list[str] = []
     if len(specification.conda) > MAX_LINES:
         raise EnvironmentBuildException(
@@ -91,6 +92,11 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> None:
     from packaging.utils import canonicalize_name
 
     names = read_names()
+    if SCHEME in line:
+        raise EnvironmentBuildException(
+            f"{line!r} is a wheel of a workspace, and stands in a file that pip reads; name it "
+            "with CondaDependencies.add_pip_package()."
+        )
     if _ADDRESS.match(line) or line.startswith("/"):
         packages.append(line)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,23 +55,23 @@ class Lines:
     ignored: list[str] = field(default_factory=list)
 
 
-def parse_lines(lines: Iterable[str], folder: Path) -> Lines:
+def parse_lines(lines: Iterable[str], folders: Sequence[Path]) -> Lines:
     """Parse the lines of a requirements file; files that they name are read.
 
     Args:
         lines: The lines, with comments or without.
-        folder: The folder that relative paths are below.
+        folders: A relative path is below the first of these that has it.
 
     Raises:
         EnvironmentBuildException: a line or file cannot be read, or there are too many.
     """
     result = Lines()
-    _parse(lines, folder, result, depth=0, constraints=False)
+    _parse(lines, folders, result, depth=0, constraints=False)
     return result
 
 
 def _parse(
-    lines: Iterable[str], folder: Path, result: Lines, depth: int, constraints: bool
+    lines: Iterable[str], folders: Sequence[Path], result: Lines, depth: int, constraints: bool
 ) -> None:
     for line in join_lines(lines):
         text = re.sub(r"(^|\s)#.*", "", line).strip()
@@ -83,10 +83,10 @@ def _parse(
                 "imports, and leave what they need to uv."
             )
         if text.startswith("-"):
-            _parse_option(text, folder, result, depth, constraints)
+            _parse_option(text, folders, result, depth, constraints)
         else:
             package = _without_hashes(text)
-            package = _to_absolute(package, folder)
+            package = _to_absolute(package, folders)
             (result.constraints if constraints else result.packages).append(package)
 
 
@@ -102,7 +102,9 @@ def join_lines(lines: Iterable[str]) -> Iterator[str]:
         yield begun
 
 
-def _parse_option(text: str, folder: Path, result: Lines, depth: int, constraints: bool) -> None:
+def _parse_option(
+    text: str, folders: Sequence[Path], result: Lines, depth: int, constraints: bool
+) -> None:
     option, value = _split_option(text)
     if option in ("-r", "--requirement", "-c", "--constraint"):
         if "://" in value:
@@ -110,14 +112,14 @@ def _parse_option(text: str, folder: Path, result: Lines, depth: int, constraint
                 f"The file {redact(value)!r} is not read: its address is not one of this machine. "
                 "Download it, and name the local file."
             )
-        path = folder / _needed(value, text)
+        path = _below(folders, _needed(value, text))
         more = constraints or option in ("-c", "--constraint")
-        _parse(_read(path, text, depth), path.parent, result, depth + 1, more)
+        _parse(_read(path, text, depth), [path.parent], result, depth + 1, more)
     elif option in ("-e", "--editable"):
         source = _needed(value, text)
-        result.editables.append(source if "://" in source else _existing(folder / source, text))
+        result.editables.append(source if "://" in source else _existing(folders, source, text))
     elif option in WITH_ADDRESS:
-        _add_address(WITH_ADDRESS[option], _needed(value, text), folder, result)
+        _add_address(WITH_ADDRESS[option], _needed(value, text), folders, result)
     elif option in WITH_VALUE:
         result.options.append(f"{WITH_VALUE[option]} {_needed(value, text)}")
     elif option == "--no-index":
@@ -135,9 +137,9 @@ def _parse_option(text: str, folder: Path, result: Lines, depth: int, constraint
         )
 
 
-def _add_address(option: str, address: str, folder: Path, result: Lines) -> None:
+def _add_address(option: str, address: str, folders: Sequence[Path], result: Lines) -> None:
     if "://" not in address:
-        address = str((folder / os.path.expanduser(address)).absolute())
+        address = str(_below(folders, address).absolute())
     if option == "--index-url":
         result.index = address
     elif option == "--extra-index-url":
@@ -188,19 +190,26 @@ def _without_hashes(text: str) -> str:
     return re.sub(r"\s+--hash[= ]\S+", "", text).strip()
 
 
-def _to_absolute(package: str, folder: Path) -> str:
+def _to_absolute(package: str, folders: Sequence[Path]) -> str:
     """A wheel or folder of this machine by its absolute path."""
     first = shlex.split(package)[0] if "'" not in package and '"' not in package else package
     looks_local = first.startswith((".", "/", "~")) or first.endswith((".whl", ".tar.gz", ".zip"))
     if looks_local and "://" not in first and "@" not in first:
-        return _existing(folder / os.path.expanduser(first), package)
+        return _existing(folders, first, package)
     return package
 
 
-def _existing(path: Path, text: str) -> str:
-    bare = str(path).partition("[")[0]
-    if not os.path.exists(bare):
+def _existing(folders: Sequence[Path], name: str, text: str) -> str:
+    bare, bracket, extras = name.partition("[")
+    path = _below(folders, bare)
+    if not path.exists():
         raise EnvironmentBuildException(
-            f"The definition names {text!r}, and {bare!r} does not exist."
+            f"The definition names {text!r}, and {str(path)!r} does not exist."
         )
-    return os.path.normpath(str(path.absolute()))
+    return os.path.normpath(str(path.absolute())) + bracket + extras
+
+
+def _below(folders: Sequence[Path], name: str) -> Path:
+    """The path of a name below the first folder that has it, or else below the first folder."""
+    paths = [folder / os.path.expanduser(name) for folder in folders]
+    return next((path for path in paths if path.exists()), paths[0])

@@ -14,7 +14,8 @@ class Specification:
 
     ``python`` is a version in conda's form (``3.8``, ``3.8.*``, ``>=3.7,<3.9``); None takes the
     submitter's own. ``conda`` and ``channels`` are conda's lines, ``pip`` the lines of a
-    requirements file in their order, options included. Relative paths in them are below ``folder``.
+    requirements file in their order, options included. Relative paths in them are below the first
+    of ``folders`` that has the file.
     ``interpreter`` is the path of the Python to build on, where the definition names one. ``relax``
     allows the nearest version with a wheel in place of a pin without one.
 
@@ -27,7 +28,7 @@ class Specification:
     conda: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     pip: tuple[str, ...] = ()
-    folder: str | None = None
+    folders: tuple[str, ...] = ()
     interpreter: str | None = None
     relax: bool = False
 

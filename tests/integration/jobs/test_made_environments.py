@@ -171,7 +171,7 @@ def test_passwords_are_in_no_log_and_no_argument(links: Path, kept: Path) -> Non
 def test_limits_of_a_constraints_file_hold(links: Path, kept: Path, tmp_path: Path) -> None:
     (tmp_path / "limits.txt").write_text("amlflow-tiny<2\n")
     environment = ensured(
-        f"--find-links {links}", "-c limits.txt", "amlflow-tiny", folder=str(tmp_path)
+        f"--find-links {links}", "-c limits.txt", "amlflow-tiny", folders=(str(tmp_path),)
     )
     assert environment.packages == ["amlflow-tiny==1.0"]
 

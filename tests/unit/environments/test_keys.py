@@ -50,6 +50,16 @@ def test_a_wheel_counts_by_its_content(tmp_path: Path) -> None:
     assert key(str(wheel)) != one
 
 
+def test_a_folder_counts_by_its_files(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("one")
+    first = key(str(tmp_path))
+    (tmp_path / "module.egg-info").mkdir()
+    (tmp_path / "module.egg-info" / "PKG-INFO").write_text("left by a build")
+    assert key(str(tmp_path)) == first
+    (tmp_path / "module.py").write_text("another")
+    assert key(str(tmp_path)) != first
+
+
 @pytest.mark.parametrize(
     ("asked", "minors"),
     [("3.8", {8}), ("3.6.2", {6}), ("=3.7", {7}), ("==3.8", {8}), (">=3.7,<3.9", {7, 8}),

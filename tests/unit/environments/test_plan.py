@@ -12,7 +12,7 @@ from amlflow.environments.specification import Specification
 
 
 def planned(*pip: str, conda: tuple[str, ...] = (), folder: Path | None = None) -> Plan:
-    return plan_of(Specification(pip=pip, conda=conda, folder=str(folder) if folder else None))
+    return plan_of(Specification(pip=pip, conda=conda, folders=(str(folder),) if folder else ()))
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,20 @@ def test_files_are_read_below_the_file_that_names_them(tmp_path: Path) -> None:
     assert plan.requirements == [wheel, "pandas==1.0", "scipy"]
     assert plan.lines.constraints == ["numpy<2"]
     assert plan.lines.editables == [str(tmp_path)]
+
+
+def test_a_relative_path_is_below_the_first_folder_that_has_it(tmp_path: Path) -> None:
+    source, working = tmp_path / "source", tmp_path / "working"
+    for folder in (source, working):
+        folder.mkdir()
+        (folder / "both.txt").write_text(folder.name)
+    (working / "own.txt").write_text("own")
+    folders = (str(source), str(working))
+    plan = plan_of(Specification(pip=("-r both.txt", "-r own.txt", "-e ."), folders=folders))
+    assert plan.requirements == ["own", "source"]
+    assert plan.lines.editables == [str(source)]
+    with pytest.raises(EnvironmentBuildException, match=f"'{source}/no.txt'"):
+        plan_of(Specification(pip=("-r no.txt",), folders=folders))
 
 
 @pytest.mark.parametrize(

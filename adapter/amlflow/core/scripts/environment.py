@@ -57,10 +57,6 @@ class Environment(Settings):
     environment_variables: dict[str, str]
 
     from_docker_build_context = _refuse("from_docker_build_context", f"{BUILD}.")
-    add_private_pip_wheel = _refuse(
-        "add_private_pip_wheel",
-        "amlflow uploads no wheels; name the path of the wheel as a package of pip.",
-    )
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         """A new environment. Other keywords, such as ``workspace``, are ignored, as in v1."""
@@ -253,6 +249,26 @@ class Environment(Settings):
             check_text(text, "A label", right)
         _registry(workspace, right).label(name, str(version), labels)
 
+    @staticmethod
+    def add_private_pip_wheel(
+        workspace: WorkspaceBase, file_path: str | os.PathLike[str], exist_ok: bool = False
+    ) -> str:
+        """Keep a wheel in the workspace; the address that is returned is a package of pip.
+
+        ``conda_dependencies.add_pip_package(address)`` names it in an environment. An address means
+        this content: a wheel that is added later under the same name has another one.
+
+        Raises:
+            FileNotFoundError: the file does not exist.
+            UserErrorException: it is not a wheel; or the workspace has one of this name, and
+                ``exist_ok`` is False, as in v1.
+        """
+        from amlflow.core.environments.private_wheels import add_wheel  # few scripts add one
+
+        right = "Environment.add_private_pip_wheel(workspace, 'package-1.0-py3-none-any.whl')"
+        check_class(workspace, WorkspaceBase, "Wheels are kept in a Workspace", right)
+        return add_wheel(tracker_of(workspace), file_path, exist_ok=exist_ok)
+
     # making
 
     def build(self, workspace: WorkspaceBase, image_build_compute: Any = None) -> ImageBuildDetails:
@@ -267,7 +283,7 @@ class Environment(Settings):
         from amlflow.core.environments.image_build import ImageBuildDetails  # few scripts build
 
         self.register(workspace)
-        return ImageBuildDetails(self._specification())
+        return ImageBuildDetails(self._specification(workspace))
 
     def build_local(
         self, workspace: WorkspaceBase, platform: str | None = None, **kwargs: Any
@@ -281,18 +297,18 @@ class Environment(Settings):
         """
         from amlflow.core.environments.image_build import build_here  # few scripts build
 
-        build_here(self._specification())
+        build_here(self._specification(workspace))
 
     def get_image_details(self, workspace: WorkspaceBase) -> DockerImageDetails:
         """Whether the environment is made on this machine, and where."""
         from amlflow.core.environments.image_build import image_details  # few scripts ask for it
 
-        return image_details(self._specification(), self.docker.base_image)
+        return image_details(self._specification(workspace), self.docker.base_image)
 
-    def _specification(self) -> Specification | None:
+    def _specification(self, workspace: WorkspaceBase) -> Specification | None:
         from amlflow.core.scripts.specify import specification_of  # most scripts make nothing here
 
-        return specification_of(self.name, self.python, os.getcwd())
+        return specification_of(self.name, self.python, os.getcwd(), lambda: tracker_of(workspace))
 
     # files
 

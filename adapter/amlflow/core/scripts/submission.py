@@ -103,7 +103,10 @@ def submit(
     collected = collect_data(config, experiment.workspace)
     command, is_script = command_of(config, inside=snapshot_id is None)
     specification = specification_of(
-        settings.environment.name, settings.environment.python, config.source_directory
+        settings.environment.name,
+        settings.environment.python,
+        config.source_directory,
+        lambda: tracker,
     )
     if specification is not None and not needs_environment(specification):
         specification = None

@@ -1,0 +1,102 @@
+"""Wheels of a workspace by their address, and the copies of them on this machine.
+
+An address is ``amlflow://wheels/<SHA-256>/<name>``, so whoever has the file can check it.
+The copies are in ``<environments>/.wheels/<SHA-256>/<name>``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from amlflow.environments import kept
+from amlflow.environments.errors import EnvironmentBuildException
+
+SCHEME = "amlflow://"
+_ADDRESS = re.compile(r"amlflow://wheels/([0-9a-f]{64})/([^/\s]{1,255}\.whl)")
+_COPY = re.compile(r"/\.wheels/([0-9a-f]{64})/([^/\s]{1,255}\.whl)$")
+_CHUNK = 1 << 20
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(_CHUNK):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def check_wheel_name(name: str) -> None:
+    """Raise EnvironmentBuildException if a file's name is not one of a wheel."""
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename  # few scripts need it
+
+    try:
+        parse_wheel_filename(name)
+    except InvalidWheelFilename as error:
+        raise EnvironmentBuildException(
+            f"{name!r} is not the name of a wheel; such a name is 'package-1.0-py3-none-any.whl'."
+        ) from error
+
+
+def to_address(digest: str, name: str) -> str:
+    """The address of a wheel with this content and name."""
+    return f"{SCHEME}wheels/{digest}/{quote(name)}"
+
+
+def parse_address(line: str) -> tuple[str, str] | None:
+    """Digest and name of the wheel that a line of pip names; None if it names none of a workspace.
+
+    Raises:
+        EnvironmentBuildException: the line has an address of amlflow's that is not one of a wheel.
+    """
+    if SCHEME not in line:
+        return None
+    match = _ADDRESS.fullmatch(line.strip().rpartition(" @ ")[2].strip())
+    if match is None:
+        raise EnvironmentBuildException(
+            f"{line!r} is not the address of a wheel; Environment.add_private_pip_wheel() returns "
+            "one."
+        )
+    name = unquote(match[2])
+    check_wheel_name(name)
+    return match[1], name
+
+
+def address_of_copy(address: str) -> str | None:
+    """The address of the wheel that a copy on this machine, ``file:///…``, was made from."""
+    match = _COPY.search(address)
+    return f"{SCHEME}wheels/{match[1]}/{match[2]}" if match else None
+
+
+def ensure_copy(digest: str, name: str, fetch: Callable[[Path], None]) -> Path:
+    """The copy of a wheel on this machine, which ``fetch`` writes if it is not there whole.
+
+    Raises:
+        EnvironmentBuildException: what is fetched has another content, or cannot be written.
+    """
+    folder = kept.make_folder() / ".wheels" / digest
+    path = folder / name
+    try:
+        if path.is_file() and digest_of(path) == digest:
+            return path
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as staging:
+            staged = Path(staging, name)
+            fetch(staged)
+            if digest_of(staged) != digest:
+                raise EnvironmentBuildException(
+                    f"The wheel {name!r} of the workspace was changed: its content is not the one "
+                    "that its address names. Call Environment.add_private_pip_wheel() again."
+                )
+            os.replace(staged, path)
+    except OSError as error:
+        raise EnvironmentBuildException(
+            f"The wheel {name!r} could not be copied to {str(folder)!r}: {error.strerror or error}."
+        ) from error
+    return path
