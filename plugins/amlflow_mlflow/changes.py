@@ -32,6 +32,8 @@ TAGS_AT_ONCE = 100
 class Spelled:
     """What to send: params and tags first, then the removed tags, then the status with its end.
 
+    An end without a status is the new end of a run that has ended.
+
     ``status_first``: before the tags, which end a launched run: until they are there, what MLflow's
     own client said of its end within the script does not count.
 
@@ -72,6 +74,8 @@ def spell(change: RunChange, *, noted: bool = False) -> Spelled:
         tags[STATUS] = status
     if status in FINAL:
         ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
+    elif status is None and change.ended is not None:
+        ended = to_ms(change.ended)
     # The others are noted in a tag alone: setting MLflow's too could undo an end set meanwhile.
     sets = status in FINAL or status == Status.RUNNING
     return Spelled(

@@ -259,6 +259,8 @@ class MlflowTracker(TrackerBase):
                 self._set_status(run_id, KILLED, None)
         if change.status in FINAL:
             self.has_ended(run_id)
+        if todo.status is None and todo.ended is not None:
+            self._correct_end(run_id, todo.ended)
 
     def delete_run(self, run_id: str) -> None:
         # MLflow takes a run whose experiment is archived for a deleted one, and refuses both.
@@ -282,6 +284,15 @@ class MlflowTracker(TrackerBase):
     def has_ended(self, run_id: str) -> None:
         """Keep nothing of this run in memory."""
         self._points.forget(run_id)
+
+    def _correct_end(self, run_id: str, ended: int) -> None:
+        """Set the end of a run that has ended.
+
+        If another process starts the run again meanwhile, MLflow keeps the end all the same, and
+        nobody reads it.
+        """
+        if self.get_run(run_id).ended is not None:
+            self._store.update_run_info(run_id, None, ended, None)
 
     def _set_status(self, run_id: str, status: str, ended: int | None) -> Any:
         return self._store.update_run_info(run_id, RunStatus.from_string(status), ended, None)

@@ -2,7 +2,8 @@
 
 One pytest session collects the suite and forks for each mutant, which takes milliseconds where a
 new session takes seconds. The tests of a mutant run one after another until one fails; those that
-take long are last.
+take long are last. A mutant that differs in known lines is given only the tests that reach one of
+them (coverage.py says which), and first those that have caught others in the least time.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import json
 import os
 import signal
 import tempfile
+import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import coverage
 import pytest
 import sentences
 from amlflow.spec import Compute, Tracker
@@ -35,18 +39,30 @@ OPTIONS = [
     "-p", "amlflow.testing.plugin",
 ]  # fmt: skip
 TIMEOUT_S = 60
-"""After which a mutant that does not end counts as caught."""
+"""A test that takes longer does not end, which counts as caught."""
 
 
 @dataclass(frozen=True)
 class Mutant:
     """What to run the suite on, a tracker or a compute target.
 
-    With ``sentence``, only the tests that name it are run.
+    With ``sentence``, only the tests that name it are run. ``lines`` are the lines in which it
+    differs from the original, and ``file`` the file that has them: only tests that reach one of
+    them are run.
     """
 
     opened: Callable[[], Tracker | Compute]
     sentence: str | None = None
+    file: str = ""
+    lines: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a test does with the original: the seconds it takes, and the lines of each file."""
+
+    seconds: float
+    lines: dict[str, list[int]]
 
 
 @dataclass(frozen=True)
@@ -62,9 +78,20 @@ class Outcome:
     reason: str = ""
 
 
-def run_suite(mutants: Sequence[Mutant], suite: Path = SUITE, *, at_once: int = 1) -> list[Outcome]:
-    """Run the suite on each mutant until a test fails, on several ``at_once``."""
-    plugin, out = _Plugin(mutants, at_once), io.StringIO()
+def run_suite(
+    mutants: Sequence[Mutant],
+    suite: Path = SUITE,
+    *,
+    at_once: int = 1,
+    original: Callable[[], Tracker] | None = None,
+    report: Callable[[Mutant, Outcome], None] = lambda mutant, outcome: None,
+) -> list[Outcome]:
+    """Run the suite on each mutant until a test fails, on several ``at_once``.
+
+    With ``original``, the lines that each test reaches in it are found first, for the mutants with
+    ``lines``. ``report`` is called with each outcome as it is known.
+    """
+    plugin, out = _Plugin(mutants, at_once, original, report), io.StringIO()
     with contextlib.redirect_stdout(out), pytest.MonkeyPatch.context() as patched:
         patched.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # looking for them takes the longest
         code = pytest.main([str(suite), *OPTIONS], [plugin])
@@ -75,8 +102,17 @@ def run_suite(mutants: Sequence[Mutant], suite: Path = SUITE, *, at_once: int = 
 class _Plugin:
     """Runs the collected tests once for each mutant."""
 
-    def __init__(self, mutants: Sequence[Mutant], at_once: int) -> None:
+    def __init__(
+        self,
+        mutants: Sequence[Mutant],
+        at_once: int,
+        original: Callable[[], Tracker] | None,
+        report: Callable[[Mutant, Outcome], None],
+    ) -> None:
         self._mutants, self._at_once = mutants, at_once
+        self._original, self._report = original, report
+        self._reaches: dict[str, Reach] = {}
+        self._catches: Counter[str] = Counter()
         self._opened: Callable[[], Tracker | Compute] | None = None
         self._failed: pytest.TestReport | None = None
         self.outcomes: list[Outcome] = []
@@ -95,17 +131,44 @@ class _Plugin:
         items = sorted(
             session.items, key=lambda item: item.get_closest_marker(THOROUGH) is not None
         )
+        if self._original is not None:
+            self._reaches = self._find_reaches(items)
         for start in range(0, len(self._mutants), self._at_once):
+            mutants = self._mutants[start : start + self._at_once]
             forks = []
-            for mutant in self._mutants[start : start + self._at_once]:
-                selection = [item for item in items if _concerns(item, mutant.sentence)]
-                forks.append(_fork(lambda m=mutant, s=selection: self._run(m, s)))
-            self.outcomes += [_outcome(*fork) for fork in forks]
+            for mutant in mutants:
+                selection = self._select(items, mutant)
+                forks.append(_fork(lambda m=mutant, s=selection: asdict(self._run(m, s))))
+            for mutant, fork in zip(mutants, forks, strict=True):
+                outcome = _outcome(*fork)
+                self._catches[outcome.test or ""] += 1
+                self._report(mutant, outcome)
+                self.outcomes.append(outcome)
         return True
+
+    def _select(self, items: Sequence[pytest.Item], mutant: Mutant) -> list[pytest.Item]:
+        """The tests for a mutant, in the order in which they are tried."""
+        selection = [item for item in items if _concerns(item, mutant.sentence)]
+        if not mutant.lines or not self._reaches:
+            return selection
+
+        def rank(item: pytest.Item) -> float:
+            catches = self._catches[item.nodeid.rpartition("::")[2]]
+            return self._reaches[item.nodeid].seconds / (1 + catches)
+
+        return sorted(
+            (
+                item
+                for item in selection
+                if mutant.lines.intersection(self._reaches[item.nodeid].lines.get(mutant.file, ()))
+            ),
+            key=rank,
+        )
 
     def _run(self, mutant: Mutant, items: Sequence[pytest.Item]) -> Outcome:
         self._opened = mutant.opened
         for item, following in zip(items, [*items[1:], None], strict=True):
+            signal.alarm(TIMEOUT_S)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if (report := self._failed) is not None:
                 broken = dict(report.sections).get("does not hold in amlflow.spec", "")
@@ -113,16 +176,47 @@ class _Plugin:
                 return Outcome(test, report.when or "", broken, str(report.longrepr))
         return Outcome(None, reason=f"{len(items)} tests passed")
 
+    def _find_reaches(self, items: Sequence[pytest.Item]) -> dict[str, Reach]:
+        """Run each test on the original, in a process of its own."""
+        outcome = _read(*_fork(lambda: self._trace(items)))
+        if "reaches" not in outcome:
+            raise RuntimeError(f"the suite fails on the original: {outcome['reason']}")
+        return {name: Reach(**reach) for name, reach in outcome["reaches"].items()}
+
+    def _trace(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
+        assert self._original is not None
+        self._opened = self._original
+        files = sorted({mutant.file for mutant in self._mutants})
+        measuring = coverage.Coverage(data_file=None, config_file=False, include=files)
+        measuring.start()
+        seconds: dict[str, float] = {}
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            signal.alarm(10 * TIMEOUT_S)
+            measuring.switch_context(item.nodeid)
+            begun = time.perf_counter()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            seconds[item.nodeid] = time.perf_counter() - begun
+            if self._failed is not None:
+                return {"reason": f"{item.nodeid}: {self._failed.longrepr}"}
+        measuring.stop()
+        reaches: dict[str, Reach] = {name: Reach(took, {}) for name, took in seconds.items()}
+        data = measuring.get_data()
+        for file in files:
+            for line, names in data.contexts_by_lineno(file).items():
+                for name in filter(None, names):
+                    reaches[name].lines.setdefault(file, []).append(line)
+        return {"reaches": {name: asdict(reach) for name, reach in reaches.items()}}
+
 
 def _concerns(item: pytest.Item, sentence: str | None) -> bool:
     return sentence is None or sentence in sentences.named(getattr(item, "function", None))
 
 
-def _fork(run: Callable[[], Outcome]) -> tuple[int, IO[str]]:
+def _fork(run: Callable[[], dict[str, Any]]) -> tuple[int, IO[str]]:
     """Call a function in a process of its own, which ends after a while in any case.
 
-    Returns the process and the file to which it writes the outcome: a pipe would stay open for as
-    long as any process lives that the function has started.
+    Returns the process and the file to which it writes what the function returns: a pipe would stay
+    open for as long as any process lives that the function has started.
     """
     file = tempfile.TemporaryFile("w+")  # noqa: SIM115  (the parent reads it, and closes it then)
     child = os.fork()
@@ -132,16 +226,20 @@ def _fork(run: Callable[[], Outcome]) -> tuple[int, IO[str]]:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(TIMEOUT_S)
             try:
-                outcome: dict[str, Any] = asdict(run())
+                answer = run()
             except BaseException:  # noqa: BLE001  (whatever it is, the parent is told)
-                outcome = {"test": None, "when": "run", "reason": traceback.format_exc()}
-            json.dump(outcome, file)
+                answer = {"test": None, "when": "run", "reason": traceback.format_exc()}
+            json.dump(answer, file)
             file.flush()
         os._exit(0)  # without what the parent does at its end
     return child, file
 
 
 def _outcome(child: int, file: IO[str]) -> Outcome:
+    return Outcome(**_read(child, file))
+
+
+def _read(child: int, file: IO[str]) -> dict[str, Any]:
     _, status = os.waitpid(child, 0)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what it has started and left
@@ -149,5 +247,7 @@ def _outcome(child: int, file: IO[str]) -> Outcome:
         file.seek(0)
         text = file.read()
     if os.WIFSIGNALED(status):
-        return Outcome(f"(ended by {signal.Signals(os.WTERMSIG(status)).name})", "call")
-    return Outcome(**json.loads(text))
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return asdict(Outcome(f"(ended by {name})", "call", reason=f"ended by {name}"))
+    answer: dict[str, Any] = json.loads(text)
+    return answer

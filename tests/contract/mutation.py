@@ -3,12 +3,13 @@
     python tests/contract/mutation.py                 # all of them, in minutes
     python tests/contract/mutation.py --slice 2/4     # the second quarter
     python tests/contract/mutation.py --every 10      # a sample
+    python tests/contract/mutation.py --only find_runs --verbose
 
 Each mutant differs from ``amlflow/testing/memory.py``, or from the rules in
 ``amlflow/spec/transition.py`` that it calls, in one place: an operator, a condition, a
 constant, a statement that is left out, a key or an argument that is dropped, a copy that is not
 made. Locks are left alone, because a race that one test run does not lose says nothing. So are the
-texts of errors.
+texts of errors. ``equivalent_mutants.yaml`` has the mutants that are right too, with the reason.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from amlflow import spec
 from amlflow.spec import transition as _function
 from amlflow.testing import memory
+from mutant_runs import Mutant, Outcome, run_suite
 
 transition = sys.modules[_function.__module__]
 """The module, whose name in the package is the function's."""
@@ -36,18 +39,19 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 OPERATORS: dict[type[ast.operator], type[ast.operator]] = {ast.Add: ast.Sub, ast.Sub: ast.Add}
 
-NONE_IS_ALLOWED = "None says that the runs must be read"
 EQUIVALENT: dict[str, str] = {
-    "_create: RunRecord(id=run_id, alias=draft.run_id, experiment_id=draft.experiment_id, "
-    "parent_id=draft.paren... -> without user='somebody'": "whose run it is, is up to the tracker",
-    "count_runs: return sum((1 for _ in self.find_runs(query))) -> return None": NONE_IS_ALLOWED,
+    mutant: entry["reason"]
+    for entry in yaml.safe_load(
+        Path(__file__).with_name("equivalent_mutants.yaml").read_text(encoding="utf-8")
+    )
+    for mutant in entry["mutants"]
 }
-"""Mutants that do what the original does, by their description, with the reason."""
+"""Mutants that are right too, by their description, with the reason."""
 
 
 @dataclass(frozen=True)
 class Generated:
-    """A mutant: where it differs, and its class.
+    """A mutant: where it differs, and the tracker.
 
     ``description`` is the method, the original code and the changed code, and does not depend on
     line numbers.
@@ -55,7 +59,7 @@ class Generated:
 
     line: int
     description: str
-    tracker: type[memory.MemoryTracker]
+    mutant: Mutant
 
 
 Edit = Callable[[], str | None]
@@ -70,6 +74,7 @@ def generate() -> list[Generated]:
         for index in range(sum(1 for _ in _edits(ast.parse(text)))):
             tree = ast.parse(text)
             node, owner, edit = list(_edits(tree))[index]
+            lines = frozenset(range(node.lineno, (node.end_lineno or node.lineno) + 1))
             before = _short(ast.unparse(node))
             shown = edit()
             after = _short(ast.unparse(node) if shown is None else shown)
@@ -78,7 +83,8 @@ def generate() -> list[Generated]:
                 description += " (again)"
             changed = _execute(module, ast.fix_missing_locations(tree))
             tracker = _with_rules(changed) if module is transition else changed.MemoryTracker
-            mutants[description] = Generated(node.lineno, description, tracker)
+            mutant = Mutant(tracker, file=str(module.__file__), lines=lines)
+            mutants[description] = Generated(node.lineno, description, mutant)
     return list(mutants.values())
 
 
@@ -277,16 +283,15 @@ def _other(value: int | bool | str) -> int | bool | str:
 
 def main(arguments: list[str]) -> int:
     """Run the suite on the mutants, and print those that no test catches."""
-    # The suite loads pytest, which a list of mutants does not need.
-    from mutant_runs import Mutant, run_suite
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slice", default="1/1", help="which part of the mutants, such as 2/4")
     parser.add_argument("--every", type=int, default=1, help="every n-th mutant only")
+    parser.add_argument("--only", default="", help="those whose description contains this text")
     parser.add_argument("--list", action="store_true", help="print the mutants and run none")
+    parser.add_argument("--verbose", action="store_true", help="print which test catches each")
     options = parser.parse_args(arguments)
     number, parts = map(int, options.slice.split("/"))
-    mutants = generate()[:: options.every]
+    mutants = [each for each in generate() if options.only in each.description][:: options.every]
     size = -(-len(mutants) // parts)
     mutants = mutants[(number - 1) * size : number * size]
     if options.list:
@@ -294,22 +299,30 @@ def main(arguments: list[str]) -> int:
             print(f"{mutant.line}: {mutant.description}")
         return 0
     begun = time.monotonic()
-    outcomes = run_suite([Mutant(mutant.tracker) for mutant in mutants])
-    escaped = [
+    descriptions = {each.mutant: f"line {each.line}: {each.description}" for each in mutants}
+
+    def report(mutant: Mutant, outcome: Outcome) -> None:
+        if options.verbose:
+            print(f"{outcome.test or 'NOT CAUGHT'}: {descriptions[mutant]}", file=sys.stderr)
+
+    outcomes = run_suite(
+        [each.mutant for each in mutants], original=memory.MemoryTracker, report=report
+    )
+    survivors = [
         mutant
         for mutant, outcome in zip(mutants, outcomes, strict=True)
         if outcome.test is None and mutant.description not in EQUIVALENT
     ]
     equivalent = sum(mutant.description in EQUIVALENT for mutant in mutants)
-    for mutant in escaped:
+    for mutant in survivors:
         print(f"not caught, line {mutant.line}: {mutant.description}")
     judged = len(mutants) - equivalent
     print(
-        f"{len(mutants)} mutants in {time.monotonic() - begun:.0f} s: {judged - len(escaped)} of "
-        f"{judged} caught ({100 * (judged - len(escaped)) / max(judged, 1):.1f} %), and "
-        f"{equivalent} do what the original does"
+        f"{len(mutants)} mutants in {time.monotonic() - begun:.0f} s: {judged - len(survivors)} of "
+        f"{judged} caught ({100 * (judged - len(survivors)) / max(judged, 1):.1f} %), and "
+        f"{equivalent} are right too"
     )
-    return 1 if escaped else 0
+    return 1 if survivors else 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import mutation
 import pytest
-from mutant_runs import Mutant, run_suite
+from amlflow.testing.memory import MemoryTracker
+from mutant_runs import run_suite
 
 EVERY = 12
 
@@ -20,7 +21,7 @@ def generated() -> list[mutation.Generated]:
 def test_a_sample_of_generated_mutants_is_caught(generated: list[mutation.Generated]) -> None:
     sample = [each for each in generated[::EVERY] if each.description not in mutation.EQUIVALENT]
     assert len(sample) > 20
-    outcomes = run_suite([Mutant(each.tracker) for each in sample])
+    outcomes = run_suite([each.mutant for each in sample], original=MemoryTracker)
     escaped = [
         f"line {each.line}: {each.description}"
         for each, outcome in zip(sample, outcomes, strict=True)

@@ -110,6 +110,10 @@ def test_an_end_is_stored_and_no_later_status_replaces_it(
         keeper.update_run(run.id, RunChange(status=late))
         tracker.update_run(run.id, RunChange(status=late))
         assert same(tracker, keeper, run).status == final
+    corrected = datetime(2032, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    keeper.update_run(run.id, RunChange(ended=corrected))
+    seen = same(tracker, keeper, run)
+    assert (seen.status, seen.ended) == (final, corrected)
 
 
 def test_an_end_that_is_not_the_agents(any_store: str, tracker: Tracker, run: RunRecord) -> None:

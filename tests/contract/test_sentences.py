@@ -24,7 +24,7 @@ NOT_IN_THE_SUITES = {
     "TrackerBase", "ComputeBase", "make_record:",  # tests/unit/test_base_classes.py
     "KnownLimit:",  # tests/contract/test_known_limits.py
     "transition: Call", "transition: now is", "transition: Raises",  # update_run says it
-    "transition: Whether", "transition: Without a status",
+    "transition: Whether",
     "transition: A start time",  # what is left to the tracker
     "RunChange: transition",
     "page: These rules", "page: What is added", "page: An argument",

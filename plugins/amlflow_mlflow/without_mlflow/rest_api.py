@@ -35,6 +35,7 @@ from amlflow_mlflow.answers import (
 )
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, Spelled, check_conflict
 from amlflow_mlflow.errors import error_of_answer, translated
+from amlflow_mlflow.records import to_run
 from amlflow_mlflow.server_texts import cause
 
 HTTP_TIMEOUT_S = 30
@@ -221,9 +222,11 @@ class HttpWire:
             self._set_status(run_id, todo)
 
     def _set_status(self, run_id: str, todo: Spelled) -> None:
-        if todo.status is None:
+        content: dict[str, Any] = {"run_id": run_id}
+        if todo.status is not None:
+            content["status"] = todo.status
+        elif todo.ended is None or to_run(self.read(run_id)).ended is None:
             return
-        content: dict[str, Any] = {"run_id": run_id, "status": todo.status}
         if todo.ended is not None:
             content["end_time"] = todo.ended
         answer = self._call("runs/update", content, "run_info", run_id)

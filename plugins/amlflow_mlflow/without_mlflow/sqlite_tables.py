@@ -23,7 +23,7 @@ from amlflow.spec import Refused, RunNotFound, Unavailable
 from amlflow_mlflow.changes import KILLED, Spelled, check_conflict
 from amlflow_mlflow.errors import BUSY_TIMEOUT_S, translated
 from amlflow_mlflow.own_paths import own_paths
-from amlflow_mlflow.records import NAME
+from amlflow_mlflow.records import NAME, to_run
 from amlflow_mlflow.spelling import ALIAS, DELETED
 
 _RUN = (
@@ -43,6 +43,7 @@ _END = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ? AND lifecycl
 _SET_STATUS = (
     "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ? AND NOT (? AND status = ?)"
 )
+_SET_END = "UPDATE runs SET end_time = ? WHERE run_uuid = ?"
 _SET_NAME = "UPDATE runs SET name = ? WHERE run_uuid = ?"
 _SET_TAG = (
     "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)"
@@ -155,9 +156,11 @@ class SqliteTables:
     def write(self, run_id: str, todo: Spelled) -> None:
         """Apply a change to a run, wholly or not at all."""
         with self._transaction(write=True) as connection:
-            if not _rows(connection, _BY_ID, run_id):
+            rows = _rows(connection, _BY_ID, run_id)
+            if not rows:
                 raise RunNotFound(run_id, self.uri)
-            stored_params = _data(connection, run_id).params
+            run = _run(connection, rows[0])
+            stored_params = run.data.params
             check_conflict(todo.params, stored_params)
             params = [
                 (key, value, run_id)
@@ -175,6 +178,8 @@ class SqliteTables:
                 connection.execute(
                     _SET_STATUS, (todo.status, todo.ended, run_id, todo.starts, KILLED)
                 )
+            elif todo.ended is not None and to_run(run).ended is not None:
+                connection.execute(_SET_END, (todo.ended, run_id))
 
     def end(self, run_id: str, status: str, ended: int) -> bool:
         """Set a run's final status and end; whether there is such a run that is not deleted."""

@@ -609,9 +609,6 @@ class FirstPageOnly(MemoryTracker):
         super().write_points(run_id, points[:1000])
 
 
-MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]
-
-
 class DeletedIsGone(MemoryTracker):
     """
     delete_run: Take a run out of all searches; its child runs stay, and get_run still returns it.
@@ -665,3 +662,6 @@ class RestoredTwice(MemoryTracker):
         if self.get_run(run_id).id not in self._deleted:
             raise spec.RunNotFound(run_id)
         super().restore_run(run_id)
+
+
+MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]

@@ -247,6 +247,18 @@ class SecondFinalKeepsEnd(MemoryTracker):
             self._runs[before.id] = replace(self.get_run(run_id), ended=before.ended)
 
 
+class EndIsForGood(MemoryTracker):
+    """
+    transition: Without a status, ended corrects the end time of a run that has ended, and is
+        ignored otherwise.
+    """
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        if change.status is None:
+            change = replace(change, ended=None)
+        super().update_run(run_id, change)
+
+
 class RestartedKeepsItsEnd(MemoryTracker):
     """transition: A run has an end time only while its status is final."""
 

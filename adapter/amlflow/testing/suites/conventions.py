@@ -152,9 +152,12 @@ class ConventionTests(SuiteBase):
         """
         RunDraft: A parent and a root are stored as they are: they may belong to another experiment,
             and need not exist.
+        RunRecord: root_id is the run's own id if it has no parent, and None if another client
+            nested the run without naming a root.
         """
         other = tracker.ensure_experiment(f"{experiment.name}-other")
-        for family in ((run.id, run.id), ("0" * 32, "1" * 32), (run.id, "0" * 32)):
+        families = [(run.id, run.id), ("0" * 32, "1" * 32), (run.id, "0" * 32), (run.id, None)]
+        for family in families:
             child = self.made(tracker, other, parent_id=family[0], root_id=family[1])
             record = tracker.get_run(child.id)
             assert (record.parent_id, record.root_id) == family

@@ -61,6 +61,23 @@ class ExperimentTests(SuiteBase):
             reversed(accepted)
         )
 
+    def test_experiments_that_are_made_while_they_are_listed(self, tracker: Tracker) -> None:
+        """
+        list_experiments: All experiments, also archived ones, newest first.
+        page: Other processes and machines change the same runs at the same time.
+        """
+        mark = uuid.uuid4().hex
+        ids = [tracker.ensure_experiment(f"suite-{mark}-{n}").id for n in range(3)]
+        list_ids = []
+        for record in tracker.list_experiments():
+            list_ids.append(record.id)
+            if len(list_ids) < 3:
+                tracker.ensure_experiment(f"suite-{mark}-new-{len(list_ids)}")
+            if record.id == ids[0]:
+                break
+        assert [each for each in list_ids if each in ids] == ids[::-1]
+        assert len(set(list_ids)) == len(list_ids)
+
     def test_unknown_experiments(self, tracker: Tracker) -> None:
         """
         update_experiment: Raises ExperimentNotFound, and Refused if another experiment has the

@@ -103,6 +103,27 @@ class TransitionTests(SuiteBase):
             else:
                 assert record.ended == ends[-2], (another, ends)
 
+    def test_an_end_without_a_status(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        transition: Without a status, ended corrects the end time of a run that has ended, and is
+            ignored otherwise.
+        RunChange: A change to a run; what is not given stays as it is.
+        """
+        for status in (*sorted(FINAL), Status.RUNNING, Status.QUEUED):
+            run = self.made(tracker, experiment, status=status)
+            for n, tags in enumerate([{}, {"t": "x"}]):
+                change = RunChange(ended=later(60 * (n + 1)), tags=tags)
+                tracker.update_run(run.id, change)
+                record, expected = tracker.get_run(run.id), transition(run, change)
+                assert (record.status, record.tags) == (status, tags)
+                assert (record.ended is None) == (expected.ended is None)
+                if record.ended is not None and expected.ended is not None:
+                    assert abs(record.ended - expected.ended) <= MILLISECOND
+        # What was ignored has no effect on how the run goes on.
+        tracker.update_run(run.id, RunChange(status=Status.RUNNING, started=later(1)))
+        record = tracker.get_run(run.id)
+        assert (record.status, record.ended) == (Status.RUNNING, None)
+
     def test_a_late_status_in_a_race(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         transition: Any other status that comes later is ignored, and the rest of the change is
