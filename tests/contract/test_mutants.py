@@ -49,6 +49,19 @@ def test_a_mutant_breaks_a_sentence_of_the_contract(module: ModuleType) -> None:
     assert [each for each in module.MUTANTS if not contract.issuperset(sentences.named(each))] == []
 
 
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_no_mutant_of_a_module_is_forgotten(module: ModuleType) -> None:
+    contract = set(sentences.of_contract())
+    mutants = {
+        each
+        for each in vars(module).values()
+        if isinstance(each, type)
+        and each.__module__ == module.__name__
+        and contract.intersection(sentences.named(each))
+    }
+    assert mutants <= set(module.MUTANTS)
+
+
 def test_the_shared_reference_tracker_passes() -> None:
     [outcome] = run_suite([Mutant(SharedTracker)], SHARED_SUITE)
     assert outcome.test is None, outcome.reason

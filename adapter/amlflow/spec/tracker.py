@@ -143,7 +143,7 @@ class Tracker(Protocol):
     def delete_experiment(self, experiment_id: str) -> None:
         """Delete an experiment and free its name; :class:`Refused` if it has runs.
 
-        Raises :class:`ExperimentNotFound`.
+        Runs that are deleted do not count. Raises :class:`ExperimentNotFound`.
         """
 
     # runs

@@ -68,15 +68,15 @@ class Others:
         return self.in_one(_fork, self._opener, self._uri, work, arguments)
 
     def killed_after(
-        self, steps: int, delay_s: float, work: Callable[..., object], *arguments: Any
+        self, steps: int, part: float, work: Callable[..., object], *arguments: Any
     ) -> int:
         """Kill a process that runs ``work(tracker, *arguments, report)``; how often it reported.
 
-        It opens a tracker of its own, and is killed so many seconds after it has called
-        ``report()`` for the last of these steps.
+        It opens a tracker of its own, and calls ``report()`` after each step. It is killed within
+        the step after these ``steps``, when ``part`` of the time has passed that the last one took.
         """
         pool, _ = processes(self._method)
-        call = (self._opener, self._uri, work, arguments, steps, delay_s)
+        call = (self._opener, self._uri, work, arguments, steps, part)
         count: int = pool.apply_async(_kill, call).get(TIMEOUT_S)
         return count
 
@@ -112,7 +112,7 @@ def _kill(
     work: Callable[..., Any],
     arguments: tuple[Any, ...],
     steps: int,
-    delay_s: float,
+    part: float,
 ) -> int:
     reading, writing = os.pipe()
     child = os.fork()
@@ -123,11 +123,11 @@ def _kill(
         finally:
             os._exit(1)
     os.close(writing)
-    count = 0
+    times = [time.perf_counter()]
     with os.fdopen(reading, "rb", buffering=0) as file:
-        while count < steps and file.read(1):
-            count += 1
-        time.sleep(delay_s)
+        while len(times) <= steps and file.read(1):
+            times.append(time.perf_counter())
+        time.sleep(part * (times[-1] - times[-2] if len(times) > 1 else 0))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        return count + len(file.read())
+        return len(times) - 1 + len(file.read())

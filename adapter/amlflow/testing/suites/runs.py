@@ -271,6 +271,22 @@ class RunTests(SuiteBase):
             with pytest.raises(RunNotFound):
                 method("missing")
 
+    def test_an_experiment_whose_runs_are_deleted(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        delete_experiment: Runs that are deleted do not count.
+        delete_experiment: Delete an experiment and free its name; Refused if it has runs.
+        """
+        self.needs(tracker, Feature.DELETE)
+        runs = [self.made(tracker, experiment) for _ in range(2)]
+        tracker.delete_run(runs[0].id)
+        with pytest.raises(Refused):
+            tracker.delete_experiment(experiment.id)
+        tracker.delete_run(runs[1].id)
+        tracker.delete_experiment(experiment.id)
+        assert tracker.ensure_experiment(experiment.name).id != experiment.id
+
     @staticmethod
     def _run_ids(tracker: Tracker, experiment: ExperimentRecord) -> list[str]:
         """The ids of the runs that a search, a count and a search by a tag find; all agree."""
