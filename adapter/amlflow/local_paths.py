@@ -26,6 +26,10 @@ _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²�
 IS_WINDOWS = os.name == "nt"
 
 
+class PathNotFound(UserErrorException, FileNotFoundError):
+    """No file or folder is at the path that a call names."""
+
+
 class UnsafeName(UserErrorException):
     """A name is not the path of a file below the folder that it is meant for."""
 

@@ -319,6 +319,10 @@ def open_keeper(uri: str) -> RunKeeper | None:
     return keeper
 
 
+class UnknownKind(ComputeTargetException, KeyError):
+    """No plugin has this kind of compute target."""
+
+
 def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
     """The compute target of a kind.
 
@@ -330,7 +334,7 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
         "amlflow_compute", what, spec.Compute, kind=kind, settings=settings
     )
     if compute is None:
-        raise ComputeTargetException(
+        raise UnknownKind(
             f"No plugin runs compute targets of the kind {kind!r} ({installed().describe()}). "
             "Correct the kind, or `pip install` a plugin for it "
             f"(a distribution with an entry point in the group {GROUP!r})."

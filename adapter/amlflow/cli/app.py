@@ -7,7 +7,6 @@ home folder.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import logging
 import os
@@ -27,11 +26,12 @@ from knack.parser import CLICommandParser
 
 from amlflow import __version__
 from amlflow.cli import output
-from amlflow.cli.commands import ARGUMENTS, COMMANDS, GROUPS, Command
-from amlflow.cli.errors import Missing, Unparsed, WrongUsage
+from amlflow.cli.arguments import ARGUMENTS
+from amlflow.cli.commands import COMMANDS, GROUPS, Command
+from amlflow.cli.errors import MISSES, Unparsed, Unsuccessful, WrongUsage, describe
+from amlflow.cli.synonyms import find_command, find_verb, nearest
 from amlflow.cli.usage import right_line
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import ExperimentNotFound, ModelNotFound, RunNotFound
 
 logger = logging.getLogger("amlflow")
 
@@ -40,8 +40,9 @@ LogHandler = _CustomStreamHandler
 in the knack that is installed."""
 
 WRONG_USAGE, MISSING = 2, 3
-# A KeyError of v1's classes is a lookup of a name, such as a compute target's, that found nothing.
-MISSES = (Missing, RunNotFound, ExperimentNotFound, ModelNotFound, KeyError)
+INTERRUPTED = 130
+"""What a shell reports of a program that Ctrl-C ended."""
+OUTPUT_VARIABLE = "AMLFLOW_CORE_OUTPUT"
 
 
 class CliConfig(CLIConfig):  # type: ignore[misc]
@@ -127,6 +128,34 @@ class Query:
 class Output(OutputProducer):  # type: ignore[misc]
     """Prints results; see :mod:`amlflow.cli.output`."""
 
+    def __init__(self, cli_ctx: CLI) -> None:
+        # knack's own class would register its arguments, and these instead of them are wanted.
+        self.cli_ctx = cli_ctx
+        cli_ctx.register_event(EVENT_PARSER_GLOBAL_CREATE, self.on_global_arguments)
+        cli_ctx.register_event(EVENT_INVOKER_POST_PARSE_ARGS, self.handle_output_argument)
+
+    @staticmethod
+    def on_global_arguments(cli_ctx: CLI, arg_group: Any, **_: Any) -> None:
+        arg_group.add_argument(
+            "--output",
+            "-o",
+            dest=OutputProducer.ARG_DEST,
+            choices=output.FORMATS,
+            default=cli_ctx.config.get("core", "output", fallback="json"),
+            help="Output format",
+            type=str.lower,
+        )
+
+    @staticmethod
+    def handle_output_argument(cli_ctx: CLI, args: Any, **_: Any) -> None:
+        form = getattr(args, OutputProducer.ARG_DEST)
+        if form not in output.FORMATS:  # argparse does not check a default
+            raise WrongUsage(
+                f"{OUTPUT_VARIABLE} is {form!r}, which is not an output format. Set it to one of "
+                f"{', '.join(output.FORMATS)}, or use -o."
+            )
+        cli_ctx.invocation.data["output"] = form
+
     def get_formatter(self, format_type: str) -> Any:
         color = self.cli_ctx.enable_color
         return lambda item: output.format_result(
@@ -138,6 +167,10 @@ class Output(OutputProducer):  # type: ignore[misc]
         print(text, end="", file=out_file, flush=True)
 
 
+_PRIVATE = ("_command", "_subcommand")
+"""knack's names for the words of a command."""
+
+
 class Parser(CLICommandParser):  # type: ignore[misc]
     """Wrong usage is said in one line, with the nearest flag where there is one."""
 
@@ -146,7 +179,18 @@ class Parser(CLICommandParser):  # type: ignore[misc]
         return args  # "@" is JMESPath, and no file to read
 
     def error(self, message: str) -> Any:
+        if any(name in message for name in _PRIVATE):
+            message = f"{self.prog!r} takes a command: {', '.join(self._commands())}."
         raise Unparsed(message, self.prog)
+
+    def _commands(self) -> list[str]:
+        """The commands of this group."""
+        return [
+            name
+            for action in self._actions
+            if action.dest in _PRIVATE
+            for name in action.choices or ()
+        ]
 
     def _known_flags(self) -> list[str]:
         return [flag for action in self._actions for flag in action.option_strings]
@@ -157,19 +201,23 @@ class Parser(CLICommandParser):  # type: ignore[misc]
             parser: Any = getattr(parsed, "_parser", self)
             flags = parser._known_flags()
             flag = unknown[0].partition("=")[0]
-            matches = difflib.get_close_matches(flag, flags, n=1, cutoff=0.5)
-            hint = f"; did you mean {matches[0]}?" if matches else ""
+            # Each short flag is alike to each other one.
+            match = nearest(flag, [name for name in flags if name.startswith("--")])
+            hint = f"; did you mean {match}?" if match and flag.startswith("--") else ""
             parser.error(f"{parser.prog} does not know {' '.join(unknown)}{hint}")
         return parsed
 
     def _check_value(self, action: Any, value: Any) -> None:
         if action.choices is None or value in action.choices:
             return
-        matches = difflib.get_close_matches(value, action.choices, n=1, cutoff=0.5)
-        hint = f" Did you mean {matches[0]!r}?" if matches else ""
-        if action.dest in ("_command", "_subcommand"):
-            self.error(f"{value!r} is not a command of {self.prog!r}.{hint}")
-        name = "/".join(action.option_strings) or action.dest
+        if action.dest in _PRIVATE:
+            is_top = self.prog == "amlflow"
+            meant = find_command(value, COMMANDS) if is_top else find_verb(value, action.choices)
+            hint = f" Did you mean {meant!r}?" if meant else ""
+            raise Unparsed(f"{value!r} is not a command of {self.prog!r}.{hint}", self.prog)
+        match = nearest(value, action.choices)
+        hint = f" Did you mean {match!r}?" if match else ""
+        name = "/".join(action.option_strings) or "the command"
         self.error(
             f"{value!r} is not a value for {name}; it is one of {', '.join(action.choices)}.{hint}"
         )
@@ -247,7 +295,10 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
             query = self.cli_ctx.invocation.data["query"]
             if command.pushes_query:
                 values["query"], query = query, None
-            result = function(**values)
+            try:
+                result = function(**values)
+            except Unsuccessful as failure:  # what it did is printed before it is reported
+                self.cli_ctx.failure, result = failure, failure.result
             stack = sys.modules.get("amlflow.layers.stack")
             if stack is not None:  # or the command has nothing to do with a tracker
                 stack.finish()
@@ -273,6 +324,7 @@ class App(CLI):  # type: ignore[misc]
     def __init__(self) -> None:
         self.table: dict[str, Command] = dict(COMMANDS)
         self.given: list[str] = []
+        self.failure: Unsuccessful | None = None
         super().__init__(
             cli_name="amlflow",
             config_dir="",
@@ -293,7 +345,10 @@ class App(CLI):  # type: ignore[misc]
         self._debug = "--debug" in args
         self.given = list(args)
         try:
-            return int(super().invoke(args, initial_invocation_data, out_file or sys.stdout))
+            code = int(super().invoke(args, initial_invocation_data, out_file or sys.stdout))
+            if isinstance(self.result.error, KeyboardInterrupt):
+                return INTERRUPTED
+            return self.exception_handler(self.failure) if self.failure and not code else code
         finally:
             self.logging.restore()
 
@@ -301,8 +356,7 @@ class App(CLI):  # type: ignore[misc]
         """Say what went wrong in a line; the exit code is returned."""
         if isinstance(ex, BrokenPipeError):
             raise ex
-        is_expected = isinstance(ex, (AzureMLException, OSError))
-        if not is_expected:
+        if not isinstance(ex, (AzureMLException, OSError)):
             logger.error(
                 "%s: %s\nThis is an error of amlflow itself; --debug shows where it happened.",
                 type(ex).__name__,
@@ -310,7 +364,7 @@ class App(CLI):  # type: ignore[misc]
                 exc_info=ex if self._debug else None,
             )
             return 1
-        message = ex.message if isinstance(ex, AzureMLException) else f"{type(ex).__name__}: {ex}"
+        message = describe(ex)
         if isinstance(ex, Unparsed):
             line = right_line(self.given)
             correction = "" if line is None else f"\nIt is `{line}`."

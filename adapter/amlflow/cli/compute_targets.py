@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from amlflow.cli.checks import checking_values, parse_pair
 from amlflow.cli.scope import Where
 from amlflow.core.compute import declared
 from amlflow.core.compute.compute_target import ComputeTarget
-from amlflow.exceptions import UserErrorException
 
 
 def compute_targets(**where: Any) -> list[dict[str, Any]]:
@@ -25,7 +25,9 @@ def attach_target(
 ) -> dict[str, Any]:
     """``computetarget attach``."""
     workspace = Where(**where).workspace()
-    declared.attach(workspace, name, kind, dict(_setting(text) for text in setting or ()))
+    settings = dict(_setting(text) for text in setting or ())
+    with checking_values():
+        declared.attach(workspace, name, kind, settings)
     return ComputeTarget(workspace, name).serialize()
 
 
@@ -38,9 +40,7 @@ def _setting(text: str) -> tuple[str, Any]:
     """A setting as ``.azureml/compute.yaml`` has it."""
     import yaml  # here, as the other commands do not need it
 
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise UserErrorException(f"--setting takes key=value, and got {text!r}.")
+    key, value = parse_pair("--setting", text)
     try:
         return key, yaml.safe_load(value)
     except yaml.YAMLError:

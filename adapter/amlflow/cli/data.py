@@ -6,18 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from amlflow.cli.checks import checking_values, parse_tag, require_path
+from amlflow.cli.errors import Missing
 from amlflow.cli.scope import Where
 from amlflow.core.data import declared
-from amlflow.core.data.dataset import AbstractDataset
+from amlflow.core.data.dataset import AbstractDataset, to_version
 from amlflow.core.data.datastore import AbstractDatastore, open_datastore
 from amlflow.core.data.factories import Dataset
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.lineage import describe, summarize
 from amlflow.core.workspace import Workspace
-from amlflow.exceptions import UserErrorException
-
-FORMATS = ("files", "delimited", "parquet", "json-lines")
-"""What a data set can be registered as."""
+from amlflow.data.errors import DatasetExecutionError, DatasetValidationError
+from amlflow.data.registry import check_name as check_dataset_name
 
 
 def list_datasets(**where: Any) -> list[dict[str, Any]]:
@@ -43,9 +43,10 @@ def register_dataset(
     **where: Any,
 ) -> dict[str, Any]:
     """``dataset register``."""
+    tags = dict(parse_tag("--tags", text) for text in tags_ or ())
+    with checking_values():
+        check_dataset_name(dataset_name)
     workspace = Where(**where).workspace()
-    if data_format not in FORMATS:
-        raise UserErrorException(f"{data_format!r} is not a format; it is {', '.join(FORMATS)}.")
     source: Any = data_path if len(data_path) > 1 else data_path[0]
     if datastore_name is not None:
         source = (open_datastore(workspace, datastore_name), source)
@@ -55,11 +56,15 @@ def register_dataset(
         "parquet": Dataset.Tabular.from_parquet_files,
         "json-lines": Dataset.Tabular.from_json_lines_files,
     }
-    registered = makers[data_format](source).register(
+    try:
+        dataset = makers[data_format](source)
+    except (DatasetExecutionError, DatasetValidationError) as error:
+        raise Missing(f"--data-path: {error.message}") from error
+    registered = dataset.register(
         workspace,
         dataset_name,
         description=description_,
-        tags=dict(_tag(text) for text in tags_ or ()),
+        tags=tags,
         create_new_version=create_new_version,
     )
     return summarize(registered)
@@ -107,7 +112,8 @@ def list_datastores(**where: Any) -> list[dict[str, Any]]:
 def attach_datastore(*, store_name: str, address: str, **where: Any) -> dict[str, Any]:
     """``datastore attach``."""
     workspace = Where(**where).workspace()
-    declared.attach(workspace, store_name, address)
+    with checking_values():
+        declared.attach(workspace, store_name, address)
     store = open_datastore(workspace, store_name)
     return _describe(store, declared.default_name(workspace))
 
@@ -127,6 +133,7 @@ def upload_to_datastore(
     *, store_name: str, src_path: str, target_path: str | None, overwrite_files: bool, **where: Any
 ) -> dict[str, Any]:
     """``datastore upload``."""
+    require_path("--src-path", src_path, "a file or folder of this machine")
     store = open_datastore(Where(**where).workspace(), store_name)
     if Path(src_path).is_file():
         reference = store.upload_files([src_path], None, target_path, overwrite_files, False)
@@ -148,9 +155,6 @@ def _describe(store: AbstractDatastore, default: str) -> dict[str, Any]:
 
 
 def _dataset(workspace: Workspace, name: str, version: str | None) -> Any:
+    with checking_values():
+        to_version(version)
     return AbstractDataset.get_by_name(workspace, name, version or "latest")
-
-
-def _tag(text: str) -> tuple[str, str | None]:
-    key, equals, value = text.partition("=")
-    return key, value if equals else None

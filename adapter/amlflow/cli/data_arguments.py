@@ -23,7 +23,10 @@ DATA_ARGUMENTS: dict[str, dict[str, Any]] = {
         "--datastore", help="Datastore that the paths are in; they are local if left out."
     ),
     "data_format": argument(
-        "--format", help="files, delimited, parquet or json-lines.", default="files"
+        "--format",
+        help="What the files are.",
+        default="files",
+        choices=["files", "delimited", "parquet", "json-lines"],
     ),
     "description_": argument("--description", help="The text."),
     "tags_": argument("--tags", help="Tag as key[=value]; may be repeated.", action="append"),

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from amlflow.cli.checks import parse_number
 from amlflow.cli.errors import Missing, WrongUsage
 from amlflow.cli.scope import Where
 from amlflow.core.environments.curated import curated_definitions
@@ -194,12 +195,10 @@ def remove(
 
 def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any]]:
     """``environment prune``: removes what was made on this machine and not used since."""
-    try:
-        older_than_s = float(older_than) * DAY_S
-    except ValueError:
-        older_than_s = -1
-    if not 0 <= older_than_s < float("inf"):
+    days = parse_number("--older-than", older_than, float)
+    if days is None or not 0 <= days < float("inf"):
         raise WrongUsage(f"--older-than takes a number of days, and got {older_than!r}.")
+    older_than_s = days * DAY_S
     limit = time.time() - older_than_s
     unused = {
         made.key: _of_made(made) for made in kept.list_environments() if made.last_used <= limit
@@ -230,7 +229,7 @@ def _load(directory: str) -> Environment:
     try:
         return Environment.load_from_directory(directory)
     except FileNotFoundError:
-        raise UserErrorException(
+        raise Missing(
             f"The folder {directory!r} has no {DEFINITION}; `amlflow environment scaffold` writes "
             "one."
         ) from None

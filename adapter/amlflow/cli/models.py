@@ -6,10 +6,12 @@ import contextlib
 import sys
 from typing import Any
 
+from amlflow.cli.checks import checking_values, parse_number, parse_pair, parse_tag, require_path
 from amlflow.cli.errors import WrongUsage
 from amlflow.cli.progress import announced
 from amlflow.cli.scope import Where
 from amlflow.core.models.model import Model
+from amlflow.core.models.registration import check_model_name
 from amlflow.core.models.resource_configuration import ResourceConfiguration
 
 
@@ -91,10 +93,14 @@ def register(
             "Say what is registered: --model-path PATH for a local file or folder, or --run-id RUN "
             "with --asset-path NAME for one of a run."
         )
+    if model_path is not None:
+        require_path("--model-path", model_path, "a file or folder of this machine")
+    with checking_values():
+        check_model_name(registered_name)
     scope = Where(**where)
     fields: dict[str, Any] = {
-        "tags": dict(_parse_pair("--tag", text) for text in tag or ()),
-        "properties": dict(_parse_pair("--property", text) for text in property or ()),
+        "tags": dict(parse_tag("--tag", text) for text in tag or ()),
+        "properties": dict(parse_tag("--property", text) for text in property or ()),
         "description": model_description,
         "model_framework": model_framework,
         "model_framework_version": model_framework_version,
@@ -130,8 +136,8 @@ def update(
     **where: Any,
 ) -> dict[str, Any]:
     """``model update``."""
-    tags = dict(_parse_pair("--add-tag", text) for text in add_model_tag or ())
-    properties = dict(_parse_pair("--add-property", text) for text in add_property or ())
+    tags: dict[str, Any] = dict(parse_tag("--add-tag", text) for text in add_model_tag or ())
+    properties = dict(parse_pair("--add-property", text) for text in add_property or ())
     resources = _resources(cpu_cores, memory_gb, gpu_cores)
     model = Model(Where(**where).workspace(), id=model_id)
     with contextlib.redirect_stdout(sys.stderr):
@@ -146,16 +152,9 @@ def delete(*, model_id: str, **where: Any) -> None:
     Model(Where(**where).workspace(), id=model_id).delete()
 
 
-def _parse_pair(flag: str, text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not key:
-        raise WrongUsage(f"{flag} takes key=value, and got {text!r}.")
-    return key, value if equals else None
-
-
 def _parse_condition(text: str) -> Any:
     """A key, or a pair of key and value, as ``Model.list`` takes them."""
-    key, value = _parse_pair("--tag or --property", text)
+    key, value = parse_tag("--tag or --property", text)
     return key if value is None else [key, value]
 
 
@@ -164,11 +163,8 @@ def _resources(
 ) -> ResourceConfiguration | None:
     if cpu_cores is None and memory_gb is None and gpu_cores is None:
         return None
-    try:
-        return ResourceConfiguration(
-            None if cpu_cores is None else float(cpu_cores),
-            None if memory_gb is None else float(memory_gb),
-            None if gpu_cores is None else int(gpu_cores),
-        )
-    except ValueError as error:
-        raise WrongUsage(f"--cc, --gb and --gc take numbers: {error}.") from None
+    return ResourceConfiguration(
+        parse_number("--cc", cpu_cores, float),
+        parse_number("--gb", memory_gb, float),
+        parse_number("--gc", gpu_cores, int),
+    )

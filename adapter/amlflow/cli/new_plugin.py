@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from amlflow.cli.errors import WrongUsage
 from amlflow.exceptions import UserErrorException
 
 SKELETON = Path(__file__).with_name("skeleton")
@@ -29,7 +30,7 @@ def write_plugin(name: str) -> dict[str, Any]:
         UserErrorException: the name cannot be a module's, or the folder is there already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or keyword.iskeyword(name):
-        raise UserErrorException(
+        raise WrongUsage(
             f"{name!r} is not a name for a plugin: it is a lowercase letter, then up to 39 "
             "lowercase letters, digits and '_', such as 'ledger'."
         )

@@ -1,7 +1,8 @@
-"""How results are printed: json, jsonc, yaml, yamlc, table, tsv and none."""
+"""How results are printed: json, jsonc, yaml, yamlc, table, tsv, csv and none."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from typing import Any
 
 from amlflow.exceptions import UserErrorException
 from amlflow.plain_json import plain, to_json
+
+FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "csv", "none")
 
 Table = Callable[[Any, bool], list[dict[str, str]]]
 """Makes the rows of a table; the second argument is whether there may be colours."""
@@ -31,7 +34,39 @@ def format_result(result: Any, form: str, color: bool, table: Table | None) -> s
     if form == "tsv":
         rows = result if isinstance(result, list) else [result]
         return "".join(f"{_to_tsv(row)}\n" for row in rows)
+    if form == "csv":
+        return _to_csv(result)
     return _tabulate(result, color, table)
+
+
+def _to_csv(result: Any) -> str:
+    """Comma-separated values with a line of names, as spreadsheets and pandas read them."""
+    import csv  # here, as the other forms do without it
+
+    rows = result if isinstance(result, list) else [result]
+    cells = [row if isinstance(row, dict) else _name_columns(row) for row in rows]
+    names = dict.fromkeys(name for row in cells for name in row)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(names), lineterminator="\n")
+    if names:
+        writer.writeheader()
+    for row in cells:
+        writer.writerow({name: _csv_cell(value) for name, value in row.items()})
+    return file.getvalue()
+
+
+def _name_columns(row: Any) -> dict[str, Any]:
+    """The values of a row without names, such as those of a query."""
+    if isinstance(row, list):
+        return {f"Column{index}": value for index, value in enumerate(row, start=1)}
+    return {"Result": row}
+
+
+def _csv_cell(value: Any) -> str:
+    """A value as text; an object or list as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else to_json(value)
 
 
 def encodable(text: str, encoding: str | None) -> str:

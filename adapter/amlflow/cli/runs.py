@@ -6,7 +6,8 @@ import itertools
 import logging
 from typing import Any
 
-from amlflow.cli.errors import Missing
+from amlflow.cli.checks import parse_count, parse_tag
+from amlflow.cli.errors import Missing, WrongUsage
 from amlflow.cli.progress import announced
 from amlflow.cli.queries import EXAMPLE, for_shells
 from amlflow.cli.scope import Where
@@ -15,7 +16,6 @@ from amlflow.core.runs.base import record_of
 from amlflow.core.runs.run import Run
 from amlflow.core.runs.status import RunStatus
 from amlflow.core.store import ExperimentBase, tracker_of
-from amlflow.exceptions import UserErrorException
 from amlflow.query.ask import ask, documents
 from amlflow.query.expression import Expression
 from amlflow.query.search import Scope
@@ -40,7 +40,7 @@ def list_runs(
 ) -> Any:
     """``run list``: the documents, or what a query makes of them."""
     scope = Where(**where)
-    limit = None if last is None else _parse_number(last)
+    limit = None if last is None else parse_count("--last", last, "runs")
     conditions = _build_conditions(compute_target_name, status, tags)
     workspace = scope.workspace()
     experiment: ExperimentBase | None = scope.experiment(workspace)
@@ -80,12 +80,6 @@ def _latest(scope: Scope, limit: int | None) -> list[dict[str, Any]]:
     return documents(records, scope)
 
 
-def _parse_number(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
-    raise UserErrorException(f"--last takes a number of runs, 1 or more, and got {text!r}.")
-
-
 def _build_conditions(
     target: str | None, status: str | None, tags: list[str] | None
 ) -> list[Condition]:
@@ -94,24 +88,17 @@ def _build_conditions(
         conditions.append(Condition("system", Op.EQ, target, key="target"))
     if status is not None:
         if status not in RunStatus.list():
-            raise UserErrorException(
+            raise WrongUsage(
                 f"{status!r} is not a status of a run; it is one of {', '.join(RunStatus.list())}."
             )
         conditions.append(Condition("status", Op.EQ, status))
     for tag in tags or ():
-        key, value = _parse_tag("--tags", tag)
+        key, value = parse_tag("--tags", tag)
         if value is None:
             conditions.append(Condition("tags", Op.HAS, key=key))
         else:
             conditions.append(Condition("tags", Op.EQ, value, key=key))
     return conditions
-
-
-def _parse_tag(flag: str, text: str) -> tuple[str, str | None]:
-    key, equals, value = text.partition("=")
-    if not key:
-        raise UserErrorException(f"{flag} takes key=value or a key, and {text!r} has no key.")
-    return key, value if equals else None
 
 
 _MINIMAL = {
@@ -148,7 +135,7 @@ def show(*, run_id: str, **where: Any) -> dict[str, Any]:
 
 def update(*, run_id: str, add_tag: list[str], **where: Any) -> dict[str, Any]:
     """``run update``."""
-    tags = dict(_parse_tag("--add-tag", text) for text in add_tag)
+    tags = dict(parse_tag("--add-tag", text) for text in add_tag)
     run = Where(**where).run(run_id)
     run.set_tags(tags)
     return document(run)

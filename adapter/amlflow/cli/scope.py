@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amlflow.cli.errors import Missing
+from amlflow.cli.errors import Missing, WrongUsage
+from amlflow.core.arguments import check_experiment_name
 from amlflow.core.experiment import Experiment
 from amlflow.core.project.config_json import find_config
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace, known_workspaces
+from amlflow.exceptions import UserErrorException
 from amlflow.spec import RunNotFound
 
 
@@ -86,3 +88,14 @@ class Where:
 def all_workspaces() -> list[Workspace]:
     """The workspaces known here."""
     return known_workspaces()
+
+
+def open_named(workspace: Workspace, name: str) -> Experiment:
+    """The experiment of a name, created if there is none. Raises :class:`WrongUsage`."""
+    try:
+        check_experiment_name(name)
+    except UserErrorException as error:
+        for experiment in Experiment.list(workspace, name, "All"):  # another client's, of any name
+            return experiment
+        raise WrongUsage(error.message) from error
+    return Experiment(workspace, name)

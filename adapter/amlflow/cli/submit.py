@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from amlflow.cli.errors import WrongUsage
+from amlflow.cli.checks import require_file
+from amlflow.cli.errors import Unsuccessful, WrongUsage
 from amlflow.cli.progress import announced
 from amlflow.cli.runs import document
-from amlflow.cli.scope import Where
-from amlflow.core.experiment import Experiment
+from amlflow.cli.scope import Where, open_named
 from amlflow.core.runs.base import reload_record
+from amlflow.core.runs.status import RunStatus
 from amlflow.core.runs.waiting import watch_run
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
-from amlflow.exceptions import UserErrorException
 
 
 def submit_script(
@@ -38,15 +38,14 @@ def submit_script(
             "run submit-script takes a script, and none was given.\n"
             "It is `amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
         )
-    if conda_dependencies is not None and not Path(conda_dependencies).is_file():
-        raise UserErrorException(
-            f"--conda-dependencies: {conda_dependencies!r} is not a file. It must be a conda "
-            "environment file, seen from the working folder."
-        )
+    if conda_dependencies is not None:
+        what = "a conda environment file, seen from the working folder"
+        require_file("--conda-dependencies", conda_dependencies, what)
     # Read before the experiment is made: a file that is not valid must not leave one behind.
     packages = None if conda_dependencies is None else CondaDependencies(conda_dependencies)
     name = scope.named_experiment() or Path(scope.path).absolute().name
-    experiment = Experiment(scope.workspace(), name)
+    workspace = scope.workspace()
+    experiment = open_named(workspace, name)
     config = ScriptRunConfig(
         source_directory=source_directory or scope.path,
         script=words[0],
@@ -63,7 +62,18 @@ def submit_script(
         with _log_to_stderr():
             run.wait_for_completion(show_output=True, raise_on_error=False)
         reload_record(run)
+        result = document(run)
+        if result["status"] != RunStatus.COMPLETED:
+            raise Unsuccessful(_describe_end(result), result)
     return document(run)
+
+
+def _describe_end(result: dict[str, Any]) -> str:
+    """How a run ended that did not complete, and why."""
+    error = result["error"] or {}
+    reason = str(error.get("error", {}).get("message") or "").strip()
+    sentence = f"Run {result['run_id']} ended as {result['status']}."
+    return f"{sentence}\n{reason}" if reason else sentence
 
 
 def _settings(name: str | None, target: str | None, path: str) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Sequence
 
-from amlflow.cli.commands import ARGUMENTS, COMMANDS
+from amlflow.cli.arguments import ARGUMENTS
+from amlflow.cli.commands import COMMANDS
+from amlflow.cli.synonyms import nearest, replace_synonyms
 from amlflow.spec import Status
 
 GLOBAL = {
@@ -27,6 +28,7 @@ STATUSES = {value for name, value in vars(Status).items() if name.isupper()}
 def right_line(line: Sequence[str]) -> str | None:
     """The command line that was probably meant; None where that cannot be said."""
     words, flags = _split_line(line)
+    words = replace_synonyms(words, COMMANDS)
     command = _find_command(words, flags)
     if command is None:
         return None
@@ -35,7 +37,10 @@ def right_line(line: Sequence[str]) -> str | None:
         if word in rest:
             rest.remove(word)
     arguments = _build_arguments(command, rest, flags)
-    return None if arguments is None else shlex.join(["amlflow", *command.split(), *arguments])
+    if arguments is None:
+        return None
+    correction = [*command.split(), *arguments]
+    return None if correction == list(line) else shlex.join(["amlflow", *correction])
 
 
 def _split_line(line: Sequence[str]) -> tuple[list[str], list[tuple[str, str | None]]]:
@@ -64,9 +69,8 @@ def _split_line(line: Sequence[str]) -> tuple[list[str], list[tuple[str, str | N
             continue
         name, equals, value = word.partition("=")
         if name not in with_value:
-            name = next(
-                iter(difflib.get_close_matches(name, [*near, *GLOBAL], n=1, cutoff=0.5)), name
-            )
+            flags_alike = [flag for flag in (*near, *GLOBAL) if flag.startswith("--")]
+            name = (nearest(name, flags_alike) if name.startswith("--") else None) or name
         takes_value = with_value.get(name, False)
         if equals:
             flags.append((name, value))

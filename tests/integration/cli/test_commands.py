@@ -202,7 +202,7 @@ def test_an_experiment_that_mlflow_has_is_taken_by_its_name(
         done = cli(*words, "-e", name)
         assert done.code == 0, done.err
     assert [each["run_id"] for each in cli("run", "list").json] == [run_id]  # the folder's own
-    assert cli("folder", "attach", "-e", "Nobody/1.0").code == 1
+    assert cli("folder", "attach", "-e", "Nobody/1.0").code == 2
 
 
 def test_sync_sends_what_was_refused_again(cli: Any, run: Run) -> None:
@@ -368,8 +368,8 @@ def test_folder_attach(cli: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         "myworkspace"
     )
     assert [each["name"] for each in cli("workspace", "list").json] == ["myworkspace"]
-    assert cli("folder", "attach", "--path", "nowhere").code == 1
-    assert cli("folder", "attach", "-e", "no name").code == 1
+    assert cli("folder", "attach", "--path", "nowhere").code == 3
+    assert cli("folder", "attach", "-e", "no name").code == 2
 
 
 def test_the_attached_experiment_is_the_one_meant(cli: Any, runs: list[Run]) -> None:
@@ -391,8 +391,8 @@ def test_experiments_and_targets_are_listed_and_attached(cli: Any, run: Run) -> 
     assert attached.json["properties"] == {"kind": "local", "max_runs": 2}
     assert cli("computetarget", "list", "--query", "[].name").json == ["local", "two"]
     assert cli("computetarget", "detach", "-n", "two").code == 0
-    assert cli("computetarget", "detach", "-n", "two").code == 1
-    assert cli("computetarget", "attach", "-n", "x", "--kind", "local", "--setting", "y").code == 1
+    assert cli("computetarget", "detach", "-n", "two").code == 3
+    assert cli("computetarget", "attach", "-n", "x", "--kind", "local", "--setting", "y").code == 2
     [plugin] = [each for each in cli("plugins").json if each["plugin"] == "mlflow"]
     assert "write-once properties" in plugin["features"]
     assert "tracker" in plugin["hooks"]

@@ -119,6 +119,9 @@ def test_a_query_that_fails_on_these_runs(cli: Any, run: Run) -> None:
         (["run", "update", "-r", "missing", "--add-tag", "a"], "missing"),
         (["run", "cancel", "-r", "missing"], "missing"),
         (["computetarget", "show", "-n", "gpu"], "gpu"),
+        (["run", "submit-script", "missing.py"], "missing.py"),
+        (["run", "submit-script", "--ct", "nowhere", "a.py"], "nowhere"),
+        (["run", "submit-script", "--source-directory", "nowhere", "a.py"], "nowhere"),
     ],
 )
 def test_what_does_not_exist(cli: Any, run: Run, words: list[str], name: str) -> None:
@@ -185,24 +188,6 @@ def test_where_nothing_can_be_said_no_line_is_shown(cli: Any, store: str) -> Non
     for words in (["sync", "X"], ["run"], ["rnu", "lst"], ["experiment", "list", "x", "y"]):
         done = cli(*words)
         assert (done.code, "It is `" in done.err) == (2, False)
-
-
-@pytest.mark.parametrize(
-    ("words", "piece"),
-    [
-        (["run", "update", "-r", "RUN", "--add-tag", "=x"], "'=x' has no key"),
-        (["run", "list", "--last", "ten"], "'ten'"),
-        (["run", "list", "--last", "0"], "'0'"),
-        (["run", "list", "--tags", "=x"], "'=x' has no key"),
-        (["run", "list", "--status", "Done"], "'Done'"),
-        (["run", "submit-script", "-d", "conda.yml", "a.py"], "conda.yml"),
-        (["run", "submit-script", "missing.py"], ""),
-    ],
-)
-def test_errors_of_the_command(cli: Any, run: Run, words: list[str], piece: str) -> None:
-    done = cli(*[run.id if word == "RUN" else word for word in words])
-    assert (done.code, done.out) == (1, "")
-    assert piece in done.err
 
 
 def test_a_store_that_does_not_answer(cli: Any, folder: Path, monkeypatch: Any) -> None:

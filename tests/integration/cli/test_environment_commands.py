@@ -115,7 +115,7 @@ WRONG = [
     (["download", "-d", "x"], 2, "takes --name or --run"),
     (["prune", "--older-than", "week"], 2, "takes a number of days, and got 'week'"),
     (["prune", "--older-than", "nan"], 2, "takes a number of days"),
-    (["register", "-d", "nowhere"], 1, "The folder 'nowhere' has no azureml_environment.json"),
+    (["register", "-d", "nowhere"], 3, "The folder 'nowhere' has no azureml_environment.json"),
 ]
 
 

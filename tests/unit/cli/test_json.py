@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import yaml
 from amlflow.cli import main
-from amlflow.cli.commands import ARGUMENTS, COMMANDS
+from amlflow.cli.arguments import ARGUMENTS
+from amlflow.cli.commands import COMMANDS
 from amlflow.plain_json import plain
 from helpers.command_line import strict_json
 

@@ -144,7 +144,7 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
     """Forget an attached target. Raises :class:`ComputeTargetException` if it is not attached."""
     if not ATTACHED.remove(workspace, name):
         where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
-        raise ComputeTargetException(
+        raise UnknownTarget(
             f"The compute target {name!r} is not attached to workspace {workspace.name!r}.{where}"
         )
 

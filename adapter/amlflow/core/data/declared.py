@@ -123,7 +123,7 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
         ATTACHED.remove(workspace, DEFAULT)
     if not ATTACHED.remove(workspace, name):
         where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
-        raise UserErrorException(
+        raise UnknownDatastore(
             f"The datastore {name!r} is not attached to workspace {workspace.name!r}.{where}"
         )
 

@@ -11,6 +11,7 @@ from amlflow.core.project.config_json import FILE, FOLDER, Config, find_config, 
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.core.workspace import Workspace, configured_workspace, remember_workspace
 from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import PathNotFound
 
 _RUN_CONFIGURATION = """\
 # A run configuration; `amlflow run submit-script -c {name}` uses it.
@@ -81,7 +82,7 @@ def attach_folder(
             under this name.
     """
     if not folder.is_dir():
-        raise UserErrorException(f"{str(folder)!r} is not a folder to attach; make it first.")
+        raise PathNotFound(f"{str(folder)!r} is not a folder to attach; make it first.")
     old_config = find_config(folder)
     if old_config is not None and old_config.folder != folder.absolute():
         old_config = dataclasses.replace(old_config, experiment_name=None, folder=folder.absolute())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import PathNotFound
 from amlflow.whole_files import write_json
 
 FOLDER = ".azureml"
@@ -47,7 +48,7 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     if start.is_file():
         return _read(start)
     if not start.is_dir():
-        raise UserErrorException(
+        raise PathNotFound(
             f"{str(path)!r} is not a file or folder to read the workspace's config.json from; "
             "give the path of the file, or of a folder at or below it."
         )

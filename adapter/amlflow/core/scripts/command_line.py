@@ -12,6 +12,7 @@ from typing import Any
 
 from amlflow.core.data.bases import DatasetBase, ScriptArgument
 from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import PathNotFound
 
 _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>>", "2>&1", "&>"})
 _VARIABLE = re.compile(r"\$(\w|\{)")
@@ -87,7 +88,7 @@ def check_script(directory: str | os.PathLike[str], script: str) -> None:
     """Raise UserErrorException where the script is not in the folder."""
     folder = Path(directory)
     if not folder.is_dir():
-        raise UserErrorException(
+        raise PathNotFound(
             f"The source_directory {str(folder)!r} is not a folder; give the folder of the script."
         )
     path = folder / script
@@ -101,9 +102,7 @@ def check_script(directory: str | os.PathLike[str], script: str) -> None:
             f"The script {script!r} in {str(folder)!r} is a folder; it must be a file."
         )
     if not path.is_file():
-        raise UserErrorException(
-            f"Script {script!r} does not exist in source_directory {str(folder)!r}."
-        )
+        raise PathNotFound(f"Script {script!r} does not exist in source_directory {str(folder)!r}.")
 
 
 def check_packed(script: str, files: list[str]) -> None:

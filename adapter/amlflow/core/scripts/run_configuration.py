@@ -27,6 +27,7 @@ from amlflow.core.scripts.settings_file import (
 )
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import PathNotFound
 from amlflow.whole_files import write_text
 
 SUFFIX = ".runconfig"
@@ -226,7 +227,7 @@ def _find(path: Path, name: str | None) -> Path:
         if file.is_file():
             return file
     names = sorted(file.stem for file in (path / FOLDER).glob(f"*{SUFFIX}"))
-    raise UserErrorException(
+    raise PathNotFound(
         f"Run configuration {name!r} does not exist at {str(path)!r}: no file "
         f"{os.path.join(FOLDER, stem + SUFFIX)!r}. Those that are there: "
         f"{', '.join(names) or 'none'}."

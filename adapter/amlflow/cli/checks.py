@@ -1,0 +1,74 @@
+"""Checks of what a command line says: wrong usage is exit code 2, what does not exist is 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from amlflow.cli.errors import MISSES, Missing, WrongUsage
+from amlflow.exceptions import AzureMLException
+
+Number = TypeVar("Number", int, float)
+
+
+def parse_tag(flag: str, text: str) -> tuple[str, str | None]:
+    """A key with its value, or a key alone. Raises :class:`WrongUsage`."""
+    key, equals, value = text.partition("=")
+    if not key:
+        raise WrongUsage(f"{flag} takes key=value or a key, and {text!r} has no key.")
+    return key, value if equals else None
+
+
+def parse_pair(flag: str, text: str) -> tuple[str, str]:
+    """A key with its value. Raises :class:`WrongUsage`."""
+    key, value = parse_tag(flag, text)
+    if value is None:
+        raise WrongUsage(f"{flag} takes key=value, and {text!r} has no '='.")
+    return key, value
+
+
+def parse_count(flag: str, text: str, what: str) -> int:
+    """A whole number of 1 or more. Raises :class:`WrongUsage`."""
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise WrongUsage(f"{flag} takes a number of {what}, 1 or more, and got {text!r}.")
+
+
+def parse_number(flag: str, text: str | None, number: Callable[[str], Number]) -> Number | None:
+    """A number, or None if the flag is left out. Raises :class:`WrongUsage`."""
+    try:
+        return None if text is None else number(text)
+    except ValueError:
+        kind = "a whole number" if number is int else "a number"
+        raise WrongUsage(f"{flag} takes {kind}, and got {text!r}.") from None
+
+
+def require_file(flag: str, path: str, what: str) -> None:
+    """Raise :class:`Missing` unless a path is a file."""
+    if not Path(path).is_file():
+        raise Missing(f"{flag}: {path!r} is not a file. It must be {what}.")
+
+
+def require_folder(flag: str, path: str, what: str) -> None:
+    """Raise :class:`Missing` unless a path is a folder."""
+    if not Path(path).is_dir():
+        raise Missing(f"{flag}: {path!r} is not a folder. It must be {what}.")
+
+
+def require_path(flag: str, path: str, what: str) -> None:
+    """Raise :class:`Missing` unless there is a file or folder at a path."""
+    if not Path(path).exists():
+        raise Missing(f"{flag}: {path!r} does not exist. It must be {what}.")
+
+
+@contextmanager
+def checking_values() -> Iterator[None]:
+    """What is refused within is wrong usage; what does not exist stays so."""
+    try:
+        yield
+    except MISSES:
+        raise
+    except AzureMLException as error:
+        raise WrongUsage(error.message) from error

@@ -1,0 +1,176 @@
+"""Wrong usage ends with exit code 2 and what does not exist with 3, in a sentence without names of
+classes; a wrong word names the right one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from amlflow import exceptions, spec
+from amlflow.core.experiment import Experiment
+from amlflow.core.runs.run import Run
+from amlflow.core.workspace import Workspace
+from amlflow.plugins import installed
+from amlflow.spec import hookimpl
+from amlflow.testing.memory import MemoryTracker
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """A run in a tracker of this process, in a folder with one script."""
+    tracker = MemoryTracker(f"memory://cli-{uuid.uuid4().hex}")
+    plugin = SimpleNamespace(
+        amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
+    )
+    installed().manager.register(plugin, name="cli-tests")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
+    (folder / "t.py").write_text("")
+    yield Experiment(Workspace.from_config(), "explore").start_logging(snapshot_directory=None)
+    installed().manager.unregister(plugin)
+
+
+WRONG_USAGE = """
+run list --last abc
+run list --last 0
+run list --status Bogus
+run list --tags =x
+run list -o bogus
+run list --foo
+run update -r x --add-tag =x
+run show
+run show -r x extra
+run submit-script
+run submit-script -e
+run submit-script -e 'no name' t.py
+folder attach -e 'no name'
+computetarget attach -n a --kind local --setting x
+computetarget attach -n a --kind local --setting x=1
+computetarget attach -n 'a b' --kind local
+environment build
+environment prune --older-than x
+model show
+model register -n x --asset-path a
+model register -n 'a b' -p t.py
+model register -n x -p t.py --cc a
+model update -i x:1 --add-tag =
+model list --tag =x
+dataset register -n a --data-path t.py --format bogus
+dataset register -n a --data-path t.py --tags =x
+dataset show -n x -v abc
+datastore attach -n 'a b' --address x
+plugins nope
+plugins check
+plugins new 1
+run
+experiment
+nonsense
+"""
+MISSING = """
+run show -r nope
+run metrics -r nope
+run cancel -r nope
+run download-logs -r nope -d x
+run list --parent-run-id nope
+run list --path nope
+run list -w nope
+run list -e nope
+run submit-script -c nope t.py
+run submit-script -d nope.yml t.py
+folder attach --path nope
+computetarget show -n nope
+computetarget detach -n nope
+computetarget attach -n a --kind nope
+environment show -n nope
+environment register -d nope
+environment download -r nope -d x
+model show -n nope
+model register -n x -p nope
+model register -n x --run-id nope --asset-path a
+model delete -i nope:1
+dataset show -n nope
+dataset register -n a --data-path nope.csv
+dataset register -n a --datastore nope --data-path x
+datastore detach -n nope
+datastore upload -n workspaceblobstore -p nope
+plugins check nope
+sync --path nope
+"""
+CASES = [
+    *((2, line) for line in WRONG_USAGE.strip().splitlines()),
+    *((3, line) for line in MISSING.strip().splitlines()),
+]
+
+
+def internal_names() -> set[str]:
+    """The names of amlflow's classes of errors, and what Python calls its modules."""
+    classes = {
+        name
+        for module in (exceptions, spec)
+        for name in dir(module)
+        if isinstance(getattr(module, name), type) and issubclass(getattr(module, name), Exception)
+    }
+    return {*classes, "amlflow.core", "amlflow.cli", "_command", "_subcommand", "Traceback"}
+
+
+@pytest.mark.parametrize(("code", "line"), CASES, ids=lambda value: str(value))
+def test_the_exit_code_says_what_was_wrong(cli: Any, run: Run, code: int, line: str) -> None:
+    done = cli(*shlex.split(line))
+    assert (done.code, done.out) == (code, ""), done.err
+    assert done.err.startswith("ERROR: ")
+    assert [name for name in internal_names() if name in done.err] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "correction"),
+    [
+        ("run ls", "run list"),
+        ("runs ls", "run list"),
+        ("ls", "run list"),
+        ("ps", "run list"),
+        ("jobs list", "run list"),
+        ("run get -r x", "run show -r x"),
+        ("run describe x", "run show -r x"),
+        ("run stop -r x", "run cancel -r x"),
+        ("exp list", "experiment list"),
+        ("model rm -i x:1", "model delete -i x:1"),
+        ("env ls", "environment list"),
+        ("env rm -n x", "environment remove -n x"),
+        ("ct add -n x --kind local", "computetarget attach -n x --kind local"),
+    ],
+)
+def test_a_word_of_another_tool_names_the_command(
+    cli: Any, folder: Path, line: str, correction: str
+) -> None:
+    done = cli(*line.split())
+    assert done.code == 2
+    assert f"It is `amlflow {correction}`." in done.err
+
+
+def test_a_wrong_output_format_of_the_environment_is_named(
+    cli: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMLFLOW_CORE_OUTPUT", "bogus")
+    done = cli("run", "list")
+    assert (done.code, done.out) == (2, "")
+    assert "AMLFLOW_CORE_OUTPUT is 'bogus'" in done.err
+    assert "json, jsonc, yaml" in done.err
+    assert cli("run", "list", "-o", "tsv").code == 0
+
+
+def test_csv_has_a_line_of_names_and_quotes_what_needs_it(cli: Any, run: Run) -> None:
+    run.set_tags({"note": 'a, "b"\nc'})
+    run.child_run()
+    done = cli("run", "list", "-o", "csv", "[].{id: run_id, note: tags.note, tags: tags}")
+    [row] = csv.DictReader(io.StringIO(done.out))
+    assert (row["id"], row["note"]) == (run.id, 'a, "b"\nc')
+    assert row["tags"].startswith('{"note"')
+    assert cli("run", "list", "-o", "csv", "[].[status]").out == "Column1\nRunning\n"
+    assert cli("run", "list", "-o", "csv", "[0].status").out == "Result\nRunning\n"
+    assert cli("run", "list", "-o", "csv", "[?tags.nope]").out == ""
