@@ -12,7 +12,6 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-import docker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -117,6 +116,8 @@ BY_NAME_ONLY = {
 
 def make_pip_image(address: str) -> str:
     """An image with pip and all that amlflow requires, so that nothing needs to be downloaded."""
+    import docker  # here, as conftest.py imports this file for each test run
+
     client = docker.DockerClient(base_url=address)
     container = client.containers.create(IMAGE, ["true"])
     place = "python{}.{}/dist-packages".format(*sys.version_info)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlflow.journal import sender
 from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunRecord
@@ -40,8 +41,14 @@ def settings(tmp_path: Path) -> JournalSettings:
 
 
 @pytest.fixture
-def opened(moody: Moody, settings: JournalSettings) -> Iterator[Callable[..., Journaled]]:
-    """Opens the moody tracker with a journal, with other settings if need be."""
+def opened(
+    moody: Moody, settings: JournalSettings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Journaled]]:
+    """Opens the moody tracker with a journal, with other settings if need be.
+
+    The journal looks often at its folder and at what is held, so that no test waits for it.
+    """
+    monkeypatch.setattr(sender, "CHECK_INTERVAL_S", 0.05)
     made: list[Journaled] = []
 
     def open_it(**changes: Any) -> Journaled:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import grimp
 import pytest
+from helpers.sources import ROOT, name_of, nodes_of, python_files, text_of
 
-ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(
     path.parent.name
     for folder in ("adapter", "plugins", "adapter/dropin")
     for path in (ROOT / folder).glob("*/__init__.py")
 )
-SOURCES = sorted(
-    path for folder in ("adapter", "plugins") for path in (ROOT / folder).rglob("*.py")
-)
 MAX_LINES = 450
 DOCUMENTED = {"os._exit", "sys._current_frames", "sys._getframe", "parts._replace"}
 """Names of the standard library that its documentation offers to everybody, for all their look."""
+
+pytestmark = pytest.mark.xdist_group("sources")  # one process parses all files
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
@@ -33,56 +31,54 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         pytest.fail(f"These modules import each other in a circle: {' <- '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize(
-    "path",
-    # These have the private names of MLflow that a plugin uses, in one file so that they are known.
-    [path for path in SOURCES if path.name != "private.py"],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
-)
-def test_private_members_are_used_in_their_own_module_only(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    own = set(_defined(tree))
-    foreign = [
-        f"line {node.lineno}: {ast.unparse(node)}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and _is_private(node.attr)
-        and node.attr not in own
-        and ast.unparse(node) not in DOCUMENTED
-        and ast.unparse(node) != "os._exit"  # Python documents it
-        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
-    ]
-    assert not foreign
+def test_private_members_are_used_in_their_own_module_only() -> None:
+    foreign = []
+    for path in python_files():
+        if path.name == "private.py":
+            continue  # has the private names of MLflow that a plugin uses, so that they are known
+        attributes = [
+            node
+            for node in nodes_of(path)
+            if isinstance(node, ast.Attribute)
+            and _is_private(node.attr)
+            and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+        ]
+        own = set(_defined(nodes_of(path))) if attributes else set()
+        foreign += [
+            f"{name_of(path)}:{node.lineno}: {ast.unparse(node)}"
+            for node in attributes
+            if node.attr not in own and ast.unparse(node) not in DOCUMENTED
+        ]
+    assert foreign == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_an_import_in_a_function_says_why(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
+def test_an_import_in_a_function_says_why() -> None:
     unexplained = []
-    for function in ast.walk(ast.parse(text)):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for block in _imports(function.body):
-            first, last = block[0].lineno - 1, block[-1].end_lineno or 0
-            said = any("#" in line for line in lines[first:last])
-            if not said and not lines[first - 1].lstrip().startswith("#"):
-                unexplained.append(f"line {first + 1}: {lines[first].strip()}")
-    assert not unexplained
+    for path in python_files():
+        lines = text_of(path).splitlines()
+        for function in nodes_of(path):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for block in _imports(function.body):
+                first, last = block[0].lineno - 1, block[-1].end_lineno or 0
+                has_reason = any("#" in line for line in lines[first:last])
+                if not has_reason and not lines[first - 1].lstrip().startswith("#"):
+                    unexplained.append(f"{name_of(path)}:{first + 1}: {lines[first].strip()}")
+    assert unexplained == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_file_is_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+def test_a_file_is_read_in_one_sitting() -> None:
+    lengths = {name_of(path): len(text_of(path).splitlines()) for path in python_files()}
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
 def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
-def _defined(tree: ast.Module) -> Iterator[str]:
+def _defined(nodes: list[ast.AST]) -> Iterator[str]:
     """The private names that a module gives to its own classes, objects and functions."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

@@ -14,6 +14,7 @@ import pytest
 from amlflow import times, tracker_data, tracker_notes
 from amlflow.jobs.job import new_name
 from amlflow.spec import RunRecord, Status
+from helpers.sources import nodes_of, python_files
 
 
 def run(**system: Any) -> RunRecord:
@@ -232,29 +233,29 @@ OWN_FILES = {
 
 
 def sources() -> list[Path]:
-    root = Path(__file__).parents[2]
-    found = [*(root / "adapter").rglob("*.py"), *(root / "plugins").rglob("*.py")]
-    return [path for path in found if "testing" not in path.parts]
+    return [path for path in python_files() if "testing" not in path.parts]
 
 
+@pytest.mark.xdist_group("sources")
 def test_nobody_else_parses_what_a_tracker_gives() -> None:
     for path in sources():
         calls = [
             node.func.attr
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in nodes_of(path)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         ]
         if path.name not in OWN_FILES:
             assert not PARSING & set(calls), f"{path} parses on its own; see tracker_data"
 
 
+@pytest.mark.xdist_group("sources")
 def test_nobody_else_reads_the_text_of_a_note() -> None:
     """Notes are compared to what amlflow writes ("yes", a mark), and else read through Note."""
     compared = {"LAUNCHED", "MARK", "UPLOAD"}
     for path in sources():
         if path.name in ("tracker_data.py", "tracker_notes.py"):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, ast.Subscript):
                 owner, key = node.value, node.slice
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
