@@ -261,11 +261,15 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
     """The table of commands; a command's module is imported when it is called."""
 
     def load_command_table(self, args: Any) -> Any:
-        if not is_built_in(args or []):
+        table: dict[str, Command] = self.cli_ctx.table
+        if is_built_in(args or []):
+            # The parsers of all commands take longer to make than most commands take.
+            table = {name: table[name] for name in named_commands(args)}
+        else:
             from amlflow.cli.plugin_commands import load_commands  # here, as it loads plugins
 
-            self.cli_ctx.table.update(load_commands())
-        for name, command in self.cli_ctx.table.items():
+            table.update(load_commands())
+        for name, command in table.items():
             self.command_table[name] = CLICommand(
                 self.cli_ctx,
                 name,
@@ -316,6 +320,13 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
 def is_built_in(args: list[str]) -> bool:
     """Whether the arguments name one of amlflow's own commands, so that plugins can rest."""
     return bool({args[0], " ".join(args[:2])} & COMMANDS.keys()) if args else False
+
+
+def named_commands(args: list[str]) -> list[str]:
+    """The command that the arguments name; with those below its word, if it is a group, too."""
+    if (name := " ".join(args[:2])) in COMMANDS:
+        return [name]
+    return [name for name in COMMANDS if name.split()[0] == args[0]]
 
 
 class App(CLI):  # type: ignore[misc]
