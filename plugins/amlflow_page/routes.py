@@ -14,8 +14,9 @@ from amlflow.exceptions import AzureMLException
 from amlflow.plain_json import to_json
 from amlflow.query.document import Documents
 from amlflow.query.expression import Expression, QueryError, QueryFailed
-from amlflow.spec import ExperimentNotFound, FileNotInRun, RunNotFound, Unavailable
+from amlflow.spec import ExperimentNotFound, FileNotInRun, RunNotFound, RunRecord, Unavailable
 from amlflow.tracker_data import Malformed, is_whole, to_object, to_whole
+from amlflow.tracker_notes import parse_environment
 from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
 
@@ -101,6 +102,7 @@ class Routes:
         return {
             **all_runs.row(Documents(names), record),
             "may_cancel": self._access.may_change(run_id),
+            "environment": _environment(record),
         }
 
     def cancel(self) -> Any:
@@ -174,6 +176,14 @@ class Routes:
         if not self._access.may_read(run_id):
             raise Forbidden(f"{self._access.user()!r} may not read run {run_id!r}.")
         return run_id
+
+
+def _environment(record: RunRecord) -> dict[str, str | None] | None:
+    """The environment that was made for a run's script; None if there is none."""
+    note = parse_environment(record)
+    if note is None or note.key is None:
+        return None
+    return {"name": note.name, "version": note.version, "hash": note.key}
 
 
 def _read_body() -> dict[str, Any]:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from helpers.browser import Keys, Page
 from helpers.studio import READER, WRITER
-from helpers.submitted_jobs import alive, scripts, submit, until
+from helpers.submitted_jobs import alive, ended, scripts, submit, until
+from helpers.tiny_environments import environment_of, write_index
 
 TRAINING = """
     import signal, subprocess, sys, time
@@ -135,6 +136,25 @@ def test_the_fine_status_is_shown(page: Page, experiment: Any):
     run.start()
     page.see("[data-testid='key-value-Status'] .amlflow-chip", "Running")
     run.complete()
+
+
+def test_the_environment_of_a_run_is_in_its_overview(
+    page: Page, experiment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    links = write_index(tmp_path / "wheels", monkeypatch, "1.0")
+    run = submit(
+        experiment, "import amlflow_tiny", environment=environment_of(links, "amlflow-tiny")
+    )
+    assert ended(run) == "Completed"
+    page.open(address(run), READER)
+    row = page.see(".amlflow-environment", "tiny")
+    assert row.text.split("\n") == ["Environment", "tiny (packages)"]
+    key = run.get_details()["environment"]["hash"]
+    assert row.find_element("css selector", "span").get_attribute("title") == f"hash {key}"
+    page.click(".amlflow-environment a", "packages")
+    page.see("main", "amlflow-tiny==1.0")
+    page.open(address(run, "/logs"), READER)
+    page.see(".amlflow-logs select")
 
 
 @pytest.fixture

@@ -119,16 +119,15 @@ def ensure(
             ) from error
         environment = kept.find(key, folder)
         made = False
-        if environment is None:
+        if environment is None or not kept.note_use(environment):
             with kept.locked(key, folder, cancelled):
                 environment = kept.find(key, folder)
-                if environment is None:
+                if environment is None or not kept.note_use(environment):
                     build = _Build(
                         folder, key, plan, python, warnings, specification.relax, stream, cancelled
                     )
                     environment = build.run()
                     made = True
-        kept.note_use(environment)
         return BuiltEnvironment(
             python=environment.python, key=key, packages=environment.packages, made=made,
             seconds=time.monotonic() - start, warnings=environment.warnings,

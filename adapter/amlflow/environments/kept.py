@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -112,12 +114,19 @@ def write_note(path: Path, content: dict[str, Any]) -> None:
     os.replace(staging, path / NOTE)
 
 
-def note_use(environment: KeptEnvironment) -> None:
-    """Note that an environment is used now. Another user's keeps its time."""
+def note_use(environment: KeptEnvironment) -> bool:
+    """Note that an environment is used now; False if it has just been removed.
+
+    Another user's keeps its time, and so does one on a disk that is only read.
+    """
     try:
         os.utime(environment.path / NOTE)
-    except PermissionError:
-        return
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EACCES, errno.EROFS):
+            raise
+    return True
 
 
 def list_environments() -> list[KeptEnvironment]:
@@ -140,6 +149,9 @@ def remove(key: str) -> bool:
             return False
         hidden = folder / f"{STAGING}{key}-{uuid.uuid4().hex}"
         os.rename(environment.path, hidden)  # gone at once for those who look for it
+        if (hidden / NOTE).stat().st_mtime != environment.last_used:
+            os.rename(hidden, environment.path)  # somebody took it just before
+            return False
         shutil.rmtree(hidden, ignore_errors=True)
     return True
 
@@ -172,7 +184,8 @@ def remove_unused(older_than_s: float) -> list[str]:
     folder = environments_folder()
     for path in folder.glob(f"{STAGING}*"):
         key = path.name.removeprefix(STAGING).partition("-")[0]
-        with locked(key, folder):  # nobody makes it now
+        # Only where nobody makes it now: a prune does not wait for a build.
+        with contextlib.suppress(EnvironmentBuildCanceled), locked(key, folder, lambda: True):
             shutil.rmtree(path, ignore_errors=True)
     return removed
 

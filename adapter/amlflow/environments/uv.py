@@ -24,8 +24,8 @@ _FROM_PIP = {
     "UV_FIND_LINKS": ("PIP_FIND_LINKS",),
 }
 """uv's variables for indexes, and the older ones and pip's that count where uv's are not set."""
-_DEFAULTS = {"UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "2", "UV_PYTHON_DOWNLOADS": "never"}
-"""Set where the user has not: an index that does not answer ends a build in a minute."""
+_DEFAULTS = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1", "UV_PYTHON_DOWNLOADS": "never"}
+"""Set where the user has not: an index that does not answer ends a build in half a minute."""
 
 
 def index_variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import { LogView } from "./log_view.js";
 
 const LOOK_MS = 2000;
 const PROPERTY = "property.";
+const PACKAGES = "azureml-logs/30_environment_packages.txt";
 const ADDRESS = /^#\/experiments\/([^/?]+)\/runs\/([0-9a-f]{32})(?:\/([^?]*))?/;
 
 export function runOf(hash) {
@@ -40,6 +41,7 @@ export class RunPage {
     this.closeLogs();
     this.actions.remove();
     this.tab.remove();
+    for (const row of document.querySelectorAll(".amlflow-environment")) row.remove();
   }
 
   go(tab) {
@@ -100,6 +102,7 @@ export class RunPage {
       besideMenu ? place.prepend(this.actions) : place.append(this.actions);
     this.drawTab();
     this.drawStatus();
+    this.drawEnvironment();
     this.drawProperties();
   }
 
@@ -151,6 +154,31 @@ export class RunPage {
     shown?.remove();
     cell.classList.add("amlflow-status-cell");
     cell.append(chip(this.state.status));
+  }
+
+  // A row below the status, which looks as MLflow's rows do.
+  drawEnvironment() {
+    const environment = this.state?.environment;
+    const status = document.querySelector("main [data-testid='key-value-Status']");
+    if (!environment || status?.children.length !== 2) return;
+    if (status.nextElementSibling?.classList.contains("amlflow-environment")) return;
+    const version = environment.version ? ` ${environment.version}` : "";
+    const [label, value] = status.children;
+    status.after(
+      h(
+        "div",
+        { class: `${status.className} amlflow-environment` },
+        h("div", { class: label.className }, "Environment"),
+        h(
+          "div",
+          { class: value.className.replace("amlflow-status-cell", "") },
+          h("span", { title: `hash ${environment.hash}` }, `${environment.name}${version}`),
+          " (",
+          h("a", { href: `${this.base}/artifacts/${PACKAGES}` }, "packages"),
+          ")",
+        ),
+      ),
+    );
   }
 
   drawProperties() {

@@ -1,0 +1,144 @@
+"""Environments that cannot be made: killed makers, indexes that are away, wrong definitions."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+from amlflow.environments import kept
+from amlflow.environments.building import BuiltEnvironment, ensure
+from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.specification import Specification
+from helpers.submitted_jobs import until
+from helpers.tiny_environments import write_index
+
+BUILDER = """
+import io, json, sys
+from amlflow.environments.building import ensure
+from amlflow.environments.specification import Specification
+ensure(Specification(pip=tuple(json.loads(sys.argv[1]))), io.StringIO())
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of environments; uv begins with an empty cache and gives up soon."""
+    monkeypatch.setenv("AMLFLOW_ENVIRONMENTS", str(tmp_path / "environments"))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_HTTP_TIMEOUT", "1")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    return tmp_path / "environments"
+
+
+@pytest.fixture
+def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return write_index(tmp_path / "wheels", monkeypatch, "1.0", "2.0")
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of an index that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/simple"
+
+
+def made(*pip: str) -> BuiltEnvironment:
+    return ensure(Specification(pip=pip), io.StringIO())
+
+
+class Gate(http.server.BaseHTTPRequestHandler):
+    """An index that has no package, and says so once ``opened`` is set."""
+
+    opened = threading.Event()
+
+    def do_GET(self) -> None:
+        self.opened.wait()
+        self.send_error(404)
+
+    def log_message(self, *arguments: object) -> None:
+        """Print nothing."""
+
+
+def test_a_killed_maker_leaves_no_hindrance(
+    links: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UV_NO_INDEX")
+    monkeypatch.setenv("UV_HTTP_TIMEOUT", "60")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gate) as server:
+        threading.Thread(target=server.serve_forever).start()
+        index = f"http://127.0.0.1:{server.server_port}/simple"
+        lines = [f"-i {index}", f"--find-links {links}", "amlflow-tiny"]
+        maker = subprocess.Popen([sys.executable, "-c", BUILDER, json.dumps(lines)])
+        try:
+            uv = until(lambda: [child for child in psutil.Process(maker.pid).children()
+                                if "install" in child.cmdline()])  # fmt: skip
+        finally:
+            maker.kill()
+            maker.wait()
+        for process in uv:
+            process.kill()
+        Gate.opened.set()
+        [left] = folder.glob(".making-*")
+        assert (left / "bin" / "python").exists()
+        environment = made(*lines)
+        server.shutdown()
+    assert (environment.made, environment.packages) == (True, ["amlflow-tiny==2.0"])
+    assert sorted(path.name for path in folder.iterdir()) == [".locks", environment.key]
+
+
+def test_an_index_that_does_not_answer_is_named_within_seconds(silent: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(EnvironmentBuildException, match=re.escape(silent)) as raised:
+        made(f"-i {silent}", "amlflow-tiny")
+    assert "does not answer, and uv's cache does not have all packages" in str(raised.value)
+    assert time.monotonic() - start < 30
+
+
+def test_without_the_index_the_cache_is_enough(links: Path, folder: Path, monkeypatch) -> None:
+    monkeypatch.delenv("UV_NO_INDEX")
+    for package in ("amlflow-tiny", "amlflow-other"):
+        page = links / "simple" / package
+        page.mkdir(parents=True)
+        names = [wheel.name for wheel in links.glob(f"{package.replace('-', '_')}-*.whl")]
+        page.joinpath("index.html").write_text(
+            "".join(f'<a href="/{name}">{name}</a>' for name in names)
+        )
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(links))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        index = f"http://127.0.0.1:{server.server_port}/simple"
+        first = made(f"-i {index}", "amlflow-tiny==1.0")
+        server.shutdown()
+    monkeypatch.setattr(kept, "JUST_USED_S", 0)
+    assert kept.remove(first.key)
+    again = made(f"-i {index}", "amlflow-tiny==1.0")
+    assert (again.made, again.packages) == (True, first.packages)
+    with pytest.raises(EnvironmentBuildException, match=f"the index {index}/amlflow-other/ does"):
+        made(f"-i {index}", "amlflow-other")
+
+
+@pytest.mark.parametrize(
+    ("packages", "reason"),
+    [
+        (["amlflow-tiny==1.0", "amlflow-tiny==2.0"], "amlflow-tiny==1.0 and amlflow-tiny==2.0"),
+        (["no-such-package-here"], "no-such-package-here was not found"),
+        ([f"package-{number}" for number in range(10_000)], "names more than 2000 packages"),
+    ],
+)
+def test_the_reason_is_one_sentence(links: Path, packages: list[str], reason: str) -> None:
+    with pytest.raises(EnvironmentBuildException, match=reason) as raised:
+        made(f"--find-links {links}", *packages)
+    assert "\n" not in raised.value.message
+    assert not kept.list_environments()

@@ -1,0 +1,120 @@
+"""The environments that are there: who takes one and who removes it at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from amlflow.environments import building, kept
+from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.installing import failure_of
+from amlflow.environments.keys import key_of
+from amlflow.environments.plan import plan_of
+from amlflow.environments.pythons import own_interpreter
+from amlflow.environments.specification import Specification
+
+NEEDED = Specification(pip=("no-such-package-here",))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AMLFLOW_ENVIRONMENTS", str(tmp_path))
+    return kept.make_folder()
+
+
+def make(folder: Path, key: str = "k" * 32) -> kept.KeptEnvironment:
+    """An environment that looks whole, and was used long ago."""
+    (folder / key / "bin").mkdir(parents=True)
+    kept.write_note(
+        folder / key,
+        {"python": "bin/python", "python_version": "3", "requirements": [], "packages": [],
+         "warnings": []},
+    )  # fmt: skip
+    os.utime(folder / key / kept.NOTE, (1000, 1000))
+    environment = kept.find(key, folder)
+    assert environment is not None
+    return environment
+
+
+def test_one_that_is_taken_while_it_is_removed_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = make(folder)
+
+    def take_it(environment: kept.KeptEnvironment) -> bool:
+        assert kept.note_use(environment)  # as another process, after it was looked for users
+        return False
+
+    monkeypatch.setattr(kept, "is_used", take_it)
+    assert not kept.remove(environment.key)
+    assert [each.key for each in kept.list_environments()] == [environment.key]
+    assert not list(folder.glob(".making-*"))
+
+
+def test_one_that_is_removed_while_it_is_taken_is_made_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_of(plan_of(NEEDED), own_interpreter())
+    make(folder, key)
+    note_use: Callable[[kept.KeptEnvironment], bool] = kept.note_use
+
+    def remove_it(environment: kept.KeptEnvironment) -> bool:
+        assert kept.remove(environment.key)
+        return note_use(environment)
+
+    class Build:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def run(self) -> kept.KeptEnvironment:
+            return make(folder, key)
+
+    monkeypatch.setattr(kept, "note_use", remove_it)
+    monkeypatch.setattr(building, "_Build", Build)
+    assert building.ensure(NEEDED, folder / "log").made
+
+
+def test_prune_does_not_wait_for_a_build(folder: Path) -> None:
+    (folder / ".making-one-x").mkdir()
+    (folder / ".making-two-x").mkdir()
+    begun, end = threading.Event(), threading.Event()
+
+    def build() -> None:
+        with kept.locked("one", folder):
+            begun.set()
+            end.wait()
+
+    builder = threading.Thread(target=build)
+    builder.start()
+    begun.wait()
+    try:
+        assert kept.remove_unused(0) == []
+        assert [path.name for path in folder.glob(".making-*")] == [".making-one-x"]
+    finally:
+        end.set()
+        builder.join()
+
+
+def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [
+        "error: Failed to install: big-1.0-py3-none-any.whl (big==1.0)",
+        "  Caused by: failed to copy file from `a` to `b`: No space left on device (os error 28)",
+    ]
+    assert failure_of(said, "3.11.7").message.endswith("could not be made: the disk is full.")
+
+    def make_empty(_: object, *arguments: object, **__: object) -> int:
+        Path(str(arguments[-1]), "lib", "python3", "site-packages").mkdir(parents=True)
+        return 0
+
+    def fill(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(building.Uv, "run", make_empty)
+    monkeypatch.setattr(building.Installer, "install", lambda *_, **__: [])
+    monkeypatch.setattr(kept, "write_note", fill)
+    with pytest.raises(EnvironmentBuildException, match="No space left on device"):
+        building.ensure(NEEDED, folder / "log")
+    assert not list(folder.glob(".making-*"))
