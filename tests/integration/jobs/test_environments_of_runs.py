@@ -47,6 +47,7 @@ def test_a_run_tells_which_packages_it_had(
     run.wait_for_completion(show_output=True)
     output = capsys.readouterr().out
     assert output.index(f"Streaming {BUILD_LOG}") < output.index("Streaming user_logs/std_log.txt")
+    assert output.count("\n\nStreaming ") == 2
     assert output.count("Making the environment") == 1
     assert output.count("version 1.0") == 1
 

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from amlflow.core.runs.details import RunDetails
@@ -71,11 +71,11 @@ class RunWaiting(RunDetails):
         from amlflow.jobs.log_reader import LogReader
 
         note = parse_environment(self._record)
-        names = [BUILD_LOG, LOG] if note is not None and note.is_made else [LOG]
-        logs = [
-            _Shown(name, LogReader(self._tracker, self._record, name), name == BUILD_LOG)
-            for name in names
-        ]
+        logs = [StreamedLog(LOG, LogReader(self._tracker, self._record, LOG))]
+        if note is not None and note.is_made:
+            reader = LogReader(self._tracker, self._record, BUILD_LOG)
+            build_log = StreamedLog(BUILD_LOG, reader, is_optional=True)
+            logs = [build_log, replace(logs[0], after=build_log)]
         pause = 0.05
         while True:
             # Asked before the logs are read: what was there at the end is read then.
@@ -98,23 +98,28 @@ _BEFORE_SCRIPT = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.NO
 
 
 @dataclass(slots=True)
-class _Shown:
+class StreamedLog:
     """A log that is being written, under a heading once it has begun.
 
-    An ``optional`` one has no heading if it is empty, as where the environment was there already.
+    An optional one has no heading if it is empty, as where the environment was there already. As
+    in v1, a blank line is between the heading and the log that is written ``after``, if there is
+    one.
     """
 
     name: str
     reader: LogReader
-    optional: bool
+    is_optional: bool = False
+    after: StreamedLog | None = None
     begun: bool = False
 
     def write(self, output: TextIO, last: bool) -> None:
         for text in self.reader.new(last):
-            if self.optional and not text:
+            if self.is_optional and not text:
                 continue
             if not self.begun:
-                print(f"Streaming {self.name}\n{'=' * (10 + len(self.name))}\n", file=output)
+                gap = "\n" if self.after is not None and self.after.begun else ""
+                heading = f"Streaming {self.name}\n{'=' * (10 + len(self.name))}\n"
+                print(f"{gap}{heading}", file=output)
                 self.begun = True
             output.write(text)
 
