@@ -193,9 +193,7 @@ def postgres_uri(shared: servers.Shared) -> str:
 def postgres_server_uri(shared: servers.Shared) -> str:
     """An MLflow server on PostgreSQL's database `served`, shared by all tests."""
     backend = shared.get("postgres", servers.start_postgres) + "served"
-    return shared.get(
-        "postgres-server", lambda place: servers.start_mlflow(backend, place, workers=4)
-    )
+    return shared.get("postgres-server", lambda place: servers.start_mlflow(backend, place))
 
 
 @pytest.fixture(scope="session")

@@ -113,13 +113,16 @@ BY_NAME_ONLY = {
 }  # fmt: skip
 """Packages that a script which logs does without; pip is to find that they are there."""
 
+IMPORTS = "import mlflow.store.tracking.rest_store, pip._internal.cli.main"
+"""What scripts in the image import. The image keeps their bytecode, or each container makes it."""
+
 
 def make_pip_image(address: str) -> str:
     """An image with pip and all that amlflow requires, so that nothing needs to be downloaded."""
     import docker  # here, as conftest.py imports this file for each test run
 
     client = docker.DockerClient(base_url=address)
-    container = client.containers.create(IMAGE, ["true"])
+    container = client.containers.create(IMAGE, ["python3", "-c", IMPORTS])
     place = "python{}.{}/dist-packages".format(*sys.version_info)
     with tempfile.TemporaryFile() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -127,6 +130,9 @@ def make_pip_image(address: str) -> str:
                 tar.add(path, f"{place}/{name}", recursive=False)
         archive.seek(0)
         container.put_archive("/usr/local/lib", archive)
+    container.start()
+    status = container.wait()["StatusCode"]
+    assert status == 0, container.logs().decode()
     container.commit(*PIP_IMAGE.split(":"))
     container.remove()
     return PIP_IMAGE
