@@ -104,15 +104,15 @@ class Definition:
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple[tuple[Any, ...], ...] = ()
 
-    def then(self, *step: Any) -> Definition:
+    def with_step(self, *step: Any) -> Definition:
         """The definition with one step more."""
         return replace(self, steps=(*self.steps, step))
 
     def with_options(self, **options: Any) -> Definition:
         """The definition with these options; None takes one away."""
         merged = {**self.options, **options}
-        kept = {key: value for key, value in merged.items() if value is not None}
-        return replace(self, options=kept)
+        options = {key: value for key, value in merged.items() if value is not None}
+        return replace(self, options=options)
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
-from amlflow.data.errors import explained
+from amlflow.data.errors import explain_errors
 from amlflow.data.storage import DataFile, Folder, fetch
 from amlflow.data.transfer import progress_of_download
 from amlflow.exceptions import UserErrorException
@@ -18,7 +18,7 @@ def download_prefix(
 ) -> int:
     """Write the files of a datastore whose paths begin with a prefix; how many is returned."""
     start = posixpath.dirname(prefix.strip("/"))
-    with explained("Reading", folder.address):
+    with explain_errors("Reading", folder.address):
         base = folder.path(start)
         paths = sorted(folder.fs.find(base)) if folder.fs.exists(base) else []
     names = {path: path[len(folder.root) :].lstrip("/") for path in paths}

@@ -37,7 +37,7 @@ class DatasetExecutionError(UserErrorException):
 
 
 @contextmanager
-def explained(what: str, address: str) -> Iterator[None]:
+def explain_errors(what: str, address: str) -> Iterator[None]:
     """Turn errors of fsspec and its backends into one sentence.
 
     ``what`` is what was tried, such as ``Reading``; ``address`` is shown without credentials.

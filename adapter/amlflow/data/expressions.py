@@ -49,7 +49,7 @@ class Column(Expression):
         super().__init__(["column", name])
         self._name = name
 
-    def _compared(self, sign: str, value: Any) -> Expression:
+    def _compare(self, sign: str, value: Any) -> Expression:
         if isinstance(value, Column):
             return Expression([sign, self._name, value.tree])
         plain = value.isoformat() if hasattr(value, "isoformat") else value
@@ -61,22 +61,22 @@ class Column(Expression):
         return Expression([sign, self._name, plain])
 
     def __eq__(self, value: object) -> Expression:  # type: ignore[override]
-        return self._compared("==", value)
+        return self._compare("==", value)
 
     def __ne__(self, value: object) -> Expression:  # type: ignore[override]
-        return self._compared("!=", value)
+        return self._compare("!=", value)
 
     def __lt__(self, value: Any) -> Expression:
-        return self._compared("<", value)
+        return self._compare("<", value)
 
     def __le__(self, value: Any) -> Expression:
-        return self._compared("<=", value)
+        return self._compare("<=", value)
 
     def __gt__(self, value: Any) -> Expression:
-        return self._compared(">", value)
+        return self._compare(">", value)
 
     def __ge__(self, value: Any) -> Expression:
-        return self._compared(">=", value)
+        return self._compare(">=", value)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -124,9 +124,9 @@ def chosen_files(definition: Definition, files: Sequence[DataFile]) -> list[Data
             selection = selection[values[0] :]
         elif name in ("sample", "split"):
             chosen = draw(len(selection), values[0], values[1])
-            wanted = values[2] if name == "split" else True
+            is_wanted = values[2] if name == "split" else True
             selection = [
-                file for file, taken in zip(selection, chosen, strict=True) if taken == wanted
+                file for file, taken in zip(selection, chosen, strict=True) if taken == is_wanted
             ]
         else:
             raise UserErrorException(f"{name} is a step of a tabular data set, and this has files.")

@@ -48,25 +48,25 @@ CLOCK = pa.timestamp("ns")
 
 def infer(table: pa.Table, options: Mapping[str, Any]) -> pa.Table:
     """The table with v1's types, after pyarrow has inferred its own."""
-    stated: Mapping[str, Any] = options.get("column_types", {})
+    declared: Mapping[str, Any] = options.get("column_types", {})
     if options.get("infer_column_types", True):
         for index, field in enumerate(table.schema):
-            if field.name not in stated:
-                column = _inferred(table.column(index))
+            if field.name not in declared:
+                column = _infer_column(table.column(index))
                 table = table.set_column(index, field.name, column)
-    return set_types(table, stated)
+    return set_types(table, declared)
 
 
-def set_types(table: pa.Table, stated: Mapping[str, Any]) -> pa.Table:
+def set_types(table: pa.Table, declared: Mapping[str, Any]) -> pa.Table:
     """The table with the types that the user states; a name that is not a column is ignored."""
-    for name, kind in stated.items():
+    for name, kind in declared.items():
         if name in table.column_names:
             index = table.column_names.index(name)
             table = table.set_column(index, name, convert(table.column(name), kind))
     return table
 
 
-def _inferred(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _infer_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_int64(kind):
         bounds = pc.min_max(column)
@@ -164,14 +164,14 @@ def convert(column: pa.ChunkedArray, kind: Mapping[str, Any]) -> pa.ChunkedArray
         flags = [True if text in TRUE else False if text in FALSE else None for text in texts]
         return pa.chunked_array([pa.array(flags, pa.bool_())])
     if name == "datetime":
-        return _stated_times(series, kind.get("formats"))
+        return _parse_times(series, kind.get("formats"))
     raise UserErrorException(
         f"{name!r} is not a type of a column; azureml.data.DataType has to_string(), to_long(), "
         "to_float(), to_bool() and to_datetime()."
     )
 
 
-def _stated_times(series: Any, formats: Any) -> pa.ChunkedArray:
+def _parse_times(series: Any, formats: Any) -> pa.ChunkedArray:
     import pandas as pd  # as in convert
 
     first, *others = formats or ["ISO8601"]

@@ -35,9 +35,9 @@ from amlflow.spec import Tracker
 
 @dataclass(slots=True)
 class Provided:
-    """What a script is told: words in place of its markers, variables, and its output folders."""
+    """What a script is told: values in place of its markers, variables, and its output folders."""
 
-    words: dict[str, str] = field(default_factory=dict)
+    replacements: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
 
@@ -45,10 +45,10 @@ class Provided:
         """The command with paths and ids in place of the markers."""
         if list(command[:2]) == ["sh", "-c"]:
             line = command[2]
-            for marker, word in self.words.items():
+            for marker, word in self.replacements.items():
                 line = line.replace(shlex.quote(marker), shlex.quote(word))
             return ["sh", "-c", line, *command[3:]]
-        return [self.words.get(word, word) for word in command]
+        return [self.replacements.get(word, word) for word in command]
 
 
 def provide(
@@ -74,13 +74,13 @@ def provide(
             str(item.id) if item.mode == DIRECT else str(_put(item, stores, work, base, cancelled))
         )
         inputs[item.name] = {"mode": item.mode, "value": value}
-        provided.words[item.marker] = value
+        provided.replacements[item.marker] = value
         provided.variables.update(dict.fromkeys(item.variables, value))
     for output in data.outputs:
         folder = _folder_of(output.folder, output.name, work, base)
         folder.mkdir(parents=True, exist_ok=True)
         provided.outputs[output.name] = folder
-        provided.words[output.marker] = str(folder)
+        provided.replacements[output.marker] = str(folder)
         provided.variables.update(dict.fromkeys(output.variables, str(folder)))
     outputs = {name: str(path) for name, path in provided.outputs.items()}
     provided.variables[INPUTS_VARIABLE] = json.dumps(inputs)
@@ -88,12 +88,12 @@ def provide(
     return provided
 
 
-def _folder_of(stated: str | None, name: str, work: Path, base: Path) -> Path:
-    if stated is None:
+def _folder_of(declared: str | None, name: str, work: Path, base: Path) -> Path:
+    if declared is None:
         return base / name
-    if Path(stated).is_absolute():
-        return Path(stated)
-    return local_path_for(posixpath.normpath(stated), work)
+    if Path(declared).is_absolute():
+        return Path(declared)
+    return local_path_for(posixpath.normpath(declared), work)
 
 
 def _put(
@@ -106,8 +106,8 @@ def _put(
             f"The input {item.name!r} cannot be put at {str(folder)!r}: something is there already."
         )
     files = chosen_files(definition, stores.files(definition))
-    place = link_files if item.mode == MOUNT else copy_files
-    paths = place(_until(files, cancelled), folder)
+    transfer = link_files if item.mode == MOUNT else copy_files
+    paths = transfer(_until(files, cancelled), folder)
     return paths[0] if _is_one_file(definition, stores, files) else folder
 
 
@@ -147,7 +147,7 @@ def keep(
         if output.mode == UPLOAD and not is_completed:
             continue
         path = output.path.replace("{run-id}", run_id).replace("{output-name}", output.name)
-        files = _written(output, folders[output.name])
+        files = _output_files(output, folders[output.name])
         named = {f"{path}/{name}": local for name, local in files.items()}
         is_overwritten = output.overwrite or output.mode == MOUNT
         put_files(named, stores.open(output.store), overwrite=is_overwritten, show_progress=False)
@@ -156,7 +156,7 @@ def keep(
     return registered
 
 
-def _written(output: ScriptOutput, folder: Path) -> dict[str, Path]:
+def _output_files(output: ScriptOutput, folder: Path) -> dict[str, Path]:
     """The files of an output, without links that lead out of it."""
     files = files_below(folder).files
     if output.globs is None:

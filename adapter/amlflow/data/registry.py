@@ -111,7 +111,7 @@ class Registry:
             latest = next((run for run in reversed(versions) if GONE not in run.system), None)
             if latest is not None:
                 if latest.properties.get(ID) == definition.id:
-                    return self._again(latest, description, tags)
+                    return self._update_latest(latest, description, tags)
                 if not create_new_version:
                     raise UserErrorException(
                         f"There is a data set {name!r} already, with another definition; pass "
@@ -130,26 +130,26 @@ class Registry:
                 properties=properties,
             )
             if run is not None:
-                return self._checked(run)
+                return self._registration_of(run)
             # Another process has registered this version.
         raise UserErrorException(
             f"The data set {name!r} was not registered: others registered versions of it all the "
             "time. Try again."
         )
 
-    def _again(
+    def _update_latest(
         self, run: RunRecord, description: str | None, tags: Mapping[str, str | None] | None
     ) -> Registration:
         """The latest version, which is this definition, with what is new about it."""
         change = RunChange(description=description, tags=dict(tags or {}))
         if description is not None or tags:
             self._tracker.update_run(run.id, change)
-        return self._checked(transition(run, change))
+        return self._registration_of(transition(run, change))
 
     def change(self, registration: Registration, change: RunChange) -> Registration:
         """Change tags or description of a version."""
         self._tracker.update_run(registration.run_id, change)
-        return self._checked(self._tracker.get_run(registration.run_id))
+        return self._registration_of(self._tracker.get_run(registration.run_id))
 
     def unregister(self, name: str) -> int:
         """Take all versions of a name away; how many there were is returned.
@@ -174,13 +174,13 @@ class Registry:
                 f"Data set {name!r} does not exist. `amlflow dataset list` shows those that do."
             )
         if version is None:
-            return self._checked(versions[-1])
+            return self._registration_of(versions[-1])
         if version not in numbers:
             raise UserErrorException(
                 f"Data set {name!r} has no version {version}; it has "
                 f"{', '.join(map(str, numbers[-20:]))}."
             )
-        return self._checked(versions[numbers.index(version)])
+        return self._registration_of(versions[numbers.index(version)])
 
     def by_id(self, id: str) -> Registration:
         """The data set of an id. Raises UserErrorException if it does not exist."""
@@ -189,7 +189,7 @@ class Registry:
         runs.sort(key=lambda run: (NAME not in run.properties, -(_version_of(run) or 0)))
         if not runs:
             raise UserErrorException(f"A data set with the id {id!r} does not exist.")
-        return self._checked(runs[0])
+        return self._registration_of(runs[0])
 
     def all(self) -> list[Registration]:
         """All registered versions, by name and version; what does not parse is left out."""
@@ -223,8 +223,8 @@ class Registry:
                 f"{MAX_DEFINITION} are kept; use a folder or a pattern in place of single paths."
             )
         is_short = len(text) <= MAX_PROPERTY
-        kept = {DEFINITION: text} if is_short else {DIGEST: self._store(text)}
-        return {ID: definition.id, **kept}
+        text_or_digest = {DEFINITION: text} if is_short else {DIGEST: self._store(text)}
+        return {ID: definition.id, **text_or_digest}
 
     def _store(self, text: str) -> str:
         content = text.encode()
@@ -271,7 +271,7 @@ class Registry:
             writer=parse(run.id, WRITER, run.properties.get(WRITER), to_name),
         )
 
-    def _checked(self, run: RunRecord) -> Registration:
+    def _registration_of(self, run: RunRecord) -> Registration:
         registration = self._read(run)
         if registration is None:
             raise UserErrorException(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from amlflow.data.definition import Definition, Source, is_web
-from amlflow.data.errors import DatasetExecutionError, explained, without_secrets
+from amlflow.data.errors import DatasetExecutionError, explain_errors, without_secrets
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import local_path_for
 
@@ -64,7 +64,7 @@ class DataFile:
 
     def open(self) -> Any:
         """The file, opened for reading bytes. Raises :class:`DatasetExecutionError`."""
-        with explained("Reading", self.address):
+        with explain_errors("Reading", self.address):
             return self.fs.open(self.path, "rb")
 
     @property
@@ -141,7 +141,7 @@ class Datastores:
 def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], str]:
     """The files that a path or a pattern names, and the folder that their names are relative to."""
     path, fs = folder.path(name), folder.fs
-    with explained("Reading", str(source)):
+    with explain_errors("Reading", str(source)):
         if _MAGIC & set(name):
             parts = path.split("/")
             first = next(index for index, part in enumerate(parts) if _MAGIC & set(part))
@@ -175,7 +175,7 @@ def open_folder(address: str) -> Folder:
     from fsspec.core import url_to_fs
 
     options = {"client_kwargs": {"timeout": _web_timeout()}} if is_web(address) else {}
-    with explained("Opening", address):
+    with explain_errors("Opening", address):
         try:
             fs, root = url_to_fs(address, **options)
         except ValueError as error:
@@ -214,7 +214,7 @@ def fetch(file: DataFile, below: Path, *, overwrite: bool) -> Path:
     destination.parent.mkdir(parents=True, exist_ok=True)
     staging = destination.with_name(f".{destination.name[:200]}.part")
     try:
-        with explained("Downloading", file.address):
+        with explain_errors("Downloading", file.address):
             file.fs.get_file(file.path, str(staging))
         staging.replace(destination)
     finally:

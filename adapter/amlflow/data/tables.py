@@ -19,7 +19,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from amlflow.data.definition import ENCODINGS, Definition
-from amlflow.data.errors import DatasetExecutionError, explained
+from amlflow.data.errors import DatasetExecutionError, explain_errors
 from amlflow.data.inference import FALSE, TRUE, infer
 from amlflow.data.storage import DataFile
 
@@ -75,7 +75,7 @@ def _read(
     names: Sequence[str] | None,
     texts: Sequence[str] = (),
 ) -> pa.Table:
-    with explained("Reading", file.address), ExitStack() as stack:
+    with explain_errors("Reading", file.address), ExitStack() as stack:
         local = file.local_path
         stream = str(local) if local is not None else stack.enter_context(file.open())
         try:
@@ -111,7 +111,7 @@ def _read_delimited(
     first = _first_row(file, options)
     if not first:
         raise DatasetExecutionError(f"{file.address!r} is empty: it has no row.")
-    own_names = _unique_names(first) if has_header else [_numbered(i) for i in range(len(first))]
+    own_names = _unique_names(first) if has_header else [_column_name(i) for i in range(len(first))]
     all_names = list(names) if names is not None and _is_positional(options) else own_names
     types = {name: pa.string() for name in (texts if is_typed else all_names)}
     return pyarrow.csv.read_csv(
@@ -159,7 +159,7 @@ def _unique_names(cells: Sequence[str]) -> list[str]:
     """v1's names of columns: ``Column3`` for one without a name, ``a_1`` for a second ``a``."""
     names: list[str] = []
     for index, cell in enumerate(cells):
-        base = name = cell or _numbered(index)
+        base = name = cell or _column_name(index)
         count = 1
         while name in names:
             name, count = f"{base}_{count}", count + 1
@@ -167,7 +167,7 @@ def _unique_names(cells: Sequence[str]) -> list[str]:
     return names
 
 
-def _numbered(index: int) -> str:
+def _column_name(index: int) -> str:
     return f"Column{index + 1}"
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from amlflow.data.errors import explained
+from amlflow.data.errors import explain_errors
 from amlflow.data.storage import Folder, is_local
 from amlflow.data.tracker_filesystem import TrackerFileSystem
 
@@ -40,7 +40,7 @@ def put_files(
         targets = {path: local for path, local in targets.items() if path not in taken}
     with _progress("Uploading", len(targets), show_progress) as advance:
         for batch in _batches(targets, BATCH if isinstance(folder.fs, TrackerFileSystem) else 1):
-            with explained("Uploading to", folder.address):
+            with explain_errors("Uploading to", folder.address):
                 _put(batch, folder)
             advance(len(batch))
     return len(targets)
@@ -50,7 +50,7 @@ def _find_taken(folder: Folder, targets: Mapping[str, Path]) -> set[str]:
     if is_local(folder.fs):
         return {path for path in targets if os.path.exists(path)}
     common = os.path.commonpath(targets) if targets else ""
-    with explained("Reading", folder.address):
+    with explain_errors("Reading", folder.address):
         try:
             names = folder.fs.find(common if len(targets) > 1 else next(iter(targets), ""))
         except FileNotFoundError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amlflow.data.definition import Definition
-from amlflow.data.errors import DatasetExecutionError, explained
+from amlflow.data.errors import DatasetExecutionError, explain_errors
 from amlflow.data.storage import Datastores
 
 _PARQUET = b"PAR1"
@@ -16,7 +16,7 @@ def check_readable(definition: Definition, stores: Datastores) -> None:
     """
     files = stores.files(definition)
     first = files[0]
-    with explained("Reading", first.address), first.open() as stream:
+    with explain_errors("Reading", first.address), first.open() as stream:
         beginning = stream.read(4)
     if definition.format == "files":
         return

@@ -68,9 +68,9 @@ class RelayServer:
 
     def _warm(self) -> None:
         with contextlib.suppress(AzureMLException):  # the first call will tell
-            self._opened()
+            self._ensure_tracker()
 
-    def _opened(self) -> Any:
+    def _ensure_tracker(self) -> Any:
         with self._lock:
             if self._tracker is None:
                 self._tracker = self._open()
@@ -126,7 +126,7 @@ class RelayServer:
                 connection.send_file(file)
 
     def _call(self, method: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        tracker = self._opened()
+        tracker = self._ensure_tracker()
         if method == "describe":
             limits = list(tracker.known_limits)
             return {"uri": self._uri, "features": tracker.features, "known_limits": limits}

@@ -120,7 +120,7 @@ class DataReference(ScriptArgument):
     ) -> DataReference:
         """A path below this one."""
         parts = [part.strip("/") for part in (self.path_on_datastore, path) if part]
-        return self._changed(
+        return self._with_changes(
             path_on_datastore="/".join(parts) or None,
             data_reference_name=data_reference_name or _to_name(parts[-1] if parts else ""),
         )
@@ -129,23 +129,25 @@ class DataReference(ScriptArgument):
         self, path_on_compute: str | None = None, overwrite: bool = False
     ) -> DataReference:
         """The same, downloaded before the script starts."""
-        return self._changed(mode=DOWNLOAD, path_on_compute=path_on_compute, overwrite=overwrite)
+        return self._with_changes(
+            mode=DOWNLOAD, path_on_compute=path_on_compute, overwrite=overwrite
+        )
 
     def as_upload(
         self, path_on_compute: str | None = None, overwrite: bool = False
     ) -> DataReference:
         """The same, uploaded from the script's folder after it has ended."""
-        return self._changed(mode=UPLOAD, path_on_compute=path_on_compute, overwrite=overwrite)
+        return self._with_changes(mode=UPLOAD, path_on_compute=path_on_compute, overwrite=overwrite)
 
     def as_mount(self) -> DataReference:
         """The same, mounted."""
-        return self._changed(mode=MOUNT)
+        return self._with_changes(mode=MOUNT)
 
     def to_config(self) -> DataReference:
         """The reference itself, for ``run_config.data_references``."""
         return self
 
-    def _changed(self, **changes: Any) -> DataReference:
+    def _with_changes(self, **changes: Any) -> DataReference:
         return DataReference(
             **{
                 "datastore": self.datastore,

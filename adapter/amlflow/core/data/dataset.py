@@ -41,28 +41,29 @@ class AbstractDataset(DatasetBase):
         self._registration = registration
         self._id = None if registration is None else registration.id
 
-    def _then(self: Self, *step: Any) -> Self:
-        return type(self)(self._definition.then(*step), self._workspace)
+    def _with_step(self: Self, *step: Any) -> Self:
+        return type(self)(self._definition.with_step(*step), self._workspace)
 
     # choosing
 
     def take(self: Self, count: int) -> Self:
         """The first rows, or files."""
-        return self._then("take", _check_count(count, "take(count)"))
+        return self._with_step("take", _check_count(count, "take(count)"))
 
     def skip(self: Self, count: int) -> Self:
         """The rows, or files, without the first ones."""
-        return self._then("skip", _check_count(count, "skip(count)"))
+        return self._with_step("skip", _check_count(count, "skip(count)"))
 
     def take_sample(self: Self, probability: float, seed: int | None = None) -> Self:
         """Each row, or file, with a probability."""
         share = _check_share(probability, "take_sample(probability)")
-        return self._then("sample", share, _to_seed(seed))
+        return self._with_step("sample", share, _to_seed(seed))
 
     def random_split(self: Self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
         """Two data sets: one with about this share of the rows or files, one with the rest."""
         share, drawn = _check_share(percentage, "random_split(percentage)"), _to_seed(seed)
-        return self._then("split", share, drawn, True), self._then("split", share, drawn, False)
+        first = self._with_step("split", share, drawn, True)
+        return first, self._with_step("split", share, drawn, False)
 
     # finding
 
@@ -165,35 +166,35 @@ class AbstractDataset(DatasetBase):
         self: Self, description: str | None = None, tags: Mapping[str, Any] | None = None
     ) -> Self:
         """Replace the description or the tags of a registered version."""
-        registration = self._registered("update")
+        registration = self._require_registration("update")
         texts = to_texts(tags, "update(tags=…)") if tags is not None else {}
         removed = [] if tags is None else [key for key in registration.tags if key not in texts]
         return self._change(RunChange(description=description, tags=texts, tags_removed=removed))
 
     def add_tags(self: Self, tags: Mapping[str, Any] | None = None) -> Self:
         """Set tags of a registered version."""
-        self._registered("add_tags")
+        self._require_registration("add_tags")
         return self._change(RunChange(tags=to_texts(tags or {}, "add_tags")))
 
     def remove_tags(self: Self, tags: Any = None) -> Self:
         """Remove tags of a registered version by their keys."""
-        self._registered("remove_tags")
+        self._require_registration("remove_tags")
         return self._change(
             RunChange(tags_removed=to_tag_keys(tags or [], "dataset.remove_tags(['key'])"))
         )
 
     def unregister_all_versions(self) -> None:
         """Take all versions of the name away. The files stay, and so does what runs have read."""
-        registration = self._registered("unregister_all_versions")
-        registry_of(self._registered_in()).unregister(registration.name or "")
+        registration = self._require_registration("unregister_all_versions")
+        registry_of(self._require_workspace()).unregister(registration.name or "")
         self._registration = None
 
     def _change(self: Self, change: RunChange) -> Self:
-        registry = registry_of(self._registered_in())
-        self._registration = registry.change(self._registered("update"), change)
+        registry = registry_of(self._require_workspace())
+        self._registration = registry.change(self._require_registration("update"), change)
         return self
 
-    def _registered(self, call: str) -> Registration:
+    def _require_registration(self, call: str) -> Registration:
         if self._registration is None or self._registration.name is None:
             raise UserErrorException(
                 f"{call}: the data set is not registered; dataset.register(workspace, name) "
@@ -201,7 +202,7 @@ class AbstractDataset(DatasetBase):
             )
         return self._registration
 
-    def _registered_in(self) -> WorkspaceBase:
+    def _require_workspace(self) -> WorkspaceBase:
         if self._workspace is None:
             raise UserErrorException("The data set is in no workspace; register it in one.")
         return self._workspace
@@ -227,8 +228,8 @@ class AbstractDataset(DatasetBase):
             "name": self.name,
             "version": self.version,
         }
-        shown = ", ".join(f"{key}={value!r}" for key, value in parts.items() if value is not None)
-        return f"{type(self).__name__}({shown})"
+        text = ", ".join(f"{key}={value!r}" for key, value in parts.items() if value is not None)
+        return f"{type(self).__name__}({text})"
 
 
 def definition_of(dataset: AbstractDataset) -> Definition:

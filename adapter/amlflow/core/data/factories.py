@@ -67,7 +67,7 @@ class TabularDatasetFactory:
             "infer_column_types": bool(infer_column_types),
             "support_multi_line": bool(support_multi_line),
             "empty_as_string": bool(empty_as_string),
-            **_shared(include_path, partition_format, set_column_types),
+            **_common_options(include_path, partition_format, set_column_types),
         }
         return _table(path, "delimited", options, validate)
 
@@ -80,7 +80,7 @@ class TabularDatasetFactory:
         partition_format: str | None = None,
     ) -> TabularDataset:
         """A table of Parquet files, whose types are the columns'."""
-        options = _shared(include_path, partition_format, set_column_types)
+        options = _common_options(include_path, partition_format, set_column_types)
         return _table(path, "parquet", options, validate)
 
     @staticmethod
@@ -102,7 +102,7 @@ class TabularDatasetFactory:
         options = {
             "invalid_lines": invalid_lines,
             "encoding": encoding,
-            **_shared(include_path, partition_format, set_column_types),
+            **_common_options(include_path, partition_format, set_column_types),
         }
         return _table(path, "json-lines", options, validate)
 
@@ -196,7 +196,7 @@ class FileDatasetFactory:
         sources, workspace = to_sources(path)
         options = {} if partition_format is None else {"partition_format": partition_format}
         definition = Definition(kind=FILE, sources=sources, options=options)
-        return _validated(FileDataset(definition, workspace), validate)
+        return _validate(FileDataset(definition, workspace), validate)
 
     @staticmethod
     def upload_directory(
@@ -245,7 +245,7 @@ def _check_encoding(encoding: str) -> None:
         )
 
 
-def _shared(
+def _common_options(
     include_path: bool, partition_format: str | None, types: Mapping[str, DataType] | None
 ) -> dict[str, Any]:
     options: dict[str, Any] = {"include_path": bool(include_path)}
@@ -259,10 +259,10 @@ def _shared(
 def _table(path: Any, format: str, options: Mapping[str, Any], validate: bool) -> TabularDataset:
     sources, workspace = to_sources(path)
     definition = Definition(kind=TABULAR, format=format, sources=sources, options=options)
-    return _validated(TabularDataset(definition, workspace), validate)
+    return _validate(TabularDataset(definition, workspace), validate)
 
 
-def _validated(dataset: AnyDataset, validate: bool) -> AnyDataset:
+def _validate(dataset: AnyDataset, validate: bool) -> AnyDataset:
     """The data set, if its files are there; nothing of them is read but the beginning."""
     if validate:
         # fsspec is loaded when data is looked at.

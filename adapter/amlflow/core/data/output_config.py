@@ -60,7 +60,7 @@ class OutputDatasetConfig(ScriptArgument):
     ) -> Self:
         """Register the output as the next version of a data set if the run is completed."""
         check_text(name, "A data set's name", "output.register_on_complete(name)")
-        return self._changed(
+        return self._with_changes(
             registration=OutputRegistration(
                 name=name,
                 description=description,
@@ -70,14 +70,14 @@ class OutputDatasetConfig(ScriptArgument):
 
     def as_mount(self: Self, disable_metadata_cache: bool = False) -> Self:
         """The same; a script's files are kept when it ends, as with :meth:`as_upload`."""
-        return self._changed(mode=MOUNT)
+        return self._with_changes(mode=MOUNT)
 
     def as_upload(
         self: Self, overwrite: bool = False, source_globs: list[str] | str | None = None
     ) -> Self:
         """The same, kept when the script ends; ``source_globs`` choose files."""
         globs = [source_globs] if isinstance(source_globs, str) else source_globs
-        return self._changed(mode=UPLOAD, overwrite=overwrite, source_globs=globs)
+        return self._with_changes(mode=UPLOAD, overwrite=overwrite, source_globs=globs)
 
     def as_input(self, name: str | None = None) -> Any:
         """Refused: outputs are inputs of a pipeline's next step only."""
@@ -89,7 +89,7 @@ class OutputDatasetConfig(ScriptArgument):
     def __str__(self) -> str:
         return f"DatasetOutputConfig:{self.name}"
 
-    def _changed(self: Self, **changes: Any) -> Self:
+    def _with_changes(self: Self, **changes: Any) -> Self:
         other = copy.copy(self)
         for key, value in changes.items():
             setattr(other, key, value)
@@ -172,12 +172,12 @@ class OutputTabularDatasetConfig(OutputDatasetConfig):
     def keep_columns(self, columns: Any) -> OutputTabularDatasetConfig:
         """Register the table with these columns only."""
         names = [columns] if isinstance(columns, str) else list(columns)
-        return self._changed(steps=(*self.steps, ("keep_columns", names)))
+        return self._with_changes(steps=(*self.steps, ("keep_columns", names)))
 
     def drop_columns(self, columns: Any) -> OutputTabularDatasetConfig:
         """Register the table without these columns."""
         names = [columns] if isinstance(columns, str) else list(columns)
-        return self._changed(steps=(*self.steps, ("drop_columns", names)))
+        return self._with_changes(steps=(*self.steps, ("drop_columns", names)))
 
 
 def _to_destination(destination: Any) -> tuple[AbstractDatastore, str] | None:

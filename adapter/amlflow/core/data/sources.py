@@ -47,7 +47,7 @@ def to_sources(path: Any) -> tuple[tuple[Source, ...], WorkspaceBase | None]:
 
 def _split(item: Any) -> tuple[AbstractDatastore | None, Any]:
     if isinstance(item, (DataReference, DataPath)):
-        return _checked(item.datastore), item.path_on_datastore or ""
+        return _require_datastore(item.datastore), item.path_on_datastore or ""
     if isinstance(item, AbstractDatastore):
         return item, ""
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], AbstractDatastore):
@@ -61,7 +61,7 @@ def _split(item: Any) -> tuple[AbstractDatastore | None, Any]:
     raise UserErrorException(f"{item!r} is not a path of a data set; {_FORMS}.")
 
 
-def _checked(store: Any) -> AbstractDatastore:
+def _require_datastore(store: Any) -> AbstractDatastore:
     if not isinstance(store, AbstractDatastore):
         raise UserErrorException(
             f"A DataPath without a datastore is not a path of a data set; {_FORMS}."

@@ -55,18 +55,18 @@ class TabularDataset(AbstractDataset):
             raise UserErrorException(
                 "filter() takes a condition on columns, such as dataset['age'] > 30."
             )
-        return self._then("filter", expression.tree)
+        return self._with_step("filter", expression.tree)
 
     def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> TabularDataset:
         """Only these columns; with ``validate``, whether they exist is looked up now."""
-        dataset = self._then("keep_columns", _to_columns(columns, "keep_columns"))
+        dataset = self._with_step("keep_columns", _to_columns(columns, "keep_columns"))
         if validate:
             dataset.take(1).to_pandas_dataframe()
         return dataset
 
     def drop_columns(self, columns: str | Sequence[str]) -> TabularDataset:
         """All columns but these."""
-        return self._then("drop_columns", _to_columns(columns, "drop_columns"))
+        return self._with_step("drop_columns", _to_columns(columns, "drop_columns"))
 
     # times
 
@@ -103,13 +103,13 @@ class TabularDataset(AbstractDataset):
         self, end_time: datetime, include_boundary: bool = True, validate: bool = True
     ) -> TabularDataset:
         """The rows up to a time."""
-        return self._then("time", None, _to_text(end_time), include_boundary)
+        return self._with_step("time", None, _to_text(end_time), include_boundary)
 
     def time_after(
         self, start_time: datetime, include_boundary: bool = True, validate: bool = True
     ) -> TabularDataset:
         """The rows from a time on."""
-        return self._then("time", _to_text(start_time), None, include_boundary)
+        return self._with_step("time", _to_text(start_time), None, include_boundary)
 
     def time_between(
         self,
@@ -119,7 +119,7 @@ class TabularDataset(AbstractDataset):
         validate: bool = True,
     ) -> TabularDataset:
         """The rows between two times."""
-        return self._then("time", _to_text(start_time), _to_text(end_time), include_boundary)
+        return self._with_step("time", _to_text(start_time), _to_text(end_time), include_boundary)
 
     def time_recent(
         self, time_delta: timedelta, include_boundary: bool = True, validate: bool = True
@@ -128,7 +128,7 @@ class TabularDataset(AbstractDataset):
         if not isinstance(time_delta, timedelta):
             raise UserErrorException(f"{time_delta!r} is not a datetime.timedelta.")
         start = datetime.now(timezone.utc) - time_delta
-        return self._then("time", _to_text(start), None, include_boundary)
+        return self._with_step("time", _to_text(start), None, include_boundary)
 
     # as files
 

@@ -44,7 +44,7 @@ def inputs_of(record: RunRecord) -> list[dict[str, Any]]:
                 "mechanism": item.mode,
             },
         }
-        for dataset_id, item in _used(record, INPUT)
+        for dataset_id, item in _parse_uses(record, INPUT)
     ]
 
 
@@ -56,11 +56,11 @@ def outputs_of(record: RunRecord) -> list[dict[str, Any]]:
             "outputType": "RunOutput",
             "outputDetails": {"outputName": item.label},
         }
-        for dataset_id, item in _used(record, OUTPUT)
+        for dataset_id, item in _parse_uses(record, OUTPUT)
     ]
 
 
-def _used(record: RunRecord, prefix: str) -> Iterator[tuple[str, UsedData]]:
+def _parse_uses(record: RunRecord, prefix: str) -> Iterator[tuple[str, UsedData]]:
     for dataset_id, items in parse_notes(record, prefix, parse_used):
         for item in items:
             yield dataset_id, item

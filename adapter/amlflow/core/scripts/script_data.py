@@ -80,7 +80,7 @@ def collect_data(config: ScriptRunConfig, workspace: WorkspaceBase) -> Collected
         inputs=list(inputs.values()),
         outputs=list(outputs.values()),
     )
-    used = [_shown(argument, dataset) for argument, dataset in datasets]
+    used = [_to_data_input(argument, dataset) for argument, dataset in datasets]
     return CollectedData(data, input_notes(used), used)
 
 
@@ -98,7 +98,7 @@ def _arguments(config: ScriptRunConfig) -> Iterator[ScriptArgument]:
             yield value
 
 
-def checked_data(settings: RunConfiguration) -> None:
+def check_data(settings: RunConfiguration) -> None:
     """Raise UserErrorException for an entry of the configuration's data that is not data."""
     for field in ("data", "data_references", "output_data"):
         for name, value in getattr(settings, field).items():
@@ -147,7 +147,7 @@ def _to_input(
     )
 
 
-def _shown(argument: DatasetConsumptionConfig, dataset: AbstractDataset) -> DataInput:
+def _to_data_input(argument: DatasetConsumptionConfig, dataset: AbstractDataset) -> DataInput:
     registration = registration_of(dataset)
     definition = definition_of(dataset)
     return DataInput(

@@ -32,7 +32,7 @@ from amlflow.core.scripts.environment_sections import DEFAULT_NAME, DEFAULT_PYTH
 from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
 from amlflow.core.scripts.script_data import (
     CollectedData,
-    checked_data,
+    check_data,
     collect_data,
     definition_text,
 )
@@ -99,7 +99,7 @@ def submit(
     _check_shared(tracker)
     settings = config.run_config
     target = resolve_target(experiment.workspace, settings)
-    checked_data(settings)
+    check_data(settings)
     collected = collect_data(config, experiment.workspace)
     command, is_script = command_of(config, inside=snapshot_id is None)
     specification = specification_of(
