@@ -15,7 +15,7 @@ from typing import TextIO
 
 from amlflow.environments import kept
 from amlflow.environments.errors import EnvironmentBuildException
-from amlflow.environments.installing import Installer, Place, failure_of, freeze
+from amlflow.environments.installing import Installer, Target, failure_of, freeze
 from amlflow.environments.keys import key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import Interpreter, choose
@@ -96,7 +96,7 @@ def ensure(
         EnvironmentBuildCanceled: it was ended on request.
     """
     start = time.monotonic()
-    with _opened(log) as stream:
+    with _open_log(log) as stream:
         plan = plan_of(specification)
         if not _is_needed(plan, specification):
             return BuiltEnvironment(
@@ -120,7 +120,7 @@ def ensure(
         environment = kept.find(key, folder)
         made = False
         if environment is None or not kept.note_use(environment):
-            with kept.locked(key, folder, cancelled):
+            with kept.hold_lock(key, folder, cancelled):
                 environment = kept.find(key, folder)
                 if environment is None or not kept.note_use(environment):
                     build = _Build(
@@ -135,7 +135,7 @@ def ensure(
 
 
 @contextlib.contextmanager
-def _opened(log: TextIO | Path) -> Iterator[TextIO]:
+def _open_log(log: TextIO | Path) -> Iterator[TextIO]:
     if isinstance(log, Path):
         with log.open("a", encoding="utf-8") as stream:
             yield stream
@@ -165,13 +165,13 @@ class _Build:
 
     def run(self) -> kept.KeptEnvironment:
         """Make it beside its place, and rename it when it is whole."""
-        self._remove_left()
+        self._remove_leftovers()
         try:
             self._write_log()
             self._make()
-            place = self._folder / self._key
-            shutil.rmtree(place, ignore_errors=True)  # one without its note is not whole
-            os.rename(self._path, place)
+            folder = self._folder / self._key
+            shutil.rmtree(folder, ignore_errors=True)  # one without its note is not whole
+            os.rename(self._path, folder)
         except OSError as error:
             raise EnvironmentBuildException(
                 f"The environment could not be written to {str(self._folder)!r}: "
@@ -182,14 +182,14 @@ class _Build:
         environment = kept.find(self._key, self._folder)
         if environment is None:
             raise EnvironmentBuildException(
-                f"The environment {str(place)!r} was removed while it was made; submit again."
+                f"The environment {str(folder)!r} was removed while it was made; submit again."
             )
         return environment
 
-    def _remove_left(self) -> None:
+    def _remove_leftovers(self) -> None:
         """Remove what killed makers of this environment have left: its lock is ours."""
-        for left in self._folder.glob(f"{kept.STAGING}{self._key}-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in self._folder.glob(f"{kept.STAGING}{self._key}-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def _say(self, text: str) -> None:
         self._log.write(f"{text}\n")
@@ -199,7 +199,7 @@ class _Build:
         self._say(f"Making the environment {self._key} with Python {self._python.text}.")
         for line in [*self._warnings, *self._plan.notes]:
             self._say(line)
-        for line in self._plan.shown():
+        for line in self._plan.display_lines():
             self._say(f"  {line}")
 
     def _make(self) -> None:
@@ -208,9 +208,9 @@ class _Build:
             "--python", self._python.path, self._path,
         ):  # fmt: skip
             raise failure_of(self._uv.output, self._python.text)
-        target: list[str | Path] = ["--python", self._path / "bin" / "python"]
-        place = Place(installing=target, resolving=target, python=self._python.text)
-        installer = Installer(self._plan, place, self._path, self._log, self._cancelled)
+        python: list[str | Path] = ["--python", self._path / "bin" / "python"]
+        target = Target(installing=python, resolving=python, python=self._python.text)
+        installer = Installer(self._plan, target, self._path, self._log, self._cancelled)
         self._warnings += installer.install(relaxing=self._relaxing)
         [site] = (self._path / "lib").glob("python*/site-packages")
         (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
@@ -219,7 +219,7 @@ class _Build:
             {
                 "python": "bin/python",
                 "python_version": self._python.text,
-                "requirements": self._plan.shown(),
+                "requirements": self._plan.display_lines(),
                 "packages": freeze(site),
                 "warnings": self._warnings,
             },

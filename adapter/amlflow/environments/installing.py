@@ -15,7 +15,7 @@ from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.plan import Plan
 from amlflow.environments.reasons import (
     address_of,
-    failed_build,
+    find_failed_build,
     is_away,
     lacks_wheel,
     last_of_build,
@@ -31,7 +31,7 @@ _LEGACY = ["setuptools<81", "cython<3"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Target:
     """Where packages are installed: uv's options for installing, and for resolving.
 
     ``python`` is the version of its Python, as ``3.11.7``.
@@ -47,16 +47,16 @@ class Installer:
 
     Args:
         plan: What to install. Requirements that are relaxed are replaced in it.
-        place: Where.
+        target: Where to install it.
         folder: A folder of the user's own, for files that are there only meanwhile.
         log: Gets what is done, without secrets.
         cancelled: Asked several times a second; once it is True, the installation ends.
     """
 
     def __init__(
-        self, plan: Plan, place: Place, folder: Path, log: TextIO, cancelled: Callable[[], bool]
+        self, plan: Plan, target: Target, folder: Path, log: TextIO, cancelled: Callable[[], bool]
     ) -> None:
-        self._plan, self._place, self._folder = plan, place, folder
+        self._plan, self._target, self._folder = plan, target, folder
         self._log, self._cancelled = log, cancelled
         self._uv = Uv(log, cancelled)
 
@@ -67,18 +67,18 @@ class Installer:
             EnvironmentBuildException: it cannot be installed; the message is one sentence.
             EnvironmentBuildCanceled: it was ended on request.
         """
-        words = self._relax() if relaxing else []
+        notes = self._relax() if relaxing else []
         requirements = self._write("requirements", self._requirement_lines())
         try:
             if self._run_install(requirements) == 0:
-                return words
+                return notes
             if is_away(self._uv.output) and self._retry_offline(requirements):
-                return words
-            if failed_build(self._uv.output) and self._retry_legacy(requirements):
-                return words
+                return notes
+            if find_failed_build(self._uv.output) and self._retry_legacy(requirements):
+                return notes
         finally:
             requirements.unlink()
-        raise failure_of(self._uv.output, self._place.python)
+        raise failure_of(self._uv.output, self._target.python)
 
     def _write(self, name: str, lines: list[str]) -> Path:
         """Write a file of requirements, which only the user may read: it may have passwords."""
@@ -93,24 +93,24 @@ class Installer:
         self._log.flush()
 
     def _relax(self) -> list[str]:
-        requirements, words = relax(self._plan.requirements, self._resolve)
+        requirements, notes = relax(self._plan.requirements, self._resolve)
         self._plan.requirements = requirements
-        for line in words:
+        for line in notes:
             self._say(line)
-        return words
+        return notes
 
     def _resolve(self, requirement: str, strategy: str) -> list[str] | None:
         """Resolve one requirement without its own, from wheels only."""
-        asked = self._write("one-requirement", [*self._index_lines(), requirement])
+        requirement_file = self._write("one-requirement", [*self._index_lines(), requirement])
         resolved = self._folder / "amlflow-resolved.txt"
         quiet = Uv(io.StringIO(), self._cancelled)
         code = quiet.run(
             "pip", "compile", "--quiet", "--no-config", "--no-deps", "--only-binary", ":all:",
-            "--resolution", strategy, *self._place.resolving, "--output-file", resolved,
-            *self._index_options(), asked,
+            "--resolution", strategy, *self._target.resolving, "--output-file", resolved,
+            *self._index_options(), requirement_file,
         )  # fmt: skip
         lines = read_resolved(resolved) if code == 0 else None
-        for path in (asked, resolved):
+        for path in (requirement_file, resolved):
             path.unlink(missing_ok=True)
         return lines
 
@@ -128,7 +128,7 @@ class Installer:
         constraints = self._write("build-constraints", _LEGACY)
         code = self._run_install(requirements, "--build-constraints", str(constraints))
         constraints.unlink()
-        if code != 0 and not failed_build(self._uv.output):
+        if code != 0 and not find_failed_build(self._uv.output):
             self._uv.output = output
         return code == 0
 
@@ -138,7 +138,7 @@ class Installer:
         if constraints:
             options += ["--constraints", str(self._write("constraints", constraints))]
         code = self._uv.run(
-            "pip", "install", *self._place.installing, "--no-config",
+            "pip", "install", *self._target.installing, "--no-config",
             "--requirements", requirements, *options, offline=offline,
         )  # fmt: skip
         (self._folder / "amlflow-constraints.txt").unlink(missing_ok=True)
@@ -180,7 +180,7 @@ def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
             "and uv's cache does not have all packages. Check the network and the index."
         )
     reason = reason_of(output)
-    package = failed_build(output)
+    package = find_failed_build(output)
     if package is not None:
         reason = (
             f"{package} could not be built from its source for Python {python}: "

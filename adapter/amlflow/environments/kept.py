@@ -143,7 +143,7 @@ def list_environments() -> list[KeptEnvironment]:
 def remove(key: str) -> bool:
     """Remove an environment; whether that was done. One that a process uses is not removed."""
     folder = environments_folder()
-    with locked(key, folder):
+    with hold_lock(key, folder):
         environment = find(key, folder)
         if environment is None or is_used(environment):
             return False
@@ -185,13 +185,15 @@ def remove_unused(older_than_s: float) -> list[str]:
     for path in folder.glob(f"{STAGING}*"):
         key = path.name.removeprefix(STAGING).partition("-")[0]
         # Only where nobody makes it now: a prune does not wait for a build.
-        with contextlib.suppress(EnvironmentBuildCanceled), locked(key, folder, lambda: True):
+        with contextlib.suppress(EnvironmentBuildCanceled), hold_lock(key, folder, lambda: True):
             shutil.rmtree(path, ignore_errors=True)
     return removed
 
 
 @contextmanager
-def locked(key: str, folder: Path, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def hold_lock(
+    key: str, folder: Path, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """Lock a key among all processes of this machine. The system unlocks it if its holder dies.
 
     Raises:

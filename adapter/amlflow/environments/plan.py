@@ -33,7 +33,7 @@ class Plan:
         """Whether nothing is to be installed."""
         return not (self.requirements or self.lines.editables or self.only_conda)
 
-    def shown(self) -> list[str]:
+    def display_lines(self) -> list[str]:
         """The requirements for others to see."""
         editables = [f"-e {path}" for path in self.lines.editables]
         return [redact(line) for line in [*self.requirements, *editables]]

@@ -84,15 +84,15 @@ def _bits() -> str:
     return "64" if sys.maxsize > 2**32 else "32"
 
 
-def choose(asked: str | None, interpreter: str | None = None) -> tuple[Interpreter, str | None]:
-    """The interpreter for a definition, and a warning where it is another version than asked for.
+def choose(version: str | None, interpreter: str | None = None) -> tuple[Interpreter, str | None]:
+    """The interpreter for a definition, and a warning where it is another version than that.
 
     Args:
-        asked: The version in conda's form; None takes this process's Python.
+        version: The version in conda's form; None takes this process's Python.
         interpreter: The path of an interpreter that the definition names itself.
 
     Raises:
-        EnvironmentBuildException: ``asked`` is not a version, or ``interpreter`` does not start.
+        EnvironmentBuildException: ``version`` is not a version, or ``interpreter`` does not start.
     """
     if interpreter is not None:
         path = shutil.which(os.path.expanduser(interpreter))
@@ -103,7 +103,7 @@ def choose(asked: str | None, interpreter: str | None = None) -> tuple[Interpret
             )
         return look(path), None
     own = own_interpreter()
-    minors = asked_minors(asked)
+    minors = minors_of(version)
     if not minors or own.minor[1] in minors:
         return own, None
     for minor in sorted(minors, reverse=True):
@@ -111,14 +111,14 @@ def choose(asked: str | None, interpreter: str | None = None) -> tuple[Interpret
             return fitting, None
     nearest = _nearest(minors, own)
     return nearest, (
-        f"The environment asks for Python {asked}, and gets Python {nearest.text} "
+        f"The environment asks for Python {version}, and gets Python {nearest.text} "
         f"({nearest.path}), the nearest on this machine"
         + (f" that amlflow runs on (from {OLDEST[0]}.{OLDEST[1]} on)." if max(minors) < OLDEST[1]
            else f"; {SETTING} names more.")
     )  # fmt: skip
 
 
-def asked_minors(asked: str | None) -> frozenset[int]:
+def minors_of(version: str | None) -> frozenset[int]:
     """The versions 3.x that a text in conda's form allows; empty if it allows all.
 
     Raises:
@@ -128,7 +128,7 @@ def asked_minors(asked: str | None) -> frozenset[int]:
 
     from amlflow.environments.conda_packages import to_pip_version  # for such a definition only
 
-    text = (asked or "").strip()
+    text = (version or "").strip()
     if not text:
         return frozenset()
     if text[0].isdigit():
@@ -137,7 +137,7 @@ def asked_minors(asked: str | None) -> frozenset[int]:
         allowed = SpecifierSet(to_pip_version(text, f"python{text}"))
     except InvalidSpecifier as error:
         raise EnvironmentBuildException(
-            f"{asked!r} is not a version of Python; write one as '3.10'."
+            f"{version!r} is not a version of Python; write one as '3.10'."
         ) from error
     minors = frozenset(
         minor
@@ -146,7 +146,7 @@ def asked_minors(asked: str | None) -> frozenset[int]:
     )
     if not minors:
         raise EnvironmentBuildException(
-            f"The environment asks for Python {asked}, and amlflow runs scripts on Python 3."
+            f"The environment asks for Python {version}, and amlflow runs scripts on Python 3."
         )
     return minors if len(minors) < 40 else frozenset()
 
@@ -211,8 +211,8 @@ def _uv_pythons() -> Path:
 
 def _in_folder(folder: Path, versioned: bool = False) -> Iterator[Path]:
     """The interpreters in a folder, or in its ``bin``."""
-    for place in (folder,) if versioned else (folder, folder / "bin"):
-        for path in sorted(_list(place)):
+    for directory in (folder,) if versioned else (folder, folder / "bin"):
+        for path in sorted(_list(directory)):
             match = _NAME.fullmatch(path.name)
             if match is not None and (match[1] or not versioned) and not path.is_dir():
                 yield path

@@ -26,7 +26,7 @@ def is_away(output: Sequence[str]) -> bool:
     return _AWAY.search(text) is not None and _STATUS.search(text) is None
 
 
-def failed_build(output: Sequence[str]) -> str | None:
+def find_failed_build(output: Sequence[str]) -> str | None:
     """The package that could not be built from its source, as ``name==version``."""
     match = _BUILD.search("\n".join(output))
     return match[1].replace("@", "==", 1) if match else None

@@ -15,13 +15,13 @@ def relax(requirements: list[str], resolve: Resolve) -> tuple[list[str], list[st
 
     A pin of which no version has a wheel stays: it has to be built from its source.
     """
-    relaxed, words = [], []
+    relaxed, notes = [], []
     for line in requirements:
         nearest = _nearest(line, resolve)
         relaxed.append(nearest or line)
         if nearest is not None:
-            words.append(f"{line} has no wheel for this Python; {nearest} is taken instead.")
-    return relaxed, words
+            notes.append(f"{line} has no wheel for this Python; {nearest} is taken instead.")
+    return relaxed, notes
 
 
 def _nearest(line: str, resolve: Resolve) -> str | None:

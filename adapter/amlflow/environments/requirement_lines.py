@@ -112,22 +112,22 @@ def _parse_option(
                 f"The file {redact(value)!r} is not read: its address is not one of this machine. "
                 "Download it, and name the local file."
             )
-        path = _below(folders, _needed(value, text))
+        path = _below(folders, _require_value(value, text))
         more = constraints or option in ("-c", "--constraint")
         _parse(_read(path, text, depth), [path.parent], result, depth + 1, more)
     elif option in ("-e", "--editable"):
-        source = _needed(value, text)
+        source = _require_value(value, text)
         result.editables.append(source if "://" in source else _existing(folders, source, text))
     elif option in WITH_ADDRESS:
-        _add_address(WITH_ADDRESS[option], _needed(value, text), folders, result)
+        _add_address(WITH_ADDRESS[option], _require_value(value, text), folders, result)
     elif option in WITH_VALUE:
-        result.options.append(f"{WITH_VALUE[option]} {_needed(value, text)}")
+        result.options.append(f"{WITH_VALUE[option]} {_require_value(value, text)}")
     elif option == "--no-index":
         result.no_index = True
     elif option == "--pre":
         result.prereleases = True
     elif option == "--trusted-host":
-        result.trusted_hosts.append(_needed(value, text))
+        result.trusted_hosts.append(_require_value(value, text))
     elif option in IGNORED:
         result.ignored.append(option)
     else:
@@ -150,20 +150,22 @@ def _add_address(option: str, address: str, folders: Sequence[Path], result: Lin
 
 def _split_option(text: str) -> tuple[str, str]:
     if text.startswith("--"):
-        option, _, value = text.partition("=") if re.match(r"--[\w-]+=", text) else _words(text)
+        option, _, value = (
+            text.partition("=") if re.match(r"--[\w-]+=", text) else _split_words(text)
+        )
     elif len(text) > 2 and text[2] not in " \t=":
         option, value = text[:2], text[2:]  # such as -rfile
     else:
-        option, _, value = _words(text.replace("=", " ", 1) if text[2:3] == "=" else text)
+        option, _, value = _split_words(text.replace("=", " ", 1) if text[2:3] == "=" else text)
     return option.strip(), value.strip().strip("'\"")
 
 
-def _words(text: str) -> tuple[str, str, str]:
+def _split_words(text: str) -> tuple[str, str, str]:
     option, *value = text.split(maxsplit=1)
     return option, "", value[0] if value else ""
 
 
-def _needed(value: str, text: str) -> str:
+def _require_value(value: str, text: str) -> str:
     if not value:
         raise EnvironmentBuildException(f"The line {text!r} lacks a value.")
     return value

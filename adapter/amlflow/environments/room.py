@@ -67,8 +67,8 @@ def _links() -> Iterator[tuple[str, Path]]:
     for plugin in entry_points(group="amlflow"):
         specification = importlib.util.find_spec(plugin.value)
         if plugin.dist is not None and plugin.dist.name == "amlflow" and specification:
-            for place in specification.submodule_search_locations or ():
-                yield plugin.value, Path(place)
+            for folder in specification.submodule_search_locations or ():
+                yield plugin.value, Path(folder)
     # In an installation the folder carries amlflow's name; in a checkout it is beside the package.
     for name in (_DROPIN, "dropin"):
         if (package.parent / name / "azureml").is_dir():

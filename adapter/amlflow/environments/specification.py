@@ -20,7 +20,7 @@ class Specification:
     allows the nearest version with a wheel in place of a pin without one.
 
     Lines may hold passwords of indexes, so a specification is shown only as a plan's
-    ``shown`` lines.
+    ``display_lines``.
     """
 
     name: str = ""

@@ -83,7 +83,7 @@ def test_prune_does_not_wait_for_a_build(folder: Path) -> None:
     begun, end = threading.Event(), threading.Event()
 
     def build() -> None:
-        with kept.locked("one", folder):
+        with kept.hold_lock("one", folder):
             begun.set()
             end.wait()
 

@@ -11,7 +11,7 @@ from amlflow.environments.building import needs_environment
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.keys import key_of
 from amlflow.environments.plan import plan_of
-from amlflow.environments.pythons import Interpreter, asked_minors, choose
+from amlflow.environments.pythons import Interpreter, choose, minors_of
 from amlflow.environments.specification import Specification
 
 PYTHON = Interpreter("/python", (3, 11, 7), "CPython x86_64 linux 64")
@@ -67,13 +67,13 @@ def test_a_folder_counts_by_its_files(tmp_path: Path) -> None:
      (">=3", set())],
 )  # fmt: skip
 def test_a_version_allows_pythons(asked: str, minors: set[int]) -> None:
-    assert asked_minors(asked) == minors
+    assert minors_of(asked) == minors
 
 
 @pytest.mark.parametrize("asked", ["two", "2.7", "3.x"])
 def test_what_is_not_a_version_of_python_is_refused(asked: str) -> None:
     with pytest.raises(EnvironmentBuildException, match="Python"):
-        asked_minors(asked)
+        minors_of(asked)
 
 
 def test_this_python_is_taken_if_it_is_allowed() -> None:

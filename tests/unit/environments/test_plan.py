@@ -162,7 +162,7 @@ def test_files_that_name_each_other_are_refused(tmp_path: Path) -> None:
 
 def test_secrets_are_not_shown() -> None:
     plan = planned("p @ git+https://name:word@a.example/p.git", "git+https://token@b.example/q")
-    assert [line.replace(" ", "") for line in plan.shown()] == [
+    assert [line.replace(" ", "") for line in plan.display_lines()] == [
         "git+https://***@b.example/q",
         "p@git+https://***@a.example/p.git",
     ]

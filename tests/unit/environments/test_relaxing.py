@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from amlflow.environments.reasons import failed_build, is_away, last_of_build, reason_of
+from amlflow.environments.reasons import find_failed_build, is_away, last_of_build, reason_of
 from amlflow.environments.redaction import redact
 from amlflow.environments.relaxing import relax
 
@@ -88,8 +88,8 @@ def test_the_reason_is_one_sentence(output: str, part: str) -> None:
 def test_what_kind_of_failure_it_is() -> None:
     assert is_away(AWAY.splitlines())
     assert not is_away(NOT_FOUND.splitlines())
-    assert failed_build(BUILD.splitlines()) == "scikit-learn==0.22.1"
-    assert failed_build(AWAY.splitlines()) is None
+    assert find_failed_build(BUILD.splitlines()) == "scikit-learn==0.22.1"
+    assert find_failed_build(AWAY.splitlines()) is None
     assert last_of_build(BUILD.splitlines()) == "ImportError: numpy is not installed"
 
 

@@ -129,9 +129,9 @@ class Registry:
             if candidate.version == version or (label is not None and label in candidate.labels):
                 return candidate
         wanted = f"version {version!r}" if version is not None else f"label {label!r}"
-        there = ", ".join(item.version for item in versions[-MAX_NAMED:])
+        numbers = ", ".join(item.version for item in versions[-MAX_NAMED:])
         raise EnvironmentNotFound(
-            f"The environment {name!r} has no {wanted}. Its versions are: {there}."
+            f"The environment {name!r} has no {wanted}. Its versions are: {numbers}."
         )
 
     def versions(self, name: str) -> tuple[RegisteredVersion, ...]:
