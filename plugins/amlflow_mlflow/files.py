@@ -145,7 +145,7 @@ class Files:
         """Raise :class:`Refused` if the run has no file or folder of this name."""
         path = to_path(name)
         folder = posixpath.dirname(path)
-        if path not in (each for each, _ in self._list(self._repository(run_id), folder)):
+        if path not in (name for name, _ in self._list(self._repository(run_id), folder)):
             raise Refused(
                 f"Run {run_id} has no file or folder {name!r}; run.get_file_names() lists "
                 "its files."

@@ -183,10 +183,10 @@ class Models:
         missing = ModelNotFound(f"name {name}, version {version}")
         if not 0 < version <= MAX_VERSION or "/" in name or not name.strip():
             raise missing  # MLflow's server would take it for another address
-        found = self._call("get_model_version", missing, name, str(version))
-        if PROMPT in found.tags:
+        version_record = self._call("get_model_version", missing, name, str(version))
+        if PROMPT in version_record.tags:
             raise missing
-        return found
+        return version_record
 
     def get(self, name: str, version: int) -> ModelRecord:
         """See :meth:`amlflow.spec.Tracker.get_model`."""
@@ -256,11 +256,11 @@ class Models:
 
     def delete(self, name: str, version: int) -> None:
         """See :meth:`amlflow.spec.Tracker.delete_model`."""
-        found = self._get(name, version)
+        version_record = self._get(name, version)
         missing = ModelNotFound(f"name {name}, version {version}")
         self._call("delete_model_version", missing, name, str(version))
-        if UPLOADED in found.tags and self._is_upload(found.run_id):
-            self._discard(found.run_id)
+        if UPLOADED in version_record.tags and self._is_upload(version_record.run_id):
+            self._discard(version_record.run_id)
 
     def _is_upload(self, run_id: str) -> bool:
         """Whether a run keeps registered files; the version's tag alone could name any run."""
@@ -273,10 +273,10 @@ class Models:
 
     def list_files(self, name: str, version: int) -> list[str]:
         """See :meth:`amlflow.spec.Tracker.list_model_files`."""
-        found = self._get(name, version)
-        run_id, path = self._content(found)
+        version_record = self._get(name, version)
+        run_id, path = self._content(version_record)
         if run_id is None:
-            return self._locate(found).names()
+            return self._locate(version_record).names()
         parent = posixpath.dirname(path)
         names = self._files.names(run_id, path)
         return [
@@ -287,10 +287,10 @@ class Models:
 
     def get_files(self, name: str, version: int, files: Mapping[str, Path]) -> None:
         """See :meth:`amlflow.spec.Tracker.get_model_files`."""
-        found = self._get(name, version)
-        run_id, path = self._content(found)
+        version_record = self._get(name, version)
+        run_id, path = self._content(version_record)
         if run_id is None:
-            get = self._locate(found).get
+            get = self._locate(version_record).get
         else:
             get = partial(self._get_run_file, run_id, posixpath.dirname(path))
 

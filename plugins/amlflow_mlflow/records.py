@@ -115,12 +115,12 @@ def started_of(
     fine: str | None,
     launched: str | None,
     start_time: int | None,
-    noted: str | None,
+    note: str | None,
 ) -> datetime | None:
-    """When the run started; None while it waits. ``noted`` is the tag that says it better."""
+    """When the run started; None while it waits. ``note`` is the tag that says it better."""
     if status_of(run_id, mlflow_status, fine, launched) in UNSTARTED:
         return None
-    milliseconds = parse(run_id, STARTED, noted, to_whole)
+    milliseconds = parse(run_id, STARTED, note, to_whole)
     if milliseconds is not None:
         return _moment(run_id, STARTED, milliseconds)
     return _moment(run_id, "start_time", start_time)

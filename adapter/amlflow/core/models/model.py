@@ -342,7 +342,7 @@ class Model:
         """Replace what is given; ``tags`` are then all its tags. What is empty stays as it is."""
         keys = (notes.SAMPLE_INPUT, notes.SAMPLE_OUTPUT)
         samples = dict(zip(keys, (sample_input_dataset, sample_output_dataset), strict=True))
-        system = {key: self._id_of(each) for key, each in samples.items() if each is not None}
+        system = {key: self._id_of(sample) for key, sample in samples.items() if sample is not None}
         system.update(notes.resource_notes(resource_configuration))
         texts = to_model_texts(tags, "Tags")
         self._refresh()

@@ -81,7 +81,7 @@ class ModelFields:
         }
         return {
             **notes.text_notes(framework=self.framework, framework_version=self.framework_version),
-            **{key: get_id(each) for key, each in samples.items() if each is not None},
+            **{key: get_id(sample) for key, sample in samples.items() if sample is not None},
             **notes.resource_notes(self.resources),
             **notes.dataset_notes(self.datasets, get_id),
         }

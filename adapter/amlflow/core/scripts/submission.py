@@ -171,9 +171,9 @@ def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Targ
     does not: v1's code says so for each of its clusters.
     """
     declaration = declared.find(workspace, settings.target)
-    stated = dict(declaration.settings)
+    declared_settings = dict(declaration.settings)
     container = settings.docker.use_docker or settings.environment.docker.enabled
-    if container and stated["kind"] == declared.LOCAL:
+    if container and declared_settings["kind"] == declared.LOCAL:
         if declaration.is_cluster:
             warn_once(
                 f"use_docker is ignored: compute target {settings.target!r} stands for a cluster, "
@@ -181,17 +181,17 @@ def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Targ
                 "kind: docker to run them in one."
             )
         else:
-            stated = _in_container(declaration.name, stated, settings)
-    return declared.open_target(declaration.name, stated)
+            declared_settings = _in_container(declaration.name, declared_settings, settings)
+    return declared.open_target(declaration.name, declared_settings)
 
 
 def _in_container(
-    name: str, stated: Mapping[str, Any], settings: RunConfiguration
+    name: str, declared_settings: Mapping[str, Any], settings: RunConfiguration
 ) -> dict[str, Any]:
     docker = settings.docker if settings.docker.use_docker else settings.environment.docker
     declaration: dict[str, Any] = {
         "kind": CONTAINER,
-        "max_runs": declared.open_target(name, stated).max_runs,
+        "max_runs": declared.open_target(name, declared_settings).max_runs,
     }
     if docker.arguments:
         declaration["arguments"] = list(docker.arguments)
