@@ -36,13 +36,16 @@ def parse_count(flag: str, text: str, what: str) -> int:
     raise WrongUsage(f"{flag} takes a number of {what}, 1 or more, and got {text!r}.")
 
 
-def parse_number(flag: str, text: str | None, number: Callable[[str], Number]) -> Number | None:
+def parse_number(
+    flag: str, text: str | None, number: Callable[[str], Number], unit: str | None = None
+) -> Number | None:
     """A number, or None if the flag is left out. Raises :class:`WrongUsage`."""
     try:
         return None if text is None else number(text)
     except ValueError:
         kind = "a whole number" if number is int else "a number"
-        raise WrongUsage(f"{flag} takes {kind}, and got {text!r}.") from None
+        of_unit = f" of {unit}" if unit else ""
+        raise WrongUsage(f"{flag} takes {kind}{of_unit}, and got {text!r}.") from None
 
 
 def require_file(flag: str, path: str, what: str) -> None:

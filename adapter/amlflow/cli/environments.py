@@ -195,7 +195,7 @@ def remove(
 
 def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any]]:
     """``environment prune``: removes what was made on this machine and not used since."""
-    days = parse_number("--older-than", older_than, float)
+    days = parse_number("--older-than", older_than, float, "days")
     if days is None or not 0 <= days < float("inf"):
         raise WrongUsage(f"--older-than takes a number of days, and got {older_than!r}.")
     older_than_s = days * DAY_S
