@@ -114,6 +114,8 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> None:
         if name not in names.azureml:
             plan.notes.append(f"{name} is left out: amlflow takes the place of v1's packages.")
         return
+    if name == "amlflow":  # every environment has the submitter's
+        return
     if name in names.standard_library:
         plan.notes.append(f"{name} is left out: it is a module of Python itself.")
         return

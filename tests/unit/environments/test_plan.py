@@ -74,6 +74,10 @@ def test_packages_of_azureml_become_amlflow() -> None:
     ]
 
 
+def test_amlflow_itself_is_not_installed() -> None:
+    assert planned("amlflow", "AMLflow==0.1", "numpy").requirements == ["numpy"]
+
+
 def test_requirements_are_normalised() -> None:
     here = "numpy ; python_version < '3.12'"
     lines = ("Scikit_Learn [all] >= 1.0, <2  # why", here, "pandas=1.0.5", "sklearn", here, "json")
