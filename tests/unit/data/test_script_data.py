@@ -20,6 +20,8 @@ from amlflow.local_paths import UnsafeName
 from amlflow.testing.memory import MemoryTracker
 from amlflow.tracker_data import Malformed
 from azureml.core import Dataset, RunConfiguration, ScriptRunConfig
+from azureml.core.runconfig import Data, DataLocation, DataReferenceConfiguration
+from azureml.core.runconfig import Dataset as RunDataset
 from azureml.data import OutputFileDatasetConfig
 from azureml.data.data_reference import DataReference
 
@@ -109,6 +111,49 @@ def test_a_table(workspace: Workspace, datastore: Any, write: Write) -> None:
         collect(workspace, table.as_named_input("t").as_mount())
     with pytest.raises(UserErrorException, match=r"needs a name: pass dataset\.as_named_input"):
         ScriptRunConfig(".", "x.py", arguments=[table])
+
+
+def test_data_in_v1s_own_words(workspace: Workspace, datastore: Any, files: Any) -> None:
+    registered = files.register(workspace, "files")
+    by_id = Data(
+        DataLocation(RunDataset(dataset_id=registered.id)),
+        mechanism="download",
+        environment_variable_name="BY_ID",
+    )
+    by_name = Data(DataLocation(RunDataset(dataset_name="files")), mechanism="mount")
+    reference = DataReferenceConfiguration(datastore.name, "download", "in/sub")
+    data, references = {"a": by_id, "b": by_name}, {"c": reference}
+    provided = put(collect(workspace, data=data, data_references=references))
+    assert Path(provided.variables["BY_ID"], "a.txt").read_text() == "a"
+    assert Path(provided.variables["b"], "sub/b.txt").read_text() == "b"
+    assert Path(provided.variables["AZUREML_DATAREFERENCE_c"], "b.txt").read_text() == "b"
+    assert "a" not in provided.variables
+
+
+def test_data_in_v1s_own_words_that_is_not_there(workspace: Workspace) -> None:
+    for entry, message in (
+        (Data(), r"data\['x'\] names no data set"),
+        (Data(DataLocation(RunDataset(dataset_id="7"))), "'7' does not exist"),
+        (Data(DataLocation(uri="https://x.org/a")), "names no data set"),
+    ):
+        with pytest.raises(UserErrorException, match=message):
+            collect(workspace, data={"x": entry})
+    reference = DataReferenceConfiguration("nowhere")
+    with pytest.raises(UserErrorException, match="Could not find datastore 'nowhere'"):
+        collect(workspace, data_references={"x": reference})
+
+
+def test_an_input_of_a_script_in_a_file(workspace: Workspace, files: Any, folder: Path) -> None:
+    configuration = RunConfiguration()
+    configuration.data = {"x": files.as_named_input("x").as_mount()}
+    with pytest.raises(UserErrorException, match="has no id yet"):
+        configuration.save(folder, "job")
+    files.register(workspace, "files")
+    registered = Dataset.get_by_name(workspace, "files")
+    configuration.data = {"x": registered.as_named_input("x").as_mount()}
+    configuration.save(folder, "job")
+    loaded = RunConfiguration.load(folder, "job")
+    assert Path(put(collect(workspace, data=loaded.data)).variables["x"], "a.txt").exists()
 
 
 def test_two_inputs_of_one_name(workspace: Workspace, files: Any) -> None:

@@ -44,9 +44,6 @@ _OF_ENVIRONMENT = {
 }
 _OF_RUNCONFIG = {
     **_OF_ENVIRONMENT,
-    "Data": DATA,
-    "DataLocation": DATA,
-    "DataReferenceConfiguration": DATA,
     "HdiConfiguration": SPARK,
     "OutputData": DATA,
     "OutputOptions": DATA,

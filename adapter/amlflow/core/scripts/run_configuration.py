@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.core.project.config_json import FOLDER
+from amlflow.core.scripts.data_section import DATA, REFERENCES
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DEFAULT_NAME, FIELDS
 from amlflow.core.scripts.sections import AmlComputeConfiguration, HistoryConfiguration
@@ -46,8 +47,10 @@ class DockerConfiguration(Settings):
     shm_size: str | None = None
 
 
-NOT_IN_FILES = ("data", "data_references", "output_data")
+NOT_IN_FILES = ("output_data",)
 """The settings that are objects of the script's, which no file holds."""
+_REPLACED = ("data", "dataReferences")
+"""The keys whose entries are those of the configuration, and none that the file had before."""
 
 
 class RunConfiguration(Settings):
@@ -143,7 +146,8 @@ class RunConfiguration(Settings):
         ``conda_dependencies.yml``.
 
         Raises:
-            UserErrorException: the configuration names data, which such a file cannot.
+            UserErrorException: the configuration names outputs, or data without an id, which such
+                a file cannot hold.
         """
         for setting in NOT_IN_FILES:
             if getattr(self, setting):
@@ -196,6 +200,8 @@ _FIELDS = (
     ("history.output_collection", "history.outputCollection", VALUE),
     ("history.snapshot_project", "history.snapshotProject", VALUE),
     ("history.directories_to_watch", "history.directoriesToWatch", LIST),
+    ("data", "data", DATA),
+    ("data_references", "dataReferences", REFERENCES),
     ("amlcompute.vm_size", "amlcompute.vmSize", TEXT),
     ("amlcompute.vm_priority", "amlcompute.vmPriority", TEXT),
 )  # fmt: skip
@@ -269,7 +275,12 @@ def _write_yaml(path: Path, content: Any) -> None:
 def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     result = copy.deepcopy(old)
     for key, value in new.items():
-        if (
+        if key in _REPLACED:
+            before = result.get(key) or {}
+            result[key] = {
+                name: _merge(before.get(name) or {}, entry) for name, entry in value.items()
+            }
+        elif (
             isinstance(value, dict)
             and isinstance(result.get(key), dict)
             and not key.endswith("Variables")

@@ -11,9 +11,16 @@ from amlflow.core.data.bases import ScriptArgument
 from amlflow.core.data.consumption import DatasetConsumptionConfig
 from amlflow.core.data.datapath import DataReference
 from amlflow.core.data.dataset import AbstractDataset, definition_of, registration_of, save
+from amlflow.core.data.datastore import open_datastore
 from amlflow.core.data.output_config import DEFAULT_FOLDER, OutputDatasetConfig
 from amlflow.core.data.output_config import OutputTabularDatasetConfig as OutputTable
 from amlflow.core.runs.data_notes import input_notes
+from amlflow.core.scripts.data_section import (
+    IN_ENTRIES,
+    Data,
+    DataReferenceConfiguration,
+    dataset_of,
+)
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.store import WorkspaceBase
@@ -56,16 +63,17 @@ def collect_data(config: ScriptRunConfig, workspace: WorkspaceBase) -> Collected
     Raises:
         UserErrorException: two inputs or outputs have one name, or a data set cannot be read.
     """
-    arguments = list(_arguments(config))
+    arguments = list(_arguments(config, workspace))
     if not arguments:
         return None
+    variables = _variables(config.run_config)
     inputs: dict[str, ScriptInput] = {}
     outputs: dict[str, ScriptOutput] = {}
     datasets: list[tuple[DatasetConsumptionConfig, AbstractDataset]] = []
     for argument in arguments:
         if isinstance(argument, DatasetConsumptionConfig):
             dataset = _dataset_of(argument)
-            item = _to_input(argument, dataset, workspace)
+            item = _to_input(argument, dataset, workspace, variables.get(argument.name))
             if (argument, dataset) not in datasets and item.name not in inputs:
                 datasets.append((argument, dataset))
             _add(inputs, item.name, item)
@@ -84,25 +92,64 @@ def collect_data(config: ScriptRunConfig, workspace: WorkspaceBase) -> Collected
     return CollectedData(data, input_notes(used), used)
 
 
-def _arguments(config: ScriptRunConfig) -> Iterator[ScriptArgument]:
+def _arguments(config: ScriptRunConfig, workspace: WorkspaceBase) -> Iterator[ScriptArgument]:
     settings = config.run_config
     command = config.command if isinstance(config.command, (list, tuple)) else ()
     for value in (
         *(config.arguments or settings.arguments),
         *command,
-        *settings.data.values(),
-        *settings.data_references.values(),
+        *(_open_data(name, value, workspace) for name, value in settings.data.items()),
+        *(
+            _open_reference(name, value, workspace)
+            for name, value in settings.data_references.items()
+        ),
         *settings.output_data.values(),
     ):
         if isinstance(value, ScriptArgument):
             yield value
 
 
+def _open_data(name: str, value: Any, workspace: WorkspaceBase) -> Any:
+    """An entry of ``run_config.data`` as an argument of a script."""
+    if not isinstance(value, Data):
+        return value
+    reference = dataset_of(name, value)
+    if reference.id:
+        dataset = AbstractDataset.get_by_id(workspace, reference.id)
+    else:
+        version = reference.version or "latest"
+        dataset = AbstractDataset.get_by_name(workspace, str(reference.name), version)
+    return DatasetConsumptionConfig(name, dataset, value.mechanism, value.path_on_compute)
+
+
+def _open_reference(name: str, value: Any, workspace: WorkspaceBase) -> Any:
+    """An entry of ``run_config.data_references`` as an argument of a script."""
+    if not isinstance(value, DataReferenceConfiguration):
+        return value
+    return DataReference(
+        open_datastore(workspace, value.datastore_name or ""),
+        name,
+        value.path_on_datastore,
+        value.mode,
+        value.path_on_compute,
+        value.overwrite,
+    )
+
+
+def _variables(settings: RunConfiguration) -> dict[str, str]:
+    """The environment variables of inputs that do not have the input's name."""
+    return {
+        name: value.environment_variable_name
+        for name, value in settings.data.items()
+        if isinstance(value, Data) and value.environment_variable_name
+    }
+
+
 def check_data(settings: RunConfiguration) -> None:
     """Raise UserErrorException for an entry of the configuration's data that is not data."""
     for field in ("data", "data_references", "output_data"):
         for name, value in getattr(settings, field).items():
-            if not isinstance(value, ScriptArgument):
+            if not isinstance(value, IN_ENTRIES):
                 raise UserErrorException(
                     f"run_config.{field}[{name!r}] is the {type(value).__name__} {value!r}; it is "
                     "dataset.as_named_input('data'), a DataReference or an OutputFileDatasetConfig."
@@ -133,7 +180,10 @@ def _dataset_of(argument: DatasetConsumptionConfig) -> AbstractDataset:
 
 
 def _to_input(
-    argument: DatasetConsumptionConfig, dataset: AbstractDataset, workspace: WorkspaceBase
+    argument: DatasetConsumptionConfig,
+    dataset: AbstractDataset,
+    workspace: WorkspaceBase,
+    variable: str | None,
 ) -> ScriptInput:
     dataset_id = save(dataset, workspace)
     return ScriptInput(
@@ -143,7 +193,7 @@ def _to_input(
         marker=str(argument),
         id=dataset_id,
         folder=argument.path_on_compute,
-        variables=[argument.name],
+        variables=[variable or argument.name],
     )
 
 

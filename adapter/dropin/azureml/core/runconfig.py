@@ -4,6 +4,12 @@ from typing import Any
 
 from amlflow.core.absent.names import refuse as _refuse
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.data_section import (
+    Data,
+    DataLocation,
+    DataReferenceConfiguration,
+    Dataset,
+)
 from amlflow.core.scripts.distributed import (
     MpiConfiguration,
     ParallelTaskConfiguration,
@@ -36,6 +42,10 @@ __all__ = [
     "AmlComputeConfiguration",
     "CondaDependencies",
     "ContainerRegistry",
+    "Data",
+    "DataLocation",
+    "DataReferenceConfiguration",
+    "Dataset",
     "DockerConfiguration",
     "DockerEnvironment",
     "DockerSection",

@@ -1,0 +1,210 @@
+"""The data that a ``.runconfig`` file names: v1's ``Data`` and ``DataReferenceConfiguration``.
+
+Scripts mostly name data in the arguments of a ScriptRunConfig. These classes say the same in a run
+configuration, by ids and names alone, so that a file can hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from amlflow.core.data.bases import ScriptArgument
+from amlflow.core.data.consumption import DatasetConsumptionConfig
+from amlflow.core.data.datapath import DIRECT, MOUNT, DataReference
+from amlflow.core.scripts.settings_file import (
+    FLAG,
+    TEXT,
+    Row,
+    Section,
+    Type,
+    read_fields,
+    write_fields,
+)
+from amlflow.core.scripts.unknown_settings import Settings
+from amlflow.exceptions import UserErrorException
+
+
+class Dataset(Settings):
+    """The id of a data set, or its name and version; the latest version if it names none.
+
+    Source: ``azureml.core.runconfig.Dataset`` 1.61; names are v1's.
+    """
+
+    id: str | None
+    name: str | None
+    version: str | None
+
+    def __init__(
+        self,
+        dataset_id: str | None = None,
+        dataset_name: str | None = None,
+        dataset_version: str | int | None = None,
+    ) -> None:
+        self.id, self.name = dataset_id, dataset_name
+        self.version = None if dataset_version is None else str(dataset_version)
+
+
+@dataclass
+class DataLocation(Settings):
+    """Where the data is: a data set. v1's paths and addresses are refused when it is used."""
+
+    dataset: Dataset | None = None
+    data_path: Any = None
+    uri: Any = None
+
+
+@dataclass
+class Data(Settings):
+    """An input of a script; ``mechanism`` is "direct", "mount" or "download".
+
+    ``environment_variable_name`` is the variable that gets the path or the id. It is the input's
+    name if left out. ``overwrite`` and ``options`` change nothing, as each run has a folder of its
+    own.
+
+    Source: ``azureml.core.runconfig.Data`` 1.61; names are v1's.
+    """
+
+    data_location: DataLocation | None = None
+    create_output_directories: bool | None = None
+    mechanism: str = DIRECT
+    environment_variable_name: str | None = None
+    path_on_compute: str | None = None
+    overwrite: bool = False
+    options: Any = None
+
+
+@dataclass
+class DataReferenceConfiguration(Settings):
+    """A path in a datastore, which the script finds in AZUREML_DATAREFERENCE_<name>.
+
+    Source: ``azureml.core.runconfig.DataReferenceConfiguration`` 1.61; names are v1's.
+    """
+
+    datastore_name: str | None = None
+    mode: str = MOUNT
+    path_on_datastore: str | None = None
+    path_on_compute: str | None = None
+    overwrite: bool = False
+
+
+@dataclass
+class _LocationInFile(DataLocation):
+    """A location that has a place for each key of the file."""
+
+    dataset: Dataset | None = field(default_factory=Dataset)
+
+
+_DATA: tuple[Row, ...] = (
+    ("data_location.dataset.id", "dataLocation.dataset.id", TEXT),
+    ("data_location.dataset.name", "dataLocation.dataset.name", TEXT),
+    ("data_location.dataset.version", "dataLocation.dataset.version", TEXT),
+    ("create_output_directories", "createOutputDirectories", FLAG),
+    ("mechanism", "mechanism", TEXT),
+    ("environment_variable_name", "environmentVariableName", TEXT),
+    ("path_on_compute", "pathOnCompute", TEXT),
+    ("overwrite", "overwrite", FLAG),
+)
+_REFERENCE: tuple[Row, ...] = (
+    ("datastore_name", "dataStoreName", TEXT),
+    ("mode", "mode", TEXT),
+    ("path_on_datastore", "pathOnDataStore", TEXT),
+    ("path_on_compute", "pathOnCompute", TEXT),
+    ("overwrite", "overwrite", FLAG),
+)
+
+
+def dataset_of(name: str, data: Data) -> Dataset:
+    """The data set that an entry of ``run_config.data`` names, by its id or its name.
+
+    Raises:
+        UserErrorException: it names none.
+    """
+    dataset = None if data.data_location is None else data.data_location.dataset
+    if dataset is None or not (dataset.id or dataset.name):
+        raise UserErrorException(
+            f"run_config.data[{name!r}] names no data set, and amlflow reads nothing else there. "
+            "Use Data(DataLocation(dataset=Dataset(dataset_id=dataset.id))), or "
+            f"run_config.data = {{{name!r}: dataset.as_named_input({name!r})}}."
+        )
+    return dataset
+
+
+def _to_data(name: str, value: Any) -> Data:
+    """An entry of ``run_config.data`` as a file can hold it."""
+    if isinstance(value, Data):
+        dataset_of(name, value)
+        return value
+    if isinstance(value, DatasetConsumptionConfig):
+        dataset_id = getattr(value.dataset, "id", None)
+        if dataset_id is None:
+            raise UserErrorException(
+                f"run_config.data[{name!r}] cannot be saved to a .runconfig file, because its data "
+                "set has no id yet. Register the data set first: dataset.register(workspace, name)."
+            )
+        return Data(
+            DataLocation(Dataset(dataset_id)),
+            mechanism=value.mode,
+            path_on_compute=value.path_on_compute,
+        )
+    raise _unwritable("data", name)
+
+
+def _to_reference(name: str, value: Any) -> DataReferenceConfiguration:
+    """An entry of ``run_config.data_references`` as a file can hold it."""
+    if isinstance(value, DataReferenceConfiguration):
+        return value
+    if isinstance(value, DataReference):
+        return DataReferenceConfiguration(
+            value.datastore.name,
+            value.mode,
+            value.path_on_datastore,
+            value.path_on_compute,
+            value.overwrite,
+        )
+    raise _unwritable("data_references", name)
+
+
+def _unwritable(setting: str, name: str) -> UserErrorException:
+    return UserErrorException(
+        f"run_config.{setting}[{name!r}] cannot be saved to a .runconfig file; pass the data in "
+        "the arguments of ScriptRunConfig."
+    )
+
+
+def _read_data(content: Section, key: str) -> dict[str, Data]:
+    entries = content.section(key)
+    result = {}
+    for name in entries.content:
+        data = Data(_LocationInFile())
+        read_fields(data, entries.section(name), _DATA)
+        result[name] = data
+    return result
+
+
+def _read_references(content: Section, key: str) -> dict[str, DataReferenceConfiguration]:
+    entries = content.section(key)
+    result = {}
+    for name in entries.content:
+        reference = DataReferenceConfiguration()
+        read_fields(reference, entries.section(name), _REFERENCE)
+        result[name] = reference
+    return result
+
+
+def _write_data(entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: write_fields(_to_data(name, value), _DATA) for name, value in entries.items()}
+
+
+def _write_references(entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: write_fields(_to_reference(name, value), _REFERENCE)
+        for name, value in entries.items()
+    }
+
+
+DATA = Type(_read_data, _write_data)
+REFERENCES = Type(_read_references, _write_references)
+IN_ENTRIES: tuple[type, ...] = (ScriptArgument, Data, DataReferenceConfiguration)
+"""What an entry of a run configuration's data can be."""
