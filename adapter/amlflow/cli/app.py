@@ -319,7 +319,7 @@ class Loader(CLICommandsLoader):  # type: ignore[misc]
 
 def is_built_in(args: list[str]) -> bool:
     """Whether the arguments name one of amlflow's own commands, so that plugins can rest."""
-    return bool({args[0], " ".join(args[:2])} & COMMANDS.keys()) if args else False
+    return any(" ".join(args[:count]) in COMMANDS for count in (1, 2, 3))
 
 
 def named_commands(args: list[str]) -> list[str]:

@@ -6,11 +6,13 @@ from typing import Any
 
 from amlflow.cli.data_arguments import DATA_ARGUMENTS
 from amlflow.cli.data_arguments import argument as _argument
+from amlflow.cli.target_arguments import TARGET_ARGUMENTS
 
 FILE = "output_metadata_file"
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     **DATA_ARGUMENTS,
+    **TARGET_ARGUMENTS,
     "workspace_name": _argument("--workspace-name", "-w", help="Workspace name."),
     "resource_group": _argument("--resource-group", "-g", help="Resource group name."),
     "subscription_id": _argument("--subscription-id", help="Subscription id."),
@@ -41,11 +43,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "description": _argument("--description", help="The text.", required=True),
     "recursive": _argument("--recursive", help="Children's children too.", action="store_true"),
     "output_dir": _argument("--output-dir", "-d", help="Folder for the logs.", required=True),
-    "name": _argument("--name", "-n", help="Name of the compute target.", required=True),
-    "kind": _argument("--kind", help="Plugin that runs it, such as local.", required=True),
-    "setting": _argument(
-        "--setting", help="Setting of the target as key=value; may be repeated.", action="append"
-    ),
     "run_configuration_name": _argument(
         "--run-configuration-name", "-c", help="Name of a .runconfig file, without extension."
     ),

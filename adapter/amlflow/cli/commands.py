@@ -43,6 +43,7 @@ GROUPS = {
     "model": "Models of a workspace, each with versions.",
     "workspace": "Workspaces, each a name for a tracking store.",
     "computetarget": "Where scripts run.",
+    "computetarget create": "Declare compute targets as v1 creates clusters.",
     "environment": "Packages that scripts run with.",
     "dataset": "Registered data sets.",
     "datastore": "Where data is.",
@@ -183,6 +184,17 @@ COMMANDS: dict[str, Command] = {
         "Make a compute target known to the workspace, on this machine.",
         "amlflow computetarget attach -n two-at-once --kind local --setting max_runs=2",
         (*WORKSPACE, "name", "kind", "setting", FILE),
+    ),
+    "computetarget create amlcompute": Command(
+        "compute_targets:create_target",
+        "Declare a compute target as v1 creates a cluster; --max-nodes runs run at once.",
+        "amlflow computetarget create amlcompute -n cpu-cluster --max-nodes 4",
+        (*WORKSPACE, "name", "vm_size", "max_nodes", "min_nodes", "idle_seconds", "vm_priority",
+         "target_tags", "description_", FILE),
+    ),
+    "computetarget delete": Command(
+        "compute_targets:delete_target", "Delete a compute target that code created.",
+        "amlflow computetarget delete -n cpu-cluster", (*WORKSPACE, "name"),
     ),
     "computetarget detach": Command(
         "compute_targets:detach_target",

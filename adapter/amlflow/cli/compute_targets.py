@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from amlflow.cli.checks import checking_values, parse_pair
+from amlflow.cli.checks import checking_values, parse_count, parse_number, parse_pair
 from amlflow.cli.scope import Where
 from amlflow.core.compute import declared
-from amlflow.core.compute.compute_target import ComputeTarget
+from amlflow.core.compute.compute_target import AmlCompute, ComputeTarget
 
 
 def compute_targets(**where: Any) -> list[dict[str, Any]]:
@@ -29,6 +29,40 @@ def attach_target(
     with checking_values():
         declared.attach(workspace, name, kind, settings)
     return ComputeTarget(workspace, name).serialize()
+
+
+def create_target(
+    *,
+    name: str,
+    vm_size: str | None,
+    max_nodes: str,
+    min_nodes: str,
+    idle_seconds: str,
+    vm_priority: str,
+    target_tags: list[str] | None,
+    description_: str | None,
+    **where: Any,
+) -> dict[str, Any]:
+    """``computetarget create amlcompute``."""
+    configuration = AmlCompute.provisioning_configuration(
+        vm_size=vm_size or "",
+        vm_priority=vm_priority,
+        min_nodes=parse_number("--min-nodes", min_nodes, int) or 0,
+        max_nodes=parse_count("--max-nodes", max_nodes, "runs at once"),
+        idle_seconds_before_scaledown=parse_number(
+            "--idle-seconds-before-scaledown", idle_seconds, int
+        )
+        or 0,
+        tags=dict(parse_pair("--tags", text) for text in target_tags or ()),
+        description=description_,
+    )
+    target = ComputeTarget.create(Where(**where).workspace(), name, configuration)
+    return target.serialize()
+
+
+def delete_target(*, name: str, **where: Any) -> None:
+    """``computetarget delete``."""
+    ComputeTarget(Where(**where).workspace(), name).delete()
 
 
 def detach_target(*, name: str, **where: Any) -> None:

@@ -102,6 +102,14 @@ def _takes(command: str, flag: str) -> bool:
     return flag in GLOBAL or _find_argument(command, flag) is not None
 
 
+def _placeholder(argument: str) -> str:
+    """What stands for the value of an argument: the table's word, or that of its flag."""
+    if argument not in ARGUMENTS:
+        return "NAME"
+    flag = max(ARGUMENTS[argument]["options_list"], key=len)
+    return PLACEHOLDERS.get(argument, flag.strip("-").replace("-", "_").upper())
+
+
 def _find_argument(command: str, flag: str) -> str | None:
     """The argument of a command that a flag is of."""
     for name in COMMANDS[command].arguments:
@@ -120,13 +128,13 @@ def _build_arguments(
     for flag, value in flags:
         name = _find_argument(command, flag)
         if value is None and (flag == "-o" or name in PLACEHOLDERS or name in BARE.values()):
-            value = rest.pop(0) if rest else PLACEHOLDERS.get(str(name), "NAME")
+            value = rest.pop(0) if rest else _placeholder(str(name))
         line += [flag] if value is None else [flag, value]
         if name in required:
             required.remove(name)
     for name in required:
         flag = min(ARGUMENTS[name]["options_list"], key=len)
-        line += [flag, rest.pop(0) if rest else PLACEHOLDERS[name]]
+        line += [flag, rest.pop(0) if rest else _placeholder(name)]
     for word in rest:
         name = BARE.get(command) or BARE.get(command.split()[0])
         if command == "run list" and word in STATUSES:

@@ -378,6 +378,20 @@ def test_the_attached_experiment_is_the_one_meant(cli: Any, runs: list[Run]) -> 
     assert cli("run", "list", "--last", "1").json[0]["run_id"] == runs[0].id
 
 
+def test_a_file_of_a_run_is_registered_as_a_model(cli: Any, run: Run, folder: Path) -> None:
+    (folder / "m.bin").write_text("weights")
+    run.upload_file("outputs/m.bin", "m.bin")
+    register = ("model", "register", "-n", "m", "--experiment-name", run.experiment.name)
+    model = cli(*register, "--run-id", run.id, "--asset-path", "outputs/m.bin")
+    assert (model.json["id"], model.json["runId"]) == ("m:1", run.id)
+    assert [each["id"] for each in cli("model", "list", "--run-id", run.id).json] == ["m:1"]
+    assert cli("model", "download", "-i", "m:1", "-t", "out").code == 0
+    assert (folder / "out" / "m.bin").read_text() == "weights"
+    missing = cli(*register, "--run-id", run.id, "--asset-path", "outputs/none.bin")
+    assert (missing.code, "outputs/none.bin" in missing.err) == (1, True)
+    assert cli(*register, "--asset-path", "outputs/m.bin").code == 2
+
+
 def test_experiments_and_targets_are_listed_and_attached(cli: Any, run: Run) -> None:
     run.experiment.archive()
     found = {each["name"]: each for each in cli("experiment", "list").json}
@@ -393,6 +407,15 @@ def test_experiments_and_targets_are_listed_and_attached(cli: Any, run: Run) -> 
     assert cli("computetarget", "detach", "-n", "two").code == 0
     assert cli("computetarget", "detach", "-n", "two").code == 3
     assert cli("computetarget", "attach", "-n", "x", "--kind", "local", "--setting", "y").code == 2
+    create = ("computetarget", "create", "amlcompute", "-n", "cpu", "-s", "STANDARD_D2_V2")
+    created = cli(*create, "--max-nodes", "4", "--tags", "team=a")
+    assert created.json["properties"]["max_runs"] == 4
+    assert created.json["properties"]["cluster"]["tags"] == {"team": "a"}
+    assert cli(*create).code == 2
+    assert cli(*create, "--max-nodes", "x").code == 2
+    assert cli(*create, "--max-nodes", "0").code == 2
+    assert cli("computetarget", "delete", "-n", "cpu").code == 0
+    assert cli("computetarget", "show", "-n", "cpu").code == 3
     [plugin] = [each for each in cli("plugins").json if each["plugin"] == "mlflow"]
     assert "write-once properties" in plugin["features"]
     assert "tracker" in plugin["hooks"]

@@ -19,6 +19,7 @@ import yaml
 from amlflow.cli import main
 from amlflow.cli.arguments import ARGUMENTS
 from amlflow.cli.commands import COMMANDS
+from amlflow.cli.usage import right_line
 from amlflow.plain_json import plain
 from helpers.command_line import strict_json
 
@@ -133,3 +134,15 @@ def test_a_terminal_of_another_encoding(awkward: None, monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
     assert main(["run", "open", "-r", "x"]) == 0
     assert strict_json(out.getvalue().decode("ascii")) == EXPECTED
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_lacks_its_arguments_is_shown_with_them(command: str) -> None:
+    line = right_line(command.split())
+    required = [
+        dest for dest in COMMANDS[command].arguments if ARGUMENTS[dest].get("required") is True
+    ]
+    assert line is not None
+    assert line.startswith(f"amlflow {command}")
+    for dest in required:
+        assert any(f" {flag} " in line for flag in ARGUMENTS[dest]["options_list"])
