@@ -400,3 +400,15 @@ def test_register_model(run: Run, folder: Path) -> None:
     assert run.register_model(model_name="my-model", model_path="./whole/").version == 2
     with pytest.raises(ModelPathNotFoundException, match="'nowhere'"):
         run.register_model("my-model", model_path="nowhere")
+
+
+def test_the_folder_of_outputs_is_made_when_a_run_starts(
+    experiment: Experiment, folder: Path
+) -> None:
+    experiment.start_logging(snapshot_directory=None, outputs=False)
+    assert not (folder / "outputs").exists()
+    experiment.start_logging(snapshot_directory=None, outputs="results/here")
+    with experiment.start_logging(snapshot_directory=None) as run:
+        (folder / "outputs" / "model.txt").write_text("weights")
+    assert (folder / "results" / "here").is_dir()
+    assert run.get_file_names() == ["outputs/model.txt"]

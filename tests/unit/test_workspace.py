@@ -303,6 +303,17 @@ def test_what_only_azure_has_says_what_to_do_instead(folder: Path, call: Any) ->
     assert len(error.value.message.split(". ")) >= 2 or "; " in error.value.message
 
 
+def test_details_have_v1s_keys_and_say_what_only_azure_has(folder: Path) -> None:
+    details = Workspace("s-1", "group", "ws").get_details()
+    assert details["id"].startswith("/subscriptions/s-1/resourceGroups/group/providers/")
+    assert {"name", "workspaceid", "type", "location", "tags", "friendlyName"} <= details.keys()
+    assert details.get("keyVault") is None
+    with pytest.raises(KeyError, match=r"keyVault.*only a workspace in Azure.*environment var"):
+        _ = details["keyVault"]
+    with pytest.raises(KeyError, match=r"^'nothing'$"):
+        _ = details["nothing"]
+
+
 def test_what_only_azure_has_is_empty_for_scripts_that_print_it(folder: Path) -> None:
     ws = Workspace.from_config()
     for name in ("images", "webservices",

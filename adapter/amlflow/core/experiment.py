@@ -26,6 +26,7 @@ from amlflow.core.runs.run import Run, find_runs, run_of
 from amlflow.core.runs.starting import (
     SNAPSHOT_PROPERTY,
     draft_run,
+    make_outputs_folder,
     start_run,
     store_snapshot,
     tracked_folders,
@@ -169,7 +170,7 @@ class Experiment(ExperimentBase):
             name: The run's display name; ``display_name`` is the same.
             run_id: The id it is to have, unique in the experiment.
             outputs: A folder whose files become the run's when it ends, beside ``logs``; True or
-                left out for "outputs", False for none.
+                left out for "outputs", False for none. It is made if it does not exist.
             snapshot_directory: The folder to take a snapshot of (default "."); None for none.
             description: A text in Markdown.
             tags: Tags to begin with.
@@ -213,6 +214,7 @@ class Experiment(ExperimentBase):
         record = start_run(self, replace(draft, properties=all_properties))
         run = run_of(self, record, tracked_folders(outputs))
         stay_in_folder(run)
+        make_outputs_folder(outputs)
         return run
 
     def submit(self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any) -> Run:

@@ -36,6 +36,7 @@ from amlflow.core.store import (
     WorkspaceBase,
     use_workspace_class,
 )
+from amlflow.core.workspace_details import describe_workspace
 from amlflow.exceptions import UserErrorException, WorkspaceException
 from amlflow.spec import RunRecord, redacted
 from amlflow.whole_files import write_json
@@ -366,20 +367,20 @@ class Workspace(WorkspaceBase, AzureOnly):
         return query_runs(self, Experiment.list(self), expression, include_children)
 
     def get_details(self) -> dict[str, Any]:
-        """What is known of the workspace, with v1's keys; what only Azure has is left out."""
-        scope = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
-        return {
-            "id": f"{scope}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}",
-            "name": self.name,
-            "type": "Microsoft.MachineLearningServices/workspaces",
-            "location": self.location,
-            "tags": self.tags,
-            "sku": self.sku,
-            "friendlyName": self._details.get("friendly_name") or self.name,
-            "description": self._details.get("description") or "",
-            "discoveryUrl": self.discovery_url,
-            "mlFlowTrackingUri": redacted(self._store.uri),
-        }
+        """What is known of the workspace, with v1's keys.
+
+        What only Azure has, such as "keyVault", is left out; asking for it says what to do instead.
+        """
+        return describe_workspace(
+            self,
+            location=self.location,
+            tags=self.tags,
+            sku=self.sku,
+            friendlyName=self._details.get("friendly_name") or self.name,
+            description=self._details.get("description") or "",
+            discoveryUrl=self.discovery_url,
+            mlFlowTrackingUri=redacted(self._store.uri),
+        )
 
     # noting
 

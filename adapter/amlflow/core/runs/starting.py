@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -94,6 +96,17 @@ def tracked_folders(outputs: bool | str | None) -> tuple[str, ...]:
     if outputs is False:
         return (LOGS,)
     return (OUTPUTS if outputs is True else str(outputs or OUTPUTS), LOGS)
+
+
+def make_outputs_folder(outputs: bool | str | None) -> None:
+    """Make the folder of the argument ``outputs`` in the working folder, as v1 does.
+
+    Scripts write into it without making it. Where it cannot be made, the script that writes into it
+    gets the error; a run that has no outputs goes on in a folder that cannot be written.
+    """
+    if outputs is not False:
+        with contextlib.suppress(OSError):
+            os.makedirs(tracked_folders(outputs)[0], exist_ok=True)
 
 
 def _aliases(parent: RunRecord | None) -> dict[str, str]:
