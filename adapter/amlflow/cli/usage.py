@@ -106,7 +106,7 @@ def _placeholder(argument: str) -> str:
     """What stands for the value of an argument: the table's word, or that of its flag."""
     if argument not in ARGUMENTS:
         return "NAME"
-    flag = max(ARGUMENTS[argument]["options_list"], key=len)
+    flag: str = max(ARGUMENTS[argument]["options_list"], key=len)
     return PLACEHOLDERS.get(argument, flag.strip("-").replace("-", "_").upper())
 
 
