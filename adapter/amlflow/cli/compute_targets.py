@@ -36,27 +36,30 @@ def create_target(
     name: str,
     vm_size: str | None,
     max_nodes: str,
-    min_nodes: str,
-    idle_seconds: str,
+    min_nodes: str | None,
+    idle_seconds: str | None,
     vm_priority: str,
     target_tags: list[str] | None,
     description_: str | None,
     **where: Any,
 ) -> dict[str, Any]:
     """``computetarget create amlcompute``."""
-    configuration = AmlCompute.provisioning_configuration(
-        vm_size=vm_size or "",
-        vm_priority=vm_priority,
-        min_nodes=parse_number("--min-nodes", min_nodes, int) or 0,
-        max_nodes=parse_count("--max-nodes", max_nodes, "runs at once"),
-        idle_seconds_before_scaledown=parse_number(
-            "--idle-seconds-before-scaledown", idle_seconds, int
+    workspace = Where(**where).workspace()
+    idle = parse_number("--idle-seconds-before-scaledown", idle_seconds, int)
+    nodes = parse_count("--max-nodes", max_nodes, "runs at once")
+    fewest = parse_number("--min-nodes", min_nodes, int)
+    tags = dict(parse_pair("--tags", text) for text in target_tags or ())
+    with checking_values():
+        configuration = AmlCompute.provisioning_configuration(
+            vm_size=vm_size or "",
+            vm_priority=vm_priority,
+            min_nodes=0 if fewest is None else fewest,
+            max_nodes=nodes,
+            idle_seconds_before_scaledown=1800 if idle is None else idle,
+            tags=tags,
+            description=description_,
         )
-        or 0,
-        tags=dict(parse_pair("--tags", text) for text in target_tags or ()),
-        description=description_,
-    )
-    target = ComputeTarget.create(Where(**where).workspace(), name, configuration)
+        target = ComputeTarget.create(workspace, name, configuration)
     return target.serialize()
 
 

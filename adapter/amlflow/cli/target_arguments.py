@@ -16,9 +16,9 @@ TARGET_ARGUMENTS: dict[str, dict[str, Any]] = {
     "max_nodes": argument(
         "--max-nodes", help="How many runs run at once.", required=True
     ),
-    "min_nodes": argument("--min-nodes", help="Kept, as v1 shows it.", default="0"),
+    "min_nodes": argument("--min-nodes", help="Kept, as v1 shows it."),
     "idle_seconds": argument(
-        "--idle-seconds-before-scaledown", help="Kept, as v1 shows it.", default="1800"
+        "--idle-seconds-before-scaledown", help="Kept; 1800 if left out."
     ),
     "vm_priority": argument(
         "--vm-priority", "-p", help="dedicated or lowpriority; it is only kept.",
