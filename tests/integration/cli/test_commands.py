@@ -388,7 +388,7 @@ def test_a_file_of_a_run_is_registered_as_a_model(cli: Any, run: Run, folder: Pa
     assert cli("model", "download", "-i", "m:1", "-t", "out").code == 0
     assert (folder / "out" / "m.bin").read_text() == "weights"
     missing = cli(*register, "--run-id", run.id, "--asset-path", "outputs/none.bin")
-    assert (missing.code, "outputs/none.bin" in missing.err) == (1, True)
+    assert (missing.code, "outputs/none.bin" in missing.err) == (3, True)
     assert cli(*register, "--asset-path", "outputs/m.bin").code == 2
 
 
