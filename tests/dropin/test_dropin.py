@@ -187,7 +187,7 @@ def test_names_that_its_modules_never_had(module: str) -> None:
     [
         ("azureml._restclient.snapshots_client", "AMLFLOW_SNAPSHOT_MAX_MB"),
         ("azureml.core.keyvault", "environment"),
-        ("azureml.train.automl", "ScriptRunConfig"),
+        ("azureml.train.automl.run", "autolog"),
     ],
 )
 def test_modules_that_amlflow_has_not_say_why(name: str, instead: str) -> None:

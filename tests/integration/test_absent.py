@@ -65,8 +65,9 @@ def python(code: str, folder: Path) -> str:
 
 
 V1_MODULES = [
-    *MODULES, "azureml.pipeline.core", "azureml.pipeline.steps", "azureml.train.hyperdrive",
-    "azureml.train.dnn", "azureml.train.automl", "azureml.data.hdfs_datastore",
+    *MODULES, "azureml.pipeline.core.graph", "azureml.pipeline.wizard",
+    "azureml.train.hyperdrive.run", "azureml.train.tuning", "azureml.train.automl.run",
+    "azureml.data.hdfs_datastore",
     "azureml.core.compute.amlcompute", "azureml.core.webservice.aci", "azureml.nobody.knows",
     "azureml.core.util", "azureml.contrib.services.aml_request",
 ]  # fmt: skip
@@ -92,18 +93,22 @@ print(json.dumps(said))
         "azureml.core.image",
         "azureml.core.webservice",
         "azureml.data",
+        "azureml.pipeline",
+        "azureml.train",
+        "azureml.train.automl",
+        "azureml.train.hyperdrive",
     ]
     for name, (message, missing) in said.items():
         assert SENTENCE.fullmatch(message), message
         assert missing in message
         assert name.startswith(missing)
-    assert "ScriptRunConfig" in said["azureml.train.hyperdrive"][0]
+    assert "ScriptRunConfig" in said["azureml.train.hyperdrive.run"][0]
 
 
 @pytest.mark.parametrize(
     "code",
-    ["from azureml import pipeline", "from azureml.core import keyvault",
-     "import azureml.core; azureml.core.keyvault", "from azureml.train.hyperdrive import choice"],
+    ["from azureml import interpret", "from azureml.core import keyvault",
+     "import azureml.core; azureml.core.keyvault", "from azureml.train.dnn import Chainer"],
 )  # fmt: skip
 def test_the_reason_comes_by_every_way_of_importing(folder: Path, code: str) -> None:
     code = f"try:\n    {code.replace('; ', chr(10) + '    ')}\nexcept ImportError as e: print(e)"
@@ -113,7 +118,7 @@ def test_the_reason_comes_by_every_way_of_importing(folder: Path, code: str) -> 
 def test_who_asks_whether_a_module_is_there_is_told_no(folder: Path) -> None:
     code = """
 import importlib.util, pkgutil
-print([importlib.util.find_spec(each) for each in ("azureml.pipeline", "azureml.core.keyvault")],
+print([importlib.util.find_spec(each) for each in ("azureml.interpret", "azureml.core.keyvault")],
       importlib.util.find_spec("azureml.core.run") is not None)
 """
     assert python(code, folder) == "[None, None] True"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
+from amlflow.exceptions import UserErrorException
 from helpers.v1_members import MEMBERS_OF_V1, check_member, class_of
 
 
@@ -29,3 +32,27 @@ def test_every_member_of_an_object(path: str) -> None:
     arguments = {"ScriptRunConfig": (".", "x.py"), "Environment": ("name",)}
     for name in MEMBERS_OF_V1["objects"][path]:
         check_member(owner(*arguments.get(owner.__name__, ())), name)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "instead"),
+    [
+        ("azureml.train.hyperdrive", "HyperDriveConfig", "submit_child"),
+        ("azureml.train.hyperdrive", "choice", "submit_child"),
+        ("azureml.train.automl", "AutoMLConfig", "autolog"),
+        ("azureml.pipeline.core", "Pipeline", "submit_child"),
+        ("azureml.pipeline.steps", "PythonScriptStep", "submit_child"),
+    ],
+)
+def test_sweeps_and_pipelines_are_imported_and_refuse_a_use(
+    module: str, name: str, instead: str
+) -> None:
+    refusing = getattr(importlib.import_module(module), name)
+    assert not isinstance("a run", refusing)
+    assert getattr(importlib.import_module(module), name) is refusing
+    with pytest.raises(UserErrorException, match=rf"{module}.{name}: .*{instead}"):
+        refusing("x", y=1)
+    with pytest.raises(UserErrorException, match=instead):
+        refusing.list("workspace")
+    with pytest.raises(AttributeError, match="NoSuchName"):
+        _ = importlib.import_module(module).NoSuchName

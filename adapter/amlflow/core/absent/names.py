@@ -60,6 +60,10 @@ ABSENT = {
     },
     "azureml.core.runconfig": _OF_RUNCONFIG,
     "azureml.opendatasets": OPEN_DATASETS,
+    "azureml.train.dnn": {
+        "Chainer": "Estimator(…, pip_packages=['chainer']) is the same",
+        **dict.fromkeys(("Gloo", "Mpi", "Nccl", "ParameterServer"), ONE_PROCESS),
+    },
     "azureml.telemetry": dict.fromkeys(
         ("INSTRUMENTATION_KEY", "get_telemetry_log_handler"), "amlflow sends nothing to Azure"
     ),
@@ -94,7 +98,10 @@ MODULES = {
     ),
     "azureml.pipeline": "pipelines are Azure's; run.submit_child() runs one script from another",
     "azureml.tensorboard": _CHARTS,
-    "azureml.train": "estimators and sweeps are Azure's; submit a ScriptRunConfig for each",
+    "azureml.train": (
+        "azureml.train has estimator, dnn and sklearn; sweeps and automated ML are Azure's: submit "
+        "a ScriptRunConfig for each"
+    ),
     "azureml.train.automl": "automated ML is Azure's; mlflow.autolog() logs a library's own search",
     "azureml.train.hyperdrive": (
         "sweeps are Azure's; run.submit_child() submits a ScriptRunConfig for each set of arguments"
