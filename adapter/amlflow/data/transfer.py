@@ -38,10 +38,12 @@ def put_files(
             if show_progress:
                 print(f"Target already exists. Skipping upload for {targets[path]}")
         targets = {path: local for path, local in targets.items() if path not in taken}
-    with _progress("Uploading", len(targets), show_progress) as advance:
+    with (
+        _progress("Uploading", len(targets), show_progress) as advance,
+        explain_errors("Uploading to", folder.address),
+    ):
         for batch in _batches(targets, BATCH if isinstance(folder.fs, TrackerFileSystem) else 1):
-            with explain_errors("Uploading to", folder.address):
-                _put(batch, folder)
+            _put(batch, folder)
             advance(len(batch))
     return len(targets)
 
@@ -64,23 +66,26 @@ def _put(batch: Mapping[str, Path], folder: Folder) -> None:
         return
     for path, local in batch.items():
         if is_local(folder.fs):
-            _copy(local, Path(path))
+            _copy(local, path)
         else:
             folder.fs.put_file(str(local), path)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: str) -> None:
     """Copy a file so that others see it whole: fsspec's own copy is seen as it grows."""
-    staging = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex}")
+    # Texts, as making paths of them takes as long as copying a small file.
+    folder, name = os.path.split(target)
+    staging = os.path.join(folder, f".{name[:200]}.{uuid.uuid4().hex}")
     try:
         try:
             shutil.copyfile(source, staging)
         except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(folder, exist_ok=True)
             shutil.copyfile(source, staging)
         os.replace(staging, target)
     except BaseException:
-        staging.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(staging)
         raise
 
 

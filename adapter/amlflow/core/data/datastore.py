@@ -118,12 +118,7 @@ class AbstractDatastore(DatastoreBase):
                 f"The folder to upload, {str(src_dir)!r}, does not exist or is a file; "
                 "datastore.upload_files([path]) uploads single files."
             )
-        paths = {
-            path.relative_to(folder).as_posix(): path
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
-        self._put(paths, target_path, overwrite, show_progress)
+        self._put(_files_below(folder), target_path, overwrite, show_progress)
         return self.path(target_path)
 
     def upload_files(
@@ -223,6 +218,19 @@ def open_datastore(workspace: WorkspaceBase, name: str) -> AbstractDatastore:
 
 
 _GET = "Datastore.get(workspace, datastore_name)"
+
+
+def _files_below(folder: Path) -> dict[str, Path]:
+    """The files below a folder, by their names with ``/``; links to files are files, too."""
+    files = {}
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        prefix = Path(parent).relative_to(folder).as_posix()
+        for name in sorted(names):
+            path = Path(parent, name)
+            if path.is_file():
+                files[name if prefix == "." else f"{prefix}/{name}"] = path
+    return files
 
 
 def _common_folder(paths: Sequence[Path]) -> Path:
