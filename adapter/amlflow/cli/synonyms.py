@@ -129,7 +129,11 @@ def replace_synonyms(words: Sequence[str], commands: Iterable[str]) -> list[str]
         if " " in first:
             return [*first.split(), *rest]
     verbs = [name.partition(" ")[2] for name in available if name.startswith(f"{first} ")]
-    if rest and verbs and rest[0] not in verbs:
+    by_first_word = {verb.split()[0]: verb.split() for verb in verbs}
+    if rest and rest[0] in by_first_word:
+        verb = by_first_word[rest[0]]
+        rest = [*verb, *rest[len(verb) if rest[: len(verb)] == verb else 1 :]]
+    elif rest:
         exact = next((verb for verb in VERBS.get(rest[0], ()) if verb in verbs), None)
         rest[0] = exact or rest[0]
     return [first, *rest]
