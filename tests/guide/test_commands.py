@@ -32,9 +32,14 @@ CONSOLES = [
     block("cli-show"),
     block("cli-read"),
     block("cli-logs"),
+    block("cli-plot"),
+    block("cli-files"),
+    block("cli-compare"),
+    block("cli-tensorboard"),
     block("cli-update"),
     block("cli-cancel"),
     block("cli-mark-failed"),
+    block("cli-delete"),
     block("cli-submit"),
     block("cli-models"),
     block("cli-workspaces"),
@@ -43,6 +48,7 @@ CONSOLES = [
     block("cli-environments"),
     block("cli-plugins"),
     block("cli-shell"),
+    block("cli-version"),
 ]
 """The page's blocks, in its order: each starts from what those before it left."""
 

@@ -158,8 +158,9 @@ class Output(OutputProducer):  # type: ignore[misc]
 
     def get_formatter(self, format_type: str) -> Any:
         color = self.cli_ctx.enable_color
+        width = output.terminal_width()
         return lambda item: output.format_result(
-            item.result, format_type, color, item.table_transformer
+            item.result, format_type, color, item.table_transformer, width
         )
 
     def out(self, obj: Any, formatter: Any = None, out_file: Any = None) -> None:
@@ -347,6 +348,9 @@ class App(CLI):  # type: ignore[misc]
             help_cls=Help,
             commands_loader_cls=Loader,
         )
+
+        if os.environ.get("NO_COLOR"):  # see no-color.org
+            self.enable_color = False
 
     def get_cli_version(self) -> str:
         return f"amlflow {__version__}"

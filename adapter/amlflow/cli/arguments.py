@@ -42,6 +42,22 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "key": _argument("--key", help="Tag's key; may be repeated.", action="append", required=True),
     "description": _argument("--description", help="The text.", required=True),
     "recursive": _argument("--recursive", help="Children's children too.", action="store_true"),
+    "plot": _argument("--plot", help="Draw charts of series of numbers.", action="store_true"),
+    "follow": _argument("--follow", "-f", help="Go on until the run ends.", action="store_true"),
+    "files_dir": _argument("--output-dir", "-d", help="Folder for the files.", default="."),
+    "only": _argument(
+        "--only", help="What to download; all if left out.",
+        choices=["outputs", "logs", "snapshot"],
+    ),
+    "run_ids": {
+        "options_list": [], "help": "The ids of two runs.", "nargs": 2, "metavar": "RUN_ID",
+    },
+    "local_directory": _argument(
+        "--local-directory", help="Folder for the event files; a temporary one if left out."
+    ),
+    "one_experiment": _argument(
+        "--experiment-name", "-e", "--name", "-n", help="Experiment name.", required=True
+    ),
     "output_dir": _argument("--output-dir", "-d", help="Folder for the logs.", required=True),
     "run_configuration_name": _argument(
         "--run-configuration-name", "-c", help="Name of a .runconfig file, without extension."

@@ -96,10 +96,12 @@ COMMANDS: dict[str, Command] = {
         "amlflow run children -r RUN_ID --recursive", "recursive", table=tables.runs,
     ),
     "run metrics": _of_run(
-        "runs:metrics", "Show what a run has logged.", "amlflow run metrics -r RUN_ID",
+        "runs:metrics", "Show what a run has logged; with --plot as charts.",
+        "amlflow run metrics -r RUN_ID --plot", "plot",
     ),
     "run open": _of_run(
-        "runs:link", "Print the address of a run's page.", "amlflow run open -r RUN_ID -o tsv",
+        "links:open_run", "Print the address of a run's page, and open it in a browser.",
+        "amlflow run open -r RUN_ID -o tsv",
     ),
     "run cancel": _of_run(
         "submit:cancel", "Cancel a run.", "amlflow run cancel -r RUN_ID -e myexperiment",
@@ -109,17 +111,57 @@ COMMANDS: dict[str, Command] = {
         "amlflow run monitor-logs -r RUN_ID",
     ),
     "run download-logs": _of_run(
-        "runs:download_logs", "Write a run's logs into a folder.",
+        "run_files:download_logs", "Write a run's logs into a folder.",
         "amlflow run download-logs -r RUN_ID -d logs", "output_dir",
+    ),
+    "run logs": Command(
+        "run_files:logs", "Print a run's logs; with -f as they grow, until the run ends.",
+        "amlflow run logs -r RUN_ID -f", (*PLACE, "run_id", "follow"),
+    ),
+    "run download": _of_run(
+        "run_files:download",
+        "Write a run's files into a folder, and its snapshot into a folder snapshot there.",
+        "amlflow run download -r RUN_ID -d results", "files_dir", "only",
+    ),
+    "run compare": Command(
+        "run_files:compare", "Show what differs between two runs.",
+        "amlflow run compare RUN_ID RUN_ID -o table", (*PLACE, "run_ids", FILE),
+        tables.differences,
+    ),
+    "run delete": _of_run(
+        "deletion:delete", "Delete a run; it can be restored.", "amlflow run delete -r RUN_ID",
+    ),
+    "run restore": _of_run(
+        "deletion:restore", "Restore a deleted run.", "amlflow run restore -r RUN_ID",
+    ),
+    "run monitor-tensorboard": Command(
+        "tensorboard:monitor", "Show a run's event files in TensorBoard, until Ctrl-C.",
+        "amlflow run monitor-tensorboard -r RUN_ID", (*PLACE, "run_id", "local_directory"),
     ),
     "run mark-failed": _of_run(
         "sync:mark_failed", "End a run as Failed whose process is not there any more.",
         "amlflow run mark-failed -r RUN_ID",
     ),
     "experiment list": Command(
-        "workspaces:experiments",
+        "experiments:list_experiments",
         "List the experiments.", "amlflow experiment list -o table",
         (*WORKSPACE, FILE), tables.experiments,
+    ),
+    "experiment show": Command(
+        "experiments:show", "Show an experiment.", "amlflow experiment show -e myexperiment",
+        (*WORKSPACE, "one_experiment", FILE), tables.experiments,
+    ),
+    "experiment create": Command(
+        "experiments:create", "Create an experiment.", "amlflow experiment create -e myexperiment",
+        (*WORKSPACE, "one_experiment", FILE), tables.experiments,
+    ),
+    "experiment delete": Command(
+        "experiments:delete", "Delete an experiment with its runs; it can be restored.",
+        "amlflow experiment delete -e myexperiment", (*WORKSPACE, "one_experiment", FILE),
+    ),
+    "experiment restore": Command(
+        "experiments:restore", "Restore a deleted experiment with its runs.",
+        "amlflow experiment restore -e myexperiment", (*WORKSPACE, "one_experiment", FILE),
     ),
     "model list": Command(
         "models:list_models",
@@ -320,6 +362,10 @@ COMMANDS: dict[str, Command] = {
     "quickstart": Command(
         "quickstart:quickstart", "Start, log, tag, find and nest runs, step by step.",
         "amlflow quickstart",
+    ),
+    "version": Command(
+        "version:version", "Print the versions of amlflow, Python and the plugins.",
+        "amlflow version",
     ),
     "shell-init": Command(
         "shell:shell_init",

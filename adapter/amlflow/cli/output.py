@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,21 @@ from typing import Any
 from amlflow.exceptions import UserErrorException
 from amlflow.plain_json import plain, to_json
 
+GAP = 2
+"""Blanks between the columns of a table in a terminal."""
 FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "csv", "none")
 
 Table = Callable[[Any, bool], list[dict[str, str]]]
 """Makes the rows of a table; the second argument is whether there may be colours."""
 
 
-def format_result(result: Any, form: str, color: bool, table: Table | None) -> str:
-    """The result as text in a form; the fields keep their order."""
+def format_result(
+    result: Any, form: str, color: bool, table: Table | None, width: int | None = None
+) -> str:
+    """The result as text in a form; the fields keep their order.
+
+    A table is at most ``width`` columns wide, or as wide as its content if None.
+    """
     if form == "none":
         return ""
     result = plain(result)
@@ -36,7 +45,7 @@ def format_result(result: Any, form: str, color: bool, table: Table | None) -> s
         return "".join(f"{_to_tsv(row)}\n" for row in rows)
     if form == "csv":
         return _to_csv(result)
-    return _tabulate(result, color, table)
+    return _tabulate(result, color, table, width)
 
 
 def _to_csv(result: Any) -> str:
@@ -109,22 +118,74 @@ def _cell(value: Any) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _tabulate(result: Any, color: bool, table: Table | None) -> str:
-    # Imported for a table alone.
-    import tabulate
-
-    tabulate.PRESERVE_WHITESPACE = True
+def _tabulate(result: Any, color: bool, table: Table | None, width: int | None) -> str:
     items = result if isinstance(result, list) else [result]
     if not items:
         return ""
     rows = table(items, color) if table is not None and _fits(items) else [*map(_row, items)]
+    return _plain_table(rows) if width is None else _fit_table(rows, color, width)
+
+
+def _plain_table(rows: list[dict[str, str]]) -> str:
+    """A table with all of its text, for a file or another program."""
+    # Imported for a table alone.
+    import tabulate
+
+    tabulate.PRESERVE_WHITESPACE = True
     text = tabulate.tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
     return f"{text}\n"
 
 
+def _fit_table(rows: list[dict[str, str]], color: bool, width: int) -> str:
+    """A table that fits a terminal: long cells are cut, those of the first column last."""
+    # Imported for a terminal alone: it takes as long as the rest of a small command.
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[Text.from_ansi(row.get(name, "")) for name in names] for row in rows]
+    longest = [
+        max(cell_len(name), *(row[index].cell_len for row in cells))
+        for index, name in enumerate(names)
+    ]
+    widths = _fit_widths(longest, list(map(cell_len, names)), width - GAP * (len(names) - 1))
+    table = RichTable(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for name, column_width in zip(names, widths, strict=True):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=column_width)
+    for row in cells:
+        table.add_row(*row)
+    file = io.StringIO()
+    console = Console(
+        file=file, width=width, color_system="standard" if color else None,
+        force_terminal=color, highlight=False, markup=False, emoji=False, legacy_windows=False,
+    )  # fmt: skip
+    console.print(table)
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
+
+
+def _fit_widths(longest: list[int], headers: list[int], room: int) -> list[int]:
+    """The widths of columns in a terminal: the widest is cut first, and the first column last."""
+    widths, others = list(longest), range(1, len(longest))
+    ones = [1] * len(longest)
+    for columns, least in ((others, headers), (others, ones), (range(1), ones)):
+        while sum(widths) > room:
+            widest = max(columns, key=lambda index: widths[index] - least[index], default=None)
+            if widest is None or widths[widest] <= least[widest]:
+                break
+            widths[widest] -= 1
+    return widths
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that the output goes to; None if it goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def _fits(items: list[Any]) -> bool:
     """Whether these are whole objects, and not projections of a query."""
-    keys = ("run_id", "name", "plugin", "target")
+    keys = ("run_id", "name", "plugin", "target", "runs")
     return all(isinstance(item, dict) and any(key in item for key in keys) for item in items)
 
 

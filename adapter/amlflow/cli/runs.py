@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 from typing import Any
 
 from amlflow.cli.checks import parse_count, parse_tag
 from amlflow.cli.errors import Missing, WrongUsage
-from amlflow.cli.progress import announced
 from amlflow.cli.queries import EXAMPLE, for_shells
 from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
@@ -166,21 +166,12 @@ def children(*, run_id: str, recursive: bool, **where: Any) -> list[dict[str, An
     return documents([record_of(child) for child in run.get_children(recursive)], scope)
 
 
-def metrics(*, run_id: str, **where: Any) -> dict[str, Any]:
-    """``run metrics``."""
-    return Where(**where).run(run_id).get_metrics()
+def metrics(*, run_id: str, plot: bool, **where: Any) -> dict[str, Any] | None:
+    """``run metrics``: the values, or with ``--plot`` charts of those that are series."""
+    values = Where(**where).run(run_id).get_metrics()
+    if not plot:
+        return values
+    from amlflow.cli.plot import plot as draw  # here, as only charts need it
 
-
-def link(*, run_id: str, **where: Any) -> str:
-    """``run open``."""
-    return Where(**where).run(run_id).get_portal_url()
-
-
-def download_logs(*, run_id: str, output_dir: str, **where: Any) -> list[str]:
-    """``run download-logs``."""
-    run = Where(**where).run(run_id)
-    with announced(f"Downloading the logs of run {run.id} to {output_dir}"):
-        paths = run.get_all_logs(output_dir)
-    if not paths:
-        logger.warning("Run %s has no logs.", run.id)
-    return paths
+    print(draw(values, color="NO_COLOR" not in os.environ), end="")
+    return None

@@ -110,6 +110,25 @@ def datastores(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]
     ]
 
 
+def differences(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
+    """What differs between two runs: a row for each key, with the value of each run."""
+    [item] = items
+    left, right = item["runs"]
+    return [
+        {"Of": section, "Key": _text(key), left: _value(values[0]), right: _value(values[1])}
+        for section, changes in item.items()
+        if section != "runs"
+        for key, values in changes.items()
+    ] or [{"Of": "nothing differs", "Key": "", left: "", right: ""}]
+
+
+def _value(value: Any) -> str:
+    """A value in a cell: of a series, how many values and the last one."""
+    if isinstance(value, list) and value:
+        return f"{len(value)} values, last {_text(value[-1])}"
+    return _text(value)
+
+
 def _megabytes(size: int | None) -> str:
     return "" if size is None else f"{size / 1e6:.1f}"
 

@@ -18,7 +18,7 @@ GLOBAL = {
 PLACEHOLDERS = {
     "run_id": "RUN_ID", "add_tag": "KEY=VALUE", "key": "KEY", "description": "TEXT",
     "output_dir": "FOLDER", "target_dir": "FOLDER", "name": "NAME", "registered_name": "NAME",
-    "model_id": "NAME:VERSION", "kind": "KIND", "script": "SCRIPT",
+    "one_experiment": "NAME", "model_id": "NAME:VERSION", "kind": "KIND", "script": "SCRIPT",
 }  # fmt: skip
 BARE = {"workspace": "workspace_name", "folder": "path", "run list": "experiment_name"}
 """What a bare word of a command, or of a group's, is taken for where nothing is missing."""

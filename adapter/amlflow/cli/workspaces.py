@@ -1,20 +1,11 @@
-"""Commands on workspaces and their experiments."""
+"""Commands on workspaces."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from amlflow.cli.scope import Where, all_workspaces
-from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
-
-
-def experiments(**where: Any) -> list[dict[str, Any]]:
-    """``experiment list``: archived ones too."""
-    items = Experiment.list(Where(**where).workspace(), view_type="All")
-    return [
-        {"name": item.name, "id": item.id, "archived_time": item.archived_time} for item in items
-    ]
 
 
 def workspace(**where: Any) -> dict[str, Any]:

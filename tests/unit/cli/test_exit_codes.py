@@ -6,35 +6,14 @@ from __future__ import annotations
 import csv
 import io
 import shlex
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from amlflow import exceptions, spec
-from amlflow.core.experiment import Experiment
+from amlflow.cli.commands import COMMANDS
+from amlflow.cli.synonyms import ALONE, GROUPS, VERBS
 from amlflow.core.runs.run import Run
-from amlflow.core.workspace import Workspace
-from amlflow.plugins import installed
-from amlflow.spec import hookimpl
-from amlflow.testing.memory import MemoryTracker
-
-
-@pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """A run in a tracker of this process, in a folder with one script."""
-    tracker = MemoryTracker(f"memory://cli-{uuid.uuid4().hex}")
-    plugin = SimpleNamespace(
-        amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
-    )
-    installed().manager.register(plugin, name="cli-tests")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
-    (folder / "t.py").write_text("")
-    yield Experiment(Workspace.from_config(), "explore").start_logging(snapshot_directory=None)
-    installed().manager.unregister(plugin)
-
 
 WRONG_USAGE = """
 run list --last abc
@@ -46,6 +25,9 @@ run list --foo
 run update -r x --add-tag =x
 run show
 run show -r x extra
+run compare x
+run download -r x --only bogus
+experiment create -e 'no name'
 run submit-script
 run submit-script -e
 run submit-script -e 'no name' t.py
@@ -81,6 +63,14 @@ run list --parent-run-id nope
 run list --path nope
 run list -w nope
 run list -e nope
+run logs -r nope
+run download -r nope
+run compare nope nope
+run delete -r nope
+run restore -r nope
+experiment show -e nope
+experiment delete -e nope
+experiment restore -e nope
 run submit-script -c nope t.py
 run submit-script -d nope.yml t.py
 folder attach --path nope
@@ -139,6 +129,10 @@ def test_the_exit_code_says_what_was_wrong(cli: Any, run: Run, code: int, line: 
         ("run describe x", "run show -r x"),
         ("run stop -r x", "run cancel -r x"),
         ("exp list", "experiment list"),
+        ("run undelete -r x", "run restore -r x"),
+        ("run rm -r x", "run delete -r x"),
+        ("run tail -r x", "run logs -r x"),
+        ("experiment new -e x", "experiment create -e x"),
         ("model rm -i x:1", "model delete -i x:1"),
         ("env ls", "environment list"),
         ("env rm -n x", "environment remove -n x"),
@@ -151,6 +145,13 @@ def test_a_word_of_another_tool_names_the_command(
     done = cli(*line.split())
     assert done.code == 2
     assert f"It is `amlflow {correction}`." in done.err
+
+
+def test_synonyms_name_commands() -> None:
+    verbs = {name.partition(" ")[2] for name in COMMANDS}
+    assert {verb for means in VERBS.values() for verb in means} <= verbs
+    assert set(GROUPS.values()) <= {name.partition(" ")[0] for name in COMMANDS}
+    assert set(ALONE.values()) - {"ui"} <= set(COMMANDS)  # the page's plugin adds it
 
 
 def test_a_wrong_output_format_of_the_environment_is_named(

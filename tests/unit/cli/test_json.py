@@ -88,6 +88,8 @@ def words_of(command: str) -> list[str]:
     for dest in COMMANDS[command].arguments:
         if ARGUMENTS[dest].get("required"):
             words += [ARGUMENTS[dest]["options_list"][0], "x"]
+        if isinstance(number := ARGUMENTS[dest].get("nargs"), int):
+            words += ["x"] * number
     return [*words, "x.py"] if "script" in COMMANDS[command].arguments else words
 
 
