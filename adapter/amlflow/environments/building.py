@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from amlflow.environments import kept
+from amlflow.environments.conda import find_conda, identity_of, make_with_conda
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.installing import Installer, Target, failure_of, freeze
 from amlflow.environments.keys import key_of
@@ -102,17 +103,18 @@ def ensure(
             return BuiltEnvironment(
                 python=Path(sys.executable), key="", packages=[], made=False, seconds=0.0
             )
+        conda = find_conda() if plan.only_conda else None
+        if plan.only_conda and conda is None:
+            raise EnvironmentBuildException(
+                f"{', '.join(plan.only_conda)}: only conda has this, and neither conda, mamba, "
+                "micromamba nor pixi is in PATH. Install one, or leave the package out."
+            )
         python, warning = choose(specification.python, specification.interpreter)
         warnings = [warning] if warning else []
-        if plan.only_conda:
-            raise EnvironmentBuildException(
-                f"{', '.join(plan.only_conda)}: only conda has this, and uv makes environments of "
-                "pip's packages. Make it with conda, and name its Python in "
-                "environment.python.interpreter_path with user_managed_dependencies = True."
-            )
         folder = kept.make_folder()
         try:
-            key = key_of(plan, python, relax=specification.relax)
+            identity = python if conda is None else identity_of(specification, conda)
+            key = key_of(plan, identity, relax=specification.relax)
         except OSError as error:
             raise EnvironmentBuildException(
                 f"A file that the environment names cannot be read: {error}."
@@ -123,10 +125,16 @@ def ensure(
             with kept.hold_lock(key, folder, cancelled):
                 environment = kept.find(key, folder)
                 if environment is None or not kept.note_use(environment):
-                    build = _Build(
-                        folder, key, plan, python, warnings, specification.relax, stream, cancelled
-                    )
-                    environment = build.run()
+                    if conda is not None:
+                        environment = make_with_conda(
+                            specification, conda, key, folder, stream, cancelled
+                        )
+                    else:
+                        build = _Build(
+                            folder, key, plan, python, warnings, specification.relax, stream,
+                            cancelled,
+                        )  # fmt: skip
+                        environment = build.run()
                     made = True
         return BuiltEnvironment(
             python=environment.python, key=key, packages=environment.packages, made=made,

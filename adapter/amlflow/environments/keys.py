@@ -7,9 +7,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from amlflow.environments.plan import Plan
-from amlflow.environments.pythons import Interpreter
 from amlflow.environments.redaction import without_secrets
 from amlflow.environments.uv import index_variables
 from amlflow.environments.wheels import digest_of
@@ -18,9 +18,21 @@ LENGTH = 32
 """Hexadecimal digits of a key."""
 
 
+class Python(Protocol):
+    """What of a Python decides which packages are installed for it."""
+
+    @property
+    def text(self) -> str:
+        """Its version, or what stands for it."""
+
+    @property
+    def build(self) -> str:
+        """The implementation, the machine and the system, or the image that it is in."""
+
+
 def key_of(
     plan: Plan,
-    python: Interpreter,
+    python: Python,
     environ: Mapping[str, str] = os.environ,
     *,
     relax: bool = False,

@@ -57,11 +57,11 @@ class Uv:
 
         Raises:
             EnvironmentBuildCanceled: the build was ended on request.
-            EnvironmentBuildException: uv cannot be started.
+            EnvironmentBuildException: the program cannot be started.
         """
         if self._cancelled():
             raise EnvironmentBuildCanceled("The build of the environment was canceled.")
-        command = [find_uv(), *map(str, arguments), "--color", "never", "--no-progress"]
+        command = self.command(*map(str, arguments))
         command += ["--offline"] if offline else []
         try:
             process = subprocess.Popen(
@@ -71,9 +71,13 @@ class Uv:
             )  # fmt: skip
         except OSError as error:
             raise EnvironmentBuildException(
-                f"uv, which makes environments, could not be started: {error.strerror}."
+                f"{command[0]!r}, which makes environments, could not be started: {error.strerror}."
             ) from error
         return self._follow(process)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The words of a command: the program, and what it is always told."""
+        return [find_uv(), *arguments, "--color", "never", "--no-progress"]
 
     def _follow(self, process: subprocess.Popen[str]) -> int:
         lines: deque[str] = deque(maxlen=LAST_LINES)

@@ -1,0 +1,123 @@
+"""Environments of what only conda has, made by a program that stands in for conda."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from amlflow.environments.building import ensure
+from amlflow.environments.conda import PROGRAMS
+from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.specification import Specification
+
+STAND_IN = f"""#!{sys.executable}
+import json, os, pathlib, shutil, sys
+
+words = sys.argv[1:]
+here = pathlib.Path(__file__).parent
+with (here / "calls.jsonl").open("a") as calls:
+    calls.write(json.dumps(words) + "\\n")
+if words[0] == "install":
+    prefix = pathlib.Path(words[-1], ".pixi", "envs", "default")
+elif words[0] == "init":
+    pathlib.Path(words[-1]).mkdir()
+    shutil.copy(words[2], here / "environment.yml")
+    sys.exit(0)
+else:
+    prefix = pathlib.Path(words[words.index("--prefix") + 1])
+    shutil.copy(words[words.index("--file") + 1], here / "environment.yml")
+text = (here / "environment.yml").read_text()
+(prefix / "bin").mkdir(parents=True)
+if "r-nowhere" in text:
+    print("Solving\\n\\nPackagesNotFoundError: not there:\\n  - r-nowhere")
+    sys.exit(1)
+os.symlink({sys.executable!r}, prefix / "bin" / "python")
+(prefix / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+(prefix / "conda-meta").mkdir()
+meta = {{"name": "r-base", "version": "4.3.1", "build": "h1"}}
+(prefix / "conda-meta" / "r-base.json").write_text(json.dumps(meta))
+"""
+R = ("python=3.11", "r-essentials", "cudatoolkit=11")
+
+
+@pytest.fixture(autouse=True)
+def _kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMLFLOW_ENVIRONMENTS", str(tmp_path / "environments"))
+    monkeypatch.delenv("CONDA_EXE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+def install(folder: Path, name: str) -> Path:
+    program = folder / "bin" / name
+    program.parent.mkdir()
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    return program.parent
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
+    folder = install(tmp_path, name)
+    specification = Specification(
+        python="3.11", conda=R, channels=("r", "conda-forge"),
+        pip=("azureml-defaults", "tabulate==0.9"),
+    )  # fmt: skip
+    log = io.StringIO()
+    environment = ensure(specification, log)
+    assert environment.made
+    assert environment.python.is_file()
+    assert environment.packages == ["# conda: r-base=4.3.1=h1"]
+    assert name in log.getvalue()
+    assert yaml.safe_load((folder / "environment.yml").read_text()) == {
+        "name": "amlflow",
+        "channels": ["r", "conda-forge"],
+        "dependencies": [
+            "python=3.11", "pip", "r-essentials", "cudatoolkit=11", {"pip": ["tabulate==0.9"]},
+        ],
+    }  # fmt: skip
+    calls = (folder / "calls.jsonl").read_text()
+    again = ensure(specification, log)
+    assert (again.made, again.key) == (False, environment.key)
+    assert (folder / "calls.jsonl").read_text() == calls
+    other = Specification(python="3.11", conda=R, channels=("other",))
+    assert ensure(other, log).key != environment.key
+
+
+def test_pythons_that_amlflow_does_not_run_on(tmp_path: Path) -> None:
+    folder = install(tmp_path, "conda")
+    environment = ensure(Specification(python="3.6", conda=R), io.StringIO())
+    assert "python=3.10" in (folder / "environment.yml").read_text()
+    [warning] = environment.warnings
+    assert "Python 3.6; 3.10 is taken" in warning
+
+
+def test_conda_is_left_alone_where_pip_has_all(tmp_path: Path) -> None:
+    folder = install(tmp_path, "conda")
+    ensure(Specification(conda=("pytest",)), io.StringIO())
+    assert not (folder / "calls.jsonl").exists()
+
+
+def test_conda_says_why_it_cannot_be_made(tmp_path: Path) -> None:
+    install(tmp_path, "mamba")
+    with pytest.raises(EnvironmentBuildException) as raised:
+        ensure(Specification(conda=("r-nowhere",)), io.StringIO())
+    assert raised.value.message == (
+        "mamba could not make the environment: PackagesNotFoundError: not there: - r-nowhere."
+    )
+    assert os.listdir(tmp_path / "environments") == [".locks"]
+
+
+def test_a_build_of_condas_ends_on_request(tmp_path: Path) -> None:
+    install(tmp_path, "conda")
+    with pytest.raises(EnvironmentBuildCanceled):
+        ensure(Specification(conda=R), io.StringIO(), lambda: True)
+    assert os.listdir(tmp_path / "environments") == [".locks"]
+
+
+def test_without_conda_the_package_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentBuildException, match="r-essentials: only conda has this"):
+        ensure(Specification(conda=R), io.StringIO())
