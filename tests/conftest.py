@@ -30,9 +30,9 @@ MARKERS = {
         "studio",
     },
     "postgres": {"postgres_uri", "postgres_server_uri", "studio"},
-    "docker": {"docker_host", "pip_image", "stack"},
+    "docker": {"docker_host", "stack"},
     "browser": {"chrome"},
-    "slow": {"jobs", "wheel", "pip_image", "stack", "chrome", "clone", "installed"},
+    "slow": {"jobs", "wheel", "stack", "chrome", "clone", "installed"},
 }
 """The fixtures that give a test each marker; pyproject.toml says what the markers mean."""
 
@@ -264,10 +264,3 @@ def docker_host(shared: servers.Shared, monkeypatch: pytest.MonkeyPatch) -> str:
 def docker_image(docker_host: str) -> str:
     """An image in it with Debian's Python."""
     return docker_daemon.IMAGE
-
-
-@pytest.fixture(scope="session")
-def pip_image(shared: servers.Shared) -> str:
-    """An image with pip and what amlflow requires, but not amlflow."""
-    address = shared.get("docker", docker_daemon.start)
-    return shared.get("pip-image", lambda place: (docker_daemon.make_pip_image(address), None))

@@ -10,23 +10,22 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import docker
 import docker.errors
-import requests
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import JOB, ComputeBase, Ending, Work
 from docker.types import DeviceRequest, LogConfig
 
-from amlflow_docker import images
+from amlflow_docker.engine import DOCKER_TIMEOUT_S, FAILURES, cause_of, connect, to_exception
+from amlflow_docker.images import DockerImages, get_image
 from amlflow_docker.limits import LIMITS
 from amlflow_docker.settings import DockerSettings
 
 PREFIX = "amlflow-"
 """Of the containers' names."""
-DOCKER_TIMEOUT_S = 60
 _DEFAULTS = {
     "HOME": "/tmp",  # noqa: S108
     # MLflow's library for git warns at length where there is none, as in most images.
@@ -67,7 +66,6 @@ exit $code
 """Runs a command whose two streams append to one file; at the end, the position of the second is
 written down, which tells what of the file are errors. When it is asked to end, it asks every
 process of the container, and waits for them: a container ends with its first process."""
-_FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException)
 
 
 class DockerCompute(ComputeBase):
@@ -78,6 +76,7 @@ class DockerCompute(ComputeBase):
 
     def __init__(self, settings: DockerSettings) -> None:
         self._settings = settings
+        self.images = DockerImages(settings)
 
     @property
     def max_runs(self) -> int | None:
@@ -85,31 +84,7 @@ class DockerCompute(ComputeBase):
         return os.cpu_count()
 
     def check(self, work: Work) -> None:
-        client = self._client()
-        image = self._image(work)
-        try:
-            base = client.images.get(image)
-        except docker.errors.ImageNotFound:
-            base = self._pull(client, image)
-        except _FAILURES as error:
-            raise _to_exception(error) from error
-        if self._settings.amlflow:
-            python = work.python or self._settings.python
-            try:
-                if images.find(client, base, python) is None:
-                    images.add(client, base, image, python, self._settings.network)
-            except _FAILURES as error:
-                raise _to_exception(error) from error
-
-    def _pull(self, client: Any, image: str) -> Any:
-        try:
-            client.images.pull(image)
-            return client.images.get(image)
-        except _FAILURES as error:
-            raise ComputeTargetException(
-                f"The image {image!r} is not on this Docker host and cannot be pulled: "
-                f"{_cause_of(error)}. Build it or pull it there, or correct its name."
-            ) from error
+        get_image(connect(), self._image(work))
 
     def _image(self, work: Work) -> str:
         image = work.image or self._settings.image
@@ -120,16 +95,8 @@ class DockerCompute(ComputeBase):
             )
         return image
 
-    def _client(self) -> Any:
-        try:
-            client = docker.from_env(timeout=DOCKER_TIMEOUT_S)
-            client.ping()
-        except _FAILURES as error:
-            raise _to_exception(error) from error
-        return client
-
     def start(self, work: Work) -> StartedContainer:
-        client = self._client()
+        client = connect()
         command = list(work.command)
         image, python = self._image(work), work.python or self._settings.python
         if work.is_script:
@@ -138,8 +105,7 @@ class DockerCompute(ComputeBase):
         for path in (work.output, errors):
             path.touch(0o600)
         try:
-            if self._settings.amlflow:
-                image = images.find(client, client.images.get(image), python) or image
+            own = client.images.get(image).attrs["Config"].get("Env") or ()
             container = client.containers.create(
                 image,
                 # Its output goes straight into the mounted file: docker would tear lines of stdout
@@ -156,7 +122,11 @@ class DockerCompute(ComputeBase):
                 entrypoint=[],
                 log_config=LogConfig(type="none"),
                 name=PREFIX + work.name,
-                environment={**_DEFAULTS, **work.environment, JOB: work.name},
+                environment={
+                    **_DEFAULTS,
+                    **_extended(work.environment, own),
+                    JOB: work.name,
+                },
                 working_dir=str(work.folder),
                 user=f"{os.getuid()}:{os.getgid()}",
                 init=True,  # ends what is left when the script does
@@ -168,9 +138,9 @@ class DockerCompute(ComputeBase):
             except BaseException:
                 container.remove(force=True)
                 raise
-        except _FAILURES as error:
+        except FAILURES as error:
             raise ComputeTargetException(
-                f"The container could not be started: {_cause_of(error)}."
+                f"The container could not be started: {cause_of(error)}."
             ) from error
         return started_container
 
@@ -200,11 +170,11 @@ class DockerCompute(ComputeBase):
 
     def clean(self, name: str) -> None:
         try:
-            _remove(self._client().containers.get(PREFIX + name))
+            _remove(connect().containers.get(PREFIX + name))
         except docker.errors.NotFound:
             return
-        except _FAILURES as error:
-            raise _to_exception(error) from error
+        except FAILURES as error:
+            raise to_exception(error) from error
 
 
 class StartedContainer:
@@ -235,7 +205,7 @@ class StartedContainer:
             except docker.errors.NotFound:  # another program has removed it
                 self._ending = Ending(code=137, reason="The container was killed and removed.")
                 self._ended.set()
-            except _FAILURES:  # for example, while the daemon restarts
+            except FAILURES:  # for example, while the daemon restarts
                 time.sleep(1)
 
     def _to_ending(self, code: int, state: dict[str, Any]) -> Ending:
@@ -273,9 +243,9 @@ class StartedContainer:
                     self._signal("SIGKILL")
                     self._ended.wait(DOCKER_TIMEOUT_S)
             _remove(self._container)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise ComputeTargetException(
-                f"The container {self._container.name!r} could not be ended: {_cause_of(error)}."
+                f"The container {self._container.name!r} could not be ended: {cause_of(error)}."
             ) from error
         self._removed = True
 
@@ -300,19 +270,9 @@ def _remove(container: Any) -> None:
             raise
 
 
-def _to_exception(error: Exception) -> ComputeTargetException:
-    cause = _cause_of(error)
-    if "Permission denied" in cause:
-        todo = "Have yourself added to the group 'docker', or set DOCKER_HOST to a daemon of yours."
-    else:
-        todo = (
-            "Start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to "
-            "where one listens."
-        )
-    return ComputeTargetException(f"No Docker daemon answers: {cause}. {todo}")
-
-
-def _cause_of(error: Exception) -> str:
-    """The cause on one line."""
-    explanation = getattr(error, "explanation", None)
-    return str(explanation or error).strip().splitlines()[0].rstrip(".")[:300]
+def _extended(environment: Mapping[str, str], own: Iterable[str]) -> dict[str, str]:
+    """The variables of a work; the folders that the image's PYTHONPATH names come after its own."""
+    path = dict(line.partition("=")[::2] for line in own).get("PYTHONPATH")
+    if path and environment.get("PYTHONPATH"):
+        return {**environment, "PYTHONPATH": f"{environment['PYTHONPATH']}:{path}"}
+    return dict(environment)

@@ -1,229 +1,238 @@
-"""Adds amlflow to an image that lacks it: a layer of its own, made once for each image and version.
-
-The layer is made in a container and committed, not by a Dockerfile, so that an index's address with
-a password, or a proxy's, stays out of the image: docker keeps a build's arguments in its history.
-"""
+"""The images of a Docker daemon. See :class:`amlflow.spec.Images`."""
 
 from __future__ import annotations
 
-import hashlib
-import io
+import contextlib
 import json
-import logging
 import os
-import re
 import subprocess
 import sys
 import tarfile
-import tempfile
-import zipfile
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, BinaryIO, TextIO
 
 import docker.errors
+from amlflow.exceptions import ComputeTargetException
+from amlflow.spec import ImagePython
 
-logger = logging.getLogger("amlflow")
+from amlflow_docker.engine import FAILURES, cause_of, connect, to_exception
+from amlflow_docker.settings import DockerSettings
 
-NAME = "amlflow-added"
-"""Of the images that are made; the tag tells from what."""
-MADE_FROM = "amlflow.made-from"
-"""The label with the image that amlflow was added to."""
-PLACE = "/tmp"  # noqa: S108  (in a container of our own)
-PASSED_ON = (
-    "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-)  # fmt: skip
-"""What of this process's environment pip sees in the container."""
-
-_LOOK = """
-import importlib.util, json, sys
-from importlib.metadata import distributions
-names = {(each.metadata["Name"] or "").lower().replace("_", "-") for each in distributions()}
-print(json.dumps({"amlflow": "amlflow" in names,
-                  "pip": importlib.util.find_spec("pip") is not None,
-                  "absent": [name for name in sys.argv[1:] if name not in names]}))
+REPOSITORY = "amlflow-environment"
+"""Of the images that are made; the tag is the name by which amlflow knows them."""
+COMMIT_TIMEOUT_S = 3600
+"""A layer may have many gigabytes."""
+POLL_S = 0.1
+GRACE_S = 5.0
+_NO_PROGRAM = 127
+_LOOK = r"""
+import json, os, platform, site, sys
+try:
+    from importlib.metadata import distributions
+    packages = {(each.metadata["Name"] or "").lower().replace("_", "-").replace(".", "-"):
+                each.metadata["Version"] or "0" for each in distributions()}
+except ImportError:
+    packages = {}
+try:
+    libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+except (AttributeError, ValueError, OSError):
+    libc = ""
+if not libc and any(name.startswith("ld-musl") for name in os.listdir("/lib")):
+    libc = "musl"
+base = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+folders = [path for path in sys.path[1:] if path.endswith(("site-packages", "dist-packages"))]
+print(json.dumps({"program": sys.executable, "version": "%d.%d.%d" % sys.version_info[:3],
+                  "machine": platform.machine(), "libc": libc, "base": base,
+                  "folders": folders, "packages": packages,
+                  "search_path": os.environ.get("PATH", "")}))
 """
 
 
-_NOT_ADDED = (
-    "amlflow could not be added to the image %r: %s. A script that imports it fails there: install "
-    "it in the image, or set 'amlflow: false' on the compute target if no script does."
-)
+class DockerImages:
+    """The images of the daemon that this process talks to."""
 
+    def __init__(self, settings: DockerSettings) -> None:
+        self.adds_amlflow = settings.amlflow
+        self.default_image = settings.image
+        self.program = settings.python
 
-def find(client: Any, base: Any, python: str) -> str | None:
-    """The image made of ``base`` that holds amlflow, if there is one; it may be ``base`` itself."""
-    name = _name(base, python)
-    try:
-        client.images.get(name)
-    except docker.errors.ImageNotFound:
-        return None
-    return name
+    def check(self) -> None:
+        connect()
 
+    def get(self, image: str) -> str:
+        return str(get_image(connect(), image).id)
 
-def add(client: Any, base: Any, image: str, python: str, network: str | None) -> None:
-    """Make the image that holds amlflow, so that :func:`find` finds it.
+    def find(self, name: str) -> tuple[str, Mapping[str, str]] | None:
+        try:
+            image = connect().images.get(f"{REPOSITORY}:{name}")
+        except docker.errors.ImageNotFound:
+            return None
+        except FAILURES as error:
+            raise to_exception(error) from error
+        return image.id, image.labels
 
-    ``image`` is the name by which the user knows ``base``.
+    def look(self, image: str, program: str) -> ImagePython | None:
+        shell = 'command -v "$0" >/dev/null || exit 127; exec "$0" "$@"'
+        try:
+            output = connect().containers.run(
+                image, ["sh", "-c", shell, program, "-c", _LOOK],
+                entrypoint=[], network_disabled=True, remove=True, stderr=False,
+            )  # fmt: skip
+            values = json.loads(output)
+            values["folders"] = tuple(values["folders"])
+            return ImagePython(**values)
+        except docker.errors.ContainerError as error:
+            if error.exit_status == _NO_PROGRAM:
+                return None
+            raise ComputeTargetException(
+                f"{program!r} of the image {image!r} is not a Python that starts there: it ended "
+                f"with exit code {error.exit_status}."
+            ) from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise ComputeTargetException(
+                f"{program!r} of the image {image!r} does not answer as a Python."
+            ) from error
+        except docker.errors.APIError as error:
+            if "executable file not found" in str(error):  # an image without a shell
+                return None
+            raise _refusal("The image could not be looked into", error) from error
+        except FAILURES as error:
+            raise to_exception(error) from error
 
-    Where it cannot be made, the log says so: a script that does not import amlflow can do without.
-    """
-    name = _name(base, python)
-    requirements = _requirements()
-    contents = _inspect(client, base, [python, "-c", _LOOK, *requirements])
-    if contents is None or contents["amlflow"] or not contents["pip"]:
-        # Without a Python, nothing there can import amlflow. Either way this is settled.
-        base.tag(*name.split(":"))
-        if contents is not None and not contents["amlflow"]:
-            logger.warning(_NOT_ADDED, image, f"its {python} has no pip")
-        return
-    logger.warning(
-        "Adding amlflow to the image %r, which lacks it; that is done once for each image and "
-        "version of amlflow, and takes as long as pip does.", image,
-    )  # fmt: skip
-    pins = [_pin(package, requirements[package]) for package in contents["absent"]]
-    container = client.containers.create(
-        base.id,
-        [python, "-c", "import time; time.sleep(86400)"],
-        entrypoint=[],
-        user="0",
-        labels={MADE_FROM: image},
-        **({} if network is None else {"network_mode": network}),
-    )
-    try:
-        container.start()
-        wheel = _wheel()
-        container.put_archive(PLACE, _archive(*wheel))
-        code, output = container.exec_run(
-            [python, "-m", "pip", "install", "--no-cache-dir", "--no-input", "--quiet",
-             "--root-user-action=ignore", *pins, f"{PLACE}/{wheel[0]}"],
-            environment={
-                # The container is ours, so its distribution's own packages are not at risk.
-                "PIP_BREAK_SYSTEM_PACKAGES": "1",
-                **{key: os.environ[key] for key in PASSED_ON if key in os.environ},
-            },
+    def add(
+        self,
+        image: str,
+        name: str,
+        folder: Path,
+        variables: Mapping[str, str],
+        labels: Mapping[str, str],
+    ) -> str:
+        client = connect(COMMIT_TIMEOUT_S)
+        try:
+            # It is never started, so whatever the image does when it starts is not done.
+            container = client.containers.create(
+                image, ["true"], entrypoint=[], environment=dict(variables), labels=dict(labels)
+            )
+            try:
+                with _archive_of(folder) as archive:
+                    container.put_archive("/", archive)
+                return str(container.commit(REPOSITORY, name).id)
+            finally:
+                container.remove(force=True, v=True)
+        except FAILURES as error:
+            raise _refusal("The layer could not be added to the image", error) from error
+
+    def build(
+        self,
+        folder: Path,
+        dockerfile: str,
+        name: str,
+        labels: Mapping[str, str],
+        log: TextIO,
+        cancelled: Callable[[], bool],
+    ) -> str:
+        client = connect()
+        tag = f"{REPOSITORY}:{name}"
+        request = {
+            "folder": str(folder), "dockerfile": dockerfile, "tag": tag, "labels": dict(labels)
+        }  # fmt: skip
+        # Docker ends a build when the connection to its client closes, so that a process whose end
+        # closes it can be ended at any time.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "amlflow_docker.build", json.dumps(request)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
-        if code != 0:
-            lines = output.decode("utf-8", "replace").strip().splitlines()
-            logger.warning(_NOT_ADDED, image, _without_secrets(lines[-1].rstrip(".")))
-            return
-        container.exec_run(["rm", f"{PLACE}/{wheel[0]}"])
-        container.commit(*name.split(":"))
+        reason = _follow(process, log, cancelled)
+        if process.returncode:
+            raise ComputeTargetException(f"The Dockerfile could not be built: {reason}.")
+        try:
+            return str(client.images.get(tag).id)
+        except FAILURES as error:
+            raise _refusal("The Dockerfile could not be built", error) from error
+
+
+def get_image(client: Any, image: str) -> Any:
+    """An image, which is pulled if it is not there.
+
+    Raises:
+        ComputeTargetException: it is not there and cannot be pulled.
+    """
+    try:
+        return client.images.get(image)
+    except docker.errors.ImageNotFound:
+        pass
+    except FAILURES as error:
+        raise to_exception(error) from error
+    try:
+        client.images.pull(image)
+        return client.images.get(image)
+    except FAILURES as error:
+        raise ComputeTargetException(
+            f"The image {image!r} is not on this Docker host and cannot be pulled: "
+            f"{cause_of(error)}. Build it or pull it there, or correct its name."
+        ) from error
+
+
+def _follow(process: subprocess.Popen[str], log: TextIO, cancelled: Callable[[], bool]) -> str:
+    """Copy the output of a build to the log, and end the build on request. Its last line."""
+    last = "the build ended without a word"
+
+    def copy() -> None:
+        nonlocal last
+        for line in process.stdout or ():
+            log.write(line)
+            log.flush()
+            last = line.strip() or last
+
+    reader = threading.Thread(target=copy, daemon=True)
+    reader.start()
+    try:
+        while reader.is_alive():
+            reader.join(POLL_S)
+            if reader.is_alive() and cancelled():
+                raise ComputeTargetException("The build of the image was canceled.")
     finally:
-        container.remove(force=True)
+        if process.poll() is None and reader.is_alive():
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+            process.kill()
+        reader.join()
+        process.wait()
+    return last.removeprefix("amlflow: ").rstrip(".")[:500]
 
 
-def _name(base: Any, python: str) -> str:
-    made_of = "\n".join([base.id, python, _state(distribution("amlflow"))])
-    return f"{NAME}:{hashlib.sha256(made_of.encode()).hexdigest()[:24]}"
+@contextlib.contextmanager
+def _archive_of(folder: Path) -> Iterator[BinaryIO]:
+    """The files below a folder as a tar that is written while it is read."""
+    read, write = os.pipe()
 
+    def write_archive() -> None:
+        with (
+            contextlib.suppress(BrokenPipeError),  # the daemon has refused it
+            os.fdopen(write, "wb") as pipe,
+            tarfile.open(fileobj=pipe, mode="w|") as tar,
+        ):
+            tar.add(folder, arcname=".", filter=_as_everybodys)
 
-def _inspect(client: Any, base: Any, command: list[str]) -> dict[str, Any] | None:
-    """What an image's Python has, or None without a Python that could say."""
-    shell = ["sh", "-c", 'command -v "$0" >/dev/null || exit 127; exec "$0" "$@"', *command]
+    writer = threading.Thread(target=write_archive, daemon=True)
+    writer.start()
     try:
-        output = client.containers.run(
-            base.id, shell, entrypoint=[], network_disabled=True, remove=True, stderr=False
-        )
-    except docker.errors.ContainerError as error:
-        if error.exit_status != 127:
-            raise
-        return None
-    contents: dict[str, Any] = json.loads(output)
-    return contents
+        with os.fdopen(read, "rb") as archive:
+            yield archive
+    finally:
+        writer.join()
 
 
-def _without_secrets(text: str) -> str:
-    return re.sub(r"://[^/@\s]+@", "://", text)
+def _as_everybodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    member.mode |= 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    return member
 
 
-def _requirements() -> dict[str, str]:
-    """What amlflow itself requires: name → requirement."""
-    requirements = {}
-    for specification in distribution("amlflow").requires or ():
-        requirement, _, marker = specification.partition(";")
-        # The default tracker is what most scripts there log to, if it is installed here.
-        is_tracker = re.fullmatch(r"\s*extra\s*==\s*['\"]mlflow['\"]\s*", marker) is not None
-        if "extra" not in marker or (is_tracker and _is_installed(requirement)):
-            name = re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]
-            requirements[name.lower().replace("_", "-")] = requirement.strip()
-    return requirements
-
-
-def _is_installed(requirement: str) -> bool:
-    try:
-        version(re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0])
-    except PackageNotFoundError:
-        return False
-    return True
-
-
-def _pin(name: str, requirement: str) -> str:
-    """The version that is here: a database's layout, say, is that of one version."""
-    try:
-        return f"{name}=={version(name)}"
-    except PackageNotFoundError:
-        return requirement
-
-
-# --- amlflow itself, as it is installed here ------------------------------------------------------
-
-
-def _source(installed: Distribution) -> Path | None:
-    """The folder that an editable installation is read from."""
-    origin = json.loads(installed.read_text("direct_url.json") or "{}")
-    if not origin.get("dir_info", {}).get("editable"):
-        return None
-    return Path(unquote(urlsplit(origin["url"]).path))
-
-
-def _state(installed: Distribution) -> str:
-    """Changes whenever the installed files do."""
-    source = _source(installed)
-    if source is None:
-        return installed.read_text("RECORD") or installed.version
-    files = sorted(
-        file for part in ("adapter", "plugins") for file in (source / part).rglob("*.py")
-    )
-    return "\n".join(f"{path} {path.stat().st_mtime_ns}" for path in files)
-
-
-def _wheel() -> tuple[str, bytes]:
-    """This very amlflow as a wheel: its name and content."""
-    installed = distribution("amlflow")
-    source = _source(installed)
-    if source is None:
-        return f"amlflow-{installed.version}-py3-none-any.whl", _packed(installed)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-        subprocess.run(command, cwd=source, check=True, capture_output=True)
-        [wheel] = Path(folder).glob("*.whl")
-        return wheel.name, wheel.read_bytes()
-
-
-def _packed(installed: Distribution) -> bytes:
-    """The files of an installed distribution, put back into the wheel that they came from."""
-    left_out = ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD")
-    content = io.BytesIO()
-    record = []
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as wheel:
-        for file in installed.files or ():
-            name = file.as_posix()
-            if name.startswith("..") or "__pycache__" in name or file.name in left_out:
-                continue
-            wheel.writestr(name, file.read_binary())
-            record.append(f"{name},,\n")
-        record_path = f"amlflow-{installed.version}.dist-info/RECORD"
-        wheel.writestr(record_path, "".join([*record, f"{record_path},,\n"]))
-    return content.getvalue()
-
-
-def _archive(name: str, content: bytes) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        info = tarfile.TarInfo(name)
-        info.size = len(content)
-        tar.addfile(info, io.BytesIO(content))
-    return archive.getvalue()
+def _refusal(what: str, error: Exception) -> ComputeTargetException:
+    return ComputeTargetException(f"{what}: {cause_of(error)}.")

@@ -46,6 +46,7 @@ NOT_IN_THE_SUITES = {
     "LAUNCHED: While", "LAUNCHED: It becomes",  # tests/contract/test_run_keepers.py
     "RunKeeper: Every", "RunKeeper: Each", "RunKeeper.",  # tests/contract/test_run_keepers.py
     "VERSION: A plugin", "Hooks: A plugin", "Hooks.", "Commands.",  # tests/contract/test_outside.py
+    "Images", "ImagePython:",  # tests/integration/jobs/test_docker_images.py
     "CONTAINER:",  # tests/integration/jobs/test_docker.py
     "hookimpl:",  # tests/contract/test_outside.py
 }  # fmt: skip

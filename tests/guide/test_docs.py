@@ -12,6 +12,7 @@ import tarfile
 import uuid
 from pathlib import Path
 
+import docker
 import pytest
 import requests
 from blocks import PAGES, PROJECT, block
@@ -134,6 +135,19 @@ def test_a_script_runs_with_the_packages_of_its_environment(project: Path, tmp_p
         "-c", block("environment"), folder=project,
         AMLFLOW_JOBS=str(tmp_path / "jobs"), AMLFLOW_ENVIRONMENTS=str(tmp_path / "environments"),
         UV_NO_INDEX="1", UV_FIND_LINKS=str(tmp_path / "wheels"),
+    )  # fmt: skip
+    assert "{'packages': 'tabulate'}" in done.stdout
+
+
+def test_packages_are_added_to_an_image(
+    project: Path, tmp_path: Path, docker_host: str, docker_image: str
+) -> None:
+    docker.from_env().images.get(docker_image).tag("python:3.11-slim")
+    write_tiny(tmp_path / "wheels", "tabulate", "0.9.0")
+    done = run(
+        "-c", block("image-environment"), folder=project,
+        AMLFLOW_JOBS=str(tmp_path / "jobs"), AMLFLOW_ENVIRONMENTS=str(tmp_path / "environments"),
+        UV_NO_INDEX="1", UV_FIND_LINKS=str(tmp_path / "wheels"), DOCKER_HOST=docker_host,
     )  # fmt: skip
     assert "{'packages': 'tabulate'}" in done.stdout
 

@@ -8,12 +8,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from helpers import servers
 from helpers.tools import need, need_mounts
@@ -103,60 +99,3 @@ def debian_root() -> Path:
         staging.chmod(0o755)
         os.rename(staging, root)
     return root
-
-
-PIP_IMAGE = "amlflow-tests/pip:1"
-BY_NAME_ONLY = {
-    "aiohttp", "cryptography", "docker", "fonttools", "graphene", "huey", "kiwisolver",
-    "matplotlib", "narwhals", "numpy", "pandas", "pillow", "pyarrow", "scikit-learn", "scipy",
-    "uvicorn",
-}  # fmt: skip
-"""Packages that a script which logs does without; pip is to find that they are there."""
-
-IMPORTS = "import mlflow.store.tracking.rest_store, pip._internal.cli.main"
-"""What scripts in the image import. The image keeps their bytecode, or each container makes it."""
-
-
-def make_pip_image(address: str) -> str:
-    """An image with pip and all that amlflow requires, so that nothing needs to be downloaded."""
-    import docker  # here, as conftest.py imports this file for each test run
-
-    client = docker.DockerClient(base_url=address)
-    container = client.containers.create(IMAGE, ["python3", "-c", IMPORTS])
-    place = "python{}.{}/dist-packages".format(*sys.version_info)
-    with tempfile.TemporaryFile() as archive:
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            for path, name in _required_files().items():
-                tar.add(path, f"{place}/{name}", recursive=False)
-        archive.seek(0)
-        container.put_archive("/usr/local/lib", archive)
-    container.start()
-    status = container.wait()["StatusCode"]
-    assert status == 0, container.logs().decode()
-    container.commit(*PIP_IMAGE.split(":"))
-    container.remove()
-    return PIP_IMAGE
-
-
-def _required_files() -> dict[str, str]:
-    found: dict[str, str] = {}
-    waiting = ["amlflow", "mlflow", "pip"]  # the default tracker is an extra
-    seen = set(waiting)
-    while waiting:
-        project = waiting.pop()
-        installed = distribution(project)
-        if project != "amlflow":
-            place = installed.locate_file("")
-            for line in (installed.read_text("RECORD") or "").splitlines():
-                name = line.partition(",")[0]
-                if name.startswith(("..", "mlflow/server/js/")) or "__pycache__" in name:
-                    continue
-                if project in BY_NAME_ONLY and ".dist-info/" not in name:
-                    continue
-                found[f"{place}/{name}"] = name
-        for each in map(Requirement, installed.requires or ()):
-            name = canonicalize_name(each.name)
-            if name not in seen and (each.marker is None or each.marker.evaluate({"extra": ""})):
-                seen.add(name)
-                waiting.append(name)
-    return found

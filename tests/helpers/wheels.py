@@ -7,7 +7,7 @@ import site
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from helpers import servers
@@ -76,6 +76,7 @@ def write_tiny(
     requires: Sequence[str] = (),
     tag: str = "py3-none-any",
     content: str = "",
+    programs: Mapping[str, str] | None = None,
 ) -> Path:
     """A wheel with one module that has ``VERSION``, written without a build."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,6 +91,9 @@ def write_tiny(
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n"
         f"Tag: {tag}\n",
     }
+    if programs:
+        lines = ["[console_scripts]", *(f"{name} = {code}" for name, code in programs.items())]
+        files[f"{info}/entry_points.txt"] = "\n".join(lines) + "\n"
     record = [f"{file},," for file in [*files, f"{info}/RECORD"]]
     with zipfile.ZipFile(wheel, "w") as archive:
         for file, text in files.items():

@@ -14,10 +14,11 @@ import yaml
 from amlflow.core.compute import declared
 from amlflow.core.compute.compute_target import AmlCompute, ComputeInstance, ComputeTarget
 from amlflow.core.console import warn_once
+from amlflow.core.scripts.containers import resolve_target
 from amlflow.core.scripts.run_configuration import RunConfiguration
-from amlflow.core.scripts.submission import resolve_target
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import ComputeTargetException, UserErrorException
+from amlflow_docker.images import DockerImages
 from azureml.core.compute import AksCompute, DatabricksCompute, RemoteCompute
 
 FILE = Path(".azureml/compute.yaml")
@@ -280,8 +281,9 @@ def configured(target: str, **docker: Any) -> RunConfiguration:
 
 
 def test_use_docker_demands_no_daemon_of_a_created_target(
-    ws: Workspace, caplog: pytest.LogCaptureFixture
+    ws: Workspace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(DockerImages, "check", lambda self: None)  # as if a daemon answered
     create(ws)
     with caplog.at_level(logging.WARNING):
         target = resolve_target(ws, configured("cpu-cluster"))

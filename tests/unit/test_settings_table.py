@@ -17,6 +17,7 @@ from amlflow.core.scripts.data_section import (
     DataReferenceConfiguration,
     Dataset,
 )
+from amlflow.core.scripts.dockerfiles import DockerBuildContext
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.unknown_settings import settings_of
 from amlflow.exceptions import UserErrorException
@@ -40,6 +41,8 @@ VALUES = {
     "conda_dependencies": CondaDependencies.create(pip_packages=["x"]),
     "enabled": True,
     "use_docker": True,
+    "base_dockerfile": "FROM python:3.11\n",
+    "build_context": DockerBuildContext(location="folder"),
     "precache_packages": False,
     "repositories": ["x"],
     "packages": ["x"],

@@ -8,6 +8,10 @@
     satisfied.py          whether a Python has everything already
     keys.py               the key of an environment
     building.py           makes an environment, under a lock, whole or not at all
+    conda.py              makes an environment with conda, for what only conda has
+    in_images.py          adds an environment to a container image, as a layer
+    dockerfile.py         has an image built from a Dockerfile
+    room.py               amlflow for a Python without it; container_room.py: for a container
     installing.py         installs a plan's packages into a place
     uv.py                 runs uv: its log, its end on request, no secret in either
     reasons.py            one sentence for a build that failed

@@ -41,9 +41,9 @@ class CondaIdentity:
 
 def find_conda() -> str | None:
     """The program that makes environments of conda's packages, or None if there is none."""
-    stated = os.environ.get(SETTING)
-    if stated and os.access(stated, os.X_OK):
-        return stated
+    setting = os.environ.get(SETTING)
+    if setting and os.access(setting, os.X_OK):
+        return setting
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
@@ -67,28 +67,28 @@ def make_with_conda(
         EnvironmentBuildException: it cannot be made; the message is one sentence.
         EnvironmentBuildCanceled: it was ended on request.
     """
-    place = folder / key
+    path = folder / key
     scratch = folder / f"{kept.STAGING}{key}-conda"
     try:
-        for left in (place, scratch):  # what a killed maker has left
-            shutil.rmtree(left, ignore_errors=True)
+        for folder_left in (path, scratch):  # what a killed maker has left
+            shutil.rmtree(folder_left, ignore_errors=True)
         scratch.mkdir()
-        python = _run(_Conda(program, log, cancelled), specification, place, scratch, log)
-        _write_note(place, python, specification)
+        python = _run(_Conda(program, log, cancelled), specification, path, scratch, log)
+        _write_note(path, python, specification)
     except OSError as error:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
         raise EnvironmentBuildException(
             f"The environment could not be written to {str(folder)!r}: {error.strerror or error}."
         ) from error
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     environment = kept.find(key, folder)
     if environment is None:
         raise EnvironmentBuildException(
-            f"The environment {str(place)!r} was removed while it was made; submit again."
+            f"The environment {str(path)!r} was removed while it was made; submit again."
         )
     return environment
 
@@ -105,31 +105,31 @@ class _Conda(Uv):
 
 
 def _run(
-    conda: _Conda, specification: Specification, place: Path, scratch: Path, log: TextIO
+    conda: _Conda, specification: Specification, path: Path, scratch: Path, log: TextIO
 ) -> Path:
     """Have the environment made; its Python."""
     import yaml  # takes long to import, and few environments are made with conda
 
     name = Path(conda.program).stem
     content, words = _environment_file(specification)
-    log.write(f"Making the environment {place.name} with {name}.\n")
+    log.write(f"Making the environment {path.name} with {name}.\n")
     log.writelines(f"{word}\n" for word in words)
     log.flush()
     file = scratch / "environment.yml"
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # it may have passwords
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         yaml.safe_dump(content, stream, sort_keys=False)
-    prefix = place
+    prefix = path
     if name == "pixi":
         commands = [
-            ["init", "--import", str(file), str(place)],
-            ["install", "--manifest-path", str(place)],
+            ["init", "--import", str(file), str(path)],
+            ["install", "--manifest-path", str(path)],
         ]
-        prefix = place / ".pixi" / "envs" / "default"
+        prefix = path / ".pixi" / "envs" / "default"
     elif name == "micromamba":
-        commands = [["create", "--yes", "--quiet", "--prefix", str(place), "--file", str(file)]]
+        commands = [["create", "--yes", "--quiet", "--prefix", str(path), "--file", str(file)]]
     else:
-        commands = [["env", "create", "--quiet", "--prefix", str(place), "--file", str(file)]]
+        commands = [["env", "create", "--quiet", "--prefix", str(path), "--file", str(file)]]
     for command in commands:
         if conda.run(*command):
             raise EnvironmentBuildException(
@@ -175,27 +175,27 @@ def _pip_lines(plan: Plan) -> list[str]:
 
 def _python_of(specification: Specification) -> tuple[str, list[str]]:
     """The version of Python as conda writes it, and what to say where it is another one."""
-    asked = (specification.python or "").strip().lstrip("=").removesuffix(".*")
+    version = (specification.python or "").strip().lstrip("=").removesuffix(".*")
     oldest = ".".join(map(str, OLDEST))
-    if not asked:
+    if not version:
         return oldest, []
-    match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", asked)
+    match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", version)
     if match is None or (int(match[1]), int(match[2])) >= OLDEST:
-        return asked, []
-    word = f"The environment asks for Python {asked}; {oldest} is taken, which amlflow needs."
+        return version, []
+    word = f"The environment asks for Python {version}; {oldest} is taken, which amlflow needs."
     return oldest, [word]
 
 
-def _write_note(place: Path, python: Path, specification: Specification) -> None:
+def _write_note(path: Path, python: Path, specification: Specification) -> None:
     [site] = (python.parent.parent / "lib").glob("python3.*/site-packages")
     (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
     plan = plan_of(specification)
     kept.write_note(
-        place,
+        path,
         {
-            "python": str(python.relative_to(place)),
+            "python": str(python.relative_to(path)),
             "python_version": site.parent.name.removeprefix("python"),
-            "requirements": [*plan.only_conda, *plan.shown()],
+            "requirements": [*plan.only_conda, *plan.display_lines()],
             "packages": [*freeze(site), *_packages_of_conda(python.parent.parent)],
             "warnings": _python_of(specification)[1],
         },

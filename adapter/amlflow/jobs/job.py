@@ -93,8 +93,10 @@ class Job:
     ``import_path`` the folder that it imports amlflow from, if it is not installed, and
     ``submitted_from`` its working folder. ``specification`` says which packages the script needs,
     where an environment has to be made for them, and ``environment_note`` names the environment in
-    the run. ``room`` is that of the environment that the submitter itself runs in. ``data`` is what
-    the script gets and writes (:class:`amlflow.data.script_data.ScriptData`).
+    the run. ``dockerfile`` is what the image is built from
+    (:class:`amlflow.environments.dockerfile.Dockerfile`). ``room`` is that of the environment that
+    the submitter itself runs in. ``data`` is what the script gets and writes
+    (:class:`amlflow.data.script_data.ScriptData`).
     """
 
     name: str
@@ -110,6 +112,7 @@ class Job:
     submitted_from: str | None = None
     python: str | None = None
     image: str | None = None
+    dockerfile: Mapping[str, Any] | None = None
     specification: Mapping[str, Any] | None = None
     environment_note: Mapping[str, Any] | None = None
     room: str | None = None

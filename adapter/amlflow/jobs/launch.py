@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amlflow.jobs.job import JobFolder
-from amlflow.spec import JOB, Compute
+from amlflow.spec import JOB, Compute, Images
 
 LOCK = "AMLFLOW_AGENT_LOCK"
 """The variable with the file descriptor of the job's lock, which the agent inherits."""
@@ -56,3 +56,9 @@ def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]
 def runs_here(compute: Compute) -> bool:
     """Whether the scripts of a compute target run with this machine's Pythons."""
     return bool(getattr(compute, "runs_here", True))
+
+
+def images_of(compute: Compute) -> Images | None:
+    """The images of a compute target; None if packages cannot be added to images there."""
+    images: Images | None = getattr(compute, "images", None)
+    return images

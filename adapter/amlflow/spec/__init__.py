@@ -55,6 +55,7 @@ from amlflow.spec.errors import (
     tried_once,
 )
 from amlflow.spec.files import check_file_name
+from amlflow.spec.images import ImagePython, Images
 from amlflow.spec.limits import KnownLimit
 from amlflow.spec.records import (
     TICK,
@@ -97,6 +98,8 @@ __all__ = [
     "FileNotInModel",
     "FileNotInRun",
     "Hooks",
+    "ImagePython",
+    "Images",
     "JOB",
     "Kind",
     "KnownLimit",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from amlflow.spec.compute import Compute, Work
 from amlflow.spec.errors import Unsupported, redacted
+from amlflow.spec.images import Images
 from amlflow.spec.limits import KnownLimit
 from amlflow.spec.records import RunRecord
 from amlflow.spec.search import RunQuery
@@ -90,6 +91,8 @@ class ComputeBase(Compute):
 
     known_limits: Sequence[KnownLimit] = ()
     """What the target is known not to do; see :class:`KnownLimit`."""
+    images: Images | None = None
+    """Its images, if it runs scripts in containers."""
 
     @property
     def max_runs(self) -> int | None:

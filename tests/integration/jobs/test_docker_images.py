@@ -1,36 +1,57 @@
-"""amlflow in images that lack it."""
+"""Images that are made of what an environment names, on a real daemon."""
 
 from __future__ import annotations
 
 import io
-import logging
-import zipfile
-from importlib.metadata import Distribution
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
-from amlflow.spec import Work
-from amlflow_docker import images
-from amlflow_docker.compute import DockerCompute
+from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.in_images import ensure_in_image
+from amlflow.environments.kept import STAGING, environments_folder
+from amlflow.environments.specification import Specification
+from amlflow.jobs.job import BUILD_LOG
+from amlflow.spec import Images
+from amlflow_docker.images import DockerImages
 from amlflow_docker.settings import parse_settings
 from azureml.core import Environment, Run
-from docker.models.images import ImageCollection
-from helpers.submitted_jobs import ended, log_of, new_experiment, submit
+from azureml.core.environment import DockerBuildContext
+from docker.errors import APIError
+from helpers import wheels
+from helpers.submitted_jobs import ended, error_of, log_of, submit, until
+from helpers.tiny_environments import environment_of, write_index
 
 
 @pytest.fixture
-def served(folder: Path, jobs: Path, server_uri: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An experiment on a server, which a container reaches over the host's network."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
-    (folder / ".azureml").mkdir()
-    (folder / ".azureml/compute.yaml").write_text("box:\n  kind: docker\n  network: host\n")
-    return new_experiment()
+def target(experiment: Any, docker_host: str) -> str:
+    Path(".azureml").mkdir()
+    Path(".azureml/compute.yaml").write_text("box:\n  kind: docker\n")
+    return "box"
 
 
-def test_a_script_that_uses_amlflow(
-    served: Any, docker_host: str, pip_image: str, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of wheels, which is the only index."""
+    return write_index(tmp_path / "wheels", monkeypatch, "1.0", "2.0")
+
+
+@pytest.fixture
+def images(jobs: Path, docker_host: str) -> Images:
+    return DockerImages(parse_settings({}))
+
+
+def folders_left() -> list[str]:
+    """What builds have left in the folder of environments."""
+    return sorted(path.name for path in environments_folder().glob(f"{STAGING}*"))
+
+
+def test_a_script_logs_from_an_image_with_nothing_but_python(
+    experiment: Any, target: str, docker_image: str
 ) -> None:
     code = """
         from azureml.core import Run
@@ -39,101 +60,213 @@ def test_a_script_that_uses_amlflow(
         run.log("loss", 0.5)
         run.add_properties({"where": "inside"})
         run.child_run("fold").complete()
+        run.upload_file("f.txt", __file__)
         print("logged to", run.id)
     """
-    environment = Environment.from_docker_image("pip", pip_image)
-
-    def once() -> Run:
-        run = submit(served, code, compute_target="box", environment=environment)
-        assert ended(run) == "Completed", (run.get_details(), log_of(run))
-        return run
-
-    run = once()
+    environment = Environment.from_docker_image("plain", docker_image)
+    run = submit(experiment, code, compute_target=target, environment=environment)
+    assert ended(run) == "Completed", (run.get_details(), log_of(run))
     assert log_of(run) == f"logged to {run.id}\n"
     assert run.get_metrics() == {"loss": 0.5}
     assert run.get_properties()["where"] == "inside"
+    assert "f.txt" in run.get_file_names()
     assert [child.name for child in run.get_children()] == ["fold"]
-    said = [each.message for each in caplog.records if "Adding amlflow" in each.message]
-    assert len(said) == 1
-    added = docker.from_env().images.list(images.NAME)
-    once()
-    assert docker.from_env().images.list(images.NAME) == added
-    assert [each.message for each in caplog.records if "Adding amlflow" in each.message] == said
-    [layer] = [each for each in added if images.MADE_FROM in each.labels]
-    assert layer.labels[images.MADE_FROM] == pip_image
 
 
-def test_an_image_without_pip_is_told_once(
-    docker_host: str, docker_image: str, caplog: pytest.LogCaptureFixture
+def test_packages_are_added_to_an_image(
+    experiment: Any, target: str, docker_image: str, links: Path
 ) -> None:
-    client = docker.from_env()
-    python = "/usr/bin/python3"  # a state of its own: other tests use the image, too
-    base = client.images.get(docker_image)
-    assert images.find(client, base, python) is None
-    images.add(client, base, docker_image, python, None)
-    [said] = caplog.records
-    assert said.levelno == logging.WARNING
-    assert "its /usr/bin/python3 has no pip" in said.message
-    assert "'amlflow: false'" in said.message
-    found = images.find(client, base, python)
-    assert found is not None
-    assert client.images.get(found).id == base.id
+    code = """
+        import subprocess, sys
+        import amlflow_tiny
+        from azureml.core import Run
+
+        Run.get_context().log("version", amlflow_tiny.VERSION)
+        subprocess.run(["python", "-c", "import amlflow_tiny"], check=True)
+        import pip
+    """
+    environment = environment_of(links, "amlflow-tiny==1.0", "azureml-defaults")
+    environment.docker.base_image = docker_image
+    run = submit(experiment, code, compute_target=target, environment=environment)
+    assert ended(run) == "Failed"  # of the submitter's packages, such as pip, it has none
+    assert error_of(run).endswith("No module named 'pip'")
+    assert run.get_metrics() == {"version": "1.0"}
+    assert "amlflow-tiny==1.0" in run.get_details_with_logs()["logFiles"][BUILD_LOG]
+    again = environment.clone("another name")
+    run = submit(experiment, "import amlflow_tiny", compute_target=target, environment=again)
+    assert ended(run) == "Completed"
+    assert BUILD_LOG not in run.get_file_names()
 
 
-def test_a_check_asks_for_an_image_once(
-    docker_host: str, docker_image: str, monkeypatch: pytest.MonkeyPatch
+def test_a_package_that_is_not_there_fails_the_run(
+    experiment: Any, target: str, docker_image: str, links: Path
 ) -> None:
-    asked = []
-    get = ImageCollection.get
-
-    def counted(self: Any, name: str) -> Any:
-        asked.append(name)
-        return get(self, name)
-
-    monkeypatch.setattr(ImageCollection, "get", counted)
-    work = Work(name="w", command=["true"], is_script=False, folder=Path(), output=Path("out"))
-    DockerCompute(parse_settings({"image": docker_image, "python": "python9"})).check(work)
-    assert asked.count(docker_image) == 1
+    environment = environment_of(links, "amlflow-tiny==7.0")
+    environment.docker.base_image = docker_image
+    run = submit(experiment, "pass", compute_target=target, environment=environment)
+    assert ended(run) == "Failed"
+    assert "there is no version of amlflow-tiny==7.0" in error_of(run)
+    assert BUILD_LOG in error_of(run)
 
 
-def test_an_image_without_python_needs_nothing(
-    docker_host: str, docker_image: str, caplog: pytest.LogCaptureFixture
+def test_a_dockerfile_is_built_once(experiment: Any, target: str, docker_image: str) -> None:
+    text = f"FROM {docker_image}\nRUN echo made > /made\nENV PYTHONPATH=/own WORD=there\n"
+    text += f"LABEL of={uuid.uuid4().hex}\n"  # nobody has built it before
+    text += "RUN mkdir /own && echo 'X = 1' > /own/of_the_image.py\n"
+    code = """
+        import os, sys, helper, of_the_image
+        from azureml.core import Run
+        Run.get_context().log("word", open("/made").read() + os.environ["WORD"])
+    """
+    environment = Environment.from_dockerfile("built", text)
+    Path("src/part").mkdir(parents=True)
+    Path("src/helper.py").write_text("")
+
+    def run_it() -> Run:
+        Path("src/part/script.py").write_text("\n".join(each[8:] for each in code.splitlines()))
+        config = {"script": "part/script.py", "compute_target": target, "environment": environment}
+        run = submit(experiment, "pass", **config)
+        assert ended(run) == "Completed", (error_of(run), log_of(run))
+        assert run.get_metrics() == {"word": "made\nthere"}
+        return run
+
+    first = run_it()
+    assert "RUN echo made" in first.get_details_with_logs()["logFiles"][BUILD_LOG]
+    assert BUILD_LOG not in run_it().get_file_names()
+
+
+def test_a_build_context(experiment: Any, target: str, docker_image: str, links: Path) -> None:
+    Path("context/docker").mkdir(parents=True)
+    Path("context/data.txt").write_text("copied")
+    Path("context/docker/Dockerfile").write_text(f"FROM {docker_image}\nCOPY data.txt /\n")
+    context = DockerBuildContext.from_local_directory(None, "context", "docker/Dockerfile")
+    Path("needs.txt").write_text(f"--find-links {links}\namlflow-tiny\n")
+    environment = Environment.from_docker_build_context("c", context, pip_requirements="needs.txt")
+    code = "import amlflow_tiny; print(open('/data.txt').read(), amlflow_tiny.VERSION)"
+    run = submit(experiment, code, compute_target=target, environment=environment)
+    assert ended(run) == "Completed", error_of(run)
+    assert log_of(run) == "copied 2.0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("FROM {image}\nRUN exit 3\n", "returned a non-zero code: 3"),
+        ("FROM {image}\nFRUM x\n", "unknown instruction: FRUM"),
+        ("FROM nowhere.invalid/image:1\n", "nowhere.invalid"),
+    ],
+)
+def test_a_dockerfile_that_cannot_be_built(
+    experiment: Any, target: str, docker_image: str, text: str, said: str
 ) -> None:
-    client = docker.from_env()
-    base = client.images.get(docker_image)
-    images.add(client, base, docker_image, "python9", None)
-    assert images.find(client, base, "python9") is not None
-    assert not caplog.records
+    environment = Environment.from_dockerfile("bad", text.format(image=docker_image))
+    run = submit(experiment, "pass", compute_target=target, environment=environment)
+    assert ended(run) == "Failed"
+    assert "The Dockerfile could not be built" in error_of(run)
+    assert said in error_of(run)
 
 
-def test_a_password_in_pips_message_is_left_out() -> None:
-    said = "Could not fetch https://me:secret@index.example/simple"
-    assert images._without_secrets(said) == "Could not fetch https://index.example/simple"
+def test_a_cancel_ends_a_build(experiment: Any, target: str, docker_image: str) -> None:
+    text = f"FROM {docker_image}\nRUN echo begun && sleep 600\n"
+    environment = Environment.from_dockerfile("slow", text)
+    run = submit(experiment, "pass", compute_target=target, environment=environment)
+    until(lambda: "begun" in run.get_details_with_logs()["logFiles"].get(BUILD_LOG, ""))
+    assert run.get_status() == "Preparing"
+    run.cancel()
+    assert ended(run) == "Canceled"
+
+    def commands() -> str:
+        listing = docker.from_env().containers.list(ignore_removed=True)
+        return str([container.attrs["Args"] for container in listing])
+
+    until(lambda: "sleep 600" not in commands())
 
 
-def test_an_installed_amlflow_becomes_the_wheel_it_came_from(tmp_path: Path) -> None:
-    name, built = images._wheel()  # of this editable installation
-    wheel = zipfile.ZipFile(io.BytesIO(built))
-    wheel.extractall(tmp_path)
-    [metadata] = tmp_path.glob("*.dist-info")
-    # What an installer adds.
-    record = (metadata / "RECORD").read_text()
-    (metadata / "RECORD").write_text(
-        record + "../../../bin/amlflow,,\namlflow/__pycache__/spec.cpython-311.pyc,,\n"
-        f"{metadata.name}/INSTALLER,,\n"
-    )
-    (metadata / "INSTALLER").write_text("pip")
-    installed = Distribution.at(metadata)
-    again = zipfile.ZipFile(io.BytesIO(images._packed(installed)))
-    assert sorted(again.namelist()) == sorted(wheel.namelist())
-    for each in wheel.namelist():
-        assert each.endswith("/RECORD") or again.read(each) == wheel.read(each), each
-    assert images._state(installed) == (metadata / "RECORD").read_text()
-    assert name == f"amlflow-{installed.version}-py3-none-any.whl"
+def test_many_makers_make_one(images: Images, docker_image: str, links: Path) -> None:
+    lines = (f"--find-links {links}", "amlflow-tiny==1.0")
+    specification = Specification(pip=lines)
+    logs = [io.StringIO() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(
+            pool.map(
+                lambda log: ensure_in_image(specification, images, docker_image, "python3", log),
+                logs,
+            )
+        )
+    assert len({environment.image for environment in made}) == 1
+    assert made[0].packages == ["amlflow-tiny==1.0"]
+    assert sum("was made" in log.getvalue() for log in logs) == 1
+
+
+def test_an_image_that_has_all_gets_no_packages(
+    images: Images, docker_image: str, links: Path
+) -> None:
+    lines = (f"--find-links {links}", "amlflow-tiny==1.0")
+    log = io.StringIO()
+    first = ensure_in_image(Specification(pip=lines), images, docker_image, "python3", log)
+    program = str(first.python)
+    lines = ("amlflow-tiny>=1", "other-tiny; python_version < '3'")
+    second = ensure_in_image(Specification(pip=lines), images, first.image, program, log)
+    assert (second.key, second.packages) == ("", [])
+
+
+def test_programs_of_packages_start(images: Images, docker_image: str, links: Path) -> None:
+    wheels.write_tiny(
+        links, "tiny-program", "1.0", content="def main():\n    print('started')\n",
+        programs={"tiny-program": "tiny_program:main"},
+    )  # fmt: skip
+    specification = Specification(pip=(f"--find-links {links}", "tiny-program"))
+    made = ensure_in_image(specification, images, docker_image, "python3", io.StringIO())
+    output = docker.from_env().containers.run(made.image, "tiny-program", remove=True)
+    assert output == b"started\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "program", "said"),
+    [
+        (("amlflow-tiny",), "python9", "has no 'python9'"),
+        (("-e .",), "python3", "without -e"),
+        (("compiled-tiny",), "python3", "compiled-tiny==1.0: no wheel is there for Python 3"),
+    ],
+)
+def test_packages_that_cannot_be_added(
+    images: Images, docker_image: str, links: Path, lines: Any, program: str, said: str,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    (tmp_path / "pyproject.toml").write_text("[project]\nname='x'\nversion='1'\n")
+    wheels.write_tiny(links, "compiled-tiny", "1.0", tag="py3-none-linux_x86_64")
+    specification = Specification(pip=(f"--find-links {links}", *lines), folders=(str(tmp_path),))
+    with pytest.raises(EnvironmentBuildException, match=said):
+        ensure_in_image(specification, images, docker_image, program, io.StringIO())
+    assert folders_left() == []
+
+
+def test_a_full_disk_leaves_no_image(
+    images: Images, docker_image: str, links: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from azureml.exceptions import ComputeTargetException
+    from docker.models.containers import Container
+
+    def refuse(*args: Any) -> None:
+        raise APIError("500", explanation="write /layer: no space left on device")
+
+    monkeypatch.setattr(Container, "put_archive", refuse)
+    specification = Specification(pip=(f"--find-links {links}", "amlflow-tiny==2.0"))
+    with pytest.raises(ComputeTargetException, match="the disk of the Docker host is full"):
+        ensure_in_image(specification, images, docker_image, "python3", io.StringIO())
+    assert folders_left() == []
+
+
+def test_a_build_ends_on_request(images: Images, docker_image: str, links: Path) -> None:
+    asked = threading.Event()
+    asked.set()
+    specification = Specification(pip=(f"--find-links {links}", "amlflow-tiny<2"))
+    with pytest.raises(EnvironmentBuildCanceled):
+        ensure_in_image(specification, images, docker_image, "python3", io.StringIO(), asked.is_set)
 
 
 def test_what_a_script_had_logged_when_it_was_killed(
-    served: Any, docker_host: str, pip_image: str
+    experiment: Any, target: str, docker_image: str
 ) -> None:
     code = """
         import os
@@ -144,7 +277,7 @@ def test_what_a_script_had_logged_when_it_was_killed(
             run.log("m", number)
         os.kill(os.getpid(), 9)
     """
-    environment = Environment.from_docker_image("pip", pip_image)
-    run = submit(served, code, compute_target="box", environment=environment)
+    environment = Environment.from_docker_image("plain", docker_image)
+    run = submit(experiment, code, compute_target=target, environment=environment)
     assert ended(run) == "Failed"
     assert run.get_metrics() == {"m": list(range(1000))}

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 from amlflow import plugins
+from amlflow.core.console import warn_once
+from amlflow.core.scripts.containers import resolve_target
 from amlflow.core.scripts.run_configuration import RunConfiguration
-from amlflow.core.scripts.submission import resolve_target
 from amlflow.core.workspace import Workspace
+from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import CONTAINER, hookimpl
+from amlflow_docker.images import DockerImages
+from azureml.core import Environment
 
 
 class Podman:
@@ -69,3 +73,44 @@ def test_any_plugin_for_containers_gets_it(in_container: str, folder: Path) -> N
 
 def test_the_docker_plugin_takes_it() -> None:
     assert plugins.open_compute(CONTAINER, {"shm_size": "1g"}) is not None
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No engine for containers."""
+
+    def refuse(self: DockerImages) -> None:
+        raise ComputeTargetException("No Docker daemon answers.")
+
+    monkeypatch.setattr(DockerImages, "check", refuse)
+
+
+@pytest.mark.usefixtures("away")
+@pytest.mark.parametrize("in_container", ["environment", "docker"])
+def test_without_an_engine_the_script_runs_on_this_machine(
+    in_container: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = settings(in_container)
+    configuration.environment.docker.base_image = "an/image"
+    configuration.environment.python.conda_dependencies.add_pip_package("tabulate")
+    warn_once.cache_clear()
+    target = resolve_target(Workspace("subscription", "group", "name"), configuration)
+    assert target.kind == "local"
+    [record] = caplog.records
+    assert "use_docker is ignored" in record.message
+    assert "No Docker daemon answers" in record.message
+
+
+@pytest.mark.usefixtures("away")
+@pytest.mark.parametrize(
+    "environment",
+    [
+        Environment.from_docker_image("e", "an/image"),
+        Environment.from_dockerfile("e", "FROM an/image"),
+    ],
+)
+def test_what_only_an_image_has_needs_the_engine(environment: Environment, folder: Path) -> None:
+    configuration = settings("docker")
+    configuration.environment = environment
+    with pytest.raises(ComputeTargetException, match="No Docker daemon answers"):
+        resolve_target(Workspace("subscription", "group", "name"), configuration)

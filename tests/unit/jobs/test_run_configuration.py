@@ -108,26 +108,12 @@ def test_files_that_are_none(folder: Path, text: str, said: str) -> None:
         RunConfiguration.load("x.runconfig")
 
 
-def test_a_setting_that_would_silently_be_left_out() -> None:
-    section = RunConfiguration().environment.docker
-    with pytest.raises(UserErrorException, match="docker build"):
-        section.base_dockerfile = "x"
-    with pytest.raises(AttributeError, match="docker build"):
-        section.base_dockerfile  # noqa: B018
-
-
 def test_a_setting_that_only_azure_minds(caplog: pytest.LogCaptureFixture) -> None:
     environment = Environment("e")
     environment.inferencing_stack_version = "latest"
     assert "Environment.inferencing_stack_version is ignored" in caplog.text
     with pytest.raises(AttributeError, match=r"RunConfiguration has no 'mpi' in amlflow"):
         RunConfiguration().mpi  # noqa: B018
-
-
-@pytest.mark.parametrize("name", ["from_docker_build_context"])
-def test_what_environments_cannot_do_here(name: str) -> None:
-    with pytest.raises(UserErrorException, match=rf"Environment\.{name}: .*from_docker_image"):
-        getattr(Environment, name)("workspace", "name")
 
 
 def test_a_copy_of_an_environment_is_its_own() -> None:

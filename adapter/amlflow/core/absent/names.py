@@ -38,7 +38,6 @@ _OF_CORE = {
     "SynapseWorkspaceLinkedServiceConfiguration": "linked services are Azure's",
 }
 _OF_ENVIRONMENT = {
-    "DockerBuildContext": "amlflow builds no images; `docker build` does",
     "RCranPackage": _R,
     "RSection": _R,
 }

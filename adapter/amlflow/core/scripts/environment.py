@@ -6,12 +6,12 @@ import copy
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from amlflow.core.arguments import check_class, check_list, check_text
 from amlflow.core.scripts.conda_dependencies import CondaDependencies, requirements_in
+from amlflow.core.scripts.dockerfiles import DockerBuildContext
 from amlflow.core.scripts.environment_sections import (
-    BUILD,
     DEFAULT_NAME,
     FIELDS,
     DockerSection,
@@ -34,15 +34,6 @@ logger = logging.getLogger("amlflow")
 CURATED_VERSION = "1"
 
 
-def _refuse(name: str, instead: str) -> Any:
-    """A static method of v1's Environment that is refused."""
-
-    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise UserErrorException(f"Environment.{name}: {instead}")
-
-    return staticmethod(refuse)
-
-
 class Environment(Settings):
     """A Python interpreter or container image, and environment variables.
 
@@ -55,8 +46,6 @@ class Environment(Settings):
     docker: DockerSection
     spark: SparkSection
     environment_variables: dict[str, str]
-
-    from_docker_build_context = _refuse("from_docker_build_context", f"{BUILD}.")
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         """A new environment. Other keywords, such as ``workspace``, are ignored, as in v1."""
@@ -86,13 +75,8 @@ class Environment(Settings):
     ) -> Environment:
         """The environment of a container image, whose own packages the script uses.
 
-        Those of ``conda_specification`` or ``pip_requirements``, which are files, are not added to
-        it; submitting warns of that.
+        Those of ``conda_specification`` or ``pip_requirements``, which are files, are added to it.
         """
-        if conda_specification is not None and pip_requirements is not None:
-            raise UserErrorException(
-                "from_docker_image takes conda_specification or pip_requirements, and got both."
-            )
         if container_registry is not None:
             check_class(
                 container_registry,
@@ -100,13 +84,9 @@ class Environment(Settings):
                 "container_registry is a ContainerRegistry",
                 "Environment.from_docker_image(name, image, container_registry=registry)",
             )
-        if conda_specification is not None:
-            environment = Environment.from_conda_specification(name, conda_specification)
-        elif pip_requirements is not None:
-            environment = Environment.from_pip_requirements(name, pip_requirements)
-        else:
-            environment = Environment(name)
-            environment.python.user_managed_dependencies = True
+        environment = _with_packages(
+            "from_docker_image", name, conda_specification, pip_requirements
+        )
         environment.docker.base_image = image
         if container_registry is not None:
             environment.docker.base_image_registry = container_registry
@@ -139,12 +119,40 @@ class Environment(Settings):
         return environment
 
     @staticmethod
-    def from_dockerfile(name: str, dockerfile: str, **kwargs: Any) -> Any:
-        """Refused: amlflow builds no images for an environment."""
-        raise UserErrorException(
-            f"Environment {name!r}: amlflow builds no images; run `docker build -t {name} .` and "
-            f"use Environment.from_docker_image({name!r}, image={name!r})."
+    def from_dockerfile(
+        name: str,
+        dockerfile: str,
+        conda_specification: str | None = None,
+        pip_requirements: str | None = None,
+    ) -> Environment:
+        """The environment of an image that is built from a Dockerfile, on a container target.
+
+        ``dockerfile`` is its text, or the path of a file. The packages of ``conda_specification``
+        or ``pip_requirements``, which are files, are added to the image.
+        """
+        environment = _with_packages("from_dockerfile", name, conda_specification, pip_requirements)
+        environment.docker.base_dockerfile = dockerfile
+        return environment
+
+    @staticmethod
+    def from_docker_build_context(
+        name: str,
+        docker_build_context: DockerBuildContext,
+        conda_specification: str | None = None,
+        pip_requirements: str | None = None,
+    ) -> Environment:
+        """The environment of an image that is built from a folder, on a container target.
+
+        See :meth:`from_dockerfile`.
+        """
+        right = "DockerBuildContext.from_local_directory(workspace, 'folder')"
+        what = "docker_build_context is a DockerBuildContext"
+        check_class(docker_build_context, DockerBuildContext, what, right)
+        environment = _with_packages(
+            "from_docker_build_context", name, conda_specification, pip_requirements
         )
+        environment.docker.build_context = docker_build_context
+        return environment
 
     @staticmethod
     def from_existing_conda_environment(
@@ -350,6 +358,23 @@ class Environment(Settings):
 
     def __repr__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"
+
+
+def _with_packages(
+    method: str, name: str, conda_specification: str | None, pip_requirements: str | None
+) -> Environment:
+    """An environment of an image: with the packages of a file, or with only those of the image."""
+    if conda_specification is not None and pip_requirements is not None:
+        raise UserErrorException(
+            f"{method} takes conda_specification or pip_requirements, and got both."
+        )
+    if conda_specification is not None:
+        return Environment.from_conda_specification(name, conda_specification)
+    if pip_requirements is not None:
+        return Environment.from_pip_requirements(name, pip_requirements)
+    environment = Environment(name)
+    environment.python.user_managed_dependencies = True
+    return environment
 
 
 def definition_of(environment: Environment) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.dockerfiles import CONTEXT, DOCKERFILE, DockerBuildContext
 from amlflow.core.scripts.sections import DEFAULT_IMAGES, ContainerRegistry
 from amlflow.core.scripts.settings_file import FLAG, LIST, PACKAGES, TEXT, TEXTS, VALUE
 from amlflow.core.scripts.unknown_settings import Settings
@@ -14,8 +15,6 @@ from amlflow.exceptions import UserErrorException
 DEFAULT_NAME = "default-environment"
 DEFAULT_PYTHON = "python"
 """v1's default interpreter: the active one, which is the submitter's own or the image's."""
-
-BUILD = "amlflow builds no images; `docker build` does, and Environment.from_docker_image() uses it"
 
 FIELDS = (
     ("name", "name", TEXT),
@@ -28,6 +27,8 @@ FIELDS = (
     ("docker.enabled", "docker.enabled", FLAG),
     ("docker.base_image", "docker.baseImage", TEXT),
     ("docker.base_image_registry.address", "docker.baseImageRegistry.address", TEXT),
+    ("docker.base_dockerfile", "docker.baseDockerfile", DOCKERFILE),
+    ("docker.build_context", "docker.buildContext", CONTEXT),
     ("docker.arguments", "docker.arguments", LIST),
     ("docker.shm_size", "docker.shmSize", TEXT),
     ("spark.repositories", "spark.repositories", LIST),
@@ -62,15 +63,19 @@ class PythonSection(Settings):
 
 @dataclass
 class DockerSection(Settings):
-    """Which container image the script runs in."""
+    """Which container image the script runs in.
 
-    _REFUSED: ClassVar[dict[str, str]] = {"base_dockerfile": BUILD, "build_context": BUILD}
+    ``base_dockerfile`` is the text of a Dockerfile, or the path of one. Where it or
+    ``build_context`` is set, ``base_image`` is not used.
+    """
 
     enabled: bool = False
     base_image: str | None = None
     arguments: list[str] = field(default_factory=list)
     shared_volumes: bool = True
     shm_size: str | None = None
+    base_dockerfile: str | None = None
+    build_context: DockerBuildContext | None = None
     base_image_registry: ContainerRegistry = field(default_factory=ContainerRegistry)
 
     def image(self) -> str | None:

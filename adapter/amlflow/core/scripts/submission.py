@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import file_lock
-from amlflow.core.compute import declared
 from amlflow.core.console import warn_once
 from amlflow.core.data.declared import variables as store_variables
 from amlflow.core.project.tracking_uri import client_variables, local_folders
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
 from amlflow.core.scripts.command_line import check_packed, check_variables, command_line
+from amlflow.core.scripts.containers import resolve_target
+from amlflow.core.scripts.dockerfiles import dockerfile_of
 from amlflow.core.scripts.environment import (
     Environment,
     kept_definition,
@@ -39,15 +40,17 @@ from amlflow.core.scripts.script_data import (
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.sections import HistoryConfiguration
 from amlflow.core.scripts.specify import specification_of
-from amlflow.core.store import ExperimentBase, WorkspaceBase, store_of, tracker_of
+from amlflow.core.store import ExperimentBase, store_of, tracker_of
 from amlflow.environments.building import needs_environment, python_warning
+from amlflow.environments.dockerfile import Dockerfile
+from amlflow.environments.plan import plan_of
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import REMEDY, fault_of, proof_of
 from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder, Target, new_name, this_host
-from amlflow.jobs.launch import import_path, importable, runs_here
+from amlflow.jobs.launch import images_of, import_path, importable, runs_here
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE, EndRequest
 from amlflow.journal.settings import FOLDER as JOURNALS
@@ -55,7 +58,6 @@ from amlflow.plugins import open_compute
 from amlflow.relay.client import VARIABLE
 from amlflow.run_errors import to_error
 from amlflow.spec import (
-    CONTAINER,
     LAUNCHED,
     Compute,
     Feature,
@@ -108,11 +110,9 @@ def submit(
         config.source_directory,
         lambda: tracker,
     )
-    if specification is not None and not needs_environment(specification):
-        specification = None
     compute = open_compute(target.kind, target.settings)
-    if specification is not None:
-        _warn_of_packages(specification, compute)
+    specification = _needed_packages(specification, compute)
+    dockerfile = _checked_dockerfile(settings, target, compute)
     job = Job(
         name=new_name(),
         run_id="",
@@ -128,8 +128,11 @@ def submit(
         python=_python(settings) or (sys.executable if ROOM in os.environ else None),
         room=os.environ.get(ROOM),
         image=settings.environment.docker.image(),
+        dockerfile=None if dockerfile is None else dockerfile.to_json(),
         specification=None if specification is None else specification.to_json(),
-        environment_note=_environment_note(settings.environment, specification is not None),
+        environment_note=_environment_note(
+            settings.environment, specification is not None or dockerfile is not None
+        ),
         data=None if collected is None else collected.data.to_content(),
         max_seconds=settings.max_run_duration_seconds,
         needs=[*local_folders(tracker.uri), *([] if collected is None else collected.needs)],
@@ -147,7 +150,8 @@ def submit(
         },
         needs=[*job.needs, str(folder.journal), *([str(folder.data)] if collected else [])],
     )
-    compute.check(job.work(folder))
+    if dockerfile is None:  # otherwise its image is still to be built
+        compute.check(job.work(folder))
     with _make_folder(folder) as lock:
         return _launch(config, experiment, tags, parent, snapshot_id, job, folder, lock, collected)
 
@@ -162,42 +166,6 @@ def _import_path(job: Job, work: Path, here: bool) -> dict[str, str]:
     variables = {**(job.environ if here else {}), **job.environment}
     path = os.pathsep.join(filter(None, (str(work), variables.get("PYTHONPATH"))))
     return importable({"PYTHONPATH": path}, job.import_path if here else None)
-
-
-def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:
-    """The target that a run configuration names.
-
-    A local one runs in a container where the configuration says so. One that stands for a cluster
-    does not: v1's code says so for each of its clusters.
-    """
-    declaration = declared.find(workspace, settings.target)
-    declared_settings = dict(declaration.settings)
-    container = settings.docker.use_docker or settings.environment.docker.enabled
-    if container and declared_settings["kind"] == declared.LOCAL:
-        if declaration.is_cluster:
-            warn_once(
-                f"use_docker is ignored: compute target {settings.target!r} stands for a cluster, "
-                "and this machine runs its scripts without a container. Declare the target with "
-                "kind: docker to run them in one."
-            )
-        else:
-            declared_settings = _in_container(declaration.name, declared_settings, settings)
-    return declared.open_target(declaration.name, declared_settings)
-
-
-def _in_container(
-    name: str, declared_settings: Mapping[str, Any], settings: RunConfiguration
-) -> dict[str, Any]:
-    docker = settings.docker if settings.docker.use_docker else settings.environment.docker
-    declaration: dict[str, Any] = {
-        "kind": CONTAINER,
-        "max_runs": declared.open_target(name, declared_settings).max_runs,
-    }
-    if docker.arguments:
-        declaration["arguments"] = list(docker.arguments)
-    if docker.shm_size:
-        declaration["shm_size"] = docker.shm_size
-    return declaration
 
 
 def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:
@@ -366,16 +334,50 @@ def _variables(settings: RunConfiguration) -> dict[str, str]:
     return check_variables(variables)
 
 
-def _warn_of_packages(specification: Specification, compute: Compute) -> None:
-    """Say where a script gets other packages, or another Python, than it asks for."""
-    if not runs_here(compute):
+def _needed_packages(specification: Specification | None, compute: Compute) -> Specification | None:
+    """The packages to be installed on this target, or None; a warning says where they are not."""
+    if specification is None:
+        return None
+    if runs_here(compute):
+        if not needs_environment(specification):
+            return None
+        if warning := python_warning(specification):
+            logger.warning("%s", warning)
+        return specification
+    if plan_of(specification).is_empty:
+        return None
+    if images_of(compute) is None:
         logger.warning(
             "The packages of the environment %r are not added to its image; it must have them "
             "already. environment.python.user_managed_dependencies = True says that it has.",
             specification.name,
         )
-    elif warning := python_warning(specification):
-        logger.warning("%s", warning)
+        return None
+    return specification
+
+
+def _checked_dockerfile(
+    settings: RunConfiguration, target: Target, compute: Compute
+) -> Dockerfile | None:
+    """What the image is built from, on a target that can build it.
+
+    Raises:
+        UserErrorException: the target cannot build images.
+        ComputeTargetException: the target's engine does not answer.
+    """
+    dockerfile = dockerfile_of(settings.environment.docker)
+    if dockerfile is None:
+        return None
+    images = images_of(compute)
+    if images is None:
+        raise UserErrorException(
+            f"The environment {settings.environment.name!r} is made by a Dockerfile, and the "
+            f"compute target {target.name!r} (kind {target.kind!r}) runs no containers. Set "
+            "run_config.docker = DockerConfiguration(use_docker=True), or use a compute target of "
+            "kind 'docker'."
+        )
+    images.check()
+    return dockerfile
 
 
 def _own_environ() -> dict[str, str]:

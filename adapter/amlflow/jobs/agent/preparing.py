@@ -6,20 +6,24 @@ import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from amlflow.environments.building import BuiltEnvironment, ensure
+from amlflow.environments import kept
+from amlflow.environments.building import ensure
+from amlflow.environments.container_room import find_copied_room
+from amlflow.environments.dockerfile import Dockerfile, ensure_built
 from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.in_images import ImageEnvironment, ensure_in_image
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
 from amlflow.jobs.job import AGENT_PYTHON, BUILD_LOG, Job, JobFolder
-from amlflow.jobs.launch import runs_here
+from amlflow.jobs.launch import images_of, runs_here
 from amlflow.jobs.run_notes import ENVIRONMENT
 from amlflow.layers.stack import open_unjournaled
 from amlflow.relay.client import VARIABLE
 from amlflow.relay.server import RelayServer
-from amlflow.spec import Compute, Work
+from amlflow.spec import Compute, Images, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,9 @@ class Preparation:
 
 def needs_preparation(job: Job, compute: Compute) -> bool:
     """Whether an environment is made, or looked for, before the script starts."""
-    return job.specification is not None and runs_here(compute)
+    if job.specification is None and job.dockerfile is None:
+        return False
+    return runs_here(compute) or images_of(compute) is not None
 
 
 def prepare_work(
@@ -54,21 +60,78 @@ def prepare_work(
         OSError: the folders that the script needs cannot be written.
     """
     work = job.work(folder)
+    images = images_of(compute)
+    if images is not None:
+        return _prepare_container(job, folder, work, images, cancelled, stack)
     if not runs_here(compute) or (job.specification is None and job.room is None):
         return Preparation(work, {}, [])
     if job.specification is None:
-        return Preparation(_relayed(job, folder, work, {ROOM: job.room or ""}, stack), {}, [])
-    specification = Specification.from_json(job.specification)
+        return Preparation(
+            _relayed(
+                job, folder, work, {ROOM: job.room or "", AGENT_PYTHON: sys.executable}, stack
+            ),
+            {},
+            [],
+        )
+    with _naming_log():
+        environment = ensure(
+            Specification.from_json(job.specification), folder.build_log, cancelled
+        )
+    if environment.key:
+        work = dataclasses.replace(work, python=str(environment.python))
+        variables = {**environment.variables(), AGENT_PYTHON: sys.executable}
+        work = _relayed(job, folder, work, variables, stack)
+    notes = _record(job, folder, environment.key, environment.packages)
+    return Preparation(work, notes, environment.warnings)
+
+
+@contextlib.contextmanager
+def _naming_log() -> Iterator[None]:
+    """Have the error of a build name its log."""
     try:
-        environment = ensure(specification, folder.build_log, cancelled)
+        yield
     except EnvironmentBuildException as failure:
         raise EnvironmentBuildException(
             f"{failure.message} The log of the build is {BUILD_LOG}."
         ) from failure
-    if environment.key:
-        work = dataclasses.replace(work, python=str(environment.python))
-        work = _relayed(job, folder, work, environment.variables(), stack)
-    return Preparation(work, _record(job, folder, environment), environment.warnings)
+
+
+def _prepare_container(
+    job: Job,
+    folder: JobFolder,
+    work: Work,
+    images: Images,
+    cancelled: Callable[[], bool],
+    stack: contextlib.ExitStack,
+) -> Preparation:
+    """The work of a job that runs in a container, whose image is made if it is not there."""
+    environment = _make_image(job, folder, work, images, cancelled)
+    if environment is None:
+        return Preparation(work, {}, [])
+    work = dataclasses.replace(
+        work, image=environment.image, python=environment.python or work.python
+    )
+    if environment.takes_amlflow:
+        room = find_copied_room(kept.make_folder() / ".rooms")
+        work = _relayed(job, folder, work, {ROOM: str(room)}, stack)
+        work = dataclasses.replace(work, needs=[*work.needs, room, folder.relay])
+    notes = _record(job, folder, environment.key, environment.packages)
+    return Preparation(work, notes, environment.warnings)
+
+
+def _make_image(
+    job: Job, folder: JobFolder, work: Work, images: Images, cancelled: Callable[[], bool]
+) -> ImageEnvironment | None:
+    image = work.image or images.default_image
+    program = work.python or images.program
+    specification = Specification.from_json(job.specification or {})
+    with _naming_log(), folder.build_log.open("a", encoding="utf-8") as log:
+        if job.dockerfile is not None:
+            dockerfile = Dockerfile.from_json(job.dockerfile)
+            image = ensure_built(dockerfile, images, folder.path, log, cancelled)
+        if image is None:  # starting it says so
+            return None
+        return ensure_in_image(specification, images, image, program, log, cancelled)
 
 
 def _relayed(
@@ -83,19 +146,19 @@ def _relayed(
     relay = RelayServer(folder.relay, uri, lambda: open_unjournaled(uri))
     relay.start()
     stack.callback(relay.stop)
-    own = {**variables, VARIABLE: str(relay.path), AGENT_PYTHON: sys.executable}
+    own = {**variables, VARIABLE: str(relay.path)}
     return dataclasses.replace(work, environment={**own, **work.environment})
 
 
-def _record(job: Job, folder: JobFolder, environment: BuiltEnvironment) -> dict[str, str]:
+def _record(job: Job, folder: JobFolder, key: str, packages: Sequence[str]) -> dict[str, str]:
     """Write the list of packages for the run; the run's note of its environment is returned."""
-    if not environment.key:  # nothing had to be made
+    if not key:  # nothing had to be made
         return {}
-    note = {**(job.environment_note or {}), "key": environment.key}
+    note = {**(job.environment_note or {}), "key": key}
     version = f", version {note['version']}" if note.get("version") else ""
     lines = [
-        f"# The environment {note.get('name')}{version}, made as {environment.key}.",
-        *environment.packages,
+        f"# The environment {note.get('name')}{version}, made as {key}.",
+        *packages,
     ]
     folder.packages.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {ENVIRONMENT: json.dumps(note)}

@@ -4,6 +4,7 @@ from typing import Any
 
 from amlflow.core.absent.names import refuse as _refuse
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.dockerfiles import DockerBuildContext
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DockerSection, PythonSection
 from amlflow.core.scripts.sections import (
@@ -18,6 +19,7 @@ __all__ = [
     "DEFAULT_GPU_IMAGE",
     "CondaDependencies",
     "ContainerRegistry",
+    "DockerBuildContext",
     "DockerSection",
     "Environment",
     "PythonSection",

@@ -1,0 +1,146 @@
+"""The Dockerfile of an environment: v1's ``base_dockerfile`` and ``build_context``."""
+
+from __future__ import annotations
+
+import enum
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from amlflow.core.scripts.settings_file import LEFT_OUT, Section, Type
+from amlflow.core.scripts.unknown_settings import Settings
+from amlflow.exceptions import UserErrorException
+
+if TYPE_CHECKING:
+    from amlflow.environments.dockerfile import Dockerfile
+
+MAX_DOCKERFILE = 1 << 20
+"""Bytes of a Dockerfile."""
+
+
+class LocationType(enum.Enum):
+    """Where v1 takes a build context from."""
+
+    Git = "Git"
+    StorageAccount = "StorageAccount"
+
+
+@dataclass
+class DockerBuildContext(Settings):
+    """A folder with a Dockerfile and the files that it copies.
+
+    Source: ``azureml.core.environment.DockerBuildContext`` 1.61; names are v1's. ``location`` is a
+    folder of this machine, whatever ``location_type`` says.
+    """
+
+    LocationType = LocationType
+
+    location_type: Any = None
+    location: str | None = None
+    dockerfile_path: str = "Dockerfile"
+
+    @staticmethod
+    def from_local_directory(
+        workspace: Any, path: str | os.PathLike[str], dockerfile_path: str = "Dockerfile"
+    ) -> DockerBuildContext:
+        """The build context in a folder. It is read when the image is built; nothing is uploaded.
+
+        Raises:
+            UserErrorException: the folder or the Dockerfile in it does not exist.
+        """
+        folder = os.path.abspath(path)
+        _check_context(folder, dockerfile_path)
+        return DockerBuildContext(location=folder, dockerfile_path=dockerfile_path)
+
+
+class _Docker(Protocol):
+    base_dockerfile: str | None
+    build_context: DockerBuildContext | None
+
+
+def dockerfile_of(docker: _Docker) -> Dockerfile | None:
+    """What the image of an environment is built from; None if it is not built.
+
+    Raises:
+        UserErrorException: the Dockerfile or the folder does not exist.
+    """
+    context = docker.build_context
+    if context is None and not docker.base_dockerfile:
+        return None
+    from amlflow.environments.dockerfile import Dockerfile  # few scripts have an image built
+
+    if context is None:
+        return Dockerfile(text=read_dockerfile(docker.base_dockerfile))
+    if not context.location or "://" in context.location or context.location.startswith("git@"):
+        raise UserErrorException(
+            f"The build context {context.location!r} is not a folder of this machine; get it, and "
+            "use DockerBuildContext.from_local_directory(workspace, 'folder')."
+        )
+    folder = os.path.abspath(context.location)
+    _check_context(folder, context.dockerfile_path)
+    return Dockerfile(folder=folder, path=context.dockerfile_path)
+
+
+def read_dockerfile(dockerfile: str | None) -> str | None:
+    """The text of a Dockerfile, of which the text or the path is given, as in v1.
+
+    Raises:
+        UserErrorException: it is neither.
+    """
+    if not dockerfile:
+        return None
+    lines = [line.split() for line in dockerfile.splitlines()]
+    if any(words and words[0].upper() == "FROM" for words in lines):
+        return dockerfile
+    path = Path(dockerfile)
+    try:
+        if path.stat().st_size <= MAX_DOCKERFILE:
+            return path.read_text(encoding="utf-8")
+        reason = "it is too long for a Dockerfile"
+    except UnicodeDecodeError:
+        reason = "it is not a text"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    raise UserErrorException(
+        f"base_dockerfile={dockerfile[:200]!r} is neither the text of a Dockerfile, which has a "
+        f"line that begins with FROM, nor a file that can be read ({reason})."
+    )
+
+
+def _check_context(folder: str, dockerfile_path: str) -> None:
+    if not os.path.isdir(folder):
+        raise UserErrorException(f"The build context {folder!r} is not a folder.")
+    path = os.path.normpath(dockerfile_path)
+    if os.path.isabs(path) or path.startswith("..") or not os.path.isfile(Path(folder, path)):
+        raise UserErrorException(
+            f"The build context {folder!r} has no file {dockerfile_path!r}; dockerfile_path is the "
+            "path of the Dockerfile below that folder."
+        )
+
+
+def _write_text(dockerfile: str | None) -> Any:
+    return read_dockerfile(dockerfile) or LEFT_OUT
+
+
+def _read_context(section: Section, key: str) -> DockerBuildContext | None:
+    part = section.section(key)
+    if not part.content:
+        return None
+    path = part.text("dockerfilePath") or "Dockerfile"
+    return DockerBuildContext(part.text("locationType"), part.text("location"), path)
+
+
+def _write_context(context: DockerBuildContext | None) -> Any:
+    if context is None:
+        return LEFT_OUT
+    kind = context.location_type
+    return {
+        "locationType": kind.value if isinstance(kind, LocationType) else kind,
+        "location": context.location,
+        "dockerfilePath": context.dockerfile_path,
+    }
+
+
+DOCKERFILE = Type(Section.text, _write_text, _write_text)
+CONTEXT = Type(_read_context, _write_context, _write_context)

@@ -1,0 +1,381 @@
+"""Adds the packages of a definition to a container image: once, under a lock, as a layer.
+
+uv installs them on this machine, for the Python of the image, so the image needs neither pip nor a
+network. The layer is a virtual environment that comes before the image's own packages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any, TextIO
+
+from amlflow.environments import kept
+from amlflow.environments.dockerfile import MADE_OF
+from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.installing import Installer, Target, freeze
+from amlflow.environments.keys import key_of
+from amlflow.environments.plan import Plan, plan_of
+from amlflow.environments.pythons import OLDEST
+from amlflow.environments.room import ROOM
+from amlflow.environments.specification import Specification
+from amlflow.spec import ImagePython, Images
+
+HOME = "/opt/amlflow"
+"""The virtual environment in an image."""
+LABEL = "amlflow.environment"
+"""The label with what was made, as JSON."""
+_LAYOUT = 2
+"""Part of the key: another layout of the layer is another image."""
+_GLIBC = (17, 28, *range(31, 41))
+"""The versions 2.x of glibc that uv knows as a platform."""
+_PTH = (
+    "import os, site; "
+    "list(map(site.addsitedir, filter(None, [*{folders!r}, os.environ.get({room!r})])))\n"
+)
+"""The image's own packages come after those of the layer, and amlflow after all. A comprehension
+would not see what the line imports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageEnvironment:
+    """An image with the packages of a definition.
+
+    ``image`` is its id. ``python`` runs scripts in it, and is None where the image has no Python.
+    ``takes_amlflow`` tells whether the script finds amlflow in the room that is mounted. ``key`` is
+    empty if no packages were added; ``packages`` are those that were, as ``pip freeze`` has them.
+    """
+
+    image: str
+    python: str | None
+    takes_amlflow: bool
+    key: str
+    packages: list[str]
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """An image and a program in it, as a key is made of them."""
+
+    text: str
+    build: str
+
+
+def ensure_in_image(
+    specification: Specification,
+    images: Images,
+    image: str,
+    program: str,
+    log: TextIO,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> ImageEnvironment:
+    """An image with the packages of a definition, made if it is not there yet.
+
+    Args:
+        specification: The definition. It may name no packages.
+        images: Those of the compute target.
+        image: The image to add to.
+        program: The Python in it.
+        log: Gets what is done, without secrets.
+        cancelled: Asked several times a second; once it is True the build ends.
+
+    Raises:
+        EnvironmentBuildException: it cannot be made; the message is one sentence.
+        EnvironmentBuildCanceled: it was ended on request.
+        ComputeTargetException: the container engine does not answer or refuses.
+    """
+    plan = plan_of(specification)
+    base = images.get(image)
+    try:
+        key = key_of(
+            plan,
+            _Identity(f"{program} {_LAYOUT} {images.adds_amlflow}", base),
+            relax=specification.relax,
+        )
+    except OSError as error:
+        raise EnvironmentBuildException(
+            f"A file that the environment names cannot be read: {error}."
+        ) from error
+    environment = _find(images, key)
+    if environment is None:
+        folder = kept.make_folder()
+        with kept.hold_lock(key, folder, cancelled):
+            environment = _find(images, key)
+            if environment is None:
+                build = _Build(specification, plan, images, image, base, program, log, cancelled)
+                environment = build.run(folder, key)
+    return environment
+
+
+def _find(images: Images, key: str) -> ImageEnvironment | None:
+    entry = images.find(key)
+    if entry is None:
+        return None
+    image, labels = entry
+    try:
+        content = json.loads(labels[LABEL])
+        return ImageEnvironment(image=image, **content)
+    except (KeyError, ValueError, TypeError):  # another release has made it
+        return None
+
+
+class _Build:
+    """One image that is being made. Its key is locked."""
+
+    def __init__(
+        self,
+        specification: Specification,
+        plan: Plan,
+        images: Images,
+        image: str,
+        base: str,
+        program: str,
+        log: TextIO,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._specification, self._plan, self._images = specification, plan, images
+        self._image, self._base, self._program = image, base, program
+        self._log, self._cancelled = log, cancelled
+        self._warnings: list[str] = []
+
+    def run(self, folder: Path, key: str) -> ImageEnvironment:
+        start = time.monotonic()
+        for staged in folder.glob(f"{kept.STAGING}{key}-*"):  # what killed makers have left
+            shutil.rmtree(staged, ignore_errors=True)
+        staging = folder / f"{kept.STAGING}{key}-{uuid.uuid4().hex}"
+        try:
+            (staging / "root").mkdir(parents=True)
+            content = self._fill(staging, key)
+            labels = {LABEL: json.dumps(content), MADE_OF: self._image}
+            self._check_cancelled()
+            image = self._images.add(self._base, key, staging / "root", self._variables, labels)
+        except OSError as error:
+            raise EnvironmentBuildException(
+                f"The environment could not be written to {str(folder)!r}: "
+                f"{error.strerror or error}."
+            ) from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        if content["key"]:
+            self._say(f"The layer was made in {time.monotonic() - start:.1f} s.")
+        return ImageEnvironment(image=image, **content)
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled():
+            raise EnvironmentBuildCanceled("The build of the environment was canceled.")
+
+    def _say(self, text: str) -> None:
+        self._log.write(f"{text}\n")
+        self._log.flush()
+
+    def _fill(self, staging: Path, key: str) -> dict[str, Any]:
+        """Write the files of the layer; what its label says of it is returned."""
+        self._variables: dict[str, str] = {}
+        python = self._images.look(self._base, self._program)
+        packages: list[str] = []
+        if self._plan.is_empty or (python is not None and has_all(self._plan, python)):
+            key = ""  # the image has all of it
+        elif python is None:
+            raise EnvironmentBuildException(
+                f"The packages of the environment cannot be added to the image {self._image!r}, "
+                f"which has no {self._program!r}: name an image with a Python, or its Python in "
+                "environment.python.interpreter_path."
+            )
+        takes_amlflow = False
+        if python is not None:
+            takes_amlflow = self._takes_amlflow(python)
+            if key or takes_amlflow:
+                packages = self._write_environment(staging, python, install=bool(key))
+                self._variables["PATH"] = ":".join(
+                    filter(None, (f"{HOME}/bin", python.search_path))
+                )
+        has_environment = "PATH" in self._variables
+        return {
+            "python": f"{HOME}/bin/python" if has_environment else (python and self._program),
+            "takes_amlflow": takes_amlflow,
+            "key": key,
+            "packages": packages,
+            "warnings": self._warnings,
+        }
+
+    def _takes_amlflow(self, python: ImagePython) -> bool:
+        if "amlflow" in python.packages or not self._images.adds_amlflow:
+            return False
+        if _minor(python) < OLDEST:
+            self._warnings.append(
+                f"The image {self._image!r} has Python {python.version}, and amlflow needs "
+                f"{OLDEST[0]}.{OLDEST[1]}: a script that imports azureml fails there."
+            )
+            return False
+        return True
+
+    def _write_environment(self, staging: Path, python: ImagePython, install: bool) -> list[str]:
+        """Write the virtual environment; the packages in it are returned."""
+        home = staging / "root" / HOME.lstrip("/")
+        major, minor = _minor(python)
+        site = home / "lib" / f"python{major}.{minor}" / "site-packages"
+        site.mkdir(parents=True)
+        (home / "bin").mkdir()
+        for name in ("python", "python3", f"python{major}.{minor}"):
+            (home / "bin" / name).symlink_to(python.base)
+        (home / "pyvenv.cfg").write_text(
+            f"home = {os.path.dirname(python.base)}\ninclude-system-site-packages = false\n"
+            f"version = {python.version}\n",
+            encoding="utf-8",
+        )
+        (site / "amlflow_layer.pth").write_text(
+            _PTH.format(folders=list(python.folders), room=ROOM), encoding="utf-8"
+        )
+        if not install:
+            return []
+        self._say(f"Adding packages to the image {self._image} for its Python {python.version}.")
+        self._warn_of_python(python)
+        for line in [*self._warnings, *self._plan.notes]:
+            self._say(line)
+        for line in self._plan.display_lines():
+            self._say(f"  {line}")
+        self._install(site, staging, python)
+        _move_programs(site / "bin", home / "bin")
+        return freeze(site)
+
+    def _warn_of_python(self, python: ImagePython) -> None:
+        version_text = self._specification.python
+        # A definition that says nothing of it has this Python's version.
+        if (
+            version_text is None
+            or version_text == f"{sys.version_info.major}.{sys.version_info.minor}"
+        ):
+            return
+        version = (version_text or "").strip().lstrip("=").removesuffix(".*")
+        if version[:1].isdigit() and not f"{python.version}.".startswith(f"{version}."):
+            self._warnings.append(
+                f"The environment asks for Python {version}, and runs on the image's Python "
+                f"{python.version}."
+            )
+
+    def _install(self, site: Path, staging: Path, python: ImagePython) -> None:
+        plan = self._plan
+        if plan.only_conda:
+            raise EnvironmentBuildException(
+                f"{', '.join(plan.only_conda)}: only conda has this, and uv adds pip's packages to "
+                "an image. Install it in the image, and leave it out of the definition."
+            )
+        if plan.lines.editables:
+            raise EnvironmentBuildException(
+                f"'-e {plan.lines.editables[0]}' names a folder of this machine, which a container "
+                "does not have; name the folder without -e, and it is installed as it is now."
+            )
+        platform = platform_of(python)
+        base = ["--python", sys.executable, "--python-version", python.version]
+        base += ["--python-platform", platform]
+        target = Target(installing=[*base, "--target", site], resolving=base, python=python.version)
+        installer = Installer(plan, target, staging, self._log, self._cancelled)
+        self._warnings += installer.install(relaxing=self._specification.relax)
+        (site / ".lock").unlink(missing_ok=True)
+        compiled = compiled_here(site)
+        if compiled:
+            raise EnvironmentBuildException(
+                f"{', '.join(compiled)}: no wheel is there for Python {python.version} on "
+                f"{platform}, and it cannot be compiled outside of the image. Install it in the "
+                "image, such as by a Dockerfile, or name a version that has a wheel."
+            )
+
+
+def platform_of(python: ImagePython) -> str:
+    """The platform of an image's Python, by uv's name.
+
+    Raises:
+        EnvironmentBuildException: uv does not know it.
+    """
+    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(python.machine, python.machine)
+    name, _, version = python.libc.partition(" ")
+    minor = version.removeprefix("2.").split(".")[0]
+    known = [number for number in _GLIBC if minor.isdigit() and number <= int(minor)]
+    if machine in ("x86_64", "aarch64") and name == "musl":
+        return f"{machine}-unknown-linux-musl"
+    if machine in ("x86_64", "aarch64") and name == "glibc" and known:
+        return f"{machine}-manylinux_2_{known[-1]}"
+    raise EnvironmentBuildException(
+        f"Packages cannot be added to an image for {python.machine} with the C library "
+        f"{python.libc or 'unknown'}: uv knows x86_64 and aarch64 with glibc 2.17 and newer, or "
+        "musl. Install them in the image."
+    )
+
+
+def has_all(plan: Plan, python: ImagePython) -> bool:
+    """Whether an image has each requirement in a version that fits.
+
+    Folders, addresses, extras and what only conda has are taken to be missing.
+    """
+    # Takes a while to import, and only a definition with packages needs it.
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if plan.lines.editables or plan.lines.constraints or plan.only_conda:
+        return False
+    surroundings = {
+        "python_version": ".".join(python.version.split(".")[:2]),
+        "python_full_version": python.version,
+        "platform_machine": python.machine,
+        "sys_platform": "linux",
+        "extra": "",
+    }
+    for line in plan.requirements:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:  # the path of a wheel
+            return False
+        if requirement.marker is not None and not requirement.marker.evaluate(surroundings):
+            continue
+        version = python.packages.get(requirement.name)
+        if requirement.url is not None or requirement.extras or version is None:
+            return False
+        if not requirement.specifier.contains(version, prereleases=True):
+            return False
+    return True
+
+
+def compiled_here(site: Path) -> list[str]:
+    """The packages that were compiled from their sources, for this machine's Python."""
+    names = []
+    for distribution in distributions(path=[str(site)]):
+        tags = [
+            line.removeprefix("Tag:").strip()
+            for line in (distribution.read_text("WHEEL") or "").splitlines()
+            if line.startswith("Tag:")
+        ]
+        # A wheel for everybody says which systems it is for, such as manylinux_2_17_x86_64.
+        if tags and all(tag.rpartition("-")[2].startswith("linux_") for tag in tags):
+            names.append(f"{distribution.name}=={distribution.version}")
+    return sorted(names)
+
+
+def _minor(python: ImagePython) -> tuple[int, int]:
+    major, minor, *_ = python.version.split(".")
+    return int(major), int(minor)
+
+
+def _move_programs(source: Path, target: Path) -> None:
+    """Move the programs of packages to where a virtual environment has them."""
+    if not source.is_dir():
+        return
+    own = [f"#!{sys.executable}".encode(), f"#!{os.path.realpath(sys.executable)}".encode()]
+    for program in sorted(source.iterdir()):
+        if (target / program.name).is_symlink() or not program.is_file():
+            continue
+        content = program.read_bytes()
+        first, newline, rest = content.partition(b"\n")
+        if first in own:
+            content = f"#!{HOME}/bin/python".encode() + newline + rest
+        moved = target / program.name  # written anew: the file may be a link into uv's cache
+        moved.write_bytes(content)
+        moved.chmod(0o755)
+    shutil.rmtree(source)

@@ -1,0 +1,87 @@
+"""What is decided by the Python of a container image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amlflow.environments.container_room import find_copied_room
+from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.in_images import compiled_here, has_all, platform_of
+from amlflow.environments.plan import plan_of
+from amlflow.environments.specification import Specification
+from amlflow.spec import ImagePython
+from helpers import wheels
+
+
+def python(**values: Any) -> ImagePython:
+    known = {
+        "program": "/usr/bin/python3", "version": "3.11.2", "machine": "x86_64",
+        "libc": "glibc 2.36", "base": "/usr/bin/python3.11",
+    }  # fmt: skip
+    return ImagePython(**{**known, **values})
+
+
+@pytest.mark.parametrize(
+    ("libc", "machine", "platform"),
+    [
+        ("glibc 2.36", "x86_64", "x86_64-manylinux_2_36"),
+        ("glibc 2.31.9", "x86_64", "x86_64-manylinux_2_31"),
+        ("glibc 2.27", "aarch64", "aarch64-manylinux_2_17"),
+        ("glibc 2.99", "arm64", "aarch64-manylinux_2_40"),
+        ("musl", "x86_64", "x86_64-unknown-linux-musl"),
+    ],
+)
+def test_the_platform_is_the_newest_that_the_image_has(
+    libc: str, machine: str, platform: str
+) -> None:
+    assert platform_of(python(libc=libc, machine=machine)) == platform
+
+
+@pytest.mark.parametrize(
+    ("libc", "machine"),
+    [("glibc 2.12", "x86_64"), ("", "x86_64"), ("glibc 2.36", "ppc64le"), ("glibc x", "x86_64")],
+)
+def test_a_platform_that_uv_does_not_know(libc: str, machine: str) -> None:
+    with pytest.raises(EnvironmentBuildException, match=f"an image for {machine}"):
+        platform_of(python(libc=libc, machine=machine))
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_there"),
+    [
+        (["numpy"], True),
+        (["numpy>=1.20,<2"], True),
+        (["numpy==1.19"], False),
+        (["NumPy"], True),
+        (["pandas"], False),
+        (["numpy[extra]"], False),
+        (["pandas; python_version < '3.8'"], True),
+        (["numpy; python_version >= '3.8'"], True),
+        (["azureml-defaults"], True),
+        (["numpy @ https://example.org/numpy-1.26.0.tar.gz"], False),
+    ],
+)
+def test_whether_an_image_has_all(lines: list[str], is_there: bool) -> None:
+    plan = plan_of(Specification(pip=tuple(lines)))
+    assert has_all(plan, python(packages={"numpy": "1.26.0"})) is is_there
+
+
+def test_a_wheel_for_this_machine_alone_was_compiled(tmp_path: Path) -> None:
+    import zipfile
+
+    tags = {"own": "cp311-cp311-linux_x86_64", "pure": "py3-none-any",
+            "for-all": "cp311-cp311-manylinux_2_17_x86_64"}  # fmt: skip
+    for name, tag in tags.items():
+        with zipfile.ZipFile(wheels.write_tiny(tmp_path, name, "1.0", tag=tag)) as wheel:
+            wheel.extractall(tmp_path / "site")
+    assert compiled_here(tmp_path / "site") == ["own==1.0"]
+
+
+def test_the_room_of_containers_has_files_and_no_links(tmp_path: Path) -> None:
+    room = find_copied_room(tmp_path)
+    assert (room / "amlflow" / "spec" / "images.py").is_file()
+    assert not [path for path in room.rglob("*") if path.is_symlink()]
+    assert all(path.stat().st_mode & 0o004 for path in room.rglob("*"))
+    assert find_copied_room(tmp_path) == room
