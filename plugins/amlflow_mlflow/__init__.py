@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import Feature, hookimpl, redacted
 
-from amlflow_mlflow.limits import LIMITS
+from amlflow_mlflow.limits import SERVER_LIMITS
 
 if TYPE_CHECKING:
     from amlflow.spec import RunKeeper, Tracker
 
 amlflow_spec = 1
 features = frozenset(Feature)
-known_limits = LIMITS
+known_limits = SERVER_LIMITS
 check_uri = "sqlite:///{folder}/mlflow.db"
 
 SCHEMES = {"http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks"}

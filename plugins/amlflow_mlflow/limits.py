@@ -8,13 +8,21 @@ from amlflow.spec import KnownLimit
 
 LIMITS = [
     KnownLimit(
+        switch="start-time-of-a-run-that-starts-again",
+        reason="MLflow keeps the end of a run that starts again; if the change has a start time, "
+        "this looks as if another client had killed the run, and it is Canceled",
+    )
+]
+SERVER_LIMITS = [
+    *LIMITS,
+    KnownLimit(
         switch="new-files-in-a-race",
         reason="an MLflow server replaces the files that it gets, so if two processes store one "
         "new file at the same moment, both succeed and one file is kept",
-    )
+    ),
 ]
 
 
 def limits_of(uri: str) -> Sequence[KnownLimit]:
-    """The limits of the tracker at a URI: where artifacts are in a folder, there are none."""
-    return LIMITS if uri.startswith(("http:", "https:", "databricks")) else ()
+    """The limits of the tracker at a URI."""
+    return SERVER_LIMITS if uri.startswith(("http:", "https:", "databricks")) else LIMITS

@@ -26,7 +26,7 @@ import coverage
 import pytest
 import sentences
 from amlflow.spec import Compute, Tracker
-from amlflow.testing.plugin import THOROUGH
+from amlflow.testing.plugin import BROKEN, THOROUGH
 
 FOLDER = Path(__file__).parent
 SUITE = FOLDER / "mutant_suite.py"
@@ -171,7 +171,7 @@ class _Plugin:
             signal.alarm(TIMEOUT_S)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if (report := self._failed) is not None:
-                broken = dict(report.sections).get("does not hold in amlflow.spec", "")
+                broken = dict(report.sections).get(BROKEN, "")
                 test = report.nodeid.rpartition("::")[2]
                 return Outcome(test, report.when or "", broken, str(report.longrepr))
         return Outcome(None, reason=f"{len(items)} tests passed")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from amlflow import spec
+from amlflow.testing.failures import quoted_sentences
 
 
 def of_contract() -> list[str]:
@@ -32,8 +33,7 @@ def of_contract() -> list[str]:
 
 def named(test: object) -> list[str]:
     """What a test's docstring quotes: ``owner: sentence``, with indented lines that go on."""
-    lines = inspect.getdoc(test) or ""
-    return [" ".join(each.split()) for each in re.split(r"\n(?=\S)", lines)]
+    return quoted_sentences(test)
 
 
 def _documented(body: list[ast.stmt], owner: str) -> Iterator[tuple[str, str]]:

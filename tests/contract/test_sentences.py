@@ -7,6 +7,7 @@ import inspect
 import pytest
 import sentences
 from amlflow.testing.compute_suite import ComputeSuite
+from amlflow.testing.failures import comments_of
 from amlflow.testing.tracker_suite import TrackerSuite
 
 NOT_IN_THE_SUITES = {
@@ -72,6 +73,18 @@ def test_a_sentence_is_named_by_a_test(sentence: str) -> None:
 @pytest.mark.parametrize(("sentence", "test"), NAMED.items())
 def test_what_a_test_names_is_a_sentence(sentence: str, test: str) -> None:
     assert sentence in SENTENCES, test
+
+
+def test_the_comments_of_a_test_name_sentences_that_it_quotes() -> None:
+    wrong = [
+        (name, comment)
+        for suite in (TrackerSuite, ComputeSuite)
+        for name, test in inspect.getmembers(suite)
+        if name.startswith("test_")
+        for comment in comments_of(test)
+        if not any(each.startswith(comment) for each in sentences.named(test))
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("beginning", sorted(NOT_IN_THE_SUITES))

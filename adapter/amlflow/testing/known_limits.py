@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 MARKER = "known_limit"
+SUITES = "amlflow.testing."
+"""How the modules of the suites begin."""
 
 _used: set[str] = set()
 """The limits, as ``switch: reason``, that have counted in the test that runs now."""
@@ -15,7 +17,8 @@ _used: set[str] = set()
 def has_limit(plugin: Any, switch: str) -> bool:
     """Whether a tracker or compute target declares a limit; it is printed at the end then.
 
-    For a case within a test. A whole test has the marker ``known_limit(switch)``.
+    For a case within a test. A whole test has its name as a switch, and may have the marker
+    ``known_limit(switch)``.
     """
     for limit in getattr(plugin, "known_limits", ()):
         if limit.switch == switch:
@@ -25,11 +28,21 @@ def has_limit(plugin: Any, switch: str) -> bool:
 
 
 def excuse(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Count a failure as expected if the test's marker names a limit that the plugin declares."""
+    """Count a failure as expected if the plugin declares a limit with the test's name or switch.
+
+    A test that replaces one of the suite needs a limit with its name.
+    """
+    name = name_of(item)
     arguments = getattr(item, "funcargs", {})
     plugin = arguments.get("tracker", arguments.get("compute"))
+    if name in replaced_tests(getattr(item, "cls", None)) and not has_limit(plugin, name):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{name} replaces a test of the suite and nothing says why. Declare it with the "
+            f'reason: known_limits = [KnownLimit(switch="{name}", reason="…")].'
+        )
     switches = [switch for marker in item.iter_markers(MARKER) for switch in marker.args]
-    if report.failed and any(has_limit(plugin, switch) for switch in switches):
+    if report.failed and any(has_limit(plugin, switch) for switch in (name, *switches)):
         report.outcome = "skipped"
         report.wasxfail = "a known limit of the plugin"
     # With pytest-xdist, only the report reaches the process that prints the summary.
@@ -37,7 +50,19 @@ def excuse(item: pytest.Item, report: pytest.TestReport) -> None:
     _used.clear()
 
 
-def used_limits(reports: list[Any]) -> list[str]:
-    """Each limit that has counted in a test, as ``switch: reason``."""
-    properties = [entry for report in reports for entry in getattr(report, "user_properties", ())]
-    return sorted({str(value) for key, value in properties if key == MARKER})
+def name_of(item: pytest.Item) -> str:
+    """The name of a test without its parameters."""
+    return str(getattr(item, "originalname", None) or item.name)
+
+
+def replaced_tests(suite: type | None) -> set[str]:
+    """The tests of the suites that a subclass replaces or removes."""
+    own: set[str] = set()
+    replaced: set[str] = set()
+    for part in getattr(suite, "__mro__", ()):
+        names = {name for name in vars(part) if name.startswith("test_")}
+        if part.__module__.startswith(SUITES):
+            replaced |= own & names
+        else:
+            own |= names
+    return replaced

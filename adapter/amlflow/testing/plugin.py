@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from amlflow.testing import known_limits
+from amlflow.testing import known_limits, seeds
+from amlflow.testing.failures import broken_sentences, explain_difference
 
 NOT_CLAIMED = "not claimed: "
 """How the reason of a skip begins that is due to a feature."""
@@ -16,6 +16,14 @@ NOT_CLAIMED = "not claimed: "
 pytest.register_assert_rewrite("amlflow.testing.suites", "amlflow.testing.compute_suite")
 
 
+BROKEN = "does not hold in amlflow.spec"
+"""The title of the sentences that a failed test names."""
+DREW = "drawn"
+"""The marker of tests that draw their values."""
+LEFT = "left"
+"""The name of the property of a report that says what a suite could not take away."""
+RUNNING_ITEM = pytest.StashKey[pytest.Item]()
+"""The test that runs, in the session's stash."""
 THOROUGH = "thorough"
 """The marker of tests that take long; ``--quick`` leaves them out."""
 
@@ -24,13 +32,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick", action="store_true", help="leave out the contract's tests that take long"
     )
+    seeds.add_option(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    seeds.choose_seed(config)
     config.addinivalue_line(
         "markers",
         f"{known_limits.MARKER}(switch): may fail if the plugin declares this known limit",
     )
+    config.addinivalue_line("markers", f"{DREW}: a test of the contract that draws its values")
     config.addinivalue_line(
         "markers", f"{THOROUGH}: a test of the contract that takes long; --quick leaves it out"
     )
@@ -38,6 +49,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what ``--quick`` or a suite's ``thorough_tests`` leaves out."""
+    for suite in {getattr(item, "cls", None) for item in items if is_of_suite(item)}:
+        for name in known_limits.replaced_tests(suite):
+            if not callable(getattr(suite, name)):
+                raise pytest.UsageError(
+                    f"{suite.__name__} removes {name}; to let it fail, declare "  # type: ignore[union-attr]
+                    f'KnownLimit(switch="{name}", reason="…")'
+                )
     kept = [item for item in items if not _is_left_out(item, config.getoption("--quick"))]
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
@@ -50,29 +68,58 @@ def _is_left_out(item: pytest.Item, is_quick: bool) -> bool:
     selection = getattr(getattr(item, "cls", None), "thorough_tests", None)
     if selection is None:
         return is_quick
-    return getattr(item, "originalname", item.name) not in selection
+    return known_limits.name_of(item) not in selection
+
+
+def is_of_suite(item: pytest.Item) -> bool:
+    """Whether a test is one of the contract's."""
+    return hasattr(getattr(item, "cls", None), "amlflow_contract")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Explain comparisons in the suites' own way, and nobody else's."""
+    global _explains
+    item.session.stash[RUNNING_ITEM] = item
+    _explains = is_of_suite(item)
+    try:
+        return (yield)
+    finally:
+        _explains = False
+
+
+_explains = False
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show the one field in which records differ, and not both records."""
+    return explain_difference(left, right) if _explains and op == "==" else None
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Name the sentences that do not hold: each test of a suite has them as its docstring.
+    """Name the sentences that do not hold: each test of a suite has them in its docstring.
 
     Where a fixture fails, the test has not come to them.
     """
     report = yield
-    if report.when != "call" or not hasattr(getattr(item, "cls", None), "amlflow_contract"):
+    if report.when != "call" or not is_of_suite(item):
         return report
     known_limits.excuse(item, report)
     if report.failed:
-        sentences = inspect.getdoc(getattr(item, "function", None)) or ""
-        report.sections.insert(0, ("does not hold in amlflow.spec", sentences))
+        traceback = call.excinfo and call.excinfo.tb
+        sentences = broken_sentences(getattr(item, "function", None), traceback)
+        report.sections.insert(0, (BROKEN, "\n".join(sentences)))
+        seed = seeds.seed_of(item.config)
+        report.sections.insert(1, ("values", f"drawn with {seeds.OPTION}={seed}"))
     return report
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """List the features for want of which tests were skipped, and the known limits that counted."""
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """List unclaimed features, the known limits that counted and what is left; name the seed."""
+    reports = [report for each in terminalreporter.stats.values() for report in each]
     features = sorted(
         {feature for reason in skips(terminalreporter) if (feature := unclaimed(reason))}
     )
@@ -80,13 +127,25 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("features not claimed")
         for feature in features:
             terminalreporter.write_line(feature)
-    limits = known_limits.used_limits(
-        [report for reports in terminalreporter.stats.values() for report in reports]
-    )
+    limits = noted(reports, known_limits.MARKER)
     if limits:
         terminalreporter.section("known limits")
         for limit in limits:
             terminalreporter.write_line(limit)
+    if left := noted(reports, LEFT):
+        terminalreporter.section("left behind")
+        for line in left:
+            terminalreporter.write_line(line)
+    if any(DREW in getattr(report, "keywords", ()) for report in reports):
+        terminalreporter.write_line(
+            f"Values were drawn; {seeds.OPTION}={seeds.seed_of(config)} draws them again."
+        )
+
+
+def noted(reports: list[Any], name: str) -> list[str]:
+    """What tests have noted under a name: a limit that has counted, or what is left behind."""
+    properties = [entry for report in reports for entry in getattr(report, "user_properties", ())]
+    return sorted({str(value) for key, value in properties if key == name})
 
 
 def skips(terminalreporter: Any) -> list[str]:

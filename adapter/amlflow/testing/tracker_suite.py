@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from amlflow.testing.suites.conflicts import ConflictTests
 from amlflow.testing.suites.conventions import ConventionTests
+from amlflow.testing.suites.drawn import DrawnTests
 from amlflow.testing.suites.experiments import ExperimentTests
 from amlflow.testing.suites.files import FileTests
 from amlflow.testing.suites.large import LargeTests
@@ -33,6 +34,7 @@ from amlflow.testing.suites.values import ValueTests
 
 
 class TrackerSuite(
+    DrawnTests,
     ProcessTests,
     OutageTests,
     LargeTests,

@@ -33,6 +33,7 @@ from amlflow.spec import (
 
 from amlflow_mlflow import workspaces
 from amlflow_mlflow.changes import spell
+from amlflow_mlflow.limits import limits_of
 from amlflow_mlflow.links import experiment_link, model_link, run_link
 from amlflow_mlflow.own_paths import own_paths
 from amlflow_mlflow.records import to_experiment, to_run
@@ -67,7 +68,7 @@ class SqliteTracker(TrackerBase):
     features = frozenset(Feature)
 
     def __init__(self, tables: SqliteTables, mlflow: MlflowTracker | None = None) -> None:
-        self.uri = tables.uri
+        self.uri, self.known_limits = tables.uri, limits_of(tables.uri)
         self.tables = tables
         self.mlflow = mlflow
         """MLflow's tracker, or None as long as it was not needed."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import string
 import threading
-import uuid
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -32,6 +31,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.plugin import NOT_CLAIMED
+from amlflow.testing.suites.cleaning import Cleaning, new_name
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ LONG = 10_000
 """Characters that a tracker keeps or refuses."""
 
 
-class SuiteBase:
+class SuiteBase(Cleaning):
     """What every tracker must do. A subclass gives the fixture ``uri``."""
 
     amlflow_contract = True
@@ -145,7 +145,7 @@ class SuiteBase:
 
     @pytest.fixture
     def experiment(self, tracker: Tracker) -> ExperimentRecord:
-        return tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+        return tracker.ensure_experiment(new_name())
 
     @pytest.fixture
     def run(self, tracker: Tracker, experiment: ExperimentRecord) -> RunRecord:

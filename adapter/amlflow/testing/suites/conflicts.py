@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.base import ALIKE, SuiteBase, race, refuses
+from amlflow.testing.suites.cleaning import new_name
 
 
 def arrangements(bad: Any, good: Sequence[Any]) -> list[list[Any]]:
@@ -55,10 +55,13 @@ class ConflictTests(SuiteBase):
             change = RunChange(
                 properties=dict(items), tags={"t": "x"}, status=Status.FAILED, name="new"
             )
+            # RunChange: Properties can be added
             with pytest.raises(PropertyConflict) as caught:
                 tracker.update_run(run.id, change)
             assert caught.value.kept == before.properties[caught.value.key]
             assert caught.value.refused == dict(items)[caught.value.key]
+            # PropertyConflict: Nothing of the refused change
+            # RunChange: Properties can be added
             assert tracker.get_run(run.id) == before, items
 
     def test_values_that_are_alike_conflict(
@@ -100,6 +103,8 @@ class ConflictTests(SuiteBase):
                     continue
                 with pytest.raises(error):
                     tracker.create_runs(drafts)
+                # page: A method does everything
+                # create_runs: If the experiment already
                 assert list(tracker.find_runs(query)) == before
         assert [run.alias for run in tracker.create_runs(good)] == [None, "free"]
 
@@ -112,7 +117,7 @@ class ConflictTests(SuiteBase):
         RunRecord: root_id is the run's own id if it has no parent, and None if another client
             nested the run without naming a root.
         """
-        other = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+        other = tracker.ensure_experiment(new_name())
         parent = self.made(tracker, experiment)
         family = {"parent_id": parent.id, "root_id": parent.id}
         owners = [experiment, other, experiment, other]
@@ -191,7 +196,7 @@ class ConflictTests(SuiteBase):
         delete_experiment: Delete an experiment and free its name; Refused if it has runs.
         ExperimentChange: A change to an experiment; what is not given stays as it is.
         """
-        archived = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+        archived = tracker.ensure_experiment(new_name())
         change = ExperimentChange(tags={"a": "1", "b": None}, archived=True)
         tracker.update_experiment(archived.id, change)
         before = tracker.get_experiment(experiment.id)
@@ -206,7 +211,7 @@ class ConflictTests(SuiteBase):
         record = tracker.get_experiment(archived.id)
         assert (record.name, record.tags) == (archived.name, {"a": "1", "b": None})
         for status in (Status.COMPLETED, Status.NOT_STARTED):
-            owner = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+            owner = tracker.ensure_experiment(new_name())
             self.made(tracker, owner, status=status)
             for is_archived in (False, True):
                 tracker.update_experiment(owner.id, ExperimentChange(archived=is_archived))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,6 +17,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.base import ALIKE, FEW, LONG, UTC, SuiteBase, later, refuses
+from amlflow.testing.suites.cleaning import new_name
 
 
 class ExperimentTests(SuiteBase):
@@ -28,7 +28,7 @@ class ExperimentTests(SuiteBase):
         ensure_experiment: The experiment with this name, created if there is none; an archived one
             stays so.
         """
-        name = f"suite-{uuid.uuid4().hex}"
+        name = new_name()
         record = tracker.ensure_experiment(name)
         assert record.name == name
         assert record.archived is None
@@ -42,7 +42,7 @@ class ExperimentTests(SuiteBase):
         ensure_experiment: The experiment with this name, created if there is none; an archived one
             stays so.
         """
-        name = f"suite-{uuid.uuid4().hex}"
+        name = new_name()
         with ThreadPoolExecutor(8) as pool:
             ids = {record.id for record in pool.map(tracker.ensure_experiment, [name] * 8)}
         assert len(ids) == 1
@@ -52,7 +52,7 @@ class ExperimentTests(SuiteBase):
         page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
             for a text that it cannot store exactly.
         """
-        mark = uuid.uuid4().hex
+        mark = new_name()
         names = [f"{text} {mark} {text}" for text in [*FEW, *ALIKE, "x" * LONG]]
         accepted = {name: None for name in names if not refuses(tracker.ensure_experiment, name)}
         assert len(accepted) >= len(FEW) + len(ALIKE)
@@ -66,7 +66,7 @@ class ExperimentTests(SuiteBase):
         list_experiments: All experiments, also archived ones, newest first.
         page: Other processes and machines change the same runs at the same time.
         """
-        mark = uuid.uuid4().hex
+        mark = new_name()
         ids = [tracker.ensure_experiment(f"suite-{mark}-{n}").id for n in range(3)]
         list_ids = []
         for record in tracker.list_experiments():
@@ -88,11 +88,12 @@ class ExperimentTests(SuiteBase):
         for change in (
             ExperimentChange(tags={"a": "b"}),
             ExperimentChange(tags_removed=["a"]),
-            ExperimentChange(name=f"suite-{uuid.uuid4().hex}"),
+            ExperimentChange(name=new_name()),
             ExperimentChange(archived=True),
         ):
             with pytest.raises(ExperimentNotFound):
                 tracker.update_experiment("99999999", change)
+        # delete_experiment: Raises ExperimentNotFound.
         with pytest.raises(ExperimentNotFound):
             tracker.delete_experiment("99999999")
 
@@ -101,13 +102,15 @@ class ExperimentTests(SuiteBase):
         get_experiment: The experiment with this id.
         get_experiment: Raises ExperimentNotFound.
         """
+        # get_experiment: The experiment with this id.
         assert tracker.get_experiment(experiment.id).name == experiment.name
+        # get_experiment: Raises ExperimentNotFound.
         with pytest.raises(ExperimentNotFound):
             tracker.get_experiment("99999999")
 
     def test_list_experiments(self, tracker: Tracker) -> None:
         """list_experiments: All experiments, also archived ones, newest first."""
-        records = [tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}") for _ in range(3)]
+        records = [tracker.ensure_experiment(new_name()) for _ in range(3)]
         tracker.update_experiment(records[1].id, ExperimentChange(archived=True))
         ids = [record.id for record in reversed(records)]
         assert [record.id for record in tracker.list_experiments() if record.id in ids] == ids
@@ -166,7 +169,7 @@ class ExperimentTests(SuiteBase):
         run_ids = [record.id for record in tracker.find_runs(RunQuery(conditions=[mine]))]
         assert run.id not in run_ids
         assert tracker.get_run(run.id).id == run.id
-        active = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+        active = tracker.ensure_experiment(new_name())
         other = self.made(tracker, active, created=later(1))
         for experiments, runs in (([experiment], [run]), ([active, experiment], [other, run])):
             query = RunQuery(experiment_ids=[record.id for record in experiments])
@@ -198,7 +201,7 @@ class ExperimentTests(SuiteBase):
         with pytest.raises(Refused):
             tracker.delete_experiment(experiment.id)
         assert tracker.get_run(run.id).experiment_id == experiment.id
-        empty = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+        empty = tracker.ensure_experiment(new_name())
         tracker.delete_experiment(empty.id)
         with pytest.raises(ExperimentNotFound):
             tracker.get_experiment(empty.id)

@@ -44,6 +44,7 @@ class FileTests(SuiteBase):
             files[name] = tmp_path / f"local{index}"
             files[name].write_bytes(content)
         tracker.put_files(run.id, files)
+        # list_files: The names of the run's files
         assert tracker.list_files(run.id) == sorted(contents)
         assert tracker.list_files(run.id, "outputs/") == [
             "outputs/Model.bin",
@@ -55,6 +56,8 @@ class FileTests(SuiteBase):
         assert tracker.list_files(run.id, "outputs/mod") == ["outputs/model.bin"]
         assert tracker.list_files(run.id, "outputs/[a]") == ["outputs/[a].txt"]
         assert tracker.list_files(run.id, "never/") == []
+        # put_files: Store local files
+        # get_file: Write a file's content
         for name, content in contents.items():
             tracker.get_file(run.id, name, tmp_path / "back")
             assert (tmp_path / "back").read_bytes() == content
@@ -147,12 +150,18 @@ class FileTests(SuiteBase):
         digest = uuid.uuid4().hex * 2
         archive = tmp_path / "archive.zip"
         archive.write_bytes(b"PK" + bytes(1000))
+        # has_snapshot: Whether a snapshot is stored.
         assert not tracker.has_snapshot(digest)
+        # get_snapshot: Raises Refused
         with pytest.raises(Refused):
             tracker.get_snapshot(digest, tmp_path / "back.zip")
+        # put_snapshot: Store a zip archive
         tracker.put_snapshot(digest, archive)
         tracker.put_snapshot(digest, archive)
+        # has_snapshot: Whether a snapshot is stored.
         assert tracker.has_snapshot(digest)
+        # put_snapshot: Store a zip archive
+        # get_snapshot: Write the archive
         tracker.get_snapshot(digest, tmp_path / "back.zip")
         other = tmp_path / "other.zip"
         other.write_bytes(b"PK other")

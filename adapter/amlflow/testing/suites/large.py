@@ -118,11 +118,15 @@ class LargeTests(SuiteBase):
         runs.sort(key=lambda run: run.created, reverse=True)
         run_ids = [run.id for run in runs]
         plain = RunQuery(experiment_ids=[experiment.id])
+        # find_runs: They come by creation time
+        # find_runs: The runs that match
         assert [run.id for run in tracker.find_runs(plain)] == run_ids
         few = RunQuery(experiment_ids=[experiment.id], limit=3)
+        # RunQuery: limit is a hint
         assert [run.id for run in itertools.islice(tracker.find_runs(few), 10)] == run_ids[:10]
 
         # Newer runs come while a part has been read: nothing is shifted.
+        # find_runs: A run that is created meanwhile
         read_ids = []
         for run in tracker.find_runs(plain):
             read_ids.append(run.id)
@@ -133,6 +137,7 @@ class LargeTests(SuiteBase):
         assert len(set(read_ids)) == len(read_ids)
 
         # Runs that cease to match while a part has been read hide none of the others.
+        # find_runs: The runs that match
         old = [Condition("tags", Op.EQ, "old", key="kind")]
         read_ids = []
         for run in tracker.find_runs(RunQuery(experiment_ids=[experiment.id], conditions=old)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.base import FEW, SuiteBase, current, race
+from amlflow.testing.suites.cleaning import new_name
 
 
 class ModelTracker(Tracker, ModelRegistry, Protocol):
@@ -37,7 +37,7 @@ class ModelTests(SuiteBase):
     @pytest.fixture
     def model(self) -> str:
         """The name of a model that is not there yet."""
-        return f"model-{uuid.uuid4().hex}"
+        return new_name("model")
 
     def register(self, tracker: ModelTracker, path: Path, name: str, **values: Any) -> ModelRecord:
         """Register a local file as a version."""
@@ -138,6 +138,12 @@ class ModelTests(SuiteBase):
                 lambda: tracker.list_model_files(name, version),
                 lambda: tracker.get_model_files(name, version, {"x": tmp_path / "x"}),
             ):
+                # get_model: Raises ModelNotFound.
+                # update_model: Raises ModelNotFound
+                # delete_model: Raises ModelNotFound.
+                # list_model_files: Raises ModelNotFound.
+                # get_model_files: Raises ModelNotFound
+                # ModelNotFound: No version
                 with pytest.raises(ModelNotFound) as caught:
                     call()
                 assert caught.value.message.startswith("ModelNotFound: ")
@@ -148,9 +154,12 @@ class ModelTests(SuiteBase):
         check(model, 99)
         check(model, 0)
         check(model, 10**30)
+        # get_model_files: Raises ModelNotFound, FileNotInModel.
+        # FileNotInModel: The version of a model
         with pytest.raises(FileNotInModel):
             tracker.get_model_files(model, 1, {"never": tmp_path / "never"})
         assert not (tmp_path / "never").exists()
+        # register_model: Raises RunNotFound
         with pytest.raises(RunNotFound):
             tracker.register_model(ModelDraft(name=model, run_id="0" * 32, path="x"))
         assert len(list(tracker.find_models([Condition("name", Op.EQ, model)]))) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.base import UTC, SuiteBase, accepted, current
+from amlflow.testing.suites.cleaning import new_name
 from amlflow.testing.suites.models import ModelTracker
 
 
@@ -35,7 +35,7 @@ class OwnerTests(SuiteBase):
         path = tmp_path / "model"
         path.write_bytes(b"model")
         tracker.put_files(run.id, {"model": path})
-        mark, begun = uuid.uuid4().hex, current()
+        mark, begun = new_name("model"), current()
         names = [f"{mark} {text}" for text in ("a", "A", "a ", "\u00e9", "e\u0301", "a_", "a%")]
         records: dict[str, ModelRecord] = {}
 
@@ -64,7 +64,7 @@ class OwnerTests(SuiteBase):
         path = tmp_path / "model"
         path.write_bytes(b"model")
         tracker.put_files(run.id, {"model/a": path, "single": path})
-        name = f"model-{uuid.uuid4().hex}"
+        name = new_name("model")
         for missing in ("never", "model/never", "mod", "single/never", "Model"):
             with pytest.raises(UserErrorException):
                 tracker.register_model(ModelDraft(name=name, run_id=run.id, path=missing))

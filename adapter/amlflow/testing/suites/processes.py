@@ -32,6 +32,7 @@ from amlflow.spec import (
 )
 from amlflow.testing.suites.at_once import PROCESSES, Opener, Others
 from amlflow.testing.suites.base import SuiteBase, check_claims, claim, current, logged
+from amlflow.testing.suites.cleaning import new_name
 
 
 class ProcessTests(SuiteBase):
@@ -111,7 +112,7 @@ class ProcessTests(SuiteBase):
             stays so.
         page: Other processes and machines change the same runs at the same time.
         """
-        name = f"suite-{uuid.uuid4().hex}"
+        name = new_name()
         ids = others.at_once(_ensure, name)
         assert set(ids) == {tracker.ensure_experiment(name).id}
 

@@ -40,6 +40,7 @@ from amlflow.testing.suites.base import (
     logged,
     race,
 )
+from amlflow.testing.suites.cleaning import new_name
 
 
 class RunTests(SuiteBase):
@@ -258,15 +259,21 @@ class RunTests(SuiteBase):
         tracker.write_points(run.id, [logged("loss", 0.5)])
         tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=later(3)))
         before = tracker.get_run(run.id)
+        # delete_run: Take a run out
+        # delete_run: To delete a deleted run
         for _ in range(2):
             tracker.delete_run(run.id)
             assert self._run_ids(tracker, experiment) == [other.id, child.id]
         assert tracker.get_run(run.id).id == tracker.get_run("kept", experiment.id).id == run.id
+        # restore_run: Undo delete_run
+        # restore_run: To restore a run
         for _ in range(2):
             tracker.restore_run(run.id)
             assert self._run_ids(tracker, experiment) == [other.id, child.id, run.id]
         assert tracker.get_run(run.id) == before
         assert [point.value for point in tracker.read_points(run.id)] == [0.5]
+        # delete_run: Raises RunNotFound.
+        # restore_run: Raises RunNotFound.
         for method in (tracker.delete_run, tracker.restore_run):
             with pytest.raises(RunNotFound):
                 method("missing")
@@ -318,7 +325,7 @@ class RunTests(SuiteBase):
         with pytest.raises(Refused, match="twice"):
             tracker.create_runs(twice)
         assert len(list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))) == 1
-        other = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+        other = tracker.ensure_experiment(new_name())
         assert self.made(tracker, other, run_id="taken").alias == "taken"
         for owner in (experiment, other):
             assert tracker.get_run("taken", owner.id).experiment_id == owner.id
@@ -339,7 +346,7 @@ class RunTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord, run: RunRecord
     ) -> None:
         """get_run: The run with this id or alias, in this experiment, or in any if None."""
-        other = tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}")
+        other = tracker.ensure_experiment(new_name())
         with pytest.raises(RunNotFound):
             tracker.get_run(run.id, other.id)
 
@@ -387,6 +394,6 @@ class RunTests(SuiteBase):
         fourth = self.made(tracker, experiment, created=later(3))
         assert tracker.run_numbers([fourth]) == [4]
         assert tracker.run_numbers([tracker.get_run(third.id)]) == [3]
-        stranger = self.made(tracker, tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}"))
+        stranger = self.made(tracker, tracker.ensure_experiment(new_name()))
         assert tracker.run_numbers([third, stranger, first]) == [3, 1, 1]
         assert tracker.run_numbers([]) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -20,6 +19,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.base import FEW, MILLISECOND, START, SuiteBase, current, later
+from amlflow.testing.suites.cleaning import new_name
 
 
 class SearchTests(SuiteBase):
@@ -293,7 +293,7 @@ class SearchTests(SuiteBase):
             id.
         """
         now = current()
-        both = [tracker.ensure_experiment(f"suite-{uuid.uuid4().hex}") for _ in range(2)]
+        both = [tracker.ensure_experiment(new_name()) for _ in range(2)]
         runs = [
             self.made(tracker, both[n % 2], created=now - n * MILLISECOND, tags={"n": str(n)})
             for n in range(5)

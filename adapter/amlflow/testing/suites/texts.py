@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.base import HARD, LONG, SuiteBase, accepted, logged, refuses
+from amlflow.testing.suites.cleaning import new_name
 
 Texts = list[str]
 
@@ -183,7 +183,7 @@ class TextTests(SuiteBase):
             stays so.
         ExperimentChange: A change to an experiment; what is not given stays as it is.
         """
-        mark = uuid.uuid4().hex
+        mark = new_name()
         names = [f"{mark}{text}{mark[:4]}" for text in HARD]
         ids: dict[str, str] = {}
 

@@ -59,13 +59,26 @@ class TransitionTests(SuiteBase):
         for run, (before, status) in zip(runs, pairs, strict=True):
             record, what = records[run.id], f"{status} after {before}"
             expected = transition(run, RunChange(status=status, **REST))
+            # FINAL: The statuses that end a run
+            # transition: The record of a run
+            # transition: A final status is replaced
+            # transition: Any other status
             assert record.status == expected.status, what
+            # FINAL: The statuses that end a run
+            # transition: A run has an end time
+            # transition: A final status sets
             assert (record.ended is None) == (expected.ended is None), what
             assert record.ended is None or record.ended >= begun - MILLISECOND, what
             if expected.status in UNSTARTED:
+                # UNSTARTED: The statuses
+                # transition: A run has no start time
                 assert record.started is None, what
             elif status == Status.RUNNING or before == Status.RUNNING:
+                # UNSTARTED: The statuses
+                # transition: Running sets the start time
                 assert record.started is not None, what
+            # RunChange: A change to a run
+            # transition: Any other status
             for field, value in REST.items():
                 assert getattr(record, field) == value, what
 

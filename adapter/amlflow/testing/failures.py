@@ -1,0 +1,138 @@
+"""What a failed test of a suite says: the sentence that is broken, and the smallest difference.
+
+A comment in a test says which of the sentences that its docstring quotes the lines after it test,
+by how the sentence begins::
+
+    # transition: A run has an end time
+    assert record.ended is None
+
+If a line after it fails, that sentence is named. Without such a comment, all of them are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType, TracebackType
+from typing import Any
+
+SHOWN = 200
+"""Characters of a value that are shown."""
+AROUND = 20
+"""Characters that are shown around the first in which two long texts differ."""
+ABSENT = object()
+_COMMENT = re.compile(r"\s*# (?=[\w.]+: )")
+
+
+def broken_sentences(function: Any, traceback: TracebackType | None) -> list[str]:
+    """The sentences that a test names and that do not hold, where it failed."""
+    sentences = quoted_sentences(function)
+    line = _failed_line(function.__code__, traceback)
+    if len(sentences) < 2 or line is None:
+        return sentences
+    lines, first = inspect.getsourcelines(function)
+    beginnings = _comment_above(lines, line - first)
+    return [each for each in sentences if each.startswith(tuple(beginnings))] or sentences
+
+
+def quoted_sentences(function: Any) -> list[str]:
+    """What the docstring quotes: ``owner: sentence``, with indented lines that go on."""
+    lines = inspect.getdoc(function) or ""
+    return [" ".join(each.split()) for each in re.split(r"\n(?=\S)", lines) if each]
+
+
+def comments_of(function: Any) -> list[str]:
+    """How the sentences begin that the comments of a test name."""
+    lines, _ = inspect.getsourcelines(function)
+    return [_COMMENT.sub("", line).strip() for line in lines if _COMMENT.match(line)]
+
+
+def _failed_line(code: CodeType, traceback: TracebackType | None) -> int | None:
+    """The line of a test, or of a function within it, at which it failed."""
+    codes, failed = _codes(code), None
+    while traceback is not None:
+        if traceback.tb_frame.f_code in codes:
+            failed = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return failed
+
+
+def _codes(code: CodeType) -> set[CodeType]:
+    parts = [part for part in code.co_consts if isinstance(part, CodeType)]
+    return {code}.union(*map(_codes, parts))
+
+
+def _comment_above(lines: Sequence[str], index: int) -> list[str]:
+    """The nearest comment above a line that belongs to its block or to one around it."""
+    depth = _depth(lines[index])
+    beginnings: list[str] = []
+    for line in reversed(lines[:index]):
+        if _COMMENT.match(line) and _depth(line) <= depth:
+            beginnings.append(_COMMENT.sub("", line).strip())
+        elif beginnings:
+            break
+        elif line.strip():
+            depth = min(depth, _depth(line))
+    return beginnings
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def explain_difference(actual: Any, expected: Any) -> list[str] | None:
+    """The smallest part in which two values differ, for pytest; None if pytest says it as well."""
+    for path, one, other in _differences(actual, expected, ""):
+        if not path:
+            return None
+        texts = _shown(one, other)
+        return [f"{path} is not as expected", f"actual:   {texts[0]}", f"expected: {texts[1]}"]
+    return None
+
+
+def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """The parts in which two values differ, each with its path."""
+    if one is ABSENT or other is ABSENT:
+        yield path, one, other
+    elif one == other:
+        return
+    elif dataclasses.is_dataclass(one) and type(one) is type(other):
+        for field in dataclasses.fields(one):
+            parts = getattr(one, field.name), getattr(other, field.name)
+            yield from _differences(*parts, f"{path}.{field.name}")
+    elif isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in {**other, **one}:
+            parts = one.get(key, ABSENT), other.get(key, ABSENT)
+            yield from _differences(*parts, f"{path}[{_short(key)}]")
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        for index in range(max(len(one), len(other))):
+            items = [each[index] if index < len(each) else ABSENT for each in (one, other)]
+            yield from _differences(items[0], items[1], f"{path}[{index}]")
+    elif isinstance(one, set | frozenset) and isinstance(other, set | frozenset):
+        for item in sorted(one ^ other, key=repr):
+            members = [item if item in each else ABSENT for each in (one, other)]
+            yield from _differences(members[0], members[1], f"{path}{{…}}")
+    else:
+        yield path, one, other
+
+
+def _shown(one: Any, other: Any) -> tuple[str, str]:
+    """Two values, of long texts what is around the first difference."""
+    if isinstance(one, str) and isinstance(other, str) and max(len(one), len(other)) > SHOWN:
+        pairs = zip(one, other, strict=False)
+        at = next((n for n, pair in enumerate(pairs) if pair[0] != pair[1]), None)
+        start = max(0, (min(len(one), len(other)) if at is None else at) - AROUND)
+        return tuple(  # type: ignore[return-value]
+            f"{text[start : start + 2 * AROUND]!a} from character {start} of {len(text)}"
+            for text in (one, other)
+        )
+    return _short(one), _short(other)
+
+
+def _short(value: Any) -> str:
+    if value is ABSENT:
+        return "absent"
+    text = ascii(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
