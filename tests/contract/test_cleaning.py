@@ -53,6 +53,7 @@ def test_models_and_empty_experiments_are_deleted_and_the_others_archived(
 
 
 def test_what_pytest_throws_away_is_left(tracker: SharedTracker, tmp_path: Path) -> None:
+    tracker.own_paths = list  # type: ignore[method-assign]
     assert outlives(tracker, tmp_path)  # it does not say where its data is
     tracker.own_paths = lambda: [tmp_path / "store"]  # type: ignore[method-assign]
     assert not outlives(tracker, tmp_path)
