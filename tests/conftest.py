@@ -51,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[SHARED] = str(servers.shared_folder())
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by the fixtures that it uses: no test is marked by hand."""
     for item in items:
@@ -64,6 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if "chrome" in fixtures:  # one browser, however many workers there are
             item.add_marker(pytest.mark.xdist_group("browser"))
+        if "others" in fixtures:  # and one set of processes that use the same tracker
+            item.add_marker(pytest.mark.xdist_group("processes"))
 
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)
