@@ -7,11 +7,22 @@ processes that create a run, one does, and the others find it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from amlflow.spec import Refused, RunDraft, RunNotFound, RunRecord, Status, Tracker
+from amlflow.optional_members import member
+from amlflow.spec import (
+    Condition,
+    ExperimentRecord,
+    Refused,
+    RunDraft,
+    RunNotFound,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+)
 
 
 class OwnRuns:
@@ -28,19 +39,34 @@ class OwnRuns:
         return self._experiment_id
 
     def find_experiment(self) -> str | None:
-        """The experiment's id, or None: unlike :meth:`ensure_experiment`, it creates none."""
+        """The experiment's id, or None: unlike :meth:`ensure_experiment`, it creates none.
+
+        So who may only read the tracker can look.
+        """
         if not self._experiment_id:
-            for experiment in self._tracker.list_experiments():
-                if experiment.name == self._experiment:
-                    self._experiment_id = experiment.id
+            find = member(self._tracker, "find_experiment")
+            experiment: ExperimentRecord | None = find(self._experiment)
+            if experiment is not None:
+                self._experiment_id = experiment.id
         return self._experiment_id or None
 
     def get(self, run_id: str) -> RunRecord | None:
-        """The run that has an id, or None."""
+        """The run that has an id, or None. It creates no experiment either."""
+        experiment_id = self.find_experiment()
+        if experiment_id is None:
+            return None
         try:
-            return self._tracker.get_run(run_id, self.ensure_experiment())
+            return self._tracker.get_run(run_id, experiment_id)
         except RunNotFound:
             return None
+
+    def find(self, conditions: Sequence[Condition] = ()) -> Iterator[RunRecord]:
+        """The runs that meet all conditions; none where the experiment does not exist yet."""
+        experiment_id = self.find_experiment()
+        if experiment_id is None:
+            return iter(())
+        query = RunQuery(experiment_ids=[experiment_id], conditions=conditions)
+        return self._tracker.find_runs(query)
 
     def create(self, run_id: str, **values: Any) -> RunRecord | None:
         """Create a run that has ended already; None if another process has created it.

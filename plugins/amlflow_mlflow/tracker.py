@@ -119,6 +119,12 @@ class MlflowTracker(TrackerBase):
                 experiment = self._store.get_experiment(experiment_id)
         return to_experiment(experiment)
 
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        experiment = self._store.get_experiment_by_name(name)
+        if experiment is None or DELETED in experiment.tags:
+            return None
+        return to_experiment(experiment)
+
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         experiment = self._store.get_experiment(experiment_id)
         if DELETED in experiment.tags:

@@ -25,9 +25,9 @@ STATE = [
     "_model_files",
 ]  # fmt: skip
 READS = [
-    "get_experiment", "get_run", "run_numbers", "count_runs", "first_runs", "field_values",
-    "read_points", "list_files", "get_file", "has_snapshot", "get_snapshot", "get_model",
-    "list_model_files", "get_model_files",
+    "find_experiment", "get_experiment", "get_run", "run_numbers", "count_runs", "first_runs",
+    "field_values", "read_points", "list_files", "get_file", "has_snapshot", "get_snapshot",
+    "get_model", "list_model_files", "get_model_files",
 ]  # fmt: skip
 WRITES = [
     "ensure_experiment", "update_experiment", "delete_experiment", "create_runs", "update_run",

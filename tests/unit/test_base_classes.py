@@ -129,7 +129,7 @@ def test_a_layer_passes_known_limits_on() -> None:
 
 def test_only_optional_members_are_not_abstract() -> None:
     optional = members(Tracker) - Tracker.__abstractmethods__
-    assert optional == {"delete_run", "own_paths", "restore_run"}
+    assert optional == {"delete_run", "find_experiment", "own_paths", "restore_run"}
     assert all(inspect.isabstract(each) for each in (Tracker, Compute))
 
 

@@ -28,6 +28,10 @@ class Archive(Layer):
     def ensure_experiment(self, name: str) -> ExperimentRecord:
         return _read(self.inner.ensure_experiment(name))
 
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        experiment = super().find_experiment(name)
+        return None if experiment is None else _read(experiment)
+
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         return _read(self.inner.get_experiment(experiment_id))
 

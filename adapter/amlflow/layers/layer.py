@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from amlflow.optional_members import member
 from amlflow.spec import (
     Condition,
     DataInput,
@@ -24,16 +24,7 @@ from amlflow.spec import (
     RunQuery,
     RunRecord,
     Tracker,
-    TrackerBase,
 )
-
-
-def member(tracker: Tracker, name: str) -> Any:
-    """A tracker's method or attribute; the default if its plugin was written before it existed."""
-    if hasattr(tracker, name):
-        return getattr(tracker, name)
-    default = getattr(TrackerBase, name)
-    return types.MethodType(default, tracker) if callable(default) else default
 
 
 class Layer:
@@ -59,6 +50,10 @@ class Layer:
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
         return self.inner.ensure_experiment(name)
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        experiment: ExperimentRecord | None = member(self.inner, "find_experiment")(name)
+        return experiment
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         return self.inner.get_experiment(experiment_id)

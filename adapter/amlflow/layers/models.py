@@ -27,7 +27,6 @@ from amlflow.spec import (
     ModelRecord,
     Refused,
     RunChange,
-    RunNotFound,
     RunQuery,
     RunRecord,
     Status,
@@ -120,26 +119,21 @@ class Models(Layer):
 
     def _all(self, name: str | None = None) -> Iterator[tuple[RunRecord, ModelNote]]:
         """The versions of a model, or of all, with the deleted ones; newest first."""
-        registry = self._runs.find_experiment()
-        if registry is None:
-            return
-        for run in self.inner.find_runs(RunQuery(experiment_ids=[registry])):
+        for run in self._runs.find():
             note = parse_model(run)
             if note is not None and name in (None, note.name):
                 yield run, note
 
     def _get(self, name: str, version: int) -> tuple[RunRecord, ModelNote]:
-        registry = self._runs.find_experiment()
-        missing = ModelNotFound(f"name {name}, version {version}")
-        if registry is None:
-            raise missing
-        try:
-            run = self.inner.get_run(_run_id(name, version), registry)
-        except RunNotFound:
-            raise missing from None
-        note = parse_model(run)
-        if note is None or (note.name, note.version) != (name, version) or DELETED in run.system:
-            raise missing
+        run = self._runs.get(_run_id(name, version))
+        note = None if run is None else parse_model(run)
+        if (
+            run is None
+            or note is None
+            or (note.name, note.version) != (name, version)
+            or DELETED in run.system
+        ):
+            raise ModelNotFound(f"name {name}, version {version}")
         return run, note
 
     def get_model(self, name: str, version: int) -> ModelRecord:

@@ -11,7 +11,7 @@ from amlflow.spec.compute import Compute, Work
 from amlflow.spec.errors import Unsupported, redacted
 from amlflow.spec.images import Images
 from amlflow.spec.limits import KnownLimit
-from amlflow.spec.records import RunRecord
+from amlflow.spec.records import ExperimentRecord, RunRecord
 from amlflow.spec.search import RunQuery
 from amlflow.spec.tracker import QuickSearch, Tracker
 
@@ -38,6 +38,11 @@ class TrackerBase(Tracker, QuickSearch):
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        """The default looks through all experiments."""
+        experiments = self.list_experiments()
+        return next((record for record in experiments if record.name == name), None)
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         """The default reads all runs of these experiments."""

@@ -11,6 +11,7 @@ also has the methods of ``ModelRegistry``.
 method                what it does                            raises                        atomic
 ====================  ======================================  ============================  =======
 ensure_experiment     finds or creates an experiment          Refused                       one
+find_experiment       (optional) finds one by its name
 get_experiment        reads an experiment                     ExperimentNotFound
 list_experiments      reads all, newest first
 update_experiment     renames, tags, archives                 ExperimentNotFound, Refused   each
@@ -123,6 +124,9 @@ class Tracker(Protocol):
     @abstractmethod
     def ensure_experiment(self, name: str) -> ExperimentRecord:
         """The experiment with this name, created if there is none; an archived one stays so."""
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        """The experiment with this name, or None; it creates none, so a reader may call it."""
 
     @abstractmethod
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:

@@ -92,6 +92,10 @@ class SqliteTracker(TrackerBase):
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         return [self.tables.number(run.experiment_id, run.id) for run in runs]
 
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        rows = self.tables.experiments("name = ?", name)
+        return next(map(to_experiment, rows), None)
+
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         for row in self.tables.experiments("CAST(experiment_id AS TEXT) = ?", experiment_id):
             return to_experiment(row)

@@ -509,6 +509,16 @@ class OneExperimentEach(MemoryTracker):
         return super().ensure_experiment(name)
 
 
+class ExperimentsCreatedByLooking(MemoryTracker):
+    """
+    find_experiment: The experiment with this name, or None; it creates none, so a reader may call
+        it.
+    """
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        return self.ensure_experiment(name)
+
+
 class OldExperimentsFirst(MemoryTracker):
     """list_experiments: All experiments, also archived ones, newest first."""
 

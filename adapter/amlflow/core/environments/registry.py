@@ -27,7 +27,6 @@ from amlflow.spec import (
     FileNotInRun,
     PropertyConflict,
     RunChange,
-    RunQuery,
     RunRecord,
     Tracker,
 )
@@ -141,9 +140,8 @@ class Registry:
 
     def latest(self) -> list[RegisteredVersion]:
         """The latest version of each environment, by name."""
-        query = RunQuery(experiment_ids=[self._runs.ensure_experiment()])
         versions: list[RegisteredVersion] = []
-        for record in self.tracker.find_runs(query):
+        for record in self._runs.find():
             name = parse(record.id, _NAME_TAG, record.tags.get(_NAME_TAG), to_name)
             if name is not None and record.alias == _alias(name):
                 versions += _read(record, name).versions[-1:]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from amlflow.optional_members import member
 from amlflow.spec import (
     Condition,
     ExperimentChange,
@@ -46,6 +47,17 @@ class ExperimentTests(SuiteBase):
         with ThreadPoolExecutor(8) as pool:
             ids = {record.id for record in pool.map(tracker.ensure_experiment, [name] * 8)}
         assert len(ids) == 1
+
+    def test_find_experiment_creates_none(self, tracker: Tracker) -> None:
+        """
+        find_experiment: The experiment with this name, or None; it creates none, so a reader may
+            call it.
+        """
+        name, find = new_name(), member(tracker, "find_experiment")
+        assert find(name) is None
+        assert name not in [record.name for record in tracker.list_experiments()]
+        experiment = tracker.ensure_experiment(name)
+        assert find(name) == experiment
 
     def test_awkward_experiment_names(self, tracker: Tracker) -> None:
         """
