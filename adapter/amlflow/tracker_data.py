@@ -166,6 +166,14 @@ def to_time(text: str) -> datetime:
     raise Malformed("a time in ISO 8601 with its zone")
 
 
+def check_local_time(text: str) -> None:
+    """Raise :class:`Malformed` for what is not a time in ISO 8601; a zone may be left out."""
+    try:
+        datetime.fromisoformat(text if len(text) <= MAX_NAME else "")
+    except ValueError:
+        raise Malformed("a time in ISO 8601") from None
+
+
 def to_status(text: str) -> str:
     """One of v1's statuses."""
     if text not in STATUSES:

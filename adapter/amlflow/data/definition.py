@@ -14,14 +14,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from amlflow.data.expressions import check_form
 from amlflow.exceptions import UserErrorException
-from amlflow.tracker_data import Malformed, to_object
+from amlflow.tracker_data import Malformed, check_local_time, to_object
 
 TABULAR, FILE = "tabular", "file"
 MAX_DEFINITION = 8 << 20
 """Characters of a definition."""
 MAX_SOURCES = 100_000
 MAX_STEPS = 1000
+MAX_PATH = 4096
+"""Characters of a path or a pattern."""
+MAX_WILDCARDS = 4
+"""Signs ``*``, ``?`` and ``[`` in one part of a path."""
+MAX_PARTITIONS = 32
+"""Names in a ``partition_format``."""
 _NAMESPACE = uuid.UUID("6ad1a3a6-6c0c-5a4e-9f3d-61d1a0a4b0d5")
 _SECRET = re.compile(r"(?i)(^|[-_])(sig|signature|token|key|secret|password|credential)s?$")
 STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
@@ -36,6 +43,16 @@ ENCODINGS = {
     "windows1252": "cp1252",
 }
 """v1's names of encodings, and Python's."""
+COLUMN_TYPES = frozenset({"string", "long", "float", "bool", "datetime"})
+_VALUES: Mapping[str, frozenset[str]] = {
+    "encoding": frozenset(ENCODINGS),
+    "header": frozenset({
+        "ALL_FILES_HAVE_SAME_HEADERS", "COMBINE_ALL_FILES_HEADERS", "NO_HEADERS",
+        "ONLY_FIRST_FILE_HAS_HEADERS",
+    }),
+    "invalid_lines": frozenset({"drop", "error"}),
+}  # fmt: skip
+"""The values of options that have a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +200,13 @@ def _parse_source(pair: object) -> Source:
     if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str)):
         raise Malformed("a definition whose sources are pairs of a datastore and a path")
     store, path = pair
+    if len(path) > MAX_PATH or any(_is_wild(part) for part in path.split("/")):
+        raise Malformed(
+            f"a definition whose paths have at most {MAX_PATH} characters, and {MAX_WILDCARDS} "
+            "wildcards between two '/'"
+        )
+    if store is None and is_web(path):
+        _check_address(path)
     if store is not None:
         if not isinstance(store, str) or not STORE_NAME.fullmatch(store):
             raise Malformed("a definition whose datastores have names")
@@ -191,12 +215,70 @@ def _parse_source(pair: object) -> Source:
     return Source(store, path)
 
 
+def _is_wild(part: str) -> bool:
+    # A name is compared with each way to spread it over the wildcards.
+    return sum(part.count(sign) for sign in "*?[") > MAX_WILDCARDS
+
+
+def _check_address(address: str) -> None:
+    try:
+        parts = urlsplit(address)
+        is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_address = False
+    if not is_address or not address.isprintable():
+        raise Malformed("a definition whose web addresses have a host")
+
+
 def _parse_options(options: object) -> dict[str, Any]:
     if not isinstance(options, dict) or not all(
         key in OPTIONS and isinstance(value, OPTIONS[key]) for key, value in options.items()
     ):
         raise Malformed("a definition with known options")
+    for key, values in _VALUES.items():
+        if key in options and options[key] not in values:
+            raise Malformed(f"a definition whose {key} is one of v1's")
+    if len(options.get("separator", ",")) != 1:
+        raise Malformed("a definition whose separator is one character")
+    if not _is_partition_format(options.get("partition_format", "")):
+        raise Malformed("a definition with a partition_format of v1's")
+    types = options.get("column_types", {})
+    if not all(map(_is_column_type, types.values())):
+        raise Malformed("a definition whose column_types are v1's")
     return options
+
+
+def _is_column_type(kind: object) -> bool:
+    """Whether it is what :class:`amlflow.core.data.data_type.DataType` says of a column."""
+    if not isinstance(kind, dict) or kind.get("type") not in COLUMN_TYPES:
+        return False
+    formats = kind.get("formats") or []
+    return isinstance(formats, list) and all(isinstance(form, str) for form in formats)
+
+
+def _is_partition_format(pattern: str) -> bool:
+    """Whether each name in braces is a name, there once, and divided from the next one."""
+    names = re.findall(r"\{(\w+)", pattern)
+    is_divided = "}{" not in pattern
+    are_names = all(name.isidentifier() for name in names) and len(set(names)) == len(names)
+    return len(pattern) <= MAX_PATH and is_divided and are_names and len(names) <= MAX_PARTITIONS
+
+
+def _check_values(step: list[Any]) -> None:
+    name, *values = step
+    if name in ("take", "skip") and (isinstance(values[0], bool) or values[0] < 0):
+        raise Malformed("a definition that takes or skips a number of rows")
+    if name in ("sample", "split") and not (0 <= values[0] <= 1 and values[1] >= 0):
+        raise Malformed("a definition whose shares are from 0 to 1")
+    if name == "time":
+        for text in values[:2]:
+            if text is not None:
+                check_local_time(text)
+    if name == "filter":
+        try:
+            check_form(values[0])
+        except ValueError as error:
+            raise Malformed(f"a definition with {error}") from None
 
 
 def _parse_steps(steps: object) -> tuple[tuple[Any, ...], ...]:
@@ -211,4 +293,5 @@ def _parse_steps(steps: object) -> tuple[tuple[Any, ...], ...]:
             raise Malformed("a definition whose steps have values of their types")
         if step[0].endswith("_columns") and not all(isinstance(name, str) for name in step[1]):
             raise Malformed("a definition whose columns have names")
+        _check_values(step)
     return tuple(tuple(step) for step in steps)

@@ -85,6 +85,31 @@ class Column(Expression):
         return Expression(["null", self._name])
 
 
+def check_form(tree: object, depth: int = 0) -> None:
+    """Raise ValueError for what is not the tree of a condition."""
+    if depth > MAX_DEPTH or not isinstance(tree, list) or not tree:
+        raise ValueError(f"a condition of at most {MAX_DEPTH} levels")
+    sign, *operands = tree
+    if (sign in ("&", "|") and len(operands) == 2) or (sign == "~" and len(operands) == 1):
+        for operand in operands:
+            check_form(operand, depth + 1)
+        return
+    is_named = bool(operands) and isinstance(operands[0], str)
+    if is_named and sign in ("null", "column") and len(operands) == 1:
+        return
+    if is_named and isinstance(sign, str) and sign in _COMPARISONS and len(operands) == 2:
+        value = operands[1]
+        is_column = (
+            isinstance(value, list)
+            and len(value) == 2
+            and value[0] == "column"
+            and isinstance(value[1], str)
+        )
+        if is_column or isinstance(value, (bool, int, float, str, type(None))):
+            return
+    raise ValueError("a condition on columns")
+
+
 def evaluate(
     tree: Sequence[Any], frame: Any, check: Callable[[Any, Sequence[str]], None], depth: int = 0
 ) -> Any:
@@ -113,7 +138,7 @@ def evaluate(
             value = frame[value[1]]
         try:
             return _COMPARISONS[sign](frame[operands[0]], value)
-        except TypeError:
+        except (TypeError, ValueError):
             raise UserErrorException(
                 f"The column {operands[0]!r} of type {frame[operands[0]].dtype} cannot be compared "
                 f"with {value!r}."

@@ -84,12 +84,17 @@ def _time(
             "says which one it is."
         )
     _check_columns(frame, [column])
-    times = pd.to_datetime(frame[column])
-    chosen = times.notna()
-    if start is not None:
-        chosen &= times >= pd.Timestamp(start) if inclusive else times > pd.Timestamp(start)
-    if end is not None:
-        chosen &= times <= pd.Timestamp(end) if inclusive else times < pd.Timestamp(end)
+    try:
+        times = pd.to_datetime(frame[column])
+        chosen = times.notna()
+        if start is not None:
+            chosen &= times >= pd.Timestamp(start) if inclusive else times > pd.Timestamp(start)
+        if end is not None:
+            chosen &= times <= pd.Timestamp(end) if inclusive else times < pd.Timestamp(end)
+    except (TypeError, ValueError) as error:
+        raise UserErrorException(
+            f"The timestamp column {column!r} cannot be compared with {start or end!r}: {error}."
+        ) from None
     return frame[chosen]
 
 

@@ -8,8 +8,10 @@ and version are properties, which nobody changes; tags and description are the r
 from __future__ import annotations
 
 import hashlib
+import lzma
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -28,7 +30,6 @@ from amlflow.spec import (
     Op,
     Refused,
     RunChange,
-    RunQuery,
     RunRecord,
     Tracker,
     transition,
@@ -46,6 +47,11 @@ MAX_PROPERTY = 4000
 """Characters of a definition that is kept as a property; a longer one is kept as a snapshot."""
 MAX_TRIES = 100
 _ENTRY = "definition.json"
+_BROKEN = (
+    zipfile.BadZipFile, KeyError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError,
+    RuntimeError,
+)  # fmt: skip
+"""What zipfile and its decompressors raise of a damaged archive; NotImplementedError is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,8 +217,7 @@ class Registry:
         return sorted(runs, key=lambda run: _version_of(run) or 0)
 
     def _find(self, condition: Condition) -> Iterator[RunRecord]:
-        query = RunQuery(experiment_ids=[self._runs.ensure_experiment()], conditions=[condition])
-        return self._tracker.find_runs(query)
+        return self._runs.find([condition])
 
     def _properties(self, definition: Definition) -> dict[str, str]:
         """What says the definition: its text, or the digest of the snapshot that has the text."""
@@ -244,8 +249,7 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "definition.zip"
             self._tracker.get_snapshot(digest, archive)
-            with zipfile.ZipFile(archive) as file, file.open(_ENTRY) as entry:
-                content = entry.read(4 * MAX_DEFINITION + 1)
+            content = _read_entry(archive)
         if hashlib.sha256(content).hexdigest() != digest:
             return ""
         return content.decode("utf-8", "replace")
@@ -253,7 +257,7 @@ class Registry:
     def _read(self, run: RunRecord) -> Registration | None:
         try:
             text = self._text_of(run)
-        except (Refused, zipfile.BadZipFile, KeyError):
+        except Refused:  # the snapshot is not there
             text = ""
         definition = parse(run.id, DEFINITION, text, parse_definition)
         if definition is None:
@@ -279,6 +283,15 @@ class Registry:
                 "read. Register it again with create_new_version=True."
             )
         return registration
+
+
+def _read_entry(archive: Path) -> bytes:
+    """The definition in an archive; nothing where it is not such an archive."""
+    try:
+        with zipfile.ZipFile(archive) as file, file.open(_ENTRY) as entry:
+            return entry.read(4 * MAX_DEFINITION + 1)
+    except _BROKEN:
+        return b""
 
 
 def check_name(name: object) -> None:

@@ -172,12 +172,16 @@ def web_file(address: str, is_single: bool) -> DataFile:
 def open_folder(address: str) -> Folder:
     """The folder at an address. Raises UserErrorException if no package reads such addresses."""
     # fsspec takes 0.1 s, and `import azureml.core` does not load it.
+    from fsspec import filesystem
     from fsspec.core import url_to_fs
 
-    options = {"client_kwargs": {"timeout": _web_timeout()}} if is_web(address) else {}
     with explain_errors("Opening", address):
         try:
-            fs, root = url_to_fs(address, **options)
+            if is_web(address):  # not as fsspec's chain of addresses, which "::" divides
+                options = {"client_kwargs": {"timeout": _web_timeout()}}
+                fs, root = filesystem(address.partition(":")[0].lower(), **options), address
+            else:
+                fs, root = url_to_fs(address)
         except ValueError as error:
             raise UserErrorException(
                 f"{without_secrets(address)!r} is not an address that fsspec can open: it begins "

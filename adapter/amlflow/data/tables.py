@@ -80,7 +80,7 @@ def _read(
         stream = str(local) if local is not None else stack.enter_context(file.open())
         try:
             return reader(stream, file, options, names, texts)
-        except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeError) as error:
+        except (pa.ArrowException, UnicodeError) as error:
             raise DatasetExecutionError(_explain(error, file, options)) from error
 
 
@@ -157,14 +157,15 @@ def _first_row(file: DataFile, options: Mapping[str, Any]) -> list[str]:
 
 def _unique_names(cells: Sequence[str]) -> list[str]:
     """v1's names of columns: ``Column3`` for one without a name, ``a_1`` for a second ``a``."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    counts: dict[str, int] = {}
     for index, cell in enumerate(cells):
         base = name = cell or _column_name(index)
-        count = 1
         while name in names:
-            name, count = f"{base}_{count}", count + 1
-        names.append(name)
-    return names
+            counts[base] = counts.get(base, 0) + 1
+            name = f"{base}_{counts[base]}"
+        names[name] = None
+    return list(names)
 
 
 def _column_name(index: int) -> str:
@@ -206,7 +207,7 @@ def _valid_lines(file: DataFile, options: Mapping[str, Any]) -> IO[bytes]:
                 try:
                     if not isinstance(json.loads(line), dict):
                         continue
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
             valid.write(line.encode())
     valid.seek(0)
@@ -303,7 +304,12 @@ def parse_partition(pattern: str, file: DataFile) -> dict[str, Any]:
         raise DatasetExecutionError(
             f"The path of {file.address!r} is not of the form partition_format={pattern!r}."
         )
-    return {
-        name: datetime.strptime(text, formats[name]) if name in formats else text
-        for name, text in match.groupdict().items()
-    }
+    try:
+        return {
+            name: datetime.strptime(text, formats[name]) if name in formats else text
+            for name, text in match.groupdict().items()
+        }
+    except ValueError:
+        raise DatasetExecutionError(
+            f"The path of {file.address!r} has no time as partition_format={pattern!r} says it."
+        ) from None
