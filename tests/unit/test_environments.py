@@ -13,8 +13,8 @@ from amlflow.core.environments.registry import EnvironmentNotFound
 from amlflow.core.scripts.environment import (
     definition_of,
     environment_from,
-    without_credentials,
 )
+from amlflow.environments.redaction import without_credentials
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import UserErrorException

@@ -24,7 +24,7 @@ from amlflow.core.scripts.environment import (
     CURATED_VERSION,
     Environment,
     definition_of,
-    environment_from,
+    open_latest,
 )
 from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import tracker_of
@@ -46,8 +46,7 @@ def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
     registry = Registry(tracker)
     rows = []
     shown = set()
-    for registered, definition in registry.definitions():
-        environment = environment_from(definition, registered.name, registered.version)
+    for registered, environment in open_latest(registry):
         made = _find_made(environment, tracker)
         shown.add(made.key if made else None)
         rows.append({**_of_version(registered), **_of_made(made)})

@@ -37,6 +37,8 @@ IGNORED = frozenset({
 })  # fmt: skip
 """Options that change how pip works and not what is installed."""
 
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
+
 
 @dataclass(slots=True)
 class Lines:
@@ -77,6 +79,10 @@ def _parse(
         text = re.sub(r"(^|\s)#.*", "", line).strip()
         if not text:
             continue
+        if _CONTROL.search(text):  # a part of it would be read as a line of its own
+            raise EnvironmentBuildException(
+                f"{text[:200]!r} is not a line of a requirements file: it has a control character."
+            )
         if len(result.packages) + len(result.constraints) >= MAX_LINES:
             raise EnvironmentBuildException(
                 f"The definition names more than {MAX_LINES} packages; name those that the script "
@@ -194,11 +200,37 @@ def _without_hashes(text: str) -> str:
 
 def _to_absolute(package: str, folders: Sequence[Path]) -> str:
     """A wheel or folder of this machine by its absolute path."""
-    first = shlex.split(package)[0] if "'" not in package and '"' not in package else package
-    looks_local = first.startswith((".", "/", "~")) or first.endswith((".whl", ".tar.gz", ".zip"))
-    if looks_local and "://" not in first and "@" not in first:
+    first = _first_word(package)
+    if _looks_local(first) and "://" not in first and "@" not in first:
         return _existing(folders, first, package)
     return package
+
+
+def _first_word(package: str) -> str:
+    return shlex.split(package)[0] if "'" not in package and '"' not in package else package
+
+
+def _looks_local(text: str) -> bool:
+    return text.startswith((".", "/", "~")) or text.endswith((".whl", ".tar.gz", ".zip"))
+
+
+def names_local_file(line: str) -> bool:
+    """Whether a line of a requirements file has a file or a folder of a machine read or installed.
+
+    A folder of wheels, as of ``--find-links``, is an index like any other.
+    """
+    text = line.strip()
+    if _CONTROL.search(text):
+        return True
+    if text.startswith("-"):
+        option, value = _split_option(text)
+        if option in ("-r", "--requirement", "-c", "--constraint"):
+            return True
+        return option in ("-e", "--editable") and ("://" not in value or "file:" in value.lower())
+    _, at, address = text.partition("@")
+    return "file:" in text.lower() or (
+        "://" not in text and (bool(at and address.strip()) or _looks_local(text.split(";")[0]))
+    )
 
 
 def _existing(folders: Sequence[Path], name: str, text: str) -> str:

@@ -20,6 +20,7 @@ from amlflow.environments.errors import EnvironmentBuildException
 SCHEME = "amlflow://"
 _ADDRESS = re.compile(r"amlflow://wheels/([0-9a-f]{64})/([^/\s]{1,255}\.whl)")
 _COPY = re.compile(r"/\.wheels/([0-9a-f]{64})/([^/\s]{1,255}\.whl)$")
+_FILE_NAME = re.compile(r"[\w.+!-]{1,255}", re.ASCII)
 _CHUNK = 1 << 20
 
 
@@ -37,6 +38,8 @@ def check_wheel_name(name: str) -> None:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename  # few scripts need it
 
     try:
+        if not _FILE_NAME.fullmatch(name):  # the name's tags are not checked there
+            raise InvalidWheelFilename(name)
         parse_wheel_filename(name)
     except InvalidWheelFilename as error:
         raise EnvironmentBuildException(

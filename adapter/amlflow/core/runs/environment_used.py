@@ -49,7 +49,7 @@ def environment_of(tracker: Tracker, record: RunRecord) -> Environment:
     Raises:
         UserErrorException: the run was not submitted, or its definition is not there.
     """
-    from amlflow.core.scripts.environment import environment_from  # few scripts ask for it
+    from amlflow.core.scripts.environment import open_shared  # few scripts ask for it
     from amlflow.jobs.job import DEFINITION_FILE  # for a submitted run only: it locks files
 
     definition = _read_file(
@@ -64,7 +64,7 @@ def environment_of(tracker: Tracker, record: RunRecord) -> Environment:
             f"Run {record.alias or record.id} has no environment: it was not submitted, or its "
             "agent has not stored the definition yet."
         )
-    return environment_from(definition)
+    return open_shared(definition, record.id)
 
 
 def _to_packages(text: str) -> list[str]:

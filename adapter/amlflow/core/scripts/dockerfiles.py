@@ -90,8 +90,7 @@ def read_dockerfile(dockerfile: str | None) -> str | None:
     """
     if not dockerfile:
         return None
-    lines = [line.split() for line in dockerfile.splitlines()]
-    if any(words and words[0].upper() == "FROM" for words in lines):
+    if is_text(dockerfile):
         return dockerfile
     path = Path(dockerfile)
     try:
@@ -106,6 +105,12 @@ def read_dockerfile(dockerfile: str | None) -> str | None:
         f"base_dockerfile={dockerfile[:200]!r} is neither the text of a Dockerfile, which has a "
         f"line that begins with FROM, nor a file that can be read ({reason})."
     )
+
+
+def is_text(dockerfile: str) -> bool:
+    """Whether it is the text of a Dockerfile, and not the path of one."""
+    lines = [line.split() for line in dockerfile.splitlines()]
+    return any(words and words[0].upper() == "FROM" for words in lines)
 
 
 def _check_context(folder: str, dockerfile_path: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amlflow.core.arguments import check_class, check_list, check_text
@@ -21,12 +21,12 @@ from amlflow.core.scripts.sections import ContainerRegistry, SparkSection
 from amlflow.core.scripts.settings_file import Section, read_fields, write_fields
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.core.store import WorkspaceBase, tracker_of
-from amlflow.environments.redaction import without_secrets as remove_secrets
+from amlflow.environments.redaction import without_credentials
 from amlflow.exceptions import UserErrorException
 
 if TYPE_CHECKING:
     from amlflow.core.environments.image_build import DockerImageDetails, ImageBuildDetails
-    from amlflow.core.environments.registry import Registry
+    from amlflow.core.environments.registry import RegisteredVersion, Registry
     from amlflow.environments.specification import Specification
 
 logger = logging.getLogger("amlflow")
@@ -184,21 +184,16 @@ class Environment(Settings):
         the addresses of package indexes are not kept, and a warning says so.
 
         Raises:
-            UserErrorException: the name is one of v1's curated environments, or the version that
-                you have named has another content.
+            UserErrorException: the name is one of v1's curated environments, the version that you
+                have named has another content, or a package is a file of this machine.
         """
-        definition, has_secrets = without_credentials(definition_of(self))
-        if has_secrets:
-            logger.warning(
-                "The environment %r is registered without the passwords in the addresses of its "
-                "package indexes, which everybody of the workspace could read. Whoever builds it "
-                "gives them in ~/.netrc.",
-                self.name,
-            )
+        from amlflow.core.environments.shared import to_shared  # most scripts register nothing
+
+        definition = to_shared(self, definition_of(self))
         registered = _registry(workspace, "environment.register(workspace)").register(
             self.name, definition, self.version
         )
-        return _registered(environment_from(definition, self.name, registered.version))
+        return _mark_registered(environment_from(definition, self.name, registered.version))
 
     @staticmethod
     def get(
@@ -226,7 +221,7 @@ class Environment(Settings):
             return environment_from(find_curated(name), name, str(version or CURATED_VERSION))
         registered = registry.get(name, None if version is None else str(version), label)
         definition = registry.definition(registered)
-        return _registered(environment_from(definition, name, registered.version))
+        return open_shared(definition, registered.run_id, name, registered.version)
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> dict[str, Environment]:
@@ -235,10 +230,7 @@ class Environment(Settings):
 
         registry = _registry(workspace, "Environment.list(workspace)")
         environments = {
-            registered.name: _registered(
-                environment_from(definition, registered.name, registered.version)
-            )
-            for registered, definition in registry.definitions()
+            registered.name: environment for registered, environment in open_latest(registry)
         }
         for name, definition in curated_definitions().items():
             environments[name] = environment_from(definition, name, CURATED_VERSION)
@@ -401,7 +393,27 @@ def environment_from(
     return environment
 
 
-def _registered(environment: Environment) -> Environment:
+def open_shared(
+    definition: Mapping[str, Any], owner: str, name: str | None = None, version: str | None = None
+) -> Environment:
+    """As :func:`environment_from`, of a definition that the run ``owner`` has in a tracker."""
+    from amlflow.core.environments.shared import leave_out_paths  # most scripts register nothing
+
+    environment = environment_from(definition, name, version)
+    is_whole = not leave_out_paths(environment, owner)
+    return _mark_registered(environment) if is_whole and version is not None else environment
+
+
+def open_latest(registry: Registry) -> Iterator[tuple[RegisteredVersion, Environment]]:
+    """The latest version of each registered environment; the log names one that is left out."""
+    for version, definition in registry.definitions():
+        try:
+            yield version, open_shared(definition, version.run_id, version.name, version.version)
+        except UserErrorException as error:
+            logger.warning("The environment %r is left out: %s", version.name, error.message)
+
+
+def _mark_registered(environment: Environment) -> Environment:
     """Note that an environment is as it was registered."""
     environment._registered_digest = _digest_of(environment)
     return environment
@@ -426,20 +438,6 @@ def kept_definition(environment: Environment) -> dict[str, Any]:
     definition, _ = without_credentials(definition_of(environment))
     version = registered_version(environment)
     return {**definition, "version": version, "environmentVariables": {}}
-
-
-def without_credentials(definition: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A definition without the passwords and tokens in addresses, and whether there were any."""
-    content = _without_secrets(definition)
-    return content, content != definition
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_secrets(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return remove_secrets(value) if isinstance(value, str) else value
 
 
 def _registry(workspace: Any, right: str) -> Registry:

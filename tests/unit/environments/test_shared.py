@@ -1,0 +1,164 @@
+"""Definitions of environments that somebody else may have written to the tracker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amlflow.cli import environments as commands
+from amlflow.core.environments.registry import Registry
+from amlflow.core.scripts.environment import Environment
+from amlflow.core.workspace import Workspace
+from amlflow.environments import kept, pythons
+from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.requirement_lines import names_local_file
+from amlflow.environments.wheels import parse_address
+from amlflow.exceptions import UserErrorException
+from amlflow.testing.memory import MemoryTracker
+
+Open = Callable[..., Workspace]
+
+
+@pytest.fixture
+def registry(tracker: MemoryTracker) -> Registry:
+    return Registry(tracker)
+
+
+def definition(*lines: str, **python: Any) -> dict[str, Any]:
+    packages = {"dependencies": ["python=3.11", {"pip": list(lines)}]}
+    return {"name": "e", "python": {"condaDependencies": packages, **python}}
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A program that leaves a mark when it is started."""
+    path = tmp_path / "python"
+    path.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    path.chmod(0o755)
+    return path
+
+
+LOCAL_LINES = [
+    "-r /etc/passwd", "--requirement=/etc/passwd", "-r/etc/passwd", "-c /etc/passwd", "-e .",
+    "-e /home/somebody", "--editable file:///home", "file:///etc/passwd", "/etc/passwd", "./here",
+    "~/there", "x @ file:///etc/passwd", "x @ /etc/passwd", "x@../y", "wheel.whl", "numpy\n-r /x",
+    "https://example.org/x.whl\n-r /x", "x.tar.gz", "../../x.zip ; python_version > '3'",
+]  # fmt: skip
+OTHER_LINES = [
+    "scipy", "numpy==1.2 ; python_version < '3.12'", "scikit-learn[extra]>=1", "-i https://x/simple",
+    "--extra-index-url https://x", "--find-links https://x", "git+https://github.com/a/b@main",
+    "x @ https://example.org/x.whl", "-e git+https://x/y#egg=y",
+    "--no-binary :all:", "-f /wheels",
+]  # fmt: skip
+
+
+def test_lines_that_name_files_of_a_machine() -> None:
+    assert [line for line in LOCAL_LINES if not names_local_file(line)] == []
+    assert [line for line in OTHER_LINES if names_local_file(line)] == []
+
+
+def test_a_look_reads_and_starts_nothing_that_a_definition_names(
+    workspace: Workspace,
+    registry: Registry,
+    program: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(pythons, "look", looked.append)
+    registry.register("starts", definition("numpy", interpreterPath=str(program)))
+    registry.register("reads", definition("numpy", *LOCAL_LINES, *OTHER_LINES))
+    registry.register(
+        "runs",
+        {
+            **definition(),
+            "docker": {
+                "arguments": ["-v", "/:/host"], "baseDockerfile": "/dev/zero",
+                "buildContext": {"location": "/home"},
+            },
+        },
+    )  # fmt: skip
+    monkeypatch.setattr(commands, "_find_made", record := Recording())
+    monkeypatch.setattr(kept, "list_environments", list)
+    monkeypatch.setattr(commands.Where, "workspace", lambda self: workspace)
+    with caplog.at_level(logging.WARNING):
+        names = [row["name"] for row in commands.list_environments(curated=False)]
+        environments = {name: Environment.get(workspace, name) for name in names}
+    assert names == ["reads", "runs", "starts"]
+    for environment in (*environments.values(), *record.environments):
+        assert environment.python.interpreter_path == "python"
+        assert environment.docker.arguments == []
+        assert environment.docker.build_context is environment.docker.base_dockerfile is None
+        packages = environment.python.conda_dependencies
+        lines = [*packages.pip_options, *packages.pip_packages]
+        assert not any(map(names_local_file, lines))
+    reads = environments["reads"].python.conda_dependencies
+    assert len([*reads.pip_options, *reads.pip_packages]) >= len(OTHER_LINES)
+    for text in ("interpreter_path", "docker.arguments", "base_dockerfile", "-r /etc/passwd"):
+        assert text in caplog.text
+    assert looked == []
+    assert not (tmp_path / "started").exists()
+
+
+class Recording:
+    """In place of a look for what is made of an environment on this machine."""
+
+    def __init__(self) -> None:
+        self.environments: list[Environment] = []
+
+    def __call__(self, environment: Environment, tracker: object) -> None:
+        self.environments.append(environment)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"python": 5}, {"python": {"condaDependencies": {"dependencies": 7}}}, {"docker": []},
+        {"python": {"condaDependencies": {"dependencies": [{"pip": {"a": 1}}]}}},
+        {"python": {"condaDependencies": {"dependencies": [[1]]}}},
+        {"environmentVariables": [1]}, {"docker": {"arguments": {"a": 1}}},
+    ],
+)  # fmt: skip
+def test_a_definition_that_is_not_one_hides_no_other(
+    workspace: Workspace, registry: Registry, bad: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.register("bad", bad)
+    registry.register("good", definition("numpy"))
+    environments = Environment.list(workspace)
+    assert "good" in environments
+    assert "bad" not in environments
+    assert "'bad' is left out" in caplog.text
+    with pytest.raises(UserErrorException):
+        Environment.get(workspace, "bad")
+
+
+@pytest.mark.parametrize("line", ["-r requirements.txt", "./wheels/x.whl", "-e ."])
+def test_a_file_of_this_machine_is_not_registered(workspace: Workspace, line: str) -> None:
+    environment = Environment("e")
+    environment.python.conda_dependencies.set_pip_requirements([line])
+    with pytest.raises(UserErrorException, match="names a file of this machine"):
+        environment.register(workspace)
+
+
+def test_what_is_this_machines_is_said_to_be_left_out(
+    workspace: Workspace, program: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment = Environment("e")
+    environment.python.user_managed_dependencies = True
+    environment.python.interpreter_path = str(program)
+    registered = environment.register(workspace)
+    assert "nobody gets its interpreter_path" in caplog.text
+    assert registered.python.interpreter_path == str(program)  # the submitter's own object
+    assert Environment.get(workspace, "e").python.interpreter_path == "python"
+
+
+@pytest.mark.parametrize(
+    "name", ["x-1.0-py3-none-..%2F..%2F..%2Fy.whl", "x-1.0-py3-none-any%00.whl", "..%2Fx.whl"]
+)
+def test_the_address_of_a_wheel_names_no_other_folder(name: str) -> None:
+    with pytest.raises(EnvironmentBuildException, match="is not the name of a wheel"):
+        parse_address(f"amlflow://wheels/{'a' * 64}/{name}")
