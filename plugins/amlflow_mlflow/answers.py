@@ -10,9 +10,8 @@ was sent would be lost if that counted. So an answer counts where it has
 
 ``{}`` has no shape, and MLflow says it of a write that is done and of a list that is empty. (Of
 an uploaded file, MLflow's newer servers say nothing at all.) It is trusted where it bears the
-server's :class:`Signs`. Where a server has no signs of its own, what was sent to a run and a file
-are trusted after a look that they are there; a change of an experiment and an empty list are
-trusted as they are.
+server's :class:`Signs`. Where a server has no signs of its own, one call more is made: a write is
+trusted after a look that it is done, and an empty list after ``/version`` has said a version.
 
 Anything else is an outage: :class:`amlflow.spec.Unavailable`, and the caller sends it again.
 """
@@ -192,6 +191,19 @@ def holds(
 
 def _point(metric: Mapping[str, Any]) -> tuple[int, int]:
     return int(metric["timestamp"]), int(metric.get("step", 0))
+
+
+STATES: dict[str, Callable[[Any, Mapping[str, str], dict[str, Any]], bool]] = {
+    "SetExperimentTag": lambda state, tags, sent: tags.get(sent["key"]) == sent.get("value", ""),
+    "DeleteExperimentTag": lambda state, tags, sent: sent["key"] not in tags,
+    "UpdateExperiment": lambda state, tags, sent: state["name"] == sent["new_name"],
+    "DeleteExperiment": lambda state, tags, sent: state["lifecycle_stage"] == "deleted",
+    "RestoreExperiment": lambda state, tags, sent: state["lifecycle_stage"] == "active",
+    "DeleteRun": lambda state, tags, sent: state["lifecycle_stage"] == "deleted",
+    "RestoreRun": lambda state, tags, sent: state["lifecycle_stage"] == "active",
+}
+"""Writes that MLflow answers with ``{}``, by name: whether what was read after one shows it done,
+from the experiment or the run's info, the experiment's tags, and what was sent."""
 
 
 # --- Signs --------------------------------------------------------------------------------------

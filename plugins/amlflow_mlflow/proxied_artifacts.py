@@ -104,7 +104,7 @@ class Served(MlflowArtifactsRepository):
         answer = self._client.send("GET", f"{ROOT}/artifacts", params={"path": folder})
         content = self._object(answer)
         if not content:
-            self._client.is_mlflows(answer.headers)
+            self._client.check_empty(answer.headers)
         infos = []
         try:
             if content and "files" not in content:

@@ -44,6 +44,7 @@ class Registry(RestStore):
     def _is_done(self, api: Any, content: dict[str, Any]) -> bool:
         """Whether a write has been done whose answer does not tell."""
         if api not in (SetModelVersionTag, DeleteModelVersionTag, DeleteModelVersion):
+            self._client.probe()  # an empty list
             return True
         try:
             tags = self.get_model_version(content["name"], content["version"]).tags

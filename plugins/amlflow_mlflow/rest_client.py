@@ -18,6 +18,7 @@ from google.protobuf.json_format import ParseError
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.service_pb2 import (
     DeleteTag,
+    GetExperiment,
     GetMetricHistory,
     GetRun,
     LogBatch,
@@ -34,6 +35,7 @@ from amlflow_mlflow.answers import (
     MAX_ANSWER_BYTES,
     MAX_REDIRECTS,
     REDIRECTS,
+    STATES,
     Signs,
     Verdict,
     foreign,
@@ -141,6 +143,15 @@ class Client:
         if verdict is Verdict.FOREIGN:
             raise foreign(self.where, "it lacks the headers of this server's answers")
         return verdict is Verdict.MLFLOW
+
+    def check_empty(self, headers: Mapping[str, str]) -> None:
+        """Check that an empty list is MLflow's.
+
+        Where the headers do not tell, it is looked whether MLflow answers at all: whatever else
+        stands there says ``{}`` to ``/version``, too. Raises :class:`Unavailable`.
+        """
+        if not self.is_mlflows(headers):
+            self.probe()
 
     @contextmanager
     def opened(self, method: str, path: str, **content: Any) -> Iterator[requests.Response]:
@@ -317,7 +328,11 @@ class Server(RestStore):
 
     def _check_done(self, api: Any, content: dict[str, Any]) -> None:
         """Look whether a write has been done whose answer does not tell. Raises if it has not."""
+        if api.__name__ in STATES:
+            self._check_state(api.__name__, content)
+            return
         if api not in (LogBatch, SetTag, DeleteTag, LogMetric, LogParam):
+            self.client.probe()  # an empty list
             return
         run_id = content["run_id"]
         path, method = endpoint_of(self, GetRun)
@@ -332,6 +347,21 @@ class Server(RestStore):
             if not points <= {(time, step) for time, step, _ in self.metric_rows(run_id, key)}:
                 raise foreign(self.client.where, "what was logged is not there")
 
+    def _check_state(self, name: str, content: dict[str, Any]) -> None:
+        """Look whether an experiment or a run is now as a write should leave it."""
+        is_run = "run_id" in content
+        path, method = endpoint_of(self, GetRun if is_run else GetExperiment)
+        key = "run_id" if is_run else "experiment_id"
+        answer, _ = self.client.call(method, path, {key: content[key]})
+        try:
+            state = answer["run"]["info"] if is_run else answer["experiment"]
+            tags = {tag["key"]: tag.get("value", "") for tag in state.get("tags", ())}
+            is_done = state[key] == content[key] and STATES[name](state, tags, content)
+        except (KeyError, TypeError, AttributeError):
+            is_done = False
+        if not is_done:
+            raise foreign(self.client.where, f"it says nothing, and {name} is not done")
+
     def metric_rows(self, run_id: str, key: str) -> list[tuple[int, int, float]]:
         """A metric's points (milliseconds, step, value), in this order."""
         path, method = endpoint_of(self, GetMetricHistory)
@@ -340,7 +370,7 @@ class Server(RestStore):
         while True:
             answer, response = self.client.call(method, path, content)
             if not answer:
-                self.client.is_mlflows(response.headers)
+                self.client.check_empty(response.headers)
             elif not answer.keys() & {"metrics", _TOKEN}:
                 raise foreign(self.client.where, "its points are not points")
             try:

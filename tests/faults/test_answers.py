@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import uuid
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
+from amlflow.exceptions import AzureMLException
 from amlflow.plugins import open_keeper, open_tracker
 from amlflow.spec import (
     ModelDraft,
@@ -86,6 +88,37 @@ def empty_is_trusted(proxy: Proxy, kind: str) -> bool:
     return bool(proxy.hidden) and kind == "an empty object"
 
 
+def change_back(store: Any, stage: str, experiment_id: str) -> None:
+    """Delete an active experiment, or restore a deleted one; it is made so before."""
+    is_active = stage == "active"
+    with contextlib.suppress(AzureMLException):
+        (store.restore_experiment if is_active else store.delete_experiment)(experiment_id)
+    (store.delete_experiment if is_active else store.restore_experiment)(experiment_id)
+
+
+def test_an_empty_object_to_all_calls_is_an_outage(
+    line: tuple[Proxy, str], tracker: Tracker
+) -> None:
+    proxy, _ = line
+    run = new_run(tracker)
+    store: Any = tracker._store
+    calls: list[Callable[[], Any]] = [
+        lambda: list(tracker.find_runs(RunQuery(experiment_ids=[run.experiment_id]))),
+        lambda: list(tracker.list_experiments()),
+        lambda: list(tracker.find_models()),
+        lambda: tracker.find_experiment("no such experiment"),
+        lambda: store.metric_rows(run.id, "m"),
+        lambda: tracker.list_files(run.id),
+    ]
+    proxy.rule = lambda path, content: FOREIGN["an empty object"]
+    for call in calls:
+        with pytest.raises(Unavailable):
+            call()
+    proxy.rule = always_pass
+    assert calls[0]() == [tracker.get_run(run.id)]
+    assert calls[-1]() == []
+
+
 def test_each_call_of_mlflows_store_knows_its_own_answers(
     line: tuple[Proxy, str], tracker: Tracker, tmp_path: Path
 ) -> None:
@@ -128,10 +161,16 @@ def test_each_call_of_mlflows_store_knows_its_own_answers(
         "model-versions/delete-tag": lambda: registry.delete_model_version_tag(name, "1", "gone"),
         "model-versions/delete": lambda: tracker.delete_model(name, 2),
     }
-    trusted = {
+    other = tracker.ensure_experiment(f"other-{uuid.uuid4().hex}").id
+    looked_at |= {
         "set-experiment-tag": lambda: store.set_experiment_tag(
-            run.experiment_id, ExperimentTag("t", "v")
+            run.experiment_id, ExperimentTag("t", f"v{uuid.uuid4().hex}")
         ),
+        "experiments/update": lambda: store.rename_experiment(other, f"other-{uuid.uuid4().hex}"),
+        "experiments/delete": lambda: change_back(store, "active", other),
+        "experiments/restore": lambda: change_back(store, "deleted", other),
+    }
+    trusted = {
         "runs/search": lambda: list(
             tracker.find_runs(RunQuery(experiment_ids=[run.experiment_id]))
         ),
