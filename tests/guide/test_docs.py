@@ -152,6 +152,16 @@ def test_packages_are_added_to_an_image(
     assert "{'packages': 'tabulate'}" in done.stdout
 
 
+def test_a_private_wheel_is_in_the_environment(project: Path, tmp_path: Path) -> None:
+    write_tiny(project / "dist", "own-tools", "1.0")
+    done = run(
+        "-c", block("private-wheel"), folder=project,
+        AMLFLOW_ENVIRONMENTS=str(tmp_path / "environments"), UV_NO_INDEX="1",
+    )  # fmt: skip
+    assert "own-tools==1.0 (from file:" in done.stdout
+    assert "Image Build Status: Succeeded" in done.stdout
+
+
 def test_the_compute_targets_are_known(folder: Path) -> None:
     (folder / ".azureml").mkdir()
     (folder / ".azureml" / "compute.yaml").write_text(block("compute"))
