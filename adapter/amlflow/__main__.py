@@ -1,7 +1,47 @@
-"""``python -m amlflow``."""
+"""``python -m amlflow``: the command line, or a script that uses v1's SDK.
 
+``python -m amlflow train.py …`` runs a script as ``python train.py …`` does, also where Python
+reads no ``.pth`` file, such as after ``pip install --target`` and in a zip application.
+"""
+
+from __future__ import annotations
+
+import os
 import sys
 
-from amlflow.cli import main
 
-sys.exit(main())
+def is_script(arguments: list[str]) -> bool:
+    """Whether the first argument is a file of Python, and not a command."""
+    return bool(arguments) and arguments[0].endswith((".py", ".pyw"))
+
+
+def run_script(arguments: list[str]) -> None:
+    """Run a script as ``__main__``, with its arguments and its folder on the path."""
+    # Imported for a script: a command does without them. The second makes azureml.core importable.
+    import runpy
+
+    import amlflow.dropin  # noqa: F401
+
+    sys.argv[:] = arguments
+    if not getattr(sys.flags, "safe_path", False):  # as python -P asks for
+        # `python -m` has put the working folder there.
+        sys.path[0] = os.path.dirname(os.path.realpath(arguments[0]))
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
+def main(arguments: list[str]) -> int:
+    """Run a script or a command; the exit code is returned."""
+    if is_script(arguments):
+        if not os.path.isfile(arguments[0]):
+            print(f"ERROR: The script {arguments[0]!r} does not exist.", file=sys.stderr)
+            return 3
+        run_script(arguments)
+        return 0
+    # Imported for a command: a script does without it.
+    from amlflow.cli import main as run_command
+
+    return run_command(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -36,7 +36,7 @@ def test_the_wheel_holds_the_packages_and_no_azureml_of_its_own(wheel: Path) -> 
     plugins = {each.name for each in (PROJECT / "plugins").iterdir() if each.name[0] not in "._"}
     assert tops >= {"amlflow", "amlflow_dropin", "amlflow_dropin.pth", *plugins}
     assert "azureml" not in tops
-    assert "amlflow/py.typed" in names
+    assert {"amlflow/py.typed", "amlflow_dropin/azureml/py.typed"} <= set(names)
     assert zipfile.ZipFile(wheel).read("amlflow_dropin.pth").decode().strip() == "amlflow_dropin"
 
 
@@ -104,6 +104,16 @@ def test_installed_into_a_folder_and_from_a_zip_file(
     code = f"import amlflow.dropin; {WHERE}"
     there = python(environment, code, folder, PYTHONPATH=str(target))
     assert there == str(target / "amlflow_dropin/azureml/core/__init__.py")
+    script = folder / "scripts" / "train.py"
+    script.parent.mkdir()
+    script.write_text(f"import sys\n{WHERE}\nprint(__name__, sys.argv)\nsys.exit(7)\n")
+    done = run(
+        environment / "bin" / "python", "-m", "amlflow", script, "-o", "a",
+        folder=folder, PYTHONPATH=str(target),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.splitlines()) == (
+        7, [there, f"__main__ {[str(script), '-o', 'a']}"],
+    )  # fmt: skip
     application = folder / "application.pyz"
     shutil.copy(wheel, application)
     with zipfile.ZipFile(application, "a") as archive:
