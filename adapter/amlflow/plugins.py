@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.metadata import EntryPoint
 
-    from amlflow.spec import Compute, RunKeeper, RunRecord, Tracker
+    from amlflow.spec import Cluster, Compute, RunKeeper, RunRecord, Tracker
 
 GROUP = "amlflow"
 LIMIT_SETTING = "AMLFLOW_PLUGINS"
@@ -340,6 +340,19 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
             f"(a distribution with an entry point in the group {GROUP!r})."
         )
     return compute
+
+
+def open_cluster(kind: str, settings: Mapping[str, Any]) -> Cluster | None:
+    """The cluster of a kind, or None if no plugin offers the kind as a cluster.
+
+    Raises:
+        ComputeTargetException: it does not know a setting.
+    """
+    what = f"a cluster of the kind {kind!r}"
+    cluster: Cluster | None = _call_single(
+        "amlflow_cluster", what, spec.Cluster, kind=kind, settings=settings
+    )
+    return cluster
 
 
 def announce(hook: str, run: RunRecord) -> None:

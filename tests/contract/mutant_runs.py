@@ -33,6 +33,7 @@ SUITE = FOLDER / "mutant_suite.py"
 SHARED_SUITE = FOLDER / "shared_mutant_suite.py"
 """For mutants that several processes share."""
 COMPUTE_SUITE = FOLDER / "compute_mutant_suite.py"
+CLUSTER_SUITE = FOLDER / "cluster_mutant_suite.py"
 OPTIONS = [
     "-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "-q", "--tb=short",
     "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:faulthandler",

@@ -9,11 +9,19 @@ import pytest
 import sentences
 from amlflow.spec import Tracker
 from helpers.shared_tracker import SharedTracker
-from mutant_runs import COMPUTE_SUITE, SHARED_SUITE, SUITE, Mutant, Outcome, run_suite
-from mutants import computing, finding, plain, sharing, steps, subtle, texts
+from mutant_runs import (
+    CLUSTER_SUITE,
+    COMPUTE_SUITE,
+    SHARED_SUITE,
+    SUITE,
+    Mutant,
+    Outcome,
+    run_suite,
+)
+from mutants import computing, finding, plain, queueing, sharing, steps, subtle, texts
 
-MODULES = [plain, subtle, steps, texts, finding, sharing, computing]
-SUITES = {sharing: SHARED_SUITE, computing: COMPUTE_SUITE}
+MODULES = [plain, subtle, steps, texts, finding, sharing, computing, queueing]
+SUITES = {sharing: SHARED_SUITE, computing: COMPUTE_SUITE, queueing: CLUSTER_SUITE}
 
 
 def escape(outcome: Outcome, sentence: str) -> str:

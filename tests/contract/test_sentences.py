@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 import sentences
+from amlflow.testing.cluster_suite import ClusterSuite
 from amlflow.testing.compute_suite import ComputeSuite
 from amlflow.testing.failures import comments_of
 from amlflow.testing.tracker_suite import TrackerSuite
@@ -48,6 +49,12 @@ NOT_IN_THE_SUITES = {
     "RunKeeper: Every", "RunKeeper: Each", "RunKeeper.",  # tests/contract/test_run_keepers.py
     "VERSION: A plugin", "Hooks: A plugin", "Hooks.", "Commands.",  # tests/contract/test_outside.py
     "Images", "ImagePython:",  # tests/integration/jobs/test_docker_images.py
+    "ATTEMPT: The name", "ClusterWork: A job", "Cluster: A queue",
+    "ClusterBase",  # tests/unit/test_base_classes.py
+    # What a suite cannot bring about: tests/integration/jobs/test_slurm.py.
+    "Cluster.submit: If the answer", "Cluster.submit: Raises", "Cluster.look: Raises",
+    "Cluster.cancel: Raises", "ClusterWork: max_seconds", "ClusterWork: image",
+    "ClusterJob: id is", "ClusterJob: before is",
     "CONTAINER:",  # tests/integration/jobs/test_docker.py
     "hookimpl:",  # tests/contract/test_outside.py
 }  # fmt: skip
@@ -58,7 +65,7 @@ SENTENCES = [
 ]
 NAMED = {
     sentence: name
-    for suite in (TrackerSuite, ComputeSuite)
+    for suite in (TrackerSuite, ComputeSuite, ClusterSuite)
     for name, test in inspect.getmembers(suite)
     if name.startswith("test_")
     for sentence in sentences.named(test)

@@ -1,9 +1,10 @@
-"""The contract between amlflow and a tracker or a compute target.
+"""The contract between amlflow and a tracker, a compute target or a cluster.
 
 A tracker stores experiments, runs, what runs log, and their files. A plugin returns a tracker, an
 object with the methods of :class:`Tracker`, from the hook :meth:`Hooks.amlflow_tracker`. A compute
 target runs scripts: a plugin returns a :class:`Compute` from the hook
-:meth:`Hooks.amlflow_compute`.
+:meth:`Hooks.amlflow_compute` if they run on this machine, and a :class:`Cluster` from the hook
+:meth:`Hooks.amlflow_cluster` if they wait in a queue elsewhere.
 
 These conventions hold for the whole contract:
 
@@ -36,7 +37,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from amlflow.spec.base import ComputeBase, TrackerBase, make_record
+from amlflow.spec.base import ClusterBase, ComputeBase, TrackerBase, make_record
+from amlflow.spec.cluster import ATTEMPT, Cluster, ClusterJob, ClusterWork, JobState
 from amlflow.spec.compute import CONTAINER, JOB, Compute, Ending, Started, Work
 from amlflow.spec.errors import (
     ExperimentNotFound,
@@ -81,8 +83,13 @@ if TYPE_CHECKING:
     from amlflow.spec.hooks import Commands, Hooks, hookimpl
 
 __all__ = [
+    "ATTEMPT",
     "CONTAINER",
     "COMPLETED_WITH_ERRORS",
+    "Cluster",
+    "ClusterBase",
+    "ClusterJob",
+    "ClusterWork",
     "Commands",
     "Compute",
     "ComputeBase",
@@ -101,6 +108,7 @@ __all__ = [
     "ImagePython",
     "Images",
     "JOB",
+    "JobState",
     "Kind",
     "KnownLimit",
     "LAUNCHED",

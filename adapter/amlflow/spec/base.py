@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from amlflow.spec.cluster import Cluster, ClusterWork
 from amlflow.spec.compute import Compute, Work
 from amlflow.spec.errors import Unsupported, redacted
 from amlflow.spec.images import Images
@@ -105,6 +106,16 @@ class ComputeBase(Compute):
         return None
 
     def check(self, work: Work) -> None:
+        """The default takes any work."""
+
+
+class ClusterBase(Cluster):
+    """A cluster with a default for each method that may be left out; inherit from it."""
+
+    known_limits: Sequence[KnownLimit] = ()
+    """What the cluster is known not to do; see :class:`KnownLimit`."""
+
+    def check(self, work: ClusterWork, tracking_uri: str) -> None:
         """The default takes any work."""
 
 

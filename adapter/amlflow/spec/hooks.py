@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import pluggy
 
+from amlflow.spec.cluster import Cluster
 from amlflow.spec.compute import Compute
 from amlflow.spec.records import RunRecord
 from amlflow.spec.tracker import RunKeeper, Tracker
@@ -54,6 +55,13 @@ class Hooks:
         """Open a compute target of this kind, or return None to leave it to another plugin.
 
         Raises :class:`ComputeTargetException` for an unknown setting.
+        """
+
+    def amlflow_cluster(self, kind: str, settings: Mapping[str, Any]) -> Cluster | None:
+        """Open a cluster of this kind, or return None to leave it to another plugin.
+
+        A kind is that of a cluster or of a compute target, and not of both. Raises
+        :class:`ComputeTargetException` for an unknown setting.
         """
 
     def amlflow_run_started(self, run: RunRecord) -> None:

@@ -1,0 +1,127 @@
+"""A cluster: a queue of jobs elsewhere, which outlives everybody who submits to it.
+
+What a job runs is amlflow's agent, on the first of its nodes. The agent gets what it needs from its
+environment variables and from the tracker, so a cluster needs no folder that is shared with the
+submitter.
+
+A job is known by the name that amlflow gives it, and by nothing else: a submitter that ends right
+after it has submitted has lost nothing, since anybody of the same user can look for the name.
+
+=========  ===============================================  ===========================  ========
+method     what it does                                     errors                       atomic
+=========  ===============================================  ===========================  ========
+check      says whether the cluster can take a work         ComputeTargetException       --
+submit     puts works into the queue                        ComputeTargetException,      each
+                                                            Unavailable                  work
+look       says what the cluster knows of jobs              Unavailable                  --
+cancel     takes jobs out of the queue, and ends those      Unavailable                  --
+           that run
+=========  ===============================================  ===========================  ========
+
+``Unavailable`` means that the cluster does not answer. Nothing is concluded from that.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+ATTEMPT = "AMLFLOW_ATTEMPT"
+"""The name of the variable that tells a job how often it has been started: 1, 2 after it was put
+back into the queue, and so on. The cluster sets it for the job at each start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterWork:
+    """A job for a cluster.
+
+    ``name`` is unique and consists of letters and digits. The first of the job's nodes runs
+    ``python`` with ``arguments``; the target's settings may name another Python of the nodes.
+    ``environment`` is added to the environment that the cluster gives its jobs. It may hold
+    passwords: it is never part of a command line, and nobody else can read it. ``max_seconds`` is
+    how long the script may run; the job may take longer, since it prepares and ends the script.
+    ``image`` is the container image that was requested.
+    """
+
+    name: str
+    python: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    nodes: int = 1
+    max_seconds: float | None = None
+    image: str | None = None
+
+
+class JobState(Enum):
+    """What a cluster does with a job."""
+
+    QUEUED = "it waits, also if it has run before and was put back"
+    PREPARING = "its nodes are made ready"
+    RUNNING = "it runs"
+    ENDING = "its processes are being ended, and it may be put back into the queue"
+    COMPLETED = "its command has ended with the exit code 0"
+    FAILED = "its command has ended with another exit code, or the cluster has ended it for a fault"
+    CANCELED = "somebody has cancelled it, or its time was over"
+    UNKNOWN = "the cluster does not know it: it never did, or has forgotten it after its end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterJob:
+    """What a cluster knows of a job.
+
+    ``id`` is the job's id in the cluster, for people. ``reason`` says in the cluster's own words
+    why the job waits, or in a sentence why it has ended or is being ended; it is None where the
+    command has ended by itself. ``before`` is the number of jobs that wait before it.
+    ``attempt`` is as :data:`ATTEMPT`. What the cluster does not tell is None.
+    """
+
+    state: JobState
+    id: str | None = None
+    reason: str | None = None
+    before: int | None = None
+    nodes: str | None = None
+    attempt: int = 1
+    exit_code: int | None = None
+
+
+class Cluster(Protocol):
+    """A queue of jobs elsewhere."""
+
+    @abstractmethod
+    def check(self, work: ClusterWork, tracking_uri: str) -> None:
+        """Raise :class:`ComputeTargetException` with what to do if the cluster cannot take a work.
+
+        Called before a run is created; it puts nothing into the queue. ``tracking_uri`` is the
+        tracker that the job has to reach.
+        """
+
+    @abstractmethod
+    def submit(self, works: Sequence[ClusterWork]) -> None:
+        """Put works into the queue, each once.
+
+        If the answer of the cluster is lost, it is asked for the work's name before the work is
+        submitted again. Raises :class:`ComputeTargetException` if the cluster refuses a work; those
+        before it are in the queue. Raises :class:`Unavailable` if the cluster does not answer for a
+        minute; the work may be in the queue all the same.
+        """
+
+    @abstractmethod
+    def look(self, names: Sequence[str], *, now: bool = False) -> Mapping[str, ClusterJob]:
+        """What the cluster knows of jobs, by their names.
+
+        One question asks for all. The answer may be some seconds old, so that many who look do not
+        burden the cluster; a job that is younger than that may be missing in the answer. With
+        ``now`` the cluster is asked at once, and each name is in the answer. A job is
+        :attr:`JobState.UNKNOWN` only by an answer that is younger than the call. Raises
+        :class:`Unavailable`.
+        """
+
+    @abstractmethod
+    def cancel(self, names: Sequence[str]) -> None:
+        """Take jobs out of the queue, and end those that run; unknown ones are ignored.
+
+        Returns when the cluster has accepted that. Raises :class:`Unavailable`.
+        """

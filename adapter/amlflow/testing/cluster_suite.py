@@ -1,0 +1,247 @@
+"""The conformance suite for clusters.
+
+Each test's docstring quotes the sentences of ``amlflow.spec`` that do not hold when it fails, as
+``owner: sentence``.
+
+A plugin's tests inherit :class:`ClusterSuite` and give a fixture ``cluster``, which is empty enough
+for eight jobs of one node at once. Its nodes must be this machine: the tests' jobs write files into
+the tests' folders.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from amlflow.exceptions import ComputeTargetException
+from amlflow.spec import Cluster, ClusterJob, ClusterWork, JobState
+
+TIMEOUT_S = 120
+"""That a busy machine may take for what is a matter of one or two."""
+NOTE = "AMLFLOW_TEST_NOTE"
+OVER = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.UNKNOWN)
+_HEAD = "import os, pathlib, sys, time; note = pathlib.Path(os.environ['AMLFLOW_TEST_NOTE']); "
+
+
+class ClusterSuite:
+    """What every cluster does."""
+
+    amlflow_contract = True
+
+    @pytest.fixture
+    def cluster(self) -> Cluster:
+        raise NotImplementedError("A suite's subclass gives the cluster.")
+
+    @pytest.fixture
+    def too_many_nodes(self) -> int:
+        """More nodes than the cluster has."""
+        return 100_000
+
+    @pytest.fixture
+    def work(self, tmp_path: Path) -> Callable[..., ClusterWork]:
+        """Make a work of some code, which knows the path ``note``."""
+
+        def make(code: str = "pass", **values: Any) -> ClusterWork:
+            name = uuid.uuid4().hex
+            fields: dict[str, Any] = {
+                "name": name,
+                "python": sys.executable,
+                "arguments": ["-c", _HEAD + code],
+                "environment": {NOTE: str(tmp_path / name)},
+                **values,
+            }
+            fields["environment"] = {NOTE: str(tmp_path / name), **fields["environment"]}
+            return ClusterWork(**fields)
+
+        return make
+
+    @pytest.fixture
+    def submitted(
+        self, cluster: Cluster, work: Callable[..., ClusterWork]
+    ) -> Iterator[Callable[..., ClusterWork]]:
+        """Submit a work of some code; it is cancelled after the test."""
+        names = []
+
+        def submit(code: str = "pass", **values: Any) -> ClusterWork:
+            item = work(code, **values)
+            names.append(item.name)
+            cluster.submit([item])
+            return item
+
+        yield submit
+        cluster.cancel(names)
+
+    def test_a_work_runs_once_with_what_it_was_given(
+        self, cluster: Cluster, submitted: Any, tmp_path: Path
+    ) -> None:
+        """
+        ClusterWork: The first of the job's nodes runs python with arguments; the target's settings
+            may name another Python of the nodes.
+        ClusterWork: environment is added to the environment that the cluster gives its jobs.
+        ATTEMPT: The cluster sets it for the job at each start.
+        JobState: What a cluster does with a job.
+        """
+        code = (
+            "f = note.open('a'); "
+            "f.write(repr((sys.argv[1:], os.environ['MORE'], os.environ['AMLFLOW_ATTEMPT'])))"
+        )
+        arguments = ["-c", _HEAD + code, "a b", "$HOME", "ä'\\"]
+        item = submitted(arguments=arguments, environment={"MORE": "x y\n$HOME 'ä'"})
+        job = end_of(cluster, item.name)
+        assert (job.state, job.exit_code in (0, None)) == (JobState.COMPLETED, True), job
+        expected = (["a b", "$HOME", "ä'\\"], "x y\n$HOME 'ä'", "1")
+        assert (tmp_path / item.name).read_text() == repr(expected)
+
+    def test_a_work_that_fails(self, cluster: Cluster, submitted: Any) -> None:
+        """
+        ClusterJob: What a cluster knows of a job.
+        ClusterJob: What the cluster does not tell is None.
+        """
+        job = end_of(cluster, submitted("sys.exit(3)").name)
+        assert job.state is JobState.FAILED
+        assert job.exit_code in (3, None)
+
+    def test_a_work_that_runs(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
+        """
+        Cluster.look: What the cluster knows of jobs, by their names.
+        ClusterJob: attempt is as ATTEMPT.
+        """
+        item = submitted("note.touch(); time.sleep(600)")
+        until((tmp_path / item.name).exists)
+        job = cluster.look([item.name], now=True)[item.name]
+        assert (job.state, job.attempt) == (JobState.RUNNING, 1)
+
+    def test_an_old_answer_says_nothing_of_what_it_does_not_know(
+        self, cluster: Cluster, submitted: Any
+    ) -> None:
+        """
+        Cluster.look: The answer may be some seconds old, so that many who look do not burden the
+            cluster; a job that is younger than that may be missing in the answer.
+        Cluster.look: A job is JobState.UNKNOWN only by an answer that is younger than the call.
+        """
+        cluster.look([])
+        item = submitted("time.sleep(600)")
+        for _ in range(3):
+            job = cluster.look([item.name]).get(item.name)
+            assert job is None or job.state not in OVER
+
+    def test_each_name_is_in_an_answer_of_now(self, cluster: Cluster, submitted: Any) -> None:
+        """
+        Cluster.look: With now the cluster is asked at once, and each name is in the answer.
+        Cluster.look: One question asks for all.
+        """
+        items = [submitted("time.sleep(600)").name for _ in range(2)]
+        other = uuid.uuid4().hex
+        jobs = cluster.look([*items, other], now=True)
+        assert set(jobs) == {*items, other}
+        assert jobs[other].state is JobState.UNKNOWN
+        assert all(jobs[name].state not in OVER for name in items)
+
+    def test_many_at_once(
+        self, cluster: Cluster, work: Callable[..., ClusterWork], tmp_path: Path
+    ) -> None:
+        """
+        Cluster.submit: Put works into the queue, each once.
+        ClusterWork: name is unique and consists of letters and digits.
+        """
+        works = [work("note.open('a').write('x')") for _ in range(5)]
+        cluster.submit(works)
+        for item in works:
+            assert end_of(cluster, item.name).state is JobState.COMPLETED
+            assert (tmp_path / item.name).read_text() == "x"
+
+    def test_a_job_that_is_cancelled(
+        self, cluster: Cluster, submitted: Any, tmp_path: Path
+    ) -> None:
+        """
+        Cluster.cancel: Take jobs out of the queue, and end those that run; unknown ones are
+            ignored.
+        Cluster.cancel: Returns when the cluster has accepted that.
+        ClusterJob: reason says in the cluster's own words why the job waits, or in a sentence why
+            it has ended or is being ended; it is None where the command has ended by itself.
+        """
+        item = submitted("note.write_text(str(os.getpid())); time.sleep(600)")
+        other = submitted("time.sleep(600)")
+        until(lambda: (tmp_path / item.name).exists() and (tmp_path / item.name).read_text())
+        cluster.cancel([uuid.uuid4().hex, item.name])
+        job = end_of(cluster, item.name)
+        assert job.state is JobState.CANCELED
+        assert job.reason
+        assert not psutil.pid_exists(int((tmp_path / item.name).read_text()))
+        assert cluster.look([other.name], now=True)[other.name].state not in OVER
+
+    def test_what_it_was_given_is_on_no_command_line(
+        self, cluster: Cluster, submitted: Any, tmp_path: Path
+    ) -> None:
+        """
+        ClusterWork: It may hold passwords: it is never part of a command line, and nobody else can
+            read it.
+        """
+        secret = uuid.uuid4().hex
+        item = submitted("note.touch(); time.sleep(600)", environment={"SECRET": secret})
+        seen: list[str] = []
+
+        def look() -> bool:
+            seen.extend(command_lines(secret))
+            return Path(tmp_path, item.name).exists()
+
+        until(look)
+        assert seen == []
+
+    def test_a_check_submits_nothing(
+        self, cluster: Cluster, work: Callable[..., ClusterWork], tmp_path: Path
+    ) -> None:
+        """
+        Cluster.check: Called before a run is created; it puts nothing into the queue.
+        Cluster.check: tracking_uri is the tracker that the job has to reach.
+        """
+        item = work("note.touch()")
+        cluster.check(item, "https://mlflow.example")
+        assert cluster.look([item.name], now=True)[item.name].state is JobState.UNKNOWN
+
+    def test_a_work_that_the_cluster_cannot_take(
+        self, cluster: Cluster, work: Callable[..., ClusterWork], too_many_nodes: int
+    ) -> None:
+        """
+        Cluster.check: Raise ComputeTargetException with what to do if the cluster cannot take a
+            work.
+        """
+        with pytest.raises(ComputeTargetException):
+            cluster.check(work(nodes=too_many_nodes), "https://mlflow.example")
+
+
+def end_of(cluster: Cluster, name: str) -> ClusterJob:
+    """The job once it is over."""
+    job = until(
+        lambda: (job := cluster.look([name], now=True)[name]).state in OVER and job, pause=0.5
+    )
+    assert isinstance(job, ClusterJob)
+    return job
+
+
+def until(holds: Callable[[], Any], pause: float = 0.05) -> Any:
+    """Wait for something to hold; what it gave is returned."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        value = holds()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {TIMEOUT_S} s"
+        time.sleep(pause)
+
+
+def command_lines(text: str) -> list[str]:
+    """The command lines of this machine's processes that hold a text."""
+    lines = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if any(text in word for word in words):
+            lines.append(" ".join(words))
+    return lines

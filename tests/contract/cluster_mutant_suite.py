@@ -1,0 +1,25 @@
+"""The suite for clusters on the mutant that ``test_mutants`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from amlflow.spec import Cluster
+from amlflow.testing import cluster_suite
+from amlflow.testing.cluster_suite import ClusterSuite
+from mutants.queueing import Mutated
+
+
+class TestMutant(ClusterSuite):
+    @pytest.fixture(autouse=True)
+    def _short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a mutant never does is not waited for long."""
+        monkeypatch.setattr(cluster_suite, "TIMEOUT_S", 8)
+
+    @pytest.fixture
+    def cluster(self, mutant: Callable[[], Any]) -> Iterator[Cluster]:
+        cluster: Mutated = mutant()
+        yield cluster
+        cluster.end_all()
