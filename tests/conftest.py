@@ -15,7 +15,7 @@ from amlflow.testing.plugin import skips, unclaimed
 
 pytest.register_assert_rewrite("helpers")
 
-from helpers import docker_daemon, servers, submitted_jobs, tools, wheels  # noqa: E402
+from helpers import docker_daemon, servers, slurm_daemons, submitted_jobs, tools, wheels  # noqa: E402
 
 pytest_plugins = ["amlflow.testing.plugin"]
 
@@ -32,7 +32,8 @@ MARKERS = {
     "postgres": {"postgres_uri", "postgres_server_uri", "studio"},
     "docker": {"docker_host", "stack"},
     "browser": {"chrome"},
-    "slow": {"jobs", "wheel", "stack", "chrome", "clone", "installed"},
+    "slurm": {"slurm"},
+    "slow": {"jobs", "slurm", "wheel", "stack", "chrome", "clone", "installed"},
 }
 """The fixtures that give a test each marker; pyproject.toml says what the markers mean."""
 
@@ -261,6 +262,15 @@ def docker_host(shared: servers.Shared, monkeypatch: pytest.MonkeyPatch) -> str:
     address = shared.get("docker", docker_daemon.start)
     monkeypatch.setenv("DOCKER_HOST", address)
     return address
+
+
+@pytest.fixture
+def slurm(shared: servers.Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A Slurm of the tests' own, set as SLURM_CONF; its answers are kept for this test alone."""
+    conf = shared.get("slurm", slurm_daemons.start)
+    monkeypatch.setenv("SLURM_CONF", conf)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return conf
 
 
 @pytest.fixture

@@ -112,6 +112,37 @@ parse_job: Note[JobNote] = Note("job", _to_job)
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a cluster's job waits, in the cluster's words, and how many wait before it."""
+
+    reason: str | None
+    before: int | None
+    id: str | None
+    attempt: int
+
+
+def _to_waiting(text: str) -> Waiting:
+    note = to_object(text)
+    reason, before, job_id = note.get("reason"), note.get("before"), note.get("id")
+    attempt = note.get("attempt", 1)
+    texts_fit = all(
+        value is None or (isinstance(value, str) and len(value) <= MAX_NAME)
+        for value in (reason, job_id)
+    )
+    if not texts_fit or not is_whole(attempt) or not (before is None or is_whole(before)):
+        raise Malformed("an object with reason and id (texts or null), before and attempt")
+    return Waiting(reason, before, job_id, attempt)
+
+
+parse_cluster: Note[str] = Note("cluster", to_name)
+"""The kind of the cluster that runs the run's job."""
+
+
+parse_waiting: Note[Waiting] = Note("waiting", _to_waiting)
+"""Why the run's job waits in a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
 class EndRequest:
     """A request to a run's agent to end it: with this final status, and v1's error or None."""
 

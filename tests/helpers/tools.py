@@ -15,12 +15,15 @@ MISSING = "not on this machine: "
 """How the reason of a skip begins that is due to a missing program."""
 
 DOCKER, BROWSER = "docker.io docker-compose debootstrap", "chromium chromium-driver"
+SLURM = "slurmctld slurmd slurm-client munge"
 PACKAGES = {
     "chromedriver": BROWSER, "chromium": BROWSER,
     "debootstrap": DOCKER, "docker": DOCKER, "docker-compose": DOCKER, "dockerd": DOCKER,
     "git": "git", "initdb": "postgresql", "postgres": "postgresql",
     "node": "nodejs npm", "nsenter": "util-linux", "setpriv": "util-linux",
     "unshare": "util-linux",
+    "munged": SLURM, "sbatch": SLURM, "scancel": SLURM, "scontrol": SLURM, "sinfo": SLURM,
+    "slurmctld": SLURM, "slurmd": SLURM, "squeue": SLURM,
 }  # fmt: skip
 """Debian's packages with each program, and with what else is needed to use it."""
 

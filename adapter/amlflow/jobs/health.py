@@ -23,7 +23,12 @@ from amlflow.jobs.run_notes import (
 )
 from amlflow.jobs.tickets import is_waiting
 from amlflow.spec import FINAL, PropertyConflict, Refused, RunChange, RunRecord, Status, Tracker
-from amlflow.tracker_notes import parse_heartbeat, parse_heartbeat_seconds, parse_silence
+from amlflow.tracker_notes import (
+    parse_cluster,
+    parse_heartbeat,
+    parse_heartbeat_seconds,
+    parse_silence,
+)
 
 logger = logging.getLogger("amlflow")
 
@@ -80,7 +85,9 @@ def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | 
     =========  =====  ==============  =================  ==============
 
     ``*`` only if the run is not NotResponding already. ``**`` NotResponding, if it is not that yet.
-    A run that was not submitted, or that has ended, is not changed.
+    A run that was not submitted, or that has ended, is not changed. The job of a cluster may run on
+    whatever is heard of it, so such a run is NotResponding at worst; what has become of it is the
+    cluster's to say (:mod:`amlflow.jobs.cluster.looking`).
 
     The clocks of two machines differ. So a run is lost only if the same heartbeat is still the last
     one when the limit has passed a second time, by the clock of those who look. With the outcome on
@@ -96,7 +103,7 @@ def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | 
     silence = silence_of(record, now)
     if silence is Silence.OLD:
         return _not_responding(last, now)
-    if silence is Silence.LOST:
+    if silence is Silence.LOST and parse_cluster(record) is None:
         return lost(
             f"The agent of the run has not responded since {last.isoformat()}: it was killed, or "
             "its machine is down or cannot reach the tracker."

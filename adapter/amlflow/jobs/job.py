@@ -96,7 +96,8 @@ class Job:
     the run. ``dockerfile`` is what the image is built from
     (:class:`amlflow.environments.dockerfile.Dockerfile`). ``room`` is that of the environment that
     the submitter itself runs in. ``data`` is what the script gets and writes
-    (:class:`amlflow.data.script_data.ScriptData`).
+    (:class:`amlflow.data.script_data.ScriptData`). ``snapshot`` is the digest of the stored
+    snapshot, which a cluster's node takes from the tracker.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Job:
     data: Mapping[str, Any] | None = None
     max_seconds: float | None = None
     needs: Sequence[str] = ()
+    snapshot: str | None = None
 
     def work(self, folder: JobFolder) -> Work:
         """What the compute target is to run."""

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from amlflow.jobs.job import JobFolder
+from amlflow.jobs.job import Job, JobFolder
+from amlflow.journal.settings import FOLDER as JOURNALS
 from amlflow.spec import JOB, Compute, Images
 
 LOCK = "AMLFLOW_AGENT_LOCK"
@@ -51,6 +52,21 @@ def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]
     if folder is not None and folder not in path.split(os.pathsep):
         return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (path, folder)))}
     return dict(environ)
+
+
+def script_variables(job: Job, folder: JobFolder, here: bool) -> dict[str, str]:
+    """The variables of a script that name paths of the machine that it runs on.
+
+    ``here`` says whether it runs with this machine's Pythons. A script in a folder of the snapshot
+    imports from the snapshot's root, as v1's scripts do; for one at the root itself, Python does
+    it. What the script has logged and not sent when it is ended is found in the job's folder.
+    """
+    own = {JOURNALS: str(folder.journal)}
+    if not job.is_script or os.path.dirname(os.path.normpath(job.command[0])) == "":
+        return own
+    variables = {**(job.environ if here else {}), **job.environment}
+    path = os.pathsep.join(filter(None, (str(folder.work), variables.get("PYTHONPATH"))))
+    return {**own, **importable({"PYTHONPATH": path}, job.import_path if here else None)}
 
 
 def runs_here(compute: Compute) -> bool:

@@ -25,7 +25,17 @@ from amlflow.jobs.tickets import queue_folder
 logger = logging.getLogger("amlflow")
 
 
-class Queue:
+class NoQueue:
+    """In the place of a queue, for a job that a cluster has started."""
+
+    def advance(self) -> None:
+        """The cluster starts the next job."""
+
+    def leave(self, name: str) -> None:
+        """The cluster sees that the job has ended."""
+
+
+class Queue(NoQueue):
     """The queue of one target on this machine."""
 
     def __init__(self, target: Target, jobs: Path | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
 from amlflow.tracker_notes import (
+    parse_cluster,
     parse_end_request,
     parse_environment,
     parse_error,
@@ -19,12 +20,14 @@ from amlflow.tracker_notes import (
     parse_heartbeat_seconds,
     parse_job,
     parse_silence,
+    parse_waiting,
     parse_warnings,
 )
 
 AGENT = "amlflow.agent"
 """The property that claims a run. Properties are write-once, so only one of several agents gets it.
-A cancel that claims the run first keeps all agents from it."""
+A cancel that claims the run first keeps all agents from it. When a cluster starts a job again, the
+next agent claims the run by the same name with the attempt's number; see :func:`claim_key`."""
 
 JOB_NOTE = parse_job.key
 """``{"name": job, "host": machine}``."""
@@ -37,6 +40,10 @@ HEARTBEAT_INTERVAL = parse_heartbeat_seconds.key
 SILENT = parse_silence.key
 """``{"heartbeat": the last one, "since": when it was noted as too old}``."""
 ERROR = parse_error.key
+CLUSTER = parse_cluster.key
+"""The kind of the cluster that runs the job. Without it, the job is one machine's."""
+WAITING = parse_waiting.key
+"""``{"reason", "before", "id", "attempt"}``: why a cluster's job waits."""
 WARNINGS = parse_warnings.key
 ENVIRONMENT = parse_environment.key
 """``{"name", "version", "key"}`` of the script's environment."""
@@ -86,9 +93,40 @@ def is_launched(record: RunRecord) -> bool:
     return LAUNCHED in record.system
 
 
+def is_clusters(record: RunRecord) -> bool:
+    """Whether the run's job is a cluster's."""
+    return CLUSTER in record.system
+
+
+def waiting_text(record: RunRecord) -> str | None:
+    """What the job of a queued run waits for, such as "waiting: Resources, 3 jobs before it"."""
+    waiting = parse_waiting(record)
+    if waiting is None or record.status != Status.QUEUED:
+        return None
+    jobs = "job" if waiting.before == 1 else "jobs"
+    before = f", {waiting.before} {jobs} before it" if waiting.before else ""
+    attempt = f" (attempt {waiting.attempt})" if waiting.attempt > 1 else ""
+    return f"waiting: {waiting.reason or 'for its turn'}{before}{attempt}"
+
+
 def has_agent(record: RunRecord) -> bool:
     """Whether an agent has claimed the run."""
     return AGENT in record.properties
+
+
+def claim_key(attempt: int) -> str:
+    """The property by which the agent of an attempt claims its run."""
+    return AGENT if attempt == 1 else f"{AGENT}.{attempt}"
+
+
+def latest_attempt(record: RunRecord) -> int:
+    """The highest attempt that has claimed a run; 0 if none has."""
+    attempts = [int(AGENT in record.properties)]
+    for key in record.properties:
+        prefix, _, number = key.rpartition(".")
+        if prefix == AGENT and number.isascii() and number.isdigit() and len(number) < 6:
+            attempts.append(int(number))
+    return max(attempts)
 
 
 def lost(message: str) -> EndRequest:

@@ -39,9 +39,11 @@ from amlflow.jobs.tracker_files import find_tracker_files, kept_warning
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.recovery import recover, refused
 from amlflow.local_files import files_below, pinned
-from amlflow.plugins import open_compute
+from amlflow.plugins import open_cluster, open_compute
 from amlflow.spec import (
     FINAL,
+    Cluster,
+    JobState,
     PropertyConflict,
     Refused,
     RunChange,
@@ -122,6 +124,9 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
         if is_nobodys(record) and not folder.work.exists():
             _drop(folder, job)
             return False
+        cluster = open_cluster(job.target.kind, job.target.settings)
+        if cluster is not None:
+            return _tend_submitted(cluster, tracker, record, job, folder)
         if has_agent(record):
             return _clean(tracker, record, job, folder)
         is_queued = is_waiting(job.target, folder.name, folder.path.parent)
@@ -131,6 +136,21 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
         os.close(lock)
     Queue(job.target, folder.path.parent).advance()
     return False
+
+
+def _tend_submitted(
+    cluster: Cluster, tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder
+) -> bool:
+    """Tend the job of a cluster whose submitter was killed before it knew that the job is queued.
+
+    Raises :class:`Unavailable` where the cluster does not answer.
+    """
+    state = cluster.look([job.name], now=True)[job.name].state
+    if state is not JobState.UNKNOWN or has_agent(record) or record.status in FINAL:
+        remove(folder)
+        return False
+    message = "The process that submitted the run ended before the cluster had the job."
+    return _give_up(tracker, record, folder, job, message)
 
 
 def _give_up(

@@ -32,10 +32,11 @@ from amlflow.core.project.attached import Attached, find_project_file
 from amlflow.core.project.config_json import FOLDER
 from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import ComputeTargetException
-from amlflow.plugins import open_compute
+from amlflow.plugins import open_cluster, open_compute
 
 if TYPE_CHECKING:
     from amlflow.jobs.job import Target
+    from amlflow.spec import Cluster
 
 LOCAL = "local"
 FILE = "compute.yaml"
@@ -118,10 +119,26 @@ def open_target(name: str, declaration: Mapping[str, Any]) -> Target:
     from amlflow.jobs.job import Target  # locks files, as only some systems can
 
     kind, settings, max_runs = _split(name, declaration)
+    if open_cluster(kind, settings) is not None:  # which has a queue of its own
+        if max_runs is not None:
+            raise ComputeTargetException(
+                f"The compute target {name!r} has max_runs: {max_runs}; a cluster of the kind "
+                f"{kind!r} decides itself how many jobs run at once. Leave max_runs out."
+            )
+        return Target(name=name, kind=kind, settings=settings)
     compute = open_compute(kind, settings)
     if max_runs is None:
         max_runs = compute.max_runs
     return Target(name=name, kind=kind, settings=settings, max_runs=max_runs)
+
+
+def find_cluster(workspace: WorkspaceBase, name: str | None) -> Cluster | None:
+    """The cluster that a target of this name is on this machine; None if it is none here."""
+    declaration = read_declarations(workspace).get(name or "")
+    if declaration is None:
+        return None
+    kind, settings, _ = _split(name or "", declaration)
+    return open_cluster(kind, settings)
 
 
 def attach(

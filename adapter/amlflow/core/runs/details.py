@@ -10,7 +10,7 @@ from amlflow.core.runs.data_notes import inputs_of, outputs_of
 from amlflow.core.runs.environment_used import describe_environment, environment_of
 from amlflow.core.runs.files import fetch_listed, read_text_of
 from amlflow.core.runs.state import RunState
-from amlflow.jobs.run_notes import is_launched
+from amlflow.jobs.run_notes import is_launched, waiting_text
 from amlflow.spec import FINAL, FileNotInRun, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import parse_definition, parse_error, parse_target, parse_warnings
@@ -30,12 +30,14 @@ class RunDetails(RunState):
         """The status and, as a text, what is known of its reason: ``status`` and ``details``."""
         status = self.get_status()
         error = self._error()
-        return {"status": status, "details": None if error is None else error["error"]["message"]}
+        details = waiting_text(self._record) if error is None else error["error"]["message"]
+        return {"status": status, "details": details}
 
     def get_details(self) -> dict[str, Any]:
         """The run's state and definition as v1's dict; what is absent is left out.
 
-        Keys: runId, target, status, startTimeUtc, endTimeUtc (ISO 8601 in UTC), error, warnings,
+        Keys: runId, target, status, statusDetails (what a cluster's job waits for), startTimeUtc,
+        endTimeUtc (ISO 8601 in UTC), error, warnings,
         properties, inputDatasets, outputDatasets, runDefinition, logFiles (name to link),
         submittedBy, and environment, which v1 has not: name, version, and of the one that was made
         for the script hash and packages, as ``pip freeze`` lists them.
@@ -83,6 +85,7 @@ class RunDetails(RunState):
             "runId": self.id,
             "target": parse_target(record) or "sdk",
             "status": record.status,
+            "statusDetails": waiting_text(record),
             "startTimeUtc": None if record.started is None else to_iso(record.started),
             "endTimeUtc": None if record.ended is None else to_iso(record.ended),
             "error": self._error(),

@@ -14,18 +14,20 @@ from amlflow.core.runs.base import RunBase
 from amlflow.core.runs.files import upload_folders
 from amlflow.core.runs.stamps import this_writer
 from amlflow.exceptions import UserErrorException
-from amlflow.jobs.run_notes import EndRequest, is_launched, is_submitted
+from amlflow.jobs.run_notes import EndRequest, is_clusters, is_launched, is_submitted
 from amlflow.plugins import announce
 from amlflow.run_errors import to_error
 from amlflow.spec import (
     COMPLETED_WITH_ERRORS,
     FINAL,
+    Cluster,
     RunChange,
     RunRecord,
     Status,
     Unavailable,
     tried_once,
 )
+from amlflow.tracker_notes import parse_target
 
 logger = logging.getLogger("amlflow")
 
@@ -105,6 +107,10 @@ class RunState(RunBase):
             if record.status == Status.CANCEL_REQUESTED:
                 logger.warning("Run %s is being cancelled already.", self.id)
             request_end(self._tracker, record, EndRequest(Status.CANCELED), Status.CANCEL_REQUESTED)
+            if is_clusters(record):
+                from amlflow.jobs.cluster.canceling import cancel_at_cluster  # few runs need it
+
+                cancel_at_cluster(self._tracker, super()._reload(), self._open_cluster)
             self._tend()
             self._reload()
         else:
@@ -176,12 +182,25 @@ class RunState(RunBase):
     def _reload(self) -> RunRecord:
         """The record now; the first to see that a submitted run's agent is gone says so."""
         record = super()._reload()
-        if is_submitted(record) and record.status not in FINAL:
-            from amlflow.jobs.health import look  # only some systems have it
-
-            if look(self._tracker, record):
-                record = super()._reload()
+        if is_submitted(record) and record.status not in FINAL and self._look(record):
+            record = super()._reload()
         return record
+
+    def _look(self, record: RunRecord) -> bool:
+        if is_clusters(record):
+            from amlflow.jobs.cluster.looking import look_at_cluster  # few runs need it
+
+            is_changed = look_at_cluster(self._tracker, record, self._open_cluster)
+            if is_changed is not None:
+                return is_changed
+        from amlflow.jobs.health import look  # only some systems have it
+
+        return look(self._tracker, record)
+
+    def _open_cluster(self) -> Cluster | None:
+        from amlflow.core.compute.declared import find_cluster  # few runs need it
+
+        return find_cluster(self._experiment.workspace, parse_target(self._record))
 
     def _change(self, change: RunChange) -> None:
         """Apply a change to state; the record follows without asking."""

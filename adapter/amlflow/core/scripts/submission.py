@@ -21,14 +21,15 @@ from amlflow.core.data.declared import variables as store_variables
 from amlflow.core.project.tracking_uri import client_variables, local_folders
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
+from amlflow.core.scripts.cluster_checks import check_reachable, open_node
 from amlflow.core.scripts.command_line import check_packed, check_variables, command_line
 from amlflow.core.scripts.containers import resolve_target
-from amlflow.core.scripts.dockerfiles import dockerfile_of
 from amlflow.core.scripts.environment import (
     Environment,
     kept_definition,
     registered_version,
 )
+from amlflow.core.scripts.environment_needs import checked_dockerfile, needed_packages
 from amlflow.core.scripts.environment_sections import DEFAULT_NAME, DEFAULT_PYTHON
 from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
 from amlflow.core.scripts.script_data import (
@@ -41,25 +42,20 @@ from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.sections import HistoryConfiguration
 from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import ExperimentBase, store_of, tracker_of
-from amlflow.environments.building import needs_environment, python_warning
-from amlflow.environments.dockerfile import Dockerfile
-from amlflow.environments.plan import plan_of
 from amlflow.environments.room import ROOM
-from amlflow.environments.specification import Specification
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs import snapshot
+from amlflow.jobs.cluster.payload import to_work
 from amlflow.jobs.finding import REMEDY, fault_of, proof_of
-from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder, Target, new_name, this_host
-from amlflow.jobs.launch import images_of, import_path, importable, runs_here
-from amlflow.jobs.queue import Queue
+from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder, new_name, this_host
+from amlflow.jobs.launch import import_path, runs_here, script_variables
 from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE, EndRequest
-from amlflow.journal.settings import FOLDER as JOURNALS
-from amlflow.plugins import open_compute
+from amlflow.jobs.starting import Start, StartHere, StartOnCluster
+from amlflow.plugins import open_cluster
 from amlflow.relay.client import VARIABLE
 from amlflow.run_errors import to_error
 from amlflow.spec import (
     LAUNCHED,
-    Compute,
     Feature,
     RunRecord,
     Status,
@@ -110,9 +106,10 @@ def submit(
         config.source_directory,
         lambda: tracker,
     )
-    compute = open_compute(target.kind, target.settings)
-    specification = _needed_packages(specification, compute)
-    dockerfile = _checked_dockerfile(settings, target, compute)
+    cluster = open_cluster(target.kind, target.settings)
+    compute = open_node(target, cluster)
+    specification = needed_packages(specification, compute)
+    dockerfile = checked_dockerfile(settings, target, compute)
     job = Job(
         name=new_name(),
         run_id="",
@@ -139,33 +136,26 @@ def submit(
     )
     folder = JobFolder(job.name)
     _check_own(folder.path.parent)
-    # When the script is ended, what it has logged and not sent is found there.
-    job = dataclasses.replace(
-        job,
-        environment={
-            JOURNALS: str(folder.journal),
-            **store_variables(experiment.workspace),
-            **job.environment,
-            **_import_path(job, folder.work, runs_here(compute)),
-        },
-        needs=[*job.needs, str(folder.journal), *([str(folder.data)] if collected else [])],
-    )
-    if dockerfile is None:  # otherwise its image is still to be built
-        compute.check(job.work(folder))
+    variables = {**store_variables(experiment.workspace), **job.environment}
+    job = dataclasses.replace(job, environment=variables)
+    start: Start
+    if cluster is not None:
+        check_reachable(tracker.uri, target)
+        cluster.check(to_work(job), tracker.uri)
+        start = StartOnCluster(cluster, job)
+    else:
+        job = dataclasses.replace(
+            job,
+            environment={**job.environment, **script_variables(job, folder, runs_here(compute))},
+            needs=[*job.needs, str(folder.journal), *([str(folder.data)] if collected else [])],
+        )
+        if dockerfile is None:  # otherwise its image is still to be built
+            compute.check(job.work(folder))
+        start = StartHere(job)
     with _make_folder(folder) as lock:
-        return _launch(config, experiment, tags, parent, snapshot_id, job, folder, lock, collected)
-
-
-def _import_path(job: Job, work: Path, here: bool) -> dict[str, str]:
-    """The variable by which a script in a folder of the snapshot imports from the snapshot's root.
-
-    v1's scripts do so. For one at the root itself, Python does it.
-    """
-    if not job.is_script or os.path.dirname(os.path.normpath(job.command[0])) == "":
-        return {}
-    variables = {**(job.environ if here else {}), **job.environment}
-    path = os.pathsep.join(filter(None, (str(work), variables.get("PYTHONPATH"))))
-    return importable({"PYTHONPATH": path}, job.import_path if here else None)
+        return _launch(
+            config, experiment, tags, parent, snapshot_id, job, folder, lock, collected, start
+        )
 
 
 def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:
@@ -226,6 +216,7 @@ def _launch(
     folder: JobFolder,
     lock: contextlib.ExitStack,
     collected: CollectedData | None,
+    start: Start,
 ) -> RunRecord:
     tracker = tracker_of(experiment)
     if snapshot_id is None:
@@ -239,8 +230,7 @@ def _launch(
         tracker.get_snapshot(digest, folder.snapshot)
     if job.environment_note is not None:
         folder.put(folder.definition, kept_definition(config.run_config.environment))
-    queue = Queue(job.target)
-    with ThreadPoolExecutor(1) as pool, queue.locked():
+    with ThreadPoolExecutor(1) as pool, start.prepared() as status:
         # The snapshot is stored while the run is made: each takes a few calls to the tracker.
         storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
         draft = draft_run(
@@ -248,7 +238,7 @@ def _launch(
             parent=parent,
             type=TYPE,
             tags=tags,
-            status=Status.QUEUED if queue.is_full() else Status.PREPARING,
+            status=status,
             properties={
                 SNAPSHOT_PROPERTY: digest,
                 "_azureml.ComputeTargetType": job.target.kind,
@@ -259,6 +249,7 @@ def _launch(
                 "definition": _definition(config, job, collected),
                 **({} if collected is None else collected.notes),
                 LAUNCHED: "yes",
+                **start.notes,
                 **({ENVIRONMENT: json.dumps(job.environment_note)} if job.environment_note else {}),
                 JOB_NOTE: json.dumps(
                     {"name": job.name, "host": this_host(), "proof": proof_of(folder)}
@@ -271,14 +262,14 @@ def _launch(
             if collected is not None and collected.shown:
                 tracker.show_inputs(record.id, collected.shown)
             context = _context(experiment, record)
-            folder.write(
-                dataclasses.replace(
-                    job, run_id=record.id, environment={**job.environment, **context}
-                )
+            job = dataclasses.replace(
+                job,
+                run_id=record.id,
+                environment={**job.environment, **context},
+                snapshot=digest,
             )
-            queue.add(job.name)  # other processes see the job as locked, and then as waiting
-            lock.close()
-            queue.start()
+            folder.write(job)
+            start.start(tracker, job, folder, lock)
         except BaseException as failure:
             message = f"The run could not be started: {failure}"
             tracker.update_run(record.id, EndRequest(Status.FAILED, to_error(message)).change())
@@ -332,52 +323,6 @@ def _warn_of_unused(settings: RunConfiguration) -> None:
 def _variables(settings: RunConfiguration) -> dict[str, str]:
     variables = {**settings.environment.environment_variables, **settings.environment_variables}
     return check_variables(variables)
-
-
-def _needed_packages(specification: Specification | None, compute: Compute) -> Specification | None:
-    """The packages to be installed on this target, or None; a warning says where they are not."""
-    if specification is None:
-        return None
-    if runs_here(compute):
-        if not needs_environment(specification):
-            return None
-        if warning := python_warning(specification):
-            logger.warning("%s", warning)
-        return specification
-    if plan_of(specification).is_empty:
-        return None
-    if images_of(compute) is None:
-        logger.warning(
-            "The packages of the environment %r are not added to its image; it must have them "
-            "already. environment.python.user_managed_dependencies = True says that it has.",
-            specification.name,
-        )
-        return None
-    return specification
-
-
-def _checked_dockerfile(
-    settings: RunConfiguration, target: Target, compute: Compute
-) -> Dockerfile | None:
-    """What the image is built from, on a target that can build it.
-
-    Raises:
-        UserErrorException: the target cannot build images.
-        ComputeTargetException: the target's engine does not answer.
-    """
-    dockerfile = dockerfile_of(settings.environment.docker)
-    if dockerfile is None:
-        return None
-    images = images_of(compute)
-    if images is None:
-        raise UserErrorException(
-            f"The environment {settings.environment.name!r} is made by a Dockerfile, and the "
-            f"compute target {target.name!r} (kind {target.kind!r}) runs no containers. Set "
-            "run_config.docker = DockerConfiguration(use_docker=True), or use a compute target of "
-            "kind 'docker'."
-        )
-    images.check()
-    return dockerfile
 
 
 def _own_environ() -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""``python -m amlflow.jobs.agent <job folder>``: runs one job. Started by launch.py."""
+"""Runs one job, in a process of its own.
+
+``python -m amlflow.jobs.agent <job folder>`` runs a job of this machine; launch.py starts it.
+``python -m amlflow.jobs.agent --cluster`` runs the job of a cluster, whose node starts it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,12 @@ import sys
 
 
 def main() -> None:
-    """Leave the process that started this, then run the job of the folder."""
+    """Run the job: in this process on a cluster, and else after leaving the one that waits."""
+    if sys.argv[1] == "--cluster":
+        from amlflow.jobs.agent.on_cluster import run_cluster_job
+
+        run_cluster_job()
+        return
     if os.fork():
         os._exit(0)
     os.umask(0o077)

@@ -28,14 +28,15 @@ from amlflow.jobs.job import (
     JobFolder,
 )
 from amlflow.jobs.launch import import_path, importable
-from amlflow.jobs.queue import Queue
+from amlflow.jobs.queue import NoQueue
 from amlflow.jobs.run_notes import (
-    AGENT,
     DEFAULT_HEARTBEAT_S,
     HEARTBEAT_INTERVAL,
     HEARTBEAT_SETTING,
     EndRequest,
     beat,
+    claim_key,
+    latest_attempt,
     left_out,
     requested_end_of,
     with_warnings,
@@ -69,11 +70,15 @@ MAX_PAUSE_S = 5.0
 """Between two tries."""
 
 
+class Superseded(Exception):
+    """A later attempt of the job has the run: this one has no more to say."""
+
+
 class Report:
     """Sends one job's news to the tracker."""
 
-    def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
-        self._folder, self._job, self._queue = folder, job, queue
+    def __init__(self, folder: JobFolder, job: Job, queue: NoQueue, attempt: int = 1) -> None:
+        self._folder, self._job, self._queue, self._attempt = folder, job, queue, attempt
         self._interval_s = float(job.environ.get(HEARTBEAT_SETTING, DEFAULT_HEARTBEAT_S))
         self._keeper: RunKeeper | None = None
         self._sent: dict[str, tuple[int, int]] = {}
@@ -90,6 +95,8 @@ class Report:
         self._warnings: list[str] = []
         self.is_following = False
         """Whether a thread is in :meth:`follow`."""
+        self.is_superseded = False
+        """Whether a later attempt has the run."""
         self.end_request: EndRequest | None = None
         """How the run is to end, once that has been requested."""
         self.unsent_files: list[str] = []
@@ -125,9 +132,14 @@ class Report:
     # before the script
 
     def claim(self, agent: str) -> None:
-        """Make this the run's agent. Raises :class:`PropertyConflict` if it has another."""
+        """Make this the run's agent. Raises :class:`PropertyConflict` if it has another.
+
+        Of several attempts the latest counts: one before it raises :class:`Superseded`.
+        """
+        if self._attempt > 1:
+            self._retry(self._hear)
         system = {**beat(), HEARTBEAT_INTERVAL: f"{self._interval_s:g}"}
-        change = RunChange(properties={AGENT: agent}, system=system)
+        change = RunChange(properties={claim_key(self._attempt): agent}, system=system)
         self._retry(lambda: self._open().update_run(self._job.run_id, change))
         self._retry(self._hear)
 
@@ -184,6 +196,9 @@ class Report:
                     self._queue.advance()
                 self._send_logs()
                 pause = POLL_INTERVAL_S
+            except Superseded:
+                self.end_request = EndRequest(Status.CANCELED)  # of which nothing is told
+                return
             except RunNotFound:
                 self.end_request = EndRequest(Status.CANCELED)  # it is gone for good
             except AzureMLException as away:
@@ -196,6 +211,9 @@ class Report:
 
     def _hear(self) -> None:
         record = self._open().get_run(self._job.run_id)
+        if latest_attempt(record) > self._attempt:
+            self.is_superseded = True
+            raise Superseded
         self.end_request = requested_end_of(record)
         self._is_queued = record.status == Status.QUEUED
         if record.status == Status.NOT_RESPONDING and self.end_request is None:
@@ -279,6 +297,21 @@ class Report:
         return status.st_size, status.st_mtime_ns
 
     # after it
+
+    def leave_open(self) -> None:
+        """Send all that is left, and not how the run ends: the cluster decides that.
+
+        A tracker that is away is not waited for, since the node ends this process soon.
+        """
+        self.leave()
+        try:
+            self._hear()
+            self._send_journal()
+            self._send_files()
+        except Superseded:
+            return
+        except AzureMLException as failure:
+            logger.error("What the script left did not reach the tracker: %s", failure.message)
 
     def finish(self, outcome: EndRequest, ended: datetime) -> list[str] | None:
         """Send all that is left, and the end of the run.

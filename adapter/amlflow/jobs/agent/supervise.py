@@ -25,16 +25,16 @@ from amlflow.data.script_data import ProvidingCanceled
 from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
 from amlflow.jobs.agent.preparing import needs_preparation, prepare_work
-from amlflow.jobs.agent.report import Report
+from amlflow.jobs.agent.report import Report, Superseded
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
-from amlflow.jobs.queue import Queue
+from amlflow.jobs.queue import NoQueue, Queue
 from amlflow.jobs.removal import remove
 from amlflow.jobs.run_notes import EndRequest
 from amlflow.jobs.unpack import unpack
 from amlflow.plugins import open_compute
 from amlflow.run_errors import to_error
-from amlflow.spec import JOB, Ending, PropertyConflict, RunNotFound, Started, Status
+from amlflow.spec import JOB, Compute, Ending, PropertyConflict, RunNotFound, Started, Status
 
 if TYPE_CHECKING:
     from amlflow.jobs.agent.data import JobData
@@ -86,9 +86,9 @@ def _enter(job: Job, folder: JobFolder) -> None:
 class Agent:
     """Runs one job."""
 
-    def __init__(self, folder: JobFolder, job: Job, queue: Queue) -> None:
+    def __init__(self, folder: JobFolder, job: Job, queue: NoQueue, attempt: int = 1) -> None:
         self._folder, self._job, self._queue = folder, job, queue
-        self._report = Report(folder, job, queue)
+        self._report = Report(folder, job, queue, attempt)
         self._signalled: EndRequest | None = None
 
     def run(self) -> None:
@@ -100,7 +100,7 @@ class Agent:
             return
         try:
             self._report.claim(uuid.uuid4().hex)
-        except (PropertyConflict, RunNotFound):
+        except (PropertyConflict, RunNotFound, Superseded):
             # It was cancelled while it waited, another agent has it, or it has been deleted.
             remove(self._folder)
             return
@@ -154,7 +154,7 @@ class Agent:
         if request is not None:
             return request
         self._unpack()
-        compute = open_compute(self._job.target.kind, self._job.target.settings)
+        compute = self._open_compute()
         with contextlib.ExitStack() as reporting:
             data = self._open_data()
             if data is not None or needs_preparation(self._job, compute):  # it may take minutes
@@ -206,6 +206,9 @@ class Agent:
         from amlflow.jobs.agent.data import JobData
 
         return JobData(self._job, self._folder)
+
+    def _open_compute(self) -> Compute:
+        return open_compute(self._job.target.kind, self._job.target.settings)
 
     def _unpack(self) -> None:
         try:

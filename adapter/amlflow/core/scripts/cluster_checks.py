@@ -1,0 +1,41 @@
+"""What a cluster is asked, and what must hold, before a run is submitted to it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from amlflow.core.console import warn_once
+from amlflow.core.project.tracking_uri import local_folders
+from amlflow.exceptions import ComputeTargetException
+from amlflow.jobs.cluster.payload import NODE_KIND
+from amlflow.jobs.job import Target
+from amlflow.plugins import open_compute
+from amlflow.spec import Cluster, Compute, redacted
+
+
+def open_node(target: Target, cluster: Cluster | None) -> Compute:
+    """The compute target that runs the script: on a cluster, each of its nodes is one by itself."""
+    if cluster is not None:
+        return open_compute(NODE_KIND, {})
+    return open_compute(target.kind, target.settings)
+
+
+def check_reachable(uri: str, target: Target) -> None:
+    """Refuse a tracker that is a file of this machine.
+
+    Raises :class:`ComputeTargetException`.
+    """
+    if local_folders(uri):
+        raise ComputeTargetException(
+            f"The tracker {redacted(uri)} is a file on this machine, and the nodes of compute "
+            f"target {target.name!r} cannot reach it. A database file on a shared disk is not safe "
+            "either. Start a server with `amlflow ui --host <this host>`, or use your team's, and "
+            "set MLFLOW_TRACKING_URI to its address."
+        )
+    host = urlsplit(uri).hostname
+    if host in ("localhost", "127.0.0.1", "::1"):
+        warn_once(
+            f"The tracker {redacted(uri)} is named by an address of this machine alone. The nodes "
+            f"of compute target {target.name!r} reach it only if they are this machine, too; set "
+            "MLFLOW_TRACKING_URI to an address that all nodes can reach."
+        )

@@ -1,0 +1,64 @@
+"""What is made for a script before it starts, on the target that runs it."""
+
+from __future__ import annotations
+
+import logging
+
+from amlflow.core.scripts.dockerfiles import dockerfile_of
+from amlflow.core.scripts.run_configuration import RunConfiguration
+from amlflow.environments.building import needs_environment, python_warning
+from amlflow.environments.dockerfile import Dockerfile
+from amlflow.environments.plan import plan_of
+from amlflow.environments.specification import Specification
+from amlflow.exceptions import UserErrorException
+from amlflow.jobs.job import Target
+from amlflow.jobs.launch import images_of, runs_here
+from amlflow.spec import Compute
+
+logger = logging.getLogger("amlflow")
+
+
+def needed_packages(specification: Specification | None, compute: Compute) -> Specification | None:
+    """The packages to be installed on this target, or None; a warning says where they are not."""
+    if specification is None:
+        return None
+    if runs_here(compute):
+        if not needs_environment(specification):
+            return None
+        if warning := python_warning(specification):
+            logger.warning("%s", warning)
+        return specification
+    if plan_of(specification).is_empty:
+        return None
+    if images_of(compute) is None:
+        logger.warning(
+            "The packages of the environment %r are not added to its image; it must have them "
+            "already. environment.python.user_managed_dependencies = True says that it has.",
+            specification.name,
+        )
+        return None
+    return specification
+
+
+def checked_dockerfile(
+    settings: RunConfiguration, target: Target, compute: Compute
+) -> Dockerfile | None:
+    """What the image is built from, on a target that can build it.
+
+    Raises:
+        UserErrorException: the target cannot build images.
+        ComputeTargetException: the target's engine does not answer.
+    """
+    dockerfile = dockerfile_of(settings.environment.docker)
+    if dockerfile is None:
+        return None
+    images = images_of(compute)
+    if images is None:
+        raise UserErrorException(
+            f"The environment {settings.environment.name!r} is made by a Dockerfile, and the "
+            f"compute target {target.name!r} (kind {target.kind!r}) runs no containers. Set "
+            "run_config.docker = DockerConfiguration(use_docker=True), or use a compute target of "
+            "kind 'docker'."
+        )
+    images.check()
+    return dockerfile

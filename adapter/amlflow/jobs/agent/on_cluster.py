@@ -1,0 +1,121 @@
+"""An agent that a cluster has started: it is the job itself, on the first of the job's nodes.
+
+It differs from an agent of the submitter's machine in these points:
+
+* What it needs comes with its environment and from the tracker. Its folder is one of the node's.
+* The script gets the node's environment, with what the cluster says of the job.
+* The cluster may end it and start it again elsewhere. Each attempt claims the run for itself.
+* If it is told to end, only the cluster knows what comes next. So it sends what there is, and tells
+  the run's end only where that has been requested or the cluster has named a reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import shutil
+import signal
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from amlflow.exceptions import AzureMLException
+from amlflow.jobs.agent.attempts import keep_earlier_log, restore_outputs
+from amlflow.jobs.agent.supervise import Agent
+from amlflow.jobs.cluster.payload import NODE_KIND, take_job
+from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
+from amlflow.jobs.launch import script_variables
+from amlflow.jobs.queue import NoQueue
+from amlflow.jobs.run_notes import EndRequest
+from amlflow.layers.stack import open_direct
+from amlflow.plugins import open_cluster, open_compute
+from amlflow.run_errors import to_error
+from amlflow.spec import ATTEMPT, JOB, Compute, JobState, Status
+
+logger = logging.getLogger("amlflow.agent")
+
+MAX_ATTEMPT = 99_999
+
+
+def run_cluster_job() -> None:
+    """Run the job of this process's environment to its end."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    os.umask(0o077)
+    job = take_job(os.environ)
+    attempt = _attempt()
+    base = Path(tempfile.mkdtemp(prefix="amlflow-", dir=os.environ.get(FOLDER_SETTING)))
+    folder = JobFolder(job.name, base)
+    try:
+        folder.make()
+        variables = script_variables(job, folder, here=True)
+        job = dataclasses.replace(
+            job,
+            environment={**job.environment, **variables},
+            needs=[*job.needs, str(folder.journal)],
+        )
+        folder.write(dataclasses.replace(job, environ={}))
+        os.environ[JOB] = job.name
+        with contextlib.suppress(OSError):  # the submitter's folder is not on this node
+            os.chdir(job.submitted_from or folder.path)
+        ClusterAgent(folder, job, attempt).run()
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def _attempt() -> int:
+    text = os.environ.get(ATTEMPT, "1")
+    return min(int(text), MAX_ATTEMPT) if text.isascii() and text.isdigit() else 1
+
+
+class ClusterAgent(Agent):
+    """Runs one attempt of a cluster's job."""
+
+    def __init__(self, folder: JobFolder, job: Job, attempt: int) -> None:
+        super().__init__(folder, job, NoQueue(), attempt)
+        self._attempt = attempt
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._report.leave()
+        name = signal.Signals(number).name
+        message = f"The run's agent on the cluster was told to end ({name})."
+        self._signalled = EndRequest(Status.FAILED, to_error(message, "ServiceError"))
+
+    def _tell(self, outcome: EndRequest, ended: datetime) -> None:
+        if self._report.is_superseded:
+            return
+        if self._signalled is not None and outcome == self._signalled:
+            reason = self._report.end_request or self._end_by_cluster()
+            if reason is None:
+                self._report.leave_open()
+                return
+            outcome = reason
+        super()._tell(outcome, ended)
+
+    def _end_by_cluster(self) -> EndRequest | None:
+        """The end of the run, if the cluster has said why it ends the job."""
+        target = self._job.target
+        try:
+            cluster = open_cluster(target.kind, target.settings)
+            job = cluster.look([self._job.name], now=True)[self._job.name] if cluster else None
+        except AzureMLException as failure:
+            logger.warning("The cluster does not say why the job ends: %s", failure.message)
+            return None
+        if job is None or job.state is not JobState.ENDING or job.reason is None:
+            return None
+        return EndRequest(Status.CANCELED, to_error(job.reason, "ServiceError"))
+
+    def _unpack(self) -> None:
+        job, folder = self._job, self._folder
+        tracker = open_direct(job.tracking_uri)
+        if job.snapshot is not None:
+            tracker.get_snapshot(job.snapshot, folder.snapshot)
+        super()._unpack()
+        if self._attempt > 1:
+            keep_earlier_log(tracker, job.run_id, folder, self._attempt)
+            restore_outputs(tracker, job.run_id, job.environment, folder.work)
+
+    def _open_compute(self) -> Compute:
+        return open_compute(NODE_KIND, {})

@@ -1,0 +1,1 @@
+"""Jobs of clusters: how they get what they need, and what a look makes of their state."""

@@ -1,0 +1,30 @@
+"""Takes the job of a run that is to end out of its cluster's queue, from where that is reached."""
+
+from __future__ import annotations
+
+from amlflow.jobs.cluster.looking import OpenCluster
+from amlflow.jobs.run_notes import requested_end_of
+from amlflow.spec import FINAL, JobState, RunRecord, Tracker, Unavailable
+from amlflow.tracker_notes import parse_job
+
+
+def cancel_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> None:
+    """See that no job of a run waits, after the run's end has been requested.
+
+    One that runs is ended by its agent, which hears the request from the tracker. If the cluster
+    does not answer, the job ends as soon as it is started.
+    """
+    note = parse_job(record)
+    cluster = open_cluster()
+    request = requested_end_of(record)
+    if note is None or cluster is None or request is None:
+        return
+    try:
+        job = cluster.look([note.name], now=True).get(note.name)
+        if job is None or job.state not in (JobState.QUEUED, JobState.PREPARING):
+            return
+        cluster.cancel([note.name])
+    except Unavailable:
+        return
+    if record.status not in FINAL:
+        tracker.update_run(record.id, request.change())

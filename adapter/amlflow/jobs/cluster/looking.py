@@ -1,0 +1,122 @@
+"""Looks at the run of a cluster's job: the cluster's word decides what has become of it.
+
+A look reads. What it may write is a status and a note in the tracker.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+
+from amlflow.jobs.run_notes import (
+    WAITING,
+    EndRequest,
+    has_agent,
+    lost,
+    requested_end_of,
+)
+from amlflow.run_errors import to_error
+from amlflow.spec import (
+    FINAL,
+    Cluster,
+    ClusterJob,
+    JobState,
+    PropertyConflict,
+    RunChange,
+    RunRecord,
+    Status,
+    Tracker,
+    Unavailable,
+)
+from amlflow.tracker_notes import parse_job, parse_waiting
+
+OpenCluster = Callable[[], Cluster | None]
+"""Opens the cluster that a run's target names on this machine; None if there is none."""
+
+
+def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> bool | None:
+    """Note in the tracker what the cluster says of a run's job.
+
+    Returns whether the run has changed. None: nothing is known, because this machine does not know
+    the cluster, or the cluster does not answer.
+    """
+    note = parse_job(record)
+    cluster = open_cluster()
+    if note is None or cluster is None:
+        return None
+    try:
+        job = cluster.look([note.name]).get(note.name)
+    except Unavailable:  # which is not a state of the job
+        return None
+    if job is None:
+        return None
+    change = cluster_change(record, job)
+    if change is not None and change.status in FINAL:
+        # What its agent told the tracker before it ended counts more.
+        record = tracker.get_run(record.id)
+        change = cluster_change(record, job)
+    if change is None:
+        return False
+    try:
+        tracker.update_run(record.id, change)
+    except PropertyConflict:
+        return True
+    return True
+
+
+def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
+    """What a look has to change in a run by its job's state. None: nothing.
+
+    =========  ====================================================================
+    job        the run that has not ended
+    =========  ====================================================================
+    QUEUED     Queued, with what the job waits for, unless its end is requested
+    PREPARING  Preparing, if it was Queued
+    RUNNING    --: the agent tells it
+    ENDING     --: the agent may be telling it
+    COMPLETED  Failed, since the agent ended without telling how the script did
+    FAILED     Failed, with the cluster's reason
+    CANCELED   Canceled, with the cluster's reason
+    UNKNOWN    Failed, if it had an agent; nothing else is known of it
+    =========  ====================================================================
+
+    A run whose end is requested ends as requested once its job has ended.
+    """
+    if record.status in FINAL:
+        return None
+    request = requested_end_of(record)
+    if job.state is JobState.QUEUED:
+        return None if request else _queued(record, job)
+    if job.state is JobState.PREPARING:
+        is_queued = record.status == Status.QUEUED
+        return RunChange(status=Status.PREPARING) if is_queued else None
+    if job.state in (JobState.RUNNING, JobState.ENDING):
+        return None
+    if job.state is JobState.UNKNOWN and not has_agent(record):
+        return None
+    return (request or _end_of(job)).change(datetime.now(timezone.utc))
+
+
+def _queued(record: RunRecord, job: ClusterJob) -> RunChange | None:
+    note = {"reason": job.reason, "before": job.before, "id": job.id, "attempt": job.attempt}
+    known = parse_waiting(record)
+    is_same = known is not None and (known.reason, known.attempt) == (job.reason, job.attempt)
+    if record.status == Status.QUEUED and is_same:
+        return None
+    return RunChange(status=Status.QUEUED, system={WAITING: json.dumps(note)})
+
+
+def _end_of(job: ClusterJob) -> EndRequest:
+    known = "" if job.id is None else f" (job {job.id} of the cluster)"
+    if job.state is JobState.CANCELED:
+        reason = job.reason or "The cluster has cancelled it."
+        return EndRequest(Status.CANCELED, to_error(f"{reason}{known}", "ServiceError"))
+    if job.state is JobState.UNKNOWN:
+        return lost("The cluster no longer knows the run's job, which did not tell how it ended.")
+    code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
+    reason = job.reason or (
+        f"The run's agent ended{code} and did not tell how the script did. What the agent printed "
+        "is in the file that the target's setting 'output' names."
+    )
+    return EndRequest(Status.FAILED, to_error(f"{reason}{known}", "ServiceError"))

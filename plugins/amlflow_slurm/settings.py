@@ -1,0 +1,164 @@
+"""The settings of a Slurm target, checked, and the options of sbatch that they stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from amlflow.exceptions import ComputeTargetException
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:/+=@*()\[\]&|-]*")
+_MEMORY = re.compile(r"\d+[KMGT]?")
+_TIME = re.compile(r"\d+|\d+:\d\d(:\d\d)?|\d+-\d+(:\d\d){0,2}")
+_OPTION = re.compile(r"--[a-z][a-z-]*(=.+)?", re.DOTALL)
+_OWN_OPTIONS = frozenset(
+    {"--array", "--export", "--export-file", "--job-name", "--no-requeue", "--parsable", "--wait"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlurmSettings:
+    """What a declaration of the kind ``slurm`` can say; each is left to Slurm if it is left out.
+
+    * ``partition``, ``account``, ``qos``, ``constraint``: as for sbatch.
+    * ``nodes``, ``cpus`` (of each process), ``gpus`` (of each node): whole numbers above 0;
+      ``gpus`` can also be ``type:number``.
+    * ``memory`` of each node, such as ``16G``.
+    * ``time``: the longest time, in minutes or as ``days-hours:minutes:seconds``.
+    * ``modules``: names for ``module load``.
+    * ``python``: the Python of the nodes that has amlflow; the submitter's if it is left out.
+    * ``output``: the file for what the agent itself prints, in sbatch's form; nowhere if left out.
+    * ``options``: further options of sbatch, such as ``--exclusive``.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    nodes: int | None = None
+    cpus: int | None = None
+    gpus: int | str | None = None
+    memory: str | int | None = None
+    time: str | int | None = None
+    modules: tuple[str, ...] = ()
+    python: str | None = None
+    output: str | None = None
+    options: tuple[str, ...] = ()
+
+    def to_options(self) -> list[str]:
+        """The options of sbatch, without those of a single job."""
+        values = {
+            "--partition": self.partition,
+            "--account": self.account,
+            "--qos": self.qos,
+            "--constraint": self.constraint,
+            "--cpus-per-task": self.cpus,
+            "--gres": None if self.gpus is None else f"gpu:{self.gpus}",
+            "--mem": self.memory,
+        }
+        stated = [f"{name}={value}" for name, value in values.items() if value is not None]
+        return [*stated, *self.options]
+
+
+def read_settings(settings: Mapping[str, Any]) -> SlurmSettings:
+    """The settings of a declaration.
+
+    Raises :class:`ComputeTargetException` for one that is unknown or wrong.
+    """
+    names = [field.name for field in fields(SlurmSettings)]
+    for name in settings:
+        if name not in names:
+            raise ComputeTargetException(
+                f"A compute target of the kind 'slurm' has no setting {name!r}; it has "
+                f"{', '.join(map(repr, names))}."
+            )
+    stated = {name: value for name, value in settings.items() if value is not None}
+    return SlurmSettings(**{name: _CHECKS[name](name, value) for name, value in stated.items()})
+
+
+def _to_word(name: str, value: Any) -> str:
+    if isinstance(value, str) and _WORD.fullmatch(value):
+        return value
+    raise _wrong(name, value, "a word as sbatch takes it, such as 'gpu'")
+
+
+def _to_count(name: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise _wrong(name, value, "a whole number above 0")
+
+
+def _to_gpus(name: str, value: Any) -> int | str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_.-]+:[1-9]\d*", value):
+        return value
+    try:
+        return _to_count(name, value)
+    except ComputeTargetException:
+        raise _wrong(name, value, "a whole number above 0, or a type with one: 'a100:2'") from None
+
+
+def _to_memory(name: str, value: Any) -> str:
+    if _is_text_or_number(value) and _MEMORY.fullmatch(str(value)):
+        return str(value)
+    raise _wrong(name, value, "a number of megabytes, or one with a unit, such as '16G'")
+
+
+def _to_time(name: str, value: Any) -> str:
+    if _is_text_or_number(value) and _TIME.fullmatch(str(value)):
+        return str(value)
+    raise _wrong(name, value, "minutes, or days-hours:minutes:seconds in quotes, such as '1-12:00'")
+
+
+def _is_text_or_number(value: Any) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
+
+
+def _to_text(name: str, value: Any) -> str:
+    if isinstance(value, str) and value.strip() and "\0" not in value and "\n" not in value:
+        return value
+    raise _wrong(name, value, "a path")
+
+
+def _to_modules(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(_to_word(name, item) for item in value)
+    raise _wrong(name, value, "a list of the names of modules, such as ['cuda/12']")
+
+
+def _to_options(name: str, value: Any) -> tuple[str, ...]:
+    is_list = isinstance(value, list)
+    if not is_list or not all(isinstance(item, str) and _OPTION.fullmatch(item) for item in value):
+        raise _wrong(name, value, "a list of sbatch's long options, such as ['--exclusive']")
+    for item in value:
+        option = item.partition("=")[0]
+        if option in _OWN_OPTIONS:
+            raise ComputeTargetException(
+                f"The compute target's 'options' have {option!r}, which amlflow sets itself; leave "
+                "it out."
+            )
+    return tuple(value)
+
+
+def _wrong(name: str, value: Any, right: str) -> ComputeTargetException:
+    return ComputeTargetException(
+        f"The compute target of the kind 'slurm' has {name}: {value!r}; it is {right}."
+    )
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "partition": _to_word,
+    "account": _to_word,
+    "qos": _to_word,
+    "constraint": _to_word,
+    "nodes": _to_count,
+    "cpus": _to_count,
+    "gpus": _to_gpus,
+    "memory": _to_memory,
+    "time": _to_time,
+    "modules": _to_modules,
+    "python": _to_text,
+    "output": _to_text,
+    "options": _to_options,
+}

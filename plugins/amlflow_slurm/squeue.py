@@ -1,0 +1,165 @@
+"""What Slurm knows of the user's jobs: one squeue for all, and not more often than it must be.
+
+Sites count how often squeue is run. All of a user's processes on a machine share one answer, which
+is at most :data:`MIN_AGE_S` seconds old.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from amlflow.spec import ClusterJob, JobState
+from filelock import FileLock
+
+from amlflow_slurm.commands import run_command
+
+MIN_AGE_S = 10.0
+"""The age of an answer from which on Slurm is asked again."""
+_COLUMNS = {
+    "Name": 128,
+    "JobArrayID": 32,
+    "State": 24,
+    "Reason": 64,
+    "RestartCnt": 12,
+    "exit_code": 12,
+    "NodeList": 256,
+    "PriorityLong": 24,
+}
+_NAME = re.compile(r"[0-9a-f]{32}")
+_STATES = {
+    "PENDING": JobState.QUEUED,
+    "REQUEUED": JobState.QUEUED,
+    "REQUEUE_FED": JobState.QUEUED,
+    "REQUEUE_HOLD": JobState.QUEUED,
+    "SPECIAL_EXIT": JobState.QUEUED,
+    "RESV_DEL_HOLD": JobState.QUEUED,
+    "SUSPENDED": JobState.RUNNING,
+    "STOPPED": JobState.RUNNING,
+    "RUNNING": JobState.RUNNING,
+    "RESIZING": JobState.RUNNING,
+    "SIGNALING": JobState.RUNNING,
+    "STAGE_OUT": JobState.ENDING,
+    "CONFIGURING": JobState.PREPARING,
+    "COMPLETING": JobState.ENDING,
+    "COMPLETED": JobState.COMPLETED,
+    "CANCELLED": JobState.CANCELED,
+    "TIMEOUT": JobState.CANCELED,
+    "DEADLINE": JobState.CANCELED,
+    "PREEMPTED": JobState.CANCELED,
+    "REVOKED": JobState.CANCELED,
+    "FAILED": JobState.FAILED,
+    "BOOT_FAIL": JobState.FAILED,
+    "LAUNCH_FAILED": JobState.FAILED,
+    "NODE_FAIL": JobState.FAILED,
+    "OUT_OF_MEMORY": JobState.FAILED,
+    "RECONFIG_FAIL": JobState.FAILED,
+}
+_ENDS = {
+    "TIMEOUT": "Its time limit in Slurm was over.",
+    "DEADLINE": "Its deadline in Slurm was over.",
+    "PREEMPTED": "A job of a higher priority took its place, and it was not put back.",
+    "CANCELLED": "Its Slurm job was cancelled by somebody else, as scancel does.",
+    "NODE_FAIL": "A node of its Slurm job failed.",
+    "BOOT_FAIL": "A node of its Slurm job did not boot.",
+    "OUT_OF_MEMORY": "Its Slurm job used more memory than it had asked for.",
+}
+
+
+def ask(*, now: bool) -> tuple[dict[str, ClusterJob], bool]:
+    """The user's jobs by name, and whether Slurm was asked by this very call.
+
+    Slurm is asked if the last answer is too old, or if it is to be asked ``now``.
+    """
+    path = platformdirs.user_cache_path("amlflow") / f"slurm-{_cluster_key()}.json"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(f"{path}.lock"):
+        answer = _read(path)
+        is_fresh = now or answer is None or not 0 <= time.time() - answer["time"] < MIN_AGE_S
+        if answer is None or is_fresh:
+            answer = {"time": time.time(), "rows": _ask_slurm()}
+            path.write_text(json.dumps(answer), encoding="utf-8")
+    return jobs_of(answer["rows"]), is_fresh
+
+
+def _cluster_key() -> str:
+    return hashlib.sha256(os.environ.get("SLURM_CONF", "").encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_answer = isinstance(answer, dict) and isinstance(answer.get("time"), (int, float))
+    return answer if is_answer and isinstance(answer.get("rows"), list) else None
+
+
+def _ask_slurm() -> list[dict[str, str]]:
+    columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS.items())
+    text = run_command(
+        ["squeue", "--noheader", "--states=all", "--user", getpass.getuser(), "-O", columns]
+    )
+    return rows_of(text)
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    """The rows of an answer of squeue, in columns of fixed widths."""
+    rows = []
+    for line in text.splitlines():
+        row, begin = {}, 0
+        for name, width in _COLUMNS.items():
+            row[name] = line[begin : begin + width].strip()
+            begin += width
+        if _NAME.fullmatch(row["Name"]):
+            rows.append(row)
+    return rows
+
+
+def jobs_of(rows: list[dict[str, str]]) -> dict[str, ClusterJob]:
+    """The jobs of an answer, by name. Of two with one name, the one that goes on counts."""
+    waiting = [row for row in rows if _STATES.get(row["State"]) is JobState.QUEUED]
+    jobs: dict[str, ClusterJob] = {}
+    for row in rows:
+        job = _job_of(row, waiting)
+        if row["Name"] not in jobs or job.state not in _OVER:
+            jobs[row["Name"]] = job
+    return jobs
+
+
+_OVER = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED)
+
+
+def _job_of(row: Mapping[str, str], waiting: list[dict[str, str]]) -> ClusterJob:
+    state = _STATES.get(row["State"], JobState.RUNNING)
+    priority = _to_number(row["PriorityLong"])
+    before = None
+    if state is JobState.QUEUED:
+        before = sum(_to_number(other["PriorityLong"]) > priority for other in waiting)
+    status = _to_number(row["exit_code"])
+    reason = _ENDS.get(row["State"])
+    if state is JobState.ENDING and row["Reason"] == "TimeLimit":
+        reason = _ENDS["TIMEOUT"]
+    elif state is JobState.QUEUED and row["Reason"] not in ("", "None"):
+        reason = row["Reason"]
+    return ClusterJob(
+        state=state,
+        id=row["JobArrayID"] or None,
+        reason=reason,
+        before=before,
+        nodes=row["NodeList"] or None,
+        attempt=_to_number(row["RestartCnt"]) + 1,
+        exit_code=(status >> 8 or status & 127) if state in _OVER else None,
+    )
+
+
+def _to_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0

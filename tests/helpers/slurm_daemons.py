@@ -1,0 +1,150 @@
+"""A Slurm of the tests' own: munged, slurmctld and three slurmd on this machine, as root.
+
+It has the nodes n1 to n3 of four processors each, in the partition ``main``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from helpers.servers import free_port
+from helpers.tools import lack, need
+
+NODES = ("n1", "n2", "n3")
+
+_CONF = """\
+ClusterName=amlflow
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/run/munge.socket,cred_expire=5
+CryptoType=crypto/munge
+StateSaveLocation={folder}/ctl
+SlurmdSpoolDir={folder}/%n
+SlurmctldPidFile={folder}/run/slurmctld.pid
+SlurmdPidFile={folder}/run/%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/%n.log
+ProctrackType={tracking}
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerType=sched/backfill
+SchedulerParameters=sched_min_interval=200000,bf_interval=1,batch_sched_delay=0
+MpiDefault=none
+SlurmdParameters=config_overrides
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+ReturnToService=2
+SlurmctldTimeout=10
+SlurmdTimeout=15
+KillWait=10
+MinJobAge=300
+JobRequeue=1
+PropagateResourceLimits=NONE
+{nodes}
+PartitionName=main Nodes=n1,n2,n3 Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def start(folder: Path) -> Any:
+    """Start it below a folder: (the path of slurm.conf, the process that holds the daemons)."""
+    for program in ("munged", "slurmctld", "slurmd", "sbatch"):
+        need(program)
+    if os.geteuid() != 0:
+        lack("root, which Slurm's daemons need to be")
+    folder.chmod(0o755)
+    for name in ("ctl", "munge", "run", *NODES):
+        (folder / name).mkdir()
+    host, ports = socket.gethostname().partition(".")[0], [free_port() for _ in range(4)]
+    nodes = [
+        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4"
+        for name, port in zip(NODES, ports[1:], strict=True)
+    ]
+    has_cgroup = Path("/sys/fs/cgroup/freezer").is_dir()
+    tracking = "proctrack/cgroup" if has_cgroup else "proctrack/linuxproc"
+    conf = folder / "slurm.conf"
+    conf.write_text(
+        _CONF.format(
+            host=host, port=ports[0], folder=folder, tracking=tracking, nodes="\n".join(nodes)
+        )
+    )
+    (folder / "cgroup.conf").write_text(
+        "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n"
+        "ConstrainCores=no\nConstrainRAMSpace=no\n"
+    )
+    key = folder / "munge" / "munge.key"
+    key.write_bytes(secrets.token_bytes(1024))
+    key.chmod(0o400)
+    for path in (key, folder / "munge", folder / "run"):
+        shutil.chown(path, "munge", "munge")
+    (folder / "munge").chmod(0o700)
+    command = [sys.executable, "-m", "helpers.slurm_daemons", str(folder)]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "SLURM_CONF": str(conf)}
+    with (folder / "daemons.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, env=environ, stdout=log, stderr=log, start_new_session=True
+        )
+    sinfo = [need("sinfo"), "--noheader", "--states=idle", "--format=%D"]
+    deadline = time.monotonic() + 120
+    while True:
+        answer = subprocess.run(sinfo, env=environ, capture_output=True, text=True, check=False)
+        if answer.stdout.strip() == str(len(NODES)):
+            return str(conf), process
+        if time.monotonic() > deadline or process.poll() is not None:
+            process.kill()
+            logs = "".join(
+                path.read_text(errors="replace")[-2000:] for path in folder.glob("*.log")
+            )
+            raise RuntimeError(f"Slurm's daemons do not start: {answer.stderr} {logs}")
+        time.sleep(0.2)
+
+
+def hold(folder: Path) -> None:
+    """Run the daemons until this process is told to end."""
+    munge = folder / "munge"
+    daemons = [
+        ["setpriv", "--reuid=munge", "--regid=munge", "--clear-groups", need("munged"), "-F",
+         f"--key-file={munge}/munge.key", f"--socket={folder}/run/munge.socket",
+         f"--pid-file={folder}/run/munged.pid", f"--log-file={munge}/munged.log",
+         f"--seed-file={munge}/seed", "--num-threads=2"],
+        [need("slurmctld"), "-D", "-c"],
+        *([need("slurmd"), "-D", "-N", name] for name in NODES),
+    ]  # fmt: skip
+    processes = []
+    for command in daemons:
+        processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+        if len(processes) == 1:
+            wait_for(folder / "run" / "munge.socket")
+
+    def end(number: int, frame: object) -> None:
+        for process in reversed(processes):
+            process.terminate()
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, end)
+    for process in processes:
+        process.wait()
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{path} does not appear.")
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    hold(Path(sys.argv[1]))

@@ -1,0 +1,74 @@
+"""Runs of jobs that wait in a cluster, the reference one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime, timezone
+
+import pytest
+from amlflow.jobs.cluster.canceling import cancel_at_cluster
+from amlflow.jobs.cluster.looking import look_at_cluster
+from amlflow.jobs.run_notes import CLUSTER, END, waiting_text
+from amlflow.spec import ATTEMPT, ClusterWork, JobState, RunDraft, RunRecord
+from amlflow.testing.memory import MemoryTracker
+from amlflow.testing.memory_cluster import MemoryCluster
+
+NAME = "0" * 32
+CANCEL = {END: json.dumps({"status": "Canceled", "error": None})}
+
+
+def sleeper(name: str) -> ClusterWork:
+    return ClusterWork(name=name, python="/bin/sleep", arguments=["600"])
+
+
+@pytest.fixture
+def run() -> tuple[MemoryTracker, RunRecord]:
+    tracker = MemoryTracker("memory:")
+    system = {"launched": "yes", CLUSTER: "x", "job": json.dumps({"name": NAME, "host": "h"})}
+    experiment = tracker.ensure_experiment("e")
+    now = datetime.now(timezone.utc)
+    draft = RunDraft(experiment_id=experiment.id, created=now, status="Queued", system=system)
+    [record] = tracker.create_runs([draft])
+    return tracker, record
+
+
+def test_a_cluster_that_does_not_answer_changes_nothing(
+    run: tuple[MemoryTracker, RunRecord],
+) -> None:
+    tracker, record = run
+    cluster = MemoryCluster()
+    cluster.is_away = True
+    assert look_at_cluster(tracker, record, lambda: cluster) is None
+    asked = dataclasses.replace(record, system={**record.system, **CANCEL})
+    cancel_at_cluster(tracker, asked, lambda: cluster)
+    assert tracker.get_run(record.id).status == "Queued"
+    assert look_at_cluster(tracker, record, lambda: None) is None
+
+
+def test_a_run_takes_its_jobs_place_in_the_queue(run: tuple[MemoryTracker, RunRecord]) -> None:
+    tracker, record = run
+    cluster = MemoryCluster(nodes=1)
+    others = [sleeper(f"{number:032x}") for number in (1, 2)]
+    cluster.submit([*others, sleeper(NAME)])
+    try:
+        assert look_at_cluster(tracker, record, lambda: cluster)
+        changed = tracker.get_run(record.id)
+        assert waiting_text(changed) == "waiting: All nodes are in use, 1 job before it"
+        asked = dataclasses.replace(changed, system={**changed.system, **CANCEL})
+        cancel_at_cluster(tracker, asked, lambda: cluster)
+        assert tracker.get_run(record.id).status == "Canceled"
+        assert cluster.look([NAME])[NAME].state is JobState.CANCELED
+    finally:
+        cluster.cancel([work.name for work in others])
+
+
+def test_the_reference_cluster_starts_a_job_again() -> None:
+    cluster = MemoryCluster()
+    cluster.submit([sleeper(NAME)])
+    cluster.requeue(NAME)
+    try:
+        job = cluster.look([NAME])[NAME]
+        assert (job.state, job.attempt) == (JobState.RUNNING, 2), ATTEMPT
+    finally:
+        cluster.cancel([NAME])

@@ -1,0 +1,266 @@
+"""Scripts that run as jobs of a real Slurm, and log to a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from amlflow.core.runs.run import Run
+from azureml.core import Experiment, ScriptRunConfig, Workspace
+from azureml.exceptions import ComputeTargetException
+from helpers.submitted_jobs import SOON, ended, error_of, log_of, new_experiment, script, until
+from helpers.tools import need
+
+TARGETS = """
+gpu-cluster:
+  kind: slurm
+  partition: main
+held:
+  kind: slurm
+  partition: main
+  options: [--hold]
+nowhere:
+  kind: slurm
+  partition: nowhere
+"""
+
+
+@pytest.fixture
+def experiment(
+    folder: Path, jobs: Path, server_uri: str, slurm: str, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """An experiment to submit to, on a server that the nodes reach."""
+    (folder / ".azureml").mkdir()
+    (folder / ".azureml" / "compute.yaml").write_text(TARGETS)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    monkeypatch.setattr("amlflow_slurm.squeue.MIN_AGE_S", 0.5)
+    jobs.mkdir(parents=True)
+    return new_experiment()
+
+
+def submit(experiment: Any, code: str, target: str = "gpu-cluster", **config: Any) -> Run:
+    script(code)
+    variables = config.pop("environment_variables", {})
+    settings = ScriptRunConfig("src", "script.py", compute_target=target, **config)
+    settings.run_config.environment_variables = variables
+    run: Run = experiment.submit(settings)
+    return run
+
+
+def slurm_says(*command: str) -> str:
+    words = [need(command[0]), *command[1:]]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def job_of(run: Run) -> list[str]:
+    """The id and the state of a run's job in Slurm."""
+    record = run._reload()
+    name = json.loads(record.system["job"])["name"]
+    states = "squeue", "--noheader", "--states=all", f"--name={name}", "-O", "JobID:20,State:20"
+    return slurm_says(*states).split()
+
+
+def test_a_script_is_a_job_of_the_cluster(experiment: Any, jobs: Path) -> None:
+    run = submit(
+        experiment,
+        """
+        import os, pathlib, sys
+        from azureml.core import Run
+        run = Run.get_context()
+        for value in range(200):
+            run.log("loss", value)
+        names = [name for name in os.environ if name.startswith("AMLFLOW_CLUSTER")]
+        print(sys.argv[1:], os.environ["AMLFLOW_ATTEMPT"], names)
+        print("job", os.environ["SLURM_JOB_ID"])
+        pathlib.Path("outputs/model.txt").write_text("weights")
+        """,
+        arguments=["--rate", 0.5, "a b"],
+    )
+    assert list(jobs.iterdir()) == [], "the submitter's machine keeps something of the job"
+    assert ended(run) == "Completed"
+    assert "['--rate', '0.5', 'a b'] 1 []" in log_of(run)
+    assert f"job {job_of(run)[0]}" in log_of(run)
+    assert run.get_metrics("loss")["loss"] == list(range(200))
+    assert run.get_file_names() == ["outputs/model.txt", "user_logs/std_log.txt"]
+    details = run.get_details()
+    assert details["target"] == "gpu-cluster"
+    assert details["properties"]["_azureml.ComputeTargetType"] == "slurm"
+    assert details["startTimeUtc"] < details["endTimeUtc"]
+
+
+def test_a_script_that_fails(experiment: Any) -> None:
+    run = submit(experiment, "print('before'); raise ValueError('no such data')")
+    assert ended(run) == "Failed"
+    assert "exit code 1" in error_of(run)
+    assert "ValueError: no such data" in error_of(run)
+
+
+def test_a_job_that_waits_says_for_what_and_is_cancelled(experiment: Any) -> None:
+    run = submit(experiment, "print(1)", target="held")
+    until(lambda: "JobHeldUser" in str(run.get_detailed_status()["details"]))
+    assert run.get_details()["statusDetails"] == "waiting: JobHeldUser"
+    assert run.get_status() == "Queued"
+    run.cancel()
+    assert run.get_status() == "Canceled"
+    until(lambda: job_of(run)[1] == "CANCELLED")
+
+
+def test_a_script_that_runs_is_cancelled_with_all_its_processes(
+    experiment: Any, tmp_path: Path
+) -> None:
+    note = tmp_path / "pids"
+    run = submit(
+        experiment,
+        f"""
+        import os, signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.fork() == 0:
+            os.setsid()
+        with open({str(note)!r}, "a") as file:
+            file.write(f"{{os.getpid()}}\\n")
+        time.sleep(600)
+        """,
+    )
+    until(lambda: note.exists() and len(note.read_text().splitlines()) == 2)
+    assert run.get_status() == "Running"
+    Run(experiment, run.id).cancel()
+    assert ended(run) == "Canceled"
+    assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())
+    until(lambda: job_of(run)[1] == "COMPLETED", what="the job leaves the queue")
+
+
+def test_a_job_that_somebody_else_cancels(experiment: Any) -> None:
+    run = submit(experiment, "import time; print('there', flush=True); time.sleep(600)")
+    until(lambda: "there" in log_of(run))
+    job_id = job_of(run)[0]
+    slurm_says("scancel", job_id)
+    assert ended(run) == "Canceled"
+    assert f"scancel does. (job {job_id} of the cluster)" in error_of(run)
+    assert "there" in log_of(run)
+
+
+def test_a_job_that_is_put_back_runs_again(experiment: Any, tmp_path: Path) -> None:
+    note = tmp_path / "attempts"
+    run = submit(
+        experiment,
+        f"""
+        import os, time
+        from azureml.core import Run
+        attempt = int(os.environ["AMLFLOW_ATTEMPT"])
+        Run.get_context().log("attempt", attempt)
+        Run.get_context().flush()
+        print("attempt", attempt, os.listdir("outputs"), flush=True)
+        open(f"outputs/state{{attempt}}", "w").write("x")
+        open({str(note)!r}, "a").write(f"{{attempt}}\\n")
+        time.sleep(600 if attempt == 1 else 0)
+        """,
+        environment_variables={"AMLFLOW_RESTORE_OUTPUTS": "1"},
+    )
+    until(note.exists, 4 * SOON)
+    job_id = job_of(run)[0]
+    slurm_says("scontrol", "requeue", job_id)
+    until(lambda: run.get_status() == "Queued")
+    until(lambda: "(attempt 2)" in str(run.get_detailed_status()["details"]))
+    # Slurm lets a job that was put back wait for a while; it does not have to here.
+    until(lambda: "PENDING" in job_of(run) or "RUNNING" in job_of(run))
+    slurm_says("scontrol", "update", f"JobId={job_id}", "StartTime=now")
+    assert ended(run, 300) == "Completed"
+    assert note.read_text().split() == ["1", "2"]
+    assert run.get_metrics()["attempt"] == [1, 2]
+    assert "attempt 2 ['state1']" in log_of(run)
+    assert run.get_file_names() == [
+        "outputs/state1",
+        "outputs/state2",
+        "user_logs/std_log.txt",
+        "user_logs/std_log_attempt_1.txt",
+    ]
+
+
+def test_an_agent_that_is_killed(experiment: Any) -> None:
+    run = submit(experiment, "import time; print('there', flush=True); time.sleep(600)")
+    until(lambda: "there" in log_of(run))
+    slurm_says("scancel", "--signal=KILL", "--batch", job_of(run)[0])
+    assert ended(run) == "Failed"
+    assert "agent ended" in error_of(run)
+
+
+def test_what_is_refused_before_there_is_a_run(
+    experiment: Any, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ComputeTargetException, match=r"[Ii]nvalid partition"):
+        submit(experiment, "print(1)", target="nowhere")
+    assert list(experiment.get_runs()) == []
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri)
+    local = Experiment(Workspace("sub", "group", "workspace"), "local")
+    with pytest.raises(ComputeTargetException, match=r"the nodes of .* cannot reach it"):
+        submit(local, "print(1)")
+    assert list(local.get_runs()) == []
+
+
+def test_a_submitter_that_is_killed_leaves_a_job_that_runs(experiment: Any, folder: Path) -> None:
+    script("print('alone')")
+    code = f"""
+        import os, signal
+        from amlflow.jobs import starting
+        from azureml.core import Experiment, ScriptRunConfig, Workspace
+        starting.remove = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        experiment = Experiment(Workspace("sub", "group", "workspace"), {experiment.name!r})
+        experiment.submit(ScriptRunConfig("src", "script.py", compute_target="gpu-cluster"))
+    """
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True
+    )
+    assert process.returncode == -9, process.stderr
+    [run] = experiment.get_runs()
+    assert ended(run) == "Completed"
+    assert "alone" in log_of(run)
+
+
+def test_a_submitter_that_is_killed_before_the_cluster_has_the_job(experiment: Any) -> None:
+    script("print('never')")
+    code = f"""
+        import os, signal
+        from amlflow_slurm.cluster import SlurmCluster
+        from azureml.core import Experiment, ScriptRunConfig, Workspace
+        SlurmCluster.submit = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        experiment = Experiment(Workspace("sub", "group", "workspace"), {experiment.name!r})
+        experiment.submit(ScriptRunConfig("src", "script.py", compute_target="gpu-cluster"))
+    """
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True
+    )
+    assert process.returncode == -9, process.stderr
+    [run] = experiment.get_runs()
+    with pytest.raises(Exception, match="before the cluster had the job"):
+        run.wait_for_completion()
+    assert os.listdir(os.environ["AMLFLOW_JOBS"]) == []
+
+
+def test_a_job_is_submitted_from_within_a_job(experiment: Any) -> None:
+    run = submit(
+        experiment,
+        """
+        import os
+        from azureml.core import Run, ScriptRunConfig
+        os.makedirs("inner", exist_ok=True)
+        open("inner/script.py", "w").write("import os; print('inner', os.environ['SLURM_JOB_ID'])")
+        open("compute.yaml", "w")
+        os.makedirs(".azureml", exist_ok=True)
+        open(".azureml/compute.yaml", "w").write("deep: {kind: slurm, partition: main}")
+        run = Run.get_context()
+        child = run.submit_child(ScriptRunConfig("inner", "script.py", compute_target="deep"))
+        child.wait_for_completion()
+        print("outer", os.environ["SLURM_JOB_ID"])
+        """,
+    )
+    assert ended(run) == "Completed", error_of(run)
+    [child] = run.get_children()
+    inner, outer = log_of(child).split()[-1], log_of(run).split()[-1]
+    assert inner != outer

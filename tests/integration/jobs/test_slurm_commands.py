@@ -1,0 +1,146 @@
+"""How amlflow calls Slurm's commands, with programs in their places that note the calls."""
+
+from __future__ import annotations
+
+import stat
+import uuid
+from pathlib import Path
+
+import pytest
+from amlflow.exceptions import ComputeTargetException
+from amlflow.plugins import open_cluster
+from amlflow.spec import Cluster, ClusterWork, JobState, Unavailable
+from amlflow_slurm import commands
+
+WIDTHS = (128, 32, 24, 64, 12, 12, 256, 24)
+NAME = "0" * 31 + "a"
+
+
+def row(state: str, **values: str) -> str:
+    """A line of squeue's."""
+    fields = {"Name": NAME, "id": "7", "state": state, "reason": "None", "restarts": "0",
+              "code": "0", "nodes": "n1", "priority": "100", **values}  # fmt: skip
+    return "".join(text.ljust(width) for text, width in zip(fields.values(), WIDTHS, strict=True))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("amlflow_slurm.cluster.RETRY_S", 0)
+    cluster = open_cluster("slurm", {"partition": "main", "options": ["--exclusive"]})
+    assert cluster is not None
+    return cluster
+
+
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, script: str) -> Path:
+    """A command on the PATH that notes how it is called."""
+    folder = tmp_path / "bin"
+    folder.mkdir(exist_ok=True)
+    path, calls = folder / name, tmp_path / f"{name}.calls"
+    path.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{script}\n')
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return calls
+
+
+def test_settings_become_options_of_sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = fake(tmp_path, monkeypatch, "sbatch", "cat > $0.script; env > $0.env")
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    monkeypatch.setenv("PMI_RANK", "1")
+    monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
+    cluster = open_cluster(
+        "slurm",
+        {"partition": "gpu", "account": "a", "qos": "q", "constraint": "a100&nvme", "nodes": 2,
+         "cpus": 8, "gpus": "a100:2", "memory": "16G", "time": "1-12:00", "modules": ["cuda/12"],
+         "python": "/opt/a b/python", "options": ["--exclusive", "--comment=a b"]},
+    )  # fmt: skip
+    assert cluster is not None
+    work = ClusterWork(
+        name=NAME, python="/usr/bin/python3", arguments=["-m", "a"], environment={"S": "secret"}
+    )
+    cluster.submit([work])
+    words = calls.read_text().split()
+    expected = (
+        f"--job-name={NAME} --export=ALL --requeue --nodes=2 --output=/dev/null --time=1-12:00 "
+        "--partition=gpu --account=a --qos=q --constraint=a100&nvme --cpus-per-task=8 "
+        "--gres=gpu:a100:2 --mem=16G --exclusive"
+    )
+    assert set(expected.split()) <= set(words)
+    assert "secret" not in calls.read_text()
+    script = (tmp_path / "bin" / "sbatch.script").read_text()
+    assert "module load cuda/12\n" in script
+    assert script.endswith("exec '/opt/a b/python' -m a\n")
+    variables = (tmp_path / "bin" / "sbatch.env").read_text().splitlines()
+    assert {"S=secret", "SLURM_CONF=/etc/slurm.conf"} <= set(variables)
+    assert not {"SLURM_JOB_ID=1", "PMI_RANK=1"} & set(variables)
+
+
+def test_the_scripts_time_is_part_of_the_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    calls = fake(tmp_path, monkeypatch, "sbatch", "true")
+    cluster.submit([ClusterWork(name=NAME, python="p", arguments=[], max_seconds=61)])
+    assert "--time=12" in calls.read_text().split()
+    calls.unlink()
+    days = 30 * 24 * 60 * 60.0  # v1's default
+    cluster.submit([ClusterWork(name=NAME, python="p", arguments=[], max_seconds=days)])
+    assert "--time" not in calls.read_text()
+
+
+def test_a_controller_that_is_away_is_no_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    message = "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1"
+    fake(tmp_path, monkeypatch, "squeue", message)
+    with pytest.raises(Unavailable, match="does not answer"):
+        cluster.look([NAME])
+
+
+def test_a_lost_answer_of_sbatch_submits_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    message = "echo 'sbatch: error: Batch job submission failed: Socket timed out' >&2; exit 1"
+    calls = fake(tmp_path, monkeypatch, "sbatch", message)
+    (tmp_path / "answer").write_text(row("PENDING"))
+    fake(tmp_path, monkeypatch, "squeue", f"cat {tmp_path}/answer")
+    cluster.submit([ClusterWork(name=NAME, python="p", arguments=[])])
+    assert len(calls.read_text().splitlines()) == 1
+
+
+def test_an_answer_is_shared_by_all_who_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    (tmp_path / "answer").write_text(row("RUNNING"))
+    calls = fake(tmp_path, monkeypatch, "squeue", f"cat {tmp_path}/answer")
+    for _ in range(20):
+        assert cluster.look([NAME])[NAME].state is JobState.RUNNING
+    assert len(calls.read_text().splitlines()) == 1
+    assert cluster.look([uuid.uuid4().hex]) == {}
+    cluster.look([NAME], now=True)
+    assert len(calls.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"time": 1}', '{"time": "x", "rows": []}', "\0"])
+def test_a_kept_answer_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster, content: str
+) -> None:
+    fake(tmp_path, monkeypatch, "squeue", "true")
+    cluster.look([])
+    [kept] = (tmp_path / "cache").rglob("slurm-*.json")
+    kept.write_text(content)
+    assert cluster.look([NAME])[NAME].state is JobState.UNKNOWN
+
+
+def test_a_machine_without_slurm(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ComputeTargetException, match=r"'sbatch' is not on this machine. Submit"):
+        cluster.submit([ClusterWork(name=NAME, python="p", arguments=[])])
+
+
+def test_a_command_that_does_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    fake(tmp_path, monkeypatch, "squeue", "exec sleep 600")
+    monkeypatch.setattr(commands, "LIMIT_S", 0.2)
+    with pytest.raises(Unavailable, match="did not answer within"):
+        cluster.look([NAME])

@@ -1,0 +1,144 @@
+"""What a look makes of a cluster's word, and what a cluster's job gets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from amlflow.exceptions import ComputeTargetException
+from amlflow.jobs.cluster.looking import cluster_change
+from amlflow.jobs.cluster.payload import VARIABLE, take_job, to_work
+from amlflow.jobs.health import Agent, agent_change
+from amlflow.jobs.job import Job, Target
+from amlflow.jobs.run_notes import (
+    CLUSTER,
+    END,
+    HEARTBEAT,
+    SILENT,
+    claim_key,
+    latest_attempt,
+    waiting_text,
+)
+from amlflow.spec import ClusterJob, JobState, RunRecord, Status
+
+NAME = "0" * 32
+AGENT = {claim_key(1): "agent"}
+CANCEL = {END: json.dumps({"status": "Canceled", "error": None})}
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+STATES = list(JobState)
+
+
+def record(status: str, properties: Any = AGENT, **system: str) -> RunRecord:
+    notes = {"launched": "yes", CLUSTER: "slurm", "job": json.dumps({"name": NAME, "host": "h"})}
+    return RunRecord(
+        id="1", experiment_id="1", name="", status=status, created=NOW, properties=dict(properties),
+        system={**notes, **system},
+    )  # fmt: skip
+
+
+def next_status(run: RunRecord, state: JobState, **values: Any) -> str | None:
+    change = cluster_change(run, ClusterJob(state=state, **values))
+    return None if change is None else change.status
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled"])
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_that_has_ended_stays_so(status: str, state: JobState) -> None:
+    assert cluster_change(record(status), ClusterJob(state=state)) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "expected"),
+    [
+        (JobState.QUEUED, "Running", "Queued"),
+        (JobState.QUEUED, "NotResponding", "Queued"),
+        (JobState.PREPARING, "Queued", "Preparing"),
+        (JobState.PREPARING, "Running", None),
+        (JobState.RUNNING, "Queued", None),
+        (JobState.RUNNING, "NotResponding", None),
+        (JobState.ENDING, "Running", None),
+        (JobState.COMPLETED, "Finalizing", "Failed"),
+        (JobState.FAILED, "Running", "Failed"),
+        (JobState.CANCELED, "Running", "Canceled"),
+        (JobState.UNKNOWN, "Running", "Failed"),
+    ],
+)
+def test_what_a_look_makes_of_a_state(state: JobState, status: str, expected: str | None) -> None:
+    assert next_status(record(status), state) == expected
+
+
+def test_a_run_that_no_agent_had_may_not_be_in_the_queue_yet() -> None:
+    assert next_status(record("Queued", {}), JobState.UNKNOWN) is None
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELED, JobState.COMPLETED])
+def test_a_requested_end_counts_once_the_job_has_ended(state: JobState) -> None:
+    assert next_status(record("CancelRequested", **CANCEL), state) == "Canceled"
+
+
+def test_a_job_that_waits_while_its_end_is_requested_is_not_queued_again() -> None:
+    assert next_status(record("CancelRequested", **CANCEL), JobState.QUEUED) is None
+
+
+def test_what_a_job_waits_for_is_noted_once() -> None:
+    job = ClusterJob(state=JobState.QUEUED, reason="Resources", before=3, id="7")
+    change = cluster_change(record("Queued"), job)
+    assert change is not None
+    run = record("Queued", **change.system)
+    assert waiting_text(run) == "waiting: Resources, 3 jobs before it"
+    assert cluster_change(run, dataclasses.replace(job, before=2)) is None
+    assert cluster_change(run, dataclasses.replace(job, reason="Priority")) is not None
+    assert waiting_text(record("Running", **change.system)) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"reason": 1, "attempt": 1}', '{"attempt": "x"}', '{"before": 1.5}', "9"]
+)
+def test_a_note_that_is_none_of_amlflows(text: str) -> None:
+    assert waiting_text(record("Queued", waiting=text)) is None
+
+
+def test_attempts_claim_by_names_of_their_own() -> None:
+    assert latest_attempt(record("Queued", {})) == 0
+    assert latest_attempt(record("Queued", AGENT)) == 1
+    claims = {**AGENT, claim_key(3): "x", claim_key(2): "y", "amlflow.agent.x": "", "a.99": ""}
+    assert latest_attempt(record("Queued", claims)) == 3
+
+
+def test_silence_alone_does_not_end_the_run_of_a_cluster() -> None:
+    old = (NOW - timedelta(days=2)).isoformat()
+    noted = {SILENT: json.dumps({"heartbeat": old, "since": old}), HEARTBEAT: old}
+    run = record("NotResponding", **noted)
+    assert agent_change(run, Agent.ELSEWHERE, NOW) is None
+    own = dataclasses.replace(run, system={k: v for k, v in run.system.items() if k != CLUSTER})
+    change = agent_change(own, Agent.ELSEWHERE, NOW)
+    assert change is not None
+    assert change.status == Status.FAILED
+
+
+def make_job(**values: Any) -> Job:
+    fields: dict[str, Any] = {
+        "name": NAME, "run_id": "1", "tracking_uri": "http://x:secret@y", "command": ["a.py"],
+        "target": Target(name="gpu", kind="slurm", settings={"partition": "main"}),
+        "is_script": True, "environ": {"HOME": "/submitter"}, "environment": {"A": "ä\n"},
+        "agent_python": "/usr/bin/python3", "needs": [], **values,
+    }  # fmt: skip
+    return Job(**fields)
+
+
+def test_a_job_travels_in_one_variable() -> None:
+    work = to_work(make_job(max_seconds=5.0))
+    assert work.max_seconds == 5.0
+    assert "secret" not in " ".join([work.python, *work.arguments])
+    environ = {**work.environment, "HOME": "/node"}
+    job = take_job(environ)
+    assert job == make_job(max_seconds=5.0, environ={"HOME": "/node"})
+    assert VARIABLE not in environ
+
+
+def test_a_process_without_a_job() -> None:
+    with pytest.raises(ComputeTargetException, match="is started by the cluster"):
+        take_job({})

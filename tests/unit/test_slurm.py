@@ -1,0 +1,118 @@
+"""What amlflow reads of Slurm's answers, and which settings it takes, without a Slurm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from amlflow.exceptions import ComputeTargetException
+from amlflow.plugins import open_cluster
+from amlflow.spec import Cluster, ClusterWork, JobState
+from amlflow_slurm import squeue
+
+WIDTHS = (128, 32, 24, 64, 12, 12, 256, 24)
+NAME = "0" * 31 + "a"
+
+
+def row(state: str, **values: str) -> str:
+    """A line of squeue's."""
+    fields = {"Name": NAME, "id": "7", "state": state, "reason": "None", "restarts": "0",
+              "code": "0", "nodes": "n1", "priority": "100", **values}  # fmt: skip
+    return "".join(text.ljust(width) for text, width in zip(fields.values(), WIDTHS, strict=True))
+
+
+def job(*lines: str) -> Any:
+    return squeue.jobs_of(squeue.rows_of("\n".join(lines)))[NAME]
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    cluster = open_cluster("slurm", {"partition": "main"})
+    assert cluster is not None
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("PENDING", JobState.QUEUED),
+        ("REQUEUE_HOLD", JobState.QUEUED),
+        ("CONFIGURING", JobState.PREPARING),
+        ("RUNNING", JobState.RUNNING),
+        ("SUSPENDED", JobState.RUNNING),
+        ("COMPLETING", JobState.ENDING),
+        ("COMPLETED", JobState.COMPLETED),
+        ("CANCELLED", JobState.CANCELED),
+        ("TIMEOUT", JobState.CANCELED),
+        ("FAILED", JobState.FAILED),
+        ("NODE_FAIL", JobState.FAILED),
+        ("OUT_OF_MEMORY", JobState.FAILED),
+        ("A_STATE_OF_TOMORROW", JobState.RUNNING),
+    ],
+)
+def test_a_state_of_slurm(state: str, expected: JobState) -> None:
+    assert job(row(state)).state is expected
+
+
+def test_why_a_job_waits_and_how_many_wait_before_it() -> None:
+    other = row("PENDING", Name="1" * 32, priority="200")
+    later = row("PENDING", Name="2" * 32, priority="50")
+    waiting = job(row("PENDING", reason="Resources", nodes=""), other, later)
+    assert (waiting.reason, waiting.before, waiting.nodes) == ("Resources", 1, None)
+
+
+def test_why_a_job_has_ended() -> None:
+    assert "memory" in job(row("OUT_OF_MEMORY")).reason
+    assert "time limit" in job(row("TIMEOUT")).reason
+    assert "time limit" in job(row("COMPLETING", reason="TimeLimit")).reason
+    assert job(row("COMPLETING")).reason is None
+    assert job(row("FAILED", reason="NonZeroExitCode", code="768")).exit_code == 3
+    assert job(row("FAILED", code="9")).exit_code == 9
+    assert job(row("RUNNING")).exit_code is None
+
+
+def test_the_attempt_counts_from_one() -> None:
+    assert job(row("RUNNING", restarts="2")).attempt == 3
+
+
+def test_of_two_jobs_of_one_name_the_one_that_goes_on_counts() -> None:
+    lines = row("COMPLETED"), row("RUNNING", id="8")
+    assert job(*lines).id == job(*reversed(lines)).id == "8"
+
+
+def test_jobs_that_are_not_amlflows_are_left_out() -> None:
+    assert squeue.rows_of(row("RUNNING", Name="train.sh") + "\nslurm_load_jobs error") == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"partitions": "gpu"}, "has no setting 'partitions'; it has 'partition'"),
+        ({"partition": "gpu --wrap=x"}, "partition: 'gpu --wrap=x'; it is a word"),
+        ({"account": "-x"}, "account: '-x'; it is a word"),
+        ({"nodes": 0}, "nodes: 0; it is a whole number above 0"),
+        ({"cpus": True}, "cpus: True; it is a whole number"),
+        ({"gpus": "many"}, "gpus: 'many'; it is a whole number above 0, or a type"),
+        ({"memory": "lots"}, "memory: 'lots'; it is a number of megabytes"),
+        ({"time": "soon"}, "time: 'soon'; it is minutes"),
+        ({"modules": "cuda"}, "modules: 'cuda'; it is a list"),
+        ({"modules": ["cuda; rm -r /"]}, "modules: 'cuda; rm -r /'; it is a word"),
+        ({"options": ["-x"]}, "options: .* it is a list of sbatch's long options"),
+        ({"options": ["--job-name=x"]}, "'--job-name', which amlflow sets itself"),
+        ({"python": ""}, "python: ''; it is a path"),
+    ],
+)
+def test_a_setting_that_is_wrong(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ComputeTargetException, match=message):
+        open_cluster("slurm", settings)
+
+
+def test_what_a_job_cannot_take(cluster: Cluster) -> None:
+    def check(**values: Any) -> None:
+        fields: dict[str, Any] = {"name": NAME, "python": "p", "arguments": [], **values}
+        cluster.check(ClusterWork(**fields), "https://mlflow.example")
+
+    with pytest.raises(ComputeTargetException, match="image 'ubuntu' is not used"):
+        check(image="ubuntu")
+    with pytest.raises(ComputeTargetException, match="'BIG' has 200000 bytes"):
+        check(environment={"BIG": "x" * 200_000})
