@@ -1,0 +1,42 @@
+"""The blocks of docs/clusters.md run as they stand, on a real Slurm."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from blocks import block
+from helpers import servers
+
+
+def run(*command: str, folder: Path, **environment: str) -> str:
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin:/usr/sbin:/sbin"
+    done = subprocess.run(
+        command, cwd=folder, env=servers.clean_environment(PATH=path, **environment),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_from_a_login_node_to_a_cancelled_job(
+    folder: Path, jobs: Path, server_uri: str, slurm: str
+) -> None:
+    compute = folder / ".azureml" / "compute.yaml"
+    compute.parent.mkdir()
+    compute.write_text(block("slurm-compute"))
+    environment = {"MLFLOW_TRACKING_URI": server_uri}
+    shown = run(sys.executable, "-c", block("slurm-submit"), folder=folder, **environment)
+    assert "trained" in shown
+    assert shown.splitlines()[-1] == f"Completed {{'loss': {[1.0, 0.5, 1 / 3]}}}"
+    # The next one waits, until somebody releases it.
+    compute.write_text(block("slurm-compute") + "  options: [--hold]\n")
+    held = block("slurm-submit").split("run.wait")[0]
+    run(sys.executable, "-c", held, folder=folder, **environment)
+    waiting = run(sys.executable, "-c", block("slurm-waiting"), folder=folder, **environment)
+    assert "Queued waiting: JobHeldUser\n" in waiting
+    run("bash", "-euc", block("slurm-cancel"), folder=folder, **environment)
+    after = run(sys.executable, "-c", block("slurm-waiting"), folder=folder, **environment)
+    assert "Canceled" in after
+    assert "Queued" not in after
