@@ -25,22 +25,24 @@ def amlflow_tracker(uri: str) -> Tracker | None:
     """Take the URIs that ``mlflow.set_tracking_uri`` takes; ``postgresql+driver`` too."""
     if uri.partition(":")[0].partition("+")[0] not in SCHEMES:
         return None
-    _check_installed(uri)
     # A plugin is imported in every process; what opens a tracker only where one is opened.
+    from amlflow_mlflow.tracker import MlflowTracker
+
+    if uri.startswith(("http:", "https:")):
+        return MlflowTracker(uri)
+    _check_installed(uri)
+    # As above.
     from amlflow_mlflow.without_mlflow.sqlite_tracker import open_sqlite
 
     tracker = open_sqlite(uri)
     if tracker is not None:
         return tracker
-    # It takes seconds to import.
-    from amlflow_mlflow.tracker import MlflowTracker
-
     mlflow = MlflowTracker(uri)
     return open_sqlite(uri, mlflow) or mlflow  # a new database has its tables now
 
 
 def _check_installed(uri: str) -> None:
-    """Raise :class:`UserErrorException` without MLflow, which amlflow's own plugin needs."""
+    """Raise :class:`UserErrorException` without MLflow, which databases need."""
     # It does not import MLflow, which takes seconds.
     from importlib.util import find_spec
 

@@ -27,6 +27,8 @@ from urllib.parse import urljoin, urlsplit
 
 from amlflow.spec import Unavailable
 
+from amlflow_mlflow.entities import Experiment, RunInfo
+
 MAX_ANSWER_BYTES = 512 * 1024**2
 """Of an answer; MLflow sends a metric's whole history as one, some 150 bytes a point."""
 MAX_REDIRECTS = 5
@@ -193,17 +195,22 @@ def _point(metric: Mapping[str, Any]) -> tuple[int, int]:
     return int(metric["timestamp"]), int(metric.get("step", 0))
 
 
-STATES: dict[str, Callable[[Any, Mapping[str, str], dict[str, Any]], bool]] = {
-    "SetExperimentTag": lambda state, tags, sent: tags.get(sent["key"]) == sent.get("value", ""),
-    "DeleteExperimentTag": lambda state, tags, sent: sent["key"] not in tags,
-    "UpdateExperiment": lambda state, tags, sent: state["name"] == sent["new_name"],
-    "DeleteExperiment": lambda state, tags, sent: state["lifecycle_stage"] == "deleted",
-    "RestoreExperiment": lambda state, tags, sent: state["lifecycle_stage"] == "active",
-    "DeleteRun": lambda state, tags, sent: state["lifecycle_stage"] == "deleted",
-    "RestoreRun": lambda state, tags, sent: state["lifecycle_stage"] == "active",
+STATES: dict[str, Callable[[Experiment | RunInfo, Mapping[str, Any]], bool]] = {
+    "experiments/set-experiment-tag": lambda state, sent: _tag(state, sent) == sent["value"],
+    "experiments/delete-experiment-tag": lambda state, sent: _tag(state, sent) is None,
+    "experiments/update": lambda state, sent: getattr(state, "name", None) == sent["new_name"],
+    "experiments/delete": lambda state, sent: state.lifecycle_stage == "deleted",
+    "experiments/restore": lambda state, sent: state.lifecycle_stage == "active",
+    "runs/delete": lambda state, sent: state.lifecycle_stage == "deleted",
+    "runs/restore": lambda state, sent: state.lifecycle_stage == "active",
 }
-"""Writes that MLflow answers with ``{}``, by name: whether what was read after one shows it done,
-from the experiment or the run's info, the experiment's tags, and what was sent."""
+"""Writes that MLflow answers with ``{}``, by path: whether what was read after one shows it done,
+from the experiment or the run's info, and what was sent, with the key as amlflow has it."""
+
+
+def _tag(state: Experiment | RunInfo, sent: Mapping[str, Any]) -> str | None:
+    """The tag of an experiment that was written."""
+    return state.tags.get(sent["key"]) if isinstance(state, Experiment) else None
 
 
 # --- Signs --------------------------------------------------------------------------------------

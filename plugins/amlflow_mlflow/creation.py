@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
@@ -21,9 +19,9 @@ from amlflow.spec import (
     RunRecord,
     Status,
 )
-from mlflow.entities import Param, RunStatus, RunTag, ViewType
 
 from amlflow_mlflow.changes import to_params
+from amlflow_mlflow.entities import ALL, Run
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to_run
@@ -43,6 +41,7 @@ from amlflow_mlflow.spelling import (
     to_tag_value,
 )
 from amlflow_mlflow.store import Store
+from amlflow_mlflow.surroundings import context_tags, user
 
 YIELD_S = 30.0
 """How long the earlier of two runs under one id waits for the later to give way.
@@ -53,11 +52,10 @@ dozen runs.
 
 
 class Creation:
-    """Makes runs in one store; ``threads`` is how many calls at once are worth it."""
+    """Makes runs in one store."""
 
-    def __init__(self, store: Store, files: Files, points: Points, threads: int) -> None:
+    def __init__(self, store: Store, files: Files, points: Points) -> None:
         self._store, self._files, self._points = store, files, points
-        self._threads = threads
 
     def create(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         """See :meth:`amlflow.spec.Tracker.create_runs`."""
@@ -68,14 +66,16 @@ class Creation:
                     f"{shorten(draft.run_id)!r} cannot be the id of a run: an id has 1 to 256 "
                     "letters, digits, '_', '-' and '.'."
                 )
-        prepared = [(draft, [*_draft_tags(draft)], _params(draft)) for draft in drafts]
+        prepared = [
+            (draft, dict(_draft_tags(draft)), to_params(draft.properties)) for draft in drafts
+        ]
         for draft in drafts:
             if draft.run_id is not None and self._is_taken(draft.run_id, draft.experiment_id):
                 raise _taken_error(draft.run_id)
-        if self._threads == 1 or len(drafts) < 2:
+        if self._store.threads == 1 or len(drafts) < 2:
             outcomes = [self._outcome(*arguments) for arguments in prepared]
         else:
-            with ThreadPoolExecutor(min(self._threads, len(drafts))) as pool:
+            with ThreadPoolExecutor(min(self._store.threads, len(drafts))) as pool:
                 outcomes = list(pool.map(lambda arguments: self._outcome(*arguments), prepared))
         for outcome in outcomes:
             if isinstance(outcome, AzureMLException):
@@ -86,14 +86,14 @@ class Creation:
         return [record for record in outcomes if isinstance(record, RunRecord)]
 
     def _outcome(
-        self, draft: RunDraft, tags: list[RunTag], params: list[Param]
+        self, draft: RunDraft, tags: dict[str, str], params: dict[str, str]
     ) -> RunRecord | AzureMLException:
         try:
             return self._create(draft, tags, params)
         except AzureMLException as error:
             return error
 
-    def _create(self, draft: RunDraft, tags: list[RunTag], params: list[Param]) -> RunRecord:
+    def _create(self, draft: RunDraft, tags: dict[str, str], params: dict[str, str]) -> RunRecord:
         run = self._store.create_run(
             draft.experiment_id, user(), to_ms(draft.created), tags, draft.name
         )
@@ -106,11 +106,11 @@ class Creation:
             if draft.run_id is not None:
                 self._claim(draft.run_id, draft.experiment_id, run_id)
             if params:
-                self._store.log_batch(run_id, [], params, [])
+                self._store.log_batch(run_id, params=params)
             if status in FINAL or (status not in MLFLOW_STATUS and status != Status.NOT_STARTED):
-                mlflow = RunStatus.from_string(MLFLOW_STATUS.get(status, "SCHEDULED"))
+                mlflow = MLFLOW_STATUS.get(status, "SCHEDULED")
                 end_ms = to_ms(draft.created) if status in FINAL else None
-                self._store.update_run_info(run_id, mlflow, end_ms, None)
+                self._store.update_run_info(run_id, mlflow, end_ms)
         except AzureMLException:
             self._discard(run_id)
             raise
@@ -150,7 +150,7 @@ class Creation:
             if is_held or runs[0] is rivals[0] or time.monotonic() > deadline:
                 raise _taken_error(alias)
             time.sleep(0.05)
-        self._store.set_tag(run_id, RunTag(HELD, "yes"))
+        self._store.set_tag(run_id, HELD, "yes")
 
     def _is_taken(self, run_id: str, experiment_id: str) -> bool:
         if self.find_alias(run_id, [experiment_id]):
@@ -163,20 +163,20 @@ class Creation:
             return False
         return bool(run.info.experiment_id == experiment_id)
 
-    def find_alias(self, alias: str, experiment_ids: Sequence[str]) -> Any | None:
+    def find_alias(self, alias: str, experiment_ids: Sequence[str]) -> Run | None:
         """The run that was made under an asked-for id."""
         return next(iter(self._with_alias(alias, experiment_ids)), None)
 
-    def _with_alias(self, alias: str, experiment_ids: Sequence[str]) -> list[Any]:
+    def _with_alias(self, alias: str, experiment_ids: Sequence[str]) -> list[Run]:
         quote = '"' if "'" in alias else "'"
         # MLflow counts the runs of an archived experiment as deleted, so all are looked at.
         runs = self._store.search_runs(
-            list(experiment_ids),
+            experiment_ids,
             f"tags.`{ALIAS}` = {quote}{alias}{quote}",
-            ViewType.ALL,
-            max_results=10,
+            view=ALL,
+            size=10,
             # MLflow gives the latest first, and of many rivals the earliest must be seen.
-            order_by=["attributes.start_time ASC"],
+            order=["attributes.start_time ASC"],
         )
         return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
@@ -198,18 +198,14 @@ def _taken_error(run_id: str) -> Refused:
     )
 
 
-def _params(draft: RunDraft) -> list[Param]:
-    return [Param(key, value) for key, value in to_params(draft.properties).items()]
-
-
-def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
+def _draft_tags(draft: RunDraft) -> Iterator[tuple[str, str]]:
     """The tags that a run is made with."""
     if draft.name is not None:
         check_text("the name", draft.name, NAME_LIMIT)
     for key, value in context_tags().items():
-        yield RunTag(key, value)
+        yield key, value
     for key, tag in draft.tags.items():
-        yield RunTag(to_key(key), to_tag_value(key, tag))
+        yield to_key(key), to_tag_value(key, tag)
     own = {
         ALIAS: draft.run_id,
         ROOT: draft.root_id,
@@ -222,19 +218,4 @@ def _draft_tags(draft: RunDraft) -> Iterator[RunTag]:
     }
     for key, text in own.items():
         if text is not None:
-            yield RunTag(key, check_text(key, text, TAG_LIMIT))
-
-
-@functools.cache
-def context_tags() -> dict[str, str]:
-    """User, source and git commit, as MLflow's own client sets them."""
-    # Only a process that makes runs needs it; it looks for git and for notebooks.
-    from mlflow.tracking.context.registry import resolve_tags
-
-    tags: dict[str, str] = resolve_tags()
-    return tags
-
-
-def user() -> str:
-    """The name of the user who runs this process."""
-    return context_tags().get("mlflow.user", "")
+            yield key, check_text(key, text, TAG_LIMIT)

@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 
 from amlflow.spec import DataInput
-from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from amlflow_mlflow.entities import InputDataset
 from amlflow_mlflow.store import Store
 
 SOURCE_TYPE = "amlflow"
@@ -23,17 +23,16 @@ def show_inputs(store: Store, run_id: str, inputs: Sequence[DataInput]) -> None:
         store.log_inputs(run_id, [_to_mlflow(item) for item in inputs])
 
 
-def _to_mlflow(item: DataInput) -> DatasetInput:
+def _to_mlflow(item: DataInput) -> InputDataset:
     """MLflow knows a data set by name and digest; the digest stands for the id and the version."""
     source = json.dumps({"id": item.id, "version": item.version, "paths": list(item.sources)})
     digest = item.id if item.version is None else f"v{item.version}-{item.id[:8]}"
     if len(digest) > MAX_DIGEST:
         digest = hashlib.sha256(digest.encode()).hexdigest()[:MAX_DIGEST]
-    dataset = Dataset(
+    return InputDataset(
         name=item.name or item.input_name,
         digest=digest,
         source_type=SOURCE_TYPE,
         source=source[:MAX_SOURCE],
+        tags={"mlflow.data.context": item.input_name, "amlflow.mode": item.mode},
     )
-    tags = [InputTag("mlflow.data.context", item.input_name), InputTag("amlflow.mode", item.mode)]
-    return DatasetInput(dataset, tags)

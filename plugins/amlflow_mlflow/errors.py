@@ -308,6 +308,7 @@ _OF_TYPE: dict[str, _Translate] = {
     "sqlite3.Error": _database,
     "requests.exceptions.RequestException": _requests,
     "http.client.HTTPException": _connection,
+    "urllib3.exceptions.HTTPError": _connection,
     "builtins.OSError": _os_error,
 }
 """By the full name of the class, or of the nearest of its ancestors."""

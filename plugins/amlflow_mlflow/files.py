@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from amlflow.spec import FileInRun, FileNotInRun, Refused
-from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-from mlflow.utils.uri import append_to_uri_path
 
+from amlflow_mlflow.entities import FileEntry, Run
 from amlflow_mlflow.errors import translated
 from amlflow_mlflow.local_artifacts import store_files
 from amlflow_mlflow.own_paths import check_run_folder
-from amlflow_mlflow.private import SERVER_DESTINATION
-from amlflow_mlflow.proxied_artifacts import open_repository
 from amlflow_mlflow.spelling import from_path, shorten, to_file_path, to_path
-from amlflow_mlflow.store import Store
-
-# Where tqdm is installed, MLflow would draw a bar for every file into a log that is followed.
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+from amlflow_mlflow.store import ArtifactStore, Store
 
 OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
-
-SERVED = "mlflow-artifacts:/"
-
-
-def _reachable(root: str) -> str:
-    """Where artifacts are; the server's own processes go where it puts what clients send it."""
-    destination = os.environ.get(SERVER_DESTINATION)
-    if destination is None or not root.startswith(SERVED):
-        return root
-    return str(append_to_uri_path(destination, urlsplit(root).path.lstrip("/")))
 
 
 def _shown(run_id: str, files: Mapping[str, Path]) -> str:
@@ -60,32 +40,35 @@ class Files:
         self._lock = threading.Lock()
         self._upload_locks: dict[str, threading.Lock] = {}
 
-    def _repository(self, run_id: str) -> Any:
+    def _artifacts(self, run_id: str) -> ArtifactStore:
         if run_id not in self._roots:
             self.remember(self._store.get_run(run_id))
-        root = _reachable(self._roots[run_id])
-        if self._store.server is not None:
+        root = self._roots[run_id]
+        if self._store.is_server:
             check_run_folder(root, run_id)
         with translated(self._store.uri):
-            return open_repository(root, self._store)
+            return self._store.open_artifacts(root)
 
-    def remember(self, run: Any) -> None:
+    def remember(self, run: Run) -> None:
         """Keep where a run's files are, which saves asking for it again."""
         self._roots[run.info.run_id] = run.info.artifact_uri
 
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """See :meth:`amlflow.spec.Tracker.put_files`."""
-        repository = self._repository(run_id)
-        if not isinstance(repository, LocalArtifactRepository):
-            with self._upload_lock(run_id):
-                self._upload(run_id, repository, files, replace=replace)
-            return
-        if not replace:
-            self._check_new(run_id, repository, files)
+        artifacts = self._artifacts(run_id)
         names = {to_file_path(name): name for name in files}
         paths = {path: files[name] for path, name in names.items()}
+        if artifacts.folder is None:
+            with self._upload_lock(run_id):
+                if not replace:
+                    self._check_new(run_id, artifacts, files)
+                with translated(self._store.uri, files=_shown(run_id, files)):
+                    artifacts.put(paths)
+            return
+        if not replace:
+            self._check_new(run_id, artifacts, files)
         with translated(self._store.uri, files=_shown(run_id, files)):
-            taken = store_files(Path(repository.artifact_dir), paths, replace=replace)
+            taken = store_files(artifacts.folder, paths, replace=replace)
         if taken is not None:
             raise FileInRun(run_id, names[taken])
 
@@ -94,30 +77,14 @@ class Files:
         with self._lock:
             return self._upload_locks.setdefault(run_id, threading.Lock())
 
-    def _upload(
-        self, run_id: str, repository: Any, files: Mapping[str, Path], *, replace: bool
-    ) -> None:
-        if not replace:
-            self._check_new(run_id, repository, files)
-        with (
-            translated(self._store.uri, files=_shown(run_id, files)),
-            tempfile.TemporaryDirectory() as staging,
-        ):
-            # MLflow names an artifact after the local file, so the files are laid out as named.
-            for name, path in files.items():
-                laid = Path(staging) / to_file_path(name)
-                laid.parent.mkdir(parents=True, exist_ok=True)
-                laid.symlink_to(path.resolve(strict=True))
-            repository.log_artifacts(staging)
-
-    def _check_new(self, run_id: str, repository: Any, names: Iterable[str]) -> None:
+    def _check_new(self, run_id: str, artifacts: ArtifactStore, names: Iterable[str]) -> None:
         """Raise if a name is there already, as a file or as a folder of one."""
         folders: dict[str, dict[str, bool]] = {}
         for name in names:
             folder = ""
             for part in (path := to_file_path(name)).split("/"):
                 if folder not in folders:
-                    folders[folder] = dict(self._list(repository, folder))
+                    folders[folder] = dict(self._list(artifacts, folder))
                 parent = posixpath.join(folder, part)
                 is_folder = folders[folder].get(parent)
                 if is_folder is None:
@@ -136,16 +103,15 @@ class Files:
                     raise FileInRun(run_id, name)
                 folder = parent
 
-    def _list(self, repository: Any, folder: str) -> list[tuple[str, bool]]:
+    def _list(self, artifacts: ArtifactStore, folder: str) -> list[FileEntry]:
         with translated(self._store.uri, files=f"the folder {folder!r}"):
-            infos = repository.list_artifacts(folder or None)
-        return [(info.path, info.is_dir) for info in infos if info.path != folder]
+            return artifacts.list(folder)
 
     def check_there(self, run_id: str, name: str) -> None:
         """Raise :class:`Refused` if the run has no file or folder of this name."""
         path = to_path(name)
         folder = posixpath.dirname(path)
-        if path not in (name for name, _ in self._list(self._repository(run_id), folder)):
+        if path not in (entry.path for entry in self._list(self._artifacts(run_id), folder)):
             raise Refused(
                 f"Run {run_id} has no file or folder {name!r}; run.get_file_names() lists "
                 "its files."
@@ -153,40 +119,31 @@ class Files:
 
     def names(self, run_id: str, prefix: str = "") -> list[str]:
         """See :meth:`amlflow.spec.Tracker.list_files`."""
-        repository = self._repository(run_id)
+        artifacts = self._artifacts(run_id)
         folder = to_path(posixpath.dirname(prefix))
-        return sorted(self._walk(repository, folder, prefix))
+        return sorted(self._walk(artifacts, folder, prefix))
 
-    def _walk(self, repository: Any, folder: str, prefix: str) -> Iterator[str]:
-        for path, is_dir in self._list(repository, folder):
+    def _walk(self, artifacts: ArtifactStore, folder: str, prefix: str) -> Iterator[str]:
+        for path, is_dir in self._list(artifacts, folder):
             if path == OWN or path.startswith(f"{OWN}/"):
                 continue
             name = from_path(path)
             if is_dir and (name.startswith(prefix) or prefix.startswith(f"{name}/")):
-                yield from self._walk(repository, path, prefix)
+                yield from self._walk(artifacts, path, prefix)
             elif not is_dir and name.startswith(prefix):
                 yield name
 
     def get(self, run_id: str, name: str, destination: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.get_file`."""
-        repository = self._repository(run_id)
+        artifacts = self._artifacts(run_id)
         try:
             path = to_file_path(name)
         except Refused:
             raise FileNotInRun(run_id, name) from None
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
-            try:
-                local = repository.download_artifacts(path, dst_path=staging)
-            except (MlflowException, OSError, Refused):
-                if (path, False) not in self._list(repository, posixpath.dirname(path)):
-                    raise FileNotInRun(run_id, name) from None
-                # It is there now: it came, or was replaced, in the same moment.
-                try:
-                    local = repository.download_artifacts(path, dst_path=staging)
-                except (MlflowException, OSError, Refused) as error:
-                    raise Refused(
-                        f"The file {name!r} of run {run_id} cannot be read: {error}"
-                    ) from error
-            if os.path.isdir(local):
+            copy = Path(staging) / "file"
+            with translated(self._store.uri, files=f"the file {name!r} of run {run_id}"):
+                is_there = artifacts.get(path, copy)
+            if not is_there:
                 raise FileNotInRun(run_id, name)
-            shutil.move(local, destination)
+            shutil.move(copy, destination)

@@ -13,9 +13,60 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from amlflow.spec import Refused
+
+from amlflow_mlflow.entities import FileEntry
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """What a file system says that has no hard links."""
+
+
+class LocalArtifacts:
+    """See :class:`amlflow_mlflow.store.ArtifactStore`; the root is a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def list(self, folder: str) -> list[FileEntry]:
+        path = self._inside(folder)
+        if not path.is_dir():
+            return []
+        with os.scandir(path) as entries:
+            prefix = f"{folder}/" if folder else ""
+            found = [FileEntry(prefix + entry.name, entry.is_dir()) for entry in entries]
+        return sorted(found)
+
+    def put(self, files: Mapping[str, Path]) -> None:
+        store_files(self.folder, files, replace=True)
+
+    def get(self, path: str, destination: Path) -> bool:
+        file = self._inside(path)
+        if not file.is_file():
+            return False
+        shutil.copyfile(file, destination)
+        return True
+
+    def _inside(self, path: str) -> Path:
+        """A path below the folder. Raises :class:`Refused` where links lead out of it."""
+        target = self.folder / path
+        if not target.resolve().is_relative_to(self.folder.resolve()):
+            raise Refused(
+                f"{str(target)!r} leads out of the folder of the run's files by a symbolic link; "
+                "remove the link."
+            )
+        return target
+
+
+def folder_of(root: str) -> Path | None:
+    """The folder that an artifact URI names, as MLflow reads it, or None if it is elsewhere."""
+    if root.startswith("file:"):
+        return Path(url2pathname(urlsplit(root).path))
+    if "://" in root or root.startswith(("dbfs:", "mlflow-artifacts:")):
+        return None
+    return Path(url2pathname(root)).absolute()
 
 
 def store_files(folder: Path, files: Mapping[str, Path], *, replace: bool) -> str | None:

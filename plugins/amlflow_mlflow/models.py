@@ -16,12 +16,12 @@ import contextlib
 import dataclasses
 import hashlib
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
@@ -41,19 +41,15 @@ from amlflow.spec import (
     RunRecord,
     Status,
 )
-from mlflow.entities.model_registry import ModelVersionTag
-from mlflow.exceptions import MlflowException
 
-from amlflow_mlflow import private
-from amlflow_mlflow.creation import user
-from amlflow_mlflow.errors import NO_TAG, says
+from amlflow_mlflow.entities import ModelVersion
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.model_records import PROMPT, UPLOADED, note_tags, property_tags, to_model
 from amlflow_mlflow.records import USER
-from amlflow_mlflow.registry_client import Registry
 from amlflow_mlflow.spelling import MODELS, check_text, from_path, to_key, to_path, to_tag_value
-from amlflow_mlflow.store import Store
+from amlflow_mlflow.store import Store, remove_tag
+from amlflow_mlflow.surroundings import user
 
 PAGE = 1000
 MAX_VERSION = 2**31 - 1
@@ -63,10 +59,7 @@ SOURCE_LIMIT = 500
 """Characters that MLflow's databases keep."""
 UPLOAD_FOLDER = "model"
 """Where a run has local files that were registered."""
-RACES = 20
-"""How often a version is made again after other processes took the number; each has got on."""
 _NEWEST = ["creation_timestamp DESC", "name ASC", "version_number DESC"]
-_TAKEN = "RESOURCE_ALREADY_EXISTS"
 
 
 class Runs(Protocol):
@@ -79,26 +72,11 @@ class Runs(Protocol):
 
 
 class Models:
-    """The registry of one store; ``threads`` is how many downloads at once are worth it."""
+    """The models of one store."""
 
-    def __init__(self, store: Store, files: Files, threads: int, runs: Runs) -> None:
+    def __init__(self, store: Store, files: Files, runs: Runs) -> None:
         self._store, self._files, self._runs = store, files, runs
-        self._threads = threads
-        self._opened: Any = None
-
-    @property
-    def _registry(self) -> Any:
-        """MLflow's store of models, opened at the first call."""
-        if self._opened is None:
-            if self._store.server is not None:
-                self._opened = Registry(self._store.server.client)
-            else:
-                uri = self._store.uri
-                self._opened = self._store.patiently(partial(private.get_registry_store, uri, uri))
-        return self._opened
-
-    def _call(self, name: str, missing: AzureMLException | None, *args: Any, **more: Any) -> Any:
-        return self._store.patiently(partial(getattr(self._registry, name), *args, **more), missing)
+        self._registry = store.registry
 
     # registering
 
@@ -121,20 +99,11 @@ class Models:
             raise
 
     def _ensure_model(self, name: str) -> None:
-        def create() -> None:
-            try:
-                self._registry.create_registered_model(name)
-            except MlflowException as error:
-                if error.error_code != _TAKEN:
-                    raise
-                model = self._registry.get_registered_model(name)
-                if PROMPT in (model.tags or {}):
-                    raise Refused(
-                        f"{name!r} is the name of a prompt in MLflow, whose registry gives a name "
-                        "once; choose another name for the model."
-                    ) from None
-
-        self._store.patiently(create)
+        if PROMPT in self._registry.ensure_model(name):
+            raise Refused(
+                f"{name!r} is the name of a prompt in MLflow, whose registry gives a name once; "
+                "choose another name for the model."
+            )
 
     def _upload(self, draft: ModelDraft) -> str:
         """Store local files as those of a run; its id."""
@@ -164,26 +133,19 @@ class Models:
             self._store.delete_run(run_id)
 
     def _add_version(self, draft: ModelDraft, run_id: str, tags: dict[str, str]) -> ModelRecord:
-        missing = RunNotFound(run_id, self._store.where)
         root = self._store.get_run(run_id).info.artifact_uri
         source = check_text("the path", f"{root}/{to_path(draft.path)}", SOURCE_LIMIT)
-        create = partial(
-            self._registry.create_model_version,
-            draft.name, source, run_id,
-            tags=[ModelVersionTag(key, value) for key, value in tags.items()],
-            description=draft.description,
-        )  # fmt: skip
-        version = self._store.patiently(partial(_create_in_race, create), missing)
+        version = self._registry.create_version(draft.name, source, run_id, tags, draft.description)
         return to_model(version, tags)
 
     # reading
 
-    def _get(self, name: str, version: int) -> Any:
+    def _get(self, name: str, version: int) -> ModelVersion:
         """A version as MLflow has it."""
         missing = ModelNotFound(f"name {name}, version {version}")
         if not 0 < version <= MAX_VERSION or "/" in name or not name.strip():
             raise missing  # MLflow's server would take it for another address
-        version_record = self._call("get_model_version", missing, name, str(version))
+        version_record = self._registry.get_version(name, version)
         if PROMPT in version_record.tags:
             raise missing
         return version_record
@@ -197,10 +159,7 @@ class Models:
         clauses = [clause for condition in conditions if (clause := _clause(condition))]
         token, before = None, set[tuple[str, int]]()
         while True:
-            page = self._call(
-                "search_model_versions", None, " AND ".join(clauses),
-                max_results=PAGE, order_by=_NEWEST, page_token=token,
-            )  # fmt: skip
+            page = self._registry.search_versions(" AND ".join(clauses), PAGE, _NEWEST, token)
             for version in page:
                 if PROMPT in version.tags:
                     continue
@@ -223,21 +182,15 @@ class Models:
         if change.description is not None:
             check_text("the description", change.description, DESCRIPTION_LIMIT)
         record = self.get(name, version)
-        missing = ModelNotFound(f"name {name}, version {version}")
         if change.properties:
             self._add_properties(record, change.properties)
         if change.description is not None:
-            self._call("update_model_version", missing, name, str(version), change.description)
+            self._registry.describe_version(name, version, change.description)
         for key, value in tags.items():
             if key not in removed:
-                tag = ModelVersionTag(key, value)
-                self._call("set_model_version_tag", missing, name, str(version), tag)
+                self._registry.set_version_tag(name, version, key, value)
         for key in removed:
-            try:
-                self._call("delete_model_version_tag", missing, name, str(version), key)
-            except AzureMLException as error:
-                if not says(error, NO_TAG):
-                    raise
+            remove_tag(partial(self._registry.delete_version_tag, name, version, key))
 
     def _add_properties(self, model: ModelRecord, properties: Mapping[str, str]) -> None:
         """Decide who adds the properties, of several processes that do."""
@@ -257,9 +210,12 @@ class Models:
     def delete(self, name: str, version: int) -> None:
         """See :meth:`amlflow.spec.Tracker.delete_model`."""
         version_record = self._get(name, version)
-        missing = ModelNotFound(f"name {name}, version {version}")
-        self._call("delete_model_version", missing, name, str(version))
-        if UPLOADED in version_record.tags and self._is_upload(version_record.run_id):
+        self._registry.delete_version(name, version)
+        if (
+            UPLOADED in version_record.tags
+            and version_record.run_id
+            and self._is_upload(version_record.run_id)
+        ):
             self._discard(version_record.run_id)
 
     def _is_upload(self, run_id: str) -> bool:
@@ -299,7 +255,7 @@ class Models:
                 raise FileNotInModel(name, version, file[0])
 
         # A store of files on this machine takes no longer one by one.
-        with ThreadPoolExecutor(self._threads) as pool:
+        with ThreadPoolExecutor(self._store.threads) as pool:
             list(pool.map(fetch, files.items()))
 
     def _get_run_file(self, run_id: str, parent: str, name: str, destination: Path) -> bool:
@@ -309,7 +265,7 @@ class Models:
             return False
         return True
 
-    def _content(self, version: Any) -> tuple[str | None, str]:
+    def _content(self, version: ModelVersion) -> tuple[str | None, str]:
         """The run whose file or folder is the content, and its name there; or no run."""
         if not version.run_id:
             return None, ""
@@ -320,24 +276,10 @@ class Models:
                 return version.run_id, from_path(source[len(root) + 1 :])
         return None, ""
 
-    def _locate(self, version: Any) -> ModelLocation:
+    def _locate(self, version: ModelVersion) -> ModelLocation:
         """Where the content of a version is that is not among the files of its run."""
-        missing = ModelNotFound(f"name {version.name}, version {version.version}")
-        uri = self._call(
-            "get_model_version_download_uri", missing, version.name, str(version.version)
-        )
+        uri = self._registry.version_location(version.name, int(version.version))
         return ModelLocation(self._store, uri, version.name)
-
-
-def _create_in_race(create: Callable[[], Any]) -> Any:
-    """Make a version; MLflow itself tries a few times only to find a number that is free."""
-    for attempt in range(RACES):
-        try:
-            return create()
-        except MlflowException as error:
-            if attempt == RACES - 1 or "Giving up after" not in error.message:
-                raise
-    raise AssertionError("the last attempt returns or raises")
 
 
 def _tags(change: ModelDraft | ModelChange) -> dict[str, str]:

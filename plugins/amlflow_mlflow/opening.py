@@ -18,7 +18,6 @@ from amlflow.spec import is_tried_once
 from amlflow_mlflow import private
 from amlflow_mlflow.errors import BUSY, busy, says, translated, unopened
 from amlflow_mlflow.own_paths import ARTIFACTS
-from amlflow_mlflow.rest_client import Server
 
 PROBE_TIMEOUT_S = 5
 BUSY_OPENING_S = 60
@@ -35,17 +34,12 @@ class _WithoutDatabaseTracebacks(logging.Filter):
 logging.getLogger("mlflow.store.db.utils").addFilter(_WithoutDatabaseTracebacks())
 
 
-def open_store(uri: str) -> Any:
+def open_database(uri: str) -> Any:
     """MLflow's store at a URI; a database that is locked is waited for.
 
-    Raises :class:`amlflow.spec.Unavailable`: within seconds if nobody answers, after
+    Raises :class:`amlflow.spec.Unavailable`: within seconds if no database answers, after
     :data:`BUSY_OPENING_S` if another program holds the database's lock.
     """
-    if uri.startswith(("http:", "https:")):
-        server = Server(uri)
-        # MLflow's own first call would be tried again for minutes.
-        server.client.probe()
-        return server
     opening = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_busy),
         wait=tenacity.wait_random_exponential(multiplier=0.05, max=1),

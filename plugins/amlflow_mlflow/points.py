@@ -40,9 +40,8 @@ from amlflow.tracker_data import (
     to_kind,
     to_metrics_json,
 )
-from mlflow.entities import Metric, Param, RunTag
 
-from amlflow_mlflow.metric_histories import Histories, Row
+from amlflow_mlflow.entities import MetricPoint, Row, RunData
 from amlflow_mlflow.records import from_ms, to_ms
 from amlflow_mlflow.spelling import CLAIM, POINTS, WRITER, from_key, shorten, to_key
 from amlflow_mlflow.store import Store
@@ -80,7 +79,7 @@ class _Progress:
 class Points:
     """Writes and reads the metrics of runs.
 
-    ``put`` and ``get`` move a run's files; ``threads`` is how many calls at once are worth it.
+    ``put`` and ``get`` move a run's files.
     """
 
     def __init__(
@@ -88,10 +87,8 @@ class Points:
         store: Store,
         put: Callable[[str, dict[str, Path]], None],
         get: Callable[[str, str, Path], None],
-        threads: int,
     ) -> None:
         self._store, self._put, self._get = store, put, get
-        self._histories = Histories(store, threads)
         self._progress: dict[tuple[str, str], _Progress] = {}
         self._lock = threading.Lock()
 
@@ -151,27 +148,27 @@ class Points:
     def _write(
         self, run_id: str, writer: str, progress: _Progress, points: Sequence[Point]
     ) -> None:
-        params = []
+        params = {}
         if progress.owner is None:  # the first writer becomes the owner, in this call
-            params = [Param(CLAIM, writer)]
+            params = {CLAIM: writer}
         owner = progress.owner is not False
         types = dict(progress.types)
         metrics, drawing, entries = _encode(points, owner, types)
         tail, spilled = [*progress.tail, *_new(entries, progress.tail)], progress.spilled
-        tags = []
+        tags = {}
         if entries:
             state = _state(spilled, tail)
             if len(state) > TAG_ROOM:
                 self._spill(run_id, writer, spilled, tail)
                 spilled, tail = spilled + 1, []
                 state = _state(spilled, tail)
-            tags = [RunTag(POINTS + writer, state)]
+            tags = {POINTS + writer: state}
         # MLflow commits the parts of a call one after the other: params, metrics, tags. A drawing
         # that is seen without its entry would be read as the owner's, so it comes in a later call;
         # a number that is seen without its type is only a float for that moment.
         first = metrics[: BATCH - len(params) - len(tags)]
         try:
-            self._log(run_id, first, params, tags)
+            self._store.log_batch(run_id, metrics=first, params=params, tags=tags)
         except Refused:
             if not params or self._read_claim(run_id) in (None, writer):
                 raise
@@ -181,21 +178,16 @@ class Points:
         progress.owner, progress.types = owner, types
         progress.tail, progress.spilled = tail, spilled
         for start in range(len(first), len(metrics), BATCH):
-            self._log(run_id, metrics[start : start + BATCH], [], [])
+            self._store.log_batch(run_id, metrics=metrics[start : start + BATCH])
         try:
             for start in range(0, len(drawing), BATCH):
-                self._log(run_id, drawing[start : start + BATCH], [], [])
+                self._store.log_batch(run_id, metrics=drawing[start : start + BATCH])
         except AzureMLException as error:
             logger.warning(
                 "What was logged to run %s is stored, but MLflow's charts lack points of it: %s",
                 run_id,
                 error.message,
             )
-
-    def _log(
-        self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
-    ) -> None:
-        self._store.log_batch(run_id, metrics, params, tags)
 
     def _read_claim(self, run_id: str) -> str | None:
         return _owner(self._store.get_run(run_id).data)
@@ -238,25 +230,25 @@ class Points:
                 )
             )
         keys = [key for key in data.metrics if names is None or from_key(key) in names]
-        for key, history in self._histories.of(run_id, keys):
+        for key, history in self._store.metric_rows(run_id, keys).items():
             name = from_key(key)
             switches = sorted(types.get(name, ()))
             points += [
                 Point(
                     name=name,
-                    value=_restore_type(row, switches) if switches else row[2],
-                    step=row[1],
+                    value=_restore_type(row, switches) if switches else row.value,
+                    step=row.step,
                     order=order,
-                    time=from_ms(row[0]),
+                    time=from_ms(row.timestamp),
                     writer=owner,
                 )
                 for order, row in enumerate(history)
-                if not drawn_keys or (key, row[1], row[0]) not in drawn_keys
+                if not drawn_keys or (key, row.step, row.timestamp) not in drawn_keys
             ]
         points.sort(key=lambda point: (point.time, point.position))
         return points
 
-    def _entries(self, run_id: str, tags: dict[str, str]) -> Iterator[tuple[str, Entry]]:
+    def _entries(self, run_id: str, tags: Mapping[str, str]) -> Iterator[tuple[str, Entry]]:
         for key in tags:
             if key.startswith(POINTS):
                 writer = parse(run_id, key, key[len(POINTS) :], to_id)
@@ -336,7 +328,7 @@ def _file(writer: str, number: int) -> str:
     return f"{FOLDER}/{writer}-{number:06}.json"
 
 
-def _owner(data: Any) -> str | None:
+def _owner(data: RunData) -> str | None:
     owner: str | None = data.tags.get(WRITER) or data.params.get(CLAIM)
     return owner
 
@@ -360,13 +352,13 @@ def _new(entries: list[Entry], tail: list[Entry]) -> list[Entry]:
 
 def _encode(
     points: Sequence[Point], owner: bool, types: dict[str, str]
-) -> tuple[list[Metric], list[Metric], list[Entry]]:
+) -> tuple[list[MetricPoint], list[MetricPoint], list[Entry]]:
     """The MLflow points that say all, those that draw entries, and the entries of some points.
 
     Updates the owner's types.
     """
-    metrics: list[Metric] = []
-    drawing: list[Metric] = []
+    metrics: list[MetricPoint] = []
+    drawing: list[MetricPoint] = []
     entries: list[Entry] = []
     for point in points:
         time = to_ms(point.time)
@@ -376,12 +368,12 @@ def _encode(
             if types.get(point.name, "float") != value_type:
                 types[point.name] = value_type
                 entries.append([point.name, f"type:{value_type}", None, None, point.position, time])
-            metrics.append(Metric(key, float(point.value), time, point.position))
+            metrics.append(MetricPoint(key, float(point.value), time, point.position))
             continue
         value = to_plain(point.kind, point.value)
         entry = [point.name, point.kind.value, value, point.step, point.order, time]
         entries.append(entry)
-        drawing += [Metric(key, value, time + 1, at) for key, at, value in _draw(entry)]
+        drawing += [MetricPoint(key, value, time + 1, at) for key, at, value in _draw(entry)]
     return metrics, drawing, entries
 
 

@@ -12,32 +12,12 @@ from typing import Any
 
 from mlflow.tracking._model_registry.utils import _get_store as _get_registry_store
 from mlflow.tracking._tracking_service.utils import _get_store
-from mlflow.utils.mime_type_utils import _guess_mime_type
-
-_REST_STORE = "mlflow.store.tracking.rest_store:RestStore"
-_REGISTRY = "mlflow.store.model_registry.rest_store:RestStore"
-_ARTIFACTS = "mlflow.store.artifact.mlflow_artifacts_repo:MlflowArtifactsRepository"
 
 NAMES = (
     "mlflow.tracking._model_registry.utils:_get_store",
     "mlflow.tracking._tracking_service.utils:_get_store",
     "mlflow.store.db.utils:_all_tables_exist",
     "mlflow.store.db.utils:_safe_initialize_tables",
-    "mlflow.utils.mime_type_utils:_guess_mime_type",
-    f"{_REST_STORE}._METHOD_TO_INFO",
-    f"{_REST_STORE}._V3_APIS",
-    f"{_REST_STORE}._V3_METHOD_TO_INFO",
-    # overridden, or called by a class that inherits from MLflow's
-    f"{_REST_STORE}._call_endpoint",
-    f"{_REST_STORE}._validate_workspace_support_if_specified",
-    f"{_REGISTRY}._call_endpoint",
-    f"{_REGISTRY}._validate_workspace_support_if_specified",
-    f"{_REGISTRY}._get_endpoint_from_method",
-    f"{_REGISTRY}._get_response_from_method",
-    f"{_ARTIFACTS}._download_file",
-    f"{_ARTIFACTS}._get_presigned_download_url",
-    f"{_ARTIFACTS}._is_multipart_download_enabled",
-    f"{_ARTIFACTS}._should_multipart_upload",
     "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository._download_file",
     "mlflow.server.constants:BACKEND_STORE_URI_ENV_VAR=_MLFLOW_SERVER_FILE_STORE",
     "mlflow.server.constants:ARTIFACTS_DESTINATION_ENV_VAR=_MLFLOW_SERVER_ARTIFACT_DESTINATION",
@@ -53,7 +33,6 @@ SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 
 get_store = _get_store
 get_registry_store = _get_registry_store
-guess_mime_type = _guess_mime_type
 
 
 def all_tables_exist(engine: Any) -> bool:
@@ -70,13 +49,6 @@ def make_tables(engine: Any) -> None:
     from mlflow.store.db.utils import _safe_initialize_tables
 
     _safe_initialize_tables(engine)
-
-
-def endpoint(store: Any, api: Any) -> tuple[str, str]:
-    """The path and the HTTP method of a call of MLflow's REST API."""
-    endpoints = store._V3_METHOD_TO_INFO if api in store._V3_APIS else store._METHOD_TO_INFO
-    path, method = endpoints[api]
-    return path, method
 
 
 def download(repository: Any, remote: str, local: str) -> None:

@@ -8,17 +8,17 @@ changes, since runs do not change their order and deleted ones count too.
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from amlflow.spec import Refused, RunNotFound, RunRecord
 from amlflow.times import EARLIEST, LATEST
 from amlflow.tracker_data import parse, to_count
-from mlflow.entities import RunTag, ViewType
-from mlflow.utils.search_utils import SearchUtils
 
+from amlflow_mlflow.entities import ALL, Page, Run
 from amlflow_mlflow.records import to_ms
 from amlflow_mlflow.spelling import NUMBER
 from amlflow_mlflow.store import Store
@@ -46,7 +46,7 @@ class Numbers:
 
     def of(self, runs: Sequence[RunRecord]) -> list[int]:
         """See :meth:`amlflow.spec.Tracker.run_numbers`."""
-        count = self._in_database if self._store.has_sessions else self._of
+        count = self._in_database if self._store.dialect is not None else self._of
         numbers: dict[str, int] = {}
         for experiment_id in {run.experiment_id for run in runs}:
             places = {self._place_of(run) for run in runs if run.experiment_id == experiment_id}
@@ -61,22 +61,16 @@ class Numbers:
         return mlflow_run.info.start_time or 0, run.id
 
     def _in_database(self, experiment_id: str, places: list[Place]) -> dict[str, int]:
-        # What only a database needs takes half a second to import.
-        from mlflow.store.tracking.dbmodels.models import SqlRun
-        from sqlalchemy import func, select, tuple_
-
-        place = tuple_(SqlRun.start_time, SqlRun.run_uuid)
-        mine: Any = SqlRun.experiment_id == int(experiment_id)
-        before = select(func.count()).select_from(SqlRun).where(mine, place < places[0])
-        span: Any = select(SqlRun.run_uuid).where(mine, place >= places[0], place <= places[-1])
-
-        def read() -> tuple[int, list[str]]:
-            with self._store.session() as session:
-                ids = session.execute(span.order_by(SqlRun.start_time, SqlRun.run_uuid))
-                return session.execute(before).scalar_one(), list(ids.scalars())
-
-        count, ids = self._store.patiently(read)
-        numbers = {run_id: count + offset for offset, run_id in enumerate(ids, start=1)}
+        (first_time, first_id), (last_time, last_id) = places[0], places[-1]
+        rows = self._store.select(
+            _NUMBERS,
+            {
+                "experiment": int(experiment_id),
+                "first_time": first_time, "first_id": first_id,
+                "last_time": last_time, "last_id": last_id,
+            },
+        )  # fmt: skip
+        numbers = {run_id: int(number) for run_id, number in rows}
         return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in places}
 
     def _of(self, experiment_id: str, places: list[Place]) -> dict[str, int]:
@@ -99,7 +93,7 @@ class Numbers:
 
     def _find_noted(self, experiment_id: str, place: Place) -> tuple[Place, int]:
         """The nearest run up to a place whose number is noted."""
-        condition = f"{_TIME} <= {place[0]} AND tags.`{NUMBER}` IS NOT NULL"
+        condition = f"{_TIME} <= {place[0]} AND tags.`{NUMBER}` LIKE '%'"
         for run in self._page(experiment_id, condition, 2):
             candidate = (run.info.start_time, run.info.run_id)
             number = parse(run.info.run_id, NUMBER, run.data.tags.get(NUMBER), to_count)
@@ -108,9 +102,8 @@ class Numbers:
         return (-1, ""), 0
 
     def _note(self, run_id: str, number: int) -> None:
-        tag = RunTag(NUMBER, str(number))
         try:
-            self._store.log_batch(run_id, [], [], [tag])
+            self._store.log_batch(run_id, tags={NUMBER: str(number)})
         except (
             Refused,
             RunNotFound,
@@ -144,7 +137,7 @@ class Numbers:
         return high
 
     def _more_than(self, experiment_id: str, condition: str, count: int) -> bool:
-        token = SearchUtils.create_page_token(count)
+        token = _page_token(count)
         return bool(self._page(experiment_id, condition, 1, token))
 
     def _find_places(self, experiment_id: str, condition: str) -> Iterator[Place]:
@@ -156,15 +149,29 @@ class Numbers:
             if not token:
                 return
 
-    def _page(self, experiment_id: str, condition: str, size: int, token: str | None = None) -> Any:
+    def _page(
+        self, experiment_id: str, condition: str, size: int, token: str | None = None
+    ) -> Page[Run]:
         return self._store.search_runs(
-            [experiment_id],
-            condition,
-            ViewType.ALL,
-            max_results=size,
-            order_by=[f"{_TIME} DESC"],
-            page_token=token,
+            [experiment_id], condition, view=ALL, size=size, order=[f"{_TIME} DESC"], token=token
         )
 
 
 _TIME = "attributes.start_time"
+_NUMBERS = """
+    SELECT run_uuid, (SELECT count(*) FROM runs
+                      WHERE experiment_id = :experiment
+                      AND (start_time < :first_time
+                           OR start_time = :first_time AND run_uuid < :first_id))
+                     + row_number() OVER (ORDER BY start_time, run_uuid)
+    FROM runs
+    WHERE experiment_id = :experiment
+    AND (start_time > :first_time OR start_time = :first_time AND run_uuid >= :first_id)
+    AND (start_time < :last_time OR start_time = :last_time AND run_uuid <= :last_id)
+"""
+"""The numbers of the runs from one place to another."""
+
+
+def _page_token(offset: int) -> str:
+    """What MLflow's stores give as the token of the page that begins there."""
+    return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from amlflow.spec import ExperimentRecord, RunQuery
-from mlflow.entities import ViewType
 
+from amlflow_mlflow.entities import ACTIVE, ALL, Page, Run
 from amlflow_mlflow.search import to_filter, to_order
 from amlflow_mlflow.store import Store
 
@@ -33,11 +32,12 @@ class RunPages:
         self._store = store
         self._get_experiment, self._list_experiments = get_experiment, list_experiments
 
-    def candidates(self, query: RunQuery) -> Iterator[Any]:
+    def candidates(self, query: RunQuery) -> Iterator[Run]:
         """MLflow's runs among which are all that match, in the query's order."""
         experiment_ids = query.experiment_ids
         size = min(query.limit, PAGE) if query.limit else PAGE
-        condition, order = to_filter(query.conditions), to_order(query.order)
+        condition = to_filter(query.conditions, filters_null=self._store.filters_null)
+        order = to_order(query.order)
         pages = functools.partial(self._pages, condition=condition, order=order, size=size)
         # MLflow counts the runs of an archived experiment as deleted, all of them.
         if experiment_ids is not None and len(experiment_ids) == 1:
@@ -46,7 +46,7 @@ class RunPages:
                 has_runs = True
                 yield run
             if not has_runs and self._get_experiment(experiment_ids[0]).archived is not None:
-                yield from pages(experiment_ids, view=ViewType.ALL)
+                yield from pages(experiment_ids, view=ALL)
             return
         active, archived = list[str](), list[str]()
         for experiment in self._list_experiments() if experiment_ids != [] else ():
@@ -58,11 +58,11 @@ class RunPages:
                 archived.append(experiment.id)
         if query.order is not None and archived:
             # One search: how the database compares values is not known here.
-            for run in pages([*active, *archived], view=ViewType.ALL):
+            for run in pages([*active, *archived], view=ALL):
                 if run.info.lifecycle_stage == "active" or run.info.experiment_id in archived:
                     yield run
             return
-        searches = ((active, ViewType.ACTIVE_ONLY), (archived, ViewType.ALL))
+        searches = ((active, ACTIVE), (archived, ALL))
         yield from heapq.merge(
             *(pages(ids, view=view) for ids, view in searches if ids),
             key=lambda run: (-run.info.start_time, run.info.run_id),
@@ -75,16 +75,11 @@ class RunPages:
         order: list[str],
         size: int,
         token: str | None,
-        view: int,
-    ) -> Any:
+        view: str,
+    ) -> Page[Run]:
         """One page of MLflow's runs."""
         return self._store.search_runs(
-            list(experiment_ids),
-            condition,
-            view,
-            max_results=size,
-            order_by=order,
-            page_token=token,
+            experiment_ids, condition, view=view, size=size, order=order, token=token
         )
 
     def _pages(
@@ -93,15 +88,16 @@ class RunPages:
         condition: str,
         order: list[str],
         size: int,
-        view: int = ViewType.ACTIVE_ONLY,
-    ) -> Iterator[Any]:
+        view: str = ACTIVE,
+    ) -> Iterator[Run]:
         page = self.page(experiment_ids, condition, order, size, None, view)
         yield from page
         before = {run.info.run_id for run in page}
         size = max(size, LATER_PAGE)
         bounded, bound = condition, None
         while page.token:
-            token, created = page.token, page[-1].info.start_time
+            token: str | None = page.token
+            created = page[-1].info.start_time
             # MLflow's pages are offsets: a run that is created, or no longer matches, shifts them.
             # So a page begins with the moment at which the last one ended. Only where a page is one
             # moment, the offset leads on.

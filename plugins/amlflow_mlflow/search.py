@@ -20,12 +20,16 @@ _TAG_FIELDS = {"alias": ALIAS, "parent_id": PARENT, "description": DESCRIPTION, 
 
 _NO_KEY = re.compile(r"^$|[^/\w.\- :]")
 """Keys that MLflow takes from nobody, and that its filters cannot quote."""
+_NULL = re.compile(" IS NULL$")
 _TIMES = {"created": "start_time", "ended": "end_time"}
 _ENDS = ("FINISHED", "FAILED", "KILLED")
 
 
-def to_filter(conditions: Iterable[Condition]) -> str:
-    """A filter string for ``search_runs`` that every run meeting the conditions passes."""
+def to_filter(conditions: Iterable[Condition], *, filters_null: bool = True) -> str:
+    """A filter string for ``search_runs`` that every run meeting the conditions passes.
+
+    ``filters_null`` tells whether the store knows ``IS NULL``; without it, more runs pass.
+    """
     conditions = list(conditions)
     clauses = [_clause(condition) for condition in conditions]
     if any(
@@ -34,7 +38,11 @@ def to_filter(conditions: Iterable[Condition]) -> str:
     ):
         # Only a nested run has the tag; a root is its own root without it.
         clauses += [_root(condition) for condition in conditions if condition.field == "root_id"]
-    return " AND ".join(dict.fromkeys(clause for clause in clauses if clause))
+    return " AND ".join(
+        dict.fromkeys(
+            clause for clause in clauses if clause and (filters_null or not _NULL.search(clause))
+        )
+    )
 
 
 def to_order(order: Order | None) -> list[str]:
@@ -97,7 +105,7 @@ def _tag_value(op: Op, key: str, value: str | datetime | None) -> str | datetime
 
 def _text(column: str, op: Op, value: str | datetime | None) -> str | None:
     if op is Op.HAS:
-        return f"{column} IS NOT NULL"
+        return f"{column} LIKE '%'"  # servers before 3.11 know no IS NOT NULL
     if op is Op.LACKS:
         return f"{column} IS NULL"
     if op is Op.NE or not isinstance(value, str):
@@ -105,7 +113,7 @@ def _text(column: str, op: Op, value: str | datetime | None) -> str | None:
     if op is Op.EQ:
         literal = _quote(value)
         if literal is None:
-            return None if column.startswith("attributes.") else f"{column} IS NOT NULL"
+            return None if column.startswith("attributes.") else f"{column} LIKE '%'"
         return f"{column} = {literal}"
     # In LIKE, a wildcard for one character stands for those that LIKE or the quotes would read.
     pattern = "".join("_" if char in "\\'\"%" or not char.isprintable() else char for char in value)

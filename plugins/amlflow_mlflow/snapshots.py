@@ -10,15 +10,12 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from amlflow.spec import ExperimentRecord, Refused
-from mlflow.exceptions import MlflowException
+from amlflow.spec import ExperimentRecord, Refused, Unavailable
 
 from amlflow_mlflow.errors import translated
-from amlflow_mlflow.proxied_artifacts import open_repository
 from amlflow_mlflow.spelling import SNAPSHOTS, shorten
-from amlflow_mlflow.store import Store
+from amlflow_mlflow.store import ArtifactStore, Store
 
 ARCHIVE = "snapshot.zip"
 STORED = "stored"
@@ -32,7 +29,7 @@ class Snapshots:
         self._store, self._ensure = store, ensure
         self._location: str | None = None
 
-    def _repository(self, digest: str, *, make: bool = False) -> Any | None:
+    def _artifacts(self, digest: str, *, make: bool = False) -> ArtifactStore | None:
         """Where a snapshot is, or None where no snapshot is stored yet."""
         if not re.fullmatch("[0-9A-Za-z]+", digest):
             raise Refused(
@@ -47,37 +44,37 @@ class Snapshots:
                 return None
             self._location = str(experiment.artifact_location)
         with translated(self._store.uri):
-            return open_repository(f"{self._location.rstrip('/')}/{digest}", self._store)
+            return self._store.open_artifacts(f"{self._location.rstrip('/')}/{digest}")
 
     def has(self, digest: str) -> bool:
         """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
-        repository = self._repository(digest)
-        if repository is None:
+        artifacts = self._artifacts(digest)
+        if artifacts is None:
             return False
         with translated(self._store.uri, files=f"snapshot {digest}"):
-            return any(info.path == STORED for info in repository.list_artifacts())
+            return any(entry.path == STORED for entry in artifacts.list(""))
 
     def put(self, digest: str, archive: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.put_snapshot`."""
-        repository: Any = self._repository(digest, make=True)
+        artifacts = self._artifacts(digest, make=True)
+        if artifacts is None:
+            raise Unavailable(f"The experiment {SNAPSHOTS!r} was removed from MLflow meanwhile.")
         with tempfile.TemporaryDirectory() as staging:
-            # MLflow names an artifact after the local file.
-            laid = Path(staging) / ARCHIVE
-            laid.symlink_to(archive.resolve())
             mark = Path(staging) / STORED
             mark.touch()
-            for path in (laid, mark):
+            for name, path in ((ARCHIVE, archive), (STORED, mark)):
                 with translated(self._store.uri, files=f"snapshot {digest}"):
-                    repository.log_artifact(str(path))
+                    artifacts.put({name: path})
 
     def get(self, digest: str, destination: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
-        repository = self._repository(digest) if self.has(digest) else None
-        if repository is None:
+        artifacts = self._artifacts(digest) if self.has(digest) else None
+        if artifacts is None:
             raise Refused(f"Snapshot {digest!r} does not exist in this tracker.")
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
-            try:
-                path = repository.download_artifacts(ARCHIVE, dst_path=staging)
-            except (MlflowException, OSError) as error:
-                raise Refused(f"The snapshot {digest!r} cannot be read: {error}") from error
-            shutil.move(path, destination)
+            copy = Path(staging) / ARCHIVE
+            with translated(self._store.uri, files=f"snapshot {digest}"):
+                is_there = artifacts.get(ARCHIVE, copy)
+            if not is_there:
+                raise Refused(f"Snapshot {digest!r} was removed from this tracker's files.")
+            shutil.move(copy, destination)

@@ -1,151 +1,200 @@
-"""MLflow's store, with patience for a busy database and with errors of the contract."""
+"""What the tracker asks of a store.
+
+There are three: MLflow's own for databases and whatever else it has a client of
+(:mod:`amlflow_mlflow.mlflow_store`), amlflow's client of a server
+(:mod:`amlflow_mlflow.rest.server_store`), which needs nothing of MLflow, and MLflow's default
+database (:mod:`amlflow_mlflow.sqlite`), which needs MLflow for some calls only.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
-import tenacity
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import ExperimentNotFound, RunNotFound, redacted
-from mlflow.exceptions import MlflowException
 
-from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, NO_TAG, SAME_POINT, says, translated
-from amlflow_mlflow.opening import open_store
-from amlflow_mlflow.rest_client import Server
-
-Result = TypeVar("Result")
-
-DATABASE_THREADS = 4
-
-ON_A_RUN = (
-    "delete_run",
-    "delete_tag",
-    "get_metric_history",
-    "get_run",
-    "log_batch",
-    "log_inputs",
-    "restore_run",
-    "set_tag",
-    "update_run_info",
+from amlflow_mlflow.entities import (
+    Experiment,
+    FileEntry,
+    InputDataset,
+    MetricPoint,
+    ModelVersion,
+    Page,
+    Row,
+    Run,
+    RunInfo,
 )
-ON_AN_EXPERIMENT = (
-    "create_run",
-    "delete_experiment",
-    "delete_experiment_tag",
-    "get_experiment",
-    "rename_experiment",
-    "restore_experiment",
-    "set_experiment_tag",
-)
-OTHERS = ("create_experiment", "get_experiment_by_name", "search_experiments", "search_runs")
+from amlflow_mlflow.errors import NO_TAG, says
 
 
-class Store:
-    """MLflow's store at a URI: the methods above, each as MLflow has it but for what fails.
+class ArtifactStore(Protocol):
+    """The files below one root. Raises the errors of its client; callers translate them.
 
-    A method is called again while another program holds the database's lock, for
-    :data:`BUSY_TIMEOUT_S`. Where MLflow finds no run, or no experiment, it raises
-    :class:`RunNotFound` or :class:`ExperimentNotFound` with the id, which is the first argument;
-    other failures are as :mod:`amlflow_mlflow.errors` says.
-
-    ``server`` is MLflow's client where the store is a server, ``engine`` the database's where it
-    is a database; the other is None.
+    ``folder`` is the folder of this machine that the root is, or None.
     """
 
-    get_experiment_by_name: Callable[..., Any]
-    create_experiment: Callable[..., Any]
-    search_experiments: Callable[..., Any]
-    search_runs: Callable[..., Any]
-    create_run: Callable[..., Any]
-    get_experiment: Callable[..., Any]
-    rename_experiment: Callable[..., Any]
-    restore_experiment: Callable[..., Any]
-    delete_experiment: Callable[..., Any]
-    set_experiment_tag: Callable[..., Any]
-    delete_experiment_tag: Callable[..., Any]
-    get_run: Callable[..., Any]
-    delete_run: Callable[..., Any]
-    restore_run: Callable[..., Any]
-    update_run_info: Callable[..., Any]
-    log_batch: Callable[..., Any]
-    log_inputs: Callable[..., Any]
-    set_tag: Callable[..., Any]
-    delete_tag: Callable[..., Any]
-    get_metric_history: Callable[..., Any]
+    @property
+    def folder(self) -> Path | None: ...
 
-    def __init__(self, uri: str) -> None:
-        """Open the store. Raises :class:`amlflow.spec.Unavailable`."""
-        self.uri, self.where = uri, redacted(uri)
-        self.inner = open_store(uri)
-        self.server = self.inner if isinstance(self.inner, Server) else None
-        self.engine = getattr(self.inner, "engine", None)
-        # Within one call MLflow holds up to three of its fifteen database connections, so with
-        # too many threads each would wait for the others' until the pool gives up.
-        is_server = uri.startswith(("http:", "https:", "databricks"))
-        self._room = (
-            contextlib.nullcontext() if is_server else threading.Semaphore(DATABASE_THREADS)
-        )
-        for names, missing in (
-            (ON_A_RUN, RunNotFound),
-            (ON_AN_EXPERIMENT, ExperimentNotFound),
-            (OTHERS, None),
-        ):
-            for name in names:
-                setattr(self, name, functools.partial(self._call, name, missing))
+    def list(self, folder: str) -> list[FileEntry]:
+        """The files and folders in a folder; ``""`` is the root. A folder that is not there is
+        empty."""
 
-    def _call(
-        self,
-        name: str,
-        missing: Callable[[str, str], AzureMLException] | None,
-        *args: Any,
-        **more: Any,
-    ) -> Any:
-        absent = None if missing is None else missing(args[0], self.where)
-        return self.patiently(functools.partial(getattr(self.inner, name), *args, **more), absent)
+    def put(self, files: Mapping[str, Path]) -> None:
+        """Store local files by their paths, each replacing what is there."""
 
-    def patiently(
-        self, call: Callable[[], Result], missing: AzureMLException | None = None
-    ) -> Result:
-        """What a call to MLflow's store returns; it is made again while a lock is in the way."""
-        with translated(self.uri, missing), self._room:
-            return tenacity.Retrying(
-                retry=tenacity.retry_if_exception(_is_in_the_way),
-                wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),
-                stop=tenacity.stop_after_delay(BUSY_TIMEOUT_S),
-                reraise=True,
-            )(call)
+    def get(self, path: str, destination: Path) -> bool:
+        """Write a file to a local path; False if it is not there."""
+
+
+class Registry(Protocol):
+    """The models of a store."""
+
+    def ensure_model(self, name: str) -> Mapping[str, str]:
+        """The tags of the registered model of this name, which is made if there is none."""
+
+    def create_version(
+        self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str | None
+    ) -> ModelVersion:
+        """Make a version."""
+
+    def get_version(self, name: str, version: int) -> ModelVersion:
+        """A version. Raises :class:`amlflow.spec.ModelNotFound`, as the calls below do."""
+
+    def search_versions(
+        self, condition: str, size: int, order: Sequence[str], token: str | None
+    ) -> Page[ModelVersion]:
+        """Versions that meet a condition of MLflow's filter language."""
+
+    def describe_version(self, name: str, version: int, description: str) -> None:
+        """Set the description."""
+
+    def set_version_tag(self, name: str, version: int, key: str, value: str) -> None:
+        """Set a tag."""
+
+    def delete_version_tag(self, name: str, version: int, key: str) -> None:
+        """Delete a tag."""
+
+    def delete_version(self, name: str, version: int) -> None:
+        """Delete a version."""
+
+    def version_location(self, name: str, version: int) -> str:
+        """The URI at which the files of a version are."""
+
+
+class Store(Protocol):
+    """Experiments and runs as MLflow has them.
+
+    Raises the contract's errors: :class:`amlflow.spec.RunNotFound` or
+    :class:`amlflow.spec.ExperimentNotFound` with the id that is the first argument,
+    :class:`amlflow.spec.Refused`, :class:`amlflow.spec.Unavailable`.
+    """
+
+    uri: str
+    where: str
+    """The tracking URI without credentials."""
+    threads: int
+    """How many calls at once are worth it."""
+    is_server: bool
+    """Whether what it says is a server's word, and others may write files at the same time."""
+    filters_null: bool
+    """Whether filters know ``IS NULL``."""
+    dialect: str | None
+    """The database's dialect, where :meth:`select` takes SQL; else None."""
 
     @property
-    def has_sessions(self) -> bool:
-        """Whether SQL can be sent to MLflow's database by :meth:`session`."""
-        return hasattr(self.inner, "ManagedSessionMaker")
+    def registry(self) -> Registry: ...
 
-    def session(self) -> contextlib.AbstractContextManager[Any]:
-        """A session of MLflow's database, for use within :meth:`patiently`."""
-        return self.inner.ManagedSessionMaker()  # type: ignore[no-any-return]
+    # experiments
 
-    def metric_rows(self, run_id: str, key: str) -> list[tuple[int, int, float]]:
-        """A metric's points (milliseconds, step, value), in this order."""
-        missing = RunNotFound(run_id, self.where)
-        if self.server is not None:
-            return self.patiently(functools.partial(self.server.metric_rows, run_id, key), missing)
-        history = self.get_metric_history(run_id, key)
-        return [(point.timestamp, point.step, point.value) for point in history]
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """The experiment of this name, deleted or not."""
+
+    def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
+        """Make an experiment; its id."""
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """The experiment of this id, deleted or not."""
+
+    def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:
+        """All experiments, newest first."""
+
+    def rename_experiment(self, experiment_id: str, name: str) -> None:
+        """Rename an experiment that is not deleted."""
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Restore an experiment that is deleted."""
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Delete an experiment that is not."""
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Set a tag."""
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        """Delete a tag."""
+
+    # runs
+
+    def create_run(
+        self, experiment_id: str, user: str, start_ms: int, tags: Mapping[str, str],
+        name: str | None,
+    ) -> Run:  # fmt: skip
+        """Make a run whose status is RUNNING."""
+
+    def get_run(self, run_id: str) -> Run:
+        """The run of this id."""
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run."""
+
+    def restore_run(self, run_id: str) -> None:
+        """Restore a run that is deleted."""
+
+    def update_run_info(self, run_id: str, status: str | None, ended_ms: int | None) -> RunInfo:
+        """Set a run's status and its end, of which each may be None: then it stays."""
+
+    def log_batch(
+        self, run_id: str, *, metrics: Sequence[MetricPoint] = (),
+        params: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Store params, metrics and tags; nothing if a param has another value."""
+
+    def log_inputs(self, run_id: str, datasets: Sequence[InputDataset]) -> None:
+        """Say which data sets a run reads."""
+
+    def set_tag(self, run_id: str, key: str, value: str) -> None:
+        """Set a tag."""
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Delete a tag."""
+
+    def search_runs(
+        self, experiment_ids: Sequence[str], condition: str, *, view: str, size: int,
+        order: Sequence[str], token: str | None = None,
+    ) -> Page[Run]:  # fmt: skip
+        """Runs that meet a condition of MLflow's filter language."""
+
+    def metric_rows(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
+        """The points of some of a run's metrics, each metric's in order."""
+
+    # this machine
+
+    def select(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        """The rows of a statement with ``:named`` values, where :attr:`dialect` is given."""
+
+    def database(self) -> Path | None:
+        """The file that is the database."""
+
+    def open_artifacts(self, root: str) -> ArtifactStore:
+        """The files below an artifact URI."""
 
 
-def _is_in_the_way(error: BaseException) -> bool:
-    """Whether another process is, so that the same call may pass soon."""
-    return isinstance(error, MlflowException) and (says(error, BUSY) or says(error, SAME_POINT))
-
-
-def remove_tag(delete: Callable[[str, str], Any], record_id: str, key: str) -> None:
-    """Delete a tag of a run or an experiment; one that is not there is as good as deleted."""
+def remove_tag(delete: Callable[[], None]) -> None:
+    """Delete a tag by a call; one that is not there is as good as deleted."""
     try:
-        delete(record_id, key)
+        delete()
     except AzureMLException as error:
         if not says(error, NO_TAG):
             raise

@@ -29,16 +29,12 @@ from amlflow.spec import (
     RunRecord,
     TrackerBase,
 )
-from mlflow.entities import ExperimentTag as MlflowExperimentTag
-from mlflow.entities import Param, RunStatus, RunTag, ViewType
-from sqlalchemy import text
 
-from amlflow_mlflow import workspaces
 from amlflow_mlflow.bulk_reads import Bulk
-from amlflow_mlflow.bulk_sql import DIALECTS
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spell
 from amlflow_mlflow.creation import Creation, is_id, is_own_id
 from amlflow_mlflow.data_inputs import show_inputs
+from amlflow_mlflow.entities import ACTIVE, ALL, Experiment, RunInfo
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.limits import limits_of
 from amlflow_mlflow.links import experiment_link, model_link, run_link
@@ -52,8 +48,8 @@ from amlflow_mlflow.search import to_order
 from amlflow_mlflow.snapshots import Snapshots
 from amlflow_mlflow.spelling import DELETED, OWN, check_experiment_name, to_key, to_tag_value
 from amlflow_mlflow.store import Store, remove_tag
+from amlflow_mlflow.stores import open_store
 
-THREADS = 8
 RACES = 20
 """How often a lost race is looked at again; each time another process has got on."""
 
@@ -65,40 +61,24 @@ class MlflowTracker(TrackerBase):
 
     def __init__(self, uri: str) -> None:
         self.uri, self.known_limits = uri, limits_of(uri)
-        self._store = Store(uri)
-        # sqlite takes one writer at a time; a server has many workers.
-        self._threads = 1 if uri.startswith(("sqlite", "file")) else THREADS
+        self._store: Store = open_store(uri)
         self._files = Files(self._store)
         self._numbers = Numbers(self._store)
         self._pages = RunPages(self._store, self.get_experiment, self.list_experiments)
         self._bulk = self._open_bulk()
         self._snapshots = Snapshots(self._store, self.ensure_experiment)
-        self._points = Points(
-            self._store,
-            functools.partial(self._files.put, replace=True),
-            self._files.get,
-            self._threads,
-        )
-        self._creation = Creation(self._store, self._files, self._points, self._threads)
-        self._models = Models(self._store, self._files, self._threads, self)
+        put = functools.partial(self._files.put, replace=True)
+        self._points = Points(self._store, put, self._files.get)
+        self._creation = Creation(self._store, self._files, self._points)
+        self._models = Models(self._store, self._files, self)
         self._runs_with_status_tag: set[str] = set()
         """Runs whose status this has put into a tag."""
 
     def _open_bulk(self) -> Bulk | None:
-        """What reads many runs; None where MLflow's store has to, since no database is here."""
-        engine = self._store.engine
-        if engine is None or engine.dialect.name not in DIALECTS or workspaces.are_enabled():
+        """What reads many runs; None where no SQL can be sent."""
+        if self._store.dialect is None:
             return None
-        return Bulk(self._ask, engine.dialect.name)
-
-    def _ask(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
-        """The rows that MLflow's database answers to a statement."""
-
-        def read() -> list[Any]:
-            with self._store.session() as session:
-                return list(session.connection().execute(text(statement), dict(values)))
-
-        return self._store.patiently(read)
+        return Bulk(self._store.select, self._store.dialect)
 
     # experiments
 
@@ -107,9 +87,9 @@ class MlflowTracker(TrackerBase):
         experiment = self._store.get_experiment_by_name(name)
         if experiment is None:
             # MLflow's page then shows the views for training runs.
-            kind = MlflowExperimentTag("mlflow.experimentKind", "custom_model_development")
+            kind = {"mlflow.experimentKind": "custom_model_development"}
             try:
-                experiment_id = self._store.create_experiment(name, None, [kind])
+                experiment_id = self._store.create_experiment(name, kind)
             except Refused:
                 # Another process was quicker, or MLflow will say again what is wrong.
                 experiment = self._store.get_experiment_by_name(name)
@@ -136,11 +116,11 @@ class MlflowTracker(TrackerBase):
             if not experiment.name.startswith(OWN) and DELETED not in experiment.tags:
                 yield to_experiment(experiment)
 
-    def _experiments(self) -> Iterator[Any]:
+    def _experiments(self) -> Iterator[Experiment]:
         """All experiments as MLflow has them."""
         token = None
         while True:
-            page = self._store.search_experiments(ViewType.ALL, max_results=PAGE, page_token=token)
+            page = self._store.search_experiments(PAGE, token)
             yield from page
             token = page.token
             if not token:
@@ -151,25 +131,24 @@ class MlflowTracker(TrackerBase):
         archives = change.archived is not None and change.archived != (
             self.get_experiment(experiment_id).archived is not None
         )
-        tags = [
-            MlflowExperimentTag(to_key(key), to_tag_value(key, value))
-            for key, value in change.tags.items()
-        ]
+        tags = {to_key(key): to_tag_value(key, value) for key, value in change.tags.items()}
         if archives and not change.archived:
             self._store.restore_experiment(experiment_id)
         if change.name is not None:
             self._store.rename_experiment(experiment_id, check_experiment_name(change.name))
-        for tag in tags:
-            self._store.set_experiment_tag(experiment_id, tag)
+        for key, value in tags.items():
+            self._store.set_experiment_tag(experiment_id, key, value)
         for key in change.tags_removed:
-            remove_tag(self._store.delete_experiment_tag, experiment_id, to_key(key))
+            remove_tag(
+                functools.partial(self._store.delete_experiment_tag, experiment_id, to_key(key))
+            )
         if archives and change.archived:
             self._store.delete_experiment(experiment_id)
 
     def delete_experiment(self, experiment_id: str) -> None:
         record = self.get_experiment(experiment_id)
         # MLflow counts the runs of an archived experiment as deleted, all of them.
-        view = ViewType.ACTIVE_ONLY if record.archived is None else ViewType.ALL
+        view = ACTIVE if record.archived is None else ALL
         if self._pages.page([experiment_id], "", to_order(None), 1, None, view):
             raise Refused(
                 f"Experiment {record.name!r} has runs and is not deleted: v1 deletes empty "
@@ -180,7 +159,7 @@ class MlflowTracker(TrackerBase):
             self._store.restore_experiment(experiment_id)
         new_name = f"{record.name}.deleted.{time.time_ns()}"
         self._store.rename_experiment(experiment_id, new_name)
-        self._store.set_experiment_tag(experiment_id, MlflowExperimentTag(DELETED, "true"))
+        self._store.set_experiment_tag(experiment_id, DELETED, "true")
         self._store.delete_experiment(experiment_id)
 
     # runs
@@ -254,10 +233,9 @@ class MlflowTracker(TrackerBase):
             self._runs_with_status_tag.discard(run_id)
         elif change.status is not None:
             self._runs_with_status_tag.add(run_id)
-        params = [Param(key, value) for key, value in todo.params.items()]
         if todo.status_first and todo.status is not None:
             self._set_status(run_id, todo.status, todo.ended)
-        self._log(run_id, params, [RunTag(key, value) for key, value in todo.tags.items()])
+        self._log(run_id, todo.params, todo.tags)
         self._remove_tags(run_id, todo.removed)
         if todo.status is not None and not todo.status_first:
             info = self._set_status(run_id, todo.status, todo.ended)
@@ -298,40 +276,45 @@ class MlflowTracker(TrackerBase):
         nobody reads it.
         """
         if self.get_run(run_id).ended is not None:
-            self._store.update_run_info(run_id, None, ended, None)
+            self._store.update_run_info(run_id, None, ended)
 
-    def _set_status(self, run_id: str, status: str, ended: int | None) -> Any:
-        return self._store.update_run_info(run_id, RunStatus.from_string(status), ended, None)
+    def _set_status(self, run_id: str, status: str, ended: int | None) -> RunInfo:
+        return self._store.update_run_info(run_id, status, ended)
 
-    def _log(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
+    def _log(self, run_id: str, params: dict[str, str], tags: dict[str, str]) -> None:
         """Params and the first tags in one call, which does nothing if a param is refused."""
+        parts = [
+            dict(list(tags.items())[start : start + TAGS_AT_ONCE])
+            for start in range(0, len(tags), TAGS_AT_ONCE)
+        ]
         if params:
-            self._log_params(run_id, params, tags[:TAGS_AT_ONCE])
-            tags = tags[TAGS_AT_ONCE:]
-        for start in range(0, len(tags), TAGS_AT_ONCE):
-            self._store.log_batch(run_id, [], [], tags[start : start + TAGS_AT_ONCE])
+            self._log_params(run_id, params, parts.pop(0) if parts else {})
+        for part in parts:
+            self._store.log_batch(run_id, tags=part)
 
-    def _log_params(self, run_id: str, params: list[Param], tags: list[RunTag]) -> None:
+    def _log_params(self, run_id: str, params: dict[str, str], tags: dict[str, str]) -> None:
         for attempt in range(RACES):
             try:
-                self._store.log_batch(run_id, [], params, tags)
+                self._store.log_batch(run_id, params=params, tags=tags)
             except Refused:
                 # A conflict, or a race for the same key, in which the loser's database error says
                 # nothing of the winner's value: look.
                 stored_params = self._store.get_run(run_id).data.params
-                check_conflict({param.key: param.value for param in params}, stored_params)
-                if attempt == RACES - 1 or not any(param.key in stored_params for param in params):
+                check_conflict(params, stored_params)
+                if attempt == RACES - 1 or not any(key in stored_params for key in params):
                     raise
             else:
                 return
 
     def _remove_tags(self, run_id: str, keys: Sequence[str]) -> None:
-        remove = functools.partial(remove_tag, self._store.delete_tag, run_id)
-        if self._threads == 1 or len(keys) < 2:
+        def remove(key: str) -> None:
+            remove_tag(functools.partial(self._store.delete_tag, run_id, key))
+
+        if self._store.threads == 1 or len(keys) < 2:
             for key in keys:
                 remove(key)
         else:  # MLflow has no call for several
-            with ThreadPoolExecutor(self._threads) as pool:
+            with ThreadPoolExecutor(self._store.threads) as pool:
                 list(pool.map(remove, keys))
 
     # metrics
@@ -397,22 +380,11 @@ class MlflowTracker(TrackerBase):
         if self.uri.startswith("databricks"):
             return []
         locations = [experiment.artifact_location or "" for experiment in self._experiments()]
-        if self.uri.startswith(("http:", "https:")):
+        if self._store.is_server:
             return server_paths(locations)
-        paths = own_paths(self._database(), locations)
+        paths = own_paths(self._store.database(), locations)
         folder = local_folder(self.uri) if self.uri.startswith("file:") else None
         return paths if folder is None else [*file_store_paths(folder), *paths]
-
-    def _database(self) -> Path | None:
-        """The file of an SQLite database, as SQLite itself names it."""
-        engine = self._store.engine
-        if engine is None or engine.dialect.name != "sqlite":
-            return None
-        with engine.connect() as connection:
-            for _, schema, path in connection.exec_driver_sql("PRAGMA database_list"):
-                if schema == "main" and path:
-                    return Path(path)
-        return None
 
     # links
 

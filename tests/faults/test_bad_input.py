@@ -197,7 +197,7 @@ def test_a_closed_port(folder: Path, monkeypatch: pytest.MonkeyPatch, scheme: st
 def test_a_port_that_never_answers(
     folder: Path, monkeypatch: pytest.MonkeyPatch, silent_port: int, scheme: str
 ) -> None:
-    for setting in ("opening.PROBE_TIMEOUT_S", "rest_client.PROBE_S"):
+    for setting in ("opening.PROBE_TIMEOUT_S", "rest.connection.PROBE_S"):
         monkeypatch.setattr(f"amlflow_mlflow.{setting}", 1)
     uri = f"{scheme}://user:{PASSWORD}@127.0.0.1:{silent_port}/db"
     message = fails_within_a_minute(uri, monkeypatch)
@@ -227,7 +227,7 @@ def test_a_database_that_cannot_be(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_locked_database(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from amlflow_mlflow import store as mlflow_store
+    from amlflow_mlflow import mlflow_store
     from amlflow_mlflow.without_mlflow import sqlite_tables
 
     monkeypatch.setattr(mlflow_store, "BUSY_TIMEOUT_S", 0.3)

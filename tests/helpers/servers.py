@@ -60,19 +60,25 @@ def start_mlflow(
     port: int | None = None,
     workers: int = 2,
     options: tuple[str, ...] = (),
+    python: str = sys.executable,
     **environment: str,
 ) -> Any:
-    """An MLflow server on a backend store, with its artifacts in the folder: (uri, process)."""
+    """An MLflow server on a backend store, with its artifacts in the folder: (uri, process).
+
+    ``python`` is the interpreter of the environment that has the server.
+    """
     port = port or free_port()
     uri = f"http://127.0.0.1:{port}"
     log = (folder / "server.log").open("ab")
+    # It starts gunicorn or uvicorn by name.
+    path = f"{Path(python).parent}:{os.environ.get('PATH', '')}"
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+            python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
             "--backend-store-uri", backend, "--artifacts-destination", str(folder / "artifacts"),
             "--workers", str(workers), *options,
         ],
-        cwd=folder, env=clean_environment(**environment), stdout=log, stderr=log,
+        cwd=folder, env=clean_environment(**{"PATH": path, **environment}), stdout=log, stderr=log,
         start_new_session=True,
     )  # fmt: skip
 
@@ -85,6 +91,12 @@ def start_mlflow(
 
     wait_for(ready, process, 300)
     return uri, process
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a server and its workers."""
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait(30)
 
 
 def need_postgres(name: str) -> str:

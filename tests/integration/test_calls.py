@@ -10,13 +10,15 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.workspace import Workspace
-from amlflow_mlflow.rest_client import Server
+from amlflow_mlflow.mlflow_store import MlflowStore
+from amlflow_mlflow.rest.connection import Answer, Connection
+from amlflow_mlflow.rest.server_store import ServerStore
 
 
 class Counting:
     """MLflow's store, with its calls counted by name; as a server, it lets nobody send SQL."""
 
-    engine = None
+    dialect = None
 
     def __init__(self, store: Any) -> None:
         self._store = store
@@ -24,6 +26,8 @@ class Counting:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
+        if not callable(method) or name in ("database", "open_artifacts"):
+            return method  # MLflow is not asked
 
         def counted(*args: Any, **kwargs: Any) -> Any:
             self.calls[name] += 1
@@ -34,12 +38,10 @@ class Counting:
 
 @pytest.fixture
 def calls(store: str, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    from amlflow_mlflow import opening
-
-    counting = Counting(opening.open_store(store))
+    counting = Counting(MlflowStore(store))
     # On sqlite some reading is done without MLflow; what is counted is what a server is asked.
     monkeypatch.setattr("amlflow_mlflow.without_mlflow.sqlite_tracker.open_sqlite", lambda *_: None)
-    monkeypatch.setattr("amlflow_mlflow.store.open_store", lambda uri: counting)
+    monkeypatch.setattr("amlflow_mlflow.tracker.open_store", lambda uri: counting)
     return counting.calls
 
 
@@ -124,26 +126,29 @@ def test_the_metrics_of_a_database_are_read_in_one_look(
     run.flush()
     calls.clear()
     assert len(run.get_metrics()) == 4
-    assert calls == {"get_run": 1, "ManagedSessionMaker": 1}
+    assert calls == {"get_run": 1, "metric_rows": 1}
     calls.clear()
     run.get_metrics("a")
-    assert calls == {"get_run": 1, "ManagedSessionMaker": 1}
+    assert calls == {"get_run": 1, "metric_rows": 1}
 
 
 def test_a_server_is_asked_once_for_each_page_of_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def answer(method: str, path: str, content: dict[str, str]) -> Any:
+    def answer(connection: Connection, method: str, path: str, content: Any) -> Any:
         asked.append(dict(content))
         if "page_token" in content:
-            return {"metrics": [{"key": "a", "value": "NaN", "timestamp": 6, "step": 2}]}, None
-        first = {"key": "a", "value": 0.5, "timestamp": "5", "step": "-1"}
-        return {"metrics": [first], "next_page_token": "more"}, None
+            points = {"metrics": [{"key": "a", "value": "NaN", "timestamp": 6, "step": 2}]}
+        else:
+            first = {"key": "a", "value": 0.5, "timestamp": "5", "step": "-1"}
+            points = {"metrics": [first], "next_page_token": "more"}
+        return points, Answer(200, {}, b"")
 
-    server = Server("http://127.0.0.1:1")
-    monkeypatch.setattr(server.client, "call", answer)
-    assert str(server.metric_rows("r", "a")) == "[(5, -1, 0.5), (6, 2, nan)]"
-    wanted = {"run_id": "r", "metric_key": "a"}
+    monkeypatch.setattr(Connection, "probe", lambda self: None)
+    monkeypatch.setattr(Connection, "call", answer)
+    rows = ServerStore("http://127.0.0.1:1").metric_rows("r", ["a"])["a"]
+    assert str([tuple(row) for row in rows]) == "[(5, -1, 0.5), (6, 2, nan)]"
+    wanted = {"run_id": "r", "metric_key": "a", "max_results": 25_000}
     assert asked == [wanted, {**wanted, "page_token": "more"}]
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ import pytest
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.plugins import open_keeper, open_tracker
 from amlflow.spec import Refused, RunChange, TooLarge, Unavailable, tried_once
-from amlflow_mlflow.errors import error_of_status, error_of_store, translated
-from amlflow_mlflow.opening import open_store
+from amlflow_mlflow.errors import error_of_status, error_of_store
+from amlflow_mlflow.rest import settings
 from amlflow_mlflow.server_texts import MAX_REASON, MAX_RETRY_AFTER_S, clean, retry_after_s
+from amlflow_mlflow.stores import open_store
 from helpers.flaky_proxy import Proxy, Reply, proxied
-from mlflow.entities import RunTag
 
 RUN = "0" * 32
 SIGNS = (("X-Frame-Options", "SAMEORIGIN"),)
@@ -83,21 +84,18 @@ def listener() -> Iterator[Listener]:
 
 def calls_of(uri: str, path: Path) -> dict[str, Callable[[], Any]]:
     """A call of each kind and client."""
-    from amlflow_mlflow.registry_client import Registry
-
     path.write_text("content")
     tracker: Any = open_tracker(uri)
     keeper = open_keeper(uri)
     store = tracker._store
 
     def make_model() -> None:
-        with translated(uri):
-            Registry(store.server.client).create_registered_model("name")
+        store.registry.ensure_model("name")
 
     return {
         "read": lambda: store.get_experiment_by_name("x"),
-        "write": lambda: store.set_tag(RUN, RunTag("a", "b")),
-        "create": lambda: store.create_run("0", "me", 0, [], "name"),
+        "write": lambda: store.set_tag(RUN, "a", "b"),
+        "create": lambda: store.create_run("0", "me", 0, {}, "name"),
         "upload": lambda: tracker.put_files(RUN, {"f": path}, replace=True),
         "download": lambda: tracker.get_file(RUN, "f", path.with_suffix(".got")),
         "list": lambda: tracker.list_files(RUN),
@@ -133,21 +131,20 @@ def with_netrc(patch: pytest.MonkeyPatch, folder: Path, uri: str) -> str:
     return uri
 
 
+class Header:
+    """What a package adds to MLflow's calls."""
+
+    def in_context(self) -> bool:
+        return True
+
+    def request_headers(self) -> dict[str, str]:
+        return {"X-Secret": SECRET}
+
+
 def with_header(patch: pytest.MonkeyPatch, folder: Path, uri: str) -> str:
-    from mlflow.tracking.request_header import registry
-    from mlflow.tracking.request_header.abstract_request_header_provider import (
-        RequestHeaderProvider,
-    )
-
-    class Header(RequestHeaderProvider):
-        def in_context(self) -> bool:
-            return True
-
-        def request_headers(self) -> dict[str, str]:
-            return {"X-Secret": SECRET}
-
-    providers = registry._request_header_provider_registry._registry
-    patch.setattr(registry._request_header_provider_registry, "_registry", [*providers, Header()])
+    entry = EntryPoint("secret", f"{__name__}:Header", settings.HEADERS)
+    patch.setattr(EntryPoint, "load", lambda self: Header)
+    patch.setattr(settings, "entry_points", lambda group: [entry])
     return uri
 
 
@@ -395,17 +392,17 @@ def test_a_connection_that_the_server_closed_is_opened_anew_where_that_is_harmle
     with dropping(1) as (calls, uri):
         tracker: Any = open_tracker(uri)
         with tried_once():
-            tracker._store.set_tag(RUN, RunTag("a", "b"))
+            tracker._store.set_tag(RUN, "a", "b")
         assert len(calls) == 2
     with dropping(1) as (calls, uri):
         tracker = open_tracker(uri)
         with pytest.raises(Unavailable):
-            tracker._store.create_run("0", "me", 0, [], "name")
+            tracker._store.create_run("0", "me", 0, {}, "name")
         assert len(calls) == 1
     with dropping(2) as (calls, uri):
         tracker = open_tracker(uri)
         with tried_once(), pytest.raises(Unavailable, match="does not answer"):
-            tracker._store.set_tag(RUN, RunTag("a", "b"))
+            tracker._store.set_tag(RUN, "a", "b")
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_again_where_that_is_harmless() -> None:
@@ -428,13 +425,12 @@ def test_an_answer_that_is_cut_off_is_asked_for_again_where_that_is_harmless() -
         assert len(asked) == 2
         asked.clear()
         with pytest.raises(Unavailable, match="cut off"):
-            tracker._store.create_run("0", "me", 0, [], "name")
+            tracker._store.create_run("0", "me", 0, {}, "name")
         assert len(asked) == 1
 
 
 def test_an_answer_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amlflow_mlflow.rest_client.MAX_ANSWER_BYTES", 10_000)
-    monkeypatch.setattr("amlflow_mlflow.without_mlflow.rest_api.MAX_LIGHT_BYTES", 10_000)
+    monkeypatch.setattr("amlflow_mlflow.rest.connection.MAX_ANSWER_BYTES", 10_000)
     long = Reply(run_answer().body + b" " * 20_000)
     with server(long, get=True) as (_, uri):
         for opened in (open_tracker(uri), open_keeper(uri)):
@@ -455,9 +451,9 @@ def test_the_version_is_asked_for_again_where_a_servers_signs_change() -> None:
     with proxied("http://127.0.0.1:9") as (proxy, uri):
         proxy.rule = rule
         tracker: Any = open_tracker(uri)
-        tracker._store.set_tag(RUN, RunTag("a", "b"))
+        tracker._store.set_tag(RUN, "a", "b")
         signs[:] = [("X-Frame-Options", "DENY")]
-        tracker._store.set_tag(RUN, RunTag("a", "b"))
+        tracker._store.set_tag(RUN, "a", "b")
         stranger[:] = [("X-Frame-Options", "ALLOW")]
         with pytest.raises(Unavailable, match="does not answer as MLflow does"):
-            tracker._store.set_tag(RUN, RunTag("a", "b"))
+            tracker._store.set_tag(RUN, "a", "b")

@@ -22,7 +22,7 @@ from amlflow_mlflow.errors import (
     says,
     translated,
 )
-from amlflow_mlflow.opening import open_store
+from amlflow_mlflow.opening import open_database
 from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos import databricks_pb2
@@ -89,7 +89,7 @@ def test_a_lock_is_told_by_whatever_reports_it(kind: Any) -> None:
 
 
 def test_what_mlflow_says_only_in_words_is_what_it_says_now(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/mlflow.db")
+    store = open_database(f"sqlite:///{tmp_path}/mlflow.db")
     run_id = store.create_run("0", "me", 0, [], "name").info.run_id
     with pytest.raises(MlflowException) as no_tag:
         store.delete_tag(run_id, "never")

@@ -25,14 +25,15 @@ from amlflow.spec import (
 )
 from amlflow_mlflow import amlflow_tracker
 from amlflow_mlflow.changes import spell
+from amlflow_mlflow.entities import RunInfo
+from amlflow_mlflow.rest.connection import Connection
+from amlflow_mlflow.rest.server_store import ServerStore
 from amlflow_mlflow.tracker import MlflowTracker
 from amlflow_mlflow.without_mlflow import sqlite_tables
-from amlflow_mlflow.without_mlflow.rest_api import HttpWire
 from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteTables
 from amlflow_mlflow.without_mlflow.sqlite_tracker import SqliteTracker, open_sqlite
 from helpers import servers
 from mlflow import MlflowClient
-from mlflow.entities import RunStatus
 
 
 def test_the_same_as_mlflow(store: str, experiment: Experiment) -> None:
@@ -71,7 +72,7 @@ def test_a_run_is_read_in_one_moment(
     """The script's MLflow has ended the run, and its agent ends it otherwise while it is read."""
     run = experiment.start_logging(snapshot_directory=None)
     run._tracker.update_run(run.id, RunChange(status="Running", system={LAUNCHED: "yes"}))
-    MlflowTracker(store)._store.update_run_info(run.id, RunStatus.FINISHED, 1, None)
+    MlflowTracker(store)._store.update_run_info(run.id, "FINISHED", 1)
     end = EndRequest("Failed").change()
     agent = threading.Thread(target=lambda: SqliteTables(store).write(run.id, spell(end)))
     read = sqlite_tables._rows
@@ -98,11 +99,17 @@ def test_a_run_is_read_in_one_moment(
 def test_the_order_in_which_a_server_is_told_of_an_end(
     monkeypatch: pytest.MonkeyPatch, status: str, order: list[str]
 ) -> None:
-    told = []
-    monkeypatch.setattr(
-        HttpWire, "_call", lambda self, path, content, key, run_id: told.append(path[5:])
-    )
-    HttpWire("http://localhost").write("id", spell(EndRequest(status).change()))
+    told: list[str] = []
+    info = RunInfo("id", "0", "RUNNING", 0)
+
+    def set_status(store: ServerStore, *change: Any) -> RunInfo:
+        told.append("update")
+        return info
+
+    monkeypatch.setattr(Connection, "probe", lambda self: None)
+    monkeypatch.setattr(ServerStore, "log_batch", lambda self, *_, **__: told.append("log-batch"))
+    monkeypatch.setattr(ServerStore, "update_run_info", set_status)
+    MlflowTracker("http://localhost").update_run("id", EndRequest(status).change())
     assert told == order
 
 

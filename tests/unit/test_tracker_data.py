@@ -231,8 +231,7 @@ OWN_FILES = {
     "build.py": "what the process that starts it says",
     "conda.py": "what conda writes into an environment",
     "answers.py": "an answer of the server, not a text of a run",
-    "registry_client.py": "what MLflow's own client is about to send",
-    "rest_client.py": "an answer of the server, not a text of a run",
+    "surroundings.py": "a setting of the user's own",
 }
 """Who else parses JSON or times, and why no tracker's data gets there."""
 

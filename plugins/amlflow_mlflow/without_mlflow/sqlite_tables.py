@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from amlflow.spec import Refused, RunNotFound, Unavailable
+from amlflow.spec import RunNotFound, Unavailable
 
 from amlflow_mlflow.changes import KILLED, Spelled, check_conflict
 from amlflow_mlflow.errors import BUSY_TIMEOUT_S, translated
@@ -72,7 +72,7 @@ class _Connections(threading.local):
 
 
 class SqliteTables:
-    """MLflow's tables in the database at a ``sqlite:///`` URI; see also ``run_keeper.Wire``.
+    """MLflow's tables in the database at a ``sqlite:///`` URI.
 
     With ``keeps_connections`` each thread keeps one, since SQLite reads the names of all tables
     for a new one. An agent opens one for each call: it seldom asks, and the file may be replaced.
@@ -188,10 +188,6 @@ class SqliteTables:
 
     def own_paths(self) -> Sequence[Path]:
         return own_paths(self.path, self.artifact_locations())
-
-    def put(self, artifact_uri: str, name: str, path: Path) -> None:
-        """See ``run_keeper.Wire``."""
-        raise Refused(f"The artifacts at {artifact_uri!r} need a server, and this is a database.")
 
     def number(self, experiment_id: str, run_id: str) -> int:
         """The place of a run in its experiment by creation, from 1."""

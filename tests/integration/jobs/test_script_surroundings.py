@@ -125,7 +125,7 @@ def test_a_busy_database_is_waited_for_when_it_is_opened(
 
     monkeypatch.setattr(opening, "_is_busy", release_at_the_second)
     monkeypatch.setattr(opening, "_make_tables", be_impatient)
-    assert opening.open_store(sqlite_uri).search_experiments()
+    assert opening.open_database(sqlite_uri).search_experiments()
     assert len(refused) >= 2
 
 
@@ -138,7 +138,7 @@ def test_a_database_that_stays_busy_is_said_to_be(
 
     monkeypatch.setattr(opening, "BUSY_OPENING_S", 0.1)
     monkeypatch.setattr(sqlite_tables, "BUSY_TIMEOUT_S", 0.1)
-    for open_it in (opening.open_store, run_keeper.open_keeper):
+    for open_it in (opening.open_database, run_keeper.open_keeper):
         with pytest.raises(Unavailable) as busy:
             open_it(sqlite_uri)
         assert "is busy: another program holds its lock" in busy.value.message

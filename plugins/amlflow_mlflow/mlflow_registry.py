@@ -1,0 +1,105 @@
+"""MLflow's registry of models in a database, behind :class:`amlflow_mlflow.store.Registry`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import ModelNotFound, RunNotFound, redacted
+from mlflow.entities.model_registry import ModelVersionTag
+from mlflow.exceptions import MlflowException
+
+from amlflow_mlflow import private
+from amlflow_mlflow.entities import ModelVersion, Page
+
+RACES = 20
+"""How often a version is made again after other processes took the number; each has got on."""
+_TAKEN = "RESOURCE_ALREADY_EXISTS"
+
+
+class MlflowRegistry:
+    """The models at a URI; ``patiently`` makes a call again while a lock is in the way."""
+
+    def __init__(self, uri: str, patiently: Callable[..., Any]) -> None:
+        self._uri, self._patiently = uri, patiently
+        self._opened: Any = None
+
+    @property
+    def _inner(self) -> Any:
+        """MLflow's store of models, opened at the first call."""
+        if self._opened is None:
+            open_it = functools.partial(private.get_registry_store, self._uri, self._uri)
+            self._opened = self._patiently(open_it)
+        return self._opened
+
+    def _call(self, name: str, model: str, version: int, *args: Any) -> Any:
+        missing = ModelNotFound(f"name {model}, version {version}")
+        call = functools.partial(getattr(self._inner, name), model, str(version), *args)
+        return self._patiently(call, missing)
+
+    def ensure_model(self, name: str) -> Mapping[str, str]:
+        def create() -> Mapping[str, str]:
+            try:
+                self._inner.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != _TAKEN:
+                    raise
+                return self._inner.get_registered_model(name).tags or {}
+            return {}
+
+        tags: Mapping[str, str] = self._patiently(create)
+        return tags
+
+    def create_version(
+        self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str | None
+    ) -> ModelVersion:
+        entities = [ModelVersionTag(*tag) for tag in tags.items()]
+        create = functools.partial(
+            self._inner.create_model_version,
+            name, source, run_id, tags=entities, description=description,
+        )  # fmt: skip
+        missing: AzureMLException = RunNotFound(run_id, redacted(self._uri))
+        version: ModelVersion = self._patiently(functools.partial(_create_in_race, create), missing)
+        return version
+
+    def get_version(self, name: str, version: int) -> ModelVersion:
+        found: ModelVersion = self._call("get_model_version", name, version)
+        return found
+
+    def search_versions(
+        self, condition: str, size: int, order: Sequence[str], token: str | None
+    ) -> Page[ModelVersion]:
+        search = functools.partial(
+            self._inner.search_model_versions,
+            condition, max_results=size, order_by=list(order), page_token=token,
+        )  # fmt: skip
+        page: Page[ModelVersion] = self._patiently(search)
+        return page
+
+    def describe_version(self, name: str, version: int, description: str) -> None:
+        self._call("update_model_version", name, version, description)
+
+    def set_version_tag(self, name: str, version: int, key: str, value: str) -> None:
+        self._call("set_model_version_tag", name, version, ModelVersionTag(key, value))
+
+    def delete_version_tag(self, name: str, version: int, key: str) -> None:
+        self._call("delete_model_version_tag", name, version, key)
+
+    def delete_version(self, name: str, version: int) -> None:
+        self._call("delete_model_version", name, version)
+
+    def version_location(self, name: str, version: int) -> str:
+        return str(self._call("get_model_version_download_uri", name, version))
+
+
+def _create_in_race(create: Callable[[], Any]) -> Any:
+    """Make a version; MLflow itself tries a few times only to find a number that is free."""
+    for attempt in range(RACES):
+        try:
+            return create()
+        except MlflowException as error:
+            if attempt == RACES - 1 or "Giving up after" not in error.message:
+                raise
+    raise AssertionError("the last attempt returns or raises")

@@ -1,0 +1,261 @@
+"""MLflow's own stores behind :class:`amlflow_mlflow.store.Store`: databases, and its plugins'."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tenacity
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import ExperimentNotFound, RunNotFound, redacted
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    ExperimentTag,
+    InputTag,
+    Metric,
+    Param,
+    RunStatus,
+    RunTag,
+    ViewType,
+)
+from mlflow.exceptions import MlflowException
+from sqlalchemy import text
+
+from amlflow_mlflow import workspaces
+from amlflow_mlflow.bulk_sql import DIALECTS
+from amlflow_mlflow.entities import (
+    ALL,
+    Experiment,
+    InputDataset,
+    MetricPoint,
+    Page,
+    Row,
+    Run,
+    RunInfo,
+)
+from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, SAME_POINT, says, translated
+from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
+from amlflow_mlflow.mlflow_registry import MlflowRegistry
+from amlflow_mlflow.opening import open_database
+from amlflow_mlflow.store import ArtifactStore
+
+Result = TypeVar("Result")
+
+DATABASE_THREADS = 4
+"""Within one call MLflow holds up to three of its fifteen database connections, so with too many
+threads each would wait for the others' until the pool gives up."""
+PLUGIN_THREADS = 8
+_VIEWS = {ALL: ViewType.ALL}
+
+
+class MlflowStore:
+    """See :class:`amlflow_mlflow.store.Store`.
+
+    A call is made again while another program holds the database's lock, for
+    :data:`BUSY_TIMEOUT_S`.
+    """
+
+    is_server = False
+    filters_null = True
+
+    def __init__(self, uri: str) -> None:
+        """Open the store. Raises :class:`amlflow.spec.Unavailable`."""
+        self.uri, self.where = uri, redacted(uri)
+        self.inner = open_database(uri)
+        self.engine: Any = getattr(self.inner, "engine", None)
+        # sqlite takes one writer at a time.
+        self.threads = 1 if uri.startswith(("sqlite", "file")) else PLUGIN_THREADS
+        self._room = threading.Semaphore(
+            DATABASE_THREADS if self.engine is not None else PLUGIN_THREADS
+        )
+        self.dialect: str | None = None
+        if self.engine is not None and not workspaces.are_enabled():
+            name = self.engine.dialect.name
+            self.dialect = name if name in DIALECTS else None
+        self.registry = MlflowRegistry(uri, self.patiently)
+
+    def patiently(
+        self, call: Callable[[], Result], missing: AzureMLException | None = None
+    ) -> Result:
+        """What a call to MLflow's store returns; it is made again while a lock is in the way."""
+        with translated(self.uri, missing), self._room:
+            return tenacity.Retrying(
+                retry=tenacity.retry_if_exception(_is_in_the_way),
+                wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),
+                stop=tenacity.stop_after_delay(BUSY_TIMEOUT_S),
+                reraise=True,
+            )(call)
+
+    def _run_call(self, name: str, run_id: str, *args: Any) -> Any:
+        call = functools.partial(getattr(self.inner, name), run_id, *args)
+        return self.patiently(call, RunNotFound(run_id, self.where))
+
+    def _experiment_call(self, name: str, experiment_id: str, *args: Any) -> Any:
+        call = functools.partial(getattr(self.inner, name), experiment_id, *args)
+        return self.patiently(call, ExperimentNotFound(experiment_id, self.where))
+
+    # experiments
+
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        get = functools.partial(self.inner.get_experiment_by_name, name)
+        experiment: Experiment | None = self.patiently(get)
+        return experiment
+
+    def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
+        entities = [ExperimentTag(*tag) for tag in tags.items()]
+        create = functools.partial(self.inner.create_experiment, name, None, entities)
+        return str(self.patiently(create))
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        experiment: Experiment = self._experiment_call("get_experiment", experiment_id)
+        return experiment
+
+    def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:
+        search = functools.partial(
+            self.inner.search_experiments, ViewType.ALL, max_results=size, page_token=token
+        )
+        return self.patiently(search)
+
+    def rename_experiment(self, experiment_id: str, name: str) -> None:
+        self._experiment_call("rename_experiment", experiment_id, name)
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        self._experiment_call("restore_experiment", experiment_id)
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        self._experiment_call("delete_experiment", experiment_id)
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        self._experiment_call("set_experiment_tag", experiment_id, ExperimentTag(key, value))
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        self._experiment_call("delete_experiment_tag", experiment_id, key)
+
+    # runs
+
+    def create_run(
+        self, experiment_id: str, user: str, start_ms: int, tags: Mapping[str, str],
+        name: str | None,
+    ) -> Run:  # fmt: skip
+        entities = [RunTag(*tag) for tag in tags.items()]
+        run: Run = self._experiment_call(
+            "create_run", experiment_id, user, start_ms, entities, name
+        )
+        return run
+
+    def get_run(self, run_id: str) -> Run:
+        run: Run = self._run_call("get_run", run_id)
+        return run
+
+    def delete_run(self, run_id: str) -> None:
+        self._run_call("delete_run", run_id)
+
+    def restore_run(self, run_id: str) -> None:
+        self._run_call("restore_run", run_id)
+
+    def update_run_info(self, run_id: str, status: str | None, ended_ms: int | None) -> RunInfo:
+        number = None if status is None else RunStatus.from_string(status)
+        info: RunInfo = self._run_call("update_run_info", run_id, number, ended_ms, None)
+        return info
+
+    def log_batch(
+        self, run_id: str, *, metrics: Sequence[MetricPoint] = (),
+        params: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self._run_call(
+            "log_batch",
+            run_id,
+            [Metric(*point) for point in metrics],
+            [Param(*param) for param in (params or {}).items()],
+            [RunTag(*tag) for tag in (tags or {}).items()],
+        )
+
+    def log_inputs(self, run_id: str, datasets: Sequence[InputDataset]) -> None:
+        inputs = [
+            DatasetInput(
+                Dataset(item.name, item.digest, item.source_type, item.source),
+                [InputTag(*tag) for tag in item.tags.items()],
+            )
+            for item in datasets
+        ]
+        self._run_call("log_inputs", run_id, inputs)
+
+    def set_tag(self, run_id: str, key: str, value: str) -> None:
+        self._run_call("set_tag", run_id, RunTag(key, value))
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        self._run_call("delete_tag", run_id, key)
+
+    def search_runs(
+        self, experiment_ids: Sequence[str], condition: str, *, view: str, size: int,
+        order: Sequence[str], token: str | None = None,
+    ) -> Page[Run]:  # fmt: skip
+        search = functools.partial(
+            self.inner.search_runs,
+            list(experiment_ids),
+            condition,
+            _VIEWS.get(view, ViewType.ACTIVE_ONLY),
+            max_results=size,
+            order_by=list(order),
+            page_token=token,
+        )
+        return self.patiently(search)
+
+    def metric_rows(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
+        if self.engine is not None:
+            return self.patiently(functools.partial(self._select_metrics, run_id, keys))
+        rows = {}
+        for key in keys:
+            history = self._run_call("get_metric_history", run_id, key)
+            rows[key] = sorted(Row(point.timestamp, point.step, point.value) for point in history)
+        return rows
+
+    def _select_metrics(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
+        """All in one statement; MLflow's own ``get_metric_history`` makes an object of each."""
+        histories: dict[str, list[Row]] = {key: [] for key in keys}
+        one_key = " AND key = :key" if len(keys) == 1 else ""
+        statement = (
+            "SELECT key, timestamp, step, value, is_nan FROM metrics WHERE run_uuid = :run_id"  # noqa: S608
+            f"{one_key} ORDER BY timestamp, step, value"
+        )
+        values = {"run_id": run_id, "key": keys[0] if keys else ""}
+        with self.inner.ManagedSessionMaker() as session:
+            for key, time, step, value, is_nan in session.execute(text(statement), values):
+                if key in histories:
+                    histories[key].append(Row(time, step, float("nan") if is_nan else value))
+        return histories
+
+    # this machine
+
+    def select(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        def read() -> list[Any]:
+            with self.inner.ManagedSessionMaker() as session:
+                return list(session.connection().execute(text(statement), dict(values)))
+
+        return self.patiently(read)
+
+    def database(self) -> Path | None:
+        if self.engine is None or self.engine.dialect.name != "sqlite":
+            return None
+        with self.engine.connect() as connection:  # as SQLite itself names it
+            for _, schema, path in connection.exec_driver_sql("PRAGMA database_list"):
+                if schema == "main" and path:
+                    return Path(path)
+        return None
+
+    def open_artifacts(self, root: str) -> ArtifactStore:
+        # Clients of artifact stores are imported where one is used.
+        from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts, inside_server
+
+        root = inside_server(root)
+        folder = folder_of(root)
+        return MlflowArtifacts(root, self.uri) if folder is None else LocalArtifacts(folder)
+
+
+def _is_in_the_way(error: BaseException) -> bool:
+    """Whether another process is, so that the same call may pass soon."""
+    return isinstance(error, MlflowException) and (says(error, BUSY) or says(error, SAME_POINT))

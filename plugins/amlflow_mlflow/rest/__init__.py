@@ -1,0 +1,6 @@
+"""amlflow's client of an MLflow server, over MLflow's documented REST API.
+
+Nothing here imports MLflow, which takes seconds and half a gigabyte. What a plugin package adds to
+MLflow's client (``mlflow.request_header_provider``, ``mlflow.request_auth_provider``) is asked
+where it is installed.
+"""

@@ -1,0 +1,407 @@
+"""HTTP calls to one server: connections that are kept, certificates, proxies, redirects, retries.
+
+urllib3 does what is hard: pools of connections that threads share, retries, proxies, bodies that
+are streamed. MLflow's own client stands on it, too, so that a process never loads a second one.
+httpx was the other choice; it takes twice as long to import, which a command line feels.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import random
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+
+import urllib3
+from amlflow.per_process import PerProcess
+from amlflow.spec import Refused, Unavailable, is_tried_once, redacted
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+)
+
+from amlflow_mlflow.answers import (
+    MAX_ANSWER_BYTES,
+    MAX_REDIRECTS,
+    REDIRECTS,
+    Signs,
+    Verdict,
+    foreign,
+    is_version,
+    mlflow_error,
+    parse_object,
+    redirect_target,
+)
+from amlflow_mlflow.errors import MlflowError, error_of_answer, unreached
+from amlflow_mlflow.rest import settings
+from amlflow_mlflow.server_texts import cause
+
+PROBE_S = 5
+CREATE_S = 120
+"""How long a call that may be made only once is tried again while no server can be reached."""
+CHUNK_BYTES = 256 * 1024
+CONNECTIONS = 16
+"""Connections that are kept for later calls."""
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses after which MLflow's client calls again."""
+_ONLY_ONCE = ("/api/2.0/mlflow/runs/create", "/api/2.0/mlflow/model-versions/create")
+"""Calls that, made twice, do something twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer that says success or a redirect."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _CutOff(Unavailable):
+    """An answer began and did not end."""
+
+
+class Connection:
+    """Makes the HTTP calls to one server.
+
+    A call is tried again as MLflow's client does, for minutes; within
+    :func:`amlflow.spec.tried_once` it is tried once, and the answer's Retry-After is told.
+    Redirects are followed within the server's own origin only
+    (:func:`amlflow_mlflow.answers.redirect_target`). Raises the contract's errors, and
+    :class:`amlflow_mlflow.errors.MlflowError` for what MLflow itself says is wrong.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri, self.where = uri, redacted(uri)
+        self.signs = Signs(self._version_headers)
+        self.version: str | None = None
+        """The server's version, from :meth:`probe`; None where a proxy hides it."""
+        parts = urlsplit(uri)
+        host = parts.netloc.rpartition("@")[2]
+        self._root = urlunsplit((parts.scheme, host, "", "", ""))
+        self._prefix = parts.path.rstrip("/")
+        self._pools: PerProcess[urllib3.PoolManager] = PerProcess()
+
+    # --- calls ---
+
+    def probe(self) -> None:
+        """Learn the server's version and signs.
+
+        Raises :class:`Unavailable` within seconds if MLflow does not answer.
+        """
+        try:
+            answer = self._ask_version()
+        except (HTTPError, OSError) as error:
+            raise Unavailable(
+                f"No MLflow server answers at {self.where} ({cause(error)}). Start it, or correct "
+                "MLFLOW_TRACKING_URI or the tracking_uri in config.json."
+            ) from None
+        if is_version(answer.status, answer.body):
+            self.signs.learn(answer.headers)
+            self.version = answer.body.decode("latin-1").strip()
+        elif answer.status < 400:
+            raise foreign(self.where, "/version says no version")
+        elif answer.status != 404:  # not every proxy lets it through
+            raise self._error(answer)
+
+    def call(self, method: str, path: str, content: Any) -> tuple[dict[str, Any], Answer]:
+        """The JSON object of a call of MLflow's REST API, and the answer that bears it."""
+        answer = self.send(method, path, **{"query" if method == "GET" else "content": content})
+        kind = answer.headers.get("Content-Type")
+        return parse_object(answer.status, kind, answer.body, self.where), answer
+
+    def send(self, method: str, path: str, **sent: Any) -> Answer:
+        """A call's answer, which says success; ``sent`` is as for :meth:`opened`."""
+        try:
+            return self._send(method, path, sent)
+        except _CutOff:
+            if path in _ONLY_ONCE:
+                raise
+            return self._send(method, path, sent)
+
+    def _send(self, method: str, path: str, sent: dict[str, Any]) -> Answer:
+        with self.opened(method, path, **sent) as response:
+            return self._read_answer(response)
+
+    def is_mlflows(self, headers: Mapping[str, str]) -> bool:
+        """Whether an answer without a shape is surely MLflow's. Raises if it is surely not."""
+        verdict = self.signs.judge(headers)
+        if verdict is Verdict.FOREIGN:
+            raise foreign(self.where, "it lacks the headers of this server's answers")
+        return verdict is Verdict.MLFLOW
+
+    def check_empty(self, headers: Mapping[str, str]) -> None:
+        """Check that an empty list is MLflow's.
+
+        Where the headers do not tell, it is looked whether MLflow answers at all: whatever else
+        stands there says ``{}`` to ``/version``, too. Raises :class:`Unavailable`.
+        """
+        if not self.is_mlflows(headers):
+            self.probe()
+
+    @contextmanager
+    def opened(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        content: Any = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """A call's answer that says success, whose body is not read yet.
+
+        ``content`` is sent as JSON; ``body``, a file of a length that ``headers`` tell, as it is.
+        """
+        fields = dict(headers or {})
+        if content is not None:
+            body = json.dumps(content).encode()
+            fields["Content-Type"] = "application/json"
+        try:
+            response = self._follow(method, path, _encode(query), body, fields)
+        except HTTPError as error:
+            raise unreached(f"The MLflow server at {self.where}", error) from error
+        try:
+            if response.status >= 300:
+                raise self._error(self._read_answer(response))
+            yield response
+        except HTTPError as error:
+            raise _CutOff(
+                f"The answer of the MLflow server at {self.where} is cut off ({cause(error)})."
+            ) from error
+        finally:
+            response.release_conn()
+
+    def _follow(
+        self, method: str, path: str, query: str, body: Any, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        only_once, path = path in _ONLY_ONCE, self._prefix + path
+        for _ in range(MAX_REDIRECTS):
+            url = f"{self._root}{path}{'?' if query else ''}{query}"
+            response = self._try(method, url, body, headers, only_once)
+            if response.status not in REDIRECTS:
+                return response
+            target = urlsplit(self._target(response, url, method))
+            response.drain_conn()
+            path, query = target.path, target.query
+        raise foreign(self.where, "it redirects in a circle")
+
+    def _target(self, response: urllib3.BaseHTTPResponse, url: str, method: str) -> str:
+        location = response.headers.get("Location")
+        return redirect_target(url, method, response.status, location, self.where)
+
+    def _try(
+        self, method: str, url: str, body: Any, headers: dict[str, str], only_once: bool
+    ) -> urllib3.BaseHTTPResponse:
+        """One call, tried again as often as that is harmless."""
+        send = functools.partial(self._request, method, url, body, headers)
+        if only_once and not is_tried_once():
+            return _until_reached(send)
+        if not only_once and not is_tried_once():
+            return send(again=True)
+        try:
+            return send()
+        except HTTPError as error:
+            # A server may close a connection that is kept open just as the call is sent.
+            if only_once or not _is_dropped(error):
+                raise
+            return send()
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        headers: Mapping[str, str],
+        *,
+        again: bool = False,
+        seconds: float | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """One call; ``again``: it is tried again for minutes. Raises urllib3's errors."""
+        if hasattr(body, "rewind"):
+            body.rewind()
+        fields = {**settings.headers(self.uri), **headers}
+        signer = settings.signer_name()
+        if signer is not None:
+            fields = _sign(signer, method, url, body, fields)
+        retries: urllib3.Retry | bool = False
+        if again:
+            how = settings.retries()
+            retries = urllib3.Retry(
+                how.count,
+                redirect=False,
+                status_forcelist=RETRIED,
+                allowed_methods=None,
+                backoff_factor=how.factor,
+                backoff_jitter=how.jitter,
+                raise_on_status=False,
+                # A server's own would be waited for, however long it is.
+                respect_retry_after_header=False,
+            )
+        return self._pool().request(
+            method,
+            url,
+            body=body,
+            headers=fields,
+            retries=retries,
+            redirect=False,
+            timeout=settings.timeout_s() if seconds is None else seconds,
+            preload_content=False,
+        )
+
+    def _pool(self) -> urllib3.PoolManager:
+        """This process's connections; another one where the certificates are others now."""
+        tls = settings.tls()
+        proxy = _proxy_of(self._root)
+        make = functools.partial(_open_pool, tls, proxy)
+        return self._pools.get(f"{tls} {proxy}", lambda _: make())
+
+    @functools.cached_property
+    def info(self) -> Mapping[str, Any]:
+        """What the server says of itself, asked once; MLflow has it since 3.9."""
+        try:
+            return self.call("GET", "/api/3.0/mlflow/server-info", {})[0]
+        except (Refused, Unavailable, MlflowError):  # an older server has no such address
+            return {}
+
+    # --- answers ---
+
+    def _ask_version(self) -> Answer:
+        """What is answered to ``/version``, of any status below 300 or above 399."""
+        url = f"{self._root}{self._prefix}/version"
+        response = self._request("GET", url, None, {}, seconds=PROBE_S)
+        try:
+            if response.status in REDIRECTS:
+                self._target(response, url, "GET")
+                raise foreign(self.where, "it redirects /version")
+            return self._read_answer(response)
+        finally:
+            response.release_conn()
+
+    def _version_headers(self) -> Mapping[str, str] | None:
+        try:
+            answer = self._ask_version()
+        except (Unavailable, HTTPError, OSError):
+            return None
+        return answer.headers if is_version(answer.status, answer.body) else None
+
+    def _read_answer(self, response: urllib3.BaseHTTPResponse) -> Answer:
+        parts, size = [], 0
+        for part in response.stream(CHUNK_BYTES):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_ANSWER_BYTES:
+                response.close()
+                raise foreign(self.where, f"its answer is longer than {MAX_ANSWER_BYTES} bytes")
+        return Answer(response.status, response.headers, b"".join(parts))
+
+    def _error(self, answer: Answer) -> Exception:
+        return error_of_answer(
+            answer.status, mlflow_error(answer.body), self.uri, answer.headers.get("Retry-After")
+        )
+
+
+def _encode(query: Mapping[str, Any] | None) -> str:
+    """A query; a list is a field that comes several times."""
+    fields = {key: value for key, value in (query or {}).items() if value is not None}
+    return urlencode(fields, doseq=True)
+
+
+def _sign(
+    signer: str, method: str, url: str, body: Any, headers: Mapping[str, str]
+) -> dict[str, str]:
+    """The headers of a call that a ``requests`` authentication has signed."""
+    # Only who signs calls needs it.
+    import requests
+
+    request = requests.Request(
+        method, url, headers=dict(headers), data=body, auth=settings.open_signer(signer)
+    )
+    signed = {name: str(value) for name, value in request.prepare().headers.items()}
+    if hasattr(body, "rewind"):
+        body.rewind()
+    return signed
+
+
+def _proxy_of(root: str) -> str | None:
+    """The proxy that the environment or the system names for a server."""
+    parts = urlsplit(root)
+    if urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _open_pool(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"maxsize": CONNECTIONS}
+    if not tls.verify:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        options["cert_reqs"] = "CERT_NONE"
+    elif tls.ca_bundle is not None:
+        kind = "ca_cert_dir" if os.path.isdir(tls.ca_bundle) else "ca_certs"
+        options |= {"cert_reqs": "CERT_REQUIRED", kind: tls.ca_bundle}
+    else:
+        options |= {"cert_reqs": "CERT_REQUIRED", **_known_authorities()}
+    if tls.client_certificate is not None:
+        options["cert_file"] = tls.client_certificate
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    auth = urlsplit(proxy)
+    headers = {}
+    if auth.username is not None:
+        pair = f"{auth.username}:{auth.password or ''}"
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(pair))
+    return urllib3.ProxyManager(redacted(proxy), proxy_headers=headers, **options)
+
+
+def _known_authorities() -> dict[str, str]:
+    """certifi's, where it is installed, as in MLflow's client; else the system's."""
+    try:
+        # Most installations have it with another package.
+        import certifi
+    except ImportError:
+        return {}
+    return {"ca_certs": certifi.where()}
+
+
+def _until_reached(
+    send: Callable[[], urllib3.BaseHTTPResponse],
+) -> urllib3.BaseHTTPResponse:
+    """Call again only while the server was not reached, or says that it did nothing."""
+    deadline, pause = time.monotonic() + CREATE_S, 0.5
+    while True:
+        try:
+            response = send()
+        except HTTPError as error:
+            if not _is_unreached(error) or time.monotonic() + pause > deadline:
+                raise
+        else:
+            if response.status not in (429, 503) or time.monotonic() + pause > deadline:
+                return response
+            response.drain_conn()
+        time.sleep(random.uniform(0, pause))  # noqa: S311  (no secret)
+        pause = min(10.0, 2 * pause)
+
+
+def _is_dropped(error: BaseException) -> bool:
+    """Whether the connection was closed, so that a new one may do."""
+    return isinstance(error, ProtocolError)
+
+
+def _is_unreached(error: BaseException) -> bool:
+    """Whether the call did not leave this machine."""
+    reason = error.reason if isinstance(error, MaxRetryError) else error
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))

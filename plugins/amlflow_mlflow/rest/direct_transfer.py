@@ -1,0 +1,170 @@
+"""Large files, which go to the server's object storage directly, by addresses that it signs.
+
+A server says in ``server-info`` whether it has such addresses; MLflow's settings say otherwise:
+``MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD``, ``MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD``,
+``MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE``, ``MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE``. No
+credentials are sent there: the address has its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import urllib3
+from amlflow.exceptions import AzureMLException
+
+from amlflow_mlflow.answers import foreign, number, parse_object, text
+from amlflow_mlflow.errors import ARTIFACT_STORE, MlflowError, error_of_status, unreached
+from amlflow_mlflow.rest.connection import CHUNK_BYTES, Connection
+from amlflow_mlflow.rest.messages import MALFORMED
+from amlflow_mlflow.rest.uploads import FilePart
+from amlflow_mlflow.server_texts import clean
+
+ROOT = "/api/2.0/mlflow-artifacts"
+MINIMUM_BYTES, PART_BYTES = 500 * 1024**2, 10 * 1024**2
+THREADS = 8
+_UNSUPPORTED = "Multipart upload is not supported"
+
+
+def put(connection: Connection, root: str, name: str, path: Path) -> bool:
+    """Send a file in parts; False where it is small or the server has no such addresses."""
+    size = path.stat().st_size
+    if size < _setting("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", MINIMUM_BYTES):
+        return False
+    if not _is_enabled(connection, "UPLOAD", "multipart_uploads_enabled"):
+        return False
+    part_bytes = max(1, _setting("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", PART_BYTES))
+    count = -(-size // part_bytes)
+    folder, base = posixpath.split(posixpath.join(root, name))
+    try:
+        begun = _ask(connection, "mpu/create", folder, {"path": base, "num_parts": count})
+    except MlflowError as error:
+        if error.message.startswith(_UNSUPPORTED):
+            return False
+        raise
+    try:
+        upload_id = begun.get("upload_id")
+        parts = [
+            (number(part["part_number"]), _address(part["url"]), _headers(part))
+            for part in begun["credentials"]
+        ]
+        if len(parts) != count:
+            raise ValueError(count)
+    except MALFORMED:
+        raise foreign(connection.where, "it begins no upload") from None
+    upload = {"path": base, "upload_id": upload_id}
+
+    def send(index: int) -> dict[str, Any]:
+        place, url, headers = parts[index]
+        start = index * part_bytes
+        with path.open("rb") as file:
+            part = FilePart(file, min(part_bytes, size - start), start)
+            fields = {**headers, "Content-Length": str(len(part))}
+            response = _request("PUT", url, fields, part)
+            etag = response.headers.get("ETag", "")
+            response.drain_conn()
+        return {"part_number": place, "etag": etag, "url": url}
+
+    try:
+        with ThreadPoolExecutor(THREADS) as pool:
+            sent = sorted(pool.map(send, range(count)), key=lambda part: int(part["part_number"]))
+        _ask(connection, "mpu/complete", folder, {**upload, "parts": sent})
+    except BaseException:
+        with contextlib.suppress(AzureMLException, MlflowError):  # the first error says more
+            _ask(connection, "mpu/abort", folder, upload)
+        raise
+    return True
+
+
+def get(connection: Connection, root: str, path: str, destination: Path) -> bool:
+    """Write a file to a local path; False where the server has no such addresses."""
+    if not _is_enabled(connection, "DOWNLOAD", "multipart_downloads_enabled"):
+        return False
+    address = quote(posixpath.join(ROOT, "presigned", root, path))
+    try:
+        answer = connection.send("GET", address)
+    except MlflowError:
+        if "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD" in os.environ:  # the server may know none
+            return False
+        raise
+    except AzureMLException as error:
+        if "404" in error.message or "501" in error.message:
+            return False
+        raise
+    try:
+        content = _parse(connection, answer)
+        url, headers = _address(content["url"]), _headers(content)
+    except MALFORMED:
+        raise foreign(connection.where, "it is not the address of a file") from None
+    response = _request("GET", url, headers, None)
+    try:
+        with destination.open("wb") as file:
+            for part in response.stream(CHUNK_BYTES):
+                file.write(part)
+    except urllib3.exceptions.HTTPError as error:
+        raise unreached(ARTIFACT_STORE, error) from error
+    finally:
+        response.release_conn()
+    return True
+
+
+def _ask(
+    connection: Connection, path: str, folder: str, content: Mapping[str, Any]
+) -> dict[str, Any]:
+    answer = connection.send("POST", quote(posixpath.join(ROOT, path, folder)), content=content)
+    return _parse(connection, answer)
+
+
+def _parse(connection: Connection, answer: Any) -> dict[str, Any]:
+    kind = answer.headers.get("Content-Type")
+    return parse_object(answer.status, kind, answer.body, connection.where)
+
+
+def _request(
+    method: str, url: str, headers: Mapping[str, str], body: Any
+) -> urllib3.BaseHTTPResponse:
+    """A call to the object storage, which says success."""
+    verify = os.environ.get("MLFLOW_S3_IGNORE_TLS", "").lower() not in ("true", "1")
+    options: dict[str, Any] = {} if verify else {"cert_reqs": "CERT_NONE"}
+    pool = urllib3.PoolManager(**options)
+    try:
+        response = pool.request(
+            method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise unreached(ARTIFACT_STORE, error) from error
+    if response.status >= 300:
+        reason = response.read(1000).decode("latin-1")
+        response.close()
+        raise error_of_status(response.status, clean(reason), ARTIFACT_STORE)
+    return response
+
+
+def _is_enabled(connection: Connection, direction: str, key: str) -> bool:
+    setting = os.environ.get(f"MLFLOW_ENABLE_PROXY_MULTIPART_{direction}")
+    if setting is not None:
+        return setting.lower() in ("true", "1")
+    return connection.info.get(key) is True
+
+
+def _address(value: Any) -> str:
+    """The URL of a file. Raises ValueError for what is not one."""
+    if urlsplit(text(value)).scheme not in ("http", "https"):
+        raise ValueError(value)
+    return text(value)
+
+
+def _headers(message: Mapping[str, Any]) -> dict[str, str]:
+    return {text(key): text(value) for key, value in (message.get("headers") or {}).items()}
+
+
+def _setting(name: str, default: int) -> int:
+    value = os.environ.get(name, "")
+    return int(value) if value.isdecimal() else default

@@ -1,0 +1,116 @@
+"""MLflow's JSON as entities: parsed here, field by field, and nowhere else.
+
+Each function raises TypeError, ValueError, KeyError or AttributeError for what is not of the form
+that MLflow's documentation says; :meth:`amlflow_mlflow.rest.calls.Calls.parsed` makes an outage of
+it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from amlflow_mlflow.answers import number, text
+from amlflow_mlflow.entities import Experiment, ModelVersion, Row, Run, RunData, RunInfo
+from amlflow_mlflow.rest.old_names import from_server
+
+MALFORMED = (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError)
+
+Message = Mapping[str, Any]
+
+
+def to_run(message: Message) -> Run:
+    """A run, from what ``runs/get`` has as ``run``."""
+    data = message.get("data") or {}
+    return Run(
+        to_run_info(message["info"]),
+        RunData(
+            tags=_entries(data.get("tags")),
+            params=_entries(data.get("params")),
+            metrics=[from_server(text(metric["key"])) for metric in data.get("metrics", ())],
+        ),
+    )
+
+
+def to_run_info(message: Message) -> RunInfo:
+    """A run's info, from what ``runs/update`` has as ``run_info``."""
+    return RunInfo(
+        run_id=_id(message.get("run_id") or message["run_uuid"]),
+        experiment_id=_id(message["experiment_id"]),
+        status=text(message["status"]),
+        start_time=number(message.get("start_time", 0)),
+        end_time=_optional(message.get("end_time"), number),
+        artifact_uri=text(message.get("artifact_uri", "")),
+        lifecycle_stage=text(message.get("lifecycle_stage", "active")),
+        run_name=_optional(message.get("run_name"), text),
+        user_id=_optional(message.get("user_id"), text),
+    )
+
+
+def to_experiment(message: Message) -> Experiment:
+    """An experiment, from what ``experiments/get`` has as ``experiment``."""
+    return Experiment(
+        experiment_id=_id(message["experiment_id"]),
+        name=text(message["name"]),
+        lifecycle_stage=text(message.get("lifecycle_stage", "active")),
+        artifact_location=_optional(message.get("artifact_location"), text),
+        creation_time=_optional(message.get("creation_time"), number),
+        last_update_time=_optional(message.get("last_update_time"), number),
+        tags=_entries(message.get("tags")),
+    )
+
+
+def to_version(message: Message) -> ModelVersion:
+    """A version of a model, from what ``model-versions/get`` has as ``model_version``."""
+    return ModelVersion(
+        name=_id(message["name"]),
+        version=str(number(message["version"])),
+        creation_timestamp=_optional(message.get("creation_timestamp"), number),
+        user_id=_optional(message.get("user_id"), text),
+        description=_optional(message.get("description"), text),
+        source=_optional(message.get("source"), text),
+        run_id=_optional(message.get("run_id"), text),
+        tags=_entries(message.get("tags")),
+    )
+
+
+def to_tags(message: Message) -> Mapping[str, str]:
+    """The tags of a registered model."""
+    return _entries(message.get("tags"))
+
+
+def to_row(message: Message) -> Row:
+    """A point, from what ``metrics/get-history`` has among ``metrics``."""
+    return Row(number(message["timestamp"]), number(message.get("step", 0)), _value(message))
+
+
+def from_value(value: float) -> float | str:
+    """A number as JSON has it; NaN and infinities are texts there, as in Protocol Buffers."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _value(message: Message) -> float:
+    value = message.get("value", 0.0)
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError(value)
+    return float(value)
+
+
+def _entries(messages: Any) -> dict[str, str]:
+    """Tags or params, by key."""
+    return {
+        from_server(text(entry["key"])): text(entry.get("value", "")) for entry in messages or ()
+    }
+
+
+def _id(value: Any) -> str:
+    if not text(value):
+        raise ValueError("an id is empty")
+    return text(value)
+
+
+def _optional(value: Any, take: Any) -> Any:
+    return None if value is None else take(value)

@@ -1,0 +1,206 @@
+"""What MLflow's client reads of the environment: credentials, certificates, retries.
+
+They are read anew for each call, since a token may change while a process runs. In order: a user
+name and a password in the tracking URI; ``MLFLOW_TRACKING_USERNAME`` and
+``MLFLOW_TRACKING_PASSWORD``, each also from ``~/.mlflow/credentials``; ``MLFLOW_TRACKING_TOKEN``;
+``~/.netrc``. ``MLFLOW_TRACKING_AUTH`` and ``MLFLOW_TRACKING_AWS_SIGV4`` name who signs calls.
+"""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import contextlib
+import netrc
+import os
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from amlflow.exceptions import UserErrorException
+
+HEADERS = "mlflow.request_header_provider"
+"""The entry points of packages that add headers to MLflow's calls."""
+TIMEOUT_S = 120.0
+RETRIES = 7
+BACKOFF_FACTOR, BACKOFF_JITTER = 2.0, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a server is checked, and what this client shows of itself. Paths are PEM files."""
+
+    verify: bool
+    ca_bundle: str | None
+    client_certificate: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a call is made again, and the seconds before the first time."""
+
+    count: int
+    factor: float
+    jitter: float
+
+
+def tls() -> Tls:
+    """The settings of TLS, those of requests included, which MLflow's client uses."""
+    ca_bundle = next(
+        (
+            os.environ[name]
+            for name in ("MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+            if os.environ.get(name)
+        ),
+        None,
+    )
+    insecure = _is_true("MLFLOW_TRACKING_INSECURE_TLS")
+    if insecure and os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"):
+        raise UserErrorException(
+            "MLFLOW_TRACKING_INSECURE_TLS and MLFLOW_TRACKING_SERVER_CERT_PATH are both set, and "
+            "the one turns off what the other is for; remove one of them."
+        )
+    client = os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH") or None
+    return Tls(not insecure, ca_bundle, client)
+
+
+def timeout_s() -> float:
+    """How long an answer is waited for."""
+    return _number("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT_S)
+
+
+def retries() -> Retries:
+    """How calls are tried again."""
+    return Retries(
+        int(_number("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)),
+        _number("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", BACKOFF_FACTOR),
+        _number("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", BACKOFF_JITTER),
+    )
+
+
+def user_name() -> str | None:
+    """The user name for servers, of the environment or MLflow's file."""
+    return _pair()[0]
+
+
+def has_credentials(uri: str) -> bool:
+    """Whether calls to a server bear what others must not see."""
+    user, password = _pair()
+    return bool(
+        "@" in urlsplit(uri).netloc
+        or user
+        or password
+        or os.environ.get("MLFLOW_TRACKING_TOKEN")
+        or signer_name()
+    )
+
+
+def headers(uri: str) -> dict[str, str]:
+    """The headers of calls to the server at a URI: credentials, workspace, those of packages."""
+    fields = _added_headers()
+    workspace = os.environ.get("MLFLOW_WORKSPACE", "").strip()
+    if workspace:
+        fields.setdefault("X-MLFLOW-WORKSPACE", workspace)
+    authorization = _authorization(uri)
+    if authorization is not None:
+        fields["Authorization"] = authorization
+    return fields
+
+
+def signer_name() -> str | None:
+    """Who signs each call: ``aws-sigv4`` or the name of a package's; or None."""
+    if _is_true("MLFLOW_TRACKING_AWS_SIGV4"):
+        return "aws-sigv4"
+    return os.environ.get("MLFLOW_TRACKING_AUTH") or None
+
+
+def open_signer(name: str) -> Any:
+    """What signs a ``requests`` call. Raises :class:`UserErrorException` where it is missing."""
+    try:
+        if name == "aws-sigv4":
+            # Only who asks for it has the package.
+            from requests_auth_aws_sigv4 import AWSSigV4
+
+            return AWSSigV4("execute-api")
+        # It takes seconds to import, and finds what packages add.
+        from mlflow.tracking.request_auth.registry import fetch_auth
+
+        return fetch_auth(name)
+    except ImportError as error:
+        package = "requests-auth-aws-sigv4" if name == "aws-sigv4" else "mlflow-skinny"
+        raise UserErrorException(
+            f"Calls to the tracking server are to be signed by {name!r}, which needs the package "
+            f"{error.name or package}: pip install {package}."
+        ) from error
+
+
+def _authorization(uri: str) -> str | None:
+    parts = urlsplit(uri)
+    if parts.username is not None:
+        return _basic(unquote(parts.username), unquote(parts.password or ""))
+    user, password = _pair()
+    if user and password:
+        return _basic(user, password)
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    if token:
+        return f"Bearer {token}"
+    with contextlib.suppress(OSError, netrc.NetrcParseError):
+        file = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
+        entry = netrc.netrc(file).authenticators(parts.hostname or "")
+        if entry is not None:
+            return _basic(entry[0], entry[2] or "")
+    return None
+
+
+def _basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def _pair() -> tuple[str | None, str | None]:
+    """User name and password; each of the environment, or else of MLflow's file."""
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    if user and password:
+        return user, password
+    path = os.path.expanduser("~/.mlflow/credentials")
+    if os.path.exists(path):
+        file = configparser.ConfigParser(interpolation=None)
+        try:
+            file.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError, OSError) as error:
+            raise UserErrorException(
+                f"The file {path} cannot be read as MLflow's credentials "
+                f"({type(error).__name__}); correct or remove it."
+            ) from None
+        if file.has_section("mlflow"):
+            section = file["mlflow"]
+            user = user or section.get("mlflow_tracking_username")
+            password = password or section.get("mlflow_tracking_password")
+    return user, password
+
+
+def _added_headers() -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for entry in entry_points(group=HEADERS):
+        provider = entry.load()()
+        if provider.in_context():
+            fields.update(provider.request_headers())
+    return fields
+
+
+def _is_true(name: str) -> bool:
+    return os.environ.get(name, "").strip().lower() in ("true", "1")
+
+
+def _number(name: str, default: float) -> float:
+    text = os.environ.get(name)
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e6:
+        raise UserErrorException(f"{name} is {text!r}, which is not a number from 0 to a million.")
+    return number

@@ -1,0 +1,33 @@
+"""The part of a file that is sent."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+
+class FilePart:
+    """A number of bytes of a file, from a place on; a growing file is sent no further."""
+
+    def __init__(self, file: BinaryIO, size: int, start: int = 0) -> None:
+        self._file, self._size, self._start = file, size, start
+        self.rewind()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self.seek(0)
+
+    def tell(self) -> int:
+        return self._size - self._bytes_left
+
+    def seek(self, offset: int) -> None:
+        self._file.seek(self._start + offset)
+        self._bytes_left = self._size - offset
+
+    def read(self, most: int = -1) -> bytes:
+        most = self._bytes_left if most < 0 else min(most, self._bytes_left)
+        content = self._file.read(most)
+        self._bytes_left -= len(content)
+        return content

@@ -1,0 +1,73 @@
+"""What a server of a version can do, from MLflow 2.9 on.
+
+The version is asked for once, when the server is opened. Where a proxy hides it, the least is
+assumed that every version can do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from amlflow.spec import Unsupported
+
+SINCE = {
+    "takes_colons": (2, 16),
+    "long_tags": (2, 17),
+    "removes_experiment_tags": (3, 2),
+    "filters_null": (3, 11),
+}
+"""The first version that can do a thing."""
+SHORT_TAG = 5000
+"""Characters of a tag's value that a server without ``long_tags`` keeps."""
+
+
+class Abilities:
+    """What a server can do; ``version`` is as ``/version`` says, or None."""
+
+    def __init__(self, version: str | None, where: str) -> None:
+        self.version, self._where = version, where
+        numbers = re.match(r"(\d+)\.(\d+)", version or "")
+        self._numbers = (int(numbers[1]), int(numbers[2])) if numbers else None
+
+    def _has(self, name: str) -> bool:
+        return self._numbers is not None and self._numbers >= SINCE[name]
+
+    @property
+    def filters_null(self) -> bool:
+        """Whether filters of runs know ``IS NULL`` and ``IS NOT NULL``."""
+        return self._has("filters_null")
+
+    @property
+    def takes_colons(self) -> bool:
+        """Whether names of params, metrics and tags may have a colon."""
+        return self._has("takes_colons")
+
+    def check_tags(self, tags: Mapping[str, str]) -> None:
+        """Raise :class:`Unsupported` for a tag that this server would refuse or cut off."""
+        if self._lacks("long_tags"):
+            for key, value in tags.items():
+                if len(value) > SHORT_TAG:
+                    raise self._unsupported(
+                        "long_tags",
+                        f"keeps {SHORT_TAG} characters of a tag; the value of {key!r} has "
+                        f"{len(value)}",
+                    )
+
+    def check_removes_experiment_tags(self) -> None:
+        """Raise :class:`Unsupported` where tags of experiments cannot be removed."""
+        if self._lacks("removes_experiment_tags"):
+            raise self._unsupported(
+                "removes_experiment_tags", "cannot remove the tag of an experiment"
+            )
+
+    def _lacks(self, name: str) -> bool:
+        """Whether the version is known, and too old."""
+        return self._numbers is not None and self._numbers < SINCE[name]
+
+    def _unsupported(self, name: str, because: str) -> Unsupported:
+        needed = ".".join(map(str, SINCE[name]))
+        return Unsupported(
+            f"The MLflow server at {self._where} is version {self.version}, which {because}. "
+            f"That needs MLflow {needed} or later: upgrade the server."
+        )

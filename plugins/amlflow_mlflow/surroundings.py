@@ -1,0 +1,118 @@
+"""What a run says of where it was made: user, source and git commit, as MLflow's own client says.
+
+The tags are those of MLflow's clients, so that its page shows them. MLflow is asked only where it
+knows more: on Databricks, and where a package adds a context of its own to MLflow.
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import json
+import logging
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from amlflow.spec import redacted
+
+from amlflow_mlflow.rest.settings import user_name
+
+logger = logging.getLogger("amlflow")
+
+USER = "mlflow.user"
+_CONTEXTS = "mlflow.run_context_provider"
+"""The entry points of packages that add a context to MLflow."""
+GIT_S = 5
+
+
+@functools.cache
+def context_tags() -> dict[str, str]:
+    """User, source and git commit of this process."""
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ or entry_points(group=_CONTEXTS):
+        # It takes seconds to import.
+        from mlflow.tracking.context.registry import resolve_tags
+
+        tags: dict[str, str] = resolve_tags()
+        return tags
+    script = sys.argv[0] if sys.argv else ""
+    notebook = _notebook() if "ipykernel" in sys.modules else None
+    return {
+        USER: user_name() or _local_user(),
+        "mlflow.source.name": notebook or script or "<console>",
+        "mlflow.source.type": "NOTEBOOK" if notebook else "LOCAL",
+        **(_git_tags(script) if script else {}),
+        **_declared_tags(),
+    }
+
+
+def user() -> str:
+    """The name of the user who runs this process."""
+    return context_tags().get(USER, "")
+
+
+def _local_user() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container whose user has no name
+        return "unknown"
+
+
+def _notebook() -> str | None:
+    """The name of the notebook, as VS Code, users and Jupyter tell it."""
+    for setting in ("__vsc_ipynb_file__", "IPYNB_FILE", "JPY_SESSION_NAME"):
+        if os.environ.get(setting):
+            return os.path.basename(os.environ[setting])
+    return None
+
+
+def _git_tags(script: str) -> dict[str, str]:
+    """Commit, branch and address of the repository that has the script."""
+    folder = Path(script).absolute()
+    folder = folder if folder.is_dir() else folder.parent
+    commit = _ask_git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {}
+    tags = {
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.branch": _ask_git(folder, "symbolic-ref", "--short", "-q", "HEAD"),
+        "mlflow.source.git.repoURL": redacted(
+            _ask_git(folder, "config", "--get", "remote.origin.url")
+        ),
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _ask_git(folder: Path, *arguments: str) -> str:
+    """What git answers, or "" if it is not there, takes long or has no answer."""
+    try:
+        answer = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=GIT_S,
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return ""
+    return answer.stdout.strip()
+
+
+def _declared_tags() -> dict[str, str]:
+    """Those of MLFLOW_RUN_CONTEXT, a JSON object of texts."""
+    text = os.environ.get("MLFLOW_RUN_CONTEXT")
+    if not text:
+        return {}
+    try:
+        declared = json.loads(text)
+    except ValueError:
+        declared = None
+    if not isinstance(declared, dict) or not all(
+        isinstance(value, str) for value in declared.values()
+    ):
+        logger.warning("MLFLOW_RUN_CONTEXT is not a JSON object of texts and is left out.")
+        return {}
+    return declared

@@ -1,0 +1,80 @@
+"""What an MLflow server is sent, by its version."""
+
+from __future__ import annotations
+
+import pytest
+from amlflow.spec import Condition, Op, Unsupported
+from amlflow_mlflow.rest.old_names import filter_to_server, from_server, to_server
+from amlflow_mlflow.rest.version import SHORT_TAG, Abilities
+from amlflow_mlflow.search import to_filter
+from amlflow_mlflow.spelling import from_key, to_key
+from hypothesis import given
+from hypothesis import strategies as st
+
+NAMES = st.text(st.sampled_from(":ucl61a\u02d0. (/") | st.characters(exclude_categories=["Cs"]))
+
+
+@given(NAMES, st.booleans())
+def test_a_name_comes_back_from_any_server(name: str, takes_colons: bool) -> None:
+    key = to_key(name[:20])
+    sent = to_server(key, takes_colons=takes_colons)
+    assert takes_colons or ":" not in sent
+    assert from_key(from_server(sent)) == name[:20]
+
+
+@given(NAMES, NAMES)
+def test_names_that_differ_are_sent_as_names_that_differ(one: str, other: str) -> None:
+    for takes_colons in (True, False):
+        sent = [to_server(to_key(name[:20]), takes_colons=takes_colons) for name in (one, other)]
+        assert (sent[0] == sent[1]) == (one[:20] == other[:20])
+
+
+def test_a_name_without_a_colon_is_sent_as_it_is() -> None:
+    for takes_colons in (True, False):
+        assert to_server("loss/train 1.0", takes_colons=takes_colons) == "loss/train 1.0"
+    assert to_server("a:b", takes_colons=True) == "a:b"
+
+
+def test_the_values_of_a_filter_stay() -> None:
+    condition = "tags.`a:b` = 'x:`y:z`' AND params.`:u61:` LIKE \"p:%\""
+    sent = filter_to_server(condition, takes_colons=False)
+    expected = "tags.`a\u02d0c\u02d0b` = 'x:`y:z`' AND params.`\u02d0u61\u02d0` LIKE \"p:%\""
+    assert sent == expected
+    assert filter_to_server(condition, takes_colons=True) == condition
+
+
+def test_a_filter_for_an_old_server_finds_more_and_never_less() -> None:
+    conditions = [
+        Condition("tags", Op.LACKS, key="a"),
+        Condition("tags", Op.HAS, key="b"),
+        Condition("tags", Op.EQ, "x IS NULL", key="c"),
+    ]
+    rest = "tags.`b` LIKE '%' AND tags.`c` = 'x IS NULL'"
+    assert to_filter(conditions) == f"tags.`a` IS NULL AND {rest}"
+    assert to_filter(conditions, filters_null=False) == rest
+
+
+@pytest.mark.parametrize(
+    ("version", "colons", "null"),
+    [
+        ("2.9.2", False, False), ("2.15.1", False, False), ("2.16.0", True, False),
+        ("3.9.0", True, False), ("3.11.1", True, True), ("3.17.2", True, True),
+        ("10.0", True, True), (None, False, False), ("unknown", False, False),
+    ],
+)  # fmt: skip
+def test_what_a_server_can_do(version: str | None, colons: bool, null: bool) -> None:
+    abilities = Abilities(version, "http://server")
+    assert (abilities.takes_colons, abilities.filters_null) == (colons, null)
+
+
+def test_what_an_old_server_lacks_is_told_with_its_version_and_the_one_that_has_it() -> None:
+    old = Abilities("2.9.2", "http://server")
+    with pytest.raises(Unsupported, match=r"version 2\.9\.2, which keeps .* MLflow 2\.17 or later"):
+        old.check_tags({"key": "v" * (SHORT_TAG + 1)})
+    old.check_tags({"key": "v" * SHORT_TAG})
+    with pytest.raises(Unsupported, match=r"cannot remove .* MLflow 3\.2 or later"):
+        old.check_removes_experiment_tags()
+    for version in ("3.17.2", None):
+        abilities = Abilities(version, "http://server")
+        abilities.check_tags({"key": "v" * 8000})
+        abilities.check_removes_experiment_tags()
