@@ -36,8 +36,8 @@ class LocalArtifacts:
             return []
         with os.scandir(path) as entries:
             prefix = f"{folder}/" if folder else ""
-            found = [FileEntry(prefix + entry.name, entry.is_dir()) for entry in entries]
-        return sorted(found)
+            items = [FileEntry(prefix + entry.name, entry.is_dir()) for entry in entries]
+        return sorted(items)
 
     def put(self, files: Mapping[str, Path]) -> None:
         store_files(self.folder, files, replace=True)

@@ -65,8 +65,8 @@ class MlflowRegistry:
         return version
 
     def get_version(self, name: str, version: int) -> ModelVersion:
-        found: ModelVersion = self._call("get_model_version", name, version)
-        return found
+        record: ModelVersion = self._call("get_model_version", name, version)
+        return record
 
     def search_versions(
         self, condition: str, size: int, order: Sequence[str], token: str | None
