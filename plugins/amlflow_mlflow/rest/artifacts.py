@@ -142,7 +142,7 @@ class ServedArtifacts:
         if self.list(path):
             return False  # it is a folder
         try:
-            # Servers before 3.0 answer 500 for a file that is not there.
+            # Some servers (2.22, 3.1 and 3.9 among them) answer 500 for a file that is not there.
             with tried_once():
                 self._download(path, destination)
         except (MlflowError, Refused, Unavailable):
