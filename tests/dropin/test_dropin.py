@@ -178,7 +178,6 @@ def test_names_that_amlflow_has_not_say_why(name: str) -> None:
     [
         ("azureml.core.runconfig", "HdiConfiguration", "spark-submit"),
         ("azureml.telemetry", "INSTRUMENTATION_KEY", "sends nothing"),
-        ("azureml.core.environment", "DockerBuildContext", "docker build"),
     ],
 )
 def test_names_of_its_modules_say_why(module: str, name: str, instead: str) -> None:

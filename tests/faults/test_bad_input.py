@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import threading
@@ -426,6 +427,6 @@ def test_a_working_folder_that_is_gone(
     experiment = Experiment(Workspace.from_config(), "faults")
     run = experiment.start_logging(snapshot_directory=None)
     os.chdir(folder.parent)
-    folder.rmdir()
+    shutil.rmtree(folder)
     run.complete()
     assert run.get_status() == "Completed"

@@ -93,17 +93,19 @@ print(json.dumps([[each["id"] for each in runs], configs, logs]))
 def test_on_trackio(trackio_uri: str, folder: Path) -> None:
     check_printed(run_script(folder, MLFLOW_TRACKING_URI=trackio_uri))
     check_shown(Path(trackio_uri.removeprefix("trackio://")))
-    assert [each.name for each in folder.iterdir()] == [SCRIPT.name]
+    assert {each.name for each in folder.iterdir()} == {SCRIPT.name, "outputs"}
 
 
 def test_on_the_embedded_default(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_printed(run_script(folder))
     # MLflow's own client finds the runs where it looks without being told.
     check_stored("")
-    assert {each.name for each in folder.iterdir()} <= {SCRIPT.name, "mlflow.db", "mlruns"}
+    assert {each.name for each in folder.iterdir()} <= {
+        SCRIPT.name, "mlflow.db", "mlruns", "outputs",
+    }  # fmt: skip
 
 
 def test_on_each_store(any_store: str, folder: Path) -> None:
     check_printed(run_script(folder, MLFLOW_TRACKING_URI=any_store))
     check_stored(any_store)
-    assert [each.name for each in folder.iterdir()] == [SCRIPT.name]
+    assert {each.name for each in folder.iterdir()} == {SCRIPT.name, "outputs"}

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+from amlflow.spec import JOB
 
 from helpers.tools import need
 
@@ -150,6 +152,17 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
+@contextlib.contextmanager
+def _no_tests_own() -> Iterator[None]:
+    """Within it, processes are started that belong to no work of a test.
+
+    The worker that starts a service is its parent, and a test may end what its worker has started.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(JOB, "services")
+        yield
+
+
 class Shared:
     """Services that all workers of one test session share, by name."""
 
@@ -173,7 +186,8 @@ class Shared:
                 folder = self.folder / name
                 folder.mkdir()
                 try:
-                    uri, process = start(folder)
+                    with _no_tests_own():
+                        uri, process = start(folder)
                 except BaseException:
                     shutil.rmtree(folder, ignore_errors=True)  # the next caller tries it, too
                     raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amlflow.spec import RunChange, RunKeeper, RunRecord
+from amlflow.spec import RunChange, RunKeeper, RunRecord, tried_once
 from amlflow.whole_files import copy_file
 
 from amlflow_mlflow import workspaces
@@ -32,7 +32,10 @@ def open_keeper(uri: str) -> RunKeeper | None:
 
 
 class TrackerKeeper:
-    """See :class:`amlflow.spec.RunKeeper`: a tracker that is opened at the first call."""
+    """See :class:`amlflow.spec.RunKeeper`: a tracker that is opened at the first call.
+
+    Each call is tried once: an agent tries again itself, and must be free to end meanwhile.
+    """
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
@@ -47,13 +50,16 @@ class TrackerKeeper:
         return self._opened
 
     def get_run(self, run_id: str) -> RunRecord:
-        return self._tracker().get_run(run_id)
+        with tried_once():
+            return self._tracker().get_run(run_id)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        self._tracker().update_run(run_id, change)
+        with tried_once():
+            self._tracker().update_run(run_id, change)
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        self._tracker().put_files(run_id, files, replace=replace)
+        with tried_once():
+            self._tracker().put_files(run_id, files, replace=replace)
 
     def own_paths(self) -> Sequence[Path]:
         return []

@@ -162,7 +162,7 @@ def test_wrong_usage(cli: Any, store: str, words: list[str], piece: str) -> None
         ("run list 5", "run list --last 5"),
         ("run list Completed -e explore", "run list -e explore --status Completed"),
         ("run list -r X", "run show -r X"),
-        ("run list -e", "run list -e NAME"),
+        ("run list -e", "run list -e EXPERIMENT_NAME"),
         ("-e explore run list", "run list -e explore"),
         ("run -e explore list", "run list -e explore"),
         ("list run", "run list"),
