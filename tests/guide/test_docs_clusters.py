@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blocks import block
 from helpers import servers
+from helpers.submitted_jobs import until
 
 
 def run(*command: str, folder: Path, **environment: str) -> str:
@@ -34,9 +35,13 @@ def test_from_a_login_node_to_a_cancelled_job(
     compute.write_text(block("slurm-compute") + "  options: [--hold]\n")
     held = block("slurm-submit").split("run.wait")[0]
     run(sys.executable, "-c", held, folder=folder, **environment)
-    waiting = run(sys.executable, "-c", block("slurm-waiting"), folder=folder, **environment)
-    assert "Queued waiting: JobHeldUser\n" in waiting
+
+    def shown_now() -> str:
+        return run(sys.executable, "-c", block("slurm-waiting"), folder=folder, **environment)
+
+    # Slurm's last answer is some seconds old.
+    until(lambda: "Queued waiting: JobHeldUser\n" in shown_now(), what="the reason")
     run("bash", "-euc", block("slurm-cancel"), folder=folder, **environment)
-    after = run(sys.executable, "-c", block("slurm-waiting"), folder=folder, **environment)
+    after = shown_now()
     assert "Canceled" in after
     assert "Queued" not in after

@@ -153,7 +153,7 @@ Run(Experiment(Workspace.from_config(), "explore"), {run.id!r}).complete()
 
 def test_what_comes_after_the_end_is_not_taken_for_the_runs_files(run: Run, folder: Path) -> None:
     run.complete()
-    (folder / "outputs").mkdir()
+    (folder / "outputs").mkdir(exist_ok=True)
     (folder / "outputs" / "of_the_next.txt").write_text("x")
     run.fail("wrong")
     assert run.get_file_names() == []

@@ -522,7 +522,7 @@ def test_every_name_of_a_metric_gets_a_file(run: Run, folder: Path) -> None:
     run.download_file("taken")
     assert (folder / "taken").read_bytes() == Path(__file__).read_bytes()
     for name in ("outputs", "logs"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
         (folder / name / "late.txt").write_text("late")
     run.complete()
     assert {"outputs/late.txt", "logs/late.txt"} <= set(run.get_file_names())
