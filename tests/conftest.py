@@ -66,6 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if "chrome" in fixtures:  # one browser, however many workers there are
             item.add_marker(pytest.mark.xdist_group("browser"))
+        if "slurm" in fixtures:  # one queue, in which each job sees those before it
+            item.add_marker(pytest.mark.xdist_group("slurm"))
         if "others" in fixtures:  # and one set of processes that use the same tracker
             item.add_marker(pytest.mark.xdist_group("processes"))
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 import pytest
+from amlflow.jobs.job import FOLDER_SETTING
 from amlflow.spec import JOB
 
 from helpers.tools import need
@@ -156,10 +157,12 @@ def _is_alive(pid: int) -> bool:
 def _no_tests_own() -> Iterator[None]:
     """Within it, processes are started that belong to no work of a test.
 
-    The worker that starts a service is its parent, and a test may end what its worker has started.
+    The worker that starts a service is its parent, and a test may end what its worker has started,
+    or what has its folder of jobs.
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv(JOB, "services")
+        patched.delenv(FOLDER_SETTING, raising=False)
         yield
 
 
