@@ -173,7 +173,7 @@ class _Build:
 
     def run(self) -> kept.KeptEnvironment:
         """Make it beside its place, and rename it when it is whole."""
-        self._remove_leftovers()
+        kept.remove_leftovers(self._key, self._folder)
         try:
             self._write_log()
             self._make()
@@ -193,11 +193,6 @@ class _Build:
                 f"The environment {str(folder)!r} was removed while it was made; submit again."
             )
         return environment
-
-    def _remove_leftovers(self) -> None:
-        """Remove what killed makers of this environment have left: its lock is ours."""
-        for leftover in self._folder.glob(f"{kept.STAGING}{self._key}-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
 
     def _say(self, text: str) -> None:
         self._log.write(f"{text}\n")

@@ -11,13 +11,15 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from amlflow import whole_files
 from amlflow.environments import kept
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.installing import freeze
+from amlflow.environments.keys import Surroundings
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import OLDEST
 from amlflow.environments.room import ROOM
@@ -31,14 +33,6 @@ PROGRAMS = ("conda", "mamba", "micromamba", "pixi")
 _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.environ[{ROOM!r}])\n"
 
 
-@dataclass(frozen=True, slots=True)
-class CondaIdentity:
-    """What of conda decides which packages are installed, as a key is made of it."""
-
-    text: str
-    build: str
-
-
 def find_conda() -> str | None:
     """The program that makes environments of conda's packages, or None if there is none."""
     setting = os.environ.get(SETTING)
@@ -47,10 +41,10 @@ def find_conda() -> str | None:
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
-def identity_of(specification: Specification, program: str) -> CondaIdentity:
+def identity_of(specification: Specification, program: str) -> Surroundings:
     """What is part of the key besides the packages: channels, their order, and the program."""
     channels = " ".join(specification.channels)
-    return CondaIdentity(f"conda {_python_of(specification)[0]}", f"{program} {channels}")
+    return Surroundings(f"conda {_python_of(specification)[0]}", f"{program} {channels}")
 
 
 def make_with_conda(
@@ -116,9 +110,8 @@ def _run(
     log.writelines(f"{word}\n" for word in words)
     log.flush()
     file = scratch / "environment.yml"
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # it may have passwords
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        yaml.safe_dump(content, stream, sort_keys=False)
+    # Only the user may read it: it may have passwords.
+    whole_files.write_text(file, yaml.safe_dump(content, sort_keys=False), whole_files.OWN)
     prefix = path
     if name == "pixi":
         commands = [

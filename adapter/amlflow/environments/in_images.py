@@ -22,7 +22,7 @@ from amlflow.environments import kept
 from amlflow.environments.dockerfile import MADE_OF
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.installing import Installer, Target, freeze
-from amlflow.environments.keys import key_of
+from amlflow.environments.keys import Surroundings, key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import OLDEST
 from amlflow.environments.room import ROOM
@@ -62,14 +62,6 @@ class ImageEnvironment:
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """An image and a program in it, as a key is made of them."""
-
-    text: str
-    build: str
-
-
 def ensure_in_image(
     specification: Specification,
     images: Images,
@@ -98,7 +90,7 @@ def ensure_in_image(
     try:
         key = key_of(
             plan,
-            _Identity(f"{program} {_LAYOUT} {images.adds_amlflow}", base),
+            Surroundings(f"{program} {_LAYOUT} {images.adds_amlflow}", base),
             relax=specification.relax,
         )
     except OSError as error:
@@ -149,8 +141,7 @@ class _Build:
 
     def run(self, folder: Path, key: str) -> ImageEnvironment:
         start = time.monotonic()
-        for staged in folder.glob(f"{kept.STAGING}{key}-*"):  # what killed makers have left
-            shutil.rmtree(staged, ignore_errors=True)
+        kept.remove_leftovers(key, folder)
         staging = folder / f"{kept.STAGING}{key}-{uuid.uuid4().hex}"
         try:
             (staging / "root").mkdir(parents=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import TextIO
 
+from amlflow import whole_files
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.plan import Plan
 from amlflow.environments.reasons import (
@@ -83,9 +83,7 @@ class Installer:
     def _write(self, name: str, lines: list[str]) -> Path:
         """Write a file of requirements, which only the user may read: it may have passwords."""
         path = self._folder / f"amlflow-{name}.txt"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+        whole_files.write_text(path, "\n".join(lines) + "\n", whole_files.OWN)
         return path
 
     def _say(self, text: str) -> None:

@@ -190,6 +190,12 @@ def remove_unused(older_than_s: float) -> list[str]:
     return removed
 
 
+def remove_leftovers(key: str, folder: Path) -> None:
+    """Remove what killed makers of an environment have left. Call it while its key is locked."""
+    for leftover in folder.glob(f"{STAGING}{key}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
 @contextmanager
 def hold_lock(
     key: str, folder: Path, cancelled: Callable[[], bool] = lambda: False

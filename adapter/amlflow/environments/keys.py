@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,14 @@ class Python(Protocol):
     @property
     def build(self) -> str:
         """The implementation, the machine and the system, or the image that it is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands for a Python where there is none on this machine; see :class:`Python`."""
+
+    text: str
+    build: str
 
 
 def key_of(
