@@ -9,16 +9,7 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_cluster
 from amlflow.spec import Cluster, ClusterWork, JobState
 from amlflow_slurm import squeue
-
-WIDTHS = (128, 32, 24, 64, 12, 12, 256, 24)
-NAME = "0" * 31 + "a"
-
-
-def row(state: str, **values: str) -> str:
-    """A line of squeue's."""
-    fields = {"Name": NAME, "id": "7", "state": state, "reason": "None", "restarts": "0",
-              "code": "0", "nodes": "n1", "priority": "100", **values}  # fmt: skip
-    return "".join(text.ljust(width) for text, width in zip(fields.values(), WIDTHS, strict=True))
+from helpers.slurm_answers import NAME, row
 
 
 def job(*lines: str) -> Any:

@@ -204,13 +204,15 @@ def test_what_is_refused_before_there_is_a_run(
     assert list(local.get_runs()) == []
 
 
-def test_a_submitter_that_is_killed_leaves_a_job_that_runs(experiment: Any, folder: Path) -> None:
+def submit_and_be_killed(experiment: Any, place: str) -> Run:
+    """Submit by a process that is killed when it calls a function of its own; the run it left."""
     script("print('alone')")
     code = f"""
         import os, signal
         from amlflow.jobs import starting
+        from amlflow_slurm.cluster import SlurmCluster
         from azureml.core import Experiment, ScriptRunConfig, Workspace
-        starting.remove = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        {place} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         experiment = Experiment(Workspace("sub", "group", "workspace"), {experiment.name!r})
         experiment.submit(ScriptRunConfig("src", "script.py", compute_target="gpu-cluster"))
     """
@@ -219,25 +221,17 @@ def test_a_submitter_that_is_killed_leaves_a_job_that_runs(experiment: Any, fold
     )
     assert process.returncode == -9, process.stderr
     [run] = experiment.get_runs()
+    return run
+
+
+def test_a_submitter_that_is_killed_leaves_a_job_that_runs(experiment: Any) -> None:
+    run = submit_and_be_killed(experiment, "starting.remove")
     assert ended(run) == "Completed"
     assert "alone" in log_of(run)
 
 
 def test_a_submitter_that_is_killed_before_the_cluster_has_the_job(experiment: Any) -> None:
-    script("print('never')")
-    code = f"""
-        import os, signal
-        from amlflow_slurm.cluster import SlurmCluster
-        from azureml.core import Experiment, ScriptRunConfig, Workspace
-        SlurmCluster.submit = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        experiment = Experiment(Workspace("sub", "group", "workspace"), {experiment.name!r})
-        experiment.submit(ScriptRunConfig("src", "script.py", compute_target="gpu-cluster"))
-    """
-    process = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True
-    )
-    assert process.returncode == -9, process.stderr
-    [run] = experiment.get_runs()
+    run = submit_and_be_killed(experiment, "SlurmCluster.submit")
     with pytest.raises(Exception, match="before the cluster had the job"):
         run.wait_for_completion()
     assert os.listdir(os.environ["AMLFLOW_JOBS"]) == []

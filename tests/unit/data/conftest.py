@@ -7,21 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.core import store
 from amlflow.core.workspace import Workspace
-from amlflow.layers.layer import Layer
-from amlflow.testing.memory import MemoryTracker
+from helpers.memory_workspace import tracker, workspace
 
-
-@pytest.fixture
-def tracker() -> MemoryTracker:
-    return MemoryTracker()
-
-
-@pytest.fixture
-def workspace(folder: Path, tracker: MemoryTracker, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(store, "_opener", lambda: lambda uri: Layer(tracker))
-    return Workspace.from_config()
+__all__ = ["datastore", "tracker", "workspace", "write"]
 
 
 @pytest.fixture

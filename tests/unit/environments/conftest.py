@@ -2,21 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from helpers.memory_workspace import tracker, workspace
 
-import pytest
-from amlflow.core import store
-from amlflow.core.workspace import Workspace
-from amlflow.layers.layer import Layer
-from amlflow.testing.memory import MemoryTracker
-
-
-@pytest.fixture
-def tracker() -> MemoryTracker:
-    return MemoryTracker()
-
-
-@pytest.fixture
-def workspace(folder: Path, tracker: MemoryTracker, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(store, "_opener", lambda: lambda uri: Layer(tracker))
-    return Workspace.from_config()
+__all__ = ["tracker", "workspace"]
