@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import math
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +13,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_expo
 
 from amlflow_slurm.commands import run_command
 from amlflow_slurm.settings import SlurmSettings
-from amlflow_slurm.squeue import ask
+from amlflow_slurm.squeue import NAME, ask
 
 MAX_VARIABLE = 128 << 10
 """Bytes of an environment variable, with its name: the Linux kernel's limit."""
@@ -24,7 +23,6 @@ RESERVE_S = 600.0
 """What a job gets beyond its script's time: the agent itself ends a script whose time is over."""
 LONG_S = 30 * 24 * 60 * 60.0
 """v1's default for the longest time of a script, which no partition has to allow."""
-_NAME = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
 class SlurmCluster(ClusterBase):
@@ -100,7 +98,7 @@ class SlurmCluster(ClusterBase):
     def cancel(self, names: Sequence[str]) -> None:
         """By their names and this user, whatever ids they have."""
         for name in names:
-            if _NAME.fullmatch(name):
+            if NAME.fullmatch(name):
                 run_command(["scancel", f"--name={name}", f"--user={getpass.getuser()}"])
 
 

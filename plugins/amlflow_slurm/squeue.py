@@ -34,7 +34,8 @@ _COLUMNS = {
     "NodeList": 256,
     "PriorityLong": 24,
 }
-_NAME = re.compile(r"[0-9a-f]{32}")
+NAME = re.compile(r"[0-9A-Za-z]{1,64}")
+"""The form of a work's name."""
 _STATES = {
     "PENDING": JobState.QUEUED,
     "REQUEUED": JobState.QUEUED,
@@ -119,7 +120,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
         for name, width in _COLUMNS.items():
             row[name] = line[begin : begin + width].strip()
             begin += width
-        if _NAME.fullmatch(row["Name"]):
+        if NAME.fullmatch(row["Name"]):
             rows.append(row)
     return rows
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from amlflow.spec import Cluster
-from amlflow.testing import cluster_suite
 from amlflow.testing.cluster_suite import ClusterSuite
+from amlflow.testing.suites import compute_base
 from mutants.queueing import Mutated
 
 
@@ -16,7 +16,7 @@ class TestMutant(ClusterSuite):
     @pytest.fixture(autouse=True)
     def _short(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a mutant never does is not waited for long."""
-        monkeypatch.setattr(cluster_suite, "TIMEOUT_S", 8)
+        monkeypatch.setattr(compute_base, "TIMEOUT_S", 8)
 
     @pytest.fixture
     def cluster(self, mutant: Callable[[], Any]) -> Iterator[Cluster]:

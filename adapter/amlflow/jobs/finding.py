@@ -166,10 +166,11 @@ def _plain_uri(uri: str) -> str:
     if host is None:
         return plain
     port = port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts._replace(netloc=f"{LOOPBACK if _is_loopback(host) else host}:{port}").geturl()
+    return parts._replace(netloc=f"{LOOPBACK if is_loopback(host) else host}:{port}").geturl()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is a name or an address of this machine for itself."""
     try:
         return host == LOOPBACK or ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name

@@ -39,8 +39,11 @@ def look(tracker: Tracker, record: RunRecord) -> bool:
     :func:`agent_change` has the rules.
     """
     change = _change(tracker, record)
-    if change is None:
-        return False
+    return change is not None and note_change(tracker, record, change)
+
+
+def note_change(tracker: Tracker, record: RunRecord, change: RunChange) -> bool:
+    """Note in the tracker what a look has found. Returns whether the run has changed."""
     try:
         tracker.update_run(record.id, change)
     except PropertyConflict:

@@ -11,7 +11,6 @@ the tests' folders.
 from __future__ import annotations
 
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,9 +21,8 @@ import pytest
 
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import Cluster, ClusterJob, ClusterWork, JobState
+from amlflow.testing.suites.compute_base import until
 
-TIMEOUT_S = 120
-"""That a busy machine may take for what is a matter of one or two."""
 NOTE = "AMLFLOW_TEST_NOTE"
 OVER = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.UNKNOWN)
 _HEAD = "import os, pathlib, sys, time; note = pathlib.Path(os.environ['AMLFLOW_TEST_NOTE']); "
@@ -220,21 +218,10 @@ class ClusterSuite:
 def end_of(cluster: Cluster, name: str) -> ClusterJob:
     """The job once it is over."""
     job = until(
-        lambda: (job := cluster.look([name], now=True)[name]).state in OVER and job, pause=0.5
+        lambda: (job := cluster.look([name], now=True)[name]).state in OVER and job, pause_s=0.5
     )
     assert isinstance(job, ClusterJob)
     return job
-
-
-def until(holds: Callable[[], Any], pause: float = 0.05) -> Any:
-    """Wait for something to hold; what it gave is returned."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while True:
-        value = holds()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not within {TIMEOUT_S} s"
-        time.sleep(pause)
 
 
 def command_lines(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from amlflow.core.console import warn_once
 from amlflow.core.project.tracking_uri import local_folders
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.cluster.payload import NODE_KIND
+from amlflow.jobs.finding import is_loopback
 from amlflow.jobs.job import Target
 from amlflow.plugins import open_compute
 from amlflow.spec import Cluster, Compute, redacted
@@ -33,7 +34,7 @@ def check_reachable(uri: str, target: Target) -> None:
             "set MLFLOW_TRACKING_URI to its address."
         )
     host = urlsplit(uri).hostname
-    if host in ("localhost", "127.0.0.1", "::1"):
+    if host is not None and is_loopback(host):
         warn_once(
             f"The tracker {redacted(uri)} is named by an address of this machine alone. The nodes "
             f"of compute target {target.name!r} reach it only if they are this machine, too; set "

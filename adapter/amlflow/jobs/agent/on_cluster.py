@@ -16,11 +16,9 @@ import dataclasses
 import logging
 import os
 import shutil
-import signal
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 
 from amlflow.exceptions import AzureMLException
 from amlflow.jobs.agent.attempts import keep_earlier_log, restore_outputs
@@ -76,12 +74,6 @@ class ClusterAgent(Agent):
     def __init__(self, folder: JobFolder, job: Job, attempt: int) -> None:
         super().__init__(folder, job, NoQueue(), attempt)
         self._attempt = attempt
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._report.leave()
-        name = signal.Signals(number).name
-        message = f"The run's agent on the cluster was told to end ({name})."
-        self._signalled = EndRequest(Status.FAILED, to_error(message, "ServiceError"))
 
     def _tell(self, outcome: EndRequest, ended: datetime) -> None:
         if self._report.is_superseded:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from amlflow.jobs.health import note_change
 from amlflow.jobs.run_notes import (
     WAITING,
     EndRequest,
@@ -22,7 +23,6 @@ from amlflow.spec import (
     Cluster,
     ClusterJob,
     JobState,
-    PropertyConflict,
     RunChange,
     RunRecord,
     Status,
@@ -56,13 +56,7 @@ def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClust
         # What its agent told the tracker before it ended counts more.
         record = tracker.get_run(record.id)
         change = cluster_change(record, job)
-    if change is None:
-        return False
-    try:
-        tracker.update_run(record.id, change)
-    except PropertyConflict:
-        return True
-    return True
+    return change is not None and note_change(tracker, record, change)
 
 
 def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:

@@ -110,7 +110,7 @@ def ending(run: Started) -> Ending:
     return end
 
 
-def until(holds: Callable[[], Any]) -> Any:
+def until(holds: Callable[[], Any], pause_s: float = 0.05) -> Any:
     """Wait for something to hold; what it gave is returned."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
@@ -118,7 +118,7 @@ def until(holds: Callable[[], Any]) -> Any:
         if value:
             return value
         assert time.monotonic() < deadline, f"not within {TIMEOUT_S} s"
-        time.sleep(0.05)
+        time.sleep(pause_s)
 
 
 def is_silent(beats: Path) -> bool:
