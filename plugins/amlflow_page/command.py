@@ -20,6 +20,10 @@ HOST = "127.0.0.1"
 START = "#/amlflow/runs"
 START_TIMEOUT_S = 120
 WORKERS = "2"
+MESSAGES_TIMEOUT_S = 5
+"""For what the server wrote last; a worker that stays may hold the pipe open."""
+NO_WARNING = b"[MLflow] Security middleware enabled"
+"""How the one line begins that MLflow's server writes to stderr and is not a warning."""
 STORES = ("sqlite", "postgresql", "mysql", "mssql", "file", "http", "https")
 """The schemes of the tracking URIs whose runs MLflow's page shows."""
 
@@ -39,7 +43,11 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
         _show(f"{redacted(uri).rstrip('/')}/{START}", no_browser).join()
         return
     _check(port)
-    server = subprocess.Popen(_command(uri, port), env=_environment())
+    server = subprocess.Popen(
+        _command(uri, port), env=_environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    messages = threading.Thread(target=_pass_on, args=(server,), daemon=True)
+    messages.start()
     try:
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         address = f"http://{HOST}:{port}"
@@ -51,6 +59,7 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
     finally:
         server.terminate()
         server.wait()
+        messages.join(MESSAGES_TIMEOUT_S)
     if code not in (0, -signal.SIGTERM):
         raise UserErrorException(
             f"MLflow's server ended with exit code {code}; what it wrote above says why."
@@ -78,6 +87,7 @@ def _command(uri: str, port: str) -> list[str]:
     command = [
         sys.executable, "-m", "mlflow", "server", "--app-name", "amlflow", "--host", HOST,
         "--port", port, "--workers", WORKERS, "--backend-store-uri", uri,
+        "--uvicorn-opts", "--log-level warning",
     ]  # fmt: skip
     if uri.startswith("sqlite") and (folders := local_folders(uri)):
         # What the page makes has its files where those have them who use the database directly.
@@ -87,8 +97,22 @@ def _command(uri: str, port: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    # MLflow's server would start a dozen processes for jobs that nobody has here.
-    return {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
+    return {
+        # MLflow's server would start a dozen processes for jobs that nobody has here.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # It tells of each step of its start, and of what MLflow itself imports.
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "PYTHONWARNINGS": "ignore:starlette.middleware.wsgi is deprecated",
+        **os.environ,
+    }
+
+
+def _pass_on(server: subprocess.Popen[bytes]) -> None:
+    """Write the server's warnings to stderr."""
+    for line in server.stderr or ():
+        if not line.startswith(NO_WARNING):
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
 
 
 def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:

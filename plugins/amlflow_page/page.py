@@ -1,9 +1,10 @@
-"""MLflow's page with the studio's script and style in it."""
+"""MLflow's page with the studio's scripts and styles in it."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from flask import Flask, Response, make_response, request, send_from_directory
@@ -16,14 +17,18 @@ STATIC = Path(__file__).parent / "static"
 MLFLOW_VIEW = "serve"
 """MLflow's view that answers with its page."""
 PLACE = "</head>"
+POLICY = "object-src 'none'; base-uri 'self'; form-action 'self'"
+"""Of MLflow's whole page, on top of what MLflow sends; policy.js has the studio's."""
+ON_DEMAND = "vendor/"
+"""Modules that a page loads when it needs them."""
 
 
 def add_page(app: Flask, access: Access) -> None:
     """Serve the studio's files, and MLflow's page with references to them."""
-    for path in STATIC.iterdir():
-        url = add_static_prefix(f"{PREFIX}/static/{path.name}")
-        view = functools.partial(_static, path.name)
-        app.add_url_rule(url, f"amlflow/static/{path.name}", view)
+    for name in _static_names():
+        url = add_static_prefix(f"{PREFIX}/static/{name}")
+        view = functools.partial(_static, name)
+        app.add_url_rule(url, f"amlflow/static/{name}", view)
         access.allow(url, ["GET"])
     original = app.view_functions[MLFLOW_VIEW]
 
@@ -37,11 +42,18 @@ def add_page(app: Flask, access: Access) -> None:
         # MLflow's file may be older than this version of the studio.
         del answer.headers["Last-Modified"]
         answer.headers["Cache-Control"] = "no-cache"
+        answer.headers.add("Content-Security-Policy", POLICY)
         answer.add_etag(overwrite=True)
         answer.make_conditional(request)
         return answer
 
     app.view_functions[MLFLOW_VIEW] = extend_page
+
+
+def _static_names() -> Iterator[str]:
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(STATIC).as_posix()
 
 
 def _static(name: str) -> Response:
@@ -50,17 +62,26 @@ def _static(name: str) -> Response:
     return answer
 
 
+@functools.cache
 def _references() -> str:
     base = f"{PREFIX[1:]}/static"
+    names = [name for name in _static_names() if not name.startswith(ON_DEMAND)]
+    scripts = ("first_visit.js", "studio.js")
     # Load all at once: a browser learns of a module only from the one that imports it.
     modules = "".join(
-        f'<link rel="modulepreload" href="{base}/{path.name}">'
-        for path in sorted(STATIC.glob("*.js"))
-        if path.name != "studio.js"
+        f'<link rel="modulepreload" href="{base}/{name}">'
+        for name in names
+        if name.endswith(".js") and name not in scripts
     )
-    return modules + (
-        f'<link rel="stylesheet" href="{base}/studio.css?{_digest("studio.css")}">'
-        f'<script type="module" src="{base}/studio.js?{_digest("studio.js")}"></script>'
+    styles = "".join(
+        f'<link rel="stylesheet" href="{base}/{name}?{_digest(name)}">'
+        for name in names
+        if name.endswith(".css")
+    )
+    first, studio = (f"{base}/{name}?{_digest(name)}" for name in scripts)
+    return (
+        f'<script src="{first}"></script>{modules}{styles}'
+        f'<script type="module" src="{studio}"></script>'
     )
 
 

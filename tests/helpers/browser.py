@@ -58,15 +58,13 @@ class Page:
         self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": headers})
 
     def open(self, path: str, user: str | None, theme: str = "light") -> None:
-        """Open an address of the page, from its first byte on."""
+        """Open an address of the page as somebody who has never been there."""
         self.sign_in(user)
         self.driver.get(f"{self.server.uri}/health")
         self.driver.execute_script(
             "localStorage.clear();"
             "localStorage.setItem('_mlflow_dark_mode_toggle_enabled', arguments[0]);"
-            "localStorage.setItem('databricks-dark-mode-pref', arguments[1]);"
-            "localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');"
-            "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');",
+            "localStorage.setItem('databricks-dark-mode-pref', arguments[1]);",
             THEMES[theme],
             theme,
         )

@@ -116,7 +116,12 @@ def test_amlflow_ui_opens_the_folders_runs_and_ends_when_told(
         assert [each["id"] for each in rows] == [run.id]
         family = psutil.Process(command.pid).children(recursive=True)
         command.send_signal(signal.SIGTERM)
-        assert command.wait(30) == 0
+        written, warnings = command.communicate(timeout=30)
+        assert command.returncode == 0
+        assert written.split("\n")[-2:] == [f"All runs: {address}", ""]
+        assert "INFO" not in warnings
+        assert "GET /" not in warnings
+        assert "[MLflow]" not in warnings
         psutil.wait_procs(family, 10)
         assert not any(each.is_running() for each in family)
     finally:

@@ -93,12 +93,23 @@ export function tag(key, value) {
   );
 }
 
+// Without it, MLflow's pages open in its mode for language models, which shows traces and no runs.
+const TRAINING = "workflowType=machine_learning";
+
 export function runLink(row) {
-  return `#/experiments/${row.experiment_id}/runs/${row.id}`;
+  return mlflowRunLink(row);
+}
+
+export function mlflowRunLink(row, tab = "") {
+  return `#/experiments/${row.experiment_id}/runs/${row.id}${tab && `/${tab}`}?${TRAINING}`;
+}
+
+export function experimentLink(id) {
+  return `#/experiments/${id}/runs?${TRAINING}`;
 }
 
 export function compareLink(rows) {
   const runs = JSON.stringify(rows.map((row) => row.id));
   const experiments = JSON.stringify([...new Set(rows.map((row) => row.experiment_id))]);
-  return `#/compare-runs?runs=${encodeURIComponent(runs)}&experiments=${encodeURIComponent(experiments)}`;
+  return `#/compare-runs?runs=${encodeURIComponent(runs)}&experiments=${encodeURIComponent(experiments)}&${TRAINING}`;
 }

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { cancel } from "./cancelling.js";
 import { button, h, icon } from "./dom.js";
-import { chip, isFinal } from "./format.js";
+import { chip, isFinal, mlflowRunLink } from "./format.js";
 import { LogView } from "./log_view.js";
 
 const LOOK_MS = 2000;
@@ -13,13 +13,13 @@ const ADDRESS = /^#\/experiments\/([^/?]+)\/runs\/([0-9a-f]{32})(?:\/([^?]*))?/;
 
 export function runOf(hash) {
   const found = ADDRESS.exec(hash);
-  return found && { id: found[2], tab: found[3] ?? "", base: `#/experiments/${found[1]}/runs/${found[2]}` };
+  return found && { id: found[2], tab: found[3] ?? "", experiment_id: found[1] };
 }
 
 export class RunPage {
   constructor(place) {
     this.id = place.id;
-    this.base = place.base;
+    this.experiment_id = place.experiment_id;
     this.state = null;
     this.stopped = false;
     this.actions = h("span", { class: "amlflow amlflow-run-actions" });
@@ -45,7 +45,11 @@ export class RunPage {
   }
 
   go(tab) {
-    location.hash = tab ? `${this.base}/${tab}` : this.base;
+    location.hash = this.address(tab);
+  }
+
+  address(tab) {
+    return mlflowRunLink(this, tab);
   }
 
   moved(place) {
@@ -174,7 +178,7 @@ export class RunPage {
           { class: value.className.replace("amlflow-status-cell", "") },
           h("span", { title: `hash ${environment.hash}` }, `${environment.name}${version}`),
           " (",
-          h("a", { href: `${this.base}/artifacts/${PACKAGES}` }, "packages"),
+          h("a", { href: this.address(`artifacts/${PACKAGES}`) }, "packages"),
           ")",
         ),
       ),

@@ -1,7 +1,7 @@
 // The table of runs: columns, order, selection and the keyboard.
 
 import { h, icon } from "./dom.js";
-import { ago, chip, duration, runLink, tag, tick } from "./format.js";
+import { ago, chip, duration, experimentLink, runLink, tag, tick } from "./format.js";
 
 const TITLES = {
   name: "Run name",
@@ -36,7 +36,7 @@ function cell(column, row) {
     case "experiment":
       return h(
         "a",
-        { href: `#/experiments/${row.experiment_id}`, tabindex: "-1" },
+        { href: experimentLink(row.experiment_id), tabindex: "-1" },
         row._experiment_name ?? row.experiment_id,
       );
     case "created":

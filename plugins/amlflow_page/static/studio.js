@@ -2,20 +2,22 @@
 
 import { AllRuns } from "./all_runs.js";
 import { h, icon } from "./dom.js";
+import { keepPolicy } from "./policy.js";
 import { RunPage, runOf } from "./run_page.js";
 
-const ALL_RUNS = "#/amlflow/runs";
+const OURS = "#/amlflow/";
+const ALL_RUNS = `${OURS}runs`;
 const TITLE = "All runs - MLflow";
 let allRuns = null;
 let runPage = null;
 
 function moved() {
+  keepPolicy(location.hash, location.hash.startsWith(OURS));
   const showsAll = location.hash.split("?")[0] === ALL_RUNS;
   document.body.classList.toggle("amlflow-shows-all-runs", showsAll);
   if (showsAll) {
     allRuns ??= new AllRuns();
     allRuns.moved();
-    document.title = TITLE;
   } else {
     allRuns?.left();
     if (document.title === TITLE) document.title = "MLflow";
@@ -33,6 +35,8 @@ function moved() {
 function drawn() {
   if (document.body.classList.contains("amlflow-shows-all-runs")) {
     const main = document.querySelector("main");
+    // MLflow knows no page of this address, and says so in the title.
+    if (document.title !== TITLE) document.title = TITLE;
     if (main && allRuns.element.parentElement !== main) main.append(allRuns.element);
   } else {
     allRuns?.element.remove();

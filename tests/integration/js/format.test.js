@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { document, studio } from "./page.js";
 
-const { ago, chip, compareLink, duration, isFinal, runLink, size, STATUSES, tag, tick } = await studio("format");
+const { ago, chip, compareLink, duration, experimentLink, isFinal, mlflowRunLink, size, STATUSES, tag, tick } =
+  await studio("format");
 
 test("the final statuses are Completed, Failed and Canceled", () => {
   assert.deepEqual(STATUSES.filter(isFinal).sort(), ["Canceled", "Completed", "Failed"]);
@@ -85,5 +86,12 @@ test("runs of one experiment are compared with one experiment in the link", () =
   const query = new URLSearchParams(compareLink(rows).split("?")[1]);
   assert.deepEqual(JSON.parse(query.get("runs")), ["a", "b", "c"]);
   assert.deepEqual(JSON.parse(query.get("experiments")), ["1", "2"]);
-  assert.equal(runLink(rows[0]), "#/experiments/1/runs/a");
+});
+
+test("links into MLflow's page open its views of model training", () => {
+  const run = { id: "a", experiment_id: "1" };
+  assert.equal(mlflowRunLink(run), "#/experiments/1/runs/a?workflowType=machine_learning");
+  assert.equal(mlflowRunLink(run, "artifacts"), "#/experiments/1/runs/a/artifacts?workflowType=machine_learning");
+  assert.equal(experimentLink("1"), "#/experiments/1/runs?workflowType=machine_learning");
+  assert.match(compareLink([run]), /&workflowType=machine_learning$/);
 });
