@@ -10,10 +10,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+# This folder has a logging.py.
+sys.path.append(sys.path.pop(0))
 
 import fsspec
 import numpy as np

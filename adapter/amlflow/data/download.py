@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from amlflow.data.errors import explain_errors
-from amlflow.data.storage import DataFile, Folder, fetch
+from amlflow.data.storage import PARTIAL, DataFile, Folder, fetch
 from amlflow.data.transfer import progress_of_download
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import local_path_for
@@ -21,7 +21,9 @@ def download_prefix(
     with explain_errors("Reading", folder.address):
         base = folder.path(start)
         paths = sorted(folder.fs.find(base)) if folder.fs.exists(base) else []
-    names = {path: path[len(folder.root) :].lstrip("/") for path in paths}
+    names = {
+        path: path[len(folder.root) :].lstrip("/") for path in paths if not path.endswith(PARTIAL)
+    }
     chosen = {path: name for path, name in names.items() if name.startswith(prefix.lstrip("/"))}
     count = 0
     with progress_of_download(len(chosen), show_progress) as advance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +23,29 @@ EXTRAS = {
     "gcs": "gcs",
 }
 """By the scheme of an address: the extra of amlflow that installs what reads it."""
+VARIABLES = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY",
+    "azure": "AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_CONNECTION_STRING",
+    "gcs": "GOOGLE_APPLICATION_CREDENTIALS",
+}
+"""By extra: the environment variables in which its client looks for credentials first."""
 _BACKENDS = frozenset(
     {"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs"}
 )
 """Packages whose errors descend from nothing that Python has."""
+_REFUSED = (401, 403)
+"""HTTP's statuses of a refusal, which Azure's errors have."""
+_NO_CREDENTIALS = frozenset(
+    {
+        "AzureSigningError",
+        "ClientAuthenticationError",
+        "DefaultCredentialsError",
+        "NoCredentialsError",
+        "RefreshError",
+    }
+)
+"""Errors of Azure's, Google's and Amazon's packages, whose texts have what was tried, and may have
+keys."""
 
 
 class DatasetValidationError(UserErrorException):
@@ -73,13 +93,17 @@ def _explain(error: Exception, address: str) -> str | None:
         return "a part of the path is a file, and a folder is asked for."
     if isinstance(error, FileExistsError):
         return "there is something else of that name."
-    if isinstance(error, PermissionError):
+    is_refused = (
+        isinstance(error, PermissionError) or getattr(error, "status_code", None) in _REFUSED
+    )
+    if is_refused or type(error).__name__ in _NO_CREDENTIALS:
+        what = "access was refused" if is_refused else "the credentials are missing or wrong"
         return (
-            "access was refused. Check the credentials that the storage's own client reads, such "
-            "as its environment variables."
+            f"{what}. Check the credentials that the storage's own client reads, such as its "
+            f"environment variables{_variables(address)}."
         )
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time. Check the address and the network."
+    if isinstance(error, (TimeoutError, concurrent.futures.TimeoutError)):  # one from 3.11 on
+        return "it did not answer in time. Check the address, the network and the credentials."
     if isinstance(error, ImportError):
         scheme = urlsplit(address).scheme
         extra = EXTRAS.get(scheme)
@@ -91,6 +115,11 @@ def _explain(error: Exception, address: str) -> str | None:
         first = without_secrets(text.strip().splitlines()[0] if text.strip() else "")
         return f"{first[:MAX_REASON] or 'the storage gave no reason'} ({type(error).__name__})."
     return None
+
+
+def _variables(address: str) -> str:
+    names = VARIABLES.get(EXTRAS.get(urlsplit(address).scheme, ""))
+    return f" ({names})" if names else ""
 
 
 def _explain_web(cause: BaseException) -> str | None:
@@ -106,6 +135,13 @@ def _explain_web(cause: BaseException) -> str | None:
 
 
 def without_secrets(text: str) -> str:
-    """A text in which no address has a user, a password or a query, where keys are given."""
-    text = re.sub(r"(\w+://)[^/@\s'\"]+@", r"\1", text)
+    """A text in which no address has a user, a password or a query, where keys are given.
+
+    Azure's ``abfs://container@account`` has a container there.
+    """
+    text = re.sub(r"((?:abfss?|az|wasbs?)://[^/@:\s'\"]+@)|(\w+://)[^/@\s'\"]+@", _keep, text)
     return re.sub(r"(\w+://[^\s'\"?]*)\?[^\s'\"]*", r"\1", text)
+
+
+def _keep(match: re.Match[str]) -> str:
+    return match[1] or match[2]

@@ -111,7 +111,10 @@ def check_form(tree: object, depth: int = 0) -> None:
 
 
 def evaluate(
-    tree: Sequence[Any], frame: Any, check: Callable[[Any, Sequence[str]], None], depth: int = 0
+    tree: Sequence[Any],
+    frame: Any,
+    check: Callable[[Sequence[str], Sequence[str]], None],
+    depth: int = 0,
 ) -> Any:
     """For each row of a data frame whether it meets the condition.
 
@@ -127,14 +130,14 @@ def evaluate(
     if sign == "~" and len(operands) == 1:
         return ~evaluate(operands[0], frame, check, depth + 1)
     if sign in ("null", "column") and len(operands) == 1:
-        check(frame, operands)
+        check(frame.columns, operands)
         column = frame[operands[0]]
         return column.isna() if sign == "null" else column.fillna(False).astype(bool)
     if sign in _COMPARISONS and len(operands) == 2:
-        check(frame, [operands[0]])
+        check(frame.columns, [operands[0]])
         value = operands[1]
         if isinstance(value, list):
-            check(frame, [value[1]])
+            check(frame.columns, [value[1]])
             value = frame[value[1]]
         try:
             return _COMPARISONS[sign](frame[operands[0]], value)

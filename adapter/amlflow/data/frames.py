@@ -9,7 +9,7 @@ from amlflow.data.definition import Definition
 from amlflow.data.expressions import evaluate
 from amlflow.data.inference import set_types
 from amlflow.data.storage import DataFile
-from amlflow.data.tables import read_table
+from amlflow.data.tables import column_names, read_table
 from amlflow.exceptions import UserErrorException
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def draw(count: int, probability: float, seed: int) -> Any:
 
 
 def _keep(frame: Any, options: Mapping[str, Any], columns: Sequence[str]) -> Any:
-    _check_columns(frame, columns)
+    _check_columns(frame.columns, columns)
     return frame[list(columns)]
 
 
 def _drop(frame: Any, options: Mapping[str, Any], columns: Sequence[str]) -> Any:
-    _check_columns(frame, columns)
+    _check_columns(frame.columns, columns)
     return frame.drop(columns=list(columns))
 
 
@@ -77,13 +77,8 @@ def _time(
 ) -> Any:
     import pandas as pd  # loaded already by the table, here for its names
 
-    column = options.get("timestamp") or options.get("partition_timestamp")
-    if column is None:
-        raise UserErrorException(
-            "The data set has no timestamp column; dataset.with_timestamp_columns(timestamp='…') "
-            "says which one it is."
-        )
-    _check_columns(frame, [column])
+    column = _time_column(options)
+    _check_columns(frame.columns, [column])
     try:
         times = pd.to_datetime(frame[column])
         chosen = times.notna()
@@ -98,12 +93,38 @@ def _time(
     return frame[chosen]
 
 
-def _check_columns(frame: Any, columns: Sequence[str]) -> None:
-    missing = [name for name in columns if name not in frame.columns]
+def check_time_column(definition: Definition, files: Sequence[DataFile]) -> None:
+    """Look whether the column that has a row's time exists, without reading the rows.
+
+    Raises:
+        DatasetExecutionError: a file cannot be read.
+        UserErrorException: none was stated, or it does not exist.
+    """
+    names: Sequence[str] = column_names(definition, files)
+    for step, *values in definition.steps:
+        if step == "keep_columns":
+            names = values[0]
+        elif step == "drop_columns":
+            names = [name for name in names if name not in values[0]]
+    _check_columns(names, [_time_column(definition.options)])
+
+
+def _time_column(options: Mapping[str, Any]) -> str:
+    column = options.get("timestamp") or options.get("partition_timestamp")
+    if column is None:
+        raise UserErrorException(
+            "The data set has no timestamp column; dataset.with_timestamp_columns(timestamp='…') "
+            "says which one it is."
+        )
+    return str(column)
+
+
+def _check_columns(existing: Sequence[str], columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in existing]
     if missing:
         raise UserErrorException(
             f"The data set has no column {', '.join(map(repr, missing))}; it has "
-            f"{', '.join(map(repr, list(frame.columns)[:50]))}."
+            f"{', '.join(map(repr, list(existing)[:50]))}."
         )
 
 

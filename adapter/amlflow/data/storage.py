@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from amlflow.data.contact import UnknownScheme, open_url
 from amlflow.data.definition import Definition, Source, is_web
 from amlflow.data.errors import DatasetExecutionError, explain_errors, without_secrets
 from amlflow.exceptions import UserErrorException
@@ -26,6 +28,8 @@ TRACKER = "tracker:"
 CONNECT_S = 10.0
 """How long a web server may take to accept a connection, and then to send more."""
 READ_S = 20.0
+PARTIAL = ".amlflow-part"
+"""The end of the name of a file that is being written. A process that is killed leaves it."""
 _MAGIC = frozenset("*?[")
 
 
@@ -38,8 +42,9 @@ class Folder:
     address: str
 
     def path(self, name: str) -> str:
-        """The path of a name with ``/`` that is below the folder."""
-        relative = posixpath.normpath(name.strip("/")) if name.strip("/") else ""
+        """The path of a name with ``/``, or ``\\`` as v1 accepts, that is below the folder."""
+        name = name.replace("\\", "/").strip("/")
+        relative = posixpath.normpath(name) if name else ""
         if relative in ("", "."):
             return self.root or ("/" if is_local(self.fs) else "")
         if relative.split("/")[0] == "..":
@@ -154,6 +159,11 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
             paths, base = [path], posixpath.dirname(path)
         else:
             paths, base = sorted(fs.find(path)), path
+            if not paths:
+                # A file system's isfile() and find() say the same where nobody answers.
+                with contextlib.suppress(FileNotFoundError):
+                    fs.info(path)
+    paths = [path for path in paths if not path.endswith(PARTIAL)]
     if not paths:
         raise DatasetExecutionError(
             f"{str(source)!r} has no file: it does not exist, or the folder is empty."
@@ -173,7 +183,6 @@ def open_folder(address: str) -> Folder:
     """The folder at an address. Raises UserErrorException if no package reads such addresses."""
     # fsspec takes 0.1 s, and `import azureml.core` does not load it.
     from fsspec import filesystem
-    from fsspec.core import url_to_fs
 
     with explain_errors("Opening", address):
         try:
@@ -181,13 +190,18 @@ def open_folder(address: str) -> Folder:
                 options = {"client_kwargs": {"timeout": _web_timeout()}}
                 fs, root = filesystem(address.partition(":")[0].lower(), **options), address
             else:
-                fs, root = url_to_fs(address)
-        except ValueError as error:
+                fs, root = open_url(address)
+        except UnknownScheme as error:
             raise UserErrorException(
                 f"{without_secrets(address)!r} is not an address that fsspec can open: it begins "
                 "with a scheme such as file:, s3:, abfs:, gs: or https:."
             ) from error
-    return Folder(fs, str(root).rstrip("/"), without_secrets(address))
+        except ValueError as error:
+            raise UserErrorException(
+                f"{without_secrets(address)!r} cannot be opened: its client does not accept the "
+                f"address, or its settings or credentials ({type(error).__name__}). Check them."
+            ) from None
+    return Folder(fs, root.rstrip("/"), without_secrets(address))
 
 
 def _web_timeout() -> Any:
@@ -216,7 +230,7 @@ def fetch(file: DataFile, below: Path, *, overwrite: bool) -> Path:
             "another folder."
         )
     destination.parent.mkdir(parents=True, exist_ok=True)
-    staging = destination.with_name(f".{destination.name[:200]}.part")
+    staging = destination.with_name(f".{destination.name[:200]}{PARTIAL}")
     try:
         with explain_errors("Downloading", file.address):
             file.fs.get_file(file.path, str(staging))

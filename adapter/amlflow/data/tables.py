@@ -55,6 +55,26 @@ def read_table(
     return table.select(columns) if columns is not None else table
 
 
+def column_names(definition: Definition, files: Sequence[DataFile]) -> list[str]:
+    """The names of a table's columns, of which as little is read as says them.
+
+    Raises:
+        DatasetExecutionError: a file cannot be read, or is not of the format.
+    """
+    options = definition.options
+    has_header = options.get("header", "ALL_FILES_HAVE_SAME_HEADERS") != "NO_HEADERS"
+    if definition.format == "parquet":
+        with explain_errors("Reading", files[0].address), files[0].open() as stream:
+            names = pyarrow.parquet.read_schema(stream).names
+    elif definition.format == "delimited" and has_header and len(files) == 1:
+        names = _unique_names(_first_row(files[0], options))
+    else:
+        return list(read_table(definition, files).column_names)
+    if pattern := options.get("partition_format"):
+        names = [*parse_partition(pattern, files[0]), *names]
+    return [PATH, *names] if options.get("include_path") else names
+
+
 def _clock_columns(tables: Sequence[pa.Table]) -> list[str]:
     """Columns that pyarrow takes for times of a day, which v1 leaves as they are written."""
     fields = [field for table in tables for field in table.schema]

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.data.errors import explain_errors
-from amlflow.data.storage import Folder, is_local
+from amlflow.data.storage import PARTIAL, Folder, is_local
 from amlflow.data.tracker_filesystem import TrackerFileSystem
 
 BATCH = 100
 """Files that one call to a tracker stores."""
+CHUNK = 1 << 20
+"""Bytes of a file that are in memory while it is copied."""
 
 
 def put_files(
@@ -42,8 +44,9 @@ def put_files(
         _progress("Uploading", len(targets), show_progress) as advance,
         explain_errors("Uploading to", folder.address),
     ):
+        ending = f".{uuid.uuid4().hex}{PARTIAL}"
         for batch in _batches(targets, BATCH if isinstance(folder.fs, TrackerFileSystem) else 1):
-            _put(batch, folder)
+            _put(batch, folder, ending)
             advance(len(batch))
     return len(targets)
 
@@ -60,28 +63,35 @@ def _find_taken(folder: Folder, targets: Mapping[str, Path]) -> set[str]:
     return set(targets) & set(names)
 
 
-def _put(batch: Mapping[str, Path], folder: Folder) -> None:
+def _put(batch: Mapping[str, Path], folder: Folder, ending: str) -> None:
     if isinstance(folder.fs, TrackerFileSystem):
         folder.fs.put_all(batch)
         return
     for path, local in batch.items():
         if is_local(folder.fs):
-            _copy(local, path)
+            _copy(local, path, ending)
         else:
             folder.fs.put_file(str(local), path)
 
 
-def _copy(source: Path, target: str) -> None:
-    """Copy a file so that others see it whole: fsspec's own copy is seen as it grows."""
-    # Texts, as making paths of them takes as long as copying a small file.
+def _copy(source: Path, target: str, ending: str) -> None:
+    """Copy a file so that others see it whole: fsspec's own copy is seen as it grows.
+
+    It has another name until it is whole, with an ``ending`` that no other copy has.
+    """
+    # Texts, as making paths of them takes as long as copying a small file. shutil.copyfile() looks
+    # four times what the two are, which takes as long, too.
     folder, name = os.path.split(target)
-    staging = os.path.join(folder, f".{name[:200]}.{uuid.uuid4().hex}")
+    staging = os.path.join(folder, f".{name[:180]}{ending}")
     try:
-        try:
-            shutil.copyfile(source, staging)
-        except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)
-            shutil.copyfile(source, staging)
+        with open(source, "rb", buffering=0) as reader:
+            try:
+                writer = open(staging, "xb")  # noqa: SIM115
+            except FileNotFoundError:
+                os.makedirs(folder, exist_ok=True)
+                writer = open(staging, "xb")  # noqa: SIM115
+            with writer:
+                shutil.copyfileobj(reader, writer, CHUNK)
         os.replace(staging, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

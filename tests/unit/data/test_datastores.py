@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from amlflow.core.workspace import Workspace
-from amlflow.data.storage import Folder
+from amlflow.data.errors import DatasetValidationError
+from amlflow.data.storage import PARTIAL, Folder
 from amlflow.data.tracker_filesystem import TrackerFileSystem
 from amlflow.data.transfer import put_files
 from amlflow.exceptions import UserErrorException
@@ -112,6 +113,29 @@ def test_an_upload_that_is_interrupted(
         datastore.upload_files(files, show_progress=False)
     monkeypatch.undo()
     assert stored(place) == ["0.csv"], "no file is there in part"
+
+
+def test_what_a_killed_upload_leaves_is_not_a_file_of_the_datastore(
+    datastore: Any, place: Path, write: Write
+) -> None:
+    datastore.upload_files([write("a.csv", "x\n1\n")], target_path="to", show_progress=False)
+    (place / f"to/.b.csv.0123{PARTIAL}").write_text("x\n")
+    files = Dataset.File.from_files((datastore, "to"))
+    assert files.to_path() == ["/a.csv"]
+    assert Dataset.File.from_files((datastore, "to/**")).to_path() == ["/a.csv"]
+    assert datastore.download("all", show_progress=False) == 1
+    (place / "to/a.csv").unlink()
+    with pytest.raises(DatasetValidationError, match="has no file"):
+        Dataset.File.from_files((datastore, "to"))
+
+
+def test_a_path_that_was_written_on_windows(datastore: Any, place: Path, write: Write) -> None:
+    datastore.upload_files([write("a.csv", "1")], target_path="my data\\sub", show_progress=False)
+    assert stored(place) == ["my data/sub/a.csv"]
+    files = Dataset.File.from_files((datastore, "my data\\sub\\*.csv"))
+    assert files.to_path() == ["/a.csv"]
+    with pytest.raises(UserErrorException, match="leads out"):
+        datastore.upload_files([write("b.csv", "1")], target_path="..\\..", show_progress=False)
 
 
 def test_download(datastore: Any, folder: Path, write: Write) -> None:

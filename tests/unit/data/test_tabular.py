@@ -180,10 +180,35 @@ def test_times(write: Write) -> None:
     assert days(timed.time_after(datetime(2020, 1, 4), include_boundary=False)) == [5]
     assert days(timed.time_between(datetime(2020, 1, 2), datetime(2020, 1, 3))) == [2, 3]
     assert days(timed.time_recent(timedelta(days=1))) == []
-    with pytest.raises(UserErrorException, match="no timestamp column"):
-        dataset.time_before(datetime(2020, 1, 2)).to_pandas_dataframe()
     with pytest.raises(UserErrorException, match="'v' has no times"):
         dataset.with_timestamp_columns("v", validate=True)
+
+
+def test_times_of_a_column_that_is_not_there(write: Write) -> None:
+    csv = write("t.csv", "when,v\n2020-01-01,1\n2020-01-02,2\n")
+    dataset = Dataset.Tabular.from_delimited_files(csv)
+    day = datetime(2020, 1, 2)
+    with pytest.raises(UserErrorException, match="no timestamp column"):
+        dataset.time_before(day)
+    with pytest.raises(UserErrorException, match=r"no column 'nope'.*'when', 'v'"):
+        dataset.with_timestamp_columns("nope", validate=True)
+    timed = dataset.with_timestamp_columns("nope")  # v1 reads nothing here
+    with pytest.raises(UserErrorException, match=r"no column 'nope'.*'when', 'v'"):
+        timed.time_after(day)
+    with pytest.raises(UserErrorException, match="no column 'nope'"):
+        timed.time_after(day, validate=False).to_pandas_dataframe()
+    right = dataset.with_timestamp_columns("when")
+    with pytest.raises(UserErrorException, match="no column 'when'"):
+        right.drop_columns("when").time_between(day, day)
+    frame = pd.DataFrame({"when": [day], "v": [1]})
+    frame.to_parquet("t.parquet")
+    parquet = Dataset.Tabular.from_parquet_files("t.parquet", include_path=True)
+    assert len(parquet.with_timestamp_columns("when").time_after(day).to_pandas_dataframe()) == 1
+    with pytest.raises(UserErrorException, match="'Path', 'when', 'v'"):
+        parquet.with_timestamp_columns("nope").time_recent(timedelta(days=1))
+    for arguments in ({"partition_timestamp": "v"}, {"timestamp": "v", "partition_timestamp": "v"}):
+        with pytest.raises(UserErrorException, match="needs another column as timestamp"):
+            dataset.with_timestamp_columns(**arguments)
 
 
 # what is not a table

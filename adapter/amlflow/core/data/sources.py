@@ -37,7 +37,9 @@ def to_sources(path: Any) -> tuple[tuple[Source, ...], WorkspaceBase | None]:
             continue
         workspaces.add(store.workspace)
         for part in text if isinstance(text, list) else [text]:
-            sources.append(Source(store.name, part.strip().lstrip("/")))
+            # v1 takes a backslash for the same, in code that was written on Windows.
+            name = part.replace("\\", "/").strip().lstrip("/")
+            sources.append(Source(store.name, name))
     if len(workspaces) > 1:
         raise UserErrorException(
             "The datastores of a data set are in one workspace; these are not."

@@ -85,11 +85,20 @@ class TabularDataset(AbstractDataset):
     ) -> TabularDataset:
         """The same rows, with the column that :meth:`time_after` and the others look at.
 
+        Without ``validate`` nothing is read, so a column that does not exist is noticed by
+        :meth:`time_after` and the others, as in v1.
+
         Raises:
-            UserErrorException: with ``validate``, a column does not exist or has no times.
+            UserErrorException: with ``validate``, a column does not exist or has no times; or the
+                partition's column is stated alone, or is the same.
         """
         fine = timestamp or kwargs.get("fine_grain_timestamp")
         coarse = partition_timestamp or kwargs.get("coarse_grain_timestamp")
+        if coarse and (not fine or fine == coarse):
+            raise UserErrorException(
+                f"partition_timestamp={coarse!r} needs another column as timestamp, and that is "
+                f"{fine!r}."
+            )
         definition = self._definition.with_options(timestamp=fine, partition_timestamp=coarse)
         dataset = TabularDataset(definition, self._workspace)
         if validate:
@@ -102,14 +111,19 @@ class TabularDataset(AbstractDataset):
     def time_before(
         self, end_time: datetime, include_boundary: bool = True, validate: bool = True
     ) -> TabularDataset:
-        """The rows up to a time."""
-        return self._with_step("time", None, _to_text(end_time), include_boundary)
+        """The rows up to a time.
+
+        Raises:
+            UserErrorException: no column was stated by :meth:`with_timestamp_columns`; or, with
+                ``validate``, it does not exist. The same holds for the three calls below.
+        """
+        return self._within(None, _to_text(end_time), include_boundary, validate)
 
     def time_after(
         self, start_time: datetime, include_boundary: bool = True, validate: bool = True
     ) -> TabularDataset:
         """The rows from a time on."""
-        return self._with_step("time", _to_text(start_time), None, include_boundary)
+        return self._within(_to_text(start_time), None, include_boundary, validate)
 
     def time_between(
         self,
@@ -119,7 +133,7 @@ class TabularDataset(AbstractDataset):
         validate: bool = True,
     ) -> TabularDataset:
         """The rows between two times."""
-        return self._with_step("time", _to_text(start_time), _to_text(end_time), include_boundary)
+        return self._within(_to_text(start_time), _to_text(end_time), include_boundary, validate)
 
     def time_recent(
         self, time_delta: timedelta, include_boundary: bool = True, validate: bool = True
@@ -128,7 +142,17 @@ class TabularDataset(AbstractDataset):
         if not isinstance(time_delta, timedelta):
             raise UserErrorException(f"{time_delta!r} is not a datetime.timedelta.")
         start = datetime.now(timezone.utc) - time_delta
-        return self._with_step("time", _to_text(start), None, include_boundary)
+        return self._within(_to_text(start), None, include_boundary, validate)
+
+    def _within(
+        self, start: str | None, end: str | None, inclusive: bool, validate: bool
+    ) -> TabularDataset:
+        if validate:
+            # pyarrow is loaded when files are looked at.
+            from amlflow.data.frames import check_time_column
+
+            check_time_column(self._definition, self._files())
+        return self._with_step("time", start, end, inclusive)
 
     # as files
 
