@@ -38,20 +38,30 @@ from amlflow_mlflow.spelling import (
 
 class Dialect(NamedTuple):
     """A database's own SQL: the function that finds a text in another, the test whether an id is
-    in a JSON list, and what makes texts compare by their code points."""
+    in a JSON list, what makes texts compare by their code points, and what comes before each
+    statement in its transaction."""
 
     find: str
     among: str
     by_code_points: str
+    set_up: str
 
 
 DIALECTS = {
-    "sqlite": Dialect("instr", "IN (SELECT value FROM json_each(:ids))", "COLLATE BINARY"),
+    "sqlite": Dialect("instr", "IN (SELECT value FROM json_each(:ids))", "COLLATE BINARY", ""),
     "postgresql": Dialect(
         "strpos",
         # As an array, for which an index is used; a set it compares with the whole table.
         "= ANY (ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))))",
         'COLLATE "C"',
+        # PostgreSQL expects that each name is looked up in the tags, which hardly a run needs. It
+        # would compile such a statement, which takes longer than to run it, and after ten times
+        # plan it without the tags' keys, which takes up to ten times as long. Versions before 12
+        # lack a setting.
+        "SELECT CASE WHEN current_setting('jit', true) IS NOT NULL"
+        " THEN set_config('jit', 'off', true) END,"
+        " CASE WHEN current_setting('plan_cache_mode', true) IS NOT NULL"
+        " THEN set_config('plan_cache_mode', 'force_custom_plan', true) END",
     ),
 }
 """The databases whose SQL this is."""

@@ -73,5 +73,7 @@ def copy_to(uri: str, path: Path) -> None:
                 sqlalchemy.text(f"insert into {table} ({', '.join(names)}) values ({among})"),
                 [dict(zip(names, row, strict=True)) for row in found],
             )
+        # PostgreSQL does so by itself, within a minute after so many runs have come.
+        target.execute(sqlalchemy.text("ANALYZE"))
     engine.dispose()
     source.close()

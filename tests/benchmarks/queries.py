@@ -6,6 +6,7 @@ Each line is a ratio of two things measured in turn in this very run (median), w
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import tracemalloc
@@ -125,6 +126,40 @@ def columns(where: str, uri: str) -> None:
         report(f"{query} / SELECT, {where}", mine / best, "<= 2", detail)
 
 
+FLAT = (
+    "length(@)",
+    "length([?contains(name, '7')])",
+    "[?contains(name, '77')].run_id | [:10]",
+    "sort_by(@, &name)[:10].run_id",
+    "sort_by(@, &created_utc)[-10:]",
+)
+SIZES = (1_000, 10_000, 30_000)
+PEAK = """
+import sys
+from azureml.core import Experiment, Workspace
+experiment = Experiment(Workspace.from_config(), sys.argv[1])
+assert experiment.query(sys.argv[2])
+# Not getrusage, whose figure is at least that of the process that started this one.
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+def peak_memory(where: str, uris: dict[int, str]) -> None:
+    """The most memory (RSS) of a process that asks one query, by the number of runs."""
+    for query in FLAT:
+        peaks = {}
+        for size, uri in uris.items():
+            environment = servers.clean_environment(MLFLOW_TRACKING_URI=uri)
+            command = [sys.executable, "-c", PEAK, many_runs.EXPERIMENT, query]
+            output = subprocess.run(
+                command, env=environment, stdout=subprocess.PIPE, check=True, text=True
+            )
+            peaks[size] = int(output.stdout) / 1024
+        detail = ", ".join(f"{size:,} runs: {mb:.1f} MB" for size, mb in peaks.items())
+        ratio = peaks[SIZES[-1]] / peaks[SIZES[0]]
+        report(f"memory of {query}, 30,000 runs / 1,000 runs, {where}", ratio, "<= 1.2", detail)
+
+
 def whole_runs(where: str, uri: str) -> None:
     """Queries that give whole runs, beside a SELECT of those runs with their tags and params."""
     from mlflow.store.tracking.dbmodels.models import SqlRun
@@ -164,9 +199,23 @@ def on_postgres(folder: Path) -> None:
         many_runs.copy_to(uri, filled(folder.parent / "copied", many_runs.RUNS // 2))
         columns("PostgreSQL", uri)
         whole_runs("PostgreSQL", uri)
+        peak_memory("PostgreSQL", {size: _copied(backend, folder, size) for size in SIZES})
     finally:
         database.terminate()
         database.wait()
+
+
+def _copied(backend: str, folder: Path, runs: int) -> str:
+    """A database of PostgreSQL with so many runs: its URI."""
+    import psycopg
+    from mlflow.tracking._tracking_service.utils import _get_store
+
+    name = f"runs_{runs}"
+    with psycopg.connect(f"{backend.replace('+psycopg', '')}postgres", autocommit=True) as base:
+        base.execute(f"CREATE DATABASE {name}")
+    _get_store(f"{backend}{name}")
+    many_runs.copy_to(f"{backend}{name}", filled(folder.parent / f"copied_{runs}", runs))
+    return f"{backend}{name}"
 
 
 def processes(uri: str) -> None:
@@ -197,6 +246,8 @@ def main() -> None:
         half = f"sqlite:///{filled(Path(name) / 'half', many_runs.RUNS // 2)}"
         columns("sqlite", half)
         whole_runs("sqlite", half)
+        sizes = {size: f"sqlite:///{filled(Path(name) / str(size), size)}" for size in SIZES}
+        peak_memory("sqlite", sizes)
         on_postgres(Path(name) / "postgres")
         processes(f"sqlite:///{many}")
         unselective(f"sqlite:///{many}")

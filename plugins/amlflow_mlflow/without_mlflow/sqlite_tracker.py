@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from amlflow.spec import (
     Condition,
@@ -157,6 +157,9 @@ class SqliteTracker(TrackerBase):
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         return self.open_mlflow().first_runs(query, field, last)
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
+        return self.open_mlflow().field_values(query, fields)
 
     def delete_run(self, run_id: str) -> None:
         self.open_mlflow().delete_run(run_id)
