@@ -19,7 +19,7 @@ SLURM = "slurmctld slurmd slurm-client munge"
 PACKAGES = {
     "chromedriver": BROWSER, "chromium": BROWSER,
     "debootstrap": DOCKER, "docker": DOCKER, "docker-compose": DOCKER, "dockerd": DOCKER,
-    "git": "git", "initdb": "postgresql", "postgres": "postgresql",
+    "mpiexec": "mpich", "git": "git", "initdb": "postgresql", "postgres": "postgresql",
     "node": "nodejs npm", "nsenter": "util-linux", "setpriv": "util-linux",
     "unshare": "util-linux",
     "munged": SLURM, "sbatch": SLURM, "scancel": SLURM, "scontrol": SLURM, "sinfo": SLURM,

@@ -34,6 +34,11 @@ REFERENCE = DataReferenceConfiguration("training", "download", "titanic", "in/ti
 VALUES = {
     "arguments": ["a", 1],
     "node_count": 3,
+    "process_count_per_node": 3,
+    "communication_backend": "gloo",
+    "process_count": 3,
+    "worker_count": 3,
+    "parameter_server_count": 0,
     "max_run_duration_seconds": 5,
     "environment_variables": {"A": "1"},
     "user_managed_dependencies": True,

@@ -220,6 +220,7 @@ OWN_FILES = {
     "report.py": "what its own `amlflow sync` prints",
     "job.py": "a job's folder on this machine",
     "wire.py": "what amlflow itself sends between a script and its agent",
+    "launcher.py": "the plan that the agent of this machine has written",
     "supervise.py": "a job's folder on this machine",
     "installing.py": "what uv writes into an environment",
     "pythons.py": "what an interpreter of this machine says of itself",

@@ -8,6 +8,7 @@
                  environment.json  the definition of that environment, without secrets
                  packages.txt  the packages that are in it
                  data/         the data sets that the script gets, and what it writes
+                 processes/    the launcher of a distributed script, its plan, the processes' logs
                  journal/      what the script logs, until it is in the tracker
                  sending/      files that are being sent, under names that the script cannot change
                  relay/        the socket by which a script without the tracker's client calls it
@@ -44,6 +45,9 @@ AGENT_PYTHON = "AMLFLOW_AGENT_PYTHON"
 """The variable with the Python that agents run on, in a script whose own Python cannot run one."""
 LOG = "user_logs/std_log.txt"
 """The name of the log in the run: v1's, since 2021."""
+PROCESS_LOG = "user_logs/std_log_process_{number}.txt"
+"""The names of the logs of a distributed run's processes: v1's. The first one's is :data:`LOG`,
+too."""
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 """The name in the run of what was done to make the script's environment: v1's."""
 DEFINITION_FILE = "amlflow/environment/definition.json"
@@ -97,7 +101,9 @@ class Job:
     (:class:`amlflow.environments.dockerfile.Dockerfile`). ``room`` is that of the environment that
     the submitter itself runs in. ``data`` is what the script gets and writes
     (:class:`amlflow.data.script_data.ScriptData`). ``snapshot`` is the digest of the stored
-    snapshot, which a cluster's node takes from the tracker.
+    snapshot, which a cluster's node takes from the tracker. ``distribution`` says which processes
+    the script is run by, if there is more to it than one
+    (:class:`amlflow.jobs.distribution.Distribution`).
     """
 
     name: str
@@ -121,6 +127,7 @@ class Job:
     max_seconds: float | None = None
     needs: Sequence[str] = ()
     snapshot: str | None = None
+    distribution: Mapping[str, Any] | None = None
 
     def work(self, folder: JobFolder) -> Work:
         """What the compute target is to run."""
@@ -155,6 +162,8 @@ class JobFolder:
         self.journal = self.path / "journal"
         self.sending = self.path / "sending"
         self.relay = self.path / "relay"
+        self.processes = self.path / "processes"
+        self.failure = self.processes / "failure.json"
         self.outcome = self.path / "outcome.json"
         self.unsent = self.path / "unsent.json"
         self.secret = self.path / "secret"
@@ -195,6 +204,21 @@ class JobFolder:
         if job.name != self.name:
             raise OSError(f"{self.job} is about another job.")
         return job
+
+    def process_log(self, number: int) -> Path:
+        """The log of a process of a distributed script."""
+        return self.log if number == 0 else self.processes / f"{number}.txt"
+
+    def process_logs(self) -> dict[str, Path]:
+        """The logs of a distributed script's processes, by their names in the run."""
+        if not self.processes.is_dir():
+            return {}
+        numbers = [int(path.stem) for path in self.processes.glob("*.txt") if path.stem.isdecimal()]
+        return {
+            PROCESS_LOG.format(number=number): path
+            for number in (0, *sorted(numbers))
+            if (path := self.process_log(number)).exists()
+        }
 
     def unsent_files(self) -> list[str]:
         """Of each file that the agent could not send, why. Raises OSError: it cannot be read."""

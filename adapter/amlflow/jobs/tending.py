@@ -314,7 +314,8 @@ def _send_files(tracker: Tracker, job: Job, folder: JobFolder) -> list[str]:
         leave_out(name)
     files = {name: path for below in folders for name, path in below.files.items()}
     with pinned(files, folder.work, folder.sending, leave_out) as safe:
-        for name, path in ((LOG, folder.log), (BUILD_LOG, folder.build_log)):
+        logs = {LOG: folder.log, BUILD_LOG: folder.build_log, **folder.process_logs()}
+        for name, path in logs.items():
             if path.exists():
                 safe[name] = path
         if safe:

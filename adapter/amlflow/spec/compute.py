@@ -30,8 +30,9 @@ class Work:
     """A script or a program that a compute target runs.
 
     ``name`` is unique and consists of letters and digits. ``command`` is a program and its
-    arguments; with ``is_script`` it is a Python script in ``folder`` and its arguments, which the
-    target runs with ``python``, or with its own Python if that is None. ``folder`` is the working
+    arguments; with ``is_script`` it is a Python script and its arguments, which the target runs
+    with ``python``, or with its own Python if that is None. The script's path is one in ``folder``,
+    or an absolute one in a folder of ``needs``. ``folder`` is the working
     folder; files that the script leaves there must be there after it has ended. ``environment`` is
     added to the target's own environment variables and takes precedence. What the work writes to
     standard output and standard error is appended to ``output`` as it is written. Its standard

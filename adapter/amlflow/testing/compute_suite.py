@@ -158,9 +158,8 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
 
     def test_arguments_are_as_given(self, started: Any) -> None:
         """
-        Work: command is a program and its arguments; with is_script it is a Python script in folder
-            and its arguments, which the target runs with python, or with its own Python if that is
-            None.
+        Work: command is a program and its arguments; with is_script it is a Python script and its
+            arguments, which the target runs with python, or with its own Python if that is None.
         """
         words = ["--x", "a b", "$HOME", "'\"\\", "ä", "", "*", "two\nlines", "\t", "a\\nb", "-"]
         work, run = started("import sys; print(sys.argv)", command=["script.py", *words])
@@ -170,9 +169,8 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
 
     def test_a_command(self, started: Any) -> None:
         """
-        Work: command is a program and its arguments; with is_script it is a Python script in folder
-            and its arguments, which the target runs with python, or with its own Python if that is
-            None.
+        Work: command is a program and its arguments; with is_script it is a Python script and its
+            arguments, which the target runs with python, or with its own Python if that is None.
         """
         work, run = started(command=["sh", "-c", "echo $((20 + 22))"], is_script=False)
         ending(run)

@@ -20,8 +20,8 @@ from amlflow_local.tree import end_tree, members
 
 replace = dataclasses.replace
 COMMAND = """
-    Work: command is a program and its arguments; with is_script it is a Python script in folder and
-        its arguments, which the target runs with python, or with its own Python if that is None.
+    Work: command is a program and its arguments; with is_script it is a Python script and its
+        arguments, which the target runs with python, or with its own Python if that is None.
     """
 ENVIRONMENT = """
     Work: environment is added to the target's own environment variables and takes precedence.
@@ -156,6 +156,14 @@ class AnotherFolder(Local):
         command = [str(work.folder / work.command[0]), *work.command[1:]]
         with popen(cwd=os.sep):
             return super().start(replace(work, command=command) if work.is_script else work)
+
+
+class ScriptsBelowTheFolder(Local):
+    """Work: The script's path is one in folder, or an absolute one in a folder of needs."""
+
+    def start(self, work: Work) -> StartedProcess:
+        command = [work.command[0].lstrip("/"), *work.command[1:]]
+        return super().start(replace(work, command=command) if work.is_script else work)
 
 
 class InputInherited(Local):

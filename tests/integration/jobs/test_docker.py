@@ -12,7 +12,7 @@ import docker
 import pytest
 from amlflow.plugins import open_compute
 from azureml.core import Environment, RunConfiguration, ScriptRunConfig
-from azureml.core.runconfig import DockerConfiguration
+from azureml.core.runconfig import DockerConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
 from helpers.submitted_jobs import ended, error_of, kill_agent, log_of, script, submit, until
 
@@ -277,3 +277,17 @@ def test_settings_that_are_none(settings: dict[str, Any]) -> None:
     assert str(next(iter(settings))).rstrip("s") in caught.value.message.replace(
         "docker argument", "arguments"
     )
+
+
+def test_several_processes_in_a_container(experiment: Any, target: str, image: Any) -> None:
+    run = submit(
+        experiment,
+        "import os; print('process', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])",
+        environment=image,
+        compute_target=target,
+        distributed_job_config=PyTorchConfiguration(process_count=2),
+    )
+    assert ended(run) == "Completed", error_of(run)
+    logs = run.get_details_with_logs()["logFiles"]
+    for rank in range(2):
+        assert logs[f"user_logs/std_log_process_{rank}.txt"].strip() == f"process {rank} of 2"

@@ -413,7 +413,7 @@ def test_nothing_of_amlflow_is_in_the_way_of_the_script(experiment: Any) -> None
 
 def test_settings_that_would_be_left_out_are_refused(experiment: Any) -> None:
     for wrong in (
-        {"distributed_job_config": PyTorchConfiguration(process_count=2)},
+        {"distributed_job_config": PyTorchConfiguration(process_count=2, node_count=3)},
         {"max_run_duration_seconds": -1},
         {"arguments": [object()]},
         {"command": "true"},

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.core.experiment import Experiment
+from amlflow.core.scripts.distribution import distribution_of
 from amlflow.core.scripts.script_data import collect_data
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import UserErrorException
 from azureml.core import Dataset, Environment
 from azureml.data.data_reference import DataReference
-from azureml.train.dnn import PyTorch, TensorFlow
+from azureml.train.dnn import Mpi, Nccl, ParameterServer, PyTorch, TensorFlow
 from azureml.train.estimator import Estimator
 from azureml.train.sklearn import SKLearn
 
@@ -107,10 +107,20 @@ def test_inputs_and_parameters_that_are_data(
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [{"node_count": 2}, {"process_count_per_node": 4}, {"distributed_backend": "mpi"}],
+    ("arguments", "expected"),
+    [
+        ({}, None),
+        ({"process_count_per_node": 4}, ("mpi", 1, 4)),
+        ({"node_count": 2, "distributed_backend": "mpi"}, ("mpi", 2, 2)),
+        ({"node_count": 2, "distributed_training": Mpi(process_count_per_node=4)}, ("mpi", 2, 8)),
+        ({"node_count": 2, "distributed_training": Nccl()}, ("pytorch", 2, 2)),
+        ({"node_count": 2, "distributed_backend": "gloo"}, ("pytorch", 2, 2)),
+        ({"node_count": 3, "distributed_training": ParameterServer(3, 2)}, ("tensorflow", 3, 5)),
+    ],
 )
-def test_more_than_one_process_is_refused(workspace: Workspace, arguments: dict[str, Any]) -> None:
-    estimator = PyTorch(".", entry_script="x.py", **arguments)
-    with pytest.raises(UserErrorException, match="a run is one process"):
-        Experiment(workspace, "e").submit(estimator)
+def test_the_processes_of_an_estimator(arguments: dict[str, Any], expected: Any) -> None:
+    settings = PyTorch(".", entry_script="x.py", **arguments).run_config
+    distribution = distribution_of(settings)
+    if distribution is not None:
+        distribution = (distribution.join, distribution.nodes, distribution.processes)
+    assert distribution == expected

@@ -69,6 +69,7 @@ def test_a_file_of_v1(folder: Path) -> None:
     expected["target"] = "local"
     expected["environmentVariables"] = {"C": "3"}
     expected["history"]["snapshotProject"] = True
+    expected["tensorflow"]["parameterServerCount"] = 1
     for key in ("somethingNew", "tensorflow", "history", "target", "environmentVariables"):
         assert written[key] == expected[key]
     assert written["environment"]["spark"]["repositories"] == ["x"]
@@ -112,8 +113,8 @@ def test_a_setting_that_only_azure_minds(caplog: pytest.LogCaptureFixture) -> No
     environment = Environment("e")
     environment.inferencing_stack_version = "latest"
     assert "Environment.inferencing_stack_version is ignored" in caplog.text
-    with pytest.raises(AttributeError, match=r"RunConfiguration has no 'mpi' in amlflow"):
-        RunConfiguration().mpi  # noqa: B018
+    with pytest.raises(AttributeError, match=r"RunConfiguration has no 'spark' in amlflow"):
+        RunConfiguration().spark  # noqa: B018
 
 
 def test_a_copy_of_an_environment_is_its_own() -> None:

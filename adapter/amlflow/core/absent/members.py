@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from amlflow.core.absent.names import CLUSTERS, DATA, ONE_PROCESS, SERVING, SPARK
+from amlflow.core.absent.names import CLUSTERS, DATA, PARALLEL_TASKS, SERVING, SPARK
 from amlflow.exceptions import UserErrorException
 
 _IN_A_SCRIPT = (
@@ -91,14 +91,11 @@ MEMBERS = {
         "datacaches": _DATASETS,
         "hdi": SPARK,
         "kubernetescompute": CLUSTERS,
-        "mpi": ONE_PROCESS,
-        "paralleltask": ONE_PROCESS,
+        "paralleltask": PARALLEL_TASKS,
         "priority": "jobs of a target run in the order in which they were submitted",
-        "pytorch": ONE_PROCESS,
         "services": "amlflow starts no services beside a script",
         "source_directory_data_store": _DATASETS,
         "spark": SPARK,
-        "tensorflow": ONE_PROCESS,
     },
 }
 """By v1's class: the members, with the nearest way."""

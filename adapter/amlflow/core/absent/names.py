@@ -17,9 +17,9 @@ SERVING = (
     "Model.get_model_path() gives the files of any model to a server of yours"
 )
 
-ONE_PROCESS = (
-    "a run is one process on one machine; start the others from the script, or with torchrun or "
-    "mpiexec as the command"
+PARALLEL_TASKS = (
+    "amlflow has no list of tasks for workers; submit a child run for each, or start the processes "
+    "with MpiConfiguration"
 )
 CLUSTERS = (
     "amlflow makes no clusters in Azure; declare what is there in .azureml/compute.yaml, and "
@@ -61,7 +61,6 @@ ABSENT = {
     "azureml.opendatasets": OPEN_DATASETS,
     "azureml.train.dnn": {
         "Chainer": "Estimator(…, pip_packages=['chainer']) is the same",
-        **dict.fromkeys(("Gloo", "Mpi", "Nccl", "ParameterServer"), ONE_PROCESS),
     },
     "azureml.telemetry": dict.fromkeys(
         ("INSTRUMENTATION_KEY", "get_telemetry_log_handler"), "amlflow sends nothing to Azure"

@@ -8,6 +8,7 @@ from amlflow.core.console import warn_once
 from amlflow.core.project.tracking_uri import local_folders
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.cluster.payload import NODE_KIND
+from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.finding import is_loopback
 from amlflow.jobs.job import Target
 from amlflow.plugins import open_compute
@@ -19,6 +20,15 @@ def open_node(target: Target, cluster: Cluster | None) -> Compute:
     if cluster is not None:
         return open_compute(NODE_KIND, {})
     return open_compute(target.kind, target.settings)
+
+
+def check_one_process(distribution: Distribution | None) -> None:
+    """Refuse several processes. Raises :class:`ComputeTargetException`."""
+    if distribution is not None:
+        raise ComputeTargetException(
+            "A job of several processes is not supported on a cluster; let the script's command "
+            "start them, such as command=['srun', 'python', 'train.py']."
+        )
 
 
 def check_reachable(uri: str, target: Target) -> None:

@@ -13,7 +13,12 @@ from typing import Any, ClassVar
 
 from amlflow.core.data.datapath import DataReference
 from amlflow.core.scripts.conda_dependencies import CondaDependencies, requirements_in
-from amlflow.core.scripts.distributed import MpiConfiguration
+from amlflow.core.scripts.distributed import (
+    MpiConfiguration,
+    PyTorchConfiguration,
+    TensorflowConfiguration,
+)
+from amlflow.core.scripts.distribution import set_distribution
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.run_configuration import DockerConfiguration, RunConfiguration
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
@@ -73,8 +78,11 @@ class Estimator(ScriptRunConfig):
             vm_size, vm_priority: Kept in ``run_config.amlcompute``; they change nothing here.
             entry_script: A Python file in the folder.
             script_params: The script's arguments by flag; with None or "" the flag stands alone.
-            node_count, process_count_per_node, distributed_backend, distributed_training: More than
-                one process is refused when it is submitted.
+            node_count: The number of nodes; that of ``distributed_training`` if it is higher.
+            process_count_per_node: The processes on each node, with ``distributed_backend``.
+            distributed_backend: What joins the processes: "mpi" (left out: the same), "gloo",
+                "nccl" or "ps".
+            distributed_training: The configuration of the processes, in place of these two.
             use_gpu: Changes nothing: a script uses the GPUs that its machine has.
             use_docker: Whether to run in a container; left out, it is as the target says.
             custom_docker_image: The container image; ``custom_docker_base_image`` is the same.
@@ -119,7 +127,13 @@ class Estimator(ScriptRunConfig):
             config.docker = DockerConfiguration(use_docker=True, shm_size=shm_size)
         config.max_run_duration_seconds = max_run_duration_seconds
         config.amlcompute.vm_size, config.amlcompute.vm_priority = vm_size, vm_priority
-        config.node_count = node_count
+        if distributed_training is None:
+            distributed_training = _to_distributed(
+                distributed_backend, node_count, process_count_per_node
+            )
+        if distributed_training is not None:
+            set_distribution(config, distributed_training)
+        config.node_count = max(node_count, config.node_count)
         for item in inputs or ():
             _add_input(config, item)
         super().__init__(
@@ -129,12 +143,6 @@ class Estimator(ScriptRunConfig):
             run_config=config,
             resume_from=resume_from,
         )
-        if distributed_training is None and (process_count_per_node, distributed_backend) != (
-            1,
-            None,
-        ):
-            distributed_training = MpiConfiguration(process_count_per_node, node_count)
-        self.distributed_job_config = distributed_training
 
     @property
     def conda_dependencies(self) -> CondaDependencies:
@@ -158,6 +166,18 @@ class SKLearn(Estimator):
     """A script that needs scikit-learn: the packages scikit-learn, joblib and pandas."""
 
     _FRAMEWORK = ("scikit-learn", "joblib", "pandas")
+
+
+def _to_distributed(backend: str | None, nodes: int, per_node: int) -> Any:
+    """The configuration that v1's two arguments stand for; None for one process."""
+    if backend is None and per_node == 1 and nodes == 1:
+        return None
+    kind = (backend or "mpi").lower()
+    if kind == "mpi":
+        return MpiConfiguration(per_node, nodes)
+    if kind == "ps":
+        return TensorflowConfiguration(worker_count=nodes)
+    return PyTorchConfiguration(kind, process_count=nodes * per_node, node_count=nodes)
 
 
 def _pinned(packages: Sequence[str], version: str | None) -> list[str]:

@@ -10,6 +10,11 @@ from typing import Any
 
 from amlflow.core.project.config_json import FOLDER
 from amlflow.core.scripts.data_section import DATA, REFERENCES
+from amlflow.core.scripts.distributed import (
+    MpiConfiguration,
+    PyTorchConfiguration,
+    TensorflowConfiguration,
+)
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DEFAULT_NAME, FIELDS
 from amlflow.core.scripts.sections import AmlComputeConfiguration, HistoryConfiguration
@@ -66,6 +71,9 @@ class RunConfiguration(Settings):
     framework: str
     communicator: str | None
     node_count: int
+    mpi: MpiConfiguration
+    pytorch: PyTorchConfiguration
+    tensorflow: TensorflowConfiguration
     max_run_duration_seconds: float | None
     environment: Environment
     environment_variables: dict[str, str]
@@ -96,6 +104,8 @@ class RunConfiguration(Settings):
         self.framework = framework or "Python"
         self.communicator = communicator
         self.node_count = 1
+        self.mpi, self.pytorch = MpiConfiguration(), PyTorchConfiguration()
+        self.tensorflow = TensorflowConfiguration()
         self.max_run_duration_seconds = None
         self.environment = Environment(DEFAULT_NAME)
         if conda_dependencies is not None:
@@ -192,6 +202,11 @@ _FIELDS = (
     ("communicator", "communicator", TEXT),
     ("max_run_duration_seconds", "maxRunDurationSeconds", VALUE),
     ("node_count", "nodeCount", NUMBER),
+    ("mpi.process_count_per_node", "mpi.processCountPerNode", NUMBER),
+    ("pytorch.communication_backend", "pytorch.communicationBackend", TEXT),
+    ("pytorch.process_count", "pytorch.processCount", VALUE),
+    ("tensorflow.worker_count", "tensorflow.workerCount", NUMBER),
+    ("tensorflow.parameter_server_count", "tensorflow.parameterServerCount", VALUE),
     *((f"environment.{attribute}", f"environment.{key}", kind) for attribute, key, kind in FIELDS),
     ("docker.use_docker", "docker.useDocker", FLAG),
     ("docker.arguments", "docker.arguments", LIST),
@@ -207,6 +222,8 @@ _FIELDS = (
 )  # fmt: skip
 """Each setting by its attribute, its key in the file and its type."""
 _IN_DEFINITION = frozenset({
+    "mpi.processCountPerNode", "pytorch.communicationBackend", "pytorch.processCount",
+    "tensorflow.workerCount", "tensorflow.parameterServerCount",
     "framework", "maxRunDurationSeconds", "environment.name",
     "environment.python.interpreterPath", "environment.python.userManagedDependencies",
     "environment.python.condaDependencies", "environment.docker.baseImage",

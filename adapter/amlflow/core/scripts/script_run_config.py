@@ -10,6 +10,7 @@ from typing import Any
 from amlflow.core.arguments import check_class, check_path
 from amlflow.core.compute.compute_target import ComputeTarget
 from amlflow.core.scripts.command_line import check_arguments
+from amlflow.core.scripts.distribution import set_distribution
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.run_configuration import DockerConfiguration, RunConfiguration
 from amlflow.exceptions import UserErrorException
@@ -54,7 +55,8 @@ class ScriptRunConfig:
                 max_run_duration_seconds and docker_runtime_config are ignored then, as in v1.
             compute_target: A compute target or its name; "local" if left out.
             environment: The Python or image to use.
-            distributed_job_config: Refused when it is submitted: a run is one process here.
+            distributed_job_config: Several processes: an MpiConfiguration, a PyTorchConfiguration
+                or a TensorflowConfiguration.
             resume_from: Ignored, with a warning.
             max_run_duration_seconds: The run is Canceled when it takes longer; None: never.
             command: A program and its arguments, instead of a script. What a shell would read
@@ -62,6 +64,7 @@ class ScriptRunConfig:
             docker_runtime_config: Whether to run in a container.
 
         Raises:
+            RunConfigurationException: distributed_job_config is another object.
             UserErrorException: both a script and a command are given, or an argument is neither
                 text nor number nor path.
         """
@@ -92,9 +95,12 @@ class ScriptRunConfig:
         self.command = command
         self.resume_from = resume_from
         self.run_config = run_config or _build_configuration(
-            compute_target, environment, max_run_duration_seconds, docker_runtime_config
+            compute_target,
+            environment,
+            max_run_duration_seconds,
+            docker_runtime_config,
+            distributed_job_config,
         )
-        self.distributed_job_config = None if run_config else distributed_job_config
 
     @property
     def compute_target(self) -> str:
@@ -139,6 +145,7 @@ def _build_configuration(
     environment: Environment | None,
     max_seconds: float | None,
     docker: DockerConfiguration | None,
+    distributed: Any,
 ) -> RunConfiguration:
     config = RunConfiguration()
     if compute_target is not None:
@@ -148,4 +155,6 @@ def _build_configuration(
     if docker is not None:
         config.docker = docker
     config.max_run_duration_seconds = max_seconds
+    if distributed is not None:
+        set_distribution(config, distributed)
     return config

@@ -94,7 +94,7 @@ def read_fields(owner: object, content: Section, rows: Iterable[Row]) -> None:
         for part in sections:
             section = section.section(part)
         value = kind.read(section, name)
-        if value or value is False:
+        if value or value is False or (value == 0 and kind is VALUE):
             path, _, member = attribute.rpartition(".")
             setattr(attrgetter(path)(owner) if path else owner, member, value)
 

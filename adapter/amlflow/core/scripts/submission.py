@@ -21,9 +21,10 @@ from amlflow.core.data.declared import variables as store_variables
 from amlflow.core.project.tracking_uri import client_variables, local_folders
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
-from amlflow.core.scripts.cluster_checks import check_reachable, open_node
+from amlflow.core.scripts.cluster_checks import check_one_process, check_reachable, open_node
 from amlflow.core.scripts.command_line import check_packed, check_variables, command_line
 from amlflow.core.scripts.containers import resolve_target
+from amlflow.core.scripts.distribution import distribution_of, warn_of_one_machine
 from amlflow.core.scripts.environment import (
     Environment,
     kept_definition,
@@ -93,6 +94,7 @@ def submit(
     if kwargs:
         raise UserErrorException(f"submit does not know {', '.join(map(repr, kwargs))}.")
     _check_whole(config)
+    distribution = distribution_of(config.run_config)
     tracker = tracker_of(experiment)
     _check_shared(tracker)
     settings = config.run_config
@@ -132,6 +134,7 @@ def submit(
         ),
         data=None if collected is None else collected.data.to_content(),
         max_seconds=settings.max_run_duration_seconds,
+        distribution=None if distribution is None else dataclasses.asdict(distribution),
         needs=[*local_folders(tracker.uri), *([] if collected is None else collected.needs)],
     )
     folder = JobFolder(job.name)
@@ -141,6 +144,7 @@ def submit(
     start: Start
     if cluster is not None:
         check_reachable(tracker.uri, target)
+        check_one_process(distribution)
         cluster.check(to_work(job), tracker.uri)
         start = StartOnCluster(cluster, job)
     else:
@@ -151,6 +155,7 @@ def submit(
         )
         if dockerfile is None:  # otherwise its image is still to be built
             compute.check(job.work(folder))
+        warn_of_one_machine(distribution, target)
         start = StartHere(job)
     with _make_folder(folder) as lock:
         return _launch(
@@ -287,18 +292,6 @@ def _check_whole(config: ScriptRunConfig) -> None:
     if config.resume_from is not None:
         logger.warning("resume_from is ignored: the script itself finds where it left off.")
     settings = config.run_config
-    if config.distributed_job_config is not None or settings.node_count not in (None, 1):
-        raise UserErrorException(
-            f"distributed_job_config={config.distributed_job_config!r} and node_count="
-            f"{settings.node_count!r} are not supported, because a run is one process on one "
-            "machine here. Leave both out, and let the script's command start the processes, such "
-            "as command=['torchrun', 'train.py'] or ['mpiexec', 'python', 'train.py']."
-        )
-    if settings.framework.lower() != "python":
-        raise UserErrorException(
-            f"The framework {settings.framework!r} is not supported: a script is run by Python. "
-            "Run any other program with command=[…]."
-        )
     _warn_of_unused(settings)
     max_seconds = settings.max_run_duration_seconds
     if max_seconds is not None and not (isinstance(max_seconds, (int, float)) and max_seconds > 0):
@@ -377,7 +370,7 @@ def _definition(config: ScriptRunConfig, job: Job, collected: CollectedData | No
         "sourceDirectory": str(config.source_directory),
         "target": job.target.name,
         "communicator": settings.communicator or "None",
-        "nodeCount": 1,
+        "nodeCount": settings.node_count or 1,
         "environmentVariables": dict.fromkeys(job.environment, "***"),
         "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
         **defined_settings(settings),

@@ -269,7 +269,7 @@ class Report:
             for name, path in files.items()
             if path.exists() and (name != BUILD_LOG or path.stat().st_size)
         }
-        return {**own, **self._find_files("logs")}
+        return {**own, **folder.process_logs(), **self._find_files("logs")}
 
     def _find_files(self, folder: str) -> dict[str, Path]:
         """The files below a folder of the working folder, by their names in the run."""

@@ -25,7 +25,9 @@ from amlflow.data.script_data import ProvidingCanceled
 from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
 from amlflow.jobs.agent.preparing import needs_preparation, prepare_work
+from amlflow.jobs.agent.processes import distribute_here, failure_in, log_name
 from amlflow.jobs.agent.report import Report, Superseded
+from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
 from amlflow.jobs.queue import NoQueue, Queue
@@ -34,7 +36,7 @@ from amlflow.jobs.run_notes import EndRequest
 from amlflow.jobs.unpack import unpack
 from amlflow.plugins import open_compute
 from amlflow.run_errors import to_error
-from amlflow.spec import JOB, Compute, Ending, PropertyConflict, RunNotFound, Started, Status
+from amlflow.spec import JOB, Compute, Ending, PropertyConflict, RunNotFound, Started, Status, Work
 
 if TYPE_CHECKING:
     from amlflow.jobs.agent.data import JobData
@@ -171,7 +173,7 @@ class Agent:
             if request is not None:
                 return request
             self._folder.log.touch(0o600)
-            script = compute.start(work)
+            script = compute.start(self._distribute(work))
             try:
                 if not self._report.is_following:
                     reporting.enter_context(self._reporting())
@@ -186,6 +188,15 @@ class Agent:
                 outcome, change = data.keep(outcome)
                 self._report.note(change)
             return outcome
+
+    def _distribute(self, work: Work) -> Work:
+        """The work that starts all processes of the script, if there is more to it than one."""
+        distribution = self._distribution()
+        return distribute_here(work, distribution, self._folder) if distribution else work
+
+    def _distribution(self) -> Distribution | None:
+        stated = self._job.distribution
+        return None if stated is None else Distribution(**stated)
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -266,28 +277,37 @@ class Agent:
     def _ending_to_result(self, ending: Ending) -> EndRequest:
         if ending.code == 0 and ending.reason is None:
             return EndRequest(Status.COMPLETED)
+        distribution = self._distribution()
+        failure = failure_in(self._folder, distribution.processes) if distribution else None
         message = ending.reason or f"The script ended with exit code {ending.code}."
+        if distribution is not None and failure is not None:
+            message = failure.describe(distribution.processes)
         if shutil.disk_usage(self._folder.path).free < FULL:
             message = (
                 f"{message} The disk of its working folder, {str(self._folder.work)!r}, is full."
             )
-        lines = self._last_lines(ending.errors_end)
+        path, end, which = self._folder.log, ending.errors_end, "its output"
+        if failure is not None:
+            path, end = self._folder.process_log(failure.number), None
+            which = f"that process's output ({log_name(failure)})"
+        lines = _last_lines(path, end)
         if lines:
-            to = "" if ending.errors_end is None else " up to the end of its standard error"
-            message = f"{message} The last lines of its output{to}:\n{lines}"
+            to = "" if end is None else " up to the end of its standard error"
+            message = f"{message} The last lines of {which}{to}:\n{lines}"
         return EndRequest(Status.FAILED, to_error(message))
 
-    def _last_lines(self, errors_end: int | None) -> str:
-        """The end of the log, or of that part of it that standard error ends."""
-        try:
-            with self._folder.log.open("rb") as file:
-                end = errors_end or os.fstat(file.fileno()).st_size
-                begin = max(0, end - (1 << 16))
-                file.seek(begin)
-                text = file.read(end - begin).decode("utf-8", "replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-LAST_LINES:])
+
+def _last_lines(log: Path, errors_end: int | None) -> str:
+    """The end of a log, or of that part of it that standard error ends."""
+    try:
+        with log.open("rb") as file:
+            end = errors_end or os.fstat(file.fileno()).st_size
+            begin = max(0, end - (1 << 16))
+            file.seek(begin)
+            text = file.read(end - begin).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-LAST_LINES:])
 
 
 def _read_outcome(folder: JobFolder) -> tuple[EndRequest, datetime]:

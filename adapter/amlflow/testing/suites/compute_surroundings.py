@@ -55,9 +55,8 @@ class ComputeSurroundingTests(ComputeBase):
 
     def test_the_python_that_is_named(self, started: Any, tmp_path: Path) -> None:
         """
-        Work: command is a program and its arguments; with is_script it is a Python script in folder
-            and its arguments, which the target runs with python, or with its own Python if that is
-            None.
+        Work: command is a program and its arguments; with is_script it is a Python script and its
+            arguments, which the target runs with python, or with its own Python if that is None.
         """
         folder = tmp_path / "needed"
         folder.mkdir()
@@ -67,6 +66,19 @@ class ComputeSurroundingTests(ComputeBase):
         variables = self.shown(started, tmp_path, python=str(wrapper), needs=[folder])
         assert variables["WRAPPED"].strip() == "yes"
         assert "WRAPPED" not in self.shown(started, tmp_path)
+
+    def test_a_script_elsewhere(self, started: Any, tmp_path: Path) -> None:
+        """
+        Work: The script's path is one in folder, or an absolute one in a folder of needs.
+        """
+        folder = tmp_path / "needed"
+        folder.mkdir()
+        script = folder / "launcher.py"
+        script.write_text("import os, sys; print(sys.argv, os.getcwd())")
+        work, run = started(command=[str(script), "a b"], needs=[folder])
+        assert ending(run).code == 0
+        run.end(grace=1)
+        assert work.output.read_text().strip() == f"{[str(script), 'a b']} {work.folder}"
 
     def test_a_work_that_cannot_start(self, compute: Compute, work: Any) -> None:
         """

@@ -3,9 +3,10 @@
 from typing import Any
 
 from amlflow.core.absent.names import refuse as _refuse
+from amlflow.core.scripts.distributed import Gloo, Mpi, Nccl, ParameterServer
 from amlflow.core.scripts.estimators import PyTorch, TensorFlow
 
-__all__ = ["PyTorch", "TensorFlow"]
+__all__ = ["Gloo", "Mpi", "Nccl", "ParameterServer", "PyTorch", "TensorFlow"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,139 @@
+"""The agent's part in a distributed run: the launcher's plan, and the process that failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import signal
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlflow import whole_files
+from amlflow.jobs import launcher
+from amlflow.jobs.distribution import (
+    Distribution,
+    Join,
+    Process,
+    placed_here,
+    server_numbers,
+    variables_of,
+)
+from amlflow.jobs.job import PROCESS_LOG, JobFolder
+from amlflow.spec import Work
+from amlflow.tracker_data import Malformed, is_whole, parse, to_object
+
+HERE = "127.0.0.1"
+MAX_FAILURE = 1000
+"""Bytes of the note that names the process that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The process that failed first, and its exit code; below 0 it is a signal's number."""
+
+    number: int
+    code: int
+
+    def describe(self, count: int) -> str:
+        """What has happened, as a sentence."""
+        how = f"ended with exit code {self.code}"
+        if self.code < 0:
+            how = f"was ended by the signal {_signal_name(-self.code)}"
+        others = ", so the others were ended" if count > 1 else ""
+        return f"Process {self.number} of {count} {how}{others}."
+
+
+def distribute_here(work: Work, distribution: Distribution, folder: JobFolder) -> Work:
+    """The work that starts the processes of a distributed work on this machine."""
+    processes = placed_here(distribution)
+    addresses = [HERE] * (processes[-1].node + 1)
+    ports = free_ports(len(processes))
+    variables = [
+        variables_of(distribution, processes, process, addresses, ports) for process in processes
+    ]
+    return make_launcher(work, distribution, folder, processes, variables)
+
+
+def make_launcher(
+    work: Work,
+    distribution: Distribution,
+    folder: JobFolder,
+    processes: Sequence[Process],
+    variables: Sequence[dict[str, str]],
+) -> Work:
+    """Write the launcher and its plan into the job's folder; the work that runs it."""
+    of_servers = server_numbers(distribution, processes)
+    plan = {
+        "command": list(work.command),
+        "is_script": work.is_script,
+        "mpi": distribution.join == Join.MPI,
+        "failure": str(folder.failure),
+        "processes": [
+            {
+                "number": process.number,
+                "environment": environment,
+                "log": str(folder.process_log(process.number)),
+                "is_server": process.number in of_servers,
+            }
+            for process, environment in zip(processes, variables, strict=True)
+        ],
+    }
+    folder.processes.mkdir(mode=0o700, exist_ok=True)
+    program = folder.processes / Path(launcher.__file__).name
+    shutil.copyfile(launcher.__file__, program)
+    path = folder.processes / "plan.json"
+    whole_files.write_text(path, json.dumps(plan), whole_files.OWN)
+    return dataclasses.replace(
+        work,
+        command=[str(program), str(path)],
+        is_script=True,
+        needs=[*work.needs, folder.processes],
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nothing uses now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for opened in sockets:
+            opened.bind(("", 0))
+        return [int(opened.getsockname()[1]) for opened in sockets]
+    finally:
+        for opened in sockets:
+            opened.close()
+
+
+def failure_in(folder: JobFolder, count: int) -> Failure | None:
+    """The process that failed first; None if none of the ``count`` processes is named.
+
+    The note is in a folder that the script can write to, so it is parsed as any input.
+    """
+    try:
+        with folder.failure.open("rb") as file:
+            text = file.read(MAX_FAILURE).decode("utf-8", "replace")
+    except OSError:
+        return None
+    return parse(folder.name, folder.failure.name, text, lambda text: _to_failure(text, count))
+
+
+def _to_failure(text: str, count: int) -> Failure:
+    content = to_object(text)
+    number, code = content.get("number"), content.get("code")
+    if is_whole(number) and is_whole(code) and 0 <= number < count and abs(code) < 256:
+        return Failure(number, code)
+    raise Malformed(f"the number of one of {count} processes and its exit code")
+
+
+def log_name(failure: Failure) -> str:
+    """The name in the run of the log of the process that failed."""
+    return PROCESS_LOG.format(number=failure.number)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

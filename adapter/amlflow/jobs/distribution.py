@@ -1,0 +1,162 @@
+"""The processes of a distributed run: where each of them is, and the variables that it gets.
+
+This is the one place where that is decided, for one machine and for the nodes of a cluster. Sources
+of the variables: v1's documentation of distributed training, and what public scripts read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+MAX_PROCESSES = 10_000
+"""Of one run."""
+
+
+class Join(str, Enum):
+    """How the processes join each other."""
+
+    MPI = "mpi"
+    PYTORCH = "pytorch"
+    TENSORFLOW = "tensorflow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """The processes that a run asks for.
+
+    ``processes`` is the number on all ``nodes``. With ``is_of_nodes``, each process stands for a
+    node, and may start others there. ``servers`` of the processes keep parameters for the others,
+    and end with them.
+    """
+
+    join: str
+    nodes: int
+    processes: int
+    servers: int = 0
+    is_of_nodes: bool = False
+
+    @property
+    def per_node(self) -> int:
+        """The most processes on one node."""
+        return -(-self.processes // self.nodes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One of the processes: its number among all, its node's, and its number on that node.
+
+    ``beside`` is the number of processes on its node.
+    """
+
+    number: int
+    node: int
+    local: int
+    beside: int
+
+
+def placed_on_nodes(distribution: Distribution) -> list[Process]:
+    """The processes node by node; the first nodes have one more if they are not even."""
+    least, more = divmod(distribution.processes, distribution.nodes)
+    processes: list[Process] = []
+    for node in range(distribution.nodes):
+        beside = least + (node < more)
+        processes += [
+            Process(number=len(processes) + local, node=node, local=local, beside=beside)
+            for local in range(beside)
+        ]
+    return processes
+
+
+def placed_here(distribution: Distribution) -> list[Process]:
+    """The processes on one machine, which is one node, unless each of them stands for one."""
+    if distribution.is_of_nodes:
+        return placed_on_nodes(distribution)
+    count = distribution.processes
+    return [Process(number=i, node=0, local=i, beside=count) for i in range(count)]
+
+
+def variables_of(
+    distribution: Distribution,
+    processes: Sequence[Process],
+    process: Process,
+    addresses: Sequence[str],
+    ports: Sequence[int],
+) -> dict[str, str]:
+    """The variables of one of the processes.
+
+    ``addresses`` are those of the nodes, and ``ports`` one for each process, free on its node.
+    """
+    first, port = addresses[0], ports[0]
+    variables = {
+        "MASTER_ADDR": first,
+        "MASTER_PORT": str(port),
+        "MASTER_IP": first,
+        "NODE_RANK": str(process.node),
+        "AZUREML_CR_NODE_RANK": str(process.node),
+        "AZUREML_NODE_COUNT": str(len(addresses)),
+        "AZ_BATCHAI_JOB_MASTER_NODE_IP": first,
+        "AZ_BATCHAI_TASK_INDEX": str(process.number),
+        "AZ_BATCH_MASTER_NODE": f"{first}:{port}",
+        "AZ_BATCH_HOST_LIST": ",".join(addresses),
+        "AZ_BATCH_NODE_LIST": ";".join(addresses),
+    }
+    if distribution.join == Join.MPI:
+        return {**variables, "AZ_BATCHAI_MPI_MASTER_NODE": first, **_mpi(processes, process)}
+    if distribution.join == Join.TENSORFLOW:
+        return {**variables, **_tensorflow(distribution, processes, process, addresses, ports)}
+    return {
+        **variables,
+        "AZ_BATCHAI_PYTORCH_INIT_METHOD": f"tcp://{first}:{port}",
+        "RANK": str(process.number),
+        "WORLD_SIZE": str(len(processes)),
+        "LOCAL_RANK": str(process.local),
+        "LOCAL_WORLD_SIZE": str(process.beside),
+    }
+
+
+def _mpi(processes: Sequence[Process], process: Process) -> dict[str, str]:
+    """What Open MPI's mpirun sets, which scripts read whatever MPI there is.
+
+    RANK and LOCAL_RANK are not among them: a library that finds these starts no processes itself.
+    """
+    return {
+        "OMPI_COMM_WORLD_RANK": str(process.number),
+        "OMPI_COMM_WORLD_SIZE": str(len(processes)),
+        "OMPI_COMM_WORLD_LOCAL_RANK": str(process.local),
+        "OMPI_COMM_WORLD_LOCAL_SIZE": str(process.beside),
+        "OMPI_COMM_WORLD_NODE_RANK": str(process.local),
+    }
+
+
+def server_numbers(distribution: Distribution, processes: Sequence[Process]) -> list[int]:
+    """The numbers of the processes that keep parameters: the last on their nodes."""
+    by_turns = sorted(processes, key=lambda process: (process.local, process.node))
+    return [process.number for process in by_turns[len(by_turns) - distribution.servers :]]
+
+
+def _tensorflow(
+    distribution: Distribution,
+    processes: Sequence[Process],
+    process: Process,
+    addresses: Sequence[str],
+    ports: Sequence[int],
+) -> dict[str, str]:
+    of_servers = server_numbers(distribution, processes)
+    groups: dict[str, list[Process]] = {"worker": [], "ps": []}
+    for other in processes:
+        groups["ps" if other.number in of_servers else "worker"].append(other)
+    hosts = {
+        kind: [f"{addresses[other.node]}:{ports[other.number]}" for other in members]
+        for kind, members in groups.items()
+        if members
+    }
+    kind = "ps" if process.number in of_servers else "worker"
+    task = {"type": kind, "index": groups[kind].index(process)}
+    return {
+        "TF_CONFIG": json.dumps({"cluster": hosts, "task": task, "environment": "cloud"}),
+        "AZ_BATCHAI_WORKER_HOSTS": ",".join(hosts["worker"]),
+        "AZ_BATCHAI_PARAMETER_SERVER_HOSTS": ",".join(hosts.get("ps", ())),
+    }

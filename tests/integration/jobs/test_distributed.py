@@ -1,0 +1,151 @@
+"""Scripts of several processes on one machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+import pytest
+from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration, TensorflowConfiguration
+from helpers.submitted_jobs import ended, error_of, log_of, submit, until
+from helpers.tools import need
+
+JOINED = """
+    import os, socket, time
+    from azureml.core import Run
+
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    master = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    if rank == 0:
+        server = socket.create_server(master)
+        numbers = {int(server.accept()[0].recv(9)) for _ in range(size - 1)}
+        print("joined by", sorted(numbers))
+    else:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                client = socket.create_connection(master)
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        client.send(str(rank).encode())
+    run = Run.get_context()
+    for value in range(50):
+        run.log(f"loss of {rank}", value)
+    run.log("rank", rank)
+    open(f"outputs/{rank}.txt", "w").write("x")
+    print("process", rank, "on", os.environ["NODE_RANK"], os.environ["LOCAL_RANK"])
+"""
+
+
+def process_log(run: Any, number: int) -> str:
+    logs = run.get_details_with_logs()["logFiles"]
+    return str(logs.get(f"user_logs/std_log_process_{number}.txt", ""))
+
+
+def test_processes_that_pytorch_joins(experiment: Any) -> None:
+    run = submit(
+        experiment, JOINED, distributed_job_config=PyTorchConfiguration("Gloo", process_count=3)
+    )
+    assert ended(run) == "Completed", error_of(run)
+    assert "joined by [1, 2]" in log_of(run)
+    for rank in range(3):
+        assert f"process {rank} on 0 {rank}" in process_log(run, rank)
+        assert run.get_metrics(f"loss of {rank}")[f"loss of {rank}"] == list(range(50))
+    assert sorted(run.get_metrics("rank")["rank"]) == [0, 1, 2]
+    assert [name for name in run.get_file_names() if name.startswith("outputs")] == [
+        f"outputs/{rank}.txt" for rank in range(3)
+    ]
+    definition = run.get_details()["runDefinition"]
+    assert (definition["framework"], definition["communicator"]) == ("PyTorch", "gloo")
+    assert definition["pytorch"] == {"communicationBackend": "gloo", "processCount": 3}
+
+
+SUM = """
+    import ctypes, os
+    mpi = ctypes.CDLL("libmpich.so.12")
+    world, whole, add = 0x44000000, 0x4c000405, 0x58000003
+    mpi.MPI_Init(None, None)
+    rank, size, total = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    mpi.MPI_Comm_rank(world, ctypes.byref(rank))
+    mpi.MPI_Comm_size(world, ctypes.byref(size))
+    mpi.MPI_Allreduce(ctypes.byref(rank), ctypes.byref(total), 1, whole, add, world)
+    mpi.MPI_Finalize()
+    print(f"{rank.value} of {size.value}: {total.value}, {os.environ['OMPI_COMM_WORLD_RANK']}")
+"""
+"""A script whose processes add their numbers by MPI."""
+
+
+def test_processes_that_mpi_joins(experiment: Any) -> None:
+    need("mpiexec")
+    run = submit(experiment, SUM, distributed_job_config=MpiConfiguration(2, node_count=2))
+    assert ended(run) == "Completed", error_of(run)
+    for rank in range(4):
+        assert f"{rank} of 4: 6, {rank}" in process_log(run, rank)
+
+
+def test_parameter_servers_end_with_the_workers(experiment: Any) -> None:
+    run = submit(
+        experiment,
+        """
+        import json, os, time
+        task = json.loads(os.environ["TF_CONFIG"])["task"]
+        print(task["type"], task["index"], flush=True)
+        time.sleep(600 if task["type"] == "ps" else 0)
+        """,
+        distributed_job_config=TensorflowConfiguration(2, 1),
+    )
+    assert ended(run) == "Completed", error_of(run)
+    logs = [process_log(run, number).strip() for number in range(3)]
+    assert sorted(logs[:2]) == ["worker 0", "worker 1"]
+
+
+@pytest.mark.parametrize("join", ["pytorch", "mpi"])
+def test_the_death_of_one_process_ends_the_others_and_is_named(
+    experiment: Any, tmp_path: Any, join: str
+) -> None:
+    note = tmp_path / "pids"
+    distributed = PyTorchConfiguration(process_count=3)
+    if join == "mpi":
+        need("mpiexec")
+        distributed = MpiConfiguration(3)
+    run = submit(
+        experiment,
+        f"""
+        import os, signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        rank = int(os.environ.get("RANK") or os.environ["OMPI_COMM_WORLD_RANK"])
+        with open({str(note)!r}, "a") as file:
+            file.write(f"{{os.getpid()}}\\n")
+        while len(open({str(note)!r}).read().split()) < 3:
+            time.sleep(0.05)
+        if rank == 1:
+            raise ValueError("no such data")
+        time.sleep(600)
+        """,
+        distributed_job_config=distributed,
+    )
+    assert ended(run) == "Failed"
+    assert "Process 1 of 3 ended with exit code 1, so the others were ended." in error_of(run)
+    assert "user_logs/std_log_process_1.txt" in error_of(run)
+    assert "ValueError: no such data" in error_of(run)
+    assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())
+
+
+def test_a_distributed_run_is_cancelled(experiment: Any, tmp_path: Any) -> None:
+    note = tmp_path / "pids"
+    run = submit(
+        experiment,
+        f"""
+        import os, time
+        with open({str(note)!r}, "a") as file:
+            file.write(f"{{os.getpid()}}\\n")
+        time.sleep(600)
+        """,
+        distributed_job_config=PyTorchConfiguration(process_count=2),
+    )
+    until(lambda: note.exists() and len(note.read_text().splitlines()) == 2)
+    run.cancel()
+    assert ended(run) == "Canceled"
+    assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())
