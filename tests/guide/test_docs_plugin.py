@@ -13,10 +13,16 @@ from helpers.wheels import lend_packages, made, pip, run
 
 def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> None:
     # What pip would fetch is here: the wheel, and what both it and a build need.
-    environment = made(folder / ".venv")
+    environment = made(folder / ".venv", with_pip=True)
     pip(environment, "install", "--no-deps", "--no-index", wheel)
     lend_packages(environment)
-    offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_ROOT_USER_ACTION": "ignore"}
+    # The same tests run whole in tests/contract.
+    offline = {
+        "PYTEST_ADDOPTS": "--quick",
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_ROOT_USER_ACTION": "ignore",
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     told = []
     for command in [*block("plugin-new").splitlines(), *block("plugin-check").splitlines()]:

@@ -30,12 +30,15 @@ def start(folder: Path) -> Any:
     need_docker()
     without_network = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
     address, process = _started(folder, ["unshare", "--mount"], without_network)
-    root = debian_root()
-    archive = folder / "root.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add(root, arcname=".")
-    _docker(address, "import", str(archive), IMAGE)
-    archive.unlink()
+    try:
+        archive = folder / "root.tar"
+        with tarfile.open(archive, "w") as tar:
+            tar.add(debian_root(), arcname=".")
+        _docker(address, "import", str(archive), IMAGE)
+        archive.unlink()
+    except BaseException:
+        servers.end_group(process)
+        raise
     return address, process
 
 

@@ -7,6 +7,7 @@ needs of its packages. PostgreSQL's entrypoint does what the official image's do
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
@@ -127,6 +128,11 @@ def _python(root: Path) -> Iterator[Path]:
             metadata = any(part.endswith(".dist-info") for part in file.parts)
             if is_inside and path.exists() and (metadata or name not in NEVER_IMPORTED):
                 _put(root, path, f"{packages}/{file}")
+                # Its bytecode, which not every installer names: each process of the server would
+                # compile all of MLflow anew.
+                compiled = Path(importlib.util.cache_from_source(str(path)))
+                if path.suffix == ".py" and compiled.exists():
+                    _put(root, compiled, f"{packages}/{file.parent}/__pycache__/{compiled.name}")
 
 
 def _files(folder: Path, without: set[str]) -> Iterator[Path]:

@@ -47,12 +47,19 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, **QUIET, **more}
 
 
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a server and its workers."""
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait(30)
+
+
 def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None:
             raise RuntimeError(f"{process.args} ended with {process.returncode}")
         if time.monotonic() > deadline:
+            end_group(process)
             raise RuntimeError(f"{process.args} does not answer after {seconds} s")
         time.sleep(0.1)
 
@@ -94,12 +101,6 @@ def start_mlflow(
 
     wait_for(ready, process, 300)
     return uri, process
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a server and its workers."""
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait(30)
 
 
 def need_postgres(name: str) -> str:
