@@ -34,7 +34,7 @@ GROWTH = 8
 UNKNOWN = 0
 """The number of a run that has been removed meanwhile."""
 
-Place = tuple[int, str]
+Position = tuple[int, str]
 """What orders the runs of an experiment: when they were made, and their ids."""
 
 
@@ -49,19 +49,20 @@ class Numbers:
         count = self._in_database if self._store.dialect is not None else self._of
         numbers: dict[str, int] = {}
         for experiment_id in {run.experiment_id for run in runs}:
-            places = {self._place_of(run) for run in runs if run.experiment_id == experiment_id}
-            numbers.update(count(experiment_id, sorted(places)))
+            selection = (run for run in runs if run.experiment_id == experiment_id)
+            positions = {self._position_of(run) for run in selection}
+            numbers.update(count(experiment_id, sorted(positions)))
         return [numbers[run.id] for run in runs]
 
-    def _place_of(self, run: RunRecord) -> Place:
+    def _position_of(self, run: RunRecord) -> Position:
         if EARLIEST < run.created < LATEST:
             return to_ms(run.created), run.id
         # The record has the nearest time that it can hold.
         mlflow_run = self._store.get_run(run.id)
         return mlflow_run.info.start_time or 0, run.id
 
-    def _in_database(self, experiment_id: str, places: list[Place]) -> dict[str, int]:
-        (first_time, first_id), (last_time, last_id) = places[0], places[-1]
+    def _in_database(self, experiment_id: str, positions: list[Position]) -> dict[str, int]:
+        (first_time, first_id), (last_time, last_id) = positions[0], positions[-1]
         rows = self._store.select(
             _NUMBERS,
             {
@@ -71,33 +72,33 @@ class Numbers:
             },
         )  # fmt: skip
         numbers = {run_id: int(number) for run_id, number in rows}
-        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in places}
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in positions}
 
-    def _of(self, experiment_id: str, places: list[Place]) -> dict[str, int]:
+    def _of(self, experiment_id: str, positions: list[Position]) -> dict[str, int]:
         """The numbers by id of an experiment's runs, given in their order."""
-        first, last = places[0], places[-1]
+        first, last = positions[0], positions[-1]
         noted_place, number = self._find_noted(experiment_id, first)
         gap = self._between(experiment_id, noted_place, first)
         number += gap
         numbers = {first[1]: number}
         if last != first:
             span = f"{_TIME} >= {first[0]} AND {_TIME} <= {last[0]}"
-            for place in sorted(self._find_places(experiment_id, span)):
-                if first < place <= last:
+            for position in sorted(self._find_positions(experiment_id, span)):
+                if first < position <= last:
                     number += 1
-                    numbers[place[1]] = number
+                    numbers[position[1]] = number
         is_settled = last[0] < time.time() * 1000 - SETTLED_MS
         if is_settled and number - numbers[first[1]] + gap > FEW:
             self._note(last[1], number)
-        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in places}
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in positions}
 
-    def _find_noted(self, experiment_id: str, place: Place) -> tuple[Place, int]:
-        """The nearest run up to a place whose number is noted."""
-        condition = f"{_TIME} <= {place[0]} AND tags.`{NUMBER}` LIKE '%'"
+    def _find_noted(self, experiment_id: str, position: Position) -> tuple[Position, int]:
+        """The nearest run up to a position whose number is noted."""
+        condition = f"{_TIME} <= {position[0]} AND tags.`{NUMBER}` LIKE '%'"
         for run in self._page(experiment_id, condition, 2):
             candidate = (run.info.start_time, run.info.run_id)
             number = parse(run.info.run_id, NUMBER, run.data.tags.get(NUMBER), to_count)
-            if candidate <= place and number is not None:
+            if candidate <= position and number is not None:
                 return candidate, number
         return (-1, ""), 0
 
@@ -110,13 +111,13 @@ class Numbers:
         ) as error:  # read only, or deleted; the number is right all the same
             logger.debug("The number of run %s is not noted: %s", run_id, error.message)
 
-    def _between(self, experiment_id: str, start: Place, end: Place) -> int:
-        """How many runs come after one place, up to and with another."""
+    def _between(self, experiment_id: str, start: Position, end: Position) -> int:
+        """How many runs come after one position, up to and with another."""
         same = [
-            place
+            position
             for time in {start[0], end[0]}
-            for place in self._find_places(experiment_id, f"{_TIME} = {time}")
-            if start < place <= end
+            for position in self._find_positions(experiment_id, f"{_TIME} = {time}")
+            if start < position <= end
         ]
         inner = f"{_TIME} > {start[0]} AND {_TIME} < {end[0]}"
         return len(same) + self._count(experiment_id, inner)
@@ -140,7 +141,7 @@ class Numbers:
         token = _page_token(count)
         return bool(self._page(experiment_id, condition, 1, token))
 
-    def _find_places(self, experiment_id: str, condition: str) -> Iterator[Place]:
+    def _find_positions(self, experiment_id: str, condition: str) -> Iterator[Position]:
         token = None
         while True:
             page = self._page(experiment_id, condition, PAGE, token)
@@ -169,7 +170,7 @@ _NUMBERS = """
     AND (start_time > :first_time OR start_time = :first_time AND run_uuid >= :first_id)
     AND (start_time < :last_time OR start_time = :last_time AND run_uuid <= :last_id)
 """
-"""The numbers of the runs from one place to another."""
+"""The numbers of the runs from one position to another."""
 
 
 def _page_token(offset: int) -> str:

@@ -58,8 +58,8 @@ class SlurmSettings:
             "--gres": None if self.gpus is None else f"gpu:{self.gpus}",
             "--mem": self.memory,
         }
-        stated = [f"{name}={value}" for name, value in values.items() if value is not None]
-        return [*stated, *self.options]
+        options = [f"{name}={value}" for name, value in values.items() if value is not None]
+        return [*options, *self.options]
 
 
 def read_settings(settings: Mapping[str, Any]) -> SlurmSettings:
@@ -74,8 +74,8 @@ def read_settings(settings: Mapping[str, Any]) -> SlurmSettings:
                 f"A compute target of the kind 'slurm' has no setting {name!r}; it has "
                 f"{', '.join(map(repr, names))}."
             )
-    stated = {name: value for name, value in settings.items() if value is not None}
-    return SlurmSettings(**{name: _CHECKS[name](name, value) for name, value in stated.items()})
+    known = {name: value for name, value in settings.items() if value is not None}
+    return SlurmSettings(**{name: _CHECKS[name](name, value) for name, value in known.items()})
 
 
 def _to_word(name: str, value: Any) -> str:

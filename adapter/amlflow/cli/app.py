@@ -335,7 +335,7 @@ class App(CLI):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.table: dict[str, Command] = dict(COMMANDS)
-        self.given: list[str] = []
+        self.arguments: list[str] = []
         self.failure: Unsuccessful | None = None
         super().__init__(
             cli_name="amlflow",
@@ -358,7 +358,7 @@ class App(CLI):  # type: ignore[misc]
     def invoke(self, args: Any, initial_invocation_data: Any = None, out_file: Any = None) -> int:
         """Run a command; the exit code is returned."""
         self._debug = "--debug" in args
-        self.given = list(args)
+        self.arguments = list(args)
         try:
             code = int(super().invoke(args, initial_invocation_data, out_file or sys.stdout))
             if isinstance(self.result.error, KeyboardInterrupt):
@@ -381,7 +381,7 @@ class App(CLI):  # type: ignore[misc]
             return 1
         message = describe(ex)
         if isinstance(ex, Unparsed):
-            line = right_line(self.given)
+            line = right_line(self.arguments)
             correction = "" if line is None else f"\nIt is `{line}`."
             message = f"{message}{correction}\nSee `{ex.command} -h`."
         logger.error("%s", message, exc_info=ex if self._debug else None)

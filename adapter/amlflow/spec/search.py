@@ -43,29 +43,29 @@ class Condition:
 
         A tracker may call it, or use a faster way.
         """
-        found: Any = getattr(record, self.field)
+        actual: Any = getattr(record, self.field)
         if self.key is not None:
-            present = self.key in found
-            found = found.get(self.key)
+            present = self.key in actual
+            actual = actual.get(self.key)
         else:
-            present = found is not None
+            present = actual is not None
         if self.op is Op.HAS:
             return present
         if self.op is Op.LACKS:
             return not present
         if self.op is Op.EQ:
-            return present and bool(found == self.value)
+            return present and bool(actual == self.value)
         if self.op is Op.NE:
-            return not present or bool(found != self.value)
-        if found is None or self.value is None:
+            return not present or bool(actual != self.value)
+        if actual is None or self.value is None:
             return False
         if self.op is Op.STARTS_WITH:
-            return str(found).startswith(str(self.value))
+            return str(actual).startswith(str(self.value))
         if self.op is Op.CONTAINS:
-            return str(self.value) in found
+            return str(self.value) in actual
         if self.op is Op.GE:
-            return bool(found >= self.value)
-        return bool(found <= self.value)
+            return bool(actual >= self.value)
+        return bool(actual <= self.value)
 
 
 @dataclass(frozen=True, slots=True)

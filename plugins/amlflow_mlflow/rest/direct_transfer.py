@@ -62,7 +62,7 @@ def put(connection: Connection, root: str, name: str, path: Path) -> bool:
     upload = {"path": base, "upload_id": upload_id}
 
     def send(index: int) -> dict[str, Any]:
-        place, url, headers = parts[index]
+        number, url, headers = parts[index]
         start = index * part_bytes
         with path.open("rb") as file:
             part = FilePart(file, min(part_bytes, size - start), start)
@@ -70,7 +70,7 @@ def put(connection: Connection, root: str, name: str, path: Path) -> bool:
             response = _request("PUT", url, fields, part)
             etag = response.headers.get("ETag", "")
             response.drain_conn()
-        return {"part_number": place, "etag": etag, "url": url}
+        return {"part_number": number, "etag": etag, "url": url}
 
     try:
         with ThreadPoolExecutor(THREADS) as pool:

@@ -47,7 +47,7 @@ def value_or_text(value: Any, name: str) -> bool | int | float | str | None:
             f"The value of {name!r} is a {type(value).__name__}, and run.log() takes a single "
             "value; log several values with run.log_list()."
         )
-    text = shown(value, repr)
+    text = text_of(value, repr)
     logger.warning(
         "run.log(%r): a value of type %s is stored as the text %.200s",
         name, type(value).__name__, text,
@@ -55,7 +55,7 @@ def value_or_text(value: Any, name: str) -> bool | int | float | str | None:
     return text
 
 
-def shown(value: Any, form: Callable[[Any], str]) -> str:
+def text_of(value: Any, form: Callable[[Any], str]) -> str:
     """A value's text, whatever its class does when it is asked for one."""
     try:
         text = form(value)

@@ -9,7 +9,7 @@ import uuid
 from types import TracebackType
 from typing import Any, NoReturn
 
-from amlflow.core.runs.metric_values import shown
+from amlflow.core.runs.metric_values import text_of
 
 
 class OfflineRun:
@@ -137,4 +137,4 @@ def _report_attempt(kind: str, name: str, value: Any) -> None:
 
 
 def _print(what: str, value: Any) -> None:
-    print(f"{what}{shown(value, str)}")
+    print(f"{what}{text_of(value, str)}")

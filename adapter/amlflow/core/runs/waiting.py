@@ -99,7 +99,7 @@ _BEFORE_SCRIPT = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.NO
 
 @dataclass(slots=True)
 class StreamedLog:
-    """A log that is being written, under a heading once it has begun.
+    """A log that is being written, under a heading once it has has_begun.
 
     An optional one has no heading if it is empty, as where the environment was there already. As
     in v1, a blank line is between the heading and the log that is written ``after``, if there is
@@ -110,17 +110,17 @@ class StreamedLog:
     reader: LogReader
     is_optional: bool = False
     after: StreamedLog | None = None
-    begun: bool = False
+    has_begun: bool = False
 
     def write(self, output: TextIO, last: bool) -> None:
         for text in self.reader.new(last):
             if self.is_optional and not text:
                 continue
-            if not self.begun:
-                gap = "\n" if self.after is not None and self.after.begun else ""
+            if not self.has_begun:
+                gap = "\n" if self.after is not None and self.after.has_begun else ""
                 heading = f"Streaming {self.name}\n{'=' * (10 + len(self.name))}\n"
                 print(f"{gap}{heading}", file=output)
-                self.begun = True
+                self.has_begun = True
             output.write(text)
 
 
