@@ -11,7 +11,12 @@ LIMITS = [
         switch="start-time-of-a-run-that-starts-again",
         reason="MLflow keeps the end of a run that starts again; if the change has a start time, "
         "this looks as if another client had killed the run, and it is Canceled",
-    )
+    ),
+    KnownLimit(
+        switch="runs-of-a-killed-process",
+        reason="MLflow creates runs one by one, and stores a run's properties by another call; if "
+        "the process is killed meanwhile, what it has created stays",
+    ),
 ]
 SERVER_LIMITS = [
     *LIMITS,

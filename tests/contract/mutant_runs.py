@@ -26,6 +26,7 @@ import coverage
 import pytest
 import sentences
 from amlflow.spec import Compute, Tracker
+from amlflow.testing.known_limits import name_of
 from amlflow.testing.plugin import BROKEN, THOROUGH
 
 FOLDER = Path(__file__).parent
@@ -47,13 +48,15 @@ TIMEOUT_S = 60
 class Mutant:
     """What to run the suite on, a tracker or a compute target.
 
-    With ``sentence``, only the tests that name it are run. ``lines`` are the lines in which it
+    With ``sentence``, only the tests that name it are run, and with ``test``, only the test of this
+    name. ``lines`` are the lines in which it
     differs from the original, and ``file`` the file that has them: only tests that reach one of
     them are run.
     """
 
     opened: Callable[[], Tracker | Compute]
     sentence: str | None = None
+    test: str | None = None
     file: str = ""
     lines: frozenset[int] = frozenset()
 
@@ -149,7 +152,7 @@ class _Plugin:
 
     def _select(self, items: Sequence[pytest.Item], mutant: Mutant) -> list[pytest.Item]:
         """The tests for a mutant, in the order in which they are tried."""
-        selection = [item for item in items if _concerns(item, mutant.sentence)]
+        selection = [item for item in items if _concerns(item, mutant)]
         if not mutant.lines or not self._reaches:
             return selection
 
@@ -209,7 +212,10 @@ class _Plugin:
         return {"reaches": {name: asdict(reach) for name, reach in reaches.items()}}
 
 
-def _concerns(item: pytest.Item, sentence: str | None) -> bool:
+def _concerns(item: pytest.Item, mutant: Mutant) -> bool:
+    if mutant.test not in (None, name_of(item)):
+        return False
+    sentence = mutant.sentence
     return sentence is None or sentence in sentences.named(getattr(item, "function", None))
 
 

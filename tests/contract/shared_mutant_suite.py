@@ -9,12 +9,13 @@ import filelock
 import pytest
 from amlflow.spec import Tracker
 from amlflow.testing.suites.at_once import Opener, Others
+from amlflow.testing.suites.killed import KilledTests
 from amlflow.testing.suites.outages import Outage, OutageTests
 from amlflow.testing.suites.processes import ProcessTests
 from mutants.sharing import open_mutant
 
 
-class TestSharedMutant(ProcessTests, OutageTests):
+class TestSharedMutant(KilledTests, ProcessTests, OutageTests):
     patience = 0.5
 
     @pytest.fixture

@@ -12,6 +12,8 @@ from test_outside import Shell, check_story, outside, shell
 
 __all__ = ["outside", "shell"]  # fixtures
 
+ASKED = "def get_run(self, run_id: str, experiment_id: str | None = None)"
+ASKED_FOR_PINS = ASKED[:-1] + ", *, with_pins: bool = False)"
 HOST_OF_TOMORROW = {
     "spec/tracker.py": [
         # one more feature
@@ -22,6 +24,8 @@ HOST_OF_TOMORROW = {
             "    def pin_run(self, run_id: str, *, reason: str = '') -> str:\n"
             "        ...\n\n    def own_paths(self)",
         ),
+        # one more argument, by keyword only, of a method that is there already
+        (ASKED, ASKED_FOR_PINS),
     ],
     "spec/base.py": [
         (
@@ -54,10 +58,31 @@ HOST_OF_TOMORROW = {
             "    def pin_run(self, run_id, *, reason=''):\n"
             "        return member(self.inner, 'pin_run')(run_id)\n\n    def own_paths(self)",
         ),
+        (ASKED, ASKED_FOR_PINS),
+        (
+            "return self.inner.get_run(run_id, experiment_id)",
+            "more = {'with_pins': with_pins} if Feature.PINS in self.inner.features else {}\n"
+            "        return self.inner.get_run(run_id, experiment_id, **more)",
+        ),
+    ],
+    "layers/kept_in_notes.py": [
+        (ASKED, ASKED_FOR_PINS),
+        (
+            "self.inner.get_run(run_id, experiment_id)",
+            "super().get_run(run_id, experiment_id, with_pins=with_pins)",
+        ),
+    ],
+    "layers/journaled.py": [
+        (ASKED, ASKED_FOR_PINS),
+        (
+            "self.inner.get_run(self._tracker_id(run_id), experiment_id)",
+            "self.inner.get_run(self._tracker_id(run_id), experiment_id, with_pins=with_pins)",
+        ),
     ],
 }  # fmt: skip
 
 PIN = """
+from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
 from amlflow.layers.stack import open_layered
 from amlflow.spec import Feature, RunDraft, RunRecord
@@ -65,6 +90,10 @@ from amlflow.spec import Feature, RunDraft, RunRecord
 ws = Workspace.from_config()
 assert "priority" in RunDraft.__dataclass_fields__
 tracker = open_layered(ws.get_mlflow_tracking_uri())
+with Experiment(ws, "pinned").start_logging() as run:
+    pass
+# A tracker that does not claim the feature never gets its argument.
+assert tracker.get_run(run.id, with_pins=True).id == run.id
 print(tracker.pin_run("any"), Feature.PINS in tracker.features)
 """
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import sentences
+import yaml
 from amlflow.spec import Tracker
 from helpers.shared_tracker import SharedTracker
 from mutant_runs import (
@@ -18,9 +20,15 @@ from mutant_runs import (
     Outcome,
     run_suite,
 )
-from mutants import computing, finding, plain, queueing, sharing, steps, subtle, texts
+from mutants import calling, computing, finding, plain, queueing, sharing, steps, subtle, texts
 
-MODULES = [plain, subtle, steps, texts, finding, sharing, computing, queueing]
+MODULES = [calling, plain, subtle, steps, texts, finding, sharing, computing, queueing]
+SURVIVORS: dict[str, str] = {
+    mutant: test
+    for kind in yaml.safe_load(Path(__file__).with_name("survivors.yaml").read_text()).values()
+    for mutant, test in kind.items()
+}
+"""The test that catches a mutant which the first tests did not."""
 SUITES = {sharing: SHARED_SUITE, computing: COMPUTE_SUITE, queueing: CLUSTER_SUITE}
 
 
@@ -39,7 +47,10 @@ def test_each_mutant_is_caught(module: ModuleType) -> None:
     classes: list[type[Any]] = module.MUTANTS
     broken = [sentences.named(each)[0] for each in classes]
     outcomes = run_suite(
-        [Mutant(each, sentence) for each, sentence in zip(classes, broken, strict=True)],
+        [
+            Mutant(each, sentence, SURVIVORS.get(each.__name__))
+            for each, sentence in zip(classes, broken, strict=True)
+        ],
         SUITES.get(module, SUITE),
         at_once=6 if module in SUITES else 1,  # their tests wait for the most part
     )
@@ -68,6 +79,11 @@ def test_no_mutant_of_a_module_is_forgotten(module: ModuleType) -> None:
         and contract.intersection(sentences.named(each))
     }
     assert mutants <= set(module.MUTANTS)
+
+
+def test_each_survivor_is_a_mutant() -> None:
+    names = {each.__name__ for module in MODULES for each in module.MUTANTS}
+    assert set(SURVIVORS) - names == set()
 
 
 def test_the_shared_reference_tracker_passes() -> None:

@@ -30,7 +30,7 @@ NOT_IN_THE_SUITES = {
     "transition: A start time",  # what is left to the tracker
     "RunChange: transition",
     "page: These rules", "page: What is added", "page: An argument",
-    "page: A tracker that does not",
+    "page: A tracker that does not", "page: Compute targets and clusters have",
     "page: An older", "page: Mark a hook", "page: Make records",  # tests/contract/test_growth.py
     "Feature: A feature is", "Feature: A text", "Hooks: An implementation",  # unit/test_plugins.py
     "Feature: Name the",  # advice

@@ -11,13 +11,22 @@ import itertools
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import filelock
 from amlflow.per_process import PerProcess
-from amlflow.spec import ExperimentRecord, Feature, RunQuery, RunRecord, Unavailable, is_tried_once
+from amlflow.spec import (
+    Condition,
+    ExperimentRecord,
+    Feature,
+    ModelRecord,
+    RunQuery,
+    RunRecord,
+    Unavailable,
+    is_tried_once,
+)
 from amlflow.testing.memory import MemoryTracker
 
 STATE = [
@@ -99,6 +108,11 @@ class SharedTracker(MemoryTracker):
         with self.opened(is_write=False):
             runs = list(super().find_runs(query))
         return iter(runs)
+
+    def find_models(self, conditions: Sequence[Condition] = ()) -> Iterator[ModelRecord]:
+        with self.opened(is_write=False):
+            models = list(super().find_models(conditions))
+        return iter(models)
 
     def own_paths(self) -> list[Path]:
         return [self._path.parent]

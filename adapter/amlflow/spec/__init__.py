@@ -18,16 +18,19 @@ These conventions hold for the whole contract:
 * A method does everything that its docstring says, or raises one of the contract's errors and
   changes nothing.
 * Methods must not keep references to their arguments; returned objects must not change later.
+* A method takes its arguments by position and by name, as its signature in the contract says; an
+  argument that the contract does not have needs a default.
 * After :class:`Unavailable`, amlflow sends points, changes, files that may be replaced and
   snapshots again, although the call may have been carried out and only its answer was lost. What
   was carried out before does not change again.
 
 These rules let the contract grow, so that a plugin works with a newer and an older amlflow:
 
-* What is added to version 1 is a method with a default in :class:`TrackerBase`, a keyword argument,
-  a record's field with a default, or a hook; each can be left out.
+* What is added to version 1 is a method with a default in :class:`TrackerBase`, a keyword-only
+  argument with a default, a record's field with a default, or a hook; each can be left out.
 * An argument, operator, kind or status that a tracker has to know comes with a feature. A tracker
-  that does not claim the feature never gets it.
+  that does not claim the feature never gets it. Compute targets and clusters have no features:
+  what is new for them is a field of a record.
 * An older amlflow ignores the features and methods that it does not know. Mark a hook that it may
   not have with ``@hookimpl(optionalhook=True)``. Make records with fields that it may not have by
   :func:`make_record`.

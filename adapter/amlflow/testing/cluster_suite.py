@@ -22,6 +22,7 @@ import pytest
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import Cluster, ClusterJob, ClusterWork, JobState
 from amlflow.testing.suites.compute_base import until
+from amlflow.testing.suites.signatures import check_signatures
 
 NOTE = "AMLFLOW_TEST_NOTE"
 OVER = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.UNKNOWN)
@@ -76,6 +77,13 @@ class ClusterSuite:
         yield submit
         cluster.cancel(names)
 
+    def test_arguments_by_position_and_by_name(self, cluster: Cluster) -> None:
+        """
+        page: A method takes its arguments by position and by name, as its signature in the contract
+            says; an argument that the contract does not have needs a default.
+        """
+        check_signatures(cluster, Cluster)
+
     def test_a_work_runs_once_with_what_it_was_given(
         self, cluster: Cluster, submitted: Any, tmp_path: Path
     ) -> None:
@@ -92,8 +100,14 @@ class ClusterSuite:
         )
         arguments = ["-c", _HEAD + code, "a b", "$HOME", "ä'\\"]
         item = submitted(arguments=arguments, environment={"MORE": "x y\n$HOME 'ä'"})
+        # JobState: What a cluster does with a job.
+        # ClusterWork: The first of the job's nodes
+        # ClusterWork: environment is added
         job = end_of(cluster, item.name)
         assert (job.state, job.exit_code in (0, None)) == (JobState.COMPLETED, True), job
+        # ClusterWork: The first of the job's nodes
+        # ClusterWork: environment is added
+        # ATTEMPT: The cluster sets it
         expected = (["a b", "$HOME", "ä'\\"], "x y\n$HOME 'ä'", "1")
         assert (tmp_path / item.name).read_text() == repr(expected)
 
@@ -103,7 +117,9 @@ class ClusterSuite:
         ClusterJob: What the cluster does not tell is None.
         """
         job = end_of(cluster, submitted("sys.exit(3)").name)
+        # ClusterJob: What a cluster knows of a job.
         assert job.state is JobState.FAILED
+        # ClusterJob: What the cluster does not tell
         assert job.exit_code in (3, None)
 
     def test_a_work_that_runs(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
@@ -137,6 +153,8 @@ class ClusterSuite:
         """
         items = [submitted("time.sleep(600)").name for _ in range(2)]
         other = uuid.uuid4().hex
+        # Cluster.look: With now
+        # Cluster.look: One question asks for all.
         jobs = cluster.look([*items, other], now=True)
         assert set(jobs) == {*items, other}
         assert jobs[other].state is JobState.UNKNOWN
@@ -168,10 +186,14 @@ class ClusterSuite:
         item = submitted("note.write_text(str(os.getpid())); time.sleep(600)")
         other = submitted("time.sleep(600)")
         until(lambda: (tmp_path / item.name).exists() and (tmp_path / item.name).read_text())
+        # Cluster.cancel: Take jobs out of the queue
+        # Cluster.cancel: Returns when
         cluster.cancel([uuid.uuid4().hex, item.name])
         job = end_of(cluster, item.name)
         assert job.state is JobState.CANCELED
+        # ClusterJob: reason says
         assert job.reason
+        # Cluster.cancel: Take jobs out of the queue
         assert not psutil.pid_exists(int((tmp_path / item.name).read_text()))
         assert cluster.look([other.name], now=True)[other.name].state not in OVER
 

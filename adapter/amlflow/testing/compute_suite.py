@@ -22,12 +22,20 @@ from amlflow.spec import JOB, Compute, Ending, Work
 from amlflow.testing.suites.compute_base import TREE, ending, is_silent, refusal, until
 from amlflow.testing.suites.compute_ends import ComputeEndTests
 from amlflow.testing.suites.compute_surroundings import ComputeSurroundingTests
+from amlflow.testing.suites.signatures import check_signatures
 
 MAX_RUNS = 10_000
 
 
 class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
     """What every compute target does."""
+
+    def test_arguments_by_position_and_by_name(self, compute: Compute) -> None:
+        """
+        page: A method takes its arguments by position and by name, as its signature in the contract
+            says; an argument that the contract does not have needs a default.
+        """
+        check_signatures(compute, Compute)
 
     def test_how_many_at_once_is_none_or_a_number(self, compute: Compute) -> None:
         """
@@ -42,8 +50,10 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         Started.ending: How the work ended, or None while it runs.
         """
         work, run = started("print('hello')")
+        # Started.ending: How the work ended
         assert ending(run) == Ending(code=0)
         run.end(grace=1)
+        # Compute.start: Start a work.
         assert work.output.read_text() == "hello\n"
 
     def test_what_it_needs_is_there(self, started: Any, tmp_path: Path) -> None:
@@ -58,6 +68,8 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         work, run = started(code, needs=[folder])
         ending(run)
         run.end(grace=1)
+        # Work: needs lists further folders
+        # Work: image is
         assert work.output.read_text() == "here\n"
 
     def test_a_check_needs_no_folder(self, compute: Compute, work: Callable[..., Work]) -> None:
@@ -128,7 +140,9 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         Started.ending: Does not block; it is called several times a second.
         """
         work, run = started("import time; print('early'); time.sleep(600)")
+        # Work: What the work writes
         until(lambda: work.output.exists() and work.output.read_text() == "early\n")
+        # Started.ending: Does not block
         assert run.ending() is None
         run.end(grace=1)
 
@@ -191,7 +205,11 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         )
         assert ending(run).code == 0, work.output.read_text()
         run.end(grace=1)
+        # Work: environment is added
+        # JOB: The name of the environment variable
+        # Work: folder is the working folder
         assert work.output.read_text().split()[:4] == ["green", "=", "ä", work.name]
+        # Work: folder is the working folder
         assert (work.folder / "left").read_text() == "here"
         (work.folder / "left").unlink()  # it is the caller's
 
@@ -234,7 +252,9 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         beats = work.folder / "beats"
         until(lambda: beats.exists() and beats.stat().st_size > 10)
         run.end(grace=0.5)
+        # Started.end: Returns when no process is left.
         assert run.ending() is not None
+        # Started.end: This includes processes
         assert is_silent(beats)
         run.end(grace=0.5)  # once more is not an error
 
@@ -248,8 +268,11 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         work, run = started(TREE)
         beats = work.folder / "beats"
         until(lambda: beats.exists() and beats.stat().st_size > 10)
+        # Compute.clean: End what still runs
+        # JOB: The agent and all processes
         compute.clean(work.name)
         assert is_silent(beats)
+        # Compute.clean: End what still runs
         ending(run)
         compute.clean(work.name)
         compute.clean(uuid.uuid4().hex)
@@ -263,7 +286,10 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         _, first = started("import time; time.sleep(600)", output=tmp_path / "first")
         _, second = started("import time; time.sleep(600)", output=tmp_path / "second")
         first.end(grace=1)
+        # Started.end: End all processes
         assert first.ending() is not None
+        # Work: name is unique
+        # Started.end: End all processes
         assert second.ending() is None
         second.end(grace=1)
 

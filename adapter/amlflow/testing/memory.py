@@ -97,7 +97,7 @@ class MemoryTracker(spec.TrackerBase):
                 self.get_experiment(draft.experiment_id)
             ids = [(d.experiment_id, d.run_id) for d in drafts if d.run_id is not None]
             for index, (experiment_id, run_id) in enumerate(ids):
-                if (experiment_id, run_id) in ids[:index] or self._found(run_id, experiment_id):
+                if (experiment_id, run_id) in ids[:index] or self._find(run_id, experiment_id):
                     raise spec.Refused(f"The experiment has a run {run_id!r} already.")
             return [self._create(draft) for draft in drafts]
 
@@ -125,7 +125,7 @@ class MemoryTracker(spec.TrackerBase):
         self._points[run_id], self._files[run_id] = {}, {}
         return record
 
-    def _found(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
+    def _find(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
         for run in (*filter(None, [self._runs.get(run_id)]), *self._runs.values()):
             if run_id in (run.id, run.alias) and experiment_id in (None, run.experiment_id):
                 return run
@@ -133,7 +133,7 @@ class MemoryTracker(spec.TrackerBase):
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
         with self._lock:
-            run = self._found(run_id, experiment_id)
+            run = self._find(run_id, experiment_id)
         if run is None:
             raise spec.RunNotFound(run_id)
         return run
@@ -333,6 +333,6 @@ def _sort(runs: list[RunRecord], order: spec.Order) -> list[RunRecord]:
         field_value = getattr(run, order.field)
         return field_value if order.key is None else field_value.get(order.key)
 
-    there = [run for run in runs if value(run) is not None]
-    there.sort(key=value, reverse=order.descending)
-    return there + [run for run in runs if value(run) is None]
+    present = [run for run in runs if value(run) is not None]
+    present.sort(key=value, reverse=order.descending)
+    return present + [run for run in runs if value(run) is None]

@@ -127,12 +127,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("features not claimed")
         for feature in features:
             terminalreporter.write_line(feature)
-    limits = noted(reports, known_limits.MARKER)
+    limits = collect_notes(reports, known_limits.MARKER)
     if limits:
         terminalreporter.section("known limits")
         for limit in limits:
             terminalreporter.write_line(limit)
-    if left := noted(reports, LEFT):
+    if left := collect_notes(reports, LEFT):
         terminalreporter.section("left behind")
         for line in left:
             terminalreporter.write_line(line)
@@ -142,7 +142,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         )
 
 
-def noted(reports: list[Any], name: str) -> list[str]:
+def collect_notes(reports: list[Any], name: str) -> list[str]:
     """What tests have noted under a name: a limit that has counted, or what is left behind."""
     properties = [entry for report in reports for entry in getattr(report, "user_properties", ())]
     return sorted({str(value) for key, value in properties if key == name})

@@ -17,6 +17,7 @@ from amlflow.testing.suites.conventions import ConventionTests
 from amlflow.testing.suites.drawn import DrawnTests
 from amlflow.testing.suites.experiments import ExperimentTests
 from amlflow.testing.suites.files import FileTests
+from amlflow.testing.suites.killed import KilledTests
 from amlflow.testing.suites.large import LargeTests
 from amlflow.testing.suites.metadata import MetadataTests
 from amlflow.testing.suites.metrics import MetricTests
@@ -35,6 +36,7 @@ from amlflow.testing.suites.values import ValueTests
 
 class TrackerSuite(
     DrawnTests,
+    KilledTests,
     ProcessTests,
     OutageTests,
     LargeTests,

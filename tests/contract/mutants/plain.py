@@ -214,7 +214,7 @@ class TwoUnderOneId(MemoryTracker):
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         for draft in drafts:
-            if draft.run_id and self._found(draft.run_id, draft.experiment_id):
+            if draft.run_id and self._find(draft.run_id, draft.experiment_id):
                 raise spec.Refused(f"The experiment has a run {draft.run_id!r} already.")
         time.sleep(0.01)  # another thread has looked, too
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -247,6 +248,91 @@ class TornFile(SharedTracker):
         super().put_files(run_id, {name: Path(os.devnull) for name in files}, replace=replace)
         time.sleep(0.02)
         super().put_files(run_id, files, replace=True)
+
+
+class NameIsReserved(SharedTracker):
+    """
+    ensure_experiment: The experiment with this name, created if there is none; an archived one
+        stays so.
+    """
+
+    def ensure_experiment(self, name: str) -> ExperimentRecord:
+        reservation = self._path.with_name(hashlib.sha256(name.encode()).hexdigest())
+        known = {record.name: record for record in self.list_experiments()}
+        if name in known:
+            return known[name]
+        try:
+            reservation.touch(exist_ok=False)
+        except FileExistsError:
+            raise spec.Refused("Another process creates this experiment.") from None
+        time.sleep(0.01)
+        return super().ensure_experiment(name)
+
+
+class BatchRunByRun(SharedTracker):
+    __doc__ = WHOLE
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        runs = []
+        for draft in drafts:
+            runs += super().create_runs([draft])
+            time.sleep(0.01)
+        return runs
+
+
+class PropertiesAfterTheRun(SharedTracker):
+    __doc__ = WHOLE
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        runs = super().create_runs([replace(draft, properties={}) for draft in drafts])
+        time.sleep(0.01)
+        for run, draft in zip(runs, drafts, strict=True):
+            self.update_run(run.id, RunChange(properties=draft.properties))
+        return [self.get_run(run.id) for run in runs]
+
+
+class IdIsReserved(SharedTracker):
+    """
+    create_runs: If the experiment already has a requested id, even if another process creates it at
+        the same time, the call is Refused and no run is created.
+    """
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        for draft in drafts:
+            if draft.run_id is not None:
+                name = f"{draft.experiment_id} {draft.run_id}"
+                try:
+                    self._path.with_name(name).touch(exist_ok=False)
+                except FileExistsError:
+                    raise spec.Refused("The experiment has this run already.") from None
+        time.sleep(0.01)
+        return super().create_runs(drafts)
+
+
+class TornSnapshot(SharedTracker):
+    """put_snapshot: Store a zip archive under the digest of its content."""
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        super().put_snapshot(digest, Path(os.devnull))
+        time.sleep(0.01)
+        super().put_snapshot(digest, archive)
+
+
+class VersionBeforeItsFiles(SharedTracker):
+    """
+    register_model: Register the next version of a model, from 1; a version is there whole or not at
+        all.
+    """
+
+    def register_model(self, draft: spec.ModelDraft) -> spec.ModelRecord:
+        with self.opened(is_write=True):
+            model = MemoryTracker.register_model(self, draft)
+            version = model.name, model.version
+            files, self._model_files[version] = self._model_files[version], {}
+        time.sleep(0.01)
+        with self.opened(is_write=True):
+            self._model_files[version] = files
+        return model
 
 
 class LockIsLeft(SharedTracker):

@@ -80,7 +80,7 @@ class OneCaseOfNames(MemoryTracker):
 class OneCaseOfIds(MemoryTracker):
     """get_run: The run with this id or alias, in this experiment, or in any if None."""
 
-    def _found(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
+    def _find(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
         for run in self._runs.values():
             ids = (run.id, (run.alias or "").lower())
             if run_id.lower() in ids and experiment_id in (None, run.experiment_id):

@@ -190,7 +190,7 @@ class EmptyIdForMany(MemoryTracker):
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         for draft in drafts:
             self.get_experiment(draft.experiment_id)
-            if draft.run_id and self._found(draft.run_id, draft.experiment_id):
+            if draft.run_id and self._find(draft.run_id, draft.experiment_id):
                 raise spec.Refused(f"The experiment has a run {draft.run_id!r} already.")
         ids = [(draft.experiment_id, draft.run_id) for draft in drafts if draft.run_id]
         if len(set(ids)) < len(ids):

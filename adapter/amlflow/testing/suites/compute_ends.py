@@ -67,8 +67,10 @@ class ComputeEndTests(ComputeBase):
         until(lambda: work.output.exists() and work.output.read_text().count("ready") == 2)
         begun = time.monotonic()
         run.end(grace=1)
+        # Started.end: End all processes
         assert 0.5 < time.monotonic() - begun < 60
         assert "saved" not in work.output.read_text()
+        # Started.end: Returns when no process is left.
         assert run.ending() is not None
 
     def test_what_a_script_leaves_behind_is_ended(self, started: Any, image: str | None) -> None:
@@ -78,12 +80,15 @@ class ComputeEndTests(ComputeBase):
         Started.ending: How the work ended, or None while it runs.
         """
         work, run = started(BACKGROUND)
+        # Started.ending: How the work ended
         assert ending(run).code == 0
         beats = work.folder / "beats"
         if image is None:  # a container ends with its first process
             until(lambda: beats.exists() and beats.stat().st_size > 2)
         run.end(grace=0.5)
+        # Started.end: End all processes
         assert is_silent(beats)
+        # Started.ending: How the work ended
         assert run.ending().code == 0
 
     def test_one_that_is_ended_at_once(self, started: Any) -> None:
@@ -94,7 +99,11 @@ class ComputeEndTests(ComputeBase):
         """
         work, run = started(BEATS, command=["script.py", "beats"])
         run.end(grace=0)
+        # Started.end: End all processes
+        # Started.end: Returns when no process is left.
         assert run.ending() is not None
+        # Started.end: End all processes
+        # Started.end: Returns when no process is left.
         assert is_silent(work.folder / "beats")
 
     def test_whole_names_are_cleaned(
@@ -133,7 +142,9 @@ class ComputeEndTests(ComputeBase):
         _, run = started("import time; time.sleep(0.5); raise SystemExit(7)")
         begun = time.monotonic()
         first = run.ending()
+        # Started.ending: Does not block
         assert time.monotonic() - begun < 0.4 or first is None
+        # Started.ending: How the work ended
         end = ending(run)
         assert (end.code, run.ending()) == (7, end)
         run.end(grace=0)

@@ -44,8 +44,11 @@ class ComputeSurroundingTests(ComputeBase):
             "COLOUR": "green = ä", "EMPTY": "", "LINES": "two\nlines", "QUOTES": "'\"$HOME\\",
             "HOME": "/tmp/elsewhere", "lower": "x", "COLOURS": "other",
         }  # fmt: skip
+        # Work: environment is added
+        # JOB: The name of the environment variable
         variables = self.shown(started, tmp_path, environment=awkward)
         assert {key: variables.get(key) for key in awkward} == awkward
+        # Work: environment is added
         own = self.shown(started, tmp_path, environment={})
         assert "PATH" in variables
         assert variables["PATH"] == own["PATH"]
@@ -99,6 +102,8 @@ class ComputeSurroundingTests(ComputeBase):
             is written.
         """
         work, run = started(command=["never.py"])
+        # Ending: How a work ended
         assert ending(run).code not in (0, None)
         run.end(grace=1)
+        # Work: What the work writes
         assert "never.py" in work.output.read_text()

@@ -127,13 +127,20 @@ class ConflictTests(SuiteBase):
         for record, read_record, owner in zip(
             runs, [tracker.get_run(run.id) for run in runs], owners, strict=True
         ):
+            # create_runs: Create runs, in this order
             assert record.experiment_id == read_record.experiment_id == owner.id
+            # RunDraft: A run to be created.
             assert record.alias == read_record.alias
+            # RunDraft: A run to be created.
+            # RunRecord: root_id is
             assert (record.parent_id, record.root_id) == (
                 read_record.parent_id,
                 read_record.root_id,
             )
+        # RunDraft: A run to be created.
+        # RunRecord: root_id is
         assert [(run.parent_id, run.root_id) for run in runs[2:]] == [(parent.id, parent.id)] * 2
+        # create_runs: Create runs, in this order
         assert [run.alias for run in runs] == ["same", "same", None, None]
 
     def test_a_file_that_is_there_anywhere(
@@ -150,17 +157,22 @@ class ConflictTests(SuiteBase):
         new.write_text("new")
         tracker.put_files(run.id, {"dir/m": old, "dir/other": old})
         good = ["a", "dir/z", "z/z", "dir/m2"]
+        # put_files: With replace
         for names in arrangements("dir/m", good):
             with pytest.raises(FileInRun) as caught:
                 tracker.put_files(run.id, dict.fromkeys(names, new))
             assert (caught.value.name, caught.value.run_id) == ("dir/m", run.id)
+            # put_files: With replace
+            # page: A method does everything
             assert tracker.list_files(run.id) == ["dir/m", "dir/other"]
+        # page: A method does everything
         # Nor is anything stored where a local file is missing, which is the caller's mistake.
         for names in arrangements("missing", good):
             paths = {name: tmp_path / name if name == "missing" else new for name in names}
             with pytest.raises((OSError, AzureMLException)):
                 tracker.put_files(run.id, paths)
             assert tracker.list_files(run.id) == ["dir/m", "dir/other"]
+        # put_files: With replace
         tracker.put_files(run.id, {"dir/m": new, "dir/new": new}, replace=True)
         assert tracker.list_files(run.id) == ["dir/m", "dir/new", "dir/other"]
         for name, content in (("dir/m", "new"), ("dir/new", "new"), ("dir/other", "old")):
@@ -181,9 +193,11 @@ class ConflictTests(SuiteBase):
         for attempt in range(2):
             name = f"one{attempt}"
             outcomes = race(8, lambda me, name=name: tracker.put_files(run.id, {name: paths[me]}))  # type: ignore[misc]
+            # put_files: With replace
             winners = [me for me, outcome in enumerate(outcomes) if outcome is None]
             assert len(winners) == 1, f"threads {winners} all stored the file"
             assert all(outcome is None or isinstance(outcome, FileInRun) for outcome in outcomes)
+            # Tracker: Its methods can be called
             tracker.get_file(run.id, name, tmp_path / "back")
             assert (tmp_path / "back").read_text() == f"content {winners[0]}"
 
@@ -201,8 +215,10 @@ class ConflictTests(SuiteBase):
         tracker.update_experiment(archived.id, change)
         before = tracker.get_experiment(experiment.id)
         rename = ExperimentChange(name=archived.name, tags={"t": "x"}, archived=True)
+        # update_experiment: Raises ExperimentNotFound, and Refused
         assert refuses(tracker.update_experiment, experiment.id, rename)
         assert tracker.get_experiment(experiment.id) == before
+        # ExperimentChange: A change to an experiment
         own = ExperimentChange(name=experiment.name, tags={"t": "x"})
         tracker.update_experiment(experiment.id, own)  # its own name is not another's
         assert tracker.get_experiment(experiment.id).tags == {"t": "x"}
@@ -210,6 +226,7 @@ class ConflictTests(SuiteBase):
         assert tracker.get_experiment(experiment.id).tags == {"t": None}
         record = tracker.get_experiment(archived.id)
         assert (record.name, record.tags) == (archived.name, {"a": "1", "b": None})
+        # delete_experiment: Delete an experiment
         for status in (Status.COMPLETED, Status.NOT_STARTED):
             owner = tracker.ensure_experiment(new_name())
             self.made(tracker, owner, status=status)

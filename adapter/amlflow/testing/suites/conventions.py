@@ -12,8 +12,11 @@ import pytest
 from amlflow.spec import (
     Condition,
     ExperimentRecord,
+    Feature,
     Kind,
+    ModelRegistry,
     Op,
+    QuickSearch,
     Refused,
     RunChange,
     RunQuery,
@@ -23,6 +26,7 @@ from amlflow.spec import (
     check_file_name,
 )
 from amlflow.testing.suites.base import MILLISECOND, SuiteBase, current, logged
+from amlflow.testing.suites.signatures import check_signatures
 
 BAD_FILE_NAMES = ["", ".", "..", "/a", "a/", "a//b", "./a", "a/.", "a/../b", "../a", "a\\b", "a\0b"]
 NUMBERS: list[Any] = [
@@ -55,14 +59,18 @@ class ConventionTests(SuiteBase):
             run = self.made(tracker, experiment, created=time, status=Status.COMPLETED)
             record = tracker.get_run(run.id)
             for stored in (record.created, record.started, record.ended):
+                # RunDraft: A run whose status is final
                 assert stored is not None
+                # page: A time that comes back
+                # RunDraft: A run whose status is final
                 assert abs(stored - time) < MILLISECOND
+        # page: A time that comes back
         for record in tracker.find_runs(RunQuery(experiment_ids=[experiment.id])):
             for field in ("created", "ended"):
                 for op in (Op.GE, Op.LE):
                     condition = Condition(field, op, getattr(record, field))
                     query = RunQuery(experiment_ids=[experiment.id], conditions=[condition])
-                    assert record.id in [found.id for found in tracker.find_runs(query)], condition
+                    assert record.id in [run.id for run in tracker.find_runs(query)], condition
 
     def test_numbers_of_any_size(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -102,11 +110,15 @@ class ConventionTests(SuiteBase):
         path = tmp_path / "file"
         path.write_text("x")
         for name in BAD_FILE_NAMES:
+            # check_file_name: Raise Refused
+            # check_file_name: A name is a relative path
             with pytest.raises(Refused):
                 check_file_name(name)
+            # put_files: Raises RunNotFound, and Refused
             for replace in (False, True):
                 with pytest.raises(Refused):
                     tracker.put_files(run.id, {"a good name": path, name: path}, replace=replace)
+        # put_files: Raises RunNotFound, and Refused
         assert tracker.list_files(run.id) == []
 
     def test_a_call_that_is_repeated(
@@ -126,6 +138,7 @@ class ConventionTests(SuiteBase):
             system={"note": "1"},
         )  # fmt: skip
         states = []
+        # page: After Unavailable
         for _ in range(2):
             tracker.write_points(run.id, [logged("m", 1.0), logged("t", "x" * 1000, order=1)])
             tracker.put_files(run.id, {"outputs/a": archive}, replace=True)
@@ -133,7 +146,19 @@ class ConventionTests(SuiteBase):
             tracker.update_run(run.id, change)
             values = [(point.name, point.value) for point in tracker.read_points(run.id)]
             states.append((tracker.get_run(run.id), values, tracker.list_files(run.id)))
+        # page: What was carried out before
         assert states[0] == states[1]
+
+    def test_arguments_by_position_and_by_name(self, tracker: Tracker) -> None:
+        """
+        page: A method takes its arguments by position and by name, as its signature in the contract
+            says; an argument that the contract does not have needs a default.
+        """
+        inner: Any = tracker
+        while inner is not None:  # the layers, and the plugin's own tracker within them
+            registry = [ModelRegistry] if Feature.MODELS in inner.features else []
+            check_signatures(inner, Tracker, QuickSearch, *registry)
+            inner = getattr(inner, "inner", None)
 
     @pytest.mark.parametrize("name", [None, ""])
     def test_a_run_without_a_name(
@@ -158,9 +183,13 @@ class ConventionTests(SuiteBase):
         other = tracker.ensure_experiment(f"{experiment.name}-other")
         families = [(run.id, run.id), ("0" * 32, "1" * 32), (run.id, "0" * 32), (run.id, None)]
         for family in families:
+            # RunDraft: A parent and a root are stored
             child = self.made(tracker, other, parent_id=family[0], root_id=family[1])
             record = tracker.get_run(child.id)
+            # RunDraft: A parent and a root are stored
+            # RunRecord: root_id is
             assert (record.parent_id, record.root_id) == family
+            # RunDraft: A parent and a root are stored
             assert record.experiment_id == other.id
 
     def test_one_id_in_two_experiments(
@@ -173,10 +202,13 @@ class ConventionTests(SuiteBase):
         """
         other = tracker.ensure_experiment(f"{experiment.name}-other")
         alias = f"same-{experiment.id}"
+        # RunDraft: Runs of two experiments may request
         runs = [self.made(tracker, each, run_id=alias) for each in (experiment, other)]
         for run in runs:
             assert tracker.get_run(alias, run.experiment_id).id == run.id
+        # get_run: If several experiments
         assert tracker.get_run(alias).id in [run.id for run in runs]
+        # get_run: An id comes before an alias.
         last = self.made(tracker, other, run_id=runs[0].id)
         assert tracker.get_run(runs[0].id).id == runs[0].id
         assert tracker.get_run(runs[0].id, other.id).id == last.id

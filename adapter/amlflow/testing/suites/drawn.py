@@ -192,7 +192,10 @@ class DrawnTests(SuiteBase):
             if refuses(tracker.write_points, run.id, points):
                 points = []
             else:
+                # write_points: Store points, each identity once.
                 tracker.write_points(run.id, points[::2])
+            # read_points: Values keep their types
+            # write_points: Store points, each identity once.
             stored = [(point.kind, typed(point.value)) for point in tracker.read_points(run.id)]
             assert stored == [(point.kind, typed(point.value)) for point in points]
 
@@ -228,7 +231,10 @@ class DrawnTests(SuiteBase):
             for name in tracker.list_files(run.id):
                 tracker.get_file(run.id, name, tmp_path / "back")
                 stored[name] = (tmp_path / "back").read_bytes()
+            # list_files: The names of the run's files
             assert list(stored) == sorted(stored)
+            # put_files: Store local files
+            # get_file: Write a file's content
             assert stored == expected
 
         draw(st.dictionaries(names, st.binary(max_size=50), max_size=4), check)

@@ -87,7 +87,9 @@ class ExperimentTests(SuiteBase):
                 tracker.ensure_experiment(f"suite-{mark}-new-{len(list_ids)}")
             if record.id == ids[0]:
                 break
+        # list_experiments: All experiments
         assert [each for each in list_ids if each in ids] == ids[::-1]
+        # page: Other processes and machines
         assert len(set(list_ids)) == len(list_ids)
 
     def test_unknown_experiments(self, tracker: Tracker) -> None:
@@ -97,6 +99,8 @@ class ExperimentTests(SuiteBase):
         delete_experiment: Raises ExperimentNotFound.
         ExperimentNotFound: No experiment has this id.
         """
+        # update_experiment: Raises ExperimentNotFound
+        # ExperimentNotFound: No experiment
         for change in (
             ExperimentChange(tags={"a": "b"}),
             ExperimentChange(tags_removed=["a"]),
@@ -137,7 +141,12 @@ class ExperimentTests(SuiteBase):
         """
         tags: dict[str, str | None] = {key: key for key in [*FEW, *ALIKE]}
         tags.update({"none": None, "empty": "", "gone": "x"})
+        # page: Keys, names and values can be any text
+        # update_experiment: Apply a change.
         tracker.update_experiment(experiment.id, ExperimentChange(tags=tags))
+        # ExperimentChange: A change to an experiment
+        # ExperimentChange: A tag that is both set
+        # page: Keys, names and values can be any text
         change = ExperimentChange(tags={"both": "x"}, tags_removed=["gone", "never", "both"])
         tracker.update_experiment(experiment.id, change)
         del tags["gone"]
@@ -151,15 +160,20 @@ class ExperimentTests(SuiteBase):
         page: Times are timezone-aware datetimes in UTC.
         """
         run = self.made(tracker, experiment)
+        # update_experiment: Apply a change.
         for _ in range(2):  # the second time there is nothing to do
             tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
         tag = ExperimentChange(tags={"a": "b"})
         refused = refuses(tracker.update_experiment, experiment.id, tag)
+        # ensure_experiment: The experiment with this name
+        # update_experiment: Apply a change.
         archived = tracker.ensure_experiment(experiment.name)
         assert archived.tags == ({} if refused else {"a": "b"})
         assert archived.id == experiment.id
         assert archived.archived is not None
+        # page: Times are timezone-aware
         assert archived.archived.utcoffset() == archived.created.utcoffset() == UTC
+        # update_experiment: Apply a change.
         for _ in range(2):
             tracker.update_experiment(experiment.id, ExperimentChange(archived=False))
         assert tracker.get_experiment(experiment.id).archived is None
@@ -175,12 +189,15 @@ class ExperimentTests(SuiteBase):
         """
         run = self.made(tracker, experiment, tags={"mark": experiment.name})
         mine = Condition("tags", Op.EQ, experiment.name, key="mark")
+        # RunQuery: If experiment_ids is None
         run_ids = [record.id for record in tracker.find_runs(RunQuery(conditions=[mine]))]
         assert run.id in run_ids
         tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
         run_ids = [record.id for record in tracker.find_runs(RunQuery(conditions=[mine]))]
         assert run.id not in run_ids
+        # get_run: The run with this id or alias
         assert tracker.get_run(run.id).id == run.id
+        # RunQuery: Which runs to find
         active = tracker.ensure_experiment(new_name())
         other = self.made(tracker, active, created=later(1))
         for experiments, runs in (([experiment], [run]), ([active, experiment], [other, run])):
@@ -197,12 +214,17 @@ class ExperimentTests(SuiteBase):
             name.
         """
         name = f"{experiment.name}-renamed"
+        # update_experiment: Apply a change.
         tracker.update_experiment(experiment.id, ExperimentChange(tags={"a": "b"}))
         tracker.update_experiment(experiment.id, ExperimentChange(name=name))
+        # ExperimentChange: A change to an experiment
+        # update_experiment: Apply a change.
         record = tracker.ensure_experiment(name)
         assert (record.id, record.tags, record.archived) == (experiment.id, {"a": "b"}, None)
+        # update_experiment: Apply a change.
         other = tracker.ensure_experiment(experiment.name)
         assert other.id != experiment.id
+        # update_experiment: Raises ExperimentNotFound, and Refused
         with pytest.raises(Refused):
             tracker.update_experiment(other.id, ExperimentChange(name=name, tags={"a": "b"}))
         assert tracker.get_experiment(other.id) == other

@@ -75,8 +75,11 @@ class FileTests(SuiteBase):
         new.write_text("new")
         tracker.put_files(run.id, {"dir/name": old})
         old.write_text("changed since")
+        # FileInRun: The run already has
+        # put_files: With replace
         with pytest.raises(FileInRun):
             tracker.put_files(run.id, {"dir/name": new, "dir/other": new})
+        # put_files: With replace
         assert tracker.list_files(run.id) == ["dir/name"]
         tracker.get_file(run.id, "dir/name", tmp_path / "back")
         assert (tmp_path / "back").read_text() == "old"
@@ -96,8 +99,10 @@ class FileTests(SuiteBase):
         tracker.put_files(run.id, {"dir/name": path})
         for files in ({"dir/new": path, "dir/name/below": path}, {"b": path, "dir": path}):
             before = tracker.list_files(run.id)
+            # page: Keys, names and values can be any text
             refused = refuses(tracker.put_files, run.id, files)
             names = before if refused else sorted([*before, *files])
+            # page: A method does everything
             assert tracker.list_files(run.id) == names
 
     def test_files_from_many_threads(
@@ -119,8 +124,11 @@ class FileTests(SuiteBase):
         path.write_text("x")
         tracker.put_files(run.id, {"folder/file": path})
         for name in ("never", "folder", "folder/never", "never/file"):
+            # FileNotInRun: The run has no file
+            # get_file: Raises FileNotInRun
             with pytest.raises(FileNotInRun):
                 tracker.get_file(run.id, name, tmp_path / "back")
+        # get_file: Raises FileNotInRun
         assert not (tmp_path / "back").exists()
 
     def test_a_large_file(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
@@ -204,7 +212,11 @@ class FileTests(SuiteBase):
         tracker.write_points(run.id, [logged("m", 1.0), logged("n", "x" * 20_000)])
         tracker.put_snapshot(uuid.uuid4().hex * 2, source)
         paths = Layer(tracker).own_paths()
+        # own_paths: The absolute paths
         assert all(path.is_absolute() for path in paths), paths
+        # own_paths: The absolute paths
+        # own_paths: A folder includes
+        # own_paths: A database includes
         own = OwnPaths(paths)
         for path, state in {**states(tmp_path), **states(working)}.items():
             if state != before.get(path):
@@ -216,7 +228,9 @@ class FileTests(SuiteBase):
         run_link: The address of the run's web page.
         experiment_link: The address of the experiment's web page.
         """
+        # run_link: The address
         assert run.id in tracker.run_link(run)
+        # experiment_link: The address
         assert experiment.id in tracker.experiment_link(experiment.id)
 
 

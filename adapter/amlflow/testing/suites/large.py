@@ -53,11 +53,19 @@ class LargeTests(SuiteBase):
         again = [*points[:3], points[POINTS // 2], points[-1]]
         tracker.write_points(run.id, again)
         stored = tracker.read_points(run.id, ["m"])
+        # read_points: The points of all writers
+        # Point: position (the step
         assert len(stored) == POINTS
+        # read_points: The points of all writers
+        # write_points: All points have one writer
         values = [point.value for point in stored]
         assert values == [point.value for point in points], "the values come in another order"
+        # write_points: All points have one writer
         assert [stored[n].position for n in (0, BATCH, POINTS - 1)] == [0, BATCH, POINTS - 1]
+        # read_points: The points of all writers
+        # Point: position (the step
         assert len(tracker.read_points(run.id)) == POINTS + 2
+        # read_points: The points of all writers
         assert [point.value for point in tracker.read_points(run.id, ["n"])] == [1.0, "text"]
 
     def test_sent_again_long_after(self, tracker: Tracker, run: RunRecord) -> None:
@@ -89,9 +97,12 @@ class LargeTests(SuiteBase):
         last.write_text("last")
         names = [f"many/{n:04}" for n in range(FILES - 3)]
         files = {**dict.fromkeys(names, path), "many/zzzz": last, "a": path, "z": path}
+        # put_files: Store local files
         tracker.put_files(run.id, files)
+        # list_files: The names of the run's files
         assert tracker.list_files(run.id) == sorted(files)
         assert tracker.list_files(run.id, "many/1") == [name for name in names if "/1" in name]
+        # put_files: Store local files
         tracker.get_file(run.id, "many/zzzz", back)
         assert back.read_text() == "last"
 

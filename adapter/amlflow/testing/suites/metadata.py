@@ -83,12 +83,16 @@ class MetadataTests(SuiteBase):
                 RunChange(properties={f"good {size}": "x", "k" * size: "v"}),
             ):
                 before = tracker.get_run(run.id)
+                # Refused: The tracker does not accept
                 try:
                     tracker.update_run(run.id, change)
                 except Refused:
+                    # Refused: The tracker does not accept
                     assert refuses(tracker.update_run, run.id, change)
+                    # page: A method does everything
                     assert tracker.get_run(run.id) == before
                     continue
+                # page: It never shortens a text.
                 record = tracker.get_run(run.id)
                 for key, value in change.tags.items():
                     assert record.tags[key] == value
@@ -133,10 +137,12 @@ class MetadataTests(SuiteBase):
                 record = tracker.get_run(run.id)
                 if record.status == Status.COMPLETED:
                     return record
+                # update_run: Apply a change
                 if record.tags:
                     assert record.properties
             return None
 
+        # RunChange: status is applied last
         _, record = race(2, act)
         assert isinstance(record, RunRecord)
         assert (record.tags, record.properties, record.description) == (tags, {"p": "x"}, "done")
@@ -152,21 +158,32 @@ class MetadataTests(SuiteBase):
         FINAL: The statuses that end a run; see transition.
         RunChange: A change to a run; what is not given stays as it is.
         """
+        # FINAL: The statuses that end a run
         tracker.update_run(run.id, RunChange(status=final))
         for late in (Status.CANCEL_REQUESTED, Status.FINALIZING, Status.QUEUED):
             tracker.update_run(run.id, RunChange(status=late, tags={"late": late}))
             record = tracker.get_run(run.id)
+            # transition: Any other status that comes later
+            # transition: A final status is replaced
+            # RunChange: A change to a run
             assert (record.status, record.tags) == (final, {"late": late})
+            # transition: A run has an end time only
             assert record.ended is not None
         for another in sorted(FINAL - {final}):
+            # transition: A final status is replaced
             tracker.update_run(run.id, RunChange(status=another, system={"error": another}))
             record = tracker.get_run(run.id)
             assert (record.status, record.system["error"]) == (another, another)
+            # transition: A run has an end time only
             assert record.ended is not None
+        # transition: A final status is replaced
+        # transition: A run has an end time only
         tracker.update_run(run.id, RunChange(status=Status.RUNNING))
         record = tracker.get_run(run.id)
         assert (record.status, record.ended) == (Status.RUNNING, None)
+        # RunChange: A change to a run
         assert record.started == run.started
+        # transition: A final status is replaced
         tracker.update_run(run.id, RunChange(status=Status.FAILED))
         assert tracker.get_run(run.id).status == Status.FAILED
 
@@ -176,9 +193,12 @@ class MetadataTests(SuiteBase):
         RunChange: A tag that is both set and removed is removed.
         """
         tracker.update_run(run.id, RunChange(tags={"a": "1", "b": "2", "c": None}))
+        # RunChange: A change to a run
+        # RunChange: A tag that is both set and removed
         removed = ["b", "never", "both"]
         tracker.update_run(run.id, RunChange(tags={"a": "new", "both": "x"}, tags_removed=removed))
         assert tracker.get_run(run.id).tags == {"a": "new", "c": None}
+        # RunChange: A change to a run
         tracker.update_run(run.id, RunChange(tags={"a": None, "c": "now", "d": ""}))
         tracker.update_run(run.id, RunChange(tags={"e": "x"}, tags_removed=["d"]))
         assert tracker.get_run(run.id).tags == {"a": None, "c": "now", "e": "x"}
@@ -200,6 +220,8 @@ class MetadataTests(SuiteBase):
         tracker.update_run(run.id, RunChange(properties={"author": "me", "year": "2026"}))
         tracker.update_run(run.id, RunChange(properties={"author": "me"}))
         before = tracker.get_run(run.id)
+        # RunChange: Properties can be added
+        # update_run: Raises RunNotFound
         with pytest.raises(PropertyConflict) as caught:
             tracker.update_run(
                 run.id,
@@ -211,11 +233,15 @@ class MetadataTests(SuiteBase):
                     description="x",
                 ),
             )
+        # PropertyConflict: The property already has another value.
+        # RunChange: Properties can be added
         assert (caught.value.key, caught.value.kept, caught.value.refused) == (
             "author",
             "me",
             "you",
         )
+        # PropertyConflict: Nothing of the refused change
+        # RunChange: Properties can be added
         assert tracker.get_run(run.id) == before
 
     def test_properties_of_a_draft_are_written_once(
@@ -258,11 +284,14 @@ class MetadataTests(SuiteBase):
         """
         tracker.update_run(run.id, RunChange(status=status))
         record = tracker.get_run(run.id)
+        # Status: The statuses of v1's runs.
         assert record.status == status
         if status in (Status.COMPLETED, Status.FAILED, Status.CANCELED):
+            # transition: A final status sets the end time
             assert record.ended is not None
             assert record.ended >= record.created
         else:
+            # transition: A run has an end time only
             assert record.ended is None
 
     def test_from_one_status_to_the_next(
@@ -280,9 +309,17 @@ class MetadataTests(SuiteBase):
         page: Times are timezone-aware datetimes in UTC.
         """
         run = self.made(tracker, experiment, status=Status.NOT_STARTED)
+        # UNSTARTED: The statuses of a run
+        # transition: A run has no start time
         assert run.status == Status.NOT_STARTED
         assert run.started is None
         assert tracker.get_run(run.id).started is None
+        # transition: The record of a run after a change
+        # transition: A run has no start time
+        # transition: Running sets the start time
+        # transition: Later started corrects
+        # transition: A final status sets the end time
+        # transition: A run has an end time only
         started, ended = later(6), later(7)
         for change in (
             RunChange(status=Status.QUEUED),
@@ -305,6 +342,7 @@ class MetadataTests(SuiteBase):
         assert (run.started, run.ended) == (started, ended)
         assert record.started is not None
         assert record.ended is not None
+        # page: Times are timezone-aware
         assert record.started.utcoffset() == record.ended.utcoffset() == UTC
 
     def test_names_and_descriptions(self, tracker: Tracker, run: RunRecord) -> None:
@@ -314,13 +352,17 @@ class MetadataTests(SuiteBase):
         RunDraft: system holds amlflow's own notes, which are neither tags nor properties; a key is
             a short identifier.
         """
+        # RunChange: A change to a run
         tracker.update_run(run.id, RunChange(name="größer 😀", description="# Title\n- item"))
         tracker.update_run(run.id, RunChange(system={"a": "1"}))
         tracker.update_run(run.id, RunChange(system={"b": "2"}))
         record = tracker.get_run(run.id)
         assert record.name == "größer 😀"
         assert record.description == "# Title\n- item"
+        # RunRecord: system is as in RunDraft.
+        # RunDraft: system holds amlflow's own notes
         assert record.system == {"a": "1", "b": "2"}
+        # RunChange: A change to a run
         for text in FEW:
             tracker.update_run(run.id, RunChange(name=text, description=text))
             record = tracker.get_run(run.id)

@@ -81,8 +81,12 @@ class MetricTests(SuiteBase):
         tracker.write_points(run.id, [logged("m", value, kind=kind)])
         tracker.write_points(run.id, [logged("m", 1.0, order=1)])
         first, second = tracker.read_points(run.id)
+        # Kind: The kind of a metric
         assert first.kind is kind
+        # page: It never shortens a text.
+        # Kind: The kind of a metric
         assert repr(first.value) == repr(value)
+        # Kind: The kind of a metric
         assert second.value == 1.0
 
     def test_awkward_metric_names(self, tracker: Tracker, run: RunRecord) -> None:
@@ -94,12 +98,16 @@ class MetricTests(SuiteBase):
         """
         names = [*ALIKE, *AWKWARD]
         points = [logged(name, float(index)) for index, name in enumerate(names)]
+        # page: Keys, names and values can be any text
         tracker.write_points(run.id, points)
         assert {point.name: point.value for point in tracker.read_points(run.id)} == {
             name: float(index) for index, name in enumerate(names)
         }
+        # check_name: Raise Refused
+        # check_name: Does not call a server.
         for name in AWKWARD:
             tracker.check_name(name)
+        # page: Keys, names and values can be any text
         for index, name in enumerate(names[:10]):
             assert [point.value for point in tracker.read_points(run.id, [name])] == [float(index)]
         assert tracker.read_points(run.id, ["never"]) == []
@@ -118,11 +126,18 @@ class MetricTests(SuiteBase):
             # In the middle of others, so that a part of a call would show.
             batch = [logged(text, 1.0, order=9) for text in (fine, name, f"{fine}, too")]
             if refuses(tracker.check_name, name):
+                # check_name: Raise Refused
                 assert refuses(tracker.write_points, run.id, batch)
+                # page: A method does everything
                 assert tracker.read_points(run.id, [fine, f"{fine}, too"]) == []
             else:
+                # check_name: Raise Refused
                 tracker.write_points(run.id, batch)
+                # page: A method does everything
+                # page: It never shortens a text.
                 assert len(tracker.read_points(run.id, [fine, name])) == 2
+            # page: Keys, names and values can be any text
+            # page: It never shortens a text.
             for order, value in enumerate([1.0, "text"]):
                 if not refuses(tracker.write_points, run.id, [logged(name, value, order=order)]):
                     values = [point.value for point in tracker.read_points(run.id, [name])]
@@ -139,6 +154,7 @@ class MetricTests(SuiteBase):
                 time = START + (3 * n + me) * TICK
                 point = logged("m", 10 * n + me, writer=f"w{me}", order=n, step=7 - n, time=time)
                 tracker.write_points(run.id, [point])
+        # read_points: The points of all writers
         tracker.write_points(run.id, [logged("z", "first", time=START - TICK)])
         points = tracker.read_points(run.id)
         assert [point.value for point in points] == ["first", 0, 1, 2, 10, 11, 12]
@@ -222,6 +238,7 @@ class MetricTests(SuiteBase):
             position.
         """
         for owner in (None, "w0", "other"):
+            # RunDraft: writer is the process
             run = self.made(tracker, experiment, writer=owner)
             for writer in ("w0", "w1", "w2"):
                 for value in (1.0, 1, "same", None):
@@ -232,6 +249,8 @@ class MetricTests(SuiteBase):
                     tracker.write_points(run.id, [points[0]])
                     tracker.write_points(run.id, points)
                     break
+            # Point: writer is the process
+            # read_points: The points of all writers
             points = tracker.read_points(run.id)
             assert [point.value for point in points] == [1.0] * 9
 

@@ -79,9 +79,15 @@ class ModelTests(SuiteBase):
             ModelDraft(name=model, path="net", files={"net/x/y": local, "net/größe 1": local}),
             ModelDraft(name=model, path="amlflow", files={"amlflow/x": local}),
         ]
+        # register_model: Register the next version
         records = [tracker.register_model(draft) for draft in drafts]
         assert [record.version for record in records] == [1, 2, 3, 4, 5]
+        # ModelRecord: run_id is the tracker's id
         assert [record.run_id for record in records] == [run.id] * 2 + [None] * 3
+        # ModelDraft: Its content is a file or folder
+        # list_model_files: The names of a version's files
+        # list_model_files: A name begins
+        # get_model_files: Write files
         assert [list(self.content(tracker, record, tmp_path).items()) for record in records] == [
             [("model.bin", b"model")],
             [("net/a/b", b"model"), ("net/c", b"model")],
@@ -89,7 +95,9 @@ class ModelTests(SuiteBase):
             [("net/größe 1", b"model"), ("net/x/y", b"model")],
             [("amlflow/x", b"model")],
         ]
+        # register_model: Register the next version
         assert self.register(tracker, local, f"{model}-other").version == 1
+        # ModelDraft: Its content is a file or folder
         assert tracker.list_files(run.id) == sorted(in_run)
 
     def test_what_a_version_keeps(
@@ -111,9 +119,14 @@ class ModelTests(SuiteBase):
         }
         record = self.register(tracker, tmp_path / "file", model, **values)
         for version in (record, tracker.get_model(model, 1)):
+            # get_model: A version of a model.
+            # ModelDraft: system holds
+            # ModelRecord: system is
             assert {name: getattr(version, name) for name in values} == values
+            # get_model: A version of a model.
             assert (version.name, version.version) == (model, 1)
             assert abs((version.created - before).total_seconds()) < self.patience
+        # get_model: A version of a model.
         assert tracker.get_model(model, 1).created == record.created
 
     def test_models_that_are_not_there(
@@ -186,9 +199,15 @@ class ModelTests(SuiteBase):
             # Others may register models on the same tracker meanwhile.
             return [(m.name, m.version) for m in models if m.name.startswith(model)]
 
+        # find_models: The versions of all models
+        # find_models: Of one model
         assert find() == [(other.name, 1), (model, 3), (model, 2), (model, 1)]
+        # find_models: Of one model
+        # find_models: The versions of all models
         name = Condition("name", Op.EQ, model)
         assert find(name) == [(model, 3), (model, 2), (model, 1)]
+        # find_models: The versions of all models
+        # Condition: field is the name
         assert find(Condition("run_id", Op.EQ, run.id)) == [(model, 3)]
         assert find(name, Condition("tags", Op.EQ, "a", key="area")) == [(model, 1)]
         assert find(name, Condition("tags", Op.HAS, key="area")) == [(model, 2), (model, 1)]
@@ -211,12 +230,17 @@ class ModelTests(SuiteBase):
             ModelChange(description="new"),
             ModelChange(),
         ]
+        # update_model: Apply a change
+        # ModelChange: A change to a version
+        # ModelChange: A tag that is both
         for change in changes:
             tracker.update_model(model, 1, change)
             record = record.changed(change)
             assert tracker.get_model(model, 1) == record
         assert (record.description, record.tags) == ("new", {"b": "2", "c": "3"})
+        # update_model: Apply a change
         assert (record.properties, record.system) == ({"p": "q"}, {"note": "x"})
+        # ModelChange: A change to a version
         assert tracker.get_model(model, 2) == other
 
     def test_properties_of_a_model_stay(
@@ -229,12 +253,16 @@ class ModelTests(SuiteBase):
         ModelChange: Adding the same value again is accepted.
         """
         self.register(tracker, tmp_path / "file", model, properties={"p": "q"})
+        # ModelChange: Adding the same value again is accepted.
         tracker.update_model(model, 1, ModelChange(properties={"p": "q", "later": "x"}))
+        # ModelChange: Properties can be added
         for key in ("p", "later"):
             change = ModelChange(properties={key: "z", "new": "z"}, tags={"t": "z"})
             with pytest.raises(PropertyConflict, match=repr(key)):
                 tracker.update_model(model, 1, change)
+        # ModelChange: Adding the same value again is accepted.
         tracker.update_model(model, 1, ModelChange(properties={"later": "x"}))
+        # ModelChange: Properties can be added
         record = tracker.get_model(model, 1)
         assert (record.properties, record.tags) == ({"p": "q", "later": "x"}, {})
 
@@ -277,12 +305,14 @@ class ModelTests(SuiteBase):
         self.register(tracker, path, model)
         tracker.put_files(run.id, {"file": path})
         tracker.register_model(ModelDraft(name=model, run_id=run.id, path="file"))
+        # delete_model: Delete a version
         for version in (1, 2):
             tracker.delete_model(model, version)
             with pytest.raises(ModelNotFound):
                 tracker.get_model(model, version)
         assert list(tracker.find_models([Condition("name", Op.EQ, model)])) == []
         assert tracker.list_files(run.id) == ["file"]
+        # register_model: Registrations at the same time
         assert self.register(tracker, path, model).version == 3
 
     def test_models_are_out_of_sight(
@@ -300,7 +330,9 @@ class ModelTests(SuiteBase):
         """
         self.register(tracker, tmp_path / "file", model)
         tracker.update_model(model, 1, ModelChange(properties={"p": "q"}))
+        # list_experiments: All experiments
         assert not [e.name for e in tracker.list_experiments() if "models" in e.name]
+        # find_runs: The runs that match a query
         query = RunQuery(conditions=[Condition("created", Op.GE, run.created)])
         assert not [run.name for run in tracker.find_runs(query) if model in str(run.name)]
 

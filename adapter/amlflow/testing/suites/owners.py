@@ -45,12 +45,20 @@ class OwnerTests(SuiteBase):
 
         for name in names:
             accepted(register, [name])
+        # page: Keys, names and values can be any text
         assert f"{mark} a" in records
         for name, record in records.items():
+            # page: Keys, names and values can be any text
+            # register_model: Register the next version
             assert (record.name, record.version, record.run_id) == (name, 1, run.id)
+            # register_model: Register the next version
             assert record.properties == {"p": "q"}
+            # page: Times are timezone-aware
             assert record.created.utcoffset() == UTC
+            # register_model: Register the next version
             assert abs((record.created - begun).total_seconds()) < 60
+            # page: Keys, names and values can be any text
+            # register_model: Register the next version
             assert tracker.get_model(name, 1) == record
 
     def test_a_model_of_nothing(
@@ -65,11 +73,13 @@ class OwnerTests(SuiteBase):
         path.write_bytes(b"model")
         tracker.put_files(run.id, {"model/a": path, "single": path})
         name = new_name("model")
+        # register_model: Raises RunNotFound, Refused.
         for missing in ("never", "model/never", "mod", "single/never", "Model"):
             with pytest.raises(UserErrorException):
                 tracker.register_model(ModelDraft(name=name, run_id=run.id, path=missing))
         with pytest.raises(RunNotFound):
             tracker.register_model(ModelDraft(name=name, run_id="0" * 32, path="model"))
+        # register_model: Register the next version
         for version, there in ((1, "model"), (2, "single"), (3, "model/a")):
             draft = ModelDraft(name=name, run_id=run.id, path=there)
             assert tracker.register_model(draft).version == version
@@ -83,8 +93,10 @@ class OwnerTests(SuiteBase):
         path.write_text("x")
         tracker.put_files(run.id, {"a": path})
         for unknown in ("0" * 32, "never"):
+            # RunNotFound: No run has this id.
             with pytest.raises(RunNotFound):
                 tracker.get_file(unknown, "a", back)
+        # get_file: Raises FileNotInRun
         assert not back.exists()
 
     def test_replaced_files_of_unknown_runs(self, tracker: Tracker, tmp_path: Path) -> None:
@@ -106,8 +118,10 @@ class OwnerTests(SuiteBase):
             path.write_text(owner.id)
             tracker.put_files(owner.id, {"a": path})
         for owner in (run, other):
+            # put_files: With replace
             with pytest.raises(FileInRun):
                 tracker.put_files(owner.id, {"a": path})
+            # get_file: Write a file's content
             back.write_text("something longer that was there before, and is replaced as a whole")
             tracker.get_file(owner.id, "a", back)
             assert back.read_text() == owner.id

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from amlflow.exceptions import AzureMLException
-from amlflow.layers.stack import open_direct
 from amlflow.spec import (
     Condition,
     ExperimentChange,
     ExperimentRecord,
-    Feature,
     FileInRun,
     Kind,
     Op,
@@ -30,24 +26,15 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
-from amlflow.testing.suites.at_once import PROCESSES, Opener, Others
-from amlflow.testing.suites.base import SuiteBase, check_claims, claim, current, logged
+from amlflow.testing.suites.at_once import PROCESSES, Others
+from amlflow.testing.suites.base import check_claims, claim, current, logged
 from amlflow.testing.suites.cleaning import new_name
+from amlflow.testing.suites.killed import check_written, write_one
+from amlflow.testing.suites.process_base import ProcessBase
 
 
-class ProcessTests(SuiteBase):
+class ProcessTests(ProcessBase):
     """What a tracker does that several processes share."""
-
-    @pytest.fixture
-    def opener(self) -> Opener:
-        """How other processes open the tracker at the address ``uri``."""
-        return open_direct
-
-    @pytest.fixture
-    def others(self, request: pytest.FixtureRequest, tracker: Tracker, opener: Opener) -> Others:
-        """Other processes that use the same tracker."""
-        self.needs(tracker, Feature.SHARED)
-        return Others(opener, request.getfixturevalue("uri"))
 
     @pytest.mark.thorough
     def test_one_of_many_processes_writes_a_property(
@@ -59,6 +46,7 @@ class ProcessTests(SuiteBase):
             if another process adds it at the same time, the whole change is a PropertyConflict.
         """
         outcomes = others.at_once(_claim, run.id)
+        # RunChange: Properties can be added
         check_claims(tracker.get_run(run.id), outcomes)
 
     @pytest.mark.thorough
@@ -97,9 +85,11 @@ class ProcessTests(SuiteBase):
         read_points: The points of all writers, or those with these names, ordered by time and
             position.
         """
+        # page: Other processes and machines
         assert others.at_once(_log, run.id) == [None] * PROCESSES
         points = tracker.read_points(run.id, ["m"])
         assert len(points) == 20 * PROCESSES
+        # read_points: The points of all writers
         for me in range(PROCESSES):
             mine = [point.value for point in points if point.writer == f"process{me}"]
             if mine:  # a tracker need not say who wrote a point
@@ -170,11 +160,13 @@ class ProcessTests(SuiteBase):
             applied.
         page: Other processes and machines change the same runs at the same time.
         """
+        # page: Other processes and machines
         others.in_one(_change, run.id, RunChange(status=Status.FINALIZING))
         tracker.update_run(run.id, RunChange(status=Status.COMPLETED))
         for status in (Status.CANCEL_REQUESTED, Status.NOT_RESPONDING):
             # Processes that have not seen the end.
             others.at_once(_change_late, run.id, status)
+        # transition: Any other status that comes later
         record = tracker.get_run(run.id)
         assert (record.status, len(record.tags)) == (Status.COMPLETED, 2 * PROCESSES)
         assert record.ended is not None
@@ -261,29 +253,6 @@ class ProcessTests(SuiteBase):
         ]
 
     @pytest.mark.thorough
-    def test_a_writer_that_is_killed(
-        self, tracker: Tracker, experiment: ExperimentRecord, others: Others, tmp_path: Path
-    ) -> None:
-        """
-        page: A method does everything that its docstring says, or raises one of the contract's
-            errors and changes nothing.
-        put_files: Store local files of any size under names that may contain /.
-        """
-        if not hasattr(os, "fork"):
-            pytest.skip("this system has no fork")
-        path, back = tmp_path / "file", tmp_path / "back"
-        path.write_bytes(b"x" * 100_000)
-        # Each is killed elsewhere within a step. The first one is longer: it opens the tracker.
-        for part in (0.0, 0.15, 0.3, 0.5, 0.7, 0.9):
-            run = self.made(tracker, experiment)
-            count = others.killed_after(2, part, _write_until_killed, run.id, str(path))
-            assert count >= 2, "the writer failed before it was killed"
-            _check_written(tracker, run, count, path, back)
-            # The call that was under way can be made again, and others go on.
-            _write_one(tracker, run.id, count, path, replace=True)
-            _check_written(tracker, run, count + 1, path, back)
-
-    @pytest.mark.thorough
     def test_a_store_that_everybody_has_left(
         self, tracker: Tracker, experiment: ExperimentRecord, others: Others, tmp_path: Path
     ) -> None:
@@ -294,13 +263,13 @@ class ProcessTests(SuiteBase):
         if not hasattr(os, "fork"):
             pytest.skip("this system has no fork")
         run = self.made(tracker, experiment)
-        path, back = tmp_path / "file", tmp_path / "back"
+        path = tmp_path / "file"
         path.write_text("content")
         # Each is a process that opens the tracker, writes, and is gone before the next.
         for n in range(2):
-            assert others.in_fork(_write_one, run.id, n, path) == 0
-        _check_written(tracker, run, 2, path, back)
-        assert others.in_fork(_check_written, run, 2, path, back) == 0
+            assert others.in_fork(write_one, run.id, n, path) == 0
+        check_written(tracker, run, 2, path)
+        assert others.in_fork(check_written, run, 2, path) == 0
 
 
 def _claim(tracker: Tracker, run_id: str, me: int) -> int | tuple[str, str, str]:
@@ -409,42 +378,3 @@ def _write_all(tracker: Tracker, run_id: str, experiment_id: str, n: int) -> Non
     tracker.write_points(run_id, points)
     assert run_id in [run.id for run in tracker.find_runs(RunQuery(experiment_ids=[experiment_id]))]
     assert tracker.list_files(run_id) == []
-
-
-def _write_one(tracker: Tracker, run_id: str, n: int, path: Path, *, replace: bool = False) -> None:
-    """Write a step of everything: properties with tags, points, a file."""
-    properties = {f"p{n}": "x", f"q{n}": "y"}
-    tracker.update_run(run_id, RunChange(properties=properties, tags={f"t{n}": "x"}))
-    points = [logged("m", float(n), order=2 * n), logged("m", f"text {n}", order=2 * n + 1)]
-    tracker.write_points(run_id, points)
-    tracker.put_files(run_id, {f"files/{n}": path}, replace=replace)
-
-
-def _write_until_killed(
-    tracker: Tracker, run_id: str, path: str, report: Callable[[], object]
-) -> None:
-    for n in range(10_000):
-        _write_one(tracker, run_id, n, Path(path))
-        report()
-
-
-def _check_written(tracker: Tracker, run: RunRecord, count: int, path: Path, back: Path) -> None:
-    """All of the steps so far are there, and of the next one nothing that is half a thing."""
-    record = tracker.get_run(run.id)
-    for n in range(count):
-        assert {f"p{n}": "x", f"q{n}": "y"}.items() <= record.properties.items()
-        assert record.tags[f"t{n}"] == "x"
-    assert (f"p{count}" in record.properties) == (f"q{count}" in record.properties)
-    assert record.status == Status.RUNNING
-    values = [point.value for point in tracker.read_points(run.id)]
-    expected = [value for n in range(count + 1) for value in (float(n), f"text {n}")]
-    assert values[: 2 * count] == expected[: 2 * count]
-    assert set(values) <= set(expected)
-    names = tracker.list_files(run.id)
-    assert {f"files/{n}" for n in range(count)} <= set(names)
-    for name in names:
-        try:
-            tracker.get_file(run.id, name, back)
-        except AzureMLException as error:
-            raise AssertionError(f"{name} is listed and cannot be read: {error.message}") from error
-        assert back.read_bytes() == path.read_bytes(), f"{name} is not whole"

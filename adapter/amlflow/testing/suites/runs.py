@@ -66,10 +66,13 @@ class RunTests(SuiteBase):
             system={"target": "local", "definition": '{"a": [1, 2]}'},
         )
         for read_record in (record, tracker.get_run(record.id)):
+            # RunDraft: A run to be created.
             assert read_record.experiment_id == experiment.id
             assert read_record.alias is None
             assert read_record.parent_id is None
+            # RunRecord: root_id is the run's own id
             assert read_record.root_id == read_record.id
+            # RunDraft: A run to be created.
             assert read_record.name == "a name"
             assert read_record.type == "azureml.scriptrun"
             assert read_record.status == Status.RUNNING
@@ -81,6 +84,7 @@ class RunTests(SuiteBase):
             assert read_record.tags == tags
             assert read_record.properties == {"author": "me", "empty": "", "target": "a property"}
             assert read_record.system == {"target": "local", "definition": '{"a": [1, 2]}'}
+            # page: Times are timezone-aware
             assert read_record.created.utcoffset() == read_record.started.utcoffset() == UTC
 
     def test_times_wherever_the_machine_is(
@@ -138,11 +142,15 @@ class RunTests(SuiteBase):
             included.
         """
         now = current()
+        # Tracker: Its methods can be called
+        # page: Ids are opaque strings
         outcomes = race(8, lambda me: self.made(tracker, experiment, created=now))
         runs = [outcome for outcome in outcomes if isinstance(outcome, RunRecord)]
         assert len({record.id for record in runs}) == 8, outcomes
+        # Tracker: Its methods can be called
         records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
         assert [record.id for record in records] == sorted(record.id for record in runs)
+        # run_numbers: The number of each run
         assert sorted(tracker.run_numbers(runs)) == list(range(1, 9))
 
     def test_a_run_of_no_experiment(self, tracker: Tracker) -> None:
@@ -162,9 +170,12 @@ class RunTests(SuiteBase):
             self.draft(experiment, tags={"place": str(index)}, created=now + index * MILLISECOND)
             for index in range(20)
         ]
+        # create_runs: Create runs, in this order
         created = tracker.create_runs(drafts)
         assert [record.tags["place"] for record in created] == [str(index) for index in range(20)]
+        # page: Ids are opaque strings
         assert len({record.id for record in created}) == 20
+        # create_runs: Create runs, in this order
         records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
         assert [record.id for record in records] == [record.id for record in reversed(created)]
 
@@ -179,10 +190,15 @@ class RunTests(SuiteBase):
         RunRecord: id is the tracker's id; every method takes it.
         get_run: The run with this id or alias, in this experiment, or in any if None.
         """
+        # RunDraft: run_id is an id that the caller requests
         record = self.made(tracker, experiment, run_id="my-run_1.a")
+        # RunRecord: alias is the id that the caller requested
         assert record.alias == "my-run_1.a"
+        # get_run: The run with this id or alias
         assert tracker.get_run("my-run_1.a", experiment.id).id == record.id
+        # RunRecord: id is the tracker's id
         assert tracker.get_run(record.id, experiment.id).alias == "my-run_1.a"
+        # get_run: The run with this id or alias
         assert tracker.get_run("my-run_1.a").id == record.id
         for other in ("MY-RUN_1.A", "my-run-1.a", "my-run_1.a "):
             with pytest.raises(RunNotFound):
@@ -215,8 +231,11 @@ class RunTests(SuiteBase):
         """
         run = self.made(tracker, experiment, status=status)
         record = tracker.get_run(run.id)
+        # RunDraft: A run to be created.
         assert run.status == record.status == status
+        # UNSTARTED: The statuses of a run
         assert (record.started is None) == (status in UNSTARTED)
+        # RunDraft: A run to be created.
         assert (record.ended is None) == (status not in FINAL)
         assert run == record
 
@@ -231,9 +250,13 @@ class RunTests(SuiteBase):
             unique when several processes request the same one, or raise Unsupported.
         uri: The absolute URI that it was opened with.
         """
+        # features: What the tracker does natively.
+        # Feature: A tracker that claims
+        # Feature: A tracker is never asked
         # Nothing can stand in for these.
         own = {Feature.DELETE, Feature.MODELS, Feature.ORDER, Feature.SHARED}
         assert set(Feature) - own <= tracker.features <= set(Feature)
+        # uri: The absolute URI
         if Feature.SHARED in tracker.features:
             assert tracker.uri == request.getfixturevalue("uri")
             assert open_direct(tracker.uri).get_run(run.id).id == run.id
@@ -288,10 +311,13 @@ class RunTests(SuiteBase):
         self.needs(tracker, Feature.DELETE)
         runs = [self.made(tracker, experiment) for _ in range(2)]
         tracker.delete_run(runs[0].id)
+        # delete_experiment: Delete an experiment
         with pytest.raises(Refused):
             tracker.delete_experiment(experiment.id)
+        # delete_experiment: Runs that are deleted do not count.
         tracker.delete_run(runs[1].id)
         tracker.delete_experiment(experiment.id)
+        # delete_experiment: Delete an experiment
         assert tracker.ensure_experiment(experiment.name).id != experiment.id
 
     @staticmethod
@@ -336,9 +362,12 @@ class RunTests(SuiteBase):
         get_run: Raises RunNotFound.
         RunNotFound: No run has this id.
         """
+        # get_run: Raises RunNotFound.
         with pytest.raises(RunNotFound) as caught:
             tracker.get_run(run_id)
+        # RunNotFound: No run has this id.
         assert caught.value.run_id == run_id
+        # get_run: Raises RunNotFound.
         with pytest.raises(RunNotFound):
             tracker.get_run(run_id, experiment.id)
 

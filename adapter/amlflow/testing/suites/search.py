@@ -177,10 +177,14 @@ class SearchTests(SuiteBase):
         for field in [*plain, "tags", "properties", "system", "params"]:
             query = RunQuery(experiment_ids=[experiment.id], fields=frozenset({field}))
             records = list(tracker.find_runs(query))
+            # RunQuery: fields is a hint
             assert len(records) == len(runs_by_id)
             for run in records:
+                # RunQuery: fields is a hint
+                # RunQuery: All other fields
                 for name in (*always, field):
                     assert getattr(run, name) == getattr(runs_by_id[run.id], name), name
+        # RunQuery: fields is a hint
         keys = {"tags.a: key", "properties.a/key", "system.target", "tags.none", "tags.absent"}
         conditions = [Condition("tags", Op.HAS, key="none")]
         query = RunQuery(
@@ -273,9 +277,11 @@ class SearchTests(SuiteBase):
         child = self.made(tracker, experiment, parent_id=root.id, root_id=root.id)
         grandchild = self.made(tracker, experiment, parent_id=child.id, root_id=root.id)
         stranger = self.made(tracker, experiment)
+        # RunRecord: root_id is
         records = [tracker.get_run(run.id) for run in (root, child, grandchild, stranger)]
         assert [record.parent_id for record in records] == [None, root.id, child.id, None]
         assert [record.root_id for record in records] == [root.id, root.id, root.id, stranger.id]
+        # RunQuery: Which runs to find
         for condition in (
             Condition("parent_id", Op.EQ, root.id),
             Condition("parent_id", Op.EQ, child.id),
@@ -302,8 +308,12 @@ class SearchTests(SuiteBase):
         for experiment_ids in (ids, ids[::-1], [*ids, ids[0]]):
             for limit in (0, 1, 4, 5, 6):
                 query = RunQuery(experiment_ids=experiment_ids, limit=limit)
+                # RunQuery: Which runs to find
+                # RunQuery: limit is a hint
+                # find_runs: They come by creation time
                 records = list(tracker.find_runs(query))
                 assert [record.id for record in records] == [record.id for record in runs], query
+        # RunQuery: limit is a hint
         oldest = [Condition("tags", Op.EQ, "4", key="n")]
         [last] = tracker.find_runs(RunQuery(experiment_ids=ids, conditions=oldest, limit=1))
         assert last.id == runs[4].id
@@ -315,10 +325,12 @@ class SearchTests(SuiteBase):
         """
         runs = tracker.create_runs([self.draft(experiment) for _ in range(5)])
         query = RunQuery(experiment_ids=[experiment.id], limit=2)
+        # Tracker: Its methods can be called
         one, other = tracker.find_runs(query), tracker.find_runs(query)
         assert len([pair for pair in zip(one, other, strict=True) if pair[0] == pair[1]]) == len(
             runs
         )
+        # page: Other processes and machines
         begun = tracker.find_runs(query)
         newest = next(iter(begun))
         # While one is read, and for good where nobody reads on, others change runs.

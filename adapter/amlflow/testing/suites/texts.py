@@ -70,7 +70,10 @@ class TextTests(SuiteBase):
             change: dict[str, Any] = {field: as_map(texts)}
             tracker.update_run(run.id, RunChange(**change))
 
+        # page: A method does everything
         texts = accepted(write, HARD)
+        # page: Keys, names and values can be any text
+        # page: It never shortens a text.
         record = tracker.get_run(run.id)
         assert_same(getattr(record, field), as_map(texts), f"{place} of {field}")
 
@@ -95,7 +98,10 @@ class TextTests(SuiteBase):
             runs[self.made(tracker, experiment, **fields).id] = text_map
 
         texts = accepted(write, HARD)
+        # create_runs: Create runs, in this order
         assert sum(len(text_map) for text_map in runs.values()) == len(texts)
+        # page: Keys, names and values can be any text
+        # page: It never shortens a text.
         for run_id, text_map in runs.items():
             record = tracker.get_run(run_id)
             assert_same(record.tags, text_map, f"{place} of a draft's tags")
@@ -164,11 +170,17 @@ class TextTests(SuiteBase):
             "x" * 300,
         ]:
             accepted(create, [text])
+        # RunDraft: run_id is an id that the caller requests
         assert "plain" in ids
         for text, run_id in ids.items():
+            # get_run: The run with this id or alias
             record = tracker.get_run(text, experiment.id)
+            # get_run: The run with this id or alias
+            # RunDraft: run_id is
             assert (record.id, record.alias) == (run_id, text)
+            # create_runs: If the experiment already has
             assert refuses(create, [text]), f"{text!r} is the id of two runs"
+        # RunDraft: run_id is an id
         query = RunQuery(experiment_ids=[experiment.id])
         assert {run.alias for run in tracker.find_runs(query)} == set(ids)
 
@@ -193,7 +205,9 @@ class TextTests(SuiteBase):
 
         for name in names:
             accepted(ensure, [name])
+        # ensure_experiment: The experiment with this name
         assert len(set(ids.values())) == len(ids), "two names are one experiment"
+        # page: Keys, names and values can be any text
         stored = {
             record.id: record.name
             for record in tracker.list_experiments()
@@ -208,6 +222,8 @@ class TextTests(SuiteBase):
                 tracker.update_experiment(own.id, ExperimentChange(tags=as_map(texts)))
 
             texts = accepted(write, HARD)
+            # page: Keys, names and values can be any text
+            # ExperimentChange: A change to an experiment
             tags = tracker.get_experiment(own.id).tags
             assert_same(tags, as_map(texts), f"{place} of an experiment's tags")
 
@@ -273,10 +289,15 @@ class TextTests(SuiteBase):
                 raise AssertionError(
                     f"{name!r} and another name are one file: {error.message}"
                 ) from error
+        # page: Keys, names and values can be any text
         assert tracker.list_files(run.id) == sorted(stored_names)
+        # get_file: Write a file's content
+        # page: Keys, names and values can be any text
         back = tmp_path / "back"
         for name in stored_names:
             tracker.get_file(run.id, name, back)
             assert back.read_bytes() == paths[name].read_bytes(), ascii(name)
+        # put_files: Store local files
         assert {"a/b", "a b", "e\u0301"} <= set(stored_names)
+        # page: Keys, names and values can be any text
         assert not {"..", "../up", "x/../../up"} & {path.name for path in tmp_path.rglob("*")}

@@ -107,13 +107,19 @@ class TransitionTests(SuiteBase):
             record = tracker.get_run(run.id)
             ends.append(record.ended)
             if another == Status.RUNNING:
+                # transition: A run has an end time only
                 assert record.ended is None
+                # transition: A final status is replaced
                 assert record.started == run.started
             elif ended is not None:
+                # transition: A final status sets the end time
                 assert record.ended is not None
                 assert abs(record.ended - ended) <= MILLISECOND, (another, ends)
+                # transition: A final status is replaced
                 assert record.status == another
             else:
+                # transition: A final status sets the end time
+                # transition: A run has an end time only
                 assert record.ended == ends[-2], (another, ends)
 
     def test_an_end_without_a_status(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
@@ -128,10 +134,13 @@ class TransitionTests(SuiteBase):
                 change = RunChange(ended=later(60 * (n + 1)), tags=tags)
                 tracker.update_run(run.id, change)
                 record, expected = tracker.get_run(run.id), transition(run, change)
+                # RunChange: A change to a run
                 assert (record.status, record.tags) == (status, tags)
+                # transition: Without a status, ended corrects
                 assert (record.ended is None) == (expected.ended is None)
                 if record.ended is not None and expected.ended is not None:
                     assert abs(record.ended - expected.ended) <= MILLISECOND
+        # transition: Without a status, ended corrects
         # What was ignored has no effect on how the run goes on.
         tracker.update_run(run.id, RunChange(status=Status.RUNNING, started=later(1)))
         record = tracker.get_run(run.id)
@@ -151,7 +160,9 @@ class TransitionTests(SuiteBase):
                 status = Status.COMPLETED if me == 0 else late[me % len(late)]
                 tracker.update_run(run.id, RunChange(status=status, tags={f"tag {me}": "x"}))
 
+            # Tracker: Its methods can be called
             assert race(8, act) == [None] * 8
+            # transition: Any other status that comes later
             record = tracker.get_run(run.id)
             assert (record.status, len(record.tags)) == (Status.COMPLETED, 8)
             assert record.ended is not None

@@ -103,10 +103,12 @@ class ValueTests(SuiteBase):
         steps = [0, 1, -1, 2**31, -(2**31) - 1, 2**53 + 1, 2**62, 2**63 - 1, -(2**63), 2**63, 2**70]
         points = [logged("m", float(n), step=step, order=n) for n, step in enumerate(steps)]
         expected = accepted(lambda some: tracker.write_points(run.id, some), points)
+        # Point: position (the step
         stored = {point.value: point.position for point in tracker.read_points(run.id)}
         assert stored == {point.value: point.step for point in expected}
         assert {0, 1, -1, 2**53 + 1} <= set(stored.values())
         tracker.write_points(run.id, expected)
         assert len(tracker.read_points(run.id)) == len(expected)
+        # Refused: The tracker does not accept
         for step in set(steps) - set(stored.values()):
             assert refuses(tracker.write_points, run.id, [logged("again", 1.0, step=step)])

@@ -1,0 +1,265 @@
+"""Processes that are killed while they write."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import (
+    ExperimentRecord,
+    Feature,
+    ModelDraft,
+    ModelRecord,
+    Refused,
+    RunChange,
+    RunDraft,
+    RunQuery,
+    RunRecord,
+    Status,
+    Tracker,
+)
+from amlflow.testing.suites.at_once import Others
+from amlflow.testing.suites.base import current, logged
+from amlflow.testing.suites.cleaning import new_name
+from amlflow.testing.suites.process_base import ProcessBase
+
+Create = Callable[[Tracker, str, int, Path], object]
+"""Creates the thing number N below a name, with the content of a file."""
+
+PARTS = (0.2, 0.5, 0.8)
+"""Of the time that a call takes: when its process is killed."""
+BATCH = 3
+"""Runs that one call creates."""
+
+
+class KilledTests(ProcessBase):
+    """A process that is killed within a call leaves all of it, or nothing."""
+
+    @pytest.fixture
+    def large_file(self, tmp_path: Path) -> Path:
+        """A file that takes a while to store."""
+        if not hasattr(os, "fork"):
+            pytest.skip("this system has no fork")
+        path = tmp_path / "content"
+        path.write_bytes(b"x" * 100_000)
+        return path
+
+    @pytest.mark.thorough
+    def test_a_writer_that_is_killed(
+        self, tracker: Tracker, experiment: ExperimentRecord, others: Others, large_file: Path
+    ) -> None:
+        """
+        page: A method does everything that its docstring says, or raises one of the contract's
+            errors and changes nothing.
+        put_files: Store local files of any size under names that may contain /.
+        """
+        # Each is killed elsewhere within a step. The first one is longer: it opens the tracker.
+        for part in (0.0, 0.15, 0.3, 0.5, 0.7, 0.9):
+            run = self.made(tracker, experiment)
+            count = others.killed_after(2, part, _write_until_killed, run.id, str(large_file))
+            assert count >= 2, "the writer failed before it was killed"
+            check_written(tracker, run, count, large_file)
+            # The call that was under way can be made again, and others go on.
+            write_one(tracker, run.id, count, large_file, replace=True)
+            check_written(tracker, run, count + 1, large_file)
+
+    @pytest.mark.thorough
+    def test_an_experiment_whose_creator_is_killed(
+        self, tracker: Tracker, others: Others, large_file: Path
+    ) -> None:
+        """
+        ensure_experiment: The experiment with this name, created if there is none; an archived one
+            stays so.
+        """
+        for part in PARTS:
+            prefix = new_name()
+            count = _kill(others, part, _ensure, prefix, large_file)
+            records = tracker.list_experiments()
+            names = Counter(record.name for record in records if record.name.startswith(prefix))
+            assert {f"{prefix}-{n}": 1 for n in range(count)}.items() <= names.items()
+            record = tracker.ensure_experiment(f"{prefix}-{count}")
+            assert names[record.name] in (0, 1)
+            run = self.made(tracker, record)
+            assert tracker.get_run(run.id).experiment_id == record.id
+
+    @pytest.mark.thorough
+    @pytest.mark.known_limit("runs-of-a-killed-process")
+    def test_runs_whose_creator_is_killed(
+        self, tracker: Tracker, others: Others, large_file: Path
+    ) -> None:
+        """
+        create_runs: Create runs, in this order, as fast as the tracker can create many.
+        create_runs: If the experiment already has a requested id, even if another process creates
+            it at the same time, the call is Refused and no run is created.
+        page: A method does everything that its docstring says, or raises one of the contract's
+            errors and changes nothing.
+        """
+        for part in PARTS:
+            experiment = tracker.ensure_experiment(new_name())
+            count = _kill(others, part, _create_batch, experiment.id, large_file)
+            # page: A method does everything that its docstring says
+            batches = _batches(tracker, experiment)
+            is_whole = count in batches
+            assert batches == dict.fromkeys(range(count + is_whole), BATCH)
+            # create_runs: If the experiment already has a requested id
+            if is_whole:
+                with pytest.raises(Refused):
+                    _create_batch(tracker, experiment.id, count, large_file)
+            else:
+                _create_batch(tracker, experiment.id, count, large_file)
+            # create_runs: Create runs, in this order
+            assert _batches(tracker, experiment) == dict.fromkeys(range(count + 1), BATCH)
+
+    @pytest.mark.thorough
+    def test_a_snapshot_whose_writer_is_killed(
+        self, tracker: Tracker, others: Others, large_file: Path
+    ) -> None:
+        """
+        put_snapshot: Store a zip archive under the digest of its content.
+        has_snapshot: Whether a snapshot is stored.
+        """
+        back = large_file.with_name("back")
+        for part in PARTS:
+            prefix = new_name()
+            count = _kill(others, part, _put_snapshot, prefix, large_file)
+            # has_snapshot: Whether a snapshot is stored
+            for n in range(count + 1):
+                assert tracker.has_snapshot(_digest(prefix, n)) or n == count
+            # put_snapshot: Store a zip archive
+            for n in range(count + 1):
+                if n < count or tracker.has_snapshot(_digest(prefix, n)):
+                    tracker.get_snapshot(_digest(prefix, n), back)
+                    assert back.read_bytes() == large_file.read_bytes(), "a snapshot is not whole"
+            _put_snapshot(tracker, prefix, count, large_file)
+            tracker.get_snapshot(_digest(prefix, count), back)
+            assert back.read_bytes() == large_file.read_bytes()
+
+    @pytest.mark.thorough
+    def test_a_model_whose_creator_is_killed(
+        self, tracker: Any, others: Others, large_file: Path
+    ) -> None:
+        """
+        register_model: Register the next version of a model, from 1; a version is there whole or
+            not at all.
+        """
+        self.needs(tracker, Feature.MODELS)
+        for part in PARTS:
+            name = new_name("model")
+            count = _kill(others, part, _register, name, large_file)
+            models = [model for model in tracker.find_models() if model.name == name]
+            versions = sorted(model.version for model in models)
+            assert versions in ([*range(1, count + 1)], [*range(1, count + 2)])
+            newest = _register(tracker, name, count, large_file)
+            assert newest.version > versions[-1]
+            for model in (*models, newest):
+                files = {file: large_file.with_name(file[-1]) for file in ("model/a", "model/b")}
+                assert tracker.list_model_files(name, model.version) == [*files]
+                tracker.get_model_files(name, model.version, files)
+                for path in files.values():
+                    assert path.read_bytes() == large_file.read_bytes(), "a file is not whole"
+                assert (model.tags, model.description) == ({"t": "x"}, "text")
+                assert list(model.properties) == ["number"]
+
+
+def write_one(tracker: Tracker, run_id: str, n: int, path: Path, *, replace: bool = False) -> None:
+    """Write a step of everything: properties with tags, points, a file."""
+    properties = {f"p{n}": "x", f"q{n}": "y"}
+    tracker.update_run(run_id, RunChange(properties=properties, tags={f"t{n}": "x"}))
+    points = [logged("m", float(n), order=2 * n), logged("m", f"text {n}", order=2 * n + 1)]
+    tracker.write_points(run_id, points)
+    tracker.put_files(run_id, {f"files/{n}": path}, replace=replace)
+
+
+def check_written(tracker: Tracker, run: RunRecord, count: int, path: Path) -> None:
+    """All of the steps so far are there, and of the next one nothing that is half a thing."""
+    record = tracker.get_run(run.id)
+    for n in range(count):
+        assert {f"p{n}": "x", f"q{n}": "y"}.items() <= record.properties.items()
+        assert record.tags[f"t{n}"] == "x"
+    assert (f"p{count}" in record.properties) == (f"q{count}" in record.properties)
+    assert record.status == Status.RUNNING
+    values = [point.value for point in tracker.read_points(run.id)]
+    expected = [value for n in range(count + 1) for value in (float(n), f"text {n}")]
+    assert values[: 2 * count] == expected[: 2 * count]
+    assert set(values) <= set(expected)
+    names = tracker.list_files(run.id)
+    assert {f"files/{n}" for n in range(count)} <= set(names)
+    back = path.with_name("back")
+    for name in names:
+        try:
+            tracker.get_file(run.id, name, back)
+        except AzureMLException as error:
+            raise AssertionError(f"{name} is listed and cannot be read: {error.message}") from error
+        assert back.read_bytes() == path.read_bytes(), f"{name} is not whole"
+
+
+def _write_until_killed(
+    tracker: Tracker, run_id: str, path: str, report: Callable[[], object]
+) -> None:
+    for n in range(10_000):
+        write_one(tracker, run_id, n, Path(path))
+        report()
+
+
+def _kill(others: Others, part: float, create: Create, name: str, content: Path) -> int:
+    """Kill a process within a call that creates a thing; how many it had created before."""
+    count = others.killed_after(2, part, _create_until_killed, create, name, str(content))
+    assert count >= 2, "the process failed before it was killed"
+    return count
+
+
+def _create_until_killed(
+    tracker: Tracker, create: Create, name: str, path: str, report: Callable[[], object]
+) -> None:
+    for n in range(10_000):
+        create(tracker, name, n, Path(path))
+        report()
+
+
+def _ensure(tracker: Tracker, name: str, n: int, content: Path) -> ExperimentRecord:
+    return tracker.ensure_experiment(f"{name}-{n}")
+
+
+def _create_batch(tracker: Tracker, experiment_id: str, n: int, content: Path) -> list[RunRecord]:
+    drafts = [
+        RunDraft(
+            experiment_id=experiment_id, created=current(), name=f"batch {n}", tags={"t": "x"},
+            run_id=f"batch-{n}" if number == 1 else None,
+            properties={"p": "x"} if Feature.WRITE_ONCE in tracker.features else {},
+        )
+        for number in range(BATCH)
+    ]  # fmt: skip
+    return tracker.create_runs(drafts)
+
+
+def _batches(tracker: Tracker, experiment: ExperimentRecord) -> Counter[int]:
+    """How many runs of each batch there are, all of which are whole."""
+    runs = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+    expected_properties = {"p": "x"} if Feature.WRITE_ONCE in tracker.features else {}
+    for run in runs:
+        assert (run.tags, run.properties) == ({"t": "x"}, expected_properties)
+    return Counter(int(str(run.name).partition(" ")[2]) for run in runs)
+
+
+def _digest(name: str, n: int) -> str:
+    return hashlib.sha256(f"{name}-{n}".encode()).hexdigest()
+
+
+def _put_snapshot(tracker: Tracker, name: str, n: int, content: Path) -> None:
+    tracker.put_snapshot(_digest(name, n), content)
+
+
+def _register(tracker: Any, name: str, n: int, content: Path) -> ModelRecord:
+    draft = ModelDraft(
+        name=name, path="model", files={"model/a": content, "model/b": content},
+        description="text", tags={"t": "x"}, properties={"number": str(n)},
+    )  # fmt: skip
+    model: ModelRecord = tracker.register_model(draft)
+    return model
