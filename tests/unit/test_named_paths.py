@@ -115,3 +115,13 @@ TESTS = sorted(set(re.findall(r"# (tests/[\w./]+)", SENTENCES.read_text(encoding
 @pytest.mark.parametrize("path", TESTS)
 def test_a_test_that_the_exceptions_of_the_sentences_name_is_there(path: str) -> None:
     assert path in paths()
+
+
+def test_every_package_is_in_the_structure_of_contributing() -> None:
+    structure = CONTRIBUTING.read_text(encoding="utf-8").partition("## Project structure")[2]
+    packages = [
+        path.rpartition("/")[0]
+        for path in paths()
+        if re.match(r"(adapter/amlflow|plugins)/.*__init__\.py", path)
+    ]
+    assert [each for each in packages if f"{each.rpartition('/')[2]}/" not in structure] == []
