@@ -15,6 +15,7 @@ from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Trac
 from amlflow.tracker_data import is_whole, shown
 
 from amlflow_page.access import Access
+from amlflow_page.failures import group, reason
 from amlflow_page.filters import (
     NEWEST_FIRST,
     Filters,
@@ -26,6 +27,7 @@ from amlflow_page.filters import (
 
 ROWS = 50
 MAX_ROWS = 200
+MAX_FAILURES = 2000
 MAX_VALUES = 1000
 """Rows of an expression's value that are sent."""
 MAX_EXPERIMENTS = 50
@@ -54,6 +56,18 @@ def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[s
         "cursor": page.cursor,
         "looked_at": page.looked_at,
     }
+
+
+def failures(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Why runs that pass the filters failed: see :func:`amlflow_page.failures.group`.
+
+    ``looked_at`` is the number of failed runs, of which at most the newest
+    :data:`MAX_FAILURES` are read. Raises as :func:`rows`, whose expression counts for nothing here.
+    """
+    filters = replace(Filters.from_request(request), statuses=(Status.FAILED,))
+    scope = _scope(tracker, access, filters)
+    page = read_page(scope, None, filters.keep(scope.experiments), MAX_FAILURES, None)
+    return {"groups": group(page.runs), "looked_at": len(page.runs)}
 
 
 def _scope(tracker: Tracker, access: Access, filters: Filters) -> Scope:
@@ -159,4 +173,5 @@ def row(documents: Documents, record: RunRecord) -> dict[str, Any]:
         "run_id": run_id(record),
         "id": record.id,
         "final": record.status in FINAL,
+        "error_line": reason(record),
     }

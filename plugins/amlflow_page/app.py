@@ -28,6 +28,7 @@ def create_app() -> Any:
 def extend(app: Any, access: Access) -> None:
     """Add the studio to an app of MLflow's."""
     # As above: only a worker needs these.
+    from amlflow_page.own_experiments import hide_own_experiments
     from amlflow_page.page import add_page
     from amlflow_page.private import is_uvicorn
     from amlflow_page.routes import add_routes
@@ -35,5 +36,6 @@ def extend(app: Any, access: Access) -> None:
 
     add_routes(app, access)
     add_page(app, access)
+    hide_own_experiments(app)
     if is_uvicorn():
         send_at_once()

@@ -12,6 +12,8 @@ from amlflow.spec import Condition, Op, Order, RunRecord
 from amlflow.tracker_data import shown
 from amlflow.tracker_notes import parse_target
 
+from amlflow_page.failures import describe
+
 DEFAULT_TARGET = "sdk"
 """The compute target of a run that no target ran."""
 NEWEST_FIRST = "-created"
@@ -93,6 +95,7 @@ class Filters:
         def _texts_of(record: RunRecord) -> list[str]:
             texts = [record.name, record.description, run_id(record), record.id, record.user]
             texts += [experiments.get(record.experiment_id), *record.tags, *record.tags.values()]
+            texts.append((describe(record) or {}).get("message"))
             return [text for text in texts if text]
 
         return is_kept

@@ -17,6 +17,11 @@ from mlflow.utils.uri import validate_path_is_safe
 from amlflow_page.private import artifacts_of
 
 FOLDERS = ("user_logs", "azureml-logs", "logs")
+SCRIPT_LOGS = ("std_log.txt", "70_driver_log.txt")
+"""The names of the log of what a script writes: amlflow's and v1's older one."""
+OWN_FOLDER = "amlflow"
+"""Where trackers keep what is amlflow's own among a run's files."""
+MAX_FILES = 1000
 MAX_BYTES = 1 << 20
 """Of one piece."""
 HTTP_TIMEOUT_S = 30
@@ -24,10 +29,28 @@ HTTP_TIMEOUT_S = 30
 
 
 def log_files(run_id: str) -> list[dict[str, Any]]:
-    """The run's logs: ``name`` and ``size`` in bytes."""
+    """The run's logs, what the script wrote first: ``name`` and ``size`` in bytes."""
     repository, base = artifacts_of(run_id)
     files = [file for folder in FOLDERS for file in _files(repository, base, folder)]
-    return [{"name": name, "size": size} for name, size in files]
+    files.sort(key=lambda file: posixpath.basename(file[0]) not in SCRIPT_LOGS)
+    return [{"name": name, "size": size} for name, size in files[:MAX_FILES]]
+
+
+def folder_files(run_id: str, folder: str) -> dict[str, Any]:
+    """What is in a folder of the run's files, "" for all of them.
+
+    ``files`` have ``name`` (from the run's root), ``size`` in bytes and ``is_folder``; ``more``
+    tells whether there are more than are sent. amlflow's own folder is left out.
+    """
+    name = validate_path_is_safe(folder) if folder else ""
+    repository, base = artifacts_of(run_id)
+    files = []
+    for info in repository.list_artifacts(posixpath.join(base, name) or None):
+        path = posixpath.relpath(info.path, base) if base else info.path
+        if path.partition("/")[0] != OWN_FOLDER:
+            files.append({"name": path, "size": info.file_size, "is_folder": info.is_dir})
+    files.sort(key=lambda file: (not file["is_folder"], file["name"]))
+    return {"files": files[:MAX_FILES], "more": len(files) > MAX_FILES}
 
 
 def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:

@@ -19,8 +19,6 @@ MLFLOW_VIEW = "serve"
 PLACE = "</head>"
 POLICY = "object-src 'none'; base-uri 'self'; form-action 'self'"
 """Of MLflow's whole page, on top of what MLflow sends; policy.js has the studio's."""
-ON_DEMAND = "vendor/"
-"""Modules that a page loads when it needs them."""
 
 
 def add_page(app: Flask, access: Access) -> None:
@@ -65,7 +63,8 @@ def _static(name: str) -> Response:
 @functools.cache
 def _references() -> str:
     base = f"{PREFIX[1:]}/static"
-    names = [name for name in _static_names() if not name.startswith(ON_DEMAND)]
+    # The studio's own style comes first, so that the others add to it.
+    names = sorted(_static_names(), key=lambda name: (name != "studio.css", name))
     scripts = ("first_visit.js", "studio.js")
     # Load all at once: a browser learns of a module only from the one that imports it.
     modules = "".join(

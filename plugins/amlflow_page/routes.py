@@ -7,9 +7,11 @@ with users, who it is.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import mlflow
 from amlflow.exceptions import AzureMLException
 from amlflow.plain_json import to_json
 from amlflow.query.document import Documents
@@ -20,13 +22,17 @@ from amlflow.tracker_notes import parse_environment
 from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
 
-from amlflow_page import all_runs, logs, server_workspace
+from amlflow_page import all_runs, curves, logs, run_details, server_workspace
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest, text_of
 from amlflow_page.private import add_static_prefix
 from amlflow_page.views import ViewChanged, Views
 
+logger = logging.getLogger("amlflow")
+
 PREFIX = "/ajax-api/2.0/amlflow"
+GRAFTED_PARTS = frozenset({"the status and Cancel", "Logs"})
+"""What graft_check.js looks for a place for."""
 MAX_CANCELLED = 200
 MAX_BODY = 100_000
 """Bytes of a request's body."""
@@ -40,11 +46,17 @@ def add_routes(app: Flask, access: Access) -> None:
     for path, methods, view in (
         ("/runs/search", ["POST"], routes.search),
         ("/runs/get", ["GET"], routes.run),
+        ("/runs/details", ["GET"], routes.details),
+        ("/runs/metrics", ["GET"], routes.metrics),
+        ("/runs/curves", ["POST"], routes.curves),
+        ("/runs/files", ["GET"], routes.files),
+        ("/runs/failures", ["POST"], routes.failures),
         ("/runs/cancel", ["POST"], routes.cancel),
         ("/runs/logs", ["GET"], routes.logs),
         ("/runs/log", ["GET"], routes.log),
         ("/query/check", ["GET"], routes.check),
         ("/experiments", ["GET"], routes.experiments),
+        ("/page/missing", ["POST"], routes.tell_missing),
         ("/views", ["GET"], routes.views),
         ("/views/create", ["POST"], routes.create_view),
         ("/views/save", ["POST"], routes.save_view),
@@ -60,6 +72,7 @@ class Routes:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._missing: set[str] = set()
 
     def search(self) -> Any:
         """Rows of the All runs page: see :func:`amlflow_page.all_runs.rows`."""
@@ -104,6 +117,32 @@ class Routes:
             "may_cancel": self._access.may_change(run_id),
             "environment": _environment(record),
         }
+
+    def details(self) -> Any:
+        """What a run's page shows besides its row: see :func:`amlflow_page.run_details.details`."""
+        tracker = server_workspace.runs().tracker
+        return run_details.details(tracker, self._access, tracker.get_run(self._readable()))
+
+    def metrics(self) -> Any:
+        """A run's metrics: see :func:`amlflow_page.run_details.metrics`."""
+        tracker = server_workspace.runs().tracker
+        return run_details.metrics(tracker, tracker.get_run(self._readable()).id)
+
+    def curves(self) -> Any:
+        """Curves of metrics: see :func:`amlflow_page.curves.curves`."""
+        run_ids, names, points = curves.check_request(_read_body())
+        for run_id in run_ids:
+            self._check_readable(run_id)
+        tracker = server_workspace.runs().tracker
+        return {"curves": curves.curves(tracker, run_ids, names, points)}
+
+    def files(self) -> Any:
+        """A folder of a run's files: see :func:`amlflow_page.logs.folder_files`."""
+        return logs.folder_files(self._readable(), request.args.get("folder", ""))
+
+    def failures(self) -> Any:
+        """Why runs failed: see :func:`amlflow_page.all_runs.failures`."""
+        return all_runs.failures(server_workspace.tracker(), self._access, _read_body())
 
     def cancel(self) -> Any:
         """Cancel runs: each one's status after it, or why it could not be."""
@@ -150,6 +189,21 @@ class Routes:
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
+    def tell_missing(self) -> Any:
+        """Log, once for each, what a browser did not find a place for in MLflow's page."""
+        parts = _read_body().get("parts")
+        if not isinstance(parts, list) or not set(map(str, parts)) <= GRAFTED_PARTS:
+            raise WrongRequest(f"'parts' is a list of some of {sorted(GRAFTED_PARTS)}.")
+        for part in sorted(set(parts) - self._missing):
+            self._missing.add(part)
+            logger.warning(
+                "MLflow %s: its page of a run has no place for %s. The studio's own page of the "
+                "run, #/amlflow/runs/ID, shows it.",
+                mlflow.__version__,
+                part,
+            )
+        return {}
+
     def views(self) -> Any:
         """The saved views, and the user's name where there are users."""
         return {"views": self._views().all(), "user": self._access.user()}
@@ -173,9 +227,12 @@ class Routes:
 
     def _readable(self) -> str:
         run_id = request.args.get("run_id", "")
+        self._check_readable(run_id)
+        return run_id
+
+    def _check_readable(self, run_id: str) -> None:
         if not self._access.may_read(run_id):
             raise Forbidden(f"{self._access.user()!r} may not read run {run_id!r}.")
-        return run_id
 
 
 def _environment(record: RunRecord) -> dict[str, str | None] | None:

@@ -149,7 +149,7 @@ def test_the_keyboard_alone_chooses_compares_and_opens(page: Page, runs: dict[st
     shows(page, "ash", "elm", "oak")
     page.script("arguments[0].focus()", page.see(ROW, "elm"))
     page.press(Keys.ENTER)
-    page.see("main [data-testid='runs-header']", "elm")
+    page.see(".amlflow-run h2", "elm")
 
 
 def test_several_runs_are_cancelled_at_once_and_a_reader_is_refused(

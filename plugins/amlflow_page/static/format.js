@@ -97,7 +97,7 @@ export function tag(key, value) {
 const TRAINING = "workflowType=machine_learning";
 
 export function runLink(row) {
-  return mlflowRunLink(row);
+  return `#/amlflow/runs/${row.id}`;
 }
 
 export function mlflowRunLink(row, tab = "") {

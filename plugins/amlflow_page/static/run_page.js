@@ -4,10 +4,13 @@ import { get } from "./api.js";
 import { cancel } from "./cancelling.js";
 import { button, h, icon } from "./dom.js";
 import { chip, isFinal, mlflowRunLink } from "./format.js";
+import { checkPlaces } from "./graft_check.js";
 import { LogView } from "./log_view.js";
+import { runAddress } from "./run_route.js";
 
 const LOOK_MS = 2000;
 const PROPERTY = "property.";
+const NOTE = /^property\.:u61:mlflow\./; // a note of amlflow's own, as trackers keep it
 const PACKAGES = "azureml-logs/30_environment_packages.txt";
 const ADDRESS = /^#\/experiments\/([^/?]+)\/runs\/([0-9a-f]{32})(?:\/([^?]*))?/;
 
@@ -33,6 +36,7 @@ export class RunPage {
     });
     this.moved(place);
     this.watch();
+    checkPlaces(() => !this.stopped && this.state, runAddress(this.id));
   }
 
   stop() {
@@ -41,6 +45,7 @@ export class RunPage {
     this.closeLogs();
     this.actions.remove();
     this.tab.remove();
+    document.querySelector(".amlflow-misplaced")?.remove();
     for (const row of document.querySelectorAll(".amlflow-environment")) row.remove();
   }
 
@@ -74,7 +79,10 @@ export class RunPage {
   set(state) {
     this.state = state;
     if (this.stopped) return;
-    const parts = [chip(state.status)];
+    const parts = [
+      chip(state.status),
+      h("a", { class: "amlflow-button", href: runAddress(this.id) }, "Open in the studio"),
+    ];
     const asks = state.status === "CancelRequested";
     if (!state.final && state.may_cancel) {
       parts.push(
@@ -190,6 +198,10 @@ export class RunPage {
       if (cell.querySelector(".amlflow-lock")) continue;
       const text = cell.textContent;
       if (!text.startsWith(PROPERTY) || cell.previousElementSibling) continue;
+      if (NOTE.test(text)) {
+        cell.closest("[role='row']")?.classList.add("amlflow-note");
+        continue;
+      }
       const label = "A property: it is immutable";
       (cell.firstElementChild ?? cell).append(
         h("span", { class: "amlflow amlflow-lock", role: "img", "aria-label": label, title: label }, icon("lock")),

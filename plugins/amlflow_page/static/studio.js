@@ -4,12 +4,15 @@ import { AllRuns } from "./all_runs.js";
 import { h, icon } from "./dom.js";
 import { keepPolicy } from "./policy.js";
 import { RunPage, runOf } from "./run_page.js";
+import { readRoute } from "./run_route.js";
+import { RunView } from "./run_view.js";
 
 const OURS = "#/amlflow/";
 const ALL_RUNS = `${OURS}runs`;
 const TITLE = "All runs - MLflow";
 let allRuns = null;
 let runPage = null;
+let runView = null;
 
 function moved() {
   keepPolicy(location.hash, location.hash.startsWith(OURS));
@@ -22,6 +25,15 @@ function moved() {
     allRuns?.left();
     if (document.title === TITLE) document.title = "MLflow";
   }
+  const route = readRoute(location.hash);
+  document.body.classList.toggle("amlflow-shows-run", Boolean(route));
+  if (runView && runView.id !== route?.id) {
+    if (document.title === runView.title()) document.title = "MLflow";
+    runView.stop();
+    runView = null;
+  }
+  if (route && !runView) runView = new RunView(route);
+  else if (route) runView.moved(route);
   const place = runOf(location.hash);
   if (runPage && runPage.id !== place?.id) {
     runPage.stop();
@@ -33,10 +45,12 @@ function moved() {
 }
 
 function drawn() {
+  const main = document.querySelector("main");
+  // MLflow knows no page of our addresses, and says so in the title.
+  const title = runView ? runView.title() : TITLE;
+  if (location.hash.startsWith(OURS) && document.title !== title) document.title = title;
+  if (runView && main && runView.element.parentElement !== main) main.append(runView.element);
   if (document.body.classList.contains("amlflow-shows-all-runs")) {
-    const main = document.querySelector("main");
-    // MLflow knows no page of this address, and says so in the title.
-    if (document.title !== TITLE) document.title = TITLE;
     if (main && allRuns.element.parentElement !== main) main.append(allRuns.element);
   } else {
     allRuns?.element.remove();
@@ -62,7 +76,7 @@ function link() {
   if (experiments ? experiments.nextElementSibling !== item : item.parentElement !== list) {
     experiments ? experiments.after(item) : list.append(item);
   }
-  const here = document.body.classList.contains("amlflow-shows-all-runs");
+  const here = location.hash.startsWith(OURS);
   here ? item.firstChild.setAttribute("aria-current", "page") : item.firstChild.removeAttribute("aria-current");
   item.classList.toggle("is-narrow", list.clientWidth < 80);
 }

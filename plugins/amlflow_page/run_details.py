@@ -1,0 +1,131 @@
+"""What the page of a run shows besides its row: where it belongs, what it ran with, its values."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from amlflow.core.runs.data_notes import inputs_of, outputs_of
+from amlflow.core.runs.descendants import children
+from amlflow.core.runs.environment_used import describe_environment
+from amlflow.core.runs.metric_values import shapes
+from amlflow.query.document import run_id
+from amlflow.spec import FINAL, Kind, Point, RunNotFound, RunRecord, Tracker
+from amlflow.tracker_notes import parse_definition
+
+from amlflow_page.access import Access
+from amlflow_page.failures import describe
+
+MAX_CHILDREN = 200
+MAX_METRICS = 1000
+MAX_TEXT = 2000
+"""Characters of a text that was logged as a metric."""
+MAX_ROWS = 100
+"""Of a table that was logged."""
+
+
+def details(tracker: Tracker, access: Access, record: RunRecord) -> dict[str, Any]:
+    """The run's ``parent``, ``children``, ``failure``, ``command``, data and environment.
+
+    ``more_children`` tells whether there are more than are sent.
+    """
+    nested = list(itertools.islice(children(tracker, record), MAX_CHILDREN + 1))
+    return {
+        "parent": _parent(tracker, access, record),
+        "children": [_short(child) for child in nested[:MAX_CHILDREN]],
+        "more_children": len(nested) > MAX_CHILDREN,
+        "failure": describe(record),
+        "command": command(record),
+        "environment": describe_environment(tracker, record),
+        "inputs": inputs_of(record),
+        "outputs": outputs_of(record),
+    }
+
+
+def _short(record: RunRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "run_id": run_id(record),
+        "name": record.name,
+        "status": record.status,
+        "final": record.status in FINAL,
+        "created": record.created,
+        "started": record.started,
+        "ended": record.ended,
+    }
+
+
+def _parent(tracker: Tracker, access: Access, record: RunRecord) -> dict[str, Any] | None:
+    if record.parent_id is None or not access.may_read(record.parent_id):
+        return None
+    try:
+        return _short(tracker.get_run(record.parent_id))
+    except RunNotFound:
+        return None
+
+
+def command(record: RunRecord) -> str | None:
+    """What a submitted run started, as one would write it in a shell; None for others."""
+    definition = parse_definition(record) or {}
+    script, arguments = definition.get("script"), definition.get("arguments")
+    words = definition.get("command") or []
+    if isinstance(words, str):
+        return words
+    words = words if isinstance(words, list) else []
+    if not words and isinstance(script, str):
+        words = ["python", script, *(arguments if isinstance(arguments, list) else [])]
+    return shlex.join(map(str, words)) or None
+
+
+def metrics(tracker: Tracker, run_id: str) -> dict[str, Any]:
+    """The run's metrics by name, at most :data:`MAX_METRICS`, and whether there are ``more``.
+
+    A metric of numbers has ``last``, ``min``, ``max``, ``first``, ``step`` (of the last value) and
+    ``count``; another one has ``value`` as ``get_metrics`` returns it, cut to the limits.
+    """
+    by_name: dict[str, list[Point]] = {}
+    for point in tracker.read_points(run_id):
+        by_name.setdefault(point.name, []).append(point)
+    names = sorted(by_name)
+    return {
+        "metrics": [
+            {"name": name, **_summary(by_name[name])} for name in names[:MAX_METRICS]
+        ],
+        "more": len(names) > MAX_METRICS,
+    }  # fmt: skip
+
+
+def _summary(points: Sequence[Point]) -> dict[str, Any]:
+    kind = points[-1].kind
+    if not all(is_number(point) for point in points):
+        [value] = shapes(points, lambda point: point.value).values()
+        return {"kind": kind.value, "count": len(points), "value": _cut(value)}
+    values = [float(point.value) for point in points]
+    comparable = [value for value in values if not math.isnan(value)] or values
+    return {
+        "kind": kind.value,
+        "count": len(points),
+        "first": values[0],
+        "last": values[-1],
+        "min": min(comparable),
+        "max": max(comparable),
+        "step": points[-1].position,
+    }
+
+
+def is_number(point: Point) -> bool:
+    """Whether a point is on a curve: a number, or true or false."""
+    return point.kind is Kind.SCALAR and isinstance(point.value, (bool, int, float))
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, list):
+        return [_cut(item) for item in value[:MAX_ROWS]]
+    if isinstance(value, dict):
+        return {key: _cut(item) for key, item in itertools.islice(value.items(), MAX_ROWS)}
+    return value

@@ -1,0 +1,19 @@
+// The addresses of a run's own page: #/amlflow/runs/ID/TAB?KEY=VALUE.
+
+const ADDRESS = /^#\/amlflow\/runs\/([A-Za-z0-9_.-]{1,256})(?:\/([a-z]*))?(?:\?(.*))?$/;
+
+export const TABS = ["overview", "logs", "files"];
+
+// `{id, tab, query}` of an address of such a page; null for others.
+export function readRoute(hash) {
+  const parts = ADDRESS.exec(hash);
+  if (!parts) return null;
+  const tab = TABS.includes(parts[2]) ? parts[2] : TABS[0];
+  return { id: parts[1], tab, query: new URLSearchParams(parts[3] ?? "") };
+}
+
+export function runAddress(id, tab = TABS[0], query = {}) {
+  const path = `#/amlflow/runs/${id}${tab === TABS[0] ? "" : `/${tab}`}`;
+  const rest = new URLSearchParams(query).toString();
+  return rest ? `${path}?${rest}` : path;
+}

@@ -1,0 +1,239 @@
+// A run's own page: its state, why it failed, what it logged. It needs nothing of MLflow's page.
+
+import { get } from "./api.js";
+import { cancel } from "./cancelling.js";
+import { button, h, say } from "./dom.js";
+import { ago, chip, duration, experimentLink, isFinal, mlflowRunLink, tick } from "./format.js";
+import { LogView } from "./log_view.js";
+import { RunFiles } from "./run_files.js";
+import { RunOverview } from "./run_overview.js";
+import { runAddress, TABS } from "./run_route.js";
+
+const LOOK_MS = 2000;
+const TITLES = { overview: "Overview", logs: "Logs", files: "Files" };
+
+export class RunView {
+  constructor(route) {
+    this.id = route.id;
+    this.state = null;
+    this.stopped = false;
+    this.heading = h("h2", { dir: "auto" }, "Run");
+    this.chips = h("span", { class: "amlflow-run-actions", "aria-live": "polite" });
+    this.facts = h("p", { class: "amlflow-hint amlflow-facts" });
+    this.failure = h("div", {});
+    this.tabs = new Map(TABS.map((name) => [name, this.tabOf(name)]));
+    this.tabList = h("div", { class: "amlflow-tabs", role: "tablist", "aria-label": "Run" }, ...this.tabs.values());
+    this.tabList.addEventListener("keydown", (event) => this.key(event));
+    this.content = h("div", { class: "amlflow-run-content", role: "tabpanel", id: "amlflow-run-panel" });
+    this.inMlflow = h("a", { class: "amlflow-button" }, "Open in MLflow");
+    this.element = h(
+      "section",
+      { class: "amlflow amlflow-run", "aria-label": "Run" },
+      h("nav", { "aria-label": "Back" }, h("a", { href: "#/amlflow/runs" }, "All runs"), " / ", this.heading),
+      h(
+        "header",
+        {},
+        this.chips,
+        this.facts,
+        h("span", { class: "amlflow-run-buttons" }, this.copyButton(), this.inMlflow),
+      ),
+      this.failure,
+      this.tabList,
+      this.content,
+    );
+    this.moved(route);
+    this.watch();
+    this.ticking = setInterval(() => tick(this.element), 1000);
+  }
+
+  tabOf(name) {
+    return h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `amlflow-tab-${name}`,
+        class: "amlflow-tab",
+        "aria-controls": "amlflow-run-panel",
+        onclick: () => this.go(name),
+      },
+      TITLES[name],
+    );
+  }
+
+  copyButton() {
+    return button("Copy id", async () => {
+      try {
+        await navigator.clipboard.writeText(this.state?.run_id ?? this.id);
+        say("The id is on the clipboard.");
+      } catch {
+        say(`The id is ${this.state?.run_id ?? this.id}.`);
+      }
+    });
+  }
+
+  title() {
+    return `${this.state?.name || "Run"} - MLflow`;
+  }
+
+  stop() {
+    this.stopped = true;
+    clearInterval(this.ticking);
+    this.part?.stop?.();
+    this.element.remove();
+  }
+
+  go(tab, query) {
+    location.hash = runAddress(this.id, tab, query);
+  }
+
+  key(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = TABS[(TABS.indexOf(this.tab) + step + TABS.length) % TABS.length];
+    this.go(next);
+    this.tabs.get(next).focus();
+  }
+
+  // The address has changed within the run's page.
+  moved(route) {
+    for (const [name, tab] of this.tabs) {
+      tab.setAttribute("aria-selected", String(name === route.tab));
+      tab.tabIndex = name === route.tab ? 0 : -1;
+    }
+    this.content.setAttribute("aria-labelledby", `amlflow-tab-${route.tab}`);
+    if (this.tab === route.tab) {
+      this.part.moved?.(route.query);
+      return;
+    }
+    this.tab = route.tab;
+    this.part?.stop?.();
+    this.part = this.partOf(route);
+    this.content.replaceChildren(this.part.element);
+  }
+
+  partOf({ tab, query }) {
+    switch (tab) {
+      case "logs":
+        return new LogView(this.id, () => Boolean(this.state?.final), query);
+      case "files":
+        return new RunFiles(this.id, query);
+      default:
+        return new RunOverview(this);
+    }
+  }
+
+  async watch() {
+    while (!this.stopped) {
+      if (!document.hidden || !this.state) {
+        try {
+          this.set(await get("runs/get", { run_id: this.id }));
+        } catch (failure) {
+          this.facts.textContent = failure.message;
+          this.facts.classList.add("is-error");
+          if (failure.status === 403 || failure.status === 404 || failure.status === 400) return;
+        }
+      }
+      if (this.state?.final) return;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  set(state) {
+    if (this.stopped) return;
+    const changed = this.state?.status !== state.status;
+    this.state = state;
+    this.heading.textContent = state.name || state.run_id;
+    this.inMlflow.href = mlflowRunLink(state);
+    this.showChips(state);
+    this.facts.classList.remove("is-error");
+    this.facts.replaceChildren(
+      h(
+        "a",
+        { href: experimentLink(state.experiment_id) },
+        h("bdi", {}, state._experiment_name ?? state.experiment_id),
+      ),
+      h("span", {}, "created ", ago(state.created_utc)),
+      state.user_id ? h("span", {}, "by ", h("bdi", {}, state.user_id)) : "",
+      state.start_time_utc
+        ? h(
+            "span",
+            {},
+            duration(state.start_time_utc, state.final ? (state.end_time_utc ?? state.start_time_utc) : null),
+          )
+        : "",
+      h("span", {}, "on ", h("bdi", {}, state.target ?? "")),
+      h("code", {}, state.run_id),
+    );
+    document.title = this.title();
+    if (changed) this.showFailure();
+    this.part.changed?.(changed);
+  }
+
+  showChips(state) {
+    const parts = [chip(state.status)];
+    const asks = state.status === "CancelRequested";
+    if (!state.final && state.may_cancel) {
+      const follow = (_id, status) => this.set({ ...this.state, status, final: isFinal(status) });
+      parts.push(
+        button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], follow), { symbol: "stop", disabled: asks }),
+      );
+    }
+    const focused = this.chips.contains(document.activeElement);
+    this.chips.replaceChildren(...parts);
+    if (focused) this.chips.querySelector("button:enabled")?.focus();
+  }
+
+  // What a page shows besides the run's row, read once for each status.
+  details() {
+    if (this.detailsOf !== this.state.status) {
+      this.detailsOf = this.state.status;
+      this.reading = get("runs/details", { run_id: this.id });
+      this.reading.catch(() => {
+        this.detailsOf = null;
+      });
+    }
+    return this.reading;
+  }
+
+  // Why it failed, on top of everything.
+  async showFailure() {
+    const { state } = this;
+    this.failure.replaceChildren();
+    if (state.status !== "Failed" && !state.warnings?.length) return;
+    let failure;
+    try {
+      ({ failure } = await this.details());
+    } catch (problem) {
+      this.failure.replaceChildren(h("p", { class: "is-error" }, problem.message));
+      return;
+    }
+    if (state.status !== this.state.status) return;
+    if (state.status === "Failed") {
+      this.failure.append(
+        h(
+          "div",
+          { class: "amlflow-failure", role: "group", "aria-label": "Why the run failed" },
+          h(
+            "p",
+            { class: "amlflow-failure-message", dir: "auto" },
+            failure?.message || "The run does not say why it failed.",
+          ),
+          failure?.traceback
+            ? h("details", {}, h("summary", {}, "Traceback"), h("pre", { tabindex: "0" }, failure.traceback))
+            : null,
+          h("a", { href: runAddress(this.id, "logs") }, "Show the log"),
+        ),
+      );
+    }
+    if (state.warnings?.length) {
+      this.failure.append(
+        h(
+          "ul",
+          { class: "amlflow-warnings", "aria-label": "Warnings" },
+          ...state.warnings.map((text) => h("li", { dir: "auto" }, text)),
+        ),
+      );
+    }
+  }
+}

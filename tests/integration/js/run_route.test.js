@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { document, studio } from "./page.js";
+
+const { readRoute, runAddress, TABS } = await studio("run_route");
+const { missingPlaces } = await studio("graft_check");
+const { number } = await studio("run_overview");
+
+test("an address of a run's page has the run, the tab and what is shown there", () => {
+  const route = readRoute("#/amlflow/runs/abc/logs?file=user_logs%2Fa&line=120");
+  assert.deepEqual([route.id, route.tab, route.query.get("line")], ["abc", "logs", "120"]);
+  assert.equal(route.query.get("file"), "user_logs/a");
+});
+
+test("addresses are read as they are written", () => {
+  for (const tab of TABS) {
+    const route = readRoute(runAddress("abc", tab, { file: "a b/ü?&=" }));
+    assert.deepEqual([route.id, route.tab, route.query.get("file")], ["abc", tab, "a b/ü?&="]);
+  }
+});
+
+test("other addresses are not a run's page", () => {
+  for (const hash of ["", "#/amlflow/runs", "#/amlflow/runs?query=a", "#/amlflow/runs/", "#/experiments/1/runs/abc"])
+    assert.equal(readRoute(hash), null);
+});
+
+test("a tab that there is not is the first one", () => {
+  assert.equal(readRoute("#/amlflow/runs/abc/nothing").tab, "overview");
+});
+
+test("what MLflow's page has no place for is named", () => {
+  document.body.innerHTML = "<main></main>";
+  assert.deepEqual(missingPlaces(document), ["the status and Cancel", "Logs"]);
+  document.body.innerHTML = "<main><h2 data-testid='runs-header'></h2></main>";
+  assert.deepEqual(missingPlaces(document), ["Logs"]);
+});
+
+test("numbers fit a column and keep their value as a hint", () => {
+  const shown = (value) => number(value).textContent;
+  assert.equal(shown(0.123456789), "0.123457");
+  assert.equal(shown(1e-7), "1.0000e-7");
+  assert.equal(shown(0), "0");
+  assert.equal(number("NaN"), "NaN");
+  assert.equal(number(0.123456789).getAttribute("title"), "0.123456789");
+});

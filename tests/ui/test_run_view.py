@@ -1,0 +1,141 @@
+"""The studio's own page of a run in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.browser import Keys, Page
+from helpers.studio import DENIED, READER, WRITER, Server, permit
+
+HOSTILE = """# Results
+Uses the **wide** backbone. <img src=x onerror="window.ran = 1"> <script>window.ran = 2</script>
+
+![the plot](outputs/plot.png) [elsewhere](javascript:window.ran=3)
+<form action="https://evil.example"><input name="password"></form>
+"""
+
+
+def address(run: Any, tab: str = "") -> str:
+    return f"#/amlflow/runs/{run.id}{tab}"
+
+
+@pytest.fixture
+def failed(experiment: Any, folder: Path) -> Any:
+    """A run with some of everything that failed."""
+    run = experiment.start_logging(snapshot_directory=None)
+    run.display_name = "wide-backbone"
+    run.description = HOSTILE
+    run.tag("quality", "a=b, ü")
+    run.tag("worth another look")
+    run.add_properties({"author": "azureml-user"})
+    for step, loss in enumerate((0.5, 0.25, 0.125)):
+        run.log("loss", loss, step=step)
+    run.log_table("fold", {"seconds": [1, 2], "accuracy": [0.8, 0.9]})
+    (folder / "plot.png").write_bytes(bytes.fromhex(PIXEL))
+    run.upload_file("outputs/plot.png", "plot.png")
+    run.child_run(name="the child").complete()
+    try:
+        raise RuntimeError("CUDA out of memory")
+    except RuntimeError as error:
+        run.fail(error_details=error)
+    return run
+
+
+PIXEL = (
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da"
+    "63fcffff3f030005fe02fea7567b460000000049454e44ae426082"
+)
+
+
+def test_a_failed_run_says_why_on_its_own_page(page: Page, failed: Any):
+    experiment = failed.experiment.name
+    page.open(f"#/amlflow/runs?experiments={experiment}&text=cuda+memory", READER)
+    page.click(".amlflow-table tbody a", "wide-backbone")
+    page.see(".amlflow-run h2", "wide-backbone")
+    assert page.driver.current_url.endswith(address(failed))
+    page.see(".amlflow-failure", "RuntimeError: CUDA out of memory")
+    page.click(".amlflow-failure summary", "Traceback")
+    page.see(".amlflow-failure pre", 'raise RuntimeError("CUDA out of memory")')
+    side = page.see(".amlflow-run-side", "azureml-user").text
+    assert "quality: a=b, ü" in side
+    assert "worth another look" in side
+    [loss] = [row for row in page.all(".amlflow-values tr") if row.text.startswith("loss")]
+    assert loss.text.split() == ["loss", "0.125", "0.125", "0.5", "2", "3"]
+    page.see(".amlflow-run-main", "fold")
+    page.click(".amlflow-values a", "the child")
+    page.see(".amlflow-run h2", "the child")
+    page.click(".amlflow-run-side a", "wide-backbone")
+    page.see(".amlflow-failure", "RuntimeError: CUDA out of memory")
+
+
+def test_a_description_is_markdown_that_runs_nothing(page: Page, failed: Any):
+    page.open(address(failed), READER)
+    page.see(".amlflow-markdown strong", "wide")
+    loaded = "return document.querySelector('.amlflow-markdown img[alt]').naturalWidth"
+    page.until(lambda: page.script(loaded) == 1, "the picture, which is a file of the run")
+    assert not page.all(".amlflow-markdown :is(script, form, input, [onerror])")
+    links = [link.get_attribute("href") for link in page.all(".amlflow-markdown a")]
+    assert "javascript:window.ran=3" not in links
+    assert page.script("return window.ran") is None
+
+
+def test_the_page_is_used_by_keyboard_and_shows_files(page: Page, failed: Any):
+    page.open(address(failed), READER)
+    page.see(".amlflow-run h2", "wide-backbone")
+    page.script("document.querySelector('#amlflow-tab-overview').focus()")
+    page.press(Keys.ARROW_LEFT)
+    assert page.focused().text == "Files"
+    page.click(".amlflow-tree summary", "outputs/")
+    page.click(".amlflow-tree button", "plot.png")
+    page.see(".amlflow-file img")
+
+
+def test_a_reader_has_no_cancel_and_who_may_edit_has(page: Page, experiment: Any):
+    run = experiment.start_logging(snapshot_directory=None)
+    page.open(address(run), READER)
+    page.see(".amlflow-run .amlflow-chip", "Running")
+    assert not page.all(".amlflow-run-actions button")
+    page.open(address(run), WRITER)
+    page.click(".amlflow-run-actions button", "Cancel run")
+    page.click("dialog .danger", "Cancel run")
+    page.see(".amlflow-run .amlflow-chip", "Canceled")
+    assert run.get_status() == "Canceled"
+
+
+def test_who_may_not_read_a_run_sees_nothing_of_it(page: Page, studio: Server, failed: Any):
+    permit(studio, DENIED, failed.experiment.id, "DENY")
+    page.open(address(failed), DENIED)
+    page.see(".amlflow-run .is-error", "may not read")
+    for path in ("details", "metrics", "files"):
+        assert studio.get(f"runs/{path}", DENIED, run_id=failed.id).status_code == 403
+    body = {"run_ids": [failed.id], "names": ["loss"]}
+    assert studio.post("runs/curves", DENIED, **body).status_code == 403
+    groups = studio.post("runs/failures", DENIED, experiments=[failed.experiment.name]).json()
+    assert groups == {"groups": [], "looked_at": 0}
+
+
+def test_what_mlflows_page_has_no_place_for_is_told(page: Page, studio: Server, failed: Any):
+    page.open(f"#/experiments/{failed.experiment.id}/runs/{failed.id}", READER)
+    page.click(".amlflow-run-actions a", "Open in the studio")
+    page.see(".amlflow-run h2", "wide-backbone")
+    answer = studio.post("page/missing", READER, parts=["Logs"])
+    assert answer.status_code == 200
+    assert studio.post("page/missing", READER, parts=["a\nline"]).status_code == 400
+
+
+def test_mlflows_page_does_not_list_amlflows_own_experiments(studio: Server, experiment: Any):
+    body = {"max_results": 1000}
+    studio.get("views")  # makes the experiment of the views
+    search = "2.0/mlflow/experiments/search"
+    listed = [
+        [
+            item["name"]
+            for item in studio.call("POST", f"{api}/{search}", json=body).json()["experiments"]
+        ]
+        for api in ("ajax-api", "api")
+    ]
+    assert experiment.name in listed[0]
+    assert "amlflow.views" not in listed[0]
+    assert "amlflow.views" in listed[1]
