@@ -232,6 +232,7 @@ OWN_FILES = {
     "build.py": "what the process that starts it says",
     "conda.py": "what conda writes into an environment",
     "answers.py": "an answer of the server, not a text of a run",
+    "values.py": "what a script and the process that makes its calls send",
     "surroundings.py": "a setting of the user's own",
 }
 """Who else parses JSON or times, and why no tracker's data gets there."""

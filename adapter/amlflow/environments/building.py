@@ -32,13 +32,14 @@ _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.enviro
 class BuiltEnvironment:
     """An environment that is there.
 
-    ``python`` runs scripts in it. ``key`` is empty if nothing had to be made: ``python`` is the
-    submitter's own then, or the interpreter that the definition names. ``packages`` are the
-    installed ones as ``pip freeze`` writes them. ``made`` tells whether this call has made it, in
-    ``seconds``.
+    ``python`` runs scripts in it; ``version`` is its version. ``key`` is empty if nothing had to be
+    made: ``python`` is the submitter's own then, or the interpreter that the definition names.
+    ``packages`` are the installed ones as ``pip freeze`` writes them. ``made`` tells whether this
+    call has made it, in ``seconds``.
     """
 
     python: Path
+    version: tuple[int, ...]
     key: str
     packages: list[str]
     made: bool
@@ -50,7 +51,7 @@ class BuiltEnvironment:
         if not self.key:
             return {}
         folder = self.python.parent
-        room = find_room(kept.environments_folder() / ".rooms")
+        room = find_room(kept.environments_folder() / ".rooms", self.version)
         path = os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
         return {ROOM: str(room), "VIRTUAL_ENV": str(folder.parent), "PATH": path}
 
@@ -101,8 +102,9 @@ def ensure(
         plan = plan_of(specification)
         if not _is_needed(plan, specification):
             return BuiltEnvironment(
-                python=Path(sys.executable), key="", packages=[], made=False, seconds=0.0
-            )
+                python=Path(sys.executable), version=sys.version_info[:3], key="", packages=[],
+                made=False, seconds=0.0,
+            )  # fmt: skip
         conda = find_conda() if plan.only_conda else None
         if plan.only_conda and conda is None:
             raise EnvironmentBuildException(
@@ -137,8 +139,9 @@ def ensure(
                         environment = build.run()
                     made = True
         return BuiltEnvironment(
-            python=environment.python, key=key, packages=environment.packages, made=made,
-            seconds=time.monotonic() - start, warnings=environment.warnings,
+            python=environment.python, version=environment.version, key=key,
+            packages=environment.packages, made=made, seconds=time.monotonic() - start,
+            warnings=environment.warnings,
         )  # fmt: skip
 
 

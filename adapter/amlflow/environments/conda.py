@@ -21,7 +21,7 @@ from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.installing import freeze
 from amlflow.environments.keys import Surroundings
 from amlflow.environments.plan import Plan, plan_of
-from amlflow.environments.pythons import OLDEST
+from amlflow.environments.pythons import OLDEST, OLDEST_CLIENT
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
 from amlflow.environments.uv import Uv
@@ -173,7 +173,7 @@ def _python_of(specification: Specification) -> tuple[str, list[str]]:
     if not version:
         return oldest, []
     match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", version)
-    if match is None or (int(match[1]), int(match[2])) >= OLDEST:
+    if match is None or (int(match[1]), int(match[2])) >= OLDEST_CLIENT:
         return version, []
     word = f"The environment asks for Python {version}; {oldest} is taken, which amlflow needs."
     return oldest, [word]

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -43,6 +44,11 @@ class KeptEnvironment:
     packages: list[str]
     warnings: list[str]
     last_used: float
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The version of its Python as numbers."""
+        return tuple(map(int, re.findall(r"\d+", self.python_version)))
 
     def disk_bytes(self) -> int:
         """The bytes that only this environment occupies: files shared with others do not count."""

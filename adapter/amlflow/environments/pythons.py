@@ -19,6 +19,8 @@ SETTING = "AMLFLOW_PYTHONS"
 """Interpreters, or folders that hold them, besides those that are found, as in ``PATH``."""
 OLDEST = (3, 10)
 """The oldest Python that amlflow itself runs on."""
+OLDEST_CLIENT = (3, 6)
+"""The oldest Python whose scripts can call amlflow; see :mod:`amlflow.old_pythons`."""
 _LOOK_TIMEOUT_S = 20
 _NAME = re.compile(r"python3?(?:\.(\d+))?")
 _FOLDER_VERSION = re.compile(r"(?:^|-)3\.(\d+)(?:\.|-|$)")
@@ -107,15 +109,13 @@ def choose(version: str | None, interpreter: str | None = None) -> tuple[Interpr
     if not minors or own.minor[1] in minors:
         return own, None
     for minor in sorted(minors, reverse=True):
-        if minor >= OLDEST[1] and (fitting := _first_of(minor)):
+        if minor >= OLDEST_CLIENT[1] and (fitting := _first_of(minor)):
             return fitting, None
     nearest = _nearest(minors, own)
     return nearest, (
         f"The environment asks for Python {version}, and gets Python {nearest.text} "
-        f"({nearest.path}), the nearest on this machine"
-        + (f" that amlflow runs on (from {OLDEST[0]}.{OLDEST[1]} on)." if max(minors) < OLDEST[1]
-           else f"; {SETTING} names more.")
-    )  # fmt: skip
+        f"({nearest.path}), the nearest on this machine; {SETTING} names more."
+    )
 
 
 def minors_of(version: str | None) -> frozenset[int]:
@@ -157,7 +157,9 @@ def _nearest(minors: frozenset[int], own: Interpreter) -> Interpreter:
     def distance(minor: int) -> tuple[int, int]:
         return min(abs(minor - other) for other in minors), -minor
 
-    usable = {minor for minor, _ in _candidates() if minor >= OLDEST[1]} | {own.minor[1]}
+    # What asks for a Python that amlflow runs on does not get one that it does not run on.
+    oldest = OLDEST if max(minors) >= OLDEST[1] else OLDEST_CLIENT
+    usable = {minor for minor, _ in _candidates() if minor >= oldest[1]} | {own.minor[1]}
     for minor in sorted(usable, key=distance):
         if minor == own.minor[1]:
             return own

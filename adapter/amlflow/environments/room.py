@@ -18,6 +18,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from pathlib import Path, PurePosixPath
 
 import amlflow
+from amlflow.environments.pythons import OLDEST
 
 ROOM = "AMLFLOW_ROOM"
 """The variable with the folder in which a script finds amlflow, after its own packages."""
@@ -29,13 +30,17 @@ NEEDED = (
 _DROPIN = "amlflow_dropin"
 
 
-def find_room(folder: Path) -> Path:
+def find_room(folder: Path, version: tuple[int, ...] = OLDEST) -> Path:
     """The room of this amlflow in a folder of rooms, which is made if it is not there.
+
+    For a ``version`` of Python that amlflow does not run on, it has the client for such scripts.
 
     Raises:
         OSError: it cannot be made.
     """
-    links = dict(_links())
+    package = Path(amlflow.__file__).parent
+    is_old = version < OLDEST
+    links = {"azureml": package / "old_pythons" / "client"} if is_old else dict(_links())
     text = "\n".join(f"{name} {target}" for name, target in sorted(links.items()))
     room = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
     if room.is_dir():
@@ -45,7 +50,8 @@ def find_room(folder: Path) -> Path:
     try:
         for name, target in links.items():
             (staging / name).symlink_to(target)
-        (staging / f"{_DROPIN}.pth").write_text(f"{_DROPIN}\n", encoding="utf-8")
+        if not is_old:
+            (staging / f"{_DROPIN}.pth").write_text(f"{_DROPIN}\n", encoding="utf-8")
         with contextlib.suppress(OSError):  # another process has just made it
             os.rename(staging, room)
     finally:

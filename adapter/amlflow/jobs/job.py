@@ -43,6 +43,8 @@ from amlflow.spec import Work
 FOLDER_SETTING = "AMLFLOW_JOBS"
 AGENT_PYTHON = "AMLFLOW_AGENT_PYTHON"
 """The variable with the Python that agents run on, in a script whose own Python cannot run one."""
+SCRIPT_PYTHON = "AMLFLOW_SCRIPT_PYTHON"
+"""The variable with the Python of a script whose calls another Python makes (old_pythons)."""
 LOG = "user_logs/std_log.txt"
 """The name of the log in the run: v1's, since 2021."""
 PROCESS_LOG = "user_logs/std_log_process_{number}.txt"

@@ -89,10 +89,12 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
 
 def test_pythons_that_amlflow_does_not_run_on(tmp_path: Path) -> None:
     folder = install(tmp_path, "conda")
-    environment = ensure(Specification(python="3.6", conda=R), io.StringIO())
+    environment = ensure(Specification(python="3.5", conda=R), io.StringIO())
     assert "python=3.10" in (folder / "environment.yml").read_text()
     [warning] = environment.warnings
-    assert "Python 3.6; 3.10 is taken" in warning
+    assert "Python 3.5; 3.10 is taken" in warning
+    assert ensure(Specification(python="3.6", conda=R), io.StringIO()).warnings == []
+    assert "python=3.6" in (folder / "environment.yml").read_text()
 
 
 def test_conda_is_left_alone_where_pip_has_all(tmp_path: Path) -> None:

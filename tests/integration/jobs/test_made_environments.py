@@ -13,6 +13,7 @@ import psutil
 import pytest
 from amlflow.environments.building import BuiltEnvironment, ensure
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.pythons import choose
 from amlflow.environments.specification import Specification
 from azureml.exceptions import ActivityFailedException
 from helpers import wheels
@@ -106,6 +107,30 @@ def test_a_script_submits_another_that_runs_as_it_does(experiment: Any, links: P
     run = submit(experiment, code, environment=environment_of(links, "amlflow-tiny"))
     assert ended(run) == "Completed", run.get_details()["error"]
     assert [child.get_status() for child in run.get_children()] == ["Completed"]
+
+
+def test_a_script_runs_on_the_old_python_that_it_asks_for(experiment: Any, links: Path) -> None:
+    code = """
+    import sys, amlflow_tiny
+    from azureml.core import Run, ScriptRunConfig
+    run = Run.get_context()
+    run.tag("python", "%d.%d" % sys.version_info[:2])
+    run.log("version", amlflow_tiny.VERSION)
+    if "child" not in sys.argv:
+        child = run.submit_child(ScriptRunConfig(".", "script.py", arguments=["child"]))
+        child.wait_for_completion()
+        assert child.get_tags()["python"] == run.get_tags()["python"]
+    """
+    environment = environment_of(links, "amlflow-tiny==1.0")
+    environment.python.conda_dependencies.set_python_version("3.7")
+    run = submit(experiment, code, environment=environment)
+    assert ended(run) == "Completed", run.get_details()["error"]
+    assert run.get_metrics() == {"version": "1.0"}
+    python, warnings = run.get_tags()["python"], run.get_details().get("warnings", [])
+    if choose("3.7")[0].minor == (3, 7):
+        assert (python, warnings) == ("3.7", [])
+    else:  # there is none on this machine
+        assert "asks for Python 3.7, and gets Python" in str(warnings)
 
 
 def ensured(*pip: str, log: TextIO | None = None, **values: Any) -> BuiltEnvironment:

@@ -139,7 +139,9 @@ def _why(name: str) -> str:
 
 def explain_modules() -> None:
     """From now on, importing a module of v1 that is not here says why."""
-    if not any(type(finder).__name__ == "_Finder" for finder in sys.meta_path):
+    # Others' finders may have the same name, such as that of virtualenv.
+    own = (_Finder.__module__, _Finder.__name__)
+    if own not in [(type(finder).__module__, type(finder).__name__) for finder in sys.meta_path]:
         sys.meta_path.append(_Finder())
 
 

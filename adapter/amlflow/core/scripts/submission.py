@@ -48,7 +48,7 @@ from amlflow.exceptions import UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.cluster.payload import to_work
 from amlflow.jobs.finding import REMEDY, fault_of, proof_of
-from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder, new_name, this_host
+from amlflow.jobs.job import AGENT_PYTHON, SCRIPT_PYTHON, Job, JobFolder, new_name, this_host
 from amlflow.jobs.launch import import_path, runs_here, script_variables
 from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE, EndRequest
 from amlflow.jobs.starting import Start, StartHere, StartOnCluster
@@ -124,7 +124,7 @@ def submit(
         agent_python=os.environ.get(AGENT_PYTHON, sys.executable),
         import_path=import_path(),
         submitted_from=os.getcwd(),
-        python=_python(settings) or (sys.executable if ROOM in os.environ else None),
+        python=_python(settings) or _python_here(),
         room=os.environ.get(ROOM),
         image=settings.environment.docker.image(),
         dockerfile=None if dockerfile is None else dockerfile.to_json(),
@@ -320,13 +320,18 @@ def _variables(settings: RunConfiguration) -> dict[str, str]:
 
 def _own_environ() -> dict[str, str]:
     """The environment that the job gets, without what concerns the submitter's own run alone."""
-    own = (AGENT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV") if ROOM in os.environ else ()
+    own = (AGENT_PYTHON, SCRIPT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV") if ROOM in os.environ else ()
     return {name: value for name, value in os.environ.items() if name not in own}
 
 
 def _python(settings: RunConfiguration) -> str | None:
     path = settings.environment.python.interpreter_path
     return None if path in (None, "", DEFAULT_PYTHON) else path
+
+
+def _python_here() -> str | None:
+    """The Python of the environment that the submitter itself runs in, if it runs in one."""
+    return os.environ.get(SCRIPT_PYTHON, sys.executable) if ROOM in os.environ else None
 
 
 def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:

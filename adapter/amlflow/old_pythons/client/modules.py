@@ -1,0 +1,49 @@
+"""The module ``azureml`` and those below it: what they have is asked of amlflow's own Python."""
+
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+from typing import Any
+
+from .objects import call
+
+
+class _Module(types.ModuleType):
+    """A module whose names are those of amlflow's module."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = call("get_name", None, self.__name__, (name,))
+        setattr(self, name, value)
+        return value
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds the modules below ``azureml`` that no package of the environment has."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if not name.startswith(self._root + "."):
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        try:
+            call("import", None, spec.name)
+        except ModuleNotFoundError as error:
+            error.name = spec.name  # by which "from azureml import name" knows what was missing
+            raise
+        return _Module(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+
+def use_calls(name: str) -> None:
+    """Have a module, and what is imported below it, ask for their names."""
+    sys.modules[name].__class__ = _Module
+    sys.meta_path.append(_Finder(name))
