@@ -157,10 +157,11 @@ class Deleted(RunNotFound):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)
-        self.message = _inactive(f"Run {run_id} is one of these.")
+        self.message = inactive(f"Run {run_id} is one of these.")
 
 
-def _inactive(what: str) -> str:
+def inactive(what: str) -> str:
+    """The sentence of a change to what is archived or deleted; ``what`` is a sentence, too."""
     return (
         f"MLflow changes nothing of what is archived or deleted. {what} Reactivate the experiment, "
         "or restore the run in MLflow, first."
@@ -191,7 +192,7 @@ def _mlflow_not_now(failure: Failure) -> AzureMLException:
 def _mlflow_inactive(failure: Failure) -> AzureMLException:
     if isinstance(failure.missing, RunNotFound):
         return Deleted(failure.missing.run_id)
-    return Refused(_inactive(failure.reason))
+    return Refused(inactive(failure.reason))
 
 
 def _busy_database(failure: Failure) -> AzureMLException:

@@ -30,7 +30,7 @@ class MlflowRegistry:
     def _inner(self) -> Any:
         """MLflow's store of models, opened at the first call."""
         if self._opened is None:
-            open_it = functools.partial(private.get_registry_store, self._uri, self._uri)
+            open_it = functools.partial(private.get_registry_store, self._uri)
             self._opened = self._patiently(open_it)
         return self._opened
 

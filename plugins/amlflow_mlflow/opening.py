@@ -58,7 +58,7 @@ def _open(uri: str) -> Any:
     if not uri.startswith(("file:", "databricks")):
         _make_tables(_probe_database(uri))
     with _without_migration_log(), translated(uri):
-        store = private.get_store(store_uri=uri, artifact_uri=_artifact_root(uri))
+        store = private.get_store(uri, _artifact_root(uri))
     if hasattr(store, "engine"):
         _engines.add(store.engine)
     return store
@@ -88,7 +88,7 @@ def _artifact_root(uri: str) -> str | None:
 
     In the processes of MLflow's server it is as that server's settings say.
     """
-    if private.SERVER_STORE in os.environ or not uri.startswith("sqlite:///"):
+    if private.is_server_process() or not uri.startswith("sqlite:///"):
         return None
     return str(Path(unquote(uri[len("sqlite:///") :])).with_name(ARTIFACTS))
 

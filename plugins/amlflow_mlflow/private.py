@@ -8,10 +8,8 @@ names the one that is gone. Another file of this package that needs a private na
 
 from __future__ import annotations
 
+import os
 from typing import Any
-
-from mlflow.tracking._model_registry.utils import _get_store as _get_registry_store
-from mlflow.tracking._tracking_service.utils import _get_store
 
 NAMES = (
     "mlflow.tracking._model_registry.utils:_get_store",
@@ -31,13 +29,31 @@ settings."""
 SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 """Where MLflow's server puts the files that clients send it; set in its processes."""
 
-get_store = _get_store
-get_registry_store = _get_registry_store
+
+def is_server_process() -> bool:
+    """Whether this process is one of MLflow's server."""
+    return SERVER_STORE in os.environ
+
+
+def get_store(uri: str, artifact_root: str | None) -> Any:
+    """MLflow's store of experiments and runs at a URI."""
+    # Not everybody who asks for the names above needs MLflow.
+    from mlflow.tracking._tracking_service.utils import _get_store
+
+    return _get_store(store_uri=uri, artifact_uri=artifact_root)
+
+
+def get_registry_store(uri: str) -> Any:
+    """MLflow's store of models at a URI."""
+    # As above.
+    from mlflow.tracking._model_registry.utils import _get_store
+
+    return _get_store(uri, uri)
 
 
 def all_tables_exist(engine: Any) -> bool:
     """Whether a database has all of MLflow's tables."""
-    # A server's client needs no database, nor the packages that MLflow's models of tables import.
+    # As above.
     from mlflow.store.db.utils import _all_tables_exist
 
     return bool(_all_tables_exist(engine))

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from amlflow.spec import redacted
+
+from amlflow_mlflow.installed import check_mlflow
 from amlflow_mlflow.store import Store
 
 
 def open_store(uri: str) -> Store:
-    """The store at a URI. Raises :class:`amlflow.spec.Unavailable`."""
+    """The store at a URI.
+
+    Raises :class:`amlflow.spec.Unavailable`, and :class:`UserErrorException` where MLflow is needed
+    and not installed.
+    """
     if uri.startswith(("http:", "https:")):
         # A process loads what its own store needs and no more.
         from amlflow_mlflow.rest.server_store import ServerStore
 
         return ServerStore(uri)
+    # As above.
+    from amlflow_mlflow.sqlite.store import open_sqlite
+
+    store = open_sqlite(uri)
+    if store is not None:
+        return store
+    check_mlflow(f"The tracking URI {redacted(uri)!r} is MLflow's")
     # It takes seconds to import.
     from amlflow_mlflow.mlflow_store import MlflowStore
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import mlflow
 import pytest
-import sqlalchemy
 from amlflow import plugins
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run, run_of
@@ -227,19 +226,12 @@ def test_a_database_that_cannot_be(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert (folder / "file").read_text() == "text"
 
 
-def test_a_locked_database(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from amlflow_mlflow import mlflow_store
-    from amlflow_mlflow.without_mlflow import sqlite_tables
-
-    monkeypatch.setattr(mlflow_store, "BUSY_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(sqlite_tables, "BUSY_TIMEOUT_S", 0.05)
+def test_a_locked_database(run: Run, store: str) -> None:
     before = everything(run)
     other = sqlite3.connect(store.removeprefix("sqlite:///"))
-    # MLflow's own connections wait for a lock for longer than a test should.
-    engine = run._tracker.inner.open_mlflow()._store.engine  # type: ignore[attr-defined]
-    sqlalchemy.event.listen(
-        engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout = 50")
-    )
+    # A lock is waited for longer than a test should.
+    database = run._tracker.inner._store.db  # type: ignore[attr-defined]
+    database.connection().execute("PRAGMA busy_timeout = 50")
     other.execute("BEGIN EXCLUSIVE")
     try:
         start = time.monotonic()

@@ -39,8 +39,6 @@ class Counting:
 @pytest.fixture
 def calls(store: str, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counting = Counting(MlflowStore(store))
-    # On sqlite some reading is done without MLflow; what is counted is what a server is asked.
-    monkeypatch.setattr("amlflow_mlflow.without_mlflow.sqlite_tracker.open_sqlite", lambda *_: None)
     monkeypatch.setattr("amlflow_mlflow.tracker.open_store", lambda uri: counting)
     return counting.calls
 

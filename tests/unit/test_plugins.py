@@ -299,9 +299,9 @@ def test_amlflow_itself_needs_no_tracker() -> None:
 
 
 def test_without_mlflow_its_plugin_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("amlflow_mlflow.installed.find_spec", lambda name: None)
     with pytest.raises(UserErrorException, match=r"pip install 'amlflow\[mlflow\]'"):
-        plugins.open_tracker("sqlite:////nowhere/at-all.db")
+        plugins.open_tracker("postgresql://nowhere/at-all")
 
 
 def test_a_hook_may_leave_its_arguments_out(load: Any, heard: list[str]) -> None:

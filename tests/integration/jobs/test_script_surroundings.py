@@ -133,12 +133,12 @@ def test_a_database_that_stays_busy_is_said_to_be(
     sqlite_uri: str, locked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from amlflow.spec import Unavailable
-    from amlflow_mlflow import opening
-    from amlflow_mlflow.without_mlflow import run_keeper, sqlite_tables
+    from amlflow_mlflow import opening, run_keeper, stores
+    from amlflow_mlflow.sqlite import database
 
     monkeypatch.setattr(opening, "BUSY_OPENING_S", 0.1)
-    monkeypatch.setattr(sqlite_tables, "BUSY_TIMEOUT_S", 0.1)
-    for open_it in (opening.open_database, run_keeper.open_keeper):
+    monkeypatch.setattr(database, "BUSY_OPENING_S", 0.1)
+    for open_it in (opening.open_database, run_keeper.open_keeper, stores.open_store):
         with pytest.raises(Unavailable) as busy:
             open_it(sqlite_uri)
         assert "is busy: another program holds its lock" in busy.value.message

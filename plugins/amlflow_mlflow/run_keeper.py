@@ -13,21 +13,28 @@ from pathlib import Path
 from amlflow.spec import RunChange, RunKeeper, RunRecord, tried_once
 from amlflow.whole_files import copy_file
 
-from amlflow_mlflow import workspaces
-from amlflow_mlflow.changes import spell
-from amlflow_mlflow.own_paths import local_folder, path_below
+from amlflow_mlflow.changes import KILLED, check_conflict, spell
+from amlflow_mlflow.own_paths import local_folder, own_paths, path_below
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.spelling import to_file_path
-from amlflow_mlflow.without_mlflow.sqlite_tables import SqliteTables
+from amlflow_mlflow.sqlite.database import Database, is_plain
+from amlflow_mlflow.sqlite.entries import add_params, set_tags
+from amlflow_mlflow.sqlite.rows import read_run
+
+_SET_STATUS = (
+    "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ? AND NOT (? AND status = ?)"
+)
+_SET_END = "UPDATE runs SET end_time = ? WHERE run_uuid = ?"
+_DELETE_TAG = "DELETE FROM tags WHERE key = ? AND run_uuid = ?"
 
 
 def open_keeper(uri: str) -> RunKeeper | None:
     """The keeper for a URI, or None where MLflow itself is needed."""
     if uri.startswith(("http://", "https://")):
         return TrackerKeeper(uri)
-    if uri.startswith("sqlite:///") and "?" not in uri and not workspaces.are_enabled():
-        tables = SqliteTables(uri)
-        return DatabaseKeeper(tables, uri) if tables.are_known() else None
+    if is_plain(uri):
+        database = Database(uri, keeps_connections=False)
+        return DatabaseKeeper(database) if database.revision() else None
     return None
 
 
@@ -71,19 +78,34 @@ class DatabaseKeeper:
     What of a run becomes a path is told in :mod:`amlflow_mlflow.own_paths`.
     """
 
-    def __init__(self, tables: SqliteTables, uri: str) -> None:
-        self._tables = tables
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._artifacts: dict[str, str] = {}
-        self._mlflow = TrackerKeeper(uri)
+        self._tracker = TrackerKeeper(database.uri)
         """For artifact stores that need MLflow's clients."""
 
     def get_run(self, run_id: str) -> RunRecord:
-        run = self._tables.read(run_id)
+        with self._database.read() as connection:
+            run = read_run(connection, run_id, self._database.uri)
         self._artifacts[run_id] = run.info.artifact_uri
         return to_run(run)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        self._tables.write(run_id, spell(change))
+        """Apply a change to a run, wholly or not at all."""
+        todo = spell(change)
+        with self._database.write() as connection:
+            run = read_run(connection, run_id, self._database.uri)
+            check_conflict(todo.params, run.data.params)
+            add_params(connection, run_id, todo.params)
+            set_tags(connection, run_id, todo.tags)
+            for key in todo.removed:
+                connection.execute(_DELETE_TAG, (key, run_id))
+            if todo.status is not None:
+                connection.execute(
+                    _SET_STATUS, (todo.status, todo.ended, run_id, todo.starts, KILLED)
+                )
+            elif todo.ended is not None and to_run(run).ended is not None:
+                connection.execute(_SET_END, (todo.ended, run_id))
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         if run_id not in self._artifacts:
@@ -91,7 +113,7 @@ class DatabaseKeeper:
         root = self._artifacts[run_id]
         folder = local_folder(root) if root.startswith(("file:", "/")) else None
         if not replace or folder is None:
-            self._mlflow.put_files(run_id, files, replace=replace)
+            self._tracker.put_files(run_id, files, replace=replace)
             return
         for name, path in files.items():
             target = path_below(folder, to_file_path(name))
@@ -99,4 +121,6 @@ class DatabaseKeeper:
             copy_file(path, target)  # another process may be reading the old one
 
     def own_paths(self) -> Sequence[Path]:
-        return self._tables.own_paths()
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments")
+            return own_paths(self._database.path, [location or "" for (location,) in rows])

@@ -1,0 +1,16 @@
+"""The tokens by which MLflow's stores name a page: they are offsets, in base64."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+
+def to_token(offset: int) -> str:
+    """The token of the page that begins after so many items."""
+    return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
+
+
+def to_offset(token: str | None) -> int:
+    """How many items come before the page of a token."""
+    return 0 if token is None else int(json.loads(base64.b64decode(token))["offset"])

@@ -1,0 +1,79 @@
+"""MLflow's filters and orders of runs as SQL: those of :mod:`amlflow_mlflow.search`.
+
+A filter has clauses of the form ``tags.`key` = 'value'``, joined by AND.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from amlflow_mlflow.records import NAME
+
+_CLAUSE = re.compile(
+    r"(?P<table>tags|params|attributes)\.(?:`(?P<key>[^`]*)`|(?P<name>\w+)) "
+    r"(?:IS NULL|(?P<operator>=|!=|<=|>=|<|>|LIKE) "
+    r"(?P<value>'[^']*'|\"[^\"]*\"|-?\d+))(?: AND |$)"
+)
+_ORDER = re.compile(r"(tags|params|attributes)\.(?:`([^`]*)`|(\w+)) (ASC|DESC)")
+_COLUMNS = {
+    "run_id": "r.run_uuid",
+    "run_name": "r.name",
+    "status": "r.status",
+    "start_time": "r.start_time",
+    "end_time": "r.end_time",
+}
+
+
+def to_sql(condition: str) -> tuple[list[str], list[Any]]:
+    """The clauses of a filter on ``runs AS r``, and their values. Raises :class:`ValueError`."""
+    clauses, values, position = list[str](), list[Any](), 0
+    while position < len(condition):
+        match = _CLAUSE.match(condition, position)
+        if match is None:
+            raise ValueError(f"{condition[position:]!r} is not a clause of a filter.")
+        position = match.end()
+        clause, clause_values = _clause(match)
+        clauses.append(clause)
+        values += clause_values
+    return clauses, values
+
+
+def _clause(match: re.Match[str]) -> tuple[str, list[Any]]:
+    table, key, operator = match["table"], match["key"] or match["name"], match["operator"]
+    value: Any = match["value"]
+    if value is not None:
+        value = value[1:-1] if value[0] in "'\"" else int(value)
+    if table == "attributes":
+        if key != "run_name":
+            return f"{_COLUMNS[key]} {operator} ?", [value]
+        table, key = "tags", NAME  # as MLflow does, since old runs have their name there only
+    keys = f"SELECT run_uuid FROM {table} WHERE key = ?"  # noqa: S608
+    if operator is None:
+        return f"r.run_uuid NOT IN ({keys})", [key]
+    return f"r.run_uuid IN ({keys} AND value {operator} ?)", [key, value]
+
+
+def to_order_sql(order: Sequence[str]) -> tuple[str, list[Any]]:
+    """What follows ORDER BY, and its values: what lacks a column last, and then the newest first.
+
+    Raises :class:`ValueError`.
+    """
+    parts, values, by_start = list[str](), list[Any](), False
+    for column in order:
+        match = _ORDER.fullmatch(column)
+        if match is None:
+            raise ValueError(f"{column!r} is not an order of runs.")
+        table, key, name, direction = match.groups()
+        if table == "attributes":
+            expression, own_values = _COLUMNS[name], list[Any]()
+            by_start = by_start or name == "start_time"
+        else:
+            expression = f"(SELECT value FROM {table} WHERE run_uuid = r.run_uuid AND key = ?)"  # noqa: S608
+            own_values = [key]
+        parts += [f"{expression} IS NULL", f"{expression} {direction}"]
+        values += [*own_values, *own_values]
+    if not by_start:
+        parts.append("r.start_time DESC")
+    return ", ".join([*parts, "r.run_uuid"]), values

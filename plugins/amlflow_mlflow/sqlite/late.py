@@ -1,0 +1,31 @@
+"""MLflow's own store of a database, opened by the first call that needs it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from amlflow_mlflow.installed import check_mlflow
+
+if TYPE_CHECKING:
+    from amlflow_mlflow.mlflow_store import MlflowStore
+
+
+class LateStore:
+    """MLflow's store at a URI."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._opened: MlflowStore | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> MlflowStore:
+        """The store. Raises :class:`UserErrorException` where MLflow is not installed."""
+        with self._lock:
+            if self._opened is None:
+                check_mlflow(f"This needs MLflow's own client of the database {self._uri}")
+                # It takes seconds to import.
+                from amlflow_mlflow.mlflow_store import MlflowStore
+
+                self._opened = MlflowStore(self._uri)
+            return self._opened

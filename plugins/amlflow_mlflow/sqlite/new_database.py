@@ -1,0 +1,64 @@
+"""Makes MLflow's database where there is none, as MLflow itself makes it.
+
+MLflow needs seconds for it, since it runs each of its migrations. ``schema.sql`` is what they lead
+to; a test compares it with a database that MLflow has made, table by table.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+
+from amlflow_mlflow.errors import BUSY, busy, says, unopened
+from amlflow_mlflow.own_paths import ARTIFACTS
+from amlflow_mlflow.sqlite import revisions
+from amlflow_mlflow.sqlite.database import Database, transaction
+from amlflow_mlflow.sqlite.rows import now_ms
+
+SEPARATOR = "\n;\n"
+"""What is between two statements of ``schema.sql``."""
+
+
+def make(database: Database) -> bool:
+    """Make the tables of the newest known revision; whether the file was missing or empty.
+
+    Of several processes, one does and the others wait for it. Raises
+    :class:`amlflow.spec.Unavailable` where the file cannot be made.
+    """
+    if database.path.exists() and database.path.stat().st_size:
+        return False
+    try:
+        with database.opening("rwc") as connection, transaction(connection, "BEGIN IMMEDIATE"):
+            if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+                _make_tables(connection, database)
+    except sqlite3.Error as error:
+        raise (
+            busy(database.uri) if says(error, BUSY) else unopened(database.uri, error)
+        ) from error
+    return database.revision() is not None
+
+
+def _make_tables(connection: sqlite3.Connection, database: Database) -> None:
+    text = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+    for statement in text.split(SEPARATOR):
+        connection.execute(statement)
+    connection.execute("INSERT INTO alembic_version VALUES (?)", (revisions.NEWEST,))
+    connection.execute(
+        "INSERT INTO workspaces (name, description) VALUES (?, ?)",
+        ("default", "Default workspace for legacy resources"),
+    )
+
+
+def ensure_first_experiment(database: Database) -> None:
+    """Add MLflow's experiment 0, which MLflow adds when it opens a database that lacks it."""
+    with database.read() as connection:
+        if connection.execute("SELECT 1 FROM experiments WHERE experiment_id = 0").fetchone():
+            return
+    location, now = str(database.path.with_name(ARTIFACTS) / "0"), now_ms()
+    with database.write() as connection:
+        connection.execute(
+            "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,"
+            " creation_time, last_update_time) VALUES (0, 'Default', ?, 'active', ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (location, now, now),
+        )

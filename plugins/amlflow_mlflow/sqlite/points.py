@@ -1,0 +1,67 @@
+"""The points of metrics in MLflow's tables, and the latest of each metric."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from amlflow_mlflow.entities import MetricPoint, Row
+
+LARGEST = 1.7976931348623157e308
+"""What MLflow stores for infinity."""
+_ADD = (
+    "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_SET_LATEST = (
+    "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value,"
+    " timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan"
+    " WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)"
+)
+_HISTORIES = "SELECT key, timestamp, step, value, is_nan FROM metrics WHERE run_uuid = ?"
+_IN_ORDER = " ORDER BY timestamp, step, value"
+
+_Stored = tuple[str, float, int, int, bool, str]
+"""A row of ``metrics``: key, value, time, step, whether it is NaN, run."""
+
+
+def write_points(
+    connection: sqlite3.Connection, run_id: str, points: Iterable[MetricPoint]
+) -> None:
+    """Store points that are not there yet. The latest of a metric is the one of the last step."""
+    rows = [_to_row(run_id, point) for point in points]
+    connection.executemany(_ADD, rows)
+    latest: dict[str, _Stored] = {}
+    for row in rows:
+        before = latest.get(row[0])
+        if before is None or _order(row) > _order(before):
+            latest[row[0]] = row
+    connection.executemany(_SET_LATEST, latest.values())
+
+
+def _to_row(run_id: str, point: MetricPoint) -> _Stored:
+    value = float(point.value)
+    is_nan = math.isnan(value)
+    stored = 0.0 if is_nan else max(-LARGEST, min(LARGEST, value))
+    return point.key, stored, point.timestamp, point.step, is_nan, run_id
+
+
+def _order(row: _Stored) -> tuple[int, int, float]:
+    _, value, time, step, _, _ = row
+    return step, time, value
+
+
+def read_points(
+    connection: sqlite3.Connection, run_id: str, keys: Sequence[str]
+) -> dict[str, list[Row]]:
+    """The points of some of a run's metrics, each metric's in order."""
+    histories: dict[str, list[Row]] = {key: [] for key in keys}
+    statement, values = f"{_HISTORIES}{_IN_ORDER}", [run_id]
+    if len(keys) == 1:
+        statement, values = f"{_HISTORIES} AND key = ?{_IN_ORDER}", [run_id, keys[0]]
+    for key, time, step, value, is_nan in connection.execute(statement, values):
+        if key in histories:
+            histories[key].append(Row(time, step, math.nan if is_nan else value))
+    return histories

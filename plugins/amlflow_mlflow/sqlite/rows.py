@@ -1,0 +1,122 @@
+"""Rows of MLflow's tables as what a store gives."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from amlflow.spec import RunNotFound, redacted
+
+from amlflow_mlflow.entities import Experiment, Page, Run, RunData, RunInfo
+from amlflow_mlflow.errors import Deleted
+from amlflow_mlflow.records import NAME
+from amlflow_mlflow.sqlite.database import Values
+
+Item = TypeVar("Item")
+
+SET_STAGE = "UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE"
+_RUNS = (
+    "SELECT r.run_uuid, CAST(r.experiment_id AS TEXT), r.status, r.start_time, r.end_time,"
+    " r.artifact_uri, r.lifecycle_stage, r.name, r.user_id FROM runs AS r"
+)
+_ENTRIES = (
+    "SELECT run_uuid, 'tags', key, value FROM tags"
+    " WHERE run_uuid IN (SELECT value FROM json_each(?1))"
+    " UNION ALL SELECT run_uuid, 'params', key, value FROM params"
+    " WHERE run_uuid IN (SELECT value FROM json_each(?1))"
+    " UNION ALL SELECT run_uuid, 'metrics', key, NULL FROM latest_metrics"
+    " WHERE run_uuid IN (SELECT value FROM json_each(?1))"
+)
+_EXPERIMENTS = (
+    "SELECT experiment_id, name, lifecycle_stage, artifact_location, creation_time,"
+    " last_update_time FROM experiments"
+)
+_TAGS = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
+
+
+def read_runs(connection: sqlite3.Connection, rest: str, values: Values) -> list[Run]:
+    """The runs of a statement on ``runs AS r``, whose text after that is ``rest``."""
+    infos = [_info(row) for row in connection.execute(f"{_RUNS} {rest}", values)]
+    data = {info.run_id: _Data() for info in infos}
+    ids = json.dumps(list(data))
+    for run_id, table, key, value in connection.execute(_ENTRIES, (ids,)):
+        data[run_id].add(table, key, value)
+    for info in infos:
+        # Runs of MLflow before 2.0 have their name in a tag only.
+        info.run_name = info.run_name or data[info.run_id].tags.get(NAME) or info.run_name
+    return [Run(info, data[info.run_id].whole()) for info in infos]
+
+
+class _Data:
+    """A run's data while it is read."""
+
+    def __init__(self) -> None:
+        self.tags: dict[str, str] = {}
+        self.params: dict[str, str] = {}
+        self.metrics: list[str] = []
+
+    def add(self, table: str, key: str, value: str) -> None:
+        if table == "metrics":
+            self.metrics.append(key)
+        else:
+            (self.tags if table == "tags" else self.params)[key] = value
+
+    def whole(self) -> RunData:
+        return RunData(self.tags, self.params, self.metrics)
+
+
+def read_run(connection: sqlite3.Connection, run_id: str, uri: str) -> Run:
+    """A run. Raises :class:`amlflow.spec.RunNotFound`."""
+    for run in read_runs(connection, "WHERE r.run_uuid = ?", (run_id,)):
+        return run
+    raise RunNotFound(run_id, redacted(uri))
+
+
+def read_info(connection: sqlite3.Connection, run_id: str, uri: str) -> RunInfo:
+    """What a run is, without what it has. Raises :class:`amlflow.spec.RunNotFound`."""
+    for row in connection.execute(f"{_RUNS} WHERE r.run_uuid = ?", (run_id,)):
+        return _info(row)
+    raise RunNotFound(run_id, redacted(uri))
+
+
+def read_active(connection: sqlite3.Connection, run_id: str, uri: str) -> RunInfo:
+    """As :func:`read_info`; raises :class:`amlflow_mlflow.errors.Deleted` for a deleted run."""
+    info = read_info(connection, run_id, uri)
+    if info.lifecycle_stage != "active":
+        raise Deleted(run_id)
+    return info
+
+
+def _info(row: Sequence[Any]) -> RunInfo:
+    run_id, experiment_id, status, start, end, artifact_uri, stage, name, user = row
+    return RunInfo(
+        run_id, experiment_id, status, start, end, artifact_uri or "", stage, name, user
+    )  # fmt: skip
+
+
+def read_experiments(
+    connection: sqlite3.Connection, rest: str, values: Iterable[Any]
+) -> Iterator[Experiment]:
+    """The experiments of a statement, whose text after the table's name is ``rest``."""
+    rows = connection.execute(f"{_EXPERIMENTS} {rest}", tuple(values)).fetchall()
+    for experiment_id, name, stage, location, created, updated in rows:
+        tags = dict(connection.execute(_TAGS, (experiment_id,)))
+        yield Experiment(str(experiment_id), name, stage, location, created, updated, tags)
+
+
+def page(items: Sequence[Item], size: int, offset: int) -> Page[Item]:
+    """A page of what was read, with one more where there is a next page."""
+    return Page(items[:size], str(offset + size) if len(items) > size else None)
+
+
+def to_offset(token: str | None) -> int:
+    """How many items come before the page of a token."""
+    return 0 if token is None else int(token)
+
+
+def now_ms() -> int:
+    """Now, as MLflow keeps times."""
+    return int(time.time() * 1000)

@@ -1,1 +1,0 @@
-"""MLflow's stores, read and written without importing MLflow."""
