@@ -8,8 +8,6 @@ changes, since runs do not change their order and deleted ones count too.
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +17,7 @@ from amlflow.times import EARLIEST, LATEST
 from amlflow.tracker_data import parse, to_count
 
 from amlflow_mlflow.entities import ALL, Page, Run
+from amlflow_mlflow.page_tokens import to_token
 from amlflow_mlflow.records import to_ms
 from amlflow_mlflow.spelling import NUMBER
 from amlflow_mlflow.store import Store
@@ -138,7 +137,7 @@ class Numbers:
         return high
 
     def _more_than(self, experiment_id: str, condition: str, count: int) -> bool:
-        token = _page_token(count)
+        token = to_token(count)
         return bool(self._page(experiment_id, condition, 1, token))
 
     def _find_positions(self, experiment_id: str, condition: str) -> Iterator[Position]:
@@ -171,8 +170,3 @@ _NUMBERS = """
     AND (start_time < :last_time OR start_time = :last_time AND run_uuid <= :last_id)
 """
 """The numbers of the runs from one position to another."""
-
-
-def _page_token(offset: int) -> str:
-    """What MLflow's stores give as the token of the page that begins there."""
-    return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()

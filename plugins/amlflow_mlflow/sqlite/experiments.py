@@ -10,9 +10,10 @@ from amlflow.spec import ExperimentNotFound, Refused, redacted
 from amlflow_mlflow.entities import Experiment, Page
 from amlflow_mlflow.errors import inactive
 from amlflow_mlflow.own_paths import ARTIFACTS
+from amlflow_mlflow.page_tokens import to_offset
 from amlflow_mlflow.spelling import shorten
 from amlflow_mlflow.sqlite.database import Database
-from amlflow_mlflow.sqlite.rows import SET_STAGE, now_ms, page, read_experiments, to_offset
+from amlflow_mlflow.sqlite.rows import SET_STAGE, now_ms, page, read_experiments
 
 MAX_NAME = 500
 """Characters of an experiment's name that MLflow takes."""

@@ -12,9 +12,10 @@ from amlflow.spec import ModelNotFound, Refused
 
 from amlflow_mlflow.entities import ModelVersion, Page
 from amlflow_mlflow.model_records import PROMPT
+from amlflow_mlflow.page_tokens import to_offset
 from amlflow_mlflow.spelling import shorten
 from amlflow_mlflow.sqlite.database import Database
-from amlflow_mlflow.sqlite.rows import now_ms, page, to_offset
+from amlflow_mlflow.sqlite.rows import now_ms, page
 
 DELETED = "Deleted_Internal"
 """The stage of a version that MLflow keeps the number of, and nothing else."""

@@ -12,6 +12,7 @@ from amlflow.spec import RunNotFound, redacted
 
 from amlflow_mlflow.entities import Experiment, Page, Run, RunData, RunInfo
 from amlflow_mlflow.errors import Deleted
+from amlflow_mlflow.page_tokens import to_token
 from amlflow_mlflow.records import NAME
 from amlflow_mlflow.sqlite.database import Values
 
@@ -109,12 +110,7 @@ def read_experiments(
 
 def page(items: Sequence[Item], size: int, offset: int) -> Page[Item]:
     """A page of what was read, with one more where there is a next page."""
-    return Page(items[:size], str(offset + size) if len(items) > size else None)
-
-
-def to_offset(token: str | None) -> int:
-    """How many items come before the page of a token."""
-    return 0 if token is None else int(token)
+    return Page(items[:size], to_token(offset + size) if len(items) > size else None)
 
 
 def now_ms() -> int:

@@ -14,6 +14,7 @@ from amlflow.spec import Refused
 
 from amlflow_mlflow.entities import ALL, InputDataset, MetricPoint, Page, Row, Run, RunInfo
 from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
+from amlflow_mlflow.page_tokens import to_offset
 from amlflow_mlflow.records import NAME
 from amlflow_mlflow.sqlite import inputs, new_database, revisions
 from amlflow_mlflow.sqlite.database import Database, is_plain
@@ -31,7 +32,6 @@ from amlflow_mlflow.sqlite.rows import (
     read_info,
     read_run,
     read_runs,
-    to_offset,
 )
 from amlflow_mlflow.store import ArtifactStore
 
