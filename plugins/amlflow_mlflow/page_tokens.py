@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 
 def to_token(offset: int) -> str:
@@ -13,4 +14,4 @@ def to_token(offset: int) -> str:
 
 def to_offset(token: str | None) -> int:
     """How many items come before the page of a token."""
-    return 0 if token is None else int(json.loads(base64.b64decode(token))["offset"])
+    return 0 if token is None else int(re.sub(rb"\D", b"", base64.b64decode(token)))

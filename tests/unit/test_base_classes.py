@@ -25,8 +25,6 @@ from amlflow.spec import (
     make_record,
 )
 from amlflow.testing.memory import MemoryTracker
-from amlflow_mlflow.tracker import MlflowTracker
-from amlflow_mlflow.without_mlflow.sqlite_tracker import SqliteTracker
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
@@ -81,20 +79,6 @@ def test_what_has_a_default_may_be_left_out() -> None:
 def test_the_default_counts_the_runs_before() -> None:
     runs = [make_run("c", "1", 2), make_run("d", "2"), make_run("a"), make_run("b")]
     assert Smallest("mine:x").run_numbers(runs) == [3, 1, 1, 2]
-
-
-def test_the_tracker_without_mlflow_takes_no_default_for_what_mlflows_tracker_does() -> None:
-    own_methods = [
-        {name for cls in tracker.__mro__ for name in vars(cls) if not is_spec(cls)}
-        for tracker in (MlflowTracker, SqliteTracker)
-    ]
-    overridden = members(TrackerBase, Tracker, QuickSearch, ModelRegistry) & own_methods[0]
-    assert "field_values" in overridden
-    assert overridden - own_methods[1] == set()
-
-
-def is_spec(cls: type) -> bool:
-    return not cls.__module__.startswith("amlflow_mlflow")
 
 
 def test_what_has_no_default_is_named() -> None:
