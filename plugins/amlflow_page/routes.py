@@ -22,7 +22,7 @@ from amlflow.tracker_notes import parse_environment
 from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
 
-from amlflow_page import all_runs, curves, logs, run_details, server_workspace
+from amlflow_page import all_runs, curves, log_search, logs, run_details, server_workspace
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest, text_of
 from amlflow_page.private import add_static_prefix
@@ -54,6 +54,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/runs/cancel", ["POST"], routes.cancel),
         ("/runs/logs", ["GET"], routes.logs),
         ("/runs/log", ["GET"], routes.log),
+        ("/runs/log/find", ["GET"], routes.find_line),
         ("/query/check", ["GET"], routes.check),
         ("/experiments", ["GET"], routes.experiments),
         ("/page/missing", ["POST"], routes.tell_missing),
@@ -203,6 +204,12 @@ class Routes:
                 part,
             )
         return {}
+
+    def find_line(self) -> Any:
+        """A line of a log: see :func:`amlflow_page.log_search.find_line`."""
+        run_id, name = self._readable(), request.args.get("name", "")
+        wanted = log_search.parse_request(request.args)
+        return log_search.find_line(lambda offset: logs.piece(run_id, name, offset), wanted)
 
     def views(self) -> Any:
         """The saved views, and the user's name where there are users."""

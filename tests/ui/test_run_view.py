@@ -92,6 +92,29 @@ def test_the_page_is_used_by_keyboard_and_shows_files(page: Page, failed: Any):
     page.see(".amlflow-file img")
 
 
+def test_the_first_error_is_shown_in_the_log(page: Page, experiment: Any, folder: Path):
+    run = experiment.start_logging(snapshot_directory=None)
+    lines = [f"epoch {number} \x1b[32mfine\x1b[0m" for number in range(1, 60_001)]
+    lines[40_000:40_000] = ["Traceback (most recent call last):", "RuntimeError: no memory"]
+    (folder / "std_log.txt").write_text("\n".join(lines))
+    (folder / "first.txt").write_text("first by name")
+    run.upload_file("user_logs/std_log.txt", "std_log.txt")
+    run.upload_file("azureml-logs/first.txt", "first.txt")
+    run.fail(error_details="RuntimeError: no memory")
+    page.open(address(run), READER)
+    page.click(".amlflow-failure a", "Show the first error")
+    page.see(".amlflow-log .is-current", "Traceback")
+    assert page.see(".amlflow-log .is-current a").get_attribute("data-number") == "40001"
+    page.write(".amlflow-logs input[type=search]", f"EPOCH 59999{Keys.ENTER}")
+    page.see(".amlflow-log .is-current", "epoch 59999 fine")
+    page.open(address(run, "/logs?file=user_logs%2Fstd_log.txt&line=3"), READER)
+    page.see(".amlflow-log .is-current", "epoch 3 fine")
+    page.see(".amlflow-log .is-current .ansi-green-fg", "fine")
+    # What is read from its end gets its numbers when the lines before it are counted.
+    page.open(address(run, "/logs"), READER)
+    page.see(".amlflow-log a[data-number='60001']")
+
+
 def test_a_reader_has_no_cancel_and_who_may_edit_has(page: Page, experiment: Any):
     run = experiment.start_logging(snapshot_directory=None)
     page.open(address(run), READER)

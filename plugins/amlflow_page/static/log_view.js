@@ -3,25 +3,52 @@
 import { get, piece } from "./api.js";
 import { button, h } from "./dom.js";
 import { size } from "./format.js";
+import { LogLines } from "./log_lines.js";
+import { fileAddress } from "./markdown.js";
+import { runAddress } from "./run_route.js";
 
 const LOOK_MS = 1000;
 const NEAR = 2000; // pixels before the end of what is shown
+const JUST_MS = 3000;
 const FIRST_BYTES = 1 << 18;
-const MAX_CHARACTERS = 4_000_000;
-const BLOCK = 500; // lines that are laid out and painted together, and only where they are seen
-const LINE = 18; // pixels, as in studio.css
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's escape sequence begins with one.
-const ESCAPES = /\x1b\[[0-9;?]*[ -/]*[@-~]/g;
+const START = { offset: 0, line: 1 };
 
 export class LogView {
-  // `isFinal()` says whether the run has ended.
-  constructor(runId, isFinal) {
+  // `isFinal()` says whether the run has ended. `query` may have the file, and a line or "error" to show.
+  constructor(runId, isFinal, query = new URLSearchParams()) {
     this.runId = runId;
     this.isFinal = isFinal;
+    this.query = query;
     this.files = [];
     this.name = null;
     this.stopped = false;
     this.text = h("pre", { class: "amlflow-log", tabindex: "0", role: "log", "aria-live": "off", "aria-label": "Log" });
+    this.lines = new LogLines(
+      this.text,
+      (line) => runAddress(this.runId, "logs", { file: this.name, line }),
+      () => {
+        this.start.hidden = false;
+      },
+    );
+    this.build();
+    // Whoever scrolls up wants to read; the end takes them along again.
+    this.text.addEventListener("scroll", () => {
+      if (this.below() > 30) this.follow.checked = false;
+      else if (!this.isBehind()) this.follow.checked = true;
+      if (this.isBehind() && this.isWanted()) this.wake();
+    });
+    // What comes above the log, such as an error, makes it shorter.
+    this.resized = new ResizeObserver(() => this.isJustShown() && this.lines.show(this.place.line));
+    this.resized.observe(this.text);
+    this.run();
+  }
+
+  // Whether a line was brought into sight a moment ago.
+  isJustShown() {
+    return this.place && this.lines.has(this.place.line) && Date.now() - this.shownAt < JUST_MS;
+  }
+
+  build() {
     this.state = h("span", { class: "amlflow-hint", role: "status" });
     this.picker = h("select", {
       class: "amlflow-input",
@@ -33,16 +60,37 @@ export class LogView {
       type: "checkbox",
       onchange: (event) => this.text.classList.toggle("wraps", event.target.checked),
     });
-    this.start = button("Show from the beginning", () => this.open(this.name, 0), { hidden: true });
+    this.start = button("Show from the beginning", () => this.open(this.name, START), { hidden: true });
     this.download = h("a", { class: "amlflow-button", download: "" }, "Download");
+    this.box = h("input", {
+      type: "search",
+      class: "amlflow-input",
+      placeholder: "Find in the log",
+      "aria-label": "Find in the log",
+      maxlength: "1000",
+      onkeydown: (event) => {
+        if (event.key !== "Enter") return;
+        event.preventDefault();
+        this.findText();
+      },
+    });
+    this.outcome = h("span", { class: "amlflow-hint", role: "status" });
     this.controls = h(
       "div",
       { class: "amlflow-bar" },
       this.picker,
+      h(
+        "search",
+        {},
+        this.box,
+        button("Next", () => this.findText()),
+      ),
+      button("First error", () => this.find({}, "No line tells of an error.")),
       h("label", {}, this.follow, h("span", {}, "Follow")),
       h("label", {}, wrap, h("span", {}, "Wrap lines")),
       this.start,
       this.download,
+      this.outcome,
     );
     this.element = h(
       "section",
@@ -50,33 +98,35 @@ export class LogView {
       h("div", { class: "amlflow-bar" }, this.controls, this.state),
       this.text,
     );
-    // Whoever scrolls up wants to read; the end takes them along again.
-    this.text.addEventListener("scroll", () => {
-      if (this.below() > 30) this.follow.checked = false;
-      else if (!this.isBehind()) this.follow.checked = true;
-      if (this.isBehind() && this.isWanted()) this.wake();
-    });
-    this.run();
   }
 
   stop() {
     this.stopped = true;
+    this.lines.seen.disconnect();
+    this.resized.disconnect();
     this.wake();
   }
 
-  open(name, offset = -FIRST_BYTES) {
+  // Another line or file of the same log is in the address.
+  moved(query) {
+    const file = query.get("file") ?? this.name;
+    this.query = query;
+    if (this.files.includes(file) && file !== this.name) this.open(file);
+    this.toWanted();
+  }
+
+  // `from` is where to begin: a line, or by default near the end.
+  open(name, from = null) {
     this.name = name;
     this.picker.value = name;
-    this.follow.checked = offset !== 0;
-    this.offset = offset;
+    this.follow.checked = from === null;
+    this.offset = from ? from.offset : -FIRST_BYTES;
     this.whole = Infinity;
-    this.length = 0;
     this.decoder = new TextDecoder();
-    this.line = null;
-    this.block = null;
-    this.text.replaceChildren();
-    this.start.hidden = true;
-    this.download.href = `get-artifact?path=${encodeURIComponent(name)}&run_uuid=${this.runId}`;
+    this.lines.clear(from ? from.line : null);
+    this.start.hidden = !from?.offset;
+    this.outcome.textContent = "";
+    this.download.href = fileAddress(this.runId, name);
     this.wake();
   }
 
@@ -126,12 +176,16 @@ export class LogView {
       this.picker.replaceChildren(...names.map((name) => h("option", { value: name }, name)));
       if (this.name) this.picker.value = this.name;
     }
-    if (!this.name && names.length) this.open(names[0]);
+    if (!this.name && names.length) {
+      const file = this.query.get("file");
+      this.open(names.includes(file) ? file : names[0]);
+      this.toWanted();
+    }
   }
 
   // Whether there is more to read at once.
   async read() {
-    const { name, offset } = this;
+    const { name, offset, lines } = this;
     const { bytes, size: whole } = await piece(this.runId, name, offset);
     if (this.name !== name || this.offset !== offset) return true; // another file was chosen meanwhile
     this.whole = whole;
@@ -140,51 +194,79 @@ export class LogView {
       this.offset = Math.max(0, whole + offset);
       this.start.hidden = this.offset === 0;
       if (this.offset) shown = bytes.subarray(bytes.indexOf(10) + 1); // from a line's beginning
+      this.number(name, this.offset + bytes.length - shown.length);
     }
     this.offset += bytes.length;
-    if (shown.length) this.write(this.decoder.decode(shown, { stream: true }));
+    if (shown.length) lines.write(this.decoder.decode(shown, { stream: true }));
+    this.toEnd();
     return this.isBehind() && bytes.length > 0;
   }
 
-  // A carriage return goes back to the line's beginning, as progress bars want it.
-  write(text) {
-    const lines = text.replace(ESCAPES, "").replace(/\r+\n/g, "\n").split("\n");
-    const done = [];
-    lines.forEach((part, index) => {
-      const line = `${index === 0 ? (this.line ?? "") : ""}${part}`;
-      const shown = line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
-      if (index < lines.length - 1) done.push(shown.replace(/\r$/, ""));
-      else this.line = shown;
-    });
-    this.last ??= document.createTextNode("");
-    this.last.remove();
-    this.last = document.createTextNode(this.line.replace(/\r$/, ""));
-    this.append(done);
-    this.text.append(this.last);
-    while (this.length > MAX_CHARACTERS && this.text.childNodes.length > 2) {
-      this.length -= this.text.firstChild.textContent.length;
-      this.text.firstChild.remove();
-      this.start.hidden = false;
+  // The first line that is shown begins at an offset: which number has it?
+  async number(name, offset) {
+    if (offset === 0) {
+      this.lines.setFirst(1);
+      return;
     }
-    this.toEnd();
+    const { blocks } = this.lines;
+    const { found } = await this.ask({ until: offset });
+    if (found && this.name === name && this.lines.blocks === blocks) this.lines.setFirst(found.line);
   }
 
-  // Whole lines, in blocks: one text of 200,000 lines takes a browser a second for each scroll.
-  append(lines) {
-    for (let at = 0; at < lines.length; ) {
-      if (!this.block || this.inBlock === BLOCK) {
-        this.block = h("div", { class: "amlflow-lines" });
-        this.inBlock = 0;
-        this.text.append(this.block);
-      }
-      const some = lines.slice(at, at + BLOCK - this.inBlock);
-      const text = `${some.join("\n")}\n`;
-      this.block.append(text);
-      this.inBlock += some.length;
-      this.block.style.setProperty("--height", `${this.inBlock * LINE}px`);
-      this.length += text.length;
-      at += some.length;
+  async ask(wanted) {
+    let from = {};
+    for (;;) {
+      const answer = await get("runs/log/find", { run_id: this.runId, name: this.name, ...wanted, ...from });
+      if (!answer.stopped || this.stopped) return answer;
+      from = answer.stopped;
+      this.outcome.textContent = `Searched ${size(from.offset)}…`;
     }
+  }
+
+  // What the address asks for.
+  toWanted() {
+    const number = Number(this.query.get("line"));
+    if (Number.isSafeInteger(number) && number > 0) this.find({ number }, `The log has no line ${number}.`);
+    else if (this.query.get("error")) this.find({}, "No line tells of an error.");
+  }
+
+  findText() {
+    const text = this.box.value;
+    if (!text) return;
+    const next =
+      this.place && this.searched === text ? { offset: this.place.offset + 1, line: this.place.line } : START;
+    this.searched = text;
+    this.find({ text, ...next }, next === START ? "Not in this log." : "No more of it; Next begins at the top.");
+  }
+
+  // Shows the line that the server finds.
+  async find(wanted, none) {
+    const { name } = this;
+    this.outcome.textContent = "Searching…";
+    try {
+      const { found, context } = await this.ask(wanted);
+      if (this.name !== name || this.stopped) return;
+      this.place = found;
+      this.outcome.textContent = found ? `Line ${found.line.toLocaleString("en")}` : none;
+      if (found) this.show(found, context);
+    } catch (failure) {
+      this.outcome.textContent = failure.message;
+    }
+  }
+
+  async show(found, context) {
+    this.follow.checked = false;
+    if (!this.lines.has(found.line)) {
+      const { outcome } = this;
+      const told = outcome.textContent;
+      this.open(this.name, context);
+      outcome.textContent = told;
+      while (!this.stopped && this.isBehind() && !this.lines.has(found.line))
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    this.follow.checked = false;
+    this.shownAt = Date.now();
+    if (this.lines.has(found.line)) this.lines.show(found.line);
   }
 
   toEnd() {

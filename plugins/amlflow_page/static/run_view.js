@@ -222,7 +222,7 @@ export class RunView {
           failure?.traceback
             ? h("details", {}, h("summary", {}, "Traceback"), h("pre", { tabindex: "0" }, failure.traceback))
             : null,
-          h("a", { href: runAddress(this.id, "logs") }, "Show the log"),
+          h("a", { href: runAddress(this.id, "logs", { error: "first" }) }, "Show the first error in the log"),
         ),
       );
     }

@@ -1,26 +1,34 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { studio } from "./page.js";
+import { document, studio } from "./page.js";
 
-const { LogView } = await studio("log_view");
+const { LogLines } = await studio("log_lines");
+const { cleaned, Painter, plain } = await studio("log_text");
 
-// A view that reads nothing itself.
-function view() {
-  const made = Object.assign(Object.create(LogView.prototype), {
-    line: null,
-    block: null,
-    length: 0,
-    text: document.createElement("pre"),
-    start: { hidden: true },
-    follow: { checked: false },
-  });
-  return made;
+const ESC = "\x1b";
+
+function view(first = 1) {
+  const lines = new LogLines(
+    document.createElement("pre"),
+    (number) => `#L${number}`,
+    () => {
+      lines.wasDropped = true;
+    },
+  );
+  lines.clear(first);
+  return lines;
 }
 
 function written(...pieces) {
-  const made = view();
-  for (const piece of pieces) made.write(piece);
-  return made.text.textContent;
+  const lines = view();
+  for (const piece of pieces) lines.write(piece);
+  return lines.element.textContent;
+}
+
+function painted(line) {
+  const element = document.createElement("div");
+  element.append(new Painter().paint(cleaned(line)));
+  return element;
 }
 
 test("lines that come in pieces are put together", () => {
@@ -36,20 +44,84 @@ test("Windows' line ends are line ends", () => {
   assert.equal(written("one\r\ntwo\r\n"), "one\ntwo\n");
 });
 
-test("colours are left out", () => {
-  assert.equal(written("\x1b[1;31mred\x1b[0m\n"), "red\n");
+test("a sequence that comes in pieces is one", () => {
+  assert.equal(written(`${ESC}[3`, `1mred${ESC}`, "[0m\n"), "red\n");
+});
+
+test("titles, links and other sequences of a terminal are left out", () => {
+  for (const line of [
+    `${ESC}]0;a title\x07text`,
+    `${ESC}]8;;https://evil.example${ESC}\\te${ESC}]8;;${ESC}\\xt`,
+    `${ESC}(Btext${ESC}=${ESC}[2K${ESC}[?25l`,
+    "te\x00xt\x07",
+    "tee\bxt",
+    "\b\btext",
+  ])
+    assert.equal(plain(cleaned(line)), "text");
+});
+
+test("colours are shown, and go on from line to line", () => {
+  const red = painted(`${ESC}[31mred${ESC}[0m`).firstChild;
+  assert.equal(red.className, "ansi-red-fg");
+  const painter = new Painter();
+  painter.paint(`${ESC}[1;32mone`);
+  const element = document.createElement("div");
+  element.append(painter.paint("two"));
+  assert.equal(element.firstChild.className, "ansi-green-fg");
 });
 
 test("markup in a log is text", () => {
-  const made = view();
-  made.write("<img src=x onerror=alert(1)>\n");
-  assert.equal(made.text.querySelectorAll("img").length, 0);
+  for (const line of ["<img src=x onerror=alert(1)>", `${ESC}[31m<img src=x>"'&${ESC}[0m`]) {
+    const element = painted(line);
+    assert.equal(element.querySelectorAll("img").length, 0);
+    assert.equal(element.textContent, plain(line));
+  }
 });
 
-test("many lines stay in order, over blocks", () => {
-  const lines = Array.from({ length: 1203 }, (_, index) => `line ${index}`);
-  const made = view();
-  made.write(`${lines.join("\n")}\n`);
-  assert.equal(made.text.querySelectorAll(".amlflow-lines").length, 3);
-  assert.deepEqual(made.text.textContent.trim().split("\n"), lines);
+test("what is left of a sequence does not eat the next line", () => {
+  const painter = new Painter();
+  painter.paint(`a${ESC}[`);
+  const element = document.createElement("div");
+  element.append(painter.paint("mb"));
+  assert.equal(element.textContent, "mb");
+});
+
+test("many lines stay in order, over blocks, painted or not", () => {
+  const texts = Array.from({ length: 1203 }, (_, index) => `line ${index}`);
+  const lines = view();
+  lines.write(`${texts.join("\n")}\n`);
+  assert.equal(lines.element.querySelectorAll(".amlflow-lines").length, 3);
+  assert.deepEqual(lines.element.textContent.trim().split("\n"), texts);
+  lines.paint(lines.blocks[1]);
+  assert.deepEqual(lines.element.textContent.trim().split("\n"), texts);
+  lines.unpaint(lines.blocks[1]);
+  assert.deepEqual(lines.element.textContent.trim().split("\n"), texts);
+});
+
+test("a painted block has numbers and links, and its own colours", () => {
+  const lines = view(100);
+  lines.write(`${ESC}[31m${"red\n".repeat(501)}`);
+  lines.paint(lines.blocks[1]);
+  const [line] = lines.blocks[1].element.children;
+  assert.equal(line.firstChild.getAttribute("href"), "#L600");
+  assert.equal(line.querySelector("span").className, "ansi-red-fg");
+  assert.deepEqual([lines.has(99), lines.has(100), lines.has(600), lines.has(601)], [false, true, true, false]);
+});
+
+test("numbers come when they are known", () => {
+  const lines = view(null);
+  lines.write("one\n");
+  lines.paint(lines.blocks[0]);
+  assert.equal(lines.element.querySelector("a"), null);
+  assert.equal(lines.has(7), false);
+  lines.setFirst(7);
+  assert.equal(lines.element.querySelector("a").getAttribute("href"), "#L7");
+});
+
+test("the beginning of what is too long is left out", () => {
+  const lines = view();
+  for (let count = 0; count < 11; count++) lines.write(`${"x".repeat(999)}\n`.repeat(500));
+  assert.ok(lines.wasDropped);
+  assert.ok(lines.length <= 4_000_000);
+  assert.equal(lines.has(1), false);
 });

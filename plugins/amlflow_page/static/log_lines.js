@@ -1,0 +1,141 @@
+// A log's lines on the screen: in blocks, of which only those that are seen have numbers and colours.
+
+import { h } from "./dom.js";
+import { cleaned, Painter, plain } from "./log_text.js";
+
+const BLOCK = 500; // lines that are laid out and painted together, and only where they are seen
+const LINE = 18; // pixels, as in studio.css
+const MAX_CHARACTERS = 4_000_000;
+
+export class LogLines {
+  // `address(number)` is the link of a line; `dropped()` is called when the first lines are left out.
+  constructor(element, address, dropped) {
+    this.element = element;
+    this.address = address;
+    this.dropped = dropped;
+    this.seen = new IntersectionObserver((entries) => this.look(entries), { root: element, rootMargin: "600px" });
+    this.clear(1);
+  }
+
+  // `first` is the number of the first line that will follow; null where it is not known.
+  clear(first) {
+    this.seen.disconnect();
+    this.first = first;
+    this.blocks = [];
+    this.count = 0;
+    this.length = 0;
+    this.line = "";
+    this.current = null;
+    this.painter = new Painter();
+    this.last = document.createTextNode("");
+    this.element.replaceChildren(this.last);
+  }
+
+  // The number of the first line has become known.
+  setFirst(first) {
+    this.first = first;
+    for (const block of this.blocks) if (block.isPainted) this.paint(block);
+  }
+
+  // A carriage return goes back to the line's beginning, as progress bars want it.
+  write(text) {
+    const parts = `${this.line}${text}`.replace(/\r+\n/g, "\n").split("\n");
+    this.line = parts.pop();
+    const back = this.line.lastIndexOf("\r", this.line.length - 2);
+    this.line = this.line.slice(back + 1);
+    this.append(
+      parts.map((part) => cleaned(part.slice(part.lastIndexOf("\r", part.length - 2) + 1).replace(/\r$/, ""))),
+    );
+    this.last.textContent = plain(cleaned(this.line.replace(/\r$/, "")));
+    while (this.length > MAX_CHARACTERS && this.blocks.length > 1) this.drop();
+  }
+
+  // Whole lines, in blocks: one text of 200,000 lines takes a browser a second for each scroll.
+  append(lines) {
+    for (let at = 0; at < lines.length; ) {
+      let block = this.blocks.at(-1);
+      if (!block || block.lines.length === BLOCK) {
+        block = {
+          element: h("div", { class: "amlflow-lines" }),
+          lines: [],
+          start: this.count,
+          state: this.painter.state(),
+        };
+        this.blocks.push(block);
+        this.last.before(block.element);
+        this.seen.observe(block.element);
+      }
+      const some = lines.slice(at, at + BLOCK - block.lines.length);
+      block.lines.push(...some);
+      this.painter.skip(some);
+      this.count += some.length;
+      at += some.length;
+      const text = some.map((line) => `${plain(line)}\n`).join("");
+      this.length += text.length;
+      if (block.isPainted) this.paint(block);
+      else block.element.append(text);
+      block.element.style.setProperty("--height", `${block.lines.length * LINE}px`);
+    }
+  }
+
+  drop() {
+    const block = this.blocks.shift();
+    this.length -= block.element.textContent.length;
+    this.seen.unobserve(block.element);
+    block.element.remove();
+    this.dropped();
+  }
+
+  look(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const block = this.blocks.find(({ element }) => element === target);
+      if (!block || Boolean(block.isPainted) === isIntersecting) continue;
+      if (isIntersecting) this.paint(block);
+      else this.unpaint(block);
+    }
+  }
+
+  unpaint(block) {
+    block.isPainted = false;
+    block.element.replaceChildren(block.lines.map((line) => `${plain(line)}\n`).join(""));
+  }
+
+  // Numbers are drawn by the style, so that they are not in what is copied.
+  paint(block) {
+    block.isPainted = true;
+    const after = this.painter.state();
+    this.painter.restore(block.state);
+    block.element.replaceChildren(
+      ...block.lines.map((line, index) => {
+        const content = [this.painter.paint(line), "\n"];
+        if (this.first === null) return h("span", { class: "amlflow-line" }, ...content);
+        const number = this.first + block.start + index;
+        const link = h("a", {
+          href: this.address(number),
+          "data-number": number,
+          "aria-label": `Line ${number}`,
+          tabindex: "-1",
+        });
+        const classes = number === this.current ? "amlflow-line is-current" : "amlflow-line";
+        return h("span", { class: classes, "data-line": number }, link, ...content);
+      }),
+    );
+    this.painter.restore(after);
+  }
+
+  has(number) {
+    const start = this.blocks[0]?.start ?? 0;
+    return this.first !== null && number >= this.first + start && number < this.first + this.count;
+  }
+
+  // Marks a line and brings it into sight.
+  show(number) {
+    this.current = number;
+    for (const marked of this.element.querySelectorAll(".is-current")) marked.classList.remove("is-current");
+    const index = number - this.first;
+    const block = this.blocks.find(({ start, lines }) => index >= start && index < start + lines.length);
+    if (!block) return;
+    this.paint(block);
+    block.element.children[index - block.start].scrollIntoView({ block: "center" });
+  }
+}

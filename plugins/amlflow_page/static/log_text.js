@@ -1,0 +1,68 @@
+// What a terminal would show of a log's lines: colours, and none of the other control characters.
+
+import { AnsiUp } from "./vendor/ansi_up.js";
+
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: these are what a terminal's sequences are made of.
+const TITLES_AND_LINKS = /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)/g;
+const OTHER_SEQUENCES = /\x1b(?:[()*+][A-Za-z0-9]|[@-OQ-WYZ\\<=>c78])/g;
+const COLOURS_AND_MOVES = /\x1b\[[0-9;:<=>?]*[ -/]*[@-~]/g;
+const UNSEEN = /[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
+const ERASED = /[^\x08\x1b\n]\x08/;
+const BACKSPACES = /\x08+/g;
+const ESCAPE = /\x1b/g;
+// biome-ignore-end lint/suspicious/noControlCharactersInRegex: as above.
+const MAX_ERASED = 10_000;
+const STATE = ["bold", "faint", "italic", "underline", "fg", "bg"];
+
+// The line without what is not seen; colours stay.
+export function cleaned(line) {
+  let text = line.replace(TITLES_AND_LINKS, "").replace(OTHER_SEQUENCES, "").replace(UNSEEN, "");
+  for (let count = 0; text.includes("\b") && count < MAX_ERASED && ERASED.test(text); count++)
+    text = text.replace(ERASED, "");
+  return text.replace(BACKSPACES, "");
+}
+
+// A cleaned line as text alone.
+export function plain(line) {
+  return line.includes("\x1b") ? line.replace(COLOURS_AND_MOVES, "").replace(ESCAPE, "") : line;
+}
+
+// Gives lines their colours, which go on from line to line.
+export class Painter {
+  constructor() {
+    this.ansi = new AnsiUp();
+    this.ansi.use_classes = true;
+    this.ansi.url_allowlist = {};
+  }
+
+  // The colours at this place, for `restore`.
+  state() {
+    return STATE.map((name) => this.ansi[name]);
+  }
+
+  restore(state) {
+    STATE.forEach((name, index) => {
+      this.ansi[name] = state[index];
+    });
+  }
+
+  // Goes past lines without showing them.
+  skip(lines) {
+    for (const line of lines) if (line.includes("\x1b")) this.html(line);
+  }
+
+  // A cleaned line as nodes. ansi_up escapes the text, and its classes and colours are numbers' and its own.
+  paint(line) {
+    const isPlain = !line.includes("\x1b") && this.state().every((value) => !value);
+    if (isPlain) return document.createTextNode(line);
+    const template = document.createElement("template");
+    template.innerHTML = this.html(line);
+    return template.content;
+  }
+
+  html(line) {
+    const html = this.ansi.ansi_to_html(line);
+    this.ansi._buffer = ""; // the beginning of a sequence at the line's end is not one
+    return html;
+  }
+}

@@ -1,0 +1,124 @@
+"""Finding lines in a log, read in pieces of any size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from amlflow_page.filters import WrongRequest
+from amlflow_page.log_search import CONTEXT, MAX_LINE, Read, find_line, parse_request
+
+LINES = [f"line {number:05}" for number in range(1, 2001)]
+LINES[1499] = "Traceback (most recent call last):"
+LINES[1502] = "RuntimeError: CUDA out of memory"
+LOG = "".join(f"{line}\n" for line in LINES).encode()
+
+
+def reader(content: bytes, piece: int = 1000) -> Read:
+    return lambda offset: (content[offset : offset + piece], len(content))
+
+
+def find(content: bytes = LOG, piece: int = 1000, **query: str) -> Any:
+    return find_line(reader(content, piece), parse_request(query))
+
+
+def text_at(line: dict[str, int], content: bytes = LOG) -> str:
+    return content[line["offset"] :].split(b"\n")[0].decode()
+
+
+@pytest.mark.parametrize("piece", [7, 1000, 1 << 20])
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        ({}, 1500),
+        ({"number": "1"}, 1),
+        ({"number": "2000"}, 2000),
+        ({"text": "LINE 00777"}, 777),
+        ({"text": "cuda"}, 1503),
+        ({"until": "0"}, 1),
+        ({"until": "25"}, 3),
+    ],
+)
+def test_a_line_is_found_whatever_the_pieces(query: dict[str, str], number: int, piece: int):
+    found = find(piece=piece, **query)["found"]
+    assert found["line"] == number
+    assert text_at(found) == LINES[number - 1]
+
+
+def test_the_lines_before_it_come_too():
+    answer = find(text="cuda", piece=1 << 20)
+    assert answer["context"]["line"] == 1503 - CONTEXT
+    assert text_at(answer["context"]) == LINES[1502 - CONTEXT]
+    assert find(number="3")["context"] == {"offset": 0, "line": 1}
+    # It may begin in the piece before, and is then as near as that.
+    for piece in (7, 1000):
+        context = find(text="cuda", piece=piece)["context"]
+        assert context["line"] <= 1503
+        assert text_at(context) == LINES[context["line"] - 1]
+
+
+def test_the_next_one_is_found_from_the_last():
+    first = find(text="line 0000")["found"]
+    after = {"offset": str(first["offset"] + 1), "line": str(first["line"])}
+    second = find(text="line 0000", **after)["found"]
+    assert (first["line"], second["line"]) == (1, 2)
+
+
+@pytest.mark.parametrize("query", [{"text": "nothing"}, {"number": "2001"}, {"until": "999999"}])
+def test_what_is_not_there_is_not_found(query: dict[str, str]):
+    assert find(**query) == {"found": None, "context": None, "stopped": None}
+
+
+def test_an_empty_log_and_a_last_line_without_an_end():
+    assert find(b"", text="a")["found"] is None
+    assert find(b"one\ntwo", text="two")["found"] == {"offset": 4, "line": 2}
+    assert find(b"no end of line at all", number="1")["found"] == {"offset": 0, "line": 1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Traceback (most recent call last):",
+        "2026-01-01 ERROR something",
+        "train.py: error: the following arguments are required",
+        "ValueError: wrong",
+        "torch.cuda.OutOfMemoryError: CUDA",
+    ],
+)
+def test_a_line_that_tells_of_an_error(line: str):
+    content = f"errors: 0\nterror\nno_error_here\n{line}\n".encode()
+    assert find(content)["found"]["line"] == 4
+
+
+def test_a_search_that_takes_long_says_where_it_goes_on():
+    answer = find_line(reader(LOG), parse_request({"text": "cuda"}), time_s=-1)
+    stopped = answer["stopped"]
+    assert answer["found"] is None
+    assert text_at(stopped) == LINES[stopped["line"] - 1]
+    rest = {key: str(value) for key, value in stopped.items()}
+    assert find(text="cuda", **rest)["found"]["line"] == 1503
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory():
+    reads = []
+
+    def read(offset: int) -> tuple[bytes, int]:
+        reads.append(offset)
+        size = 5 * MAX_LINE
+        return b"x" * min(MAX_LINE // 2, size - offset), size
+
+    assert find_line(read, parse_request({"text": "y"}))["found"] is None
+    assert len(reads) == len(set(reads))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"text": ""}, {"text": "x" * 1001}, {"number": "a"}, {"offset": "-1"}, {"line": "1e3"}],
+)
+def test_a_request_that_is_not_well_formed(query: dict[str, str]):
+    with pytest.raises(WrongRequest):
+        parse_request(query)
+
+
+def test_a_text_is_not_a_pattern():
+    assert find(b"aXb\na.b\n", text="a.b")["found"]["line"] == 2
