@@ -13,14 +13,104 @@ from pathlib import Path
 if "--without-mlflow" in sys.argv:
     sys.modules["mlflow"] = None  # type: ignore[assignment]
 
-from azureml.core import Experiment, Model, Run, Workspace
-from azureml.exceptions import AzureMLException
+from azureml.core import Dataset, Experiment, Model, Run, Workspace
+from azureml.exceptions import AzureMLException, WebserviceException
 
 
 def check(name: str, holds: object) -> None:
     """Tell what does not hold."""
     if not holds:
         raise SystemExit(f"{name}: does not hold")
+
+
+def check_models(workspace: Workspace, run: Run) -> None:
+    """Models of a run's folder and of local files: registered, looked for, changed, deleted."""
+    model = run.register_model("whole-life", "outputs/model", tags={"kind": "a: b"})
+    check("model", Model(workspace, "whole-life").version == model.version)
+    check("model of a run", (model.run_id, model.experiment_name) == (run.id, "whole-life"))
+    model.remove_tags(["kind"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        path.write_text("{}")
+        local = Model.register(
+            workspace,
+            str(path),
+            "whole-life",
+            tags={"stage": "test: ː"},
+            properties={"author": "azureml-user"},
+            description="größe",
+            model_framework=Model.Framework.SCIKITLEARN,
+            model_framework_version="1.4",
+        )
+        check("next version", local.version == model.version + 1)
+        copy = Path(
+            Model(workspace, "whole-life", version=local.version).download(folder + "/copy")
+        )
+        check("download", copy.read_text() == "{}")
+        weights = Path(model.download(folder + "/weights"))
+        check("download of a folder with one file", weights.stat().st_size == 256_000)
+    local.add_tags({"stage": "production"})
+    local.add_properties({"size": "256"})
+    local.update(description="new")
+    try:
+        local.add_properties({"author": "another"})
+    except AzureMLException as error:
+        check("the model's conflict names both values", "azureml-user" in str(error))
+    else:
+        check("a model's property is immutable", False)
+    again = Model(workspace, "whole-life", tags=[["stage", "production"]])
+    check("by tag", again.version == local.version)
+    check("properties", again.properties == {"author": "azureml-user", "size": "256"})
+    check("description", again.description == "new")
+    framework = (again.model_framework, again.model_framework_version)
+    check("framework", framework == ("ScikitLearn", "1.4"))
+    listed = [one.version for one in Model.list(workspace, name="whole-life")]
+    check("list", listed[:2] == [local.version, model.version])
+    latest = Model.list(workspace, name="whole-life", latest=True)
+    check("latest", [one.version for one in latest] == [local.version])
+    check("by run", model.version in [one.version for one in Model.list(workspace, run_id=run.id)])
+    check("models by name", workspace.models["whole-life"].version == local.version)
+    local.delete()
+    check("deleted", Model(workspace, "whole-life").version == model.version)
+    try:
+        Model(workspace, "whole-life", version=99)
+    except WebserviceException as error:
+        check("a missing version is named", "ModelNotFound" in error.message)
+    else:
+        check("a missing version is an error", False)
+    model.delete()
+
+
+def check_data(workspace: Workspace) -> None:
+    """Files of the default datastore, and data sets: registered, read, changed, unregistered."""
+    datastore = workspace.get_default_datastore()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        path.write_text("when,x\n2020-01-31,1.5\n2020-02-01,2\n")
+        datastore.upload_files([path], target_path="whole-life", show_progress=False)
+        path.write_text("when,x\n2020-01-31,3\n")
+        datastore.upload_files([path], target_path="whole-life", show_progress=False)
+        count = datastore.download(folder + "/all", "whole-life", show_progress=False)
+        check("download of a datastore", count == 1)
+        table = Dataset.Tabular.from_delimited_files((datastore, "whole-life/*.csv"))
+        first = table.register(workspace, "whole-life", "größe", {"stage": "raw: ː"})
+        same = table.register(workspace, "whole-life", create_new_version=True)
+        check("the same definition", same.version == first.version)
+        second = table.take(1).register(workspace, "whole-life", create_new_version=True)
+        check("another definition", second.version == first.version + 1)
+        by_name = Dataset.get_by_name(workspace, "whole-life", version=first.version)
+        check("description", (by_name.description, by_name.tags) == ("größe", {"stage": "raw: ː"}))
+        check("rows", by_name.to_pandas_dataframe()["x"].tolist() == [1.5, 2.0])
+        check("by id", Dataset.get_by_id(workspace, second.id).version == second.version)
+        check("data sets by name", workspace.datasets["whole-life"].version == second.version)
+        files = Dataset.File.from_files((datastore, "whole-life"))
+        check("files", [Path(one).name for one in files.download(folder + "/files")] == [path.name])
+        with files.mount() as mounted:
+            check("mounted", (Path(mounted.mount_point) / path.name).is_file())
+    by_name.add_tags({"stage": "clean"})
+    check("tags", Dataset.get_by_id(workspace, first.id).tags == {"stage": "clean"})
+    second.unregister_all_versions()
+    check("unregistered", "whole-life" not in workspace.datasets)
 
 
 def main() -> None:
@@ -64,12 +154,8 @@ def main() -> None:
     children[0].log("loss", 1.0)
     for child in children:
         child.complete()
-    model = run.register_model("whole-life", "outputs/model", tags={"kind": "a: b"})
-    model.add_properties({"size": "256"})
-    check("model", Model(workspace, "whole-life").version == model.version)
-    model.remove_tags(["kind"])
-    check("models", [each.name for each in Model.list(workspace, name="whole-life")])
-    model.delete()
+    check_models(workspace, run)
+    check_data(workspace)
     run.complete()
 
     run = Run(experiment, run.id)

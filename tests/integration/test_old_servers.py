@@ -1,4 +1,5 @@
-"""MLflow servers that teams have: each version in an environment of its own, which uv makes."""
+"""A whole life on the trackers that teams have: MLflow servers of several versions, each in an
+environment of its own, which uv makes; PostgreSQL; and trackio."""
 
 from __future__ import annotations
 
@@ -33,6 +34,11 @@ def live(uri: str, *options: str) -> None:
 
 def test_a_whole_life_on_the_newest_server_without_mlflow(server_uri: str) -> None:
     live(server_uri, "--without-mlflow")
+
+
+@pytest.mark.parametrize("tracker", ["postgres_uri", "trackio_uri"])
+def test_a_whole_life_on_other_trackers(tracker: str, request: pytest.FixtureRequest) -> None:
+    live(request.getfixturevalue(tracker))
 
 
 @pytest.fixture(params=VERSIONS)

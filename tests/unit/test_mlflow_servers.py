@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
 import pytest
-from amlflow.spec import Condition, Op, Unsupported
+from amlflow.spec import Condition, Op, Refused, Unavailable, Unsupported, is_tried_once
+from amlflow_mlflow.rest import direct_transfer
+from amlflow_mlflow.rest.artifacts import ServedArtifacts
+from amlflow_mlflow.rest.connection import Answer
 from amlflow_mlflow.rest.old_names import filter_to_server, from_server, to_server
 from amlflow_mlflow.rest.version import SHORT_TAG, Abilities
 from amlflow_mlflow.search import to_filter
@@ -78,3 +85,34 @@ def test_what_an_old_server_lacks_is_told_with_its_version_and_the_one_that_has_
         abilities = Abilities(version, "http://server")
         abilities.check_tags({"key": "v" * 8000})
         abilities.check_removes_experiment_tags()
+
+
+class FailingServer:
+    """A connection to a server that lists a file and fails to give it."""
+
+    where = "http://server"
+
+    def __init__(self, name: str) -> None:
+        self._listing = json.dumps({"files": [{"path": name, "is_dir": False}]}).encode()
+        self.asked_patiently = 0
+
+    def send(self, method: str, path: str, query: dict[str, str]) -> Answer:
+        listing = self._listing if query["path"].endswith("/folder") else b'{"files": []}'
+        return Answer(200, {"Content-Type": "application/json"}, listing)
+
+    def opened(self, method: str, path: str) -> NoReturn:
+        self.asked_patiently += not is_tried_once()
+        raise Unavailable("HTTP 500")
+
+
+@pytest.mark.parametrize(("name", "is_refused"), [("größe.csv", True), ("a.csv", False)])
+def test_a_name_that_a_server_fails_for_is_not_asked_for_over_minutes(
+    name: str, is_refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct_transfer, "get", lambda *_: False)
+    server: Any = FailingServer(name)
+    files = ServedArtifacts("x", server)
+    with pytest.raises(Refused if is_refused else Unavailable) as raised:
+        files.get(f"folder/{name}", tmp_path / "copy")
+    assert server.asked_patiently == (not is_refused)
+    assert ("other letters than ASCII" in str(raised.value)) == is_refused

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 ANSWER_S = 20.0
 """How long a storage may take for its first answer, with the look for credentials."""
 _AZURE_SCOPE = "https://storage.azure.com/.default"
+_AZURE = {"max_concurrency": 8}
+"""Blocks of 4 MB that are in memory at once; adlfs takes 128 of itself."""
+_OPTIONS = {"abfs": _AZURE, "abfss": _AZURE, "az": _AZURE}
+"""Options of fsspec's file systems, by scheme."""
 _answered: set[str] = set()
 """The storages of this process that have answered, by scheme and host."""
 
@@ -43,6 +47,7 @@ def open_url(address: str) -> tuple[AbstractFileSystem, str]:
 
     parts = urlsplit(address)
     storage = f"{parts.scheme}://{parts.netloc}"
+    options = _OPTIONS.get(parts.scheme, {})
     try:
         kind = get_filesystem_class(split_protocol(address)[0] or "file")
     except ValueError:
@@ -50,13 +55,13 @@ def open_url(address: str) -> tuple[AbstractFileSystem, str]:
     # The clients of clouds are asynchronous ones. The others are kept by thread, so they are made
     # in the thread that uses them.
     if not kind.async_impl or storage in _answered:
-        fs, path = url_to_fs(address)
+        fs, path = url_to_fs(address, **options)
         return fs, str(path)
     answer: Future[tuple[AbstractFileSystem, str]] = Future()
 
     def ask() -> None:
         try:
-            fs, path = url_to_fs(address)
+            fs, path = url_to_fs(address, **options)
             _ask(fs, str(path).partition("/")[0])
             answer.set_result((fs, str(path)))
         except Exception as error:  # noqa: BLE001 - it is raised in the thread that asks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amlflow.data.definition import Definition
+from amlflow.data.definition import Definition, is_web
 from amlflow.data.errors import DatasetExecutionError, explain_errors
 from amlflow.data.storage import Datastores
 
@@ -16,6 +16,8 @@ def check_readable(definition: Definition, stores: Datastores) -> None:
     """
     files = stores.files(definition)
     first = files[0]
+    if definition.format == "files" and not is_web(first.address):
+        return  # it was in a listing, and a tracker would give all of it
     with explain_errors("Reading", first.address), first.open() as stream:
         beginning = stream.read(4)
     if definition.format == "files":

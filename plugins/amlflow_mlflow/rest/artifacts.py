@@ -150,10 +150,24 @@ class ServedArtifacts:
                 return False
             # It came, or was replaced, in the same moment, or the server was away for one.
             try:
-                self._download(path, destination)
+                self._download_again(path, destination)
             except MlflowError as error:
                 raise Refused(f"The file {path!r} cannot be read: {error.message}") from error
         return True
+
+    def _download_again(self, path: str, destination: Path) -> None:
+        if path.isascii():
+            self._download(path, destination)
+            return
+        try:
+            with tried_once():  # it would be the same after minutes
+                self._download(path, destination)
+        except Unavailable as error:
+            raise Refused(
+                f"The server {self._connection.where} does not give the file {path!r}: {error} "
+                "Some versions of MLflow, such as 3.9, fail for a name with other letters than "
+                "ASCII. Update the server, or give the file another name."
+            ) from error
 
     def _download(self, path: str, destination: Path) -> None:
         if direct_transfer.get(self._connection, self._root, path, destination):

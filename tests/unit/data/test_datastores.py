@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from amlflow.core.workspace import Workspace
+from amlflow.data.definition import FILE, Definition, Source
 from amlflow.data.errors import DatasetValidationError
-from amlflow.data.storage import PARTIAL, Folder
+from amlflow.data.storage import PARTIAL, Datastores, Folder
 from amlflow.data.tracker_filesystem import TrackerFileSystem
 from amlflow.data.transfer import put_files
+from amlflow.data.validation import check_readable
 from amlflow.exceptions import UserErrorException
 from amlflow.testing.memory import MemoryTracker
 from azureml.core import Dataset, Datastore
@@ -127,6 +130,23 @@ def test_what_a_killed_upload_leaves_is_not_a_file_of_the_datastore(
     (place / "to/a.csv").unlink()
     with pytest.raises(DatasetValidationError, match="has no file"):
         Dataset.File.from_files((datastore, "to"))
+
+
+def test_a_large_file_takes_little_memory(datastore: Any, folder: Path) -> None:
+    size = 64 << 20
+    with open("large.bin", "wb") as file:
+        file.truncate(size)
+    datastore.upload_files([], show_progress=False)  # what is imported at first use
+    tracemalloc.start()
+    datastore.upload_files(["large.bin"], target_path="to", show_progress=False)
+    files = Dataset.File.from_files((datastore, "to"))
+    [copy] = files.download("down")
+    with files.mount() as mounted:
+        assert os.path.getsize(f"{mounted.mount_point}/large.bin") == size
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert os.path.getsize(copy) == size
+    assert peak < 8 << 20
 
 
 def test_a_path_that_was_written_on_windows(datastore: Any, place: Path, write: Write) -> None:
@@ -250,3 +270,12 @@ def test_files_that_the_tracker_keeps(kept: Folder, write: Write) -> None:
     assert kept.fs.cat_file("a/b/y.csv") == b"22"
     with pytest.raises(FileNotFoundError):
         kept.fs.open("nope")
+
+
+def test_a_file_that_the_tracker_keeps_is_not_read_to_see_that_it_is_there(
+    kept: Folder, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_files({"a/x.bin": write("x.bin", "1")}, kept, overwrite=False, show_progress=False)
+    monkeypatch.setattr(Datastores, "open", lambda stores, name: kept)
+    monkeypatch.setattr(TrackerFileSystem, "get_file", None)
+    check_readable(Definition(kind=FILE, sources=(Source("store", "a"),)), Datastores({}))
