@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from amlflow.testing.plugin import skips, unclaimed
+from amlflow.testing.plugin import skips, unclaimed_feature
 
 pytest.register_assert_rewrite("helpers")
 
@@ -86,7 +86,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def failing_skips(terminalreporter: pytest.TerminalReporter) -> int:
     """In CI a skip is a failure, but for want of a feature that a tracker does not claim."""
-    return sum(not unclaimed(each) for each in skips(terminalreporter)) if "CI" in os.environ else 0
+    return (
+        sum(not unclaimed_feature(each) for each in skips(terminalreporter))
+        if "CI" in os.environ
+        else 0
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -16,7 +16,7 @@ from amlflow.core.workspace import Workspace
 from amlflow.layers import stack
 from amlflow.layers.layer import Layer
 from amlflow.layers.search import SearchLayer
-from amlflow.layers.stack import LAYERS, layered, layers_for, open_layered
+from amlflow.layers.stack import LAYERS, add_layers, layers_for, open_layered
 from amlflow.layers.statuses import Statuses
 from amlflow.layers.write_once import WriteOnce
 from amlflow.spec import (
@@ -52,7 +52,7 @@ def new_run(tracker: Tracker, **values: object) -> RunRecord:
 def test_a_tracker_that_claims_all_has_no_layer() -> None:
     assert list(layers_for(EVERYTHING)) == []
     tracker = MemoryTracker()
-    assert layered(tracker) is tracker
+    assert add_layers(tracker) is tracker
 
 
 @pytest.mark.parametrize("feature", LAYERS)
@@ -84,12 +84,12 @@ class Dying(BareTracker):
 
 def test_a_property_of_a_writer_that_died_is_kept() -> None:
     inner = Dying()
-    run = new_run(layered(inner))
+    run = new_run(add_layers(inner))
     inner.away = True
     with pytest.raises(Unavailable):
-        layered(inner).update_run(run.id, RunChange(properties={"author": "me"}))
+        add_layers(inner).update_run(run.id, RunChange(properties={"author": "me"}))
     inner.away = False
-    other = layered(inner)
+    other = add_layers(inner)
     assert other.get_run(run.id).properties == {}
     with pytest.raises(PropertyConflict) as caught:
         other.update_run(run.id, RunChange(properties={"author": "you", "x": "y"}))
@@ -104,7 +104,7 @@ def test_a_change_that_the_tracker_refuses_decides_nothing() -> None:
                 raise Refused("too long")
             return super().create_runs(drafts)
 
-    tracker = layered(Short())
+    tracker = add_layers(Short())
     run = new_run(tracker)
     with pytest.raises(Refused, match="too long"):
         tracker.update_run(run.id, RunChange(properties={"a": "1"}, tags={"t": "v" * 11}))
@@ -114,7 +114,7 @@ def test_a_change_that_the_tracker_refuses_decides_nothing() -> None:
 
 def test_the_log_of_properties_is_out_of_sight() -> None:
     inner = BareTracker()
-    tracker = layered(inner)
+    tracker = add_layers(inner)
     run = new_run(tracker)
     for n in range(3):
         tracker.update_run(run.id, RunChange(properties={f"key {n}": "x"}))
@@ -126,7 +126,7 @@ def test_the_log_of_properties_is_out_of_sight() -> None:
 
 
 def test_a_tag_of_amlflows_own_is_refused() -> None:
-    tracker = layered(BareTracker())
+    tracker = add_layers(BareTracker())
     experiment = tracker.ensure_experiment("layers")
     with pytest.raises(Refused, match=r"amlflow\.archived"):
         tracker.update_experiment(experiment.id, ExperimentChange(tags={"amlflow.archived": "x"}))
@@ -199,5 +199,5 @@ def test_a_broken_layer_is_caught(broken: type[Layer], monkeypatch: pytest.Monke
     else:
         monkeypatch.setitem(LAYERS, broken.adds, broken)
     [sentence] = sentences.named(broken)
-    [outcome] = run_suite([Mutant(lambda: layered(Slow()), sentence)])
+    [outcome] = run_suite([Mutant(lambda: add_layers(Slow()), sentence)])
     assert escape(outcome, sentence) == ""

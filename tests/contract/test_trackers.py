@@ -10,7 +10,7 @@ import pytest
 from amlflow.exceptions import UserErrorException
 from amlflow.journal.settings import from_environment
 from amlflow.layers.journaled import Journaled
-from amlflow.layers.stack import layered
+from amlflow.layers.stack import add_layers
 from amlflow.spec import KnownLimit, Tracker
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.suites.base import logged
@@ -70,7 +70,7 @@ class TestJournaled(TrackerSuite):
 class TestBareTrackerInLayers(TrackerSuite):
     @pytest.fixture
     def tracker(self) -> Tracker:
-        return layered(BareTracker())
+        return add_layers(BareTracker())
 
 
 class MlflowSuite(TrackerSuite):

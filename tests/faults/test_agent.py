@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 from amlflow.jobs.run_notes import AGENT, HEARTBEAT
 from amlflow.spec import RunChange, Status
 from azureml.core import Run
-from helpers import servers
+from helpers.flaky_proxy import always_pass, proxied
 from helpers.submitted_jobs import (
     agents,
     ended,
@@ -173,17 +172,11 @@ def test_of_many_claims_one_is_kept(experiment: Any) -> None:
 def test_a_tracker_that_goes_away(
     folder: Path,
     jobs: Path,
-    tmp_path: Path,
-    empty_database: Path,
+    server_uri: str,
     monkeypatch: pytest.MonkeyPatch,
     agent_ends: bool,
 ) -> None:
-    place = tmp_path / "server"
-    place.mkdir()
-    shutil.copyfile(empty_database, place / "mlflow.db")
-    backend = f"sqlite:///{place}/mlflow.db"
-    uri, server = servers.start_mlflow(backend, place, workers=1)
-    try:
+    with proxied(server_uri) as (proxy, uri):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         run = submit(
             new_experiment(),
@@ -199,8 +192,7 @@ def test_a_tracker_that_goes_away(
             """,
         )
         ready(run)
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        proxy.rule = proxy.down
         [work] = jobs.glob("*/work")
         (work / "logs" / "away").touch()
         until((work / "logs" / "done").exists)
@@ -210,16 +202,13 @@ def test_a_tracker_that_goes_away(
             until((work.parent / "outcome.json").exists)
             agent.send_signal(signal.SIGTERM)
             until(lambda: not agents(jobs), what="the agent's end")
-        port = int(uri.rpartition(":")[2])
-        _, server = servers.start_mlflow(backend, place, port=port, workers=1)
+        proxy.rule = always_pass
         if agent_ends:
             assert run.get_status() == "NotResponding"
         assert run.wait_for_completion()["status"] == "Completed"
         assert log_of(run) == "before\nwhile it was away\n"
         assert "outputs/result.txt" in run.get_file_names()
         until(lambda: not list(jobs.iterdir()))
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
 
 
 def test_a_snapshot_that_does_not_unpack(

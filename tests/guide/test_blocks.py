@@ -14,8 +14,8 @@ from blocks import EXECUTED, PAGES, PROJECT, Block, all_blocks, block, read_bloc
 def names_executed() -> set[str]:
     """The names that a test, or CI for the block that runs the tests, passes to ``block``."""
     names = set(re.findall(r"block ([a-z][a-z0-9-]*)", (PROJECT / ".ci" / "run").read_text()))
-    for path in (PROJECT / "tests").rglob("test_*.py"):
-        if path == Path(__file__):
+    for path in (PROJECT / "tests").rglob("*.py"):
+        if path == Path(__file__) or not re.match("test_|conftest", path.name):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "block":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blocks import block
 from helpers import browser, servers
 from helpers.studio import ADMIN, PASSWORD, WRITER, Server, make_users, permit
 from helpers.submitted_jobs import new_experiment
@@ -33,7 +34,7 @@ def studio(shared: servers.Shared) -> Server:
         uri, process = servers.start_mlflow(
             backend,
             folder,
-            options=("--app-name", "amlflow-basic-auth"),
+            options=tuple(block("studio-server-basic-auth").split()[2:]),
             MLFLOW_AUTH_CONFIG_PATH=str(settings),
             MLFLOW_AUTH_ADMIN_PASSWORD=PASSWORD,
             MLFLOW_FLASK_SERVER_SECRET_KEY=uuid.uuid4().hex,

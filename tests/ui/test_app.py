@@ -14,6 +14,7 @@ import psutil
 import pytest
 import requests
 from amlflow_page.tcp_nodelay import send_at_once
+from blocks import block
 from helpers import servers
 from helpers.submitted_jobs import until
 
@@ -86,7 +87,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ui(folder: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "amlflow", "ui", *options],
+        [sys.executable, "-m", *block("ui").split(), *options],
         cwd=folder,
         env=servers.clean_environment(),
         text=True,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from amlflow import plugins
 from amlflow.exceptions import ComputeTargetException, UserErrorException
-from amlflow.layers.stack import layered
+from amlflow.layers.stack import add_layers
 from amlflow.per_process import PerProcess
 from amlflow.spec import Unavailable
 
@@ -277,7 +277,7 @@ def test_a_feature_that_this_amlflow_does_not_know_is_listed_and_ignored(
     assert described["features"] == ["model registry"]
     assert described["unknown_features"] == ["runs that sing"]
     assert described["known_limits"] == {"folds-names": "its database does"}
-    assert layered(plugins.open_tracker("any:x")).ensure_experiment("e").name == "e"
+    assert add_layers(plugins.open_tracker("any:x")).ensure_experiment("e").name == "e"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from amlflow.core.widgets.run_details import RunDetails
 from amlflow.core.widgets.run_view import Line, RunRow, RunView, read_view
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import ServiceException, UserErrorException
-from amlflow.layers.stack import layered
+from amlflow.layers.stack import add_layers
 from amlflow.testing.memory import MemoryTracker
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -26,7 +26,7 @@ START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 @pytest.fixture
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    tracker = layered(MemoryTracker())
+    tracker = add_layers(MemoryTracker())
     monkeypatch.setattr(store, "_opener", lambda: lambda uri: tracker)
     experiment = Experiment(Workspace("s", "g", "w"), "explore")
     return experiment.start_logging(snapshot_directory=None, outputs=None, display_name="parent")

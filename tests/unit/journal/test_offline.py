@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from amlflow.exceptions import AuthenticationException, AzureMLException, UserErrorException
 from amlflow.journal.folder import tracker_folder
-from amlflow.journal.recovery import put_back, recover, refused
+from amlflow.journal.recovery import put_back, read_refused, recover
 from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import FileInRun, FileNotInRun, Refused, RunChange, TooLarge, Unavailable
@@ -282,7 +282,7 @@ def test_what_cannot_be_created_is_kept_and_named_and_the_rest_goes_on(
     journaled.flush(good, seconds=20)
     is_run = call == "create_runs"
     check_good_run(memory, 1 if is_run else 3)
-    entries = list(refused(tracker_folder(settings.folder, URI)))
+    entries = list(read_refused(tracker_folder(settings.folder, URI)))
     # The child and both points need the run.
     assert len(entries) == (4 if is_run else 1)
     assert entries[0]["why"] == error.message
@@ -330,7 +330,7 @@ def test_what_cannot_be_created_now_waits_and_the_rest_goes_on(
     else:
         journaled.flush(good, seconds=20)
     check_good_run(memory, 1 if call == "create_runs" else 3)
-    assert list(refused(folder)) == []
+    assert list(read_refused(folder)) == []
     moody.error = lambda name, *_: None
     if sender == "another":
         recover(folder, lambda: moody)

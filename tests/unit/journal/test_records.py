@@ -135,7 +135,7 @@ def test_the_limit_is_an_error_at_the_call_and_nothing_is_lost(tmp_path: Path) -
     assert [record_of(line)[2] for line in lines_of(segments.folder.path)] == list(range(kept))
     # What has been sent makes room.
     while segments.take():
-        segments.sent()
+        segments.mark_sent()
     segments.append(to_line(["x", None, kept]))
 
 

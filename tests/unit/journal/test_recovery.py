@@ -22,8 +22,8 @@ from amlflow.journal.recovery import (
     count_left,
     failure,
     put_back,
+    read_refused,
     recover,
-    refused,
     waiting,
 )
 from amlflow.journal.segment_files import segment_path, segments_in
@@ -240,7 +240,7 @@ def test_what_is_refused_is_kept(
     done = recover(place, lambda: moody)
     assert (done.sent, done.refused) == (100, 1)
     assert values(memory, left) == [value for value in range(100) if value != 7]
-    [entry] = refused(place)
+    [entry] = read_refused(place)
     assert (entry["run_id"], entry["why"]) == (left.id, "No 7.")
 
 
@@ -253,7 +253,7 @@ def test_a_plugin_that_cannot_import_what_it_needs_loses_nothing(
     moody.error = break_import
     with pytest.raises(Unavailable, match="cannot import what it needs: No module named 'numpy'"):
         recover(place, lambda: moody)
-    assert list(refused(place)) == []
+    assert list(read_refused(place)) == []
     moody.error = lambda *_: None
     recover(place, lambda: moody)
     assert values(memory, left) == list(range(100))
@@ -283,7 +283,7 @@ def test_what_was_refused_is_sent_again_once_it_is_asked_for(
     moody.error = lambda *_: None
     assert recover(place, lambda: moody).sent == 0
     put_back(place, URI)
-    assert list(refused(place)) == []
+    assert list(read_refused(place)) == []
     assert sum(each["waiting"] for each in waiting(place)) == 3
     done = recover(place, lambda: moody)
     assert (done.sent, done.refused) == (3, 0)
@@ -331,9 +331,9 @@ def test_what_a_living_process_had_refused_stays_with_it(
 ) -> None:
     moody.error = lambda *_: Refused("Not today.")
     journaled.write_points(run.id, [point(1)])
-    until(lambda: list(refused(place)))
+    until(lambda: list(read_refused(place)))
     put_back(place, URI)
-    assert len(list(refused(place))) == 1
+    assert len(list(read_refused(place))) == 1
 
 
 def test_a_live_process_is_left_alone(journaled: Journaled, run: RunRecord, place: Path) -> None:
