@@ -163,7 +163,7 @@ def pin(path: Path, base: Path, target: Path) -> None:
 
 
 @contextmanager
-def pinned(
+def pin_files(
     files: Mapping[str, Path], base: Path, private: Path, leave_out: Callable[[str], None]
 ) -> Iterator[dict[str, Path]]:
     """Files under names in a folder of their own that no link can change, while they are read.

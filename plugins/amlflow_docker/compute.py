@@ -124,7 +124,7 @@ class DockerCompute(ComputeBase):
                 name=PREFIX + work.name,
                 environment={
                     **_DEFAULTS,
-                    **_extended(work.environment, own),
+                    **_extend(work.environment, own),
                     JOB: work.name,
                 },
                 working_dir=str(work.folder),
@@ -270,7 +270,7 @@ def _remove(container: Any) -> None:
             raise
 
 
-def _extended(environment: Mapping[str, str], own: Iterable[str]) -> dict[str, str]:
+def _extend(environment: Mapping[str, str], own: Iterable[str]) -> dict[str, str]:
     """The variables of a work; the folders that the image's PYTHONPATH names come after its own."""
     path = dict(line.partition("=")[::2] for line in own).get("PYTHONPATH")
     if path and environment.get("PYTHONPATH"):

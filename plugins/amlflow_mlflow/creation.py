@@ -100,7 +100,7 @@ class Creation:
         self._files.remember(run)
         run_id = run.info.run_id
         if draft.writer is not None:
-            self._points.owned(run_id, draft.writer)
+            self._points.note_owner(run_id, draft.writer)
         status = draft.status
         try:
             if draft.run_id is not None:

@@ -92,7 +92,7 @@ class Points:
         self._progress: dict[tuple[str, str], _Progress] = {}
         self._lock = threading.Lock()
 
-    def owned(self, run_id: str, writer: str) -> None:
+    def note_owner(self, run_id: str, writer: str) -> None:
         """This writer made the run, so it is the owner without asking."""
         with self._lock:
             self._progress[run_id, writer] = _Progress(owner=True)

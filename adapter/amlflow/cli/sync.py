@@ -21,8 +21,8 @@ from amlflow.journal.recovery import (
     count_left,
     failure,
     put_back,
+    read_refused,
     recover,
-    refused,
     waiting,
 )
 from amlflow.journal.settings import journals_folder
@@ -63,7 +63,7 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
         raise problem
     return {
         "sent": result.sent,
-        "refused": [record for folder in folders for record in refused(folder)],
+        "refused": [record for folder in folders for record in read_refused(folder)],
         "not_responding": result.not_responding,
         "closed": result.closed,
         "waiting": [record for folder in folders for record in waiting(folder)],

@@ -48,7 +48,7 @@ def read_table(
         tables.append(_read(reader, file, options, names))
     if definition.format == "delimited" and (clocks := _clock_columns(tables)):
         tables = _as_texts(reader, files, options, clocks)
-    table = _joined(tables, files, lambda texts: _as_texts(reader, files, options, texts))
+    table = _join(tables, files, lambda texts: _as_texts(reader, files, options, texts))
     if definition.format == "delimited":
         table = infer(table, options)
     table = _add_paths(table, tables, files, options)
@@ -248,7 +248,7 @@ _READERS: Mapping[str, Reader] = {
 }
 
 
-def _joined(
+def _join(
     tables: Sequence[pa.Table],
     files: Sequence[DataFile],
     read_texts: Callable[[Sequence[str]], list[pa.Table]],

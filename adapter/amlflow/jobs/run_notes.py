@@ -145,7 +145,7 @@ def with_warnings(change: RunChange, warnings: Sequence[str]) -> RunChange:
     return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(texts)})
 
 
-def left_out(name: str) -> str:
+def left_out_warning(name: str) -> str:
     """The warning that a file of the working folder is not among the run's."""
     return (
         f"{name!r} was not stored: it is a link that leads out of the run's working folder, "

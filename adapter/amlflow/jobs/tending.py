@@ -29,7 +29,7 @@ from amlflow.jobs.removal import remove
 from amlflow.jobs.run_notes import (
     has_agent,
     is_launched,
-    left_out,
+    left_out_warning,
     lost,
     requested_end_of,
     with_warnings,
@@ -37,8 +37,8 @@ from amlflow.jobs.run_notes import (
 from amlflow.jobs.tickets import is_waiting
 from amlflow.jobs.tracker_files import find_tracker_files, kept_warning
 from amlflow.journal.folder import process_folders, tracker_folder
-from amlflow.journal.recovery import recover, refused
-from amlflow.local_files import files_below, pinned
+from amlflow.journal.recovery import read_refused, recover
+from amlflow.local_files import files_below, pin_files
 from amlflow.plugins import open_cluster, open_compute
 from amlflow.spec import (
     FINAL,
@@ -225,7 +225,7 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
         tracker.update_run(record.id, with_warnings(change, warnings) if warnings else change)
     if process_folders(journal):  # one that could not be ended may log still
         return changed
-    if _left_records(folder):  # which the tracker refused, or which are another tracker's
+    if _has_records(folder):  # which the tracker refused, or which are another tracker's
         folder.put(folder.unsent, {"files": []})
     else:
         remove(folder, tracker_files)
@@ -240,7 +240,7 @@ def _drop_without_run(folder: JobFolder, job: Job, refusal: AzureMLException) ->
     try:
         with contextlib.suppress(AzureMLException):
             open_compute(job.target.kind, job.target.settings).clean(job.name)
-        if folder.outcome.exists() or _left_files(folder) or _left_records(folder):
+        if folder.outcome.exists() or _has_files(folder) or _has_records(folder):
             logger.warning(
                 "What the script of run %s left cannot be sent: %s It is in %s. If you restore "
                 "the run, `amlflow sync` sends it. Or drop it: rm -r %s",
@@ -277,7 +277,7 @@ def _drop_unwritten(folder: JobFolder) -> None:
 def _end_unsent(folder: JobFolder, job: Job) -> None:
     """Remove a job of which something could not be sent, once that has gone elsewhere."""
     unsent = folder.unsent_files()
-    if _left_records(folder):
+    if _has_records(folder):
         unsent.append(f"What the script logged is in {folder.journal}.")
     if not unsent:
         remove(folder)
@@ -289,16 +289,17 @@ def _end_unsent(folder: JobFolder, job: Job) -> None:
     )  # fmt: skip
 
 
-def _left_files(folder: JobFolder) -> bool:
+def _has_files(folder: JobFolder) -> bool:
     return any(files_below(folder.work / name, folder.work).files for name in ("outputs", "logs"))
 
 
-def _left_records(folder: JobFolder) -> bool:
+def _has_records(folder: JobFolder) -> bool:
     """Whether a journal of the job holds records for any tracker."""
     if not folder.journal.is_dir():
         return False
     return any(
-        process_folders(tracker) or any(refused(tracker)) for tracker in folder.journal.iterdir()
+        process_folders(tracker) or any(read_refused(tracker))
+        for tracker in folder.journal.iterdir()
     )
 
 
@@ -307,13 +308,13 @@ def _send_files(tracker: Tracker, job: Job, folder: JobFolder) -> list[str]:
     missing: dict[str, str] = {}
 
     def leave_out(name: str) -> None:
-        missing[name] = left_out(name)
+        missing[name] = left_out_warning(name)
 
     folders = [files_below(folder.work / name, folder.work) for name in ("outputs", "logs")]
     for name in (name for below in folders for name in below.left_out):
         leave_out(name)
     files = {name: path for below in folders for name, path in below.files.items()}
-    with pinned(files, folder.work, folder.sending, leave_out) as safe:
+    with pin_files(files, folder.work, folder.sending, leave_out) as safe:
         logs = {LOG: folder.log, BUILD_LOG: folder.build_log, **folder.process_logs()}
         for name, path in logs.items():
             if path.exists():

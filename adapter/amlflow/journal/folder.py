@@ -102,7 +102,7 @@ class ProcessFolder:
                 os.close(handle)
         self._lock = self._sent_handle = None
 
-    def forked(self) -> None:
+    def after_fork(self) -> None:
         """In a child process: let go of the lock, which is the parent's and would outlive it."""
         self.release()
 
@@ -160,7 +160,7 @@ class ProcessFolder:
 
     # how far it is sent
 
-    def sent(self) -> tuple[int, int]:
+    def sent_position(self) -> tuple[int, int]:
         """The number of a segment and the offset in it up to which all is sent."""
         try:
             number, offset = (self.path / "sent").read_text().split()
@@ -183,7 +183,7 @@ class ProcessFolder:
 
     def unsent(self) -> Iterator[tuple[list[bytes], int, int]]:
         """Those that are not held, each time with the position after them."""
-        number, offset = self.sent()
+        number, offset = self.sent_position()
         for path in segments_in(self.path):
             if number_of(path) >= number:
                 start = offset if number_of(path) == number else 0

@@ -234,7 +234,7 @@ class Journal:
         deadline = time.monotonic() + seconds
         for folder in self._list_others():
             last = folder.last_waiting(run_id) or (0, 0)
-            while (folder.sent() < last or folder.holds(run_id)) and folder.path.exists():
+            while (folder.sent_position() < last or folder.holds(run_id)) and folder.path.exists():
                 if not folder.is_alive():
                     with contextlib.suppress(*AWAY):
                         self.recover(run_id)
@@ -275,7 +275,7 @@ class Journal:
             self._lost_count += 1
             return
         sender = self.sender()
-        if sender.refused(number, error):
+        if sender.tell_refused(number, error):
             return
         path = note_refused(sender.folder, record, error.message)
         run_id = record[1]
@@ -429,8 +429,8 @@ class Journal:
         """Whether this is the journal of a submitted script, in the folder of its job."""
         return self._settings.folder.parent.name == os.environ.get(JOB)
 
-    def forked(self) -> None:
+    def after_fork(self) -> None:
         """In a child process, which has a journal of its own."""
         self._recovery = None
         if self.running_sender is not None:
-            self.running_sender.forked()
+            self.running_sender.after_fork()

@@ -244,7 +244,7 @@ def put_back(tracker_folder: Path, uri: str) -> None:
             owner.release()
 
 
-def refused(tracker_folder: Path) -> Iterator[dict[str, Any]]:
+def read_refused(tracker_folder: Path) -> Iterator[dict[str, Any]]:
     """The records that the tracker did not take, with the file that has them."""
     for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():

@@ -268,7 +268,7 @@ class Segments:
             end = number, offset + len(line)
         return end
 
-    def sent(self) -> None:
+    def mark_sent(self) -> None:
         """The lines that were taken have been sent, or are kept elsewhere."""
         with self._lock:
             self._position = number, offset = self._position_after(self._taken_lines)

@@ -121,10 +121,10 @@ class Sender:
             self._on_refused(0, [LOST], error)
         return folder
 
-    def forked(self) -> None:
+    def after_fork(self) -> None:
         """In a child process: leave the files to the parent."""
         self.forget_files()
-        self.folder.forked()
+        self.folder.after_fork()
 
     def forget_files(self) -> None:
         """Close the files, of which nothing is to be sent by this process any more."""
@@ -190,7 +190,7 @@ class Sender:
         if self.done < self.written:
             self._urgent.set()
 
-    def refused(self, number: int, error: AzureMLException) -> bool:
+    def tell_refused(self, number: int, error: AzureMLException) -> bool:
         """Tell the caller that waits for a record that it is refused. False if no caller waits."""
         with self._ticketing:
             ticket = self._tickets.get(number)
@@ -247,7 +247,7 @@ class Sender:
             if self._stopped:
                 return
             self._say_held()
-            self._segments.sent()
+            self._segments.mark_sent()
             self._drop_files()
             with self._condition:
                 self._condition.notify_all()

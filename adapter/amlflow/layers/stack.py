@@ -55,7 +55,7 @@ class OpenTrackers:
         """The tracker with the layers that it needs and no journal."""
         return self._direct.get(uri, _open_direct)
 
-    def layered(self, uri: str) -> Layer:
+    def get_layered(self, uri: str) -> Layer:
         """The tracker as the facade uses it."""
         return self._layered.get(uri, self._open)
 
@@ -99,7 +99,7 @@ class OpenTrackers:
     def _on_fork(self, layers: dict[str, Layer]) -> None:
         for uri, layer in layers.items():
             if isinstance(layer, Journaled):
-                layer.journal.forked()
+                layer.journal.after_fork()
                 self._parents[uri] = layer
 
 
@@ -108,7 +108,7 @@ _open_trackers = OpenTrackers()
 
 def _open_direct(uri: str) -> Tracker:
     """By way of the agent, where this is a script without the tracker's client."""
-    return open_relay(uri) or layered(plugins.open_tracker(uri))
+    return open_relay(uri) or add_layers(plugins.open_tracker(uri))
 
 
 def open_layered(uri: str) -> Layer:
@@ -117,7 +117,7 @@ def open_layered(uri: str) -> Layer:
     Raises what :func:`amlflow.plugins.open_tracker` raises; with ``AMLFLOW_OFFLINE``, a tracker
     that does not answer is opened when it is back.
     """
-    return _open_trackers.layered(uri)
+    return _open_trackers.get_layered(uri)
 
 
 def finish() -> None:
@@ -153,7 +153,7 @@ def open_keeper(uri: str) -> RunKeeper:
     return open_direct(uri) if keeper is None else keeper
 
 
-def layered(tracker: Tracker) -> Tracker:
+def add_layers(tracker: Tracker) -> Tracker:
     """A tracker with all features that a layer can add, and no layer that it does not need."""
     for layer, _ in layers_for(tracker.features):
         tracker = layer(tracker)

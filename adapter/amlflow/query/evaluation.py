@@ -48,7 +48,7 @@ class Interpreter(visitor.TreeInterpreter):  # type: ignore[misc]
         except exceptions.JMESPathTypeError as error:
             raise Unevaluable(_wrong_type(node, arguments, error)) from None
         except (TypeError, ValueError):
-            raise Unevaluable(_mixed(node)) from None
+            raise Unevaluable(_mixed_types_message(node)) from None
 
 
 def reason_of(error: BaseException) -> str:
@@ -65,7 +65,7 @@ _OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": 
 MAX_SHOWN = 60
 
 
-def written(node: Node) -> str:
+def to_text(node: Node) -> str:
     """The part as JMESPath, with … for what is long."""
     text = _spell(node)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
@@ -179,13 +179,13 @@ def _not_comparable(node: Node, sides: Sequence[Any]) -> str:
     left, right = node["children"]
     operator = _OPERATORS[node["value"]]
     parts = [
-        (operand, written(operand), side)
+        (operand, to_text(operand), side)
         for operand, side in zip((left, right), sides, strict=True)
     ]
     texts = [part for part in parts if isinstance(part[2], str)]
     others = [part for part in parts if not isinstance(part[2], str)]
     if len(texts) != 1:
-        return f"{written(node)} compares {_type(sides[0])} with {_type(sides[1])}."
+        return f"{to_text(node)} compares {_type(sides[0])} with {_type(sides[1])}."
     [(text_node, text, _)], [(_, number, _)] = texts, others
     if text_node["type"] == "literal":
         return (
@@ -220,8 +220,8 @@ def _arity(error: exceptions.ArityError) -> str:
     )
 
 
-def _mixed(node: Node) -> str:
-    return f"{node['value']}() is given values that do not go together, as in {written(node)}."
+def _mixed_types_message(node: Node) -> str:
+    return f"{node['value']}() is given values that do not go together, as in {to_text(node)}."
 
 
 def _wrong_type(node: Node, arguments: Sequence[Any], error: exceptions.JMESPathTypeError) -> str:
@@ -230,12 +230,12 @@ def _wrong_type(node: Node, arguments: Sequence[Any], error: exceptions.JMESPath
     if name in ("sort_by", "max_by", "min_by") and isinstance(arguments[0], list):
         return _wrong_key(name, children, actual)
     index = _wrong_argument(name, arguments, error)
-    argument, text = children[index], written(children[index])
+    argument, text = children[index], to_text(children[index])
     expected = " or ".join(dict.fromkeys(_TYPES.get(kind, kind) for kind in error.expected_types))
     if arguments[index] is None:
         return (
             f"{name}() takes {expected}, and {text} is null {_why_null(argument)}; ask for it "
-            f"first, as in [?{text} && {written(node)}]."
+            f"first, as in [?{text} && {to_text(node)}]."
         )
     if isinstance(arguments[index], list):
         element = _element_of(argument)
@@ -262,7 +262,7 @@ def _wrong_type(node: Node, arguments: Sequence[Any], error: exceptions.JMESPath
 
 def _wrong_key(name: str, children: Sequence[Node], actual: str) -> str:
     by = children[1]["children"][0]
-    key, base = written(by), _spell(children[0])
+    key, base = to_text(by), _spell(children[0])
     runs = f"[?{key}]" if base == "@" else f"{base} | [?{key}]"
     if actual == "null":
         return (

@@ -29,7 +29,7 @@ class Mistake(NamedTuple):
 
 def find_mistake(text: str, offset: int) -> Mistake | None:
     """The mistake that is likely where a parser stopped at an offset; None where it is another."""
-    for find in (_outer_quotes, _history, _key, _operator, _unquoted, _name):
+    for find in (_outer_quotes, _history, _key, _operator, _find_unquoted, _name):
         mistake = find(text, offset)
         if mistake is not None:
             return mistake
@@ -97,7 +97,7 @@ def _operator(text: str, offset: int) -> Mistake | None:
     return None
 
 
-def _unquoted(text: str, offset: int) -> Mistake | None:
+def _find_unquoted(text: str, offset: int) -> Mistake | None:
     if not _NOTHING_YET.search(text[:offset]):
         return _bare_text(text, offset)
     number = _NUMBER.match(text, offset)

@@ -121,7 +121,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """List unclaimed features, the known limits that counted and what is left; name the seed."""
     reports = [report for each in terminalreporter.stats.values() for report in each]
     features = sorted(
-        {feature for reason in skips(terminalreporter) if (feature := unclaimed(reason))}
+        {feature for reason in skips(terminalreporter) if (feature := unclaimed_feature(reason))}
     )
     if features:
         terminalreporter.section("features not claimed")
@@ -154,6 +154,6 @@ def skips(terminalreporter: Any) -> list[str]:
     return [report.longrepr[2] if isinstance(report.longrepr, tuple) else "" for report in reports]
 
 
-def unclaimed(reason: str) -> str:
+def unclaimed_feature(reason: str) -> str:
     """The feature that a skip is due to; empty if it is due to something else."""
     return reason.partition(NOT_CLAIMED)[2]

@@ -133,7 +133,7 @@ def update(workspace: WorkspaceBase, name: str, **changes: Any) -> None:
         ComputeTargetException: code did not create it, or a value is wrong.
     """
     with target_file.editing() as file:
-        declaration = _created(workspace, name, file)
+        declaration = _read_created(workspace, name, file)
         configuration = configuration_of(name, declaration)
         for key, value in changes.items():
             if value is not None:
@@ -156,11 +156,11 @@ def delete(workspace: WorkspaceBase, name: str) -> None:
         ComputeTargetException: code did not create it.
     """
     with target_file.editing() as file:
-        _created(workspace, name, file)
+        _read_created(workspace, name, file)
         file.remove(name)
 
 
-def _created(
+def _read_created(
     workspace: WorkspaceBase, name: str, file: target_file.TargetFile
 ) -> Mapping[str, Any]:
     declaration = file.targets.get(name)

@@ -25,7 +25,7 @@ _SQL = (
 
 def datastores_of(workspace: WorkspaceBase) -> Datastores:
     """The datastores of a workspace, for reading and writing files."""
-    return Datastores(declared.known(workspace), lambda: tracker_of(workspace))
+    return Datastores(declared.read_all(workspace), lambda: tracker_of(workspace))
 
 
 class AbstractDatastore(DatastoreBase):
@@ -250,10 +250,10 @@ class DatastoresByName(Mapping[str, AbstractDatastore]):
         return open_datastore(self._workspace, name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(declared.known(self._workspace))
+        return iter(declared.read_all(self._workspace))
 
     def __len__(self) -> int:
-        return len(declared.known(self._workspace))
+        return len(declared.read_all(self._workspace))
 
     def __repr__(self) -> str:
         return repr(dict(self))
@@ -420,4 +420,4 @@ def _declare(
 
 
 def _is_same(workspace: WorkspaceBase, name: str, address: str) -> bool:
-    return declared.known(workspace).get(name) == address
+    return declared.read_all(workspace).get(name) == address

@@ -43,7 +43,7 @@ class UnknownDatastore(UserErrorException, KeyError):
     """No datastore has this name. A KeyError too, as a lookup in a dict raises."""
 
 
-def known(workspace: WorkspaceBase) -> dict[str, str]:
+def read_all(workspace: WorkspaceBase) -> dict[str, str]:
     """The addresses of all datastores by name."""
     return {**_own(workspace), **_entries(workspace)}
 
@@ -55,7 +55,7 @@ def default_name(workspace: WorkspaceBase) -> str:
 
 def find(workspace: WorkspaceBase, name: str) -> str:
     """The address of a datastore. Raises UserErrorException if it is unknown."""
-    addresses = known(workspace)
+    addresses = read_all(workspace)
     if name not in addresses:
         raise UnknownDatastore(
             f"Could not find datastore {name!r} in workspace {workspace.name!r}; those that are "
@@ -68,7 +68,7 @@ def find(workspace: WorkspaceBase, name: str) -> str:
 
 def variables(workspace: WorkspaceBase) -> dict[str, str]:
     """The environment variable by which a submitted script finds the same datastores."""
-    content = {"stores": known(workspace), DEFAULT: default_name(workspace)}
+    content = {"stores": read_all(workspace), DEFAULT: default_name(workspace)}
     return {VARIABLE: json.dumps(content)}
 
 

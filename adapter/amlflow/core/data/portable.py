@@ -41,7 +41,7 @@ def _to_store_path(source: Source, definition: Definition, workspace: WorkspaceB
 
     path = Path(source.path).expanduser().absolute()
     stores = datastores_of(workspace)
-    for name, address in declared.known(workspace).items():
+    for name, address in declared.read_all(workspace).items():
         folder = stores.open(name).local_path if declared.is_folder(address) else None
         if folder is not None and path.is_relative_to(folder):
             return Source(name, path.relative_to(folder).as_posix())

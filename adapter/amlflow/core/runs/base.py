@@ -68,7 +68,7 @@ class RunBase(HasStore):
             for meanwhile in self._meanwhile:
                 meanwhile.append(change)
 
-    def _ended(self) -> bool:
+    def _has_ended(self) -> bool:
         """Whether the last known status is final."""
         return self._record.status in FINAL
 

@@ -96,7 +96,7 @@ class RunMetrics(RunBase):
                 instead = "; pass it as plot=" if hasattr(path, "savefig") else ""
                 raise UserErrorException(
                     f"log_image({name!r}) takes the path of a file as path, and got a "
-                    f"{_described(path)}{instead}."
+                    f"{_describe(path)}{instead}."
                 )
             source = Path(path)
             if not source.is_file():
@@ -107,7 +107,7 @@ class RunMetrics(RunBase):
             instead = "; pass it as path=" if isinstance(plot, (str, os.PathLike)) else ""
             raise UserErrorException(
                 f"log_image({name!r}) takes a matplotlib figure or pyplot as plot, and got a "
-                f"{_described(plot)}{instead}."
+                f"{_describe(plot)}{instead}."
             )
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "plot.png"
@@ -248,7 +248,7 @@ class RunMetrics(RunBase):
             tracker.write_points(run_id, [point])
 
 
-def _described(value: Any) -> str:
+def _describe(value: Any) -> str:
     """What a value is, for a message: of a module such as pyplot, its name, too."""
     kind = type(value).__name__
     return f"{kind} ({value.__name__})" if isinstance(value, ModuleType) else kind

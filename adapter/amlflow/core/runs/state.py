@@ -47,7 +47,7 @@ class RunState(RunBase):
 
     def get_status(self) -> str:
         """The status now. A final one is not asked for again."""
-        if not self._ended():
+        if not self._has_ended():
             self._reload()
         return self._record.status
 
@@ -101,7 +101,7 @@ class RunState(RunBase):
         """
         from amlflow.jobs.cancel import check_goes_on, request_end  # only some systems have it
 
-        record = self._record if self._ended() else self._reload()
+        record = self._record if self._has_ended() else self._reload()
         check_goes_on(record)
         if is_submitted(record):
             if record.status == Status.CANCEL_REQUESTED:
@@ -124,10 +124,10 @@ class RunState(RunBase):
         *,
         unless_ended: bool = False,
     ) -> None:
-        if set_status and not self._ended() and is_submitted(self._record):
+        if set_status and not self._has_ended() and is_submitted(self._record):
             self._end_submitted(status, system or {})
             return
-        kept_files = self._ended()
+        kept_files = self._has_ended()
         end = None
         if set_status and (old_status := self._status_at_end()) in FINAL:
             if unless_ended or old_status == status:
@@ -222,7 +222,7 @@ class RunState(RunBase):
         is_error = exc_value is not None and (
             not isinstance(exc_value, SystemExit) or bool(exc_value.code)
         )
-        if self._ended() and not (is_error and self._record.status == Status.COMPLETED):
+        if self._has_ended() and not (is_error and self._record.status == Status.COMPLETED):
             return
         if not is_error:
             self._end(Status.COMPLETED, True, unless_ended=True)

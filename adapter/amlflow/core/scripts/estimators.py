@@ -106,7 +106,7 @@ class Estimator(ScriptRunConfig):
         """
         environment = environment_definition or _make_environment(
             source_directory,
-            framework=_pinned(self._FRAMEWORK, framework_version),
+            framework=_pin(self._FRAMEWORK, framework_version),
             user_managed=user_managed,
             conda_packages=conda_packages,
             pip_packages=pip_packages,
@@ -180,7 +180,7 @@ def _to_distributed(backend: str | None, nodes: int, per_node: int) -> Any:
     return PyTorchConfiguration(kind, process_count=nodes * per_node, node_count=nodes)
 
 
-def _pinned(packages: Sequence[str], version: str | None) -> list[str]:
+def _pin(packages: Sequence[str], version: str | None) -> list[str]:
     if version is not None and packages:
         # Of the others any version is taken that fits the framework's.
         return [f"{packages[0]}=={version}", *packages[1:]]

@@ -84,7 +84,7 @@ def collect_data(config: ScriptRunConfig, workspace: WorkspaceBase) -> Collected
         elif isinstance(argument, OutputDatasetConfig):
             _add(outputs, argument.name, _to_output(argument, workspace))
     data = ScriptData(
-        stores=declared.known(workspace),
+        stores=declared.read_all(workspace),
         inputs=list(inputs.values()),
         outputs=list(outputs.values()),
     )

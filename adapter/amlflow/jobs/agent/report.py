@@ -37,14 +37,14 @@ from amlflow.jobs.run_notes import (
     beat,
     claim_key,
     latest_attempt,
-    left_out,
+    left_out_warning,
     requested_end_of,
     with_warnings,
 )
 from amlflow.jobs.tracker_files import find_tracker_files, kept_warning
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.layers.stack import open_keeper
-from amlflow.local_files import files_below, pinned
+from amlflow.local_files import files_below, pin_files
 from amlflow.spec import (
     Refused,
     RunChange,
@@ -281,13 +281,13 @@ class Report:
 
     def _leave_out(self, name: str) -> None:
         if name not in self._left_out:
-            self._left_out[name] = left_out(name)
+            self._left_out[name] = left_out_warning(name)
             logger.warning("%s", self._left_out[name])
 
     def _put(self, files: Mapping[str, Path]) -> None:
         """Store files of the run; the script may put links in their places meanwhile."""
         folder = self._folder
-        with pinned(files, folder.work, folder.sending, self._leave_out) as safe:
+        with pin_files(files, folder.work, folder.sending, self._leave_out) as safe:
             if safe:
                 self._open().put_files(self._job.run_id, safe, replace=True)
 
