@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from amlflow.spec import RunQuery, RunRecord
+from amlflow.spec import Order, RunQuery, RunRecord
 
 from amlflow_mlflow.bulk_sql import DIALECTS, NAME_SQL, Keys, Where, wanted_keys
+from amlflow_mlflow.metric_numbers import MetricNumbers, Names, add_numbers, by_name, wanted_metrics
+from amlflow_mlflow.metric_sql import rows_sql
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.stored_values import read_column
 
@@ -39,9 +41,13 @@ class Bulk:
         return int(rows[0][0])
 
     def find(self, query: RunQuery) -> Iterator[RunRecord]:
-        """The runs of experiments that are given, newest first."""
+        """The runs of experiments that are given, in the query's order."""
+        ordered = None if query.order is None else self._find_in_order(query, query.order)
+        return self._find_newest_first(query) if ordered is None else ordered
+
+    def _find_newest_first(self, query: RunQuery) -> Iterator[RunRecord]:
         where = Where(query, self._dialect)
-        tags, params = wanted_keys(query.fields)
+        read = self._reader(query)
         columns = _columns(query.fields)
         size = min(query.limit, MAX_AT_ONCE) if query.limit else MAX_AT_ONCE
         after, values = "", dict(where.values)
@@ -51,10 +57,7 @@ class Bulk:
                 f" ORDER BY r.start_time DESC, r.run_uuid LIMIT {size}",
                 values,
             )
-            for run in self._runs(rows, tags, params):
-                # Also where all are SQL: a note that does not parse counts as absent.
-                if all(condition.holds(run) for condition in query.conditions):
-                    yield run
+            yield from read(rows)
             if len(rows) < size:
                 return
             values.update(after_time=rows[-1][2], after_id=rows[-1][0])
@@ -63,6 +66,56 @@ class Bulk:
                 " AND r.run_uuid > :after_id)"
             )
             size = MAX_AT_ONCE
+
+    def _find_in_order(self, query: RunQuery, order: Order) -> Iterator[RunRecord] | None:
+        """The runs in an order; None where no run can have what it compares."""
+        where = Where(query, self._dialect)
+        sort_key = where.order(order)
+        if sort_key is None:
+            return None
+        direction = "DESC" if order.descending else "ASC"
+        statement = (
+            f"{where.tables}{where.joins} WHERE {where.sql}"
+            f" ORDER BY {sort_key} {direction} NULLS LAST, r.start_time DESC, r.run_uuid"
+        )
+        return self._read_in_order(query, statement, where.values)
+
+    def _read_in_order(
+        self, query: RunQuery, statement: str, values: Mapping[str, Any]
+    ) -> Iterator[RunRecord]:
+        read, columns = self._reader(query), _columns(query.fields)
+        known = set[str]()
+        if query.limit:
+            size = min(query.limit, MAX_AT_ONCE)
+            rows = self._ask(f"SELECT {columns} {statement} LIMIT {size}", values)
+            known = {row[0] for row in rows}
+            yield from read(rows)
+            if len(rows) < size:
+                return
+        # The order is settled once, so that runs which begin or change meanwhile shift nothing.
+        ids = [row[0] for row in self._ask(f"SELECT r.run_uuid {statement}", values)]
+        ids = [run_id for run_id in ids if run_id not in known]
+        for start in range(0, len(ids), MAX_AT_ONCE):
+            chunk = ids[start : start + MAX_AT_ONCE]
+            rows = self._ask(
+                f"SELECT {columns} {Where.tables} WHERE r.run_uuid {self._dialect.among}",
+                {"ids": json.dumps(chunk)},
+            )
+            by_id = {row[0]: row for row in rows}
+            yield from read([by_id[run_id] for run_id in chunk if run_id in by_id])
+
+    def _reader(self, query: RunQuery) -> Callable[[Sequence[Any]], Iterator[RunRecord]]:
+        """What makes runs of rows: those that meet the query's conditions."""
+        tags, params = wanted_keys(query.fields)
+        metrics = wanted_metrics(query)
+
+        def read(rows: Sequence[Any]) -> Iterator[RunRecord]:
+            for run in self._runs(rows, tags, params, metrics):
+                # Also where all are SQL: a note that does not parse counts as absent.
+                if all(condition.holds(run) for condition in query.conditions):
+                    yield run
+
+        return read
 
     def first(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         """The first or last ``query.limit`` runs by a field; None where one lacks it."""
@@ -84,7 +137,8 @@ class Bulk:
         if rows and rows[0][-1] is None:
             return None
         tags, params = wanted_keys(query.fields)
-        return list(self._runs(rows[::-1] if last else rows, tags, params))
+        metrics = wanted_metrics(query)
+        return list(self._runs(rows[::-1] if last else rows, tags, params, metrics))
 
     def values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
         """The values of fields, a tuple for each run that a query finds, newest first.
@@ -110,13 +164,16 @@ class Bulk:
         ]
         return list(zip(*results, strict=True))
 
-    def _runs(self, rows: Sequence[Any], tags: Keys, params: Keys) -> Iterator[RunRecord]:
+    def _runs(
+        self, rows: Sequence[Any], tags: Keys, params: Keys, metrics: Names
+    ) -> Iterator[RunRecord]:
         ids = [row[0] for row in rows]
+        numbers_of = self._read_numbers(ids, metrics)
         tags_of = self._read_entries("tags", ids, tags)
         params_of = self._read_entries("params", ids, params)
         empty: dict[str, str] = {}
         for run_id, experiment_id, start, status, end, user, name, *_ in rows:
-            yield to_run(
+            run = to_run(
                 SimpleNamespace(
                     info=SimpleNamespace(
                         run_id=run_id,
@@ -132,6 +189,18 @@ class Bulk:
                     ),
                 )
             )
+            yield add_numbers(run, numbers_of[run_id]) if metrics else run
+
+    def _read_numbers(self, ids: Sequence[str], metrics: Names) -> dict[str, MetricNumbers]:
+        """The numbers of metrics by run."""
+        numbers: dict[str, dict[str, dict[str, float]]] = {run_id: {} for run_id in ids}
+        for field, names in metrics.items() if ids else ():
+            values: dict[str, Any] = {"ids": json.dumps(ids)}
+            statement = rows_sql(field, names, self._dialect.among, values)
+            rows = [] if statement is None else self._ask(statement, values)
+            for run_id, by_metric in by_name(rows).items():
+                numbers[run_id][field] = by_metric
+        return dict(numbers)
 
     def _read_entries(
         self, table: str, ids: Sequence[str], keys: Keys

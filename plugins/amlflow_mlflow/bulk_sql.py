@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from amlflow.spec import LAUNCHED, Condition, Op, Refused, RunQuery
+from amlflow.spec import LAUNCHED, METRIC_FIELDS, Condition, Op, Order, Refused, RunQuery
 from amlflow.times import EARLIEST, LATEST
 
+from amlflow_mlflow.metric_sql import clause_sql, number_sql
 from amlflow_mlflow.records import (
     DESCRIPTION,
     MLFLOW_STATUS,
@@ -38,22 +39,30 @@ from amlflow_mlflow.spelling import (
 
 class Dialect(NamedTuple):
     """A database's own SQL: the function that finds a text in another, the test whether an id is
-    in a JSON list, what makes texts compare by their code points, and what comes before each
-    statement in its transaction."""
+    in a JSON list, what makes texts compare by their code points, the test whether a text is a
+    whole number, and what comes before each statement in its transaction."""
 
     find: str
     among: str
     by_code_points: str
+    is_whole: str
     set_up: str
 
 
 DIALECTS = {
-    "sqlite": Dialect("instr", "IN (SELECT value FROM json_each(:ids))", "COLLATE BINARY", ""),
+    "sqlite": Dialect(
+        "instr",
+        "IN (SELECT value FROM json_each(:ids))",
+        "COLLATE BINARY",
+        "({} GLOB '[0-9]*' AND {} NOT GLOB '*[^0-9]*' AND length({}) < 16)",
+        "",
+    ),
     "postgresql": Dialect(
         "strpos",
         # As an array, for which an index is used; a set it compares with the whole table.
         "= ANY (ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))))",
         'COLLATE "C"',
+        "({} ~ '^[0-9]{{1,15}}$')",
         # PostgreSQL expects that each name is looked up in the tags, which hardly a run needs. It
         # would compile such a statement, which takes longer than to run it, and after ten times
         # plan it without the tags' keys, which takes up to ten times as long. Versions before 12
@@ -215,17 +224,11 @@ class Where:
         name, _, _ = field.partition(".")
         if name == "created":
             return "r.start_time"
-        if name == "ended":  # while a job runs, only its agent says that it has ended
-            # Not EXISTS, which PostgreSQL would look up for each run by itself.
-            launched_sql = (
-                f"r.run_uuid IN (SELECT run_uuid FROM tags"  # noqa: S608
-                f" WHERE key = {self._value(SYSTEM + LAUNCHED)} AND value = {self._value('yes')})"
-            )
-            final = (
-                f"r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT {launched_sql}"
-            )
-            time = f"r.end_time <> 0 AND r.end_time BETWEEN {MIN_MS} AND {MAX_MS}"
-            return f"CASE WHEN ({final}) AND {time} THEN r.end_time END"
+        if name == "ended":
+            return self._ended()
+        if name in METRIC_FIELDS:
+            columns = self.columns(field)
+            return columns[0] if columns else None
         if name not in ("name", "description", "tags", "properties", "params"):
             return None
         columns = self.columns(field)
@@ -235,6 +238,42 @@ class Where:
         if name == "tags":
             value = value.replace("kept.value", self._tag_value(), 1)
         return f"({value} {self._dialect.by_code_points})"
+
+    def _ended(self) -> str:
+        """When the run ended; null before."""
+        # While a job runs, only its agent says that it has ended.
+        # Not EXISTS, which PostgreSQL would look up for each run by itself.
+        launched_sql = (
+            f"r.run_uuid IN (SELECT run_uuid FROM tags"  # noqa: S608
+            f" WHERE key = {self._value(SYSTEM + LAUNCHED)} AND value = {self._value('yes')})"
+        )
+        final = f"r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT {launched_sql}"
+        time = f"r.end_time <> 0 AND r.end_time BETWEEN {MIN_MS} AND {MAX_MS}"
+        return f"CASE WHEN ({final}) AND {time} THEN r.end_time END"
+
+    def order(self, order: Order) -> str | None:
+        """What an order compares; it needs :attr:`joins`. None where SQL cannot say it."""
+        field = order.field if order.key is None else f"{order.field}.{order.key}"
+        if order.field == "created":
+            return "r.start_time"
+        if order.field == "ended":
+            return self._ended()
+        if order.field == "duration":
+            note = self._joined_value("tags", STARTED)
+            is_whole = self._dialect.is_whole.format(note, note, note)
+            start = f"CASE WHEN {is_whole} THEN CAST({note} AS BIGINT) ELSE r.start_time END"
+            return f"({self._ended()}) - ({start})"
+        if order.field == "user":
+            tag = self._joined_value("tags", USER)
+            return f"COALESCE(NULLIF({tag}, ''), NULLIF(r.user_id, ''))"
+        if order.field == "system":
+            return self._joined_value("tags", f"{SYSTEM}{order.key}")
+        columns = self.columns(field, joined=True)
+        if len(columns) != 1:
+            return None
+        if order.field == "tags":
+            return _TAG_VALUE.replace("kept.value", columns[0]).format(empty=self._value(EMPTY))
+        return columns[0]
 
     def columns(self, field: str, *, joined: bool = False) -> tuple[str, ...]:
         """The expressions that a field of a record is read from; none where SQL cannot say it.
@@ -251,6 +290,8 @@ class Where:
         if not key or "\0" in key or not _is_unicode(key):
             return ()
         try:
+            if name in METRIC_FIELDS:
+                return (number_sql(name, key, self._value),)
             if name == "tags":
                 return (value_of("tags", to_key(key)),)
             if name == "properties":
@@ -293,6 +334,8 @@ class Where:
             return self._entry("tags", _TEXT_TAGS[field], op, value, is_spelled=False)
         if key is None or "\0" in key or not _is_unicode(key):
             return None
+        if field in METRIC_FIELDS:
+            return clause_sql(field, key, op, value, self._value)
         if field == "tags":
             if op in (Op.EQ, Op.NE):
                 value = to_tag_value(key, value)  # type: ignore[arg-type]

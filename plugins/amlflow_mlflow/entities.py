@@ -58,11 +58,11 @@ class RunInfo:
 
 @dataclass(slots=True)
 class RunData:
-    """What a run has. Of its metrics, only the names are read."""
+    """What a run has; of each metric, the last number."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
-    metrics: Iterable[str] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

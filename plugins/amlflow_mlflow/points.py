@@ -391,6 +391,7 @@ def _native(point: Point) -> bool:
 def _draw(entry: Entry) -> list[tuple[str, int, float]]:
     """The MLflow points (key, step, value) that show an entry's numbers in charts."""
     name, kind, value, step, order, _ = entry
+    value = from_plain(kind, value)
     columns: Iterable[tuple[str, Iterable[tuple[int, Any]]]]
     if kind == Kind.SCALAR.value:
         columns = [(name, [(order if step is None else step, value)])]
@@ -415,7 +416,7 @@ def _draw(entry: Entry) -> list[tuple[str, int, float]]:
 def _drawable(cell: Any) -> bool:
     if isinstance(cell, int) and not isinstance(cell, bool):
         return abs(cell) < 10**300
-    return isinstance(cell, (bool, float)) and math.isfinite(cell)
+    return isinstance(cell, (bool, float))
 
 
 def _restore_type(row: Row, switches: list[tuple[tuple[int, int], str]]) -> bool | int | float:

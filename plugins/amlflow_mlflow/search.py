@@ -10,11 +10,15 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from amlflow.spec import Condition, Op, Order, Refused
+from amlflow.spec import METRIC_FIELDS, Condition, Op, Order, Refused
 from amlflow.times import EARLIEST, LATEST
 
+from amlflow_mlflow.metric_numbers import LARGEST, to_stored
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
 from amlflow_mlflow.spelling import ALIAS, PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
+
+Value = str | datetime | float | None
+"""What a condition compares with."""
 
 _TAG_FIELDS = {"alias": ALIAS, "parent_id": PARENT, "description": DESCRIPTION, "type": TYPE}
 
@@ -22,6 +26,8 @@ _NO_KEY = re.compile(r"^$|[^/\w.\- :]")
 """Keys that MLflow takes from nobody, and that its filters cannot quote."""
 _NULL = re.compile(" IS NULL$")
 _TIMES = {"created": "start_time", "ended": "end_time"}
+UNSORTED = frozenset({"duration", "metrics_min", "metrics_max", "metrics_first"})
+"""Fields of orders that MLflow's search does not have."""
 _ENDS = ("FINISHED", "FAILED", "KILLED")
 
 
@@ -59,10 +65,17 @@ def _order_column(field: str, key: str | None) -> str:
     if key is None:
         return {
             "name": "attributes.run_name",
+            "created": "attributes.start_time",
             "ended": "attributes.end_time",
             "description": f"tags.`{DESCRIPTION}`",
             "user": f"tags.`{USER}`",
         }[field]
+    if field == "metrics":
+        return f"metrics.`{to_key(key)}`"
+    if field == "params":
+        if _NO_KEY.search(key):
+            raise Refused(f"No param has the key {key!r} in MLflow.")
+        return f"params.`{key}`"
     if field == "properties":
         return f"params.`{to_key(key, PROPERTY)}`"
     return f"tags.`{SYSTEM}{key}`" if field == "system" else f"tags.`{to_key(key)}`"
@@ -72,6 +85,10 @@ def _clause(condition: Condition) -> str | None:
     field, op, value, key = condition.field, condition.op, condition.value, condition.key
     if key is not None:
         try:
+            if field == "metrics":
+                return _number(to_key(key), op, value)
+            if field in METRIC_FIELDS:  # MLflow filters by the last numbers only
+                return None
             if field == "tags":
                 return _text(f"tags.`{to_key(key)}`", op, _tag_value(op, key, value))
             if field == "system":
@@ -96,14 +113,24 @@ def _clause(condition: Condition) -> str | None:
     return None
 
 
-def _tag_value(op: Op, key: str, value: str | datetime | None) -> str | datetime | None:
+def _number(key: str, op: Op, value: Value) -> str | None:
+    if op in (Op.NE, Op.LACKS):
+        return None
+    if op is Op.HAS or not isinstance(value, float):
+        op, value = Op.GE, -LARGEST
+    # MLflow reads no sign in an exponent but the minus.
+    number = repr(to_stored(value)).replace("e+", "e")
+    return f"metrics.`{key}` {op.value} {number}"
+
+
+def _tag_value(op: Op, key: str, value: Value) -> Value:
     """Equality is with the value as it is spelled in MLflow."""
-    if op in (Op.EQ, Op.NE) and not isinstance(value, datetime):
+    if op in (Op.EQ, Op.NE) and not isinstance(value, (datetime, float)):
         return to_tag_value(key, value)
     return value
 
 
-def _text(column: str, op: Op, value: str | datetime | None) -> str | None:
+def _text(column: str, op: Op, value: Value) -> str | None:
     if op is Op.HAS:
         return f"{column} LIKE '%'"  # servers before 3.11 know no IS NOT NULL
     if op is Op.LACKS:
@@ -132,7 +159,7 @@ def _root(condition: Condition) -> str | None:
     return _text(f"tags.`{ROOT}`", condition.op, condition.value)
 
 
-def _status(op: Op, value: str | datetime | None) -> str | None:
+def _status(op: Op, value: Value) -> str | None:
     mlflow = MLFLOW_STATUS.get(str(value))
     if op is Op.EQ:
         if mlflow in _ENDS:

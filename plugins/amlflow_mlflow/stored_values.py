@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from amlflow.spec import METRIC_FIELDS
 from amlflow.tracker_data import parse, to_id, to_name
 
+from amlflow_mlflow.metric_numbers import from_stored
 from amlflow_mlflow.records import PARENT, ended_of, from_ms, started_of, status_of
 from amlflow_mlflow.spelling import ALIAS, TYPE, from_tag_value
 
@@ -46,6 +48,10 @@ _READERS: dict[str, Callable[..., Column]] = {
     "user": lambda _, tags, users: [
         tag or user or None for tag, user in zip(tags, users, strict=True)
     ],
+    **dict.fromkeys(
+        METRIC_FIELDS,
+        lambda _, values: [None if value is None else from_stored(value) for value in values],
+    ),
     "tags": lambda _, values: [
         None if value is None else from_tag_value(value) for value in values
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,13 +41,20 @@ from amlflow_mlflow.limits import limits_of
 from amlflow_mlflow.links import experiment_link, model_link, run_link
 from amlflow_mlflow.models import Models
 from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths, server_paths
+from amlflow_mlflow.paged_search import PagedSearch
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import to_experiment, to_run
 from amlflow_mlflow.run_numbers import Numbers
 from amlflow_mlflow.run_pages import PAGE, RunPages
 from amlflow_mlflow.search import to_order
 from amlflow_mlflow.snapshots import Snapshots
-from amlflow_mlflow.spelling import DELETED, OWN, check_experiment_name, to_key, to_tag_value
+from amlflow_mlflow.spelling import (
+    DELETED,
+    OWN,
+    check_experiment_name,
+    to_key,
+    to_tag_value,
+)
 from amlflow_mlflow.store import Store, remove_tag
 from amlflow_mlflow.stores import open_store
 
@@ -65,6 +73,7 @@ class MlflowTracker(TrackerBase):
         self._files = Files(self._store)
         self._numbers = Numbers(self._store)
         self._pages = RunPages(self._store, self.get_experiment, self.list_experiments)
+        self._paged = PagedSearch(self._store, self._pages)
         self._bulk = self._open_bulk()
         self._snapshots = Snapshots(self._store, self.ensure_experiment)
         put = functools.partial(self._files.put, replace=True)
@@ -214,18 +223,20 @@ class MlflowTracker(TrackerBase):
         return self._bulk.values(query, fields)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        if self._bulk is not None and query.experiment_ids and query.order is None:
+        if self._bulk is not None and query.experiment_ids is None:
+            active = [item.id for item in self.list_experiments() if item.archived is None]
+            query = dataclasses.replace(query, experiment_ids=active)
+        if self._bulk is not None and query.experiment_ids:
+            runs = self._bulk.find(query)
             has_runs = False
-            for run in self._bulk.find(query):
+            for run in runs:
                 has_runs = True
                 yield run
             if has_runs or len(query.experiment_ids) > 1:
                 return
             self.get_experiment(query.experiment_ids[0])  # which may not be there
             return
-        for run in map(to_run, self._pages.candidates(query)):
-            if all(condition.holds(run) for condition in query.conditions):
-                yield run
+        yield from self._paged.find(query)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         todo = spell(change, noted=self.is_noted(run_id))

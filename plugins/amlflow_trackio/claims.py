@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from amlflow.spec import Feature
 
-FEATURES = frozenset(Feature) - {Feature.DELETE, Feature.MODELS, Feature.ORDER}
+FEATURES = frozenset(Feature) - {Feature.DELETE, Feature.METRICS, Feature.MODELS, Feature.ORDER}

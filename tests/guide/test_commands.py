@@ -29,6 +29,7 @@ print("trained with", *sys.argv[1:])
 CONSOLES = [
     block("cli-attach"),
     block("cli-query"),
+    block("cli-query-metrics"),
     block("cli-show"),
     block("cli-read"),
     block("cli-logs"),

@@ -11,6 +11,8 @@ KEYS = [
     "back\\slash", "größe", "日本", "", " padded ", "a/b", "../up", "A", "a", "mlflow.mine", "tags",
     "run_number", "é", "e\u0301", "new\nline", "-- ;", "🎉",
 ]  # fmt: skip
+METRICS = ["loss", "a b"]
+MAPS_OF_NUMBERS = ["metrics", "metrics_min", "metrics_max", "metrics_first"]
 VALUES = [
     "fantastic run", "great run", "", "a", "A", "100%", "1_0", "110", "it's", '"', "'\"", "\\", "`",
     "größe", "日本", " a ", "a ", "new\nline", "null", "0", "true", "\u200b", "🎉", "*", "[a]", "?",
@@ -20,7 +22,7 @@ FIELDS = [
     "run_number", "run_id", "root_run_id", "parent_run_id", "experiment_id", "_experiment_name",
     "name", "display_name", "description", "status", "run_type", "target", "script_name", "user_id",
     "created_by", "created_utc", "start_time_utc", "end_time_utc", "hidden", "error", "warnings",
-    "tags", "properties", "params", "no_such_field",
+    "tags", "properties", "params", "metrics", "no_such_field",
 ]  # fmt: skip
 TEXTS = [
     *VALUES, "Completed", "Running", "Failed", "Queued", "azureml-user", "special", "renamed",
@@ -52,7 +54,15 @@ literals = st.one_of(
 entries = st.tuples(st.sampled_from(["tags", "properties", "params"]), keys).map(
     lambda pair: f"{pair[0]}.{quoted(pair[1])}"
 )
-paths = st.one_of(entries, entries, fields, fields.map(quoted))
+numbers = st.tuples(st.sampled_from(MAPS_OF_NUMBERS), st.sampled_from(METRICS)).map(
+    lambda pair: f"{pair[0]}.{quoted(pair[1])}"
+)
+number_tests = st.tuples(
+    numbers,
+    st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
+    st.sampled_from([0.25, 1, -1.5, 3, 10**400]).map(literal),
+).map(" ".join)
+paths = st.one_of(entries, entries, fields, fields.map(quoted), numbers)
 key_lists = st.sampled_from(
     ["keys(tags)", "tags.keys(@)", "keys(properties)", "properties.keys(@)", "values(tags)"]
 )
@@ -116,6 +126,7 @@ conditions = st.recursive(
         st.tuples(key_lists, searches, text_literals).map(
             lambda three: f"{three[0]}[?{three[1]}(@, {three[2]})]"
         ),
+        number_tests,
         paths,
         literals,
     ),

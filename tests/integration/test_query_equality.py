@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -11,14 +12,28 @@ import pytest
 from amlflow.exceptions import UserErrorException
 from amlflow.layers.search import SearchLayer
 from amlflow.query.ask import ask, documents
+from amlflow.query.document import ALL_FIELDS, FIELDS, Documents, whole_record
 from amlflow.query.expression import Expression
 from amlflow.query.search import Scope
-from amlflow.spec import Condition, Op, RunChange, RunDraft, RunQuery, Status, Tracker
+from amlflow.query.shapes import metrics_in
+from amlflow.spec import (
+    METRIC_FIELDS,
+    TICK,
+    Condition,
+    Op,
+    Point,
+    RunChange,
+    RunDraft,
+    RunQuery,
+    Status,
+    Tracker,
+)
 from amlflow.testing.memory import MemoryTracker
-from helpers.jmespath_strategies import KEYS, VALUES, expressions
+from helpers.jmespath_strategies import KEYS, METRICS, VALUES, expressions
 from hypothesis import HealthCheck, example, given, settings
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+LOGGED = ([0.5, 0.25], [3, 1], [math.nan], [math.inf], [], [0.0, -1.5, math.nan], [1.0, 0.25])
 
 
 def fill(tracker: Tracker) -> None:
@@ -54,6 +69,15 @@ def fill(tracker: Tracker) -> None:
             ]
         )
         parent = parent if place % 6 else run
+        series = [LOGGED[place % 7], LOGGED[place % 5]] if place % 3 else []
+        tracker.write_points(
+            run.id,
+            [
+                Point(name=name, value=value, order=order, time=START + order * TICK, writer="w")
+                for name, values in zip(METRICS, series, strict=False)
+                for order, value in enumerate(values)
+            ],
+        )
         status = next(statuses)
         ended = run.created + timedelta(hours=1) if status != Status.QUEUED else None
         tracker.update_run(run.id, RunChange(status=status, ended=ended))
@@ -90,8 +114,17 @@ class Reference:
         self.documents = [self._all(scope) for scope in self.scopes]
 
     def _all(self, scope: Scope) -> list[dict[str, Any]]:
-        query = RunQuery(experiment_ids=list(scope.experiments), conditions=scope.conditions)
-        return documents(list(self.tracker.find_runs(query)), scope)
+        query = RunQuery(
+            experiment_ids=list(scope.experiments),
+            conditions=scope.conditions,
+            fields=whole_record(METRIC_FIELDS),
+        )
+        runs = list(self.tracker.find_runs(query))
+        maker = Documents(scope.experiments)
+        return [
+            {**maker.make(run, ALL_FIELDS), **document}
+            for run, document in zip(runs, documents(runs, scope), strict=True)
+        ]
 
     def check(self, text: str) -> None:
         try:
@@ -100,7 +133,9 @@ class Reference:
             with pytest.raises((ValueError, KeyError)):
                 jmespath.compile(text)
             return
-        for scope, full in zip(self.scopes, self.documents, strict=True):
+        names = [name for name in ALL_FIELDS if name in (*FIELDS, *metrics_in(expression.tree))]
+        for scope, everything in zip(self.scopes, self.documents, strict=True):
+            full = [{name: document[name] for name in names} for document in everything]
             expected, found = outcome(text, full), asked(expression, scope)
             assert repr(found) == repr(expected)
 
@@ -126,7 +161,8 @@ def entries(documents: list[dict[str, Any]]) -> list[tuple[str, str | None, str 
     for document in documents:
         for field, value in document.items():
             if isinstance(value, dict):
-                found += [(field, key, each) for key, each in value.items()] * 3
+                texts = [(key, each) for key, each in value.items() if not isinstance(each, float)]
+                found += [(field, key, each) for key, each in texts] * 3
             elif field not in ids and isinstance(value, (str, type(None))):
                 found.append((field, None, value))
         found.append(("run_id", None, "asked-1"))
@@ -174,6 +210,23 @@ COLUMNS = [
     "sort_by([?end_time_utc], &end_time_utc)[-1].name",
     "[].{id: run_id, id: name}",
     "[].no_such_field",
+    "[?metrics.loss < `0.3`].[run_id, metrics.loss]",
+    "[?metrics.loss >= `0.25` && metrics.loss <= `3`].{id: run_id, loss: metrics.loss}",
+    '[?metrics_min.loss < `0` || metrics_first."a b" == `1`].run_id',
+    '[?metrics_max."a b" > `0.25`]',
+    "[?!(metrics.loss)].run_id",
+    "[?metrics.loss == `null`].name",
+    "[?metrics.loss != `0.25`].metrics",
+    "length([?metrics.loss == `0.25`])",
+    "length([?metrics_max.loss > `1e400`])",
+    "sort_by([?metrics.loss], &metrics.loss)[:3]",
+    "sort_by([?metrics.loss > `0.25`], &metrics_min.loss)[-1].run_id",
+    "sort_by([?metrics_first.loss], &metrics_first.loss)[].[run_id, metrics_first.loss]",
+    "sort_by(@, &metrics.loss)[0]",
+    "max_by([?metrics_max.loss], &metrics_max.loss).metrics_max",
+    '[].[metrics.loss, metrics.none, metrics_min."a b"]',
+    "[*].keys(metrics)",
+    "[?metrics.loss > 'a'].run_id",
     "[?experiment_id == 'none'].run_id",
     "sort_by([?experiment_id == 'none'], &name)[].name",
 ]

@@ -369,6 +369,11 @@ class Journal:
         return None if self.running_sender is None else self.running_sender.obstacle(number, run_id)
 
     @property
+    def written(self) -> int:
+        """How many records this process has written."""
+        return 0 if self.running_sender is None else self.running_sender.written
+
+    @property
     def done(self) -> int:
         """How many records have been dealt with, or are held for a tracker that forbids them."""
         return 0 if self.running_sender is None else self.running_sender.done

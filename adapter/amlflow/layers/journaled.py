@@ -29,6 +29,7 @@ from amlflow.journal.record import point_line
 from amlflow.journal.sender import Ticket
 from amlflow.journal.settings import JournalSettings
 from amlflow.layers.layer import Layer
+from amlflow.metric_numbers import names_metrics
 from amlflow.spec import (
     FINAL,
     LAUNCHED,
@@ -186,37 +187,36 @@ class Journaled(Layer):
         return with_liveness(self.inner.get_run(self._tracker_id(run_id), experiment_id), dead_runs)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        self._settle()
+        self._settle(points=names_metrics(query))
         dead_runs = self.journal.dead_runs()
         for run in self.inner.find_runs(query):
             yield with_liveness(run, dead_runs)
 
     def count_runs(self, query: RunQuery) -> int | None:
-        self._settle()
+        self._settle(points=names_metrics(query))
         return super().count_runs(query)
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        self._settle()
+        self._settle(points=names_metrics(query, field))
         dead_runs = self.journal.dead_runs()
         runs = super().first_runs(query, field, last)
         return None if runs is None else [with_liveness(run, dead_runs) for run in runs]
 
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        self._settle()
+        self._settle(points=names_metrics(query, *fields))
         # The status of a dead run is told of its record.
         if "status" in fields and self.journal.dead_runs():
             return None
         return super().field_values(query, fields)
 
-    def _settle(self, run_id: str | None = None) -> None:
-        """Have the changes that were journaled for a run, or for all, reach the tracker.
+    def _settle(self, run_id: str | None = None, *, points: bool = False) -> None:
+        """Have the changes (and points) journaled for a run, or for all, reach the tracker.
 
         So a reader sees every change whose call has returned, in whichever thread.
         """
         if run_id is not None:
             run_id = self._tracker_id(run_id)
-        number = self._changes.last(run_id)
-        if not number:
+        if not (number := self.journal.written if points else self._changes.last(run_id)):
             return
         seconds = self._settings.flush_seconds
         # Of all runs, what the tracker forbids of some does not hide the others.

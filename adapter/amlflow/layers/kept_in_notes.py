@@ -22,7 +22,7 @@ class KeptInNotes(ReadingLayer):
 
     def __init__(self, inner: Tracker) -> None:
         super().__init__(inner)
-        self.features -= {Feature.ORDER}  # the tracker knows only notes
+        self.features -= {Feature.ORDER, Feature.METRICS}  # the tracker knows only notes
 
     def move_to_notes(self, draft: RunDraft) -> RunDraft:
         """The draft with notes in place of what the tracker does not keep."""

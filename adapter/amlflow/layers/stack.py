@@ -15,6 +15,7 @@ from amlflow.layers.batches import Batches
 from amlflow.layers.journaled import Journaled
 from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.layers.layer import Layer
+from amlflow.layers.metrics import MetricsLayer
 from amlflow.layers.models import Models
 from amlflow.layers.nesting import Nesting
 from amlflow.layers.search import SearchLayer
@@ -172,3 +173,7 @@ def layers_for(features: frozenset[str]) -> Iterator[tuple[type[Layer], str]]:
         yield SearchLayer, f"the tracker does not claim {Feature.SEARCH.value!r}"
     elif reading:
         yield SearchLayer, f"the tracker cannot search what {', '.join(reading)} keeps"
+    if Feature.METRICS not in features:
+        yield MetricsLayer, f"the tracker does not claim {Feature.METRICS.value!r}"
+    elif reading:
+        yield MetricsLayer, f"the tracker reads no metrics for {', '.join(reading)}"

@@ -12,6 +12,7 @@ from amlflow.query.document import NUMBER, Document, Documents
 from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
 from amlflow.query.search import Scope, Search
+from amlflow.query.shapes import metrics_in
 from amlflow.query.stream import Stream
 from amlflow.spec import RunRecord
 
@@ -79,7 +80,7 @@ def ask(expression: Expression, scope: Scope) -> Answer:
     """
     for doubt in expression.doubts:
         logger.warning("%s", doubt)
-    search = Search(scope, expression.needs_numbers)
+    search = Search(scope, expression.needs_numbers, metrics_in(expression.tree))
     values = read_columns(expression.tree, search)
     if values is not None:
         return Answer(scope, values, {}, True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from math import isnan
 from typing import Any, NamedTuple
 
-from amlflow.spec import Condition, RunRecord, Status
+from amlflow.spec import METRIC_FIELDS, Condition, RunRecord, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import (
     parse_definition,
@@ -61,6 +63,11 @@ def _sort_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: values[key] for key in sorted(values)}
 
 
+def _numbers(values: Mapping[str, float]) -> dict[str, float]:
+    """The numbers without NaN, which compares with nothing."""
+    return {key: values[key] for key in sorted(values) if not isnan(values[key])}
+
+
 NUMBER = "run_number"
 EXPERIMENT = "_experiment_name"
 _FIELDS: dict[str, Callable[[RunRecord], Any]] = {
@@ -91,8 +98,16 @@ _FIELDS: dict[str, Callable[[RunRecord], Any]] = {
 }
 FIELDS = tuple(_FIELDS)
 """The fields of a document, in their order."""
-MAPS = ("tags", "properties", "params")
-"""Those that are objects of texts by users' own keys."""
+_FIELDS.update(
+    metrics=lambda record: _numbers(record.metrics),
+    metrics_min=lambda record: _numbers(record.metrics_min),
+    metrics_max=lambda record: _numbers(record.metrics_max),
+    metrics_first=lambda record: _numbers(record.metrics_first),
+)
+ALL_FIELDS = tuple(_FIELDS)
+"""Those that a query may name: a document has metrics if the query names them."""
+MAPS = ("tags", "properties", "params", *METRIC_FIELDS)
+"""Those that are objects by users' own keys: of numbers for metrics, else of texts."""
 
 
 class Entry(NamedTuple):
@@ -135,13 +150,20 @@ def record_fields(entries: Iterable[Entry], conditions: Iterable[Condition] = ()
     """The fields of records that entries of documents are made from, and that conditions test."""
     fields: set[str] = set()
     for name, key in entries:
-        if name in FIELDS:
+        if name in ALL_FIELDS:
             fields.update(_MADE_FROM.get(name, (name if key is None else f"{name}.{key}",)))
     for condition in conditions:
         fields.add(
             condition.field if condition.key is None else f"{condition.field}.{condition.key}"
         )
     return frozenset(fields - {"id", "experiment_id", "created"})
+
+
+def whole_record(metrics: Iterable[str]) -> frozenset[str] | None:
+    """The fields of whole records with these metrics, for :attr:`amlflow.spec.RunQuery.fields`."""
+    names = {field.name for field in dataclasses.fields(RunRecord)} - {*METRIC_FIELDS}
+    metrics = frozenset(metrics)
+    return frozenset(names | metrics) if metrics else None
 
 
 class Documents:

@@ -9,9 +9,10 @@ from typing import Any
 
 from jmespath import exceptions, functions, visitor
 
-from amlflow.query.document import FIELDS
+from amlflow.query.document import ALL_FIELDS
 from amlflow.query.mistakes import quote_key
 from amlflow.query.nodes import Node, entry_of
+from amlflow.spec import METRIC_FIELDS
 
 
 class Unevaluable(exceptions.JMESPathError):  # type: ignore[misc]
@@ -113,7 +114,10 @@ def _element_of(node: Node) -> Node:
     return node
 
 
-_ONE = {"tags": "tag", "properties": "property", "params": "param"}
+_ONE = {
+    "tags": "tag", "properties": "property", "params": "param",
+    **dict.fromkeys(METRIC_FIELDS, "metric"),
+}  # fmt: skip
 _NULL = {
     "end_time_utc": "until the run ends",
     "start_time_utc": "until the run starts",
@@ -132,6 +136,8 @@ def _why_null(node: Node) -> str:
     if entry is None:
         return "on some of these"
     name, key = entry
+    if name in METRIC_FIELDS and key is not None:
+        return "in a run that has not logged it, or where it is NaN"
     if key is not None:
         return f"in a run that lacks it, or has that {_ONE[name]} without a value"
     return _NULL.get(name, f"in a run that lacks it{nearest_field(name)}")
@@ -139,9 +145,9 @@ def _why_null(node: Node) -> str:
 
 def nearest_field(name: str) -> str:
     """``; did you mean …?`` for a name that is not a field."""
-    if name in FIELDS:
+    if name in ALL_FIELDS:
         return ""
-    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, ALL_FIELDS, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -164,13 +170,13 @@ def _type(value: Any) -> str:
 
 def _is_text(node: Node) -> bool:
     entry = entry_of(node)
-    return entry is not None and entry[1] is not None
+    return entry is not None and entry[1] is not None and entry[0] not in METRIC_FIELDS
 
 
 def _as_texts(node: Node) -> str:
     """``, as all tags are`` for an entry of a map."""
     entry = entry_of(node)
-    if entry is None or entry[1] is None:
+    if entry is None or not _is_text(node):
         return ""
     return f", as all {entry[0]} are"
 

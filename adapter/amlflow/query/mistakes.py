@@ -7,7 +7,9 @@ import re
 from typing import NamedTuple
 
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_ENTRY = re.compile(r"\b(tags|properties|params)\s*\.\s*([^\"'`=!<>|&(),{}\[\]]+)")
+_ENTRY = re.compile(
+    r"\b(tags|properties|params|metrics(?:_min|_max|_first)?)\s*\.\s*([^\"'`=!<>|&(),{}\[\]]+)"
+)
 _BARE_TEXT = re.compile(r"(?:==|!=|<=?|>=?)\s*([^\"'`=!<>|&(),{}\[\]]*[^\"'`=!<>|&(),{}\[\]\s])")
 _NAME = re.compile(r"[^\s\"'`=!<>|&?(),{}\[\].]+")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from amlflow.query.document import record_fields
 from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
 from amlflow.query.run_filter import RunFilter
 from amlflow.query.search import Scope, Search
+from amlflow.query.shapes import RUN, metrics_in, use_of
 from amlflow.query.supersets import EVERY, Superset
-from amlflow.spec import Condition, Feature, Op, Order, RunRecord
+from amlflow.spec import METRIC_FIELDS, Condition, Feature, Op, Order, RunRecord
 from amlflow.times import from_microseconds, to_microseconds
 from amlflow.tracker_data import MAX_NAME, Malformed, shown, to_count, to_whole
 
@@ -51,6 +53,16 @@ def is_filter(expression: Expression) -> bool:
     tree = expression.tree
     return tree["type"] == "filter_projection" and all(
         child["type"] == "identity" for child in tree["children"][:2]
+    )
+
+
+def metric_fields_of(expression: Expression) -> frozenset[str]:
+    """The fields of records with metrics that a filter looks at, each with its key if it can."""
+    entries = use_of(expression.tree["children"][2], RUN).entries
+    if entries is None:
+        return metrics_in(expression.tree)
+    return frozenset(
+        name for name in record_fields(entries) if name.partition(".")[0] in METRIC_FIELDS
     )
 
 
@@ -174,6 +186,10 @@ class _Filter:
     def __init__(self, scope: Scope, expression: Expression | None, keep: Keep) -> None:
         self._scope, self._expression, self._keep = scope, expression, keep
         self._numbered = expression is not None and expression.needs_numbers
+        self._metrics, self._named = scope.metrics, frozenset[str]()
+        if expression is not None:
+            self._named = metrics_in(expression.tree)
+            self._metrics |= metric_fields_of(expression)
         self.conditions = tuple(scope.conditions)
         self._filter = None if expression is None else RunFilter(expression.tree["children"][2])
         self._superset: Superset = EVERY if self._filter is None else self._filter.superset
@@ -184,7 +200,8 @@ class _Filter:
         conditions = self.conditions
         if after is not None:
             conditions = (*conditions, Condition("created", Op.LE, from_microseconds(after[0])))
-        self._search = Search(replace(self._scope, conditions=conditions), self._numbered)
+        scope = replace(self._scope, conditions=conditions, metrics=self._metrics)
+        self._search = Search(scope, self._numbered, self._named)
         records = self._search.find(self._superset, limit + ALIKE if limit and after else limit)
         if after is not None:
             records = itertools.dropwhile(lambda record: _is_at_or_before(record, after), records)
@@ -196,7 +213,8 @@ class _Filter:
 
     def find_in_order(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
         """All runs in an order of the tracker's, read as they are asked for."""
-        self._search = Search(self._scope, self._numbered)
+        scope = replace(self._scope, metrics=self._metrics)
+        self._search = Search(scope, self._numbered, self._named)
         return self._search.find(self._superset, hint, order)
 
     def takes(self, record: RunRecord) -> bool:

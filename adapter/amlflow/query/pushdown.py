@@ -13,7 +13,7 @@ from typing import Any
 from amlflow.query.document import EXPERIMENT, MAPS, NUMBER, PARENT_ALIAS, Entry
 from amlflow.query.nodes import CHAINS, Node, entry_of
 from amlflow.query.supersets import EVERY, NO, Reach, Superset, both, either
-from amlflow.spec import Condition, Op
+from amlflow.spec import METRIC_FIELDS, Condition, Op
 
 EXPERIMENT_NAME = "experiment_name"
 """A condition's field that no record has: the host resolves it to experiment ids."""
@@ -64,12 +64,24 @@ def exact(node: Node) -> Superset | None:
         texts = len(children) == 2 and isinstance(children[1].get("value"), str)
         literal = len(children) == 2 and children[1]["type"] == "literal"
         return reach(node).true if texts and literal and (plain or keys) else None
-    if kind == "comparator" and node["value"] in ("eq", "ne"):
+    if kind == "comparator":
         left, right = children if children[0]["type"] != "literal" else children[::-1]
+        if right["type"] == "literal" and _is_number_test(node["value"], left, right["value"]):
+            return reach(node).true
+        if node["value"] not in ("eq", "ne"):
+            return None
         if right["type"] != "literal" or not isinstance(right["value"], str):
             return None
         return reach(node).true if _is_record_text(entry_of(left)) else None
     return None
+
+
+def _is_number_test(operator: str, left: Node, value: Any) -> bool:
+    """Whether a comparator compares a metric with a number."""
+    entry = entry_of(left)
+    if operator == "ne" or entry is None or not _is_metric(entry) or not _is_number(value):
+        return False
+    return operator == "eq" or _to_float(value) is not None
 
 
 def _is_record_text(entry: Entry | None) -> bool:
@@ -128,13 +140,11 @@ def _kind(node: Node, documents: bool) -> str | None:
         value = node["value"]
         if isinstance(value, str):
             return "text"
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return "number"
-        return None
+        return "number" if _is_number(value) else None
     entry = entry_of(node) if documents else None
     if entry is None:
         return None
-    if entry.field == NUMBER:
+    if entry.field == NUMBER or _is_metric(entry):
         return "number"
     return "text" if entry.key is not None or entry.field in _TEXTS else None
 
@@ -197,6 +207,8 @@ def _value(node: Node) -> Reach:
         keys = _keys_of(node)
         return Reach() if keys is not None else Reach(error=errors(node))
     present = _where_present(entry)
+    if _is_metric(entry):  # each number is true
+        return Reach(present, _where_absent(entry))
     return Reach(
         both(present, _where_different(entry, "")),
         either(_where_absent(entry), _where_equal(entry, "")),
@@ -215,6 +227,10 @@ def _comparator(node: Node) -> Reach:
     value = right["value"]
     if operator in _ORDER:
         later = (operator in ("gt", "gte")) != swapped
+        if _is_metric(entry):
+            return Reach(
+                _number_range(entry, value, later, operator in ("gte", "lte")), EVERY, error
+            )
         return Reach(_range(entry, value, later), EVERY, error)
     equal, differs = _where_equal(entry, value), _where_different(entry, value)
     return Reach(equal, differs, error) if operator == "eq" else Reach(differs, equal, error)
@@ -297,8 +313,18 @@ _FUNCTIONS = {"starts_with": _search, "ends_with": _search, "contains": _search}
 # --- conditions ---------------------------------------------------------------------------------
 
 
+def _is_metric(entry: Entry) -> bool:
+    return entry.key is not None and entry.field in METRIC_FIELDS
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _is_text(entry: Entry) -> bool:
-    return entry.key is not None or entry.field in _TEXTS
+    if entry.key is not None:
+        return entry.field not in METRIC_FIELDS
+    return entry.field in _TEXTS
 
 
 def _conditions(entry: Entry, op: Op, value: Any = None) -> Superset | None:
@@ -345,6 +371,11 @@ def _where_absent(entry: Entry) -> Superset:
 def _where_equal(entry: Entry, value: Any) -> Superset:
     if value is None:
         return _where_absent(entry)
+    if _is_metric(entry):
+        number = _to_float(value)
+        if number is None:
+            return NO
+        return _where(entry, Op.EQ, number)
     if not _is_text(entry):
         return EVERY
     if not isinstance(value, str):
@@ -360,6 +391,23 @@ def _where_different(entry: Entry, value: Any) -> Superset:
     if not _is_text(entry) or not isinstance(value, str):
         return EVERY
     return _where(entry, Op.NE, value)
+
+
+def _to_float(value: Any) -> float | None:
+    """The number as a float; None where no float is equal to it."""
+    try:
+        return float(value) if _is_number(value) and float(value) == value else None
+    except OverflowError:
+        return None
+
+
+def _number_range(entry: Entry, value: Any, later: bool, equal: bool) -> Superset:
+    """Where a metric is above a number, or below it; also where it is equal."""
+    number = _to_float(value)
+    if number is None:
+        return _where_present(entry) if _is_number(value) else EVERY
+    op = {(True, True): Op.GE, (True, False): Op.GT, (False, True): Op.LE, (False, False): Op.LT}
+    return _where(entry, op[later, equal], number)
 
 
 _PREFIX = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d))?")

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from amlflow.query.document import (
+    ALL_FIELDS,
     FIELDS,
     NUMBER,
     SORTED_BY,
@@ -18,10 +19,11 @@ from amlflow.query.document import (
     Documents,
     Entry,
     record_fields,
+    whole_record,
 )
 from amlflow.query.pushdown import EXPERIMENT_NAME
 from amlflow.query.supersets import EVERY, Alternative, Superset, describe
-from amlflow.spec import Condition, Order, RunQuery, RunRecord, Tracker
+from amlflow.spec import Condition, Op, Order, RunQuery, RunRecord, Tracker
 
 logger = logging.getLogger("amlflow")
 
@@ -34,20 +36,27 @@ class Scope:
     """The runs that an expression is about.
 
     They are of the experiments (names by id), meet the conditions, and are among the newest so
-    many of those; None for all.
+    many of those; None for all. ``metrics`` are fields of records that whole runs are read with:
+    ``metrics`` or ``metrics_min.loss``.
     """
 
     tracker: Tracker
     experiments: Mapping[str, str]
     conditions: Sequence[Condition] = ()
     limit_newest: int | None = None
+    metrics: frozenset[str] = frozenset()
 
 
 class Search:
-    """Finds the runs of a scope, and makes their documents."""
+    """Finds the runs of a scope, and makes their documents.
 
-    def __init__(self, scope: Scope, numbered: bool) -> None:
+    ``metrics`` are the fields of metrics that whole documents have.
+    """
+
+    def __init__(self, scope: Scope, numbered: bool, metrics: frozenset[str] = frozenset()) -> None:
         self._scope, self._numbered = scope, numbered
+        self._whole_record = whole_record(metrics | scope.metrics)
+        self._whole = tuple(name for name in ALL_FIELDS if name in FIELDS or name in metrics)
         self._documents = Documents(scope.experiments)
         self._numbers: dict[str, int] = {}
         self.candidates = 0
@@ -59,7 +68,7 @@ class Search:
         return self._scope.experiments
 
     def document(self, record: RunRecord, fields: Any = FIELDS) -> Document:
-        document = self._documents.make(record, fields)
+        document = self._documents.make(record, self._whole if fields is FIELDS else fields)
         if NUMBER in document and self._numbered:
             document[NUMBER] = self._numbers[record.id]
         return document
@@ -120,9 +129,14 @@ class Search:
         return rows
 
     def first(
-        self, entry: Entry, count: int, last: bool, entries: Collection[Entry] | None
+        self,
+        superset: Superset,
+        entry: Entry,
+        count: int,
+        last: bool,
+        entries: Collection[Entry] | None,
     ) -> list[RunRecord] | None:
-        """The first or last runs in the order of an entry; None where they have to be read.
+        """The first or last runs of a superset by an entry; None where they have to be read.
 
         ``entries`` are what is looked at in their documents; None for all.
         """
@@ -130,7 +144,9 @@ class Search:
         if first_runs is None or self._scope.limit_newest is not None or self._numbered:
             return None
         fields = ["created"] if entry.field == "created_utc" else list(record_fields([entry]))
-        query = self._query((), count, None, entries)
+        if len(superset) != 1:
+            return None
+        query = self._query(superset[0], count, None, entries)
         if query is None or len(fields) != 1 or entry.field not in SORTED_BY:
             return None
         records: list[RunRecord] | None = first_runs(query, fields[0], last)
@@ -168,14 +184,21 @@ class Search:
             return None
         others = [term for term in alternative if term not in on_experiment]
         conditions = tuple(dict.fromkeys((*self._scope.conditions, *others)))
-        fields = None if entries is None else record_fields(entries, conditions)
+        fields = self._whole_record if entries is None else record_fields(entries, conditions)
         return RunQuery(
             experiment_ids=ids, conditions=conditions, limit=limit, order=order, fields=fields
         )
 
     def get(self, record: RunRecord) -> RunRecord:
         """The whole record of a run of which a part has been read."""
-        return self._scope.tracker.get_run(record.id)
+        if self._whole_record is None:
+            return self._scope.tracker.get_run(record.id)
+        query = RunQuery(
+            experiment_ids=[record.experiment_id],
+            conditions=[Condition("id", Op.EQ, record.id)],
+            fields=self._whole_record,
+        )
+        return next(self._scope.tracker.find_runs(query))
 
     def _merge(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:
         """The runs of several searches in the order of one, each run once."""

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from amlflow.query.document import FIELDS, MAPS, Entry
+from amlflow.query.document import ALL_FIELDS, MAPS, Entry
 from amlflow.query.nodes import Node
+from amlflow.spec import METRIC_FIELDS
 
 
 class Shape(NamedTuple):
@@ -100,7 +101,7 @@ class _Look:
             if name in MAPS:
                 return Shape("map", name)
             self._add(name)
-            if name not in FIELDS:
+            if name not in ALL_FIELDS:
                 self.use.unknown[name] = None
         elif at.kind == "map":
             self._add(at.field, name)
@@ -217,6 +218,13 @@ class _Look:
         return OTHER
 
 
+def metrics_in(node: Node) -> frozenset[str]:
+    """The fields of :data:`METRIC_FIELDS` that an expression names anywhere."""
+    names = {node["value"]} if node["type"] == "field" else set[str]()
+    children = (child for child in node.get("children", ()) if isinstance(child, dict))
+    return frozenset(names & {*METRIC_FIELDS}).union(*map(metrics_in, children))
+
+
 _TRUE: Node = {"type": "literal", "value": True, "children": []}
 
 
@@ -260,8 +268,14 @@ def is_whole(node: Node) -> bool:
     return bool(node["type"] == "identity")
 
 
-def sorts_runs(node: Node) -> bool:
-    """Whether a node is ``sort_by(@, &…)``."""
+def sorted_runs(node: Node) -> Node | None:
+    """The condition of the runs that ``sort_by(@, &…)`` or ``sort_by([?…], &…)`` sorts.
+
+    None for other expressions.
+    """
     if node["type"] != "function_expression" or node["value"] != "sort_by":
-        return False
-    return [child["type"] for child in node["children"]] == ["current", "expref"]
+        return None
+    children = node["children"]
+    if len(children) != 2 or children[1]["type"] != "expref":
+        return None
+    return _condition(children[0])

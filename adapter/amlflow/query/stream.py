@@ -14,11 +14,11 @@ from typing import Any
 
 from amlflow.query.document import FIELDS, Document, Entry
 from amlflow.query.evaluation import Interpreter
-from amlflow.query.nodes import Node
+from amlflow.query.nodes import Node, entry_of
 from amlflow.query.pushdown import errors, exact, reach
 from amlflow.query.run_filter import HERE, RunFilter, fields_of
 from amlflow.query.search import Search
-from amlflow.query.shapes import counts, sorts_runs, use_of
+from amlflow.query.shapes import counts, sorted_runs, use_of
 from amlflow.query.supersets import EVERY, NO, Superset
 from amlflow.spec import RunRecord
 
@@ -177,15 +177,16 @@ class Stream:
         None where that is not what the node does.
         """
         first, *steps = node["children"]
-        if not isinstance(source, _AllRuns) or not sorts_runs(first):
+        condition = sorted_runs(first)
+        if not isinstance(source, _AllRuns) or condition is None:
             return None
         entries = use_of(first, gives=False).entries
         if entries is None or not all(step["type"] in ("index", "slice") for step in steps):
             return None
-        few = self._read_few(first, entries, steps)
+        few = self._read_few(first, condition, steps)
         if few is not None:
             return few
-        if self._entries is not None:
+        if self._entries is not None or first["children"][0]["type"] != "current":
             return None
         fields = tuple(sorted({"run_id", *(name for name, _ in entries)}))
         runs: dict[int, RunRecord] = {}
@@ -203,14 +204,17 @@ class Stream:
             return None
         return _Elements(list(self._documents(self._search.get(runs[id(item)]) for item in value)))
 
-    def _read_few(self, first: Node, entries: set[Entry], steps: list[Node]) -> Any:
-        """The first or last few, where the tracker itself can sort by the one entry."""
-        by = first["children"][1]["children"][0]
+    def _read_few(self, first: Node, condition: Node, steps: list[Node]) -> Any:
+        """The first or last few, where the tracker itself can choose and sort by the one entry."""
+        by = entry_of(first["children"][1]["children"][0])
         bounds = _few_of(steps[0]) if len(steps) == 1 else None
-        if bounds is None or len(entries) != 1 or by["type"] not in ("field", "subexpression"):
+        superset = exact(condition)
+        if bounds is None or by is None or superset is None:
+            return None
+        if any(self._search.count((alternative,)) != 0 for alternative in reach(condition).error):
             return None
         count, last = bounds
-        records = self._search.first(next(iter(entries)), count, last, self._entries)
+        records = self._search.first(superset, by, count, last, self._entries)
         if records is None or len(records) < count:
             return None
         documents = list(self._documents(records))

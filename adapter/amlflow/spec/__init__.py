@@ -63,6 +63,7 @@ from amlflow.spec.files import check_file_name
 from amlflow.spec.images import ImagePython, Images
 from amlflow.spec.limits import KnownLimit
 from amlflow.spec.records import (
+    METRIC_FIELDS,
     TICK,
     DataInput,
     ExperimentChange,
@@ -115,6 +116,7 @@ __all__ = [
     "Kind",
     "KnownLimit",
     "LAUNCHED",
+    "METRIC_FIELDS",
     "ModelChange",
     "ModelDraft",
     "ModelNotFound",

@@ -12,6 +12,9 @@ from typing import Any
 from amlflow.spec.errors import PropertyConflict
 from amlflow.spec.status import Status
 
+METRIC_FIELDS = ("metrics", "metrics_min", "metrics_max", "metrics_first")
+"""The fields of a run's record that say what it has logged."""
+
 
 class Kind(str, enum.Enum):
     """The kind of a metric, in v1's words; it decides the type of ``Point.value``."""
@@ -94,6 +97,13 @@ class RunRecord:
     and None if another client nested the run without naming a root. ``system`` is as in
     :class:`RunDraft`. ``params`` are the parameters that other clients of the tracker have logged
     to the run, under their own names; no property is among them.
+
+    ``metrics``, ``metrics_min``, ``metrics_max`` and ``metrics_first`` are numbers that the run has
+    logged, by the metric's name: the last, the smallest, the largest and the first. They may be
+    missing unless :attr:`RunQuery.fields` names them. The last number is that of the highest
+    position, and of these the one that was logged last. A list counts as its numbers at the
+    positions 0, 1 and so on; a column of a row or table is the metric ``NAME.COLUMN``. A NaN is
+    neither the smallest nor the largest.
     """
 
     id: str
@@ -113,6 +123,10 @@ class RunRecord:
     properties: Mapping[str, str] = field(default_factory=dict)
     system: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics_min: Mapping[str, float] = field(default_factory=dict)
+    metrics_max: Mapping[str, float] = field(default_factory=dict)
+    metrics_first: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isnan
 from typing import Any
 
 from amlflow.spec.records import ExperimentRecord, ModelRecord, RunRecord
@@ -22,6 +23,8 @@ class Op(str, enum.Enum):
     CONTAINS = "contains"
     GE = ">="
     LE = "<="
+    GT = ">"  # this and LT come with the feature METRICS
+    LT = "<"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,14 @@ class Condition:
     ``field`` is the name of an attribute; for ``tags``, ``properties``, ``params`` and a model's
     ``system``, ``key`` is the key in it. ``value`` is a text, or a datetime for ``created``,
     ``started`` and ``ended``.
+
+    With the feature ``METRICS``, ``field`` may also be one of :data:`METRIC_FIELDS` with the
+    metric's name as ``key`` and a float as ``value``. A NaN counts as absent.
     """
 
     field: str
     op: Op
-    value: str | datetime | None = None
+    value: str | datetime | float | None = None
     key: str | None = None
 
     def holds(self, record: RunRecord | ExperimentRecord | ModelRecord) -> bool:
@@ -47,6 +53,8 @@ class Condition:
         if self.key is not None:
             present = self.key in actual
             actual = actual.get(self.key)
+            if isinstance(actual, float) and isnan(actual):
+                present, actual = False, None
         else:
             present = actual is not None
         if self.op is Op.HAS:
@@ -65,6 +73,10 @@ class Condition:
             return str(self.value) in actual
         if self.op is Op.GE:
             return bool(actual >= self.value)
+        if self.op is Op.GT:
+            return bool(actual > self.value)
+        if self.op is Op.LT:
+            return bool(actual < self.value)
         return bool(actual <= self.value)
 
 
@@ -75,6 +87,10 @@ class Order:
     ``field`` is ``name``, ``description``, ``user`` or ``ended``; or ``tags``, ``properties`` or
     ``system`` with a ``key``. Texts are compared as the tracker compares them. Runs without the
     field come last, also with ``descending``; runs with equal values come newest first.
+
+    With the feature ``METRICS``, ``field`` may also be ``created`` or ``duration`` (from start to
+    end), or ``params`` or one of :data:`METRIC_FIELDS` with a ``key``, whether the tracker claims
+    ``ORDER`` or not. A run whose number is NaN lacks it.
     """
 
     field: str
@@ -93,7 +109,9 @@ class RunQuery:
 
     ``fields`` is a hint that only these fields of the records will be read, or None: attributes, or
     one entry of a map as ``tags.KEY``, including the fields of the conditions. All other fields of
-    a record may then be missing, except its id, experiment and creation time.
+    a record may then be missing, except its id, experiment and creation time. With the feature
+    ``METRICS``, they may also name fields of :data:`METRIC_FIELDS`, or ``metrics.NAME`` for a
+    single metric.
     """
 
     experiment_ids: Sequence[str] | None = None

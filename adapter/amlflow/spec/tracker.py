@@ -96,6 +96,7 @@ class Feature(str, enum.Enum):
     ARCHIVE = "archived experiments"  # else no change says archived
     MODELS = "model registry"  # else it need not be a ModelRegistry
     ORDER = "runs in any order"  # else no query has an order
+    METRICS = "metrics in searches"  # else no query names metrics
     DELETE = "deleted runs"  # else delete_run and restore_run are not called
     SHARED = "several processes"  # else it lives in one process, and no script can be submitted
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import spec
+from amlflow.metric_numbers import add_metrics, names_metrics, sort_runs, value_of
 from amlflow.spec import (
     ExperimentRecord,
     Feature,
@@ -150,8 +151,10 @@ class MemoryTracker(spec.TrackerBase):
             runs = [run for run in self._runs.values() if run.id not in self._deleted]
             runs.sort(key=lambda run: run.id)
             runs.sort(key=lambda run: run.created, reverse=True)
+            if names_metrics(query):
+                runs = [add_metrics(run, self.read_points(run.id)) for run in runs]
             if query.order is not None:
-                runs = _sort(runs, query.order)
+                runs = sort_runs(runs, query.order)
             archived_ids = {
                 experiment.id for experiment in self._experiments.values() if experiment.archived
             }
@@ -168,21 +171,20 @@ class MemoryTracker(spec.TrackerBase):
 
     def first_runs(self, query: spec.RunQuery, field: str, last: bool) -> list[RunRecord] | None:
         name, _, key = field.partition(".")
-        runs = list(self.find_runs(query))
-        values = {run.id: getattr(run, name) for run in runs}
-        if key:
-            values = {run_id: value.get(key) for run_id, value in values.items()}
-        if None in values.values():
+        runs = list(self.find_runs(_with_fields(query, field)))
+        order = spec.Order(name, key)
+        if any(value_of(run, order) is None for run in runs):
             return None
-        runs.sort(key=lambda run: values[run.id])
+        runs = sort_runs(runs, order)
         return runs[-query.limit :] if last else runs[: query.limit]
 
     def field_values(self, query: spec.RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]]:
         def value(run: RunRecord, field: str) -> Any:
-            name, dot, key = field.partition(".")
-            return getattr(run, name).get(key) if dot else getattr(run, name)
+            name, _, key = field.partition(".")
+            return value_of(run, spec.Order(name, key))
 
-        return [tuple(value(run, field) for field in fields) for run in self.find_runs(query)]
+        runs = self.find_runs(_with_fields(query, *fields))
+        return [tuple(value(run, field) for field in fields) for run in runs]
 
     def update_run(self, run_id: str, change: spec.RunChange) -> None:
         with self._lock:
@@ -328,11 +330,5 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _sort(runs: list[RunRecord], order: spec.Order) -> list[RunRecord]:
-    def value(run: RunRecord) -> Any:
-        field_value = getattr(run, order.field)
-        return field_value if order.key is None else field_value.get(order.key)
-
-    present = [run for run in runs if value(run) is not None]
-    present.sort(key=value, reverse=order.descending)
-    return present + [run for run in runs if value(run) is None]
+def _with_fields(query: spec.RunQuery, *fields: str) -> spec.RunQuery:
+    return dataclasses.replace(query, fields=frozenset({*fields, *(query.fields or ())}))

@@ -20,6 +20,7 @@ from amlflow.testing.suites.files import FileTests
 from amlflow.testing.suites.killed import KilledTests
 from amlflow.testing.suites.large import LargeTests
 from amlflow.testing.suites.metadata import MetadataTests
+from amlflow.testing.suites.metric_search import MetricSearchTests
 from amlflow.testing.suites.metrics import MetricTests
 from amlflow.testing.suites.models import ModelTests
 from amlflow.testing.suites.operators import OperatorTests
@@ -49,6 +50,7 @@ class TrackerSuite(
     ModelTests,
     FileTests,
     MetricTests,
+    MetricSearchTests,
     QuickSearchTests,
     SearchTests,
     MetadataTests,

@@ -28,7 +28,10 @@ def to_run(message: Message) -> Run:
         RunData(
             tags=_entries(data.get("tags")),
             params=_entries(data.get("params")),
-            metrics=[from_server(text(metric["key"])) for metric in data.get("metrics", ())],
+            metrics={
+                from_server(text(metric["key"])): _value(metric)
+                for metric in data.get("metrics", ())
+            },
         ),
     )
 

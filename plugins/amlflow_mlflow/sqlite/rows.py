@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from math import nan
 from typing import Any, TypeVar
 
 from amlflow.spec import RunNotFound, redacted
@@ -28,7 +29,8 @@ _ENTRIES = (
     " WHERE run_uuid IN (SELECT value FROM json_each(?1))"
     " UNION ALL SELECT run_uuid, 'params', key, value FROM params"
     " WHERE run_uuid IN (SELECT value FROM json_each(?1))"
-    " UNION ALL SELECT run_uuid, 'metrics', key, NULL FROM latest_metrics"
+    " UNION ALL SELECT run_uuid, 'metrics', key, CASE WHEN NOT is_nan THEN value END"
+    " FROM latest_metrics"
     " WHERE run_uuid IN (SELECT value FROM json_each(?1))"
 )
 _EXPERIMENTS = (
@@ -57,11 +59,11 @@ class _Data:
     def __init__(self) -> None:
         self.tags: dict[str, str] = {}
         self.params: dict[str, str] = {}
-        self.metrics: list[str] = []
+        self.metrics: dict[str, float] = {}
 
-    def add(self, table: str, key: str, value: str) -> None:
+    def add(self, table: str, key: str, value: Any) -> None:
         if table == "metrics":
-            self.metrics.append(key)
+            self.metrics[key] = nan if value is None else value
         else:
             (self.tags if table == "tags" else self.params)[key] = value
 

@@ -1,0 +1,87 @@
+"""The numbers that a run's points give: the last, smallest, largest and first of each metric."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from math import isnan
+from typing import Any
+
+from amlflow.spec import METRIC_FIELDS, Kind, Order, Point, RunQuery, RunRecord
+
+MAX_INTEGER = 10**300
+"""Whole numbers from here on are left out: a tracker does not draw them."""
+
+
+def add_metrics(run: RunRecord, points: Iterable[Point]) -> RunRecord:
+    """The run with the numbers of its points; see :class:`amlflow.spec.RunRecord`."""
+    numbers: dict[str, list[tuple[int, Any, float]]] = {}
+    for point in points:
+        for name, position, value in _numbers_of(point):
+            numbers.setdefault(name, []).append((position, point.time, value))
+    fields: dict[str, dict[str, float]] = {field: {} for field in METRIC_FIELDS}
+    for name in sorted(numbers):
+        ordered = sorted(numbers[name], key=lambda number: number[:2])
+        values = [value for *_, value in ordered]
+        comparable = [value for value in values if not isnan(value)]
+        fields["metrics"][name], fields["metrics_first"][name] = values[-1], values[0]
+        if comparable:
+            fields["metrics_min"][name] = min(comparable)
+            fields["metrics_max"][name] = max(comparable)
+    changes: dict[str, Any] = {**fields}
+    return dataclasses.replace(run, **changes)
+
+
+def _numbers_of(point: Point) -> Iterator[tuple[str, int, float]]:
+    """The name, position and value of each number of a point."""
+    value, name = point.value, point.name
+    cells: Iterable[tuple[str, int, Any]] = ()
+    if point.kind is Kind.SCALAR:
+        cells = [(name, point.position, value)]
+    elif point.kind is Kind.LIST:
+        cells = [(name, index, cell) for index, cell in enumerate(value)]
+    elif point.kind is Kind.ROW:
+        cells = [(f"{name}.{column}", point.order, cell) for column, cell in value.items()]
+    elif point.kind is Kind.TABLE:
+        cells = [
+            (f"{name}.{column}", index, cell)
+            for column, column_cells in value.items()
+            for index, cell in enumerate(column_cells)
+        ]
+    for cell_name, position, cell in cells:
+        is_huge = isinstance(cell, int) and abs(cell) >= MAX_INTEGER
+        if isinstance(cell, (bool, int, float)) and not is_huge:
+            yield cell_name, position, float(cell)
+
+
+def is_metric(field: str) -> bool:
+    """Whether a field, written as in :attr:`amlflow.spec.RunQuery.fields`, is one of metrics."""
+    return field.partition(".")[0] in METRIC_FIELDS
+
+
+def names_metrics(query: RunQuery, *fields: str) -> bool:
+    """Whether a query names metrics, or one of the fields is one."""
+    names = {condition.field for condition in query.conditions} | {*fields, *(query.fields or ())}
+    if query.order is not None:
+        names.add(query.order.field)
+    return any(map(is_metric, names))
+
+
+def value_of(run: RunRecord, order: Order) -> Any:
+    """What an order compares of a run; None where the run lacks it."""
+    if order.field == "duration":
+        if run.started is None or run.ended is None:
+            return None
+        return (run.ended - run.started).total_seconds()
+    value = getattr(run, order.field)
+    if isinstance(value, Mapping):
+        value = value.get(order.key)
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def sort_runs(runs: Iterable[RunRecord], order: Order) -> list[RunRecord]:
+    """The runs, which are newest first, in an order; see :class:`amlflow.spec.Order`."""
+    pairs = [(value_of(run, order), run) for run in runs]
+    comparable = [pair for pair in pairs if pair[0] is not None]
+    comparable.sort(key=lambda pair: pair[0], reverse=order.descending)
+    return [run for _, run in comparable] + [run for value, run in pairs if value is None]

@@ -1,0 +1,101 @@
+"""The last, smallest, largest and first numbers of metrics, from MLflow's tables or its answers.
+
+MLflow stores an infinity as the largest double, and NaN as a mark beside the number 0.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import copysign, inf, isnan, nan
+from typing import Any
+
+from amlflow.spec import METRIC_FIELDS, Order, RunQuery, RunRecord
+
+from amlflow_mlflow.entities import Row
+from amlflow_mlflow.spelling import from_key
+
+LARGEST = sys.float_info.max
+
+Names = Mapping[str, Collection[str] | None]
+"""The metrics that are looked at, by field; None for all."""
+MetricNumbers = Mapping[str, Mapping[str, float]]
+"""Numbers by field and name."""
+
+
+def to_stored(value: float) -> float:
+    """A number as MLflow stores it, to compare with."""
+    return max(-LARGEST, min(LARGEST, value))
+
+
+def from_stored(value: float, is_nan: object = False) -> float:
+    """The number that MLflow stores."""
+    if is_nan or isnan(value):
+        return nan
+    return copysign(inf, value) if abs(value) >= LARGEST else value
+
+
+def wanted_metrics(query: RunQuery, by: Order | None = None) -> dict[str, set[str] | None]:
+    """The metrics that a query's fields and conditions and an order name, by field."""
+    names: dict[str, set[str] | None] = {}
+    fields = [field.partition(".") for field in query.fields or ()]
+    entries = [(field, name if dot else None) for field, dot, name in fields]
+    entries += [(condition.field, condition.key) for condition in query.conditions]
+    entries += [(by.field, by.key)] if by is not None else []
+    for field, name in entries:
+        if field not in METRIC_FIELDS:
+            continue
+        known = names.setdefault(field, set())
+        if name is None:
+            names[field] = None
+        elif known is not None:
+            known.add(name)
+    return names
+
+
+def add_numbers(run: RunRecord, numbers: MetricNumbers) -> RunRecord:
+    """The run with its numbers."""
+    changes: dict[str, Any] = {
+        field: dict(sorted(values.items())) for field, values in numbers.items()
+    }
+    return replace(run, **changes)
+
+
+def from_answer(metrics: Mapping[str, float], names: Collection[str] | None) -> dict[str, float]:
+    """The last numbers, from those that MLflow gives with a run."""
+    numbers = {from_key(key): from_stored(value) for key, value in metrics.items()}
+    return {key: value for key, value in numbers.items() if names is None or key in names}
+
+
+def from_history(rows: Sequence[Row]) -> dict[str, float]:
+    """The numbers of one metric, by field, from all of its points."""
+    ordered = sorted(rows, key=lambda row: (row.step, row.timestamp))
+    values = [from_stored(row.value) for row in ordered]
+    numbers = {"metrics": values[-1], "metrics_first": values[0]} if values else {}
+    comparable = [value for value in values if not isnan(value)]
+    if comparable:
+        numbers.update(metrics_min=min(comparable), metrics_max=max(comparable))
+    return numbers
+
+
+def move_nan_to_end(runs: Iterable[RunRecord], order: Order) -> Iterator[RunRecord]:
+    """The runs in an order of MLflow's, which has NaN before the runs that lack the metric."""
+    lacking: list[RunRecord] = []
+    for run in runs:
+        if isnan(run.metrics.get(order.key or "", nan)):
+            lacking.append(run)
+        else:
+            yield run
+    yield from sorted(lacking, key=lambda run: (-run.created.timestamp(), run.id))
+
+
+def by_name(rows: Iterable[Sequence[object]]) -> dict[str, dict[str, float]]:
+    """Rows of a run's id, a key, a number and whether it is NaN, as numbers by run and name."""
+    numbers: dict[str, dict[str, float]] = {}
+    for run_id, key, value, is_nan in rows:
+        numbers.setdefault(str(run_id), {})[from_key(str(key))] = from_stored(
+            float(value),  # type: ignore[arg-type]
+            is_nan,
+        )
+    return numbers
