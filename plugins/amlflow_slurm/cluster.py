@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import getpass
 import math
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import ATTEMPT, ClusterBase, ClusterJob, ClusterWork, JobState, Unavailable
+from amlflow.spec import (
+    ATTEMPT,
+    PROCESS,
+    ClusterBase,
+    ClusterJob,
+    ClusterWork,
+    JobState,
+    Unavailable,
+)
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from amlflow_slurm.commands import run_command
+from amlflow_slurm.nodes import addresses_of
 from amlflow_slurm.settings import SlurmSettings
 from amlflow_slurm.squeue import NAME, ask
 
@@ -80,11 +90,43 @@ class SlurmCluster(ClusterBase):
             f"--nodes={max(work.nodes, settings.nodes or 1)}",
             f"--output={settings.output or '/dev/null'}",
         ]
+        if work.nodes > 1 or work.processes_per_node > 1:
+            options.append(f"--ntasks-per-node={work.processes_per_node}")
         if settings.time is not None:
             options.append(f"--time={settings.time}")
         elif work.max_seconds is not None and work.max_seconds < LONG_S:
             options.append(f"--time={math.ceil((work.max_seconds + RESERVE_S) / 60)}")
         return [*options, *settings.to_options()]
+
+    @property
+    def is_distributed(self) -> bool:
+        """By srun."""
+        return True
+
+    def addresses(self) -> Sequence[str]:
+        """The addresses by which Slurm itself reaches the nodes."""
+        return addresses_of(os.environ.get("SLURM_JOB_NODELIST", ""))
+
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool) -> Sequence[str]:
+        """An srun of the job's own."""
+        cpus = os.environ.get("SLURM_CPUS_PER_TASK")
+        return [
+            "srun",
+            f"--nodes={nodes}",
+            f"--ntasks={processes}",
+            f"--ntasks-per-node={math.ceil(processes / nodes)}",
+            "--distribution=block",
+            f"--mpi={self._settings.mpi if is_mpi else 'none'}",
+            "--kill-on-bad-exit=1",
+            "--wait=0",
+            "--export=ALL",
+            # Since 22.05, srun does not take that of sbatch.
+            *([] if cpus is None else [f"--cpus-per-task={cpus}"]),
+            "sh",
+            "-c",
+            f'export {PROCESS}=$SLURM_PROCID; exec "$@"',
+            "sh",
+        ]
 
     def look(self, names: Sequence[str], *, now: bool = False) -> Mapping[str, ClusterJob]:
         """See :func:`ask`."""

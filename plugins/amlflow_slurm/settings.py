@@ -28,6 +28,8 @@ class SlurmSettings:
     * ``memory`` of each node, such as ``16G``.
     * ``time``: the longest time, in minutes or as ``days-hours:minutes:seconds``.
     * ``modules``: names for ``module load``.
+    * ``mpi``: how srun starts programs that call MPI. The default, ``pmi2``, is for MPICH and Intel
+      MPI; Open MPI needs ``pmix``. ``srun --mpi=list`` says which there are.
     * ``python``: the Python of the nodes that has amlflow; the submitter's if it is left out.
     * ``output``: the file for what the agent itself prints, in sbatch's form; nowhere if left out.
     * ``options``: further options of sbatch, such as ``--exclusive``.
@@ -43,6 +45,7 @@ class SlurmSettings:
     memory: str | int | None = None
     time: str | int | None = None
     modules: tuple[str, ...] = ()
+    mpi: str = "pmi2"
     python: str | None = None
     output: str | None = None
     options: tuple[str, ...] = ()
@@ -158,6 +161,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "memory": _to_memory,
     "time": _to_time,
     "modules": _to_modules,
+    "mpi": _to_word,
     "python": _to_text,
     "output": _to_text,
     "options": _to_options,

@@ -54,7 +54,8 @@ NOT_IN_THE_SUITES = {
     # What a suite cannot bring about: tests/integration/jobs/test_slurm.py.
     "Cluster.submit: If the answer", "Cluster.submit: Raises", "Cluster.look: Raises",
     "Cluster.cancel: Raises", "ClusterWork: max_seconds", "ClusterWork: image",
-    "ClusterJob: id is", "ClusterJob: before is",
+    "ClusterJob: id is", "ClusterJob: before is", "PROCESS:", "ClusterWork: The job gets",
+    "Cluster.is_distributed:", "Cluster.addresses:", "Cluster.spread:",
     "CONTAINER:",  # tests/integration/jobs/test_docker.py
     "hookimpl:",  # tests/contract/test_outside.py
 }  # fmt: skip

@@ -31,6 +31,9 @@ def test_from_a_login_node_to_a_cancelled_job(
     shown = run(sys.executable, "-c", block("slurm-submit"), folder=folder, **environment)
     assert "trained" in shown
     assert shown.splitlines()[-1] == f"Completed {{'loss': {[1.0, 0.5, 1 / 3]}}}"
+    shown = run(sys.executable, "-c", block("slurm-nodes"), folder=folder, **environment)
+    logs = [f"user_logs/std_log_process_{number}.txt" for number in range(4)]
+    assert shown.splitlines()[-1] == f"12 {logs}"
     # The next one waits, until somebody releases it.
     compute.write_text(block("slurm-compute") + "  options: [--hold]\n")
     held = block("slurm-submit").split("run.wait")[0]

@@ -221,6 +221,7 @@ OWN_FILES = {
     "job.py": "a job's folder on this machine",
     "wire.py": "what amlflow itself sends between a script and its agent",
     "launcher.py": "the plan that the agent of this machine has written",
+    "on_node.py": "the plan that a process on the same node has written",
     "supervise.py": "a job's folder on this machine",
     "installing.py": "what uv writes into an environment",
     "pythons.py": "what an interpreter of this machine says of itself",

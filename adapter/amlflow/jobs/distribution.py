@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+FIRST_PORT, PORTS = 20_000, 12_000
+"""The ports of processes on other nodes, where nobody can look what is free: below those that
+systems give to whoever asks for any."""
 MAX_PROCESSES = 10_000
 """Of one run."""
 
@@ -76,6 +79,16 @@ def placed_here(distribution: Distribution) -> list[Process]:
         return placed_on_nodes(distribution)
     count = distribution.processes
     return [Process(number=i, node=0, local=i, beside=count) for i in range(count)]
+
+
+def is_spread(distribution: Distribution) -> bool:
+    """Whether a cluster has to start the processes: on several nodes, or for its own MPI."""
+    return distribution.nodes > 1 or distribution.join == Join.MPI
+
+
+def process_ports(free: int, count: int) -> list[int]:
+    """A port for each of the processes on a cluster; the first is ``free`` on the first node."""
+    return [free, *(FIRST_PORT + (free + i) % PORTS for i in range(1, count))]
 
 
 def variables_of(

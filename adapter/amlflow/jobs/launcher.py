@@ -61,6 +61,15 @@ def main() -> None:
     sys.exit(run_all(plan))
 
 
+def start_or_exit(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
+    """Start a process; if that fails, note it and exit."""
+    try:
+        return start(plan, number)
+    except OSError:
+        note_failure(plan, number, NOT_FOUND)
+        sys.exit(NOT_FOUND)
+
+
 def run_one(plan: dict[str, Any]) -> int:
     """Run the process of this environment's number; its exit code."""
     number = int(next(os.environ[name] for name in NUMBERS if name in os.environ))
@@ -72,7 +81,7 @@ def run_one(plan: dict[str, Any]) -> int:
         end_soon({process.pid: number for process in started})
 
     signal.signal(signal.SIGTERM, end)
-    process = start(plan, number)
+    process = start_or_exit(plan, number)
     started.append(process)
     if told:
         end_soon({process.pid: number})
@@ -103,7 +112,7 @@ def run_all(plan: dict[str, Any]) -> int:
 
     signal.signal(signal.SIGTERM, end)
     for number in numbers:
-        running[start(plan, number).pid] = number
+        running[start_or_exit(plan, number).pid] = number
     if is_ending.is_set():
         end_soon(running)
     while running:
@@ -123,9 +132,16 @@ def run_all(plan: dict[str, Any]) -> int:
 
 
 def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
-    """Start a process; what it writes goes straight into its own log."""
+    """Start a process; what it writes goes straight into its own log.
+
+    Raises OSError: the program cannot be started, which the log says, too.
+    """
     process = plan["processes"][number]
-    command = [sys.executable, *plan["command"]] if plan["is_script"] else plan["command"]
+    command = (
+        [plan.get("python") or sys.executable, *plan["command"]]
+        if plan["is_script"]
+        else plan["command"]
+    )
     # What an MPI has set for the process is right; the plan's is for who has none.
     own = {name: text for name, text in os.environ.items() if name.startswith("OMPI_")}
     environment = {**os.environ, **process["environment"], **own}
@@ -135,6 +151,7 @@ def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             env=environment,
+            cwd=plan.get("folder"),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -142,8 +159,7 @@ def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
         )
     except OSError as error:
         os.write(log, f"{command[0]!r} could not be started: {error.strerror}.\n".encode())
-        note_failure(plan, number, NOT_FOUND)
-        sys.exit(NOT_FOUND)
+        raise
     finally:
         os.close(log)
 

@@ -41,7 +41,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from amlflow.spec.base import ClusterBase, ComputeBase, TrackerBase, make_record
-from amlflow.spec.cluster import ATTEMPT, Cluster, ClusterJob, ClusterWork, JobState
+from amlflow.spec.cluster import ATTEMPT, PROCESS, Cluster, ClusterJob, ClusterWork, JobState
 from amlflow.spec.compute import CONTAINER, JOB, Compute, Ending, Started, Work
 from amlflow.spec.errors import (
     ExperimentNotFound,
@@ -124,6 +124,7 @@ __all__ = [
     "ModelRegistry",
     "Op",
     "Order",
+    "PROCESS",
     "Point",
     "PropertyConflict",
     "QuickSearch",

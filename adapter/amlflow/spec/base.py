@@ -115,8 +115,21 @@ class ClusterBase(Cluster):
     known_limits: Sequence[KnownLimit] = ()
     """What the cluster is known not to do; see :class:`KnownLimit`."""
 
+    @property
+    def is_distributed(self) -> bool:
+        """The default is False: a job is one process."""
+        return False
+
     def check(self, work: ClusterWork, tracking_uri: str) -> None:
         """The default takes any work."""
+
+    def addresses(self) -> Sequence[str]:
+        """The default has none, as the jobs are not distributed."""
+        return []
+
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool) -> Sequence[str]:
+        """The default runs the command as it is."""
+        return []
 
 
 def make_record(record: type[Record], **values: Any) -> Record:

@@ -16,6 +16,9 @@ submit     puts works into the queue                        ComputeTargetExcepti
 look       says what the cluster knows of jobs              Unavailable                  --
 cancel     takes jobs out of the queue, and ends those      Unavailable                  --
            that run
+addresses  says how a job's nodes reach each other          ComputeTargetException,      --
+                                                            Unavailable
+spread     says how a job starts processes on its nodes     --                           --
 =========  ===============================================  ===========================  ========
 
 ``Unavailable`` means that the cluster does not answer. Nothing is concluded from that.
@@ -34,6 +37,11 @@ ATTEMPT = "AMLFLOW_ATTEMPT"
 back into the queue, and so on. The cluster sets it for the job at each start."""
 
 
+PROCESS = "AMLFLOW_PROCESS"
+"""The name of the variable that tells a process its number, when :meth:`Cluster.spread` has started
+it: 0 for the first on the first node, and so on, node by node."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterWork:
     """A job for a cluster.
@@ -43,7 +51,9 @@ class ClusterWork:
     ``environment`` is added to the environment that the cluster gives its jobs. It may hold
     passwords: it is never part of a command line, and nobody else can read it. ``max_seconds`` is
     how long the script may run; the job may take longer, since it prepares and ends the script.
-    ``image`` is the container image that was requested.
+    ``image`` is the container image that was requested. The job gets ``nodes`` nodes, with room for
+    ``processes_per_node`` processes on each; only a cluster that :attr:`~Cluster.is_distributed`
+    gets a work with more than one of either.
     """
 
     name: str
@@ -51,6 +61,7 @@ class ClusterWork:
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     nodes: int = 1
+    processes_per_node: int = 1
     max_seconds: float | None = None
     image: str | None = None
 
@@ -90,6 +101,11 @@ class ClusterJob:
 class Cluster(Protocol):
     """A queue of jobs elsewhere."""
 
+    @property
+    @abstractmethod
+    def is_distributed(self) -> bool:
+        """Whether :meth:`addresses` and :meth:`spread` are there, for jobs of several processes."""
+
     @abstractmethod
     def check(self, work: ClusterWork, tracking_uri: str) -> None:
         """Raise :class:`ComputeTargetException` with what to do if the cluster cannot take a work.
@@ -124,4 +140,24 @@ class Cluster(Protocol):
         """Take jobs out of the queue, and end those that run; unknown ones are ignored.
 
         Returns when the cluster has accepted that. Raises :class:`Unavailable`.
+        """
+
+    @abstractmethod
+    def addresses(self) -> Sequence[str]:
+        """The addresses of the nodes of the job that this process is part of.
+
+        Called on the job's first node, which is the first of them. The nodes reach each other by
+        these addresses. Raises :class:`ComputeTargetException` and :class:`Unavailable`.
+        """
+
+    @abstractmethod
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool) -> Sequence[str]:
+        """The words to put before a command so that it runs as processes of a job's nodes.
+
+        Called on the job's first node. Each node gets the same number of processes, the first ones
+        one more if that is not even, and each process its number (:data:`PROCESS`). With ``is_mpi``
+        a program of theirs that calls MPI finds them all. The processes have the caller's
+        environment. What is written to the standard input goes to all of them, and what they write
+        to their standard output comes back by lines. The command ends when all of them have. They
+        are ended if it is killed, or if one of them ends with another exit code than 0.
         """

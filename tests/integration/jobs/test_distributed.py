@@ -7,41 +7,9 @@ from typing import Any
 import psutil
 import pytest
 from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration, TensorflowConfiguration
+from helpers.distributed_scripts import JOINED, SUM, process_log
 from helpers.submitted_jobs import ended, error_of, log_of, submit, until
 from helpers.tools import need
-
-JOINED = """
-    import os, socket, time
-    from azureml.core import Run
-
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    master = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    if rank == 0:
-        server = socket.create_server(master)
-        numbers = {int(server.accept()[0].recv(9)) for _ in range(size - 1)}
-        print("joined by", sorted(numbers))
-    else:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                client = socket.create_connection(master)
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        client.send(str(rank).encode())
-    run = Run.get_context()
-    for value in range(50):
-        run.log(f"loss of {rank}", value)
-    run.log("rank", rank)
-    open(f"outputs/{rank}.txt", "w").write("x")
-    print("process", rank, "on", os.environ["NODE_RANK"], os.environ["LOCAL_RANK"])
-"""
-
-
-def process_log(run: Any, number: int) -> str:
-    logs = run.get_details_with_logs()["logFiles"]
-    return str(logs.get(f"user_logs/std_log_process_{number}.txt", ""))
 
 
 def test_processes_that_pytorch_joins(experiment: Any) -> None:
@@ -60,21 +28,6 @@ def test_processes_that_pytorch_joins(experiment: Any) -> None:
     definition = run.get_details()["runDefinition"]
     assert (definition["framework"], definition["communicator"]) == ("PyTorch", "gloo")
     assert definition["pytorch"] == {"communicationBackend": "gloo", "processCount": 3}
-
-
-SUM = """
-    import ctypes, os
-    mpi = ctypes.CDLL("libmpich.so.12")
-    world, whole, add = 0x44000000, 0x4c000405, 0x58000003
-    mpi.MPI_Init(None, None)
-    rank, size, total = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
-    mpi.MPI_Comm_rank(world, ctypes.byref(rank))
-    mpi.MPI_Comm_size(world, ctypes.byref(size))
-    mpi.MPI_Allreduce(ctypes.byref(rank), ctypes.byref(total), 1, whole, add, world)
-    mpi.MPI_Finalize()
-    print(f"{rank.value} of {size.value}: {total.value}, {os.environ['OMPI_COMM_WORLD_RANK']}")
-"""
-"""A script whose processes add their numbers by MPI."""
 
 
 def test_processes_that_mpi_joins(experiment: Any) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import psutil
 import pytest
 from amlflow.core.runs.run import Run
 from azureml.core import Experiment, ScriptRunConfig, Workspace
+from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
+from helpers.distributed_scripts import JOINED, SUM, process_log
 from helpers.submitted_jobs import SOON, ended, error_of, log_of, new_experiment, script, until
 from helpers.tools import need
 
@@ -212,6 +215,7 @@ def submit_and_be_killed(experiment: Any, place: str) -> Run:
         from amlflow.jobs import starting
         from amlflow_slurm.cluster import SlurmCluster
         from azureml.core import Experiment, ScriptRunConfig, Workspace
+from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
         {place} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         experiment = Experiment(Workspace("sub", "group", "workspace"), {experiment.name!r})
         experiment.submit(ScriptRunConfig("src", "script.py", compute_target="gpu-cluster"))
@@ -258,3 +262,64 @@ def test_a_job_is_submitted_from_within_a_job(experiment: Any) -> None:
     [child] = run.get_children()
     inner, outer = log_of(child).split()[-1], log_of(run).split()[-1]
     assert inner != outer
+
+
+def test_processes_of_several_nodes(experiment: Any) -> None:
+    run = submit(
+        experiment, JOINED, distributed_job_config=PyTorchConfiguration("Gloo", 3, node_count=2)
+    )
+    assert ended(run, 2 * SOON) == "Completed", error_of(run)
+    assert "joined by [1, 2]" in log_of(run)
+    for rank, place in enumerate(("0 0", "0 1", "1 0")):
+        assert f"process {rank} on {place}" in process_log(run, rank)
+        assert run.get_metrics(f"loss of {rank}")[f"loss of {rank}"] == list(range(50))
+    assert sorted(run.get_metrics("rank")["rank"]) == [0, 1, 2]
+    outputs = [name for name in run.get_file_names() if name.startswith("outputs")]
+    assert outputs == [f"outputs/{rank}.txt" for rank in range(3)]
+    assert left_by(run) == []
+
+
+def test_mpi_on_several_nodes(experiment: Any) -> None:
+    need("mpiexec")
+    run = submit(experiment, SUM, distributed_job_config=MpiConfiguration(2, node_count=2))
+    assert ended(run, 2 * SOON) == "Completed", error_of(run)
+    for rank in range(4):
+        assert f"{rank} of 4: 6, {rank}" in process_log(run, rank)
+
+
+def left_by(run: Run) -> list[Path]:
+    """The folders that the run's job has left on nodes."""
+    name = json.loads(run._reload().system["job"])["name"]
+    return list(Path(tempfile.gettempdir()).glob(f"amlflow-{name}*"))
+
+
+@pytest.mark.parametrize("end", ["kill", "cancel"])
+def test_the_end_of_processes_on_several_nodes(experiment: Any, tmp_path: Path, end: str) -> None:
+    note = tmp_path / "pids"
+    run = submit(
+        experiment,
+        f"""
+        import os, signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with open({str(note)!r}, "a") as file:
+            file.write(f"{{os.getpid()}}\\n")
+        while len(open({str(note)!r}).read().split()) < 4:
+            time.sleep(0.05)
+        print("all are there", flush=True)
+        if os.environ["RANK"] == "3" and {end!r} == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(600)
+        """,
+        distributed_job_config=PyTorchConfiguration(process_count=4, node_count=2),
+    )
+    if end == "cancel":
+        until(lambda: "all are there" in process_log(run, 3))
+        run.cancel()
+        assert ended(run) == "Canceled"
+    else:
+        assert ended(run, 2 * SOON) == "Failed"
+        assert "Process 3 of 4 was ended by the signal SIGKILL, so the others" in error_of(run)
+        assert "(user_logs/std_log_process_3.txt):\nall are there" in error_of(run)
+    assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())
+    assert "all are there" in process_log(run, 0)
+    assert left_by(run) == []

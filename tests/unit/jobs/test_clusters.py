@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.cluster.looking import cluster_change
+from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message
 from amlflow.jobs.cluster.payload import VARIABLE, take_job, to_work
+from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.health import Agent, agent_change
 from amlflow.jobs.job import Job, Target
 from amlflow.jobs.run_notes import (
@@ -142,3 +144,30 @@ def test_a_job_travels_in_one_variable() -> None:
 def test_a_process_without_a_job() -> None:
     with pytest.raises(ComputeTargetException, match="is started by the cluster"):
         take_job({})
+
+
+def message(**values: Any) -> str:
+    return f"{MARK}{json.dumps({'number': 1, 'event': 'ended', 'code': 3, 'output': '', **values})}"
+
+
+def test_what_a_process_tells_is_heard() -> None:
+    assert parse_message(message(error="why", output="x"), 2) == NodeMessage(
+        number=1, event="ended", code=3, error="why", output="x"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "srun: error", MARK, f"{MARK}[]", message(number=2), message(number=-1),
+     message(number=True), message(event="x"), message(event=[]), message(code=999),
+     message(code="3"), message(output=None), message(output="x" * 30_000)],
+)  # fmt: skip
+def test_a_line_that_a_script_has_written_is_not(line: str) -> None:
+    assert parse_message(line, 2) is None
+
+
+def test_a_distributed_job_asks_for_nodes() -> None:
+    distribution = dataclasses.asdict(Distribution(join="pytorch", nodes=2, processes=3))
+    work = to_work(make_job(distribution=distribution))
+    assert (work.nodes, work.processes_per_node) == (2, 2)
+    assert to_work(make_job()).nodes == 1

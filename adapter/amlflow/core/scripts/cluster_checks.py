@@ -22,12 +22,16 @@ def open_node(target: Target, cluster: Cluster | None) -> Compute:
     return open_compute(target.kind, target.settings)
 
 
-def check_one_process(distribution: Distribution | None) -> None:
-    """Refuse several processes. Raises :class:`ComputeTargetException`."""
-    if distribution is not None:
+def check_distribution(distribution: Distribution | None, cluster: Cluster, target: Target) -> None:
+    """Refuse several processes where the cluster's jobs are one.
+
+    Raises :class:`ComputeTargetException`.
+    """
+    if distribution is not None and not cluster.is_distributed:
         raise ComputeTargetException(
-            "A job of several processes is not supported on a cluster; let the script's command "
-            "start them, such as command=['srun', 'python', 'train.py']."
+            f"A job of compute target {target.name!r} is one process: its kind, {target.kind!r}, "
+            "starts no others. Leave distributed_job_config and node_count out, or use another "
+            "target."
         )
 
 

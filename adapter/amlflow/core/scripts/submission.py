@@ -21,7 +21,7 @@ from amlflow.core.data.declared import variables as store_variables
 from amlflow.core.project.tracking_uri import client_variables, local_folders
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
-from amlflow.core.scripts.cluster_checks import check_one_process, check_reachable, open_node
+from amlflow.core.scripts.cluster_checks import check_distribution, check_reachable, open_node
 from amlflow.core.scripts.command_line import check_packed, check_variables, command_line
 from amlflow.core.scripts.containers import resolve_target
 from amlflow.core.scripts.distribution import distribution_of, warn_of_one_machine
@@ -144,7 +144,7 @@ def submit(
     start: Start
     if cluster is not None:
         check_reachable(tracker.uri, target)
-        check_one_process(distribution)
+        check_distribution(distribution, cluster, target)
         cluster.check(to_work(job), tracker.uri)
         start = StartOnCluster(cluster, job)
     else:

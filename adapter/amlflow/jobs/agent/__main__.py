@@ -2,6 +2,7 @@
 
 ``python -m amlflow.jobs.agent <job folder>`` runs a job of this machine; launch.py starts it.
 ``python -m amlflow.jobs.agent --cluster`` runs the job of a cluster, whose node starts it.
+``python -m amlflow.jobs.agent --process`` runs one process of a distributed job on its node.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ def main() -> None:
         from amlflow.jobs.agent.on_cluster import run_cluster_job
 
         run_cluster_job()
+        return
+    if sys.argv[1] == "--process":
+        from amlflow.jobs.agent.on_node import run_process
+
+        run_process()
         return
     if os.fork():
         os._exit(0)

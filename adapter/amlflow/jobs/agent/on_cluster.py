@@ -20,10 +20,12 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from amlflow.exceptions import AzureMLException
+from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs.agent.attempts import keep_earlier_log, restore_outputs
+from amlflow.jobs.agent.spreading import Spreading
 from amlflow.jobs.agent.supervise import Agent
-from amlflow.jobs.cluster.payload import NODE_KIND, take_job
+from amlflow.jobs.cluster.payload import NODE_KIND, attempt_of, take_job
+from amlflow.jobs.distribution import is_spread
 from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
 from amlflow.jobs.launch import script_variables
 from amlflow.jobs.queue import NoQueue
@@ -31,11 +33,9 @@ from amlflow.jobs.run_notes import EndRequest
 from amlflow.layers.stack import open_direct
 from amlflow.plugins import open_cluster, open_compute
 from amlflow.run_errors import to_error
-from amlflow.spec import ATTEMPT, JOB, Compute, JobState, Status
+from amlflow.spec import JOB, Cluster, Compute, JobState, Status
 
 logger = logging.getLogger("amlflow.agent")
-
-MAX_ATTEMPT = 99_999
 
 
 def run_cluster_job() -> None:
@@ -43,9 +43,10 @@ def run_cluster_job() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     job = take_job(os.environ)
-    attempt = _attempt()
+    attempt = attempt_of(os.environ)
     base = Path(tempfile.mkdtemp(prefix="amlflow-", dir=os.environ.get(FOLDER_SETTING)))
     folder = JobFolder(job.name, base)
+    submitted = job
     try:
         folder.make()
         variables = script_variables(job, folder, here=True)
@@ -58,22 +59,17 @@ def run_cluster_job() -> None:
         os.environ[JOB] = job.name
         with contextlib.suppress(OSError):  # the submitter's folder is not on this node
             os.chdir(job.submitted_from or folder.path)
-        ClusterAgent(folder, job, attempt).run()
+        ClusterAgent(folder, job, attempt, submitted).run()
     finally:
         shutil.rmtree(base, ignore_errors=True)
-
-
-def _attempt() -> int:
-    text = os.environ.get(ATTEMPT, "1")
-    return min(int(text), MAX_ATTEMPT) if text.isascii() and text.isdigit() else 1
 
 
 class ClusterAgent(Agent):
     """Runs one attempt of a cluster's job."""
 
-    def __init__(self, folder: JobFolder, job: Job, attempt: int) -> None:
+    def __init__(self, folder: JobFolder, job: Job, attempt: int, submitted: Job) -> None:
         super().__init__(folder, job, NoQueue(), attempt)
-        self._attempt = attempt
+        self._attempt, self._submitted = attempt, submitted
 
     def _tell(self, outcome: EndRequest, ended: datetime) -> None:
         if self._report.is_superseded:
@@ -108,6 +104,35 @@ class ClusterAgent(Agent):
         if self._attempt > 1:
             keep_earlier_log(tracker, job.run_id, folder, self._attempt)
             restore_outputs(tracker, job.run_id, job.environment, folder.work)
+
+    def _run_script(self) -> EndRequest:
+        distribution = self._distribution()
+        if distribution is None or not is_spread(distribution):
+            return super()._run_script()
+        request = self._requested_end()
+        if request is not None:
+            return request
+        job = self._job
+        if self._attempt > 1:
+            tracker = open_direct(job.tracking_uri)
+            keep_earlier_log(tracker, job.run_id, self._folder, self._attempt)
+        self._report.preparing()
+        with self._reporting():
+            spreading = Spreading(self._open_cluster(), self._submitted, distribution)
+            return spreading.wait(lambda: self._report.running({}, []), self._end_after)
+
+    def _end_after(self, seconds: float) -> EndRequest | None:
+        return self._requested_end() or self._end_for_time(seconds)
+
+    def _open_cluster(self) -> Cluster:
+        target = self._job.target
+        cluster = open_cluster(target.kind, target.settings)
+        if cluster is None:
+            raise ComputeTargetException(
+                f"The node has no plugin for compute targets of the kind {target.kind!r}; install "
+                "it in the Python that the job runs."
+            )
+        return cluster
 
     def _open_compute(self) -> Compute:
         return open_compute(NODE_KIND, {})

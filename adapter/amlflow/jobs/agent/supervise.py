@@ -222,16 +222,7 @@ class Agent:
         return open_compute(self._job.target.kind, self._job.target.settings)
 
     def _unpack(self) -> None:
-        try:
-            unpack(self._folder.snapshot, self._folder.work)
-            for name in ("outputs", "logs"):
-                if not (self._folder.work / name).exists():  # or it is a file of the user's
-                    (self._folder.work / name).mkdir()
-        except OSError as failure:
-            raise SnapshotException(
-                f"The snapshot could not be unpacked into {str(self._folder.work)!r}: "
-                f"{failure.strerror or failure}."
-            ) from failure
+        unpack_snapshot(self._folder)
 
     def _requested_end(self) -> EndRequest | None:
         return self._signalled or self._report.end_request
@@ -250,29 +241,27 @@ class Agent:
         """Wait until the script ends, its time is over or its end is requested."""
         start = time.monotonic()
         ticks = iter(FIRST_TICKS)
-        max_seconds = self._job.max_seconds
         while True:
             # A script that has ended by itself has ended so, whatever is requested.
             ending = script.ending()
             if ending is not None:
                 return self._ending_to_result(ending)
             request = self._requested_end()
-            if (
-                request is None
-                and max_seconds is not None
-                and time.monotonic() - start > max_seconds
-            ):
-                request = EndRequest(
-                    Status.CANCELED,
-                    to_error(
-                        f"The run took longer than max_run_duration_seconds={max_seconds:g} allows."
-                    ),
-                )
+            if request is None:
+                request = self._end_for_time(time.monotonic() - start)
             if request is not None:
                 script.end(GRACE_S)
                 return request
             self._heed_nudge()
             time.sleep(next(ticks, TICK_S))
+
+    def _end_for_time(self, seconds: float) -> EndRequest | None:
+        """The end of a run whose script has taken so many seconds, if that is too long."""
+        limit = self._job.max_seconds
+        if limit is None or seconds <= limit:
+            return None
+        message = f"The run took longer than max_run_duration_seconds={limit:g} allows."
+        return EndRequest(Status.CANCELED, to_error(message))
 
     def _ending_to_result(self, ending: Ending) -> EndRequest:
         if ending.code == 0 and ending.reason is None:
@@ -295,6 +284,20 @@ class Agent:
             to = "" if end is None else " up to the end of its standard error"
             message = f"{message} The last lines of {which}{to}:\n{lines}"
         return EndRequest(Status.FAILED, to_error(message))
+
+
+def unpack_snapshot(folder: JobFolder) -> None:
+    """Make the script's working folder. Raises :class:`SnapshotException`."""
+    try:
+        unpack(folder.snapshot, folder.work)
+        for name in ("outputs", "logs"):
+            if not (folder.work / name).exists():  # or it is a file of the user's
+                (folder.work / name).mkdir()
+    except OSError as failure:
+        raise SnapshotException(
+            f"The snapshot could not be unpacked into {str(folder.work)!r}: "
+            f"{failure.strerror or failure}."
+        ) from failure
 
 
 def _last_lines(log: Path, errors_end: int | None) -> str:

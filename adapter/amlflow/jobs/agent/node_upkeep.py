@@ -1,0 +1,99 @@
+"""What one process of each node does for all of them there: it prepares, and it sends."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+from amlflow.exceptions import AzureMLException
+from amlflow.jobs.agent.attempts import restore_outputs
+from amlflow.jobs.agent.data import JobData
+from amlflow.jobs.agent.preparing import prepare_work
+from amlflow.jobs.agent.report import POLL_INTERVAL_S, Report
+from amlflow.jobs.agent.supervise import unpack_snapshot
+from amlflow.jobs.cluster.payload import NODE_KIND
+from amlflow.jobs.job import Job, JobFolder
+from amlflow.jobs.launch import script_variables
+from amlflow.jobs.queue import NoQueue
+from amlflow.jobs.run_notes import EndRequest
+from amlflow.layers.stack import open_direct
+from amlflow.plugins import open_compute
+from amlflow.spec import Status, Work
+
+logger = logging.getLogger("amlflow.agent")
+
+
+class NodeReport(Report):
+    """Sends a node's logs while they grow. The run's status is the first node's agent's to tell."""
+
+    def follow(self) -> None:
+        """Until :meth:`stop`: send what is new in the logs."""
+        while not self._stopped:
+            try:
+                self._send_logs()
+            except (AzureMLException, OSError) as failure:
+                logger.warning("%s", failure)
+            self._look.wait(POLL_INTERVAL_S)
+            self._look.clear()
+
+    def send_all(self) -> list[str]:
+        """Send all that is left; what could not be sent is returned."""
+        return [*self._send_journal(), *self._send_files()]
+
+
+class Upkeep:
+    """The upkeep of one node of a distributed job."""
+
+    def __init__(self, job: Job, folder: JobFolder, attempt: int) -> None:
+        variables = script_variables(job, folder, here=True)
+        self._job = dataclasses.replace(
+            job,
+            environment={**job.environment, **variables},
+            needs=[*job.needs, str(folder.journal)],
+        )
+        self._folder, self._attempt = folder, attempt
+        self._report = NodeReport(folder, self._job, NoQueue(), attempt)
+
+    @contextlib.contextmanager
+    def prepared(
+        self, is_to_end: Callable[[], bool], is_to_leave: Callable[[], bool]
+    ) -> Iterator[Work]:
+        """The work that each process of the node runs; afterwards all it left is sent.
+
+        Raises what preparing it raises, and OSError if something could not be sent.
+        """
+        job, folder = self._job, self._folder
+        tracker = open_direct(job.tracking_uri)
+        if job.snapshot is not None:
+            tracker.get_snapshot(job.snapshot, folder.snapshot)
+        unpack_snapshot(folder)
+        if self._attempt > 1:
+            restore_outputs(tracker, job.run_id, job.environment, folder.work)
+        with contextlib.ExitStack() as stack:
+            compute = open_compute(NODE_KIND, {})
+            work = prepare_work(job, folder, compute, is_to_end, stack).work
+            data = None if job.data is None else JobData(job, folder)
+            if data is not None:
+                work = data.provide(work, is_to_end)
+            reporter = threading.Thread(target=self._report.follow, daemon=True)
+            reporter.start()
+            try:
+                yield work
+            finally:
+                self._report.stop()
+                reporter.join()
+                if is_to_leave():
+                    self._report.leave()  # the cluster ends this process soon
+                os.chdir(folder.path)
+                unsent = self._report.send_all()
+            if data is not None:
+                outcome, change = data.keep(EndRequest(Status.COMPLETED))
+                self._report.note(change)
+                if outcome.error is not None:
+                    raise OSError(outcome.error["error"]["message"])
+            if unsent:
+                raise OSError(" ".join(unsent))

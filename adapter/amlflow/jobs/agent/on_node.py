@@ -1,0 +1,201 @@
+"""A process of a distributed job, on whichever of the job's nodes it is.
+
+The first process of a node makes what all of them there need: the folder with the snapshot, the
+script's environment and its data. When they have ended, it sends their logs, files and records to
+the tracker. The agent on the job's first node (spreading.py) hears how each of them has ended, and
+tells them all to end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from amlflow import whole_files
+from amlflow.exceptions import AzureMLException
+from amlflow.jobs import launcher
+from amlflow.jobs.cluster.node_messages import ENDED, STARTED, NodeMessage, send
+from amlflow.jobs.cluster.payload import attempt_of, take_job
+from amlflow.jobs.distribution import (
+    Distribution,
+    Process,
+    placed_on_nodes,
+    process_ports,
+    variables_of,
+)
+from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
+from amlflow.spec import JOB, PROCESS
+
+ADDRESSES = "AMLFLOW_NODE_ADDRESSES"
+PORT = "AMLFLOW_NODE_PORT"
+"""The variables with the addresses of the nodes and a free port of the first, for the processes."""
+TICK_S = 0.1
+GRACE_S = 2.5
+"""Between asking the script's process to end and ending it by force."""
+MAX_OUTPUT = 4000
+"""Characters of the end of its output that are told if it fails."""
+
+
+def run_process() -> None:
+    """Run the process of this environment's number to its end, and tell how it ended."""
+    os.umask(0o077)
+    job = take_job(os.environ)
+    distribution = Distribution(**(job.distribution or {}))
+    processes = placed_on_nodes(distribution)
+    process = processes[int(os.environ.pop(PROCESS))]
+    told = Told()
+    node = NodeFolder(job, process)
+    try:
+        with node.prepared(told) as is_ready:
+            if is_ready and not told.end.is_set():
+                plan = node.read_plan()
+                environment = _environment(job, plan, distribution, process)
+                log = str(node.folder.process_log(process.number))
+                plan["processes"] = {process.number: {"environment": environment, "log": log}}
+                _run(plan, node.folder, process, told.end)
+    except (AzureMLException, OSError) as failure:
+        message = getattr(failure, "message", None) or str(failure)
+        send(NodeMessage(number=process.number, event=ENDED, code=1, error=message))
+
+
+class Told:
+    """What this process is told: by its input to ``end``, and by a signal to ``leave`` as well."""
+
+    def __init__(self) -> None:
+        self.end, self.leave = threading.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        os.read(0, 1)  # a word, or the end of the agent that would say it
+        self.end.set()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.leave.set()
+        self.end.set()
+
+
+def _environment(
+    job: Job, plan: dict[str, Any], distribution: Distribution, process: Process
+) -> dict[str, str]:
+    processes = placed_on_nodes(distribution)
+    addresses = os.environ.pop(ADDRESSES).split(",")
+    ports = process_ports(int(os.environ.pop(PORT)), len(processes))
+    own = variables_of(distribution, processes, process, addresses, ports)
+    return {**job.environment, **plan["environment"], **own, JOB: job.name}
+
+
+def _run(plan: dict[str, Any], folder: JobFolder, process: Process, told: threading.Event) -> None:
+    started = launcher.start(plan, process.number)
+    send(NodeMessage(number=process.number, event=STARTED))
+    while started.poll() is None and not told.wait(TICK_S):
+        pass
+    code = started.poll()
+    if code is None:
+        _end(started)
+        return  # how it ended says nothing
+    output = ""
+    if code:
+        with contextlib.suppress(OSError):
+            text = folder.process_log(process.number).read_bytes()[-MAX_OUTPUT:]
+            output = text.decode("utf-8", "replace")
+    send(NodeMessage(number=process.number, event=ENDED, code=code, output=output))
+
+
+def _end(started: subprocess.Popen[bytes]) -> None:
+    started.terminate()
+    try:
+        started.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        started.kill()
+        started.wait()
+
+
+class NodeFolder:
+    """The job's folder on this node, which the processes there share."""
+
+    def __init__(self, job: Job, process: Process) -> None:
+        self._job, self._process = job, process
+        base = Path(os.environ.get(FOLDER_SETTING) or tempfile.gettempdir())
+        name = f"amlflow-{job.name}-{attempt_of(os.environ)}-{process.node}"
+        self._base = base / name
+        self.folder = JobFolder(job.name, self._base)
+        self._plan = self.folder.processes / "plan.json"
+        self._failed = self.folder.processes / "failed"
+
+    def read_plan(self) -> dict[str, Any]:
+        """What the processes of this node run."""
+        plan: dict[str, Any] = json.loads(self._plan.read_bytes())
+        return plan
+
+    @contextlib.contextmanager
+    def prepared(self, told: Told) -> Iterator[bool]:
+        """Whether the folder is there; the first process makes it, and sends what is left."""
+        if self._process.local:
+            try:
+                yield self._wait_for_plan(told.end)
+            finally:
+                with contextlib.suppress(OSError):
+                    self._over(self._process.local).touch()
+            return
+        # The agent on the first node and the others on this one have no use for the trackers.
+        from amlflow.jobs.agent.node_upkeep import Upkeep
+
+        self._base.mkdir(mode=0o700)
+        try:
+            self.folder.make()
+            self.folder.processes.mkdir(mode=0o700)
+            upkeep = Upkeep(self._job, self.folder, attempt_of(os.environ))
+            try:
+                with upkeep.prepared(told.end.is_set, told.leave.is_set) as work:
+                    plan = {
+                        "command": list(work.command),
+                        "is_script": work.is_script,
+                        "python": work.python,
+                        "folder": str(work.folder),
+                        "environment": dict(work.environment),
+                        "failure": str(self.folder.failure),
+                    }
+                    whole_files.write_text(self._plan, json.dumps(plan), whole_files.OWN)
+                    yield True
+                    self._wait_for_others()
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self._failed.touch()
+                raise
+        finally:
+            shutil.rmtree(self._base, ignore_errors=True)
+
+    def _over(self, local: int) -> Path:
+        return self.folder.processes / f"{local}.over"
+
+    def _wait_for_plan(self, told: threading.Event) -> bool:
+        """Whether there is a plan; None is made where the first process has failed."""
+        while not told.wait(TICK_S):
+            if self._plan.exists():
+                # Somebody else could have made a folder of this name.
+                status = os.lstat(self._base)
+                if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+                    raise OSError(f"{self._base} is not this user's own folder.")
+                return True
+            if self._failed.exists():
+                return False
+        return False
+
+    def _wait_for_others(self) -> None:
+        for local in range(1, self._process.beside):
+            while not self._over(local).exists():
+                time.sleep(TICK_S)

@@ -1,0 +1,148 @@
+"""Runs a distributed job on a cluster's nodes, from the agent on the first of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from amlflow.jobs.agent.on_node import ADDRESSES, PORT
+from amlflow.jobs.agent.processes import Failure, free_ports, log_name
+from amlflow.jobs.cluster.node_messages import END, STARTED, NodeMessage, parse_message
+from amlflow.jobs.cluster.payload import VARIABLE, encode_job
+from amlflow.jobs.distribution import Distribution, Join, placed_on_nodes, server_numbers
+from amlflow.jobs.job import Job
+from amlflow.jobs.run_notes import EndRequest
+from amlflow.run_errors import to_error
+from amlflow.spec import Cluster, Status
+
+TICK_S = 0.2
+END_S = 30.0
+"""How long the nodes may take to end their processes and send what these left."""
+LAST_LINES = 20
+
+
+class Spreading:
+    """The processes of one job on all of its nodes."""
+
+    def __init__(self, cluster: Cluster, job: Job, distribution: Distribution) -> None:
+        self._distribution = distribution
+        processes = placed_on_nodes(distribution)
+        self._servers = set(server_numbers(distribution, processes))
+        self._running = {process.number for process in processes}
+        self._first: NodeMessage | None = None
+        self._errors: list[str] = []
+        self._has_started = False
+        command = [
+            *cluster.spread(
+                distribution.nodes,
+                distribution.processes,
+                is_mpi=distribution.join == Join.MPI,
+            ),
+            sys.executable,
+            "-m",
+            "amlflow.jobs.agent",
+            "--process",
+        ]
+        self._process = subprocess.Popen(
+            command,
+            env={
+                **os.environ,
+                VARIABLE: encode_job(job),
+                ADDRESSES: ",".join(cluster.addresses()),
+                PORT: str(free_ports(1)[0]),
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        self._readers = [
+            threading.Thread(target=self._read, daemon=True),
+            threading.Thread(target=self._read_errors, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def wait(
+        self, on_start: Callable[[], None], requested_end: Callable[[float], EndRequest | None]
+    ) -> EndRequest:
+        """How the run ends; ``requested_end`` is asked with the seconds since the script's start.
+
+        ``on_start`` is called once the first process has started.
+        """
+        start = time.monotonic()
+        is_running = False
+        while True:
+            if self._has_started and not is_running:
+                is_running, start = True, time.monotonic()
+                on_start()
+            if self._process.poll() is not None:
+                return self._outcome()
+            request = requested_end(time.monotonic() - start if is_running else 0.0)
+            if request is not None:
+                self._end()
+                return request
+            if self._first is not None or (self._servers and not self._running - self._servers):
+                self._end()
+                return self._outcome()
+            time.sleep(TICK_S)
+
+    def _end(self) -> None:
+        """Tell all processes to end, and wait until all nodes have sent what there is."""
+        if self._process.stdin is not None:
+            try:
+                self._process.stdin.write(END.decode())
+                self._process.stdin.close()
+            except OSError:  # it has ended
+                pass
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self) -> None:
+        for line in self._process.stdout or ():
+            message = parse_message(line, self._distribution.processes)
+            if message is None:
+                continue
+            if message.event == STARTED:
+                self._has_started = True
+                continue
+            if message.code and self._first is None:
+                self._first = message
+            self._running.discard(message.number)
+
+    def _read_errors(self) -> None:
+        for line in self._process.stderr or ():
+            self._errors = [*self._errors[-LAST_LINES:], line.rstrip("\n")]
+
+    def _outcome(self) -> EndRequest:
+        for reader in self._readers:
+            reader.join(END_S)
+        first = self._first
+        if first is None and not self._running - self._servers:
+            return EndRequest(Status.COMPLETED)
+        if first is None:
+            lines = "\n".join(self._errors)
+            message = f"The processes on the job's nodes have ended and not said how: {lines}"
+            return EndRequest(Status.FAILED, to_error(message, "ServiceError"))
+        failure = Failure(first.number, first.code)
+        node = placed_on_nodes(self._distribution)[first.number].node
+        message = failure.describe(self._distribution.processes)
+        if first.error is not None:
+            message = (
+                f"Process {first.number} of {self._distribution.processes} could not be run on "
+                f"node {node} of the job: {first.error}"
+            )
+        if first.output:
+            lines = "\n".join(first.output.splitlines()[-LAST_LINES:])
+            message = (
+                f"{message} The last lines of that process's output ({log_name(failure)}):\n{lines}"
+            )
+        return EndRequest(Status.FAILED, to_error(message))

@@ -1,0 +1,68 @@
+"""What the processes of a distributed job and the agent on its first node say to each other.
+
+They have no folder in common. A process writes lines to its standard output, and reads its standard
+input, both of which the cluster passes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+
+from amlflow.tracker_data import Malformed, is_whole, to_object
+
+MARK = "amlflow-process "
+"""A line that begins so is a message; others are the cluster's own."""
+END = b"end\n"
+"""Tells all processes to end."""
+MAX_MESSAGE = 20_000
+STARTED = "started"
+ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeMessage:
+    """That a process has started, or how it has ended.
+
+    ``code`` is its exit code; below 0 it is a signal's number. ``error`` says why it could not be
+    started, and ``output`` is the end of what it wrote.
+    """
+
+    number: int
+    event: str
+    code: int = 0
+    error: str | None = None
+    output: str = ""
+
+
+def send(message: NodeMessage) -> None:
+    """Tell the agent on the first node."""
+    sys.stdout.write(f"{MARK}{json.dumps(asdict(message))}\n")
+    sys.stdout.flush()
+
+
+def parse_message(line: str, count: int) -> NodeMessage | None:
+    """The message in a line of one of ``count`` processes; None if it is none.
+
+    A script can write such lines itself, so they are parsed as any input.
+    """
+    if not line.startswith(MARK):
+        return None
+    try:
+        content = to_object(line.removeprefix(MARK), MAX_MESSAGE)
+        number, code = content.get("number"), content.get("code")
+        event, error, output = (content.get(name) for name in ("event", "error", "output"))
+        if not (is_whole(number) and 0 <= number < count and event in (STARTED, ENDED)):
+            return None
+        if not (is_whole(code) and abs(code) < 256 and isinstance(output, str)):
+            return None
+    except Malformed:
+        return None
+    return NodeMessage(
+        number=number,
+        event=str(event),
+        code=code,
+        error=error if isinstance(error, str) else None,
+        output=output,
+    )
