@@ -22,7 +22,12 @@ def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
     """Take the kinds ``docker`` and ``container``; settings.py says which settings it has."""
     if kind not in ("docker", CONTAINER):
         return None
-    # Only a process that opens such a compute target needs it.
+    # Only a process that opens such a compute target needs these.
+    from amlflow.exceptions import ComputeTargetException
+    from amlflow.parts import check_part
+
+    check_part("docker", f"A compute target of kind {kind!r}", ComputeTargetException)
+    # It imports Docker's client.
     from amlflow_docker.compute import DockerCompute
     from amlflow_docker.settings import parse_settings
 

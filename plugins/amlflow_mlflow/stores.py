@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from amlflow.parts import check_part
 from amlflow.spec import redacted
 
-from amlflow_mlflow.installed import check_mlflow
 from amlflow_mlflow.store import Store
 
 
@@ -25,7 +25,7 @@ def open_store(uri: str) -> Store:
     store = open_sqlite(uri)
     if store is not None:
         return store
-    check_mlflow(f"The tracking URI {redacted(uri)!r} is MLflow's")
+    check_part("local", f"The tracking URI {redacted(uri)!r}")
     # It takes seconds to import.
     from amlflow_mlflow.mlflow_store import MlflowStore
 

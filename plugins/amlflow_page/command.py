@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
+from amlflow.parts import check_part
 from amlflow.spec import redacted
 
 HOST = "127.0.0.1"
@@ -42,6 +43,7 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
     if uri.startswith(("http:", "https:")):
         _show(f"{redacted(uri).rstrip('/')}/{START}", no_browser).join()
         return
+    check_part("ui", "`amlflow ui`")
     _check(port)
     server = subprocess.Popen(
         _command(uri, port), env=_environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL

@@ -31,7 +31,7 @@ def fill(path: Path, runs: int = RUNS) -> None:
                 (run_id, f"run-{place}", "LOCAL", "", "", "", "somebody", "FINISHED",
                  START + place * 1000, START + place * 1000 + 500, "", "active", "", identity)
             )  # fmt: skip
-            mine = place % (runs // MATCHING // 10) == 0
+            mine = place % max(1, runs // MATCHING // 10) == 0
             author = "azureml-user" if mine else f"author-{place % 50}"
             params.append(("property.author", author, run_id))
             matching = place % (runs // MATCHING) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from importlib.metadata import EntryPoint, requires
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from amlflow import plugins
 from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.layers.stack import add_layers
+from amlflow.parts import PARTS, check_part
 from amlflow.per_process import PerProcess
 from amlflow.spec import Unavailable
 
@@ -292,15 +294,34 @@ def test_a_claim_of_the_wrong_type_is_named(load: Any, line: str, reason: str) -
     assert reason in load(odd=line).failures["odd"]
 
 
-def test_amlflow_itself_needs_no_tracker() -> None:
-    needed = [line for line in requires("amlflow") or () if "extra ==" not in line]
-    assert needed
-    assert not [line for line in needed if line.startswith(("mlflow", "trackio", "sqlalchemy"))]
+LARGE = (
+    "aiohttp", "alembic", "docker", "mlflow", "numpy", "pandas", "pyarrow", "requests",
+    "sqlalchemy", "trackio", "uv",
+)  # fmt: skip
+
+
+def test_a_small_installation_has_what_a_client_needs() -> None:
+    base = [line for line in requires("amlflow") or () if "extra ==" not in line]
+    names = {re.split(r"[^\w.-]", line)[0] for line in base}
+    assert "urllib3" in names
+    assert not names & set(LARGE)
+    assert not [line for line in base if "fsspec[" in line]
+
+
+@pytest.mark.parametrize("extra", sorted(PARTS))
+def test_a_missing_part_is_named_with_the_command_that_adds_it(
+    extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"extra == '{extra}'" in "\n".join(requires("amlflow") or ())
+    check_part(extra, "This")
+    monkeypatch.setattr("amlflow.parts.find_spec", lambda name: None)
+    with pytest.raises(UserErrorException, match=rf'pip install "amlflow\[{extra}\]"\.'):
+        check_part(extra, "This")
 
 
 def test_without_mlflow_its_plugin_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amlflow_mlflow.installed.find_spec", lambda name: None)
-    with pytest.raises(UserErrorException, match=r"pip install 'amlflow\[mlflow\]'"):
+    monkeypatch.setattr("amlflow.parts.find_spec", lambda name: None)
+    with pytest.raises(UserErrorException, match=r"pip install \"amlflow\[local\]\""):
         plugins.open_tracker("postgresql://nowhere/at-all")
 
 

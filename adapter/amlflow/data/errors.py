@@ -21,6 +21,8 @@ EXTRAS = {
     "adl": "azure",
     "gs": "gcs",
     "gcs": "gcs",
+    "http": "data",
+    "https": "data",
 }
 """By the scheme of an address: the extra of amlflow that installs what reads it."""
 VARIABLES = {
@@ -107,7 +109,7 @@ def _explain(error: Exception, address: str) -> str | None:
     if isinstance(error, ImportError):
         scheme = urlsplit(address).scheme
         extra = EXTRAS.get(scheme)
-        hint = f"pip install 'amlflow[{extra}]'" if extra else "install the package that reads it"
+        hint = f'pip install "amlflow[{extra}]"' if extra else "install the package that reads it"
         return f"addresses with {scheme}: need another package; {hint}."
     if isinstance(error, OSError) or type(error).__module__.split(".")[0] in _BACKENDS:
         status = getattr(error, "status", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from amlflow.data.chosen_files import draw
 from amlflow.data.definition import Definition
 from amlflow.data.expressions import evaluate
 from amlflow.data.inference import set_types
@@ -49,13 +50,6 @@ def _split(
 ) -> Any:
     chosen = draw(len(frame), percentage, seed)
     return frame[chosen if is_first else ~chosen]
-
-
-def draw(count: int, probability: float, seed: int) -> Any:
-    """For each of so many rows whether it is taken; the same for the same seed."""
-    import numpy as np  # comes with pandas, and a FileDataset needs neither
-
-    return np.random.default_rng(seed).random(count) < probability
 
 
 def _keep(frame: Any, options: Mapping[str, Any], columns: Sequence[str]) -> Any:
@@ -138,22 +132,3 @@ FRAME_STEPS: Mapping[str, Callable[..., Any]] = {
     "filter": _filter,
     "time": _time,
 }
-
-
-def chosen_files(definition: Definition, files: Sequence[DataFile]) -> list[DataFile]:
-    """The files of a file data set after its steps."""
-    selection = list(files)
-    for name, *values in definition.steps:
-        if name == "take":
-            selection = selection[: values[0]]
-        elif name == "skip":
-            selection = selection[values[0] :]
-        elif name in ("sample", "split"):
-            chosen = draw(len(selection), values[0], values[1])
-            is_wanted = values[2] if name == "split" else True
-            selection = [
-                file for file, taken in zip(selection, chosen, strict=True) if taken == is_wanted
-            ]
-        else:
-            raise UserErrorException(f"{name} is a step of a tabular data set, and this has files.")
-    return selection

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from amlflow.data.chosen_files import chosen_files
 from amlflow.data.definition import FILE, Definition, Source
-from amlflow.data.frames import chosen_files
 from amlflow.data.materialize import copy_files, link_files
 from amlflow.data.registry import Registration, Registry
 from amlflow.data.script_data import (

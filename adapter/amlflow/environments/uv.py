@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -105,19 +106,23 @@ class Uv:
 
 
 def find_uv() -> str:
-    """The program of the package uv.
+    """The program of the package uv, or the one in PATH.
 
     Raises:
-        EnvironmentBuildException: it is not installed.
+        EnvironmentBuildException: there is neither.
     """
-    # Found when it is needed: few scripts have an environment made.
-    from uv import find_uv_bin
-
     try:
+        # Found when it is needed: few scripts have an environment made.
+        from uv import find_uv_bin
+
         return os.fspath(find_uv_bin())
-    except FileNotFoundError as error:
+    except (ImportError, FileNotFoundError) as error:
+        program = shutil.which("uv")
+        if program is not None:
+            return program
         raise EnvironmentBuildException(
-            "uv, which makes environments, is not installed beside amlflow; `pip install uv` does."
+            "An environment with packages needs uv, which is not installed here: "
+            'pip install "amlflow[local]".'
         ) from error
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from amlflow.parts import check_part
 from amlflow.spec import Refused, Unavailable, tried_once
 
 from amlflow_mlflow.answers import foreign, is_attachment, number, origin, parse_object, text
@@ -54,6 +55,7 @@ def open_artifacts(root: str, connection: Connection) -> ArtifactStore:
             )
         if is_here and root.startswith(_SERVED):
             return ServedArtifacts(urlsplit(root).path, connection)
+    check_part("local", f"A run with files at {urlsplit(root).scheme}:")
     # MLflow has a client of each other place. It takes seconds to import.
     from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts
 

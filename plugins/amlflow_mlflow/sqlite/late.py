@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from amlflow_mlflow.installed import check_mlflow
+from amlflow.parts import check_part
 
 if TYPE_CHECKING:
     from amlflow_mlflow.mlflow_store import MlflowStore
@@ -23,7 +23,7 @@ class LateStore:
         """The store. Raises :class:`UserErrorException` where MLflow is not installed."""
         with self._lock:
             if self._opened is None:
-                check_mlflow(f"This needs MLflow's own client of the database {self._uri}")
+                check_part("local", "A run with assessments of MLflow's")
                 # It takes seconds to import.
                 from amlflow_mlflow.mlflow_store import MlflowStore
 

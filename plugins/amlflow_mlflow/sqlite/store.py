@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from amlflow.parts import check_part
 from amlflow.spec import Refused
 
 from amlflow_mlflow.entities import ALL, InputDataset, MetricPoint, Page, Row, Run, RunInfo
@@ -204,6 +205,7 @@ class SqliteStore(SqliteExperiments):
         folder = folder_of(root)
         if folder is not None:
             return LocalArtifacts(folder)
+        check_part("local", f"A run with files at {urlsplit(root).scheme}:")
         # MLflow has a client of each other place. It takes seconds to import.
         from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts
 

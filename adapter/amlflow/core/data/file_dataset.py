@@ -25,7 +25,7 @@ class FileDataset(AbstractDataset):
 
     def _files(self) -> list[DataFile]:
         # Only a step that draws needs numpy.
-        from amlflow.data.frames import chosen_files
+        from amlflow.data.chosen_files import chosen_files
 
         return chosen_files(self._definition, super()._files())
 

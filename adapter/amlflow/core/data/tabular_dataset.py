@@ -10,6 +10,7 @@ from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.data.definition import FILE, TABULAR, Definition
 from amlflow.exceptions import UserErrorException
+from amlflow.parts import check_part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,7 @@ class TabularDataset(AbstractDataset):
             DatasetExecutionError: a file cannot be read, or is not of the format.
             UserErrorException: a column does not exist.
         """
+        check_part("data", "Reading the rows of a data set")
         # pandas and pyarrow are loaded when rows are read.
         from amlflow.data.frames import to_frame
 
@@ -148,6 +150,7 @@ class TabularDataset(AbstractDataset):
         self, start: str | None, end: str | None, inclusive: bool, validate: bool
     ) -> TabularDataset:
         if validate:
+            check_part("data", "Looking at the columns of a data set")
             # pyarrow is loaded when files are looked at.
             from amlflow.data.frames import check_time_column
 

@@ -1,0 +1,38 @@
+"""Which files or rows the steps of a data set leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from amlflow.data.definition import Definition
+from amlflow.data.storage import DataFile
+from amlflow.exceptions import UserErrorException
+from amlflow.parts import check_part
+
+
+def draw(count: int, probability: float, seed: int) -> Any:
+    """For each of so many rows whether it is taken; the same for the same seed."""
+    check_part("data", "A part that is drawn")
+    import numpy as np  # comes with pandas, and few data sets of files need it
+
+    return np.random.default_rng(seed).random(count) < probability
+
+
+def chosen_files(definition: Definition, files: Sequence[DataFile]) -> list[DataFile]:
+    """The files of a file data set after its steps."""
+    selection = list(files)
+    for name, *values in definition.steps:
+        if name == "take":
+            selection = selection[: values[0]]
+        elif name == "skip":
+            selection = selection[values[0] :]
+        elif name in ("sample", "split"):
+            chosen = draw(len(selection), values[0], values[1])
+            is_wanted = values[2] if name == "split" else True
+            selection = [
+                file for file, taken in zip(selection, chosen, strict=True) if taken == is_wanted
+            ]
+        else:
+            raise UserErrorException(f"{name} is a step of a tabular data set, and this has files.")
+    return selection

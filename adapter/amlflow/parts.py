@@ -1,0 +1,32 @@
+"""The parts that an installation of amlflow may lack, and the extras that add them.
+
+The base installation has what a client of a tracking server and of MLflow's default database needs.
+A part is looked for where it is needed, without being imported.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from amlflow.exceptions import AzureMLException, UserErrorException
+
+PARTS = {
+    "data": ("pandas", "pyarrow"),
+    "docker": ("docker",),
+    "local": ("mlflow", "sqlalchemy", "alembic"),
+    "ui": ("mlflow", "flask"),
+}
+"""Some packages of each extra, by which it is told whether it is installed."""
+
+
+def check_part(extra: str, need: str, error: type[AzureMLException] = UserErrorException) -> None:
+    """Raise an error that names the command, unless the packages of an extra are installed.
+
+    ``need`` is what needs them: the subject of a sentence.
+    """
+    for package in PARTS[extra]:
+        if find_spec(package) is None:
+            raise error(
+                f"{need} needs the package {package}, which is not installed here: "
+                f'pip install "amlflow[{extra}]".'
+            )

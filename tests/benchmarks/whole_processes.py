@@ -1,0 +1,103 @@
+"""Scripts and commands as whole processes: ``python tests/benchmarks/whole_processes.py``.
+
+A script that logs one value is measured beside the same script with MLflow. A command is measured
+beside its limit: 0.3 of ``import mlflow`` in a process, and 1.5 of the same search that MLflow's
+client makes in a process that has imported it. All are measured in turn in this very run (median).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+# Behind the standard library, which has a module called like the benchmark of logging.
+sys.path.append(sys.path.pop(0))
+sys.path.append(str(Path(__file__).parent.parent))
+
+import many_runs
+from helpers import servers
+from runs import filled, in_turn, python, report, server
+
+FEW = 20
+OWN_SCRIPT = """
+from azureml.core import Experiment, Workspace
+run = Experiment(Workspace("s", "g", "w"), "e").start_logging(snapshot_directory=None)
+run.log("loss", 0.5)
+run.complete()
+"""
+MLFLOW_SCRIPT = """
+import mlflow
+mlflow.set_experiment("e")
+with mlflow.start_run():
+    mlflow.log_metric("loss", 0.5)
+"""
+AUTHOR = "params.`property.author` = 'azureml-user'"
+COMMANDS = (
+    ("run list", [], "", 10),
+    ("the first query", ["[?properties.author=='azureml-user']"], AUTHOR, None),
+    (
+        "the second query",
+        ["[?tags.keys(@)[?starts_with(@, 'worth another look')]]"],
+        "tags.`worth another look` LIKE '%'",
+        None,
+    ),
+    (
+        "the third query",
+        ["[?properties.author=='azureml-user' && tags.quality=='fantastic run']"],
+        f"{AUTHOR} AND tags.quality = 'fantastic run'",
+        None,
+    ),
+)
+
+
+def scripts(where: str, uri: str) -> None:
+    """A script that starts a run, logs one value and completes it."""
+    own = python(OWN_SCRIPT, MLFLOW_TRACKING_URI=uri)
+    mlflow = python(MLFLOW_SCRIPT, MLFLOW_TRACKING_URI=uri)
+    own(), mlflow()
+    mine, theirs = in_turn(own, mlflow)
+    what = f"a script that logs one value / the same with MLflow, {where}"
+    report(what, mine / theirs, "<= 0.35", f"{mine:.2f} s against {theirs:.2f} s")
+
+
+def commands(where: str, uri: str) -> None:
+    """``amlflow run list``, and the guide's three queries."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(many_runs.EXPERIMENT)
+    assert experiment is not None
+    for what, query, condition, size in COMMANDS:
+        words = ["run", "list", *query, "-e", many_runs.EXPERIMENT, "-o", "json"]
+        command = f"import sys; from amlflow.cli import main; sys.exit(main({words!r}))"
+        search = functools.partial(
+            client.search_runs, [experiment.experiment_id], condition, max_results=size or 50_000
+        )
+        act: Callable[[], object] = python(command, MLFLOW_TRACKING_URI=uri)
+        act(), search()
+        mine, imported, direct = in_turn(act, python("import mlflow"), search)
+        limit = 0.3 * imported + 1.5 * direct
+        detail = f"{mine:.2f} s, import mlflow {imported:.2f} s, search {direct:.2f} s"
+        report(f"amlflow run list, {what}, {where} / its limit", mine / limit, "<= 1", detail)
+
+
+def main() -> None:
+    os.environ.update(servers.QUIET)
+    with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
+        for runs in (FEW, many_runs.RUNS):
+            database = filled(Path(name) / str(runs), runs)
+            if runs == FEW:
+                scripts("sqlite", f"sqlite:///{database}")
+            commands(f"sqlite, {runs:,} runs", f"sqlite:///{database}")
+            with server(database) as uri:
+                if runs == FEW:
+                    scripts("server", uri)
+                commands(f"server, {runs:,} runs", uri)
+
+
+if __name__ == "__main__":
+    main()
