@@ -107,7 +107,7 @@ class SlurmCluster(ClusterBase):
         """The addresses by which Slurm itself reaches the nodes."""
         return addresses_of(os.environ.get("SLURM_JOB_NODELIST", ""))
 
-    def spread(self, nodes: int, processes: int, *, is_mpi: bool) -> Sequence[str]:
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
         """An srun of the job's own."""
         cpus = os.environ.get("SLURM_CPUS_PER_TASK")
         return [

@@ -127,7 +127,7 @@ class ClusterBase(Cluster):
         """The default has none, as the jobs are not distributed."""
         return []
 
-    def spread(self, nodes: int, processes: int, *, is_mpi: bool) -> Sequence[str]:
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
         """The default runs the command as it is."""
         return []
 

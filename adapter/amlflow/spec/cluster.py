@@ -151,7 +151,7 @@ class Cluster(Protocol):
         """
 
     @abstractmethod
-    def spread(self, nodes: int, processes: int, *, is_mpi: bool) -> Sequence[str]:
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
         """The words to put before a command so that it runs as processes of a job's nodes.
 
         Called on the job's first node. Each node gets the same number of processes, the first ones
