@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from amlflow.jobs.cluster.names import make_cluster_name
 from amlflow.jobs.cluster.payload import to_work
+from amlflow.jobs.finding import proof_of
 from amlflow.jobs.job import DEFINITION_FILE, Job, JobFolder
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.removal import remove
@@ -72,6 +75,7 @@ class StartOnCluster:
         """Submit the job."""
         if folder.definition.exists():
             tracker.put_files(job.run_id, {DEFINITION_FILE: folder.definition}, replace=True)
-        self._cluster.submit([to_work(job)])
+        name = make_cluster_name(job.run_id, proof_of(folder))
+        self._cluster.submit([to_work(dataclasses.replace(job, name=name))])
         remove(folder)
         lock.close()

@@ -21,7 +21,8 @@ from collections.abc import Callable
 
 from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs.cancel import claim_for_nobody, is_nobodys
-from amlflow.jobs.finding import find_job, own_jobs
+from amlflow.jobs.cluster.names import make_cluster_name
+from amlflow.jobs.finding import find_job, own_jobs, proof_of
 from amlflow.jobs.job import BUILD_LOG, LOG, Job, JobFolder
 from amlflow.jobs.launch import launch
 from amlflow.jobs.queue import Queue
@@ -145,7 +146,8 @@ def _tend_submitted(
 
     Raises :class:`Unavailable` where the cluster does not answer.
     """
-    state = cluster.look([job.name], now=True)[job.name].state
+    name = make_cluster_name(job.run_id, proof_of(folder))
+    state = cluster.look([name], now=True)[name].state
     if state is not JobState.UNKNOWN or has_agent(record) or record.status in FINAL:
         remove(folder)
         return False

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 import pytest
 from amlflow.jobs.cluster.canceling import cancel_at_cluster
 from amlflow.jobs.cluster.looking import look_at_cluster
+from amlflow.jobs.cluster.names import cluster_name_of
 from amlflow.jobs.run_notes import CLUSTER, END, waiting_text
 from amlflow.spec import ATTEMPT, ClusterWork, JobState, RunDraft, RunRecord
 from amlflow.testing.memory import MemoryTracker
@@ -50,7 +51,9 @@ def test_a_run_takes_its_jobs_place_in_the_queue(run: tuple[MemoryTracker, RunRe
     tracker, record = run
     cluster = MemoryCluster(nodes=1)
     others = [sleeper(f"{number:032x}") for number in (1, 2)]
-    cluster.submit([*others, sleeper(NAME)])
+    name = cluster_name_of(record)
+    assert name is not None
+    cluster.submit([*others, sleeper(name)])
     try:
         assert look_at_cluster(tracker, record, lambda: cluster)
         changed = tracker.get_run(record.id)
@@ -58,9 +61,30 @@ def test_a_run_takes_its_jobs_place_in_the_queue(run: tuple[MemoryTracker, RunRe
         asked = dataclasses.replace(changed, system={**changed.system, **CANCEL})
         cancel_at_cluster(tracker, asked, lambda: cluster)
         assert tracker.get_run(record.id).status == "Canceled"
-        assert cluster.look([NAME])[NAME].state is JobState.CANCELED
+        assert cluster.look([name])[name].state is JobState.CANCELED
     finally:
         cluster.cancel([work.name for work in others])
+
+
+def test_a_note_that_is_copied_from_another_run_ends_nothing_of_that_run(
+    run: tuple[MemoryTracker, RunRecord],
+) -> None:
+    tracker, record = run
+    now = datetime.now(timezone.utc)
+    system = {**record.system, **CANCEL}
+    draft = RunDraft(
+        experiment_id=record.experiment_id, created=now, status="Queued", system=system
+    )
+    [copy] = tracker.create_runs([draft])
+    name = cluster_name_of(record)
+    assert name is not None
+    cluster = MemoryCluster(nodes=1)
+    cluster.submit([sleeper(NAME), sleeper(name)])
+    try:
+        cancel_at_cluster(tracker, copy, lambda: cluster)
+        assert cluster.look([name], now=True)[name].state is JobState.QUEUED
+    finally:
+        cluster.cancel([NAME, name])
 
 
 def test_the_reference_cluster_starts_a_job_again() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from amlflow.core.runs.run import Run
+from amlflow.jobs.cluster.names import cluster_name_of
 from azureml.core import Experiment, ScriptRunConfig, Workspace
 from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
@@ -65,7 +65,7 @@ def slurm_says(*command: str) -> str:
 def job_of(run: Run) -> list[str]:
     """The id and the state of a run's job in Slurm."""
     record = run._reload()
-    name = json.loads(record.system["job"])["name"]
+    name = cluster_name_of(record)
     states = "squeue", "--noheader", "--states=all", f"--name={name}", "-O", "JobID:20,State:20"
     return slurm_says(*states).split()
 

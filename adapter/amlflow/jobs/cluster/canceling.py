@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from amlflow.jobs.cluster.looking import OpenCluster
+from amlflow.jobs.cluster.names import cluster_name_of
 from amlflow.jobs.run_notes import requested_end_of
 from amlflow.spec import FINAL, JobState, RunRecord, Tracker, Unavailable
-from amlflow.tracker_notes import parse_job
 
 
 def cancel_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> None:
@@ -14,16 +14,16 @@ def cancel_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClu
     One that runs is ended by its agent, which hears the request from the tracker. If the cluster
     does not answer, the job ends as soon as it is started.
     """
-    note = parse_job(record)
+    name = cluster_name_of(record)
     cluster = open_cluster()
     request = requested_end_of(record)
-    if note is None or cluster is None or request is None:
+    if name is None or cluster is None or request is None:
         return
     try:
-        job = cluster.look([note.name], now=True).get(note.name)
+        job = cluster.look([name], now=True).get(name)
         if job is None or job.state not in (JobState.QUEUED, JobState.PREPARING):
             return
-        cluster.cancel([note.name])
+        cluster.cancel([name])
     except Unavailable:
         return
     if record.status not in FINAL:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from amlflow.jobs.cluster.names import cluster_name_of
 from amlflow.jobs.health import note_change
 from amlflow.jobs.run_notes import (
     WAITING,
@@ -29,7 +30,7 @@ from amlflow.spec import (
     Tracker,
     Unavailable,
 )
-from amlflow.tracker_notes import parse_job, parse_waiting
+from amlflow.tracker_notes import parse_waiting
 
 OpenCluster = Callable[[], Cluster | None]
 """Opens the cluster that a run's target names on this machine; None if there is none."""
@@ -41,12 +42,12 @@ def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClust
     Returns whether the run has changed. None: nothing is known, because this machine does not know
     the cluster, or the cluster does not answer.
     """
-    note = parse_job(record)
+    name = cluster_name_of(record)
     cluster = open_cluster()
-    if note is None or cluster is None:
+    if name is None or cluster is None:
         return None
     try:
-        job = cluster.look([note.name]).get(note.name)
+        job = cluster.look([name]).get(name)
     except Unavailable:  # which is not a state of the job
         return None
     if job is None:
