@@ -108,3 +108,27 @@ def test_a_build_makes_what_scripts_run_with(
         environment.build_local(workspace)
     environment.python.user_managed_dependencies = True
     assert environment.build(workspace).wait_for_completion(False).status == "Succeeded"
+
+
+def test_a_build_of_an_image_without_a_daemon(
+    store: str, jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages become a virtual environment, as of a submitted script; all else cannot be made."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
+    workspace = Workspace.from_config()
+    wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    environment = Environment("tiny")
+    environment.docker.base_image = "debian:12"
+    build = environment.build(workspace).wait_for_completion(False)
+    assert build.status == "Failed"
+    assert "No Docker daemon answers" in build.get_log()
+    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["amlflow-tiny"])
+    build = environment.build(workspace).wait_for_completion(False)
+    assert build.status == "Succeeded"
+    assert "A virtual environment is made instead." in build.get_log()
+    assert environment.get_image_details(workspace).image_exist
+    environment.docker.base_image = None
+    environment.docker.base_dockerfile = "FROM debian:12"
+    assert environment.build(workspace).wait_for_completion(False).status == "Failed"

@@ -182,6 +182,26 @@ def test_a_cancel_ends_a_build(experiment: Any, target: str, docker_image: str) 
     until(lambda: "sleep 600" not in commands())
 
 
+def test_a_build_makes_the_image_that_scripts_run_in(
+    experiment: Any, target: str, docker_image: str, links: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = environment_of(links, "amlflow-tiny==1.0")
+    text = f"FROM {docker_image}\nRUN echo {uuid.uuid4().hex} > /here\n"
+    environment.docker.base_dockerfile = text
+    build = environment.build(experiment.workspace).wait_for_completion(show_output=True)
+    assert build.status == "Succeeded"
+    output = capsys.readouterr().out
+    assert "RUN echo" in output
+    assert "amlflow-tiny==1.0" in output
+    assert "The environment is the image sha256:" in output
+    run = submit(
+        experiment, "open('/here'); import amlflow_tiny", compute_target=target,
+        environment=environment,
+    )  # fmt: skip
+    assert ended(run) == "Completed", error_of(run)
+    assert BUILD_LOG not in run.get_file_names()  # nothing was left to make
+
+
 def test_many_makers_make_one(images: Images, docker_image: str, links: Path) -> None:
     lines = (f"--find-links {links}", "amlflow-tiny==1.0")
     specification = Specification(pip=lines)

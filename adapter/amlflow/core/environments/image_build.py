@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from amlflow.environments.building import BuiltEnvironment, ensure
+from amlflow.core.environments.making import Making
 from amlflow.environments.lookup import find_environment
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import AzureMLException
@@ -23,8 +23,8 @@ class ImageBuildDetails:
     Source: ``azureml.core.environment.ImageBuildDetails`` 1.61; names are v1's.
     """
 
-    def __init__(self, specification: Specification | None) -> None:
-        self._specification = specification
+    def __init__(self, making: Making) -> None:
+        self._making = making
         self._folder = tempfile.TemporaryDirectory()
         self._log = Path(self._folder.name, "log.txt")
         self._log.touch()
@@ -34,11 +34,9 @@ class ImageBuildDetails:
 
     def _build(self) -> None:
         try:
-            if self._specification is None:
-                self._write("The user manages the packages of this environment.")
-            else:
-                environment = ensure(self._specification, self._log)
-                self._write(describe_build(environment))
+            with self._log.open("a", encoding="utf-8") as log:
+                sentence = self._making.make(log)
+            self._write(sentence)
         except (AzureMLException, OSError) as failure:
             self._write(getattr(failure, "message", str(failure)))
             self._status = FAILED
@@ -143,22 +141,11 @@ def image_details(specification: Specification | None, image: str | None) -> Doc
     )
 
 
-def build_here(specification: Specification | None) -> None:
+def build_here(making: Making) -> None:
     """Make an environment, with the log on stdout.
 
     Raises:
         EnvironmentBuildException: it cannot be made.
+        ComputeTargetException: the container engine does not answer or refuses.
     """
-    if specification is None:
-        print("The user manages the packages of this environment.")
-    else:
-        print(describe_build(ensure(specification, sys.stdout)))
-
-
-def describe_build(environment: BuiltEnvironment) -> str:
-    """One sentence on what a build has done."""
-    if not environment.key:
-        return "Nothing has to be made: this Python has all packages of the environment."
-    if environment.made:
-        return f"The environment {environment.key} was made in {environment.seconds:.1f} s."
-    return f"The environment {environment.key} was there already."
+    print(making.make(sys.stdout))

@@ -26,8 +26,8 @@ from amlflow.exceptions import UserErrorException
 
 if TYPE_CHECKING:
     from amlflow.core.environments.image_build import DockerImageDetails, ImageBuildDetails
+    from amlflow.core.environments.making import Making
     from amlflow.core.environments.registry import RegisteredVersion, Registry
-    from amlflow.environments.specification import Specification
 
 logger = logging.getLogger("amlflow")
 
@@ -274,6 +274,7 @@ class Environment(Settings):
     def build(self, workspace: WorkspaceBase, image_build_compute: Any = None) -> ImageBuildDetails:
         """Register the environment, and make it on this machine in the background.
 
+        One with an image or a Dockerfile becomes an image, and any other a virtual environment.
         Returns an object with v1's ``wait_for_completion``, ``get_log`` and ``status``.
         ``image_build_compute`` changes nothing: this machine builds.
 
@@ -283,7 +284,7 @@ class Environment(Settings):
         from amlflow.core.environments.image_build import ImageBuildDetails  # few scripts build
 
         self.register(workspace)
-        return ImageBuildDetails(self._specification(workspace))
+        return ImageBuildDetails(self._making(workspace))
 
     def build_local(
         self, workspace: WorkspaceBase, platform: str | None = None, **kwargs: Any
@@ -297,18 +298,19 @@ class Environment(Settings):
         """
         from amlflow.core.environments.image_build import build_here  # few scripts build
 
-        build_here(self._specification(workspace))
+        build_here(self._making(workspace))
 
     def get_image_details(self, workspace: WorkspaceBase) -> DockerImageDetails:
         """Whether the environment is made on this machine, and where."""
         from amlflow.core.environments.image_build import image_details  # few scripts ask for it
 
-        return image_details(self._specification(workspace), self.docker.base_image)
+        making = self._making(workspace)
+        return image_details(making.specification, self.docker.base_image)
 
-    def _specification(self, workspace: WorkspaceBase) -> Specification | None:
-        from amlflow.core.scripts.specify import specification_of  # most scripts make nothing here
+    def _making(self, workspace: WorkspaceBase) -> Making:
+        from amlflow.core.environments.making import making_of  # most scripts make nothing here
 
-        return specification_of(self.name, self.python, os.getcwd(), lambda: tracker_of(workspace))
+        return making_of(self.name, self.python, self.docker, lambda: tracker_of(workspace))
 
     # files
 
