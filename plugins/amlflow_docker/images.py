@@ -10,12 +10,14 @@ import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from http.client import CONFLICT
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import docker.errors
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import ImagePython
+from amlflow.spec import ImagePython, MadeImage
 
 from amlflow_docker.engine import FAILURES, cause_of, connect, to_exception
 from amlflow_docker.settings import DockerSettings
@@ -152,6 +154,35 @@ class DockerImages:
             return str(client.images.get(tag).id)
         except FAILURES as error:
             raise _refusal("The Dockerfile could not be built", error) from error
+
+    def list_made(self) -> list[MadeImage]:
+        try:
+            usage = connect(COMMIT_TIMEOUT_S).df()
+        except FAILURES as error:
+            raise to_exception(error) from error
+        return [
+            MadeImage(
+                name=tag.removeprefix(f"{REPOSITORY}:"),
+                size=max(0, entry["Size"] - max(0, entry["SharedSize"])),
+                created=datetime.fromtimestamp(entry["Created"], timezone.utc),
+            )
+            for entry in usage["Images"] or ()
+            for tag in entry["RepoTags"] or ()
+            if tag.startswith(f"{REPOSITORY}:")
+        ]
+
+    def remove(self, name: str) -> bool:
+        try:
+            connect().images.remove(f"{REPOSITORY}:{name}")
+        except docker.errors.ImageNotFound:
+            return False
+        except docker.errors.APIError as error:
+            if error.status_code == CONFLICT:  # a container uses it
+                return False
+            raise _refusal("The image could not be removed", error) from error
+        except FAILURES as error:
+            raise to_exception(error) from error
+        return True
 
 
 def get_image(client: Any, image: str) -> Any:

@@ -48,7 +48,7 @@ NOT_IN_THE_SUITES = {
     "LAUNCHED: While", "LAUNCHED: It becomes",  # tests/contract/test_run_keepers.py
     "RunKeeper: Every", "RunKeeper: Each", "RunKeeper.",  # tests/contract/test_run_keepers.py
     "VERSION: A plugin", "Hooks: A plugin", "Hooks.", "Commands.",  # tests/contract/test_outside.py
-    "Images", "ImagePython:",  # tests/integration/jobs/test_docker_images.py
+    "Images", "ImagePython:", "MadeImage:",  # tests/integration/jobs/test_docker_images.py
     "ATTEMPT: The name", "ClusterWork: A job", "Cluster: A queue",
     "ClusterBase",  # tests/unit/test_base_classes.py
     # What a suite cannot bring about: tests/integration/jobs/test_slurm.py.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from amlflow.cli.errors import Missing, WrongUsage
 from amlflow.cli.scope import Where
 from amlflow.core.environments.curated import curated_definitions
 from amlflow.core.environments.definition_files import DEFINITION, write_folder
+from amlflow.core.environments.making import find_images
 from amlflow.core.environments.registry import (
     EnvironmentNotFound,
     RegisteredVersion,
@@ -30,11 +32,14 @@ from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import tracker_of
 from amlflow.environments import kept
 from amlflow.environments.building import ensure
+from amlflow.environments.kept_images import KeptImage, list_images, remove_image
 from amlflow.environments.lookup import find_environment
-from amlflow.exceptions import AzureMLException, UserErrorException
-from amlflow.spec import Tracker
+from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
+from amlflow.spec import Images, Tracker
 from amlflow.times import to_iso
 from amlflow.whole_files import write_text
+
+logger = logging.getLogger("amlflow")
 
 DAY_S = 86_400.0
 RESOLVED = "requirements.txt"
@@ -60,7 +65,9 @@ def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
         for made in kept.list_environments()
         if made.key not in shown
     ]
-    return rows
+    return rows + [
+        {"name": None, "version": None, **_of_made(image)} for image in _list_images()[1]
+    ]
 
 
 def show(*, environment_name: str, environment_version: str | None, **where: Any) -> dict[str, Any]:
@@ -171,16 +178,7 @@ def remove(
     if (any_environment is None) == (hash_ is None):
         raise WrongUsage("environment remove takes --name or --hash, and not both.")
     if hash_ is not None:
-        if hash_ not in [made.key for made in kept.list_environments()]:
-            raise Missing(
-                f"No environment {hash_!r} is made on this machine; `amlflow environment list` "
-                "shows those there are."
-            )
-        if not kept.remove(hash_):
-            raise UserErrorException(
-                f"The environment {hash_} was not removed: a script runs in it, or started in the "
-                "last minutes."
-            )
+        _remove_made(hash_)
         return f"The environment {hash_} was removed from this machine."
     with _missing():
         Registry(tracker_of(Where(**where).workspace())).remove(
@@ -199,11 +197,49 @@ def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any
         raise WrongUsage(f"--older-than takes a number of days, and got {older_than!r}.")
     older_than_s = days * DAY_S
     limit = time.time() - older_than_s
-    unused = {
-        made.key: _of_made(made) for made in kept.list_environments() if made.last_used <= limit
-    }
-    keys = list(unused) if dry_run else kept.remove_unused(older_than_s)
+    images, made_images = _list_images()
+    all_made: list[kept.KeptEnvironment | KeptImage] = [*kept.list_environments(), *made_images]
+    unused = {made.key: _of_made(made) for made in all_made if made.last_used <= limit}
+    if dry_run:
+        return list(unused.values())
+    keys = kept.remove_unused(older_than_s)
+    if images is not None:
+        keys += [
+            image.key
+            for image in made_images
+            if image.key in unused and remove_image(images, image)
+        ]
     return [unused[key] for key in keys if key in unused]
+
+
+def _remove_made(key: str) -> None:
+    """Remove a virtual environment or an image."""
+    images, made_images = _list_images()
+    by_key = {image.key: image for image in made_images}
+    if images is not None and key in by_key:
+        is_removed = remove_image(images, by_key[key])
+    elif key in [made.key for made in kept.list_environments()]:
+        is_removed = kept.remove(key)
+    else:
+        raise Missing(
+            f"No environment {key!r} is made on this machine; `amlflow environment list` shows "
+            "those there are."
+        )
+    if not is_removed:
+        raise UserErrorException(
+            f"The environment {key} was not removed: a script runs in it, or started in the last "
+            "minutes."
+        )
+
+
+def _list_images() -> tuple[Images | None, list[KeptImage]]:
+    """The engine's images and those of environments; none where no engine answers."""
+    try:
+        images = find_images()
+        return images, [] if images is None else list_images(images)
+    except ComputeTargetException as away:
+        logger.debug("Images are left out: %s", away.message)
+        return None, []
 
 
 @contextmanager
@@ -259,13 +295,15 @@ def _of_version(registered: RegisteredVersion) -> dict[str, Any]:
     }
 
 
-def _of_made(made: kept.KeptEnvironment | None) -> dict[str, Any]:
-    """Hash, disk use in bytes and last use of what is made on this machine."""
+def _of_made(made: kept.KeptEnvironment | KeptImage | None) -> dict[str, Any]:
+    """Kind, hash, disk use in bytes and last use of what is made on this machine."""
     if made is None:
-        return {"hash": None, "disk_bytes": None, "last_used_utc": None}
+        return {"kind": None, "hash": None, "disk_bytes": None, "last_used_utc": None}
+    is_image = isinstance(made, KeptImage)
     last_used = datetime.fromtimestamp(made.last_used, timezone.utc)
     return {
+        "kind": "image" if is_image else "virtual environment",
         "hash": made.key,
-        "disk_bytes": made.disk_bytes(),
+        "disk_bytes": made.disk_bytes if isinstance(made, KeptImage) else made.disk_bytes(),
         "last_used_utc": to_iso(last_used),
     }

@@ -71,12 +71,13 @@ def models(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
 
 
 def environments(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
-    """Environments: name, version, labels, and hash, size and last use of what is made here."""
+    """Environments: name, version and labels; of what is made here kind, hash, size, last use."""
     return [
         {
             "Name": _text(item.get("name")),
             "Version": _text(item.get("version")),
             "Labels": ", ".join(item.get("labels") or ()),
+            "Kind": _text(item.get("kind")),
             "Hash": _text(item.get("hash")),
             "MB": _megabytes(item.get("disk_bytes")),
             "Last used": _time(item.get("last_used_utc")),

@@ -18,6 +18,7 @@
     relaxing.py           the nearest version that has a wheel, for pins without one
     wheels.py             wheels of a workspace: their addresses, and the copies here
     kept.py               the environments that are there: list, last use, remove
+    kept_images.py        the images that are there
     errors.py             what a build raises
 
 ``ensure`` in building.py is the way in. Nothing here knows a tracker, a run or a compute target.

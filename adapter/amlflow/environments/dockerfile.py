@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from amlflow.environments import kept
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.kept_images import note_image_use
 from amlflow.environments.keys import LENGTH
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import Images
@@ -62,6 +63,7 @@ def ensure_built(
     """
     try:
         key = _key_of(dockerfile)
+        note_image_use(key)
         built = images.find(key)
         if built is not None:
             return built[0]

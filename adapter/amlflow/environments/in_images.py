@@ -22,6 +22,7 @@ from amlflow.environments import kept
 from amlflow.environments.dockerfile import MADE_OF
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.installing import Installer, Target, freeze
+from amlflow.environments.kept_images import note_image_use
 from amlflow.environments.keys import Surroundings, key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import OLDEST
@@ -105,6 +106,7 @@ def ensure_in_image(
             if environment is None:
                 build = _Build(specification, plan, images, image, base, program, log, cancelled)
                 environment = build.run(folder, key)
+    note_image_use(key)
     return environment
 
 

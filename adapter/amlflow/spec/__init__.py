@@ -60,7 +60,7 @@ from amlflow.spec.errors import (
     tried_once,
 )
 from amlflow.spec.files import check_file_name
-from amlflow.spec.images import ImagePython, Images
+from amlflow.spec.images import ImagePython, Images, MadeImage
 from amlflow.spec.limits import KnownLimit
 from amlflow.spec.records import (
     METRIC_FIELDS,
@@ -117,6 +117,7 @@ __all__ = [
     "KnownLimit",
     "LAUNCHED",
     "METRIC_FIELDS",
+    "MadeImage",
     "ModelChange",
     "ModelDraft",
     "ModelNotFound",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -28,6 +29,18 @@ class ImagePython:
     folders: Sequence[str] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     search_path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeImage:
+    """An image that was made under a name of amlflow's.
+
+    ``size`` is what only this image occupies, in bytes.
+    """
+
+    name: str
+    size: int
+    created: datetime
 
 
 class Images(Protocol):
@@ -92,3 +105,14 @@ class Images(Protocol):
         ``log`` gets what the engine tells of it. ``cancelled`` is asked several times a second; the
         build ends once it is True, and the method raises :class:`ComputeTargetException`.
         """
+
+    def list_made(self) -> Sequence[MadeImage]:
+        """The images that were made, in any order. Without this method, none is listed."""
+        return ()
+
+    def remove(self, name: str) -> bool:
+        """Remove the image that was made under a name; whether that was done.
+
+        One that a container uses is not removed.
+        """
+        return False

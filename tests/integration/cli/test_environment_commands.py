@@ -22,6 +22,7 @@ def workspace(store: str, jobs: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     for version in ("1.0", "2.0"):
         wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", version)
     monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")  # images are not the tests' own
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
     workspace = Workspace.from_config()
     tiny_environment("1.0").register(workspace)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +13,12 @@ from typing import Any
 
 import docker
 import pytest
+from amlflow.cli import main
+from amlflow.environments import kept
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.in_images import ensure_in_image
 from amlflow.environments.kept import STAGING, environments_folder
+from amlflow.environments.kept_images import list_images, remove_image
 from amlflow.environments.specification import Specification
 from amlflow.jobs.job import BUILD_LOG
 from amlflow.spec import Images
@@ -200,6 +205,36 @@ def test_a_build_makes_the_image_that_scripts_run_in(
     )  # fmt: skip
     assert ended(run) == "Completed", error_of(run)
     assert BUILD_LOG not in run.get_file_names()  # nothing was left to make
+
+
+def test_images_are_listed_until_they_are_removed(
+    images: Images, docker_image: str, links: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    lines = (f"--find-links {links}", "amlflow-tiny==1.0")
+    ensure_in_image(Specification(pip=lines), images, docker_image, "python3", io.StringIO())
+    layer = list_images(images)[0]
+    assert 0 < layer.disk_bytes < 1 << 20
+
+    def amlflow(*words: str) -> Any:
+        code = main(["environment", *words])
+        text = capsys.readouterr().out
+        return code, json.loads(text) if text else None
+
+    [row] = [row for row in amlflow("list")[1] if row["hash"] == layer.key]
+    assert (row["kind"], row["disk_bytes"]) == ("image", layer.disk_bytes)
+    assert amlflow("remove", "--hash", layer.key)[0] == 1  # it was used just now
+    monkeypatch.setattr(kept, "JUST_USED_S", 0)
+    client = docker.from_env()
+    container = client.containers.create(f"amlflow-environment:{layer.key}", ["true"])
+    assert amlflow("remove", "--hash", layer.key)[0] == 1  # a container has it
+    container.remove()
+    unused = amlflow("prune", "--older-than", "0", "--dry-run")[1]
+    assert layer.key in [row["hash"] for row in unused]
+    assert not remove_image(images, dataclasses.replace(layer, key="gone"))
+    assert amlflow("remove", "--hash", layer.key)[0] == 0
+    assert layer.key not in [image.key for image in list_images(images)]
+    assert amlflow("remove", "--hash", layer.key)[0] == 3
 
 
 def test_many_makers_make_one(images: Images, docker_image: str, links: Path) -> None:

@@ -18,7 +18,6 @@ from amlflow.environments.in_images import ensure_in_image
 from amlflow.environments.plan import plan_of
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import ComputeTargetException
-from amlflow.jobs.launch import images_of
 from amlflow.plugins import open_compute
 from amlflow.spec import CONTAINER, Images, Tracker
 
@@ -53,15 +52,12 @@ class Making:
         if self.image is None and self.dockerfile is None:
             return None
         try:
-            images = images_of(open_compute(CONTAINER, {}))
-            if images is not None:
-                images.check()
+            return find_images()
         except ComputeTargetException as failure:
             if self.dockerfile is not None or not self._names_packages():
                 raise
             log.write(f"{failure.message} A virtual environment is made instead.\n")
             return None
-        return images
 
     def _names_packages(self) -> bool:
         return self.specification is not None and not plan_of(self.specification).is_empty
@@ -77,6 +73,18 @@ class Making:
         for warning in environment.warnings:
             log.write(f"{warning}\n")
         return f"The environment is the image {environment.image}."
+
+
+def find_images() -> Images | None:
+    """The images of this machine's container engine; None if its plugin keeps none.
+
+    Raises:
+        ComputeTargetException: there is no plugin for containers, or the engine does not answer.
+    """
+    images: Images | None = getattr(open_compute(CONTAINER, {}), "images", None)
+    if images is not None:
+        images.check()
+    return images
 
 
 def making_of(
