@@ -79,7 +79,7 @@ def find_images() -> Images | None:
     """The images of this machine's container engine; None if its plugin keeps none.
 
     Raises:
-        ComputeTargetException: there is no plugin for containers, or the engine does not answer.
+        ComputeTargetException: no plugin runs containers, or the engine does not answer.
     """
     images: Images | None = getattr(open_compute(CONTAINER, {}), "images", None)
     if images is not None:
