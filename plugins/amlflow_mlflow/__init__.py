@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from amlflow.spec import Feature, hookimpl
 
 from amlflow_mlflow.limits import SERVER_LIMITS
+from amlflow_mlflow.schemes import is_known
 
 if TYPE_CHECKING:
     from amlflow.spec import RunKeeper, Tracker
@@ -16,13 +17,11 @@ features = frozenset(Feature)
 known_limits = SERVER_LIMITS
 check_uri = "sqlite:///{folder}/mlflow.db"
 
-SCHEMES = {"http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks"}
-
 
 @hookimpl
 def amlflow_tracker(uri: str) -> Tracker | None:
-    """Take the URIs that ``mlflow.set_tracking_uri`` takes; ``postgresql+driver`` too."""
-    if uri.partition(":")[0].partition("+")[0] not in SCHEMES:
+    """Take the URIs that ``mlflow.set_tracking_uri`` takes, those of other packages included."""
+    if not is_known(uri):
         return None
     # A plugin is imported in every process; what opens a tracker only where one is opened.
     from amlflow_mlflow.tracker import MlflowTracker

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from amlflow.spec import KnownLimit
 
+from amlflow_mlflow.schemes import SERVERS, is_elsewhere, scheme_of
+
 LIMITS = [
     KnownLimit(
         switch="start-time-of-a-run-that-starts-again",
@@ -30,4 +32,4 @@ SERVER_LIMITS = [
 
 def limits_of(uri: str) -> Sequence[KnownLimit]:
     """The limits of the tracker at a URI."""
-    return SERVER_LIMITS if uri.startswith(("http:", "https:", "databricks")) else LIMITS
+    return SERVER_LIMITS if scheme_of(uri) in SERVERS or is_elsewhere(uri) else LIMITS

@@ -23,7 +23,6 @@ from mlflow.entities import (
     ViewType,
 )
 from mlflow.exceptions import MlflowException
-from sqlalchemy import text
 
 from amlflow_mlflow import workspaces
 from amlflow_mlflow.bulk_sql import DIALECTS
@@ -223,6 +222,9 @@ class MlflowStore:
             f"{one_key} ORDER BY timestamp, step, value"
         )
         values = {"run_id": run_id, "key": keys[0] if keys else ""}
+        # A store of another package needs no database.
+        from sqlalchemy import text
+
         with self.inner.ManagedSessionMaker() as session:
             for key, time, step, value, is_nan in session.execute(text(statement), values):
                 if key in histories:
@@ -233,6 +235,9 @@ class MlflowStore:
 
     def select(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
         set_up = DIALECTS[self.dialect].set_up if self.dialect else ""
+
+        # As above.
+        from sqlalchemy import text
 
         def read() -> list[Any]:
             with self.inner.ManagedSessionMaker() as session:

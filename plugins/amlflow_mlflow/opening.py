@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import sqlalchemy
 import tenacity
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import is_tried_once
@@ -18,6 +17,7 @@ from amlflow.spec import is_tried_once
 from amlflow_mlflow import private
 from amlflow_mlflow.errors import BUSY, busy, says, translated, unopened
 from amlflow_mlflow.own_paths import ARTIFACTS
+from amlflow_mlflow.schemes import is_database
 
 PROBE_TIMEOUT_S = 5
 BUSY_OPENING_S = 60
@@ -55,7 +55,7 @@ def open_database(uri: str) -> Any:
 
 
 def _open(uri: str) -> Any:
-    if not uri.startswith(("file:", "databricks")):
+    if is_database(uri):
         _make_tables(_probe_database(uri))
     with _without_migration_log(), translated(uri):
         store = private.get_store(uri, _artifact_root(uri))
@@ -95,6 +95,9 @@ def _artifact_root(uri: str) -> str | None:
 
 def _probe_database(uri: str) -> Any:
     """An engine for a database that answers; MLflow would try to connect for almost an hour."""
+    # A store of another package needs no database.
+    import sqlalchemy
+
     timeout = {} if uri.startswith(("sqlite", "mssql")) else {"connect_timeout": PROBE_TIMEOUT_S}
     try:
         engine = sqlalchemy.create_engine(uri, connect_args=timeout, poolclass=sqlalchemy.NullPool)

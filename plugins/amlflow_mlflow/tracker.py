@@ -46,6 +46,7 @@ from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import to_experiment, to_run
 from amlflow_mlflow.run_numbers import Numbers
 from amlflow_mlflow.run_pages import PAGE, RunPages
+from amlflow_mlflow.schemes import is_elsewhere
 from amlflow_mlflow.search import to_order
 from amlflow_mlflow.snapshots import Snapshots
 from amlflow_mlflow.spelling import (
@@ -388,7 +389,7 @@ class MlflowTracker(TrackerBase):
     # this machine
 
     def own_paths(self) -> Sequence[Path]:
-        if self.uri.startswith("databricks"):
+        if is_elsewhere(self.uri):
             return []
         locations = [experiment.artifact_location or "" for experiment in self._experiments()]
         if self._store.is_server:

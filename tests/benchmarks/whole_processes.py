@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Behind the standard library, which has a module called like the benchmark of logging.
 sys.path.append(sys.path.pop(0))
@@ -42,7 +43,7 @@ COMMANDS = (
     (
         "the second query",
         ["[?tags.keys(@)[?starts_with(@, 'worth another look')]]"],
-        "tags.`worth another look` LIKE '%'",
+        "",  # MLflow has no filter for a part of a key
         None,
     ),
     (
@@ -74,15 +75,25 @@ def commands(where: str, uri: str) -> None:
     for what, query, condition, size in COMMANDS:
         words = ["run", "list", *query, "-e", many_runs.EXPERIMENT, "-o", "json"]
         command = f"import sys; from amlflow.cli import main; sys.exit(main({words!r}))"
-        search = functools.partial(
-            client.search_runs, [experiment.experiment_id], condition, max_results=size or 50_000
-        )
+        search = functools.partial(_search, client, experiment.experiment_id, condition, size)
         act: Callable[[], object] = python(command, MLFLOW_TRACKING_URI=uri)
         act(), search()
-        mine, imported, direct = in_turn(act, python("import mlflow"), search)
+        mine, imported, direct = in_turn(act, python("import mlflow"), search, rounds=3)
         limit = 0.3 * imported + 1.5 * direct
         detail = f"{mine:.2f} s, import mlflow {imported:.2f} s, search {direct:.2f} s"
         report(f"amlflow run list, {what}, {where} / its limit", mine / limit, "<= 1", detail)
+
+
+def _search(client: Any, experiment_id: str, condition: str, size: int | None) -> None:
+    """Read the first runs that MLflow's client finds, or all."""
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment_id], condition, max_results=size or 1000, page_token=token
+        )
+        token = page.token
+        if size is not None or not token:
+            return
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pytest
 from amlflow import plugins
 from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.layers.stack import add_layers
-from amlflow.parts import PARTS, check_part
+from amlflow.parts import PARTS, check_part, command_for
 from amlflow.per_process import PerProcess
 from amlflow.spec import Unavailable
 
@@ -314,9 +314,11 @@ def test_a_missing_part_is_named_with_the_command_that_adds_it(
 ) -> None:
     assert f"extra == '{extra}'" in "\n".join(requires("amlflow") or ())
     check_part(extra, "This")
+    assert command_for(extra) is None
     monkeypatch.setattr("amlflow.parts.find_spec", lambda name: None)
     with pytest.raises(UserErrorException, match=rf'pip install "amlflow\[{extra}\]"\.'):
         check_part(extra, "This")
+    assert command_for(extra) == f'pip install "amlflow[{extra}]"'
 
 
 def test_without_mlflow_its_plugin_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

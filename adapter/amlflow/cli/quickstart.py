@@ -5,6 +5,7 @@ from __future__ import annotations
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException
+from amlflow.parts import command_for
 
 
 def quickstart() -> None:
@@ -60,7 +61,9 @@ def quickstart() -> None:
     if uri.startswith("http"):
         print("\nThese runs are in MLflow's page, too:")
     else:
-        print("\n`amlflow ui`, in this folder, shows these runs in MLflow's page:")
+        command = command_for("ui")
+        first = f"After `{command}`, " if command else ""
+        print(f"\n{first}`amlflow ui`, in this folder, shows these runs in MLflow's page:")
     print(f"  {parent.get_portal_url()}")
 
 

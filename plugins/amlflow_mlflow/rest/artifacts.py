@@ -55,7 +55,7 @@ def open_artifacts(root: str, connection: Connection) -> ArtifactStore:
             )
         if is_here and root.startswith(_SERVED):
             return ServedArtifacts(urlsplit(root).path, connection)
-    check_part("local", f"A run with files at {urlsplit(root).scheme}:")
+    check_part("local", f"A run with files at {urlsplit(root).scheme}:", packages=["mlflow"])
     # MLflow has a client of each other place. It takes seconds to import.
     from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts
 

@@ -205,7 +205,7 @@ class SqliteStore(SqliteExperiments):
         folder = folder_of(root)
         if folder is not None:
             return LocalArtifacts(folder)
-        check_part("local", f"A run with files at {urlsplit(root).scheme}:")
+        check_part("local", f"A run with files at {urlsplit(root).scheme}:", packages=["mlflow"])
         # MLflow has a client of each other place. It takes seconds to import.
         from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts
 

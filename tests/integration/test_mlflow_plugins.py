@@ -1,0 +1,76 @@
+"""Tracking URIs of packages that add a store to MLflow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from amlflow.exceptions import UserErrorException
+from amlflow.plugins import open_tracker
+from helpers import servers
+
+STORE = '''
+class Hidden:
+    """A store on a database of which nobody knows."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        if name == "engine":
+            raise AttributeError(name)
+        return getattr(self._store, name)
+
+
+def runs(store_uri, artifact_uri=None):
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path = store_uri.removeprefix("mine://")
+    return Hidden(SqlAlchemyStore(f"sqlite:///{path}", f"{path}.files"))
+
+
+def models(store_uri, tracking_uri=None):
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    return Hidden(SqlAlchemyStore(store_uri.replace("mine:", "sqlite:")))
+'''
+ENTRIES = """
+[mlflow.tracking_store]
+mine = my_store:runs
+[mlflow.model_registry_store]
+mine = my_store:models
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A folder in which such a package is installed."""
+    folder = tmp_path / "packages"
+    metadata = folder / "my_store-1.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-store\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(ENTRIES)
+    (folder / "my_store.py").write_text(STORE)
+    return folder
+
+
+def test_a_whole_life_on_the_store_of_another_package(package: Path, tmp_path: Path) -> None:
+    life = Path(__file__).parents[1] / "helpers" / "whole_life.py"
+    uri = f"mine:///{tmp_path}/runs.db"
+    done = subprocess.run(
+        [sys.executable, str(life)],
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=uri, PYTHONPATH=str(package)),
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs.db").exists()
+
+
+def test_a_scheme_that_no_package_has_is_refused() -> None:
+    with pytest.raises(UserErrorException, match="No plugin takes the tracking URI"):
+        open_tracker("mine:///nowhere")
