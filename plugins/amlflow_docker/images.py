@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import subprocess
 import sys
 import tarfile
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from http.client import CONFLICT
@@ -24,6 +26,8 @@ from amlflow_docker.settings import DockerSettings
 
 REPOSITORY = "amlflow-environment"
 """Of the images that are made; the tag is the name by which amlflow knows them."""
+BUILDER = "amlflow-build"
+"""Of the containers that images are made of, with the image's name and what tells this machine."""
 COMMIT_TIMEOUT_S = 3600
 """A layer may have many gigabytes."""
 POLL_S = 0.1
@@ -112,17 +116,21 @@ class DockerImages:
         labels: Mapping[str, str],
     ) -> str:
         client = connect(COMMIT_TIMEOUT_S)
+        builder = f"{BUILDER}-{name}-{zlib.crc32(platform.node().encode())}"
         try:
+            with contextlib.suppress(docker.errors.NotFound):  # what a killed process has left
+                _remove(client.containers.get(builder))
             # It is never started, so whatever the image does when it starts is not done.
             container = client.containers.create(
-                image, ["true"], entrypoint=[], environment=dict(variables), labels=dict(labels)
-            )
+                image, ["true"], entrypoint=[], name=builder, environment=dict(variables),
+                labels=dict(labels),
+            )  # fmt: skip
             try:
                 with _archive_of(folder) as archive:
                     container.put_archive("/", archive)
                 return str(container.commit(REPOSITORY, name).id)
             finally:
-                container.remove(force=True, v=True)
+                _remove(container)
         except FAILURES as error:
             raise _refusal("The layer could not be added to the image", error) from error
 
@@ -263,6 +271,10 @@ def _as_everybodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uname = member.gname = "root"
     member.mode |= 0o755 if member.isdir() or member.mode & 0o100 else 0o644
     return member
+
+
+def _remove(container: Any) -> None:
+    container.remove(force=True, v=True)
 
 
 def _refusal(what: str, error: Exception) -> ComputeTargetException:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import platform
+import socket
+import subprocess
+import sys
 import threading
 import uuid
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import docker
+import psutil
 import pytest
 from amlflow.cli import main
 from amlflow.environments import kept
@@ -19,9 +25,12 @@ from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBui
 from amlflow.environments.in_images import ensure_in_image
 from amlflow.environments.kept import STAGING, environments_folder
 from amlflow.environments.kept_images import list_images, remove_image
+from amlflow.environments.keys import Surroundings, key_of
+from amlflow.environments.plan import plan_of
 from amlflow.environments.specification import Specification
 from amlflow.jobs.job import BUILD_LOG
 from amlflow.spec import Images
+from amlflow_docker.images import BUILDER as BUILDER_NAME
 from amlflow_docker.images import DockerImages
 from amlflow_docker.settings import parse_settings
 from azureml.core import Environment, Run
@@ -251,6 +260,57 @@ def test_many_makers_make_one(images: Images, docker_image: str, links: Path) ->
     assert len({environment.image for environment in made}) == 1
     assert made[0].packages == ["amlflow-tiny==1.0"]
     assert sum("was made" in log.getvalue() for log in logs) == 1
+
+
+BUILDER = """
+import io, json, sys
+from amlflow.environments.in_images import ensure_in_image
+from amlflow.environments.specification import Specification
+from amlflow_docker.images import BUILDER as BUILDER_NAME
+from amlflow_docker.images import DockerImages
+from amlflow_docker.settings import parse_settings
+image, *pip = json.loads(sys.argv[1])
+log = io.StringIO()
+images = DockerImages(parse_settings({}))
+made = ensure_in_image(Specification(pip=tuple(pip)), images, image, "python3", log)
+print(made.image, "was made" in log.getvalue())
+"""
+
+
+def test_processes_make_one_image_after_one_that_was_killed(
+    images: Images, docker_image: str, links: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is killed while uv waits for an index; another one had left its container."""
+    version = f"0.{uuid.uuid4().int % 10**9}"
+    wheels.write_tiny(links, "amlflow-tiny", version)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        lines = [docker_image, f"--find-links {links}", f"amlflow-tiny=={version}"]
+
+        def start() -> subprocess.Popen[str]:
+            words = [sys.executable, "-c", BUILDER, json.dumps(lines)]
+            return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+        with monkeypatch.context() as away:
+            away.delenv("UV_NO_INDEX")
+            away.setenv("UV_DEFAULT_INDEX", index)
+            killed = start()
+            until(lambda: [child for child in psutil.Process(killed.pid).children()
+                           if "install" in child.cmdline()])  # fmt: skip
+            for process in [*psutil.Process(killed.pid).children(), killed]:
+                process.kill()
+            killed.communicate()
+        [left] = folders_left()
+    base = docker.from_env().images.get(docker_image).id
+    key = key_of(plan_of(Specification(pip=tuple(lines[1:]))), Surroundings("python3 2 True", base))
+    name = f"{BUILDER_NAME}-{key}-{zlib.crc32(platform.node().encode())}"
+    docker.from_env().containers.create(docker_image, ["true"], name=name)
+    outputs = [process.communicate()[0].split() for process in [start(), start()]]
+    assert len({image for image, _ in outputs}) == 1
+    assert sorted(is_made for _, is_made in outputs) == ["False", "True"]
+    assert [container.name for container in docker.from_env().containers.list(all=True)
+            if container.name.startswith(BUILDER_NAME)] == []  # fmt: skip
+    assert left.startswith(f"{STAGING}")
 
 
 def test_an_image_that_has_all_gets_no_packages(
