@@ -9,12 +9,32 @@ import sys
 logger = logging.getLogger("amlflow")
 
 
+def warn(message: str) -> None:
+    """Log a warning.
+
+    A notebook shows in red what goes to stderr, where warnings go that no handler of the log takes.
+    So they are printed there.
+    """
+    if is_notebook() and not logger.hasHandlers():
+        print(message)
+    else:
+        logger.warning("%s", message)
+
+
 @functools.cache
 def warn_once(message: str) -> None:
     """Log a warning, and print it where the log does not go to the console."""
-    logger.warning("%s", message)
-    if not _is_logged_to_console():
+    warn(message)
+    if not _is_logged_to_console() and not is_notebook():
         print(message, file=sys.stderr)
+
+
+def is_notebook() -> bool:
+    """Whether a Jupyter kernel runs this code, also of another product than Jupyter."""
+    # Code in a kernel has IPython imported.
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
 
 
 def _is_logged_to_console() -> bool:

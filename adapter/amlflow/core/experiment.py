@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +19,11 @@ from amlflow.core.arguments import (
     to_tag_keys,
     to_texts,
 )
+from amlflow.core.listing import Columns, LazyListing, Listing, of_json
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.git import git_properties
 from amlflow.core.runs.base import stay_in_folder
+from amlflow.core.runs.listing import RUNS
 from amlflow.core.runs.run import Run, find_runs, run_of
 from amlflow.core.runs.starting import (
     SNAPSHOT_PROPERTY,
@@ -249,7 +251,7 @@ class Experiment(ExperimentBase):
         tags: Any = None,
         properties: Any = None,
         include_children: bool = False,
-    ) -> Iterator[Run]:
+    ) -> LazyListing[Run]:
         """The experiment's runs, newest first, read as they are asked for.
 
         Args:
@@ -257,6 +259,10 @@ class Experiment(ExperimentBase):
             tags: A dict (all equal; None: has the key) or the text of a key.
             properties: As ``tags``.
             include_children: Also runs that are nested in others.
+
+        Returns:
+            An iterator, as in v1, that a notebook shows as a table. Its ``to_pandas()`` gives a
+            data frame.
         """
         return find_runs(self, to_conditions(type, tags, properties), include_children)
 
@@ -268,7 +274,8 @@ class Experiment(ExperimentBase):
 
         Returns:
             A list of runs, or a run, where that is what the expression selects; for a projection
-            or another value, that value as JSON.
+            or another value, that value as JSON. A list is shown as a table in a notebook, and its
+            ``to_pandas()`` gives a data frame.
 
         Raises:
             UserErrorException: it is not JMESPath, or cannot be evaluated on these runs.
@@ -283,7 +290,7 @@ class Experiment(ExperimentBase):
         experiment_name: str | None = None,
         view_type: str = "ActiveOnly",
         tags: Any = None,
-    ) -> list[Experiment]:
+    ) -> Listing[Experiment]:
         """The workspace's experiments, newest first.
 
         Args:
@@ -300,7 +307,7 @@ class Experiment(ExperimentBase):
                 f"{view_type!r} is not a view_type; it is one of {', '.join(_VIEWS)}."
             )
         conditions = to_conditions(tags=tags)
-        return [
+        experiments = (
             open_experiment(workspace, record)
             for record in tracker_of(workspace).list_experiments()
             if not record.name.startswith(OWN)
@@ -309,7 +316,8 @@ class Experiment(ExperimentBase):
                 view_type == "All" or (view_type == "ArchivedOnly") == (record.archived is not None)
             )
             and all(condition.holds(record) for condition in conditions)
-        ]
+        )
+        return Listing(experiments, EXPERIMENTS)
 
     @staticmethod
     def delete(workspace: WorkspaceBase, experiment_id: str) -> None:
@@ -362,14 +370,26 @@ class Experiment(ExperimentBase):
         return hash((self.id, self._workspace))
 
     def _repr_html_(self) -> str:
-        return html.table(
-            {
-                "Name": html.link(self.get_portal_url(), self.name),
-                "Workspace": html.text(self._workspace.name),
-                "Report Page": html.link(self.get_portal_url(), "Link to MLflow's page"),
-                "Docs Page": html.link(self.get_docs_url(), "Link to Documentation"),
-            }
-        )
+        docs = html.link(self.get_docs_url(), "Link to Documentation")
+        return html.table({**_to_cells(self), "Docs Page": docs})
+
+
+def _to_cells(experiment: Experiment) -> dict[str, str]:
+    return {
+        "Name": html.link(experiment.get_portal_url(), experiment.name),
+        "Workspace": html.text(experiment.workspace.name),
+        "Report Page": html.page_link(experiment.get_portal_url(), store_of(experiment).uri),
+    }
+
+
+def _to_rows(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "id": one.id, "archived_time_utc": one.archived_time, "tags": one.tags}
+        for one in experiments
+    ]
+
+
+EXPERIMENTS = Columns(_to_cells, _to_rows)
 
 
 def open_experiment(workspace: WorkspaceBase, record: ExperimentRecord) -> Experiment:
@@ -393,7 +413,11 @@ def query_runs(
     names = {experiment.id: experiment.name for experiment in experiments}
     conditions = [] if include_children else [Condition("parent_id", Op.LACKS)]
     answer = ask(Expression(expression), Scope(tracker_of(workspace), names, conditions))
-    return answer.runs(lambda record: run_of(experiments_by_id[record.experiment_id], record))
+    value = answer.runs(lambda record: run_of(experiments_by_id[record.experiment_id], record))
+    if not isinstance(value, list):
+        return value
+    is_runs = value and all(isinstance(item, Run) for item in value)
+    return Listing(value, RUNS) if is_runs else of_json(value)
 
 
 def _submit_script(

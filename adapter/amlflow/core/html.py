@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+_EMPTY = ""
+"""A cell of a row that has no value of a name."""
 
 
 def link(address: str, text: str) -> str:
@@ -15,6 +18,12 @@ def link(address: str, text: str) -> str:
     )
 
 
+def page_link(address: str, uri: str) -> str:
+    """A link to a tracker's page of something, and how to start the page where none is served."""
+    hint = "" if uri.startswith(("http://", "https://")) else " (run <code>amlflow ui</code> first)"
+    return link(address, "Link to MLflow's page") + (hint if address.startswith("http") else "")
+
+
 def text(value: object) -> str:
     """A value as HTML; nothing for None."""
     return "" if value is None else html.escape(str(value))
@@ -22,6 +31,15 @@ def text(value: object) -> str:
 
 def table(cells: Mapping[str, str]) -> str:
     """One row under a head; cells are HTML already, heads are text."""
-    head = "".join(f"<th>{html.escape(heading)}</th>" for heading in cells)
-    body = "".join(f"<td>{cell}</td>" for cell in cells.values())
-    return f'<table style="width:100%"><tr>{head}</tr><tr>{body}</tr></table>'
+    return rows([cells])
+
+
+def rows(lines: Sequence[Mapping[str, str]]) -> str:
+    """Rows under one head, which has the names of all; see :func:`table`."""
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{line.get(name, _EMPTY)}</td>' for name in names)}</tr>"
+        for line in lines
+    )
+    return f'<table style="width:100%"><tr>{head}</tr>{body}</table>'

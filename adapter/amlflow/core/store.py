@@ -65,6 +65,10 @@ class HasStore:
     def _tracker(self) -> Layer:
         return self._store.tracker
 
+    def __dir__(self) -> list[str]:
+        """The names without v1's internal constants, which are no help where names are offered."""
+        return [name for name in super().__dir__() if not name.isupper()]
+
 
 def store_of(owner: HasStore) -> Store:
     """The store that a workspace, an experiment or a run is in."""

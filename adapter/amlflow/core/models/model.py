@@ -14,6 +14,7 @@ from amlflow.core.arguments import check_class, check_path
 from amlflow.core.models import notes
 from amlflow.core.models.datasets import dataset_id, open_noted
 from amlflow.core.models.framework import Framework
+from amlflow.core.models.listing import to_listing
 from amlflow.core.models.local_copies import download, find_path
 from amlflow.core.models.registration import (
     ModelFields,
@@ -174,12 +175,11 @@ class Model:
             tracker_of(workspace), name=name, tags=tags, properties=properties, run_id=run_id,
             framework=model_framework, latest=latest,
         )  # fmt: skip
-        return [
+        return to_listing(
             model_of(workspace, record)
             for record in records
-            if dataset_id is None
-            or dataset_id in [entry["id"] for entry in notes.read_datasets(record)]
-        ]
+            if dataset_id is None or dataset_id in notes.dataset_ids(record)
+        )
 
     @staticmethod
     def get_model_path(

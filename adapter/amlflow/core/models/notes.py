@@ -115,6 +115,11 @@ def read_datasets(model: ModelRecord) -> list[dict[str, str]]:
     return [entry for entry in entries if entry is not None]
 
 
+def dataset_ids(model: ModelRecord) -> list[str]:
+    """The ids of the data sets of a version."""
+    return [entry["id"] for entry in read_datasets(model)]
+
+
 def _to_dataset(text: str) -> dict[str, str]:
     entry = to_object(text)
     name, identity = entry.get("name"), entry.get("id")

@@ -5,17 +5,15 @@ The studio's command needs it, and what belongs to the studio reaches nothing th
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
+from amlflow.core.console import warn
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.known_workspaces import find_known
 from amlflow.core.project.tracking_uri import resolve_uri
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.spec import redacted
-
-logger = logging.getLogger("amlflow")
 
 
 def configured_uri(path: str | os.PathLike[str]) -> str:
@@ -31,8 +29,8 @@ def configured_uri(path: str | os.PathLike[str]) -> str:
         return resolve_uri(config.tracking_uri or note.get("tracking_uri"), config.folder)
     note = find_known(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME) or {}
     uri = resolve_uri(note.get("tracking_uri"), Path.cwd())
-    logger.warning(
-        "No config.json at or above %s: using the workspace %r on %s.",
-        Path(path).absolute(), DEFAULT_NAME, redacted(uri),
-    )  # fmt: skip
+    warn(
+        f"No config.json at or above {Path(path).absolute()}: using the workspace "
+        f"{DEFAULT_NAME!r} on {redacted(uri)}."
+    )
     return uri

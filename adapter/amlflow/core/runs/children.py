@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, Generic, TypeVar
 
 from amlflow.core.arguments import check_list, check_text, to_conditions
+from amlflow.core.listing import LazyListing
 from amlflow.core.runs.base import RunBase, stay_in_folder
 from amlflow.core.runs.descendants import children, descendants
+from amlflow.core.runs.listing import RUNS
 from amlflow.core.runs.starting import draft_run, start_run
 from amlflow.core.store import ExperimentBase, experiment_of, submit_in
 from amlflow.exceptions import UserErrorException
@@ -122,7 +123,7 @@ class RunChildren(RunBase, Generic[AnyRun]):
         type: str | None = None,
         status: str | None = None,
         _rehydrate_runs: bool = True,
-    ) -> Iterator[AnyRun]:
+    ) -> LazyListing[AnyRun]:
         """The runs within this one, newest first, read as they are asked for.
 
         Args:
@@ -134,7 +135,8 @@ class RunChildren(RunBase, Generic[AnyRun]):
         """
         conditions = to_conditions(type, tags, properties, status)
         find = descendants if recursive else children
-        return (self._run_of(record) for record in find(self._tracker, self._record, conditions))
+        records = find(self._tracker, self._record, conditions)
+        return LazyListing((self._run_of(record) for record in records), RUNS)
 
     def submit_child(
         self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any

@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from amlflow.core import html
 from amlflow.core.absent.members import refuse_member
 from amlflow.core.arguments import check_class, check_text, to_conditions, to_tag_keys, to_texts
+from amlflow.core.listing import LazyListing
 from amlflow.core.runs.children import RunChildren
 from amlflow.core.runs.data_notes import InputDatasets, output_paths
 from amlflow.core.runs.files import RunFiles
+from amlflow.core.runs.listing import RUNS, to_cells
 from amlflow.core.runs.metrics import RunMetrics
 from amlflow.core.runs.offline import OfflineRun
 from amlflow.core.runs.waiting import RunWaiting
@@ -105,7 +107,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         status: str | None = None,
         include_children: bool = False,
         _rehydrate_runs: bool = True,
-    ) -> Iterator[Run]:
+    ) -> LazyListing[Run]:
         """The experiment's runs, newest first; see :meth:`Experiment.get_runs`."""
         _check_experiment(experiment, "Run.list(experiment)")
         conditions = to_conditions(type, tags, properties, status)
@@ -118,27 +120,31 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         tags: Any = None,
         properties: Any = None,
         status: str | None = None,
-    ) -> Iterator[Run]:
+    ) -> LazyListing[Run]:
         """The runs of a compute target, newest first."""
         target = Condition("system", Op.EQ, compute.name, key="target")
         conditions = [target, *to_conditions(type, tags, properties, status)]
         workspace = compute.workspace
         records = tracker_of(workspace).find_runs(RunQuery(conditions=conditions))
-        return (run_of(experiment_of(workspace, record), record) for record in records)
+        runs = (run_of(experiment_of(workspace, record), record) for record in records)
+        return LazyListing(runs, RUNS)
 
     @classmethod
     def get_context(
         cls, allow_offline: bool = True, used_for_context_manager: bool = False, **kwargs: Any
-    ) -> Any:
+    ) -> SubmittedRun:
         """The run that this process was submitted as, or else an offline run that prints.
+
+        An offline run has the calls that log, and others raise an AttributeError that says what to
+        do. Its type is stated as that of a submitted run, for which scripts are written.
 
         Raises:
             RunEnvironmentException: it was not submitted, and ``allow_offline`` is False.
         """
-        return current_run(allow_offline)
+        return cast("SubmittedRun", current_run(allow_offline))
 
     @classmethod
-    def get_submitted_run(cls, **kwargs: Any) -> Any:
+    def get_submitted_run(cls, **kwargs: Any) -> SubmittedRun:
         """v1's deprecated name of ``get_context(allow_offline=False)``."""
         return cls.get_context(allow_offline=False)
 
@@ -266,16 +272,8 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         return hash(self._record.id)
 
     def _repr_html_(self) -> str:
-        return html.table(
-            {
-                "Experiment": html.link(self._experiment.get_portal_url(), self._experiment.name),
-                "Id": html.link(self.get_portal_url(), self.id),
-                "Type": html.text(self.type),
-                "Status": html.text(self.status),
-                "Details Page": html.link(self.get_portal_url(), "Link to MLflow's page"),
-                "Docs Page": html.link(self.get_docs_url(), "Link to Documentation"),
-            }
-        )
+        docs = html.link(self.get_docs_url(), "Link to Documentation")
+        return html.table({**to_cells(self), "Docs Page": docs})
 
     # what only Azure has
 
@@ -325,13 +323,13 @@ def get_run_in(workspace: WorkspaceBase, run_id: str) -> Run:
 
 def find_runs(
     experiment: ExperimentBase, conditions: Sequence[Condition], include_children: bool
-) -> Iterator[Run]:
+) -> LazyListing[Run]:
     """The experiment's runs that meet the conditions, newest first, read as they are asked for."""
     if not include_children:
         conditions = [*conditions, Condition("parent_id", Op.LACKS)]
     query = RunQuery(experiment_ids=[experiment.id], conditions=conditions)
     records = tracker_of(experiment).find_runs(query)
-    return (run_of(experiment, record) for record in records)
+    return LazyListing((run_of(experiment, record) for record in records), RUNS)
 
 
 def get_run(

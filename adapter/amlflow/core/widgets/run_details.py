@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from typing import Any
 
 from amlflow.core.arguments import check_class
+from amlflow.core.console import is_notebook
 from amlflow.core.runs.base import record_of
 from amlflow.core.runs.run import Run
 from amlflow.core.widgets.run_view import read_view
@@ -38,7 +38,7 @@ class RunDetails:
         ``wait_for_completion(show_output=True, raise_on_error=False)`` does; of another run, its
         state is printed. ``render_lib`` and ``widget_settings`` are v1's and change nothing.
         """
-        if _is_notebook():
+        if is_notebook():
             # Only there: it needs IPython.
             from amlflow.core.widgets import notebook
 
@@ -88,11 +88,3 @@ class RunDetails:
             for name, value in row.numbers.items():
                 print(f"{name}: {value:.6g}")
             print()
-
-
-def _is_notebook() -> bool:
-    """Whether a Jupyter kernel runs this code, also of another product than Jupyter."""
-    # Code in a kernel has IPython imported.
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return getattr(shell, "kernel", None) is not None

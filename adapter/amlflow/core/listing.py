@@ -1,0 +1,105 @@
+"""What calls return for several runs, experiments or models.
+
+It is the list or the iterator that v1 returns. A notebook shows it as a table, and
+:meth:`to_pandas` gives it to pandas.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from amlflow.core import html
+from amlflow.parts import check_part
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Item = TypeVar("Item")
+MAX_SHOWN = 100
+"""Rows of a notebook's table."""
+
+
+class Columns(NamedTuple):
+    """How a kind of item becomes a table.
+
+    ``cells`` gives the cells of an item in HTML by their heads; ``rows`` gives the values of items
+    by the names of data frames' columns.
+    """
+
+    cells: Callable[[Any], Mapping[str, str]]
+    rows: Callable[[Sequence[Any]], Iterable[Mapping[str, Any]]]
+
+
+class Listing(list[Item]):
+    """A list whose items a notebook shows as a table."""
+
+    def __init__(self, items: Iterable[Item], columns: Columns) -> None:
+        super().__init__(items)
+        self._columns = columns
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A data frame with a row for each item; an entry of a dict has a column ``tags.key``.
+
+        Names that end in ``_utc`` are times.
+        """
+        return _to_frame(self, self._columns)
+
+    def _repr_html_(self) -> str:
+        return _draw(self[:MAX_SHOWN], len(self) - MAX_SHOWN, self._columns)
+
+
+class LazyListing(Iterator[Item], Generic[Item]):
+    """An iterator, whose items are read as they are asked for, with a table for notebooks."""
+
+    def __init__(self, items: Iterable[Item], columns: Columns) -> None:
+        self._items, self._columns = iter(items), columns
+        # What a notebook has shown and nobody has taken yet.
+        self._shown: deque[Item] = deque()
+
+    def __next__(self) -> Item:
+        return self._shown.popleft() if self._shown else next(self._items)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The items that are left, which are read for it; see :meth:`Listing.to_pandas`."""
+        return _to_frame(list(self), self._columns)
+
+    def _repr_html_(self) -> str:
+        self._shown.extend(islice(self._items, MAX_SHOWN + 1 - len(self._shown)))
+        shown = list(islice(self._shown, MAX_SHOWN))
+        return _draw(shown, len(self._shown) - MAX_SHOWN, self._columns)
+
+
+def of_json(items: Sequence[Any]) -> Listing[Any]:
+    """The list that a query's projection gives."""
+    return Listing(items, Columns(_json_cells, _json_rows))
+
+
+def _json_rows(items: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    return (item if isinstance(item, dict) else {"value": item} for item in items)
+
+
+def _json_cells(item: Any) -> dict[str, str]:
+    values = item if isinstance(item, dict) else {"value": item}
+    return {str(key): html.text(value) for key, value in values.items()}
+
+
+def _draw(items: Sequence[Any], more: int, columns: Columns) -> str:
+    if not items:
+        return "<p>Nothing.</p>"
+    rest = f"<p>Only the first {MAX_SHOWN} are shown.</p>" if more > 0 else ""
+    return html.rows([columns.cells(item) for item in items]) + rest
+
+
+def _to_frame(items: Sequence[Any], columns: Columns) -> pd.DataFrame:
+    check_part("data", "to_pandas()")
+    # It takes half a second to import, and a script that lists runs may not need it.
+    import pandas as pd
+
+    frame = pd.json_normalize([dict(row) for row in columns.rows(items)], max_level=1)
+    for name in frame.columns:
+        if name.endswith("_utc"):
+            frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
+    return frame

@@ -1,0 +1,38 @@
+"""Versions of models as a table of a notebook, and as rows of a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from amlflow.core import html
+from amlflow.core.listing import Columns, Listing
+
+AnyModel = TypeVar("AnyModel")
+
+
+def to_listing(models: Iterable[AnyModel]) -> Listing[AnyModel]:
+    """The list of these versions."""
+    return Listing(models, Columns(_to_cells, _to_rows))
+
+
+def _to_cells(model: Any) -> dict[str, str]:
+    return {
+        "Name": html.text(model.name),
+        "Version": html.text(model.version),
+        "Created (UTC)": f"{model.created_time:%Y-%m-%d %H:%M:%S}",
+        "Framework": html.text(model.model_framework),
+        "Run": html.text(model.run_id),
+        "Tags": html.text(", ".join(f"{key}: {value}" for key, value in model.tags.items())),
+    }
+
+
+def _to_rows(models: Sequence[Any]) -> list[dict[str, Any]]:
+    names = (
+        "name", "version", "id", "description", "model_framework", "model_framework_version",
+        "run_id", "experiment_name", "tags", "properties",
+    )  # fmt: skip
+    return [
+        {**{name: getattr(model, name) for name in names}, "created_time_utc": model.created_time}
+        for model in models
+    ]
