@@ -17,6 +17,9 @@ from amlflow.spec import Compute, Ending, Started, Work
 TIMEOUT_S = 120
 """That a busy machine may take for what is a matter of one or two."""
 
+SILENCE_S = 0.8
+"""Without a beat, of which there are ten a second."""
+
 TREE = """
     import os, pathlib, signal, sys, time
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -123,9 +126,10 @@ def until(holds: Callable[[], Any], pause_s: float = 0.05) -> Any:
 
 def is_silent(beats: Path) -> bool:
     """Whether nobody writes to a file, or makes it; each process would, ten times a second."""
-    if not beats.exists():
-        time.sleep(1)
-        return not beats.exists()
-    size = beats.stat().st_size
-    time.sleep(1)
-    return beats.stat().st_size == size
+    size = beats.stat().st_size if beats.exists() else None
+    deadline = time.monotonic() + SILENCE_S
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        if beats.exists() and beats.stat().st_size != size:
+            return False
+    return True
