@@ -289,7 +289,7 @@ def test_mpi_on_several_nodes(experiment: Any) -> None:
 
 def left_by(run: Run) -> list[Path]:
     """The folders that the run's job has left on nodes."""
-    name = json.loads(run._reload().system["job"])["name"]
+    name = cluster_name_of(run._reload())
     return list(Path(tempfile.gettempdir()).glob(f"amlflow-{name}*"))
 
 
