@@ -355,6 +355,20 @@ def open_cluster(kind: str, settings: Mapping[str, Any]) -> Cluster | None:
     return cluster
 
 
+def explain_failure(output: str) -> list[str]:
+    """What plugins say of the last lines of a failed script's output, a sentence each."""
+    # As above: it imports pluggy.
+    from amlflow.plugin_calls import HookCall, hook_call
+
+    def check(answer: Any) -> str | None:
+        return None if isinstance(answer, str) else f"what it says is of {type(answer)}"
+
+    with hook_call(HookCall("amlflow_explain_failure", check)) as call:
+        sentences: list[str] = installed().manager.hook.amlflow_explain_failure(output=output)
+    call.log_failures()
+    return sentences
+
+
 def announce(hook: str, run: RunRecord) -> None:
     """Call a hook of all plugins; the log names a plugin that fails, and the others are called."""
     # As above: it imports pluggy.

@@ -30,6 +30,18 @@ def amlflow_tracker(uri: str) -> Tracker | None:
 
 
 @hookimpl
+def amlflow_explain_failure(output: str) -> str | None:
+    """Name the way where MLflow refuses to continue the script's run in another experiment."""
+    if "active experiment ID does not match environment run ID" not in output:
+        return None
+    return (
+        "The script's run is in the experiment that it was submitted to, and amlflow has MLflow "
+        "continue it. Do not call mlflow.set_experiment() before the first mlflow.start_run(): "
+        "submit to that experiment, with Experiment(workspace, name).submit()."
+    )
+
+
+@hookimpl
 def amlflow_run_keeper(uri: str) -> RunKeeper | None:
     """Take servers and sqlite databases; for the rest, the tracker is the keeper."""
     # Only an agent needs it.

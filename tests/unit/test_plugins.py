@@ -327,6 +327,19 @@ def test_without_mlflow_its_plugin_says_how_to_install_it(monkeypatch: pytest.Mo
         plugins.open_tracker("postgresql://nowhere/at-all")
 
 
+def test_plugins_explain_a_failure(load: Any, caplog: pytest.LogCaptureFixture) -> None:
+    explain = "@hookimpl\ndef amlflow_explain_failure(output):\n    return "
+    load(
+        a=f"{explain}f'It says {{output}}.'",
+        b=f"{explain}None",
+        c=f"{explain}5",
+        d=f"{explain}output.nothing",
+    )
+    assert plugins.explain_failure("no") == ["It says no."]
+    for name in ("c", "d"):
+        assert f"'{name}'" in caplog.text
+
+
 def test_a_hook_may_leave_its_arguments_out(load: Any, heard: list[str]) -> None:
     load(
         a="""

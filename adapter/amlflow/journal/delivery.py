@@ -215,10 +215,15 @@ class Delivery:
         try:
             for records in self.held.waiting(run_id):
                 calls = calls_of(records)
-                while calls:
-                    if self._is_held(calls[0], but=run_id):
-                        return
-                    self._bring_first(tracker, calls, answered)
+                try:
+                    while calls:
+                        if self._is_held(calls[0], but=run_id):
+                            return
+                        self._bring_first(tracker, calls, answered)
+                finally:
+                    # Else all of them would have to pass in one go, the next time.
+                    if calls:
+                        self.held.skip(run_id, records, calls[0].records[0].number)
         finally:
             self.held.note_files(run_id, self.files)
             self.files = files_before

@@ -7,6 +7,7 @@ until it is taken again. Each line of it is a record with its number.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -125,6 +126,14 @@ class HeldRuns:
             with self._lock:  # the file may be another meanwhile, which begins there
                 run.offset += end - start
                 run.count -= len(records)
+
+    def skip(self, run_id: str, records: Sequence[Numbered], number: int) -> None:
+        """Of the records that :meth:`waiting` gave last, those before a number have been sent."""
+        sent = list(itertools.takewhile(lambda record: record.number < number, records))
+        with self._lock:
+            run = self._runs[run_id]
+            run.offset += sum(record.size for record in sent)
+            run.count -= len(sent)
 
     def note_files(self, run_id: str, names: list[str]) -> None:
         """Note copies that are of no use once all of the run is sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import random
 import threading
 import time
 from collections import deque
@@ -66,6 +67,8 @@ class Sender:
         )
         self._reported_held: set[str] = set()
         self._next_try, self._held_pause = 0.0, 0.1
+        self._failures = 0
+        """Tries that have failed since the tracker last took something."""
         self._condition = threading.Condition()
         self._work = threading.Event()
         self._urgent = threading.Event()
@@ -298,11 +301,13 @@ class Sender:
         """Send, however long the tracker is away; or until this is stopped."""
         import tenacity  # takes 30 ms, which a process that never sends need not wait for
 
-        backoff = tenacity.wait_random_exponential(multiplier=0.1, max=MAX_PAUSE_S)
+        self._failures = 0
 
         def pause(state: Any) -> float:
+            self._failures += 1
+            most_s = min(MAX_PAUSE_S, 0.1 * 2 ** min(self._failures, 10))
             retry_after = getattr(state.outcome.exception(), "retry_after", None)
-            return max(float(backoff(state)), retry_after or 0.0)
+            return max(random.uniform(0, most_s), retry_after or 0.0)  # noqa: S311  (no secret)
 
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Unavailable, AuthenticationException)),
@@ -340,6 +345,7 @@ class Sender:
         self._delivery.late = True
 
     def _on_answer(self, count: int) -> None:
+        self._failures = 0
         if self.away is not None:
             self.away = None
             logger.warning("The tracker at %s is back; what waited is sent.", self._address)

@@ -64,6 +64,13 @@ class Hooks:
         :class:`ComputeTargetException` for an unknown setting.
         """
 
+    def amlflow_explain_failure(self, output: str) -> str | None:
+        """Say in a sentence what the last lines of a failed script's output mean, and what to do.
+
+        Return None for lines that are not about the plugin. The sentence is added to the error of
+        the run.
+        """
+
     def amlflow_run_started(self, run: RunRecord) -> None:
         """This process has started a run."""
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 from azureml.core import ScriptRunConfig
 from helpers import wheels
-from helpers.submitted_jobs import ended, environment, log_of, submit, until
+from helpers.submitted_jobs import ended, environment, error_of, log_of, submit, until
 
 SUBMIT = """
 import sys
@@ -143,6 +143,19 @@ def test_a_database_that_stays_busy_is_said_to_be(
             open_it(sqlite_uri)
         assert "is busy: another program holds its lock" in busy.value.message
         assert "correct MLFLOW_TRACKING_URI" not in busy.value.message
+
+
+def test_a_run_that_mlflow_does_not_continue_says_what_to_do(experiment: Any, jobs: Path) -> None:
+    run = submit(
+        experiment,
+        """
+        import mlflow
+        mlflow.set_experiment("another")
+        mlflow.start_run()
+        """,
+    )
+    assert run.wait_for_completion(raise_on_error=False)["status"] == "Failed"
+    assert "before the first mlflow.start_run(): submit to that experiment" in error_of(run)
 
 
 def test_what_the_agent_sends_for_a_script_is_no_alarm(experiment: Any, jobs: Path) -> None:

@@ -367,6 +367,34 @@ def test_a_record_that_fails_again_and_again_holds_up_its_run_only(
     assert values(memory, run) == [1, 2, 77, 3]
 
 
+def test_what_is_held_goes_on_behind_what_has_passed(
+    journaled: Journaled,
+    run: RunRecord,
+    moody: Moody,
+    memory: MemoryTracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where no two calls in a row pass."""
+    monkeypatch.setattr("amlflow.journal.sender.MAX_PAUSE_S", 0.01)
+    moody.error = failing_at_77
+    journaled.write_points(run.id, [point(77)])
+    with pytest.raises(ServiceException, match="HTTP 500"):
+        journaled.flush(run.id, seconds=0.1)
+    for value in range(6):
+        journaled.write_points(run.id, [point(value)])
+        journaled.update_run(run.id, RunChange(tags={f"key {value}": "text"}))
+    writes = itertools.count()
+
+    def fail_each_second(name: str, *_: object) -> BaseException | None:
+        if name in ("write_points", "update_run") and next(writes) % 2:
+            return Unavailable("HTTP 500")
+        return None
+
+    moody.error = fail_each_second
+    journaled.flush(run.id, seconds=10)
+    assert values(memory, run) == [77, *range(6)]
+
+
 def test_what_a_dead_process_left_is_not_behind_a_record_that_fails(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:

@@ -34,7 +34,7 @@ from amlflow.jobs.queue import NoQueue, Queue
 from amlflow.jobs.removal import remove
 from amlflow.jobs.run_notes import EndRequest
 from amlflow.jobs.unpack import unpack
-from amlflow.plugins import open_compute
+from amlflow.plugins import explain_failure, open_compute
 from amlflow.run_errors import to_error
 from amlflow.spec import JOB, Compute, Ending, PropertyConflict, RunNotFound, Started, Status, Work
 
@@ -283,6 +283,8 @@ class Agent:
         if lines:
             to = "" if end is None else " up to the end of its standard error"
             message = f"{message} The last lines of {which}{to}:\n{lines}"
+            # Behind them: of a long message the end is kept.
+            message = "\n".join([message, *explain_failure(lines)])
         return EndRequest(Status.FAILED, to_error(message))
 
 
