@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 from azureml.core import Environment
+from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException, UserErrorException
 from helpers.submitted_jobs import ended, submit, until
 from helpers.tiny_environments import environment_of, write_index
@@ -66,6 +67,17 @@ def test_a_run_tells_which_packages_it_had(
     assert ended(second) == "Completed"
     assert second.get_details()["environment"]["version"] is None
     assert second.get_environment().environment_variables == {}
+
+    Path("src/conda.yml").write_text(
+        f"dependencies: [python, pip: ['--find-links {links}', 'amlflow-tiny==1.0']]\n"
+    )
+    in_file = Environment("in a file")
+    in_file.python.conda_dependencies = CondaDependencies()
+    in_file.python.conda_dependencies_file = "conda.yml"
+    third = submit(experiment, CODE, environment=in_file)
+    assert ended(third) == "Completed"
+    packages = third.get_environment().python.conda_dependencies.pip_packages
+    assert list(packages) == ["amlflow-tiny==1.0"]
     assert BUILD_LOG not in second.get_details()["logFiles"]
 
 

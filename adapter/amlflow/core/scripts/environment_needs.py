@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import os
 
 from amlflow.core.scripts.dockerfiles import dockerfile_of
+from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.run_configuration import RunConfiguration
+from amlflow.core.scripts.specify import packages_of
 from amlflow.environments.building import needs_environment, python_warning
 from amlflow.environments.dockerfile import Dockerfile
 from amlflow.environments.plan import plan_of
@@ -38,6 +42,22 @@ def needed_packages(specification: Specification | None, compute: Compute) -> Sp
         )
         return None
     return specification
+
+
+def with_packages(environment: Environment, folder: str | os.PathLike[str]) -> Environment:
+    """The environment, or where its packages are in a conda file a copy that names them itself.
+
+    Raises:
+        UserErrorException: as :func:`packages_of`.
+    """
+    if environment.python.user_managed_dependencies:
+        return environment
+    packages = packages_of(environment.python, folder)
+    if packages is environment.python.conda_dependencies:
+        return environment
+    whole = copy.deepcopy(environment)
+    whole.python.conda_dependencies = packages
+    return whole
 
 
 def checked_dockerfile(

@@ -38,9 +38,7 @@ def specification_of(
     """
     if python.user_managed_dependencies:
         return None
-    packages = python.conda_dependencies
-    if not packages.names_packages() and python.conda_dependencies_file:
-        packages = CondaDependencies(_find(python.conda_dependencies_file, Path(folder)))
+    packages = packages_of(python, folder)
     path = python.interpreter_path
     pip = (*packages.pip_options, *packages.pip_packages)
     if any(SCHEME in line for line in pip):
@@ -57,6 +55,18 @@ def specification_of(
         interpreter=None if path in (None, "", DEFAULT_PYTHON) else path,
         relax=bool(python.relax) or os.environ.get(RELAX, "") == "1",
     )
+
+
+def packages_of(python: PythonSection, folder: str | os.PathLike[str]) -> CondaDependencies:
+    """The packages of an environment, also where they are in a conda file.
+
+    Raises:
+        UserErrorException: the file does not exist, or is not a conda file.
+    """
+    packages = python.conda_dependencies
+    if packages.names_packages() or not python.conda_dependencies_file:
+        return packages
+    return CondaDependencies(_find(python.conda_dependencies_file, Path(folder)))
 
 
 def _find(name: str, folder: Path) -> Path:

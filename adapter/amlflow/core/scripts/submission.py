@@ -30,7 +30,11 @@ from amlflow.core.scripts.environment import (
     kept_definition,
     registered_version,
 )
-from amlflow.core.scripts.environment_needs import checked_dockerfile, needed_packages
+from amlflow.core.scripts.environment_needs import (
+    checked_dockerfile,
+    needed_packages,
+    with_packages,
+)
 from amlflow.core.scripts.environment_sections import DEFAULT_NAME, DEFAULT_PYTHON
 from amlflow.core.scripts.run_configuration import RunConfiguration, defined_settings
 from amlflow.core.scripts.script_data import (
@@ -234,7 +238,8 @@ def _launch(
         digest = snapshot.checked_digest(snapshot_id)
         tracker.get_snapshot(digest, folder.snapshot)
     if job.environment_note is not None:
-        folder.put(folder.definition, kept_definition(config.run_config.environment))
+        environment = with_packages(config.run_config.environment, config.source_directory)
+        folder.put(folder.definition, kept_definition(environment))
     with ThreadPoolExecutor(1) as pool, start.prepared() as status:
         # The snapshot is stored while the run is made: each takes a few calls to the tracker.
         storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
