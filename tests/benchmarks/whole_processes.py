@@ -65,7 +65,7 @@ def scripts(where: str, uri: str) -> None:
     report(what, mine / theirs, "<= 0.35", f"{mine:.2f} s against {theirs:.2f} s")
 
 
-def commands(where: str, uri: str) -> None:
+def commands(where: str, uri: str, runs: int) -> None:
     """``amlflow run list``, and the guide's three queries."""
     from mlflow import MlflowClient
 
@@ -77,11 +77,20 @@ def commands(where: str, uri: str) -> None:
         command = f"import sys; from amlflow.cli import main; sys.exit(main({words!r}))"
         search = functools.partial(_search, client, experiment.experiment_id, condition, size)
         act: Callable[[], object] = python(command, MLFLOW_TRACKING_URI=uri)
-        act(), search()
-        mine, imported, direct = in_turn(act, python("import mlflow"), search, rounds=3)
+        if runs == FEW:
+            act(), search()  # a server's workers import what they need at their first calls
+        is_slow = condition == "" and size is None and runs > FEW  # all runs are read
+        mine, imported, direct = in_turn(
+            act, python("import mlflow"), search, rounds=1 if is_slow else 3
+        )
         limit = 0.3 * imported + 1.5 * direct
         detail = f"{mine:.2f} s, import mlflow {imported:.2f} s, search {direct:.2f} s"
-        report(f"amlflow run list, {what}, {where} / its limit", mine / limit, "<= 1", detail)
+        report(
+            f"amlflow run list, {what}, {where}, {runs:,} runs / its limit",
+            mine / limit,
+            "<= 1",
+            detail,
+        )
 
 
 def _search(client: Any, experiment_id: str, condition: str, size: int | None) -> None:
@@ -103,11 +112,11 @@ def main() -> None:
             database = filled(Path(name) / str(runs), runs)
             if runs == FEW:
                 scripts("sqlite", f"sqlite:///{database}")
-            commands(f"sqlite, {runs:,} runs", f"sqlite:///{database}")
+            commands("sqlite", f"sqlite:///{database}", runs)
             with server(database) as uri:
                 if runs == FEW:
                     scripts("server", uri)
-                commands(f"server, {runs:,} runs", uri)
+                commands("server", uri, runs)
 
 
 if __name__ == "__main__":
