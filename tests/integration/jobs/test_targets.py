@@ -129,7 +129,7 @@ CREATE = """
 from azureml.core import ComputeTarget, Workspace
 from azureml.core.compute import AmlCompute
 workspace = Workspace("s", "g", "w")
-for number in range(20):
+for number in range(8):
     for name in ("NAME", "shared"):
         configuration = AmlCompute.provisioning_configuration("x", max_nodes=number + 1)
         ComputeTarget.create(workspace, f"{name}-{number}", configuration)
@@ -142,7 +142,7 @@ def test_processes_that_create_clusters_at_once_lose_none(folder: Path) -> None:
         for name in "abc"
     ]
     assert [process.wait() for process in processes] == [0, 0, 0]
-    names = {f"{name}-{number}" for name in ("a", "b", "c", "shared") for number in range(20)}
+    names = {f"{name}-{number}" for name in ("a", "b", "c", "shared") for number in range(8)}
     assert set(declared.read_file(folder / ".azureml/compute.yaml")) == names
 
 
