@@ -14,6 +14,7 @@ from amlflow.spec import (
     PROCESS,
     ClusterBase,
     ClusterJob,
+    ClusterStatus,
     ClusterWork,
     JobState,
     Unavailable,
@@ -21,7 +22,7 @@ from amlflow.spec import (
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from amlflow_slurm.commands import run_command
-from amlflow_slurm.nodes import addresses_of
+from amlflow_slurm.nodes import addresses_of, describe
 from amlflow_slurm.settings import SlurmSettings
 from amlflow_slurm.squeue import NAME, ask
 
@@ -127,6 +128,10 @@ class SlurmCluster(ClusterBase):
             f'export {PROCESS}=$SLURM_PROCID; exec "$@"',
             "sh",
         ]
+
+    def describe(self) -> ClusterStatus:
+        """By sinfo, and squeue for all users."""
+        return describe(self._settings.partition)
 
     def look(self, names: Sequence[str], *, now: bool = False) -> Mapping[str, ClusterJob]:
         """See :func:`ask`."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from amlflow.exceptions import ComputeTargetException
+from amlflow.spec import ClusterStatus, Partition
 
 from amlflow_slurm.commands import run_command
+from amlflow_slurm.kept import kept_answer
 
+_AMLFLOW_JOB = re.compile(r"[0-9a-f]{32}")
+"""The form of the names that amlflow gives its jobs."""
+_COUNTS = re.compile(r"(\d+)/(\d+)/(\d+)/(\d+)")
+"""sinfo's numbers of nodes: in use, idle, others, all."""
+_RUNNING = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED")
 _ADDRESS = re.compile(r"\bNodeAddr=(\S+)")
 
 
@@ -27,6 +36,58 @@ def addresses_of(node_list: str) -> Sequence[str]:
     lines = run_command(["scontrol", "--oneliner", "show", "node", node_list]).splitlines()
     known = dict(_address(line) for line in lines if line.startswith("NodeName="))
     return [known.get(name, name) for name in names]
+
+
+def describe(partition: str | None) -> ClusterStatus:
+    """What the nodes and the queue of a partition do, or of all partitions.
+
+    Raises:
+        ComputeTargetException: Slurm's commands are not on this machine, or refuse the partition.
+        Unavailable: Slurm does not answer.
+    """
+    of_partition = [] if partition is None else [f"--partition={partition}"]
+    key = hashlib.sha256((partition or "").encode()).hexdigest()[:16]
+    answer, _ = kept_answer(f"nodes-{key}", lambda: _ask_nodes(of_partition), now=False)
+    return status_of(answer["sinfo"], answer["squeue"])
+
+
+def _ask_nodes(of_partition: list[str]) -> dict[str, str]:
+    states = ",".join(("PENDING", *_RUNNING))
+    columns = ["--noheader", "--array", f"--states={states}", "--format=%T %j"]
+    return {
+        "sinfo": run_command(["sinfo", "--noheader", "--format=%F %R", *of_partition]),
+        "squeue": run_command(["squeue", *columns, *of_partition]),
+    }
+
+
+def status_of(nodes: str, jobs: str) -> ClusterStatus:
+    """The status by the lines of sinfo and squeue."""
+    partitions: dict[str, Partition] = {}
+    for line in nodes.splitlines():
+        counts, _, name = line.strip().partition(" ")
+        numbers = _COUNTS.fullmatch(counts)
+        if numbers is None:
+            continue
+        in_use, idle, away = (int(number) for number in numbers.groups()[:3])
+        # A partition has several lines if its nodes differ.
+        before = partitions.get(name, Partition(name=name, in_use=0, idle=0))
+        partitions[name] = Partition(
+            name=name,
+            in_use=before.in_use + in_use,
+            idle=before.idle + idle,
+            away=before.away + away,
+        )
+    counted: Counter[tuple[bool, bool]] = Counter()
+    for line in jobs.splitlines():
+        state, _, name = line.strip().partition(" ")
+        counted[_AMLFLOW_JOB.fullmatch(name) is not None, state == "PENDING"] += 1
+    return ClusterStatus(
+        partitions=list(partitions.values()),
+        running=counted[True, False],
+        waiting=counted[True, True],
+        others_running=counted[False, False],
+        others_waiting=counted[False, True],
+    )
 
 
 def _address(line: str) -> tuple[str, str]:

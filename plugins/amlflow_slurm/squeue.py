@@ -1,29 +1,17 @@
-"""What Slurm knows of the user's jobs: one squeue for all, and not more often than it must be.
-
-Sites count how often squeue is run. All of a user's processes on a machine share one answer, which
-is at most :data:`MIN_AGE_S` seconds old.
-"""
+"""What Slurm knows of the user's jobs: one squeue for all, and not more often than it must be."""
 
 from __future__ import annotations
 
 import getpass
-import hashlib
-import json
-import os
 import re
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import platformdirs
 from amlflow.spec import ClusterJob, JobState
-from filelock import FileLock
 
 from amlflow_slurm.commands import run_command
+from amlflow_slurm.kept import kept_answer
 
-MIN_AGE_S = 10.0
-"""The age of an answer from which on Slurm is asked again."""
 _COLUMNS = {
     "Name": 128,
     "JobArrayID": 32,
@@ -80,36 +68,16 @@ def ask(*, now: bool) -> tuple[dict[str, ClusterJob], bool]:
 
     Slurm is asked if the last answer is too old, or if it is to be asked ``now``.
     """
-    path = platformdirs.user_cache_path("amlflow") / f"slurm-{_cluster_key()}.json"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with FileLock(f"{path}.lock"):
-        answer = _read(path)
-        is_fresh = now or answer is None or not 0 <= time.time() - answer["time"] < MIN_AGE_S
-        if answer is None or is_fresh:
-            answer = {"time": time.time(), "rows": _ask_slurm()}
-            path.write_text(json.dumps(answer), encoding="utf-8")
+    answer, is_fresh = kept_answer("jobs", _ask_slurm, now=now)
     return jobs_of(answer["rows"]), is_fresh
 
 
-def _cluster_key() -> str:
-    return hashlib.sha256(os.environ.get("SLURM_CONF", "").encode()).hexdigest()[:16]
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    is_answer = isinstance(answer, dict) and isinstance(answer.get("time"), (int, float))
-    return answer if is_answer and isinstance(answer.get("rows"), list) else None
-
-
-def _ask_slurm() -> list[dict[str, str]]:
+def _ask_slurm() -> dict[str, Any]:
     columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS.items())
     text = run_command(
         ["squeue", "--noheader", "--states=all", "--user", getpass.getuser(), "-O", columns]
     )
-    return rows_of(text)
+    return {"rows": rows_of(text)}
 
 
 def rows_of(text: str) -> list[dict[str, str]]:

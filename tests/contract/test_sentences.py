@@ -56,6 +56,7 @@ NOT_IN_THE_SUITES = {
     "Cluster.cancel: Raises", "ClusterWork: max_seconds", "ClusterWork: image",
     "ClusterJob: id is", "ClusterJob: before is", "PROCESS:", "ClusterWork: The job gets",
     "Cluster.is_distributed:", "Cluster.addresses:", "Cluster.spread:",
+    "Partition", "ClusterStatus", "Cluster.describe",
     "CONTAINER:",  # tests/integration/jobs/test_docker.py
     "hookimpl:",  # tests/contract/test_outside.py
 }  # fmt: skip

@@ -44,6 +44,15 @@ def test_from_a_login_node_to_a_cancelled_job(
 
     # Slurm's last answer is some seconds old.
     until(lambda: "Queued waiting: JobHeldUser\n" in shown_now(), what="the reason")
+    command, _, expected = block("slurm-show").strip().removeprefix("$ ").partition("\n")
+
+    def answer(line: str) -> str:
+        return run("bash", "-euc", line, folder=folder, **environment).strip()
+
+    # Nodes may still be busy with the ends of the jobs before.
+    until(lambda: answer(command) == expected, what=expected)
+    of_target = "amlflow run list -e on-slurm --compute-target-name gpu-cluster"
+    assert len(answer(f"{of_target} --query '[].run_id' -o tsv").split()) == 3
     run("bash", "-euc", block("slurm-cancel"), folder=folder, **environment)
     after = shown_now()
     assert "Canceled" in after

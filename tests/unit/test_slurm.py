@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_cluster
-from amlflow.spec import Cluster, ClusterWork, JobState
+from amlflow.spec import Cluster, ClusterWork, JobState, Partition
 from amlflow_slurm import squeue
+from amlflow_slurm.nodes import status_of
 from helpers.slurm_answers import NAME, row
 
 
@@ -107,3 +108,15 @@ def test_what_a_job_cannot_take(cluster: Cluster) -> None:
         check(image="ubuntu")
     with pytest.raises(ComputeTargetException, match="'BIG' has 200000 bytes"):
         check(environment={"BIG": "x" * 200_000})
+
+
+def test_what_nodes_and_queue_do() -> None:
+    nodes = "1/2/0/3 main\n0/1/1/2 main\n2/0/0/2 a long name\nnonsense\n"
+    jobs = f"PENDING {NAME}\nRUNNING {NAME}\nPENDING other\nPENDING a | b\nCOMPLETING x\n"
+    status = status_of(nodes, jobs)
+    assert list(status.partitions) == [
+        Partition(name="main", in_use=1, idle=3, away=1),
+        Partition(name="a long name", in_use=2, idle=0),
+    ]
+    assert (status.running, status.waiting) == (1, 1)
+    assert (status.others_running, status.others_waiting) == (1, 2)

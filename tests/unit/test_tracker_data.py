@@ -213,7 +213,6 @@ OWN_FILES = {
     "folder.py": "the journal on this machine",
     "record.py": "the journal on this machine",
     "payload.py": "what the submitter has given its own job",
-    "squeue.py": "Slurm's last answer, kept on this machine",
     "recovery.py": "the journal on this machine",
     "data_notes.py": "what the agent on this machine has set for its script",
     "tables.py": "data that the user reads",

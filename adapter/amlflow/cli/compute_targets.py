@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from amlflow.cli.checks import checking_values, parse_count, parse_number, parse_pair
 from amlflow.cli.scope import Where
 from amlflow.core.compute import declared
 from amlflow.core.compute.compute_target import AmlCompute, ComputeTarget
+from amlflow.spec import ClusterStatus, Unavailable
+
+logger = logging.getLogger("amlflow")
 
 
 def compute_targets(**where: Any) -> list[dict[str, Any]]:
@@ -16,8 +20,32 @@ def compute_targets(**where: Any) -> list[dict[str, Any]]:
 
 
 def compute_target(*, name: str, **where: Any) -> dict[str, Any]:
-    """``computetarget show``."""
-    return ComputeTarget(Where(**where).workspace(), name).serialize()
+    """``computetarget show``; for a cluster, with what its nodes and its queue do now."""
+    workspace = Where(**where).workspace()
+    shown = ComputeTarget(workspace, name).serialize()
+    cluster = declared.find_cluster(workspace, name)
+    try:
+        status = None if cluster is None else cluster.describe()
+    except Unavailable as away:
+        logger.warning("%s", away.message)
+        return shown
+    return shown if status is None else {**shown, "cluster": _to_json(status)}
+
+
+def _to_json(status: ClusterStatus) -> dict[str, Any]:
+    return {
+        "partitions": [
+            {
+                "name": partition.name,
+                "nodesInUse": partition.in_use,
+                "nodesIdle": partition.idle,
+                "nodesAway": partition.away,
+            }
+            for partition in status.partitions
+        ],
+        "jobs": {"running": status.running, "waiting": status.waiting},
+        "otherJobs": {"running": status.others_running, "waiting": status.others_waiting},
+    }
 
 
 def attach_target(

@@ -41,7 +41,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from amlflow.spec.base import ClusterBase, ComputeBase, TrackerBase, make_record
-from amlflow.spec.cluster import ATTEMPT, PROCESS, Cluster, ClusterJob, ClusterWork, JobState
+from amlflow.spec.cluster import (
+    ATTEMPT,
+    PROCESS,
+    Cluster,
+    ClusterJob,
+    ClusterStatus,
+    ClusterWork,
+    JobState,
+    Partition,
+)
 from amlflow.spec.compute import CONTAINER, JOB, Compute, Ending, Started, Work
 from amlflow.spec.errors import (
     ExperimentNotFound,
@@ -93,6 +102,7 @@ __all__ = [
     "Cluster",
     "ClusterBase",
     "ClusterJob",
+    "ClusterStatus",
     "ClusterWork",
     "Commands",
     "Compute",
@@ -126,6 +136,7 @@ __all__ = [
     "Op",
     "Order",
     "PROCESS",
+    "Partition",
     "Point",
     "PropertyConflict",
     "QuickSearch",

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from amlflow.spec.cluster import Cluster, ClusterWork
+from amlflow.spec.cluster import Cluster, ClusterStatus, ClusterWork
 from amlflow.spec.compute import Compute, Work
 from amlflow.spec.errors import Unsupported, redacted
 from amlflow.spec.images import Images
@@ -126,6 +126,10 @@ class ClusterBase(Cluster):
     def addresses(self) -> Sequence[str]:
         """The default has none, as the jobs are not distributed."""
         return []
+
+    def describe(self) -> ClusterStatus | None:
+        """The default tells nothing."""
+        return None
 
     def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
         """The default runs the command as it is."""

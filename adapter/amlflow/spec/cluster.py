@@ -18,6 +18,8 @@ cancel     takes jobs out of the queue, and ends those      Unavailable         
            that run
 addresses  says how a job's nodes reach each other          ComputeTargetException,      --
                                                             Unavailable
+describe   says what nodes and queue do                     ComputeTargetException,      --
+                                                            Unavailable
 spread     says how a job starts processes on its nodes     --                           --
 =========  ===============================================  ===========================  ========
 
@@ -98,6 +100,34 @@ class ClusterJob:
     exit_code: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A part of a cluster whose jobs wait in one queue, and how many of its nodes do what.
+
+    ``away`` counts the nodes that take no jobs now.
+    """
+
+    name: str
+    in_use: int
+    idle: int
+    away: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStatus:
+    """What a cluster does now: its partitions, and the jobs of all users in them.
+
+    ``running`` and ``waiting`` are amlflow's jobs; ``others_running`` and ``others_waiting`` are
+    all others.
+    """
+
+    partitions: Sequence[Partition]
+    running: int
+    waiting: int
+    others_running: int
+    others_waiting: int
+
+
 class Cluster(Protocol):
     """A queue of jobs elsewhere."""
 
@@ -160,4 +190,12 @@ class Cluster(Protocol):
         environment. What is written to the standard input goes to all of them, and what they write
         to their standard output comes back by lines. The command ends when all of them have. They
         are ended if it is killed, or if one of them ends with another exit code than 0.
+        """
+
+    @abstractmethod
+    def describe(self) -> ClusterStatus | None:
+        """What the part of the cluster that the settings name does now; None: it does not tell.
+
+        The answer may be some seconds old. Raises :class:`ComputeTargetException` and
+        :class:`Unavailable`.
         """

@@ -43,7 +43,7 @@ def experiment(
     (folder / ".azureml").mkdir()
     (folder / ".azureml" / "compute.yaml").write_text(TARGETS)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
-    monkeypatch.setattr("amlflow_slurm.squeue.MIN_AGE_S", 0.5)
+    monkeypatch.setattr("amlflow_slurm.kept.MIN_AGE_S", 0.5)
     jobs.mkdir(parents=True)
     return new_experiment()
 

@@ -10,7 +10,7 @@ from amlflow.core.absent.members import Absent
 from amlflow.core.arguments import check_class, check_text
 from amlflow.core.compute import clusters, declared
 from amlflow.core.compute.clusters import ProvisioningConfiguration
-from amlflow.core.compute.status import ScaleSettings, TargetStatus
+from amlflow.core.compute.status import NodeStateCounts, ScaleSettings, TargetStatus
 from amlflow.core.runs.run import Run
 from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import ComputeTargetException
@@ -113,21 +113,32 @@ class ComputeTarget:
     def get_status(self) -> TargetStatus:
         """v1's status: "Succeeded", as one that is declared is there, and a cluster's attributes.
 
-        Nodes are the runs of this machine's jobs that run on the target now.
+        Nodes are the cluster's own, if the target is one that tells them. Of any other target they
+        are the runs of this machine's jobs that run on it now.
 
         Raises:
             ComputeTargetException: the declaration's kind or a setting is wrong.
+            Unavailable: the cluster does not answer.
         """
         from amlflow.jobs.tickets import count_running  # locks files, as only some systems can
 
         target = declared.open_target(self.name, self._declaration)
-        return TargetStatus(
+        status = TargetStatus(
             self.provisioning_state,
             self.scale_settings,
             count_running(target),
             self.vm_size,
             self.vm_priority,
         )
+        cluster = declared.find_cluster(self.workspace, self.name)
+        described = None if cluster is None else cluster.describe()
+        if described is not None:
+            status.node_state_counts = NodeStateCounts(
+                running_node_count=sum(part.in_use for part in described.partitions),
+                idle_node_count=sum(part.idle for part in described.partitions),
+                unusable_node_count=sum(part.away for part in described.partitions),
+            )
+        return status
 
     def refresh_state(self) -> None:
         """Read again what is stated of the target."""

@@ -1,0 +1,51 @@
+"""Slurm's last answers, which all of a user's processes on a machine share.
+
+Sites count how often squeue is run, so no question is asked again within :data:`MIN_AGE_S`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from filelock import FileLock
+
+MIN_AGE_S = 10.0
+"""The age of an answer from which on Slurm is asked again."""
+
+
+def kept_answer(
+    name: str, ask: Callable[[], dict[str, Any]], *, now: bool
+) -> tuple[dict[str, Any], bool]:
+    """The answer to a question of this name, and whether it was asked by this very call.
+
+    It is asked if the last answer is too old, or if it is to be asked ``now``.
+    """
+    path = platformdirs.user_cache_path("amlflow") / f"slurm-{_cluster_key()}-{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(f"{path}.lock"):
+        kept = _read(path)
+        is_fresh = now or kept is None or not 0 <= time.time() - kept["time"] < MIN_AGE_S
+        if kept is None or is_fresh:
+            kept = {"time": time.time(), "answer": ask()}
+            path.write_text(json.dumps(kept), encoding="utf-8")
+    return kept["answer"], is_fresh
+
+
+def _cluster_key() -> str:
+    return hashlib.sha256(os.environ.get("SLURM_CONF", "").encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_kept = isinstance(kept, dict) and isinstance(kept.get("time"), (int, float))
+    return kept if is_kept and isinstance(kept.get("answer"), dict) else None
