@@ -26,7 +26,9 @@ CELLS = [
 WIDGETS = [
     "from azureml.widgets import RunDetails\nrun.log_list('loss', [2, 1])\nRunDetails(run).show()",
     "import sys\nsys.modules['ipywidgets'] = None  # as if it were not installed\n"
-    "RunDetails(run).show()",
+    "RunDetails(run).show()\n"
+    "open('t.csv', 'w').write('a')\n"
+    "workspace.get_default_datastore().upload_files(['t.csv'])",
     "run.complete()\nimport threading\n"
     "for thread in threading.enumerate():\n"
     "    if thread.name == 'amlflow-run-details':\n        thread.join()",
@@ -88,7 +90,8 @@ def test_tables_in_a_notebook(
     assert [list(output.data) for output in widget] == [
         ["text/plain", "application/vnd.jupyter.widget-view+json"]
     ]
-    assert [output.output_type for output in redrawn] == ["display_data"]
+    assert [output.output_type for output in redrawn[:1]] == ["display_data"]
+    assert {output.get("name", "stdout") for output in redrawn} == {"stdout"}
     assert "Completed" in redrawn[0].data["text/html"]
     assert "loss" in redrawn[0].data["text/html"]
     assert end == []

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -112,7 +113,12 @@ def _progress(what: str, total: int, show: bool) -> Iterator[Any]:
         yield lambda count: None
         return
     # Only a call with show_progress needs it.
-    from tqdm.auto import tqdm
+    from tqdm import TqdmWarning
+
+    with warnings.catch_warnings():
+        # A notebook without ipywidgets would show in red that the bar is a text.
+        warnings.simplefilter("ignore", TqdmWarning)
+        from tqdm.auto import tqdm
 
     with tqdm(total=total, desc=what, unit="file", file=sys.stdout, leave=True) as bar:
         yield bar.update
