@@ -9,6 +9,8 @@ from typing import Any
 
 from amlflow.spec import METRIC_FIELDS, Kind, Order, Point, RunQuery, RunRecord
 
+ORDERS = frozenset({"created", "duration", "params", *METRIC_FIELDS})
+"""Fields of orders that come with the feature ``METRICS``."""
 MAX_INTEGER = 10**300
 """Whole numbers from here on are left out: a tracker does not draw them."""
 

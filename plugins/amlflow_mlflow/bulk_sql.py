@@ -243,13 +243,17 @@ class Where:
         """When the run ended; null before."""
         # While a job runs, only its agent says that it has ended.
         # Not EXISTS, which PostgreSQL would look up for each run by itself.
-        launched_sql = (
+        final = (
+            f"r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT {self._launched()}"
+        )
+        time = f"r.end_time <> 0 AND r.end_time BETWEEN {MIN_MS} AND {MAX_MS}"
+        return f"CASE WHEN ({final}) AND {time} THEN r.end_time END"
+
+    def _launched(self) -> str:
+        return (
             f"r.run_uuid IN (SELECT run_uuid FROM tags"  # noqa: S608
             f" WHERE key = {self._value(SYSTEM + LAUNCHED)} AND value = {self._value('yes')})"
         )
-        final = f"r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT {launched_sql}"
-        time = f"r.end_time <> 0 AND r.end_time BETWEEN {MIN_MS} AND {MAX_MS}"
-        return f"CASE WHEN ({final}) AND {time} THEN r.end_time END"
 
     def order(self, order: Order) -> str | None:
         """What an order compares; it needs :attr:`joins`. None where SQL cannot say it."""
@@ -352,8 +356,10 @@ class Where:
         """What holds for every run that the condition holds for, or None."""
         mlflow = MLFLOW_STATUS.get(str(condition.value))
         ends = mlflow in ("FINISHED", "FAILED", "KILLED")
-        if condition.field == "status" and condition.op is Op.EQ and ends:
-            return f"r.status = {self._value(mlflow)}"
+        if condition.field == "status" and condition.op is Op.EQ:
+            if ends:
+                return f"r.status = {self._value(mlflow)}"
+            return f"(r.status NOT IN ('FINISHED', 'FAILED', 'KILLED') OR {self._launched()})"
         if condition.field == "id" and condition.op is Op.EQ:
             return f"r.run_uuid = {self._value(condition.value)}"
         return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from amlflow.metric_numbers import is_metric
 from amlflow.query.ask import ask
-from amlflow.query.document import Documents, run_id
+from amlflow.query.document import Documents, run_id, whole_record
 from amlflow.query.expression import Expression
 from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
 from amlflow.query.search import Scope
@@ -15,19 +17,25 @@ from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Trac
 from amlflow.tracker_data import is_whole, shown
 
 from amlflow_page.access import Access
+from amlflow_page.deadline import limit_time
 from amlflow_page.failures import group, reason
 from amlflow_page.filters import (
     NEWEST_FIRST,
     Filters,
     WrongRequest,
+    metric_fields,
     native_order,
     order,
     text_of,
+    texts_of,
 )
 
 ROWS = 50
 MAX_ROWS = 200
 MAX_FAILURES = 2000
+MAX_KEYED = 500
+"""Runs whose keys are offered."""
+MAX_KEYS = 1000
 MAX_VALUES = 1000
 """Rows of an expression's value that are sent."""
 MAX_EXPERIMENTS = 50
@@ -44,15 +52,18 @@ def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[s
     """
     filters = Filters.from_request(request)
     scope = _scope(tracker, access, filters)
-    keep = filters.keep(scope.experiments)
+    keep = limit_time(filters.keep(scope.experiments))
     text = text_of(request, "query").strip()
     expression = Expression(text) if text else None
     if expression is not None and not is_filter(expression):
         return _value(expression, scope, keep)
+    columns = texts_of(request, "columns")
+    sort = text_of(request, "sort").removeprefix("-")
+    scope = replace(scope, metrics=metric_fields([*columns, sort]))
     page = _page(scope, expression, keep, request)
     documents = Documents(scope.experiments)
     return {
-        "rows": [row(documents, record) for record in page.runs],
+        "rows": [{**row(documents, record), **_numbers(record, columns)} for record in page.runs],
         "cursor": page.cursor,
         "looked_at": page.looked_at,
     }
@@ -68,6 +79,34 @@ def failures(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> di
     scope = _scope(tracker, access, filters)
     page = read_page(scope, None, filters.keep(scope.experiments), MAX_FAILURES, None)
     return {"groups": group(page.runs), "looked_at": len(page.runs)}
+
+
+def keys(tracker: Tracker, access: Access) -> dict[str, list[str]]:
+    """The keys of tags, properties and params and the names of metrics of the newest runs.
+
+    Runs of all experiments that the user may read are looked at, :data:`MAX_KEYED` at most.
+    """
+    fields = ("tags", "properties", "params", "metrics")
+    scope = _scope(tracker, access, Filters(children=True))
+    query = RunQuery(
+        experiment_ids=list(scope.experiments), limit=MAX_KEYED, fields=frozenset(fields)
+    )
+    names: dict[str, set[str]] = {field: set() for field in fields}
+    for record in itertools.islice(tracker.find_runs(query), MAX_KEYED):
+        for field in fields:
+            names[field].update(getattr(record, field))
+    return {field: sorted(names[field])[:MAX_KEYS] for field in fields}
+
+
+def _numbers(record: RunRecord, columns: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The numbers that a row's columns of metrics show."""
+    numbers: dict[str, dict[str, float]] = {}
+    for path in metric_fields(columns):
+        field, _, key = path.partition(".")
+        values = getattr(record, field)
+        if key in values:
+            numbers.setdefault(field, {})[key] = values[key]
+    return numbers
 
 
 def _scope(tracker: Tracker, access: Access, filters: Filters) -> Scope:
@@ -155,7 +194,10 @@ class Chosen:
         """Exactly the runs that are meant."""
         conditions = (*self._conditions, *query.conditions)
         combined_query = RunQuery(
-            experiment_ids=query.experiment_ids, conditions=conditions, limit=query.limit
+            experiment_ids=query.experiment_ids,
+            conditions=conditions,
+            limit=query.limit,
+            fields=whole_record(filter(is_metric, query.fields or ())),
         )
         for record in self._tracker.find_runs(combined_query):
             if all(condition.holds(record) for condition in conditions) and self._keep(record):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
@@ -17,6 +19,15 @@ from amlflow_page.failures import describe
 DEFAULT_TARGET = "sdk"
 """The compute target of a run that no target ran."""
 NEWEST_FIRST = "-created"
+METRICS = {
+    "metric": "metrics",
+    "metric_min": "metrics_min",
+    "metric_max": "metrics_max",
+    "metric_first": "metrics_first",
+}
+"""The columns of metrics, written ``metric:KEY``, and the fields of records that they show."""
+KEYED = {"tag": "tags", "property": "properties", "param": "params", **METRICS}
+"""The columns that have a key."""
 MAX_TEXT = 10_000
 """Characters of a query, or of another text in a request."""
 MAX_TEXTS = 1000
@@ -50,11 +61,11 @@ class Filters:
         """The filters of a request. Raises :class:`WrongRequest`."""
         return Filters(
             text=text_of(request, "text").strip(),
-            experiments=_texts(request, "experiments"),
-            statuses=_texts(request, "statuses"),
-            targets=_texts(request, "targets"),
-            submitters=_texts(request, "submitters"),
-            tags=_texts(request, "tags"),
+            experiments=texts_of(request, "experiments"),
+            statuses=texts_of(request, "statuses"),
+            targets=texts_of(request, "targets"),
+            submitters=texts_of(request, "submitters"),
+            tags=texts_of(request, "tags"),
             children=request.get("children") is True,
         )
 
@@ -114,7 +125,7 @@ def duration(record: RunRecord) -> float | None:
 
 
 def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], Any]:
-    """What runs are compared by: a column's name, or ``tag:KEY``, ``property:KEY``, ``param:KEY``.
+    """What runs are compared by: a column's name, or one of a :data:`KEYED` kind and a key.
 
     Raises :class:`WrongRequest` for a column that there is not.
     """
@@ -132,8 +143,9 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
         "tag": lambda record: _fold(record.tags.get(key)),
         "property": lambda record: _fold(record.properties.get(key)),
         "param": lambda record: _fold(record.params.get(key)),
+        **{name: functools.partial(_number, field, key) for name, field in METRICS.items()},
     }
-    if kind not in by or bool(key) != (kind in ("tag", "property", "param")):
+    if kind not in by or bool(key) != (kind in KEYED):
         raise WrongRequest(f"{sort!r} is not a column to sort by; these are: {', '.join(by)}.")
     return by[kind]
 
@@ -141,16 +153,29 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
 def native_order(sort: str, descending: bool) -> Order | None:
     """The order of the same column that a tracker may have; None for others than those."""
     kind, _, key = sort.partition(":")
+    if kind in KEYED:
+        return Order(KEYED[kind], key, descending)
     fields = {
         "name": ("name", None),
+        "created": ("created", None),
+        "duration": ("duration", None),
         "ended": ("ended", None),
         "description": ("description", None),
         "submitter": ("user", None),
         "target": ("system", "target"),
-        "tag": ("tags", key),
-        "property": ("properties", key),
     }
     return Order(*fields[kind], descending) if kind in fields else None
+
+
+def metric_fields(columns: Iterable[str]) -> frozenset[str]:
+    """The fields of records that columns of metrics show, as ``metrics.KEY``."""
+    parts = [column.partition(":") for column in columns]
+    return frozenset(f"{METRICS[kind]}.{key}" for kind, _, key in parts if kind in METRICS and key)
+
+
+def _number(field: str, key: str, record: RunRecord) -> float | None:
+    number: float | None = getattr(record, field).get(key)
+    return None if number is None or isnan(number) else number
 
 
 def _fold(text: str | None) -> str | None:
@@ -167,7 +192,8 @@ def text_of(request: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _texts(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def texts_of(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """The texts of a request's list, none where it has none. Raises :class:`WrongRequest`."""
     value = request.get(key) or []
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise WrongRequest(f"{key!r} is a list of texts, and {shown(value)} is not.")

@@ -56,6 +56,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/runs/log", ["GET"], routes.log),
         ("/runs/log/find", ["GET"], routes.find_line),
         ("/query/check", ["GET"], routes.check),
+        ("/keys", ["GET"], routes.keys),
         ("/experiments", ["GET"], routes.experiments),
         ("/page/missing", ["POST"], routes.tell_missing),
         ("/views", ["GET"], routes.views),
@@ -90,6 +91,10 @@ class Routes:
             reason = error.message.split("\n")[0]
             return {"error": reason, "place": error.offset}
         return {"error": None, **({"doubts": expression.doubts} if expression.doubts else {})}
+
+    def keys(self) -> Any:
+        """Keys and metrics that runs have: see :func:`amlflow_page.all_runs.keys`."""
+        return all_runs.keys(server_workspace.tracker(), self._access)
 
     def experiments(self) -> Any:
         """The experiments that the user may read, newest first."""

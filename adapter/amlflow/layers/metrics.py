@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from amlflow.layers.layer import Layer
-from amlflow.metric_numbers import add_metrics, is_metric, names_metrics, sort_runs
+from amlflow.metric_numbers import ORDERS, add_metrics, is_metric, names_metrics, sort_runs
 from amlflow.spec import METRIC_FIELDS, Feature, RunQuery, RunRecord
 
-ORDERS = frozenset({"created", "duration", "params", *METRIC_FIELDS})
-"""Fields of orders that come with the feature."""
 _SORTED_FROM = {"duration": ("started", "ended"), "created": ()}
 
 

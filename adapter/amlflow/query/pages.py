@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from amlflow.metric_numbers import ORDERS
 from amlflow.query.document import record_fields
 from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
@@ -161,7 +162,7 @@ def read_in_order(
     looked_at = 0
     for scope in scopes:
         run_filter = _Filter(_limit_created(scope, latest), expression, keep)
-        if order is not None and not run_filter.may_order():
+        if order is not None and not run_filter.may_order(order):
             return None
         for record in run_filter.find_in_order(order, start + size + 1):
             looked_at += 1
@@ -207,9 +208,10 @@ class _Filter:
             records = itertools.dropwhile(lambda record: _is_at_or_before(record, after), records)
         return itertools.islice(records, limit) if limit else records
 
-    def may_order(self) -> bool:
+    def may_order(self, order: Order) -> bool:
         """Whether one search of the tracker gives the runs, which it then may order."""
-        return len(self._superset) <= 1 and Feature.ORDER in self._scope.tracker.features
+        feature = Feature.METRICS if order.field in ORDERS else Feature.ORDER
+        return len(self._superset) <= 1 and feature in self._scope.tracker.features
 
     def find_in_order(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
         """All runs in an order of the tracker's, read as they are asked for."""
