@@ -130,7 +130,7 @@ class Bulk:
             else "sort_key ASC NULLS FIRST, r.start_time DESC, r.run_uuid"
         )
         rows = self._ask(
-            f"SELECT {_columns(query.fields)}, {sort_key} AS sort_key {where.tables}"
+            f"SELECT {_columns(query.fields)}, {sort_key} AS sort_key {where.tables}{where.joins}"
             f" WHERE {where.sql} ORDER BY {order} LIMIT {query.limit}",
             where.values,
         )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from amlflow.spec import LAUNCHED, METRIC_FIELDS, Condition, Op, Order, Refused, RunQuery
 from amlflow.times import EARLIEST, LATEST
 
-from amlflow_mlflow.metric_sql import clause_sql, number_sql
+from amlflow_mlflow.metric_sql import FIRST_SQL, clause_sql, numbers_sql
 from amlflow_mlflow.records import (
     DESCRIPTION,
     MLFLOW_STATUS,
@@ -219,7 +219,7 @@ class Where:
     def sort_key(self, field: str) -> str | None:
         """What to sort by: an expression that is null where a run lacks the field.
 
-        None where SQL cannot say it.
+        It needs :attr:`joins`. None where SQL cannot say it.
         """
         name, _, _ = field.partition(".")
         if name == "created":
@@ -282,7 +282,8 @@ class Where:
     def columns(self, field: str, *, joined: bool = False) -> tuple[str, ...]:
         """The expressions that a field of a record is read from; none where SQL cannot say it.
 
-        ``joined``: those of tags and params need :attr:`joins`, which is quicker for many runs.
+        Those of metrics need :attr:`joins`; with ``joined``, which is quicker for many runs, those
+        of tags and params do, too.
         """
         value_of = self._joined_value if joined else self._value_of
         if field in _COLUMNS:
@@ -295,7 +296,7 @@ class Where:
             return ()
         try:
             if name in METRIC_FIELDS:
-                return (number_sql(name, key, self._value),)
+                return (self._number(name, key),)
             if name == "tags":
                 return (value_of("tags", to_key(key)),)
             if name == "properties":
@@ -320,6 +321,16 @@ class Where:
                 f" LEFT JOIN {table} AS {alias}"
                 f" ON {alias}.run_uuid = r.run_uuid AND {alias}.key = {self._value(key)}"
             )
+        return f"{alias}.value"
+
+    def _number(self, field: str, key: str) -> str:
+        if field == "metrics_first":
+            return FIRST_SQL.format(key=self._value(to_key(key)))
+        numbers = numbers_sql(field, key, self._value)
+        alias = self._joined.get((field, key))
+        if alias is None:
+            alias = self._joined[field, key] = f"joined{len(self._joined)}"
+            self.joins += f" LEFT JOIN ({numbers}) AS {alias} ON {alias}.run_uuid = r.run_uuid"
         return f"{alias}.value"
 
     def _tag_value(self) -> str:

@@ -14,18 +14,22 @@ Bind = Callable[[Any], str]
 """Adds a value to a statement, and gives what stands for it there."""
 
 _OPS = {Op.EQ: "=", Op.GE: ">=", Op.LE: "<=", Op.GT: ">", Op.LT: "<"}
-_OF = "FROM {table} AS kept WHERE kept.run_uuid = r.run_uuid AND kept.key = {key}"
-_NUMBER = {
-    "metrics": ("latest_metrics", "CASE WHEN kept.is_nan THEN NULL ELSE kept.value END", ""),
-    "metrics_min": ("metrics", "min(kept.value)", " AND NOT kept.is_nan"),
-    "metrics_max": ("metrics", "max(kept.value)", " AND NOT kept.is_nan"),
-    "metrics_first": (
-        "metrics",
-        "CASE WHEN kept.is_nan THEN NULL ELSE kept.value END",
-        " ORDER BY kept.step, kept.timestamp, kept.value LIMIT 1",
+_NUMBERS = {
+    "metrics": (
+        "SELECT run_uuid, CASE WHEN is_nan THEN NULL ELSE value END AS value"
+        " FROM latest_metrics WHERE key = {key}"
+    ),
+    "metrics_min": (
+        "SELECT run_uuid, min(value) AS value FROM metrics WHERE key = {key} AND NOT is_nan"
+        " GROUP BY run_uuid"
+    ),
+    "metrics_max": (
+        "SELECT run_uuid, max(value) AS value FROM metrics WHERE key = {key} AND NOT is_nan"
+        " GROUP BY run_uuid"
     ),
 }
-"""The table of a field, the number, and which rows of a run and key it is taken from."""
+"""The number of one metric by run, for all runs at once: SQLite would look each run's points up by
+an index that does not begin with the run."""
 _ROWS = {
     "metrics": "SELECT run_uuid, key, value, is_nan FROM latest_metrics WHERE {these}",
     "metrics_min": (
@@ -44,28 +48,33 @@ _ROWS = {
 }
 
 
-def number_sql(field: str, key: str, bind: Bind) -> str:
-    """The number of a metric of the run ``r``; null where the run lacks it, or where it is NaN."""
-    table, number, rows = _NUMBER[field]
-    of = _OF.format(table=table, key=bind(to_key(key)))
-    return f"(SELECT {number} {of}{rows})"
+FIRST_SQL = (
+    "(SELECT CASE WHEN kept.is_nan THEN NULL ELSE kept.value END FROM metrics AS kept"
+    " WHERE kept.run_uuid = r.run_uuid AND kept.key = {key}"
+    " ORDER BY kept.step, kept.timestamp, kept.value LIMIT 1)"
+)
+"""The first number of a metric of the run ``r``, for which there is an index."""
+
+
+def numbers_sql(field: str, key: str, bind: Bind) -> str:
+    """The ``run_uuid`` and ``value`` of a metric but the first; it is null where it is NaN."""
+    return _NUMBERS[field].format(key=bind(to_key(key)))
 
 
 def clause_sql(field: str, key: str, op: Op, value: Any, bind: Bind) -> str | None:
-    """A condition on a metric, exactly; None where there is none."""
-    is_number = isinstance(value, (int, float))
-    if op not in (Op.HAS, Op.LACKS) and (op not in _OPS or not is_number):
+    """A condition on a metric of the run ``r``, exactly; None where there is none."""
+    if op in (Op.HAS, Op.LACKS):
+        test = "value IS NOT NULL"
+    elif op in _OPS and isinstance(value, (int, float)):
+        test = f"value {_OPS[op]} {bind(to_stored(float(value)))}"
+    else:
         return None
-    comparison = f"{_OPS[op]} {bind(to_stored(float(value)))}" if op in _OPS else ""
-    if field == "metrics":  # the database joins it, where it would look up a number run by run
-        of = _OF.format(table="latest_metrics", key=bind(to_key(key)))
-        test = f" AND kept.value {comparison}" if comparison else ""
-        exists = f"EXISTS (SELECT 1 {of} AND NOT kept.is_nan{test})"
-        return f"NOT {exists}" if op is Op.LACKS else exists
-    number = number_sql(field, key, bind)
-    if op in _OPS:
-        return f"{number} {comparison}"
-    return f"{number} IS {'NOT NULL' if op is Op.HAS else 'NULL'}"
+    if field == "metrics_first":
+        number = FIRST_SQL.format(key=bind(to_key(key)))
+        return f"({number} {test.removeprefix('value ')}) IS {op is not Op.LACKS}"
+    numbers = numbers_sql(field, key, bind)
+    runs = f"(SELECT run_uuid FROM ({numbers}) AS numbers WHERE {test})"  # noqa: S608
+    return f"r.run_uuid {'NOT IN' if op is Op.LACKS else 'IN'} {runs}"
 
 
 def rows_sql(

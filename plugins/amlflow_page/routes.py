@@ -6,6 +6,7 @@ with users, who it is.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable
@@ -52,6 +53,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/runs/files", ["GET"], routes.files),
         ("/runs/failures", ["POST"], routes.failures),
         ("/runs/cancel", ["POST"], routes.cancel),
+        ("/runs/states", ["POST"], routes.states),
         ("/runs/logs", ["GET"], routes.logs),
         ("/runs/log", ["GET"], routes.log),
         ("/runs/log/find", ["GET"], routes.find_line),
@@ -150,15 +152,20 @@ class Routes:
         """Why runs failed: see :func:`amlflow_page.all_runs.failures`."""
         return all_runs.failures(server_workspace.tracker(), self._access, _read_body())
 
+    def states(self) -> Any:
+        """The rows of runs that are in sight, without those that are gone or not for the user."""
+        rows = []
+        names = {item.id: item.name for item in server_workspace.tracker().list_experiments()}
+        for run_id in _read_ids(_read_body()):
+            if self._access.may_read(run_id):
+                with contextlib.suppress(RunNotFound):
+                    record = server_workspace.runs().look_at(run_id)
+                    rows.append(all_runs.row(Documents(names), record))
+        return {"runs": rows}
+
     def cancel(self) -> Any:
         """Cancel runs: each one's status after it, or why it could not be."""
-        run_ids = _read_body().get("run_ids")
-        if (
-            not isinstance(run_ids, list)
-            or not 0 < len(run_ids) <= MAX_CANCELLED
-            or not all(isinstance(run_id, str) for run_id in run_ids)
-        ):
-            raise WrongRequest(f"'run_ids' is a list of 1 to {MAX_CANCELLED} ids.")
+        run_ids = _read_ids(_read_body())
         outcomes = [self._cancel(run_id) for run_id in run_ids]
         if all(outcome["forbidden"] for outcome in outcomes):
             raise Forbidden(str(outcomes[0]["error"]))
@@ -267,6 +274,18 @@ def _read_body() -> dict[str, Any]:
         raise WrongRequest("The request's body is not UTF-8.") from None
     except Malformed as wrong:
         raise WrongRequest(f"The request's body should be {wrong}.") from None
+
+
+def _read_ids(body: dict[str, Any]) -> list[str]:
+    """The runs' ids that a request is about."""
+    run_ids = body.get("run_ids")
+    if (
+        not isinstance(run_ids, list)
+        or not 0 < len(run_ids) <= MAX_CANCELLED
+        or not all(isinstance(run_id, str) for run_id in run_ids)
+    ):
+        raise WrongRequest(f"'run_ids' is a list of 1 to {MAX_CANCELLED} ids.")
+    return run_ids
 
 
 def _read_view_version(body: dict[str, Any]) -> tuple[str, int]:

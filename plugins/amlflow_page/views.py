@@ -212,7 +212,10 @@ def _to_content(text: str) -> dict[str, Any]:
 
 
 _TEXTS = ("query", "text", "sort")
-_LISTS = ("experiments", "statuses", "targets", "submitters", "tags", "columns")
+_LISTS = (
+    "experiments", "statuses", "targets", "submitters", "tags", "columns", "widths", "charts",
+)  # fmt: skip
+_FLAGS = ("children", "dense")
 
 
 def check_definition(definition: object) -> None:
@@ -226,5 +229,6 @@ def check_definition(definition: object) -> None:
         values = definition.get(field, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise Malformed(f"an object whose {field!r} is a list of texts")
-    if not isinstance(definition.get("children", False), bool):
-        raise Malformed("an object whose 'children' is true or false")
+    for field in _FLAGS:
+        if not isinstance(definition.get(field, False), bool):
+            raise Malformed(f"an object whose {field!r} is true or false")

@@ -1,19 +1,30 @@
 // The All runs page: all experiments' runs, as many as somebody scrolls to.
 
-import { get, post } from "./api.js";
+import { get, isAway, post } from "./api.js";
 import { cancel } from "./cancelling.js";
-import { COLUMNS, completed, fromAddress, isUnfiltered, standard, toAddress } from "./definition.js";
-import { button, checklist, h, icon, menu } from "./dom.js";
+import { isMetric, longTitle } from "./cells.js";
+import {
+  COLUMNS,
+  completed,
+  fromAddress,
+  fromWidths,
+  isUnfiltered,
+  standard,
+  toAddress,
+  toWidths,
+} from "./definition.js";
+import { ask, button, checklist, h, icon, menu, say } from "./dom.js";
 import { FilterBar } from "./filter_bar.js";
 import { compareLink, isFinal, runLink } from "./format.js";
 import { QueryBox } from "./query_box.js";
-import { RunsTable, title } from "./runs_table.js";
+import { Follower } from "./follower.js";
+import { RunsTable } from "./runs_table.js";
+import { asCommand, asJmespath, asPython, understand } from "./understand.js";
+import { showValue } from "./value_table.js";
 import { SavedViews } from "./saved_views.js";
 
 const ADDRESS = "#/amlflow/runs";
 const ROWS = 50;
-const LOOK_MS = 5000;
-const MAX_LOOKED_AT = 20;
 
 export class AllRuns {
   constructor() {
@@ -36,8 +47,16 @@ export class AllRuns {
     this.table = new RunsTable({
       sort: (sort) => {
         this.shown.sort = sort;
-        this.changed();
+        this.changed(true);
       },
+      resize: (column, width) => {
+        const widths = { ...toWidths(this.shown.widths), [column]: width };
+        if (width === null) delete widths[column];
+        this.shown.widths = fromWidths(widths);
+        this.keep();
+        this.show();
+      },
+      move: (column, step) => this.moveColumn(column, step),
       select: (rows) => this.showSelection(rows),
       open: (row) => {
         location.hash = runLink(row);
@@ -45,7 +64,7 @@ export class AllRuns {
     });
     this.build();
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.more()).observe(this.foot);
-    setInterval(() => this.look(), LOOK_MS);
+    this.follower = new Follower(this);
   }
 
   build() {
@@ -56,8 +75,11 @@ export class AllRuns {
     this.moreButton = button("Load more", () => this.more(true), { hidden: true });
     this.stopButton = button("Stop", () => this.stop(), { hidden: true });
     this.foot = h("div", { class: "amlflow-foot" }, this.state, this.moreButton, this.stopButton);
-    this.value = h("pre", { class: "amlflow-value", tabindex: "0", "aria-label": "The query's value", hidden: true });
+    this.value = h("div", { class: "amlflow-value", tabindex: "0", "aria-label": "The query's value", hidden: true });
+    this.news = button("", () => this.showNew(), { hidden: true, kind: "amlflow-news" });
+    this.age = h("span", { class: "amlflow-hint amlflow-age", role: "status" });
     this.scroller = h("div", { class: "amlflow-scroller" }, this.table.element, this.value, this.foot);
+    this.table.attach(this.scroller);
     this.element = h(
       "section",
       { class: "amlflow amlflow-all-runs", "aria-label": "All runs" },
@@ -68,6 +90,8 @@ export class AllRuns {
         this.heading,
         this.views.element,
         button("Refresh", () => this.load(), { symbol: "refresh" }),
+        this.news,
+        this.age,
       ),
       this.query.element,
       h(
@@ -75,11 +99,16 @@ export class AllRuns {
         { class: "amlflow-bars" },
         this.filters.element,
         this.columns,
+        menu("Copy as", (panel, close) => this.fillCopies(panel, close)),
         button("Reset", () => this.reset(), { kind: "link" }),
       ),
       this.selection,
+      h("div", { class: "amlflow-charts-slot" }),
       this.scroller,
     );
+    this.scroller.addEventListener("scroll", () => {
+      if (this.visible) this.scrolledTo = this.scroller.scrollTop;
+    });
     document.addEventListener("keydown", (event) => {
       if (!this.visible || event.target.closest?.("dialog, aside")) return;
       if (event.key === "Escape") {
@@ -96,7 +125,10 @@ export class AllRuns {
   async moved() {
     const query = new URLSearchParams(location.hash.split("?")[1] ?? "");
     this.visible = true;
-    if (this.address === query.toString() && this.table.rows.size) return;
+    if (this.address === query.toString() && this.table.rows.size) {
+      this.restoreScroll();
+      return;
+    }
     this.address = query.toString();
     const id = query.get("view");
     let base = standard();
@@ -117,18 +149,43 @@ export class AllRuns {
     this.visible = false;
   }
 
-  // Something was chosen here: the address follows, so that it can be shared.
-  changed() {
-    this.keep();
+  // The browser forgets where an element was scrolled to that was taken out of the page.
+  restoreScroll() {
+    const top = this.scrolledTo ?? 0;
+    requestAnimationFrame(() => {
+      this.scroller.scrollTop = top;
+      this.table.render();
+    });
+  }
+
+  // Something was chosen here: the address follows, so that it can be shared and Back undoes it.
+  // What is selected stays where only the order is another.
+  changed(isSameRuns = false) {
+    if (!isSameRuns) this.table.selected.clear();
+    this.keep(true);
     this.show();
     this.load();
   }
 
-  keep() {
+  moveColumn(column, step) {
+    const columns = [...this.shown.columns];
+    const place = columns.indexOf(column);
+    const next = place + step;
+    if (place < 0 || next < 0 || next >= columns.length) return;
+    [columns[place], columns[next]] = [columns[next], columns[place]];
+    this.shown.columns = columns;
+    this.keep();
+    this.show();
+  }
+
+  keep(isStep = false) {
     const query = toAddress(this.shown, this.views.base());
     if (this.views.current) query.set("view", this.views.current.id);
-    this.address = query.toString();
-    history.replaceState(history.state, "", this.address ? `${ADDRESS}?${this.address}` : ADDRESS);
+    const address = query.toString();
+    const place = address ? `${ADDRESS}?${address}` : ADDRESS;
+    if (isStep && address !== this.address) history.pushState(history.state, "", place);
+    else history.replaceState(history.state, "", place);
+    this.address = address;
   }
 
   reset() {
@@ -147,7 +204,8 @@ export class AllRuns {
     this.views.element.setLabel("Views", this.views.isChanged());
     this.query.set(this.shown.query);
     this.filters.show(this.shown);
-    this.table.setColumns(this.shown.columns, this.shown.sort);
+    this.table.element.classList.toggle("is-dense", this.shown.dense);
+    this.table.setColumns(this.shown.columns, this.shown.sort, toWidths(this.shown.widths));
   }
 
   stop() {
@@ -161,6 +219,7 @@ export class AllRuns {
     this.search?.abort();
     this.search = null;
     this.setStale(true);
+    this.follower?.forgetNewest();
     this.cursor = null;
     this.done = false;
     this.lookedAt = 0;
@@ -196,9 +255,9 @@ export class AllRuns {
     this.tell();
     try {
       while (this.search === search && this.count() < wanted) {
-        const { columns, ...filters } = this.shown;
-        const page = await post("runs/search", { ...filters, cursor: this.cursor, size: ROWS }, search.signal);
+        const page = await post("runs/search", { ...this.request(), cursor: this.cursor, size: ROWS }, search.signal);
         if (this.search !== search) return;
+        this.follower.heard();
         this.take(page);
         if (this.done) break;
         this.tell();
@@ -208,9 +267,11 @@ export class AllRuns {
     } catch (failure) {
       if (failure.name === "AbortError") return;
       this.search = null;
-      this.forget();
       this.done = failure.content?.of === "query";
       this.failed = !this.done;
+      if (isAway(failure))
+        this.follower.missed(); // the rows stay, and it is tried again
+      else this.forget();
       if (this.done) {
         this.query.fail(failure.message, failure.content.place);
         this.tell("");
@@ -221,10 +282,27 @@ export class AllRuns {
     if (!this.done && this.cursor && this.visible && top < innerHeight && top > 0) this.more();
   }
 
+  // What the server is asked for.
+  request() {
+    const { widths, charts, dense, ...filters } = this.shown;
+    const { query, text } = understand(filters.query);
+    return { ...filters, query, text: [filters.text, text].filter(Boolean).join(" ") };
+  }
+
+  showNew() {
+    if (this.shown.sort !== "-created") {
+      this.shown.sort = "-created";
+      this.changed(true);
+    } else {
+      this.scroller.scrollTop = 0;
+      this.load();
+    }
+  }
+
   take(page) {
     this.forget();
     if ("value" in page) {
-      this.value.textContent = JSON.stringify(page.value, null, 2);
+      showValue(this.value, page.value);
       this.value.hidden = false;
       this.table.element.hidden = true;
       this.total = page.total;
@@ -291,44 +369,79 @@ export class AllRuns {
     cancel(rows, (id, status) => this.table.update(id, { status, final: isFinal(status) }));
   }
 
-  // Runs that have not ended yet are asked for again.
-  async look() {
-    if (!this.visible || document.hidden || this.search) return;
-    this.table.tick();
-    const open = [...this.table.rows.values()].filter((row) => !row.final).slice(0, MAX_LOOKED_AT);
-    for (const row of open) {
-      try {
-        const now = await get("runs/get", { run_id: row.id });
-        if (now.status !== row.status) this.table.update(row.id, now);
-      } catch {
-        return;
-      }
+  fillCopies(panel, close) {
+    const { leftOut } = asJmespath(this.shown);
+    const copies = [
+      ["Command", asCommand],
+      ["Python", asPython],
+      ["Link", () => location.href],
+    ];
+    for (const [name, make] of copies) {
+      const entry = button(name, async () => {
+        close();
+        await copy(make(this.shown), name === "Link" ? [] : leftOut);
+      });
+      panel.append(entry);
     }
   }
 
-  fillColumns(panel) {
-    const keys = (field, kind) => {
-      const found = new Set();
-      for (const row of this.table.rows.values())
-        for (const key of Object.keys(row[field])) found.add(`${kind}:${key}`);
-      return [...found].sort();
-    };
-    const all = [
-      ...new Set([
-        ...COLUMNS,
-        ...this.shown.columns,
-        ...keys("tags", "tag"),
-        ...keys("properties", "property"),
-        ...keys("params", "param"),
-      ]),
-    ];
-    const labels = new Map(all.map((each) => [each.includes(":") ? each.replace(":", ": ") : title(each), each]));
+  async fillColumns(panel) {
+    const dense = h("input", {
+      type: "checkbox",
+      checked: this.shown.dense,
+      onchange: () => {
+        this.shown.dense = dense.checked;
+        this.keep();
+        this.show();
+      },
+    });
+    panel.append(h("label", { class: "amlflow-dense" }, dense, h("span", {}, "Compact rows")));
+    const all = [...new Set([...this.shown.columns, ...COLUMNS, ...(await this.keyedColumns())])];
+    const labels = new Map(all.map((each) => [longTitle(each), each]));
     const chosen = new Set([...labels].filter(([, each]) => this.shown.columns.includes(each)).map(([label]) => label));
     checklist(panel, "Columns", [...labels.keys()], chosen, (now) => {
       const wanted = now.map((label) => labels.get(label));
-      this.shown.columns = all.filter((each) => wanted.includes(each));
+      const before = this.shown.columns;
+      // They keep their order, and a new one comes last.
+      this.shown.columns = [
+        ...before.filter((each) => wanted.includes(each)),
+        ...wanted.filter((each) => !before.includes(each)),
+      ];
       this.keep();
       this.show();
+      if (this.shown.columns.some((each) => isMetric(each) && !before.includes(each))) this.load();
     });
+  }
+
+  // The columns of the keys that runs have.
+  async keyedColumns() {
+    try {
+      this.keys = await get("keys");
+    } catch (failure) {
+      if (!this.keys) {
+        say(failure.message, true);
+        return [];
+      }
+    }
+    const { tags, properties, params, metrics } = this.keys;
+    return [
+      ...["metric", "metric_min", "metric_max", "metric_first"].flatMap((kind) =>
+        metrics.map((key) => `${kind}:${key}`),
+      ),
+      ...params.map((key) => `param:${key}`),
+      ...tags.map((key) => `tag:${key}`),
+      ...properties.map((key) => `property:${key}`),
+    ];
+  }
+}
+
+// Puts a text on the clipboard; where the browser does not let it, the text is shown to be copied.
+async function copy(text, leftOut) {
+  const without = leftOut.length ? ` Without ${leftOut.join(" and ")}.` : "";
+  try {
+    await navigator.clipboard.writeText(text);
+    say(`Copied.${without}`);
+  } catch {
+    await ask({ title: "Copy this", text: without, value: text, confirm: "Done" });
   }
 }

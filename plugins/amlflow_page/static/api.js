@@ -10,6 +10,11 @@ export class Failure extends Error {
   }
 }
 
+// Whether an error says that the server, or a proxy before it, cannot be reached.
+export function isAway(failure) {
+  return failure.status === 0 || failure.status >= 502;
+}
+
 function headers(more = {}) {
   const inHash = new URLSearchParams(location.hash.split("?")[1]).get("workspace");
   let workspace = inHash;

@@ -10,6 +10,7 @@ export const COLUMNS = [
   "submitter",
   "target",
   "script",
+  "error",
   "id",
 ];
 const LISTS = ["experiments", "statuses", "targets", "submitters", "tags"];
@@ -27,6 +28,9 @@ export function standard() {
     children: false,
     sort: "-created",
     columns: [...DEFAULT_COLUMNS],
+    widths: [],
+    charts: [],
+    dense: false,
   };
 }
 
@@ -44,6 +48,19 @@ export function completed(definition) {
     }
   }
   return complete;
+}
+
+// The widths of columns, which a view keeps as texts: `tag:a=120`.
+export function toWidths(texts) {
+  const pairs = texts.map((text) => [
+    text.slice(0, text.lastIndexOf("=")),
+    Number(text.slice(text.lastIndexOf("=") + 1)),
+  ]);
+  return Object.fromEntries(pairs.filter(([column, width]) => column && width > 0 && width < 4000));
+}
+
+export function fromWidths(widths) {
+  return Object.entries(widths).map(([column, width]) => `${column}=${width}`);
 }
 
 // Whether it leaves no run out, but children.
@@ -71,12 +88,14 @@ export function toAddress(definition, base = standard()) {
 
 export function fromAddress(query, base = standard()) {
   const definition = structuredClone(base);
-  for (const name of [...LISTS, "columns"]) {
+  for (const name of [...LISTS, "columns", "widths", "charts"]) {
     if (query.has(name)) definition[name] = query.getAll(name).filter(Boolean);
   }
   for (const name of ["query", "text", "sort"]) {
     if (query.has(name)) definition[name] = query.get(name);
   }
-  if (query.has("children")) definition.children = query.get("children") === "true";
+  for (const name of ["children", "dense"]) {
+    if (query.has(name)) definition[name] = query.get(name) === "true";
+  }
   return definition;
 }

@@ -1,10 +1,15 @@
-// The JMESPath box: what is wrong with an expression is said below it while it is typed.
+// The box for words, `key:value` or JMESPath: what is understood of it, or wrong with it, is said
+// below it while it is typed.
 
 import { get } from "./api.js";
 import { debounced, h, icon } from "./dom.js";
+import { completions, isJmespath, understand } from "./understand.js";
 
-const HINT = "JMESPath over all runs, as `amlflow run list --query` takes it";
-const EXAMPLE = "[?properties.author=='azureml-user' && tags.quality=='fantastic run']";
+const HINT =
+  "Words, key:value (status:failed tag:stage=prod metric:loss<0.1 since:2d), or JMESPath as `amlflow run list` takes it";
+const EXAMPLE = "status:failed  since:2d   or   [?metrics.loss < `0.1` && tags.quality=='fantastic run']";
+const HISTORY = "amlflow.queries";
+const MAX_HISTORY = 20;
 
 export class QueryBox {
   constructor(onapply) {
@@ -16,7 +21,9 @@ export class QueryBox {
       placeholder: EXAMPLE,
       spellcheck: "false",
       autocomplete: "off",
-      "aria-label": "JMESPath query",
+      "aria-label": "Query: words, key:value or JMESPath",
+      list: "amlflow-completions",
+      onfocus: () => this.learn(),
       "aria-describedby": "amlflow-query-message",
       oninput: () => this.typed(),
       onkeydown: (event) => {
@@ -27,11 +34,13 @@ export class QueryBox {
         }
       },
     });
+    this.options = h("datalist", { id: "amlflow-completions" });
+    this.keys = {};
     this.message = h("div", { id: "amlflow-query-message", class: "amlflow-query-message", role: "status" });
     this.element = h(
       "div",
       { class: "amlflow-query" },
-      h("div", { class: "amlflow-affix" }, icon("search"), this.box),
+      h("div", { class: "amlflow-affix" }, icon("search"), this.box, this.options),
       this.message,
     );
     this.checkSoon = debounced(() => this.check(), 150);
@@ -40,11 +49,33 @@ export class QueryBox {
   set(text) {
     this.applied = text;
     this.box.value = text;
-    this.tell(HINT);
+    if (text.trim() && !isJmespath(text.trim())) this.explain(text);
+    else this.tell(HINT);
+  }
+
+  // The keys that runs have, for what is offered while one types.
+  async learn() {
+    this.offer();
+    if (this.asked) return;
+    this.asked = true;
+    try {
+      this.keys = await get("keys");
+      this.experiments = (await get("experiments")).experiments.map((each) => each.name);
+      this.offer();
+    } catch {
+      this.asked = false; // it goes without, and is tried again
+    }
+  }
+
+  offer() {
+    const text = this.box.value;
+    const offers = text.trim() ? completions(text, this.keys, this.experiments) : history();
+    this.options.replaceChildren(...offers.slice(0, 50).map((value) => h("option", { value })));
   }
 
   typed() {
     const text = this.box.value;
+    this.offer();
     this.failed = null;
     if (!text.trim()) {
       this.tell(HINT);
@@ -55,6 +86,7 @@ export class QueryBox {
   async check() {
     const text = this.box.value;
     if (!text.trim()) return true;
+    if (!isJmespath(text.trim())) return this.explain(text);
     let found;
     try {
       found = await get("query/check", { query: text });
@@ -68,11 +100,20 @@ export class QueryBox {
     return !found.error;
   }
 
+  // What is understood of words and `key:value`.
+  explain(text) {
+    const { parts, hints, error } = understand(text);
+    if (error) this.fail(error);
+    else this.tell([parts.length ? `Understood: ${parts.join("; ")}.` : "", ...hints].join(" "));
+    return !error;
+  }
+
   async apply() {
     const text = this.box.value.trim();
     this.failed = null;
     if (text && !(await this.check())) return;
     this.applied = text;
+    if (text) remember(text);
     this.onapply(text);
   }
 
@@ -95,5 +136,24 @@ export class QueryBox {
   tell(text) {
     this.box.removeAttribute("aria-invalid");
     this.message.replaceChildren(text);
+  }
+}
+
+// The queries that were asked last in this browser.
+function history() {
+  try {
+    const texts = JSON.parse(localStorage.getItem(HISTORY) ?? "[]");
+    return Array.isArray(texts) ? texts.filter((text) => typeof text === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+function remember(text) {
+  const texts = [text, ...history().filter((other) => other !== text)].slice(0, MAX_HISTORY);
+  try {
+    localStorage.setItem(HISTORY, JSON.stringify(texts));
+  } catch {
+    // A browser may keep nothing.
   }
 }

@@ -49,7 +49,7 @@ for (const [what, definition] of Object.entries({
   nothing: {},
   "null values": { query: null, columns: null },
   "values of other types": { query: 1, children: "yes", columns: "status", tags: { a: "b" }, sort: ["created"] },
-  "names of a later version": { charts: ["loss"] },
+  "names of a later version": { graphs: ["loss"] },
 })) {
   test(`a saved view with ${what} is completed from the standard one`, () => {
     assert.deepEqual(completed(definition), standard());

@@ -39,18 +39,18 @@ test("a wrong query is not applied, and the place of the error is marked", async
 test("an error at the end of a long query shows what is before it", async () => {
   server = await checks(() => ({ error: "It ends too early.", place: 100 }));
   const box = new QueryBox(() => {});
-  typed(box, "x".repeat(100));
+  typed(box, `[${"x".repeat(99)}`);
   await box.check();
   const code = box.message.querySelector("code").textContent;
   assert.equal(code, `…${"x".repeat(30)} `);
 });
 
 test("an answer about a text that has changed meanwhile is not shown", async () => {
-  server = await checks((query) => ({ error: query === "old" ? "wrong" : null }));
+  server = await checks((query) => ({ error: query === "[old]" ? "wrong" : null }));
   const box = new QueryBox(() => {});
-  typed(box, "old");
+  typed(box, "[old]");
   const late = box.check();
-  typed(box, "new");
+  typed(box, "[new]");
   assert.equal(await late, false);
   assert.equal(box.box.getAttribute("aria-invalid"), null);
 });

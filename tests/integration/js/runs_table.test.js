@@ -100,3 +100,33 @@ test("all shown runs are selected and cleared together", () => {
   made.selectAll(false);
   assert.deepEqual(calls.select.at(-1), []);
 });
+
+test("what is selected stays when the rows come again in another order", () => {
+  const { made, calls } = table();
+  made.add([row("a"), row("b")]);
+  made.select("b", true);
+  made.clear();
+  assert.deepEqual(calls.select.at(-1), ["b"]);
+  made.add([row("b"), row("a")]);
+  assert.equal(made.body.children[0].getAttribute("aria-selected"), "true");
+  made.add([row("c")], true);
+  assert.deepEqual(
+    [...made.body.children].map((each) => each.dataset.id),
+    ["c", "b", "a"],
+  );
+});
+
+test("only rows in sight are drawn, and an arrow key draws the next one", () => {
+  const { made } = table();
+  made.window.scroller = { clientHeight: 360, scrollTop: 3600 };
+  made.window.head = { getBoundingClientRect: () => ({ height: 36 }) };
+  made.add(Array.from({ length: 1000 }, (_, index) => row(`r${index}`)));
+  const ids = () => [...made.body.querySelectorAll("tr[data-id]")].map((each) => each.dataset.id);
+  assert.equal(ids()[0], "r85");
+  assert.equal(ids().length, 40);
+  assert.equal(made.element.getAttribute("aria-rowcount"), "1001");
+  made.elements.get("r100").dispatchEvent(event("keydown", { key: "End" }));
+  assert.equal(ids().at(-1), "r999");
+  made.selectAll(true);
+  assert.equal(made.chosen().length, 1000);
+});

@@ -1,0 +1,122 @@
+// The columns of All runs: their titles, and what a cell shows of a run.
+
+import { h } from "./dom.js";
+import { ago, chip, duration, experimentLink, tag } from "./format.js";
+
+const TITLES = {
+  name: "Run name",
+  status: "Status",
+  experiment: "Experiment",
+  created: "Created",
+  duration: "Duration",
+  submitter: "Submitted by",
+  target: "Compute target",
+  script: "Script",
+  tags: "Tags",
+  description: "Description",
+  error: "Error",
+  id: "Run ID",
+};
+const METRICS = {
+  metric: ["metrics", "last"],
+  metric_min: ["metrics_min", "min"],
+  metric_max: ["metrics_max", "max"],
+  metric_first: ["metrics_first", "first"],
+};
+const KEYED = /^(tag|property|param|metric|metric_min|metric_max|metric_first):/;
+const SORTS = new Set(["name", "status", "experiment", "created", "duration", "submitter", "target", "description"]);
+
+function parts(column) {
+  const [kind, ...rest] = column.split(":");
+  return [kind, rest.join(":")];
+}
+
+export function isMetric(column) {
+  return parts(column)[0] in METRICS;
+}
+
+export function title(column) {
+  const [kind, key] = parts(column);
+  if (kind in METRICS) return kind === "metric" ? key : `${key} (${METRICS[kind][1]})`;
+  return TITLES[column] ?? column.replace(KEYED, "");
+}
+
+// The column's name among all columns, where two may have the same key.
+export function longTitle(column) {
+  const [kind, key] = parts(column);
+  return KEYED.test(column) ? `${kind.replace("_", " ")}: ${key}` : title(column);
+}
+
+export function sortable(column) {
+  return SORTS.has(column) || KEYED.test(column);
+}
+
+export function startsDescending(column) {
+  return column === "created" || column === "duration" || parts(column)[0] === "metric_max";
+}
+
+// The pixels of a column that nobody has made wider or narrower.
+export function usualWidth(column) {
+  const [kind] = parts(column);
+  return (
+    { name: 240, tags: 240, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
+    (isMetric(column) ? 110 : 130)
+  );
+}
+
+// A number as short as it is read; the whole one is its title.
+export function short(number) {
+  if (typeof number !== "number") return String(number);
+  const size = Math.abs(number);
+  if (Number.isInteger(number) && size < 1e9) return number.toLocaleString("en");
+  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return number.toExponential(3);
+  return String(Number(number.toPrecision(5)));
+}
+
+export function cell(column, row) {
+  const [kind, key] = parts(column);
+  if (kind in METRICS) {
+    const number = row[METRICS[kind][0]]?.[key];
+    return number == null ? "" : h("span", { class: "amlflow-number", title: number }, short(number));
+  }
+  switch (kind) {
+    case "status":
+      return chip(row.status);
+    case "experiment":
+      return h(
+        "a",
+        { href: experimentLink(row.experiment_id), tabindex: "-1" },
+        row._experiment_name ?? row.experiment_id,
+      );
+    case "created":
+      return ago(row.created_utc);
+    case "duration":
+      return duration(row.start_time_utc, row.final ? (row.end_time_utc ?? row.start_time_utc) : null);
+    case "submitter":
+      return row.user_id ?? "";
+    case "target":
+      return row.target ?? "";
+    case "script":
+      return row.script_name ?? "";
+    case "tags":
+      return h(
+        "span",
+        { class: "amlflow-tags" },
+        Object.entries(row.tags).map(([name, value]) => tag(name, value)),
+      );
+    case "description":
+      return h("span", { title: row.description }, (row.description ?? "").split("\n")[0]);
+    case "error":
+      return row.error_line ? h("span", { class: "amlflow-error-line", title: row.error_line }, row.error_line) : "";
+    case "id":
+      return h("code", {}, row.run_id);
+    case "tag":
+      return key in row.tags ? (row.tags[key] ?? tag(key)) : "";
+    case "property":
+      return row.properties[key] ?? "";
+    case "param":
+      return row.params[key] ?? "";
+    default:
+      return "";
+  }
+}

@@ -1,0 +1,101 @@
+// Keeps the list of All runs up to date: statuses of runs in sight, new runs, and how old it is.
+
+import { isAway, post } from "./api.js";
+
+const LOOK_MS = 5000;
+const MAX_LOOKED_AT = 100;
+const NEWEST = 20; // runs that are asked for to see whether there are new ones
+const AT_TOP = 40; // pixels from the top within which new runs are shown at once
+
+export class Follower {
+  constructor(list) {
+    this.list = list;
+    this.lastHeard = null;
+    this.awaySince = null;
+    setInterval(() => this.look(), LOOK_MS);
+  }
+
+  heard() {
+    const wasAway = this.awaySince !== null;
+    this.lastHeard = new Date();
+    this.awaySince = null;
+    this.tell();
+    return wasAway;
+  }
+
+  missed() {
+    this.awaySince ??= new Date();
+    this.tell();
+  }
+
+  tell() {
+    const { age } = this.list;
+    if (this.awaySince) {
+      const of = this.lastHeard ? `as of ${clock(this.lastHeard)}` : "nothing was read yet";
+      age.textContent = `Server away since ${clock(this.awaySince)}; ${of}. It is tried again.`;
+    } else age.textContent = "";
+    age.classList.toggle("is-error", this.awaySince !== null);
+  }
+
+  async look() {
+    const { list } = this;
+    if (!list.visible || document.hidden || list.search) return;
+    list.table.tick();
+    if (list.failed) {
+      if (this.awaySince) list.load();
+      return;
+    }
+    try {
+      await this.lookAtStatuses();
+      await this.lookForNew();
+      this.heard();
+    } catch (failure) {
+      if (isAway(failure)) this.missed();
+    }
+  }
+
+  async lookAtStatuses() {
+    const { table } = this.list;
+    const open = [...table.elements.keys()].filter((id) => !table.rows.get(id).final).slice(0, MAX_LOOKED_AT);
+    if (!open.length) return;
+    const { runs } = await post("runs/states", { run_ids: open });
+    for (const run of runs) if (run.status !== table.rows.get(run.id)?.status) table.update(run.id, run);
+  }
+
+  // New runs are shown at once where the newest are in sight, and else announced.
+  async lookForNew() {
+    const { list } = this;
+    const { query } = list.request();
+    if (query && !query.startsWith("[?")) return; // it has a value, or an order of its own
+    const address = list.address;
+    const page = await post("runs/search", { ...list.request(), sort: "-created", size: NEWEST });
+    if (list.search || list.address !== address || !page.rows) return;
+    const known = [...list.table.rows.values()].map((row) => row.created_utc);
+    const newest = this.newest?.address === address ? this.newest.created : (known.sort().at(-1) ?? "");
+    this.newest = { address, created: newest };
+    const fresh = page.rows.filter((row) => row.created_utc > newest && !list.table.rows.has(row.id));
+    if (!fresh.length) {
+      list.news.hidden = true;
+      return;
+    }
+    if (list.shown.sort === "-created" && list.scroller.scrollTop < AT_TOP && fresh.length < NEWEST) {
+      list.table.add(fresh, true);
+      this.newest.created = fresh[0].created_utc;
+      list.news.hidden = true;
+      list.tell();
+      return;
+    }
+    list.news.lastChild.textContent = fresh.length < NEWEST ? `${fresh.length} new` : `${NEWEST} or more new`;
+    list.news.hidden = false;
+  }
+
+  // The list has been read anew: what is on it is not new.
+  forgetNewest() {
+    this.newest = null;
+    this.list.news.hidden = true;
+  }
+}
+
+function clock(time) {
+  return time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}

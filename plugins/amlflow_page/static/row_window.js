@@ -1,0 +1,56 @@
+// Which rows of a long table are in sight. All rows have one height, so no library measures them.
+
+const BEYOND = 15; // rows that are drawn above and below what is seen
+const USUAL_HEIGHT = 36;
+
+export class RowWindow {
+  constructor(onchange) {
+    this.onchange = onchange;
+    this.height = USUAL_HEIGHT;
+    this.waiting = false;
+  }
+
+  // `scroller` is the element that scrolls; `head` lies over its top.
+  attach(scroller, head) {
+    this.scroller = scroller;
+    this.head = head;
+    scroller.addEventListener("scroll", () => this.soon(), { passive: true });
+    new ResizeObserver(() => this.soon()).observe(scroller);
+  }
+
+  soon() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      this.onchange();
+    });
+  }
+
+  // Takes the height of a row that is drawn. Returns whether it is another than before.
+  measure(row) {
+    const height = row?.getBoundingClientRect().height;
+    if (!height || Math.abs(height - this.height) < 0.5) return false;
+    this.height = height;
+    return true;
+  }
+
+  // The first row that is drawn, and the one after the last. Where nothing has a size, it is all.
+  range(count) {
+    const seen = this.scroller?.clientHeight;
+    if (!seen) return [0, count];
+    const first = Math.floor(this.scroller.scrollTop / this.height) - BEYOND;
+    const last = Math.ceil((this.scroller.scrollTop + seen) / this.height) + BEYOND;
+    return [Math.max(0, Math.min(first, count)), Math.min(count, Math.max(last, 0))];
+  }
+
+  // Scrolls as little as shows the row whole.
+  reveal(index) {
+    const seen = this.scroller?.clientHeight;
+    if (!seen) return;
+    const top = index * this.height;
+    const room = seen - this.head.getBoundingClientRect().height;
+    if (top < this.scroller.scrollTop) this.scroller.scrollTop = top;
+    else if (top + this.height > this.scroller.scrollTop + room) this.scroller.scrollTop = top + this.height - room;
+  }
+}

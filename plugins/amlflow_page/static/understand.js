@@ -1,0 +1,194 @@
+// What is written in the one box: words, `key:value` or JMESPath.
+
+import { STATUSES } from "./format.js";
+
+const MAPS = {
+  tag: "tags",
+  property: "properties",
+  param: "params",
+  metric: "metrics",
+  metric_min: "metrics_min",
+  metric_max: "metrics_max",
+  metric_first: "metrics_first",
+};
+const FIELDS = { experiment: "_experiment_name", by: "user_id", target: "target", id: "run_id" };
+export const KEYS = ["status", "experiment", "by", "target", "name", "id", "since", "until", ...Object.keys(MAPS)];
+const UNITS = { m: 60, h: 3600, d: 86400, w: 604800 };
+const COMPARISON = /^(.*?)(<=|>=|!=|=|<|>)(.*)$/s;
+
+export function isJmespath(text) {
+  return /^[[@{!(`'&]/.test(text) || /^[a-z_]+\s*\(/.test(text) || text.includes("|");
+}
+
+// The words of a text, of which a part may be in double quotes: tag:"a b"=c.
+function words(text) {
+  return [...text.matchAll(/(?:"[^"]*"?|[^\s"])+/g)].map(([word]) => word);
+}
+
+function unquoted(text) {
+  return text.replaceAll('"', "");
+}
+
+export function raw(text) {
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+}
+
+function path(field, key) {
+  return `${field}.${/^[A-Za-z_]\w*$/.test(key) ? key : JSON.stringify(key)}`;
+}
+
+// What is understood: `query` and `text` as the server takes them, `parts` in words, `hints` on
+// what may be meant otherwise, or `error`, why there is nothing to search for.
+export function understand(text, now = Date.now()) {
+  const trimmed = text.trim();
+  if (!trimmed || isJmespath(trimmed)) return { query: trimmed, text: "", parts: [], hints: [] };
+  const result = { conditions: [], texts: [], parts: [], hints: [] };
+  for (const word of words(trimmed)) {
+    const [, key, value] = /^([A-Za-z_]+):(.+)$/s.exec(word) ?? [];
+    if (!key) result.texts.push(unquoted(word));
+    else if (KEYS.includes(key.toLowerCase())) {
+      const error = take(result, key.toLowerCase(), value, now);
+      if (error) return { query: "", text: "", parts: [], hints: [], error };
+    } else {
+      result.texts.push(unquoted(word));
+      result.hints.push(`“${key}:” is not a key and is looked for as a word; keys are ${KEYS.join(", ")}`);
+    }
+  }
+  if (result.texts.length) result.parts.push(`text has ${result.texts.map((each) => `“${each}”`).join(" and ")}`);
+  return {
+    query: result.conditions.length ? `[?${result.conditions.join(" && ")}]` : "",
+    text: result.texts.join(" "),
+    parts: result.parts,
+    hints: result.hints,
+  };
+}
+
+function take(result, key, value, now) {
+  const add = (condition, part) => {
+    result.conditions.push(condition);
+    result.parts.push(part);
+  };
+  if (key in MAPS) return takeEntry(add, key, value);
+  const plain = unquoted(value);
+  if (key === "status") {
+    const status = STATUSES.find((each) => each.toLowerCase() === plain.toLowerCase());
+    if (!status) return `“${plain}” is not a status; these are: ${STATUSES.join(", ")}.`;
+    add(`status == ${raw(status)}`, `status is ${status}`);
+  } else if (key === "name") add(`name && contains(name, ${raw(plain)})`, `name has “${plain}”`);
+  else if (key === "since" || key === "until") {
+    const time = moment(plain, now);
+    if (!time) return `“${plain}” is not a time; write 2d, 12h, 30m or a date such as 2026-01-31.`;
+    add(`created_utc ${key === "since" ? ">=" : "<="} ${raw(time)}`, `created ${key} ${time}`);
+  } else add(`${FIELDS[key]} == ${raw(plain)}`, `${key} is ${plain}`);
+  return null;
+}
+
+// A tag, param, property or metric: there, equal to a value, or compared with a number.
+function takeEntry(add, key, value) {
+  const [, name, operator, other] = (COMPARISON.exec(value) ?? [null, value, null, null]).map((each) =>
+    each === null || each === undefined ? each : unquoted(each),
+  );
+  const isMetric = MAPS[key].startsWith("metrics");
+  const at = path(MAPS[key], name);
+  if (!operator) add(isMetric ? at : `contains(keys(${MAPS[key]}), ${raw(name)})`, `${key} ${name} exists`);
+  else if (isMetric || !["=", "!="].includes(operator)) {
+    const number = Number(other);
+    if (!other.trim() || Number.isNaN(number))
+      return `“${other}” is not a number, with which ${key}:${name} is compared.`;
+    const left = isMetric ? at : `to_number(${at})`;
+    add(`${left} ${operator === "=" ? "==" : operator} \`${number}\``, `${key} ${name} ${operator} ${number}`);
+  } else
+    add(
+      `${at} ${operator === "=" ? "==" : operator} ${raw(other)}`,
+      `${key} ${name} ${operator === "=" ? "is" : "is not"} ${other}`,
+    );
+  return null;
+}
+
+function moment(text, now) {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)([mhdw])$/.exec(text) ?? [];
+  const time = count
+    ? new Date(now - count * UNITS[unit] * 1000)
+    : /^\d{4}-\d\d-\d\d/.test(text)
+      ? new Date(text)
+      : null;
+  return time && !Number.isNaN(time.getTime()) ? time.toISOString() : null;
+}
+
+// What the word that is being written may become, from the keys that runs have.
+export function completions(text, keys, experiments = []) {
+  if (isJmespath(text.trim())) return [];
+  const start = text.search(/[^\s]*$/);
+  const word = text.slice(start);
+  const [, key, rest] = /^([a-z_]+):(.*)$/i.exec(word) ?? [];
+  const quote = (name) => (/[\s"]/.test(name) ? `"${name}"` : name);
+  let options = [];
+  if (!key) options = word ? KEYS.map((each) => `${each}:`) : [];
+  else if (key === "status") options = STATUSES.map((each) => `status:${each}`);
+  else if (key === "experiment") options = experiments.map((each) => `experiment:${quote(each)}`);
+  else if (key in MAPS) options = (keys[MAPS[key].replace(/_.*/, "")] ?? []).map((each) => `${key}:${quote(each)}`);
+  const begun = (key ? `${key}:${rest}` : word).toLowerCase();
+  return options
+    .filter((each) => each.toLowerCase().startsWith(begun) && each !== word)
+    .map((each) => text.slice(0, start) + each);
+}
+
+const SORTED = {
+  name: "name",
+  created: "created_utc",
+  status: "status",
+  experiment: "_experiment_name",
+  submitter: "user_id",
+  target: "target",
+  description: "description",
+};
+
+// All filters as one JMESPath expression, as the command line and Python take it. `left_out` are
+// those that JMESPath cannot say.
+export function asJmespath(shown, now = Date.now()) {
+  const { query, text } = understand(shown.query, now);
+  const any = (field, values) => `(${values.map((value) => `${field} == ${raw(value)}`).join(" || ")})`;
+  const conditions = [
+    shown.experiments.length && any("_experiment_name", shown.experiments),
+    shown.statuses.length && any("status", shown.statuses),
+    shown.targets.length && any("target", shown.targets),
+    shown.submitters.length && any("user_id", shown.submitters),
+    ...shown.tags.map((tag) => {
+      const [, key, value] = /^(.*?)=(.*)$/s.exec(tag) ?? [null, tag, null];
+      return value === null ? `contains(keys(tags), ${raw(key)})` : `${path("tags", key)} == ${raw(value)}`;
+    }),
+  ].filter(Boolean);
+  const leftOut = [shown.text || text ? "the words" : null, shown.children ? "child runs" : null].filter(Boolean);
+  let result = conditions.length ? `[?${conditions.join(" && ")}]` : "";
+  if (query && result) {
+    const [, inner] = /^\[\?(.*)\]$/s.exec(query) ?? [];
+    const isOne = inner !== undefined && understood(shown.query);
+    result = isOne ? `[?${[...conditions, inner].join(" && ")}]` : `${result} | ${query}`;
+  } else result ||= query;
+  const column = shown.sort.replace(/^-/, "");
+  const [, kind, key] = /^([a-z_]+):(.*)$/s.exec(column) ?? [];
+  const field = kind ? path(MAPS[kind], key) : SORTED[column];
+  if (shown.sort !== "-created" && field) {
+    const there = kind ? `${result ? `${result} | ` : ""}[?${field}]` : result || "@";
+    const sorted = `sort_by(${there.includes(" | ") ? "@" : there}, &${field})`;
+    const whole = shown.sort.startsWith("-") ? `reverse(${sorted})` : sorted;
+    result = there.includes(" | ") ? `${there} | ${whole}` : whole;
+  }
+  return { query: result || "[]", leftOut };
+}
+
+function understood(text) {
+  return !isJmespath(text.trim());
+}
+
+function inShell(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+export function asCommand(shown, now) {
+  return `amlflow run list ${inShell(asJmespath(shown, now).query)}`;
+}
+
+export function asPython(shown, now) {
+  return `from azureml.core import Workspace\n\nruns = Workspace.from_config().query(${JSON.stringify(asJmespath(shown, now).query)})`;
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { studio } from "./page.js";
+
+const { cell, isMetric, longTitle, short, sortable, title } = await studio("cells");
+const { fromWidths, toWidths } = await studio("definition");
+const { toCsv, toRows } = await studio("value_table");
+
+test("a column of a metric says which number it shows", () => {
+  assert.equal(title("metric:val/loss"), "val/loss");
+  assert.equal(title("metric_min:a:b"), "a:b (min)");
+  assert.equal(longTitle("metric_max:loss"), "metric max: loss");
+  assert.ok(isMetric("metric_first:a") && !isMetric("param:a") && sortable("metric:a"));
+});
+
+test("a cell shows the number that the server has sent, also if it is not finite", () => {
+  const row = { metrics: { loss: 0.123456789, nan: "NaN" }, metrics_min: { loss: 0 } };
+  const text = (column) => cell(column, row).textContent ?? cell(column, row);
+  assert.equal(text("metric:loss"), "0.12346");
+  assert.equal(cell("metric:loss", row).getAttribute("title"), "0.123456789");
+  assert.equal(text("metric_min:loss"), "0");
+  assert.equal(text("metric:nan"), "NaN");
+  assert.equal(text("metric_max:loss"), "");
+  assert.equal(cell("error", { error_line: null }), "");
+});
+
+test("numbers are short", () => {
+  assert.deepEqual([0, 12, 1234567, 0.00001234, 1234567.5, 2 / 3, -0.5].map(short), [
+    "0",
+    "12",
+    "1,234,567",
+    "1.234e-5",
+    "1.235e+6",
+    "0.66667",
+    "-0.5",
+  ]);
+});
+
+test("widths of columns are texts in a view, and what is not one is left out", () => {
+  assert.deepEqual(toWidths(["tag:a=b=120", "name=80", "x", "y=-1", "z=many"]), { "tag:a=b": 120, name: 80 });
+  assert.deepEqual(fromWidths({ "tag:a": 5 }), ["tag:a=5"]);
+});
+
+test("a projection is a table and a CSV", () => {
+  assert.deepEqual(toRows([{ a: 1 }, { b: "x" }]), {
+    names: ["a", "b"],
+    rows: [
+      [1, undefined],
+      [undefined, "x"],
+    ],
+  });
+  assert.deepEqual(toRows([[1], [2, 3]]).names, ["Column1", "Column2"]);
+  assert.deepEqual(toRows(["a", null]).rows, [["a"], [null]]);
+  assert.equal(toRows({ a: 1 }), null);
+  assert.equal(toRows([]), null);
+  const table = { names: ["a,b"], rows: [['say "hi"'], ["=1+1"], [-1], [null], [{ a: [1] }]] };
+  assert.equal(toCsv(table), '"a,b"\r\n"say ""hi"""\r\n\'=1+1\r\n-1\r\n\r\n"{""a"":[1]}"');
+});

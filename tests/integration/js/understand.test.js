@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { studio } from "./page.js";
+
+const { asCommand, asJmespath, asPython, completions, isJmespath, understand } = await studio("understand");
+const { standard } = await studio("definition");
+const NOW = Date.parse("2026-03-10T12:00:00Z");
+const query = (text) => understand(text, NOW).query;
+
+test("JMESPath is left as it is", () => {
+  for (const text of ["[?tags.a]", "length(@)", "sort_by(@, &name)[0]", "@", "a | b", "{a: b}"]) {
+    assert.ok(isJmespath(text), text);
+    assert.equal(query(` ${text} `), text);
+  }
+  assert.ok(!isJmespath("status:failed tag:a=(b)"));
+});
+
+for (const [text, expected] of [
+  ["status:failed", "[?status == 'Failed']"],
+  ["STATUS:cancelrequested", "[?status == 'CancelRequested']"],
+  ["tag:stage=prod", "[?tags.stage == 'prod']"],
+  ["tag:stage!=prod", "[?tags.stage != 'prod']"],
+  ["tag:stage", "[?contains(keys(tags), 'stage')]"],
+  ['tag:"a b"="c d"', "[?tags.\"a b\" == 'c d']"],
+  ["tag:n>=3", "[?to_number(tags.n) >= `3`]"],
+  ["tag:it's=1", "[?tags.\"it's\" == '1']"],
+  ["metric:loss<0.1", "[?metrics.loss < `0.1`]"],
+  ["metric:val/loss=1e-3", '[?metrics."val/loss" == `0.001`]'],
+  ["metric_min:loss", "[?metrics_min.loss]"],
+  ["param:lr=0.1", "[?params.lr == '0.1']"],
+  ["property:author=me", "[?properties.author == 'me']"],
+  ["experiment:first by:ada", "[?_experiment_name == 'first' && user_id == 'ada']"],
+  ["name:o'b", "[?name && contains(name, 'o\\'b')]"],
+  ["since:2d", "[?created_utc >= '2026-03-08T12:00:00.000Z']"],
+  ["until:2026-01-31", "[?created_utc <= '2026-01-31T00:00:00.000Z']"],
+]) {
+  test(`${text} is ${expected}`, () => assert.equal(query(text), expected));
+}
+
+test("words are looked for, also with a key that there is not, and it is said", () => {
+  const { text, query, parts, hints } = understand("cuda memory stat:x status:failed", NOW);
+  assert.equal(text, "cuda memory stat:x");
+  assert.equal(query, "[?status == 'Failed']");
+  assert.deepEqual(parts, ["status is Failed", "text has “cuda” and “memory” and “stat:x”"]);
+  assert.match(hints[0], /“stat:” is not a key/);
+  assert.equal(understand('"two words"').text, "two words");
+});
+
+for (const text of ["status:fine", "since:soon", "metric:loss<low", "since:2026-99-99"]) {
+  test(`${text} is refused in a sentence`, () => assert.match(understand(text, NOW).error, /“.*” is not a/));
+}
+
+test("keys, statuses and the keys that runs have are offered", () => {
+  const keys = { tags: ["stage", "two words"], metrics: ["loss"] };
+  assert.deepEqual(completions("foo st", keys), ["foo status:"]);
+  assert.deepEqual(completions("status:F", keys), ["status:Finalizing", "status:Failed"]);
+  assert.deepEqual(completions("tag:", keys), ["tag:stage", 'tag:"two words"']);
+  assert.deepEqual(completions("x metric_min:l", keys), ["x metric_min:loss"]);
+  assert.deepEqual(completions("experiment:e", keys, ["explore"]), ["experiment:explore"]);
+  assert.deepEqual(completions("[?tag", keys), []);
+});
+
+test("what is shown is one expression for the command line and Python", () => {
+  const shown = { ...standard(), query: "tag:a=b", statuses: ["Failed", "Canceled"], tags: ["stage=it's", "c"] };
+  assert.equal(
+    asJmespath(shown).query,
+    "[?(status == 'Failed' || status == 'Canceled') && tags.stage == 'it\\'s' && contains(keys(tags), 'c') && tags.a == 'b']",
+  );
+  assert.equal(asCommand({ ...standard(), query: "tag:a=b" }), "amlflow run list '[?tags.a == '\\''b'\\'']'");
+  assert.equal(asJmespath(standard()).query, "[]");
+  assert.match(asPython({ ...standard(), query: "[?name]" }), /query\("\[\?name\]"\)$/);
+  const sorted = { ...standard(), sort: "-metric:loss", text: "x" };
+  assert.deepEqual(asJmespath(sorted), {
+    query: "reverse(sort_by([?metrics.loss], &metrics.loss))",
+    leftOut: ["the words"],
+  });
+  assert.equal(
+    asJmespath({ ...sorted, statuses: ["Failed"] }).query,
+    "[?(status == 'Failed')] | [?metrics.loss] | reverse(sort_by(@, &metrics.loss))",
+  );
+});
