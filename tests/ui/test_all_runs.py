@@ -99,7 +99,7 @@ def test_a_query_is_checked_while_it_is_typed(page: Page, runs: dict[str, Any], 
     page.press(Keys.ENTER)
     shows(page, "elm")
     page.write(".amlflow-code", f"[].{{name: name, quality: tags.quality}}{Keys.ENTER}")
-    assert page.see(".amlflow-values tbody tr", "ash").text.split() == ["ash", "poor"]
+    page.see(".amlflow-values tbody tr", "ash poor")
     page.see(".amlflow-value button", "Download CSV")
     page.write(".amlflow-code", f"[?starts_with(tags.none, 'a')]{Keys.ENTER}")
     page.see(".amlflow-query-message .is-error", "cannot be evaluated")

@@ -14,14 +14,21 @@ from helpers.studio import ADMIN, DENIED, OTHER, READER, WRITER, Server, permit
 
 
 @pytest.mark.parametrize(
-    "path", ["runs/get", "runs/logs", "runs/log", "query/check", "experiments", "views"]
+    "path", ["runs/get", "runs/logs", "runs/log", "query/check", "experiments", "keys", "views"]
 )
 def test_nobody_gets_an_answer_without_a_name(studio: Server, path: str):
     assert studio.get(path, None).status_code == 401
 
 
 def test_nobody_searches_or_cancels_without_a_name(studio: Server):
-    for path in ("runs/search", "runs/cancel", "views/create", "views/save", "views/delete"):
+    for path in (
+        "runs/search",
+        "runs/cancel",
+        "runs/states",
+        "views/create",
+        "views/save",
+        "views/delete",
+    ):
         assert studio.post(path, None).status_code == 401
 
 
