@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -116,3 +117,18 @@ def test_a_name_that_a_server_fails_for_is_not_asked_for_over_minutes(
         files.get(f"folder/{name}", tmp_path / "copy")
     assert server.asked_patiently == (not is_refused)
     assert ("other letters than ASCII" in str(raised.value)) == is_refused
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"a": "b\r\nX-Other: c"}, {"a": "\u20ac"}, {"a b": "c"}, {"": "c"}, {"a": 1}, ["a"], "a"],
+)
+def test_headers_that_belong_to_an_address_are_input(
+    headers: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "true")
+    body = json.dumps({"url": "https://storage.example/file", "headers": headers}).encode()
+    answer = Answer(200, {"Content-Type": "application/json"}, body)
+    connection: Any = SimpleNamespace(send=lambda *_: answer, where="http://server")
+    with pytest.raises(Unavailable, match="not the address of a file"):
+        direct_transfer.get(connection, "root", "file", tmp_path / "file")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,8 @@ from amlflow_mlflow.server_texts import clean
 ROOT = "/api/2.0/mlflow-artifacts"
 MINIMUM_BYTES, PART_BYTES = 500 * 1024**2, 10 * 1024**2
 THREADS = 8
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]{0,8192}")
 _UNSUPPORTED = "Multipart upload is not supported"
 
 
@@ -162,7 +165,12 @@ def _address(value: Any) -> str:
 
 
 def _headers(message: Mapping[str, Any]) -> dict[str, str]:
-    return {text(key): text(value) for key, value in (message.get("headers") or {}).items()}
+    """The headers that belong to an address. Raises ValueError for what no header can be."""
+    headers = {text(key): text(value) for key, value in (message.get("headers") or {}).items()}
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(name)
+    return headers
 
 
 def _setting(name: str, default: int) -> int:
