@@ -3,6 +3,7 @@
 import { get, isAway, post } from "./api.js";
 import { cancel } from "./cancelling.js";
 import { isMetric, longTitle } from "./cells.js";
+import { Charts } from "./charts.js";
 import {
   COLUMNS,
   completed,
@@ -14,6 +15,7 @@ import {
   toWidths,
 } from "./definition.js";
 import { ask, button, checklist, h, icon, menu, say } from "./dom.js";
+import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
 import { compareLink, isFinal, runLink } from "./format.js";
 import { QueryBox } from "./query_box.js";
@@ -24,6 +26,7 @@ import { showValue } from "./value_table.js";
 import { SavedViews } from "./saved_views.js";
 
 const ADDRESS = "#/amlflow/runs";
+const CHARTED = 10; // runs that are shown in charts without a selection
 const ROWS = 50;
 
 export class AllRuns {
@@ -62,6 +65,11 @@ export class AllRuns {
         location.hash = runLink(row);
       },
     });
+    this.charts = new Charts((charts) => {
+      this.shown.charts = charts;
+      this.keep();
+      this.show();
+    });
     this.build();
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.more()).observe(this.foot);
     this.follower = new Follower(this);
@@ -69,6 +77,16 @@ export class AllRuns {
 
   build() {
     this.heading = h("h2", {}, "All runs");
+    this.chartsButton = button("Charts", () => this.toggleCharts(), { symbol: "chart", "aria-expanded": "false" });
+    this.charts.element.hidden = true;
+    this.failures = failuresMenu(
+      () => this.shown,
+      (text) => {
+        this.shown.text = text;
+        this.shown.statuses = ["Failed"];
+        this.changed();
+      },
+    );
     this.columns = menu("Columns", (panel) => this.fillColumns(panel), { symbol: "columns" });
     this.selection = h("div", { class: "amlflow-bar amlflow-selection", hidden: true, "aria-live": "polite" });
     this.state = h("span", { class: "amlflow-hint", role: "status" });
@@ -89,6 +107,8 @@ export class AllRuns {
         h("span", { class: "amlflow-badge" }, icon("runs")),
         this.heading,
         this.views.element,
+        this.failures,
+        this.chartsButton,
         button("Refresh", () => this.load(), { symbol: "refresh" }),
         this.news,
         this.age,
@@ -103,7 +123,7 @@ export class AllRuns {
         button("Reset", () => this.reset(), { kind: "link" }),
       ),
       this.selection,
-      h("div", { class: "amlflow-charts-slot" }),
+      this.charts.element,
       this.scroller,
     );
     this.scroller.addEventListener("scroll", () => {
@@ -206,6 +226,26 @@ export class AllRuns {
     this.filters.show(this.shown);
     this.table.element.classList.toggle("is-dense", this.shown.dense);
     this.table.setColumns(this.shown.columns, this.shown.sort, toWidths(this.shown.widths));
+    this.charts.setCharts(this.shown.charts);
+    if (this.shown.charts.length) this.toggleCharts(true);
+  }
+
+  toggleCharts(open = this.charts.element.hidden) {
+    this.charts.element.hidden = !open;
+    this.chartsButton.setAttribute("aria-expanded", String(open));
+    if (open) this.chart();
+    else this.charts.stop();
+  }
+
+  // Charts are of the selected runs, or else of the first ones.
+  chart() {
+    if (this.charts.element.hidden || this.isStale) return;
+    const selected = this.table.chosen();
+    const runs = selected.length ? selected : [...this.table.rows.values()].slice(0, CHARTED);
+    const what = selected.length
+      ? "Of the selected runs."
+      : `Of the first ${runs.length} runs; select some for others.`;
+    this.charts.setRuns(runs, what);
   }
 
   stop() {
@@ -264,6 +304,7 @@ export class AllRuns {
       }
       this.search = null;
       this.tell();
+      this.chart();
     } catch (failure) {
       if (failure.name === "AbortError") return;
       this.search = null;
@@ -342,6 +383,7 @@ export class AllRuns {
   }
 
   showSelection(rows) {
+    this.chart();
     const open = rows.filter((row) => !row.final);
     this.selection.hidden = rows.length === 0;
     const compare = rows.length > 1;

@@ -22,6 +22,7 @@ const PATHS = {
   refresh: "M13 8a5 5 0 1 1-1.5-3.5L13 6M13 2.5V6H9.5",
   up: "M8 13V3.5M4 7.5l4-4 4 4",
   descending: "M8 3v9.5M4 8.5l4 4 4-4",
+  chart: "M2.5 2.5v11h11M5 10.5l3-4 2.5 2.5 3-5",
   stop: "M3.5 3.5h9v9h-9z",
 };
 

@@ -90,7 +90,11 @@ export class RunOverview {
           ? table(
               ["Name", "Last", "Min", "Max", "Step", "Values"],
               numbers.map((metric) => [
-                h("bdi", {}, metric.name),
+                h(
+                  "a",
+                  { href: runAddress(this.page.id, "charts", { metric: metric.name }) },
+                  h("bdi", {}, metric.name),
+                ),
                 ...[metric.last, metric.min, metric.max].map(number),
                 metric.step.toLocaleString("en"),
                 metric.count.toLocaleString("en"),

@@ -2,7 +2,7 @@
 
 const ADDRESS = /^#\/amlflow\/runs\/([A-Za-z0-9_.-]{1,256})(?:\/([a-z]*))?(?:\?(.*))?$/;
 
-export const TABS = ["overview", "logs", "files"];
+export const TABS = ["overview", "charts", "logs", "files"];
 
 // `{id, tab, query}` of an address of such a page; null for others.
 export function readRoute(hash) {

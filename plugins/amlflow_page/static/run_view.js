@@ -4,13 +4,15 @@ import { get } from "./api.js";
 import { cancel } from "./cancelling.js";
 import { button, h, say } from "./dom.js";
 import { ago, chip, duration, experimentLink, isFinal, mlflowRunLink, tick } from "./format.js";
+import { Charts } from "./charts.js";
 import { LogView } from "./log_view.js";
 import { RunFiles } from "./run_files.js";
 import { RunOverview } from "./run_overview.js";
 import { runAddress, TABS } from "./run_route.js";
 
 const LOOK_MS = 2000;
-const TITLES = { overview: "Overview", logs: "Logs", files: "Files" };
+const FIRST_CHARTS = 4;
+const TITLES = { overview: "Overview", charts: "Charts", logs: "Logs", files: "Files" };
 
 export class RunView {
   constructor(route) {
@@ -116,11 +118,23 @@ export class RunView {
     switch (tab) {
       case "logs":
         return new LogView(this.id, () => Boolean(this.state?.final), query);
+      case "charts":
+        return this.charts(query);
       case "files":
         return new RunFiles(this.id, query);
       default:
         return new RunOverview(this);
     }
+  }
+
+  // The run's own charts: the metric that the address names, or the first ones.
+  charts(query) {
+    const charts = new Charts(() => {});
+    const metric = query.get("metric");
+    charts.startsWith = (metrics) => (metric ? [metric] : metrics.slice(0, FIRST_CHARTS));
+    charts.changed = () => charts.setRuns([this.state]);
+    if (this.state) charts.changed();
+    return charts;
   }
 
   async watch() {

@@ -1,0 +1,119 @@
+// What charts show, without drawing it: curves over one x axis, smoothed; values of params and metrics.
+
+// Told apart in both themes, also by most who see colours differently.
+export const COLOURS = [
+  "#3b7dd8",
+  "#e0762b",
+  "#2f9e64",
+  "#c2478f",
+  "#8a63d2",
+  "#b8860b",
+  "#1f9aa8",
+  "#d64545",
+  "#7f8c4a",
+  "#8c6d5a",
+];
+export const KINDS = { curves: "Curves", scatter: "Scatter", parallel: "Parallel coordinates" };
+const MAX_CHARTS = 12;
+const MAX_SMOOTHING = 0.99;
+
+// A chart as a view keeps it, as text, and back; null for what is not one.
+export function readChart(text) {
+  let chart;
+  try {
+    chart = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const isText = (value) => typeof value === "string";
+  switch (chart?.kind) {
+    case "curves":
+      if (!isText(chart.y)) return null;
+      return {
+        kind: "curves",
+        y: chart.y,
+        x: chart.x === "time" ? "time" : "step",
+        smoothing: Math.min(MAX_SMOOTHING, Math.max(0, Number(chart.smoothing) || 0)),
+        log: chart.log === true,
+      };
+    case "scatter":
+      return isText(chart.x) && isText(chart.y) ? { kind: "scatter", x: chart.x, y: chart.y } : null;
+    case "parallel":
+      if (!Array.isArray(chart.axes) || !chart.axes.every(isText)) return null;
+      return { kind: "parallel", axes: chart.axes.slice(0, MAX_CHARTS) };
+    default:
+      return null;
+  }
+}
+
+export function readCharts(texts) {
+  return texts.slice(0, MAX_CHARTS).map(readChart).filter(Boolean);
+}
+
+export function writeCharts(charts) {
+  return charts.map((chart) => JSON.stringify(chart));
+}
+
+// JSON has no NaN and no infinities, which the server sends as texts; a chart leaves them out.
+export function finite(value) {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+// An exponential moving average that starts at the first value; what is not a number stays out.
+export function smooth(values, weight) {
+  if (!weight) return values.map(finite);
+  let average = 0;
+  let share = 0;
+  return values.map((value) => {
+    if (finite(value) === null) return null;
+    average = average * weight + value * (1 - weight);
+    share = share * weight + (1 - weight);
+    return average / share;
+  });
+}
+
+// The x values of all curves in order, and each curve's values at them (null where it has none).
+export function aligned(curves, { x, smoothing = 0, log = false }) {
+  const parts = curves.map((curve) => {
+    const start = curve.times[0];
+    const xs = x === "time" ? curve.times.map((time) => time - start) : curve.steps;
+    const ys = smooth(curve.values, smoothing).map((value) => (log && value !== null && value <= 0 ? null : value));
+    // Of several values at one place the last one counts.
+    return new Map(xs.map((place, index) => [place, ys[index]]));
+  });
+  const xs = [...new Set(parts.flatMap((part) => [...part.keys()]))].sort((one, other) => one - other);
+  return [xs, ...parts.map((part) => xs.map((place) => part.get(place) ?? null))];
+}
+
+// The value of an axis ("param:KEY" or "metric:NAME") of a run; a number where it is one, else a text, else null.
+export function axisValue(axis, run, last) {
+  const [kind, ...rest] = axis.split(":");
+  const key = rest.join(":");
+  const value = kind === "metric" ? last.get(run.id)?.get(key) : run.params?.[key];
+  if (value == null || value === "") return null;
+  const number = Number(value);
+  return Number.isFinite(number) ? number : String(value);
+}
+
+// Where the values of an axis are, from 0 to 1: numbers by size, texts in their order.
+export function scale(values) {
+  const present = values.filter((value) => value !== null);
+  if (present.length && present.every((value) => typeof value === "number")) {
+    const low = Math.min(...present);
+    const high = Math.max(...present);
+    return { low: shown(low), high: shown(high), at: (value) => (high > low ? (value - low) / (high - low) : 0.5) };
+  }
+  const texts = [...new Set(present.map(String))].sort();
+  const at = (value) => (texts.length > 1 ? texts.indexOf(String(value)) / (texts.length - 1) : 0.5);
+  return { low: texts[0] ?? "", high: texts.at(-1) ?? "", at };
+}
+
+export function shown(value) {
+  if (typeof value !== "number") return String(value ?? "");
+  const size = Math.abs(value);
+  return size && (size < 1e-3 || size >= 1e6) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+}
+
+export function axisTitle(axis) {
+  return axis.replace(/^(param|metric):/, "");
+}

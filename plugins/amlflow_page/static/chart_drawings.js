@@ -1,0 +1,162 @@
+// Drawings of charts: curves by uPlot; scatter and parallel coordinates as pictures whose marks are links to runs.
+
+import { aligned, axisTitle, COLOURS, scale, shown, axisValue } from "./chart_data.js";
+import { h } from "./dom.js";
+import { runLink } from "./format.js";
+import uPlot from "./vendor/uplot.js";
+
+const HEIGHT = 240;
+const WIDE = 460;
+const SVG = "http://www.w3.org/2000/svg";
+
+function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+export function colourOf(runs, id) {
+  return COLOURS[runs.findIndex((run) => run.id === id) % COLOURS.length];
+}
+
+// Draws curves into an element and follows its width; `remove()` ends that.
+export function drawCurves(element, chart, curves, runs) {
+  const style = getComputedStyle(element);
+  const [text, line] = ["--aml-muted", "--aml-line"].map((name) => style.getPropertyValue(name));
+  const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  const names = new Map(runs.map((run) => [run.id, run.name || run.run_id]));
+  const plot = new uPlot(
+    {
+      width: Math.max(200, element.clientWidth),
+      height: HEIGHT,
+      scales: { x: { time: false }, y: chart.log ? { distr: 3, log: 10 } : {} },
+      axes: [
+        {
+          ...axis,
+          values: (_plot, places) => places.map(shown),
+          label: chart.x === "time" ? "seconds" : "step",
+          size: 32,
+          labelSize: 18,
+          labelFont: "12px sans-serif",
+        },
+        { ...axis, size: 60, values: (_plot, places) => places.map((place) => (place == null ? "" : shown(place))) },
+      ],
+      legend: { show: false },
+      cursor: { drag: { x: true, y: true, uni: 20 } },
+      series: [
+        {},
+        ...curves.map((curve) => ({
+          label: names.get(curve.run_id),
+          stroke: colourOf(runs, curve.run_id),
+          width: 1.5,
+          spanGaps: true,
+          points: { show: curve.values.length < 3 },
+        })),
+      ],
+    },
+    aligned(curves, chart),
+    element,
+  );
+  const resized = new ResizeObserver(() => {
+    const width = Math.max(200, element.clientWidth);
+    if (Math.abs(width - plot.width) > 1) plot.setSize({ width, height: HEIGHT });
+  });
+  resized.observe(element);
+  return {
+    update: (newer) => plot.setData(aligned(newer, chart), !isZoomed(plot)),
+    remove: () => {
+      resized.disconnect();
+      plot.destroy();
+    },
+  };
+}
+
+function isZoomed({ scales, data }) {
+  const xs = data[0];
+  return xs.length > 0 && (scales.x.min > xs[0] || scales.x.max < xs.at(-1));
+}
+
+function link(run, text, ...marks) {
+  const element = s("a", { href: runLink(run) }, s("title", {}, text), ...marks);
+  element.setAttribute("aria-label", text);
+  return element;
+}
+
+function label(x, y, text, anchor = "middle") {
+  return s("text", { x, y, "text-anchor": anchor }, text);
+}
+
+export function drawScatter(element, chart, runs, last) {
+  const points = runs
+    .map((run) => [run, axisValue(chart.x, run, last), axisValue(chart.y, run, last)])
+    .filter(([, x, y]) => x !== null && y !== null);
+  const across = scale(points.map(([, x]) => x));
+  const up = scale(points.map(([, , y]) => y));
+  const [left, right, top, bottom] = [60, WIDE - 16, 12, HEIGHT - 44];
+  const picture = s("svg", { viewBox: `0 0 ${WIDE} ${HEIGHT}`, class: "amlflow-picture", role: "group" });
+  picture.setAttribute("aria-label", `${axisTitle(chart.y)} against ${axisTitle(chart.x)}, ${points.length} runs`);
+  picture.append(
+    s("path", { d: `M${left} ${top}V${bottom}H${right}`, class: "amlflow-axis" }),
+    label(left, bottom + 16, across.low, "start"),
+    label(right, bottom + 16, across.high, "end"),
+    label((left + right) / 2, bottom + 34, axisTitle(chart.x)),
+    label(left - 6, bottom, up.low, "end"),
+    label(left - 6, top + 8, up.high, "end"),
+    ...points.map(([run, x, y]) =>
+      link(
+        run,
+        `${run.name || run.run_id}: ${shown(x)}, ${shown(y)}`,
+        s("circle", {
+          cx: left + 8 + across.at(x) * (right - left - 16),
+          cy: bottom - 8 - up.at(y) * (bottom - top - 16),
+          r: 5,
+          fill: colourOf(runs, run.id),
+        }),
+      ),
+    ),
+  );
+  element.replaceChildren(points.length ? picture : none("No run has both values."));
+}
+
+export function drawParallel(element, chart, runs, last) {
+  const { axes } = chart;
+  if (axes.length < 2) {
+    element.replaceChildren(none("Choose two axes or more."));
+    return;
+  }
+  const values = axes.map((axis) => runs.map((run) => axisValue(axis, run, last)));
+  const scales = values.map(scale);
+  const [left, right, top, bottom] = [50, WIDE - 50, 34, HEIGHT - 24];
+  const x = (index) => left + (index / (axes.length - 1)) * (right - left);
+  const picture = s("svg", { viewBox: `0 0 ${WIDE} ${HEIGHT}`, class: "amlflow-picture", role: "group" });
+  picture.setAttribute("aria-label", `${axes.map(axisTitle).join(", ")} of ${runs.length} runs`);
+  axes.forEach((axis, index) => {
+    picture.append(
+      s("path", { d: `M${x(index)} ${top}V${bottom}`, class: "amlflow-axis" }),
+      label(x(index), 12, axisTitle(axis)),
+      label(x(index), top - 6, scales[index].high),
+      label(x(index), bottom + 16, scales[index].low),
+    );
+  });
+  runs.forEach((run, row) => {
+    const places = axes
+      .map((_axis, index) => [index, values[index][row]])
+      .filter(([, value]) => value !== null)
+      .map(([index, value]) => `${x(index)} ${bottom - scales[index].at(value) * (bottom - top)}`);
+    if (places.length < 2) return;
+    const text = axes.map((axis, index) => `${axisTitle(axis)} ${shown(values[index][row])}`).join(", ");
+    picture.append(
+      link(
+        run,
+        `${run.name || run.run_id}: ${text}`,
+        s("path", { d: `M${places.join("L")}`, class: "amlflow-thread", stroke: colourOf(runs, run.id) }),
+      ),
+    );
+  });
+  element.replaceChildren(picture);
+}
+
+function none(text) {
+  return h("p", { class: "amlflow-hint" }, text);
+}

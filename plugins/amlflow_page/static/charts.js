@@ -1,0 +1,299 @@
+// Charts over runs: curves of metrics, scatter and parallel coordinates of params against metrics.
+
+import { get, post } from "./api.js";
+import { axisTitle, KINDS, readCharts, shown, writeCharts } from "./chart_data.js";
+import { colourOf, drawCurves, drawParallel, drawScatter } from "./chart_drawings.js";
+import { button, checklist, debounced, h, icon, menu, say } from "./dom.js";
+import { runLink } from "./format.js";
+
+const LOOK_MS = 3000;
+const MAX_RUNS = 50; // as the server has it
+const MAX_NAMES = 20; // as above
+const NAMED = 3; // runs that are asked which metrics there are
+const LEGEND = 20;
+
+export class Charts {
+  // `changed(texts)` is called when the user has changed the charts.
+  constructor(changed) {
+    this.onchange = changed;
+    this.charts = [];
+    this.runs = [];
+    this.metrics = [];
+    this.curves = new Map(); // by metric
+    this.drawn = [];
+    this.round = 0;
+    this.legend = h("div", { class: "amlflow-legend" });
+    this.state = h("span", { class: "amlflow-hint", role: "status" });
+    this.cards = h("div", { class: "amlflow-charts" });
+    this.adding = menu("Add a chart", (panel, close) => this.fillKinds(panel, close));
+    this.element = h(
+      "section",
+      { class: "amlflow-board", "aria-label": "Charts" },
+      h("div", { class: "amlflow-bar" }, this.adding, this.state),
+      this.legend,
+      this.cards,
+    );
+    this.reload = debounced(() => this.load(), 200);
+  }
+
+  stop() {
+    this.round += 1;
+    this.clear();
+  }
+
+  // `texts` are the charts as a view keeps them.
+  setCharts(texts) {
+    if (JSON.stringify(texts) === JSON.stringify(writeCharts(this.charts))) return;
+    this.charts = readCharts(texts);
+    this.reload();
+  }
+
+  // `what` says which runs they are.
+  setRuns(runs, what = "") {
+    const some = runs.slice(0, MAX_RUNS);
+    const ids = some.map((run) => `${run.id} ${run.final}`).join();
+    this.what = runs.length > MAX_RUNS ? `${what} The first ${MAX_RUNS} are shown.` : what;
+    this.runs = some;
+    if (ids === this.ids) return;
+    this.ids = ids;
+    this.reload();
+  }
+
+  // Reads what the charts show, and again while a run goes on.
+  async load() {
+    this.round += 1;
+    const { round } = this;
+    const isLatest = () => round === this.round;
+    do {
+      this.hasOpen = this.runs.some((run) => !run.final);
+      try {
+        const metrics = await this.readNames();
+        if (!isLatest()) return;
+        this.learn(metrics);
+        const curves = await this.readCurves();
+        if (!isLatest()) return;
+        this.curves = curves;
+        this.state.textContent = this.what ?? "";
+        this.state.classList.remove("is-error");
+      } catch (failure) {
+        this.state.textContent = failure.message;
+        this.state.classList.add("is-error");
+      }
+      if (!isLatest()) return;
+      this.draw();
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      while (document.hidden && isLatest()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    } while (isLatest() && this.hasOpen);
+  }
+
+  async readNames() {
+    const names = new Set();
+    for (const run of this.runs.slice(0, NAMED)) {
+      const { metrics } = await get("runs/metrics", { run_id: run.id });
+      for (const metric of metrics) if ("last" in metric) names.add(metric.name);
+    }
+    return [...names].sort();
+  }
+
+  learn(metrics) {
+    this.metrics = metrics;
+    if (!this.charts.length && metrics.length && this.startsWith) {
+      this.charts = this.startsWith(metrics).map((y) => ({ kind: "curves", y, x: "step", smoothing: 0, log: false }));
+    }
+  }
+
+  // The curves by metric.
+  async readCurves() {
+    const axes = this.charts.flatMap((chart) => [chart.x, chart.y, ...(chart.axes ?? [])]);
+    const named = axes.filter((axis) => axis?.startsWith("metric:")).map(axisTitle);
+    const ofCurves = this.charts.filter(({ kind }) => kind === "curves").map(({ y }) => y);
+    const names = [...new Set([...named, ...ofCurves])].filter(Boolean).slice(0, MAX_NAMES);
+    const byName = new Map(names.map((name) => [name, []]));
+    if (!names.length || !this.runs.length) return byName;
+    const { curves } = await post("runs/curves", { run_ids: this.runs.map((run) => run.id), names });
+    for (const curve of curves) byName.get(curve.name)?.push(curve);
+    return byName;
+  }
+
+  // The last value of each metric of each run.
+  last() {
+    const last = new Map(this.runs.map((run) => [run.id, new Map()]));
+    for (const [name, curves] of this.curves)
+      for (const curve of curves) last.get(curve.run_id)?.set(name, curve.values.at(-1));
+    return last;
+  }
+
+  clear() {
+    for (const drawing of this.drawn) drawing?.remove?.();
+    this.drawn = [];
+  }
+
+  draw() {
+    const filled = [...this.curves].map(([name, curves]) => [name, curves.length]);
+    const layout = JSON.stringify([this.charts, this.ids, this.metrics, filled]);
+    if (layout === this.layout) {
+      this.charts.forEach((chart, index) => {
+        if (chart.kind === "curves") this.drawn[index]?.update(this.curves.get(chart.y) ?? []);
+        else this.drawOne(this.pictures[index], chart);
+      });
+      return;
+    }
+    this.layout = layout;
+    this.clear();
+    this.showLegend();
+    const figures = this.charts.map((chart, index) => this.card(chart, index));
+    this.cards.replaceChildren(...figures.map(({ figure }) => figure));
+    if (!figures.length) {
+      const hint = this.runs.length ? "No chart yet: add one." : "No runs to show.";
+      this.cards.append(h("p", { class: "amlflow-hint" }, hint));
+    }
+    this.pictures = figures.map(({ picture }) => picture);
+    this.drawn = this.pictures.map((picture, index) => this.drawOne(picture, this.charts[index]));
+  }
+
+  drawOne(picture, chart) {
+    if (chart.kind === "scatter") return drawScatter(picture, chart, this.runs, this.last());
+    if (chart.kind === "parallel") return drawParallel(picture, chart, this.runs, this.last());
+    const curves = this.curves.get(chart.y) ?? [];
+    if (!curves.length) {
+      picture.replaceChildren(h("p", { class: "amlflow-hint" }, "These runs have no values of it."));
+      return null;
+    }
+    const ends = curves.map((curve) => shown(curve.values.at(-1)));
+    picture.setAttribute("role", "img");
+    picture.setAttribute("aria-label", `${chart.y} of ${curves.length} runs; last values: ${ends.join(", ")}`);
+    return drawCurves(picture, chart, curves, this.runs);
+  }
+
+  showLegend() {
+    if (this.runs.length < 2) {
+      this.legend.replaceChildren();
+      return;
+    }
+    const more = this.runs.length - LEGEND;
+    this.legend.replaceChildren(
+      ...this.runs.slice(0, LEGEND).map((run) => {
+        const mark = h("i", { "aria-hidden": "true" });
+        mark.style.background = colourOf(this.runs, run.id);
+        return h("a", { href: runLink(run) }, mark, h("bdi", {}, run.name || run.run_id));
+      }),
+      more > 0 ? h("span", { class: "amlflow-hint" }, `and ${more} more`) : "",
+    );
+  }
+
+  card(chart, index) {
+    const picture = h("div", { class: "amlflow-plot" });
+    const close = h(
+      "button",
+      { type: "button", class: "amlflow-plain", "aria-label": "Remove the chart", onclick: () => this.remove(index) },
+      icon("close"),
+    );
+    const figure = h(
+      "figure",
+      { class: "amlflow-card" },
+      h("figcaption", {}, ...this.controls(chart, index), close),
+      picture,
+    );
+    return { figure, picture };
+  }
+
+  controls(chart, index) {
+    const set = (change) => this.set(index, change);
+    if (chart.kind === "scatter")
+      return [
+        select("y axis", this.axes(), chart.y, (y) => set({ y })),
+        "against",
+        select("x axis", this.axes(), chart.x, (x) => set({ x })),
+      ];
+    if (chart.kind === "parallel")
+      return [
+        menu("Axes", (panel) => {
+          const axes = this.axes();
+          checklist(panel, "Axes", axes, new Set(chart.axes), (chosen) =>
+            set({ axes: axes.filter((axis) => chosen.includes(axis)) }),
+          );
+        }),
+      ];
+    const smoothing = h("input", {
+      type: "range",
+      min: "0",
+      max: "0.99",
+      step: "0.01",
+      value: String(chart.smoothing),
+      "aria-label": "Smoothing",
+      onchange: (event) => set({ smoothing: Number(event.target.value) }),
+    });
+    const log = h("input", {
+      type: "checkbox",
+      checked: chart.log,
+      onchange: (event) => set({ log: event.target.checked }),
+    });
+    return [
+      select("Metric", [...new Set([chart.y, ...this.metrics])], chart.y, (y) => set({ y })),
+      select("x axis", ["step", "time"], chart.x, (x) => set({ x })),
+      h("label", {}, h("span", {}, "Smooth"), smoothing),
+      h("label", {}, log, h("span", {}, "Log")),
+    ];
+  }
+
+  axes() {
+    const params = new Set(this.runs.flatMap((run) => Object.keys(run.params ?? {})));
+    return [...[...params].sort().map((key) => `param:${key}`), ...this.metrics.map((name) => `metric:${name}`)];
+  }
+
+  fillKinds(panel, close) {
+    for (const [kind, title] of Object.entries(KINDS)) {
+      panel.append(
+        button(
+          title,
+          () => {
+            close();
+            this.add(kind);
+          },
+          { kind: "link" },
+        ),
+      );
+    }
+  }
+
+  async add(kind) {
+    try {
+      if (!this.metrics.length) this.learn(await this.readNames());
+    } catch (failure) {
+      say(failure.message, true);
+      return;
+    }
+    const axes = this.axes();
+    const used = this.charts.map(({ y }) => y);
+    const metric = this.metrics.find((name) => !used.includes(name)) ?? this.metrics[0] ?? "";
+    const y = axes.find((axis) => axis.startsWith("metric:")) ?? axes[0] ?? "";
+    const chart = {
+      curves: { kind, y: metric, x: "step", smoothing: 0, log: false },
+      scatter: { kind, x: axes[0] ?? "", y },
+      parallel: { kind, axes: axes.slice(0, 6) },
+    }[kind];
+    this.change([...this.charts, chart]);
+  }
+
+  set(index, change) {
+    this.change(this.charts.map((chart, place) => (place === index ? { ...chart, ...change } : chart)));
+  }
+
+  remove(index) {
+    this.change(this.charts.filter((_chart, place) => place !== index));
+  }
+
+  change(charts) {
+    this.charts = charts;
+    this.onchange(writeCharts(charts));
+    this.load();
+  }
+}
+
+function select(label, options, value, onchange) {
+  return h(
+    "select",
+    { class: "amlflow-input", "aria-label": label, onchange: (event) => onchange(event.target.value) },
+    ...options.map((option) => h("option", { value: option, selected: option === value }, axisTitle(option))),
+  );
+}

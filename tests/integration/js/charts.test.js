@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { studio } from "./page.js";
+
+const { aligned, axisValue, readChart, readCharts, scale, shown, smooth, writeCharts } = await studio("chart_data");
+const { told } = await studio("failures");
+
+test("charts are read as they are written", () => {
+  const charts = [
+    { kind: "curves", y: "loss", x: "time", smoothing: 0.5, log: true },
+    { kind: "scatter", x: "param:lr", y: "metric:loss" },
+    { kind: "parallel", axes: ["param:lr", "metric:loss"] },
+  ];
+  assert.deepEqual(readCharts(writeCharts(charts)), charts);
+});
+
+test("what is not a chart is left out", () => {
+  for (const text of ["", "null", "[]", "{", '{"kind":"pie"}', '{"kind":"curves"}', '{"kind":"parallel","axes":[1]}'])
+    assert.equal(readChart(text), null);
+  const chart = readChart('{"kind":"curves","y":"loss","x":"no","smoothing":"7","log":1}');
+  assert.deepEqual(chart, { kind: "curves", y: "loss", x: "step", smoothing: 0.99, log: false });
+  assert.equal(readCharts(Array.from({ length: 99 }, () => '{"kind":"curves","y":"a"}')).length, 12);
+});
+
+test("curves of several runs have one x axis", () => {
+  const curves = [
+    { steps: [0, 2], times: [10, 12], values: [1, 2] },
+    { steps: [1, 2, 2], times: [50, 51, 52], values: [3, 4, 5] },
+  ];
+  assert.deepEqual(aligned(curves, { x: "step" }), [
+    [0, 1, 2],
+    [1, null, 2],
+    [null, 3, 5],
+  ]);
+  assert.deepEqual(aligned(curves, { x: "time" })[0], [0, 1, 2]);
+});
+
+test("what has no place on a logarithmic axis, and no number, is left out", () => {
+  const curves = [{ steps: [0, 1, 2, 3], times: [0, 1, 2, 3], values: [0, -1, "NaN", 2] }];
+  assert.deepEqual(aligned(curves, { x: "step", log: true })[1], [null, null, null, 2]);
+  assert.deepEqual(aligned(curves, { x: "step" })[1], [0, -1, null, 2]);
+});
+
+test("smoothing keeps a constant as it is and begins at the first value", () => {
+  assert.deepEqual(smooth([1, 2], 0), [1, 2]);
+  for (const value of smooth([3, 3, "Infinity", 3], 0.9).filter((each) => each !== null))
+    assert.ok(Math.abs(value - 3) < 1e-9);
+  const [first, second] = smooth([0, 1], 0.5);
+  assert.equal(first, 0);
+  assert.ok(second > 0.5 && second < 1);
+});
+
+test("an axis takes numbers by their size, and texts in their order", () => {
+  const numbers = scale([1, null, 3, 2]);
+  assert.deepEqual([numbers.at(1), numbers.at(2), numbers.at(3), numbers.low, numbers.high], [0, 0.5, 1, "1", "3"]);
+  const texts = scale(["sgd", "adam", 3]);
+  assert.deepEqual([texts.at(3), texts.at("adam"), texts.at("sgd")], [0, 0.5, 1]);
+  assert.equal(scale([2]).at(2), 0.5);
+});
+
+test("a run's value of an axis is a number, a text or none", () => {
+  const run = { id: "a", params: { lr: "0.1", opt: "adam", "a:b": "1" } };
+  const last = new Map([["a", new Map([["loss", "NaN"]])]]);
+  assert.equal(axisValue("param:lr", run, last), 0.1);
+  assert.equal(axisValue("param:opt", run, last), "adam");
+  assert.equal(axisValue("param:a:b", run, last), 1);
+  assert.equal(axisValue("param:none", run, last), null);
+  assert.equal(axisValue("metric:loss", run, last), "NaN");
+  assert.equal(axisValue("metric:loss", { id: "b" }, last), null);
+});
+
+test("numbers on axes are short", () => {
+  assert.deepEqual([0, 0.123456, 1e-5, 12345678, 250].map(shown), ["0", "0.1235", "1.00e-5", "1.23e+7", "250"]);
+});
+
+test("the failures say how many runs do not say why", () => {
+  assert.equal(told([], 0), "No run of these filters has failed.");
+  assert.equal(told([{ count: 1 }], 1), "1 run has failed.");
+  assert.equal(told([{ count: 2 }, { count: 1 }], 5), "5 runs have failed, of which 2 do not say why.");
+});

@@ -1,0 +1,73 @@
+"""Charts over runs, and the reasons of failed runs, in the All runs page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlflow
+import pytest
+from helpers.browser import Page
+from helpers.studio import READER
+
+CARD = ".amlflow-charts figure"
+
+
+@pytest.fixture
+def here(experiment: Any, studio: Any) -> str:
+    """The address of a list of three runs with a metric and a param each, and two that failed."""
+    client = mlflow.MlflowClient(studio.uri)
+    for number in range(3):
+        run = experiment.start_logging(snapshot_directory=None, display_name=f"run-{number}")
+        client.log_param(run.id, "lr", number / 10)
+        for step in range(5):
+            run.log("loss", 1 / (step + 1 + number), step=step)
+        run.complete()
+    for size in (2, 3):
+        failed = experiment.start_logging(snapshot_directory=None, display_name=f"failed-{size}")
+        failed.fail(error_details=f"CUDA out of memory. Tried to allocate {size} GiB")
+    return f"#/amlflow/runs?experiments={experiment.name}"
+
+
+def test_runs_are_charted_and_the_charts_are_in_the_address(page: Page, here: str):
+    page.open(f"{here}&text=run-", READER)
+    page.see(".amlflow-table tbody th", "run-2")
+    page.click(".amlflow-all-runs > header button", "Charts")
+    page.click(".amlflow-board button", "Add a chart")
+    page.click(".amlflow-board .amlflow-panel button", "Curves")
+    page.see(f"{CARD} .u-wrap canvas")
+    plot = page.see(f"{CARD} [role=img]")
+    assert plot.get_attribute("aria-label") == "loss of 3 runs; last values: 0.1429, 0.1667, 0.2"
+    assert page.see(".amlflow-legend").text.split() == ["run-2", "run-1", "run-0"]
+    page.click(".amlflow-board button", "Add a chart")
+    page.click(".amlflow-board .amlflow-panel button", "Scatter")
+    page.see(f"{CARD} svg a circle")
+    address = page.driver.current_url
+    assert address.count("charts=") == 2
+    # Somebody else opens the same by the link, for the runs that they select.
+    page.open(address.partition("/#")[2] and f"#{address.partition('#')[2]}", READER)
+    page.see(f"{CARD} .u-wrap canvas")
+    page.until(lambda: len(page.all(f"{CARD} svg a")) == 3, "the marks of three runs")
+    for tick in page.all(".amlflow-table tbody input")[:2]:
+        tick.click()
+    page.until(lambda: len(page.all(f"{CARD} svg a")) == 2, "the marks of two runs")
+    page.see(".amlflow-board [role=status]", "Of the selected runs.")
+    page.click(f"{CARD} button[aria-label='Remove the chart']")
+    page.until(lambda: len(page.all(CARD)) == 1, "one chart less")
+
+
+def test_a_runs_own_charts_are_of_the_metric_that_was_chosen(page: Page, here: str):
+    page.open(f"{here}&text=run-1", READER)
+    page.click(".amlflow-table tbody a", "run-1")
+    page.click(".amlflow-values a", "loss")
+    page.see(f"{CARD} .u-wrap canvas")
+    assert len(page.all(CARD)) == 1
+
+
+def test_the_reasons_of_failures_choose_their_runs(page: Page, here: str):
+    page.open(here, READER)
+    page.see(".amlflow-table tbody th", "run-2")
+    page.click(".amlflow-all-runs > header button", "Failures")
+    page.see(".amlflow-reasons [role=status]", "2 runs have failed.")
+    page.click(".amlflow-reason", "2 runs")
+    page.until(lambda: sorted(page.run_names()) == ["failed-2", "failed-3"], "the failed runs")
+    assert "statuses=Failed" in page.driver.current_url
