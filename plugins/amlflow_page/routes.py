@@ -23,7 +23,15 @@ from amlflow.tracker_notes import parse_environment
 from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
 
-from amlflow_page import all_runs, curves, log_search, logs, run_details, server_workspace
+from amlflow_page import (
+    all_runs,
+    curves,
+    difference,
+    log_search,
+    logs,
+    run_details,
+    server_workspace,
+)
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest, text_of
 from amlflow_page.private import add_static_prefix
@@ -52,6 +60,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/runs/curves", ["POST"], routes.curves),
         ("/runs/files", ["GET"], routes.files),
         ("/runs/failures", ["POST"], routes.failures),
+        ("/runs/difference", ["GET"], routes.difference),
         ("/runs/cancel", ["POST"], routes.cancel),
         ("/runs/states", ["POST"], routes.states),
         ("/runs/logs", ["GET"], routes.logs),
@@ -143,6 +152,22 @@ class Routes:
             self._check_readable(run_id)
         tracker = server_workspace.runs().tracker
         return {"curves": curves.curves(tracker, run_ids, names, points)}
+
+    def difference(self) -> Any:
+        """What differs between ``left`` and ``right``, which are sent, too.
+
+        See :func:`amlflow_page.difference.difference`.
+        """
+        tracker = server_workspace.runs().tracker
+        run_ids = [request.args.get(side, "") for side in ("left", "right")]
+        for run_id in run_ids:
+            self._check_readable(run_id)
+        left, right = (tracker.get_run(run_id) for run_id in run_ids)
+        documents = Documents({})
+        return {
+            "runs": [all_runs.row(documents, record) for record in (left, right)],
+            **difference.difference(tracker, left, right),
+        }
 
     def files(self) -> Any:
         """A folder of a run's files: see :func:`amlflow_page.logs.folder_files`."""

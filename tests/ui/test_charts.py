@@ -1,7 +1,8 @@
-"""Charts over runs, and the reasons of failed runs, in the All runs page."""
+"""Charts over runs, reasons of failed runs, and the difference of two, from All runs."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -44,7 +45,7 @@ def test_runs_are_charted_and_the_charts_are_in_the_address(page: Page, here: st
     address = page.driver.current_url
     assert address.count("charts=") == 2
     # Somebody else opens the same by the link, for the runs that they select.
-    page.open(address.partition("/#")[2] and f"#{address.partition('#')[2]}", READER)
+    page.open(f"#{address.partition('#')[2]}", READER)
     page.see(f"{CARD} .u-wrap canvas")
     page.until(lambda: len(page.all(f"{CARD} svg a")) == 3, "the marks of three runs")
     for tick in page.all(".amlflow-table tbody input")[:2]:
@@ -71,3 +72,22 @@ def test_the_reasons_of_failures_choose_their_runs(page: Page, here: str):
     page.click(".amlflow-reason", "2 runs")
     page.until(lambda: sorted(page.run_names()) == ["failed-2", "failed-3"], "the failed runs")
     assert "statuses=Failed" in page.driver.current_url
+
+
+def test_the_difference_of_two_runs_is_one_page(page: Page, experiment: Any, folder: Path):
+    source = folder / "source"
+    source.mkdir()
+    for number in range(2):
+        (source / "train.py").write_text(f"lr = {number}\n")
+        run = experiment.start_logging(snapshot_directory=str(source), display_name=f"run-{number}")
+        run.tag("try", str(number))
+        run.complete()
+    page.open(f"#/amlflow/runs?experiments={experiment.name}", READER)
+    page.see(".amlflow-table tbody th", "run-1")
+    for tick in page.all(".amlflow-table tbody input"):
+        tick.click()
+    page.click(".amlflow-selection button", "Difference")
+    page.see(".amlflow-diff .is-added", "+lr =")
+    page.see(".amlflow-diff .is-removed", "-lr =")
+    page.see(".amlflow-difference tr", "try")
+    page.see(".amlflow-sides a", "run-0")

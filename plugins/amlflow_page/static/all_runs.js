@@ -19,6 +19,7 @@ import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
 import { compareLink, isFinal, runLink } from "./format.js";
 import { QueryBox } from "./query_box.js";
+import { differenceAddress } from "./run_route.js";
 import { Follower } from "./follower.js";
 import { RunsTable } from "./runs_table.js";
 import { asCommand, asJmespath, asPython, understand } from "./understand.js";
@@ -396,6 +397,13 @@ export class AllRuns {
           location.hash = compareLink(rows);
         },
         { disabled: !compare, title: compare ? null : "Select two runs or more" },
+      ),
+      button(
+        "Difference",
+        () => {
+          location.hash = differenceAddress(rows);
+        },
+        { disabled: rows.length !== 2, title: rows.length === 2 ? null : "Select two runs" },
       ),
       button(open.length > 1 ? `Cancel ${open.length} runs` : "Cancel run", () => this.cancel(open), {
         symbol: "stop",

@@ -17,3 +17,16 @@ export function runAddress(id, tab = TABS[0], query = {}) {
   const rest = new URLSearchParams(query).toString();
   return rest ? `${path}?${rest}` : path;
 }
+
+const DIFFERENCE = /^#\/amlflow\/difference\?(.*)$/;
+
+// The ids of the two runs that a page of differences is of; null for other addresses.
+export function readDifference(hash) {
+  const query = new URLSearchParams(DIFFERENCE.exec(hash)?.[1] ?? "");
+  const ids = [query.get("left"), query.get("right")];
+  return ids.every(Boolean) ? ids : null;
+}
+
+export function differenceAddress([left, right]) {
+  return `#/amlflow/difference?${new URLSearchParams({ left: left.id, right: right.id })}`;
+}

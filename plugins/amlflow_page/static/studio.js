@@ -1,10 +1,11 @@
 // Puts the studio's parts into MLflow's page, and takes them out again, as its address changes.
 
 import { AllRuns } from "./all_runs.js";
+import { DifferenceView } from "./difference_view.js";
 import { h, icon } from "./dom.js";
 import { keepPolicy } from "./policy.js";
 import { RunPage, runOf } from "./run_page.js";
-import { readRoute } from "./run_route.js";
+import { readDifference, readRoute } from "./run_route.js";
 import { RunView } from "./run_view.js";
 
 const OURS = "#/amlflow/";
@@ -25,14 +26,15 @@ function moved() {
     allRuns?.left();
     if (document.title === TITLE) document.title = "MLflow";
   }
-  const route = readRoute(location.hash);
+  const ids = readDifference(location.hash);
+  const route = ids ? { id: ids.join() } : readRoute(location.hash);
   document.body.classList.toggle("amlflow-shows-run", Boolean(route));
   if (runView && runView.id !== route?.id) {
     if (document.title === runView.title()) document.title = "MLflow";
     runView.stop();
     runView = null;
   }
-  if (route && !runView) runView = new RunView(route);
+  if (route && !runView) runView = ids ? new DifferenceView(ids) : new RunView(route);
   else if (route) runView.moved(route);
   const place = runOf(location.hash);
   if (runPage && runPage.id !== place?.id) {

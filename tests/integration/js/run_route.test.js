@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { document, studio } from "./page.js";
 
-const { readRoute, runAddress, TABS } = await studio("run_route");
+const { differenceAddress, readDifference, readRoute, runAddress, TABS } = await studio("run_route");
 const { missingPlaces } = await studio("graft_check");
 const { number } = await studio("run_overview");
 
@@ -42,4 +42,12 @@ test("numbers fit a column and keep their value as a hint", () => {
   assert.equal(shown(0), "0");
   assert.equal(number("NaN"), "NaN");
   assert.equal(number(0.123456789).getAttribute("title"), "0.123456789");
+});
+
+test("a page of differences is of two runs", () => {
+  const address = differenceAddress([{ id: "a" }, { id: "b" }]);
+  assert.deepEqual(readDifference(address), ["a", "b"]);
+  assert.equal(readRoute(address), null);
+  for (const hash of ["#/amlflow/difference", "#/amlflow/difference?left=a", "#/amlflow/runs"])
+    assert.equal(readDifference(hash), null);
 });

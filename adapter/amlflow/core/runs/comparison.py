@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from amlflow.core.runs.base import display_id, record_of
-from amlflow.core.runs.run import Run
+from amlflow.core.runs.base import RunBase, display_id, record_of
+from amlflow.core.runs.environment_used import describe_environment
+from amlflow.core.runs.metric_values import shapes
+from amlflow.core.runs.snapshot_files import different_names, files_of, open_snapshot
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
 from amlflow.core.store import tracker_of
-from amlflow.exceptions import SnapshotException
+from amlflow.spec import RunRecord, Tracker
 
 Differences = dict[str, list[Any]]
 """For each key that differs, the value of each run; None where a run lacks it."""
 
 
-def compare_runs(left: Run, right: Run) -> dict[str, Any]:
+def compare_runs(left: RunBase, right: RunBase) -> dict[str, Any]:
     """What differs: status, properties, tags, params, metrics, environment and snapshot.
 
     ``runs`` are both ids. Each other entry maps a key to the values of both runs, and is empty if
@@ -28,18 +27,29 @@ def compare_runs(left: Run, right: Run) -> dict[str, Any]:
     Raises:
         SnapshotException: a snapshot cannot be read.
     """
-    records = record_of(left), record_of(right)
-    environments = [_flatten_environment(run) for run in (left, right)]
+    tracker, records = tracker_of(left.experiment), (record_of(left), record_of(right))
     return {
         "runs": [display_id(record) for record in records],
-        "status": _differ(*({"status": record.status} for record in records)),
-        "properties": _differ(*(record.properties for record in records)),
-        "tags": _differ(*(record.tags for record in records)),
-        "params": _differ(*(record.params for record in records)),
-        "metrics": _differ(left.get_metrics(), right.get_metrics()),
-        "environment": _differ(*environments),
-        "snapshot": _compare_snapshots(left, right),
+        **compare_records(tracker, *records),
+        "snapshot": _compare_snapshots(tracker, *records),
     }
+
+
+def compare_records(tracker: Tracker, left: RunRecord, right: RunRecord) -> dict[str, Differences]:
+    """The same of two records, without their ids and snapshots."""
+    records = left, right
+    return {
+        "status": _differ(*({"status": record.status} for record in records)),
+        "properties": _differ(left.properties, right.properties),
+        "tags": _differ(left.tags, right.tags),
+        "params": _differ(left.params, right.params),
+        "metrics": _differ(*(_metrics(tracker, record) for record in records)),
+        "environment": _differ(*(_flatten_environment(tracker, record) for record in records)),
+    }
+
+
+def _metrics(tracker: Tracker, record: RunRecord) -> dict[str, Any]:
+    return shapes(tracker.read_points(record.id), lambda point: point.value)
 
 
 def _differ(left: Mapping[str, Any], right: Mapping[str, Any]) -> Differences:
@@ -50,9 +60,9 @@ def _differ(left: Mapping[str, Any], right: Mapping[str, Any]) -> Differences:
     }
 
 
-def _flatten_environment(run: Run) -> dict[str, Any]:
+def _flatten_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any]:
     """Name and version of a run's environment, and the version of each package in it."""
-    environment = run.get_details().get("environment") or {}
+    environment = describe_environment(tracker, record) or {}
     packages = dict(
         package.partition("==")[::2] if "==" in package else (package, "")
         for package in environment.get("packages") or ()
@@ -63,31 +73,16 @@ def _flatten_environment(run: Run) -> dict[str, Any]:
     }
 
 
-def _compare_snapshots(left: Run, right: Run) -> Differences:
-    digests = [record_of(run).properties.get(SNAPSHOT_PROPERTY) for run in (left, right)]
+def _compare_snapshots(tracker: Tracker, left: RunRecord, right: RunRecord) -> Differences:
+    digests = [record.properties.get(SNAPSHOT_PROPERTY) for record in (left, right)]
     if digests[0] == digests[1]:
         return {}
-    files = [{} if digest is None else _read_snapshot(left, digest) for digest in digests]
+    with (
+        open_snapshot(tracker, digests[0]) as one,
+        open_snapshot(tracker, digests[1]) as other,
+    ):
+        sides = files_of(one), files_of(other)
     return {
-        name: [None if size is None else size[0] for size in sizes]
-        for name, sizes in _differ(*files).items()
+        name: [side[name].file_size if name in side else None for side in sides]
+        for name in different_names(*sides)
     }
-
-
-def _read_snapshot(run: Run, digest: str) -> dict[str, tuple[int, int]]:
-    """The size and checksum of each file of a snapshot; nothing is unpacked."""
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder, "snapshot.zip")
-        tracker_of(run.experiment).get_snapshot(digest, archive)
-        try:
-            with zipfile.ZipFile(archive) as content:
-                return {
-                    entry.filename: (entry.file_size, entry.CRC)
-                    for entry in content.infolist()
-                    if not entry.is_dir()
-                }
-        except zipfile.BadZipFile as error:
-            raise SnapshotException(
-                f"Snapshot {digest} is not a zip archive: {error}. Store it again with "
-                "run.take_snapshot()."
-            ) from error

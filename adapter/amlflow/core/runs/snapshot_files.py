@@ -1,0 +1,124 @@
+"""The files of snapshots, read without unpacking them, and what differs between two."""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from amlflow.exceptions import SnapshotException
+from amlflow.jobs.snapshot import checked_digest
+from amlflow.spec import Tracker
+
+MAX_FILES = 200
+"""Files of which the difference is shown."""
+MAX_TEXT = 200_000
+"""Bytes of a file of which the lines are compared."""
+MAX_LINES = 4000
+"""Lines of a file of which the lines are compared; the time grows with their square."""
+MAX_DIFF = 100_000
+"""Characters of one file's difference."""
+
+Files = Mapping[str, zipfile.ZipInfo]
+
+
+@contextmanager
+def open_snapshot(tracker: Tracker, digest: str | None) -> Iterator[zipfile.ZipFile | None]:
+    """The archive of a snapshot; None for no snapshot.
+
+    Raises:
+        SnapshotException: it is not a snapshot's id, or the snapshot cannot be read.
+    """
+    if digest is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder, "snapshot.zip")
+        tracker.get_snapshot(checked_digest(digest), archive)
+        try:
+            with zipfile.ZipFile(archive) as content:
+                yield content
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise SnapshotException(
+                f"Snapshot {digest} is not a zip archive: {error}. Store it again with "
+                "run.take_snapshot()."
+            ) from error
+
+
+def files_of(archive: zipfile.ZipFile | None) -> Files:
+    """The files of a snapshot by name."""
+    if archive is None:
+        return {}
+    return {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
+
+
+def different_names(left: Files, right: Files) -> list[str]:
+    """The names of the files that one snapshot lacks or has with another content."""
+    return [
+        name
+        for name in sorted({*left, *right})
+        if name not in left
+        or name not in right
+        or (left[name].file_size, left[name].CRC) != (right[name].file_size, right[name].CRC)
+    ]
+
+
+def diff_snapshots(
+    tracker: Tracker, left_digest: str | None, right_digest: str | None
+) -> dict[str, Any]:
+    """The files that differ between two snapshots, each with the difference of its lines.
+
+    ``files`` have ``name``, ``sizes`` (in bytes, None where a snapshot lacks the file), ``diff``
+    in the unified format, or None with the ``reason``. Of ``count`` files, at most
+    :data:`MAX_FILES` are there. Raises as :func:`open_snapshot`.
+    """
+    if left_digest == right_digest:
+        return {"files": [], "count": 0}
+    with (
+        open_snapshot(tracker, left_digest) as left,
+        open_snapshot(tracker, right_digest) as right,
+    ):
+        sides = (left, files_of(left)), (right, files_of(right))
+        names = different_names(sides[0][1], sides[1][1])
+        return {"files": [_diff(name, sides) for name in names[:MAX_FILES]], "count": len(names)}
+
+
+def _diff(name: str, sides: tuple[tuple[zipfile.ZipFile | None, Files], ...]) -> dict[str, Any]:
+    sizes = [files[name].file_size if name in files else None for _, files in sides]
+    difference: dict[str, Any] = {"name": name, "sizes": sizes, "diff": None, "reason": None}
+    texts: list[list[str]] = []
+    for archive, files in sides:
+        lines = _read_lines(archive, files.get(name))
+        if isinstance(lines, str):
+            return {**difference, "reason": lines}
+        texts.append(lines)
+    left, right = texts
+    text = "\n".join(difflib.unified_diff(left, right, fromfile=name, tofile=name, lineterm=""))
+    if len(text) > MAX_DIFF:
+        return {**difference, "reason": f"its difference has over {MAX_DIFF} characters"}
+    return {**difference, "diff": text}
+
+
+def _read_lines(archive: zipfile.ZipFile | None, entry: zipfile.ZipInfo | None) -> list[str] | str:
+    """A file's lines, or why they are not compared; no file has no lines."""
+    if archive is None or entry is None:
+        return []
+    if entry.flag_bits & 1:
+        return "it is encrypted"
+    with archive.open(entry) as file:
+        content = file.read(MAX_TEXT + 1)  # its size is only what the archive says
+    if len(content) > MAX_TEXT:
+        return f"it has over {MAX_TEXT} bytes"
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "it is not a text"
+    if "\0" in text:
+        return "it is not a text"
+    lines = text.splitlines()
+    return lines if len(lines) <= MAX_LINES else f"it has over {MAX_LINES} lines"

@@ -1,0 +1,66 @@
+"""What is different between two runs: values, environment, command, and lines of their sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amlflow.core.runs.comparison import compare_records
+from amlflow.core.runs.snapshot_files import diff_snapshots
+from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
+from amlflow.spec import RunRecord, Tracker
+
+from amlflow_page.run_details import command, metrics
+
+SECTIONS = ("params", "properties", "tags", "environment")
+MAX_ENTRIES = 500
+"""That are sent of a section."""
+MAX_TEXT = 2000
+"""Characters of a value."""
+
+
+def difference(tracker: Tracker, left: RunRecord, right: RunRecord) -> dict[str, Any]:
+    """The ``sections`` in which the runs differ, and the ``files`` of their snapshots that do.
+
+    The status is not among them. A section has ``name``, ``entries`` (key and the value of each
+    run, None where it has none) and ``count``, the number of its entries. Of a metric the last
+    value counts. Files are as in :func:`amlflow.core.runs.snapshot_files.diff_snapshots`.
+
+    Raises:
+        SnapshotException: a snapshot cannot be read.
+    """
+    records = left, right
+    compared = compare_records(tracker, left, right)
+    sections = {name: compared[name] for name in SECTIONS}
+    sections["properties"].pop(SNAPSHOT_PROPERTY, None)  # the files say what differs
+    commands = [command(record) for record in records]
+    sections["command"] = {"command": commands} if commands[0] != commands[1] else {}
+    values = [_values(tracker, record) for record in records]
+    sections["metrics"] = {
+        name: pair
+        for name in sorted({*values[0], *values[1]})
+        if (pair := [side.get(name) for side in values])[0] != pair[1]
+    }
+    return {
+        "sections": [_section(name, entries) for name, entries in sections.items() if entries],
+        **diff_snapshots(
+            tracker, *(record.properties.get(SNAPSHOT_PROPERTY) for record in records)
+        ),
+    }
+
+
+def _values(tracker: Tracker, record: RunRecord) -> dict[str, Any]:
+    summaries = metrics(tracker, record.id)["metrics"]
+    return {item["name"]: item.get("last", item.get("value")) for item in summaries}
+
+
+def _section(name: str, entries: dict[str, list[Any]]) -> dict[str, Any]:
+    shown = list(entries.items())[:MAX_ENTRIES]
+    return {
+        "name": name,
+        "entries": [[key, *(_cut(value) for value in pair)] for key, pair in shown],
+        "count": len(entries),
+    }
+
+
+def _cut(value: Any) -> Any:
+    return value[:MAX_TEXT] if isinstance(value, str) else value

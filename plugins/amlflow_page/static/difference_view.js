@@ -1,0 +1,156 @@
+// What is different between two runs, in one page: values, environment, command, and lines of their sources.
+
+import { get } from "./api.js";
+import { h } from "./dom.js";
+import { chip, size } from "./format.js";
+import { number } from "./run_overview.js";
+import { runAddress } from "./run_route.js";
+
+const TITLES = {
+  params: "Params",
+  properties: "Properties",
+  tags: "Tags",
+  environment: "Environment",
+  command: "Command",
+  metrics: "Metrics (last values)",
+};
+
+export class DifferenceView {
+  constructor(ids) {
+    this.id = ids.join();
+    this.content = h(
+      "div",
+      { class: "amlflow-run-main" },
+      h("p", { class: "amlflow-hint", role: "status" }, "Comparing…"),
+    );
+    this.element = h(
+      "section",
+      { class: "amlflow amlflow-run", "aria-label": "Difference of two runs" },
+      h(
+        "nav",
+        { "aria-label": "Back" },
+        h("a", { href: "#/amlflow/runs" }, "All runs"),
+        " / ",
+        h("h2", {}, "Difference"),
+      ),
+      this.content,
+    );
+    this.load(ids);
+  }
+
+  title() {
+    return "Difference - MLflow";
+  }
+
+  moved() {}
+
+  stop() {
+    this.element.remove();
+  }
+
+  async load([left, right]) {
+    try {
+      this.show(await get("runs/difference", { left, right }));
+    } catch (failure) {
+      this.content.replaceChildren(h("p", { class: "is-error", role: "alert" }, failure.message));
+    }
+  }
+
+  show({ runs, sections, files, count }) {
+    this.runs = runs;
+    const parts = sections.map((section) => this.section(section));
+    if (files.length) parts.push(this.sources(files, count));
+    this.content.replaceChildren(
+      this.heads(),
+      ...(parts.length ? parts : [h("p", { class: "amlflow-hint" }, "Nothing is different.")]),
+    );
+  }
+
+  heads() {
+    return h(
+      "div",
+      { class: "amlflow-sides" },
+      ...this.runs.map((run) =>
+        h("div", { class: "amlflow-card" }, h("a", { href: runAddress(run.id) }, name(run)), " ", chip(run.status)),
+      ),
+    );
+  }
+
+  section({ name: kind, entries, count }) {
+    const titles = this.runs.map((run) => h("th", { scope: "col" }, name(run)));
+    return h(
+      "section",
+      { class: "amlflow-card" },
+      h("h3", {}, TITLES[kind] ?? kind),
+      h(
+        "div",
+        { class: "amlflow-wide", tabindex: "0", role: "group", "aria-label": TITLES[kind] ?? kind },
+        h(
+          "table",
+          { class: "amlflow-values amlflow-difference" },
+          h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), ...titles)),
+          h(
+            "tbody",
+            {},
+            ...entries.map(([key, ...values]) =>
+              h(
+                "tr",
+                {},
+                h("th", { scope: "row" }, h("bdi", {}, key)),
+                ...values.map((value) => h("td", {}, shown(value))),
+              ),
+            ),
+          ),
+        ),
+      ),
+      entries.length < count ? h("p", { class: "amlflow-hint" }, `Only the first ${entries.length} of ${count}.`) : "",
+    );
+  }
+
+  sources(files, count) {
+    return h(
+      "section",
+      { class: "amlflow-card" },
+      h("h3", {}, `Files of the snapshots (${count})`),
+      ...files.map((file) => source(file)),
+      files.length < count ? h("p", { class: "amlflow-hint" }, `Only the first ${files.length} are shown.`) : "",
+    );
+  }
+}
+
+function name(run) {
+  return h("bdi", {}, run.name || run.run_id);
+}
+
+function shown(value) {
+  if (value === null || value === undefined) return h("span", { class: "amlflow-hint" }, "none");
+  if (typeof value === "object") return JSON.stringify(value);
+  return h("bdi", {}, number(value));
+}
+
+function source({ name: file, sizes, diff, reason }) {
+  const [left, right] = sizes;
+  const what = left === null ? "added" : right === null ? "removed" : `${size(left)} → ${size(right)}`;
+  return h(
+    "details",
+    { open: diff !== null && diff.length < 4000 },
+    h("summary", {}, h("bdi", {}, file), h("span", { class: "amlflow-hint" }, ` ${what}`)),
+    diff === null
+      ? h("p", { class: "amlflow-hint" }, `Its lines are not compared: ${reason}.`)
+      : h(
+          "pre",
+          { class: "amlflow-code amlflow-diff", tabindex: "0", "aria-label": `Difference of ${file}` },
+          ...lines(diff),
+        ),
+  );
+}
+
+const KINDS = { "+": "is-added", "-": "is-removed", "@": "is-place" };
+
+// The lines of a difference in the unified format, without the names of the files.
+export function lines(diff) {
+  return diff
+    .split("\n")
+    .slice(2)
+    .map((line) => h("span", { class: KINDS[line[0]] ?? "" }, `${line}\n`));
+}
