@@ -30,6 +30,9 @@ SETTLED_MS = 60_000
 """From this age on, no other process makes a run that counts as earlier."""
 PAGE = 5000
 GROWTH = 8
+SCATTERED = 10
+"""Runs of which fewer than one in so many is asked for are each noted: they take long to count."""
+MOST_NOTES = 500
 UNKNOWN = 0
 """The number of a run that has been removed meanwhile."""
 
@@ -75,9 +78,26 @@ class Numbers:
 
     def _of(self, experiment_id: str, positions: list[Position]) -> dict[str, int]:
         """The numbers by id of an experiment's runs, given in their order."""
+        noted = self._noted_between(experiment_id, positions[0], positions[-1])
+        numbers = {
+            run_id: noted[time, run_id] for time, run_id in positions if (time, run_id) in noted
+        }
+        missing = [position for position in positions if position not in noted]
+        if missing:
+            numbers.update(self._count_up_to(experiment_id, missing, noted))
+        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in positions}
+
+    def _count_up_to(
+        self, experiment_id: str, positions: list[Position], noted: dict[Position, int]
+    ) -> dict[str, int]:
+        """The numbers of runs that are not noted, from the nearest one before that is."""
         first, last = positions[0], positions[-1]
-        noted_place, number = self._find_noted(experiment_id, first)
-        gap = self._between(experiment_id, noted_place, first)
+        start = max((position for position in noted if position < first), default=None)
+        if start is None:
+            start, number = self._find_noted(experiment_id, first)
+        else:
+            number = noted[start]
+        gap = self._between(experiment_id, start, first)
         number += gap
         numbers = {first[1]: number}
         if last != first:
@@ -86,29 +106,47 @@ class Numbers:
                 if first < position <= last:
                     number += 1
                     numbers[position[1]] = number
-        is_settled = last[0] < time.time() * 1000 - SETTLED_MS
-        if is_settled and number - numbers[first[1]] + gap > FEW:
-            self._note(last[1], number)
-        return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in positions}
+        read = number - numbers[first[1]]
+        if read > FEW * len(positions) / SCATTERED:
+            self._note(positions, numbers)
+        elif gap + read > FEW:
+            self._note([first, last], numbers)
+        return numbers
+
+    def _noted_between(
+        self, experiment_id: str, first: Position, last: Position
+    ) -> dict[Position, int]:
+        """The noted numbers of runs from one position to another."""
+        if first == last:
+            return {}
+        condition = f"{_TIME} >= {first[0]} AND {_TIME} <= {last[0]} AND {_NOTED}"
+        return dict(self._read_notes(self._page(experiment_id, condition, PAGE)))
 
     def _find_noted(self, experiment_id: str, position: Position) -> tuple[Position, int]:
         """The nearest run up to a position whose number is noted."""
-        condition = f"{_TIME} <= {position[0]} AND tags.`{NUMBER}` LIKE '%'"
-        for run in self._page(experiment_id, condition, 2):
-            candidate = (run.info.start_time, run.info.run_id)
-            number = parse(run.info.run_id, NUMBER, run.data.tags.get(NUMBER), to_count)
-            if candidate <= position and number is not None:
+        condition = f"{_TIME} <= {position[0]} AND {_NOTED}"
+        for candidate, number in self._read_notes(self._page(experiment_id, condition, 2)):
+            if candidate <= position:
                 return candidate, number
         return (-1, ""), 0
 
-    def _note(self, run_id: str, number: int) -> None:
-        try:
-            self._store.log_batch(run_id, tags={NUMBER: str(number)})
-        except (
-            Refused,
-            RunNotFound,
-        ) as error:  # read only, or deleted; the number is right all the same
-            logger.debug("The number of run %s is not noted: %s", run_id, error.message)
+    def _read_notes(self, page: Page[Run]) -> Iterator[tuple[Position, int]]:
+        for run in page:
+            number = parse(run.info.run_id, NUMBER, run.data.tags.get(NUMBER), to_count)
+            if number is not None:
+                yield (run.info.start_time or 0, run.info.run_id), number
+
+    def _note(self, positions: list[Position], numbers: dict[str, int]) -> None:
+        """Note the numbers of runs that are old enough, so that nobody counts them again."""
+        settled = time.time() * 1000 - SETTLED_MS
+        for run_id in {run_id for at, run_id in positions[-MOST_NOTES:] if at < settled}:
+            if run_id not in numbers:  # removed meanwhile
+                continue
+            try:
+                self._store.log_batch(run_id, tags={NUMBER: str(numbers[run_id])})
+            except (Refused, RunNotFound) as error:  # read only, or deleted: the numbers are right
+                logger.debug("The number of run %s is not noted: %s", run_id, error.message)
+                return
 
     def _between(self, experiment_id: str, start: Position, end: Position) -> int:
         """How many runs come after one position, up to and with another."""
@@ -128,13 +166,13 @@ class Numbers:
         low, high = FEW, FEW * GROWTH  # there are more than low, and not more than high
         while self._more_than(experiment_id, condition, high):
             low, high = high, high * GROWTH
-        while high - low > 1:
+        while high - low > FEW:
             middle = (low + high) // 2
             if self._more_than(experiment_id, condition, middle):
                 low = middle
             else:
                 high = middle
-        return high
+        return low + len(self._page(experiment_id, condition, high - low, to_token(low)))
 
     def _more_than(self, experiment_id: str, condition: str, count: int) -> bool:
         token = to_token(count)
@@ -158,6 +196,7 @@ class Numbers:
 
 
 _TIME = "attributes.start_time"
+_NOTED = f"tags.`{NUMBER}` LIKE '%'"
 _NUMBERS = """
     SELECT run_uuid, (SELECT count(*) FROM runs
                       WHERE experiment_id = :experiment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from unittest.mock import MagicMock
 
 import pytest
 from amlflow.cli import main
@@ -97,7 +98,9 @@ def test_the_sdk_raises_what_is_wrong_with_a_query(
 # numbers over REST
 
 
-def test_numbers_by_halving_are_those_of_the_database(store: str, experiment: Experiment) -> None:
+def test_numbers_by_halving_are_those_of_the_database(
+    store: str, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tracker = MlflowTracker(store)
     start = datetime(2024, 1, 1, tzinfo=timezone.utc)
     tracker.create_runs(
@@ -119,3 +122,11 @@ def test_numbers_by_halving_are_those_of_the_database(store: str, experiment: Ex
         run = in_order[place]
         alone = numbers._of(experiment.id, [(int(run.created.timestamp() * 1000), run.id)])
         assert alone == {run.id: expected[place]}
+
+    scattered = {run.id: number for run, number in zip(in_order[::40], expected[::40], strict=True)}
+    positions = sorted((int(run.created.timestamp() * 1000), run.id) for run in in_order[::40])
+    assert numbers._of(experiment.id, positions) == scattered
+    search = MagicMock(side_effect=tracker._store.search_runs)
+    monkeypatch.setattr(tracker._store, "search_runs", search)
+    assert numbers._of(experiment.id, positions) == scattered
+    assert search.call_count == 1  # each number was noted when it had been counted
