@@ -180,7 +180,7 @@ def wheel(shared: servers.Shared) -> Path:
 
     def build(place: Path) -> tuple[str, None]:
         project, names = wheels.PROJECT, wheels.SOURCES
-        return str(wheels.built(project, place / "build", names)), None
+        return str(wheels.build_wheel(project, place / "build", names)), None
 
     return Path(shared.get("wheel", build))
 

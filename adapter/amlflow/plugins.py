@@ -154,7 +154,7 @@ def _sort_key(entry_point: EntryPoint) -> tuple[str, str]:
 
 
 @functools.cache
-def installed() -> Plugins:
+def load_plugins() -> Plugins:
     """The plugins of this environment, loaded at the first call."""
     return Plugins(_entry_points())
 
@@ -187,9 +187,9 @@ def register(name: str, module: str) -> None:
         return  # it is installed
     before = os.environ.get(REGISTERED_SETTING)
     os.environ[REGISTERED_SETTING] = ",".join([*_registered_modules(), f"{name}={module}"])
-    installed.cache_clear()
-    if name in installed().failures:
-        why = installed().failures[name]
+    load_plugins.cache_clear()
+    if name in load_plugins().failures:
+        why = load_plugins().failures[name]
         _restore_registered(before)
         raise UserErrorException(f"The module {module!r} is not a plugin: {why}.")
 
@@ -205,12 +205,12 @@ def _restore_registered(value: str | None) -> None:
         os.environ[REGISTERED_SETTING] = value
     else:
         os.environ.pop(REGISTERED_SETTING, None)
-    installed.cache_clear()
+    load_plugins.cache_clear()
 
 
 def describe_plugins() -> list[dict[str, object]]:
     """Each plugin with its distribution, hooks and features, or the error why it does not load."""
-    plugins = installed()
+    plugins = load_plugins()
     known = {feature.value for feature in spec.Feature}
     descriptions: list[dict[str, object]] = []
     for entry_point in sorted(_entry_points(), key=_sort_key):
@@ -257,7 +257,7 @@ def _open_tracker(uri: str) -> Tracker:
     tracker: Tracker | None = _call_single("amlflow_tracker", what, spec.Tracker, uri=uri)
     if tracker is None:
         raise UserErrorException(
-            f"No plugin takes {what} ({installed().describe()}). "
+            f"No plugin takes {what} ({load_plugins().describe()}). "
             "Check MLFLOW_TRACKING_URI, or `pip install` a plugin for this kind of tracker "
             f"(a distribution with an entry point in the group {GROUP!r})."
         )
@@ -279,7 +279,7 @@ def _call_single(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
         return f"what it gives lacks {names} of amlflow.spec.{protocol.__name__}"
 
     with hook_call(HookCall(hook, check, passes_errors=True)) as call:
-        answers: list[Any] = getattr(installed().manager.hook, hook)(**arguments)
+        answers: list[Any] = getattr(load_plugins().manager.hook, hook)(**arguments)
     if len(answers) > 1:
         names = " and ".join(repr(name) for name, _ in sorted(call.answers, key=itemgetter(0)))
         raise UserErrorException(
@@ -335,7 +335,7 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
     )
     if compute is None:
         raise UnknownKind(
-            f"No plugin runs compute targets of the kind {kind!r} ({installed().describe()}). "
+            f"No plugin runs compute targets of the kind {kind!r} ({load_plugins().describe()}). "
             "Correct the kind, or `pip install` a plugin for it "
             f"(a distribution with an entry point in the group {GROUP!r})."
         )
@@ -364,7 +364,7 @@ def explain_failure(output: str) -> list[str]:
         return None if isinstance(answer, str) else f"what it says is of {type(answer)}"
 
     with hook_call(HookCall("amlflow_explain_failure", check)) as call:
-        sentences: list[str] = installed().manager.hook.amlflow_explain_failure(output=output)
+        sentences: list[str] = load_plugins().manager.hook.amlflow_explain_failure(output=output)
     call.log_failures()
     return sentences
 
@@ -375,5 +375,5 @@ def announce(hook: str, run: RunRecord) -> None:
     from amlflow.plugin_calls import HookCall, hook_call
 
     with hook_call(HookCall(hook)) as call:
-        getattr(installed().manager.hook, hook)(run=run)
+        getattr(load_plugins().manager.hook, hook)(run=run)
     call.log_failures()

@@ -77,7 +77,7 @@ def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | N
             raise Malformed("a text")
         return read(text)
     except Malformed as error:
-        leave_out(owner, key, str(error), shown(text))
+        leave_out(owner, key, str(error), show_value(text))
         return None
 
 
@@ -91,14 +91,14 @@ def leave_out(owner: str, key: str, should_be: str, value: str) -> None:
         _named.add((owner, key))
     logger.warning(
         "%s of %s counts as absent: it should be %s, and is %s.",
-        shown(key),
-        shown(owner),
+        show_value(key),
+        show_value(owner),
         should_be,
         value,
     )
 
 
-def shown(value: object) -> str:
+def show_value(value: object) -> str:
     """The beginning of a value for a message, with control characters escaped."""
     if not isinstance(value, str):
         return reprlib.repr(value)
@@ -206,12 +206,12 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_parse_float, pa
 
 def to_json(text: str, max_chars: int = MAX_NOTE) -> Any:
     """JSON as in RFC 8259: numbers are finite, and texts can be encoded."""
-    value = decoded(_DECODER, text, max_chars)
+    value = decode(_DECODER, text, max_chars)
     # A half of a surrogate pair can only come from an escape.
     return _escape_halves(value) if "\\u" in text else value
 
 
-def decoded(decoder: json.JSONDecoder, text: str, max_chars: int) -> Any:
+def decode(decoder: json.JSONDecoder, text: str, max_chars: int) -> Any:
     """Decode a text of at most ``max_chars`` characters and :data:`MAX_DEPTH` levels."""
     if len(text) > max_chars:
         raise Malformed(f"JSON of at most {max_chars} characters")
@@ -288,7 +288,7 @@ _SCALARS = (bool, int, float, str, type(None))
 
 def to_metrics_json(text: str, max_chars: int = MAX_FILE) -> Any:
     """JSON with values of metrics."""
-    return decoded(LENIENT, text, max_chars)
+    return decode(LENIENT, text, max_chars)
 
 
 def to_metrics_object(text: str) -> dict[str, Any]:

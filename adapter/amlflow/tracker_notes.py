@@ -16,7 +16,7 @@ from amlflow.tracker_data import (
     MAX_NAME,
     Malformed,
     T,
-    decoded,
+    decode,
     is_whole,
     parse,
     to_id,
@@ -299,7 +299,7 @@ parse_model: Note[ModelNote] = Note("model", _to_model)
 
 def to_property(text: str) -> tuple[str, str]:
     """A property that is stored as a note ``[key, value]``; both can be any text."""
-    note = decoded(LENIENT, text, MAX_PROPERTY)
+    note = decode(LENIENT, text, MAX_PROPERTY)
     if (
         not isinstance(note, list)
         or len(note) != 2

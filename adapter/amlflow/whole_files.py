@@ -21,7 +21,7 @@ def write_text(path: Path, text: str, mode: int = 0o666) -> None:
     Raises:
         OSError: it cannot be written; an old file is as it was.
     """
-    with _staged(path, mode) as file:
+    with _stage(path, mode) as file:
         file.write(text.encode())
 
 
@@ -36,12 +36,12 @@ def copy_file(source: Path, target: Path) -> None:
     Raises:
         OSError: one cannot be read or the other written; an old target is as it was.
     """
-    with source.open("rb") as original, _staged(target, 0o666) as file:
+    with source.open("rb") as original, _stage(target, 0o666) as file:
         shutil.copyfileobj(original, file)
 
 
 @contextlib.contextmanager
-def _staged(path: Path, mode: int) -> Iterator[BinaryIO]:
+def _stage(path: Path, mode: int) -> Iterator[BinaryIO]:
     """A new file beside the path, which takes its place if nothing is raised, and else goes."""
     # A name of its own: the path's may be as long as the file system allows.
     staging = path.with_name(f".amlflow-{uuid.uuid4().hex}")

@@ -12,8 +12,8 @@ from typing import Any
 
 from amlflow.spec import Order, RunQuery, RunRecord
 
-from amlflow_mlflow.bulk_sql import DIALECTS, NAME_SQL, Keys, Where, wanted_keys
-from amlflow_mlflow.metric_numbers import MetricNumbers, Names, add_numbers, by_name, wanted_metrics
+from amlflow_mlflow.bulk_sql import DIALECTS, NAME_SQL, Keys, Where, keys_of
+from amlflow_mlflow.metric_numbers import MetricNumbers, Names, add_numbers, by_name, metrics_of
 from amlflow_mlflow.metric_sql import rows_sql
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.stored_values import read_column
@@ -106,8 +106,8 @@ class Bulk:
 
     def _reader(self, query: RunQuery) -> Callable[[Sequence[Any]], Iterator[RunRecord]]:
         """What makes runs of rows: those that meet the query's conditions."""
-        tags, params = wanted_keys(query.fields)
-        metrics = wanted_metrics(query)
+        tags, params = keys_of(query.fields)
+        metrics = metrics_of(query)
 
         def read(rows: Sequence[Any]) -> Iterator[RunRecord]:
             for run in self._runs(rows, tags, params, metrics):
@@ -136,8 +136,8 @@ class Bulk:
         )
         if rows and rows[0][-1] is None:
             return None
-        tags, params = wanted_keys(query.fields)
-        metrics = wanted_metrics(query)
+        tags, params = keys_of(query.fields)
+        metrics = metrics_of(query)
         return list(self._runs(rows[::-1] if last else rows, tags, params, metrics))
 
     def values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:

@@ -146,7 +146,7 @@ class Keys:
         return f" AND ({' OR '.join(parts)})"
 
 
-def wanted_keys(fields: frozenset[str] | None) -> tuple[Keys, Keys]:
+def keys_of(fields: frozenset[str] | None) -> tuple[Keys, Keys]:
     """The keys of the tags and of the params that fields of a record are made from."""
     tags, params = Keys(), Keys()
     if fields is None:
@@ -225,7 +225,7 @@ class Where:
         if name == "created":
             return "r.start_time"
         if name == "ended":
-            return self._ended()
+            return self._end_sql()
         if name in METRIC_FIELDS:
             columns = self.columns(field)
             return columns[0] if columns else None
@@ -239,17 +239,18 @@ class Where:
             value = value.replace("kept.value", self._tag_value(), 1)
         return f"({value} {self._dialect.by_code_points})"
 
-    def _ended(self) -> str:
+    def _end_sql(self) -> str:
         """When the run ended; null before."""
         # While a job runs, only its agent says that it has ended.
         # Not EXISTS, which PostgreSQL would look up for each run by itself.
         final = (
-            f"r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT {self._launched()}"
+            "r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT "
+            + self._launched_sql()
         )
         time = f"r.end_time <> 0 AND r.end_time BETWEEN {MIN_MS} AND {MAX_MS}"
         return f"CASE WHEN ({final}) AND {time} THEN r.end_time END"
 
-    def _launched(self) -> str:
+    def _launched_sql(self) -> str:
         return (
             f"r.run_uuid IN (SELECT run_uuid FROM tags"  # noqa: S608
             f" WHERE key = {self._value(SYSTEM + LAUNCHED)} AND value = {self._value('yes')})"
@@ -261,12 +262,12 @@ class Where:
         if order.field == "created":
             return "r.start_time"
         if order.field == "ended":
-            return self._ended()
+            return self._end_sql()
         if order.field == "duration":
             note = self._joined_value("tags", STARTED)
             is_whole = self._dialect.is_whole.format(note, note, note)
             start = f"CASE WHEN {is_whole} THEN CAST({note} AS BIGINT) ELSE r.start_time END"
-            return f"({self._ended()}) - ({start})"
+            return f"({self._end_sql()}) - ({start})"
         if order.field == "user":
             tag = self._joined_value("tags", USER)
             return f"COALESCE(NULLIF({tag}, ''), NULLIF(r.user_id, ''))"
@@ -370,7 +371,7 @@ class Where:
         if condition.field == "status" and condition.op is Op.EQ:
             if ends:
                 return f"r.status = {self._value(mlflow)}"
-            return f"(r.status NOT IN ('FINISHED', 'FAILED', 'KILLED') OR {self._launched()})"
+            return f"(r.status NOT IN ('FINISHED', 'FAILED', 'KILLED') OR {self._launched_sql()})"
         if condition.field == "id" and condition.op is Op.EQ:
             return f"r.run_uuid = {self._value(condition.value)}"
         return None

@@ -71,7 +71,7 @@ class Creation:
         ]
         for draft in drafts:
             if draft.run_id is not None and self._is_taken(draft.run_id, draft.experiment_id):
-                raise _taken_error(draft.run_id)
+                raise _duplicate_error(draft.run_id)
         if self._store.threads == 1 or len(drafts) < 2:
             outcomes = [self._outcome(*arguments) for arguments in prepared]
         else:
@@ -148,7 +148,7 @@ class Creation:
                 break
             is_held = any(HELD in run.data.tags for run in rivals)
             if is_held or runs[0] is rivals[0] or time.monotonic() > deadline:
-                raise _taken_error(alias)
+                raise _duplicate_error(alias)
             time.sleep(0.05)
         self._store.set_tag(run_id, HELD, "yes")
 
@@ -191,7 +191,7 @@ def is_id(run_id: str) -> bool:
     return re.fullmatch(r"[\w.\-]{1,256}", run_id) is not None
 
 
-def _taken_error(run_id: str) -> Refused:
+def _duplicate_error(run_id: str) -> Refused:
     return Refused(
         f"The experiment has a run {run_id!r} already; leave run_id out to get a fresh id, or "
         "open that run with Run(experiment, run_id)."

@@ -1,6 +1,6 @@
 """The one place where failures of MLflow, HTTP, databases and files become the contract's errors.
 
-:func:`translated` is the way in::
+:func:`translate_errors` is the way in::
 
     with translated(uri, RunNotFound(run_id)):
         store.get_run(run_id)
@@ -78,7 +78,7 @@ ARTIFACT_STORE = "The artifact store"
 
 
 @contextlib.contextmanager
-def translated(
+def translate_errors(
     uri: str,
     missing: AzureMLException | None = None,
     *,
@@ -123,7 +123,7 @@ def busy(uri: str) -> Unavailable:
     )
 
 
-def unopened(uri: str, error: BaseException) -> Unavailable:
+def opening_error(uri: str, error: BaseException) -> Unavailable:
     """The error of a database that does not open."""
     return Unavailable(
         f"The tracking database {redacted(uri)} does not open ({cause(error)}). Check that it is "
@@ -132,12 +132,12 @@ def unopened(uri: str, error: BaseException) -> Unavailable:
     )
 
 
-def unreached(who: str, error: BaseException) -> Unavailable:
+def silence_error(who: str, error: BaseException) -> Unavailable:
     """The error of a server that does not answer; ``who`` is the subject of a sentence."""
     return Unavailable(f"{who} does not answer ({cause(error)}).")
 
 
-def _unauthorized(who: str, because: str) -> AuthenticationException:
+def _credentials_error(who: str, because: str) -> AuthenticationException:
     return AuthenticationException(
         f"{who} refuses{because} Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or "
         "MLFLOW_TRACKING_TOKEN."
@@ -148,7 +148,7 @@ def _not_now(who: str, because: str, retry_after: float | None = None) -> Unavai
     return Unavailable(f"{who} could not do this now{because}", retry_after=retry_after)
 
 
-def _refused(who: str, because: str) -> Refused:
+def _refusal(who: str, because: str) -> Refused:
     return Refused(f"{who} refuses this{because}")
 
 
@@ -174,7 +174,7 @@ _Translate = Callable[[Failure], AzureMLException | None]
 
 
 def _mlflow_refused(failure: Failure) -> AzureMLException:
-    return _refused("MLflow", f": {failure.reason}")
+    return _refusal("MLflow", f": {failure.reason}")
 
 
 def _mlflow_missing(failure: Failure) -> AzureMLException:
@@ -182,7 +182,7 @@ def _mlflow_missing(failure: Failure) -> AzureMLException:
 
 
 def _mlflow_unauthorized(failure: Failure) -> AzureMLException:
-    return _unauthorized(f"MLflow at {failure.where}", f": {failure.reason}")
+    return _credentials_error(f"MLflow at {failure.where}", f": {failure.reason}")
 
 
 def _mlflow_not_now(failure: Failure) -> AzureMLException:
@@ -265,18 +265,18 @@ def _database(failure: Failure) -> AzureMLException:
 
 
 def _database_refused(failure: Failure) -> AzureMLException:
-    return _refused(f"The tracking database {failure.where}", f": {cause(failure.error)}.")
+    return _refusal(f"The tracking database {failure.where}", f": {cause(failure.error)}.")
 
 
 def _connection(failure: Failure) -> AzureMLException:
     who = ARTIFACT_STORE if failure.files is not None else f"The MLflow server at {failure.where}"
-    return unreached(who, failure.error)
+    return silence_error(who, failure.error)
 
 
 def _requests(failure: Failure) -> AzureMLException:
     # MLflow's own calls to its server raise MLflow's error; this one is of an artifact store.
     what = failure.files or "this"
-    return error_of_store(failure.error, ARTIFACT_STORE, what) or unreached(
+    return error_of_store(failure.error, ARTIFACT_STORE, what) or silence_error(
         ARTIFACT_STORE, failure.error
     )
 
@@ -332,8 +332,8 @@ def error_of_answer(
     """The error of an answer that is not a success; it is returned, not raised.
 
     ``reason`` is MLflow's error code and message, if the answer has them. They say more than the
-    status: the error is then a :class:`MlflowError`, for :func:`translated`. Where the same call
-    may work later or with less, and without a ``reason``, it is the contract's error.
+    status: the error is then a :class:`MlflowError`, for :func:`translate_errors`. Where the same
+    call may work later or with less, and without a ``reason``, it is the contract's error.
     """
     passes = status in _LATER or (status >= 500 and status != 501) or status == 413
     if reason is not None and not passes:
@@ -353,7 +353,7 @@ def error_of_status(
     """
     because = f" (HTTP {status}{f': {reason}' if reason else ''})."
     if status in (401, 403, 407):
-        return _unauthorized(who, because)
+        return _credentials_error(who, because)
     if status == 413:
         return TooLarge(f"{who} does not take this much at once{because}")
     if status == _NO_ROOM:
@@ -363,7 +363,7 @@ def error_of_status(
     if status == 404:
         return Unavailable(f"{who} is not an MLflow server now{because}")
     if 400 <= status < 500:
-        return _refused(who, because)
+        return _refusal(who, because)
     return Unavailable(f"{who} does not answer as MLflow does{because}")
 
 
@@ -383,7 +383,7 @@ def error_of_store(error: BaseException, who: str, what: str) -> AzureMLExceptio
                 return Refused(f"{who} has no place for {what}: {clean(str(reason))}")
             return error_of_status(status, f"{what}: {clean(str(reason))}", who)
         if isinstance(reason, (ConnectionError, TimeoutError)) or _is_unreached(reason):
-            return unreached(who, reason)
+            return silence_error(who, reason)
         reason = reason.__cause__ or reason.__context__
     return None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from amlflow.spec import FileInRun, FileNotInRun, Refused
 
 from amlflow_mlflow.entities import FileEntry, Run
-from amlflow_mlflow.errors import translated
+from amlflow_mlflow.errors import translate_errors
 from amlflow_mlflow.local_artifacts import store_files
 from amlflow_mlflow.own_paths import check_run_folder
 from amlflow_mlflow.spelling import from_path, shorten, to_file_path, to_path
@@ -22,7 +22,7 @@ OWN = "amlflow"
 """The folder of a run's artifacts that is amlflow's own."""
 
 
-def _shown(run_id: str, files: Mapping[str, Path]) -> str:
+def _show_names(run_id: str, files: Mapping[str, Path]) -> str:
     """The names of some files, for a message."""
     some = ", ".join(repr(shorten(name, 200)) for name in list(files)[:3])
     return f"{some}{' and others' if len(files) > 3 else ''} of run {run_id}"
@@ -46,7 +46,7 @@ class Files:
         root = self._roots[run_id]
         if self._store.is_server:
             check_run_folder(root, run_id)
-        with translated(self._store.uri):
+        with translate_errors(self._store.uri):
             return self._store.open_artifacts(root)
 
     def remember(self, run: Run) -> None:
@@ -62,12 +62,12 @@ class Files:
             with self._upload_lock(run_id):
                 if not replace:
                     self._check_new(run_id, artifacts, files)
-                with translated(self._store.uri, files=_shown(run_id, files)):
+                with translate_errors(self._store.uri, files=_show_names(run_id, files)):
                     artifacts.put(paths)
             return
         if not replace:
             self._check_new(run_id, artifacts, files)
-        with translated(self._store.uri, files=_shown(run_id, files)):
+        with translate_errors(self._store.uri, files=_show_names(run_id, files)):
             taken = store_files(artifacts.folder, paths, replace=replace)
         if taken is not None:
             raise FileInRun(run_id, names[taken])
@@ -104,7 +104,7 @@ class Files:
                 folder = parent
 
     def _list(self, artifacts: ArtifactStore, folder: str) -> list[FileEntry]:
-        with translated(self._store.uri, files=f"the folder {folder!r}"):
+        with translate_errors(self._store.uri, files=f"the folder {folder!r}"):
             return artifacts.list(folder)
 
     def check_there(self, run_id: str, name: str) -> None:
@@ -142,7 +142,7 @@ class Files:
             raise FileNotInRun(run_id, name) from None
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             copy = Path(staging) / "file"
-            with translated(self._store.uri, files=f"the file {name!r} of run {run_id}"):
+            with translate_errors(self._store.uri, files=f"the file {name!r} of run {run_id}"):
                 is_there = artifacts.get(path, copy)
             if not is_there:
                 raise FileNotInRun(run_id, name)

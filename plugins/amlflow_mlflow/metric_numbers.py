@@ -36,7 +36,7 @@ def from_stored(value: float, is_nan: object = False) -> float:
     return copysign(inf, value) if abs(value) >= LARGEST else value
 
 
-def wanted_metrics(query: RunQuery, by: Order | None = None) -> dict[str, set[str] | None]:
+def metrics_of(query: RunQuery, by: Order | None = None) -> dict[str, set[str] | None]:
     """The metrics that a query's fields and conditions and an order name, by field."""
     names: dict[str, set[str] | None] = {}
     fields = [field.partition(".") for field in query.fields or ()]

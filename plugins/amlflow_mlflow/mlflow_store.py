@@ -36,7 +36,7 @@ from amlflow_mlflow.entities import (
     Run,
     RunInfo,
 )
-from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, SAME_POINT, says, translated
+from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, SAME_POINT, says, translate_errors
 from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
 from amlflow_mlflow.mlflow_registry import MlflowRegistry
 from amlflow_mlflow.opening import open_database
@@ -81,7 +81,7 @@ class MlflowStore:
         self, call: Callable[[], Result], missing: AzureMLException | None = None
     ) -> Result:
         """What a call to MLflow's store returns; it is made again while a lock is in the way."""
-        with translated(self.uri, missing), self._room:
+        with translate_errors(self.uri, missing), self._room:
             return tenacity.Retrying(
                 retry=tenacity.retry_if_exception(_is_in_the_way),
                 wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amlflow.spec import Refused
 
-from amlflow_mlflow.errors import translated
+from amlflow_mlflow.errors import translate_errors
 from amlflow_mlflow.own_paths import is_model_folder, local_folder
 from amlflow_mlflow.spelling import from_path, to_file_path
 from amlflow_mlflow.store import Store
@@ -39,12 +39,12 @@ class ModelLocation:
                 f"The tracking server says that the files of the model {model!r} are in the local "
                 f"folder {str(folder)!r}, in which MLflow keeps no models, so it is not used."
             )
-        with translated(store.uri):
+        with translate_errors(store.uri):
             self._artifacts = store.open_artifacts(parent)
 
     def names(self) -> list[str]:
         """The names of the files, sorted; each begins with the name of the file or folder."""
-        with translated(self._store.uri, files=f"the model at {self._base!r}"):
+        with translate_errors(self._store.uri, files=f"the model at {self._base!r}"):
             paths = list(self._walk(self._base))
             if not paths:
                 entries = self._artifacts.list("")
@@ -69,7 +69,7 @@ class ModelLocation:
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             copy = Path(staging) / "file"
             shown = f"the file {posixpath.basename(name)!r} of a model"
-            with translated(self._store.uri, files=shown):
+            with translate_errors(self._store.uri, files=shown):
                 is_there = self._artifacts.get(path, copy)
             if is_there:
                 shutil.move(copy, destination)

@@ -15,7 +15,7 @@ from amlflow.exceptions import AzureMLException
 from amlflow.spec import is_tried_once
 
 from amlflow_mlflow import private
-from amlflow_mlflow.errors import BUSY, busy, says, translated, unopened
+from amlflow_mlflow.errors import BUSY, busy, opening_error, says, translate_errors
 from amlflow_mlflow.own_paths import ARTIFACTS
 from amlflow_mlflow.schemes import is_database
 
@@ -51,13 +51,13 @@ def open_database(uri: str) -> Any:
     except AzureMLException:
         raise
     except Exception as error:  # whatever the database's driver raises while MLflow makes tables
-        raise (busy(uri) if _is_busy(error) else unopened(uri, error)) from error
+        raise (busy(uri) if _is_busy(error) else opening_error(uri, error)) from error
 
 
 def _open(uri: str) -> Any:
     if is_database(uri):
         _make_tables(_probe_database(uri))
-    with _without_migration_log(), translated(uri):
+    with _without_migration_log(), translate_errors(uri):
         store = private.get_store(uri, _artifact_root(uri))
     if hasattr(store, "engine"):
         _engines.add(store.engine)
@@ -104,7 +104,7 @@ def _probe_database(uri: str) -> Any:
         engine.connect().close()
         return engine
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        raise unopened(uri, error) from None
+        raise opening_error(uri, error) from None
 
 
 def _make_tables(engine: Any) -> None:

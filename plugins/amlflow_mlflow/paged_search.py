@@ -15,8 +15,8 @@ from amlflow_mlflow.metric_numbers import (
     add_numbers,
     from_answer,
     from_history,
+    metrics_of,
     move_nan_to_end,
-    wanted_metrics,
 )
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.run_pages import RunPages
@@ -47,7 +47,7 @@ class PagedSearch:
             yield from self._find(query)
 
     def _find(self, query: RunQuery, by: Order | None = None) -> Iterator[RunRecord]:
-        wanted = wanted_metrics(query, by)
+        wanted = metrics_of(query, by)
         for run in self._pages.candidates(query):
             record = to_run(run)
             if wanted:

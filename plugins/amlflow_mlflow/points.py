@@ -35,7 +35,7 @@ from amlflow.tracker_data import (
     leave_out,
     parse,
     parse_file,
-    shown,
+    show_value,
     to_id,
     to_kind,
     to_metrics_json,
@@ -304,7 +304,7 @@ def _entries(run_id: str, key: str, values: list[Any]) -> Iterator[Entry]:
         try:
             _check(entry)
         except Malformed as wrong:
-            leave_out(run_id, key, str(wrong), shown(entry))
+            leave_out(run_id, key, str(wrong), show_value(entry))
         else:
             # The first release wrote NaN and infinities bare.
             yield [*entry[:2], to_plain(entry[1], entry[2]), *entry[3:]]

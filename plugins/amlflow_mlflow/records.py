@@ -10,7 +10,7 @@ from amlflow.times import from_milliseconds, to_milliseconds
 from amlflow.tracker_data import (
     leave_out,
     parse,
-    shown,
+    show_value,
     to_id,
     to_name,
     to_status,
@@ -76,8 +76,8 @@ def to_run(run: Any) -> RunRecord:
         type=parse(run_id, TYPE, tags.get(TYPE), to_name),
         status=status_of(run_id, info.status, *status_tags),
         created=from_ms(info.start_time),
-        started=started_of(run_id, info.status, *status_tags, info.start_time, tags.get(STARTED)),
-        ended=ended_of(run_id, info.status, *status_tags, info.end_time),
+        started=start_of(run_id, info.status, *status_tags, info.start_time, tags.get(STARTED)),
+        ended=end_of(run_id, info.status, *status_tags, info.end_time),
         user=tags.get(USER) or run.info.user_id or None,
         description=tags.get(DESCRIPTION),
         tags=_tags(tags),
@@ -109,7 +109,7 @@ def status_of(run_id: str, mlflow_status: str, fine: str | None, launched: str |
     return Status.RUNNING if status in FINAL else status
 
 
-def started_of(
+def start_of(
     run_id: str,
     mlflow_status: str,
     fine: str | None,
@@ -126,7 +126,7 @@ def started_of(
     return _moment(run_id, "start_time", start_time)
 
 
-def ended_of(
+def end_of(
     run_id: str, mlflow_status: str, fine: str | None, launched: str | None, end_time: int | None
 ) -> datetime | None:
     """When the run ended; None before."""
@@ -141,7 +141,7 @@ def _moment(run_id: str, key: str, milliseconds: object) -> datetime | None:
         return None
     time = from_ms(milliseconds)
     if to_ms(time) != milliseconds:
-        leave_out(run_id, key, "milliseconds since 1970", shown(milliseconds))
+        leave_out(run_id, key, "milliseconds since 1970", show_value(milliseconds))
         return None
     return time
 

@@ -78,7 +78,7 @@ class Numbers:
 
     def _of(self, experiment_id: str, positions: list[Position]) -> dict[str, int]:
         """The numbers by id of an experiment's runs, given in their order."""
-        noted = self._noted_between(experiment_id, positions[0], positions[-1])
+        noted = self._read_noted(experiment_id, positions[0], positions[-1])
         numbers = {
             run_id: noted[time, run_id] for time, run_id in positions if (time, run_id) in noted
         }
@@ -113,7 +113,7 @@ class Numbers:
             self._note([first, last], numbers)
         return numbers
 
-    def _noted_between(
+    def _read_noted(
         self, experiment_id: str, first: Position, last: Position
     ) -> dict[Position, int]:
         """The noted numbers of runs from one position to another."""

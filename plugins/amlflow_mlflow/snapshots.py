@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amlflow.spec import ExperimentRecord, Refused, Unavailable
 
-from amlflow_mlflow.errors import translated
+from amlflow_mlflow.errors import translate_errors
 from amlflow_mlflow.spelling import SNAPSHOTS, shorten
 from amlflow_mlflow.store import ArtifactStore, Store
 
@@ -43,7 +43,7 @@ class Snapshots:
             if experiment is None:
                 return None
             self._location = str(experiment.artifact_location)
-        with translated(self._store.uri):
+        with translate_errors(self._store.uri):
             return self._store.open_artifacts(f"{self._location.rstrip('/')}/{digest}")
 
     def has(self, digest: str) -> bool:
@@ -51,7 +51,7 @@ class Snapshots:
         artifacts = self._artifacts(digest)
         if artifacts is None:
             return False
-        with translated(self._store.uri, files=f"snapshot {digest}"):
+        with translate_errors(self._store.uri, files=f"snapshot {digest}"):
             return any(entry.path == STORED for entry in artifacts.list(""))
 
     def put(self, digest: str, archive: Path) -> None:
@@ -63,7 +63,7 @@ class Snapshots:
             mark = Path(staging) / STORED
             mark.touch()
             for name, path in ((ARCHIVE, archive), (STORED, mark)):
-                with translated(self._store.uri, files=f"snapshot {digest}"):
+                with translate_errors(self._store.uri, files=f"snapshot {digest}"):
                     artifacts.put({name: path})
 
     def get(self, digest: str, destination: Path) -> None:
@@ -73,7 +73,7 @@ class Snapshots:
             raise Refused(f"Snapshot {digest!r} does not exist in this tracker.")
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             copy = Path(staging) / ARCHIVE
-            with translated(self._store.uri, files=f"snapshot {digest}"):
+            with translate_errors(self._store.uri, files=f"snapshot {digest}"):
                 is_there = artifacts.get(ARCHIVE, copy)
             if not is_there:
                 raise Refused(f"Snapshot {digest!r} was removed from this tracker's files.")

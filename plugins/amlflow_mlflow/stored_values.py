@@ -9,7 +9,7 @@ from amlflow.spec import METRIC_FIELDS
 from amlflow.tracker_data import parse, to_id, to_name
 
 from amlflow_mlflow.metric_numbers import from_stored
-from amlflow_mlflow.records import PARENT, ended_of, from_ms, started_of, status_of
+from amlflow_mlflow.records import PARENT, end_of, from_ms, start_of, status_of
 from amlflow_mlflow.spelling import ALIAS, TYPE, from_tag_value
 
 Column = Sequence[Any]
@@ -42,8 +42,8 @@ _READERS: dict[str, Callable[..., Column]] = {
     "parent_id": _parse_each(PARENT, to_id),
     "type": _parse_each(TYPE, to_name),
     "status": _of_each(status_of),
-    "started": _of_each(started_of),
-    "ended": _of_each(ended_of),
+    "started": _of_each(start_of),
+    "ended": _of_each(end_of),
     "created": lambda _, times: list(map(from_ms, times)),
     "user": lambda _, tags, users: [
         tag or user or None for tag, user in zip(tags, users, strict=True)

@@ -14,7 +14,7 @@ from amlflow.query.expression import Expression
 from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
 from amlflow.query.search import Scope
 from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Tracker
-from amlflow.tracker_data import is_whole, shown
+from amlflow.tracker_data import is_whole, show_value
 
 from amlflow_page.access import Access
 from amlflow_page.deadline import limit_time
@@ -134,9 +134,11 @@ def _page(
     cursor = body.get("cursor")
     sort = text_of(body, "sort") or NEWEST_FIRST
     if not is_whole(size) or not 0 < size <= MAX_ROWS:
-        raise WrongRequest(f"'size' is a number from 1 to {MAX_ROWS}, and not {shown(size)}.")
+        raise WrongRequest(f"'size' is a number from 1 to {MAX_ROWS}, and not {show_value(size)}.")
     if cursor is not None and not isinstance(cursor, str):
-        raise WrongRequest(f"'cursor' is one that a page gave, a text, and not {shown(cursor)}.")
+        raise WrongRequest(
+            f"'cursor' is one that a page gave, a text, and not {show_value(cursor)}."
+        )
     column, descending = sort.removeprefix("-"), sort.startswith("-")
     by = order(column, scope.experiments)
     try:

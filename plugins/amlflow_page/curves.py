@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from amlflow.spec import Point, Tracker
-from amlflow.tracker_data import is_whole, shown
+from amlflow.tracker_data import is_whole, show_value
 
 from amlflow_page.filters import WrongRequest
 from amlflow_page.run_details import is_number
@@ -27,7 +27,9 @@ def check_request(request: Mapping[str, Any]) -> tuple[list[str], list[str], int
     """
     points = request.get("points", POINTS)
     if not is_whole(points) or not 3 < points <= MAX_POINTS:
-        raise WrongRequest(f"'points' is a number from 4 to {MAX_POINTS}, and not {shown(points)}.")
+        raise WrongRequest(
+            f"'points' is a number from 4 to {MAX_POINTS}, and not {show_value(points)}."
+        )
     return (
         _texts(request, "run_ids", MAX_RUNS),
         _texts(request, "names", MAX_NAMES),
@@ -42,7 +44,7 @@ def _texts(request: Mapping[str, Any], key: str, limit: int) -> list[str]:
         or not 0 < len(value) <= limit
         or not all(isinstance(item, str) for item in value)
     ):
-        raise WrongRequest(f"{key!r} is a list of 1 to {limit} texts, and not {shown(value)}.")
+        raise WrongRequest(f"{key!r} is a list of 1 to {limit} texts, and not {show_value(value)}.")
     return value
 
 

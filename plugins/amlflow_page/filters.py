@@ -11,7 +11,7 @@ from typing import Any
 from amlflow.exceptions import UserErrorException
 from amlflow.query.document import run_id
 from amlflow.spec import Condition, Op, Order, RunRecord
-from amlflow.tracker_data import shown
+from amlflow.tracker_data import show_value
 from amlflow.tracker_notes import parse_target
 
 from amlflow_page.failures import describe
@@ -186,7 +186,7 @@ def text_of(request: Mapping[str, Any], key: str) -> str:
     """A text of a request, "" where it has none. Raises :class:`WrongRequest`."""
     value = request.get(key) or ""
     if not isinstance(value, str):
-        raise WrongRequest(f"{key!r} is a text, and {shown(value)} is not.")
+        raise WrongRequest(f"{key!r} is a text, and {show_value(value)} is not.")
     if len(value) > MAX_TEXT:
         raise WrongRequest(f"{key!r} has {len(value)} characters, and may have {MAX_TEXT}.")
     return value
@@ -196,7 +196,7 @@ def texts_of(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The texts of a request's list, none where it has none. Raises :class:`WrongRequest`."""
     value = request.get(key) or []
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise WrongRequest(f"{key!r} is a list of texts, and {shown(value)} is not.")
+        raise WrongRequest(f"{key!r} is a list of texts, and {show_value(value)} is not.")
     if len(value) > MAX_TEXTS:
         raise WrongRequest(f"{key!r} has {len(value)} texts, and may have {MAX_TEXTS}.")
     return tuple(value)

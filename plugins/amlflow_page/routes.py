@@ -250,7 +250,7 @@ class Routes:
 
     def views(self) -> Any:
         """The saved views, and the user's name where there are users."""
-        return {"views": self._views().all(), "user": self._access.user()}
+        return {"views": self._views().read_all(), "user": self._access.user()}
 
     def create_view(self) -> Any:
         """Save a new view."""

@@ -59,7 +59,7 @@ class Views:
     tracker: Tracker
     access: Access
 
-    def all(self) -> list[dict[str, Any]]:
+    def read_all(self) -> list[dict[str, Any]]:
         """The views by name.
 
         Each has ``id``, ``version``, ``name``, ``definition``, ``owner``, whether it is ``open`` to

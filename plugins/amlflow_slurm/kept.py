@@ -20,7 +20,7 @@ MIN_AGE_S = 10.0
 """The age of an answer from which on Slurm is asked again."""
 
 
-def kept_answer(
+def keep_answer(
     name: str, ask: Callable[[], dict[str, Any]], *, now: bool
 ) -> tuple[dict[str, Any], bool]:
     """The answer to a question of this name, and whether it was asked by this very call.

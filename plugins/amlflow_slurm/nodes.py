@@ -11,7 +11,7 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import ClusterStatus, Partition
 
 from amlflow_slurm.commands import run_command
-from amlflow_slurm.kept import kept_answer
+from amlflow_slurm.kept import keep_answer
 
 _AMLFLOW_JOB = re.compile(r"[0-9a-f]{32}")
 """The form of the names that amlflow gives its jobs."""
@@ -47,7 +47,7 @@ def describe(partition: str | None) -> ClusterStatus:
     """
     of_partition = [] if partition is None else [f"--partition={partition}"]
     key = hashlib.sha256((partition or "").encode()).hexdigest()[:16]
-    answer, _ = kept_answer(f"nodes-{key}", lambda: _ask_nodes(of_partition), now=False)
+    answer, _ = keep_answer(f"nodes-{key}", lambda: _ask_nodes(of_partition), now=False)
     return status_of(answer["sinfo"], answer["squeue"])
 
 

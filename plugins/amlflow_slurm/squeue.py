@@ -10,7 +10,7 @@ from typing import Any
 from amlflow.spec import ClusterJob, JobState
 
 from amlflow_slurm.commands import run_command
-from amlflow_slurm.kept import kept_answer
+from amlflow_slurm.kept import keep_answer
 
 _COLUMNS = {
     "Name": 128,
@@ -68,7 +68,7 @@ def ask(*, now: bool) -> tuple[dict[str, ClusterJob], bool]:
 
     Slurm is asked if the last answer is too old, or if it is to be asked ``now``.
     """
-    answer, is_fresh = kept_answer("jobs", _ask_slurm, now=now)
+    answer, is_fresh = keep_answer("jobs", _ask_slurm, now=now)
     return jobs_of(answer["rows"]), is_fresh
 
 

@@ -50,7 +50,7 @@ class Experiments:
             records = to_experiments(connection, self._require_row(connection, experiment_id))
         return records[0]
 
-    def all(self) -> list[ExperimentRecord]:
+    def read_all(self) -> list[ExperimentRecord]:
         """Newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(

@@ -81,7 +81,7 @@ class TrackioTracker(TrackerBase):
         return self._experiments.get(experiment_id)
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
-        yield from self._experiments.all()
+        yield from self._experiments.read_all()
 
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
         self._experiments.update(experiment_id, change)

@@ -97,7 +97,7 @@ def main() -> None:
     remove()
     with ThreadPoolExecutor(MAKERS) as pool:
         made = [pool.submit(by_amlflow) for _ in range(MAKERS)]
-        count = sum(result.result().made for result in made)
+        count = sum(result.result().is_new for result in made)
     print(f"{MAKERS} at once make {count} (target 1)")
     before_bytes = disk_bytes(environments, cache)
     by_amlflow("amlflow-big")

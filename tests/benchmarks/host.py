@@ -28,7 +28,7 @@ def plugged() -> None:
 
     At ``shared:`` it says that other processes can reach it, so amlflow keeps a journal before it.
     """
-    from amlflow.plugins import installed
+    from amlflow.plugins import load_plugins
     from amlflow.spec import Feature, Tracker, hookimpl
     from amlflow.testing.memory import MemoryTracker
 
@@ -42,7 +42,7 @@ def plugged() -> None:
 
     module = ModuleType("memory")
     module.amlflow_tracker = amlflow_tracker  # type: ignore[attr-defined]
-    installed().manager.register(module, name="memory")
+    load_plugins().manager.register(module, name="memory")
 
 
 def again(act: Callable[[], object]) -> Callable[[], None]:

@@ -172,7 +172,7 @@ def many(count: int) -> None:
     submitted = [submit("pass") for _ in range(count)]
     returned = time.perf_counter() - begun
     for run in submitted:
-        submitted_jobs.ended(run, 600)
+        submitted_jobs.wait_for_end(run, 600)
     whole = time.perf_counter() - begun
     detail = f"{whole:.1f} s, of which submit() {returned:.1f} s; bare interpreters {bare:.1f} s"
     overhead = (whole - bare) / count

@@ -141,7 +141,7 @@ def test_a_tracker_of_one_process(monkeypatch: pytest.MonkeyPatch, folder: objec
 
     module = ModuleType("alone")
     module.amlflow_tracker = amlflow_tracker  # type: ignore[attr-defined]
-    manager = plugins.installed().manager
+    manager = plugins.load_plugins().manager
     manager.register(module, name="alone")
     try:
         assert type(open_layered("memory://alone")) is Layer

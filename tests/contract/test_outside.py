@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from amlflow.testing.suites.processes import ProcessTests
 from helpers import servers
-from helpers.wheels import built, lend_packages, made, pip, run
+from helpers.wheels import build_wheel, lend_packages, make_environment, pip, run
 from test_guide import SCRIPT, check_printed
 
 OUTSIDE = Path(__file__).with_name("outside")
@@ -73,8 +73,10 @@ def outside(shared: servers.Shared, wheel: Path) -> Path:
     """An environment with both wheels, and a folder `faulty` in it with the other plugins."""
 
     def make(place: Path) -> tuple[str, None]:
-        environment = made(place / "env")
-        ledger, faulty = (built(OUTSIDE / each, place / each) for each in ("ledger", "faulty"))
+        environment = make_environment(place / "env")
+        ledger, faulty = (
+            build_wheel(OUTSIDE / each, place / each) for each in ("ledger", "faulty")
+        )
         pip(environment, "install", "--no-deps", "--no-index", wheel, ledger)
         pip(environment, "install", "--no-deps", "--target", environment / "faulty", faulty)
         lend_packages(environment)

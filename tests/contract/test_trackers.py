@@ -13,12 +13,12 @@ from amlflow.layers.journaled import Journaled
 from amlflow.layers.stack import add_layers
 from amlflow.spec import KnownLimit, Tracker
 from amlflow.testing.memory import MemoryTracker
-from amlflow.testing.suites.base import logged
+from amlflow.testing.suites.base import new_point
 from amlflow.testing.suites.killed import KilledTests
 from amlflow.testing.suites.outages import Outage, OutageTests
 from amlflow.testing.suites.processes import ProcessTests
 from amlflow.testing.tracker_suite import TrackerSuite
-from helpers.flaky_proxy import Proxy, always_pass, proxied
+from helpers.flaky_proxy import Proxy, always_pass, start_proxy
 from helpers.tracker_without_features import BareTracker
 
 MANY_RUNS = frozenset({"test_runs_that_change_while_they_are_read"})
@@ -52,7 +52,7 @@ class TestJournaled(TrackerSuite):
 
     def test_points_of_unknown_runs(self, tracker: Journaled) -> None:  # type: ignore[override]
         """write_points: here it is said when the points are to be in the tracker."""
-        tracker.write_points("0" * 32, [logged("a", 1.0)])
+        tracker.write_points("0" * 32, [new_point("a", 1.0)])
         with pytest.raises(UserErrorException, match="00000000"):
             tracker.flush("0" * 32)
 
@@ -117,7 +117,7 @@ class TestTrackio(TrackerSuite):
 class TestOutageOfAServer(OutageTests):
     @pytest.fixture
     def proxy(self, server_uri: str) -> Iterator[tuple[Proxy, str]]:
-        with proxied(server_uri) as proxy:
+        with start_proxy(server_uri) as proxy:
             yield proxy
 
     @pytest.fixture

@@ -29,7 +29,7 @@ from amlflow.spec import (
     Tracker,
     Unsupported,
 )
-from amlflow.testing.suites.base import current, logged
+from amlflow.testing.suites.base import current, new_point
 from amlflow_trackio.projects import project_name
 from helpers import servers
 
@@ -133,25 +133,25 @@ def test_the_page_shows_runs_numbers_images_and_tables(
     image.write_bytes(PIXEL)
     tracker.put_files(run.id, {"plot_1.png": image})
     points = [
-        logged("loss", 1.0, order=0),
-        logged("loss", 2**60, order=1),
-        logged("loss", float("nan"), order=2),
-        logged("loss", "text", order=3),
-        logged("done", True),
-        logged("list", [5, 6.5], kind=Kind.LIST),
-        logged("step", 7, step=70),
-        logged("row", {"x": 1, "word": "a"}, kind=Kind.ROW),
-        logged("table", {"größe": [1, 2.5], "b": ["x", None]}, kind=Kind.TABLE),
-        logged("plot", "plot_1.png", kind=Kind.IMAGE),
-        logged("elsewhere", "missing.png", kind=Kind.IMAGE),
+        new_point("loss", 1.0, order=0),
+        new_point("loss", 2**60, order=1),
+        new_point("loss", float("nan"), order=2),
+        new_point("loss", "text", order=3),
+        new_point("done", True),
+        new_point("list", [5, 6.5], kind=Kind.LIST),
+        new_point("step", 7, step=70),
+        new_point("row", {"x": 1, "word": "a"}, kind=Kind.ROW),
+        new_point("table", {"größe": [1, 2.5], "b": ["x", None]}, kind=Kind.TABLE),
+        new_point("plot", "plot_1.png", kind=Kind.IMAGE),
+        new_point("elsewhere", "missing.png", kind=Kind.IMAGE),
     ]
     tracker.write_points(run.id, points)
     tracker.write_points(run.id, points)
     change = RunChange(name="after", status="Completed", tags={"seen": "yes"}, description="*why*")
     tracker.update_run(run.id, change)
-    tracker.write_points(run.id, [logged("loss", 0.5, order=4)])
+    tracker.write_points(run.id, [new_point("loss", 0.5, order=4)])
     for writer in ("one", "another"):  # at the same moment
-        tracker.write_points(run.id, [logged("both", 1.0, writer=writer)])
+        tracker.write_points(run.id, [new_point("both", 1.0, writer=writer)])
 
     assert page.ask("get_all_projects") == ["explore-runs"]
     shown = page.ask("get_runs_for_project", project="explore-runs")
@@ -212,7 +212,7 @@ def test_what_trackio_logs_to_a_run_is_read(
     tracker: Tracker, make: Callable[..., RunRecord], folder: Path
 ) -> None:
     run = make(name="shared")
-    tracker.write_points(run.id, [logged("loss", 1.0)])
+    tracker.write_points(run.id, [new_point("loss", 1.0)])
     code = """
 config = {"rate": 0.1, "kind": "cnn", "layers": [1, 2], "tag.no": "amlflow's"}
 with_config = trackio.init("explore-runs", name="shared", resume="must", config=config)
@@ -243,7 +243,7 @@ def test_a_run_that_the_page_renames_stays_one(
     tracker: Tracker, make: Callable[..., RunRecord], folder: Path
 ) -> None:
     run = make(name="ours")
-    tracker.write_points(run.id, [logged("loss", 1.0)])
+    tracker.write_points(run.id, [new_point("loss", 1.0)])
     code = """
 from trackio.sqlite_storage import SQLiteStorage as S
 for name in sys.argv[2:]:
@@ -251,7 +251,7 @@ for name in sys.argv[2:]:
 print(json.dumps(S.get_runs("explore-runs")))
 """
     assert by_trackio(folder, code, run.id, "theirs") == ["theirs"]
-    tracker.write_points(run.id, [logged("loss", 0.5, order=1)])
+    tracker.write_points(run.id, [new_point("loss", 0.5, order=1)])
     tracker.update_run(run.id, RunChange(tags={"seen": "yes"}))
     assert by_trackio(folder, code, run.id) == ["theirs"]
     tracker.update_run(run.id, RunChange(name="ours again"))
@@ -345,7 +345,7 @@ def test_a_project_of_an_older_trackio_is_brought_up_to_date(
             "INSERT INTO metrics VALUES (1, '2024-01-01T00:00:00', 'old', 0, '{\"a\": 1}');"
         )
     run = make(name="new")
-    tracker.write_points(run.id, [logged("loss", 1.0)])
+    tracker.write_points(run.id, [new_point("loss", 1.0)])
     code = "from trackio.sqlite_storage import SQLiteStorage as S\n"
     code += "print(json.dumps(S.get_runs('explore-runs')))"
     assert by_trackio(folder, code) == ["old", "new"]

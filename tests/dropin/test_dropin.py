@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helpers.wheels import PROJECT, made, pip, run, site_packages
+from helpers.wheels import PROJECT, make_environment, pip, run, site_packages
 from uv import find_uv_bin
 
 WHERE = "import azureml.core; print(azureml.core.__file__)"
@@ -28,7 +28,7 @@ def python(environment: Path, code: str, folder: Path, **variables: str) -> str:
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
     """A virtual environment with nothing in it."""
-    return made(tmp_path / "env")
+    return make_environment(tmp_path / "env")
 
 
 def test_the_wheel_holds_the_packages_and_no_azureml_of_its_own(wheel: Path) -> None:

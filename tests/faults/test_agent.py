@@ -13,10 +13,9 @@ import pytest
 from amlflow.jobs.run_notes import AGENT, HEARTBEAT
 from amlflow.spec import RunChange, Status
 from azureml.core import Run
-from helpers.flaky_proxy import always_pass, proxied
+from helpers.flaky_proxy import always_pass, start_proxy
 from helpers.submitted_jobs import (
     agents,
-    ended,
     environment,
     error_of,
     kill_agent,
@@ -25,6 +24,7 @@ from helpers.submitted_jobs import (
     scripts,
     submit,
     until,
+    wait_for_end,
 )
 from helpers.tools import need_mounts
 
@@ -102,15 +102,15 @@ def test_an_agent_that_was_only_out_of_reach_comes_back(experiment: Any, jobs: P
     run._tracker.update_run(run.id, RunChange(status=Status.NOT_RESPONDING))
     until(lambda: run.get_status() == "Running")
     run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
 
 
 def test_an_agent_that_was_given_up_ends_its_script(experiment: Any, jobs: Path) -> None:
-    from amlflow.jobs.run_notes import lost
+    from amlflow.jobs.run_notes import fail_as_lost
 
     run = submit(experiment, WAITS)
     ready(run)
-    run._tracker.update_run(run.id, lost("given up").change())
+    run._tracker.update_run(run.id, fail_as_lost("given up").change())
     until(lambda: not scripts(jobs) and not agents(jobs), what="the script's end")
     assert Run(run.experiment, run.id).get_status() == "Failed"
     assert error_of(run) == "given up"
@@ -121,7 +121,7 @@ def test_an_agent_that_is_told_to_end_says_so(experiment: Any, jobs: Path) -> No
     ready(run)
     [agent] = agents(jobs)
     agent.send_signal(signal.SIGTERM)
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "SIGTERM" in error_of(run)
     assert not scripts(jobs)
 
@@ -143,7 +143,7 @@ def test_of_two_agents_one_wins(experiment: Any, jobs: Path, tmp_path: Path) -> 
     assert count.read_text() == "x"
     assert run.get_status() == "Running"
     run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
 
 
 def test_of_many_claims_one_is_kept(experiment: Any) -> None:
@@ -176,7 +176,7 @@ def test_a_tracker_that_goes_away(
     monkeypatch: pytest.MonkeyPatch,
     agent_ends: bool,
 ) -> None:
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         run = submit(
             new_experiment(),
@@ -222,7 +222,7 @@ def test_a_snapshot_that_does_not_unpack(
 
     monkeypatch.setattr("amlflow.jobs.queue.launch", launch_broken)
     run = submit(experiment, "pass")
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "is not a whole zip archive" in error_of(run)
 
 
@@ -248,7 +248,7 @@ def test_a_script_that_fills_the_disk(experiment: Any, small_disk: Path) -> None
         Path("outputs/big").write_bytes(bytes(8 << 20))
         """,
     )
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "exit code 1" in error_of(run)
     assert "is full" in error_of(run)
     assert log_of(run).startswith("writing\n")
@@ -260,7 +260,7 @@ def test_a_disk_too_small_for_the_source(experiment: Any, small_disk: Path) -> N
     Path("src").mkdir()
     Path("src/zeros").write_bytes(bytes(8 << 20))
     run = submit(experiment, "pass")
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "could not be unpacked" in error_of(run)
     assert "No space left" in error_of(run)
     until(lambda: not list(small_disk.iterdir()))
@@ -280,7 +280,7 @@ LOGS_AND_DIES = """
 
 def test_what_a_script_had_logged_when_it_was_killed(experiment: Any, jobs: Path) -> None:
     run = submit(experiment, LOGS_AND_DIES)
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert run.get_metrics() == {"m": list(range(2000))}
     [child] = run.get_children()
     assert (child.get_metrics(), child.status) == ({"m": 7}, "Failed")

@@ -31,7 +31,7 @@ from amlflow.spec import (
 )
 from amlflow_mlflow.entities import MetricPoint
 from helpers import logging_processes
-from helpers.flaky_proxy import FOREIGN, PASS, Proxy, Reply, always_pass, proxied
+from helpers.flaky_proxy import FOREIGN, PASS, Proxy, Reply, always_pass, start_proxy
 
 NOW = datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SIGNS = {"server", "x-content-type-options", "x-frame-options"}
@@ -40,7 +40,7 @@ SIGNS = {"server", "x-content-type-options", "x-frame-options"}
 @pytest.fixture(params=["with signs", "without signs"])
 def line(request: pytest.FixtureRequest, server_uri: str) -> Iterator[tuple[Proxy, str]]:
     """A proxy before the server, which shows the headers that are MLflow's own, or does not."""
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         if request.param == "without signs":
             proxy.hidden = SIGNS
         yield proxy, uri
@@ -257,7 +257,7 @@ def test_what_was_sent_is_found_behind_what_others_sent_later(
 def test_what_was_logged_is_stored_once(
     server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         experiment = Experiment(Workspace("s", "g", "w"), f"answers-{uuid.uuid4().hex[:8]}")
         run = experiment.start_logging(snapshot_directory=None, outputs=False)
@@ -279,14 +279,14 @@ def test_what_was_logged_is_stored_once(
         run.complete()
         proxy.rule = always_pass
         assert len(proxy.calls) >= 4
-        assert logging_processes.stored(server_uri, run.id) == list(range(50))
+        assert logging_processes.read_stored(server_uri, run.id) == list(range(50))
         assert run.get_status() == "Completed"
         assert run.get_tags()["tag"] == "value"
         assert run.get_metrics("image", populate=True) == {"image": b"content"}
 
 
 def test_an_opening_that_is_answered_by_something_else(server_uri: str) -> None:
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         for reply in FOREIGN.values():
             proxy.rule = only("/version", reply)
             with pytest.raises(Unavailable, match=r"does not answer|redirects|No MLflow server"):
@@ -294,7 +294,7 @@ def test_an_opening_that_is_answered_by_something_else(server_uri: str) -> None:
 
 
 def test_points_are_written_through_a_server_without_signs(server_uri: str) -> None:
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         proxy.hidden = SIGNS
         tracker = open_tracker(uri)
         run = new_run(tracker)

@@ -298,7 +298,7 @@ def test_an_artifact_store_that_takes_nothing(run: Run, folder: Path, store: str
 
 def found(monkeypatch: pytest.MonkeyPatch, *entry_points: EntryPoint) -> plugins.Plugins:
     made = plugins.Plugins(list(entry_points))
-    monkeypatch.setattr(plugins, "installed", lambda: made)
+    monkeypatch.setattr(plugins, "load_plugins", lambda: made)
     return made
 
 

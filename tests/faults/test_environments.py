@@ -94,7 +94,7 @@ def test_a_killed_maker_leaves_no_hindrance(
         assert (left / "bin" / "python").exists()
         environment = made(*lines)
         server.shutdown()
-    assert (environment.made, environment.packages) == (True, ["amlflow-tiny==2.0"])
+    assert (environment.is_new, environment.packages) == (True, ["amlflow-tiny==2.0"])
     assert sorted(path.name for path in folder.iterdir()) == [".locks", environment.key]
 
 
@@ -124,7 +124,7 @@ def test_without_the_index_the_cache_is_enough(links: Path, folder: Path, monkey
     monkeypatch.setattr(kept, "JUST_USED_S", 0)
     assert kept.remove(first.key)
     again = made(f"-i {index}", "amlflow-tiny==1.0")
-    assert (again.made, again.packages) == (True, first.packages)
+    assert (again.is_new, again.packages) == (True, first.packages)
     with pytest.raises(EnvironmentBuildException, match=f"the index {index}/amlflow-other/ does"):
         made(f"-i {index}", "amlflow-other")
 

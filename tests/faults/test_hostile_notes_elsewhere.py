@@ -13,7 +13,7 @@ import pytest
 from amlflow import tracker_notes
 from amlflow.journal.offline_runs import MARK
 from amlflow.layers.write_once import OF
-from amlflow.plugins import installed
+from amlflow.plugins import load_plugins
 from amlflow.spec import LAUNCHED, RunChange, hookimpl
 from amlflow.testing.memory import MemoryTracker
 from helpers.hostile_runs import NASTY, ThreeRuns, change, read_all
@@ -34,10 +34,10 @@ def runs(
     plugin = SimpleNamespace(
         amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
     )
-    installed().manager.register(plugin, name="hostile")
+    load_plugins().manager.register(plugin, name="hostile")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
     yield ThreeRuns()
-    installed().manager.unregister(plugin)
+    load_plugins().manager.unregister(plugin)
 
 
 @pytest.mark.parametrize("launched", ["", "yes"])

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 from amlflow.jobs.job import JobFolder, new_name
-from helpers.submitted_jobs import agents, ended, environment, kill_agent, scripts, submit, until
+from helpers.submitted_jobs import (
+    agents,
+    environment,
+    kill_agent,
+    scripts,
+    submit,
+    until,
+    wait_for_end,
+)
 
 
 def sync() -> str:
@@ -84,7 +92,7 @@ def test_an_agent_that_could_not_send_a_file_is_not_started_again(
         """,
         run_config=with_store(experiment, tmp_path),
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert "outputs/good" in run.get_file_names()
     [warning] = run.get_details()["warnings"]
     assert "'outputs/bad' could not be stored" in warning

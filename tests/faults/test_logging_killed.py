@@ -56,26 +56,26 @@ for first in range(0, count, 5):
 def test_loggers_that_are_killed_and_two_that_recover(server_uri: str, tmp_path: Path) -> None:
     seed = int.from_bytes(os.urandom(2), "big")
     print(f"seed {seed}")
-    logging_processes.finished(
+    logging_processes.wait_for_output(
         logging_processes.start(NURSERY, server_uri, str(tmp_path), str(KILLED), str(seed))
     )
     runs = [(tmp_path / f"{place}.run").read_text() for place in range(KILLED)]
     waiting = json.loads(
-        logging_processes.finished(logging_processes.sync(server_uri, "--status"))[0]
+        logging_processes.wait_for_output(logging_processes.sync(server_uri, "--status"))[0]
     )
     # The later ones have begun to send what the earlier ones left, and were killed over it.
     assert runs[-1] in {each["run_id"] for each in waiting} <= set(runs)
     assert not any(each["alive"] for each in waiting)
     both = [logging_processes.sync(server_uri), logging_processes.sync(server_uri)]
-    done = [json.loads(logging_processes.finished(each)[0]) for each in both]
+    done = [json.loads(logging_processes.wait_for_output(each)[0]) for each in both]
     assert runs[-1] in [run for each in done for run in each["not_responding"]]
     ended = [run for each in done for run in each["not_responding"]]
     assert len(ended) == len(set(ended)), "both have sent it"
     assert [each for each in done if each["refused"]] == []
     tracker = open_tracker(server_uri)
     for place, run_id in enumerate(runs):
-        returned = logging_processes.returned(tmp_path / f"{place}.count")
-        found = logging_processes.stored(server_uri, run_id)
+        returned = logging_processes.count_returned(tmp_path / f"{place}.count")
+        found = logging_processes.read_stored(server_uri, run_id)
         assert found == list(range(len(found))), run_id
         # The call that was killed may have been done.
         assert returned <= len(found) <= returned + 1, run_id
@@ -120,18 +120,18 @@ def test_a_server_that_is_killed_and_comes_back(folder: Path, empty_database: Pa
         until_stored(folder / "mlflow.db", run_id, 200)
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-        killed = logging_processes.returned(folder / "count")
+        killed = logging_processes.count_returned(folder / "count")
         port = int(uri.rpartition(":")[2])
         _, server = servers.start_mlflow(backend, folder, port=port, workers=1)
-        assert logging_processes.returned(folder / "count") > killed + 300
+        assert logging_processes.count_returned(folder / "count") > killed + 300
         out, err = logger.communicate("stop\n", timeout=120)
         assert logger.returncode == 0, err
         slowest, number, status = out.split()
         assert float(slowest) < 5  # the server is away for longer
         assert status == "Completed"
-        found = logging_processes.stored(uri, run_id)
+        found = logging_processes.read_stored(uri, run_id)
         assert found == list(range(int(number)))
-        assert logging_processes.returned(folder / "count") == int(number)
+        assert logging_processes.count_returned(folder / "count") == int(number)
         tracker = open_tracker(uri)
         images = tracker.read_points(run_id, ["image"])
         assert len(images) == len(tracker.list_files(run_id)) == -(-int(number) // 300)
@@ -164,7 +164,7 @@ def until_stored(database: Path, run_id: str, least: int) -> None:
 def test_interrupting_twice_gets_out(server_uri: str, folder: Path, way: str) -> None:
     import time
 
-    from helpers.flaky_proxy import CUT_BEFORE, proxied
+    from helpers.flaky_proxy import CUT_BEFORE, start_proxy
 
     code = """
 import signal
@@ -180,7 +180,7 @@ with begin() as run:
         log(run, 3)
         time.sleep(0.01)
 """
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         process = logging_processes.start(code, uri, way)
         assert process.stdin is not None
         assert process.stdout is not None

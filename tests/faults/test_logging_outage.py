@@ -18,7 +18,7 @@ from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import ServiceException, UserErrorException
 from helpers import logging_processes
-from helpers.flaky_proxy import CUT_AFTER, CUT_BEFORE, DOUBLE, PASS, Proxy, always_pass, proxied
+from helpers.flaky_proxy import CUT_AFTER, CUT_BEFORE, DOUBLE, PASS, Proxy, always_pass, start_proxy
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def line(
     folder: Path, server_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Proxy, str]]:
     """A proxy before the server, set as MLFLOW_TRACKING_URI."""
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         yield proxy, uri
         proxy.rule = always_pass
@@ -70,7 +70,7 @@ def everything_logged(run: Run, folder: Path, count: int, pause: float = 0.0) ->
 
 def check_everything(uri: str, run_id: str, count: int) -> None:
     hundreds = list(range(0, count, 100))
-    assert logging_processes.stored(uri, run_id) == list(range(count))
+    assert logging_processes.read_stored(uri, run_id) == list(range(count))
     run = Run.get(workspace_of(uri), run_id)
     found = run.get_metrics()
     rows, lists = found["row"], found["list"]
@@ -167,7 +167,7 @@ def test_an_outage_is_said_once_and_what_needs_an_answer_raises(
     assert len(said) == 2, said
     assert uri in said[0]
     assert "is back" in said[1]
-    stored = logging_processes.stored(server_uri, run.id)
+    stored = logging_processes.read_stored(server_uri, run.id)
     assert stored == [0, *range(301)]
 
 
@@ -189,7 +189,7 @@ def test_a_value_that_the_tracker_does_not_take(
     with pytest.raises(UserErrorException, match=r"1 of the records logged to run .*\.jsonl"):
         run.complete()
     assert run.get_status() == "Completed"
-    assert logging_processes.stored(server_uri, run.id) == [n for n in range(300) if n != 77]
+    assert logging_processes.read_stored(server_uri, run.id) == [n for n in range(300) if n != 77]
 
 
 def test_another_process_sees_a_value_within_a_second(
@@ -243,8 +243,8 @@ run.complete()
     assert int(number) > 5000
     proxy.rule = always_pass
     print(file=process.stdin, flush=True)
-    logging_processes.finished(process)
-    assert logging_processes.stored(server_uri, run_id) == list(range(int(number) + 1))
+    logging_processes.wait_for_output(process)
+    assert logging_processes.read_stored(server_uri, run_id) == list(range(int(number) + 1))
 
 
 def test_a_server_that_is_away_at_the_start(
@@ -277,18 +277,18 @@ run.complete()
 print(run.id, run.get_metrics()["m"][:3], run.get_status())
 """
     process = logging_processes.start(code, uri, AMLFLOW_OFFLINE="1", AMLFLOW_EXIT_SECONDS="0.5")
-    out, err = logging_processes.finished(process)
+    out, err = logging_processes.wait_for_output(process)
     run_id = out.split()[0]
     assert "['text 0', 1, 2] Completed" in out
     assert "they wait in" in err
     proxy.rule = always_pass
-    logging_processes.finished(logging_processes.sync(uri))
+    logging_processes.wait_for_output(logging_processes.sync(uri))
     experiment = Experiment(workspace_of(server_uri), name)
     [run] = experiment.get_runs()
     assert (run.id, run.status, run.tags) == (run_id, "Completed", {"a": "b"})
-    assert logging_processes.stored(server_uri, run._record.id) == list(range(100))
+    assert logging_processes.read_stored(server_uri, run._record.id) == list(range(100))
     assert run.get_file_names() == ["outputs/file.txt"]
     [child] = run.get_children()
     assert (child.name, child.status, child.tags) == ("child", "Completed", {"forked": "yes"})
     assert child.get_metrics("image", populate=True) == {"image": b"content"}
-    assert logging_processes.stored(server_uri, child._record.id) == [1]
+    assert logging_processes.read_stored(server_uri, child._record.id) == [1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from amlflow.layers.stack import open_direct
 from helpers import logging_processes
-from helpers.flaky_proxy import proxied
+from helpers.flaky_proxy import start_proxy
 
 MANY = """
 import asyncio, atexit, multiprocessing
@@ -77,7 +77,7 @@ print(run.id)
 
 
 def test_threads_forks_and_the_end_of_the_interpreter(server_uri: str) -> None:
-    out, err = logging_processes.finished(logging_processes.start(MANY, server_uri))
+    out, err = logging_processes.wait_for_output(logging_processes.start(MANY, server_uri))
     run_id, codes, of_ended, of_living, left_open = out.splitlines()
     assert codes == "[0, 0]"
     assert (of_ended, of_living) == ("100", "100")
@@ -93,7 +93,7 @@ def test_threads_forks_and_the_end_of_the_interpreter(server_uri: str) -> None:
     }
     assert tracker.get_run(run_id).status == "Completed"
     # At its end the interpreter has sent what was left; the run stays open, as v1's do.
-    assert logging_processes.stored(server_uri, left_open) == list(range(501))
+    assert logging_processes.read_stored(server_uri, left_open) == list(range(501))
     assert tracker.get_run(left_open).status == "Running"
     assert "Traceback" not in err
 
@@ -121,7 +121,7 @@ print({name: len(values) for name, values in run.get_metrics().items() if name !
 
 
 def test_a_forked_process_leaves_its_parents_connections_alone(postgres_uri: str) -> None:
-    out, err = logging_processes.finished(logging_processes.start(FORKS, postgres_uri))
+    out, err = logging_processes.wait_for_output(logging_processes.start(FORKS, postgres_uri))
     assert eval(out) == {f"process {place}": 200 for place in (0, 1, 2, "parent")}
     assert err == ""
 
@@ -135,7 +135,7 @@ for number in range(10):
     log(run, number)
 raise RuntimeError("the script's own error")
 """
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         process = logging_processes.start(code, uri, AMLFLOW_EXIT_SECONDS="1")
         assert process.stdout is not None
         run_id = process.stdout.readline().strip()
@@ -147,15 +147,15 @@ raise RuntimeError("the script's own error")
         assert "10 records have not reached the tracker" in err
         proxy.rule = lambda path, content: "pass"
         [waiting] = json.loads(
-            logging_processes.finished(logging_processes.sync(uri, "--status"))[0]
+            logging_processes.wait_for_output(logging_processes.sync(uri, "--status"))[0]
         )
         assert (waiting["run_id"], waiting["waiting"], waiting["alive"]) == (run_id, 10, False)
         assert waiting["since"]
         done = json.loads(
-            logging_processes.finished(logging_processes.sync(uri, "--close-dead"))[0]
+            logging_processes.wait_for_output(logging_processes.sync(uri, "--close-dead"))[0]
         )
         assert (done["sent"], done["closed"]) == (10, [run_id])
-    assert logging_processes.stored(server_uri, run_id) == list(range(10))
+    assert logging_processes.read_stored(server_uri, run_id) == list(range(10))
     assert open_direct(server_uri).get_run(run_id).status == "Failed"
 
 
@@ -175,7 +175,7 @@ print(run.get_metrics(), run.get_status())
     process = logging_processes.start(
         code, server_uri, AMLFLOW_JOURNAL="off", AMLFLOW_JOURNAL_FOLDER=folder
     )
-    out, _ = logging_processes.finished(process)
+    out, _ = logging_processes.wait_for_output(process)
     assert out == "{'m': ['text 0', 1, 2]} Completed\n"
     assert not Path(folder).exists()
 
@@ -205,4 +205,4 @@ for round in range(5):
     assert set(run.get_tags()) == expected
 run.complete()
 """
-    logging_processes.finished(logging_processes.start(code, postgres_server_uri))
+    logging_processes.wait_for_output(logging_processes.start(code, postgres_server_uri))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from amlflow.jobs.run_notes import lost
+from amlflow.jobs.run_notes import fail_as_lost
 from amlflow.journal.folder import tracker_folder
 from amlflow.journal.recovery import recover
 from amlflow.plugins import open_tracker
 from helpers import logging_processes
-from helpers.flaky_proxy import always_pass, proxied
+from helpers.flaky_proxy import always_pass, start_proxy
 from helpers.submitted_jobs import error_of, kill_agent, new_experiment, scripts, submit, until
 
 LOGS = """
@@ -37,7 +37,7 @@ LOGS = """
 def test_it_arrives(
     folder: Path, jobs: Path, server_uri: str, looked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with proxied(server_uri) as (proxy, uri):
+    with start_proxy(server_uri) as (proxy, uri):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         run = submit(new_experiment(), LOGS)
         [job] = jobs.iterdir() if jobs.is_dir() else []
@@ -53,8 +53,8 @@ def test_it_arrives(
             assert run.wait_for_completion(raise_on_error=False)["status"] == "Failed"
             assert "agent of the run was killed" in error_of(run)
         else:
-            run._tracker.update_run(run._record.id, lost("It is silent.").change())
-            done = json.loads(logging_processes.finished(logging_processes.sync(uri))[0])
+            run._tracker.update_run(run._record.id, fail_as_lost("It is silent.").change())
+            done = json.loads(logging_processes.wait_for_output(logging_processes.sync(uri))[0])
             assert (done["sent"], done["waiting"]) == (499, [])
         assert run.get_metrics() == {"m": list(range(500))}
         assert run.get_status() == "Failed"

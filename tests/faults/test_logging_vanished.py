@@ -81,9 +81,9 @@ def test_what_had_returned_is_in_the_tracker(
     process.stdout.readline()
     [folder] = process_folders(tracker_folder(journals, sqlite_uri))
     damage(folder.path)
-    out, err = logging_processes.finished(process)
+    out, err = logging_processes.wait_for_output(process)
     raised = set(eval(out))
-    assert logging_processes.stored(sqlite_uri, run_id) == [
+    assert logging_processes.read_stored(sqlite_uri, run_id) == [
         n for n in range(10_000) if n not in raised
     ]
     if damage is replace_all_by_file:

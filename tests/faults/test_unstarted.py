@@ -14,12 +14,12 @@ from azureml.core import Experiment, Run, Workspace
 from helpers.submitted_jobs import (
     agents,
     alive,
-    ended,
     error_of,
     kill_agent,
     scripts,
     submit,
     until,
+    wait_for_end,
 )
 
 
@@ -53,7 +53,7 @@ def test_a_look_while_it_is_being_submitted(
     monkeypatch.setattr(JobFolder, "write", looked_at)
     run = submit(experiment, "print('runs')")
     assert seen == ["Preparing", "Preparing"]
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
 
 
 def test_an_agent_that_dies_before_it_has_the_run(

@@ -19,7 +19,7 @@ from helpers import servers
 from helpers.consoles import Console, run_block
 from helpers.submitted_jobs import until
 from helpers.wheels import SOURCES as PACKED
-from helpers.wheels import copied, lend_packages, made, write_tiny
+from helpers.wheels import copy_project, lend_packages, make_environment, write_tiny
 from masks import masked
 
 
@@ -55,8 +55,8 @@ def shell(script: str, folder: Path, **environment: str) -> subprocess.Completed
 def clone(tmp_path: Path) -> Path:
     """A clone of the project, with an environment that lends what pip would fetch."""
     folder = tmp_path / "amlflow"
-    copied(PROJECT, folder, (*PACKED, "CONTRIBUTING.md", "SECURITY.md"))
-    lend_packages(made(folder / ".venv", with_pip=True))
+    copy_project(PROJECT, folder, (*PACKED, "CONTRIBUTING.md", "SECURITY.md"))
+    lend_packages(make_environment(folder / ".venv", with_pip=True))
     return folder
 
 
@@ -75,7 +75,7 @@ def test_the_first_block_installs_amlflow_and_tells_the_story(clone: Path) -> No
 
 def test_the_source_distribution_has_the_pages(tmp_path: Path) -> None:
     folder = tmp_path / "source"
-    copied(PROJECT, folder, (*PACKED, "docs", "compose", "CONTRIBUTING.md", "SECURITY.md"))
+    copy_project(PROJECT, folder, (*PACKED, "docs", "compose", "CONTRIBUTING.md", "SECURITY.md"))
     run("-m", "hatchling", "build", "-t", "sdist", folder=folder)
     [archive] = (folder / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as packed:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from blocks import block
-from helpers.wheels import lend_packages, made, pip, run
+from helpers.wheels import lend_packages, make_environment, pip, run
 
 
 def test_from_an_empty_folder_to_a_passing_suite(folder: Path, wheel: Path) -> None:
     # What pip would fetch is here: the wheel, and what both it and a build need.
-    environment = made(folder / ".venv", with_pip=True)
+    environment = make_environment(folder / ".venv", with_pip=True)
     pip(environment, "install", "--no-deps", "--no-index", wheel)
     lend_packages(environment)
     # The same tests run whole in tests/contract.

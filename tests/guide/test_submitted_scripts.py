@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from azureml.core import Run, ScriptRunConfig
-from helpers.submitted_jobs import ended, new_experiment, script, scripts
+from helpers.submitted_jobs import new_experiment, script, scripts, wait_for_end
 
 pytestmark = pytest.mark.usefixtures("jobs")
 
@@ -87,7 +87,7 @@ def test_cancel(exp: Any, jobs: Path, capsys: pytest.CaptureFixture[str]) -> Non
     first, second = capsys.readouterr().out.split()
     assert first in ("Preparing", "Queued", "Running")
     assert second in ("CancelRequested", "Canceled")
-    assert ended(local_run) == "Canceled"
+    assert wait_for_end(local_run) == "Canceled"
     assert not scripts(jobs)
 
 

@@ -36,7 +36,7 @@ class Console:
         if assigned:
             self.variables[assigned[1]] = self.run(assigned[2]).strip()
             return ""
-        line = re.sub(r"\$\((amlflow [^()]*(?:\([^()]*\)[^()]*)*)\)", self._substituted, line)
+        line = re.sub(r"\$\((amlflow [^()]*(?:\([^()]*\)[^()]*)*)\)", self._substitute, line)
         line = re.sub(r"\$(\w+)", lambda name: self.variables[name[1]], line)
         line, _, lines = line.partition(" | head -")
         program, *words = shlex.split(line)
@@ -47,7 +47,7 @@ class Console:
         text = printed.getvalue()
         return "".join(text.splitlines(keepends=True)[: int(lines)]) if lines else text
 
-    def _substituted(self, command: re.Match[str]) -> str:
+    def _substitute(self, command: re.Match[str]) -> str:
         return self.run(command[1]).strip()
 
 

@@ -29,7 +29,7 @@ def start(folder: Path) -> Any:
     """A daemon with its data in the folder, and the image in it: (its address, process)."""
     need_docker()
     without_network = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
-    address, process = _started(folder, ["unshare", "--mount"], without_network)
+    address, process = _start(folder, ["unshare", "--mount"], without_network)
     try:
         archive = folder / "root.tar"
         with tarfile.open(archive, "w") as tar:
@@ -53,10 +53,10 @@ def start_networked(folder: Path) -> Any:
         "fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh14x', b'lo', 0x41));"  # SIOCSIFFLAGS
         "os.execvp(sys.argv[1], sys.argv[1:])"
     )
-    return _started(folder, ["unshare", "--mount", "--net", sys.executable, "-c", up], [])
+    return _start(folder, ["unshare", "--mount", "--net", sys.executable, "-c", up], [])
 
 
-def _started(folder: Path, wrapped: list[str], options: list[str]) -> Any:
+def _start(folder: Path, wrapped: list[str], options: list[str]) -> Any:
     address = f"unix://{folder}/docker.sock"
     log = (folder / "dockerd.log").open("ab")
     process = subprocess.Popen(

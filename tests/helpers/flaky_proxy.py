@@ -163,7 +163,7 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def proxied(uri: str) -> Iterator[tuple[Proxy, str]]:
+def start_proxy(uri: str) -> Iterator[tuple[Proxy, str]]:
     """A proxy before the server at a URI, and its own URI."""
     proxy = Proxy(uri)
 

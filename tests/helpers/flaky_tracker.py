@@ -83,7 +83,7 @@ def die(journaled: Journaled) -> None:
     journaled.journal.running_sender = None
 
 
-def started(tracker: Any, **values: Any) -> RunRecord:
+def start_run(tracker: Any, **values: Any) -> RunRecord:
     experiment = tracker.ensure_experiment("explore")
     now = datetime.now(timezone.utc)
     draft = RunDraft(**{"experiment_id": experiment.id, "created": now, "writer": "w", **values})

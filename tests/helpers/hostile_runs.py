@@ -33,15 +33,15 @@ class ThreeRuns:
     def __init__(self) -> None:
         self.workspace = Workspace.from_config()
         self.experiment = Experiment(self.workspace, "hostile")
-        self.damaged = self._made("damaged")
+        self.damaged = self._start("damaged")
         self.child = self.damaged.child_run(name="child")
-        self.healthy = self._made("healthy")
+        self.healthy = self._start("healthy")
         for run in (self.healthy, self.child):
             run.log("loss", 0.5)
             run.log_table("table", {"a": [1, 2]})
             run.complete()
 
-    def _made(self, name: str) -> Run:
+    def _start(self, name: str) -> Run:
         return self.experiment.start_logging(snapshot_directory=None, name=name, outputs=False)
 
 

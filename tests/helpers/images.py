@@ -121,7 +121,7 @@ def _python(root: Path) -> Iterator[Path]:
         (home / "bin" / name).symlink_to(interpreter)
     here = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = f"{HOME}/lib/{here}/site-packages"
-    for distribution in _needed(["amlflow[server]", "hatchling", "moto[s3]", "pip"]):
+    for distribution in _find_needed(["amlflow[server]", "hatchling", "moto[s3]", "pip"]):
         name = _normal(distribution.metadata["Name"])
         for file in distribution.files or ():
             path = Path(str(distribution.locate_file(file)))
@@ -146,7 +146,7 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _needed(wanted: Iterable[str]) -> Iterator[importlib.metadata.Distribution]:
+def _find_needed(wanted: Iterable[str]) -> Iterator[importlib.metadata.Distribution]:
     """The installed packages that some need, amlflow itself left out."""
     waiting = [Requirement(each) for each in wanted]
     seen: set[tuple[str, str]] = set()

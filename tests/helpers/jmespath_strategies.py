@@ -33,7 +33,7 @@ TEXTS = [
 keys, fields, texts = map(st.sampled_from, (KEYS, FIELDS, TEXTS))
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     return json.dumps(name)
 
 
@@ -52,17 +52,17 @@ literals = st.one_of(
     st.sampled_from([None, True, False, 0, 1, 2.5, -1, 100, [], {}, ["a"], {"a": 1}]).map(literal),
 )
 entries = st.tuples(st.sampled_from(["tags", "properties", "params"]), keys).map(
-    lambda pair: f"{pair[0]}.{quoted(pair[1])}"
+    lambda pair: f"{pair[0]}.{quote(pair[1])}"
 )
 numbers = st.tuples(st.sampled_from(MAPS_OF_NUMBERS), st.sampled_from(METRICS)).map(
-    lambda pair: f"{pair[0]}.{quoted(pair[1])}"
+    lambda pair: f"{pair[0]}.{quote(pair[1])}"
 )
 number_tests = st.tuples(
     numbers,
     st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
     st.sampled_from([0.25, 1, -1.5, 3, 10**400]).map(literal),
 ).map(" ".join)
-paths = st.one_of(entries, entries, fields, fields.map(quoted), numbers)
+paths = st.one_of(entries, entries, fields, fields.map(quote), numbers)
 key_lists = st.sampled_from(
     ["keys(tags)", "tags.keys(@)", "keys(properties)", "properties.keys(@)", "values(tags)"]
 )
@@ -77,7 +77,7 @@ slices = st.tuples(*[st.one_of(st.just(""), st.integers(-3, 4).map(str))] * 3).m
 brackets = st.one_of(indices, slices, st.just("*"), st.just("")).map(lambda inner: f"[{inner}]")
 
 
-def _extended(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+def _extend(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     pairs = st.tuples(inner, inner)
     return st.one_of(
         st.tuples(inner, st.sampled_from(["&&", "||"]), inner).map(" ".join),
@@ -92,11 +92,11 @@ def _extended(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(inner, brackets, fields).map(lambda three: f"{three[0]}{three[1]}.{three[2]}"),
         pairs.map(lambda two: f"{two[0]}[?{two[1]}]"),
         st.tuples(inner, inner, fields).map(lambda t: f"{t[0]}[?{t[1]}].{t[2]}"),
-        st.tuples(inner, keys).map(lambda two: f"{two[0]}.{quoted(two[1])}"),
+        st.tuples(inner, keys).map(lambda two: f"{two[0]}.{quote(two[1])}"),
         inner.map(lambda each: f"{each}.*"),
         st.lists(inner, min_size=1, max_size=3).map(lambda all_: f"[{', '.join(all_)}]"),
         st.tuples(keys, inner, keys, inner).map(
-            lambda four: f"{{{quoted(four[0])}: {four[1]}, {quoted(four[2])}: {four[3]}}}"
+            lambda four: f"{{{quote(four[0])}: {four[1]}, {quote(four[2])}: {four[3]}}}"
         ),
         st.tuples(one_argument, inner).map(lambda two: f"{two[0]}({two[1]})"),
         st.tuples(searches, paths, text_literals).map(lambda t: f"{t[0]}({t[1]}, {t[2]})"),
@@ -116,7 +116,7 @@ def _extended(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 atoms = st.one_of(paths, literals, st.just("@"), key_lists, brackets)
-inside = st.recursive(atoms, _extended, max_leaves=6)
+inside = st.recursive(atoms, _extend, max_leaves=6)
 conditions = st.recursive(
     st.one_of(
         st.tuples(paths, comparators, literals).map(" ".join),
@@ -149,13 +149,13 @@ tails = st.one_of(
     filters.map(lambda each: f" | {each}"),
     fields.map(lambda each: f".{each}"),
     st.tuples(paths, paths).map(lambda two: f".[{two[0]}, {two[1]}]"),
-    st.tuples(keys, paths).map(lambda two: f".{{{quoted(two[0])}: {two[1]}}}"),
+    st.tuples(keys, paths).map(lambda two: f".{{{quote(two[0])}: {two[1]}}}"),
 )
 
 
 def hit(field: str, key: str | None, value: str | None) -> st.SearchStrategy[str]:
     """Conditions that hold for a document with this entry, or nearly."""
-    path = field if key is None else f"{field}.{quoted(key)}"
+    path = field if key is None else f"{field}.{quote(key)}"
     if not value:
         return st.sampled_from([path, f"!({path})", f"{path} == `null`", f"{path} == ''"])
     part = raw(value[: len(value) // 2 + 1])

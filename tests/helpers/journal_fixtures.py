@@ -14,7 +14,7 @@ from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunRecord
 from amlflow.testing.memory import MemoryTracker
 
-from helpers.flaky_tracker import URI, Moody, started
+from helpers.flaky_tracker import URI, Moody, start_run
 
 
 @pytest.fixture
@@ -68,4 +68,4 @@ def journaled(opened: Callable[..., Journaled]) -> Journaled:
 
 @pytest.fixture
 def run(journaled: Journaled) -> RunRecord:
-    return started(journaled)
+    return start_run(journaled)

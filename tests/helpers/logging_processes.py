@@ -51,7 +51,7 @@ def start(
     )
 
 
-def finished(process: subprocess.Popen[str], seconds: float = 600) -> tuple[str, str]:
+def wait_for_output(process: subprocess.Popen[str], seconds: float = 600) -> tuple[str, str]:
     """What a process has printed, when it has ended well."""
     out, err = process.communicate(timeout=seconds)
     assert process.returncode == 0, err
@@ -69,12 +69,12 @@ def sync(uri: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def returned(count: Path) -> int:
+def count_returned(count: Path) -> int:
     """How many calls had returned."""
     return count.stat().st_size if count.exists() else 0
 
 
-def stored(uri: str, run_id: str, name: str = "m") -> list[int]:
+def read_stored(uri: str, run_id: str, name: str = "m") -> list[int]:
     """The numbers of the calls whose values are in the tracker, in its order."""
     return numbers(open_tracker(uri).read_points(run_id, [name]))
 

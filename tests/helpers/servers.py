@@ -174,7 +174,7 @@ class Shared:
         self.folder = folder
 
     @contextlib.contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def _lock(self, name: str) -> Iterator[None]:
         with (self.folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -184,7 +184,7 @@ class Shared:
 
         ``start`` gives the process too, or None where none goes on.
         """
-        with self._locked(name):
+        with self._lock(name):
             note = self.folder / f"{name}.json"
             if not note.exists():
                 folder = self.folder / name

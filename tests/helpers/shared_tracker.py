@@ -61,11 +61,11 @@ class SharedTracker(MemoryTracker):
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Do what the reference tracker does, on the file's content."""
-        with self.opened(is_write=name in WRITES):
+        with self.open(is_write=name in WRITES):
             return getattr(MemoryTracker, name)(self, *args, **kwargs)
 
     @contextlib.contextmanager
-    def opened(self, *, is_write: bool) -> Iterator[None]:
+    def open(self, *, is_write: bool) -> Iterator[None]:
         with self._mutex:
             if self._depth:
                 yield
@@ -100,17 +100,17 @@ class SharedTracker(MemoryTracker):
         new.replace(self._path)
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
-        with self.opened(is_write=False):
+        with self.open(is_write=False):
             records = list(super().list_experiments())
         return iter(records)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        with self.opened(is_write=False):
+        with self.open(is_write=False):
             runs = list(super().find_runs(query))
         return iter(runs)
 
     def find_models(self, conditions: Sequence[Condition] = ()) -> Iterator[ModelRecord]:
-        with self.opened(is_write=False):
+        with self.open(is_write=False):
             models = list(super().find_models(conditions))
         return iter(models)
 

@@ -52,7 +52,7 @@ def until(holds: Callable[[], Any], seconds: float = SOON, what: str = "") -> An
         time.sleep(0.05)
 
 
-def ended(run: Any, seconds: float = SOON) -> str:
+def wait_for_end(run: Any, seconds: float = SOON) -> str:
     """The run's final status."""
     until(lambda: run.get_status() in ("Completed", "Failed", "Canceled"), seconds, "the end")
     return str(run.status)

@@ -23,7 +23,7 @@ def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.Co
     )  # fmt: skip
 
 
-def copied(project: Path, target: Path, names: tuple[str, ...] = ()) -> None:
+def copy_project(project: Path, target: Path, names: tuple[str, ...] = ()) -> None:
     """Copy a project, or some of its files, to a folder that is made."""
     target.mkdir(parents=True)
     for path in [project / name for name in names] if names else project.iterdir():
@@ -34,18 +34,18 @@ def copied(project: Path, target: Path, names: tuple[str, ...] = ()) -> None:
             shutil.copy(path, target)
 
 
-def built(project: Path, target: Path, names: tuple[str, ...] = ()) -> Path:
+def build_wheel(project: Path, target: Path, names: tuple[str, ...] = ()) -> Path:
     """The wheel of a project, or of some of its files."""
     # A copy, so that builds at the same time do not meet in the checkout.
     source = target / "source"
-    copied(project, source, names)
+    copy_project(project, source, names)
     done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", folder=source)
     assert done.returncode == 0, done.stderr
     [wheel] = (source / "dist").glob("*.whl")
     return wheel
 
 
-def made(target: Path, *, with_pip: bool = False) -> Path:
+def make_environment(target: Path, *, with_pip: bool = False) -> Path:
     """An empty virtual environment. :func:`pip` works without one in it, which takes seconds."""
     options = [] if with_pip else ["--without-pip"]
     subprocess.run([sys.executable, "-m", "venv", *options, str(target)], check=True)

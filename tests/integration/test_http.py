@@ -20,7 +20,7 @@ from amlflow_mlflow.errors import error_of_status, error_of_store
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.server_texts import MAX_REASON, MAX_RETRY_AFTER_S, clean, retry_after_s
 from amlflow_mlflow.stores import open_store
-from helpers.flaky_proxy import Proxy, Reply, proxied
+from helpers.flaky_proxy import Proxy, Reply, start_proxy
 
 RUN = "0" * 32
 SIGNS = (("X-Frame-Options", "SAMEORIGIN"),)
@@ -39,7 +39,7 @@ def run_answer(place: str = "mlflow-artifacts:/0/x/artifacts") -> Reply:
 @contextmanager
 def server(reply: Any, get: Any = None) -> Iterator[tuple[Proxy, str]]:
     """A server that is MLflow's until it is asked for more than its version and a run."""
-    with proxied("http://127.0.0.1:9") as (proxy, uri):
+    with start_proxy("http://127.0.0.1:9") as (proxy, uri):
 
         def rule(path: str, content: Any) -> Any:
             if path.endswith("/version"):
@@ -195,7 +195,7 @@ def test_a_redirect_within_the_server_is_followed_where_it_keeps_what_was_sent(
             return run_answer() if "runs/get" in path else Reply(b"{}", headers=SIGNS)
         return Reply(b"", None, status, (("Location", f"/new{path}"),))
 
-    with proxied("http://127.0.0.1:9") as (proxy, uri):
+    with start_proxy("http://127.0.0.1:9") as (proxy, uri):
         for status in (301, 302, 303, 307, 308):
             proxy.rule = lambda path, content, status=status: reply(path, content, status)
             calls = calls_of(uri, tmp_path / "file")
@@ -418,7 +418,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_again_where_that_is_harmless() -
         asked.append(path)
         return half if len(asked) == 1 else good
 
-    with proxied("http://127.0.0.1:9") as (proxy, uri):
+    with start_proxy("http://127.0.0.1:9") as (proxy, uri):
         proxy.rule = rule
         tracker: Any = open_tracker(uri)
         assert tracker._store.get_experiment_by_name("x").experiment_id == "1"
@@ -448,7 +448,7 @@ def test_the_version_is_asked_for_again_where_a_servers_signs_change() -> None:
         return Reply(b"{}", headers=tuple(stranger or signs))
 
     stranger: list[tuple[str, str]] = []
-    with proxied("http://127.0.0.1:9") as (proxy, uri):
+    with start_proxy("http://127.0.0.1:9") as (proxy, uri):
         proxy.rule = rule
         tracker: Any = open_tracker(uri)
         tracker._store.set_tag(RUN, "a", "b")

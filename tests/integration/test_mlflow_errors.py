@@ -20,7 +20,7 @@ from amlflow_mlflow.errors import (
     MlflowError,
     error_of_answer,
     says,
-    translated,
+    translate_errors,
 )
 from amlflow_mlflow.opening import open_database
 from mlflow.entities import Metric, RunTag
@@ -32,7 +32,7 @@ MISSING = RunNotFound("the-run", URI)
 
 
 def told(error: BaseException, **options: Any) -> Any:
-    with pytest.raises(BaseException) as caught, translated(URI, MISSING, **options):
+    with pytest.raises(BaseException) as caught, translate_errors(URI, MISSING, **options):
         raise error
     return caught.value
 

@@ -358,7 +358,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(
 def test_plugins_hear_of_start_and_end(
     experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from amlflow.plugins import installed
+    from amlflow.plugins import load_plugins
     from amlflow.spec import hookimpl
 
     heard: list[tuple[str, str]] = []
@@ -373,7 +373,7 @@ def test_plugins_hear_of_start_and_end(
             heard.append(("ended", run.status))
             raise RuntimeError("a listener fails")
 
-    manager = installed().manager
+    manager = load_plugins().manager
     listener = Listener()
     manager.register(listener, name="listener")
     try:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers.browser import Keys, Page
 from helpers.studio import READER, WRITER
-from helpers.submitted_jobs import alive, ended, scripts, submit, until
+from helpers.submitted_jobs import alive, scripts, submit, until, wait_for_end
 from helpers.tiny_environments import environment_of, write_index
 
 TRAINING = """
@@ -145,7 +145,7 @@ def test_the_environment_of_a_run_is_in_its_overview(
     run = submit(
         experiment, "import amlflow_tiny", environment=environment_of(links, "amlflow-tiny")
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     page.open(address(run), READER)
     row = page.see(".amlflow-environment", "tiny")
     assert row.text.split("\n") == ["Environment", "tiny (packages)"]

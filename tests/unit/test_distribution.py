@@ -11,8 +11,8 @@ from amlflow.core.scripts.distribution import distribution_of
 from amlflow.jobs.agent.processes import Failure, failure_in
 from amlflow.jobs.distribution import (
     Distribution,
-    placed_here,
-    placed_on_nodes,
+    rank_by_node,
+    rank_here,
     server_numbers,
     variables_of,
 )
@@ -108,20 +108,20 @@ def test_configurations_that_are_refused() -> None:
 
 def test_processes_are_numbered_node_by_node() -> None:
     distribution = Distribution(join="pytorch", nodes=3, processes=5)
-    processes = placed_on_nodes(distribution)
+    processes = rank_by_node(distribution)
     rows = [(p.number, p.node, p.local, p.beside) for p in processes]
     assert rows == [(0, 0, 0, 2), (1, 0, 1, 2), (2, 1, 0, 2), (3, 1, 1, 2), (4, 2, 0, 1)]
 
 
 def test_one_machine_is_one_node_unless_a_process_stands_for_a_node() -> None:
-    processes = placed_here(Distribution(join="mpi", nodes=2, processes=4))
+    processes = rank_here(Distribution(join="mpi", nodes=2, processes=4))
     assert [(p.node, p.local) for p in processes] == [(0, 0), (0, 1), (0, 2), (0, 3)]
     distribution = Distribution(join="pytorch", nodes=2, processes=2, is_of_nodes=True)
-    assert [(p.node, p.local) for p in placed_here(distribution)] == [(0, 0), (1, 0)]
+    assert [(p.node, p.local) for p in rank_here(distribution)] == [(0, 0), (1, 0)]
 
 
 def variables(distribution: Distribution, number: int) -> dict[str, str]:
-    processes = placed_on_nodes(distribution)
+    processes = rank_by_node(distribution)
     addresses = [f"10.0.0.{node + 4}" for node in range(distribution.nodes)]
     ports = [6000 + process.number for process in processes]
     return variables_of(distribution, processes, processes[number], addresses, ports)
@@ -166,7 +166,7 @@ def test_the_variables_of_mpi() -> None:
 def test_the_variables_of_tensorflow() -> None:
     """Each node has a worker before one has a server."""
     distribution = Distribution(join="tensorflow", nodes=2, processes=3, servers=1)
-    assert server_numbers(distribution, placed_on_nodes(distribution)) == [1]
+    assert server_numbers(distribution, rank_by_node(distribution)) == [1]
     tasks = [json.loads(variables(distribution, i)["TF_CONFIG"]) for i in range(3)]
     assert [task["task"] for task in tasks] == [
         {"type": "worker", "index": 0},

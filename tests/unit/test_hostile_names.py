@@ -18,7 +18,7 @@ from amlflow.core.runs.files import SNAPSHOT_PROPERTY
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
-from amlflow.plugins import installed
+from amlflow.plugins import load_plugins
 from amlflow.spec import RunChange, hookimpl
 from amlflow.testing.memory import MemoryTracker
 
@@ -36,7 +36,7 @@ def hostile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     plugin = SimpleNamespace(
         amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
     )
-    installed().manager.register(plugin, name="hostile")
+    load_plugins().manager.register(plugin, name="hostile")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
     run = Experiment(Workspace.from_config(), "hostile").start_logging(snapshot_directory=None)
     tracker._files[run.id] = dict.fromkeys(sorted([*HOSTILE, *GOOD]), b"content")
@@ -47,7 +47,7 @@ def hostile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     (folder / "logs" / "link").symlink_to(elsewhere)
     (folder / "logs" / "file-link").symlink_to(elsewhere / "escaped")
     yield run
-    installed().manager.unregister(plugin)
+    load_plugins().manager.unregister(plugin)
 
 
 def check_nothing_escaped(folder: Path, around: list[str]) -> None:

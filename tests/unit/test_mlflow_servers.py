@@ -101,7 +101,7 @@ class FailingServer:
         listing = self._listing if query["path"].endswith("/folder") else b'{"files": []}'
         return Answer(200, {"Content-Type": "application/json"}, listing)
 
-    def opened(self, method: str, path: str) -> NoReturn:
+    def open(self, method: str, path: str) -> NoReturn:
         self.asked_patiently += not is_tried_once()
         raise Unavailable("HTTP 500")
 

@@ -55,7 +55,7 @@ def workspace(
 
     module = ModuleType("models")
     module.amlflow_tracker = amlflow_tracker  # type: ignore[attr-defined]
-    manager = plugins.installed().manager
+    manager = plugins.load_plugins().manager
     manager.register(module, name="models")
     monkeypatch.setattr(plugins, "_trackers", type(plugins._trackers)())
     monkeypatch.setattr(stack, "_open_trackers", stack.OpenTrackers())

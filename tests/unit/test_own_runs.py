@@ -76,7 +76,7 @@ class ReadOnly(MemoryTracker):
 
 
 LOOKS: dict[str, Callable[[Tracker], object]] = {
-    "data sets": lambda tracker: Datasets(tracker).all(),
+    "data sets": lambda tracker: Datasets(tracker).read_all(),
     "environments": lambda tracker: Environments(tracker).latest(),
     "definitions of environments": lambda tracker: list(Environments(tracker).definitions()),
     "versions of an environment": lambda tracker: Environments(tracker).versions("e"),

@@ -39,7 +39,7 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             (tmp_path / f"{module}.py").write_text(HEAD + textwrap.dedent(source))
             entry_points.append(EntryPoint(name, module, plugins.GROUP))
         made = plugins.Plugins(entry_points)
-        monkeypatch.setattr(plugins, "installed", lambda: made)
+        monkeypatch.setattr(plugins, "load_plugins", lambda: made)
         return made
 
     return load

@@ -32,13 +32,13 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(plugins, "_trackers", PerProcess())
     yield
-    plugins.installed.cache_clear()
+    plugins.load_plugins.cache_clear()
 
 
 def test_a_registered_module_is_a_plugin_until_the_end() -> None:
     with register("plugin_at_run_time"):
         assert plugins.open_tracker("atruntime:x").uri == "atruntime:x"
-        assert "plugin_at_run_time" in plugins.installed().names
+        assert "plugin_at_run_time" in plugins.load_plugins().names
         # What another process reads at its start.
         assert os.environ[plugins.REGISTERED_SETTING] == "plugin_at_run_time=plugin_at_run_time"
     assert plugins.REGISTERED_SETTING not in os.environ
@@ -49,8 +49,8 @@ def test_a_registered_module_is_a_plugin_until_the_end() -> None:
 def test_a_module_object_and_another_name() -> None:
     module = importlib.import_module("plugin_at_run_time")
     with register(module, "mine"):
-        assert "mine" in plugins.installed().names
-    assert "mine" not in plugins.installed().names
+        assert "mine" in plugins.load_plugins().names
+    assert "mine" not in plugins.load_plugins().names
 
 
 @pytest.mark.parametrize(

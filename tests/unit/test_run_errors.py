@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amlflow.jobs.run_notes import lost
+from amlflow.jobs.run_notes import fail_as_lost
 from amlflow.journal.recovery import failure
 from amlflow.run_errors import MAX_ERROR, to_error
 
@@ -27,5 +27,5 @@ def test_an_exception_has_its_class_and_traceback() -> None:
 
 def test_every_error_that_a_run_keeps_is_cut_alike() -> None:
     assert to_error(LONG)["error"]["message"] == CUT
-    assert (lost(LONG).error or {})["error"]["message"] == CUT
+    assert (fail_as_lost(LONG).error or {})["error"]["message"] == CUT
     assert CUT.split("…")[0] in failure(LONG).system["error"]

@@ -25,9 +25,9 @@ def check(name: str, uri: str | None) -> None:
     """
     if importlib.util.find_spec("pytest") is None:
         raise UserErrorException("The suites need pytest: pip install 'amlflow[testing]'.")
-    plugin = plugins.installed().manager.get_plugin(name)
+    plugin = plugins.load_plugins().manager.get_plugin(name)
     if plugin is None:
-        raise Missing(f"Plugin {name!r} is not there; {plugins.installed().describe()}.")
+        raise Missing(f"Plugin {name!r} is not there; {plugins.load_plugins().describe()}.")
     environment = dict(os.environ)
     suites = []
     for hook, suite, attribute, value in (

@@ -52,21 +52,21 @@ def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
     rows = []
     shown = set()
     for registered, environment in open_latest(registry):
-        made = _find_made(environment, tracker)
-        shown.add(made.key if made else None)
-        rows.append({**_of_version(registered), **_of_made(made)})
+        local = _find_local(environment, tracker)
+        shown.add(local.key if local else None)
+        rows.append({**_of_version(registered), **_show_local(local)})
     if curated:
         rows += [
-            {"name": name, "version": CURATED_VERSION, "curated": True, **_of_made(None)}
+            {"name": name, "version": CURATED_VERSION, "curated": True, **_show_local(None)}
             for name in sorted(curated_definitions())
         ]
     rows += [
-        {"name": None, "version": None, **_of_made(made)}
-        for made in kept.list_environments()
-        if made.key not in shown
+        {"name": None, "version": None, **_show_local(local)}
+        for local in kept.list_environments()
+        if local.key not in shown
     ]
     return rows + [
-        {"name": None, "version": None, **_of_made(image)} for image in _list_images()[1]
+        {"name": None, "version": None, **_show_local(image)} for image in _list_images()[1]
     ]
 
 
@@ -75,15 +75,15 @@ def show(*, environment_name: str, environment_version: str | None, **where: Any
     workspace = Where(**where).workspace()
     environment = _get(workspace, environment_name, environment_version)
     tracker = tracker_of(workspace)
-    made = _find_made(environment, tracker)
+    local = _find_local(environment, tracker)
     versions = Registry(tracker).versions(environment_name)
     [labels] = [item.labels for item in versions if item.version == environment.version] or [()]
     return {
         **definition_of(environment),
         "labels": list(labels),
         "versions": [item.version for item in versions],
-        **_of_made(made),
-        "packages": made.packages if made else [],
+        **_show_local(local),
+        "packages": local.packages if local else [],
     }
 
 
@@ -120,14 +120,14 @@ def build(
             f"The environment {environment.name!r} has user_managed_dependencies, so nothing is "
             "made for it."
         )
-    made = ensure(specification, sys.stderr)
+    result = ensure(specification, sys.stderr)
     return {
         "name": environment.name,
         "version": environment.version,
-        "hash": made.key or None,
-        "python": str(made.python),
-        "made": made.made,
-        "packages": made.packages,
+        "hash": result.key or None,
+        "python": str(result.python),
+        "made": result.is_new,
+        "packages": result.packages,
     }
 
 
@@ -178,7 +178,7 @@ def remove(
     if (any_environment is None) == (hash_ is None):
         raise WrongUsage("environment remove takes --name or --hash, and not both.")
     if hash_ is not None:
-        _remove_made(hash_)
+        _remove_local(hash_)
         return f"The environment {hash_} was removed from this machine."
     with _missing():
         Registry(tracker_of(Where(**where).workspace())).remove(
@@ -197,28 +197,28 @@ def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any
         raise WrongUsage(f"--older-than takes a number of days, and got {older_than!r}.")
     older_than_s = days * DAY_S
     limit = time.time() - older_than_s
-    images, made_images = _list_images()
-    all_made: list[kept.KeptEnvironment | KeptImage] = [*kept.list_environments(), *made_images]
-    unused = {made.key: _of_made(made) for made in all_made if made.last_used <= limit}
+    images, local_images = _list_images()
+    all_local: list[kept.KeptEnvironment | KeptImage] = [*kept.list_environments(), *local_images]
+    unused = {local.key: _show_local(local) for local in all_local if local.last_used <= limit}
     if dry_run:
         return list(unused.values())
     keys = kept.remove_unused(older_than_s)
     if images is not None:
         keys += [
             image.key
-            for image in made_images
+            for image in local_images
             if image.key in unused and remove_image(images, image)
         ]
     return [unused[key] for key in keys if key in unused]
 
 
-def _remove_made(key: str) -> None:
+def _remove_local(key: str) -> None:
     """Remove a virtual environment or an image."""
-    images, made_images = _list_images()
-    by_key = {image.key: image for image in made_images}
+    images, local_images = _list_images()
+    by_key = {image.key: image for image in local_images}
     if images is not None and key in by_key:
         is_removed = remove_image(images, by_key[key])
-    elif key in [made.key for made in kept.list_environments()]:
+    elif key in [local.key for local in kept.list_environments()]:
         is_removed = kept.remove(key)
     else:
         raise Missing(
@@ -275,7 +275,7 @@ def _get(workspace: Any, name: str, version: str | None) -> Environment:
         return Environment.get(workspace, name, version)
 
 
-def _find_made(environment: Environment, tracker: Tracker) -> kept.KeptEnvironment | None:
+def _find_local(environment: Environment, tracker: Tracker) -> kept.KeptEnvironment | None:
     """What is made of a definition here; None where it cannot be told, as of a malformed one."""
     try:
         specification = specification_of(
@@ -295,15 +295,15 @@ def _of_version(registered: RegisteredVersion) -> dict[str, Any]:
     }
 
 
-def _of_made(made: kept.KeptEnvironment | KeptImage | None) -> dict[str, Any]:
+def _show_local(local: kept.KeptEnvironment | KeptImage | None) -> dict[str, Any]:
     """Kind, hash, disk use in bytes and last use of what is made on this machine."""
-    if made is None:
+    if local is None:
         return {"kind": None, "hash": None, "disk_bytes": None, "last_used_utc": None}
-    is_image = isinstance(made, KeptImage)
-    last_used = datetime.fromtimestamp(made.last_used, timezone.utc)
+    is_image = isinstance(local, KeptImage)
+    last_used = datetime.fromtimestamp(local.last_used, timezone.utc)
     return {
         "kind": "image" if is_image else "virtual environment",
-        "hash": made.key,
-        "disk_bytes": made.disk_bytes if isinstance(made, KeptImage) else made.disk_bytes(),
+        "hash": local.key,
+        "disk_bytes": local.disk_bytes if isinstance(local, KeptImage) else local.disk_bytes(),
         "last_used_utc": to_iso(last_used),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from amlflow.cli.checks import checking_values, parse_number, parse_pair, parse_tag, require_path
 from amlflow.cli.errors import WrongUsage
-from amlflow.cli.progress import announced
+from amlflow.cli.progress import announce
 from amlflow.cli.scope import Where
 from amlflow.core.models.model import Model
 from amlflow.core.models.registration import check_model_name
@@ -119,7 +119,7 @@ def register(
 def download(*, model_id: str, target_dir: str, overwrite: bool, **where: Any) -> str:
     """``model download``."""
     model = Model(Where(**where).workspace(), id=model_id)
-    with announced(f"Downloading model {model.id} to {target_dir}"):
+    with announce(f"Downloading model {model.id} to {target_dir}"):
         return model.download(target_dir, exist_ok=overwrite)
 
 

@@ -18,11 +18,11 @@ from amlflow.plugin_calls import HookCall, calling_plugin, hook_call
 def load_commands() -> dict[str, Command]:
     """The commands of all plugins; one that fails to add its own is named on the log."""
     # Finding plugins takes time, which commands that need none do not wait for.
-    from amlflow.plugins import installed
+    from amlflow.plugins import load_plugins
 
     added = Added()
     with hook_call(HookCall("amlflow_commands")) as call:
-        installed().manager.hook.amlflow_commands(group=added)
+        load_plugins().manager.hook.amlflow_commands(group=added)
     call.log_failures()
     return added.commands
 

@@ -14,7 +14,7 @@ LINE_S = 10.0
 
 
 @contextlib.contextmanager
-def announced(what: str) -> Iterator[None]:
+def announce(what: str) -> Iterator[None]:
     """Say on stderr what is being done while it is done, if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield

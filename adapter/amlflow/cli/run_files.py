@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.cli.errors import Missing
-from amlflow.cli.progress import announced, counting
+from amlflow.cli.progress import announce, counting
 from amlflow.cli.scope import Where
 from amlflow.core.runs.base import record_of
 from amlflow.core.runs.comparison import compare_runs
@@ -55,14 +55,14 @@ def _download_snapshot(run: Run, output_dir: str, only: str | None) -> str | Non
         if only == "snapshot":
             raise Missing(f"Run {run.id} has no snapshot.")
         return None
-    with announced("Downloading the snapshot"):
+    with announce("Downloading the snapshot"):
         return run.restore_snapshot(path=str(Path(output_dir, SNAPSHOT_FOLDER)))
 
 
 def download_logs(*, run_id: str, output_dir: str, **where: Any) -> list[str]:
     """``run download-logs``."""
     run = Where(**where).run(run_id)
-    with announced(f"Downloading the logs of run {run.id} to {output_dir}"):
+    with announce(f"Downloading the logs of run {run.id} to {output_dir}"):
         paths = run.get_all_logs(output_dir)
     if not paths:
         logger.warning("Run %s has no logs.", run.id)

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from amlflow.cli.checks import require_file
 from amlflow.cli.errors import Unsuccessful, WrongUsage
-from amlflow.cli.progress import announced
+from amlflow.cli.progress import announce
 from amlflow.cli.runs import document
 from amlflow.cli.scope import Where, open_named
 from amlflow.core.runs.base import reload_record
@@ -56,7 +56,7 @@ def submit_script(
         python = config.run_config.environment.python
         python.conda_dependencies = packages
         python.user_managed_dependencies = False
-    with announced(f"Submitting {words[0]} to experiment {name}"):
+    with announce(f"Submitting {words[0]} to experiment {name}"):
         run = experiment.submit(config)
     if not async_:
         with _log_to_stderr():

@@ -19,7 +19,7 @@ def draw(count: int, probability: float, seed: int) -> Any:
     return np.random.default_rng(seed).random(count) < probability
 
 
-def chosen_files(definition: Definition, files: Sequence[DataFile]) -> list[DataFile]:
+def choose_files(definition: Definition, files: Sequence[DataFile]) -> list[DataFile]:
     """The files of a file data set after its steps."""
     selection = list(files)
     for name, *values in definition.steps:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amlflow.data.chosen_files import chosen_files
+from amlflow.data.chosen_files import choose_files
 from amlflow.data.definition import FILE, Definition, Source
 from amlflow.data.materialize import copy_files, link_files
 from amlflow.data.registry import Registration, Registry
@@ -105,7 +105,7 @@ def _put(
         raise UserErrorException(
             f"The input {item.name!r} cannot be put at {str(folder)!r}: something is there already."
         )
-    files = chosen_files(definition, stores.files(definition))
+    files = choose_files(definition, stores.files(definition))
     transfer = link_files if item.mode == MOUNT else copy_files
     paths = transfer(_until(files, cancelled), folder)
     return paths[0] if _is_one_file(definition, stores, files) else folder

@@ -197,7 +197,7 @@ class Registry:
             raise UserErrorException(f"A data set with the id {id!r} does not exist.")
         return self._registration_of(runs[0])
 
-    def all(self) -> list[Registration]:
+    def read_all(self) -> list[Registration]:
         """All registered versions, by name and version; what does not parse is left out."""
         runs = [
             run

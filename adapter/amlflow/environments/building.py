@@ -34,15 +34,15 @@ class BuiltEnvironment:
 
     ``python`` runs scripts in it; ``version`` is its version. ``key`` is empty if nothing had to be
     made: ``python`` is the submitter's own then, or the interpreter that the definition names.
-    ``packages`` are the installed ones as ``pip freeze`` writes them. ``made`` tells whether this
-    call has made it, in ``seconds``.
+    ``packages`` are the installed ones as ``pip freeze`` writes them. ``is_new`` tells whether
+    this call has made it, in ``seconds``.
     """
 
     python: Path
     version: tuple[int, ...]
     key: str
     packages: list[str]
-    made: bool
+    is_new: bool
     seconds: float
     warnings: list[str] = field(default_factory=list)
 
@@ -103,7 +103,7 @@ def ensure(
         if not _is_needed(plan, specification):
             return BuiltEnvironment(
                 python=Path(sys.executable), version=sys.version_info[:3], key="", packages=[],
-                made=False, seconds=0.0,
+                is_new=False, seconds=0.0,
             )  # fmt: skip
         conda = find_conda() if plan.only_conda else None
         if plan.only_conda and conda is None:
@@ -122,7 +122,7 @@ def ensure(
                 f"A file that the environment names cannot be read: {error}."
             ) from error
         environment = kept.find(key, folder)
-        made = False
+        is_new = False
         if environment is None or not kept.note_use(environment):
             with kept.hold_lock(key, folder, cancelled):
                 environment = kept.find(key, folder)
@@ -137,10 +137,10 @@ def ensure(
                             cancelled,
                         )  # fmt: skip
                         environment = build.run()
-                    made = True
+                    is_new = True
         return BuiltEnvironment(
             python=environment.python, version=environment.version, key=key,
-            packages=environment.packages, made=made, seconds=time.monotonic() - start,
+            packages=environment.packages, is_new=is_new, seconds=time.monotonic() - start,
             warnings=environment.warnings,
         )  # fmt: skip
 

@@ -274,7 +274,7 @@ class _Build:
         installer = Installer(plan, target, staging, self._log, self._cancelled)
         self._warnings += installer.install(relaxing=self._specification.relax)
         (site / ".lock").unlink(missing_ok=True)
-        compiled = compiled_here(site)
+        compiled = find_compiled(site)
         if compiled:
             raise EnvironmentBuildException(
                 f"{', '.join(compiled)}: no wheel is there for Python {python.version} on "
@@ -336,7 +336,7 @@ def has_all(plan: Plan, python: ImagePython) -> bool:
     return True
 
 
-def compiled_here(site: Path) -> list[str]:
+def find_compiled(site: Path) -> list[str]:
     """The packages that were compiled from their sources, for this machine's Python."""
     names = []
     for distribution in distributions(path=[str(site)]):

@@ -60,7 +60,7 @@ class Process:
     beside: int
 
 
-def placed_on_nodes(distribution: Distribution) -> list[Process]:
+def rank_by_node(distribution: Distribution) -> list[Process]:
     """The processes node by node; the first nodes have one more if they are not even."""
     least, more = divmod(distribution.processes, distribution.nodes)
     processes: list[Process] = []
@@ -73,10 +73,10 @@ def placed_on_nodes(distribution: Distribution) -> list[Process]:
     return processes
 
 
-def placed_here(distribution: Distribution) -> list[Process]:
+def rank_here(distribution: Distribution) -> list[Process]:
     """The processes on one machine, which is one node, unless each of them stands for one."""
     if distribution.is_of_nodes:
-        return placed_on_nodes(distribution)
+        return rank_by_node(distribution)
     count = distribution.processes
     return [Process(number=i, node=0, local=i, beside=count) for i in range(count)]
 

@@ -17,9 +17,9 @@ from amlflow.jobs.run_notes import (
     DEFAULT_HEARTBEAT_S,
     MAX_MISSED,
     SILENT,
+    fail_as_lost,
     has_agent,
     is_submitted,
-    lost,
 )
 from amlflow.jobs.tickets import is_waiting
 from amlflow.spec import FINAL, PropertyConflict, Refused, RunChange, RunRecord, Status, Tracker
@@ -107,7 +107,7 @@ def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | 
     if silence is Silence.OLD:
         return _not_responding(last, now)
     if silence is Silence.LOST and parse_cluster(record) is None:
-        return lost(
+        return fail_as_lost(
             f"The agent of the run has not responded since {last.isoformat()}: it was killed, or "
             "its machine is down or cannot reach the tracker."
         ).change(now)

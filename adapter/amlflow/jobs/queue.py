@@ -44,7 +44,7 @@ class Queue(NoQueue):
         self._max_runs = target.max_runs
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Lock the queue, so that no other process adds or starts a job meanwhile.
 
         Raises UserErrorException where its folder is not one that only this user may write to.
@@ -61,27 +61,27 @@ class Queue(NoQueue):
             yield
 
     def is_full(self) -> bool:
-        """Whether a job that is added now has to wait. Call it while :meth:`locked`."""
+        """Whether a job that is added now has to wait. Call it inside :meth:`lock`."""
         return bool(self._waiting()) or self._room() <= 0
 
     def add(self, name: str) -> None:
-        """Put a job at the end. Call it while :meth:`locked`."""
+        """Put a job at the end. Call it inside :meth:`lock`."""
         (self._folder / f"waiting-{time.time_ns():020}-{name}").touch()
 
     def start(self) -> None:
-        """Start the jobs that may start. Call it while :meth:`locked`."""
+        """Start the jobs that may start. Call it inside :meth:`lock`."""
         self._advance()
 
     def advance(self) -> None:
         """Start the jobs that may start."""
         if not self._folder.is_dir():
             return
-        with self.locked():
+        with self.lock():
             self._advance()
 
     def leave(self, name: str) -> None:
         """A job has ended, or never starts: the next may start."""
-        with self.locked():
+        with self.lock():
             (self._folder / f"running-{name}").unlink(missing_ok=True)
             for ticket in self._folder.glob(f"waiting-*-{name}"):
                 ticket.unlink()

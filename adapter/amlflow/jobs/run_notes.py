@@ -129,7 +129,7 @@ def latest_attempt(record: RunRecord) -> int:
     return max(attempts)
 
 
-def lost(message: str) -> EndRequest:
+def fail_as_lost(message: str) -> EndRequest:
     """The end of a run whose agent is gone."""
     return EndRequest(Status.FAILED, to_error(message, "ServiceError"))
 

@@ -73,7 +73,7 @@ def keep(tracker: Tracker, digest: str, archive: Path) -> None:
         tracker.put_snapshot(digest, archive)
 
 
-def checked_digest(digest: str) -> str:
+def check_digest(digest: str) -> str:
     """The id of a snapshot, if it is one. Everybody who may edit a run can change it.
 
     Raises:

@@ -25,7 +25,7 @@ class Start(Protocol):
         """What the run notes of it."""
 
     @contextlib.contextmanager
-    def prepared(self) -> Iterator[str]:
+    def prepare(self) -> Iterator[str]:
         """Yields the status that the run is made with; :meth:`start` is called within."""
 
     def start(
@@ -43,9 +43,9 @@ class StartHere:
         self._queue = Queue(job.target)
 
     @contextlib.contextmanager
-    def prepared(self) -> Iterator[str]:
+    def prepare(self) -> Iterator[str]:
         """The queue is locked meanwhile."""
-        with self._queue.locked():
+        with self._queue.lock():
             yield Status.QUEUED if self._queue.is_full() else Status.PREPARING
 
     def start(
@@ -65,7 +65,7 @@ class StartOnCluster:
         self.notes: Mapping[str, str] = {CLUSTER: job.target.kind}
 
     @contextlib.contextmanager
-    def prepared(self) -> Iterator[str]:
+    def prepare(self) -> Iterator[str]:
         """A cluster's job waits at first."""
         yield Status.QUEUED
 

@@ -28,15 +28,15 @@ from amlflow.jobs.launch import launch
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.removal import remove
 from amlflow.jobs.run_notes import (
+    fail_as_lost,
     has_agent,
     is_launched,
     left_out_warning,
-    lost,
     requested_end_of,
     with_warnings,
 )
 from amlflow.jobs.tickets import is_waiting
-from amlflow.jobs.tracker_files import find_tracker_files, kept_warning
+from amlflow.jobs.tracker_files import find_tracker_files, warn_of_kept_files
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.recovery import read_refused, recover
 from amlflow.local_files import files_below, pin_files
@@ -159,7 +159,7 @@ def _give_up(
     tracker: Tracker, record: RunRecord, folder: JobFolder, job: Job | None, message: str
 ) -> bool:
     """End a run that never starts, and keep agents from claiming it."""
-    change = lost(f"{message} Submit it again.").change()
+    change = fail_as_lost(f"{message} Submit it again.").change()
     if record.status in FINAL:
         change = RunChange()
     if not has_agent(record):
@@ -215,11 +215,11 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
     warnings = _send_files(tracker, job, folder)
     tracker_files = find_tracker_files(folder, tracker)
     if tracker_files:
-        warnings.insert(0, kept_warning(tracker_files))
+        warnings.insert(0, warn_of_kept_files(tracker_files))
     changed = record.status not in FINAL
     if changed:
         # A request to end is met: nothing of the script is left.
-        end = requested_end_of(record) or lost(
+        end = requested_end_of(record) or fail_as_lost(
             "The agent of the run was killed, or its machine was restarted. What was left of the "
             "script has been ended."
         )

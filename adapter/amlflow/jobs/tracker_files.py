@@ -36,7 +36,7 @@ def _has_file(path: Path) -> bool:
     return path.is_file() or any(below.is_file() for below in path.rglob("*"))
 
 
-def kept_warning(paths: Sequence[Path]) -> str:
+def warn_of_kept_files(paths: Sequence[Path]) -> str:
     """The warning that a job's folder stays because of what the tracker keeps there."""
     names = " and ".join(map(str, paths[:3]))
     return (

@@ -54,7 +54,7 @@ def unpack(archive: Path, folder: Path) -> None:
         staging = Path(tempfile.mkdtemp(dir=beside, prefix=".amlflow-unpack-"))
         content = staging / "snapshot"
         content.mkdir()
-        names = _Unpacking(archive, content).all()
+        names = _Unpacking(archive, content).write_all()
         if folder.is_dir():
             _merge(content, names, folder)
         else:
@@ -108,7 +108,7 @@ class _Unpacking:
         self._ratio_left = MAX_RATIO * archive.stat().st_size
         self._folders = {base}
 
-    def all(self) -> list[str]:
+    def write_all(self) -> list[str]:
         """Write all files, and return their names."""
         reads = max(2 * _CHUNK, self._max_files * MAX_ENTRY_BYTES)
         names = []

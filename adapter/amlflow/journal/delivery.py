@@ -304,7 +304,7 @@ class Delivery:
         for number, record, _ in call.records:
             self._on_refused(number, record, error)
         if call.kind == CREATE and call.run_id is not None:
-            self._ids.lost(call.run_id, error)
+            self._ids.note_lost(call.run_id, error)
 
     def _make(self, tracker: Tracker, call: Call) -> None:
         record = call.records[0].record

@@ -93,7 +93,7 @@ class LocalIds:
             self._tracker_ids[run_id] = run.id
         return self._tracker_ids[run_id]
 
-    def lost(self, run_id: str, error: AzureMLException) -> None:
+    def note_lost(self, run_id: str, error: AzureMLException) -> None:
         """The tracker does not take the run."""
         self._errors[run_id] = error
 

@@ -86,7 +86,7 @@ class Models(Layer):
                     f"Run {run_id} has no file or folder {path!r}; run.get_file_names() "
                     "lists its files."
                 )
-        version = 1 + max((note.version for _, note in self._all(draft.name)), default=0)
+        version = 1 + max((note.version for _, note in self._read_all(draft.name)), default=0)
         while True:
             note = ModelNote(draft.name, version, run_id, path, draft.run_id is None)
             run = self._runs.create(
@@ -117,7 +117,7 @@ class Models(Layer):
             raise
         return run.id
 
-    def _all(self, name: str | None = None) -> Iterator[tuple[RunRecord, ModelNote]]:
+    def _read_all(self, name: str | None = None) -> Iterator[tuple[RunRecord, ModelNote]]:
         """The versions of a model, or of all, with the deleted ones; newest first."""
         for run in self._runs.find():
             note = parse_model(run)
@@ -140,7 +140,9 @@ class Models(Layer):
         return _to_model(*self._get(name, version))
 
     def find_models(self, conditions: Sequence[Condition] = ()) -> Iterator[ModelRecord]:
-        versions = [_to_model(run, note) for run, note in self._all() if DELETED not in run.system]
+        versions = [
+            _to_model(run, note) for run, note in self._read_all() if DELETED not in run.system
+        ]
         # Two versions may have the same time.
         versions.sort(key=lambda model: (model.created, model.version), reverse=True)
         for model in versions:

@@ -24,7 +24,7 @@ from amlflow.query.shapes import RUN, metrics_in, use_of
 from amlflow.query.supersets import EVERY, Superset
 from amlflow.spec import METRIC_FIELDS, Condition, Feature, Op, Order, RunRecord
 from amlflow.times import from_microseconds, to_microseconds
-from amlflow.tracker_data import MAX_NAME, Malformed, shown, to_count, to_whole
+from amlflow.tracker_data import MAX_NAME, Malformed, show_value, to_count, to_whole
 
 Keep = Callable[[RunRecord], bool]
 """Says of a run that the tracker's search found whether it belongs on the page."""
@@ -258,7 +258,7 @@ def _parse_cursor(cursor: str) -> tuple[int, str]:
     except Malformed:
         dot = ""
     if not dot or not run_id or len(run_id) > MAX_NAME:
-        raise ValueError(f"{shown(cursor)} is not the cursor of a page.")
+        raise ValueError(f"{show_value(cursor)} is not the cursor of a page.")
     return microseconds, run_id
 
 
@@ -269,4 +269,4 @@ def _offset(cursor: str | None) -> tuple[datetime, int]:
     try:
         return from_microseconds(stamp), to_count(start)
     except Malformed:
-        raise ValueError(f"{shown(cursor)} is not the cursor of a page.") from None
+        raise ValueError(f"{show_value(cursor)} is not the cursor of a page.") from None

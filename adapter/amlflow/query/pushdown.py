@@ -12,7 +12,7 @@ from typing import Any
 
 from amlflow.query.document import EXPERIMENT, MAPS, NUMBER, PARENT_ALIAS, Entry
 from amlflow.query.nodes import CHAINS, Node, entry_of
-from amlflow.query.supersets import EVERY, NO, Reach, Superset, both, either
+from amlflow.query.supersets import EVERY, NO, Reach, Superset, either, intersect
 from amlflow.spec import METRIC_FIELDS, Condition, Op
 
 EXPERIMENT_NAME = "experiment_name"
@@ -56,7 +56,7 @@ def exact(node: Node) -> Superset | None:
         return _value(node).true if _is_record_text(entry_of(node)) else None
     if kind == "and_expression":
         sides = [exact(child) for child in children]
-        return None if None in sides else both(sides[0], sides[1])  # type: ignore[arg-type]
+        return None if None in sides else intersect(sides[0], sides[1])  # type: ignore[arg-type]
     if kind == "function_expression" and node["value"] in ("starts_with", "contains"):
         subject = children[0] if len(children) == 2 else node
         plain = entry_of(subject) is not None and _is_record_text(entry_of(subject))
@@ -180,9 +180,9 @@ def _literal(node: Node) -> Reach:
 def _and(node: Node) -> Reach:
     left, right = (reach(child) for child in node["children"])
     return Reach(
-        true=both(left.true, right.true),
-        false=either(left.false, both(left.true, right.false)),
-        error=either(left.error, both(left.true, right.error)),
+        true=intersect(left.true, right.true),
+        false=either(left.false, intersect(left.true, right.false)),
+        error=either(left.error, intersect(left.true, right.error)),
     )
 
 
@@ -190,8 +190,8 @@ def _or(node: Node) -> Reach:
     left, right = (reach(child) for child in node["children"])
     return Reach(
         true=either(left.true, right.true),
-        false=both(left.false, right.false),
-        error=either(left.error, both(left.false, right.error)),
+        false=intersect(left.false, right.false),
+        error=either(left.error, intersect(left.false, right.error)),
     )
 
 
@@ -210,7 +210,7 @@ def _value(node: Node) -> Reach:
     if _is_metric(entry):  # each number is true
         return Reach(present, _where_absent(entry))
     return Reach(
-        both(present, _where_different(entry, "")),
+        intersect(present, _where_different(entry, "")),
         either(_where_absent(entry), _where_equal(entry, "")),
     )
 
@@ -260,7 +260,7 @@ def _search(node: Node) -> Reach:
     entry = subject_entry
     op = {"starts_with": Op.STARTS_WITH, "contains": Op.CONTAINS}.get(name)
     present = _where_present(entry)
-    true = present if op is None else both(present, _where(entry, op, value))
+    true = present if op is None else intersect(present, _where(entry, op, value))
     return Reach(true, present, _where_absent(entry))
 
 
@@ -356,7 +356,7 @@ def _where_present(entry: Entry) -> Superset:
     """Where the field is not null."""
     superset = _where(entry, Op.HAS, None)
     if entry.field == "tags" and entry.key is not None:
-        return both(superset, _where(entry, Op.NE, None))
+        return intersect(superset, _where(entry, Op.NE, None))
     return superset
 
 
@@ -381,7 +381,7 @@ def _where_equal(entry: Entry, value: Any) -> Superset:
     if not isinstance(value, str):
         return NO
     if entry.field in _TIMES and entry.key is None:
-        return both(_range(entry, value, True), _range(entry, value, False))
+        return intersect(_range(entry, value, True), _range(entry, value, False))
     return _where(entry, Op.EQ, value)
 
 

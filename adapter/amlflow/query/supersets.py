@@ -38,7 +38,7 @@ def either(*supersets: Superset) -> Superset:
     return _reduce(alternative for superset in supersets for alternative in superset)
 
 
-def both(left: Superset, right: Superset) -> Superset:
+def intersect(left: Superset, right: Superset) -> Superset:
     """Runs in both supersets."""
     pairs = (
         _drop_implied(tuple(dict.fromkeys((*one, *other))))

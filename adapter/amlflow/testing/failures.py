@@ -87,7 +87,7 @@ def explain_difference(actual: Any, expected: Any) -> list[str] | None:
     for path, one, other in _differences(actual, expected, ""):
         if not path:
             return None
-        texts = _shown(one, other)
+        texts = _show(one, other)
         return [f"{path} is not as expected", f"actual:   {texts[0]}", f"expected: {texts[1]}"]
     return None
 
@@ -118,7 +118,7 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, An
         yield path, one, other
 
 
-def _shown(one: Any, other: Any) -> tuple[str, str]:
+def _show(one: Any, other: Any) -> tuple[str, str]:
     """Two values, of long texts what is around the first difference."""
     if isinstance(one, str) and isinstance(other, str) and max(len(one), len(other)) > SHOWN:
         pairs = zip(one, other, strict=False)

@@ -175,7 +175,7 @@ class ServedArtifacts:
         if direct_transfer.get(self._connection, self._root, path, destination):
             return
         with (
-            self._connection.opened("GET", self._address(path)) as response,
+            self._connection.open("GET", self._address(path)) as response,
             destination.open("wb") as file,
         ):
             if response.status != 200 or not is_attachment(response.headers):

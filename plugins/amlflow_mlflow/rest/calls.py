@@ -9,7 +9,7 @@ from amlflow.exceptions import AzureMLException
 
 from amlflow_mlflow.answers import foreign
 from amlflow_mlflow.entities import Page
-from amlflow_mlflow.errors import translated
+from amlflow_mlflow.errors import translate_errors
 from amlflow_mlflow.rest.connection import Connection
 from amlflow_mlflow.rest.messages import MALFORMED
 
@@ -25,7 +25,7 @@ class Calls:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def one(
+    def read(
         self,
         method: str,
         path: str,
@@ -38,11 +38,11 @@ class Calls:
         answer, headers = self._call(method, path, content, missing)
         if key not in answer:
             raise self.foreign(path)
-        entity = self.parsed(path, take, answer[key])
+        entity = self.parse(path, take, answer[key])
         self.connection.signs.learn(headers)
         return entity
 
-    def page(
+    def read_page(
         self,
         method: str,
         path: str,
@@ -60,9 +60,9 @@ class Calls:
             raise self.foreign(path)
         if not answer:
             self.connection.check_empty(headers)
-        return Page((self.parsed(path, take, message) for message in messages), token or None)
+        return Page((self.parse(path, take, message) for message in messages), token or None)
 
-    def done(
+    def change(
         self,
         method: str,
         path: str,
@@ -75,7 +75,7 @@ class Calls:
             raise self.foreign(path)
         return self.connection.is_mlflows(headers)
 
-    def parsed(self, path: str, take: Callable[[Any], Entity], message: Any) -> Entity:
+    def parse(self, path: str, take: Callable[[Any], Entity], message: Any) -> Entity:
         """A message as an entity. Raises :class:`amlflow.spec.Unavailable`."""
         try:
             return take(message)
@@ -97,6 +97,6 @@ class Calls:
         content: Mapping[str, Any],
         missing: AzureMLException | None,
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
-        with translated(self.connection.uri, missing):
+        with translate_errors(self.connection.uri, missing):
             answer, response = self.connection.call(method, f"{API}/{path}", content)
         return answer, response.headers

@@ -42,7 +42,7 @@ from amlflow_mlflow.answers import (
     parse_object,
     redirect_target,
 )
-from amlflow_mlflow.errors import MlflowError, error_of_answer, unreached
+from amlflow_mlflow.errors import MlflowError, error_of_answer, silence_error
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.server_texts import cause
 
@@ -121,7 +121,7 @@ class Connection:
         return parse_object(answer.status, kind, answer.body, self.where), answer
 
     def send(self, method: str, path: str, **sent: Any) -> Answer:
-        """A call's answer, which says success; ``sent`` is as for :meth:`opened`."""
+        """A call's answer, which says success; ``sent`` is as for :meth:`open`."""
         try:
             return self._send(method, path, sent)
         except _CutOff:
@@ -130,7 +130,7 @@ class Connection:
             return self._send(method, path, sent)
 
     def _send(self, method: str, path: str, sent: dict[str, Any]) -> Answer:
-        with self.opened(method, path, **sent) as response:
+        with self.open(method, path, **sent) as response:
             return self._read_answer(response)
 
     def is_mlflows(self, headers: Mapping[str, str]) -> bool:
@@ -150,7 +150,7 @@ class Connection:
             self.probe()
 
     @contextmanager
-    def opened(
+    def open(
         self,
         method: str,
         path: str,
@@ -171,7 +171,7 @@ class Connection:
         try:
             response = self._follow(method, path, _encode(query), body, fields)
         except HTTPError as error:
-            raise unreached(f"The MLflow server at {self.where}", error) from error
+            raise silence_error(f"The MLflow server at {self.where}", error) from error
         try:
             if response.status >= 300:
                 raise self._error(self._read_answer(response))

@@ -22,7 +22,7 @@ import urllib3
 from amlflow.exceptions import AzureMLException
 
 from amlflow_mlflow.answers import foreign, number, parse_object, text
-from amlflow_mlflow.errors import ARTIFACT_STORE, MlflowError, error_of_status, unreached
+from amlflow_mlflow.errors import ARTIFACT_STORE, MlflowError, error_of_status, silence_error
 from amlflow_mlflow.rest.connection import CHUNK_BYTES, Connection
 from amlflow_mlflow.rest.messages import MALFORMED
 from amlflow_mlflow.rest.uploads import FilePart
@@ -112,7 +112,7 @@ def get(connection: Connection, root: str, path: str, destination: Path) -> bool
             for part in response.stream(CHUNK_BYTES):
                 file.write(part)
     except urllib3.exceptions.HTTPError as error:
-        raise unreached(ARTIFACT_STORE, error) from error
+        raise silence_error(ARTIFACT_STORE, error) from error
     finally:
         response.release_conn()
     return True
@@ -142,7 +142,7 @@ def _request(
             method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
         )
     except urllib3.exceptions.HTTPError as error:
-        raise unreached(ARTIFACT_STORE, error) from error
+        raise silence_error(ARTIFACT_STORE, error) from error
     if response.status >= 300:
         reason = response.read(1000).decode("latin-1")
         response.close()

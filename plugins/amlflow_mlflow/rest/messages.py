@@ -1,7 +1,7 @@
 """MLflow's JSON as entities: parsed here, field by field, and nowhere else.
 
 Each function raises TypeError, ValueError, KeyError or AttributeError for what is not of the form
-that MLflow's documentation says; :meth:`amlflow_mlflow.rest.calls.Calls.parsed` makes an outage of
+that MLflow's documentation says; :meth:`amlflow_mlflow.rest.calls.Calls.parse` makes an outage of
 it.
 """
 

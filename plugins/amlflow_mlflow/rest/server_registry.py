@@ -42,10 +42,10 @@ class ServerRegistry:
 
     def _model(self, method: str, path: str, name: str) -> Mapping[str, str]:
         """The tags of a registered model."""
-        message = self._calls.one(method, path, {"name": name}, "registered_model", dict)
+        message = self._calls.read(method, path, {"name": name}, "registered_model", dict)
         if message.get("name") != name:
             raise self._calls.about_another(path)
-        return self._calls.parsed(path, messages.to_tags, message)
+        return self._calls.parse(path, messages.to_tags, message)
 
     def create_version(
         self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str | None
@@ -79,7 +79,7 @@ class ServerRegistry:
             "order_by": list(order),
             "page_token": token,
         }
-        return self._calls.page(
+        return self._calls.read_page(
             "GET", "model-versions/search", query, "model_versions", messages.to_version
         )
 
@@ -104,7 +104,7 @@ class ServerRegistry:
                 self._check(False, "delete")
 
     def version_location(self, name: str, version: int) -> str:
-        return self._calls.one(
+        return self._calls.read(
             "GET",
             "model-versions/get-download-uri",
             _ids(name, version),
@@ -117,7 +117,7 @@ class ServerRegistry:
         self, method: str, path: str, content: Mapping[str, Any], missing: Any
     ) -> ModelVersion:
         path = f"model-versions/{path}"
-        version = self._calls.one(
+        version = self._calls.read(
             method, path, content, "model_version", messages.to_version, missing
         )
         if version.name != content["name"] or content.get("version") not in (None, version.version):
@@ -127,7 +127,9 @@ class ServerRegistry:
     def _change(
         self, method: str, path: str, name: str, version: int, content: Mapping[str, Any]
     ) -> bool:
-        return self._calls.done(method, f"model-versions/{path}", content, _missing(name, version))
+        return self._calls.change(
+            method, f"model-versions/{path}", content, _missing(name, version)
+        )
 
     def _check(self, is_done: bool, path: str) -> None:
         """Raise where a change is not there whose answer does not tell."""

@@ -76,7 +76,7 @@ class ServerStore:
         nothing = ExperimentNotFound(name, self.where)
         path = "experiments/get-by-name"
         try:
-            experiment = self._calls.one(
+            experiment = self._calls.read(
                 "GET",
                 path,
                 {"experiment_name": name},
@@ -92,11 +92,11 @@ class ServerStore:
 
     def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
         content = {"name": name, "tags": self._entries(tags)}
-        return self._calls.one("POST", "experiments/create", content, "experiment_id", text)
+        return self._calls.read("POST", "experiments/create", content, "experiment_id", text)
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         path = "experiments/get"
-        experiment = self._calls.one(
+        experiment = self._calls.read(
             "GET",
             path,
             {"experiment_id": experiment_id},
@@ -110,7 +110,7 @@ class ServerStore:
 
     def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:
         content = {"view_type": ALL, "max_results": size, "page_token": token}
-        return self._calls.page(
+        return self._calls.read_page(
             "POST",
             "experiments/search",
             {key: value for key, value in content.items() if value is not None},
@@ -140,7 +140,7 @@ class ServerStore:
         if "key" in change:
             content["key"] = self._key(change["key"])
         missing = ExperimentNotFound(experiment_id, self.where)
-        if not self._patiently(partial(self._calls.done, "POST", path, content, missing)):
+        if not self._patiently(partial(self._calls.change, "POST", path, content, missing)):
             self._check_state(path, self.get_experiment(experiment_id), change)
 
     def _check_state(
@@ -166,7 +166,7 @@ class ServerStore:
         if name is not None:
             content["run_name"] = name
         missing = ExperimentNotFound(experiment_id, self.where)
-        return self._calls.one("POST", "runs/create", content, "run", messages.to_run, missing)
+        return self._calls.read("POST", "runs/create", content, "run", messages.to_run, missing)
 
     def get_run(self, run_id: str) -> Run:
         run = self._of_run("GET", "runs/get", {"run_id": run_id}, "run", messages.to_run)
@@ -260,7 +260,7 @@ class ServerStore:
             "order_by": [spell(column) for column in order],
             "page_token": token,
         }
-        return self._calls.page(
+        return self._calls.read_page(
             "POST",
             "runs/search",
             {key: value for key, value in content.items() if value is not None},
@@ -285,7 +285,7 @@ class ServerStore:
         }
         rows: list[Row] = []
         while True:
-            page = self._calls.page(
+            page = self._calls.read_page(
                 "GET", path, content, "metrics", messages.to_row, RunNotFound(run_id, self.where)
             )
             rows += page
@@ -304,11 +304,11 @@ class ServerStore:
         take: Callable[[Any], Result],
     ) -> Result:
         missing = RunNotFound(str(content["run_id"]), self.where)
-        return self._patiently(partial(self._calls.one, method, path, content, key, take, missing))
+        return self._patiently(partial(self._calls.read, method, path, content, key, take, missing))
 
     def _change_run(self, path: str, content: Mapping[str, Any]) -> bool:
         missing = RunNotFound(str(content["run_id"]), self.where)
-        return self._patiently(partial(self._calls.done, "POST", path, content, missing))
+        return self._patiently(partial(self._calls.change, "POST", path, content, missing))
 
     def _check_done(self, run_id: str, batch: Mapping[str, Any]) -> None:
         """Look whether a write has been done whose answer does not tell. Raises if it has not."""

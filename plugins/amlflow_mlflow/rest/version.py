@@ -48,7 +48,7 @@ class Abilities:
         if self._lacks("long_tags"):
             for key, value in tags.items():
                 if len(value) > SHORT_TAG:
-                    raise self._unsupported(
+                    raise self._unsupported_error(
                         "long_tags",
                         f"keeps {SHORT_TAG} characters of a tag; the value of {key!r} has "
                         f"{len(value)}",
@@ -57,7 +57,7 @@ class Abilities:
     def check_removes_experiment_tags(self) -> None:
         """Raise :class:`Unsupported` where tags of experiments cannot be removed."""
         if self._lacks("removes_experiment_tags"):
-            raise self._unsupported(
+            raise self._unsupported_error(
                 "removes_experiment_tags", "cannot remove the tag of an experiment"
             )
 
@@ -65,7 +65,7 @@ class Abilities:
         """Whether the version is known, and too old."""
         return self._numbers is not None and self._numbers < SINCE[name]
 
-    def _unsupported(self, name: str, because: str) -> Unsupported:
+    def _unsupported_error(self, name: str, because: str) -> Unsupported:
         needed = ".".join(map(str, SINCE[name]))
         return Unsupported(
             f"The MLflow server at {self._where} is version {self.version}, which {because}. "

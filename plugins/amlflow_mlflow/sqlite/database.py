@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from amlflow.spec import is_tried_once
 
 from amlflow_mlflow import private, workspaces
-from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, says, translated
+from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, says, translate_errors
 from amlflow_mlflow.sqlite import revisions
 
 SCHEME = "sqlite:///"
@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, begin: str, doing: str) -> Iterator[sqlite3.Connection]:
-        with translated(self.uri, doing=doing):
+        with translate_errors(self.uri, doing=doing):
             connection = self.connection()
             try:
                 with transaction(connection, begin):
@@ -105,7 +105,7 @@ class Database:
         """
         if not self.path.is_file():
             return None
-        with translated(self.uri, doing="read"):
+        with translate_errors(self.uri, doing="read"):
             try:
                 with self.opening() as connection:
                     return _read_revision(connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from importlib.resources import files
 
-from amlflow_mlflow.errors import BUSY, busy, says, unopened
+from amlflow_mlflow.errors import BUSY, busy, opening_error, says
 from amlflow_mlflow.own_paths import ARTIFACTS
 from amlflow_mlflow.sqlite import revisions
 from amlflow_mlflow.sqlite.database import Database, transaction
@@ -33,7 +33,7 @@ def make(database: Database) -> bool:
                 _make_tables(connection, database)
     except sqlite3.Error as error:
         raise (
-            busy(database.uri) if says(error, BUSY) else unopened(database.uri, error)
+            busy(database.uri) if says(error, BUSY) else opening_error(database.uri, error)
         ) from error
     return database.revision() is not None
 

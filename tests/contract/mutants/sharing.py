@@ -122,7 +122,7 @@ class NamesUniqueInAProcess(SharedTracker):
         if name in known:
             return known[name]
         time.sleep(0.02)  # another process has looked, too
-        with self.opened(is_write=True):
+        with self.open(is_write=True):
             record = ExperimentRecord(
                 id=str(next(self._ids)), name=name, created=datetime.now(timezone.utc)
             )
@@ -143,7 +143,7 @@ class IdsUniqueInAProcess(SharedTracker):
             raise spec.Refused("This process has made one of these runs.")
         known |= ids
         runs = super().create_runs([replace(draft, run_id=None) for draft in drafts])
-        with self.opened(is_write=True):
+        with self.open(is_write=True):
             for run, draft in zip(runs, drafts, strict=True):
                 self._runs[run.id] = replace(run, alias=draft.run_id)
             return [self._runs[run.id] for run in runs]
@@ -158,7 +158,7 @@ class LateAcross(SharedTracker):
         super().update_run(run_id, change)
         if change.status is not None and not final:
             kept[run_id] = change.status
-            with self.opened(is_write=True):
+            with self.open(is_write=True):
                 self._runs[run_id] = replace(self._runs[run_id], status=change.status)
 
 
@@ -174,7 +174,7 @@ class ConflictAcross(SharedTracker):
             if properties.get(key, value) != value:
                 raise spec.PropertyConflict(key, properties[key], value)
         time.sleep(0.02)  # another process has looked, too
-        with self.opened(is_write=True):
+        with self.open(is_write=True):
             run = self._runs[run_id]
             others = {k: v for k, v in run.properties.items() if k not in change.properties}
             self._runs[run_id] = replace(run, properties=others)
@@ -203,7 +203,7 @@ class TwiceAcross(SharedTracker):
 
     def write_points(self, run_id: str, points: Sequence[spec.Point]) -> None:
         known = self.__dict__.setdefault("known", set())
-        with self.opened(is_write=True):
+        with self.open(is_write=True):
             stored_points = self._points[self.get_run(run_id).id]
             for point in points:
                 identity = (point.writer, point.name, point.position, point.time)
@@ -325,12 +325,12 @@ class VersionBeforeItsFiles(SharedTracker):
     """
 
     def register_model(self, draft: spec.ModelDraft) -> spec.ModelRecord:
-        with self.opened(is_write=True):
+        with self.open(is_write=True):
             model = MemoryTracker.register_model(self, draft)
             version = model.name, model.version
             files, self._model_files[version] = self._model_files[version], {}
         time.sleep(0.01)
-        with self.opened(is_write=True):
+        with self.open(is_write=True):
             self._model_files[version] = files
         return model
 

@@ -13,7 +13,7 @@ from amlflow.environments import kept
 from azureml.core import Environment, Workspace
 from azureml.core.conda_dependencies import CondaDependencies
 from helpers import wheels
-from helpers.submitted_jobs import ended, submit
+from helpers.submitted_jobs import submit, wait_for_end
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_environment_of_a_run_comes_back(
 ) -> None:
     environment = Environment.get(workspace, "tiny")
     run = submit(experiment, "import amlflow_tiny", environment=environment)
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     code, written, _ = amlflow("download", "-r", run.id, "-d", "again", "-e", experiment.name)
     assert (code, written["name"], written["version"]) == (0, "tiny", "1")
     assert Path("again/requirements.txt").read_text() == "amlflow-tiny==1.0\n"

@@ -16,7 +16,7 @@ from azureml.exceptions import (
     SnapshotException,
     UserErrorException,
 )
-from helpers.submitted_jobs import ended, log_of, script, submit, until
+from helpers.submitted_jobs import log_of, script, submit, until, wait_for_end
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ def test_a_snapshot_that_is_too_large(experiment: Any, monkeypatch: pytest.Monke
     assert "AMLFLOW_SNAPSHOT_MAX_MB" in message
     Path("src/.amlignore").write_text("*.bin\n")
     run = submit(experiment, "import os; print(os.path.exists('data.bin'))")
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == "False\n"
 
 
@@ -104,7 +104,7 @@ def test_links_that_leave_the_folder_stay_out(
     Path("src/inner.py").symlink_to("real.py")
     Path("src/nowhere").symlink_to("not-there")
     run = submit(experiment, "import os; print(sorted(os.listdir()))")
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == "['inner.py', 'logs', 'outputs', 'real.py', 'script.py']\n"
     assert "elsewhere, nowhere, secret.txt" in caplog.text
 

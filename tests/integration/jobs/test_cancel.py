@@ -17,13 +17,13 @@ from azureml.exceptions import UserErrorException
 from helpers.submitted_jobs import (
     agents,
     alive,
-    ended,
     environment,
     log_of,
     script,
     scripts,
     submit,
     until,
+    wait_for_end,
 )
 
 TREE = """
@@ -91,7 +91,7 @@ def test_a_script_that_ends_when_asked_has_time_for_it(experiment: Any) -> None:
     )
     ready(run)
     run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     assert "outputs/last.txt" in run.get_file_names()
     assert log_of(run) == "saved\n"
 
@@ -142,7 +142,7 @@ def test_the_run_outlives_its_submitter(
         run.cancel()
     else:
         run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     assert not scripts(jobs)
 
 
@@ -226,18 +226,18 @@ def test_cancelling_twice_and_too_late(experiment: Any, caplog: pytest.LogCaptur
     with caplog.at_level(logging.WARNING, "amlflow"):
         run.cancel()
     assert "being cancelled already" in caplog.text
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     with pytest.raises(UserErrorException, match="is Canceled already"):
         run.cancel()
     done = submit(experiment, "pass")
-    assert ended(done) == "Completed"
+    assert wait_for_end(done) == "Completed"
     with pytest.raises(UserErrorException, match="is Completed already"):
         done.cancel()
 
 
 def test_a_submitted_run_that_completed_with_errors(experiment: Any, jobs: Path) -> None:
     run = submit(experiment, "pass")
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     Run(experiment, run.id).fail("a wrong training script")
     again = Run(experiment, run.id)
     assert again.get_status() == "Failed"
@@ -263,12 +263,12 @@ def test_children_of_a_cancelled_parent_go_on(experiment: Any, jobs: Path) -> No
     assert child.parent.id == run.id
     ready(child)
     run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     time.sleep(1)
     assert child.get_status() == "Running"
     assert len(scripts(jobs)) == 1
     child.cancel()
-    assert ended(child) == "Canceled"
+    assert wait_for_end(child) == "Canceled"
 
 
 def test_why_it_was_cancelled_is_no_error(experiment: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from azureml.core import ScriptRunConfig
-from helpers.submitted_jobs import ended, log_of, submit
+from helpers.submitted_jobs import log_of, submit, wait_for_end
 
 
 @pytest.mark.parametrize(
@@ -45,19 +45,19 @@ def test_a_shell_reads_a_line(experiment: Any) -> None:
     run = submit(
         experiment, "", script=None, command='echo one && echo "$AZUREML_RUN_ID" | tr -d x'
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == f"one\n{run.id}\n"
 
 
 def test_a_failing_part_of_a_line_fails_the_run(experiment: Any) -> None:
     run = submit(experiment, "", script=None, command=["false", "&&", "echo", "no"])
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
 
 
 def test_arguments_as_v1_takes_them(experiment: Any) -> None:
     arguments = ["a b", "é", "", -1, 1.5, True, PurePosixPath("x/y"), "$HOME", "*"]
     run = submit(experiment, "import sys; print(sys.argv[1:])", arguments=arguments)
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == f"{[str(each) for each in arguments]}\n"
     assert ScriptRunConfig(".", "a.py", arguments="--a 'b c'").arguments == ["--a", "b c"]
 
@@ -66,5 +66,5 @@ def test_a_script_by_an_odd_name(experiment: Any) -> None:
     Path("src").mkdir()
     Path("src/-a ü.py").write_text("print('runs')")
     run = submit(experiment, "", script=PurePosixPath("-a ü.py"))
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == "runs\n"

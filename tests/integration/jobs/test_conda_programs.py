@@ -68,7 +68,7 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
     )  # fmt: skip
     log = io.StringIO()
     environment = ensure(specification, log)
-    assert environment.made
+    assert environment.is_new
     assert environment.python.is_file()
     assert environment.packages == ["# conda: r-base=4.3.1=h1"]
     assert name in log.getvalue()
@@ -81,7 +81,7 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
     }  # fmt: skip
     calls = (folder / "calls.jsonl").read_text()
     again = ensure(specification, log)
-    assert (again.made, again.key) == (False, environment.key)
+    assert (again.is_new, again.key) == (False, environment.key)
     assert (folder / "calls.jsonl").read_text() == calls
     other = Specification(python="3.11", conda=R, channels=("other",))
     assert ensure(other, log).key != environment.key

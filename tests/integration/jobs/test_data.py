@@ -10,7 +10,7 @@ import mlflow
 import pytest
 from azureml.core import Dataset
 from azureml.data import OutputFileDatasetConfig
-from helpers.submitted_jobs import ended, error_of, log_of, new_experiment, submit
+from helpers.submitted_jobs import error_of, log_of, new_experiment, submit, wait_for_end
 
 STORES = ("sqlite", "server", "trackio")
 
@@ -96,6 +96,6 @@ def test_an_input_that_is_gone_fails_the_run(experiment: Any) -> None:
     dataset = Dataset.File.from_files((datastore, "a.txt"))
     (Path(datastore.address.removeprefix("file://")) / "a.txt").unlink()
     run = submit(experiment, "print('started')", arguments=[dataset.as_mount()])
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "workspaceblobstore/a.txt' has no file" in error_of(run)
     assert "started" not in log_of(run)

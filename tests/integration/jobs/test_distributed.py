@@ -8,7 +8,7 @@ import psutil
 import pytest
 from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration, TensorflowConfiguration
 from helpers.distributed_scripts import JOINED, SUM, process_log
-from helpers.submitted_jobs import ended, error_of, log_of, submit, until
+from helpers.submitted_jobs import error_of, log_of, submit, until, wait_for_end
 from helpers.tools import need
 
 
@@ -16,7 +16,7 @@ def test_processes_that_pytorch_joins(experiment: Any) -> None:
     run = submit(
         experiment, JOINED, distributed_job_config=PyTorchConfiguration("Gloo", process_count=3)
     )
-    assert ended(run) == "Completed", error_of(run)
+    assert wait_for_end(run) == "Completed", error_of(run)
     assert "joined by [1, 2]" in log_of(run)
     for rank in range(3):
         assert f"process {rank} on 0 {rank}" in process_log(run, rank)
@@ -33,7 +33,7 @@ def test_processes_that_pytorch_joins(experiment: Any) -> None:
 def test_processes_that_mpi_joins(experiment: Any) -> None:
     need("mpiexec")
     run = submit(experiment, SUM, distributed_job_config=MpiConfiguration(2, node_count=2))
-    assert ended(run) == "Completed", error_of(run)
+    assert wait_for_end(run) == "Completed", error_of(run)
     for rank in range(4):
         assert f"{rank} of 4: 6, {rank}" in process_log(run, rank)
 
@@ -49,7 +49,7 @@ def test_parameter_servers_end_with_the_workers(experiment: Any) -> None:
         """,
         distributed_job_config=TensorflowConfiguration(2, 1),
     )
-    assert ended(run) == "Completed", error_of(run)
+    assert wait_for_end(run) == "Completed", error_of(run)
     logs = [process_log(run, number).strip() for number in range(3)]
     assert sorted(logs[:2]) == ["worker 0", "worker 1"]
 
@@ -79,7 +79,7 @@ def test_the_death_of_one_process_ends_the_others_and_is_named(
         """,
         distributed_job_config=distributed,
     )
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "Process 1 of 3 ended with exit code 1, so the others were ended." in error_of(run)
     assert "user_logs/std_log_process_1.txt" in error_of(run)
     assert "ValueError: no such data" in error_of(run)
@@ -100,5 +100,5 @@ def test_a_distributed_run_is_cancelled(experiment: Any, tmp_path: Any) -> None:
     )
     until(lambda: note.exists() and len(note.read_text().splitlines()) == 2)
     run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())

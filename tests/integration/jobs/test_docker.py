@@ -14,7 +14,7 @@ from amlflow.plugins import open_compute
 from azureml.core import Environment, RunConfiguration, ScriptRunConfig
 from azureml.core.runconfig import DockerConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
-from helpers.submitted_jobs import ended, error_of, kill_agent, log_of, script, submit, until
+from helpers.submitted_jobs import error_of, kill_agent, log_of, script, submit, until, wait_for_end
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_use_docker_on_the_local_target(experiment: Any, docker_host: str, image
     config.docker = DockerConfiguration(use_docker=True, arguments=["--cpus", "1"], shm_size="16m")
     code = "import os, shutil; print(os.getpid() < 50, shutil.disk_usage('/dev/shm').total)"
     run = submit(experiment, code, run_config=config)
-    assert ended(run) == "Completed", run.get_details()
+    assert wait_for_end(run) == "Completed", run.get_details()
     assert log_of(run).split() == ["True", str(16 << 20)]
     assert run.get_details()["target"] == "local"
 
@@ -102,7 +102,7 @@ def test_cancel(experiment: Any, target: str, image: Any) -> None:
     until(lambda: "logs/ready" in run.get_file_names())
     assert container(run) is not None
     run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     assert container(run) is None
     assert log_of(run).startswith("begun")
 
@@ -115,7 +115,7 @@ def test_out_of_memory(experiment: Any, target: str, image: Any) -> None:
         compute_target=target,
         environment=image,
     )
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "out of memory" in error_of(run)
     assert "48m" in error_of(run)
 
@@ -123,7 +123,7 @@ def test_out_of_memory(experiment: Any, target: str, image: Any) -> None:
 def test_its_standard_error_is_the_reason(experiment: Any, target: str, image: Any) -> None:
     code = "import os; os.write(2, b'the reason\\n'); os.write(1, b'x\\n' * 50); exit(3)"
     run = submit(experiment, code, compute_target=target, environment=image)
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert error_of(run).endswith("up to the end of its standard error:\nthe reason")
 
 
@@ -132,13 +132,13 @@ def test_a_container_that_is_killed(experiment: Any, target: str, image: Any) ->
         experiment, "import time; time.sleep(600)", compute_target=target, environment=image
     )
     running(run).kill()
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "container was killed" in error_of(run)
     again = submit(
         experiment, "import time; time.sleep(600)", compute_target=target, environment=image
     )
     running(again).remove(force=True)
-    assert ended(again) == "Failed"
+    assert wait_for_end(again) == "Failed"
     assert "container was killed" in error_of(again)
 
 
@@ -167,7 +167,7 @@ def test_a_database_is_reached_at_its_own_path(
         compute_target=target,
         environment=image,
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == "True\n"
 
 
@@ -198,7 +198,7 @@ def test_what_a_container_is_given(
     assert host["NetworkMode"] == "host"
     [work] = Path(os.environ["AMLFLOW_JOBS"]).glob("*/work")
     (work / "logs" / "go").touch()
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == "read me\n"
 
 
@@ -215,7 +215,7 @@ def test_gpus_are_asked_for(experiment: Any, target: str, image: Any) -> None:
         assert (asked.count, asked.capabilities) == (count, [["gpu"]])
     configured("  gpus: all\n")
     run = submit(experiment, "pass", compute_target=target, environment=image)
-    assert ended(run) == "Failed"  # there is none here, and docker says so
+    assert wait_for_end(run) == "Failed"  # there is none here, and docker says so
     assert "could not be started" in error_of(run)
 
 
@@ -287,7 +287,7 @@ def test_several_processes_in_a_container(experiment: Any, target: str, image: A
         compute_target=target,
         distributed_job_config=PyTorchConfiguration(process_count=2),
     )
-    assert ended(run) == "Completed", error_of(run)
+    assert wait_for_end(run) == "Completed", error_of(run)
     logs = run.get_details_with_logs()["logFiles"]
     for rank in range(2):
         assert logs[f"user_logs/std_log_process_{rank}.txt"].strip() == f"process {rank} of 2"

@@ -37,7 +37,7 @@ from azureml.core import Environment, Run
 from azureml.core.environment import DockerBuildContext
 from docker.errors import APIError
 from helpers import wheels
-from helpers.submitted_jobs import ended, error_of, log_of, submit, until
+from helpers.submitted_jobs import error_of, log_of, submit, until, wait_for_end
 from helpers.tiny_environments import environment_of, write_index
 
 
@@ -79,7 +79,7 @@ def test_a_script_logs_from_an_image_with_nothing_but_python(
     """
     environment = Environment.from_docker_image("plain", docker_image)
     run = submit(experiment, code, compute_target=target, environment=environment)
-    assert ended(run) == "Completed", (run.get_details(), log_of(run))
+    assert wait_for_end(run) == "Completed", (run.get_details(), log_of(run))
     assert log_of(run) == f"logged to {run.id}\n"
     assert run.get_metrics() == {"loss": 0.5}
     assert run.get_properties()["where"] == "inside"
@@ -102,13 +102,13 @@ def test_packages_are_added_to_an_image(
     environment = environment_of(links, "amlflow-tiny==1.0", "azureml-defaults")
     environment.docker.base_image = docker_image
     run = submit(experiment, code, compute_target=target, environment=environment)
-    assert ended(run) == "Failed"  # of the submitter's packages, such as pip, it has none
+    assert wait_for_end(run) == "Failed"  # of the submitter's packages, such as pip, it has none
     assert error_of(run).endswith("No module named 'pip'")
     assert run.get_metrics() == {"version": "1.0"}
     assert "amlflow-tiny==1.0" in run.get_details_with_logs()["logFiles"][BUILD_LOG]
     again = environment.clone("another name")
     run = submit(experiment, "import amlflow_tiny", compute_target=target, environment=again)
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert BUILD_LOG not in run.get_file_names()
 
 
@@ -118,7 +118,7 @@ def test_a_package_that_is_not_there_fails_the_run(
     environment = environment_of(links, "amlflow-tiny==7.0")
     environment.docker.base_image = docker_image
     run = submit(experiment, "pass", compute_target=target, environment=environment)
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "there is no version of amlflow-tiny==7.0" in error_of(run)
     assert BUILD_LOG in error_of(run)
 
@@ -140,7 +140,7 @@ def test_a_dockerfile_is_built_once(experiment: Any, target: str, docker_image: 
         Path("src/part/script.py").write_text("\n".join(each[8:] for each in code.splitlines()))
         config = {"script": "part/script.py", "compute_target": target, "environment": environment}
         run = submit(experiment, "pass", **config)
-        assert ended(run) == "Completed", (error_of(run), log_of(run))
+        assert wait_for_end(run) == "Completed", (error_of(run), log_of(run))
         assert run.get_metrics() == {"word": "made\nthere"}
         return run
 
@@ -158,7 +158,7 @@ def test_a_build_context(experiment: Any, target: str, docker_image: str, links:
     environment = Environment.from_docker_build_context("c", context, pip_requirements="needs.txt")
     code = "import amlflow_tiny; print(open('/data.txt').read(), amlflow_tiny.VERSION)"
     run = submit(experiment, code, compute_target=target, environment=environment)
-    assert ended(run) == "Completed", error_of(run)
+    assert wait_for_end(run) == "Completed", error_of(run)
     assert log_of(run) == "copied 2.0\n"
 
 
@@ -175,7 +175,7 @@ def test_a_dockerfile_that_cannot_be_built(
 ) -> None:
     environment = Environment.from_dockerfile("bad", text.format(image=docker_image))
     run = submit(experiment, "pass", compute_target=target, environment=environment)
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "The Dockerfile could not be built" in error_of(run)
     assert said in error_of(run)
 
@@ -187,7 +187,7 @@ def test_a_cancel_ends_a_build(experiment: Any, target: str, docker_image: str) 
     until(lambda: "begun" in run.get_details_with_logs()["logFiles"].get(BUILD_LOG, ""))
     assert run.get_status() == "Preparing"
     run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
 
     def commands() -> str:
         listing = docker.from_env().containers.list(ignore_removed=True)
@@ -212,7 +212,7 @@ def test_a_build_makes_the_image_that_scripts_run_in(
         experiment, "open('/here'); import amlflow_tiny", compute_target=target,
         environment=environment,
     )  # fmt: skip
-    assert ended(run) == "Completed", error_of(run)
+    assert wait_for_end(run) == "Completed", error_of(run)
     assert BUILD_LOG not in run.get_file_names()  # nothing was left to make
 
 
@@ -394,5 +394,5 @@ def test_what_a_script_had_logged_when_it_was_killed(
     """
     environment = Environment.from_docker_image("plain", docker_image)
     run = submit(experiment, code, compute_target=target, environment=environment)
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert run.get_metrics() == {"m": list(range(1000))}

@@ -11,7 +11,7 @@ import pytest
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException, UserErrorException
-from helpers.submitted_jobs import ended, submit, until
+from helpers.submitted_jobs import submit, until, wait_for_end
 from helpers.tiny_environments import environment_of, write_index
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
@@ -64,7 +64,7 @@ def test_a_run_tells_which_packages_it_had(
     changed = Environment.get(experiment.workspace, "tiny")
     changed.environment_variables = {"TOKEN": "secret"}
     second = submit(experiment, CODE, environment=changed)
-    assert ended(second) == "Completed"
+    assert wait_for_end(second) == "Completed"
     assert second.get_details()["environment"]["version"] is None
     assert second.get_environment().environment_variables == {}
 
@@ -75,7 +75,7 @@ def test_a_run_tells_which_packages_it_had(
     in_file.python.conda_dependencies = CondaDependencies()
     in_file.python.conda_dependencies_file = "conda.yml"
     third = submit(experiment, CODE, environment=in_file)
-    assert ended(third) == "Completed"
+    assert wait_for_end(third) == "Completed"
     packages = third.get_environment().python.conda_dependencies.pip_packages
     assert list(packages) == ["amlflow-tiny==1.0"]
     assert BUILD_LOG not in second.get_details()["logFiles"]
@@ -87,7 +87,7 @@ def test_a_run_without_an_environment(experiment: Any) -> None:
     with pytest.raises(UserErrorException, match="has no environment: it was not submitted"):
         run.get_environment()
     plain = submit(experiment, "print(1)")
-    assert ended(plain) == "Completed"
+    assert wait_for_end(plain) == "Completed"
     assert plain.get_environment() == Environment("default-environment")
 
 
@@ -117,7 +117,7 @@ def test_cancel_ends_a_build(experiment: Any, links: Path, tmp_path: Path) -> No
     assert run.get_status() == "Preparing"
     until(lambda: BUILD_LOG in run.get_file_names())
     run.cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     until(lambda: not is_running(int(started.read_text())))
     assert not [name for name in os.listdir(tmp_path / "state/environments") if name[0] != "."]
 
@@ -132,7 +132,7 @@ def test_children_build_their_environment_once(experiment: Any, links: Path) -> 
         "src", "script.py", environment=environment_of(links, "amlflow-tiny==1.0")
     )
     children = [parent.submit_child(config) for _ in range(3)]
-    assert [ended(child) for child in children] == ["Completed"] * 3
+    assert [wait_for_end(child) for child in children] == ["Completed"] * 3
     logs = [child.get_details_with_logs()["logFiles"].get(BUILD_LOG, "") for child in children]
     assert "".join(logs).count("Making the environment") == 1
     assert len({child.get_details()["environment"]["hash"] for child in children}) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.submitted_jobs import ended, log_of, submit, until
+from helpers.submitted_jobs import log_of, submit, until, wait_for_end
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_links_that_lead_out_are_left_out_and_named(
         print("done")
         """,
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert run.get_file_names() == ["outputs/also kept", "outputs/kept", "user_logs/std_log.txt"]
     warnings = run.get_details()["warnings"]
     for name in (
@@ -61,7 +61,7 @@ def test_a_folder_that_is_replaced_by_a_link(experiment: Any, secrets: Path, nam
         os.symlink({str(secrets)!r}, {name!r})
         """,
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert run.get_file_names() == ["user_logs/std_log.txt"]
     [warning] = run.get_details()["warnings"]
     assert warning.startswith(f"{name!r} was not stored: it is a link that leads out")

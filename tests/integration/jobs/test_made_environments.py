@@ -17,7 +17,7 @@ from amlflow.environments.pythons import choose
 from amlflow.environments.specification import Specification
 from azureml.exceptions import ActivityFailedException
 from helpers import wheels
-from helpers.submitted_jobs import ended, submit
+from helpers.submitted_jobs import submit, wait_for_end
 from helpers.tiny_environments import environment_of, write_index
 
 CODE = """
@@ -38,18 +38,18 @@ def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_script_runs_with_the_packages_that_it_asks_for(experiment: Any, links: Path) -> None:
     environment = environment_of(links, "amlflow-tiny==1.0", "azureml-defaults")
     first = submit(experiment, CODE, environment=environment)
-    assert ended(first) == "Completed"
+    assert wait_for_end(first) == "Completed"
     assert first.get_metrics() == {"version": "1.0"}
     python = first.get_tags()["python"]
     assert python != sys.executable
     second = submit(experiment, CODE, environment=environment.clone("another name"))
-    assert ended(second) == "Completed"
+    assert wait_for_end(second) == "Completed"
     assert second.get_tags()["python"] == python
 
 
 def test_an_environment_that_cannot_be_made_fails_the_run(experiment: Any, links: Path) -> None:
     run = submit(experiment, CODE, environment=environment_of(links, "amlflow-tiny==3.0"))
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     with pytest.raises(ActivityFailedException) as raised:
         run.wait_for_completion()
     assert "there is no version of amlflow-tiny==3.0" in str(raised.value)
@@ -61,7 +61,7 @@ def test_packages_that_are_there_make_no_environment(
     code = "import sys; from azureml.core import Run; Run.get_context().tag('p', sys.executable)"
     for environment in (environment_of(links, "pytest"), environment_of(links, "azureml-sdk")):
         run = submit(experiment, code, environment=environment)
-        assert ended(run) == "Completed"
+        assert wait_for_end(run) == "Completed"
         assert run.get_tags()["p"] == sys.executable
     assert not (tmp_path / "state" / "environments").exists()
 
@@ -88,7 +88,7 @@ def test_a_script_sees_nothing_of_the_submitters_packages(experiment: Any, links
     assert [each.id for each in run.get_children()] == [child.id]
     """
     run = submit(experiment, code, environment=environment_of(links, "amlflow-tiny"))
-    assert ended(run) == "Completed", run.get_details()["error"]
+    assert wait_for_end(run) == "Completed", run.get_details()["error"]
     assert run.get_metrics() == {"t": {"a": [1, 2]}}
 
 
@@ -105,7 +105,7 @@ def test_a_script_submits_another_that_runs_as_it_does(experiment: Any, links: P
         assert child.get_metrics() == {"version": "2.0"}
     """
     run = submit(experiment, code, environment=environment_of(links, "amlflow-tiny"))
-    assert ended(run) == "Completed", run.get_details()["error"]
+    assert wait_for_end(run) == "Completed", run.get_details()["error"]
     assert [child.get_status() for child in run.get_children()] == ["Completed"]
 
 
@@ -124,7 +124,7 @@ def test_a_script_runs_on_the_old_python_that_it_asks_for(experiment: Any, links
     environment = environment_of(links, "amlflow-tiny==1.0")
     environment.python.conda_dependencies.set_python_version("3.7")
     run = submit(experiment, code, environment=environment)
-    assert ended(run) == "Completed", run.get_details()["error"]
+    assert wait_for_end(run) == "Completed", run.get_details()["error"]
     assert run.get_metrics() == {"version": "1.0"}
     python, warnings = run.get_tags()["python"], run.get_details().get("warnings", [])
     if choose("3.7")[0].minor == (3, 7):
@@ -148,7 +148,7 @@ def test_many_makers_make_one(links: Path, kept: Path) -> None:
     with ThreadPoolExecutor(10) as pool:
         environments = list(pool.map(lambda _: ensured(*lines), range(10)))
     assert len({environment.python for environment in environments}) == 1
-    assert [environment.made for environment in environments].count(True) == 1
+    assert [environment.is_new for environment in environments].count(True) == 1
     assert len([path for path in kept.iterdir() if not path.name.startswith(".")]) == 1
 
 
@@ -158,7 +158,7 @@ def test_what_a_killed_maker_leaves_is_no_hindrance(links: Path, kept: Path) -> 
     (kept / key).rename(kept / f".making-{key}-killed")
     (kept / key).mkdir()  # one that was not whole
     environment = ensured(*lines)
-    assert environment.made
+    assert environment.is_new
     assert sorted(path.name for path in kept.iterdir()) == [".locks", key]
 
 

@@ -42,7 +42,7 @@ def test_four_submissions_in_a_row(
     thread.join(SECONDS)
     assert len(submitted) == 4, "a submission hangs, or has failed"
     for run in submitted:
-        assert submitted_jobs.ended(run, SECONDS) == "Completed"
+        assert submitted_jobs.wait_for_end(run, SECONDS) == "Completed"
         assert run.get_metrics() == {"loss": 1.5}
     assert len({run.get_snapshot_id() for run in submitted}) == 1
     restored = submitted[0].restore_snapshot(path=str(folder.parent / "back"))

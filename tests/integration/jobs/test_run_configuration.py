@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from azureml.core import RunConfiguration, ScriptRunConfig
-from helpers.submitted_jobs import ended, log_of, script
+from helpers.submitted_jobs import log_of, script, wait_for_end
 
 
 def test_submitting_with_one(experiment: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -17,10 +17,10 @@ def test_submitting_with_one(experiment: Any, caplog: pytest.LogCaptureFixture) 
     loaded = RunConfiguration.load("src", "local")
     run = experiment.submit(ScriptRunConfig("src", run_config=loaded, compute_target="moon"))
     assert "are ignored" in caplog.text
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == "['from the file', '2'] two\n"
     run = experiment.submit(ScriptRunConfig("src", arguments=["mine"], run_config=loaded))
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == "['mine'] two\n"
 
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 from azureml.core import ScriptRunConfig
 from helpers import wheels
-from helpers.submitted_jobs import ended, environment, error_of, log_of, submit, until
+from helpers.submitted_jobs import environment, error_of, log_of, submit, until, wait_for_end
 
 SUBMIT = """
 import sys
@@ -35,7 +35,7 @@ def test_each_job_runs_in_its_submitters_python(
     )
     Path("src/b.py").write_text("import sys, only_b\nprint(sys.executable, only_b.__version__)")
     first = experiment.submit(ScriptRunConfig("src", script="a.py"))
-    other = wheels.made(tmp_path / "other")
+    other = wheels.make_environment(tmp_path / "other")
     wheels.lend_packages(other)
     lent = wheels.site_packages(other) / "amlflow.pth"
     lent.write_text("".join(f"{path}\n" for path in sys.path if "adapter" in path
@@ -49,8 +49,8 @@ def test_each_job_runs_in_its_submitters_python(
     second = experiment.workspace.get_run(done.stdout.split()[-1])
     assert second.get_status() == "Queued"
     until(lambda: list(jobs.glob("*/work/logs")))[0].joinpath("go").touch()
-    assert ended(first) == "Completed"
-    assert ended(second) == "Completed"
+    assert wait_for_end(first) == "Completed"
+    assert wait_for_end(second) == "Completed"
     assert log_of(second).split() == [str(other / "bin" / "python"), "1.2.3"]
 
 

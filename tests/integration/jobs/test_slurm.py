@@ -18,7 +18,15 @@ from azureml.core import Experiment, ScriptRunConfig, Workspace
 from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
 from helpers.distributed_scripts import JOINED, SUM, process_log
-from helpers.submitted_jobs import SOON, ended, error_of, log_of, new_experiment, script, until
+from helpers.submitted_jobs import (
+    SOON,
+    error_of,
+    log_of,
+    new_experiment,
+    script,
+    until,
+    wait_for_end,
+)
 from helpers.tools import need
 
 TARGETS = """
@@ -87,7 +95,7 @@ def test_a_script_is_a_job_of_the_cluster(experiment: Any, jobs: Path) -> None:
         arguments=["--rate", 0.5, "a b"],
     )
     assert list(jobs.iterdir()) == [], "the submitter's machine keeps something of the job"
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert "['--rate', '0.5', 'a b'] 1 []" in log_of(run)
     assert f"job {job_of(run)[0]}" in log_of(run)
     assert run.get_metrics("loss")["loss"] == list(range(200))
@@ -100,7 +108,7 @@ def test_a_script_is_a_job_of_the_cluster(experiment: Any, jobs: Path) -> None:
 
 def test_a_script_that_fails(experiment: Any) -> None:
     run = submit(experiment, "print('before'); raise ValueError('no such data')")
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "exit code 1" in error_of(run)
     assert "ValueError: no such data" in error_of(run)
 
@@ -134,7 +142,7 @@ def test_a_script_that_runs_is_cancelled_with_all_its_processes(
     until(lambda: note.exists() and len(note.read_text().splitlines()) == 2)
     assert run.get_status() == "Running"
     Run(experiment, run.id).cancel()
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())
     until(lambda: job_of(run)[1] == "COMPLETED", what="the job leaves the queue")
 
@@ -144,7 +152,7 @@ def test_a_job_that_somebody_else_cancels(experiment: Any) -> None:
     until(lambda: "there" in log_of(run))
     job_id = job_of(run)[0]
     slurm_says("scancel", job_id)
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     assert f"scancel does. (job {job_id} of the cluster)" in error_of(run)
     assert "there" in log_of(run)
 
@@ -174,7 +182,7 @@ def test_a_job_that_is_put_back_runs_again(experiment: Any, tmp_path: Path) -> N
     # Slurm lets a job that was put back wait for a while; it does not have to here.
     until(lambda: "PENDING" in job_of(run) or "RUNNING" in job_of(run))
     slurm_says("scontrol", "update", f"JobId={job_id}", "StartTime=now")
-    assert ended(run, 300) == "Completed"
+    assert wait_for_end(run, 300) == "Completed"
     assert note.read_text().split() == ["1", "2"]
     assert run.get_metrics()["attempt"] == [1, 2]
     assert "attempt 2 ['state1']" in log_of(run)
@@ -190,7 +198,7 @@ def test_an_agent_that_is_killed(experiment: Any) -> None:
     run = submit(experiment, "import time; print('there', flush=True); time.sleep(600)")
     until(lambda: "there" in log_of(run))
     slurm_says("scancel", "--signal=KILL", "--batch", job_of(run)[0])
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "agent ended" in error_of(run)
 
 
@@ -230,7 +238,7 @@ from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 
 def test_a_submitter_that_is_killed_leaves_a_job_that_runs(experiment: Any) -> None:
     run = submit_and_be_killed(experiment, "starting.remove")
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert "alone" in log_of(run)
 
 
@@ -258,7 +266,7 @@ def test_a_job_is_submitted_from_within_a_job(experiment: Any) -> None:
         print("outer", os.environ["SLURM_JOB_ID"])
         """,
     )
-    assert ended(run) == "Completed", error_of(run)
+    assert wait_for_end(run) == "Completed", error_of(run)
     [child] = run.get_children()
     inner, outer = log_of(child).split()[-1], log_of(run).split()[-1]
     assert inner != outer
@@ -268,7 +276,7 @@ def test_processes_of_several_nodes(experiment: Any) -> None:
     run = submit(
         experiment, JOINED, distributed_job_config=PyTorchConfiguration("Gloo", 3, node_count=2)
     )
-    assert ended(run, 2 * SOON) == "Completed", error_of(run)
+    assert wait_for_end(run, 2 * SOON) == "Completed", error_of(run)
     assert "joined by [1, 2]" in log_of(run)
     for rank, place in enumerate(("0 0", "0 1", "1 0")):
         assert f"process {rank} on {place}" in process_log(run, rank)
@@ -282,7 +290,7 @@ def test_processes_of_several_nodes(experiment: Any) -> None:
 def test_mpi_on_several_nodes(experiment: Any) -> None:
     need("mpiexec")
     run = submit(experiment, SUM, distributed_job_config=MpiConfiguration(2, node_count=2))
-    assert ended(run, 2 * SOON) == "Completed", error_of(run)
+    assert wait_for_end(run, 2 * SOON) == "Completed", error_of(run)
     for rank in range(4):
         assert f"{rank} of 4: 6, {rank}" in process_log(run, rank)
 
@@ -315,9 +323,9 @@ def test_the_end_of_processes_on_several_nodes(experiment: Any, tmp_path: Path, 
     if end == "cancel":
         until(lambda: "all are there" in process_log(run, 3))
         run.cancel()
-        assert ended(run) == "Canceled"
+        assert wait_for_end(run) == "Canceled"
     else:
-        assert ended(run, 2 * SOON) == "Failed"
+        assert wait_for_end(run, 2 * SOON) == "Failed"
         assert "Process 3 of 4 was ended by the signal SIGKILL, so the others" in error_of(run)
         assert "(user_logs/std_log_process_3.txt):\nall are there" in error_of(run)
     assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())

@@ -17,7 +17,16 @@ from azureml.core.conda_dependencies import CondaDependencies
 from azureml.core.runconfig import PyTorchConfiguration
 from azureml.exceptions import ActivityFailedException, UserErrorException
 from azureml.widgets import RunDetails
-from helpers.submitted_jobs import SOON, agents, ended, error_of, log_of, scripts, submit, until
+from helpers.submitted_jobs import (
+    SOON,
+    agents,
+    error_of,
+    log_of,
+    scripts,
+    submit,
+    until,
+    wait_for_end,
+)
 
 
 def go() -> None:
@@ -83,7 +92,7 @@ def test_mlflows_page_shows_no_status_of_before_the_end(experiment: Any, killed:
         until(lambda: run.get_status() == "Running")
         client.set_terminated(run.id, "KILLED")
     wanted = "Canceled" if killed else "Completed"
-    assert ended(run) == wanted
+    assert wait_for_end(run) == wanted
     until(lambda: client.get_run(run.id).data.tags["amlflow.status"] == wanted)
     # Another client may take up what has ended.
     client.update_run(run.id, status="RUNNING")
@@ -107,7 +116,7 @@ def test_the_same_folder_is_stored_once(experiment: Any) -> None:
     other = submit(experiment, "print()")
     ids = [run.get_snapshot_id() for run in (*runs, other)]
     assert ids[0] == ids[1] != ids[2]
-    assert {ended(run) for run in (*runs, other)} == {"Completed"}
+    assert {wait_for_end(run) for run in (*runs, other)} == {"Completed"}
 
 
 def test_a_snapshot_comes_back_and_can_be_submitted_again(experiment: Any) -> None:
@@ -119,7 +128,7 @@ def test_a_snapshot_comes_back_and_can_be_submitted_again(experiment: Any) -> No
         ScriptRunConfig(source_directory="src", script="script.py"),
         snapshot_id=run.get_snapshot_id(),
     )
-    assert ended(again) == "Completed"
+    assert wait_for_end(again) == "Completed"
     assert "from the snapshot" in log_of(again)
     assert again.get_snapshot_id() == run.get_snapshot_id()
 
@@ -129,7 +138,7 @@ def test_a_command(experiment: Any, form: type) -> None:
     words = [sys.executable, "-c", "import sys; print(sys.argv)", "a b"]
     command = words if form is list else " ".join(f"'{word}'" for word in words)
     run = submit(experiment, "", script=None, command=command)
-    assert ended(run) == "Completed", run.get_details()
+    assert wait_for_end(run) == "Completed", run.get_details()
     assert "['-c', 'a b']" in log_of(run)
 
 
@@ -143,7 +152,7 @@ def test_environment_variables_and_interpreter(experiment: Any) -> None:
         "import os, sys; print(os.environ['COLOUR'], os.environ['SHAPE'], sys.executable)",
         run_config=config,
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert f"green round {sys.executable}" in log_of(run)
 
 
@@ -155,7 +164,7 @@ def test_another_interpreter(experiment: Any, tmp_path: Path) -> None:
     environment = Environment("other")
     environment.python.interpreter_path = str(other)
     run = submit(experiment, "print('script')", environment=environment)
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run).splitlines()[:2] == ["another interpreter", "script"]
 
 
@@ -181,19 +190,19 @@ def test_a_failing_script(experiment: Any) -> None:
 
 def test_a_traceback_is_in_the_error(experiment: Any) -> None:
     run = submit(experiment, "raise ValueError('too hot')")
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert error_of(run).endswith("ValueError: too hot")
 
 
 def test_a_script_ended_by_a_signal_names_it(experiment: Any) -> None:
     run = submit(experiment, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "SIGKILL" in error_of(run)
 
 
 def test_the_most_seconds_of_a_run(experiment: Any, jobs: Path) -> None:
     run = submit(experiment, "import time; time.sleep(600)", max_run_duration_seconds=1)
-    assert ended(run) == "Canceled"
+    assert wait_for_end(run) == "Canceled"
     assert "max_run_duration_seconds=1" in error_of(run)
     assert not scripts(jobs)
 
@@ -203,7 +212,7 @@ def test_what_a_script_leaves_running_ends_with_it(experiment: Any, jobs: Path) 
         experiment,
         "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)",
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert not scripts(jobs)
 
 
@@ -213,14 +222,14 @@ def test_resume_from_is_ignored_with_a_warning(
     with caplog.at_level(logging.WARNING, "amlflow"):
         run = submit(experiment, "pass", resume_from=object())
     assert "resume_from is ignored" in caplog.text
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
 
 
 def test_a_file_of_packages_is_not_read_where_the_user_manages_them(experiment: Any) -> None:
     settings = RunConfiguration()
     settings.environment.python.conda_dependencies_file = ".azureml/conda_dependencies.yml"
     settings.environment.python.user_managed_dependencies = True
-    assert ended(submit(experiment, "pass", run_config=settings)) == "Completed"
+    assert wait_for_end(submit(experiment, "pass", run_config=settings)) == "Completed"
     settings.environment.python.user_managed_dependencies = False
     with pytest.raises(UserErrorException, match=r"conda_dependencies\.yml' does not exist"):
         submit(experiment, "pass", run_config=settings)
@@ -238,7 +247,7 @@ def test_the_packages_that_a_script_names_are_kept(
     )
     with caplog.at_level(logging.WARNING, "amlflow"):
         run = submit(experiment, "pass", environment=environment)
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     details = run.get_details()
     python = details["runDefinition"]["environment"]["python"]
     assert python["condaDependencies"]["dependencies"] == [
@@ -264,7 +273,7 @@ def test_more_packages_than_can_be_kept(experiment: Any) -> None:
     definition = run.get_details()["runDefinition"]
     assert definition["environment"]["python"]["condaDependencies"] == "(too long to keep)"
     assert definition["arguments"] == ["kept"]
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
 
 
 def test_the_script_finds_its_run(experiment: Any) -> None:
@@ -309,7 +318,7 @@ def test_autolog_lands_in_the_run(experiment: Any) -> None:
         LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
         """,
     )
-    assert ended(run, 2 * SOON) == "Completed", log_of(run)
+    assert wait_for_end(run, 2 * SOON) == "Completed", log_of(run)
     assert run.get_metrics()["training_accuracy_score"] == 1.0
     assert [each.id for each in experiment.get_runs()] == [run.id]
 
@@ -330,7 +339,7 @@ def test_an_end_by_mlflows_client_in_the_script_is_not_the_runs(experiment: Any)
     until(lambda: "logs/ended" in run.get_file_names())
     assert run.get_status() in ("Running", "Finalizing")
     go()
-    assert ended(run) == "Failed"
+    assert wait_for_end(run) == "Failed"
     assert "exit code 7" in error_of(run)
 
 
@@ -387,7 +396,7 @@ def test_no_secret_of_the_submitter_is_written(
     for process in (*agents(jobs), *scripts(jobs)):
         assert "s3cr3t" not in " ".join(process.cmdline())
     go()
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert "PASSED_ON" in json.dumps(run.get_details())
     database = Path(sqlite_uri[len("sqlite:///") :])
     for path in (database, *database.parent.joinpath("mlruns").rglob("*")):
@@ -408,7 +417,7 @@ def test_nothing_of_amlflow_is_in_the_way_of_the_script(experiment: Any) -> None
         print(os.getsid(0) == os.getpid())
         """,
     )
-    assert ended(run) == "Completed", log_of(run)
+    assert wait_for_end(run) == "Completed", log_of(run)
 
 
 def test_settings_that_would_be_left_out_are_refused(experiment: Any) -> None:
@@ -443,19 +452,19 @@ def test_a_script_in_a_folder_imports_from_the_root_of_its_source(
     (tmp_path / "elsewhere.py").write_text("name = 'of the submitter'")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = experiment.submit(ScriptRunConfig("src", script="evaluate/evaluate.py"))
-    assert ended(run) == "Completed", log_of(run)
+    assert wait_for_end(run) == "Completed", log_of(run)
     assert log_of(run) == "42 of the submitter True\n"
 
 
 def test_long_arguments_reach_the_script(experiment: Any) -> None:
     run = submit(experiment, "import sys; print(len(sys.argv[1]))", arguments=["x" * 50_000])
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert log_of(run) == "50000\n"
 
 
 def test_times_of_a_run_are_the_scripts(experiment: Any) -> None:
     before = time.time()
     run = submit(experiment, "import time; time.sleep(0.5)")
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     record = run._record
     assert before < record.started.timestamp() < record.ended.timestamp() - 0.5 < time.time()

@@ -14,7 +14,16 @@ from amlflow.core.compute import declared
 from azureml.core import ComputeTarget, ScriptRunConfig
 from azureml.core.compute import AmlCompute
 from azureml.core.compute_target import ComputeTargetException
-from helpers.submitted_jobs import agents, ended, kill_agent, log_of, script, scripts, submit, until
+from helpers.submitted_jobs import (
+    agents,
+    kill_agent,
+    log_of,
+    script,
+    scripts,
+    submit,
+    until,
+    wait_for_end,
+)
 
 
 def declare(text: str) -> None:
@@ -48,7 +57,7 @@ def test_a_run_on_a_declared_target(experiment: Any, by_name: bool) -> None:
     declare(CLUSTER)
     target = experiment.workspace.compute_targets["gpu-cluster"]
     run = submit(experiment, "pass", compute_target="gpu-cluster" if by_name else target)
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert run.get_details()["target"] == "gpu-cluster"
     assert [each.id for each in type(run).list_by_compute(target)] == [run.id]
     assert list(target.get_active_runs()) == []
@@ -90,7 +99,7 @@ def test_an_attached_target_runs_until_it_is_detached(experiment: Any) -> None:
     other = type(ws)("sub", "group", "another")
     assert "mine" not in other.compute_targets
     run = submit(experiment, "pass", compute_target="mine")
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     ws.compute_targets["mine"].detach()
     assert "mine" not in ws.compute_targets
     with pytest.raises(ComputeTargetException, match="not attached"):
@@ -177,7 +186,12 @@ def test_others_wait_in_their_order(experiment: Any, jobs: Path, tmp_path: Path)
     runs[2].cancel()
     assert runs[2].get_status() == "Canceled"
     gate.touch()
-    assert [ended(run) for run in runs] == ["Completed", "Completed", "Canceled", "Completed"]
+    assert [wait_for_end(run) for run in runs] == [
+        "Completed",
+        "Completed",
+        "Canceled",
+        "Completed",
+    ]
     assert order.read_text() == "abd"
     first, second, last = (runs[place]._record for place in (0, 1, 3))
     assert first.ended <= second.started
@@ -197,7 +211,7 @@ def test_max_runs_of_two_runs_two_and_queues_the_third(
     assert runs[2].get_status() == "Queued"
     assert len(scripts(jobs)) == 2
     gate.touch()
-    assert [ended(run) for run in runs] == ["Completed"] * 3
+    assert [wait_for_end(run) for run in runs] == ["Completed"] * 3
 
 
 def test_the_queue_goes_on_when_an_agent_is_killed(
@@ -230,6 +244,6 @@ def test_each_job_has_its_own_submitters_environment(
     monkeypatch.setenv("WHO", "the second")
     second = submit(experiment, "import os; print(os.environ['WHO'])", compute_target="gpu-cluster")
     gate.touch()
-    assert ended(first) == "Completed"
-    assert ended(second) == "Completed"
+    assert wait_for_end(first) == "Completed"
+    assert wait_for_end(second) == "Completed"
     assert log_of(second) == "the second\n"

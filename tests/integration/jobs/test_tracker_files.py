@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.submitted_jobs import ended, kill_agent, log_of, new_experiment, submit, until
+from helpers.submitted_jobs import kill_agent, log_of, new_experiment, submit, until, wait_for_end
 
 OWN_EXPERIMENT = """
     import mlflow, os, pathlib, time
@@ -78,7 +78,7 @@ def test_an_experiment_whose_artifact_root_was_relative_before(
         print("logged")
         """,
     )
-    assert ended(run) == "Completed"
+    assert wait_for_end(run) == "Completed"
     assert {"outputs/result", "user_logs/std_log.txt"} <= set(run.get_file_names())
     assert (folder / "old/root" / run.id / "artifacts/outputs/result").read_text() == "sent"
     until(lambda: not list(jobs.glob("*/job.json")), what="the job's end")
@@ -114,7 +114,7 @@ def test_what_a_script_logs_with_trackio_itself(
         trackio.finish()
         """,
     )
-    assert ended(run, 120) == "Completed", log_of(run)
+    assert wait_for_end(run, 120) == "Completed", log_of(run)
     until(lambda: not list(jobs.iterdir()), what="the job's end")
     assert run.get_metrics() == {"loss": 0.5}
     with sqlite3.connect(folder / "tracked/own.db") as database:

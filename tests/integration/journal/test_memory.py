@@ -10,7 +10,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import Moody, point, started, until
+from helpers.flaky_tracker import Moody, point, start_run, until
 
 
 def away(*names: str) -> Callable[..., BaseException | None]:
@@ -27,7 +27,7 @@ def test_memory_stays_flat_while_records_wait(
     import tracemalloc
 
     journaled = opened(flush_seconds=60)
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away("write_points")
     tracemalloc.start()
     try:

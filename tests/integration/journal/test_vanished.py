@@ -19,7 +19,7 @@ from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunChange
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
+from helpers.flaky_tracker import URI, Moody, away, die, point, start_run, until
 
 CALLS = 10_000
 
@@ -105,7 +105,7 @@ def test_what_was_acknowledged_is_delivered(
     damage: Callable[[Path], None],
     tracker: str,
 ) -> None:
-    run = started(journaled)
+    run = start_run(journaled)
     if tracker == "away":
         moody.error = away
     for value in range(CALLS):
@@ -130,7 +130,7 @@ def test_it_is_noticed_within_a_second_and_outlives_the_process(
 ) -> None:
     """Nobody logs any more, and the tracker is away: what waits is on the disk again."""
     journaled = opened()
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     for value in range(100):
         journaled.write_points(run.id, [point(value)])
@@ -149,7 +149,7 @@ def test_a_process_that_has_nothing_to_send_goes_on_noted(
     opened: Callable[..., Journaled], place: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     journaled = opened()
-    run = started(journaled)
+    run = start_run(journaled)
     journaled.write_points(run.id, [point()])
     journaled.flush()
     remove_tree(place)
@@ -166,7 +166,7 @@ def test_without_a_place_the_call_raises_and_what_was_logged_is_delivered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     journaled = opened()
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     acknowledged: list[int] = []
 
@@ -199,7 +199,7 @@ def test_what_cannot_be_had_any_more_is_said_at_the_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(segments, "MAX_MEMORY", 10_000)
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     journaled.write_points(run.id, [point(0)])
     until(lambda: journaled.away)
@@ -230,7 +230,7 @@ def test_files_that_wait_are_delivered_too(
     damage: Callable[[Path], None],
     tracker: str,
 ) -> None:
-    run = started(journaled)
+    run = start_run(journaled)
     forbidden = AuthenticationException("Who are you?")
     moody.error = away if tracker == "away" else lambda name, *_: forbidden
     for number in range(5):
@@ -251,7 +251,7 @@ def test_files_that_wait_are_delivered_too(
 def test_a_copy_that_was_cut_is_refused_by_name(
     journaled: Journaled, moody: Moody, memory: MemoryTracker, tmp_path: Path
 ) -> None:
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     for name in ("whole", "cut"):
         (tmp_path / name).write_text(name)
@@ -271,7 +271,7 @@ def test_very_much_that_waits_keeps_few_files_open(
     monkeypatch.setattr(segments, "MAX_OPEN", 3)
     monkeypatch.setattr(segments, "SIZE", 1 << 12)
     monkeypatch.setattr(segments, "MAX_MEMORY", 1 << 12)
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     before = len(os.listdir("/proc/self/fd"))
     for value in range(2000):

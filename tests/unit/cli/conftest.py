@@ -11,7 +11,7 @@ import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
-from amlflow.plugins import installed
+from amlflow.plugins import load_plugins
 from amlflow.spec import hookimpl
 from amlflow.testing.memory import MemoryTracker
 from helpers.command_line import Cli
@@ -29,10 +29,10 @@ def tracker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryTra
     plugin = SimpleNamespace(
         amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
     )
-    installed().manager.register(plugin, name="cli-tests")
+    load_plugins().manager.register(plugin, name="cli-tests")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
     yield tracker
-    installed().manager.unregister(plugin)
+    load_plugins().manager.unregister(plugin)
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_a_snapshot_that_is_not_a_definition_hides_no_other(
     tracker.put_snapshot("a" * 64, path)
     plant(tracker, {NAME: "bad", VERSION: "1", DIGEST: "a" * 64})
     plant(tracker, {NAME: "good", VERSION: "1", DEFINITION: text()})
-    assert [item.name for item in Registry(tracker).all()] == ["good"]
+    assert [item.name for item in Registry(tracker).read_all()] == ["good"]
 
 
 def test_many_columns_of_one_name_take_no_time() -> None:
@@ -215,7 +215,7 @@ def test_arbitrary_registrations_break_no_read(
 ) -> None:
     datastore.upload_files([str(write("a.csv", "a,b\n1,2\n"))], ".", "data", show_progress=False)
     plant(tracker, properties, tags=tags, name="bad")
-    for registration in Registry(tracker).all():
+    for registration in Registry(tracker).read_all():
         dataset = open_dataset(workspace, registration)
         repr(dataset)
         describe(workspace, dataset)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from amlflow.environments.container_room import find_copied_room
 from amlflow.environments.errors import EnvironmentBuildException
-from amlflow.environments.in_images import compiled_here, has_all, platform_of
+from amlflow.environments.in_images import find_compiled, has_all, platform_of
 from amlflow.environments.plan import plan_of
 from amlflow.environments.specification import Specification
 from amlflow.spec import ImagePython
@@ -76,7 +76,7 @@ def test_a_wheel_for_this_machine_alone_was_compiled(tmp_path: Path) -> None:
     for name, tag in tags.items():
         with zipfile.ZipFile(wheels.write_tiny(tmp_path, name, "1.0", tag=tag)) as wheel:
             wheel.extractall(tmp_path / "site")
-    assert compiled_here(tmp_path / "site") == ["own==1.0"]
+    assert find_compiled(tmp_path / "site") == ["own==1.0"]
 
 
 def test_the_room_of_containers_has_files_and_no_links(tmp_path: Path) -> None:

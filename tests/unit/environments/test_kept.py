@@ -74,7 +74,7 @@ def test_one_that_is_removed_while_it_is_taken_is_made_again(
 
     monkeypatch.setattr(kept, "note_use", remove_it)
     monkeypatch.setattr(building, "_Build", Build)
-    assert building.ensure(NEEDED, folder / "log").made
+    assert building.ensure(NEEDED, folder / "log").is_new
 
 
 def test_prune_does_not_wait_for_a_build(folder: Path) -> None:

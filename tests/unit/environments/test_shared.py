@@ -83,7 +83,7 @@ def test_a_look_reads_and_starts_nothing_that_a_definition_names(
         },
     )  # fmt: skip
     monkeypatch.setattr(commands, "find_images", lambda: None)  # the engine is not asked
-    monkeypatch.setattr(commands, "_find_made", record := Recording())
+    monkeypatch.setattr(commands, "_find_local", record := Recording())
     monkeypatch.setattr(kept, "list_environments", list)
     monkeypatch.setattr(commands.Where, "workspace", lambda self: workspace)
     with caplog.at_level(logging.WARNING):

@@ -47,7 +47,7 @@ def podman(monkeypatch: pytest.MonkeyPatch) -> None:
     module = Plugin("podman")
     module.amlflow_compute = amlflow_compute  # type: ignore[attr-defined]
     made.manager.register(module, name="podman")
-    monkeypatch.setattr(plugins, "installed", lambda: made)
+    monkeypatch.setattr(plugins, "load_plugins", lambda: made)
 
 
 def settings(in_container: str) -> RunConfiguration:

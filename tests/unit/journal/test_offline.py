@@ -17,7 +17,7 @@ from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import FileInRun, FileNotInRun, Refused, RunChange, TooLarge, Unavailable
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
+from helpers.flaky_tracker import URI, Moody, away, die, point, start_run, until
 
 
 def test_without_the_setting_it_is_an_error(opened: Callable[..., Journaled], moody: Moody) -> None:
@@ -29,11 +29,11 @@ def test_without_the_setting_it_is_an_error(opened: Callable[..., Journaled], mo
 
 def whole_story(journaled: Journaled, tmp_path: Path) -> str:
     """A run with a child, files and an end, while the tracker is away; its id."""
-    run = started(journaled, run_id="mine", tags={"a": "b"})
+    run = start_run(journaled, run_id="mine", tags={"a": "b"})
     assert run.alias == "mine"
     for value in range(10):
         journaled.write_points(run.id, [point(value)])
-    child = started(journaled, parent_id=run.id, root_id=run.id)
+    child = start_run(journaled, parent_id=run.id, root_id=run.id)
     journaled.write_points(child.id, [point("text")])
     (tmp_path / "file").write_text("content")
     journaled.put_files(run.id, {"outputs/file": tmp_path / "file"})
@@ -114,7 +114,7 @@ def test_a_run_that_goes_on_when_the_tracker_is_back(
 ) -> None:
     moody.error = away
     journaled = opened(offline=True)
-    run = started(journaled)
+    run = start_run(journaled)
     journaled.write_points(run.id, [point(1)])
     moody.error = lambda name, *_: None
     until(lambda: not journaled._is_here_only(run.id))
@@ -136,7 +136,7 @@ def test_what_a_forked_process_logs_waits_for_its_parents_run(
 ) -> None:
     moody.error = away
     parent = opened(offline=True)
-    run = started(parent, run_id="mine")
+    run = start_run(parent, run_id="mine")
     child = Journaled(URI, lambda: moody, dataclasses.replace(settings, offline=True), parent)
     child.write_points(run.id, [point(1)])
     child.update_run(run.id, RunChange(tags={"a": "b"}))
@@ -172,7 +172,7 @@ def test_a_file_whose_answer_was_lost_is_stored_once(
 ) -> None:
     moody.error = away
     journaled = opened(offline=True)
-    run = started(journaled)
+    run = start_run(journaled)
     (tmp_path / "file").write_text("content")
     journaled.put_files(run.id, {"file": tmp_path / "file"})
     with pytest.raises(FileInRun):
@@ -217,7 +217,7 @@ def test_a_tracker_that_cannot_be_opened_holds_up_nothing_for_good(
         return moody
 
     journaled = Journaled(URI, open_it, dataclasses.replace(settings, offline=True))
-    run = started(journaled)
+    run = start_run(journaled)
     journaled.write_points(run.id, [point(1)])
     until(lambda: not journaled._is_here_only(run.id), 20)
     assert [each.value for each in journaled.read_points(run.id)] == [1]
@@ -247,11 +247,11 @@ def log_to_three(journaled: Journaled, tmp_path: Path) -> tuple[str, str]:
     """While the tracker is away: a snapshot, a run with a child, and another run after them."""
     (tmp_path / "archive").write_text("content")
     journaled.put_snapshot("bad", tmp_path / "archive")
-    bad = started(journaled, name="bad", run_id="the-bad")
+    bad = start_run(journaled, name="bad", run_id="the-bad")
     journaled.write_points(bad.id, [point(1)])
-    child = started(journaled, name="child", parent_id=bad.id, root_id=bad.id)
+    child = start_run(journaled, name="child", parent_id=bad.id, root_id=bad.id)
     journaled.write_points(child.id, [point(2)])
-    good = started(journaled, name="good")
+    good = start_run(journaled, name="good")
     journaled.write_points(good.id, [point(3)])
     return bad.id, good.id
 

@@ -31,7 +31,7 @@ from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import Kind, Refused, RunChange, RunQuery, RunRecord, Unavailable
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import URI, Moody, away, die, point, started, until
+from helpers.flaky_tracker import URI, Moody, away, die, point, start_run, until
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def place(settings: JournalSettings) -> Path:
 def left(opened: Callable[..., Journaled], moody: Moody) -> RunRecord:
     """A run whose process has died while the tracker was away."""
     journaled = opened()
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     for value in range(100):
         journaled.write_points(run.id, [point(value)])
@@ -60,7 +60,7 @@ def values(memory: MemoryTracker, run: RunRecord) -> list[object]:
 def test_the_next_process_sends_it(
     opened: Callable[..., Journaled], left: RunRecord, memory: MemoryTracker, place: Path
 ) -> None:
-    started(opened())
+    start_run(opened())
     until(lambda: memory.get_run(left.id).status == "NotResponding")
     assert values(memory, left) == list(range(100))
     until(lambda: len(process_folders(place)) == 1)
@@ -113,7 +113,7 @@ def test_an_end_that_is_sent_late_replaces_none_but_completed_by_failed(
     meanwhile: str,
 ) -> None:
     journaled = opened(offline=True, flush_seconds=0.2)
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     journaled.update_run(run.id, RunChange(status=end, system={"by": "the dead"}))
     die(journaled)
@@ -174,7 +174,7 @@ def test_what_waits_is_listed(
     [entry] = waiting(place)
     assert (entry["run_id"], entry["waiting"], entry["alive"]) == (left.id, 101, False)
     assert entry["since"].startswith("2026-01-02T")
-    run = started(opened())
+    run = start_run(opened())
     assert [each["alive"] for each in waiting(place) if each["run_id"] == run.id] == [True]
 
 
@@ -270,7 +270,7 @@ def test_what_was_refused_is_sent_again_once_it_is_asked_for(
         return Refused("Not today.") if name in ("write_points", "put_files") else None
 
     journaled = opened()
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     journaled.write_points(run.id, [point(1)])
     (tmp_path / "file").write_text("content")
@@ -302,7 +302,7 @@ def test_who_dies_while_putting_back_leaves_the_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     journaled = opened()
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     (tmp_path / "file").write_text("content")
     journaled.put_files(run.id, {"file": tmp_path / "file"}, replace=True)
@@ -357,7 +357,7 @@ def test_a_file_that_was_sent_before_its_process_died_is_not_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     journaled = opened(exit_seconds=0)
-    run = started(journaled)
+    run = start_run(journaled)
     sender = journaled.journal.sender()
     over = threading.Event()
     monkeypatch.setattr(sender.folder, "note_sent", lambda *_: over.wait(60))  # killed there
@@ -387,7 +387,7 @@ def test_what_the_tracker_forbids_keeps_nothing_else_from_it(
     opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker, place: Path
 ) -> None:
     journals = [opened(), opened()]
-    runs = [started(each) for each in journals]
+    runs = [start_run(each) for each in journals]
     for forbidden in range(2):
         moody.error = away
         for journaled, run in zip(journals, runs, strict=True):
@@ -429,7 +429,7 @@ def test_an_end_that_was_left_does_not_replace_another(
     opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker, place: Path
 ) -> None:
     journaled = opened(flush_seconds=0.1)
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away
     with pytest.raises(Unavailable):
         journaled.update_run(run.id, RunChange(status="Completed"))
@@ -450,7 +450,7 @@ def test_a_folder_whose_records_cannot_be_read_keeps_no_other_from_being_sent(
     [damaged] = process_folders(place)
     journaled = opened()
     moody.error = away
-    other = started(memory)
+    other = start_run(memory)
     journaled.write_points(other.id, [point(7.0)])
     die(journaled)
     moody.error = lambda name, *_: None

@@ -31,7 +31,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import Moody, die, point, started, until
+from helpers.flaky_tracker import Moody, die, point, start_run, until
 
 
 def away(*names: str) -> Callable[..., BaseException | None]:
@@ -221,7 +221,7 @@ def test_an_end_that_does_not_get_there_is_said_and_comes_later(
     opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
 ) -> None:
     journaled = opened(flush_seconds=0.3)
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away()
     journaled.write_points(run.id, [point(1)])
     with pytest.raises(Unavailable, match=r"2 records.*amlflow sync"):
@@ -235,7 +235,7 @@ def test_an_end_that_comes_late_does_not_replace_another(
     opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
 ) -> None:
     journaled = opened(flush_seconds=0.1)
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = away()
     with pytest.raises(Unavailable):
         journaled.update_run(run.id, RunChange(status="Completed"))
@@ -261,7 +261,7 @@ def test_wrong_credentials_are_said_at_once_and_nothing_is_lost(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     journaled = opened(flush_seconds=0.5)
-    run = started(journaled)
+    run = start_run(journaled)
     moody.error = forbidding(run.id)
     journaled.write_points(run.id, [point(1)])
     until(lambda: "Who are you?" in caplog.text, MAX_STALL_S)
@@ -294,7 +294,7 @@ def test_an_end_waits_until_the_credentials_are_taken_again(
 def test_a_run_that_is_forbidden_holds_up_no_other(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:
-    other = started(journaled)
+    other = start_run(journaled)
     moody.error = forbidding(run.id)
     for value in range(10):
         journaled.write_points(run.id, [point(value)])
@@ -352,7 +352,7 @@ def test_a_record_that_fails_again_and_again_holds_up_its_run_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("amlflow.journal.sender.MAX_PAUSE_S", 0.01)
-    other = started(journaled)
+    other = start_run(journaled)
     moody.error = failing_at_77
     for value in (1, 2, 77, 3):
         journaled.write_points(run.id, [point(value)])
@@ -398,7 +398,7 @@ def test_what_is_held_goes_on_behind_what_has_passed(
 def test_what_a_dead_process_left_is_not_behind_a_record_that_fails(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:
-    other = started(journaled)
+    other = start_run(journaled)
     moody.error = away()
     for value in (1, 77, 2):
         journaled.write_points(run.id, [point(value)])
@@ -491,7 +491,7 @@ def test_a_read_follows_what_any_thread_was_promised(
     journaled: Journaled, moody: Moody, reading: str
 ) -> None:
     """A change that has returned, but has not arrived, is waited for by every read."""
-    run = started(journaled, run_id="mine")
+    run = start_run(journaled, run_id="mine")
     first, second, go = threading.Event(), threading.Event(), threading.Event()
 
     def held(name: str, *arguments: object) -> None:
@@ -621,7 +621,7 @@ def test_without_a_place_for_the_journal_no_run_starts(
     (tmp_path / "file").touch()
     journaled = opened(folder=tmp_path / "file")
     with pytest.raises(ServiceException, match="AMLFLOW_JOURNAL_FOLDER"):
-        started(journaled)
+        start_run(journaled)
     assert memory._runs == {}
 
 
@@ -629,7 +629,7 @@ def test_an_end_waits_for_what_other_processes_have_logged(
     opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
 ) -> None:
     first, other = opened(), opened()
-    run = started(first)
+    run = start_run(first)
     other.journal.sender()
     begun, goes_on = threading.Event(), threading.Event()
 
@@ -658,7 +658,7 @@ def test_an_end_says_what_it_did_not_wait_for(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     first, other = opened(flush_seconds=0.3), opened(exit_seconds=0)
-    run = started(first)
+    run = start_run(first)
     other.journal.sender().stop(5)  # as a process that somebody has stopped
     other.write_points(run.id, [point(1)])
     first.update_run(run.id, RunChange(status="Completed"))

@@ -330,7 +330,7 @@ class DatasetsByName(Mapping[str, Any]):
         return len(self._latest())
 
     def _latest(self) -> dict[str, Registration]:
-        registrations = registry_of(self._workspace).all()
+        registrations = registry_of(self._workspace).read_all()
         return {item.name: item for item in registrations if item.name is not None}
 
     @property

@@ -25,9 +25,9 @@ class FileDataset(AbstractDataset):
 
     def _files(self) -> list[DataFile]:
         # Only a step that draws needs numpy.
-        from amlflow.data.chosen_files import chosen_files
+        from amlflow.data.chosen_files import choose_files
 
-        return chosen_files(self._definition, super()._files())
+        return choose_files(self._definition, super()._files())
 
     def to_path(self) -> list[str]:
         """The paths of the files in a download, each with a ``/`` in front."""

@@ -109,6 +109,6 @@ def describe_build(environment: BuiltEnvironment) -> str:
     """One sentence on what a build has done."""
     if not environment.key:
         return "Nothing has to be made: this Python has all packages of the environment."
-    if environment.made:
+    if environment.is_new:
         return f"The environment {environment.key} was made in {environment.seconds:.1f} s."
     return f"The environment {environment.key} was there already."

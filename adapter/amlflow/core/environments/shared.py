@@ -19,7 +19,7 @@ from amlflow.core.scripts.environment_sections import (
 from amlflow.environments.redaction import redact, without_credentials
 from amlflow.environments.requirement_lines import names_local_file
 from amlflow.exceptions import UserErrorException
-from amlflow.tracker_data import leave_out, shown
+from amlflow.tracker_data import leave_out, show_value
 
 logger = logging.getLogger("amlflow")
 
@@ -39,7 +39,7 @@ def leave_out_paths(environment: HasSections, owner: str) -> bool:
     """
     paths = {**_settings(environment), **_local_lines(environment)}
     for setting, value in paths.items():
-        leave_out(owner, setting, "without paths of a machine", shown(value))
+        leave_out(owner, setting, "without paths of a machine", show_value(value))
     if paths:
         _remove_paths(environment)
     return bool(paths)

@@ -236,7 +236,7 @@ class RunFiles(RunBase):
             SnapshotException: the run has none, or it cannot be unpacked; nothing is left of it
                 then.
         """
-        digest = snapshot.checked_digest(snapshot_id or self.get_snapshot_id())
+        digest = snapshot.check_digest(snapshot_id or self.get_snapshot_id())
         if path is None:
             archive = local_path_for(f"{digest}.zip", Path.cwd())
             self._tracker.get_snapshot(digest, archive)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import SnapshotException
-from amlflow.jobs.snapshot import checked_digest
+from amlflow.jobs.snapshot import check_digest
 from amlflow.spec import Tracker
 
 MAX_FILES = 200
@@ -39,7 +39,7 @@ def open_snapshot(tracker: Tracker, digest: str | None) -> Iterator[zipfile.ZipF
         return
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder, "snapshot.zip")
-        tracker.get_snapshot(checked_digest(digest), archive)
+        tracker.get_snapshot(check_digest(digest), archive)
         try:
             with zipfile.ZipFile(archive) as content:
                 yield content

@@ -66,14 +66,14 @@ def distribution_of(settings: RunConfiguration) -> Distribution | None:
     nodes = _count(settings.node_count or 1, "node_count")
     if communicator in _MPI:
         per_node = _count(settings.mpi.process_count_per_node, "mpi.process_count_per_node")
-        return _checked(Distribution(join=Join.MPI, nodes=nodes, processes=nodes * per_node))
+        return _check(Distribution(join=Join.MPI, nodes=nodes, processes=nodes * per_node))
     if communicator == _PARAMETER_SERVER:
         workers = _count(settings.tensorflow.worker_count, "tensorflow.worker_count")
         servers = _count(
             settings.tensorflow.parameter_server_count, "tensorflow.parameter_server_count", 0
         )
         nodes = min(nodes, workers + servers)
-        return _checked(
+        return _check(
             Distribution(
                 join=Join.TENSORFLOW, nodes=nodes, processes=workers + servers, servers=servers
             )
@@ -92,7 +92,7 @@ def distribution_of(settings: RunConfiguration) -> Distribution | None:
             f"process_count={processes} is less than node_count={nodes}; it is the number of "
             "processes of all nodes together, at least one for each."
         )
-    return _checked(
+    return _check(
         Distribution(
             join=Join.PYTORCH, nodes=nodes, processes=processes, is_of_nodes=stated is None
         )
@@ -114,7 +114,7 @@ def _count(value: Any, name: str, least: int = 1) -> int:
     raise UserErrorException(f"{name}={value!r} is not a whole number of at least {least}.")
 
 
-def _checked(distribution: Distribution) -> Distribution:
+def _check(distribution: Distribution) -> Distribution:
     if distribution.processes > MAX_PROCESSES:
         raise UserErrorException(
             f"The run asks for {distribution.processes} processes; at most {MAX_PROCESSES} can be "

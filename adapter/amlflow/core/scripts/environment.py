@@ -435,7 +435,7 @@ def _digest_of(environment: Environment) -> str:
     return digest_of(definition_of(environment))
 
 
-def kept_definition(environment: Environment) -> dict[str, Any]:
+def definition_to_keep(environment: Environment) -> dict[str, Any]:
     """What a run keeps of its environment: no values of variables, which may be secrets."""
     definition, _ = without_credentials(definition_of(environment))
     version = registered_version(environment)

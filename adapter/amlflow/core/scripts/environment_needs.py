@@ -22,7 +22,7 @@ from amlflow.spec import Compute
 logger = logging.getLogger("amlflow")
 
 
-def needed_packages(specification: Specification | None, compute: Compute) -> Specification | None:
+def choose_packages(specification: Specification | None, compute: Compute) -> Specification | None:
     """The packages to be installed on this target, or None; a warning says where they are not."""
     if specification is None:
         return None
@@ -60,7 +60,7 @@ def with_packages(environment: Environment, folder: str | os.PathLike[str]) -> E
     return whole
 
 
-def checked_dockerfile(
+def check_dockerfile(
     settings: RunConfiguration, target: Target, compute: Compute
 ) -> Dockerfile | None:
     """What the image is built from, on a target that can build it.

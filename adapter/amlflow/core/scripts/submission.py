@@ -27,12 +27,12 @@ from amlflow.core.scripts.containers import resolve_target
 from amlflow.core.scripts.distribution import distribution_of, warn_of_one_machine
 from amlflow.core.scripts.environment import (
     Environment,
-    kept_definition,
+    definition_to_keep,
     registered_version,
 )
 from amlflow.core.scripts.environment_needs import (
-    checked_dockerfile,
-    needed_packages,
+    check_dockerfile,
+    choose_packages,
     with_packages,
 )
 from amlflow.core.scripts.environment_sections import DEFAULT_NAME, DEFAULT_PYTHON
@@ -114,8 +114,8 @@ def submit(
     )
     cluster = open_cluster(target.kind, target.settings)
     compute = open_node(target, cluster)
-    specification = needed_packages(specification, compute)
-    dockerfile = checked_dockerfile(settings, target, compute)
+    specification = choose_packages(specification, compute)
+    dockerfile = check_dockerfile(settings, target, compute)
     job = Job(
         name=new_name(),
         run_id="",
@@ -235,12 +235,12 @@ def _launch(
             check_packed(job.command[0], files)
         digest = snapshot.pack(root, files, folder.snapshot)
     else:
-        digest = snapshot.checked_digest(snapshot_id)
+        digest = snapshot.check_digest(snapshot_id)
         tracker.get_snapshot(digest, folder.snapshot)
     if job.environment_note is not None:
         environment = with_packages(config.run_config.environment, config.source_directory)
-        folder.put(folder.definition, kept_definition(environment))
-    with ThreadPoolExecutor(1) as pool, start.prepared() as status:
+        folder.put(folder.definition, definition_to_keep(environment))
+    with ThreadPoolExecutor(1) as pool, start.prepare() as status:
         # The snapshot is stored while the run is made: each takes a few calls to the tracker.
         storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
         draft = draft_run(

@@ -59,7 +59,7 @@ class Upkeep:
         self._report = NodeReport(folder, self._job, NoQueue(), attempt)
 
     @contextlib.contextmanager
-    def prepared(
+    def prepare(
         self, is_to_end: Callable[[], bool], is_to_leave: Callable[[], bool]
     ) -> Iterator[Work]:
         """The work that each process of the node runs; afterwards all it left is sent.

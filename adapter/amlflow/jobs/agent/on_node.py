@@ -31,8 +31,8 @@ from amlflow.jobs.cluster.payload import attempt_of, take_job
 from amlflow.jobs.distribution import (
     Distribution,
     Process,
-    placed_on_nodes,
     process_ports,
+    rank_by_node,
     variables_of,
 )
 from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
@@ -53,12 +53,12 @@ def run_process() -> None:
     os.umask(0o077)
     job = take_job(os.environ)
     distribution = Distribution(**(job.distribution or {}))
-    processes = placed_on_nodes(distribution)
+    processes = rank_by_node(distribution)
     process = processes[int(os.environ.pop(PROCESS))]
     told = Told()
     node = NodeFolder(job, process)
     try:
-        with node.prepared(told) as is_ready:
+        with node.prepare(told) as is_ready:
             if is_ready and not told.end.is_set():
                 plan = node.read_plan()
                 environment = _environment(job, plan, distribution, process)
@@ -91,7 +91,7 @@ class Told:
 def _environment(
     job: Job, plan: dict[str, Any], distribution: Distribution, process: Process
 ) -> dict[str, str]:
-    processes = placed_on_nodes(distribution)
+    processes = rank_by_node(distribution)
     addresses = os.environ.pop(ADDRESSES).split(",")
     ports = process_ports(int(os.environ.pop(PORT)), len(processes))
     own = variables_of(distribution, processes, process, addresses, ports)
@@ -142,7 +142,7 @@ class NodeFolder:
         return plan
 
     @contextlib.contextmanager
-    def prepared(self, told: Told) -> Iterator[bool]:
+    def prepare(self, told: Told) -> Iterator[bool]:
         """Whether the folder is there; the first process makes it, and sends what is left."""
         if self._process.local:
             try:
@@ -160,7 +160,7 @@ class NodeFolder:
             self.folder.processes.mkdir(mode=0o700)
             upkeep = Upkeep(self._job, self.folder, attempt_of(os.environ))
             try:
-                with upkeep.prepared(told.end.is_set, told.leave.is_set) as work:
+                with upkeep.prepare(told.end.is_set, told.leave.is_set) as work:
                     plan = {
                         "command": list(work.command),
                         "is_script": work.is_script,

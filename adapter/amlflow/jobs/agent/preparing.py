@@ -67,9 +67,7 @@ def prepare_work(
         return Preparation(work, {}, [])
     if job.specification is None:
         return Preparation(
-            _relayed(
-                job, folder, work, {ROOM: job.room or "", AGENT_PYTHON: sys.executable}, stack
-            ),
+            _relay(job, folder, work, {ROOM: job.room or "", AGENT_PYTHON: sys.executable}, stack),
             {},
             [],
         )
@@ -80,7 +78,7 @@ def prepare_work(
     if environment.key:
         work = dataclasses.replace(work, python=str(environment.python))
         variables = {**environment.variables(), AGENT_PYTHON: sys.executable}
-        work = _relayed(job, folder, work, variables, stack)
+        work = _relay(job, folder, work, variables, stack)
     notes = _record(job, folder, environment.key, environment.packages)
     return Preparation(work, notes, environment.warnings)
 
@@ -113,7 +111,7 @@ def _prepare_container(
     )
     if environment.takes_amlflow:
         room = find_copied_room(kept.make_folder() / ".rooms")
-        work = _relayed(job, folder, work, {ROOM: str(room)}, stack)
+        work = _relay(job, folder, work, {ROOM: str(room)}, stack)
         work = dataclasses.replace(work, needs=[*work.needs, room, folder.relay])
     notes = _record(job, folder, environment.key, environment.packages)
     return Preparation(work, notes, environment.warnings)
@@ -134,7 +132,7 @@ def _make_image(
         return ensure_in_image(specification, images, image, program, log, cancelled)
 
 
-def _relayed(
+def _relay(
     job: Job,
     folder: JobFolder,
     work: Work,

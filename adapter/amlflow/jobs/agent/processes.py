@@ -17,7 +17,7 @@ from amlflow.jobs.distribution import (
     Distribution,
     Join,
     Process,
-    placed_here,
+    rank_here,
     server_numbers,
     variables_of,
 )
@@ -48,7 +48,7 @@ class Failure:
 
 def distribute_here(work: Work, distribution: Distribution, folder: JobFolder) -> Work:
     """The work that starts the processes of a distributed work on this machine."""
-    processes = placed_here(distribution)
+    processes = rank_here(distribution)
     addresses = [HERE] * (processes[-1].node + 1)
     ports = free_ports(len(processes))
     variables = [

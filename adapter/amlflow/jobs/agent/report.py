@@ -41,7 +41,7 @@ from amlflow.jobs.run_notes import (
     requested_end_of,
     with_warnings,
 )
-from amlflow.jobs.tracker_files import find_tracker_files, kept_warning
+from amlflow.jobs.tracker_files import find_tracker_files, warn_of_kept_files
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.layers.stack import open_keeper
 from amlflow.local_files import files_below, pin_files
@@ -343,7 +343,7 @@ class Report:
         self.tracker_files = find_tracker_files(self._folder, self._open())
 
     def _kept_warnings(self) -> list[str]:
-        return [kept_warning(self.tracker_files)] if self.tracker_files else []
+        return [warn_of_kept_files(self.tracker_files)] if self.tracker_files else []
 
     def _send_journal(self) -> list[str]:
         """Send what the script had logged when it ended; what could not be sent is told."""

@@ -13,7 +13,7 @@ from amlflow.jobs.agent.on_node import ADDRESSES, PORT
 from amlflow.jobs.agent.processes import Failure, free_ports, log_name
 from amlflow.jobs.cluster.node_messages import END, STARTED, NodeMessage, parse_message
 from amlflow.jobs.cluster.payload import VARIABLE, encode_job
-from amlflow.jobs.distribution import Distribution, Join, placed_on_nodes, server_numbers
+from amlflow.jobs.distribution import Distribution, Join, rank_by_node, server_numbers
 from amlflow.jobs.job import Job
 from amlflow.jobs.run_notes import EndRequest
 from amlflow.run_errors import to_error
@@ -30,7 +30,7 @@ class Spreading:
 
     def __init__(self, cluster: Cluster, job: Job, distribution: Distribution) -> None:
         self._distribution = distribution
-        processes = placed_on_nodes(distribution)
+        processes = rank_by_node(distribution)
         self._servers = set(server_numbers(distribution, processes))
         self._running = {process.number for process in processes}
         self._first: NodeMessage | None = None
@@ -133,7 +133,7 @@ class Spreading:
             message = f"The processes on the job's nodes have ended and not said how: {lines}"
             return EndRequest(Status.FAILED, to_error(message, "ServiceError"))
         failure = Failure(first.number, first.code)
-        node = placed_on_nodes(self._distribution)[first.number].node
+        node = rank_by_node(self._distribution)[first.number].node
         message = failure.describe(self._distribution.processes)
         if first.error is not None:
             message = (

@@ -14,8 +14,8 @@ from amlflow.jobs.health import note_change
 from amlflow.jobs.run_notes import (
     WAITING,
     EndRequest,
+    fail_as_lost,
     has_agent,
-    lost,
     requested_end_of,
 )
 from amlflow.run_errors import to_error
@@ -82,7 +82,7 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
         return None
     request = requested_end_of(record)
     if job.state is JobState.QUEUED:
-        return None if request else _queued(record, job)
+        return None if request else _to_queued(record, job)
     if job.state is JobState.PREPARING:
         is_queued = record.status == Status.QUEUED
         return RunChange(status=Status.PREPARING) if is_queued else None
@@ -93,7 +93,7 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
     return (request or _end_of(job)).change(datetime.now(timezone.utc))
 
 
-def _queued(record: RunRecord, job: ClusterJob) -> RunChange | None:
+def _to_queued(record: RunRecord, job: ClusterJob) -> RunChange | None:
     note = {"reason": job.reason, "before": job.before, "id": job.id, "attempt": job.attempt}
     known = parse_waiting(record)
     is_same = known is not None and (known.reason, known.attempt) == (job.reason, job.attempt)
@@ -108,7 +108,9 @@ def _end_of(job: ClusterJob) -> EndRequest:
         reason = job.reason or "The cluster has cancelled it."
         return EndRequest(Status.CANCELED, to_error(f"{reason}{known}", "ServiceError"))
     if job.state is JobState.UNKNOWN:
-        return lost("The cluster no longer knows the run's job, which did not tell how it ended.")
+        return fail_as_lost(
+            "The cluster no longer knows the run's job, which did not tell how it ended."
+        )
     code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
     reason = job.reason or (
         f"The run's agent ended{code} and did not tell how the script did. What the agent printed "

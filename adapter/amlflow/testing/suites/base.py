@@ -149,9 +149,11 @@ class SuiteBase(Cleaning):
 
     @pytest.fixture
     def run(self, tracker: Tracker, experiment: ExperimentRecord) -> RunRecord:
-        return self.made(tracker, experiment)
+        return self.create_run(tracker, experiment)
 
-    def made(self, tracker: Tracker, experiment: ExperimentRecord, **values: Any) -> RunRecord:
+    def create_run(
+        self, tracker: Tracker, experiment: ExperimentRecord, **values: Any
+    ) -> RunRecord:
         [record] = tracker.create_runs([self.draft(experiment, **values)])
         return record
 
@@ -159,7 +161,7 @@ class SuiteBase(Cleaning):
         return RunDraft(**{"experiment_id": experiment.id, "created": current(), **values})
 
 
-def accepted(write: Callable[[list[T]], object], items: Sequence[T]) -> list[T]:
+def write_accepted(write: Callable[[list[T]], object], items: Sequence[T]) -> list[T]:
     """Write the items in as few calls as the tracker allows; those that it has taken.
 
     A refused call changes nothing, so its halves are tried, down to the single item.
@@ -169,7 +171,7 @@ def accepted(write: Callable[[list[T]], object], items: Sequence[T]) -> list[T]:
     if len(items) == 1:
         return []
     half = len(items) // 2
-    return accepted(write, items[:half]) + accepted(write, items[half:])
+    return write_accepted(write, items[:half]) + write_accepted(write, items[half:])
 
 
 def refuses(call: Callable[..., object], *arguments: object) -> bool:
@@ -189,7 +191,7 @@ def later(seconds: float) -> datetime:
     return current() + timedelta(seconds=seconds)
 
 
-def logged(
+def new_point(
     name: str,
     value: Any,
     *,

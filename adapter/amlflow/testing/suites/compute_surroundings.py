@@ -19,7 +19,7 @@ WRAPPER = '#!/bin/sh\nWRAPPED="yes $WRAPPED" exec python3 "$@"\n'
 class ComputeSurroundingTests(ComputeBase):
     """What a compute target gives to a work."""
 
-    def shown(self, started: Any, tmp_path: Path, **values: Any) -> dict[str, str]:
+    def run_and_show(self, started: Any, tmp_path: Path, **values: Any) -> dict[str, str]:
         """The environment variables of a script."""
         work, run = started(SHOW, output=tmp_path / "shown", **values)
         end = ending(run)
@@ -46,10 +46,10 @@ class ComputeSurroundingTests(ComputeBase):
         }  # fmt: skip
         # Work: environment is added
         # JOB: The name of the environment variable
-        variables = self.shown(started, tmp_path, environment=awkward)
+        variables = self.run_and_show(started, tmp_path, environment=awkward)
         assert {key: variables.get(key) for key in awkward} == awkward
         # Work: environment is added
-        own = self.shown(started, tmp_path, environment={})
+        own = self.run_and_show(started, tmp_path, environment={})
         assert "PATH" in variables
         assert variables["PATH"] == own["PATH"]
         assert set(awkward) - {"HOME"} - set(before) <= set(variables) - set(own)
@@ -66,9 +66,9 @@ class ComputeSurroundingTests(ComputeBase):
         wrapper = folder / "my python"
         wrapper.write_text(WRAPPER)
         wrapper.chmod(0o755)
-        variables = self.shown(started, tmp_path, python=str(wrapper), needs=[folder])
+        variables = self.run_and_show(started, tmp_path, python=str(wrapper), needs=[folder])
         assert variables["WRAPPED"].strip() == "yes"
-        assert "WRAPPED" not in self.shown(started, tmp_path)
+        assert "WRAPPED" not in self.run_and_show(started, tmp_path)
 
     def test_a_script_elsewhere(self, started: Any, tmp_path: Path) -> None:
         """

@@ -71,7 +71,7 @@ class ConflictTests(SuiteBase):
         values = [*ALIKE, " alike", "alike\n", "ALIKE", "1", "1.0", "01", "true", "True", "x", ""]
         values += ["alike\u200b", "\u200b"]
         properties = {f"key {n}": value for n, value in enumerate(values)}
-        run = self.made(tracker, experiment, properties=properties)
+        run = self.create_run(tracker, experiment, properties=properties)
         for n in range(len(values)):
             changed = values[(n + 1) % len(values)]
             with pytest.raises(PropertyConflict) as caught:
@@ -88,7 +88,7 @@ class ConflictTests(SuiteBase):
         page: A method does everything that its docstring says, or raises one of the contract's
             errors and changes nothing.
         """
-        self.made(tracker, experiment, run_id="taken")
+        self.create_run(tracker, experiment, run_id="taken")
         good = [self.draft(experiment), self.draft(experiment, run_id="free")]
         query = RunQuery(experiment_ids=[experiment.id])
         before = list(tracker.find_runs(query))
@@ -118,7 +118,7 @@ class ConflictTests(SuiteBase):
             nested the run without naming a root.
         """
         other = tracker.ensure_experiment(new_name())
-        parent = self.made(tracker, experiment)
+        parent = self.create_run(tracker, experiment)
         family = {"parent_id": parent.id, "root_id": parent.id}
         owners = [experiment, other, experiment, other]
         drafts = [self.draft(owner, run_id="same") for owner in owners[:2]]
@@ -229,7 +229,7 @@ class ConflictTests(SuiteBase):
         # delete_experiment: Delete an experiment
         for status in (Status.COMPLETED, Status.NOT_STARTED):
             owner = tracker.ensure_experiment(new_name())
-            self.made(tracker, owner, status=status)
+            self.create_run(tracker, owner, status=status)
             for is_archived in (False, True):
                 tracker.update_experiment(owner.id, ExperimentChange(archived=is_archived))
                 assert refuses(tracker.delete_experiment, owner.id)

@@ -25,7 +25,7 @@ from amlflow.spec import (
     Tracker,
     check_file_name,
 )
-from amlflow.testing.suites.base import MILLISECOND, SuiteBase, current, logged
+from amlflow.testing.suites.base import MILLISECOND, SuiteBase, current, new_point
 from amlflow.testing.suites.signatures import check_signatures
 
 BAD_FILE_NAMES = ["", ".", "..", "/a", "a/", "a//b", "./a", "a/.", "a/../b", "../a", "a\\b", "a\0b"]
@@ -56,7 +56,7 @@ class ConventionTests(SuiteBase):
             for microseconds in (0, 1, 499, 999, 1_000, 999_999)
         ]
         for time in times:
-            run = self.made(tracker, experiment, created=time, status=Status.COMPLETED)
+            run = self.create_run(tracker, experiment, created=time, status=Status.COMPLETED)
             record = tracker.get_run(run.id)
             for stored in (record.created, record.started, record.ended):
                 # RunDraft: A run whose status is final
@@ -78,8 +78,8 @@ class ConventionTests(SuiteBase):
             them.
         """
         points = [
-            *(logged("scalar", number, order=order) for order, number in enumerate(NUMBERS)),
-            logged("list", NUMBERS, kind=Kind.LIST),
+            *(new_point("scalar", number, order=order) for order, number in enumerate(NUMBERS)),
+            new_point("list", NUMBERS, kind=Kind.LIST),
         ]
         tracker.write_points(run.id, points)
         stored = tracker.read_points(run.id)
@@ -95,7 +95,7 @@ class ConventionTests(SuiteBase):
         """
         Point: A step is a whole number of 64 bits with sign; a tracker may refuse another one.
         """
-        tracker.write_points(run.id, [logged("m", 1.0, step=step)])
+        tracker.write_points(run.id, [new_point("m", 1.0, step=step)])
         assert [stored.position for stored in tracker.read_points(run.id)] == [step]
 
     def test_names_that_no_file_can_have(
@@ -140,7 +140,7 @@ class ConventionTests(SuiteBase):
         states = []
         # page: After Unavailable
         for _ in range(2):
-            tracker.write_points(run.id, [logged("m", 1.0), logged("t", "x" * 1000, order=1)])
+            tracker.write_points(run.id, [new_point("m", 1.0), new_point("t", "x" * 1000, order=1)])
             tracker.put_files(run.id, {"outputs/a": archive}, replace=True)
             tracker.put_snapshot(run.id, archive)
             tracker.update_run(run.id, change)
@@ -168,7 +168,7 @@ class ConventionTests(SuiteBase):
         RunDraft: A run without a name, or with an empty one, gets a name that the tracker chooses,
             or none.
         """
-        run = self.made(tracker, experiment, name=name)
+        run = self.create_run(tracker, experiment, name=name)
         assert tracker.get_run(run.id).name == run.name
 
     def test_a_parent_from_elsewhere(
@@ -184,7 +184,7 @@ class ConventionTests(SuiteBase):
         families = [(run.id, run.id), ("0" * 32, "1" * 32), (run.id, "0" * 32), (run.id, None)]
         for family in families:
             # RunDraft: A parent and a root are stored
-            child = self.made(tracker, other, parent_id=family[0], root_id=family[1])
+            child = self.create_run(tracker, other, parent_id=family[0], root_id=family[1])
             record = tracker.get_run(child.id)
             # RunDraft: A parent and a root are stored
             # RunRecord: root_id is
@@ -203,14 +203,14 @@ class ConventionTests(SuiteBase):
         other = tracker.ensure_experiment(f"{experiment.name}-other")
         alias = f"same-{experiment.id}"
         # RunDraft: Runs of two experiments may request
-        runs = [self.made(tracker, each, run_id=alias) for each in (experiment, other)]
+        runs = [self.create_run(tracker, each, run_id=alias) for each in (experiment, other)]
         for run in runs:
             assert tracker.get_run(alias, run.experiment_id).id == run.id
         # get_run: If several experiments
         assert tracker.get_run(alias).id in [run.id for run in runs]
         # get_run: An id comes before an alias.
-        last = self.made(tracker, other, run_id=runs[0].id)
+        last = self.create_run(tracker, other, run_id=runs[0].id)
         assert tracker.get_run(runs[0].id).id == runs[0].id
         assert tracker.get_run(runs[0].id, other.id).id == last.id
-        first = self.made(tracker, experiment)
+        first = self.create_run(tracker, experiment)
         assert tracker.get_run(first.id).id == first.id

@@ -32,10 +32,10 @@ from amlflow.spec import (
 )
 from amlflow.testing.known_limits import has_limit
 from amlflow.testing.seeds import seed_of
-from amlflow.testing.suites.base import START, SuiteBase, logged, refuses
+from amlflow.testing.suites.base import START, SuiteBase, new_point, refuses
 from amlflow.testing.suites.cleaning import new_name
 from amlflow.testing.suites.transitions import STATUSES
-from amlflow.testing.suites.values import typed
+from amlflow.testing.suites.values import with_types
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 """What a tracker must be able to store."""
@@ -116,7 +116,7 @@ class DrawnTests(SuiteBase):
         """
 
         def check(changes: list[RunChange]) -> None:
-            run = self.made(tracker, experiment, created=START)
+            run = self.create_run(tracker, experiment, created=START)
             for change in changes:
                 before, is_conflict = tracker.get_run(run.id), False
                 starts = change.status == Status.RUNNING and change.started is not None
@@ -184,9 +184,9 @@ class DrawnTests(SuiteBase):
         """
 
         def check(values: list[tuple[Kind, Any]]) -> None:
-            run = self.made(tracker, experiment)
+            run = self.create_run(tracker, experiment)
             points = [
-                logged("m", value, kind=kind, order=order)
+                new_point("m", value, kind=kind, order=order)
                 for order, (kind, value) in enumerate(values)
             ]
             if refuses(tracker.write_points, run.id, points):
@@ -196,8 +196,10 @@ class DrawnTests(SuiteBase):
                 tracker.write_points(run.id, points[::2])
             # read_points: Values keep their types
             # write_points: Store points, each identity once.
-            stored = [(point.kind, typed(point.value)) for point in tracker.read_points(run.id)]
-            assert stored == [(point.kind, typed(point.value)) for point in points]
+            stored = [
+                (point.kind, with_types(point.value)) for point in tracker.read_points(run.id)
+            ]
+            assert stored == [(point.kind, with_types(point.value)) for point in points]
 
         draw(st.lists(VALUES, max_size=8), check)
 
@@ -220,7 +222,7 @@ class DrawnTests(SuiteBase):
         names = st.lists(parts, min_size=1, max_size=3).map("/".join)
 
         def check(contents: dict[str, bytes]) -> None:
-            run = self.made(tracker, experiment)
+            run = self.create_run(tracker, experiment)
             expected = {}
             for name, content in contents.items():
                 path = tmp_path / "local"

@@ -159,7 +159,7 @@ class ExperimentTests(SuiteBase):
         update_experiment: Apply a change.
         page: Times are timezone-aware datetimes in UTC.
         """
-        run = self.made(tracker, experiment)
+        run = self.create_run(tracker, experiment)
         # update_experiment: Apply a change.
         for _ in range(2):  # the second time there is nothing to do
             tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
@@ -187,7 +187,7 @@ class ExperimentTests(SuiteBase):
         RunQuery: Which runs to find: those of the experiments that meet all conditions.
         get_run: The run with this id or alias, in this experiment, or in any if None.
         """
-        run = self.made(tracker, experiment, tags={"mark": experiment.name})
+        run = self.create_run(tracker, experiment, tags={"mark": experiment.name})
         mine = Condition("tags", Op.EQ, experiment.name, key="mark")
         # RunQuery: If experiment_ids is None
         run_ids = [record.id for record in tracker.find_runs(RunQuery(conditions=[mine]))]
@@ -199,7 +199,7 @@ class ExperimentTests(SuiteBase):
         assert tracker.get_run(run.id).id == run.id
         # RunQuery: Which runs to find
         active = tracker.ensure_experiment(new_name())
-        other = self.made(tracker, active, created=later(1))
+        other = self.create_run(tracker, active, created=later(1))
         for experiments, runs in (([experiment], [run]), ([active, experiment], [other, run])):
             query = RunQuery(experiment_ids=[record.id for record in experiments])
             assert [record.id for record in tracker.find_runs(query)] == [
@@ -231,7 +231,7 @@ class ExperimentTests(SuiteBase):
 
     def test_delete_experiment(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """delete_experiment: Delete an experiment and free its name; Refused if it has runs."""
-        run = self.made(tracker, experiment)
+        run = self.create_run(tracker, experiment)
         with pytest.raises(Refused):
             tracker.delete_experiment(experiment.id)
         assert tracker.get_run(run.id).experiment_id == experiment.id

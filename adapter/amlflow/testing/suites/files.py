@@ -17,7 +17,7 @@ from amlflow.spec import (
     RunRecord,
     Tracker,
 )
-from amlflow.testing.suites.base import SuiteBase, logged, race, refuses
+from amlflow.testing.suites.base import SuiteBase, new_point, race, refuses
 
 
 class FileTests(SuiteBase):
@@ -145,7 +145,7 @@ class FileTests(SuiteBase):
         list_files: The names of the run's files that begin with a prefix, sorted, without amlflow's
             own.
         """
-        tracker.write_points(run.id, [logged("m", "x" * 20_000), logged("n", 1.0)])
+        tracker.write_points(run.id, [new_point("m", "x" * 20_000), new_point("n", 1.0)])
         assert tracker.list_files(run.id) == []
 
     def test_snapshots(self, tracker: Tracker, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ class FileTests(SuiteBase):
         source.write_text("x")
         before = {**states(tmp_path), **states(working)}
         tracker.put_files(run.id, {"outputs/file": source})
-        tracker.write_points(run.id, [logged("m", 1.0), logged("n", "x" * 20_000)])
+        tracker.write_points(run.id, [new_point("m", 1.0), new_point("n", "x" * 20_000)])
         tracker.put_snapshot(uuid.uuid4().hex * 2, source)
         paths = Layer(tracker).own_paths()
         # own_paths: The absolute paths

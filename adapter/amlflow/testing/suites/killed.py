@@ -26,7 +26,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.at_once import Others
-from amlflow.testing.suites.base import current, logged
+from amlflow.testing.suites.base import current, new_point
 from amlflow.testing.suites.cleaning import new_name
 from amlflow.testing.suites.process_base import ProcessBase
 
@@ -62,7 +62,7 @@ class KilledTests(ProcessBase):
         """
         # Each is killed elsewhere within a step. The first one is longer: it opens the tracker.
         for part in (0.0, 0.15, 0.3, 0.5, 0.7, 0.9):
-            run = self.made(tracker, experiment)
+            run = self.create_run(tracker, experiment)
             count = others.killed_after(2, part, _write_until_killed, run.id, str(large_file))
             assert count >= 2, "the writer failed before it was killed"
             check_written(tracker, run, count, large_file)
@@ -86,7 +86,7 @@ class KilledTests(ProcessBase):
             assert {f"{prefix}-{n}": 1 for n in range(count)}.items() <= names.items()
             record = tracker.ensure_experiment(f"{prefix}-{count}")
             assert names[record.name] in (0, 1)
-            run = self.made(tracker, record)
+            run = self.create_run(tracker, record)
             assert tracker.get_run(run.id).experiment_id == record.id
 
     @pytest.mark.thorough
@@ -172,7 +172,7 @@ def write_one(tracker: Tracker, run_id: str, n: int, path: Path, *, replace: boo
     """Write a step of everything: properties with tags, points, a file."""
     properties = {f"p{n}": "x", f"q{n}": "y"}
     tracker.update_run(run_id, RunChange(properties=properties, tags={f"t{n}": "x"}))
-    points = [logged("m", float(n), order=2 * n), logged("m", f"text {n}", order=2 * n + 1)]
+    points = [new_point("m", float(n), order=2 * n), new_point("m", f"text {n}", order=2 * n + 1)]
     tracker.write_points(run_id, points)
     tracker.put_files(run_id, {f"files/{n}": path}, replace=replace)
 

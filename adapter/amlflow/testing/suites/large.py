@@ -23,7 +23,7 @@ from amlflow.testing.suites.base import (
     SuiteBase,
     current,
     later,
-    logged,
+    new_point,
 )
 
 POINTS = 30_000
@@ -45,11 +45,11 @@ class LargeTests(SuiteBase):
             point: a tracker stores it once, however often it is sent.
         """
         points = [
-            logged("m", n / 2, order=n, time=START + n * 2 * MILLISECOND) for n in range(POINTS)
+            new_point("m", n / 2, order=n, time=START + n * 2 * MILLISECOND) for n in range(POINTS)
         ]
         for start in range(0, POINTS, BATCH):
             tracker.write_points(run.id, points[start : start + BATCH])
-        tracker.write_points(run.id, [logged("n", 1.0), logged("n", "text", order=1)])
+        tracker.write_points(run.id, [new_point("n", 1.0), new_point("n", "text", order=1)])
         again = [*points[:3], points[POINTS // 2], points[-1]]
         tracker.write_points(run.id, again)
         stored = tracker.read_points(run.id, ["m"])
@@ -74,8 +74,8 @@ class LargeTests(SuiteBase):
             point: a tracker stores it once, however often it is sent.
         write_points: Store points, each identity once.
         """
-        points = [logged("m", float(n), order=n) for n in range(300)]
-        points += [logged("t", str(n), order=n) for n in range(10)]
+        points = [new_point("m", float(n), order=n) for n in range(300)]
+        points += [new_point("t", str(n), order=n) for n in range(10)]
         tracker.write_points(run.id, points)
         for again in (points[:1], points[5:7], points[-3:], points):
             tracker.write_points(run.id, again)
@@ -170,7 +170,8 @@ class LargeTests(SuiteBase):
         """
         seconds = [3, 1, 2, 0]
         runs = [
-            self.made(tracker, experiment, created=START + n * 1000 * MILLISECOND) for n in seconds
+            self.create_run(tracker, experiment, created=START + n * 1000 * MILLISECOND)
+            for n in seconds
         ]
         numbers = tracker.run_numbers(runs)
         in_order = [number for _, number in sorted(zip(seconds, numbers, strict=True))]

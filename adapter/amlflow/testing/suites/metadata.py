@@ -248,7 +248,7 @@ class MetadataTests(SuiteBase):
         self, tracker: Tracker, experiment: ExperimentRecord
     ) -> None:
         """PropertyConflict: The property already has another value."""
-        run = self.made(tracker, experiment, properties={"author": "me", "empty": ""})
+        run = self.create_run(tracker, experiment, properties={"author": "me", "empty": ""})
         for change in ({"author": "you"}, {"empty": "x"}):
             with pytest.raises(PropertyConflict):
                 tracker.update_run(run.id, RunChange(properties=change))
@@ -262,7 +262,7 @@ class MetadataTests(SuiteBase):
             if another process adds it at the same time, the whole change is a PropertyConflict.
         Tracker: Its methods can be called from several threads.
         """
-        for run in [self.made(tracker, experiment) for _ in range(3)]:
+        for run in [self.create_run(tracker, experiment) for _ in range(3)]:
             outcomes = race(16, functools.partial(claim, tracker, run.id))
             check_claims(tracker.get_run(run.id), outcomes)
 
@@ -308,7 +308,7 @@ class MetadataTests(SuiteBase):
         transition: A run has an end time only while its status is final.
         page: Times are timezone-aware datetimes in UTC.
         """
-        run = self.made(tracker, experiment, status=Status.NOT_STARTED)
+        run = self.create_run(tracker, experiment, status=Status.NOT_STARTED)
         # UNSTARTED: The statuses of a run
         # transition: A run has no start time
         assert run.status == Status.NOT_STARTED

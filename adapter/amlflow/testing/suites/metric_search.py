@@ -22,7 +22,7 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
-from amlflow.testing.suites.base import MILLISECOND, START, SuiteBase, logged
+from amlflow.testing.suites.base import MILLISECOND, START, SuiteBase, new_point
 
 NAME = "val/loss 50%"
 SERIES: Sequence[Sequence[Any]] = (
@@ -55,19 +55,19 @@ class MetricSearchTests(SuiteBase):
             metrics.NAME for a single metric.
         """
         self.needs(tracker, Feature.METRICS)
-        run = self.made(tracker, experiment)
+        run = self.create_run(tracker, experiment)
         tracker.write_points(
             run.id,
             [
-                logged(NAME, 1.0, order=0, step=7),
-                logged(NAME, math.nan, order=1, step=2),
-                logged(NAME, 4.0, order=2, step=9),
-                logged(NAME, 3.0, order=3, step=9, time=START + 3 * TICK),
-                logged(NAME, 5.0, order=4, step=8, time=START + 4 * TICK),
-                logged("text", "9"),
-                logged("list", [4.0, 6.0, 5.0], kind=Kind.LIST),
-                logged("row", {"a b": 2, "c": "text"}, kind=Kind.ROW),
-                logged("table", {"x": [8, 7.5], "y": [None, "1"]}, kind=Kind.TABLE),
+                new_point(NAME, 1.0, order=0, step=7),
+                new_point(NAME, math.nan, order=1, step=2),
+                new_point(NAME, 4.0, order=2, step=9),
+                new_point(NAME, 3.0, order=3, step=9, time=START + 3 * TICK),
+                new_point(NAME, 5.0, order=4, step=8, time=START + 4 * TICK),
+                new_point("text", "9"),
+                new_point("list", [4.0, 6.0, 5.0], kind=Kind.LIST),
+                new_point("row", {"a b": 2, "c": "text"}, kind=Kind.ROW),
+                new_point("table", {"x": [8, 7.5], "y": [None, "1"]}, kind=Kind.TABLE),
             ],
         )
         expected = {
@@ -77,16 +77,18 @@ class MetricSearchTests(SuiteBase):
             "metrics_first": {NAME: math.nan, "list": 4.0, "row.a b": 2.0, "table.x": 8.0},
         }
         for fields in (METRIC_FIELDS, ("metrics",), ("metrics_first", "name")):
-            record = self.one(tracker, experiment, *fields)
+            record = self.read_only_run(tracker, experiment, *fields)
             for field in METRIC_FIELDS:
                 if field in fields:
                     assert same(getattr(record, field), expected[field]), (fields, field)
         for field in METRIC_FIELDS:
-            record = self.one(tracker, experiment, f"{field}.list", f"{field}.none")
+            record = self.read_only_run(tracker, experiment, f"{field}.list", f"{field}.none")
             numbers = getattr(record, field)
             assert (numbers["list"], "none" in numbers) == (expected[field]["list"], False)
 
-    def one(self, tracker: Tracker, experiment: ExperimentRecord, *fields: str) -> RunRecord:
+    def read_only_run(
+        self, tracker: Tracker, experiment: ExperimentRecord, *fields: str
+    ) -> RunRecord:
         """The only run, read with these fields."""
         query = RunQuery(experiment_ids=[experiment.id], fields=frozenset(fields))
         [record] = tracker.find_runs(query)
@@ -183,7 +185,7 @@ class MetricSearchTests(SuiteBase):
         ]
         run_ids = [run.id for run in tracker.create_runs(drafts)]
         for run_id, values in zip(run_ids, SERIES, strict=True):
-            points = [logged(NAME, value, order=order) for order, value in enumerate(values)]
+            points = [new_point(NAME, value, order=order) for order, value in enumerate(values)]
             tracker.write_points(run_id, points)
         for place, run_id in enumerate(run_ids[:3]):
             ended = START + timedelta(seconds=place + 1)

@@ -20,7 +20,7 @@ from amlflow.testing.suites.base import (
     START,
     UTC,
     SuiteBase,
-    logged,
+    new_point,
     race,
     refuses,
 )
@@ -38,7 +38,7 @@ class MetricTests(SuiteBase):
             float("inf"), float("-inf"), 1e308, 5e-324, 0.0, -0.0, "größer 😀", 10**400,
             "1", "1.0", "nan", "true", "null", "[1]",
         ]  # fmt: skip
-        points = [logged("m", value, order=index) for index, value in enumerate(values)]
+        points = [new_point("m", value, order=index) for index, value in enumerate(values)]
         for point in points:
             tracker.write_points(run.id, [point])
         stored_values = [point.value for point in tracker.read_points(run.id)]
@@ -50,7 +50,7 @@ class MetricTests(SuiteBase):
         """
         read_points: Values keep their types: bool, int, float (also NaN and infinities), str, None.
         """
-        tracker.write_points(run.id, [logged("m", float("nan"))])
+        tracker.write_points(run.id, [new_point("m", float("nan"))])
         [point] = tracker.read_points(run.id)
         assert point.value != point.value
 
@@ -78,8 +78,8 @@ class MetricTests(SuiteBase):
         Kind: The kind of a metric, in v1's words; it decides the type of Point.value.
         page: It never shortens a text.
         """
-        tracker.write_points(run.id, [logged("m", value, kind=kind)])
-        tracker.write_points(run.id, [logged("m", 1.0, order=1)])
+        tracker.write_points(run.id, [new_point("m", value, kind=kind)])
+        tracker.write_points(run.id, [new_point("m", 1.0, order=1)])
         first, second = tracker.read_points(run.id)
         # Kind: The kind of a metric
         assert first.kind is kind
@@ -97,7 +97,7 @@ class MetricTests(SuiteBase):
         check_name: Does not call a server.
         """
         names = [*ALIKE, *AWKWARD]
-        points = [logged(name, float(index)) for index, name in enumerate(names)]
+        points = [new_point(name, float(index)) for index, name in enumerate(names)]
         # page: Keys, names and values can be any text
         tracker.write_points(run.id, points)
         assert {point.name: point.value for point in tracker.read_points(run.id)} == {
@@ -124,7 +124,7 @@ class MetricTests(SuiteBase):
         for name in ("", "n" * LONG):
             fine = f"fine {len(name)}"
             # In the middle of others, so that a part of a call would show.
-            batch = [logged(text, 1.0, order=9) for text in (fine, name, f"{fine}, too")]
+            batch = [new_point(text, 1.0, order=9) for text in (fine, name, f"{fine}, too")]
             if refuses(tracker.check_name, name):
                 # check_name: Raise Refused
                 assert refuses(tracker.write_points, run.id, batch)
@@ -139,7 +139,7 @@ class MetricTests(SuiteBase):
             # page: Keys, names and values can be any text
             # page: It never shortens a text.
             for order, value in enumerate([1.0, "text"]):
-                if not refuses(tracker.write_points, run.id, [logged(name, value, order=order)]):
+                if not refuses(tracker.write_points, run.id, [new_point(name, value, order=order)]):
                     values = [point.value for point in tracker.read_points(run.id, [name])]
                     assert value in values
 
@@ -152,10 +152,10 @@ class MetricTests(SuiteBase):
         for me in (2, 0, 1):
             for n in (0, 1):
                 time = START + (3 * n + me) * TICK
-                point = logged("m", 10 * n + me, writer=f"w{me}", order=n, step=7 - n, time=time)
+                point = new_point("m", 10 * n + me, writer=f"w{me}", order=n, step=7 - n, time=time)
                 tracker.write_points(run.id, [point])
         # read_points: The points of all writers
-        tracker.write_points(run.id, [logged("z", "first", time=START - TICK)])
+        tracker.write_points(run.id, [new_point("z", "first", time=START - TICK)])
         points = tracker.read_points(run.id)
         assert [point.value for point in points] == ["first", 0, 1, 2, 10, 11, 12]
         assert [point.position for point in points] == [0, 7, 7, 7, 6, 6, 6]
@@ -168,8 +168,10 @@ class MetricTests(SuiteBase):
         read_points: The points of all writers, or those with these names, ordered by time and
             position.
         """
-        tracker.write_points(run.id, [logged("r", {"x": 1, "y": 2.0}, kind=Kind.ROW)])
-        tracker.write_points(run.id, [logged("r.x", 5.0), logged("l", [1.0, 2.0], kind=Kind.LIST)])
+        tracker.write_points(run.id, [new_point("r", {"x": 1, "y": 2.0}, kind=Kind.ROW)])
+        tracker.write_points(
+            run.id, [new_point("r.x", 5.0), new_point("l", [1.0, 2.0], kind=Kind.LIST)]
+        )
         assert [point.value for point in tracker.read_points(run.id, ["r.x"])] == [5.0]
         assert [point.value for point in tracker.read_points(run.id, ["r"])] == [{"x": 1, "y": 2.0}]
         assert [point.value for point in tracker.read_points(run.id, ["l"])] == [[1.0, 2.0]]
@@ -181,11 +183,11 @@ class MetricTests(SuiteBase):
         Point: A tracker need not return a point's writer; if it cannot tell whether a step was
             given, it may return the position as step.
         """
-        points = [logged("s", float(n), order=n, step=n * 10) for n in range(5)]
-        points += [logged("u", float(n), order=n) for n in range(5)]
-        points += [logged("same", 1.0, order=n, step=7, time=START + n * TICK) for n in range(5)]
-        points += [logged("negative", 1.0, step=-3), logged("zero", 1.0, step=0, order=5)]
-        points += [logged("far", 1.0, step=2**40)]
+        points = [new_point("s", float(n), order=n, step=n * 10) for n in range(5)]
+        points += [new_point("u", float(n), order=n) for n in range(5)]
+        points += [new_point("same", 1.0, order=n, step=7, time=START + n * TICK) for n in range(5)]
+        points += [new_point("negative", 1.0, step=-3), new_point("zero", 1.0, step=0, order=5)]
+        points += [new_point("far", 1.0, step=2**40)]
         tracker.write_points(run.id, points)
         points = tracker.read_points(run.id)
         assert [point.position for point in points if point.name == "s"] == [0, 10, 20, 30, 40]
@@ -200,7 +202,7 @@ class MetricTests(SuiteBase):
 
     def test_many_points_at_once(self, tracker: Tracker, run: RunRecord) -> None:
         """write_points: All points have one writer and are in the order of the calls."""
-        points = [logged("m", float(n), order=n, time=START) for n in range(2500)]
+        points = [new_point("m", float(n), order=n, time=START) for n in range(2500)]
         tracker.write_points(run.id, points)
         assert [point.value for point in tracker.read_points(run.id)] == [
             float(n) for n in range(2500)
@@ -213,12 +215,12 @@ class MetricTests(SuiteBase):
         write_points: Store points, each identity once.
         """
         points = [
-            logged("m", 1.0, order=0),
-            logged("m", 1.0, order=1),
-            logged("m", "text", order=2),
-            logged("i", 3, order=0),
-            logged("l", [1.0, 1.0], order=0, kind=Kind.LIST),
-            logged("r", {"a": 1}, order=0, kind=Kind.ROW),
+            new_point("m", 1.0, order=0),
+            new_point("m", 1.0, order=1),
+            new_point("m", "text", order=2),
+            new_point("i", 3, order=0),
+            new_point("l", [1.0, 1.0], order=0, kind=Kind.LIST),
+            new_point("r", {"a": 1}, order=0, kind=Kind.ROW),
         ]
         tracker.write_points(run.id, [*points, *points])
         tracker.write_points(run.id, points)
@@ -239,11 +241,11 @@ class MetricTests(SuiteBase):
         """
         for owner in (None, "w0", "other"):
             # RunDraft: writer is the process
-            run = self.made(tracker, experiment, writer=owner)
+            run = self.create_run(tracker, experiment, writer=owner)
             for writer in ("w0", "w1", "w2"):
                 for value in (1.0, 1, "same", None):
                     points = [
-                        logged("m", value, writer=writer, order=n, time=START + n * TICK)
+                        new_point("m", value, writer=writer, order=n, time=START + n * TICK)
                         for n in range(3)
                     ]
                     tracker.write_points(run.id, [points[0]])
@@ -260,8 +262,8 @@ class MetricTests(SuiteBase):
         def log(me: int) -> None:
             for n in range(5):
                 points = [
-                    logged("m", float(n), writer=f"w{me}", order=n),
-                    logged("text", f"{me}", writer=f"w{me}", order=n),
+                    new_point("m", float(n), writer=f"w{me}", order=n),
+                    new_point("text", f"{me}", writer=f"w{me}", order=n),
                 ]
                 tracker.write_points(run.id, points)
 

@@ -22,7 +22,7 @@ from amlflow.spec import (
     tried_once,
 )
 from amlflow.testing.plugin import NOT_CLAIMED
-from amlflow.testing.suites.base import SuiteBase, logged
+from amlflow.testing.suites.base import SuiteBase, new_point
 
 Outage = Callable[[], AbstractContextManager[object]]
 """Inside it, the tracker's store does not answer."""
@@ -65,7 +65,7 @@ class OutageTests(SuiteBase):
             "update_experiment": lambda: tracker.update_experiment(
                 experiment.id, ExperimentChange(tags={"a": "b"})
             ),
-            "create_runs": lambda: self.made(tracker, experiment, run_id="one"),
+            "create_runs": lambda: self.create_run(tracker, experiment, run_id="one"),
             "get_run": lambda: tracker.get_run(run.id),
             "find_runs": lambda: list(tracker.find_runs(query)),
             "run_numbers": lambda: tracker.run_numbers([run]),
@@ -73,7 +73,7 @@ class OutageTests(SuiteBase):
                 run.id, RunChange(properties={"p": "x"}, tags={"t": "x"})
             ),
             "write_points": lambda: tracker.write_points(
-                run.id, [logged("m", 1.0), logged("m", "text", order=1)]
+                run.id, [new_point("m", 1.0), new_point("m", "text", order=1)]
             ),
             "read_points": lambda: tracker.read_points(run.id),
             "put_files": lambda: tracker.put_files(run.id, {"new": path}),

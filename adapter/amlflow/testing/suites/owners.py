@@ -15,7 +15,7 @@ from amlflow.spec import (
     RunRecord,
     Tracker,
 )
-from amlflow.testing.suites.base import UTC, SuiteBase, accepted, current
+from amlflow.testing.suites.base import UTC, SuiteBase, current, write_accepted
 from amlflow.testing.suites.cleaning import new_name
 from amlflow.testing.suites.models import ModelTracker
 
@@ -44,7 +44,7 @@ class OwnerTests(SuiteBase):
             records[some[0]] = tracker.register_model(draft)
 
         for name in names:
-            accepted(register, [name])
+            write_accepted(register, [name])
         # page: Keys, names and values can be any text
         assert f"{mark} a" in records
         for name, record in records.items():
@@ -112,7 +112,7 @@ class OwnerTests(SuiteBase):
             FileInRun and stores no file.
         get_file: Write a file's content to a local path.
         """
-        other = self.made(tracker, tracker.get_experiment(run.experiment_id))
+        other = self.create_run(tracker, tracker.get_experiment(run.experiment_id))
         path, back = tmp_path / "file", tmp_path / "back"
         for owner in (run, other):
             path.write_text(owner.id)

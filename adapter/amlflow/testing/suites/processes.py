@@ -27,7 +27,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.at_once import PROCESSES, Others
-from amlflow.testing.suites.base import check_claims, claim, current, logged
+from amlflow.testing.suites.base import check_claims, claim, current, new_point
 from amlflow.testing.suites.cleaning import new_name
 from amlflow.testing.suites.killed import check_written, write_one
 from amlflow.testing.suites.process_base import ProcessBase
@@ -120,7 +120,7 @@ class ProcessTests(ProcessBase):
         query = RunQuery(experiment_ids=[experiment.id])
         assert [run.id for run in tracker.find_runs(query)] == winners
         with pytest.raises(Refused):
-            self.made(tracker, experiment, run_id="wanted")
+            self.create_run(tracker, experiment, run_id="wanted")
 
     @pytest.mark.thorough
     @pytest.mark.known_limit("new-files-in-a-race")
@@ -181,7 +181,7 @@ class ProcessTests(ProcessBase):
         find_runs: The runs that match a query, and no others, read from the tracker while you
             iterate.
         """
-        run = self.made(tracker, experiment)
+        run = self.create_run(tracker, experiment)
         path, back = tmp_path / "file", tmp_path / "back"
         path.write_text("x")
         tagged = [Condition("tags", Op.EQ, "new", key="t")]
@@ -205,9 +205,12 @@ class ProcessTests(ProcessBase):
         with pytest.raises(PropertyConflict):
             tracker.update_run(run.id, RunChange(properties={"q": "y"}))
         assert both()[0].status == Status.FAILED
-        tracker.write_points(run.id, [logged("m", 1.0), logged("m", "text", order=1)])
+        tracker.write_points(run.id, [new_point("m", 1.0), new_point("m", "text", order=1)])
         assert both()[2] == [1.0, "text"]
-        more = [logged("m", 2, order=2, writer="other"), logged("m", None, order=3, writer="other")]
+        more = [
+            new_point("m", 2, order=2, writer="other"),
+            new_point("m", None, order=3, writer="other"),
+        ]
         others.in_one(_write, run.id, more)
         assert both()[2] == [1.0, "text", 2, None]
         others.in_one(_put_one, run.id, "theirs", str(path))
@@ -262,7 +265,7 @@ class ProcessTests(ProcessBase):
         """
         if not hasattr(os, "fork"):
             pytest.skip("this system has no fork")
-        run = self.made(tracker, experiment)
+        run = self.create_run(tracker, experiment)
         path = tmp_path / "file"
         path.write_text("content")
         # Each is a process that opens the tracker, writes, and is gone before the next.
@@ -287,19 +290,19 @@ def _tag(tracker: Tracker, run_id: str, me: int) -> None:
 
 
 RESENT = [
-    *(logged("m", value, order=n) for n, value in enumerate([1.0, 2, "x", None, True])),
-    logged("l", [1.0, 1.0], order=0, kind=Kind.LIST),
+    *(new_point("m", value, order=n) for n, value in enumerate([1.0, 2, "x", None, True])),
+    new_point("l", [1.0, 1.0], order=0, kind=Kind.LIST),
 ]
 
 
 def _resend(tracker: Tracker, run_id: str, me: int) -> None:
-    tracker.write_points(run_id, [*RESENT, logged("m", 3, order=5)])
+    tracker.write_points(run_id, [*RESENT, new_point("m", 3, order=5)])
 
 
 def _log(tracker: Tracker, run_id: str, me: int) -> None:
     for n in range(20):
         # All at the same time and step, with the same value: only the writer tells them apart.
-        point = logged("m", float(n), writer=f"process{me}", order=n)
+        point = new_point("m", float(n), writer=f"process{me}", order=n)
         tracker.write_points(run_id, [point])
 
 
@@ -374,7 +377,7 @@ def _look(tracker: Tracker, run_id: str, query: RunQuery) -> list[Any]:
 def _write_all(tracker: Tracker, run_id: str, experiment_id: str, n: int) -> None:
     """Use each part of the tracker once."""
     tracker.update_run(run_id, RunChange(tags={f"child {n}": "x"}))
-    points = [logged("m", float(n), order=2 * n), logged("m", f"text {n}", order=2 * n + 1)]
+    points = [new_point("m", float(n), order=2 * n), new_point("m", f"text {n}", order=2 * n + 1)]
     tracker.write_points(run_id, points)
     assert run_id in [run.id for run in tracker.find_runs(RunQuery(experiment_ids=[experiment_id]))]
     assert tracker.list_files(run_id) == []

@@ -37,7 +37,7 @@ from amlflow.testing.suites.base import (
     SuiteBase,
     current,
     later,
-    logged,
+    new_point,
     race,
 )
 from amlflow.testing.suites.cleaning import new_name
@@ -54,7 +54,7 @@ class RunTests(SuiteBase):
         page: Times are timezone-aware datetimes in UTC.
         """
         created = current()
-        record = self.made(
+        record = self.create_run(
             tracker,
             experiment,
             name="a name",
@@ -96,9 +96,9 @@ class RunTests(SuiteBase):
             time.tzset()
             try:
                 created, ended = current(), later(60)
-                run = self.made(tracker, experiment, created=created)
+                run = self.create_run(tracker, experiment, created=created)
                 tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=ended))
-                tracker.write_points(run.id, [logged("m", 1.0)])
+                tracker.write_points(run.id, [new_point("m", 1.0)])
                 record = tracker.get_run(run.id)
                 [hit] = tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
                 [point] = tracker.read_points(run.id)
@@ -121,8 +121,8 @@ class RunTests(SuiteBase):
             later.
         """
         tags, value = {"a": "1"}, [1.0]
-        run = self.made(tracker, experiment, tags=tags)
-        tracker.write_points(run.id, [logged("m", value, kind=Kind.LIST)])
+        run = self.create_run(tracker, experiment, tags=tags)
+        tracker.write_points(run.id, [new_point("m", value, kind=Kind.LIST)])
         tags["b"] = "2"
         value.append(2.0)
         read_record = tracker.get_run(run.id)
@@ -144,7 +144,7 @@ class RunTests(SuiteBase):
         now = current()
         # Tracker: Its methods can be called
         # page: Ids are opaque strings
-        outcomes = race(8, lambda me: self.made(tracker, experiment, created=now))
+        outcomes = race(8, lambda me: self.create_run(tracker, experiment, created=now))
         runs = [outcome for outcome in outcomes if isinstance(outcome, RunRecord)]
         assert len({record.id for record in runs}) == 8, outcomes
         # Tracker: Its methods can be called
@@ -191,7 +191,7 @@ class RunTests(SuiteBase):
         get_run: The run with this id or alias, in this experiment, or in any if None.
         """
         # RunDraft: run_id is an id that the caller requests
-        record = self.made(tracker, experiment, run_id="my-run_1.a")
+        record = self.create_run(tracker, experiment, run_id="my-run_1.a")
         # RunRecord: alias is the id that the caller requested
         assert record.alias == "my-run_1.a"
         # get_run: The run with this id or alias
@@ -211,7 +211,7 @@ class RunTests(SuiteBase):
         create_runs: If the experiment already has a requested id, even if another process creates
             it at the same time, the call is Refused and no run is created.
         """
-        outcomes = race(16, lambda me: self.made(tracker, experiment, run_id="wanted"))
+        outcomes = race(16, lambda me: self.create_run(tracker, experiment, run_id="wanted"))
         created = [outcome for outcome in outcomes if isinstance(outcome, RunRecord)]
         assert len(created) == 1, outcomes
         assert all(isinstance(outcome, (RunRecord, Refused)) for outcome in outcomes)
@@ -229,7 +229,7 @@ class RunTests(SuiteBase):
         RunDraft: A run to be created.
         UNSTARTED: The statuses of a run that has not begun; see transition.
         """
-        run = self.made(tracker, experiment, status=status)
+        run = self.create_run(tracker, experiment, status=status)
         record = tracker.get_run(run.id)
         # RunDraft: A run to be created.
         assert run.status == record.status == status
@@ -276,10 +276,14 @@ class RunTests(SuiteBase):
         restore_run: Raises RunNotFound.
         """
         self.needs(tracker, Feature.DELETE)
-        run = self.made(tracker, experiment, run_id="kept", tags={"a": "b"}, properties={"c": "d"})
-        child = self.made(tracker, experiment, parent_id=run.id, root_id=run.id, created=later(1))
-        other = self.made(tracker, experiment, created=later(2))
-        tracker.write_points(run.id, [logged("loss", 0.5)])
+        run = self.create_run(
+            tracker, experiment, run_id="kept", tags={"a": "b"}, properties={"c": "d"}
+        )
+        child = self.create_run(
+            tracker, experiment, parent_id=run.id, root_id=run.id, created=later(1)
+        )
+        other = self.create_run(tracker, experiment, created=later(2))
+        tracker.write_points(run.id, [new_point("loss", 0.5)])
         tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=later(3)))
         before = tracker.get_run(run.id)
         # delete_run: Take a run out
@@ -309,7 +313,7 @@ class RunTests(SuiteBase):
         delete_experiment: Delete an experiment and free its name; Refused if it has runs.
         """
         self.needs(tracker, Feature.DELETE)
-        runs = [self.made(tracker, experiment) for _ in range(2)]
+        runs = [self.create_run(tracker, experiment) for _ in range(2)]
         tracker.delete_run(runs[0].id)
         # delete_experiment: Delete an experiment
         with pytest.raises(Refused):
@@ -342,9 +346,9 @@ class RunTests(SuiteBase):
         create_runs: If the experiment already has a requested id, even if another process creates
             it at the same time, the call is Refused and no run is created.
         """
-        first = self.made(tracker, experiment, run_id="taken")
+        first = self.create_run(tracker, experiment, run_id="taken")
         with pytest.raises(Refused, match=first.id):
-            self.made(tracker, experiment, run_id=first.id)
+            self.create_run(tracker, experiment, run_id=first.id)
         with pytest.raises(Refused, match="taken"):
             tracker.create_runs([self.draft(experiment), self.draft(experiment, run_id="taken")])
         twice = [self.draft(experiment, run_id="twice"), self.draft(experiment, run_id="twice")]
@@ -352,7 +356,7 @@ class RunTests(SuiteBase):
             tracker.create_runs(twice)
         assert len(list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))) == 1
         other = tracker.ensure_experiment(new_name())
-        assert self.made(tracker, other, run_id="taken").alias == "taken"
+        assert self.create_run(tracker, other, run_id="taken").alias == "taken"
         for owner in (experiment, other):
             assert tracker.get_run("taken", owner.id).experiment_id == owner.id
 
@@ -405,24 +409,24 @@ class RunTests(SuiteBase):
     def test_points_of_unknown_runs(self, tracker: Tracker) -> None:
         """write_points: Raises RunNotFound."""
         with pytest.raises(RunNotFound):
-            tracker.write_points("0" * 32, [logged("a", 1.0)])
+            tracker.write_points("0" * 32, [new_point("a", 1.0)])
 
     def test_numbers(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         run_numbers: The number of each run in its experiment by creation, from 1, children
             included.
         """
-        first = self.made(tracker, experiment)
-        child = self.made(
+        first = self.create_run(tracker, experiment)
+        child = self.create_run(
             tracker, experiment, parent_id=first.id, root_id=first.id, created=later(1)
         )
-        third = self.made(tracker, experiment, created=later(2))
+        third = self.create_run(tracker, experiment, created=later(2))
         assert tracker.run_numbers([third]) == [3]
         assert tracker.run_numbers([first]) == [1]
         assert tracker.run_numbers([child]) == [2]
-        fourth = self.made(tracker, experiment, created=later(3))
+        fourth = self.create_run(tracker, experiment, created=later(3))
         assert tracker.run_numbers([fourth]) == [4]
         assert tracker.run_numbers([tracker.get_run(third.id)]) == [3]
-        stranger = self.made(tracker, tracker.ensure_experiment(new_name()))
+        stranger = self.create_run(tracker, tracker.ensure_experiment(new_name()))
         assert tracker.run_numbers([third, stranger, first]) == [3, 1, 1]
         assert tracker.run_numbers([]) == []

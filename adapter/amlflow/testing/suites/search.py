@@ -138,7 +138,7 @@ class SearchTests(SuiteBase):
         RunRecord: params are the parameters that other clients of the tracker have logged to the
             run, under their own names; no property is among them.
         """
-        run = self.made(tracker, experiment, properties={"key": "value"})
+        run = self.create_run(tracker, experiment, properties={"key": "value"})
         tracker.update_run(run.id, RunChange(properties={"later": "value"}))
         records = [run, tracker.get_run(run.id)]
         records += tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
@@ -169,7 +169,7 @@ class SearchTests(SuiteBase):
         ]
         runs = tracker.create_runs(drafts)
         tracker.update_run(runs[3].id, RunChange(status=Status.COMPLETED))
-        nested = self.made(tracker, experiment, parent_id=runs[0].id, root_id=runs[0].id)
+        nested = self.create_run(tracker, experiment, parent_id=runs[0].id, root_id=runs[0].id)
         runs_by_id = {run.id: tracker.get_run(run.id) for run in (*runs, nested)}
         always = ("id", "experiment_id", "created")
         plain = ["alias", "parent_id", "root_id", "name", "type", "status", "started", "ended"]
@@ -209,7 +209,7 @@ class SearchTests(SuiteBase):
         run_ids = []
         for record in tracker.find_runs(RunQuery(experiment_ids=[experiment.id], limit=3)):
             run_ids.append(record.id)
-            self.made(tracker, experiment, created=later(60))
+            self.create_run(tracker, experiment, created=later(60))
         assert [run_id for run_id in run_ids if run_id in {run.id for run in runs}] == [
             run.id for run in reversed(runs)
         ]
@@ -273,10 +273,10 @@ class SearchTests(SuiteBase):
         RunRecord: root_id is the run's own id if it has no parent, and None if another client
             nested the run without naming a root.
         """
-        root = self.made(tracker, experiment)
-        child = self.made(tracker, experiment, parent_id=root.id, root_id=root.id)
-        grandchild = self.made(tracker, experiment, parent_id=child.id, root_id=root.id)
-        stranger = self.made(tracker, experiment)
+        root = self.create_run(tracker, experiment)
+        child = self.create_run(tracker, experiment, parent_id=root.id, root_id=root.id)
+        grandchild = self.create_run(tracker, experiment, parent_id=child.id, root_id=root.id)
+        stranger = self.create_run(tracker, experiment)
         # RunRecord: root_id is
         records = [tracker.get_run(run.id) for run in (root, child, grandchild, stranger)]
         assert [record.parent_id for record in records] == [None, root.id, child.id, None]
@@ -301,7 +301,7 @@ class SearchTests(SuiteBase):
         now = current()
         both = [tracker.ensure_experiment(new_name()) for _ in range(2)]
         runs = [
-            self.made(tracker, both[n % 2], created=now - n * MILLISECOND, tags={"n": str(n)})
+            self.create_run(tracker, both[n % 2], created=now - n * MILLISECOND, tags={"n": str(n)})
             for n in range(5)
         ]
         ids = [record.id for record in both]

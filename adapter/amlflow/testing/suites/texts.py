@@ -18,7 +18,7 @@ from amlflow.spec import (
     RunRecord,
     Tracker,
 )
-from amlflow.testing.suites.base import HARD, LONG, SuiteBase, accepted, logged, refuses
+from amlflow.testing.suites.base import HARD, LONG, SuiteBase, new_point, refuses, write_accepted
 from amlflow.testing.suites.cleaning import new_name
 
 Texts = list[str]
@@ -71,7 +71,7 @@ class TextTests(SuiteBase):
             tracker.update_run(run.id, RunChange(**change))
 
         # page: A method does everything
-        texts = accepted(write, HARD)
+        texts = write_accepted(write, HARD)
         # page: Keys, names and values can be any text
         # page: It never shortens a text.
         record = tracker.get_run(run.id)
@@ -95,9 +95,9 @@ class TextTests(SuiteBase):
             text_map = as_map(texts)
             description = "d" * LONG if len(texts) == 1 else None
             fields = {"tags": text_map, "properties": text_map, "description": description}
-            runs[self.made(tracker, experiment, **fields).id] = text_map
+            runs[self.create_run(tracker, experiment, **fields).id] = text_map
 
-        texts = accepted(write, HARD)
+        texts = write_accepted(write, HARD)
         # create_runs: Create runs, in this order
         assert sum(len(text_map) for text_map in runs.values()) == len(texts)
         # page: Keys, names and values can be any text
@@ -129,7 +129,7 @@ class TextTests(SuiteBase):
             def write(names: Texts, run: RunRecord = run, new: Mapping[str, Any] = new) -> None:
                 tracker.update_run(run.id, RunChange(**{name: new[name] for name in names}))
 
-            fields.update({name: new[name] for name in accepted(write, list(new))})
+            fields.update({name: new[name] for name in write_accepted(write, list(new))})
             expected[run.id] = fields
         query = RunQuery(experiment_ids=[experiment.id])
         stored = {
@@ -153,7 +153,7 @@ class TextTests(SuiteBase):
         ids: dict[str, str] = {}
 
         def create(texts: Texts) -> None:
-            ids[texts[0]] = self.made(tracker, experiment, run_id=texts[0]).id
+            ids[texts[0]] = self.create_run(tracker, experiment, run_id=texts[0]).id
 
         for text in [
             "plain",
@@ -169,7 +169,7 @@ class TextTests(SuiteBase):
             "n\0",
             "x" * 300,
         ]:
-            accepted(create, [text])
+            write_accepted(create, [text])
         # RunDraft: run_id is an id that the caller requests
         assert "plain" in ids
         for text, run_id in ids.items():
@@ -204,7 +204,7 @@ class TextTests(SuiteBase):
                 ids[name] = tracker.ensure_experiment(name).id
 
         for name in names:
-            accepted(ensure, [name])
+            write_accepted(ensure, [name])
         # ensure_experiment: The experiment with this name
         assert len(set(ids.values())) == len(ids), "two names are one experiment"
         # page: Keys, names and values can be any text
@@ -221,7 +221,7 @@ class TextTests(SuiteBase):
             def write(texts: Texts, own: Any = own, as_map: Any = as_map) -> None:
                 tracker.update_experiment(own.id, ExperimentChange(tags=as_map(texts)))
 
-            texts = accepted(write, HARD)
+            texts = write_accepted(write, HARD)
             # page: Keys, names and values can be any text
             # ExperimentChange: A change to an experiment
             tags = tracker.get_experiment(own.id).tags
@@ -236,19 +236,19 @@ class TextTests(SuiteBase):
         read_points: Values keep their types: bool, int, float (also NaN and infinities), str, None.
         """
         makers: dict[str, Callable[[str, int], Any]] = {
-            "name": lambda text, n: logged(text, 1.0, order=n),
-            "scalar": lambda text, n: logged("scalar", text, order=n),
-            "list": lambda text, n: logged("list", ["a", text, ""], kind=Kind.LIST, order=n),
-            "row": lambda text, n: logged("row", {"a": text}, kind=Kind.ROW, order=n),
-            "column": lambda text, n: logged("column", {text: 1}, kind=Kind.ROW, order=n),
-            "table": lambda text, n: logged(
+            "name": lambda text, n: new_point(text, 1.0, order=n),
+            "scalar": lambda text, n: new_point("scalar", text, order=n),
+            "list": lambda text, n: new_point("list", ["a", text, ""], kind=Kind.LIST, order=n),
+            "row": lambda text, n: new_point("row", {"a": text}, kind=Kind.ROW, order=n),
+            "column": lambda text, n: new_point("column", {text: 1}, kind=Kind.ROW, order=n),
+            "table": lambda text, n: new_point(
                 "table", {"a": [1, 2], text: [text, None]}, kind=Kind.TABLE, order=n
             ),
         }
         expected: dict[tuple[str, int], Any] = {}
         for what, make in makers.items():
             points = [make(text, n) for n, text in enumerate(HARD)]
-            for point in accepted(lambda some: tracker.write_points(run.id, some), points):
+            for point in write_accepted(lambda some: tracker.write_points(run.id, some), points):
                 expected[what if what != "name" else point.name, point.order] = point.value
         stored = {
             (point.name, point.position): point.value for point in tracker.read_points(run.id)
@@ -284,7 +284,7 @@ class TextTests(SuiteBase):
         stored_names = []
         for name in names:  # one by one: what collides with another is then FileInRun or Refused
             try:
-                stored_names += accepted(write, [name])
+                stored_names += write_accepted(write, [name])
             except FileInRun as error:
                 raise AssertionError(
                     f"{name!r} and another name are one file: {error.message}"

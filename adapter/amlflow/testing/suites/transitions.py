@@ -92,7 +92,7 @@ class TransitionTests(SuiteBase):
             run again.
         transition: A run has an end time only while its status is final.
         """
-        run = self.made(tracker, experiment)
+        run = self.create_run(tracker, experiment)
         ends: list[datetime | None] = []
         for another, ended in (
             (status, later(5)),
@@ -129,7 +129,7 @@ class TransitionTests(SuiteBase):
         RunChange: A change to a run; what is not given stays as it is.
         """
         for status in (*sorted(FINAL), Status.RUNNING, Status.QUEUED):
-            run = self.made(tracker, experiment, status=status)
+            run = self.create_run(tracker, experiment, status=status)
             for n, tags in enumerate([{}, {"t": "x"}]):
                 change = RunChange(ended=later(60 * (n + 1)), tags=tags)
                 tracker.update_run(run.id, change)
@@ -154,7 +154,7 @@ class TransitionTests(SuiteBase):
         """
         late = [Status.CANCEL_REQUESTED, Status.NOT_RESPONDING, Status.FINALIZING, Status.PAUSED]
         for _ in range(2):
-            run = self.made(tracker, experiment)
+            run = self.create_run(tracker, experiment)
 
             def act(me: int, run: RunRecord = run) -> None:
                 status = Status.COMPLETED if me == 0 else late[me % len(late)]

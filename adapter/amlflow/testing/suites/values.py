@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from amlflow.spec import Kind, RunRecord, Tracker
-from amlflow.testing.suites.base import SuiteBase, accepted, logged, refuses
+from amlflow.testing.suites.base import SuiteBase, new_point, refuses, write_accepted
 
 VALUES: list[Any] = [
     True, False, None, "", "text", "1", "1.0", "true", "null", "nan", "[1]", '{"a": 1}',
@@ -20,12 +20,12 @@ VALUES: list[Any] = [
 """Numbers at the limits of what 32 bits, 64 bits and floats hold, and texts that look like them."""
 
 
-def typed(value: Any) -> Any:
+def with_types(value: Any) -> Any:
     """The value so that 1, 1.0 and True differ, and NaN equals NaN."""
     if isinstance(value, list):
-        return [typed(item) for item in value]
+        return [with_types(item) for item in value]
     if isinstance(value, dict):
-        return {key: typed(item) for key, item in value.items()}
+        return {key: with_types(item) for key, item in value.items()}
     return type(value).__name__, repr(value)
 
 
@@ -53,14 +53,16 @@ class ValueTests(SuiteBase):
         values = [makers[kind](value) for value in VALUES]
         if kind in whole:
             values += [whole[kind], type(whole[kind])()]
-        points = [logged("m", value, kind=kind, order=order) for order, value in enumerate(values)]
-        expected = accepted(lambda some: tracker.write_points(run.id, some), points)
+        points = [
+            new_point("m", value, kind=kind, order=order) for order, value in enumerate(values)
+        ]
+        expected = write_accepted(lambda some: tracker.write_points(run.id, some), points)
         stored = {point.position: point for point in tracker.read_points(run.id)}
         different = [
             (point.value, stored.get(point.order) and stored[point.order].value)
             for point in expected
             if point.order not in stored
-            or typed(stored[point.order].value) != typed(point.value)
+            or with_types(stored[point.order].value) != with_types(point.value)
             or stored[point.order].kind is not kind
         ]
         assert not different, f"{len(different)} come back changed: {str(different[0])[:300]}"
@@ -83,7 +85,7 @@ class ValueTests(SuiteBase):
         tracker.write_points(
             run.id,
             [
-                logged("m", value, kind=kind, order=n)
+                new_point("m", value, kind=kind, order=n)
                 for n, (value, kind) in enumerate(zip(values, kinds, strict=True))
             ],
         )
@@ -101,8 +103,8 @@ class ValueTests(SuiteBase):
         Refused: The tracker does not accept this value; sending it again does not help.
         """
         steps = [0, 1, -1, 2**31, -(2**31) - 1, 2**53 + 1, 2**62, 2**63 - 1, -(2**63), 2**63, 2**70]
-        points = [logged("m", float(n), step=step, order=n) for n, step in enumerate(steps)]
-        expected = accepted(lambda some: tracker.write_points(run.id, some), points)
+        points = [new_point("m", float(n), step=step, order=n) for n, step in enumerate(steps)]
+        expected = write_accepted(lambda some: tracker.write_points(run.id, some), points)
         # Point: position (the step
         stored = {point.value: point.position for point in tracker.read_points(run.id)}
         assert stored == {point.value: point.step for point in expected}
@@ -111,4 +113,4 @@ class ValueTests(SuiteBase):
         assert len(tracker.read_points(run.id)) == len(expected)
         # Refused: The tracker does not accept
         for step in set(steps) - set(stored.values()):
-            assert refuses(tracker.write_points, run.id, [logged("again", 1.0, step=step)])
+            assert refuses(tracker.write_points, run.id, [new_point("again", 1.0, step=step)])
