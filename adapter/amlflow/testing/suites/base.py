@@ -157,6 +157,9 @@ class SuiteBase(Cleaning):
         [record] = tracker.create_runs([self.draft(experiment, **values)])
         return record
 
+    made = create_run
+    """Its earlier name, which tests of plugins may still use."""
+
     def draft(self, experiment: ExperimentRecord, **values: Any) -> RunDraft:
         return RunDraft(**{"experiment_id": experiment.id, "created": current(), **values})
 
