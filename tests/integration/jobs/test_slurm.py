@@ -223,7 +223,6 @@ def submit_and_be_killed(experiment: Any, place: str) -> Run:
         from amlflow.jobs import starting
         from amlflow_slurm.cluster import SlurmCluster
         from azureml.core import Experiment, ScriptRunConfig, Workspace
-from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
         {place} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         experiment = Experiment(Workspace("sub", "group", "workspace"), {experiment.name!r})
         experiment.submit(ScriptRunConfig("src", "script.py", compute_target="gpu-cluster"))
