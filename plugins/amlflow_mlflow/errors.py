@@ -2,7 +2,7 @@
 
 :func:`translate_errors` is the way in::
 
-    with translated(uri, RunNotFound(run_id)):
+    with translate_errors(uri, RunNotFound(run_id)):
         store.get_run(run_id)
 
 It looks at the exception's class (:data:`_OF_TYPE`), then at MLflow's error code

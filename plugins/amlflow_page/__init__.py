@@ -1,4 +1,4 @@
-"""The studio: MLflow's server and page with what v1's studio has and they lack."""
+"""The studio: adds to MLflow's server and page what v1's studio has and they lack."""
 
 from __future__ import annotations
 

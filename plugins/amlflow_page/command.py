@@ -1,4 +1,4 @@
-"""``amlflow ui``: the studio on the workspace of a folder, for whoever sits at this machine."""
+"""``amlflow ui``: the studio for the workspace of a folder, reachable from this machine only."""
 
 from __future__ import annotations
 

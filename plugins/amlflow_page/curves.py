@@ -1,4 +1,4 @@
-"""Curves of metrics for charts: as many points as a chart can show, whatever was logged."""
+"""Curves of metrics for charts, reduced to as many points as a chart can show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A limit of time for what one person's query may take of a server that others use, too."""
+"""The time limit of a query, so that one user's query does not hold up a server for the others."""
 
 from __future__ import annotations
 

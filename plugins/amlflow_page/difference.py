@@ -1,4 +1,4 @@
-"""What is different between two runs: values, environment, command, and lines of their sources."""
+"""The difference of two runs: values, environment, command, and lines of their source files."""
 
 from __future__ import annotations
 

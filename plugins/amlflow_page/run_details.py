@@ -1,4 +1,4 @@
-"""What the page of a run shows besides its row: where it belongs, what it ran with, its values."""
+"""What a run's page shows besides its row: parent, children, environment, data and values."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 uvicorn's workers share one listening socket, on whose connections asyncio does not set TCP_NODELAY,
 since it was made without a protocol number. An answer's head and body are two segments, and the
-second then waits until the client has acknowledged the first, which it delays. What is accepted
-inherits the option. uvloop, which uvicorn takes where it is installed, sets it by itself.
+second then waits until the client has acknowledged the first, which it delays. Connections
+inherit the option from the socket. uvloop, which uvicorn uses if it is installed, sets it itself.
 """
 
 from __future__ import annotations

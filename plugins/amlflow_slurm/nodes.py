@@ -1,4 +1,4 @@
-"""What Slurm says of nodes."""
+"""The states of a partition's nodes, by sinfo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a Slurm target, checked, and the options of sbatch that they stand for."""
+"""Checks the settings of a Slurm target, and turns them into options of sbatch."""
 
 from __future__ import annotations
 

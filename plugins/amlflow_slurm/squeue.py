@@ -1,4 +1,4 @@
-"""What Slurm knows of the user's jobs: one squeue for all, and not more often than it must be."""
+"""Slurm's states of the user's jobs: one call of squeue for all of them, as rarely as possible."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ that this process makes on the real objects::
     script, Python 3.7                         amlflow's own Python
     from azureml.core import Run   import  ->  azureml.core.Run
     run = Run.get_context()        call    ->  object 1
-    run.log("loss", 0.1)           log     ->  not answered, so it costs what a write costs
+    run.log("loss", 0.1)           log     ->  no answer; the script does not wait
     run.get_metrics()              call    ->  {"loss": 0.1}
 
     client/modules.py      the module ``azureml``, and those below it
@@ -19,5 +19,5 @@ that this process makes on the real objects::
 
 The process is the script's own child with the script's variables, so it finds the run as any script
 does, its journal is in the job's folder, and it can do nothing that the script could not do itself.
-It ignores SIGTERM: what the script had sent when it was killed is still read and journaled.
+It ignores SIGTERM, so that it still reads and journals what a killed script has sent.
 """

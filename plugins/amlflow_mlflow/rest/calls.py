@@ -1,4 +1,4 @@
-"""Calls of MLflow's REST API: an answer of the form that the call has, or an outage."""
+"""Calls of MLflow's REST API. An answer that has not the form of the call's answer is an outage."""
 
 from __future__ import annotations
 

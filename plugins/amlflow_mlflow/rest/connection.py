@@ -1,8 +1,8 @@
 """HTTP calls to one server: connections that are kept, certificates, proxies, redirects, retries.
 
-urllib3 does what is hard: pools of connections that threads share, retries, proxies, bodies that
-are streamed. MLflow's own client stands on it, too, so that a process never loads a second one.
-httpx was the other choice; it takes twice as long to import, which a command line feels.
+urllib3 has pools of connections that threads share, retries, proxies and streamed bodies. MLflow's
+own client uses it, too, so a process never loads a second library. httpx takes more than twice as
+long to import, which would delay each command.
 """
 
 from __future__ import annotations

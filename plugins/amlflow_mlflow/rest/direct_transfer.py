@@ -1,6 +1,6 @@
 """Large files, which go to the server's object storage directly, by addresses that it signs.
 
-A server says in ``server-info`` whether it has such addresses; MLflow's settings say otherwise:
+A server says in ``server-info`` whether it has such addresses. These settings of MLflow change it:
 ``MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD``, ``MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD``,
 ``MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE``, ``MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE``. No
 credentials are sent there: the address has its own.

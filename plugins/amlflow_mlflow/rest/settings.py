@@ -1,4 +1,4 @@
-"""What MLflow's client reads of the environment: credentials, certificates, retries.
+"""The environment variables of MLflow's client: credentials, certificates, retries.
 
 They are read anew for each call, since a token may change while a process runs. In order: a user
 name and a password in the tracking URI; ``MLFLOW_TRACKING_USERNAME`` and

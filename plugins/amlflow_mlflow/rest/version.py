@@ -1,7 +1,7 @@
 """What a server of a version can do, from MLflow 2.9 on.
 
-The version is asked for once, when the server is opened. Where a proxy hides it, the least is
-assumed that every version can do.
+The server is asked for its version once, when it is opened. If a proxy hides the version, only what
+every version can do is used.
 """
 
 from __future__ import annotations

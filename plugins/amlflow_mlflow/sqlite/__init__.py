@@ -1,7 +1,7 @@
 """MLflow's default database, a file of SQLite, read and written without MLflow.
 
-``import mlflow`` and its database store take seconds, which a command that lists runs would spend
-for a few rows. The rows are those that MLflow itself reads and writes, so its page, its client and
-this package work on one database. Only schemas that are known are used
-(:mod:`amlflow_mlflow.sqlite.revisions`); any other database is left to MLflow.
+``import mlflow`` and its database store take seconds, which is long for a command that lists a few
+runs. The rows are those that MLflow itself reads and writes, so MLflow's page, MLflow's client and
+this package can use one database. This package opens databases with the schemas that it knows
+(:mod:`amlflow_mlflow.sqlite.revisions`); for any other one, MLflow is used.
 """

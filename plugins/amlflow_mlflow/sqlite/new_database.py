@@ -1,7 +1,7 @@
 """Makes MLflow's database where there is none, as MLflow itself makes it.
 
-MLflow needs seconds for it, since it runs each of its migrations. ``schema.sql`` is what they lead
-to; a test compares it with a database that MLflow has made, table by table.
+MLflow takes seconds for it, since it runs all of its migrations. ``schema.sql`` is their result; a
+test compares it with a database that MLflow has made, table by table.
 """
 
 from __future__ import annotations

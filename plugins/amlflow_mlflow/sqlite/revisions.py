@@ -1,9 +1,9 @@
 """The schemas of MLflow's database that are known here, by their alembic revisions.
 
 MLflow notes the revision of a database in its table ``alembic_version``. In all revisions of
-:data:`KNOWN`, the tables that this package uses have the columns that it reads and writes. A new
-release of MLflow with a new revision is left to MLflow's own store until it is added here, after
-``tests/integration/test_sqlite_store.py`` has passed with it.
+:data:`KNOWN`, the tables that this package uses have the columns that it reads and writes. For a
+database with a newer revision, MLflow's own store is used. To add a revision here, first run
+``tests/integration/test_sqlite_store.py`` with that MLflow.
 """
 
 from __future__ import annotations

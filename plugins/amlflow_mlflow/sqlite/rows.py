@@ -1,4 +1,4 @@
-"""Rows of MLflow's tables as what a store gives."""
+"""Makes a store's entities from rows of MLflow's tables."""
 
 from __future__ import annotations
 

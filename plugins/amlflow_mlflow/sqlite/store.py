@@ -1,4 +1,4 @@
-"""Experiments and runs in MLflow's default database; MLflow's semantics, and its rows."""
+"""Experiments and runs in MLflow's default database, with MLflow's rules and rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a later attempt of a cluster's job keeps, and takes, of the one before it."""
+"""What a later attempt of a cluster's job keeps or restores: logs and files of earlier attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one process of each node does for all of them there: it prepares, and it sends."""
+"""What one process of each node does for all processes of the node: it prepares, and it sends."""
 
 from __future__ import annotations
 

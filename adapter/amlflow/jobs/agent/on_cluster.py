@@ -2,11 +2,12 @@
 
 It differs from an agent of the submitter's machine in these points:
 
-* What it needs comes with its environment and from the tracker. Its folder is one of the node's.
-* The script gets the node's environment, with what the cluster says of the job.
+* It gets the job from an environment variable, and the snapshot from the tracker. Its folder is on
+  the node.
+* The script gets the node's environment, with the cluster's variables for the job.
 * The cluster may end it and start it again elsewhere. Each attempt claims the run for itself.
-* If it is told to end, only the cluster knows what comes next. So it sends what there is, and tells
-  the run's end only where that has been requested or the cluster has named a reason.
+* If the cluster ends it, the job may start again later. So it sends what there is, and reports the
+  run's end only if somebody has requested it or the cluster has named a reason.
 """
 
 from __future__ import annotations

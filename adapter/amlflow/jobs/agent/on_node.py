@@ -2,8 +2,8 @@
 
 The first process of a node makes what all of them there need: the folder with the snapshot, the
 script's environment and its data. When they have ended, it sends their logs, files and records to
-the tracker. The agent on the job's first node (spreading.py) hears how each of them has ended, and
-tells them all to end.
+the tracker. Each process reports its end to the agent on the job's first node (spreading.py), which
+also tells all processes when to end.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Jobs of clusters: how they get what they need, and what a look makes of their state."""
+"""Jobs of clusters: what they get from the submitter, and how a run's status follows the job's."""

@@ -1,4 +1,4 @@
-"""Looks at the run of a cluster's job: the cluster's word decides what has become of it.
+"""Looks at the run of a cluster's job: the state that the cluster reports decides the run's.
 
 A look reads. What it may write is a status and a note in the tracker.
 """

@@ -1,4 +1,4 @@
-"""What the processes of a distributed job and the agent on its first node say to each other.
+"""The messages between the processes of a distributed job and the agent on its first node.
 
 They have no folder in common. A process writes lines to its standard output, and reads its standard
 input, both of which the cluster passes on.

@@ -1,7 +1,7 @@
-"""What a job of a cluster gets by its environment: one variable with the whole job.
+"""The environment variable that carries a job to its cluster node.
 
-The variable reaches the job's first node by the cluster's own way, which nobody else can read. The
-snapshot is not in it; the node takes that from the tracker.
+The cluster passes the variable to the job's first node, where no other user can read it. It does
+not contain the snapshot, which the node takes from the tracker.
 """
 
 from __future__ import annotations

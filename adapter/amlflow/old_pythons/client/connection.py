@@ -1,4 +1,4 @@
-"""The process that makes the calls: it is started once, and forked children call it, too."""
+"""Starts the process that makes the calls, once, and speaks to it, also from forked children."""
 
 import atexit
 import contextlib

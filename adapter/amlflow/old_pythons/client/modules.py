@@ -1,4 +1,4 @@
-"""The module ``azureml`` and those below it: what they have is asked of amlflow's own Python."""
+"""The module ``azureml`` and those below it; their names come from amlflow's own Python."""
 
 import importlib.abc
 import importlib.machinery
