@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from amlflow.own_paths import split_open_databases
 from amlflow.spec import Refused, check_file_name
+from amlflow.systems import BINARY
 
 
 class FilesBelow(NamedTuple):
@@ -128,7 +129,7 @@ def open_inside(path: Path, base: Path) -> Iterator[int]:
         OSError: it cannot be opened.
     """
     # A named pipe would be waited for.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    handle = os.open(path, os.O_RDONLY | BINARY | getattr(os, "O_NONBLOCK", 0))
     try:
         inside = Path(_path_of(handle, path)).is_relative_to(base.resolve())
         if not inside or not stat.S_ISREG(os.fstat(handle).st_mode):

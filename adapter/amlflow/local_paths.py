@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
+from amlflow.systems import IS_WINDOWS
 
 MAX_PART_BYTES = 255
 """Of one part of a path: what the common file systems take."""
@@ -23,7 +24,6 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]|[. ]$')
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?")
-IS_WINDOWS = os.name == "nt"
 
 
 class PathNotFound(UserErrorException, FileNotFoundError):

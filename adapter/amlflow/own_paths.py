@@ -12,6 +12,8 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from amlflow.systems import IS_WINDOWS
+
 COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite appends to a database's name for the files beside it."""
 _MAGIC = b"SQLite format 3\0"
@@ -107,6 +109,8 @@ def split_open_databases(files: Mapping[str, Path]) -> tuple[dict[str, Path], di
 
 
 def _descriptors() -> Iterator[int]:
+    if IS_WINDOWS:  # its locks are those of one open file
+        return
     with contextlib.suppress(OSError):  # a system that does not list them
         yield from [int(name) for name in os.listdir("/dev/fd")]
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from amlflow.systems import BINARY
+
 OWN = 0o600
 """The mode of a file that only its owner may read."""
 
@@ -46,7 +48,8 @@ def _stage(path: Path, mode: int) -> Iterator[BinaryIO]:
     # A name of its own: the path's may be as long as the file system allows.
     staging = path.with_name(f".amlflow-{uuid.uuid4().hex}")
     try:
-        with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY
+        with os.fdopen(os.open(staging, flags, mode), "wb") as file:
             yield file
         os.replace(staging, path)
     except BaseException:

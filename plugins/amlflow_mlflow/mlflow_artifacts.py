@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +44,11 @@ class MlflowArtifacts:
             for name, path in files.items():
                 laid = Path(staging) / name
                 laid.parent.mkdir(parents=True, exist_ok=True)
-                laid.symlink_to(path.resolve(strict=True))
+                source = path.resolve(strict=True)
+                if sys.platform == "win32":  # where few users may make links
+                    shutil.copyfile(source, laid)
+                else:
+                    laid.symlink_to(source)
             self._repository.log_artifacts(staging)
 
     def get(self, path: str, destination: Path) -> bool:

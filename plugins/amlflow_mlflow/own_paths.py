@@ -22,7 +22,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from amlflow.spec import Refused
 
@@ -91,7 +91,9 @@ def path_below(folder: Path, path: str) -> Path:
 def local_folder(location: str) -> Path | None:
     """The folder of this machine that a location names, or None if it is elsewhere."""
     if location.startswith("file:"):
-        return Path(unquote(urlsplit(location).path)).absolute()
+        from urllib.request import url2pathname  # slow to import, and few ask for such a folder
+
+        return Path(url2pathname(urlsplit(location).path)).absolute()
     if not location or re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", location):
         return None
     return Path(location).absolute()

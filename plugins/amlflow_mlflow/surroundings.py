@@ -93,6 +93,7 @@ def _ask_git(folder: Path, *arguments: str) -> str:
             cwd=folder,
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=True,
             timeout=GIT_S,
         )

@@ -132,6 +132,7 @@ def _lay_out(folder: Path, project: str) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
     )
     if process.returncode:

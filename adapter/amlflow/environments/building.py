@@ -24,6 +24,7 @@ from amlflow.environments.room import ROOM, find_room
 from amlflow.environments.satisfied import is_satisfied
 from amlflow.environments.specification import Specification
 from amlflow.environments.uv import Uv
+from amlflow.systems import IS_WINDOWS
 
 _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.environ[{ROOM!r}])\n"
 
@@ -105,6 +106,12 @@ def ensure(
                 python=Path(sys.executable), version=sys.version_info[:3], key="", packages=[],
                 is_new=False, seconds=0.0,
             )  # fmt: skip
+        if IS_WINDOWS:
+            raise EnvironmentBuildException(
+                "Environments with packages are not made on Windows. Install the packages into "
+                "the Python that you use (pip), or make the environment on Linux, on macOS or in "
+                "the Windows Subsystem for Linux (WSL)."
+            )
         conda = find_conda() if plan.only_conda else None
         if plan.only_conda and conda is None:
             raise EnvironmentBuildException(

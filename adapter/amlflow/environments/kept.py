@@ -95,7 +95,8 @@ def find(key: str, folder: Path) -> KeptEnvironment | None:
     path = folder / key
     try:
         owner = os.lstat(path).st_uid
-        if owner not in {os.geteuid(), 0, os.stat(folder).st_uid}:
+        own = os.geteuid() if hasattr(os, "geteuid") else owner  # Windows has no owners by number
+        if owner not in {own, 0, os.stat(folder).st_uid}:
             raise EnvironmentBuildException(
                 f"The environment {str(path)!r} belongs to another user (uid {owner}) and is not "
                 f"used; {FOLDER_SETTING} names a folder of your own."

@@ -50,6 +50,8 @@ def fault_of(folder: Path) -> str | None:
         return "it is a link"
     if not stat.S_ISDIR(status.st_mode):
         return "it is not a folder"
+    if not hasattr(os, "geteuid"):
+        return "who may write to a folder is not known on this system"
     if status.st_uid != os.geteuid():
         return f"it belongs to another user (uid {status.st_uid})"
     if status.st_mode & OTHERS_WRITE:

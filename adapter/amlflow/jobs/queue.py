@@ -8,7 +8,6 @@ submitter's commands.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import time
@@ -56,8 +55,9 @@ class Queue(NoQueue):
                 f"The queue's folder {str(self._folder)!r} is not used: {fault}. Remove it, or let "
                 "AMLFLOW_JOBS name another folder, beside which queues are kept."
             )
-        with (self._folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        from filelock import FileLock  # only who submits or ends a job needs it
+
+        with FileLock(self._folder / "lock"):
             yield
 
     def is_full(self) -> bool:

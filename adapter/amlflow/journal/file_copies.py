@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amlflow.journal.segment_files import to_disk
+from amlflow.systems import BINARY
 
 logger = logging.getLogger("amlflow")
 
@@ -60,7 +61,7 @@ class FileCopies:
         """Open a copy that was written, if not too many are open."""
         if len(self._copies) <= MAX_OPEN:
             with contextlib.suppress(OSError):  # it is removed already
-                self._copies[target.name].handle = os.open(target, os.O_RDONLY)
+                self._copies[target.name].handle = os.open(target, os.O_RDONLY | BINARY)
 
     def forget(self, name: str) -> None:
         """Close a copy, and count it no more."""

@@ -26,9 +26,12 @@ from amlflow.journal.segment_files import (
     to_disk,
 )
 from amlflow.spec import redacted
+from amlflow.systems import BINARY, IS_WINDOWS, write_at_start
 
 REFUSED = "refused"
 DEAD = "dead"
+_NOT_RENAMED = (FileNotFoundError, PermissionError) if IS_WINDOWS else (FileNotFoundError,)
+"""Why a folder of which all is sent may not be renamed; the next process removes it, then."""
 
 
 def tracker_folder(journals: Path, uri: str) -> Path:
@@ -54,16 +57,19 @@ class ProcessFolder:
     def make(cls, tracker: Path, uri: str, *, fsync: bool = False) -> ProcessFolder:
         """Make this process's folder; for others it is there locked, or not at all.
 
+        Windows does not rename a folder with an open file, such as a lock. There it has its name at
+        once, and ``process.json``, without which it is nobody's, once it is locked.
+
         Raises :class:`OSError`; nothing is left then.
         """
         name = uuid.uuid4().hex
         tracker.mkdir(parents=True, exist_ok=True, mode=0o700)
-        staging = cls(tracker / f".{name}")
+        staging = cls(tracker / (name if IS_WINDOWS else f".{name}"))
         try:
             return cls._stage(staging, cls(tracker / name), uri, fsync=fsync)
         except OSError:
-            shutil.rmtree(staging.path, ignore_errors=True)
             staging.release()
+            shutil.rmtree(staging.path, ignore_errors=True)
             raise
 
     @classmethod
@@ -83,7 +89,8 @@ class ProcessFolder:
         (staging.path / "process.json").write_text(json.dumps(about), encoding="utf-8")
         if fsync:  # without it, the records cannot be told apart from those of others
             to_disk(staging.path / "process.json")
-        os.rename(staging.path, folder.path)
+        if staging.path != folder.path:
+            os.rename(staging.path, folder.path)
         folder._lock = staging._lock
         return folder
 
@@ -144,7 +151,9 @@ class ProcessFolder:
     def remove(self) -> None:
         """Remove the folder: all of it has been sent."""
         trash = self.path.with_name(f".{self.path.name}.gone")
-        with contextlib.suppress(FileNotFoundError):
+        if IS_WINDOWS:  # which does not rename it while this or another process has its lock open
+            self.release()
+        with contextlib.suppress(*_NOT_RENAMED):
             os.rename(self.path, trash)
         shutil.rmtree(trash, ignore_errors=True)
         self.release()
@@ -163,15 +172,17 @@ class ProcessFolder:
     def sent_position(self) -> tuple[int, int]:
         """The number of a segment and the offset in it up to which all is sent."""
         try:
-            number, offset = (self.path / "sent").read_text().split()
+            number, offset = (self.path / "sent").read_text(encoding="utf-8").split()
         except (OSError, ValueError):
             return 0, 0
         return int(number), int(offset)
 
     def note_sent(self, number: int, offset: int) -> None:
         if self._sent_handle is None:
-            self._sent_handle = os.open(self.path / "sent", os.O_WRONLY | os.O_CREAT, 0o600)
-        os.pwrite(self._sent_handle, b"%010d %012d\n" % (number, offset), 0)
+            self._sent_handle = os.open(
+                self.path / "sent", os.O_WRONLY | os.O_CREAT | BINARY, 0o600
+            )
+        write_at_start(self._sent_handle, b"%010d %012d\n" % (number, offset))
 
     def waiting(self) -> Iterator[list[bytes]]:
         """All lines that are not sent, without their ends, some at a time."""
@@ -232,7 +243,7 @@ class ProcessFolder:
     def about(self) -> dict[str, Any]:
         """The process's number, machine, start and tracker; nothing where it cannot be read."""
         try:
-            about = json.loads((self.path / "process.json").read_text())
+            about = json.loads((self.path / "process.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return about if isinstance(about, dict) else {}
@@ -311,7 +322,7 @@ def _is_here(about: dict[str, Any]) -> bool:
 def _read_boot_id() -> str:
     """What tells this start of this machine from all others; empty where that is not known."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

@@ -18,6 +18,7 @@ from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.folder import ProcessFolder
 from amlflow.journal.record import Numbered, record_of, to_line
 from amlflow.journal.segment_files import number_of, read_lines_at, to_disk
+from amlflow.systems import BINARY
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class HeldRuns:
         self._runs: dict[str, HeldRun] = {}
         self._last_number = 0
         for path in folder.held_files():
-            run = HeldRun(path, os.open(path, os.O_RDWR | os.O_APPEND), 0)
+            run = HeldRun(path, os.open(path, os.O_RDWR | os.O_APPEND | BINARY), 0)
             records = run.read_all()
             run.count = len(records)
             self._runs[records[0].record[1] or "" if records else ""] = run
@@ -101,7 +102,7 @@ class HeldRuns:
 
     def _new_file(self) -> tuple[Path, int]:
         path = self._folder.held_file(self._last_number + 1)
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | BINARY, 0o600)
         self._last_number += 1
         return path, handle
 

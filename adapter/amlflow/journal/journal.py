@@ -411,8 +411,8 @@ class Journal:
             self._say_what_waits(sender, max(1, sender.waiting(total)))
         elif not (sender.folder.running() and hasattr(sys, "last_value")):
             # After an uncaught error, the folder tells the next process of its runs.
+            sender.forget_files()  # first: Windows removes no open file
             sender.folder.remove()
-            sender.forget_files()
 
     def _say_what_waits(self, sender: Sender, count: int) -> None:
         """Say at the end that some records have not been sent."""

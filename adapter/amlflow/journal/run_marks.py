@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from amlflow.systems import BINARY
+
 MAX_NAME = 200
 INSIDE = "="
 """How the name of a file begins that has the id in it; no quoted id begins so."""
@@ -27,7 +29,7 @@ class RunMarks:
         """Raises :class:`OSError` where the folder is not there or cannot be written to."""
         name = file_name(run_id)
         path = self.folder / name
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | BINARY, 0o600)
         try:
             if name.startswith(INSIDE):
                 os.write(handle, run_id.encode(errors="surrogatepass"))

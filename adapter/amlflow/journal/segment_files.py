@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amlflow.journal.record import is_whole
+from amlflow.systems import BINARY, IS_WINDOWS, read_at, write_at_start
 
 WINDOW = 1 << 20
 """Bytes of records that are read at once."""
@@ -41,9 +42,9 @@ def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
 
 def read_lines_at(handle: int, offset: int) -> tuple[list[bytes], int]:
     """As :func:`read_lines`, from an open file."""
-    content = os.pread(handle, WINDOW, offset)
+    content = read_at(handle, WINDOW, offset)
     while (end := content.rfind(b"\n") + 1) == 0:
-        chunk = os.pread(handle, WINDOW, offset + len(content))
+        chunk = read_at(handle, WINDOW, offset + len(content))
         if not chunk:
             return [], offset
         content += chunk
@@ -69,7 +70,7 @@ class Segment:
 
         With ``fsync``, the file and the folders above it are on the disk when this returns.
         """
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | BINARY, 0o600)
         try:
             _reserve(handle, size)
             if fsync:
@@ -98,7 +99,9 @@ class Segment:
         """At most ``count`` lines from an offset on, up to the first that is damaged."""
         lines: list[bytes] = []
         try:
-            handle = os.open(self.path, os.O_RDONLY) if self.handle is None else self.handle
+            handle = self.handle
+            if handle is None:
+                handle = os.open(self.path, os.O_RDONLY | BINARY)
         except OSError:  # removed, and one of too many to keep open
             return lines
         try:
@@ -127,12 +130,18 @@ def _reserve(handle: int, size: int) -> None:
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(handle, 0, size)
     else:
-        os.pwrite(handle, bytes(size), 0)
+        write_at_start(handle, bytes(size))
+        os.lseek(handle, 0, os.SEEK_SET)
 
 
 def to_disk(path: Path) -> None:
-    """Wait until the disk has a file, or the entries of a folder."""
-    handle = os.open(path, os.O_RDONLY)
+    """Wait until the disk has a file, or the entries of a folder.
+
+    Windows opens no folders. There the entry is on the disk with the file.
+    """
+    if IS_WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if IS_WINDOWS else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

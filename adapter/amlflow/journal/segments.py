@@ -215,10 +215,10 @@ class Segments:
 
     def drop_file(self, name: str) -> None:
         """The file has been sent."""
+        with self._lock:
+            self._copies.forget(name)  # Windows removes no open file
         with contextlib.suppress(FileNotFoundError):
             (self.folder.files / name).unlink()
-        with self._lock:
-            self._copies.forget(name)
 
     # for the thread that sends
 

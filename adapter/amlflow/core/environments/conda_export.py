@@ -56,6 +56,7 @@ def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
             [program, *arguments],
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=False,
             timeout=TIMEOUT_S,
             stdin=subprocess.DEVNULL,

@@ -43,7 +43,13 @@ def _git(folder: str, *arguments: str) -> str:
 
     try:
         result = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False
+            ["git", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):  # no git here, or a very slow disk
         return ""

@@ -48,11 +48,19 @@ from amlflow.core.scripts.sections import HistoryConfiguration
 from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import ExperimentBase, store_of, tracker_of
 from amlflow.environments.room import ROOM
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.cluster.payload import to_work
 from amlflow.jobs.finding import REMEDY, fault_of, proof_of
-from amlflow.jobs.job import AGENT_PYTHON, SCRIPT_PYTHON, Job, JobFolder, new_name, this_host
+from amlflow.jobs.job import (
+    AGENT_PYTHON,
+    SCRIPT_PYTHON,
+    Job,
+    JobFolder,
+    Target,
+    new_name,
+    this_host,
+)
 from amlflow.jobs.launch import import_path, runs_here, script_variables
 from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE, EndRequest
 from amlflow.jobs.starting import Start, StartHere, StartOnCluster
@@ -68,6 +76,7 @@ from amlflow.spec import (
     Unsupported,
     redacted,
 )
+from amlflow.systems import IS_WINDOWS
 
 logger = logging.getLogger("amlflow")
 
@@ -103,6 +112,7 @@ def submit(
     _check_shared(tracker)
     settings = config.run_config
     target = resolve_target(experiment.workspace, settings)
+    _check_system(target)
     check_data(settings)
     collected = collect_data(config, experiment.workspace)
     command, is_script = command_of(config, inside=snapshot_id is None)
@@ -199,6 +209,16 @@ def _make_folder(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
                 f"{failure.strerror or failure}. AMLFLOW_JOBS names another folder for jobs."
             ) from failure
         raise
+
+
+def _check_system(target: Target) -> None:
+    if IS_WINDOWS and open_cluster(target.kind, target.settings) is None:
+        raise ComputeTargetException(
+            f"Scripts are not submitted to {target.name!r} on Windows: the process that follows a "
+            "script needs fork and POSIX signals, which Windows does not have. Submit on Linux, on "
+            "macOS or in the Windows Subsystem for Linux (WSL), or run the script here yourself; "
+            "what it logs to a run of Experiment.start_logging() is stored as usual."
+        )
 
 
 def _check_own(jobs: Path) -> None:

@@ -41,7 +41,7 @@ class ModelTests(SuiteBase):
 
     def register(self, tracker: ModelTracker, path: Path, name: str, **values: Any) -> ModelRecord:
         """Register a local file as a version."""
-        path.write_text("content")
+        path.write_text("content", encoding="utf-8")
         return tracker.register_model(
             ModelDraft(name=name, path="model.bin", files={"model.bin": path}, **values)
         )

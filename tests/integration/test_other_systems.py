@@ -1,0 +1,144 @@
+"""Logging, files, queries and commands without what Windows and macOS lack."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from helpers import servers
+
+TESTS = Path(__file__).resolve().parents[1]
+
+WINDOWS = """
+import importlib, os, pkgutil, sqlite3, sys
+from pathlib import Path
+from helpers import windows_stand_in
+windows_stand_in.install()
+from azureml.core import Experiment, ScriptRunConfig, Workspace
+from azureml.exceptions import ComputeTargetException
+experiment = Experiment(Workspace("s", "g", "w"), "windows")
+"""
+
+DIES = """
+run = experiment.start_logging(snapshot_directory=None)
+database = sqlite3.connect("mlflow.db")
+database.execute("BEGIN IMMEDIATE")  # so that what is logged waits in the journal
+run.log("loss", 1.5)
+print(run.id)
+sys.stdout.flush()
+os._exit(3)
+"""
+
+WALK = r"""
+Path("notes.txt").write_bytes(b"one\ntwo\r\n")
+Path("train.py").write_text("print('hello')", encoding="utf-8")
+run = experiment.start_logging(snapshot_directory=".")
+for number in range(3):
+    run.log("loss", number / 4)
+run.tag("who", "me")
+run.upload_file("outputs/notes.txt", "notes.txt")
+Path("outputs").mkdir(exist_ok=True)
+Path("outputs/more.txt").write_text("more", encoding="utf-8")
+with run.child_run(name="part") as child:
+    child.log("m", 1)
+run.complete()
+assert run.get_metrics() == {"loss": [0.0, 0.25, 0.5]}, run.get_metrics()
+run.download_file("outputs/notes.txt", "back.txt")
+assert Path("back.txt").read_bytes() == b"one\ntwo\r\n"
+assert "outputs/more.txt" in run.get_file_names()
+assert run.get_details()["status"] == "Completed"
+assert experiment.query("[?tags.who == 'me'].run_id") == [run.id]
+[dead] = [r for r in experiment.get_runs() if r.id == sys.argv[1]]
+assert dead.get_status() == "NotResponding", dead.get_status()
+assert dead.get_metrics() == {"loss": 1.5}
+
+try:
+    experiment.submit(ScriptRunConfig(".", script="train.py"))
+except ComputeTargetException as error:
+    print(error.message)
+assert len(list(experiment.get_runs())) == 2
+
+from amlflow.cli import main
+for command in ("run list -e windows", "run metrics --run " + run.id, "sync"):
+    sys.argv = ["amlflow", *command.split()]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, (command, end.code)
+"""
+
+IMPORTS = """
+import amlflow, amlflow_mlflow.rest
+NOT_HERE = ("amlflow.data", "amlflow.jobs.agent", "amlflow.old_pythons", "amlflow.testing")
+for package in (amlflow, amlflow_mlflow.rest):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.startswith(NOT_HERE) and "__main__" not in module.name:
+            importlib.import_module(module.name)
+"""
+
+SUBMITS = """
+import sys
+from azureml.core import Experiment, ScriptRunConfig, Workspace
+assert sys.platform == "darwin"
+run = Experiment(Workspace("s", "g", "w"), "macos").submit(
+    ScriptRunConfig("code", script="train.py")
+)
+run.wait_for_completion()
+assert run.get_status() == "Completed", run.get_details()
+assert run.get_metrics() == {"loss": 0.5}
+assert "outputs/model.txt" in run.get_file_names()
+assert run.get_details_with_logs()["logFiles"]["user_logs/std_log.txt"] == "trained\\n"
+"""
+
+SUBMITTED = """
+import os, sys
+from pathlib import Path
+from azureml.core import Run
+assert sys.platform == "darwin" and not hasattr(os, "waitid")
+Run.get_context().log("loss", 0.5)
+Path("outputs").mkdir(exist_ok=True)
+Path("outputs/model.txt").write_text("weights")
+print("trained")
+"""
+
+
+def run_script(
+    code: str, folder: Path, *arguments: str, path: Path = TESTS
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-X", "warn_default_encoding", "-c", code, *arguments],
+        cwd=folder,
+        env=servers.clean_environment(
+            PYTHONPATH=str(path),
+            AMLFLOW_JOURNAL_FOLDER=str(folder / "journals"),
+            AMLFLOW_JOBS=str(folder / "jobs"),
+        ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_without_what_windows_lacks(tmp_path: Path) -> None:
+    died = run_script(WINDOWS + DIES, tmp_path)
+    assert died.returncode == 3, died.stderr
+    run_id = died.stdout.strip()
+
+    walk = run_script(WINDOWS + IMPORTS + WALK, tmp_path, run_id)
+
+    assert walk.returncode == 0, walk.stderr
+    assert "Scripts are not submitted to 'local' on Windows" in walk.stdout
+    assert not (tmp_path / "jobs").exists()
+    left = [path for path in (tmp_path / "journals").rglob("*") if path.name.endswith(".log")]
+    assert not left, left
+
+
+def test_without_what_macos_lacks(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text(SUBMITTED, encoding="utf-8")
+
+    ended = run_script(SUBMITS, tmp_path, path=TESTS / "helpers" / "mac_stand_in")
+
+    assert ended.returncode == 0, ended.stderr
