@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from amlflow.metric_numbers import is_metric
 from amlflow.query.ask import ask
-from amlflow.query.document import Documents, run_id, whole_record
+from amlflow.query.document import FIELDS, Documents, whole_record
 from amlflow.query.expression import Expression
 from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
 from amlflow.query.search import Scope
@@ -40,6 +40,12 @@ MAX_VALUES = 1000
 """Rows of an expression's value that are sent."""
 MAX_EXPERIMENTS = 50
 """That are searched one after the other, by name."""
+ROW = (*FIELDS, "error_line")
+"""The fields of a row that has all; ``id`` and ``final`` are in every row."""
+NOT_LISTED = frozenset({"error", "warnings"})
+"""Fields that the rows of a list lack: no column shows them, and parsing takes time."""
+ON_REQUEST = {"script": "script_name", "error": "error_line"}
+"""The columns whose fields are in the rows of a list only if the request has the column."""
 STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 
 
@@ -55,15 +61,17 @@ def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[s
     keep = limit_time(filters.keep(scope.experiments))
     text = text_of(request, "query").strip()
     expression = Expression(text) if text else None
-    if expression is not None and not is_filter(expression):
-        return _value(expression, scope, keep)
     columns = texts_of(request, "columns")
+    if expression is not None and not is_filter(expression):
+        return _value(expression, scope, keep, _listed_fields(columns))
     sort = text_of(request, "sort").removeprefix("-")
     scope = replace(scope, metrics=metric_fields([*columns, sort]))
     page = _page(scope, expression, keep, request)
-    documents = Documents(scope.experiments)
+    documents, fields = Documents(scope.experiments), _listed_fields(columns)
     return {
-        "rows": [{**row(documents, record), **_numbers(record, columns)} for record in page.runs],
+        "rows": [
+            {**row(documents, record, fields), **_numbers(record, columns)} for record in page.runs
+        ],
         "cursor": page.cursor,
         "looked_at": page.looked_at,
     }
@@ -96,6 +104,12 @@ def keys(tracker: Tracker, access: Access) -> dict[str, list[str]]:
         for field in fields:
             names[field].update(getattr(record, field))
     return {field: sorted(names[field])[:MAX_KEYS] for field in fields}
+
+
+def _listed_fields(columns: Sequence[str]) -> list[str]:
+    """The fields of the rows of a list with these columns."""
+    unused = NOT_LISTED | {field for column, field in ON_REQUEST.items() if column not in columns}
+    return [field for field in ROW if field not in unused]
 
 
 def _numbers(record: RunRecord, columns: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -170,7 +184,10 @@ def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
 
 
 def _value(
-    expression: Expression, scope: Scope, keep: Callable[[RunRecord], bool]
+    expression: Expression,
+    scope: Scope,
+    keep: Callable[[RunRecord], bool],
+    fields: Collection[str],
 ) -> dict[str, Any]:
     answer = ask(expression, Scope(Chosen(scope, keep), scope.experiments))  # type: ignore[arg-type]
     documents = Documents(scope.experiments)
@@ -181,7 +198,7 @@ def _value(
         total = len(value)
         value = value[:MAX_VALUES]
         if value and all(isinstance(item, RunRecord) for item in value):
-            return {"rows": [row(documents, item) for item in value], "total": total}
+            return {"rows": [row(documents, item, fields) for item in value], "total": total}
         return {"value": value, "total": total}
     return {"value": value}
 
@@ -210,12 +227,10 @@ class Chosen:
         return self._tracker.run_numbers(runs)
 
 
-def row(documents: Documents, record: RunRecord) -> dict[str, Any]:
-    """A run as the page has it: the document that queries see, and what the page needs besides."""
-    return {
-        **documents.make(record),
-        "run_id": run_id(record),
-        "id": record.id,
-        "final": record.status in FINAL,
-        "error_line": reason(record),
-    }
+def row(documents: Documents, record: RunRecord, fields: Collection[str] = ROW) -> dict[str, Any]:
+    """A run as the page has it, with some of the fields that :data:`ROW` names."""
+    content = documents.make(record, [field for field in fields if field in FIELDS])
+    content.update(id=record.id, final=record.status in FINAL)
+    if "error_line" in fields:
+        content["error_line"] = reason(record)
+    return content

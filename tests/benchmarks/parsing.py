@@ -25,6 +25,8 @@ from statistics import median
 from typing import Any
 
 RUNS, ROWS, TIMES = 200, 50, 9
+SHOWN = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target"]
+"""The columns that All runs shows unless others are chosen."""
 TARGET = 0.05
 
 
@@ -85,6 +87,7 @@ def measure(folder: str) -> None:
     os.chdir(folder)
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path(folder) / 'mlflow.db'}"
     os.environ["AMLFLOW_JOURNAL"] = "off"
+    from amlflow import tracker_data
     from amlflow.cli import main
     from amlflow.core.experiment import Experiment
     from amlflow.core.workspace import Workspace
@@ -112,10 +115,18 @@ def measure(folder: str) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
             main(["run", "show", "-r", records[0].id])
 
-    def page() -> None:
-        all_runs.rows(tracker, Everybody(), {"size": ROWS})
+    def page(*columns: str) -> None:
+        all_runs.rows(tracker, Everybody(), {"size": ROWS, "columns": [*SHOWN, *columns]})
 
-    for name, call in (("run show", show), (f"page of {ROWS} runs", page)):
+    with timed_parsing() as taken:  # absent texts: nearly nothing but the timing's own time
+        for _ in range(10_000):
+            tracker_data.parse("run", "note", None, str)
+    own_time = median(taken)
+    for name, call in (
+        ("run show", show),
+        (f"page of {ROWS} runs", page),
+        ("the same with the columns of scripts and errors", lambda: page("script", "error")),
+    ):
         call()
         whole = seconds(call)
         rounds = []
@@ -123,7 +134,7 @@ def measure(folder: str) -> None:
             with timed_parsing() as taken:
                 call()
             rounds.append(sum(taken))
-        parsing, count = median(rounds), len(taken)
+        parsing, count = max(0.0, median(rounds) - len(taken) * own_time), len(taken)
         verdict = "within" if parsing <= TARGET * whole else "OVER"
         print(
             f"{name}: {whole * 1000:.1f} ms, of which parsing {parsing * 1000:.2f} ms "

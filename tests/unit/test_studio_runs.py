@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amlflow import tracker_data, tracker_notes
 from amlflow.plain_json import to_json
 from amlflow.query.document import Documents
 from amlflow.run_errors import to_error
@@ -116,7 +117,9 @@ def test_the_text_search_finds_the_runs_of_a_group(store: Store) -> None:
     store.run("another error")
     store.run()
     [first, _] = all_runs.failures(store.tracker, Everybody(), {})["groups"]
-    answer = all_runs.rows(store.tracker, Everybody(), {"text": first["text"]})
+    answer = all_runs.rows(
+        store.tracker, Everybody(), {"text": first["text"], "columns": ["error"]}
+    )
     assert {row["id"] for row in answer["rows"]} == {run.id for run in failed}
     assert {row["error_line"] for row in answer["rows"]} == {
         "CUDA out of memory: 2 GiB",
@@ -134,6 +137,38 @@ def test_failures_are_those_of_the_filters(store: Store) -> None:
 def test_a_row_of_a_run_that_goes_on_has_no_error(store: Store) -> None:
     row = all_runs.row(Documents({}), store.run())
     assert (row["error_line"], row["final"]) == (None, False)
+
+
+NOTES = ("definition", "error", "warnings", "target")
+
+
+@pytest.mark.parametrize(
+    ("columns", "parsed"),
+    [
+        (["status", "target"], ["target"]),
+        (["script"], ["definition", "target"]),
+        (["error"], ["error", "target"]),
+        (["error", "script"], ["definition", "error", "target"]),
+    ],
+)
+def test_a_list_parses_only_the_notes_that_its_columns_show_and_each_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, columns: list[str], parsed: list[str]
+) -> None:
+    store.run("reason", system={"definition": '{"script": "a.py"}', "target": "t", "warnings": "[]"})
+    keys: list[str] = []
+
+    def parse(owner: str, key: str, text: object, read: Any) -> Any:
+        keys.append(key)
+        return tracker_data.parse(owner, key, text, read)
+
+    monkeypatch.setattr(tracker_notes, "parse", parse)
+    [row] = all_runs.rows(store.tracker, Everybody(), {"columns": columns})["rows"]
+    assert sorted(key for key in keys if key in NOTES) == parsed
+    assert row["target"] == "t"
+    assert ("script" in columns, "error" in columns) == (
+        row.get("script_name") == "a.py",
+        row.get("error_line") == "reason",
+    )
 
 
 # --- a run's page -------------------------------------------------------------------------------

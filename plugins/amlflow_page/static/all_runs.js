@@ -2,7 +2,7 @@
 
 import { get, isAway, post } from "./api.js";
 import { cancel } from "./cancelling.js";
-import { isMetric, longTitle } from "./cells.js";
+import { isSentOnRequest, longTitle } from "./cells.js";
 import { Charts } from "./charts.js";
 import {
   COLUMNS,
@@ -459,7 +459,7 @@ export class AllRuns {
       ];
       this.keep();
       this.show();
-      if (this.shown.columns.some((each) => isMetric(each) && !before.includes(each))) this.load();
+      if (this.shown.columns.some((each) => isSentOnRequest(each) && !before.includes(each))) this.load();
     });
   }
 

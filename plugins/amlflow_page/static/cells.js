@@ -35,6 +35,11 @@ export function isMetric(column) {
   return parts(column)[0] in METRICS;
 }
 
+// Whether the server sends the column's values only if the column is asked for.
+export function isSentOnRequest(column) {
+  return isMetric(column) || column === "script" || column === "error";
+}
+
 export function title(column) {
   const [kind, key] = parts(column);
   if (kind in METRICS) return kind === "metric" ? key : `${key} (${METRICS[kind][1]})`;
