@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlflow.core.runs import snapshot_files
 from amlflow.core.runs.snapshot_files import MAX_FILES, MAX_LINES, MAX_TEXT, diff_snapshots
 from amlflow.exceptions import SnapshotException
 from amlflow.plain_json import to_json
@@ -117,8 +118,62 @@ def test_a_snapshot_that_is_not_an_archive_is_named(store: Store, tmp_path: Path
     broken.write_bytes(b"no archive")
     store.tracker.put_snapshot(ONE, broken)
     store.snapshot(OTHER, {})
-    with pytest.raises(SnapshotException, match="is not a zip archive"):
+    with pytest.raises(SnapshotException, match="is not a whole zip archive"):
         diff_snapshots(store.tracker, ONE, OTHER)
+
+
+def damage(archive: bytes, kind: str) -> bytes:
+    """An archive of one file whose directory, name or content is not what zipfile expects."""
+    content, directory = bytearray(archive), archive.rindex(b"PK\x01\x02")
+    if kind == "version":  # that is needed to unpack it
+        content[directory + 6] = 99
+    elif kind == "name":  # flagged as UTF-8
+        content[directory + 9] |= 0x08
+        content[directory + 46] = 0xFF
+    elif kind == "patch":  # a flag that zipfile does not know
+        content[directory + 8] |= 0x20
+        content[6] |= 0x20
+    elif kind == "method":
+        content[directory + 10] = 97
+    else:  # the compressed bytes
+        content[40:50] = bytes(10)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["version", "name"])
+def test_an_archive_with_a_broken_directory_is_named(
+    store: Store, tmp_path: Path, kind: str
+) -> None:
+    store.snapshot(OTHER, {"file": b"a"})
+    archive = tmp_path / "damaged"
+    archive.write_bytes(damage((tmp_path / f"{OTHER}.zip").read_bytes(), kind))
+    store.tracker.put_snapshot(ONE, archive)
+    with pytest.raises(SnapshotException, match="is not a whole zip archive"):
+        diff_snapshots(store.tracker, ONE, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("patch", "broken"), ("method", "not packed as snapshots are"), ("bytes", "broken")],
+)
+def test_a_file_that_cannot_be_unpacked_has_a_reason_and_the_others_a_difference(
+    store: Store, tmp_path: Path, kind: str, reason: str
+) -> None:
+    store.snapshot(OTHER, {"file": b"a" * 100})
+    archive = tmp_path / "damaged"
+    archive.write_bytes(damage((tmp_path / f"{OTHER}.zip").read_bytes(), kind))
+    store.tracker.put_snapshot(ONE, archive)
+    [file] = diff_snapshots(store.tracker, ONE, None)["files"]
+    assert file["diff"] is None
+    assert reason in file["reason"]
+
+
+def test_files_are_not_compared_for_longer_than_the_limit(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_files, "TIME_S", -1.0)
+    [file] = store.diff({"a": b"1\n"}, {"a": b"2\n"})["files"]
+    assert (file["diff"], "too long" in file["reason"]) == (None, True)
 
 
 def test_runs_differ_in_sections(store: Store) -> None:

@@ -6,6 +6,7 @@ its folder and moved there at the end, so nothing half-written is left behind.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -14,6 +15,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from amlflow.exceptions import SnapshotException
@@ -28,10 +30,11 @@ MAX_FOLDERS_PER_FILE = 10
 MAX_ENTRY_BYTES = 5000
 """That the archive's directory may take for a member: its name, and some numbers."""
 _CHUNK = 1 << 20
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What snapshots are packed with. The others' decoders give any amount of memory at once."""
-_ENCRYPTED = 0x1
-_BROKEN = (
+ENCRYPTED = 0x1
+"""The flag of a member that is encrypted."""
+BROKEN = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error,
     ValueError, OverflowError, KeyError, IndexError,
 )  # fmt: skip
@@ -65,13 +68,24 @@ def unpack(archive: Path, folder: Path) -> None:
         ) from error
     except UnsafeName as refusal:
         raise SnapshotException(f"The snapshot is not unpacked: {refusal.message}") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         raise SnapshotException(
             f"The snapshot {str(archive)!r} is not a whole zip archive: {error}."
         ) from error
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive of a snapshot, opened for reading.
+
+    Raises :class:`SnapshotException` if its directory is too large, and one of :data:`BROKEN`.
+    """
+    max_read = max(2 * _CHUNK, max_files() * MAX_ENTRY_BYTES)
+    with _BoundedReads(path, max_read) as file, zipfile.ZipFile(file) as archive:
+        yield archive
 
 
 def _merge(content: Path, names: list[str], folder: Path) -> None:
@@ -110,9 +124,8 @@ class _Unpacking:
 
     def write_all(self) -> list[str]:
         """Write all files, and return their names."""
-        reads = max(2 * _CHUNK, self._max_files * MAX_ENTRY_BYTES)
         names = []
-        with _BoundedReads(self._archive, reads) as file, zipfile.ZipFile(file) as source:
+        with open_archive(self._archive) as source:
             for info in source.infolist():
                 self._check(info)
                 path = local_path_for(info.filename.rstrip("/"), self._base)
@@ -135,9 +148,9 @@ class _Unpacking:
             reason = "its name has a NUL"
         elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             reason = "it is a link or a device, and snapshots hold files"
-        elif info.flag_bits & _ENCRYPTED:
+        elif info.flag_bits & ENCRYPTED:
             reason = "it is encrypted"
-        elif info.compress_type not in _METHODS:
+        elif info.compress_type not in METHODS:
             reason = "it is not packed as snapshots are"
         if reason is not None:
             raise SnapshotException(

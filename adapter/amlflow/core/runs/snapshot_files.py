@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import tempfile
+import time
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import SnapshotException
 from amlflow.jobs.snapshot import check_digest
+from amlflow.jobs.unpack import BROKEN, ENCRYPTED, METHODS, open_archive
 from amlflow.spec import Tracker
 
 MAX_FILES = 200
@@ -23,6 +24,8 @@ MAX_LINES = 4000
 """Lines of a file of which the lines are compared; the time grows with their square."""
 MAX_DIFF = 100_000
 """Characters of one file's difference."""
+TIME_S = 10.0
+"""Seconds after which no further file's lines are compared."""
 
 Files = Mapping[str, zipfile.ZipInfo]
 
@@ -37,17 +40,17 @@ def open_snapshot(tracker: Tracker, digest: str | None) -> Iterator[zipfile.ZipF
     if digest is None:
         yield None
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         archive = Path(folder, "snapshot.zip")
         tracker.get_snapshot(check_digest(digest), archive)
         try:
-            with zipfile.ZipFile(archive) as content:
-                yield content
-        except (zipfile.BadZipFile, zlib.error) as error:
+            content = stack.enter_context(open_archive(archive))
+        except BROKEN as error:
             raise SnapshotException(
-                f"Snapshot {digest} is not a zip archive: {error}. Store it again with "
+                f"Snapshot {digest} is not a whole zip archive: {error}. Store it again with "
                 "run.take_snapshot()."
             ) from error
+        yield content
 
 
 def files_of(archive: zipfile.ZipFile | None) -> Files:
@@ -85,12 +88,18 @@ def diff_snapshots(
     ):
         sides = (left, files_of(left)), (right, files_of(right))
         names = different_names(sides[0][1], sides[1][1])
-        return {"files": [_diff(name, sides) for name in names[:MAX_FILES]], "count": len(names)}
+        end = time.monotonic() + TIME_S
+        files = [_diff(name, sides, end) for name in names[:MAX_FILES]]
+        return {"files": files, "count": len(names)}
 
 
-def _diff(name: str, sides: tuple[tuple[zipfile.ZipFile | None, Files], ...]) -> dict[str, Any]:
+def _diff(
+    name: str, sides: tuple[tuple[zipfile.ZipFile | None, Files], ...], end: float
+) -> dict[str, Any]:
     sizes = [files[name].file_size if name in files else None for _, files in sides]
     difference: dict[str, Any] = {"name": name, "sizes": sizes, "diff": None, "reason": None}
+    if time.monotonic() > end:
+        return {**difference, "reason": "comparing the files before it took too long"}
     texts: list[list[str]] = []
     for archive, files in sides:
         lines = _read_lines(archive, files.get(name))
@@ -108,10 +117,15 @@ def _read_lines(archive: zipfile.ZipFile | None, entry: zipfile.ZipInfo | None) 
     """A file's lines, or why they are not compared; no file has no lines."""
     if archive is None or entry is None:
         return []
-    if entry.flag_bits & 1:
+    if entry.flag_bits & ENCRYPTED:
         return "it is encrypted"
-    with archive.open(entry) as file:
-        content = file.read(MAX_TEXT + 1)  # its size is only what the archive says
+    if entry.compress_type not in METHODS:
+        return "it is not packed as snapshots are"
+    try:
+        with archive.open(entry) as file:
+            content = file.read(MAX_TEXT + 1)  # its size is only what the archive says
+    except (*BROKEN, OSError):
+        return "the archive is broken there"
     if len(content) > MAX_TEXT:
         return f"it has over {MAX_TEXT} bytes"
     try:
