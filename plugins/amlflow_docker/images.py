@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tarfile
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from datetime import datetime, timezone
 from http.client import CONFLICT
 from pathlib import Path
@@ -33,6 +35,7 @@ COMMIT_TIMEOUT_S = 3600
 POLL_S = 0.1
 GRACE_S = 5.0
 _NO_PROGRAM = 127
+_VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){2}")
 _LOOK = r"""
 import json, os, platform, site, sys
 try:
@@ -86,9 +89,7 @@ class DockerImages:
                 image, ["sh", "-c", shell, program, "-c", _LOOK],
                 entrypoint=[], network_disabled=True, remove=True, stderr=False,
             )  # fmt: skip
-            values = json.loads(output)
-            values["folders"] = tuple(values["folders"])
-            return ImagePython(**values)
+            return to_python(output)
         except docker.errors.ContainerError as error:
             if error.exit_status == _NO_PROGRAM:
                 return None
@@ -96,7 +97,7 @@ class DockerImages:
                 f"{program!r} of the image {image!r} is not a Python that starts there: it ended "
                 f"with exit code {error.exit_status}."
             ) from error
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, RecursionError) as error:
             raise ComputeTargetException(
                 f"{program!r} of the image {image!r} does not answer as a Python."
             ) from error
@@ -191,6 +192,28 @@ class DockerImages:
         except FAILURES as error:
             raise to_exception(error) from error
         return True
+
+
+def to_python(answer: bytes) -> ImagePython:
+    """The Python of an image, by what a program in the image says of it.
+
+    An image may hold any program, so the answer is checked. Raises :class:`ValueError`.
+    """
+    values = json.loads(answer)
+    if not isinstance(values, dict) or set(values) != {item.name for item in fields(ImagePython)}:
+        raise ValueError("not a Python's description")
+    folders, packages = values.pop("folders"), values.pop("packages")
+    if not (
+        all(isinstance(value, str) and value.isprintable() for value in values.values())
+        and _VERSION.fullmatch(values["version"])
+        and all(values[name].startswith("/") for name in ("program", "base"))
+        and isinstance(folders, list)
+        and all(isinstance(folder, str) for folder in folders)
+        and isinstance(packages, dict)
+        and all(isinstance(version, str) for version in packages.values())
+    ):
+        raise ValueError("not a Python's description")
+    return ImagePython(**values, folders=tuple(folders), packages=packages)
 
 
 def get_image(client: Any, image: str) -> Any:

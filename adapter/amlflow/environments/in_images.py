@@ -12,8 +12,9 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,11 +30,14 @@ from amlflow.environments.pythons import OLDEST
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
 from amlflow.spec import ImagePython, Images
+from amlflow.tracker_data import Malformed, parse, to_object
 
 HOME = "/opt/amlflow"
 """The virtual environment in an image."""
 LABEL = "amlflow.environment"
 """The label with what was made, as JSON."""
+MAX_LABEL = 1 << 20
+"""Characters of the label."""
 _LAYOUT = 2
 """Part of the key: another layout of the layer is another image."""
 _GLIBC = (17, 28, *range(31, 41))
@@ -114,12 +118,36 @@ def _find(images: Images, key: str) -> ImageEnvironment | None:
     entry = images.find(key)
     if entry is None:
         return None
-    image, labels = entry
+    return parse_labels(*entry)
+
+
+def parse_labels(image: str, labels: Mapping[str, str]) -> ImageEnvironment | None:
+    """What the labels of an image say of it, which whoever may make images can write.
+
+    None if they do not say what this release writes.
+    """
+    return parse(image, LABEL, labels.get(LABEL), partial(_to_environment, image))
+
+
+def _to_environment(image: str, label: str) -> ImageEnvironment:
     try:
-        content = json.loads(labels[LABEL])
-        return ImageEnvironment(image=image, **content)
-    except (KeyError, ValueError, TypeError):  # another release has made it
-        return None
+        environment = ImageEnvironment(image=image, **to_object(label, MAX_LABEL))
+    except TypeError:  # another release has made it
+        raise Malformed("what this release writes") from None
+    texts = [environment.key, *_texts(environment.packages), *_texts(environment.warnings)]
+    if environment.python is not None:
+        texts.append(environment.python)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(
+        environment.takes_amlflow, bool
+    ):
+        raise Malformed("what this release writes")
+    return environment
+
+
+def _texts(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise Malformed("what this release writes")
+    return value
 
 
 class _Build:
@@ -311,6 +339,7 @@ def has_all(plan: Plan, python: ImagePython) -> bool:
     """
     # Takes a while to import, and only a definition with packages needs it.
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.version import InvalidVersion
 
     if plan.lines.editables or plan.lines.constraints or plan.only_conda:
         return False
@@ -331,7 +360,10 @@ def has_all(plan: Plan, python: ImagePython) -> bool:
         version = python.packages.get(requirement.name)
         if requirement.url is not None or requirement.extras or version is None:
             return False
-        if not requirement.specifier.contains(version, prereleases=True):
+        try:
+            if not requirement.specifier.contains(version, prereleases=True):
+                return False
+        except InvalidVersion:  # an old package's, from before versions had a form
             return False
     return True
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from amlflow.environments.container_room import find_copied_room
 from amlflow.environments.errors import EnvironmentBuildException
-from amlflow.environments.in_images import find_compiled, has_all, platform_of
+from amlflow.environments.in_images import (
+    LABEL,
+    find_compiled,
+    has_all,
+    parse_labels,
+    platform_of,
+)
 from amlflow.environments.plan import plan_of
 from amlflow.environments.specification import Specification
 from amlflow.spec import ImagePython
+from amlflow_docker.images import to_python
 from helpers import wheels
 
 
@@ -85,3 +94,58 @@ def test_the_room_of_containers_has_files_and_no_links(tmp_path: Path) -> None:
     assert not [path for path in room.rglob("*") if path.is_symlink()]
     assert all(path.stat().st_mode & 0o004 for path in room.rglob("*"))
     assert find_copied_room(tmp_path) == room
+
+
+def test_a_version_that_has_no_form_does_not_fit() -> None:
+    plan = plan_of(Specification(pip=("pytz>2000",)))
+    assert not has_all(plan, python(packages={"pytz": "2004d-old"}))
+
+
+def test_what_an_image_says_of_its_python_is_read() -> None:
+    known = python(folders=["/a"], packages={"numpy": "1.0"})
+    assert to_python(json.dumps(asdict(known)).encode()) == python(
+        folders=("/a",), packages={"numpy": "1.0"}
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "abc"}, {"version": "3.11"}, {"version": "--index-url=http://a"},
+        {"version": 3}, {"machine": None}, {"libc": 2.36}, {"program": "python"},
+        {"base": "/usr/bin/python\nhome = /a"}, {"folders": "/a"}, {"folders": [1]},
+        {"packages": ["numpy"]}, {"packages": {"numpy": None}}, {"search_path": []}, {"more": "a"},
+    ],
+)  # fmt: skip
+def test_an_image_that_does_not_answer_as_a_python_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="description"):
+        to_python(json.dumps({**asdict(python()), **change}).encode())
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b"null", b"{}", b"\xff", b"1e999"])
+def test_an_answer_that_is_not_a_description_is_refused(answer: bytes) -> None:
+    with pytest.raises(ValueError):
+        to_python(answer)
+
+
+LABELLED = {"python": "/opt/a", "takes_amlflow": True, "key": "a", "packages": ["numpy==1.0"]}
+
+
+def test_what_the_label_of_an_image_says_is_read() -> None:
+    environment = parse_labels("sha256:a", {LABEL: json.dumps({**LABELLED, "warnings": ["w"]})})
+    assert environment is not None
+    assert (environment.python, environment.packages) == ("/opt/a", ["numpy==1.0"])
+    assert environment.warnings == ["w"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"python": 1}, {"takes_amlflow": "yes"}, {"key": None}, {"packages": "numpy"},
+        {"packages": [1]}, {"warnings": {}}, {"warnings": [None]}, {"image": "b"}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_a_label_of_another_form_counts_as_absent(change: dict[str, Any]) -> None:
+    assert parse_labels("sha256:a", {LABEL: json.dumps({**LABELLED, **change})}) is None
+    assert parse_labels("sha256:a", {LABEL: json.dumps(LABELLED)[:-1]}) is None
+    assert parse_labels("sha256:a", {}) is None
