@@ -26,12 +26,17 @@ class ModelLocation:
     """A file or folder at the URI that a store gives for a version of a model.
 
     Raises:
-        Refused: a server names a local folder in which MLflow keeps no models.
+        Refused: the URI is empty, or a server names a local folder in which MLflow keeps no models.
     """
 
     def __init__(self, store: Store, uri: str, model: str) -> None:
         self._store = store
-        parent, _, self._base = uri.rstrip("/").rpartition("/")
+        parent, slash, self._base = uri.rstrip("/").rpartition("/")
+        if not self._base:
+            raise Refused(
+                f"The tracker does not say where the files of the model {model!r} are. Register "
+                "the model again, with its files."
+            )
         self._shown = model if self._base == FOLDER else from_path(self._base)
         folder = local_folder(uri)
         if store.is_server and folder is not None and not is_model_folder(folder):
@@ -40,7 +45,7 @@ class ModelLocation:
                 f"folder {str(folder)!r}, in which MLflow keeps no models, so it is not used."
             )
         with translate_errors(store.uri):
-            self._artifacts = store.open_artifacts(parent)
+            self._artifacts = store.open_artifacts(parent or slash or ".")
 
     def names(self) -> list[str]:
         """The names of the files, sorted; each begins with the name of the file or folder."""

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 from amlflow.spec import Refused
+from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.own_paths import check_run_folder, path_below, server_paths
+from amlflow_mlflow.sqlite.database import Database
+from amlflow_mlflow.sqlite.revisions import NEWEST
+from amlflow_mlflow.sqlite.store import SqliteStore
 
 RUN = "0" * 32
 
@@ -67,3 +71,27 @@ def test_of_a_servers_folders_only_those_with_files_of_runs_are_its_own(tmp_path
         "s3://bucket/0", "mlflow-artifacts:/0", str(artifacts), f"file://{artifacts}",
     ]  # fmt: skip
     assert server_paths(locations) == [artifacts]
+
+
+def test_what_has_no_location_has_not_the_files_of_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("secret.txt").write_text("a")
+    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), NEWEST)
+    with pytest.raises(Refused, match="does not say where"):
+        store.open_artifacts("")
+    for uri in ("", "/"):
+        with pytest.raises(Refused, match="does not say where"):
+            ModelLocation(store, uri, "model")
+
+
+def test_a_model_in_the_root_folder_is_not_looked_for_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "model-that-the-root-folder-lacks"
+    Path(name).write_text("a")
+    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), NEWEST)
+    assert ModelLocation(store, f"/{name}", "model").names() == []
+    assert ModelLocation(store, name, "model").names() == [name]

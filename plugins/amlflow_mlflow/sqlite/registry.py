@@ -138,7 +138,7 @@ class SqliteRegistry:
         with self._database.read() as connection:
             source = _read(connection, name, version).source
             column = "SELECT storage_location FROM model_versions WHERE name = ? AND version = ?"
-            return str(connection.execute(column, (name, version)).fetchone()[0] or source)
+            return str(connection.execute(column, (name, version)).fetchone()[0] or source or "")
 
 
 def _read(connection: sqlite3.Connection, name: str, version: int) -> ModelVersion:

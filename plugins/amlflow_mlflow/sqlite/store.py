@@ -202,6 +202,8 @@ class SqliteStore(SqliteExperiments):
         return self.db.path
 
     def open_artifacts(self, root: str) -> ArtifactStore:
+        if not root:  # as a path, it would be the working folder
+            raise Refused("The run does not say where its files are, so it has none here.")
         folder = folder_of(root)
         if folder is not None:
             return LocalArtifacts(folder)
