@@ -22,6 +22,7 @@ from amlflow.tracker_data import Malformed, is_whole, to_object, to_whole
 from amlflow.tracker_notes import parse_environment
 from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from amlflow_page import (
     all_runs,
@@ -289,12 +290,13 @@ def _environment(record: RunRecord) -> dict[str, str | None] | None:
 
 def _read_body() -> dict[str, Any]:
     """The request's body, which is JSON in every browser's eyes and within the limits."""
-    if (request.content_length or 0) > MAX_BODY:
-        raise WrongRequest(f"The request's body has more than {MAX_BODY} bytes.")
     if not request.is_json:
         raise WrongRequest("The request's body is a JSON object, with Content-Type JSON.")
+    request.max_content_length = MAX_BODY  # also where the request does not say its length
     try:
         return to_object(request.get_data().decode("utf-8"), MAX_BODY)
+    except RequestEntityTooLarge:
+        raise WrongRequest(f"The request's body has more than {MAX_BODY} bytes.") from None
     except UnicodeDecodeError:
         raise WrongRequest("The request's body is not UTF-8.") from None
     except Malformed as wrong:

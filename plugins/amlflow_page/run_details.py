@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,8 +118,11 @@ def _summary(points: Sequence[Point]) -> dict[str, Any]:
 
 
 def is_number(point: Point) -> bool:
-    """Whether a point is on a curve: a number, or true or false."""
-    return point.kind is Kind.SCALAR and isinstance(point.value, (bool, int, float))
+    """Whether a point is on a curve: true, false or a number, if no larger than a float can be."""
+    value = point.value
+    return point.kind is Kind.SCALAR and (
+        isinstance(value, float) or (isinstance(value, int) and abs(value) <= sys.float_info.max)
+    )
 
 
 def _cut(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -20,7 +21,9 @@ from amlflow_page.access import Everybody
 from amlflow_page.curves import MAX_RUNS, check_request, curves, sample
 from amlflow_page.failures import MAX_REASON, group, reason
 from amlflow_page.filters import WrongRequest
+from amlflow_page.routes import MAX_BODY, PREFIX, add_routes
 from amlflow_page.run_details import MAX_CHILDREN, command, details, metrics
+from flask import Flask
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -154,7 +157,9 @@ NOTES = ("definition", "error", "warnings", "target")
 def test_a_list_parses_only_the_notes_that_its_columns_show_and_each_once(
     store: Store, monkeypatch: pytest.MonkeyPatch, columns: list[str], parsed: list[str]
 ) -> None:
-    store.run("reason", system={"definition": '{"script": "a.py"}', "target": "t", "warnings": "[]"})
+    store.run(
+        "reason", system={"definition": '{"script": "a.py"}', "target": "t", "warnings": "[]"}
+    )
     keys: list[str] = []
 
     def parse(owner: str, key: str, text: object, read: Any) -> Any:
@@ -308,3 +313,31 @@ def test_curves_are_of_the_metrics_that_have_numbers(store: Store) -> None:
 def test_a_request_for_curves_has_limits(request_body: Any) -> None:
     with pytest.raises(WrongRequest):
         check_request(request_body)
+
+
+def test_a_number_that_no_float_holds_is_shown_and_not_drawn(store: Store) -> None:
+    record = store.run()
+    large = 10**400
+    store.log(record, "count", 1, large)
+    [metric] = metrics(store.tracker, record.id)["metrics"]
+    assert metric["value"] == [1, large]
+    [curve] = curves(store.tracker, [record.id], ["count"], 10)
+    assert curve["values"] == [1.0]
+    to_json(metric)
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+def test_a_request_of_any_length_is_not_read_whole(says_length: bool) -> None:
+    app = Flask("studio")
+    add_routes(app, Everybody())
+    body = io.BytesIO(b'{"parts": [], "more": "' + b"a" * 10 * MAX_BODY + b'"}')
+    answer = app.test_client().post(
+        f"{PREFIX}/page/missing",
+        input_stream=body,
+        content_type="application/json",
+        content_length=len(body.getvalue()) if says_length else None,
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 400
+    assert str(MAX_BODY) in answer.get_json()["message"]
+    assert body.tell() < 2 * MAX_BODY
