@@ -93,6 +93,8 @@ class Projects:
         path = self.file(project)
         if not path.exists():
             return True
+        if not _is_known(path):
+            return True  # trackio, which makes the file first and then its tables, is about to
         with contextlib.closing(sqlite3.connect(path)) as connection:
             return connection.execute("SELECT 1 FROM metrics LIMIT 1").fetchone() is None
 

@@ -25,7 +25,16 @@ from statistics import median
 from typing import Any
 
 RUNS, ROWS, TIMES = 200, 50, 9
-SHOWN = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target"]
+SHOWN = [
+    "status",
+    "experiment",
+    "created",
+    "duration",
+    "tags",
+    "description",
+    "submitter",
+    "target",
+]
 """The columns that All runs shows unless others are chosen."""
 TARGET = 0.05
 
