@@ -381,9 +381,12 @@ class App(CLI):  # type: ignore[misc]
             return 1
         message = describe(ex)
         if isinstance(ex, Unparsed):
-            line = right_line(self.arguments)
+            from amlflow.cli.absent import why_absent  # few command lines are wrong
+
+            reason = why_absent(self.arguments)
+            line = right_line(self.arguments) if reason is None else None
             correction = "" if line is None else f"\nIt is `{line}`."
-            message = f"{message}{correction}\nSee `{ex.command} -h`."
+            message = f"{reason or message}{correction}\nSee `{ex.command} -h`."
         logger.error("%s", message, exc_info=ex if self._debug else None)
         if isinstance(ex, WrongUsage):
             return WRONG_USAGE

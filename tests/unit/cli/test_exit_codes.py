@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from amlflow import exceptions, spec
+from amlflow.cli.absent import why_absent
 from amlflow.cli.commands import COMMANDS
 from amlflow.cli.synonyms import ALONE, GROUPS, VERBS
 from amlflow.core.runs.run import Run
@@ -145,6 +146,33 @@ def test_a_word_of_another_tool_names_the_command(
     done = cli(*line.split())
     assert done.code == 2
     assert f"It is `amlflow {correction}`." in done.err
+
+
+@pytest.mark.parametrize(
+    ("line", "way"),
+    [
+        ("run submit-hyperdrive --hyperdrive-configuration-name x t.py", "run.submit_child()"),
+        ("run submit-pipeline -h", "run.submit_child()"),
+        ("pipeline list", "run.submit_child()"),
+        ("service list -o table", "mlflow models serve"),
+        ("model deploy -n x -m y:1", "mlflow models serve"),
+        ("workspace create -w x", "amlflow folder attach -w"),
+        ("datastore attach-blob -n x -a y -c z", "amlflow datastore attach -n NAME --address"),
+    ],
+)
+def test_a_command_that_v1_alone_has_is_refused_with_the_nearest_way(
+    cli: Any, line: str, way: str
+) -> None:
+    done = cli(*line.split())
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("ERROR: amlflow has no command")
+    assert way in done.err
+    assert "Did you mean" not in done.err
+    assert "It is `" not in done.err
+
+
+def test_no_command_is_both_there_and_absent() -> None:
+    assert [name for name in COMMANDS if why_absent(name.split()) is not None] == []
 
 
 def test_synonyms_name_commands() -> None:
