@@ -111,32 +111,33 @@ class Page:
             log = "\n".join(each["message"] for each in self.driver.get_log("browser")[-5:])
             raise AssertionError(f"{error.msg}. The page:\n{shown}\nIts log:\n{log}") from None
 
-    def all(self, selector: str) -> list[WebElement]:
+    def find_all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements("css selector", selector)
 
     def see(self, selector: str, text: str = "", seconds: float = SECONDS) -> WebElement:
         """The first shown element that a selector finds and that has the text in it."""
 
-        def shown() -> WebElement | None:
-            for element in self.all(selector):
+        def find_shown() -> WebElement | None:
+            for element in self.find_all(selector):
                 if element.is_displayed() and text in element.text:
                     return element
             return None
 
-        found: WebElement = self.until(shown, f"{selector} with {text!r}", seconds)
+        found: WebElement = self.until(find_shown, f"{selector} with {text!r}", seconds)
         return found
 
-    def gone(self, selector: str) -> None:
+    def wait_until_gone(self, selector: str) -> None:
         self.until(
-            lambda: not any(each.is_displayed() for each in self.all(selector)), f"no {selector}"
+            lambda: not any(each.is_displayed() for each in self.find_all(selector)),
+            f"no {selector}",
         )
 
     def click(self, selector: str, text: str = "") -> None:
-        def clicked() -> bool:
+        def click() -> bool:
             self.see(selector, text).click()
             return True
 
-        self.until(clicked, f"{selector} to click")
+        self.until(click, f"{selector} to click")
 
     def press(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""
@@ -145,7 +146,7 @@ class Page:
     def shift(self, key: str) -> None:
         ActionChains(self.driver).key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT).perform()
 
-    def focused(self) -> WebElement:
+    def find_focused(self) -> WebElement:
         return self.driver.switch_to.active_element
 
     def write(self, selector: str, text: str) -> WebElement:
@@ -161,6 +162,6 @@ class Page:
     def run_names(self) -> list[str]:
         """The names in the All runs table once it has been searched."""
         self.until(
-            lambda: self.all(".amlflow-scroller[aria-busy='false']"), "the end of the search"
+            lambda: self.find_all(".amlflow-scroller[aria-busy='false']"), "the end of the search"
         )
-        return [each.text.removeprefix("↳ ") for each in self.all(".amlflow-table tbody th")]
+        return [each.text.removeprefix("↳ ") for each in self.find_all(".amlflow-table tbody th")]

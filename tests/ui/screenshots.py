@@ -88,7 +88,7 @@ def take(server: Server, run: Any) -> None:
 
     row = ".amlflow-table tbody tr"
     shown = page("all_runs", chosen, row)
-    for tick in shown.all(f"{row} input")[1:3]:
+    for tick in shown.find_all(f"{row} input")[1:3]:
         tick.click()
     shown.save()
     shown = page("all_runs_dark", "#/amlflow/runs", row, "dark")

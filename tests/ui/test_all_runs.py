@@ -56,8 +56,8 @@ def test_filters_choose_runs_and_the_address_keeps_them(
     page.click(".amlflow-panel label", "Completed")
     shows(page, "elm")
     page.press(Keys.ESCAPE)
-    page.gone(".amlflow-panel")
-    assert page.focused().text.startswith("Status")
+    page.wait_until_gone(".amlflow-panel")
+    assert page.find_focused().text.startswith("Status")
     page.driver.refresh()
     shows(page, "elm")
     page.click("button[aria-label^='Remove the tag filter']")
@@ -88,7 +88,7 @@ def test_a_query_is_checked_while_it_is_typed(page: Page, runs: dict[str, Any], 
     page.open(here, READER)
     shows(page, "ash", "elm", "oak")
     page.press("/")
-    assert page.focused().get_attribute("aria-label") == "Query: words, key:value or JMESPath"
+    assert page.find_focused().get_attribute("aria-label") == "Query: words, key:value or JMESPath"
     page.press("[?tags.quality=='fantastic run' & ")
     assert "'&' is not an operator" in page.see(".amlflow-query-message .is-error").text
     assert page.see(".amlflow-query-message mark").text == "&"
@@ -133,13 +133,13 @@ def test_the_keyboard_alone_chooses_compares_and_opens(page: Page, runs: dict[st
     shows(page, "ash", "elm", "oak")
     for _ in range(40):  # from the top of the page to the table, as many stops as there are
         page.press(Keys.TAB)
-        if page.focused().tag_name == "tr":
+        if page.find_focused().tag_name == "tr":
             break
-    assert page.focused().get_attribute("data-id") == runs["ash"].id
+    assert page.find_focused().get_attribute("data-id") == runs["ash"].id
     page.press(Keys.SPACE, Keys.ARROW_DOWN, Keys.SPACE)
     assert page.see(".amlflow-selection b").text == "2 selected"
     page.press(Keys.ESCAPE)
-    page.gone(".amlflow-selection")
+    page.wait_until_gone(".amlflow-selection")
     page.press(Keys.HOME)
     page.shift(Keys.ARROW_DOWN)
     page.see(".amlflow-selection b", "2 selected")
@@ -167,7 +167,7 @@ def test_several_runs_are_cancelled_at_once_and_a_reader_is_refused(
         if user == READER:
             page.see(".amlflow-messages .is-error", "'reader' may not cancel")
             assert runs["ash"].get_status() == runs["yew"].get_status() == "Running"
-    page.until(lambda: len(page.all("[data-status='Canceled']")) == 2, "both Canceled")
+    page.until(lambda: len(page.find_all("[data-status='Canceled']")) == 2, "both Canceled")
     assert runs["ash"].get_status() == runs["yew"].get_status() == "Canceled"
 
 
@@ -213,7 +213,7 @@ def test_a_view_is_saved_opened_by_another_user_and_edited(
     page.see("h2", "(changed)")
     page.click(".amlflow-menu button", "Views")
     page.see(".amlflow-entry", "Save as a new view")
-    entries = [each.text for each in page.all(".amlflow-entry")]
+    entries = [each.text for each in page.find_all(".amlflow-entry")]
     assert not {"Save changes", "Delete view…"} & set(entries)
 
     content = {"id": view["id"], "version": 2, "name": name, "definition": view["definition"]}
@@ -250,7 +250,7 @@ def test_what_others_name_a_run_is_only_shown(page: Page, experiment: Any, here:
     page.see(".amlflow-panel label", f"tag: {evil}")
     assert page.script("return window.hacked") is None
     # A name that turns the direction of writing ends with its own cell.
-    names = page.all(".amlflow-table tbody th bdi")
+    names = page.find_all(".amlflow-table tbody th bdi")
     assert [each.text for each in names] == [right_to_left, evil]
 
 
@@ -266,15 +266,15 @@ def test_a_failing_server_is_told_and_asked_again(page: Page, runs: dict[str, An
     page.click(".amlflow-button", "Refresh")
     page.until(lambda: page.script("return Boolean(window.answer)"), "the search")
     # What was found before stays until there is something in its place.
-    assert len(page.all(ROW)) == 3
+    assert len(page.find_all(ROW)) == 3
     proxy = "{status: 502, headers: {'Content-Type': 'text/html'}}"
     page.script(f"answer(new Response('<h1>Bad gateway</h1>', {proxy})); fetch = fetched")
     page.see(".amlflow-foot .is-error", "The server answers 502.")
-    assert len(page.all(ROW)) == 3
+    assert len(page.find_all(ROW)) == 3
     page.see(".amlflow-age.is-error", "Server away since")
     # It recovers by itself.
-    page.until(lambda: not page.all(".amlflow-age.is-error"), "the server's answer")
-    page.until(lambda: not page.all(".amlflow-foot .is-error"), "the rows")
+    page.until(lambda: not page.find_all(".amlflow-age.is-error"), "the server's answer")
+    page.until(lambda: not page.find_all(".amlflow-foot .is-error"), "the rows")
     shows(page, "ash", "elm", "oak")
     page.script("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
     page.click(".amlflow-menu button", "Experiment")
@@ -300,7 +300,7 @@ def test_more_runs_come_as_the_page_is_scrolled(page: Page, experiment: Any, her
 
     page.until(all_there, "all 131 runs")
     assert page.see(".amlflow-foot").text == "131 runs"
-    assert len(page.all(ROW)) < 131  # those in sight
+    assert len(page.find_all(ROW)) < 131  # those in sight
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -308,7 +308,7 @@ def test_it_has_mlflows_theme_and_fits_a_narrow_window(page: Page, here: str, th
     page.open(here, READER, theme)
     colours = page.until(
         lambda: (
-            page.all(".amlflow-all-runs")
+            page.find_all(".amlflow-all-runs")
             and page.script(
                 "const style = (q) => getComputedStyle(document.querySelector(q));"
                 "return [style('main').backgroundColor, style('.amlflow-all-runs').backgroundColor,"
@@ -338,7 +338,7 @@ def test_the_side_bar_leads_there(page: Page, experiment: Any):
     page.see(".amlflow-all-runs h2", "All runs")
     assert page.see(".amlflow-nav a").get_attribute("aria-current") == "page"
     page.click("aside nav a", "Experiments")
-    page.gone(".amlflow-all-runs")
+    page.wait_until_gone(".amlflow-all-runs")
     page.see("main", "Experiments")
     follows = "return document.querySelector('.amlflow-nav').previousElementSibling.innerText"
     page.script(f"location.hash = '#/experiments/{experiment.id}'")
@@ -358,7 +358,7 @@ def test_a_metric_is_a_column_that_sorts_and_the_list_follows(
     shows(page, "oak", "elm", "ash")
     page.click("th button", "val/loss")
     shows(page, "elm", "ash", "oak")
-    assert [cell.text for cell in page.all(".amlflow-number")] == ["0.125", "0.5"]
+    assert [cell.text for cell in page.find_all(".amlflow-number")] == ["0.125", "0.5"]
     page.click(".amlflow-tick input[aria-label='Select elm']", "")
     page.click("th button", "val/loss")
     shows(page, "ash", "elm", "oak")

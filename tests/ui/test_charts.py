@@ -47,13 +47,13 @@ def test_runs_are_charted_and_the_charts_are_in_the_address(page: Page, here: st
     # Somebody else opens the same by the link, for the runs that they select.
     page.open(f"#{address.partition('#')[2]}", READER)
     page.see(f"{CARD} .u-wrap canvas")
-    page.until(lambda: len(page.all(f"{CARD} svg a")) == 3, "the marks of three runs")
-    for tick in page.all(".amlflow-table tbody input")[:2]:
+    page.until(lambda: len(page.find_all(f"{CARD} svg a")) == 3, "the marks of three runs")
+    for tick in page.find_all(".amlflow-table tbody input")[:2]:
         tick.click()
-    page.until(lambda: len(page.all(f"{CARD} svg a")) == 2, "the marks of two runs")
+    page.until(lambda: len(page.find_all(f"{CARD} svg a")) == 2, "the marks of two runs")
     page.see(".amlflow-board [role=status]", "Of the selected runs.")
     page.click(f"{CARD} button[aria-label='Remove the chart']")
-    page.until(lambda: len(page.all(CARD)) == 1, "one chart less")
+    page.until(lambda: len(page.find_all(CARD)) == 1, "one chart less")
 
 
 def test_a_runs_own_charts_are_of_the_metric_that_was_chosen(page: Page, here: str):
@@ -61,7 +61,7 @@ def test_a_runs_own_charts_are_of_the_metric_that_was_chosen(page: Page, here: s
     page.click(".amlflow-table tbody a", "run-1")
     page.click(".amlflow-values a", "loss")
     page.see(f"{CARD} .u-wrap canvas")
-    assert len(page.all(CARD)) == 1
+    assert len(page.find_all(CARD)) == 1
 
 
 def test_the_reasons_of_failures_choose_their_runs(page: Page, here: str):
@@ -84,7 +84,7 @@ def test_the_difference_of_two_runs_is_one_page(page: Page, experiment: Any, fol
         run.complete()
     page.open(f"#/amlflow/runs?experiments={experiment.name}", READER)
     page.see(".amlflow-table tbody th", "run-1")
-    for tick in page.all(".amlflow-table tbody input"):
+    for tick in page.find_all(".amlflow-table tbody input"):
         tick.click()
     page.click(".amlflow-selection button", "Difference")
     page.see(".amlflow-diff .is-added", "+lr =")

@@ -23,7 +23,7 @@ def run(experiment: Any) -> Any:
 def test_links_lead_to_the_views_of_model_training(page: Page, experiment: Any, run: Any):
     page.open(f"#/amlflow/runs?experiments={experiment.name}", READER)
     page.see(".amlflow-table tbody th", "the first one")
-    page.gone(ASSISTANT)
+    page.wait_until_gone(ASSISTANT)
     page.click(".amlflow-table tbody a", experiment.name)
     page.see("main button[data-component-id*='runnamecellrenderer'], main a", "the first one")
     assert "workflowType=machine_learning" in page.driver.current_url
@@ -64,7 +64,7 @@ def test_html_that_a_run_stored_is_still_shown(page: Page, run: Any, folder: Any
     page.script("location.hash = arguments[0]", address)
 
     def shown() -> bool:
-        for frame in page.all("main iframe"):
+        for frame in page.find_all("main iframe"):
             page.driver.switch_to.frame(frame)
             try:
                 return "its script ran" in page.script("return document.body.innerText")

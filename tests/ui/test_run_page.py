@@ -50,7 +50,7 @@ def test_a_script_is_watched_and_cancelled_from_the_page(page: Page, experiment:
     page.click(".amlflow-run-actions button", "Cancel run")
     page.see("dialog", "Cancel this run?")
     page.press(Keys.ESCAPE)
-    page.gone("dialog")
+    page.wait_until_gone("dialog")
     assert run.get_status() == "Running"
 
     page.click(".amlflow-run-actions button", "Cancel run")
@@ -61,13 +61,13 @@ def test_a_script_is_watched_and_cancelled_from_the_page(page: Page, experiment:
     until(lambda: not any(alive(each.pid) for each in running), 60, "the end of the processes")
     assert time.monotonic() - clicked < 20
     page.see(".amlflow-run-actions .amlflow-chip", "Canceled")
-    page.gone(".amlflow-run-actions button")
+    page.wait_until_gone(".amlflow-run-actions button")
     assert page.script("return window.sameDocument")
     assert run.get_status() == "Canceled"
 
     page.click("[role=tab]", "Overview")
     page.see("[data-testid='key-value-Status'] .amlflow-chip", "Canceled")
-    assert not page.all(".amlflow-log")
+    assert not page.find_all(".amlflow-log")
 
 
 def test_a_long_log_is_read_from_either_end_after_the_run(page: Page, experiment: Any):
@@ -120,7 +120,7 @@ def test_a_reader_sees_the_run_and_no_cancel(page: Page, experiment: Any):
     run = experiment.start_logging(snapshot_directory=None)
     page.open(address(run), READER)
     page.see(".amlflow-run-actions .amlflow-chip", "Running")
-    assert not page.all(".amlflow-run-actions button")
+    assert not page.find_all(".amlflow-run-actions button")
     run.complete()
     page.see(".amlflow-run-actions .amlflow-chip", "Completed")
 
@@ -194,7 +194,7 @@ def test_what_v1_code_logged_is_in_mlflows_page(page: Page, logged: Any):
     assert "quality: fantastic run" in overview.replace("\n", "")
     assert "worth another look" in overview.split("\n")
     assert "fold.seconds" in overview
-    [lock] = page.all("[role=img].amlflow-lock")
+    [lock] = page.find_all("[role=img].amlflow-lock")
     assert lock.get_attribute("aria-label") == "A property: it is immutable"
     page.open(address(logged, "/model-metrics"), READER)
     page.see("main", "fold.accuracy")
@@ -245,7 +245,7 @@ def test_tags_that_are_edited_in_the_page_are_the_runs(page: Page, logged: Any):
     page.see("[role=dialog] [role=status]", "reviewed")
     page.click("[role=dialog] [role=status][title='quality'] button")
     page.click("[role=dialog] button", "Save")
-    page.gone("[role=dialog]")
+    page.wait_until_gone("[role=dialog]")
     expected = {"worth another look": None, "reviewed": "yes"}
     until(lambda: logged.get_tags() == expected, what=f"the tags {expected}")
     logged.tag("keep", "always")

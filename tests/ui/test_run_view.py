@@ -61,7 +61,7 @@ def test_a_failed_run_says_why_on_its_own_page(page: Page, failed: Any):
     side = page.see(".amlflow-run-side", "azureml-user").text
     assert "quality: a=b, ü" in side
     assert "worth another look" in side
-    [loss] = [row for row in page.all(".amlflow-values tr") if row.text.startswith("loss")]
+    [loss] = [row for row in page.find_all(".amlflow-values tr") if row.text.startswith("loss")]
     assert loss.text.split() == ["loss", "0.125", "0.125", "0.5", "2", "3"]
     page.see(".amlflow-run-main", "fold")
     page.click(".amlflow-values a", "the child")
@@ -75,8 +75,8 @@ def test_a_description_is_markdown_that_runs_nothing(page: Page, failed: Any):
     page.see(".amlflow-markdown strong", "wide")
     loaded = "return document.querySelector('.amlflow-markdown img[alt]').naturalWidth"
     page.until(lambda: page.script(loaded) == 1, "the picture, which is a file of the run")
-    assert not page.all(".amlflow-markdown :is(script, form, input, [onerror])")
-    links = [link.get_attribute("href") for link in page.all(".amlflow-markdown a")]
+    assert not page.find_all(".amlflow-markdown :is(script, form, input, [onerror])")
+    links = [link.get_attribute("href") for link in page.find_all(".amlflow-markdown a")]
     assert "javascript:window.ran=3" not in links
     assert page.script("return window.ran") is None
 
@@ -86,7 +86,7 @@ def test_the_page_is_used_by_keyboard_and_shows_files(page: Page, failed: Any):
     page.see(".amlflow-run h2", "wide-backbone")
     page.script("document.querySelector('#amlflow-tab-overview').focus()")
     page.press(Keys.ARROW_LEFT)
-    assert page.focused().text == "Files"
+    assert page.find_focused().text == "Files"
     page.click(".amlflow-tree summary", "outputs/")
     page.click(".amlflow-tree button", "plot.png")
     page.see(".amlflow-file img")
@@ -119,7 +119,7 @@ def test_a_reader_has_no_cancel_and_who_may_edit_has(page: Page, experiment: Any
     run = experiment.start_logging(snapshot_directory=None)
     page.open(address(run), READER)
     page.see(".amlflow-run .amlflow-chip", "Running")
-    assert not page.all(".amlflow-run-actions button")
+    assert not page.find_all(".amlflow-run-actions button")
     page.open(address(run), WRITER)
     page.click(".amlflow-run-actions button", "Cancel run")
     page.click("dialog .danger", "Cancel run")
