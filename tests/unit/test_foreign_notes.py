@@ -7,12 +7,15 @@ for data sets.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from amlflow import tracker_notes
 from amlflow.core.environments.registry import EXPERIMENT, Registry, digest_of
 from amlflow.core.experiment import Experiment
 from amlflow.core.models.model import Model
@@ -36,11 +39,21 @@ from amlflow.spec import (
 )
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.memory_cluster import MemoryCluster
-from amlflow.tracker_notes import NOTES, parse_cluster, parse_model, parse_waiting
+from amlflow.tracker_data import parse
+from amlflow.tracker_notes import (
+    NOTES,
+    EnvironmentEntry,
+    Note,
+    parse_cluster,
+    parse_model,
+    parse_waiting,
+    to_environment_entry,
+)
 from helpers.hostile_runs import NASTY, READS
 from helpers.memory_workspace import tracker, workspace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 __all__ = ["tracker", "workspace"]
 
@@ -215,3 +228,75 @@ def test_arbitrary_notes_of_a_clusters_job_break_no_look(
     run = Run.get(workspace, record.id)
     for read in READS.values():
         read(run)
+
+
+JOB = "0" * 32
+COMPLETE: dict[str, Any] = {
+    "job": {"name": JOB, "host": "machine", "proof": "a" * 64},
+    "waiting": {"reason": "Priority", "before": 1, "id": "1", "attempt": 1},
+    "end": {"status": "Failed", "error": {"error": {"message": "m", "code": "c"}}},
+    "error": {"error": {"message": "m", "code": "c"}},
+    "silent": {"heartbeat": AT, "since": AT},
+    "warnings": ["w"],
+    "definition": {"script": "a.py"},
+    "model": {"name": "m", "version": 1, "path": "p", "run_id": "r", "is_uploaded": True},
+    "environment": {"name": "e", "version": "1", "is_made": True, "key": "a" * 64},
+}
+"""Notes that are objects or lists, each with all that it can have."""
+OTHERS = (None, True, 0, -1, 1, 1.5, 2**70, "", "a", "a" * 5000, AT, [], [1], {}, {"a": 1})
+"""Values of each kind, to be put in the place of each value of a note."""
+
+
+def replaced(value: Any) -> Iterator[Any]:
+    """All forms of a value in which one value within it is another one, or is left out."""
+    yield from OTHERS
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield {name: other for name, other in value.items() if name != key}
+            yield from ({**value, key: other} for other in replaced(item))
+    if isinstance(value, list):
+        yield from ([other] for item in value for other in replaced(item))
+
+
+def declared_types() -> dict[str, Any]:
+    """What each note is when it parses, by its key, as its annotation declares it."""
+    hints = get_type_hints(tracker_notes)
+    return {
+        note.key: get_args(hints[name])[0]
+        for name, note in vars(tracker_notes).items()
+        if isinstance(note, Note)
+    }
+
+
+def check_type(value: Any, kind: Any) -> None:
+    """Raise ValidationError for a value that is not of a type, or has a field that is not."""
+    if dataclasses.is_dataclass(kind):
+        assert type(value) is kind
+        for name, declared in get_type_hints(kind).items():
+            check_type(getattr(value, name), declared)
+    else:
+        TypeAdapter(kind).validate_python(value, strict=True)
+
+
+@pytest.mark.parametrize("key", sorted(NOTES))
+def test_a_note_with_any_other_value_in_it_is_absent_or_has_its_types(key: str) -> None:
+    kind, note = declared_types()[key], NOTES[key]
+    if key in COMPLETE:
+        value = note.among("run", {key: json.dumps(COMPLETE[key])})
+        assert value is not None
+        check_type(value, kind)
+    for other in replaced(COMPLETE.get(key)):
+        texts = [json.dumps(other), *([other] if isinstance(other, str) else [])]
+        for text in texts:
+            value = note.among("run", {key: text})
+            if value is not None:
+                check_type(value, kind)
+
+
+def test_an_entry_with_any_other_value_in_it_is_absent_or_has_its_types() -> None:
+    entry = {"at": AT, "version": "1", "digest": "a" * 64, "labels": ["a"], "gone": False}
+    for other in (entry, *replaced(entry)):
+        value = parse("run", "entry-1", json.dumps(other), to_environment_entry)
+        assert value is not None or other is not entry
+        if value is not None:
+            check_type(value, EnvironmentEntry)
