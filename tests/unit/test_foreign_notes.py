@@ -291,6 +291,9 @@ def test_a_note_with_any_other_value_in_it_is_absent_or_has_its_types(key: str) 
             value = note.among("run", {key: text})
             if value is not None:
                 check_type(value, kind)
+            if value is not None and key == "error":
+                check_type(value["error"]["message"], str)
+                check_type(value["error"].get("code"), str | None)
 
 
 def test_an_entry_with_any_other_value_in_it_is_absent_or_has_its_types() -> None:
