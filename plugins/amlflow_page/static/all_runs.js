@@ -1,30 +1,22 @@
 // The All runs page: all experiments' runs, as many as somebody scrolls to.
 
-import { get, isAway, post } from "./api.js";
+import { isAway, post } from "./api.js";
 import { cancel } from "./cancelling.js";
-import { isSentOnRequest, longTitle } from "./cells.js";
 import { Charts } from "./charts.js";
-import {
-  COLUMNS,
-  completed,
-  fromAddress,
-  fromWidths,
-  isUnfiltered,
-  standard,
-  toAddress,
-  toWidths,
-} from "./definition.js";
-import { ask, button, checklist, h, icon, menu, say } from "./dom.js";
+import { columnsMenu } from "./columns_menu.js";
+import { copyMenu } from "./copy_menu.js";
+import { completed, fromAddress, fromWidths, isUnfiltered, standard, toAddress, toWidths } from "./definition.js";
+import { button, h, icon } from "./dom.js";
 import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
-import { compareLink, isFinal, runLink } from "./format.js";
+import { isFinal, runLink } from "./format.js";
 import { QueryBox } from "./query_box.js";
-import { differenceAddress } from "./run_route.js";
 import { Follower } from "./follower.js";
 import { RunsTable } from "./runs_table.js";
-import { asCommand, asJmespath, asPython, understand } from "./understand.js";
+import { understand } from "./understand.js";
 import { showValue } from "./value_table.js";
 import { SavedViews } from "./saved_views.js";
+import { SelectionBar } from "./selection_bar.js";
 
 const ADDRESS = "#/amlflow/runs";
 const CHARTED = 10; // runs that are shown in charts without a selection
@@ -48,6 +40,10 @@ export class AllRuns {
       this.changed();
     });
     this.filters = new FilterBar(this.shown, () => this.changed());
+    this.selection = new SelectionBar({
+      cancel: (rows) => this.cancel(rows),
+      clear: () => this.table.selectAll(false),
+    });
     this.table = new RunsTable({
       sort: (sort) => {
         this.shown.sort = sort;
@@ -88,8 +84,14 @@ export class AllRuns {
         this.changed();
       },
     );
-    this.columns = menu("Columns", (panel) => this.fillColumns(panel), { symbol: "columns" });
-    this.selection = h("div", { class: "amlflow-bar amlflow-selection", hidden: true, "aria-live": "polite" });
+    this.columns = columnsMenu(
+      () => this.shown,
+      (isNew) => {
+        this.keep();
+        this.show();
+        if (isNew) this.load();
+      },
+    );
     this.state = h("span", { class: "amlflow-hint", role: "status" });
     this.moreButton = button("Load more", () => this.more(true), { hidden: true });
     this.stopButton = button("Stop", () => this.stop(), { hidden: true });
@@ -120,10 +122,10 @@ export class AllRuns {
         { class: "amlflow-bars" },
         this.filters.element,
         this.columns,
-        menu("Copy as", (panel, close) => this.fillCopies(panel, close)),
+        copyMenu(() => this.shown),
         button("Reset", () => this.reset(), { kind: "link" }),
       ),
-      this.selection,
+      this.selection.element,
       this.charts.element,
       this.scroller,
     );
@@ -385,113 +387,10 @@ export class AllRuns {
 
   showSelection(rows) {
     this.chart();
-    const open = rows.filter((row) => !row.final);
-    this.selection.hidden = rows.length === 0;
-    const compare = rows.length > 1;
-    const focused = this.selection.contains(document.activeElement);
-    this.selection.replaceChildren(
-      h("b", {}, `${rows.length} selected`),
-      button(
-        "Compare",
-        () => {
-          location.hash = compareLink(rows);
-        },
-        { disabled: !compare, title: compare ? null : "Select two runs or more" },
-      ),
-      button(
-        "Difference",
-        () => {
-          location.hash = differenceAddress(rows);
-        },
-        { disabled: rows.length !== 2, title: rows.length === 2 ? null : "Select two runs" },
-      ),
-      button(open.length > 1 ? `Cancel ${open.length} runs` : "Cancel run", () => this.cancel(open), {
-        symbol: "stop",
-        disabled: !open.length,
-        title: open.length ? null : "These have ended",
-      }),
-      button("Clear", () => this.table.selectAll(false), { kind: "link" }),
-    );
-    if (focused) this.selection.querySelector("button:enabled")?.focus();
+    this.selection.show(rows);
   }
 
   cancel(rows) {
     cancel(rows, (id, status) => this.table.update(id, { status, final: isFinal(status) }));
-  }
-
-  fillCopies(panel, close) {
-    const { leftOut } = asJmespath(this.shown);
-    const copies = [
-      ["Command", asCommand],
-      ["Python", asPython],
-      ["Link", () => location.href],
-    ];
-    for (const [name, make] of copies) {
-      const entry = button(name, async () => {
-        close();
-        await copy(make(this.shown), name === "Link" ? [] : leftOut);
-      });
-      panel.append(entry);
-    }
-  }
-
-  async fillColumns(panel) {
-    const dense = h("input", {
-      type: "checkbox",
-      checked: this.shown.dense,
-      onchange: () => {
-        this.shown.dense = dense.checked;
-        this.keep();
-        this.show();
-      },
-    });
-    panel.append(h("label", { class: "amlflow-dense" }, dense, h("span", {}, "Compact rows")));
-    const all = [...new Set([...this.shown.columns, ...COLUMNS, ...(await this.keyedColumns())])];
-    const labels = new Map(all.map((each) => [longTitle(each), each]));
-    const chosen = new Set([...labels].filter(([, each]) => this.shown.columns.includes(each)).map(([label]) => label));
-    checklist(panel, "Columns", [...labels.keys()], chosen, (now) => {
-      const wanted = now.map((label) => labels.get(label));
-      const before = this.shown.columns;
-      // They keep their order, and a new one comes last.
-      this.shown.columns = [
-        ...before.filter((each) => wanted.includes(each)),
-        ...wanted.filter((each) => !before.includes(each)),
-      ];
-      this.keep();
-      this.show();
-      if (this.shown.columns.some((each) => isSentOnRequest(each) && !before.includes(each))) this.load();
-    });
-  }
-
-  // The columns of the keys that runs have.
-  async keyedColumns() {
-    try {
-      this.keys = await get("keys");
-    } catch (failure) {
-      if (!this.keys) {
-        say(failure.message, true);
-        return [];
-      }
-    }
-    const { tags, properties, params, metrics } = this.keys;
-    return [
-      ...["metric", "metric_min", "metric_max", "metric_first"].flatMap((kind) =>
-        metrics.map((key) => `${kind}:${key}`),
-      ),
-      ...params.map((key) => `param:${key}`),
-      ...tags.map((key) => `tag:${key}`),
-      ...properties.map((key) => `property:${key}`),
-    ];
-  }
-}
-
-// Puts a text on the clipboard; where the browser does not let it, the text is shown to be copied.
-async function copy(text, leftOut) {
-  const without = leftOut.length ? ` Without ${leftOut.join(" and ")}.` : "";
-  try {
-    await navigator.clipboard.writeText(text);
-    say(`Copied.${without}`);
-  } catch {
-    await ask({ title: "Copy this", text: without, value: text, confirm: "Done" });
   }
 }

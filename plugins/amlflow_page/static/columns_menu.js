@@ -1,0 +1,64 @@
+// The menu of the table's columns: those of every run, and those of the keys that runs have.
+
+import { get } from "./api.js";
+import { isSentOnRequest, longTitle } from "./cells.js";
+import { COLUMNS } from "./definition.js";
+import { checklist, h, menu, say } from "./dom.js";
+
+// `shown()` is the definition whose columns are chosen. `changed(isNew)` is called after a choice;
+// `isNew` says that the rows have no values yet for a column that was added.
+export function columnsMenu(shown, changed) {
+  let keyed = [];
+
+  async function readKeyed() {
+    try {
+      keyed = columnsOf(await get("keys"));
+    } catch (failure) {
+      if (!keyed.length) say(failure.message, true);
+    }
+    return keyed;
+  }
+
+  async function fill(panel) {
+    const dense = h("input", {
+      type: "checkbox",
+      checked: shown().dense,
+      onchange: () => {
+        shown().dense = dense.checked;
+        changed(false);
+      },
+    });
+    panel.append(h("label", { class: "amlflow-dense" }, dense, h("span", {}, "Compact rows")));
+    const all = [...new Set([...shown().columns, ...COLUMNS, ...(await readKeyed())])];
+    const labels = new Map(all.map((column) => [longTitle(column), column]));
+    const chosen = [...labels].filter(([, column]) => shown().columns.includes(column)).map(([label]) => label);
+    checklist(panel, "Columns", [...labels.keys()], new Set(chosen), (ticked) => {
+      const before = shown().columns;
+      const after = inOrder(
+        before,
+        ticked.map((label) => labels.get(label)),
+      );
+      shown().columns = after;
+      changed(after.some((column) => isSentOnRequest(column) && !before.includes(column)));
+    });
+  }
+
+  return menu("Columns", fill, { symbol: "columns" });
+}
+
+// The wanted columns: those that were there keep their order, and a new one comes last.
+function inOrder(before, wanted) {
+  return [
+    ...before.filter((column) => wanted.includes(column)),
+    ...wanted.filter((column) => !before.includes(column)),
+  ];
+}
+
+function columnsOf({ tags, properties, params, metrics }) {
+  return [
+    ...["metric", "metric_min", "metric_max", "metric_first"].flatMap((kind) => metrics.map((key) => `${kind}:${key}`)),
+    ...params.map((key) => `param:${key}`),
+    ...tags.map((key) => `tag:${key}`),
+    ...properties.map((key) => `property:${key}`),
+  ];
+}

@@ -1,0 +1,41 @@
+// The bar above the table that says how many runs are selected, and what can be done with them.
+
+import { button, h } from "./dom.js";
+import { compareLink } from "./format.js";
+import { differenceAddress } from "./run_route.js";
+
+export class SelectionBar {
+  // `on.cancel(rows)`, `on.clear()`
+  constructor(on) {
+    this.on = on;
+    this.element = h("div", { class: "amlflow-bar amlflow-selection", hidden: true, "aria-live": "polite" });
+  }
+
+  show(rows) {
+    const open = rows.filter((row) => !row.final);
+    const focused = this.element.contains(document.activeElement);
+    this.element.hidden = rows.length === 0;
+    this.element.replaceChildren(
+      h("b", {}, `${rows.length} selected`),
+      button("Compare", () => go(compareLink(rows)), {
+        disabled: rows.length < 2,
+        title: rows.length < 2 ? "Select two runs or more" : null,
+      }),
+      button("Difference", () => go(differenceAddress(rows)), {
+        disabled: rows.length !== 2,
+        title: rows.length === 2 ? null : "Select two runs",
+      }),
+      button(open.length > 1 ? `Cancel ${open.length} runs` : "Cancel run", () => this.on.cancel(open), {
+        symbol: "stop",
+        disabled: !open.length,
+        title: open.length ? null : "These have ended",
+      }),
+      button("Clear", () => this.on.clear(), { kind: "link" }),
+    );
+    if (focused) this.element.querySelector("button:enabled")?.focus();
+  }
+}
+
+function go(address) {
+  location.hash = address;
+}
