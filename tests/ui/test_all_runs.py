@@ -99,7 +99,7 @@ def test_a_query_is_checked_while_it_is_typed(page: Page, runs: dict[str, Any], 
     page.press(Keys.ENTER)
     shows(page, "elm")
     page.write(".amlflow-code", f"[].{{name: name, quality: tags.quality}}{Keys.ENTER}")
-    assert "poor" in page.see(".amlflow-values", "ash").text
+    assert "poor" in page.see(".amlflow-result", "ash").text
     page.see(".amlflow-value button", "Download CSV")
     page.write(".amlflow-code", f"[?starts_with(tags.none, 'a')]{Keys.ENTER}")
     page.see(".amlflow-query-message .is-error", "cannot be evaluated")
@@ -150,7 +150,7 @@ def test_the_keyboard_alone_chooses_compares_and_opens(page: Page, runs: dict[st
     shows(page, "ash", "elm", "oak")
     page.script("arguments[0].focus()", page.see(ROW, "elm"))
     page.press(Keys.ENTER)
-    page.see(".amlflow-run h2", "elm")
+    page.see(".amlflow-run h1", "elm")
 
 
 def test_several_runs_are_cancelled_at_once_and_a_reader_is_refused(
@@ -182,19 +182,19 @@ def test_a_view_is_saved_opened_by_another_user_and_edited(
     page.write("dialog input", name)
     page.see("dialog label", "Others may change it")
     page.click("dialog .primary", "Save")
-    page.see("h2", name)
+    page.see("h1", name)
     link = page.driver.current_url
     [view] = [each for each in studio.get("views").json()["views"] if each["name"] == name]
     closed = studio.post("views/create", name=f"{name} closed", definition={}, open=False)
 
     page.open(link.partition("/#")[2].join(["#", ""]), READER)
     shows(page, "ash", "elm", "oak")
-    page.see("h2", name)
+    page.see("h1", name)
     assert page.see(".amlflow-table thead").text.split("\n") == ["Run name", "Status"]
     assert page.see(".amlflow-code").get_attribute("value") == "[?tags.quality]"
     page.write("[aria-label^='Add a tag filter']", f"worth another look{Keys.ENTER}")
     shows(page, "elm")
-    page.see("h2", "(changed)")
+    page.see("h1", "(changed)")
     page.click(".amlflow-menu button", "Views")
     page.see(".amlflow-entry", "Save changes")
     page.press(Keys.ESCAPE)
@@ -210,7 +210,7 @@ def test_a_view_is_saved_opened_by_another_user_and_edited(
     shows(page, "oak")
 
     page.open(f"{ALL_RUNS}?view={closed.json()['view']['id']}&text=ash", READER)
-    page.see("h2", "(changed)")
+    page.see("h1", "(changed)")
     page.click(".amlflow-menu button", "Views")
     page.see(".amlflow-entry", "Save as a new view")
     entries = [each.text for each in page.find_all(".amlflow-entry")]
@@ -312,7 +312,7 @@ def test_it_has_mlflows_theme_and_fits_a_narrow_window(page: Page, here: str, th
             and page.script(
                 "const style = (q) => getComputedStyle(document.querySelector(q));"
                 "return [style('main').backgroundColor, style('.amlflow-all-runs').backgroundColor,"
-                " style('main').color, style('.amlflow-all-runs h2').color,"
+                " style('main').color, style('.amlflow-all-runs h1').color,"
                 " style('body').fontFamily, style('.amlflow-all-runs').fontFamily]"
             )
         ),
@@ -335,7 +335,7 @@ def test_it_has_mlflows_theme_and_fits_a_narrow_window(page: Page, here: str, th
 def test_the_side_bar_leads_there(page: Page, experiment: Any):
     page.open("#/experiments", READER)
     page.click(".amlflow-nav a", "All runs")
-    page.see(".amlflow-all-runs h2", "All runs")
+    page.see(".amlflow-all-runs h1", "All runs")
     assert page.see(".amlflow-nav a").get_attribute("aria-current") == "page"
     page.click("aside nav a", "Experiments")
     page.wait_until_gone(".amlflow-all-runs")

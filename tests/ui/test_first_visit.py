@@ -33,16 +33,16 @@ def test_links_lead_to_the_views_of_model_training(page: Page, experiment: Any, 
 
 def test_a_choice_of_mlflows_views_is_kept(page: Page):
     page.open("#/amlflow/runs", READER)
-    page.see(".amlflow-all-runs h2")
+    page.see(".amlflow-all-runs h1")
     page.script("localStorage.setItem('mlflow.workflowType_v1', '\"genai\"')")
     page.driver.refresh()
-    page.see(".amlflow-all-runs h2")
+    page.see(".amlflow-all-runs h1")
     assert page.script(KEPT, "mlflow.workflowType_v1") == "genai"
 
 
 def test_scripts_come_from_the_servers_files_alone(page: Page):
     page.open("#/amlflow/runs", READER)
-    page.see(".amlflow-all-runs h2")
+    page.see(".amlflow-all-runs h1")
     page.script(
         "const image = document.createElement('img');"
         "image.setAttribute('onerror', 'window.ran = 1'); image.src = 'data:,';"
@@ -59,7 +59,7 @@ def test_html_that_a_run_stored_is_still_shown(page: Page, run: Any, folder: Any
     (folder / "report.html").write_text(code)
     run.upload_file("report.html", str(folder / "report.html"))
     page.open("#/amlflow/runs", READER)
-    page.see(".amlflow-all-runs h2")
+    page.see(".amlflow-all-runs h1")
     address = f"#/experiments/{run.experiment.id}/runs/{run.id}/artifacts/report.html"
     page.script("location.hash = arguments[0]", address)
 

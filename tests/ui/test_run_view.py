@@ -53,7 +53,7 @@ def test_a_failed_run_says_why_on_its_own_page(page: Page, failed: Any):
     experiment = failed.experiment.name
     page.open(f"#/amlflow/runs?experiments={experiment}&text=cuda+memory", READER)
     page.click(".amlflow-table tbody a", "wide-backbone")
-    page.see(".amlflow-run h2", "wide-backbone")
+    page.see(".amlflow-run h1", "wide-backbone")
     assert page.driver.current_url.endswith(address(failed))
     page.see(".amlflow-failure", "RuntimeError: CUDA out of memory")
     page.click(".amlflow-failure summary", "Traceback")
@@ -65,7 +65,7 @@ def test_a_failed_run_says_why_on_its_own_page(page: Page, failed: Any):
     assert loss.text.split() == ["loss", "0.125", "0.125", "0.5", "2", "3"]
     page.see(".amlflow-run-main", "fold")
     page.click(".amlflow-values a", "the child")
-    page.see(".amlflow-run h2", "the child")
+    page.see(".amlflow-run h1", "the child")
     page.click(".amlflow-run-side a", "wide-backbone")
     page.see(".amlflow-failure", "RuntimeError: CUDA out of memory")
 
@@ -83,7 +83,7 @@ def test_a_description_is_markdown_that_runs_nothing(page: Page, failed: Any):
 
 def test_the_page_is_used_by_keyboard_and_shows_files(page: Page, failed: Any):
     page.open(address(failed), READER)
-    page.see(".amlflow-run h2", "wide-backbone")
+    page.see(".amlflow-run h1", "wide-backbone")
     page.script("document.querySelector('#amlflow-tab-overview').focus()")
     page.press(Keys.ARROW_LEFT)
     assert page.find_focused().text == "Files"
@@ -142,7 +142,7 @@ def test_who_may_not_read_a_run_sees_nothing_of_it(page: Page, studio: Server, f
 def test_what_mlflows_page_has_no_place_for_is_told(page: Page, studio: Server, failed: Any):
     page.open(f"#/experiments/{failed.experiment.id}/runs/{failed.id}", READER)
     page.click(".amlflow-run-actions a", "Open in the studio")
-    page.see(".amlflow-run h2", "wide-backbone")
+    page.see(".amlflow-run h1", "wide-backbone")
     answer = studio.post("page/missing", READER, parts=["Logs"])
     assert answer.status_code == 200
     assert studio.post("page/missing", READER, parts=["a\nline"]).status_code == 400

@@ -73,7 +73,7 @@ export class AllRuns {
   }
 
   build() {
-    this.heading = h("h2", {}, "All runs");
+    this.heading = h("h1", {}, "All runs");
     this.chartsButton = button("Charts", () => this.toggleCharts(), { symbol: "chart", "aria-expanded": "false" });
     this.charts.element.hidden = true;
     this.failures = failuresMenu(

@@ -64,7 +64,7 @@ export function startsDescending(column) {
 export function usualWidth(column) {
   const [kind] = parts(column);
   return (
-    { name: 240, tags: 240, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
+    { name: 240, tags: 260, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
     (isMetric(column) ? 110 : 130)
   );
 }
@@ -76,6 +76,12 @@ export function short(number) {
   if (Number.isInteger(number) && size < 1e9) return number.toLocaleString("en");
   if (size !== 0 && (size < 1e-4 || size >= 1e6)) return number.toExponential(3);
   return String(Number(number.toPrecision(5)));
+}
+
+function tagsTitle(tags) {
+  return Object.entries(tags)
+    .map(([name, value]) => (value ? `${name}: ${value}` : name))
+    .join("\n");
 }
 
 export function cell(column, row) {
@@ -106,7 +112,7 @@ export function cell(column, row) {
     case "tags":
       return h(
         "span",
-        { class: "amlflow-tags" },
+        { class: "amlflow-tags", title: tagsTitle(row.tags) },
         Object.entries(row.tags).map(([name, value]) => tag(name, value)),
       );
     case "description":

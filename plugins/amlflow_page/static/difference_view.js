@@ -31,7 +31,7 @@ export class DifferenceView {
         { "aria-label": "Back" },
         h("a", { href: "#/amlflow/runs" }, "All runs"),
         " / ",
-        h("h2", {}, "Difference"),
+        h("h1", {}, "Difference"),
       ),
       this.content,
     );
@@ -71,7 +71,13 @@ export class DifferenceView {
       "div",
       { class: "amlflow-sides" },
       ...this.runs.map((run) =>
-        h("div", { class: "amlflow-card" }, h("a", { href: runAddress(run.id) }, name(run)), " ", chip(run.status)),
+        h(
+          "div",
+          { class: "amlflow-card amlflow-side" },
+          h("a", { href: runAddress(run.id) }, name(run)),
+          " ",
+          chip(run.status),
+        ),
       ),
     );
   }
@@ -81,7 +87,7 @@ export class DifferenceView {
     return h(
       "section",
       { class: "amlflow-card" },
-      h("h3", {}, TITLES[kind] ?? kind),
+      h("h2", {}, TITLES[kind] ?? kind),
       h(
         "div",
         { class: "amlflow-wide", tabindex: "0", role: "group", "aria-label": TITLES[kind] ?? kind },
@@ -111,7 +117,7 @@ export class DifferenceView {
     return h(
       "section",
       { class: "amlflow-card" },
-      h("h3", {}, `Files of the snapshots (${count})`),
+      h("h2", {}, `Files of the snapshots (${count})`),
       ...files.map((file) => source(file)),
       files.length < count ? h("p", { class: "amlflow-hint" }, `Only the first ${files.length} are shown.`) : "",
     );

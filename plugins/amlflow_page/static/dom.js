@@ -190,7 +190,7 @@ export function ask({ title, text, confirm, dismiss = "Close", danger = false, v
           dialog.returnValue = "yes";
         },
       },
-      h("h3", { id: "amlflow-dialog-title" }, title),
+      h("h2", { id: "amlflow-dialog-title" }, title),
       text && h("p", {}, text),
       box,
       more,

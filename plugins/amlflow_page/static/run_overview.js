@@ -122,7 +122,7 @@ export class RunOverview {
       const address = runAddress(this.page.id, "files", { file: String(value) });
       shown = h("a", { href: address }, h("bdi", {}, String(value)));
     }
-    return h("div", { class: "amlflow-value-of" }, h("h4", {}, h("bdi", {}, name)), shown);
+    return h("div", { class: "amlflow-value-of" }, h("h3", {}, h("bdi", {}, name)), shown);
   }
 
   showChildren({ children, more_children }) {
@@ -174,7 +174,7 @@ export class RunOverview {
 }
 
 function section(title, ...content) {
-  return h("section", { class: "amlflow-card" }, h("h3", {}, title), ...content);
+  return h("section", { class: "amlflow-card" }, h("h2", {}, title), ...content);
 }
 
 function table(titles, rows) {

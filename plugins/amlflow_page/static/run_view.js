@@ -19,7 +19,7 @@ export class RunView {
     this.id = route.id;
     this.state = null;
     this.stopped = false;
-    this.heading = h("h2", { dir: "auto" }, "Run");
+    this.heading = h("h1", { dir: "auto" }, "Run");
     this.chips = h("span", { class: "amlflow-run-actions", "aria-live": "polite" });
     this.facts = h("p", { class: "amlflow-hint amlflow-facts" });
     this.failure = h("div", {});
@@ -228,11 +228,7 @@ export class RunView {
         h(
           "div",
           { class: "amlflow-failure", role: "group", "aria-label": "Why the run failed" },
-          h(
-            "p",
-            { class: "amlflow-failure-message", dir: "auto" },
-            failure?.message || "The run does not say why it failed.",
-          ),
+          ...messageOf(failure, state.error_line),
           failure?.traceback
             ? h("details", {}, h("summary", {}, "Traceback"), h("pre", { tabindex: "0" }, failure.traceback))
             : null,
@@ -250,4 +246,14 @@ export class RunView {
       );
     }
   }
+}
+
+// Why a run failed, in one line, and below it all of a message that has more.
+function messageOf(failure, line) {
+  const message = failure?.message?.trim();
+  const reason = line || message || "The run does not say why it failed.";
+  const parts = [h("p", { class: "amlflow-failure-message", dir: "auto" }, reason)];
+  if (message && message !== reason)
+    parts.push(h("details", {}, h("summary", {}, "Whole message"), h("pre", { tabindex: "0", dir: "auto" }, message)));
+  return parts;
 }

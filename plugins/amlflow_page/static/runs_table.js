@@ -79,7 +79,9 @@ export class RunsTable {
 
   headOf(column) {
     const order = this.sort === column ? "ascending" : this.sort === `-${column}` ? "descending" : null;
-    const label = column.startsWith("property:") ? [icon("lock"), title(column)] : [title(column)];
+    const label = column.startsWith("property:")
+      ? [icon("lock"), h("span", {}, title(column))]
+      : [h("span", {}, title(column))];
     const grip = h("span", {
       class: "amlflow-grip",
       "aria-hidden": "true",

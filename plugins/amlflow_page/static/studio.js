@@ -69,7 +69,7 @@ function link() {
   item ??= h(
     "li",
     { class: "amlflow amlflow-nav" },
-    h("a", { href: ALL_RUNS }, icon("runs"), h("span", {}, "All runs")),
+    h("a", { href: ALL_RUNS, title: "All runs" }, icon("runs"), h("span", {}, "All runs")),
   );
   // Behind the experiments, also when MLflow has drawn them anew.
   const experiments = [...list.children].find(

@@ -50,7 +50,7 @@ export function showValue(element, value) {
     button("Download CSV", () => download(toCsv(table))),
     h(
       "table",
-      { class: "amlflow-values" },
+      { class: "amlflow-result" },
       h("thead", {}, h("tr", {}, ...table.names.map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, ...table.rows.map((row) => h("tr", {}, ...table.names.map((_, index) => cell(row[index]))))),
     ),

@@ -1,0 +1,97 @@
+"""axe finds nothing in the studio's pages, in both themes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.browser import THEMES, Page
+from helpers.studio import ADMIN
+from helpers.tools import lack
+
+AXE = Path(__file__).parent.parent / "integration/js/node_modules/axe-core/axe.min.js"
+FINDINGS = """
+const done = arguments[arguments.length - 1];
+// What MLflow's page has beside the studio's parts is MLflow's.
+const isOurs = (element) => element.closest(".amlflow") || element === document.documentElement;
+axe.run(document, { resultTypes: ["violations"], elementRef: true }).then(
+  ({ violations }) =>
+    done(
+      violations.flatMap(({ id, nodes }) =>
+        nodes
+          .filter(({ element }) => isOurs(element))
+          .map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`),
+      ),
+    ),
+  (error) => done([String(error)]),
+);
+"""
+COLOURED = "".join(f"\x1b[{code}mcolour {code}\x1b[0m " for code in range(30, 38))
+CHART = '{"kind":"curves","y":"loss","x":"step","smoothing":0,"log":false}'
+
+
+@pytest.fixture
+def runs(experiment: Any, folder: Path) -> list[Any]:
+    """Two failed runs with metrics, params, tags, sources and a log."""
+    source = folder / "source"
+    source.mkdir()
+    runs = []
+    for number in range(2):
+        (source / "train.py").write_text(f"lr = {number}\n")
+        run = experiment.start_logging(snapshot_directory=str(source), display_name=f"run-{number}")
+        run.description = "# Results\nThe [wide](https://example.com) backbone."
+        run.tag("stage", "prod")
+        run.add_properties({"author": "mara"})
+        for step in range(3):
+            run.log("loss", 1 / (step + 1 + number), step=step)
+        log = folder / "std_log.txt"
+        log.write_text(f"{COLOURED}\n{'wide ' * 100}\nValueError: {number}\n" * 40)
+        run.upload_file("user_logs/std_log.txt", str(log))
+        run.fail(error_details=f"ValueError: {number}\n" + "line\n" * 40)
+        runs.append(run)
+    return runs
+
+
+def findings(page: Page) -> list[str]:
+    if not page.script("return 'axe' in window"):
+        page.script(AXE.read_text(encoding="utf-8"))
+    found: list[str] = page.driver.execute_async_script(FINDINGS)
+    return found
+
+
+def walk(
+    page: Page, experiment: Any, runs: list[Any], theme: str
+) -> Iterator[tuple[str, list[str]]]:
+    """What axe finds in each page."""
+
+    def go(address: str, ready: str) -> None:
+        page.script("location.hash = arguments[0]", address)
+        page.see(ready)
+
+    page.open(f"#/amlflow/runs?experiments={experiment.name}&charts={CHART}", ADMIN, theme)
+    page.see(".amlflow-charts canvas")
+    page.click(".amlflow-table thead input")
+    page.see(".amlflow-selection", "2 selected")
+    page.click(".amlflow-bars button", "Columns")
+    page.see(".amlflow-checklist")
+    yield f"All runs, {theme}", findings(page)
+    run = f"#/amlflow/runs/{runs[0].id}"
+    go(run, ".amlflow-values a")
+    page.click(".amlflow-failure summary")
+    page.click("aside button[aria-label='Toggle sidebar']")
+    page.see(".amlflow-nav.is-narrow a")
+    yield f"a run, {theme}", findings(page)
+    go(f"{run}/logs", ".amlflow-log .amlflow-lines")
+    yield f"its log, {theme}", findings(page)
+    go(f"#/amlflow/difference?left={runs[0].id}&right={runs[1].id}", ".amlflow-diff .is-added")
+    yield f"the difference, {theme}", findings(page)
+
+
+def test_axe_finds_nothing(page: Page, experiment: Any, runs: list[Any]):
+    if not AXE.is_file():
+        lack("axe-core (npm ci --prefix tests/integration/js)")
+    page.driver.set_script_timeout(60)
+    shown = [each for theme in THEMES for each in walk(page, experiment, runs, theme)]
+    assert [each for each in shown if each[1]] == []
