@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import types
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +219,7 @@ def test_runs_by_status(tagged: Experiment) -> None:
 
 def test_get_runs_is_a_lazy_generator(tagged: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = tagged.get_runs()
-    assert isinstance(runs, types.GeneratorType)
+    assert isinstance(runs, Generator)
     # A run that starts before the first is asked for is found: nothing was asked until now.
     tagged.start_logging(run_id="late", snapshot_directory=None)
     assert next(runs).id == "late"

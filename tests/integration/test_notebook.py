@@ -68,7 +68,8 @@ def test_tables_in_a_notebook(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
     *tables, widget, redrawn, end = executed(folder, monkeypatch)
     printed, run, experiment, workspace = map(shown, tables)
-    run_id, experiment_id = printed.text.split()
+    # The kernel may send the warning on first contact and this line together.
+    run_id, experiment_id = printed.text.splitlines()[-1].split()
     texts = [output.data["text/html"] for output in (run, experiment, workspace)]
     assert heads(texts[0]) == ["Experiment", "Id", "Type", "Status", "Details Page", "Docs Page"]
     assert heads(texts[1]) == ["Name", "Workspace", "Report Page", "Docs Page"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import types
+from collections.abc import Generator
 from typing import Any
 
 import mlflow
@@ -137,7 +137,7 @@ def test_children_of_children(family: Run, experiment: Experiment) -> None:
 def test_get_children_is_a_lazy_generator(family: Run) -> None:
     for recursive in (False, True):
         children = family.get_children(recursive=recursive)
-        assert isinstance(children, types.GeneratorType)
+        assert isinstance(children, Generator)
         late = family.child_run()
         assert next(children) == late
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +144,13 @@ def test_a_notebook_prints_a_warning_that_no_handler_takes(
     monkeypatch.setattr(console, "logger", silent)
     console.warn("No config.json")
     assert capsys.readouterr() == ("No config.json\n", "")
+
+
+def test_a_listing_is_a_generator_as_in_v1(experiment: Experiment) -> None:
+    runs = experiment.get_runs()
+    assert isinstance(runs, Generator)
+    assert rows(runs) == 3
+    runs.close()
+    assert list(runs) == []
+    with pytest.raises(KeyError):
+        experiment.get_runs().throw(KeyError("mine"))

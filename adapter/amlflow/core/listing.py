@@ -7,9 +7,9 @@ It is the list or the iterator that v1 returns. A notebook shows it as a table, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from amlflow.core import html
 from amlflow.parts import check_part
@@ -51,16 +51,22 @@ class Listing(list[Item]):
         return _draw(self[:MAX_SHOWN], len(self) - MAX_SHOWN, self._columns)
 
 
-class LazyListing(Iterator[Item], Generic[Item]):
-    """An iterator, whose items are read as they are asked for, with a table for notebooks."""
+class LazyListing(Generator[Item, None, None]):
+    """A generator, as v1 returns, whose items are read as they are asked for, with a table."""
 
     def __init__(self, items: Iterable[Item], columns: Columns) -> None:
         self._items, self._columns = iter(items), columns
         # What a notebook has shown and nobody has taken yet.
         self._shown: deque[Item] = deque()
 
-    def __next__(self) -> Item:
+    def send(self, value: None) -> Item:
         return self._shown.popleft() if self._shown else next(self._items)
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Item:
+        """End the listing, as ``close()`` does, and raise the exception."""
+        self._shown.clear()
+        self._items = iter(())
+        return super().throw(typ, val, tb)
 
     def to_pandas(self) -> pd.DataFrame:
         """The items that are left, which are read for it; see :meth:`Listing.to_pandas`."""
