@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import sys
@@ -10,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -31,13 +33,38 @@ TRAINING = """
         run.log("loss", loss, step=epoch)
         time.sleep(0.1)
 """
+SAME = """
+    from training import fit, load
+
+    images, labels = load("labels-2026-11.csv")
+    fit(images, labels, rate={rate}, epochs=30)
+"""
+FAILING = """
+    from azureml.core import Run
+
+    run = Run.get_context()
+    for epoch in range(12):
+        run.log("loss", 1 / (epoch + 1), step=epoch)
+        print(f"epoch {epoch:3d}  loss {1 / (epoch + 1):.4f}")
+    raise FileNotFoundError("labels-2026-11.csv is not on this machine")
+"""
+COLUMNS = ("status", "metric:loss", "metric_max:accuracy", "param:lr", "created", "tags", "error")
+CHARTS = (
+    {"kind": "curves", "y": "loss", "x": "step", "smoothing": 0, "log": False},
+    {"kind": "parallel", "axes": ["param:lr", "param:batch", "metric:loss", "metric:accuracy"]},
+)
 
 
-def seed() -> Any:
-    """Some experiments with runs of all sorts; the submitted run is returned."""
+def seed() -> tuple[Any, Any, list[Any]]:
+    """Some experiments with runs of all sorts.
+
+    Returned are a submitted run that goes on, one that has failed, and two of the same script.
+    """
+    import mlflow
     from azureml.core import Experiment, Workspace
 
     chance = random.Random(8)
+    client = mlflow.MlflowClient()
     workspace = Workspace.from_config()
     for name in ("explore-runs", "churn-forecast", "vision-baseline"):
         experiment = Experiment(workspace, name)
@@ -50,25 +77,41 @@ def seed() -> Any:
                 run.tag("worth another look")
                 run.description = "The wide backbone, with last week's labels."
             run.add_properties({"author": chance.choice(("azureml-user", "mara", "jonas"))})
+            for step in range(30):
+                loss = 1 / (step + 2 + number) + chance.uniform(0, 0.02)
+                run.log("loss", loss, step=step)
+                run.log("accuracy", 1 - loss / 2, step=step)
+            client.log_param(run.id, "lr", 10 ** -chance.uniform(1, 4))
+            client.log_param(run.id, "batch", chance.choice((32, 64, 128)))
             if number == 5:
-                run.fail("out of memory")
+                run.fail(error_details="CUDA out of memory. Tried to allocate 2 GiB")
             elif number == 6:
                 run.cancel()
             else:
                 run.complete()
-    submitted = submitted_jobs.submit(
-        Experiment(workspace, "vision-baseline"), TRAINING, {"quality": "fantastic run"}
-    )
+    experiment = Experiment(workspace, "vision-baseline")
+    pair = []
+    for name, rate in (("narrow-backbone", 0.1), ("narrow-backbone-slow", 0.01)):
+        submitted_jobs.script(SAME.format(rate=rate), "train.py", "same")
+        run = experiment.start_logging(snapshot_directory="same", display_name=name)
+        client.log_param(run.id, "lr", rate)
+        run.tag("stage", "prod" if rate > 0.05 else "dev")
+        run.log("loss", 0.2 - rate)
+        run.complete()
+        pair.append(run)
+    failed = submitted_jobs.submit(experiment, FAILING, {"quality": "poor"})
+    failed.display_name = "wide-backbone-all-labels"
+    submitted_jobs.wait_for_end(failed)
+    submitted = submitted_jobs.submit(experiment, TRAINING, {"quality": "fantastic run"})
     submitted.display_name = "wide-backbone"
     submitted.description = "Baseline with the **wide** backbone."
     submitted.add_properties({"author": "azureml-user"})
     submitted_jobs.until(lambda: submitted_jobs.log_of(submitted).count("\n") > 60)
-    return submitted
+    return submitted, failed, pair
 
 
-def take(server: Server, run: Any) -> None:
+def take(server: Server, run: Any, failed: Any, pair: list[Any]) -> None:
     address = f"#/experiments/{run.experiment.id}/runs/{run.id}"
-    chosen = "#/amlflow/runs?query=%5B%3Ftags.quality%20!%3D%20'poor'%5D"
 
     def page(name: str, path: str, ready: str, theme: str = "light", width: int = 1280) -> Any:
         driver = browser.start(width, 880)
@@ -87,15 +130,25 @@ def take(server: Server, run: Any) -> None:
         return shown
 
     row = ".amlflow-table tbody tr"
-    shown = page("all_runs", chosen, row)
-    for tick in shown.find_all(f"{row} input")[1:3]:
-        tick.click()
-    shown.save()
-    shown = page("all_runs_dark", "#/amlflow/runs", row, "dark")
+    columns = urlencode([("columns", each) for each in COLUMNS])
+    charts = urlencode([("charts", json.dumps(each)) for each in CHARTS])
+    page("all_runs", f"#/amlflow/runs?{columns}&sort=metric:loss", row).save()
+    shown = page("all_runs_dark", f"#/amlflow/runs?{columns}", row, "dark")
     shown.press("/", "[?properties.author=='mara' & ")
     shown.see(".amlflow-query-message .is-error")
     shown.save()
     page("all_runs_narrow", "#/amlflow/runs", row, width=620).save()
+    for name, theme in (("charts", "light"), ("charts_dark", "dark")):
+        where = f"#/amlflow/runs?experiments=explore-runs&{columns}&{charts}"
+        shown = page(name, where, ".amlflow-charts canvas", theme)
+        for tick in shown.find_all(f"{row} input")[:5]:
+            shown.script("arguments[0].click()", tick)
+        shown.until(lambda shown=shown: len(shown.find_all(".amlflow-legend a")) == 5, "five runs")
+        shown.save()
+    page("failed_run", f"#/amlflow/runs/{failed.id}", ".amlflow-failure").save()
+    one, other = pair
+    where = f"#/amlflow/difference?left={one.id}&right={other.id}"
+    page("difference", where, ".amlflow-diff .is-added").save()
     shown = page("logs", f"{address}/logs", ".amlflow-log")
     shown.see(".amlflow-log", "epoch")
     shown.save()
@@ -118,7 +171,7 @@ def main() -> None:
         (folder / "work").mkdir()
         os.chdir(folder / "work")
         try:
-            take(Server(uri), seed())
+            take(Server(uri), *seed())
         finally:
             submitted_jobs.end_all(jobs)
             os.killpg(process.pid, 15)
