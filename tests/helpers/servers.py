@@ -33,6 +33,7 @@ QUIET = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 POSTGRES_USER = "postgres"
+WHOLE_LIFE = Path(__file__).with_name("whole_life.py")
 
 
 def free_port() -> int:
@@ -45,6 +46,19 @@ def clean_environment(**more: str) -> dict[str, str]:
     """This process's environment without what points to a tracking store or a run."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "AZUREML_"))}
     return {**kept, **QUIET, **more}
+
+
+def live(uri: str, *options: str, folder: Path | None = None, **environment: str) -> None:
+    """Check a run's whole life at a tracking URI, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(WHOLE_LIFE), *options],
+        env=clean_environment(MLFLOW_TRACKING_URI=uri, **environment),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

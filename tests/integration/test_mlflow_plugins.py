@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -57,17 +55,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_a_whole_life_on_the_store_of_another_package(package: Path, tmp_path: Path) -> None:
-    life = Path(__file__).parents[1] / "helpers" / "whole_life.py"
-    uri = f"mine:///{tmp_path}/runs.db"
-    done = subprocess.run(
-        [sys.executable, str(life)],
-        env=servers.clean_environment(MLFLOW_TRACKING_URI=uri, PYTHONPATH=str(package)),
-        cwd=tmp_path,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    servers.live(f"mine:///{tmp_path}/runs.db", folder=tmp_path, PYTHONPATH=str(package))
     assert (tmp_path / "runs.db").exists()
 
 

@@ -4,14 +4,12 @@ environment of its own, which uv makes; PostgreSQL; and trackio."""
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers import servers, tools
 
-LIFE = Path(__file__).parents[1] / "helpers" / "whole_life.py"
 VERSIONS = ("2.9.2", "2.22.5", "3.1.4", "3.9.0")
 PACKAGES = (
     "Flask<4", "Flask-CORS<7", "Jinja2<4", "SQLAlchemy<2.1", "alembic<2", "cryptography",
@@ -20,25 +18,13 @@ PACKAGES = (
 """What a server needs; the rest of what MLflow's package asks for is for training models."""
 
 
-def live(uri: str, *options: str) -> None:
-    """A whole life at a server."""
-    done = subprocess.run(
-        [sys.executable, str(LIFE), *options],
-        env=servers.clean_environment(MLFLOW_TRACKING_URI=uri),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def test_a_whole_life_on_the_newest_server_without_mlflow(server_uri: str) -> None:
-    live(server_uri, "--without-mlflow")
+    servers.live(server_uri, "--without-mlflow")
 
 
 @pytest.mark.parametrize("tracker", ["postgres_uri", "trackio_uri"])
 def test_a_whole_life_on_other_trackers(tracker: str, request: pytest.FixtureRequest) -> None:
-    live(request.getfixturevalue(tracker))
+    servers.live(request.getfixturevalue(tracker))
 
 
 @pytest.fixture(params=VERSIONS)
@@ -61,4 +47,4 @@ def old_server_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
 
 @pytest.mark.slow
 def test_a_whole_life_on_an_older_server(old_server_uri: str) -> None:
-    live(old_server_uri, "--without-mlflow")
+    servers.live(old_server_uri, "--without-mlflow")

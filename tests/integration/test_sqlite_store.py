@@ -139,15 +139,7 @@ def test_commands_do_without_mlflow(store: str, experiment: Experiment) -> None:
 
 
 def test_a_whole_life_in_a_new_database_without_mlflow(folder: Path) -> None:
-    life = Path(__file__).parents[1] / "helpers" / "whole_life.py"
-    done = subprocess.run(
-        [sys.executable, str(life), "--without-mlflow"],
-        env=servers.clean_environment(MLFLOW_TRACKING_URI=f"sqlite:///{folder}/new.db"),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    servers.live(f"sqlite:///{folder}/new.db", "--without-mlflow")
 
 
 def test_other_databases_are_left_to_mlflow(tmp_path: Path, sqlite_uri: str) -> None:
