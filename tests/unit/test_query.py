@@ -12,7 +12,7 @@ from amlflow.query.expression import Expression
 from amlflow.query.pushdown import reach
 from amlflow.query.search import Scope
 from amlflow.query.supersets import describe
-from amlflow.spec import RunDraft, RunQuery, RunRecord
+from amlflow.spec import RunDraft, RunNotFound, RunQuery, RunRecord
 from amlflow.testing.memory import MemoryTracker
 from amlflow_mlflow.search import to_filter
 
@@ -187,3 +187,23 @@ def test_memory_does_not_grow_with_what_does_not_match(counting: Counting) -> No
     scope = Scope(counting, {experiment.id: experiment.name})
     answer = ask(Expression("[?tags.keys(@)[?starts_with(@, 'no')]]"), scope)
     assert (answer.value, len(answer._whole), counting.read) == ([], 0, 100)
+
+
+class Losing(Counting):
+    """A tracker whose runs are deleted by another client when they have been found."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        records = list(super().find_runs(query))
+        yield from records
+        for record in records:
+            self.delete_run(record.id)
+
+
+@pytest.mark.parametrize("step", ["[0]", "[:1]"])
+def test_a_run_that_is_deleted_before_its_metrics_are_read_is_missing(step: str) -> None:
+    tracker = Losing()
+    experiment = tracker.ensure_experiment("lost")
+    created = datetime(2024, 1, 1, tzinfo=timezone.utc)
+    tracker.create_runs([RunDraft(experiment_id=experiment.id, created=created)])
+    with pytest.raises(RunNotFound):
+        asked(tracker, f"sort_by(@, &(metrics.loss || `0`)){step}")

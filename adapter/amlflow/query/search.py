@@ -23,7 +23,7 @@ from amlflow.query.document import (
 )
 from amlflow.query.pushdown import EXPERIMENT_NAME
 from amlflow.query.supersets import EVERY, Alternative, Superset, describe
-from amlflow.spec import Condition, Op, Order, RunQuery, RunRecord, Tracker
+from amlflow.spec import Condition, Op, Order, RunNotFound, RunQuery, RunRecord, Tracker
 
 logger = logging.getLogger("amlflow")
 
@@ -190,7 +190,10 @@ class Search:
         )
 
     def get(self, record: RunRecord) -> RunRecord:
-        """The whole record of a run of which a part has been read."""
+        """The whole record of a run of which a part has been read.
+
+        Raises :class:`amlflow.spec.RunNotFound` if it has been deleted meanwhile.
+        """
         if self._whole_record is None:
             return self._scope.tracker.get_run(record.id)
         query = RunQuery(
@@ -198,7 +201,9 @@ class Search:
             conditions=[Condition("id", Op.EQ, record.id)],
             fields=self._whole_record,
         )
-        return next(self._scope.tracker.find_runs(query))
+        for whole in self._scope.tracker.find_runs(query):
+            return whole
+        raise RunNotFound(record.id)
 
     def _merge(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:
         """The runs of several searches in the order of one, each run once."""
