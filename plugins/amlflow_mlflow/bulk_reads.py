@@ -118,7 +118,10 @@ class Bulk:
         return read
 
     def first(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        """The first or last ``query.limit`` runs by a field; None where one lacks it."""
+        """The first or last ``query.limit`` runs by a field.
+
+        None where one lacks it, or does not meet the conditions once its notes are parsed.
+        """
         where = Where(query, self._dialect)
         sort_key = where.sort_key(field)
         if sort_key is None or not where.is_exact or not 0 < query.limit <= MAX_AT_ONCE:
@@ -136,9 +139,8 @@ class Bulk:
         )
         if rows and rows[0][-1] is None:
             return None
-        tags, params = keys_of(query.fields)
-        metrics = metrics_of(query)
-        return list(self._runs(rows[::-1] if last else rows, tags, params, metrics))
+        runs = list(self._reader(query)(rows[::-1] if last else rows))
+        return runs if len(runs) == len(rows) else None
 
     def values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
         """The values of fields, a tuple for each run that a query finds, newest first.

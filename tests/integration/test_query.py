@@ -14,6 +14,7 @@ from amlflow.exceptions import UserErrorException
 from amlflow.query.expression import QueryError
 from amlflow.spec import RunDraft, RunQuery
 from amlflow_mlflow.run_numbers import FEW, Numbers
+from amlflow_mlflow.spelling import TYPE
 from amlflow_mlflow.tracker import MlflowTracker
 from mlflow import MlflowClient
 
@@ -46,6 +47,18 @@ def test_an_index_returns_a_run_and_a_projection_values(
     assert experiment.query("[?tags.none]") == []
     assert experiment.query("[0].run_number") == 3
     assert experiment.query("{first: [0]}")["first"]["run_number"] == 3
+
+
+def test_a_note_that_does_not_parse_counts_as_absent_when_runs_are_sorted(
+    store: str, experiment: Experiment, three: list[Run]
+) -> None:
+    for run, run_type in zip(three, ("x" * 1000, "train", "train"), strict=True):
+        MlflowClient(store).set_tag(run._record.id, TYPE, run_type)
+    assert experiment.query("sort_by([?run_type], &created_utc)[0].run_id") == three[1].id
+    assert experiment.query("sort_by([?run_type], &created_utc)[:2].run_id") == [
+        three[1].id,
+        three[2].id,
+    ]
 
 
 def test_children_when_asked_for(experiment: Experiment, three: list[Run]) -> None:
