@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -24,14 +24,19 @@ def add_metrics(run: RunRecord, points: Iterable[Point]) -> RunRecord:
     fields: dict[str, dict[str, float]] = {field: {} for field in METRIC_FIELDS}
     for name in sorted(numbers):
         ordered = sorted(numbers[name], key=lambda number: number[:2])
-        values = [value for *_, value in ordered]
-        comparable = [value for value in values if not isnan(value)]
-        fields["metrics"][name], fields["metrics_first"][name] = values[-1], values[0]
-        if comparable:
-            fields["metrics_min"][name] = min(comparable)
-            fields["metrics_max"][name] = max(comparable)
+        for field, number in summarize([value for *_, value in ordered]).items():
+            fields[field][name] = number
     changes: dict[str, Any] = {**fields}
     return dataclasses.replace(run, **changes)
+
+
+def summarize(values: Sequence[float]) -> dict[str, float]:
+    """The numbers of one metric, by field, from all that was logged, in order."""
+    numbers = {"metrics": values[-1], "metrics_first": values[0]} if values else {}
+    comparable = [value for value in values if not isnan(value)]
+    if comparable:
+        numbers.update(metrics_min=min(comparable), metrics_max=max(comparable))
+    return numbers
 
 
 def _numbers_of(point: Point) -> Iterator[tuple[str, int, float]]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from math import copysign, inf, isnan, nan
 from typing import Any
 
+from amlflow.metric_numbers import summarize
 from amlflow.spec import METRIC_FIELDS, Order, RunQuery, RunRecord
 
 from amlflow_mlflow.entities import Row
@@ -25,7 +26,7 @@ MetricNumbers = Mapping[str, Mapping[str, float]]
 
 
 def to_stored(value: float) -> float:
-    """A number as MLflow stores it, to compare with."""
+    """A number that is not NaN, as MLflow stores it."""
     return max(-LARGEST, min(LARGEST, value))
 
 
@@ -71,12 +72,7 @@ def from_answer(metrics: Mapping[str, float], names: Collection[str] | None) -> 
 def from_history(rows: Sequence[Row]) -> dict[str, float]:
     """The numbers of one metric, by field, from all of its points."""
     ordered = sorted(rows, key=lambda row: (row.step, row.timestamp))
-    values = [from_stored(row.value) for row in ordered]
-    numbers = {"metrics": values[-1], "metrics_first": values[0]} if values else {}
-    comparable = [value for value in values if not isnan(value)]
-    if comparable:
-        numbers.update(metrics_min=min(comparable), metrics_max=max(comparable))
-    return numbers
+    return summarize([from_stored(row.value) for row in ordered])
 
 
 def move_nan_to_end(runs: Iterable[RunRecord], order: Order) -> Iterator[RunRecord]:

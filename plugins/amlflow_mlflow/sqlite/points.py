@@ -7,9 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from amlflow_mlflow.entities import MetricPoint, Row
+from amlflow_mlflow.metric_numbers import to_stored
 
-LARGEST = 1.7976931348623157e308
-"""What MLflow stores for infinity."""
 _ADD = (
     "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)"
     " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -44,7 +43,7 @@ def write_points(
 def _to_row(run_id: str, point: MetricPoint) -> _Stored:
     value = float(point.value)
     is_nan = math.isnan(value)
-    stored = 0.0 if is_nan else max(-LARGEST, min(LARGEST, value))
+    stored = 0.0 if is_nan else to_stored(value)
     return point.key, stored, point.timestamp, point.step, is_nan, run_id
 
 
