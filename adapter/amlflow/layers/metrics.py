@@ -48,20 +48,20 @@ class MetricsLayer(Layer):
         return None if _is_new(query) else super().count_runs(query)
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        if _is_new(query) or names_metrics(query, field):
+        if _is_new(query, field):
             return None
         return super().first_runs(query, field, last)
 
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        if _is_new(query) or names_metrics(query, *fields):
+        if _is_new(query, *fields):
             return None
         return super().field_values(query, fields)
 
 
-def _is_new(query: RunQuery) -> bool:
-    """Whether a query has what comes with the feature."""
+def _is_new(query: RunQuery, *fields: str) -> bool:
+    """Whether a query, or one of the fields, has what comes with the feature."""
     order = query.order
-    return names_metrics(query) or (order is not None and order.field in ORDERS)
+    return names_metrics(query, *fields) or (order is not None and order.field in ORDERS)
 
 
 def _plain_fields(query: RunQuery) -> frozenset[str] | None:

@@ -116,6 +116,11 @@ class Entry(NamedTuple):
     field: str
     key: str | None = None
 
+    @property
+    def is_metric(self) -> bool:
+        """Whether it is the number of a metric."""
+        return self.key is not None and self.field in METRIC_FIELDS
+
 
 _MADE_FROM: dict[str, tuple[str, ...]] = {
     "run_id": ("alias",),

@@ -136,7 +136,7 @@ def _why_null(node: Node) -> str:
     if entry is None:
         return "on some of these"
     name, key = entry
-    if name in METRIC_FIELDS and key is not None:
+    if entry.is_metric:
         return "in a run that has not logged it, or where it is NaN"
     if key is not None:
         return f"in a run that lacks it, or has that {_ONE[name]} without a value"
@@ -170,7 +170,7 @@ def _type(value: Any) -> str:
 
 def _is_text(node: Node) -> bool:
     entry = entry_of(node)
-    return entry is not None and entry[1] is not None and entry[0] not in METRIC_FIELDS
+    return entry is not None and entry.key is not None and not entry.is_metric
 
 
 def _as_texts(node: Node) -> str:

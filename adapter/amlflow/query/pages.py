@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from amlflow.metric_numbers import ORDERS
+from amlflow.metric_numbers import ORDERS, is_metric
 from amlflow.query.document import record_fields
 from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
@@ -22,7 +22,7 @@ from amlflow.query.run_filter import RunFilter
 from amlflow.query.search import Scope, Search
 from amlflow.query.shapes import RUN, metrics_in, use_of
 from amlflow.query.supersets import EVERY, Superset
-from amlflow.spec import METRIC_FIELDS, Condition, Feature, Op, Order, RunRecord
+from amlflow.spec import Condition, Feature, Op, Order, RunRecord
 from amlflow.times import from_microseconds, to_microseconds
 from amlflow.tracker_data import MAX_NAME, Malformed, show_value, to_count, to_whole
 
@@ -62,9 +62,7 @@ def metric_fields_of(expression: Expression) -> frozenset[str]:
     entries = use_of(expression.tree["children"][2], RUN).entries
     if entries is None:
         return metrics_in(expression.tree)
-    return frozenset(
-        name for name in record_fields(entries) if name.partition(".")[0] in METRIC_FIELDS
-    )
+    return frozenset(filter(is_metric, record_fields(entries)))
 
 
 def read_page(

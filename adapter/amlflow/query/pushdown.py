@@ -13,7 +13,7 @@ from typing import Any
 from amlflow.query.document import EXPERIMENT, MAPS, NUMBER, PARENT_ALIAS, Entry
 from amlflow.query.nodes import CHAINS, Node, entry_of
 from amlflow.query.supersets import EVERY, NO, Reach, Superset, either, intersect
-from amlflow.spec import METRIC_FIELDS, Condition, Op
+from amlflow.spec import Condition, Op
 
 EXPERIMENT_NAME = "experiment_name"
 """A condition's field that no record has: the host resolves it to experiment ids."""
@@ -79,7 +79,7 @@ def exact(node: Node) -> Superset | None:
 def _is_number_test(operator: str, left: Node, value: Any) -> bool:
     """Whether a comparator compares a metric with a number."""
     entry = entry_of(left)
-    if operator == "ne" or entry is None or not _is_metric(entry) or not _is_number(value):
+    if operator == "ne" or entry is None or not entry.is_metric or not _is_number(value):
         return False
     return operator == "eq" or _to_float(value) is not None
 
@@ -144,7 +144,7 @@ def _kind(node: Node, documents: bool) -> str | None:
     entry = entry_of(node) if documents else None
     if entry is None:
         return None
-    if entry.field == NUMBER or _is_metric(entry):
+    if entry.field == NUMBER or entry.is_metric:
         return "number"
     return "text" if entry.key is not None or entry.field in _TEXTS else None
 
@@ -207,7 +207,7 @@ def _value(node: Node) -> Reach:
         keys = _keys_of(node)
         return Reach() if keys is not None else Reach(error=errors(node))
     present = _where_present(entry)
-    if _is_metric(entry):  # each number is true
+    if entry.is_metric:  # each number is true
         return Reach(present, _where_absent(entry))
     return Reach(
         intersect(present, _where_different(entry, "")),
@@ -227,7 +227,7 @@ def _comparator(node: Node) -> Reach:
     value = right["value"]
     if operator in _ORDER:
         later = (operator in ("gt", "gte")) != swapped
-        if _is_metric(entry):
+        if entry.is_metric:
             return Reach(
                 _number_range(entry, value, later, operator in ("gte", "lte")), EVERY, error
             )
@@ -313,18 +313,12 @@ _FUNCTIONS = {"starts_with": _search, "ends_with": _search, "contains": _search}
 # --- conditions ---------------------------------------------------------------------------------
 
 
-def _is_metric(entry: Entry) -> bool:
-    return entry.key is not None and entry.field in METRIC_FIELDS
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_text(entry: Entry) -> bool:
-    if entry.key is not None:
-        return entry.field not in METRIC_FIELDS
-    return entry.field in _TEXTS
+    return entry.field in _TEXTS if entry.key is None else not entry.is_metric
 
 
 def _conditions(entry: Entry, op: Op, value: Any = None) -> Superset | None:
@@ -371,7 +365,7 @@ def _where_absent(entry: Entry) -> Superset:
 def _where_equal(entry: Entry, value: Any) -> Superset:
     if value is None:
         return _where_absent(entry)
-    if _is_metric(entry):
+    if entry.is_metric:
         number = _to_float(value)
         if number is None:
             return NO
