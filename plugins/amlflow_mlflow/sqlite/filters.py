@@ -6,7 +6,7 @@ A filter has clauses of the form ``tags.`key` = 'value'``, joined by AND.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from amlflow_mlflow.records import NAME
@@ -28,16 +28,23 @@ _COLUMNS = {
 
 def to_sql(condition: str) -> tuple[list[str], list[Any]]:
     """The clauses of a filter on ``runs AS r``, and their values. Raises :class:`ValueError`."""
-    clauses, values, position = list[str](), list[Any](), 0
-    while position < len(condition):
-        match = _CLAUSE.match(condition, position)
-        if match is None:
-            raise ValueError(f"{condition[position:]!r} is not a clause of a filter.")
-        position = match.end()
+    clauses, values = list[str](), list[Any]()
+    for match in find_clauses(_CLAUSE, condition):
         clause, clause_values = _clause(match)
         clauses.append(clause)
         values += clause_values
     return clauses, values
+
+
+def find_clauses(clause: re.Pattern[str], condition: str) -> Iterator[re.Match[str]]:
+    """The clauses that a filter consists of. Raises :class:`ValueError` for any other text."""
+    position = 0
+    while position < len(condition):
+        match = clause.match(condition, position)
+        if match is None:
+            raise ValueError(f"{condition[position:]!r} is not a clause of a filter.")
+        position = match.end()
+        yield match
 
 
 def _clause(match: re.Match[str]) -> tuple[str, list[Any]]:

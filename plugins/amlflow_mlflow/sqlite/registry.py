@@ -15,11 +15,12 @@ from amlflow_mlflow.model_records import PROMPT
 from amlflow_mlflow.page_tokens import to_offset
 from amlflow_mlflow.spelling import shorten
 from amlflow_mlflow.sqlite.database import Database
+from amlflow_mlflow.sqlite.filters import find_clauses
 from amlflow_mlflow.sqlite.rows import now_ms, page
 
 DELETED = "Deleted_Internal"
 """The stage of a version that MLflow keeps the number of, and nothing else."""
-_CLAUSE = re.compile(r"(name|run_id) = (?:'([^']*)'|\"([^\"]*)\")(?: AND |$)")
+_CLAUSE = re.compile(r"(name|run_id) = ('[^']*'|\"[^\"]*\")(?: AND |$)")
 _ORDER = {
     "creation_timestamp DESC": "v.creation_time DESC",
     "name ASC": "v.name ASC",
@@ -90,9 +91,9 @@ class SqliteRegistry:
     ) -> Page[ModelVersion]:
         offset = to_offset(token)
         clauses, values = [_NOT_PROMPTS], [PROMPT]
-        for column, value in _clauses(condition):
-            clauses.append(f"v.{column} = ?")
-            values.append(value)
+        for match in find_clauses(_CLAUSE, condition):
+            clauses.append(f"v.{match[1]} = ?")
+            values.append(match[2][1:-1])
         rest = (
             f" AND {' AND '.join(clauses)} ORDER BY {', '.join(_ORDER[name] for name in order)}"
             " LIMIT ? OFFSET ?"
@@ -171,17 +172,6 @@ def _touch(connection: sqlite3.Connection, name: str, now: int) -> None:
     connection.execute(
         "UPDATE registered_models SET last_updated_time = ? WHERE name = ?", (now, name)
     )
-
-
-def _clauses(condition: str) -> Iterator[tuple[str, str]]:
-    """The columns and values of a filter. Raises :class:`ValueError`."""
-    position = 0
-    while position < len(condition):
-        match = _CLAUSE.match(condition, position)
-        if match is None:
-            raise ValueError(f"{condition[position:]!r} is not a clause of a filter of models.")
-        position = match.end()
-        yield match[1], match[2] if match[2] is not None else match[3]
 
 
 def _check_name(name: str) -> None:
