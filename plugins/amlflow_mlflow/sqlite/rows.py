@@ -43,32 +43,16 @@ _TAGS = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
 def read_runs(connection: sqlite3.Connection, rest: str, values: Values) -> list[Run]:
     """The runs of a statement on ``runs AS r``, whose text after that is ``rest``."""
     infos = [_info(row) for row in connection.execute(f"{_RUNS} {rest}", values)]
-    data = {info.run_id: _Data() for info in infos}
+    data: dict[str, dict[str, dict[str, Any]]] = {
+        info.run_id: {"tags": {}, "params": {}, "metrics": {}} for info in infos
+    }
     ids = json.dumps(list(data))
     for run_id, table, key, value in connection.execute(_ENTRIES, (ids,)):
-        data[run_id].add(table, key, value)
+        data[run_id][table][key] = nan if table == "metrics" and value is None else value
     for info in infos:
         # Runs of MLflow before 2.0 have their name in a tag only.
-        info.run_name = info.run_name or data[info.run_id].tags.get(NAME) or info.run_name
-    return [Run(info, data[info.run_id].whole()) for info in infos]
-
-
-class _Data:
-    """A run's data while it is read."""
-
-    def __init__(self) -> None:
-        self.tags: dict[str, str] = {}
-        self.params: dict[str, str] = {}
-        self.metrics: dict[str, float] = {}
-
-    def add(self, table: str, key: str, value: Any) -> None:
-        if table == "metrics":
-            self.metrics[key] = nan if value is None else value
-        else:
-            (self.tags if table == "tags" else self.params)[key] = value
-
-    def whole(self) -> RunData:
-        return RunData(self.tags, self.params, self.metrics)
+        info.run_name = info.run_name or data[info.run_id]["tags"].get(NAME) or info.run_name
+    return [Run(info, RunData(**data[info.run_id])) for info in infos]
 
 
 def read_run(connection: sqlite3.Connection, run_id: str, uri: str) -> Run:
