@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from amlflow.parts import check_part
 from amlflow.spec import Refused, Unavailable, tried_once
 
 from amlflow_mlflow.answers import foreign, is_attachment, number, origin, parse_object, text
+from amlflow_mlflow.artifact_clients import open_client
 from amlflow_mlflow.entities import FileEntry
 from amlflow_mlflow.errors import MlflowError
 from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
@@ -55,11 +55,7 @@ def open_artifacts(root: str, connection: Connection) -> ArtifactStore:
             )
         if is_here and root.startswith(_SERVED):
             return ServedArtifacts(urlsplit(root).path, connection)
-    check_part("local", f"A run with files at {urlsplit(root).scheme}:", packages=["mlflow"])
-    # MLflow has a client of each other place. It takes seconds to import.
-    from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts
-
-    return MlflowArtifacts(root, connection.uri)
+    return open_client(root, connection.uri)
 
 
 def _is_here(root: str, connection: Connection) -> bool:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from amlflow.parts import check_part
 from amlflow.spec import Refused
 
+from amlflow_mlflow.artifact_clients import open_client
 from amlflow_mlflow.entities import ALL, InputDataset, MetricPoint, Page, Row, Run, RunInfo
 from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
 from amlflow_mlflow.page_tokens import to_offset
@@ -205,13 +205,7 @@ class SqliteStore(SqliteExperiments):
         if not root:  # as a path, it would be the working folder
             raise Refused("The run does not say where its files are, so it has none here.")
         folder = folder_of(root)
-        if folder is not None:
-            return LocalArtifacts(folder)
-        check_part("local", f"A run with files at {urlsplit(root).scheme}:", packages=["mlflow"])
-        # MLflow has a client of each other place. It takes seconds to import.
-        from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts
-
-        return MlflowArtifacts(root, self.uri)
+        return open_client(root, self.uri) if folder is None else LocalArtifacts(folder)
 
 
 def _new_name() -> str:
