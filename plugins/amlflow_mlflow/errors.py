@@ -28,6 +28,8 @@ from amlflow_mlflow.server_texts import cause, clean, retry_after_s
 
 BUSY_TIMEOUT_S = 15
 """How long a database that another program has locked is waited for."""
+BUSY_OPENING_S = 60
+"""How long it is waited for when it is opened, as when many jobs start together."""
 
 _LATER = frozenset({408, 421, 423, 425, 429})
 """Statuses below 500 after which the same call may work."""

@@ -6,22 +6,18 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import tenacity
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import is_tried_once
 
 from amlflow_mlflow import private
-from amlflow_mlflow.errors import BUSY, busy, opening_error, says, translate_errors
+from amlflow_mlflow.errors import BUSY, BUSY_OPENING_S, busy, opening_error, says, translate_errors
 from amlflow_mlflow.own_paths import ARTIFACTS
-from amlflow_mlflow.schemes import is_database
+from amlflow_mlflow.schemes import SQLITE, is_database, sqlite_path
 
 PROBE_TIMEOUT_S = 5
-BUSY_OPENING_S = 60
-"""How long a locked database is waited for when it is opened, as when many jobs start together."""
 
 
 class _WithoutDatabaseTracebacks(logging.Filter):
@@ -88,9 +84,9 @@ def _artifact_root(uri: str) -> str | None:
 
     In the processes of MLflow's server it is as that server's settings say.
     """
-    if private.is_server_process() or not uri.startswith("sqlite:///"):
+    if private.is_server_process() or not uri.startswith(SQLITE):
         return None
-    return str(Path(unquote(uri[len("sqlite:///") :])).with_name(ARTIFACTS))
+    return str(sqlite_path(uri).with_name(ARTIFACTS))
 
 
 def _probe_database(uri: str) -> Any:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
+from pathlib import Path
+from urllib.parse import unquote
 
 DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
+SQLITE = "sqlite:///"
 SERVERS = frozenset({"http", "https"})
 OWN = DATABASES | SERVERS | {"file", "databricks"}
 PLUGINS = "mlflow.tracking_store"
@@ -27,6 +30,11 @@ def is_known(uri: str) -> bool:
 def is_database(uri: str) -> bool:
     """Whether a URI is that of a database."""
     return scheme_of(uri) in DATABASES
+
+
+def sqlite_path(uri: str) -> Path:
+    """The file of the database at a URI that begins with :data:`SQLITE`."""
+    return Path(unquote(uri.removeprefix(SQLITE)))
 
 
 def is_elsewhere(uri: str) -> bool:

@@ -8,19 +8,15 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from amlflow.spec import is_tried_once
 
 from amlflow_mlflow import private, workspaces
-from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, says, translate_errors
+from amlflow_mlflow.errors import BUSY, BUSY_OPENING_S, BUSY_TIMEOUT_S, says, translate_errors
+from amlflow_mlflow.schemes import SQLITE, sqlite_path
 from amlflow_mlflow.sqlite import revisions
-
-SCHEME = "sqlite:///"
-BUSY_OPENING_S = 60
-"""How long a locked database is waited for when it is opened, as when many jobs start together."""
 
 Values = Sequence[Any] | Mapping[str, Any]
 
@@ -41,7 +37,7 @@ class Database:
 
     def __init__(self, uri: str, *, keeps_connections: bool = True) -> None:
         self.uri = uri
-        self.path = Path(unquote(uri[len(SCHEME) :]))
+        self.path = sqlite_path(uri)
         self._connections = _Connections() if keeps_connections else None
 
     def connection(self) -> sqlite3.Connection:
@@ -130,8 +126,8 @@ def _read_revision(connection: sqlite3.Connection) -> str | None:
 def is_plain(uri: str) -> bool:
     """Whether a URI is that of a database file, with all runs for everybody."""
     return (
-        uri.startswith(SCHEME)
-        and uri[len(SCHEME) :] not in ("", ":memory:")
+        uri.startswith(SQLITE)
+        and uri.removeprefix(SQLITE) not in ("", ":memory:")
         and "?" not in uri
         and not workspaces.are_enabled()
         and not private.is_server_process()
