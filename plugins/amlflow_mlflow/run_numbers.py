@@ -79,9 +79,7 @@ class Numbers:
     def _of(self, experiment_id: str, positions: list[Position]) -> dict[str, int]:
         """The numbers by id of an experiment's runs, given in their order."""
         noted = self._read_noted(experiment_id, positions[0], positions[-1])
-        numbers = {
-            run_id: noted[time, run_id] for time, run_id in positions if (time, run_id) in noted
-        }
+        numbers = {run_id: number for (_, run_id), number in noted.items()}
         missing = [position for position in positions if position not in noted]
         if missing:
             numbers.update(self._count_up_to(experiment_id, missing, noted))
@@ -139,9 +137,8 @@ class Numbers:
     def _note(self, positions: list[Position], numbers: dict[str, int]) -> None:
         """Note the numbers of runs that are old enough, so that nobody counts them again."""
         settled = time.time() * 1000 - SETTLED_MS
-        for run_id in {run_id for at, run_id in positions[-MOST_NOTES:] if at < settled}:
-            if run_id not in numbers:  # removed meanwhile
-                continue
+        ids = {run_id for at, run_id in positions[-MOST_NOTES:] if at < settled}
+        for run_id in ids & numbers.keys():  # without those removed meanwhile
             try:
                 self._store.log_batch(run_id, tags={NUMBER: str(numbers[run_id])})
             except (Refused, RunNotFound) as error:  # read only, or deleted: the numbers are right

@@ -49,13 +49,7 @@ from amlflow_mlflow.run_pages import PAGE, RunPages
 from amlflow_mlflow.schemes import is_elsewhere
 from amlflow_mlflow.search import to_order
 from amlflow_mlflow.snapshots import Snapshots
-from amlflow_mlflow.spelling import (
-    DELETED,
-    OWN,
-    check_experiment_name,
-    to_key,
-    to_tag_value,
-)
+from amlflow_mlflow.spelling import DELETED, OWN, check_experiment_name, to_key, to_tag_value
 from amlflow_mlflow.store import Store, remove_tag
 from amlflow_mlflow.stores import open_store
 
@@ -228,9 +222,8 @@ class MlflowTracker(TrackerBase):
             active = [item.id for item in self.list_experiments() if item.archived is None]
             query = dataclasses.replace(query, experiment_ids=active)
         if self._bulk is not None and query.experiment_ids:
-            runs = self._bulk.find(query)
             has_runs = False
-            for run in runs:
+            for run in self._bulk.find(query):
                 has_runs = True
                 yield run
             if has_runs or len(query.experiment_ids) > 1:
