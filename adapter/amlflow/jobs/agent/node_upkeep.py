@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
 
 from amlflow.exceptions import AzureMLException
-from amlflow.jobs.agent.attempts import restore_outputs
-from amlflow.jobs.agent.data import JobData
+from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
 from amlflow.jobs.agent.preparing import prepare_work
 from amlflow.jobs.agent.report import POLL_INTERVAL_S, Report
-from amlflow.jobs.agent.supervise import unpack_snapshot
+from amlflow.jobs.agent.supervise import open_data
 from amlflow.jobs.cluster.payload import NODE_KIND
 from amlflow.jobs.job import Job, JobFolder
-from amlflow.jobs.launch import script_variables
 from amlflow.jobs.queue import NoQueue
 from amlflow.jobs.run_notes import EndRequest
 from amlflow.layers.stack import open_direct
@@ -49,12 +46,7 @@ class Upkeep:
     """The upkeep of one node of a distributed job."""
 
     def __init__(self, job: Job, folder: JobFolder, attempt: int) -> None:
-        variables = script_variables(job, folder, here=True)
-        self._job = dataclasses.replace(
-            job,
-            environment={**job.environment, **variables},
-            needs=[*job.needs, str(folder.journal)],
-        )
+        self._job = adapt_to_node(job, folder)
         self._folder, self._attempt = folder, attempt
         self._report = NodeReport(folder, self._job, NoQueue(), attempt)
 
@@ -67,16 +59,11 @@ class Upkeep:
         Raises what preparing it raises, and OSError if something could not be sent.
         """
         job, folder = self._job, self._folder
-        tracker = open_direct(job.tracking_uri)
-        if job.snapshot is not None:
-            tracker.get_snapshot(job.snapshot, folder.snapshot)
-        unpack_snapshot(folder)
-        if self._attempt > 1:
-            restore_outputs(tracker, job.run_id, job.environment, folder.work)
+        make_working_folder(open_direct(job.tracking_uri), job, folder, self._attempt)
         with contextlib.ExitStack() as stack:
             compute = open_compute(NODE_KIND, {})
             work = prepare_work(job, folder, compute, is_to_end, stack).work
-            data = None if job.data is None else JobData(job, folder)
+            data = open_data(job, folder)
             if data is not None:
                 work = data.provide(work, is_to_end)
             reporter = threading.Thread(target=self._report.follow, daemon=True)

@@ -22,13 +22,13 @@ from datetime import datetime
 from pathlib import Path
 
 from amlflow.exceptions import AzureMLException, ComputeTargetException
-from amlflow.jobs.agent.attempts import keep_earlier_log, restore_outputs
+from amlflow.jobs.agent.attempts import keep_earlier_log
+from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
 from amlflow.jobs.agent.spreading import Spreading
 from amlflow.jobs.agent.supervise import Agent
 from amlflow.jobs.cluster.payload import NODE_KIND, attempt_of, take_job
 from amlflow.jobs.distribution import is_spread
 from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
-from amlflow.jobs.launch import script_variables
 from amlflow.jobs.queue import NoQueue
 from amlflow.jobs.run_notes import EndRequest
 from amlflow.layers.stack import open_direct
@@ -50,12 +50,7 @@ def run_cluster_job() -> None:
     submitted = job
     try:
         folder.make()
-        variables = script_variables(job, folder, here=True)
-        job = dataclasses.replace(
-            job,
-            environment={**job.environment, **variables},
-            needs=[*job.needs, str(folder.journal)],
-        )
+        job = adapt_to_node(job, folder)
         folder.write(dataclasses.replace(job, environ={}))
         os.environ[JOB] = job.name
         with contextlib.suppress(OSError):  # the submitter's folder is not on this node
@@ -97,14 +92,9 @@ class ClusterAgent(Agent):
         return EndRequest(Status.CANCELED, to_error(job.reason, "ServiceError"))
 
     def _unpack(self) -> None:
-        job, folder = self._job, self._folder
-        tracker = open_direct(job.tracking_uri)
-        if job.snapshot is not None:
-            tracker.get_snapshot(job.snapshot, folder.snapshot)
-        super()._unpack()
-        if self._attempt > 1:
-            keep_earlier_log(tracker, job.run_id, folder, self._attempt)
-            restore_outputs(tracker, job.run_id, job.environment, folder.work)
+        self._keep_earlier_log()
+        tracker = open_direct(self._job.tracking_uri)
+        make_working_folder(tracker, self._job, self._folder, self._attempt)
 
     def _run_script(self) -> EndRequest:
         distribution = self._distribution()
@@ -113,14 +103,16 @@ class ClusterAgent(Agent):
         request = self._requested_end()
         if request is not None:
             return request
-        job = self._job
-        if self._attempt > 1:
-            tracker = open_direct(job.tracking_uri)
-            keep_earlier_log(tracker, job.run_id, self._folder, self._attempt)
+        self._keep_earlier_log()
         self._report.preparing()
         with self._reporting():
             spreading = Spreading(self._open_cluster(), self._submitted, distribution)
             return spreading.wait(lambda: self._report.running({}, []), self._end_after)
+
+    def _keep_earlier_log(self) -> None:
+        if self._attempt > 1:
+            tracker = open_direct(self._job.tracking_uri)
+            keep_earlier_log(tracker, self._job.run_id, self._folder, self._attempt)
 
     def _end_after(self, seconds: float) -> EndRequest | None:
         return self._requested_end() or self._end_for_time(seconds)

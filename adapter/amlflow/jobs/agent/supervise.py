@@ -158,7 +158,7 @@ class Agent:
         self._unpack()
         compute = self._open_compute()
         with contextlib.ExitStack() as reporting:
-            data = self._open_data()
+            data = open_data(self._job, self._folder)
             if data is not None or needs_preparation(self._job, compute):  # it may take minutes
                 self._report.preparing()
                 reporting.enter_context(self._reporting())
@@ -209,14 +209,6 @@ class Agent:
         finally:
             self._report.stop()
             reporter.join()
-
-    def _open_data(self) -> JobData | None:
-        if self._job.data is None:
-            return None
-        # fsspec and pyarrow take long to import, and most scripts get no data.
-        from amlflow.jobs.agent.data import JobData
-
-        return JobData(self._job, self._folder)
 
     def _open_compute(self) -> Compute:
         return open_compute(self._job.target.kind, self._job.target.settings)
@@ -300,6 +292,16 @@ def unpack_snapshot(folder: JobFolder) -> None:
             f"The snapshot could not be unpacked into {str(folder.work)!r}: "
             f"{failure.strerror or failure}."
         ) from failure
+
+
+def open_data(job: Job, folder: JobFolder) -> JobData | None:
+    """The job's data; None if it has none."""
+    if job.data is None:
+        return None
+    # fsspec and pyarrow take long to import, and most scripts get no data.
+    from amlflow.jobs.agent.data import JobData
+
+    return JobData(job, folder)
 
 
 def _last_lines(log: Path, errors_end: int | None) -> str:
