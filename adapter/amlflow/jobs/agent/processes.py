@@ -37,6 +37,11 @@ class Failure:
     number: int
     code: int
 
+    @property
+    def output(self) -> str:
+        """What a message calls the output of the process."""
+        return f"that process's output ({PROCESS_LOG.format(number=self.number)})"
+
     def describe(self, count: int) -> str:
         """What has happened, as a sentence."""
         how = f"ended with exit code {self.code}"
@@ -125,11 +130,6 @@ def _to_failure(text: str, count: int) -> Failure:
     if is_whole(number) and is_whole(code) and 0 <= number < count and abs(code) < 256:
         return Failure(number, code)
     raise Malformed(f"the number of one of {count} processes and its exit code")
-
-
-def log_name(failure: Failure) -> str:
-    """The name in the run of the log of the process that failed."""
-    return PROCESS_LOG.format(number=failure.number)
 
 
 def _signal_name(number: int) -> str:

@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from amlflow.jobs.agent.last_lines import LAST_LINES, add_last_lines, last_lines
 from amlflow.jobs.agent.on_node import ADDRESSES, PORT
-from amlflow.jobs.agent.processes import Failure, free_ports, log_name
+from amlflow.jobs.agent.processes import Failure, free_ports
 from amlflow.jobs.cluster.node_messages import END, STARTED, NodeMessage, parse_message
 from amlflow.jobs.cluster.payload import VARIABLE, encode_job
 from amlflow.jobs.distribution import Distribution, Join, rank_by_node, server_numbers
@@ -22,7 +23,6 @@ from amlflow.spec import Cluster, Status
 TICK_S = 0.2
 END_S = 30.0
 """How long the nodes may take to end their processes and send what these left."""
-LAST_LINES = 20
 
 
 class Spreading:
@@ -140,9 +140,5 @@ class Spreading:
                 f"Process {first.number} of {self._distribution.processes} could not be run on "
                 f"node {node} of the job: {first.error}"
             )
-        if first.output:
-            lines = "\n".join(first.output.splitlines()[-LAST_LINES:])
-            message = (
-                f"{message} The last lines of that process's output ({log_name(failure)}):\n{lines}"
-            )
+        message = add_last_lines(message, last_lines(first.output), failure.output)
         return EndRequest(Status.FAILED, to_error(message))

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 from amlflow.data.script_data import ProvidingCanceled
 from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
+from amlflow.jobs.agent.last_lines import add_last_lines, read_last_lines
 from amlflow.jobs.agent.preparing import needs_preparation, prepare_work
-from amlflow.jobs.agent.processes import distribute_here, failure_in, log_name
+from amlflow.jobs.agent.processes import distribute_here, failure_in
 from amlflow.jobs.agent.report import Report, Superseded
 from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.job import Job, JobFolder
@@ -34,7 +35,7 @@ from amlflow.jobs.queue import NoQueue, Queue
 from amlflow.jobs.removal import remove
 from amlflow.jobs.run_notes import EndRequest
 from amlflow.jobs.unpack import unpack
-from amlflow.plugins import explain_failure, open_compute
+from amlflow.plugins import open_compute
 from amlflow.run_errors import to_error
 from amlflow.spec import JOB, Compute, Ending, PropertyConflict, RunNotFound, Started, Status, Work
 
@@ -48,7 +49,6 @@ GRACE_S = 2.5
 TICK_S = 0.2
 FIRST_TICKS = (0.01, 0.02, 0.03, 0.05, 0.05, 0.1, 0.1)
 """Short scripts end in between these."""
-LAST_LINES = 20
 FULL = 1 << 16
 """Bytes that a full disk may still have."""
 
@@ -258,25 +258,19 @@ class Agent:
     def _ending_to_result(self, ending: Ending) -> EndRequest:
         if ending.code == 0 and ending.reason is None:
             return EndRequest(Status.COMPLETED)
+        message = ending.reason or f"The script ended with exit code {ending.code}."
+        path, end, which = self._folder.log, ending.errors_end, "its output"
         distribution = self._distribution()
         failure = failure_in(self._folder, distribution.processes) if distribution else None
-        message = ending.reason or f"The script ended with exit code {ending.code}."
         if distribution is not None and failure is not None:
             message = failure.describe(distribution.processes)
+            path, end, which = self._folder.process_log(failure.number), None, failure.output
         if shutil.disk_usage(self._folder.path).free < FULL:
             message = (
                 f"{message} The disk of its working folder, {str(self._folder.work)!r}, is full."
             )
-        path, end, which = self._folder.log, ending.errors_end, "its output"
-        if failure is not None:
-            path, end = self._folder.process_log(failure.number), None
-            which = f"that process's output ({log_name(failure)})"
-        lines = _last_lines(path, end)
-        if lines:
-            to = "" if end is None else " up to the end of its standard error"
-            message = f"{message} The last lines of {which}{to}:\n{lines}"
-            # Behind them: of a long message the end is kept.
-            message = "\n".join([message, *explain_failure(lines)])
+        to = "" if end is None else " up to the end of its standard error"
+        message = add_last_lines(message, read_last_lines(path, end), f"{which}{to}")
         return EndRequest(Status.FAILED, to_error(message))
 
 
@@ -302,19 +296,6 @@ def open_data(job: Job, folder: JobFolder) -> JobData | None:
     from amlflow.jobs.agent.data import JobData
 
     return JobData(job, folder)
-
-
-def _last_lines(log: Path, errors_end: int | None) -> str:
-    """The end of a log, or of that part of it that standard error ends."""
-    try:
-        with log.open("rb") as file:
-            end = errors_end or os.fstat(file.fileno()).st_size
-            begin = max(0, end - (1 << 16))
-            file.seek(begin)
-            text = file.read(end - begin).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-LAST_LINES:])
 
 
 def _read_outcome(folder: JobFolder) -> tuple[EndRequest, datetime]:

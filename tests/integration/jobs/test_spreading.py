@@ -1,0 +1,60 @@
+"""What the agent on a job's first node makes of the messages of all processes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from amlflow.jobs.agent.spreading import Spreading
+from amlflow.jobs.cluster.node_messages import ENDED, NodeMessage
+from amlflow.jobs.distribution import Distribution
+from amlflow.jobs.job import Job, Target
+from amlflow.jobs.run_notes import EndRequest
+from amlflow.testing.memory_cluster import MemoryCluster
+
+JOB = Job(
+    name="job", run_id="1", tracking_uri="x", target=Target(name="t", kind="slurm"),
+    command=["a.py"], is_script=True, environ={}, environment={}, agent_python="p",
+)  # fmt: skip
+SEND = """
+from amlflow.jobs.cluster.node_messages import ENDED, NodeMessage, send
+send({message!r})
+"""
+
+
+class Saying(MemoryCluster):
+    """A cluster whose nodes send one message, instead of starting processes."""
+
+    def __init__(self, message: NodeMessage) -> None:
+        super().__init__()
+        self._message = message
+
+    def addresses(self) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
+        return [sys.executable, "-c", SEND.format(message=self._message)]
+
+
+def outcome_of(message: NodeMessage) -> EndRequest:
+    distribution = Distribution(join="pytorch", nodes=2, processes=2)
+    spreading = Spreading(Saying(message), JOB, distribution)
+    return spreading.wait(lambda: None, lambda seconds: None)
+
+
+def error_of(outcome: EndRequest) -> str:
+    assert outcome.status == "Failed"
+    assert outcome.error is not None
+    return str(outcome.error["error"]["message"])
+
+
+def test_a_plugin_explains_the_failure_of_a_process() -> None:
+    output = "first\nthe active experiment ID does not match environment run ID\n"
+    message = NodeMessage(number=1, event=ENDED, code=3, output=output)
+    lines = error_of(outcome_of(message)).splitlines()
+    assert lines[0] == (
+        "Process 1 of 2 ended with exit code 3, so the others were ended. "
+        "The last lines of that process's output (user_logs/std_log_process_1.txt):"
+    )
+    assert lines[1:3] == output.splitlines()
+    assert "before the first mlflow.start_run(): submit to that experiment" in lines[3]
