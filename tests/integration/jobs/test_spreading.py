@@ -58,3 +58,10 @@ def test_a_plugin_explains_the_failure_of_a_process() -> None:
     )
     assert lines[1:3] == output.splitlines()
     assert "before the first mlflow.start_run(): submit to that experiment" in lines[3]
+
+
+def test_the_end_of_a_process_is_heard_whatever_it_wrote() -> None:
+    output = "\ufffd" * 4000 + "\nthe last line"  # of bytes that are not UTF-8
+    error = error_of(outcome_of(NodeMessage(number=0, event=ENDED, code=1, output=output)))
+    assert error.endswith("\nthe last line")
+    assert "ended and not said how" not in error

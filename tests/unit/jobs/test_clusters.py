@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.cluster.looking import cluster_change
-from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message
+from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message, to_line
 from amlflow.jobs.cluster.payload import VARIABLE, take_job, to_work
 from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.health import Agent, agent_change
@@ -164,6 +164,21 @@ def test_what_a_process_tells_is_heard() -> None:
 )  # fmt: skip
 def test_a_line_that_a_script_has_written_is_not(line: str) -> None:
     assert parse_message(line, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "output"),
+    [(None, "\ufffd" * 4000), ("x" * 25_000, ""), ("e\0" * 9000 + ".", "\U0001f600" * 4000)],
+)
+def test_long_texts_arrive_with_their_ends(error: str | None, output: str) -> None:
+    line = to_line(NodeMessage(number=1, event="ended", code=3, error=error, output=output))
+    message = parse_message(line, 2)
+    assert message is not None
+    assert (message.number, message.code) == (1, 3)
+    assert (error or "").endswith(message.error or "")
+    assert output.endswith(message.output)
+    assert message.error or message.output
+    assert len(line) > 9000
 
 
 def test_a_distributed_job_asks_for_nodes() -> None:

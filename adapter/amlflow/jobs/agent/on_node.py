@@ -45,7 +45,7 @@ TICK_S = 0.1
 GRACE_S = 2.5
 """Between asking the script's process to end and ending it by force."""
 MAX_OUTPUT = 4000
-"""Characters of the end of its output that are told if it fails."""
+"""Bytes of the end of its output that are told if it fails."""
 
 
 def run_process() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from amlflow.tracker_data import Malformed, is_whole, to_object
 
@@ -17,6 +17,7 @@ MARK = "amlflow-process "
 END = b"end\n"
 """Tells all processes to end."""
 MAX_MESSAGE = 20_000
+"""Characters of a message's JSON."""
 STARTED = "started"
 ENDED = "ended"
 
@@ -38,8 +39,22 @@ class NodeMessage:
 
 def send(message: NodeMessage) -> None:
     """Tell the agent on the first node."""
-    sys.stdout.write(f"{MARK}{json.dumps(asdict(message))}\n")
+    sys.stdout.write(f"{to_line(message)}\n")
     sys.stdout.flush()
+
+
+def to_line(message: NodeMessage) -> str:
+    """The line of a message. Of texts that are too long for one, the end is kept."""
+    content = json.dumps(asdict(message))
+    while len(content) > MAX_MESSAGE:  # a character may take 12
+        error, output = _last_half(message.error or ""), _last_half(message.output)
+        message = replace(message, error=error or None, output=output)
+        content = json.dumps(asdict(message))
+    return f"{MARK}{content}"
+
+
+def _last_half(text: str) -> str:
+    return text[(len(text) + 1) // 2 :]
 
 
 def parse_message(line: str, count: int) -> NodeMessage | None:
