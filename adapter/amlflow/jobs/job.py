@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import file_lock, whole_files
+from amlflow.jobs.distribution import Distribution
 from amlflow.spec import Work
 
 FOLDER_SETTING = "AMLFLOW_JOBS"
@@ -104,8 +105,7 @@ class Job:
     the submitter itself runs in. ``data`` is what the script gets and writes
     (:class:`amlflow.data.script_data.ScriptData`). ``snapshot`` is the digest of the stored
     snapshot, which a cluster's node takes from the tracker. ``distribution`` says which processes
-    the script is run by, if there is more to it than one
-    (:class:`amlflow.jobs.distribution.Distribution`).
+    the script is run by, if there is more to it than one.
     """
 
     name: str
@@ -129,7 +129,19 @@ class Job:
     max_seconds: float | None = None
     needs: Sequence[str] = ()
     snapshot: str | None = None
-    distribution: Mapping[str, Any] | None = None
+    distribution: Distribution | None = None
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> Job:
+        """The inverse of :func:`dataclasses.asdict`.
+
+        Raises:
+            KeyError: it names no target.
+            TypeError: it is not a job of this release.
+        """
+        target, stated = Target(**content["target"]), content.get("distribution")
+        distribution = None if stated is None else Distribution(**stated)
+        return cls(**{**content, "target": target, "distribution": distribution})
 
     def work(self, folder: JobFolder) -> Work:
         """What the compute target is to run."""
@@ -199,8 +211,7 @@ class JobFolder:
         """
         text = self.job.read_text(encoding="utf-8")
         try:
-            content = json.loads(text)
-            job = Job(**{**content, "target": Target(**content["target"])})
+            job = Job.from_content(json.loads(text))
         except (ValueError, TypeError, KeyError) as error:
             raise OSError(f"{self.job} is not a job of this release of amlflow.") from error
         if job.name != self.name:

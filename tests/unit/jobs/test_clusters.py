@@ -182,7 +182,8 @@ def test_long_texts_arrive_with_their_ends(error: str | None, output: str) -> No
 
 
 def test_a_distributed_job_asks_for_nodes() -> None:
-    distribution = dataclasses.asdict(Distribution(join="pytorch", nodes=2, processes=3))
-    work = to_work(make_job(distribution=distribution))
+    job = make_job(distribution=Distribution(join="pytorch", nodes=2, processes=3))
+    work = to_work(job)
+    assert take_job(dict(work.environment)).distribution == job.distribution
     assert (work.nodes, work.processes_per_node) == (2, 2)
     assert to_work(make_job()).nodes == 1

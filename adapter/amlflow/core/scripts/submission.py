@@ -148,7 +148,7 @@ def submit(
         ),
         data=None if collected is None else collected.data.to_content(),
         max_seconds=settings.max_run_duration_seconds,
-        distribution=None if distribution is None else dataclasses.asdict(distribution),
+        distribution=distribution,
         needs=[*local_folders(tracker.uri), *([] if collected is None else collected.needs)],
     )
     folder = JobFolder(job.name)

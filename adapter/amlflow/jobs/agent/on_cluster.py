@@ -97,7 +97,7 @@ class ClusterAgent(Agent):
         make_working_folder(tracker, self._job, self._folder, self._attempt)
 
     def _run_script(self) -> EndRequest:
-        distribution = self._distribution()
+        distribution = self._job.distribution
         if distribution is None or not is_spread(distribution):
             return super()._run_script()
         request = self._requested_end()

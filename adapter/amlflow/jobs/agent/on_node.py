@@ -18,13 +18,13 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from amlflow import whole_files
-from amlflow.exceptions import AzureMLException
+from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs import launcher
 from amlflow.jobs.cluster.node_messages import ENDED, STARTED, NodeMessage, send
 from amlflow.jobs.cluster.payload import attempt_of, take_job
@@ -52,7 +52,9 @@ def run_process() -> None:
     """Run the process of this environment's number to its end, and tell how it ended."""
     os.umask(0o077)
     job = take_job(os.environ)
-    distribution = Distribution(**(job.distribution or {}))
+    distribution = job.distribution
+    if distribution is None:
+        raise ComputeTargetException("The job is one process, which its agent starts itself.")
     processes = rank_by_node(distribution)
     process = processes[int(os.environ.pop(PROCESS))]
     told = Told()
@@ -61,7 +63,8 @@ def run_process() -> None:
         with node.prepare(told) as is_ready:
             if is_ready and not told.end.is_set():
                 plan = node.read_plan()
-                environment = _environment(job, plan, distribution, process)
+                own = _variables(distribution, processes, process)
+                environment = {**job.environment, **plan["environment"], **own, JOB: job.name}
                 log = str(node.folder.process_log(process.number))
                 plan["processes"] = {process.number: {"environment": environment, "log": log}}
                 _run(plan, node.folder, process, told.end)
@@ -88,14 +91,12 @@ class Told:
         self.end.set()
 
 
-def _environment(
-    job: Job, plan: dict[str, Any], distribution: Distribution, process: Process
+def _variables(
+    distribution: Distribution, processes: Sequence[Process], process: Process
 ) -> dict[str, str]:
-    processes = rank_by_node(distribution)
     addresses = os.environ.pop(ADDRESSES).split(",")
     ports = process_ports(int(os.environ.pop(PORT)), len(processes))
-    own = variables_of(distribution, processes, process, addresses, ports)
-    return {**job.environment, **plan["environment"], **own, JOB: job.name}
+    return variables_of(distribution, processes, process, addresses, ports)
 
 
 def _run(plan: dict[str, Any], folder: JobFolder, process: Process, told: threading.Event) -> None:

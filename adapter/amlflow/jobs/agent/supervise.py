@@ -28,7 +28,6 @@ from amlflow.jobs.agent.last_lines import add_last_lines, read_last_lines
 from amlflow.jobs.agent.preparing import needs_preparation, prepare_work
 from amlflow.jobs.agent.processes import distribute_here, failure_in
 from amlflow.jobs.agent.report import Report, Superseded
-from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
 from amlflow.jobs.queue import NoQueue, Queue
@@ -191,12 +190,8 @@ class Agent:
 
     def _distribute(self, work: Work) -> Work:
         """The work that starts all processes of the script, if there is more to it than one."""
-        distribution = self._distribution()
+        distribution = self._job.distribution
         return distribute_here(work, distribution, self._folder) if distribution else work
-
-    def _distribution(self) -> Distribution | None:
-        stated = self._job.distribution
-        return None if stated is None else Distribution(**stated)
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -260,7 +255,7 @@ class Agent:
             return EndRequest(Status.COMPLETED)
         message = ending.reason or f"The script ended with exit code {ending.code}."
         path, end, which = self._folder.log, ending.errors_end, "its output"
-        distribution = self._distribution()
+        distribution = self._job.distribution
         failure = failure_in(self._folder, distribution.processes) if distribution else None
         if distribution is not None and failure is not None:
             message = failure.describe(distribution.processes)

@@ -13,8 +13,7 @@ import zlib
 from collections.abc import Mapping, MutableMapping
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.jobs.distribution import Distribution
-from amlflow.jobs.job import Job, Target
+from amlflow.jobs.job import Job
 from amlflow.jobs.launch import importable
 from amlflow.spec import ATTEMPT, ClusterWork
 
@@ -40,9 +39,9 @@ def to_work(job: Job) -> ClusterWork:
 
 def _room_for(job: Job) -> dict[str, int]:
     """The nodes of a distributed job, and the processes on each."""
-    if job.distribution is None:
+    distribution = job.distribution
+    if distribution is None:
         return {}
-    distribution = Distribution(**job.distribution)
     return {"nodes": distribution.nodes, "processes_per_node": distribution.per_node}
 
 
@@ -69,4 +68,4 @@ def take_job(environ: MutableMapping[str, str]) -> Job:
             f"The variable {VARIABLE} is not set: a cluster's job is started by the cluster."
         )
     fields = json.loads(zlib.decompress(base64.b64decode(content)))
-    return Job(**{**fields, "target": Target(**fields["target"]), "environ": dict(environ)})
+    return Job.from_content({**fields, "environ": dict(environ)})
