@@ -17,7 +17,7 @@ def last_lines(text: str) -> str:
     return "\n".join(text.splitlines()[-LAST_LINES:])
 
 
-def read_last_lines(log: Path, errors_end: int | None) -> str:
+def read_last_lines(log: Path, errors_end: int | None = None) -> str:
     """The end of a log, or of that part of it that standard error ends."""
     try:
         with log.open("rb") as file:

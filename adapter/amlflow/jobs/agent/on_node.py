@@ -26,6 +26,7 @@ from typing import Any
 from amlflow import whole_files
 from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs import launcher
+from amlflow.jobs.agent.last_lines import read_last_lines
 from amlflow.jobs.cluster.node_messages import ENDED, STARTED, NodeMessage, send
 from amlflow.jobs.cluster.payload import attempt_of, take_job
 from amlflow.jobs.distribution import (
@@ -45,11 +46,11 @@ TICK_S = 0.1
 GRACE_S = 2.5
 """Between asking the script's process to end and ending it by force."""
 MAX_OUTPUT = 4000
-"""Bytes of the end of its output that are told if it fails."""
+"""Characters of the end of its output that are sent if it fails."""
 
 
 def run_process() -> None:
-    """Run the process of this environment's number to its end, and tell how it ended."""
+    """Run the process of this environment's number to its end, and report how it ended."""
     os.umask(0o077)
     job = take_job(os.environ)
     distribution = job.distribution
@@ -57,24 +58,24 @@ def run_process() -> None:
         raise ComputeTargetException("The job is one process, which its agent starts itself.")
     processes = rank_by_node(distribution)
     process = processes[int(os.environ.pop(PROCESS))]
-    told = Told()
+    requests = Requests()
     node = NodeFolder(job, process)
     try:
-        with node.prepare(told) as is_ready:
-            if is_ready and not told.end.is_set():
+        with node.prepare(requests) as is_ready:
+            if is_ready and not requests.end.is_set():
                 plan = node.read_plan()
                 own = _variables(distribution, processes, process)
                 environment = {**job.environment, **plan["environment"], **own, JOB: job.name}
                 log = str(node.folder.process_log(process.number))
                 plan["processes"] = {process.number: {"environment": environment, "log": log}}
-                _run(plan, node.folder, process, told.end)
+                _run(plan, node.folder, process, requests.end)
     except (AzureMLException, OSError) as failure:
         message = getattr(failure, "message", None) or str(failure)
         send(NodeMessage(number=process.number, event=ENDED, code=1, error=message))
 
 
-class Told:
-    """What this process is told: by its input to ``end``, and by a signal to ``leave`` as well."""
+class Requests:
+    """The requests to this process: its input asks it to ``end``, a signal to ``leave``, too."""
 
     def __init__(self) -> None:
         self.end, self.leave = threading.Event(), threading.Event()
@@ -83,7 +84,7 @@ class Told:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        os.read(0, 1)  # a word, or the end of the agent that would say it
+        os.read(0, 1)  # it returns when the agent asks for the end, or has ended itself
         self.end.set()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -99,20 +100,16 @@ def _variables(
     return variables_of(distribution, processes, process, addresses, ports)
 
 
-def _run(plan: dict[str, Any], folder: JobFolder, process: Process, told: threading.Event) -> None:
+def _run(plan: dict[str, Any], folder: JobFolder, process: Process, end: threading.Event) -> None:
     started = launcher.start(plan, process.number)
     send(NodeMessage(number=process.number, event=STARTED))
-    while started.poll() is None and not told.wait(TICK_S):
+    while started.poll() is None and not end.wait(TICK_S):
         pass
     code = started.poll()
     if code is None:
         _end(started)
         return  # how it ended says nothing
-    output = ""
-    if code:
-        with contextlib.suppress(OSError):
-            text = folder.process_log(process.number).read_bytes()[-MAX_OUTPUT:]
-            output = text.decode("utf-8", "replace")
+    output = read_last_lines(folder.process_log(process.number))[-MAX_OUTPUT:] if code else ""
     send(NodeMessage(number=process.number, event=ENDED, code=code, output=output))
 
 
@@ -143,11 +140,11 @@ class NodeFolder:
         return plan
 
     @contextlib.contextmanager
-    def prepare(self, told: Told) -> Iterator[bool]:
+    def prepare(self, requests: Requests) -> Iterator[bool]:
         """Whether the folder is there; the first process makes it, and sends what is left."""
         if self._process.local:
             try:
-                yield self._wait_for_plan(told.end)
+                yield self._wait_for_plan(requests.end)
             finally:
                 with contextlib.suppress(OSError):
                     self._over(self._process.local).touch()
@@ -161,7 +158,7 @@ class NodeFolder:
             self.folder.processes.mkdir(mode=0o700)
             upkeep = Upkeep(self._job, self.folder, attempt_of(os.environ))
             try:
-                with upkeep.prepare(told.end.is_set, told.leave.is_set) as work:
+                with upkeep.prepare(requests.end.is_set, requests.leave.is_set) as work:
                     plan = {
                         "command": list(work.command),
                         "is_script": work.is_script,
@@ -183,9 +180,9 @@ class NodeFolder:
     def _over(self, local: int) -> Path:
         return self.folder.processes / f"{local}.over"
 
-    def _wait_for_plan(self, told: threading.Event) -> bool:
-        """Whether there is a plan; None is made where the first process has failed."""
-        while not told.wait(TICK_S):
+    def _wait_for_plan(self, end: threading.Event) -> bool:
+        """Whether there is a plan; the node's first process makes none if it fails."""
+        while not end.wait(TICK_S):
             if self._plan.exists():
                 # Somebody else could have made a folder of this name.
                 status = os.lstat(self._base)

@@ -93,10 +93,10 @@ class Spreading:
             time.sleep(TICK_S)
 
     def _end(self) -> None:
-        """Tell all processes to end, and wait until all nodes have sent what there is."""
+        """Ask all processes to end, and wait until all nodes have sent what there is."""
         if self._process.stdin is not None:
             try:
-                self._process.stdin.write(END.decode())
+                self._process.stdin.write(END)
                 self._process.stdin.close()
             except OSError:  # it has ended
                 pass

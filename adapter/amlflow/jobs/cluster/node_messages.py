@@ -1,6 +1,6 @@
 """The messages between the processes of a distributed job and the agent on its first node.
 
-They have no folder in common. A process writes lines to its standard output, and reads its standard
+They share no folder. A process writes lines to its standard output, and reads its standard
 input, both of which the cluster passes on.
 """
 
@@ -14,8 +14,8 @@ from amlflow.tracker_data import Malformed, is_whole, to_object
 
 MARK = "amlflow-process "
 """A line that begins so is a message; others are the cluster's own."""
-END = b"end\n"
-"""Tells all processes to end."""
+END = "end\n"
+"""Asks all processes to end."""
 MAX_MESSAGE = 20_000
 """Characters of a message's JSON."""
 STARTED = "started"
@@ -38,7 +38,7 @@ class NodeMessage:
 
 
 def send(message: NodeMessage) -> None:
-    """Tell the agent on the first node."""
+    """Send it to the agent on the first node."""
     sys.stdout.write(f"{to_line(message)}\n")
     sys.stdout.flush()
 
