@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from amlflow.jobs.agent.on_node import ADDRESSES
 from amlflow.jobs.agent.spreading import Spreading
 from amlflow.jobs.cluster.node_messages import ENDED, NodeMessage
 from amlflow.jobs.distribution import Distribution
@@ -17,28 +18,30 @@ JOB = Job(
     command=["a.py"], is_script=True, environ={}, environment={}, agent_python="p",
 )  # fmt: skip
 SEND = """
+import os
 from amlflow.jobs.cluster.node_messages import ENDED, NodeMessage, send
-send({message!r})
+send({message})
 """
 
 
 class Saying(MemoryCluster):
-    """A cluster whose nodes send one message, instead of starting processes."""
+    """A cluster of three nodes that send one message, instead of starting processes."""
 
-    def __init__(self, message: NodeMessage) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__()
         self._message = message
 
     def addresses(self) -> Sequence[str]:
-        return ["127.0.0.1"]
+        return ["10.0.0.4", "10.0.0.5", "10.0.0.6"]
 
     def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
         return [sys.executable, "-c", SEND.format(message=self._message)]
 
 
-def outcome_of(message: NodeMessage) -> EndRequest:
+def outcome_of(message: NodeMessage | str) -> EndRequest:
     distribution = Distribution(join="pytorch", nodes=2, processes=2)
-    spreading = Spreading(Saying(message), JOB, distribution)
+    text = message if isinstance(message, str) else repr(message)
+    spreading = Spreading(Saying(text), JOB, distribution)
     return spreading.wait(lambda: None, lambda seconds: None)
 
 
@@ -65,3 +68,11 @@ def test_the_end_of_a_process_is_heard_whatever_it_wrote() -> None:
     error = error_of(outcome_of(NodeMessage(number=0, event=ENDED, code=1, output=output)))
     assert error.endswith("\nthe last line")
     assert "ended and not said how" not in error
+
+
+def test_processes_hear_of_the_nodes_of_the_run_alone() -> None:
+    """A target may have its jobs ask for more nodes than the run does."""
+    outcome = outcome_of(
+        f"NodeMessage(number=0, event=ENDED, code=1, output=os.environ[{ADDRESSES!r}])"
+    )
+    assert error_of(outcome).endswith(":\n10.0.0.4,10.0.0.5")

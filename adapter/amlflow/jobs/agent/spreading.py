@@ -52,7 +52,8 @@ class Spreading:
             env={
                 **os.environ,
                 VARIABLE: encode_job(job),
-                ADDRESSES: ",".join(cluster.addresses()),
+                # A target may ask for more nodes than the run.
+                ADDRESSES: ",".join(cluster.addresses()[: distribution.nodes]),
                 PORT: str(free_ports(1)[0]),
             },
             stdin=subprocess.PIPE,
