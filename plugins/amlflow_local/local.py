@@ -131,8 +131,10 @@ def _adopt_orphans() -> None:
 
 
 def _reap_orphans(own: int) -> None:
-    """Let ended orphans go, where there are some; the work's own process is left to Popen."""
-    while sys.platform == "linux":
+    """Let ended orphans go, on Linux; the work's own process is left to Popen."""
+    if sys.platform != "linux":
+        return
+    while True:
         try:
             child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if child is None or child.si_pid == own:

@@ -25,7 +25,7 @@ _BUILTIN_ERRORS = "builtins"
 
 
 class UnknownObject(Exception):
-    """A request names an object or a member that the script has not got."""
+    """A request names an object that the script does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class ServedObjects:
     def decode(self, value: Any, files: list[Path]) -> Any:
         """A value of the script's. Raises ValueError and :class:`UnknownObject`.
 
-        Temporary files that came with it are added to ``files``; they are of no use after the call.
+        Temporary files that came with it are added to ``files``, to be removed after the call.
         """
 
         def decode_other(tag: str, content: dict[str, Any]) -> Any:

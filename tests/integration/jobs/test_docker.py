@@ -14,6 +14,7 @@ from amlflow.plugins import open_compute
 from azureml.core import Environment, RunConfiguration, ScriptRunConfig
 from azureml.core.runconfig import DockerConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
+from helpers.distributed_scripts import process_log
 from helpers.submitted_jobs import error_of, kill_agent, log_of, script, submit, until, wait_for_end
 
 
@@ -288,6 +289,5 @@ def test_several_processes_in_a_container(experiment: Any, target: str, image: A
         distributed_job_config=PyTorchConfiguration(process_count=2),
     )
     assert wait_for_end(run) == "Completed", error_of(run)
-    logs = run.get_details_with_logs()["logFiles"]
     for rank in range(2):
-        assert logs[f"user_logs/std_log_process_{rank}.txt"].strip() == f"process {rank} of 2"
+        assert process_log(run, rank).strip() == f"process {rank} of 2"

@@ -43,7 +43,7 @@ def encode(value: Any, encode_other: Callable[[Any], Any]) -> Any:
         arguments = [item if isinstance(item, PLAIN) else str(item) for item in value.args]
         return {TAG: "exception", "value": [type(value).__name__, arguments]}
     if hasattr(value, "dtypes") and hasattr(value, "columns"):
-        return {TAG: "frame", "value": _columns(value, encode_other)}
+        return {TAG: "frame", "value": _columns(value)}
     if hasattr(value, "tolist"):  # an array or a scalar of numpy
         return encode(value.tolist(), encode_other)
     return encode_other(value)
@@ -107,7 +107,7 @@ def _to_exception(name: str, arguments: List[Any]) -> BaseException:
     return error
 
 
-def _columns(frame: Any, encode_other: Callable[[Any], Any]) -> List[Any]:
+def _columns(frame: Any) -> List[Any]:
     columns = []
     for position in range(len(frame.columns)):
         column = frame.iloc[:, position]
@@ -115,7 +115,7 @@ def _columns(frame: Any, encode_other: Callable[[Any], Any]) -> List[Any]:
         if dtype.startswith("datetime64"):
             items = [None if item != item else item.isoformat() for item in column]
         else:
-            items = [None if item is None else item for item in column.tolist()]
+            items = column.tolist()
         columns.append([str(frame.columns[position]), dtype, encode(items, _text_of)])
     return columns
 
