@@ -49,8 +49,8 @@ class Section:
     def flag(self, key: str) -> bool:
         return bool(self.content.get(key))
 
-    def number(self, key: str) -> int:
-        return int(self.content.get(key) or 0)
+    def number(self, key: str) -> int | None:
+        return int(self.content.get(key) or 0) or None
 
     def packages(self, key: str) -> CondaDependencies | None:
         content = self.section(key).content
@@ -94,7 +94,7 @@ def read_fields(owner: object, content: Section, rows: Iterable[Row]) -> None:
         for part in sections:
             section = section.section(part)
         value = kind.read(section, name)
-        if value or value is False or (value == 0 and kind is VALUE):
+        if value or value == 0:
             path, _, member = attribute.rpartition(".")
             setattr(attrgetter(path)(owner) if path else owner, member, value)
 
