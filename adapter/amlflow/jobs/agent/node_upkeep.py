@@ -25,7 +25,7 @@ logger = logging.getLogger("amlflow.agent")
 
 
 class NodeReport(Report):
-    """Sends a node's logs while they grow. The run's status is the first node's agent's to tell."""
+    """Sends a node's logs while they grow. The agent on the first node reports the run's status."""
 
     def follow(self) -> None:
         """Until :meth:`stop`: send what is new in the logs."""

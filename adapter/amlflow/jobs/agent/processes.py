@@ -7,20 +7,12 @@ import json
 import shutil
 import signal
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from amlflow import whole_files
 from amlflow.jobs import launcher
-from amlflow.jobs.distribution import (
-    Distribution,
-    Join,
-    Process,
-    rank_here,
-    server_numbers,
-    variables_of,
-)
+from amlflow.jobs.distribution import Distribution, Join, rank_here, server_numbers, variables_of
 from amlflow.jobs.job import PROCESS_LOG, JobFolder
 from amlflow.spec import Work
 from amlflow.tracker_data import Malformed, is_whole, parse, to_object
@@ -52,25 +44,14 @@ class Failure:
 
 
 def distribute_here(work: Work, distribution: Distribution, folder: JobFolder) -> Work:
-    """The work that starts the processes of a distributed work on this machine."""
+    """The work that starts the processes of a distributed work on this machine.
+
+    It runs the launcher, which is written into the job's folder with its plan.
+    """
     processes = rank_here(distribution)
     addresses = [HERE] * (processes[-1].node + 1)
     ports = free_ports(len(processes))
-    variables = [
-        variables_of(distribution, processes, process, addresses, ports) for process in processes
-    ]
-    return make_launcher(work, distribution, folder, processes, variables)
-
-
-def make_launcher(
-    work: Work,
-    distribution: Distribution,
-    folder: JobFolder,
-    processes: Sequence[Process],
-    variables: Sequence[dict[str, str]],
-) -> Work:
-    """Write the launcher and its plan into the job's folder; the work that runs it."""
-    of_servers = server_numbers(distribution, processes)
+    servers = set(server_numbers(distribution, processes))
     plan = {
         "command": list(work.command),
         "is_script": work.is_script,
@@ -79,11 +60,11 @@ def make_launcher(
         "processes": [
             {
                 "number": process.number,
-                "environment": environment,
+                "environment": variables_of(distribution, processes, process, addresses, ports),
                 "log": str(folder.process_log(process.number)),
-                "is_server": process.number in of_servers,
+                "is_server": process.number in servers,
             }
-            for process, environment in zip(processes, variables, strict=True)
+            for process in processes
         ],
     }
     folder.processes.mkdir(mode=0o700, exist_ok=True)
