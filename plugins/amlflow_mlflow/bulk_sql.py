@@ -94,9 +94,9 @@ NAME_SQL = (
 )
 """A run's name, which MLflow before 2.0 has in a tag only."""
 _TAG_VALUE = (
-    "CASE WHEN kept.value = '' THEN NULL"
-    " WHEN rtrim(kept.value, {empty}) = '' THEN substr(kept.value, 1, length(kept.value) - 1)"
-    " ELSE kept.value END"
+    "CASE WHEN {value} = '' THEN NULL"
+    " WHEN rtrim({value}, {empty}) = '' THEN substr({value}, 1, length({value}) - 1)"
+    " ELSE {value} END"
 )
 """A tag's value as :func:`from_tag_value` reads it; a tag without a value is null."""
 MIN_MS, MAX_MS = to_ms(EARLIEST), to_ms(LATEST)
@@ -258,9 +258,6 @@ class Where:
 
     def order(self, order: Order) -> str | None:
         """What an order compares; it needs :attr:`joins`. None where SQL cannot say it."""
-        field = order.field if order.key is None else f"{order.field}.{order.key}"
-        if order.field == "created":
-            return "r.start_time"
         if order.field == "ended":
             return self._end_sql()
         if order.field == "duration":
@@ -273,12 +270,11 @@ class Where:
             return f"COALESCE(NULLIF({tag}, ''), NULLIF(r.user_id, ''))"
         if order.field == "system":
             return self._joined_value("tags", f"{SYSTEM}{order.key}")
+        field = order.field if order.key is None else f"{order.field}.{order.key}"
         columns = self.columns(field, joined=True)
         if len(columns) != 1:
             return None
-        if order.field == "tags":
-            return _TAG_VALUE.replace("kept.value", columns[0]).format(empty=self._value(EMPTY))
-        return columns[0]
+        return self._tag_value(columns[0]) if order.field == "tags" else columns[0]
 
     def columns(self, field: str, *, joined: bool = False) -> tuple[str, ...]:
         """The expressions that a field of a record is read from; none where SQL cannot say it.
@@ -327,15 +323,15 @@ class Where:
     def _number(self, field: str, key: str) -> str:
         if field == "metrics_first":
             return FIRST_SQL.format(key=self._value(to_key(key)))
-        numbers = numbers_sql(field, key, self._value)
         alias = self._joined.get((field, key))
         if alias is None:
+            numbers = numbers_sql(field, key, self._value)
             alias = self._joined[field, key] = f"joined{len(self._joined)}"
             self.joins += f" LEFT JOIN ({numbers}) AS {alias} ON {alias}.run_uuid = r.run_uuid"
         return f"{alias}.value"
 
-    def _tag_value(self) -> str:
-        return _TAG_VALUE.format(empty=self._value(EMPTY))
+    def _tag_value(self, column: str = "kept.value") -> str:
+        return _TAG_VALUE.format(value=column, empty=self._value(EMPTY))
 
     def _clause(self, condition: Condition) -> str | None:
         """The condition exactly, or None."""
