@@ -75,7 +75,7 @@ class Views:
         return self._add_permissions(views)
 
     def get(self, view_id: str) -> dict[str, Any]:
-        """A view, as in :meth:`all`. Raises :class:`RunNotFound`."""
+        """A view, as in :meth:`read_all`. Raises :class:`RunNotFound`."""
         experiment_id = self._experiment()
         record = self.tracker.get_run(view_id, experiment_id)
         view = _view(record)
