@@ -14,7 +14,7 @@ from amlflow.query.expression import Expression
 from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
 from amlflow.query.search import Scope
 from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Tracker
-from amlflow.tracker_data import is_whole, show_value
+from amlflow.tracker_data import show_value
 
 from amlflow_page.access import Access
 from amlflow_page.deadline import limit_time
@@ -25,6 +25,7 @@ from amlflow_page.filters import (
     WrongRequest,
     metric_fields,
     native_order,
+    number_of,
     order,
     text_of,
     texts_of,
@@ -80,8 +81,8 @@ def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[s
 def failures(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
     """Why runs that pass the filters failed: see :func:`amlflow_page.failures.group`.
 
-    ``looked_at`` is the number of failed runs, of which at most the newest
-    :data:`MAX_FAILURES` are read. Raises as :func:`rows`, whose expression counts for nothing here.
+    ``looked_at`` is the number of failed runs that were read, at most the newest
+    :data:`MAX_FAILURES`. Raises as :func:`rows`, whose expression counts for nothing here.
     """
     filters = replace(Filters.from_request(request), statuses=(Status.FAILED,))
     scope = _scope(tracker, access, filters)
@@ -144,11 +145,9 @@ def _page(
     keep: Callable[[RunRecord], bool],
     body: Mapping[str, Any],
 ) -> Page:
-    size = body.get("size", ROWS)
+    size = number_of(body, "size", ROWS, 1, MAX_ROWS)
     cursor = body.get("cursor")
     sort = text_of(body, "sort") or NEWEST_FIRST
-    if not is_whole(size) or not 0 < size <= MAX_ROWS:
-        raise WrongRequest(f"'size' is a number from 1 to {MAX_ROWS}, and not {show_value(size)}.")
     if cursor is not None and not isinstance(cursor, str):
         raise WrongRequest(
             f"'cursor' is one that a page gave, a text, and not {show_value(cursor)}."

@@ -8,44 +8,26 @@ from typing import Any
 
 import numpy as np
 from amlflow.spec import Point, Tracker
-from amlflow.tracker_data import is_whole, show_value
 
-from amlflow_page.filters import WrongRequest
+from amlflow_page.filters import number_of, some_texts_of
 from amlflow_page.run_details import is_number
 
 MAX_RUNS = 50
 MAX_NAMES = 20
-MAX_POINTS = 2000
-"""Of one curve."""
-POINTS = 500
+MIN_POINTS, POINTS, MAX_POINTS = 4, 500, 2000
+"""Of one curve; :data:`POINTS` unless the request says another number."""
 
 
 def check_request(request: Mapping[str, Any]) -> tuple[list[str], list[str], int]:
     """The runs' ids, the metrics' names and the points of each curve that a request wants.
 
-    Raises :class:`WrongRequest`.
+    Raises :class:`amlflow_page.filters.WrongRequest`.
     """
-    points = request.get("points", POINTS)
-    if not is_whole(points) or not 3 < points <= MAX_POINTS:
-        raise WrongRequest(
-            f"'points' is a number from 4 to {MAX_POINTS}, and not {show_value(points)}."
-        )
     return (
-        _texts(request, "run_ids", MAX_RUNS),
-        _texts(request, "names", MAX_NAMES),
-        points,
+        some_texts_of(request, "run_ids", MAX_RUNS),
+        some_texts_of(request, "names", MAX_NAMES),
+        number_of(request, "points", POINTS, MIN_POINTS, MAX_POINTS),
     )
-
-
-def _texts(request: Mapping[str, Any], key: str, limit: int) -> list[str]:
-    value = request.get(key)
-    if (
-        not isinstance(value, list)
-        or not 0 < len(value) <= limit
-        or not all(isinstance(item, str) for item in value)
-    ):
-        raise WrongRequest(f"{key!r} is a list of 1 to {limit} texts, and not {show_value(value)}.")
-    return value
 
 
 def curves(
@@ -56,19 +38,18 @@ def curves(
     A curve has ``run_id``, ``name``, ``count`` (of the values that were logged), and the lists
     ``steps``, ``times`` (seconds since 1970) and ``values``.
     """
-
-    def read(run_id: str) -> list[dict[str, Any]]:
+    found = []
+    for run_id in run_ids:
         by_name: dict[str, list[Point]] = {name: [] for name in names}
         for point in tracker.read_points(run_id, names):
             if is_number(point) and point.name in by_name:
                 by_name[point.name].append(point)
-        return [
+        found += [
             {"run_id": run_id, "name": name, "count": len(group), **_sample(group, points)}
             for name, group in by_name.items()
             if group
         ]
-
-    return [curve for run_id in run_ids for curve in read(run_id)]
+    return found
 
 
 def _sample(group: Sequence[Point], points: int) -> dict[str, list[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from amlflow.exceptions import UserErrorException
 from amlflow.query.document import run_id
 from amlflow.spec import Condition, Op, Order, RunRecord
-from amlflow.tracker_data import show_value
+from amlflow.tracker_data import Malformed, is_whole, show_value, to_whole
 from amlflow.tracker_notes import parse_target
 
 from amlflow_page.failures import describe
@@ -200,3 +200,33 @@ def texts_of(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if len(value) > MAX_TEXTS:
         raise WrongRequest(f"{key!r} has {len(value)} texts, and may have {MAX_TEXTS}.")
     return tuple(value)
+
+
+def some_texts_of(request: Mapping[str, Any], key: str, most: int) -> list[str]:
+    """The texts of a request's list that has one at least. Raises :class:`WrongRequest`."""
+    value = request.get(key)
+    if (
+        not isinstance(value, list)
+        or not 0 < len(value) <= most
+        or not all(isinstance(text, str) for text in value)
+    ):
+        raise WrongRequest(f"{key!r} is a list of 1 to {most} texts, and not {show_value(value)}.")
+    return value
+
+
+def number_of(request: Mapping[str, Any], key: str, default: int, least: int, most: int) -> int:
+    """A whole number of a request. Raises :class:`WrongRequest`."""
+    value = request.get(key, default)
+    if not is_whole(value) or not least <= value <= most:
+        raise WrongRequest(
+            f"{key!r} is a number from {least} to {most}, and not {show_value(value)}."
+        )
+    return value
+
+
+def argument_of(query: Mapping[str, str], key: str, default: int) -> int:
+    """A whole number of an address's query. Raises :class:`WrongRequest`."""
+    try:
+        return to_whole(query.get(key, str(default)))
+    except Malformed as wrong:
+        raise WrongRequest(f"{key!r} should be {wrong}.") from None

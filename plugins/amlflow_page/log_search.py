@@ -12,9 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from amlflow.tracker_data import Malformed, to_whole
-
-from amlflow_page.filters import WrongRequest
+from amlflow_page.filters import WrongRequest, argument_of
 
 Read = Callable[[int], tuple[bytes, int]]
 """What a log holds from an offset on, and its whole size; see :func:`amlflow_page.logs.piece`."""
@@ -72,10 +70,7 @@ def parse_request(query: Mapping[str, str]) -> Wanted:
 
 
 def _whole(query: Mapping[str, str], key: str, default: int) -> int:
-    try:
-        number = to_whole(query.get(key, str(default)))
-    except Malformed as wrong:
-        raise WrongRequest(f"{key!r} should be {wrong}.") from None
+    number = argument_of(query, key, default)
     if number < 0:
         raise WrongRequest(f"{key!r} should not be negative, and is {number}.")
     return number

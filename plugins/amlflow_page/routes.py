@@ -18,7 +18,7 @@ from amlflow.plain_json import to_json
 from amlflow.query.document import Documents
 from amlflow.query.expression import Expression, QueryError, QueryFailed
 from amlflow.spec import ExperimentNotFound, FileNotInRun, RunNotFound, RunRecord, Unavailable
-from amlflow.tracker_data import Malformed, is_whole, to_object, to_whole
+from amlflow.tracker_data import Malformed, is_whole, to_object
 from amlflow.tracker_notes import parse_environment
 from flask import Flask, Response, request
 from mlflow.exceptions import MlflowException
@@ -34,7 +34,7 @@ from amlflow_page import (
     server_workspace,
 )
 from amlflow_page.access import Access, Forbidden
-from amlflow_page.filters import WrongRequest, text_of
+from amlflow_page.filters import WrongRequest, argument_of, some_texts_of, text_of
 from amlflow_page.private import add_static_prefix
 from amlflow_page.views import ViewChanged, Views
 
@@ -43,7 +43,8 @@ logger = logging.getLogger("amlflow")
 PREFIX = "/ajax-api/2.0/amlflow"
 GRAFTED_PARTS = frozenset({"the status and Cancel", "Logs"})
 """What graft_check.js looks for a place for."""
-MAX_CANCELLED = 200
+MAX_RUNS = 200
+"""That a request is about."""
 MAX_BODY = 100_000
 """Bytes of a request's body."""
 
@@ -181,17 +182,18 @@ class Routes:
     def states(self) -> Any:
         """The rows of runs that are in sight, without those that are gone or not for the user."""
         rows = []
-        names = {item.id: item.name for item in server_workspace.tracker().list_experiments()}
-        for run_id in _read_ids(_read_body()):
+        experiments = server_workspace.tracker().list_experiments()
+        documents = Documents({item.id: item.name for item in experiments})
+        for run_id in _read_ids():
             if self._access.may_read(run_id):
                 with contextlib.suppress(RunNotFound):
                     record = server_workspace.runs().look_at(run_id)
-                    rows.append(all_runs.row(Documents(names), record))
+                    rows.append(all_runs.row(documents, record))
         return {"runs": rows}
 
     def cancel(self) -> Any:
         """Cancel runs: each one's status after it, or why it could not be."""
-        run_ids = _read_ids(_read_body())
+        run_ids = _read_ids()
         outcomes = [self._cancel(run_id) for run_id in run_ids]
         if all(outcome["forbidden"] for outcome in outcomes):
             raise Forbidden(str(outcomes[0]["error"]))
@@ -218,10 +220,7 @@ class Routes:
     def log(self) -> Any:
         """A piece of a log from ``offset`` on, as bytes; ``X-Log-Size`` is the whole size."""
         run_id = self._readable()
-        try:
-            offset = to_whole(request.args.get("offset", "0"))
-        except Malformed as wrong:
-            raise WrongRequest(f"'offset' should be {wrong}.") from None
+        offset = argument_of(request.args, "offset", 0)
         content, size = logs.piece(run_id, request.args.get("name", ""), offset)
         answer = Response(content, mimetype="application/octet-stream")
         answer.headers["X-Log-Size"] = str(size)
@@ -303,16 +302,9 @@ def _read_body() -> dict[str, Any]:
         raise WrongRequest(f"The request's body should be {wrong}.") from None
 
 
-def _read_ids(body: dict[str, Any]) -> list[str]:
+def _read_ids() -> list[str]:
     """The runs' ids that a request is about."""
-    run_ids = body.get("run_ids")
-    if (
-        not isinstance(run_ids, list)
-        or not 0 < len(run_ids) <= MAX_CANCELLED
-        or not all(isinstance(run_id, str) for run_id in run_ids)
-    ):
-        raise WrongRequest(f"'run_ids' is a list of 1 to {MAX_CANCELLED} ids.")
-    return run_ids
+    return some_texts_of(_read_body(), "run_ids", MAX_RUNS)
 
 
 def _read_view_version(body: dict[str, Any]) -> tuple[str, int]:
