@@ -13,13 +13,16 @@ from amlflow.core.runs.data_notes import inputs_of, outputs_of
 from amlflow.core.runs.descendants import children
 from amlflow.core.runs.environment_used import describe_environment
 from amlflow.core.runs.metric_values import shapes
-from amlflow.query.document import run_id
-from amlflow.spec import FINAL, Kind, Point, RunNotFound, RunRecord, Tracker
+from amlflow.query.document import Documents
+from amlflow.spec import Kind, Point, RunNotFound, RunRecord, Tracker
 from amlflow.tracker_notes import parse_definition
 
 from amlflow_page.access import Access
+from amlflow_page.all_runs import row
 from amlflow_page.failures import describe
 
+SHORT = ("run_id", "name", "status", "created_utc", "start_time_utc", "end_time_utc")
+"""The fields of a row that are shown of a parent or a child."""
 MAX_CHILDREN = 200
 MAX_METRICS = 1000
 MAX_TEXT = 2000
@@ -47,16 +50,7 @@ def details(tracker: Tracker, access: Access, record: RunRecord) -> dict[str, An
 
 
 def _short(record: RunRecord) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "run_id": run_id(record),
-        "name": record.name,
-        "status": record.status,
-        "final": record.status in FINAL,
-        "created": record.created,
-        "started": record.started,
-        "ended": record.ended,
-    }
+    return row(Documents({}), record, SHORT)
 
 
 def _parent(tracker: Tracker, access: Access, record: RunRecord) -> dict[str, Any] | None:

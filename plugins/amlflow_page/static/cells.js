@@ -1,7 +1,7 @@
 // The columns of All runs: their titles, and what a cell shows of a run.
 
 import { h } from "./dom.js";
-import { ago, chip, duration, experimentLink, tag } from "./format.js";
+import { ago, chip, experimentLink, runDuration, tag } from "./format.js";
 
 const TITLES = {
   name: "Run name",
@@ -102,7 +102,7 @@ export function cell(column, row) {
     case "created":
       return ago(row.created_utc);
     case "duration":
-      return duration(row.start_time_utc, row.final ? (row.end_time_utc ?? row.start_time_utc) : null);
+      return runDuration(row);
     case "submitter":
       return row.user_id ?? "";
     case "target":

@@ -64,6 +64,11 @@ export function duration(start, end) {
   return end ? length(start, end) : h("span", { "data-since": start }, length(start));
 }
 
+// That of a run: one that has ended does not go on, also if it does not say when it ended.
+export function runDuration({ start_time_utc: start, end_time_utc: end, final }) {
+  return duration(start, final ? (end ?? start) : null);
+}
+
 // Brings what is shown of the time up to now.
 export function tick(element) {
   for (const each of element.querySelectorAll("time")) each.textContent = passed(each.dateTime);

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h, icon } from "./dom.js";
-import { ago, chip, duration, tag } from "./format.js";
+import { ago, chip, runDuration, tag } from "./format.js";
 import { markdown } from "./markdown.js";
 import { runAddress } from "./run_route.js";
 
@@ -138,8 +138,8 @@ export class RunOverview {
           children.map((child) => [
             h("a", { href: runAddress(child.id) }, h("bdi", {}, child.name || child.run_id)),
             chip(child.status),
-            ago(child.created),
-            duration(child.started, child.final ? (child.ended ?? child.started) : null),
+            ago(child.created_utc),
+            runDuration(child),
           ]),
         ),
       ),

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { cancel } from "./cancelling.js";
 import { button, h, say } from "./dom.js";
-import { ago, chip, duration, experimentLink, isFinal, mlflowRunLink, tick } from "./format.js";
+import { ago, chip, experimentLink, isFinal, mlflowRunLink, runDuration, tick } from "./format.js";
 import { Charts } from "./charts.js";
 import { LogView } from "./log_view.js";
 import { RunFiles } from "./run_files.js";
@@ -169,13 +169,7 @@ export class RunView {
       ),
       h("span", {}, "created ", ago(state.created_utc)),
       state.user_id ? h("span", {}, "by ", h("bdi", {}, state.user_id)) : "",
-      state.start_time_utc
-        ? h(
-            "span",
-            {},
-            duration(state.start_time_utc, state.final ? (state.end_time_utc ?? state.start_time_utc) : null),
-          )
-        : "",
+      state.start_time_utc ? h("span", {}, runDuration(state)) : "",
       h("span", {}, "on ", h("bdi", {}, state.target ?? "")),
       h("code", {}, state.run_id),
     );

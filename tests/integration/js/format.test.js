@@ -2,8 +2,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { document, studio } from "./page.js";
 
-const { ago, chip, compareLink, duration, experimentLink, isFinal, mlflowRunLink, size, STATUSES, tag, tick } =
-  await studio("format");
+const {
+  ago,
+  chip,
+  compareLink,
+  duration,
+  experimentLink,
+  isFinal,
+  mlflowRunLink,
+  runDuration,
+  size,
+  STATUSES,
+  tag,
+  tick,
+} = await studio("format");
 
 test("the final statuses are Completed, Failed and Canceled", () => {
   assert.deepEqual(STATUSES.filter(isFinal).sort(), ["Canceled", "Completed", "Failed"]);
@@ -36,6 +48,12 @@ test("a run that has not started has no duration, and one that goes on counts", 
   cell.firstChild.dataset.since = new Date(Date.now() - 3_600_000).toISOString();
   tick(cell);
   assert.equal(cell.textContent, "1h 0m");
+});
+
+test("a run that has ended does not go on, whatever it says of its end", () => {
+  const start_time_utc = new Date(Date.now() - 120_000).toISOString();
+  assert.equal(runDuration({ start_time_utc, end_time_utc: null, final: true }), "0.0s");
+  assert.equal(runDuration({ start_time_utc, end_time_utc: null, final: false }).dataset.since, start_time_utc);
 });
 
 for (const [seconds, shown] of [
