@@ -9,16 +9,16 @@ import { completed, fromAddress, fromWidths, isUnfiltered, standard, toAddress, 
 import { button, h, icon } from "./dom.js";
 import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
-import { isFinal, runLink } from "./format.js";
+import { isFinal } from "./format.js";
 import { QueryBox } from "./query_box.js";
 import { Follower } from "./follower.js";
+import { ALL_RUNS, runAddress } from "./run_route.js";
 import { RunsTable } from "./runs_table.js";
 import { understand } from "./understand.js";
 import { showValue } from "./value_table.js";
 import { SavedViews } from "./saved_views.js";
 import { SelectionBar } from "./selection_bar.js";
 
-const ADDRESS = "#/amlflow/runs";
 const CHARTED = 10; // runs that are shown in charts without a selection
 const ROWS = 50;
 
@@ -31,7 +31,7 @@ export class AllRuns {
     this.views = new SavedViews({
       definition: () => this.shown,
       opened: (view) => {
-        history.replaceState(history.state, "", `${ADDRESS}?view=${view.id}`);
+        history.replaceState(history.state, "", `${ALL_RUNS}?view=${view.id}`);
         this.moved();
       },
     });
@@ -59,7 +59,7 @@ export class AllRuns {
       move: (column, step) => this.moveColumn(column, step),
       select: (rows) => this.showSelection(rows),
       open: (row) => {
-        location.hash = runLink(row);
+        location.hash = runAddress(row.id);
       },
     });
     this.charts = new Charts((charts) => {
@@ -205,7 +205,7 @@ export class AllRuns {
     const query = toAddress(this.shown, this.views.base());
     if (this.views.current) query.set("view", this.views.current.id);
     const address = query.toString();
-    const place = address ? `${ADDRESS}?${address}` : ADDRESS;
+    const place = address ? `${ALL_RUNS}?${address}` : ALL_RUNS;
     if (isStep && address !== this.address) history.pushState(history.state, "", place);
     else history.replaceState(history.state, "", place);
     this.address = address;
@@ -213,7 +213,7 @@ export class AllRuns {
 
   reset() {
     const view = this.views.current;
-    location.hash = view ? `${ADDRESS}?view=${view.id}` : ADDRESS;
+    location.hash = view ? `${ALL_RUNS}?view=${view.id}` : ALL_RUNS;
     this.address = null;
     this.moved();
   }

@@ -2,7 +2,7 @@
 
 import { aligned, axisTitle, COLOURS, scale, shown, axisValue } from "./chart_data.js";
 import { h } from "./dom.js";
-import { runLink } from "./format.js";
+import { runAddress } from "./run_route.js";
 import uPlot from "./vendor/uplot.js";
 
 const HEIGHT = 240;
@@ -78,7 +78,7 @@ function isZoomed({ scales, data }) {
 }
 
 function link(run, text, ...marks) {
-  const element = s("a", { href: runLink(run) }, s("title", {}, text), ...marks);
+  const element = s("a", { href: runAddress(run.id) }, s("title", {}, text), ...marks);
   element.setAttribute("aria-label", text);
   return element;
 }

@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { axisTitle, KINDS, readCharts, shown, writeCharts } from "./chart_data.js";
 import { colourOf, drawCurves, drawParallel, drawScatter } from "./chart_drawings.js";
 import { button, checklist, debounced, h, icon, menu, say } from "./dom.js";
-import { runLink } from "./format.js";
+import { runAddress } from "./run_route.js";
 
 const LOOK_MS = 3000;
 const MAX_RUNS = 50; // as the server has it
@@ -175,7 +175,7 @@ export class Charts {
       ...this.runs.slice(0, LEGEND).map((run) => {
         const mark = h("i", { "aria-hidden": "true" });
         mark.style.background = colourOf(this.runs, run.id);
-        return h("a", { href: runLink(run) }, mark, h("bdi", {}, run.name || run.run_id));
+        return h("a", { href: runAddress(run.id) }, mark, h("bdi", {}, run.name || run.run_id));
       }),
       more > 0 ? h("span", { class: "amlflow-hint" }, `and ${more} more`) : "",
     );

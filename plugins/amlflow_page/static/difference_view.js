@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h } from "./dom.js";
 import { chip, size } from "./format.js";
 import { number } from "./run_overview.js";
-import { runAddress } from "./run_route.js";
+import { ALL_RUNS, runAddress } from "./run_route.js";
 
 const TITLES = {
   params: "Params",
@@ -26,13 +26,7 @@ export class DifferenceView {
     this.element = h(
       "section",
       { class: "amlflow amlflow-run", "aria-label": "Difference of two runs" },
-      h(
-        "nav",
-        { "aria-label": "Back" },
-        h("a", { href: "#/amlflow/runs" }, "All runs"),
-        " / ",
-        h("h1", {}, "Difference"),
-      ),
+      h("nav", { "aria-label": "Back" }, h("a", { href: ALL_RUNS }, "All runs"), " / ", h("h1", {}, "Difference")),
       this.content,
     );
     this.load(ids);

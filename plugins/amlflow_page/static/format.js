@@ -101,10 +101,6 @@ export function tag(key, value) {
 // Without it, MLflow's pages open in its mode for language models, which shows traces and no runs.
 const TRAINING = "workflowType=machine_learning";
 
-export function runLink(row) {
-  return `#/amlflow/runs/${row.id}`;
-}
-
 export function mlflowRunLink(row, tab = "") {
   return `#/experiments/${row.experiment_id}/runs/${row.id}${tab && `/${tab}`}?${TRAINING}`;
 }

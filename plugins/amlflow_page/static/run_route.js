@@ -1,4 +1,7 @@
-// The addresses of a run's own page: #/amlflow/runs/ID/TAB?KEY=VALUE.
+// The addresses of the studio's pages: of a run's own one #/amlflow/runs/ID/TAB?KEY=VALUE.
+
+export const OURS = "#/amlflow/"; // how all of them begin
+export const ALL_RUNS = `${OURS}runs`;
 
 const ADDRESS = /^#\/amlflow\/runs\/([A-Za-z0-9_.-]{1,256})(?:\/([a-z]*))?(?:\?(.*))?$/;
 
@@ -13,7 +16,7 @@ export function readRoute(hash) {
 }
 
 export function runAddress(id, tab = TABS[0], query = {}) {
-  const path = `#/amlflow/runs/${id}${tab === TABS[0] ? "" : `/${tab}`}`;
+  const path = `${ALL_RUNS}/${id}${tab === TABS[0] ? "" : `/${tab}`}`;
   const rest = new URLSearchParams(query).toString();
   return rest ? `${path}?${rest}` : path;
 }
@@ -28,5 +31,5 @@ export function readDifference(hash) {
 }
 
 export function differenceAddress([left, right]) {
-  return `#/amlflow/difference?${new URLSearchParams({ left: left.id, right: right.id })}`;
+  return `${OURS}difference?${new URLSearchParams({ left: left.id, right: right.id })}`;
 }

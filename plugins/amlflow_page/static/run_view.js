@@ -8,7 +8,7 @@ import { Charts } from "./charts.js";
 import { LogView } from "./log_view.js";
 import { RunFiles } from "./run_files.js";
 import { RunOverview } from "./run_overview.js";
-import { runAddress, TABS } from "./run_route.js";
+import { ALL_RUNS, runAddress, TABS } from "./run_route.js";
 
 const LOOK_MS = 2000;
 const FIRST_CHARTS = 4;
@@ -31,7 +31,7 @@ export class RunView {
     this.element = h(
       "section",
       { class: "amlflow amlflow-run", "aria-label": "Run" },
-      h("nav", { "aria-label": "Back" }, h("a", { href: "#/amlflow/runs" }, "All runs"), " / ", this.heading),
+      h("nav", { "aria-label": "Back" }, h("a", { href: ALL_RUNS }, "All runs"), " / ", this.heading),
       h(
         "header",
         {},

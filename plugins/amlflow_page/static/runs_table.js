@@ -2,8 +2,9 @@
 
 import { cell, isMetric, longTitle, sortable, startsDescending, title, usualWidth } from "./cells.js";
 import { h, icon } from "./dom.js";
-import { runLink, tick } from "./format.js";
+import { tick } from "./format.js";
 import { RowWindow } from "./row_window.js";
+import { runAddress } from "./run_route.js";
 
 const LEAST_WIDTH = 48;
 const STEP = 16; // pixels by which the keyboard makes a column wider
@@ -213,7 +214,7 @@ export class RunsTable {
       onchange: (event) => this.select(id, event.target.checked),
     });
     const label = row.name || row.run_id;
-    const name = h("a", { href: runLink(row), tabindex: "-1", title: label }, h("bdi", {}, label));
+    const name = h("a", { href: runAddress(row.id), tabindex: "-1", title: label }, h("bdi", {}, label));
     const element = h(
       "tr",
       {

@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { ask, h, menu, say } from "./dom.js";
 import { completed, same } from "./definition.js";
+import { ALL_RUNS } from "./run_route.js";
 
 export class SavedViews {
   // `page.definition()`, `page.opened(view)`
@@ -40,7 +41,7 @@ export class SavedViews {
       h(
         "a",
         {
-          href: `#/amlflow/runs?view=${view.id}`,
+          href: `${ALL_RUNS}?view=${view.id}`,
           class: "amlflow-entry",
           onclick: () => close(),
           "aria-current": view.id === this.current?.id ? "true" : null,
@@ -51,7 +52,7 @@ export class SavedViews {
     const all = h(
       "a",
       {
-        href: "#/amlflow/runs",
+        href: ALL_RUNS,
         class: "amlflow-entry",
         onclick: () => close(),
         "aria-current": this.current ? null : "true",
@@ -136,7 +137,7 @@ export class SavedViews {
     try {
       await post("views/delete", { id, version });
       this.current = null;
-      location.hash = "#/amlflow/runs";
+      location.hash = ALL_RUNS;
     } catch (failure) {
       say(failure.message, true);
     }

@@ -5,11 +5,9 @@ import { DifferenceView } from "./difference_view.js";
 import { h, icon } from "./dom.js";
 import { keepPolicy } from "./policy.js";
 import { RunPage, runOf } from "./run_page.js";
-import { readDifference, readRoute } from "./run_route.js";
+import { ALL_RUNS, OURS, readDifference, readRoute } from "./run_route.js";
 import { RunView } from "./run_view.js";
 
-const OURS = "#/amlflow/";
-const ALL_RUNS = `${OURS}runs`;
 const TITLE = "All runs - MLflow";
 let allRuns = null;
 let runPage = null;
