@@ -11,6 +11,13 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Gives an element other children; where the focus was among them, it stays there.
+export function replaceContent(element, ...children) {
+  const focused = element.contains(document.activeElement);
+  element.replaceChildren(...children.filter(Boolean));
+  if (focused) element.querySelector("button:enabled")?.focus();
+}
+
 const PATHS = {
   runs: "M2 3.5h12M2 8h12M2 12.5h12",
   down: "M4 6l4 4 4-4",

@@ -1,14 +1,12 @@
 // What MLflow's page of a run gets: the fine status, Cancel, the logs, and which params are immutable.
 
-import { get } from "./api.js";
-import { cancel } from "./cancelling.js";
-import { button, h, icon } from "./dom.js";
-import { chip, isFinal, mlflowRunLink } from "./format.js";
+import { h, icon, replaceContent } from "./dom.js";
+import { chip, mlflowRunLink } from "./format.js";
 import { checkPlaces } from "./graft_check.js";
 import { LogView } from "./log_view.js";
 import { runAddress } from "./run_route.js";
+import { cancelButton, watchState } from "./run_state.js";
 
-const LOOK_MS = 2000;
 const PROPERTY = "property.";
 const NOTE = /^property\.:u61:mlflow\./; // a note of amlflow's own, as trackers keep it
 const PACKAGES = "azureml-logs/30_environment_packages.txt";
@@ -35,13 +33,12 @@ export class RunPage {
       if (event.key === "ArrowLeft") this.tab.previousElementSibling?.focus();
     });
     this.moved(place);
-    this.watch();
+    watchState(this);
     checkPlaces(() => !this.stopped && this.state, runAddress(this.id));
   }
 
   stop() {
     this.stopped = true;
-    this.logs?.stop();
     this.closeLogs();
     this.actions.remove();
     this.tab.remove();
@@ -62,45 +59,16 @@ export class RunPage {
     this.draw();
   }
 
-  async watch() {
-    while (!this.stopped) {
-      if (!document.hidden || !this.state) {
-        try {
-          this.set(await get("runs/get", { run_id: this.id }));
-        } catch (failure) {
-          if (failure.status === 403 || failure.status === 404) return;
-        }
-      }
-      if (this.state?.final) return;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
-  }
-
   set(state) {
     this.state = state;
     if (this.stopped) return;
-    const parts = [
+    replaceContent(
+      this.actions,
       chip(state.status),
       h("a", { class: "amlflow-button", href: runAddress(this.id) }, "Open in the studio"),
-    ];
-    const asks = state.status === "CancelRequested";
-    if (!state.final && state.may_cancel) {
-      parts.push(
-        button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], (_id, status) => this.cancelled(status)), {
-          symbol: "stop",
-          disabled: asks,
-          "data-testid": "amlflow-cancel",
-        }),
-      );
-    }
-    const focused = this.actions.contains(document.activeElement);
-    this.actions.replaceChildren(...parts);
-    if (focused) this.actions.querySelector("button:enabled")?.focus();
+      cancelButton(this),
+    );
     this.draw();
-  }
-
-  cancelled(status) {
-    this.set({ ...this.state, status, final: isFinal(status) });
   }
 
   // Called after every change of MLflow's page, which may have drawn over what is ours.

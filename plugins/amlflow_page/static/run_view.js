@@ -1,16 +1,15 @@
 // A run's own page: its state, why it failed, what it logged. It needs nothing of MLflow's page.
 
 import { get } from "./api.js";
-import { cancel } from "./cancelling.js";
-import { button, h, say } from "./dom.js";
-import { ago, chip, experimentLink, isFinal, mlflowRunLink, runDuration, tick } from "./format.js";
+import { button, h, replaceContent, say } from "./dom.js";
+import { ago, chip, experimentLink, mlflowRunLink, runDuration, tick } from "./format.js";
 import { Charts } from "./charts.js";
 import { LogView } from "./log_view.js";
 import { RunFiles } from "./run_files.js";
 import { RunOverview } from "./run_overview.js";
 import { ALL_RUNS, runAddress, TABS } from "./run_route.js";
+import { cancelButton, watchState } from "./run_state.js";
 
-const LOOK_MS = 2000;
 const FIRST_CHARTS = 4;
 const TITLES = { overview: "Overview", charts: "Charts", logs: "Logs", files: "Files" };
 
@@ -44,7 +43,7 @@ export class RunView {
       this.content,
     );
     this.moved(route);
-    this.watch();
+    watchState(this, (failure) => this.tell(failure));
     this.ticking = setInterval(() => tick(this.element), 1000);
   }
 
@@ -137,20 +136,9 @@ export class RunView {
     return charts;
   }
 
-  async watch() {
-    while (!this.stopped) {
-      if (!document.hidden || !this.state) {
-        try {
-          this.set(await get("runs/get", { run_id: this.id }));
-        } catch (failure) {
-          this.facts.textContent = failure.message;
-          this.facts.classList.add("is-error");
-          if (failure.status === 403 || failure.status === 404 || failure.status === 400) return;
-        }
-      }
-      if (this.state?.final) return;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
+  tell(failure) {
+    this.facts.textContent = failure.message;
+    this.facts.classList.add("is-error");
   }
 
   set(state) {
@@ -159,7 +147,7 @@ export class RunView {
     this.state = state;
     this.heading.textContent = state.name || state.run_id;
     this.inMlflow.href = mlflowRunLink(state);
-    this.showChips(state);
+    replaceContent(this.chips, chip(state.status), cancelButton(this));
     this.facts.classList.remove("is-error");
     this.facts.replaceChildren(
       h(
@@ -176,20 +164,6 @@ export class RunView {
     document.title = this.title();
     if (changed) this.showFailure();
     this.part.changed?.(changed);
-  }
-
-  showChips(state) {
-    const parts = [chip(state.status)];
-    const asks = state.status === "CancelRequested";
-    if (!state.final && state.may_cancel) {
-      const follow = (_id, status) => this.set({ ...this.state, status, final: isFinal(status) });
-      parts.push(
-        button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], follow), { symbol: "stop", disabled: asks }),
-      );
-    }
-    const focused = this.chips.contains(document.activeElement);
-    this.chips.replaceChildren(...parts);
-    if (focused) this.chips.querySelector("button:enabled")?.focus();
   }
 
   // What a page shows besides the run's row, read once for each status.

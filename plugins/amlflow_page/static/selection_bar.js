@@ -1,6 +1,6 @@
 // The bar above the table that says how many runs are selected, and what can be done with them.
 
-import { button, h } from "./dom.js";
+import { button, h, replaceContent } from "./dom.js";
 import { compareLink } from "./format.js";
 import { differenceAddress } from "./run_route.js";
 
@@ -13,9 +13,9 @@ export class SelectionBar {
 
   show(rows) {
     const open = rows.filter((row) => !row.final);
-    const focused = this.element.contains(document.activeElement);
     this.element.hidden = rows.length === 0;
-    this.element.replaceChildren(
+    replaceContent(
+      this.element,
       h("b", {}, `${rows.length} selected`),
       button("Compare", () => go(compareLink(rows)), {
         disabled: rows.length < 2,
@@ -32,7 +32,6 @@ export class SelectionBar {
       }),
       button("Clear", () => this.on.clear(), { kind: "link" }),
     );
-    if (focused) this.element.querySelector("button:enabled")?.focus();
   }
 }
 

@@ -1,0 +1,35 @@
+// The state of a run on a page: read until the run has ended, and the button that cancels it.
+
+import { get } from "./api.js";
+import { cancel } from "./cancelling.js";
+import { button } from "./dom.js";
+import { isFinal } from "./format.js";
+
+const LOOK_MS = 2000;
+const REFUSALS = [400, 403, 404]; // answers that stay as they are
+
+// Calls `page.set(state)` again and again until the run of `page.id` has ended or the page is `stopped`.
+// `tell(failure)` is called where it cannot be read.
+export async function watchState(page, tell = () => {}) {
+  while (!page.stopped) {
+    if (!document.hidden || !page.state) {
+      try {
+        page.set(await get("runs/get", { run_id: page.id }));
+      } catch (failure) {
+        tell(failure);
+        if (REFUSALS.includes(failure.status)) return;
+      }
+    }
+    if (page.state?.final) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+// Null where the run has ended, or is not for the user to cancel.
+export function cancelButton(page) {
+  const { state } = page;
+  if (state.final || !state.may_cancel) return null;
+  const asks = state.status === "CancelRequested";
+  const follow = (_id, status) => page.set({ ...page.state, status, final: isFinal(status) });
+  return button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], follow), { symbol: "stop", disabled: asks });
+}
