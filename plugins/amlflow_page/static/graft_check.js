@@ -6,11 +6,10 @@ import { h } from "./dom.js";
 const WAIT_MS = 15000;
 const reported = new Set();
 
+export const HEADER = "main [data-testid='runs-header']";
+export const TAB_LIST = "main [role='tablist'][data-component-id='mlflow.run-page.view-mode-switch']";
 // The places by what the user misses without them.
-const PLACES = {
-  "the status and Cancel": "main [data-testid='runs-header']",
-  Logs: "main [role='tablist'][data-component-id='mlflow.run-page.view-mode-switch']",
-};
+const PLACES = { "the status and Cancel": HEADER, Logs: TAB_LIST };
 
 export function missingPlaces(page = document) {
   return Object.keys(PLACES).filter((part) => !page.querySelector(PLACES[part]));

@@ -2,7 +2,7 @@
 
 import { h, icon, replaceContent } from "./dom.js";
 import { chip, mlflowRunLink } from "./format.js";
-import { checkPlaces } from "./graft_check.js";
+import { checkPlaces, HEADER, TAB_LIST } from "./graft_check.js";
 import { LogView } from "./log_view.js";
 import { runAddress } from "./run_route.js";
 import { cancelButton, watchState } from "./run_state.js";
@@ -73,7 +73,7 @@ export class RunPage {
 
   // Called after every change of MLflow's page, which may have drawn over what is ours.
   draw() {
-    const header = document.querySelector("main [data-testid='runs-header']");
+    const header = document.querySelector(HEADER);
     if (!header || this.stopped) return;
     const menuButton = document.querySelector("main [data-testid='overflow-menu-trigger']");
     const besideMenu = menuButton?.closest("[class*='-space-horizontal']");
@@ -87,7 +87,7 @@ export class RunPage {
   }
 
   drawTab() {
-    const tabs = document.querySelector("main [role='tablist'][data-component-id='mlflow.run-page.view-mode-switch']");
+    const tabs = document.querySelector(TAB_LIST);
     if (!tabs) return;
     if (!tabs.contains(this.tab)) tabs.append(this.tab);
     this.tab.setAttribute("aria-selected", String(this.showsLogs));
