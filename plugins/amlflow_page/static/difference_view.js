@@ -3,8 +3,8 @@
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import { chip, size } from "./format.js";
-import { number } from "./run_overview.js";
 import { ALL_RUNS, runAddress } from "./run_route.js";
+import { number, section, table } from "./sections.js";
 
 const TITLES = {
   params: "Params",
@@ -77,41 +77,21 @@ export class DifferenceView {
   }
 
   section({ name: kind, entries, count }) {
-    const titles = this.runs.map((run) => h("th", { scope: "col" }, name(run)));
-    return h(
-      "section",
-      { class: "amlflow-card" },
-      h("h2", {}, TITLES[kind] ?? kind),
-      h(
-        "div",
-        { class: "amlflow-wide", tabindex: "0", role: "group", "aria-label": TITLES[kind] ?? kind },
-        h(
-          "table",
-          { class: "amlflow-values amlflow-difference" },
-          h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), ...titles)),
-          h(
-            "tbody",
-            {},
-            ...entries.map(([key, ...values]) =>
-              h(
-                "tr",
-                {},
-                h("th", { scope: "row" }, h("bdi", {}, key)),
-                ...values.map((value) => h("td", {}, shown(value))),
-              ),
-            ),
-          ),
-        ),
+    const title = TITLES[kind] ?? kind;
+    return section(
+      title,
+      table(
+        ["Name", ...this.runs.map(name)],
+        entries.map(([key, ...values]) => [h("bdi", {}, key), ...values.map(shown)]),
+        { kind: "amlflow-difference", label: title, rowHeads: true },
       ),
       entries.length < count ? h("p", { class: "amlflow-hint" }, `Only the first ${entries.length} of ${count}.`) : "",
     );
   }
 
   sources(files, count) {
-    return h(
-      "section",
-      { class: "amlflow-card" },
-      h("h2", {}, `Files of the snapshots (${count})`),
+    return section(
+      `Files of the snapshots (${count})`,
       ...files.map((file) => source(file)),
       files.length < count ? h("p", { class: "amlflow-hint" }, `Only the first ${files.length} are shown.`) : "",
     );

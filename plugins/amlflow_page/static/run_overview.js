@@ -5,6 +5,7 @@ import { h, icon } from "./dom.js";
 import { ago, chip, runDuration, tag } from "./format.js";
 import { markdown } from "./markdown.js";
 import { runAddress } from "./run_route.js";
+import { number, section, table } from "./sections.js";
 
 const LOOK_MS = 5000;
 
@@ -173,23 +174,6 @@ export class RunOverview {
   }
 }
 
-function section(title, ...content) {
-  return h("section", { class: "amlflow-card" }, h("h2", {}, title), ...content);
-}
-
-function table(titles, rows) {
-  return h(
-    "div",
-    { class: "amlflow-wide", tabindex: "0", role: "group", "aria-label": titles.join(", ") },
-    h(
-      "table",
-      { class: "amlflow-values" },
-      h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))),
-      h("tbody", {}, ...rows.map((cells) => h("tr", {}, ...cells.map((cell) => h("td", {}, cell))))),
-    ),
-  );
-}
-
 function values(title, content, symbol, hint) {
   const entries = Object.entries(content);
   if (!entries.length) return null;
@@ -241,14 +225,4 @@ function environmentSection({ name, version, hash, packages }) {
         )
       : null,
   );
-}
-
-const SHORT = new Intl.NumberFormat("en", { maximumSignificantDigits: 6, useGrouping: false });
-
-// A number that fits a column; texts such as NaN stay.
-export function number(value) {
-  if (typeof value !== "number") return String(value);
-  const size = Math.abs(value);
-  const shown = size && (size < 1e-4 || size >= 1e9) ? value.toExponential(4) : SHORT.format(value);
-  return h("span", { title: String(value) }, shown);
 }

@@ -4,7 +4,7 @@ import { document, studio } from "./page.js";
 
 const { differenceAddress, readDifference, readRoute, runAddress, TABS } = await studio("run_route");
 const { missingPlaces } = await studio("graft_check");
-const { number } = await studio("run_overview");
+const { number } = await studio("sections");
 
 test("an address of a run's page has the run, the tab and what is shown there", () => {
   const route = readRoute("#/amlflow/runs/abc/logs?file=user_logs%2Fa&line=120");
