@@ -118,7 +118,7 @@ export function cell(column, row) {
     case "description":
       return h("span", { title: row.description }, (row.description ?? "").split("\n")[0]);
     case "error":
-      return row.error_line ? h("span", { class: "amlflow-error-line", title: row.error_line }, row.error_line) : "";
+      return row.error_line ? h("span", { title: row.error_line }, row.error_line) : "";
     case "id":
       return h("code", {}, row.run_id);
     case "tag":

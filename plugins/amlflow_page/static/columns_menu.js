@@ -28,7 +28,7 @@ export function columnsMenu(shown, changed) {
         changed(false);
       },
     });
-    panel.append(h("label", { class: "amlflow-dense" }, dense, h("span", {}, "Compact rows")));
+    panel.append(h("label", {}, dense, h("span", {}, "Compact rows")));
     const all = [...new Set([...shown().columns, ...COLUMNS, ...(await readKeyed())])];
     const labels = new Map(all.map((column) => [longTitle(column), column]));
     const chosen = [...labels].filter(([, column]) => shown().columns.includes(column)).map(([label]) => label);

@@ -123,7 +123,7 @@ export class RunOverview {
       const address = runAddress(this.page.id, "files", { file: String(value) });
       shown = h("a", { href: address }, h("bdi", {}, String(value)));
     }
-    return h("div", { class: "amlflow-value-of" }, h("h3", {}, h("bdi", {}, name)), shown);
+    return h("div", {}, h("h3", {}, h("bdi", {}, name)), shown);
   }
 
   showChildren({ children, more_children }) {
