@@ -1,5 +1,6 @@
 // The columns of All runs: their titles, and what a cell shows of a run.
 
+import { KEYED, METRICS } from "./definition.js";
 import { h } from "./dom.js";
 import { ago, chip, experimentLink, runDuration, tag } from "./format.js";
 
@@ -17,22 +18,17 @@ const TITLES = {
   error: "Error",
   id: "Run ID",
 };
-const METRICS = {
-  metric: ["metrics", "last"],
-  metric_min: ["metrics_min", "min"],
-  metric_max: ["metrics_max", "max"],
-  metric_first: ["metrics_first", "first"],
-};
-const KEYED = /^(tag|property|param|metric|metric_min|metric_max|metric_first):/;
 const SORTS = new Set(["name", "status", "experiment", "created", "duration", "submitter", "target", "description"]);
 
+// The kind of a column and its key: undefined where it has none.
 function parts(column) {
-  const [kind, ...rest] = column.split(":");
-  return [kind, rest.join(":")];
+  const place = column.indexOf(":");
+  const kind = column.slice(0, place);
+  return place > 0 && Object.hasOwn(KEYED, kind) ? [kind, column.slice(place + 1)] : [column];
 }
 
 export function isMetric(column) {
-  return parts(column)[0] in METRICS;
+  return METRICS.includes(parts(column)[0]);
 }
 
 // Whether the server sends the column's values only if the column is asked for.
@@ -42,18 +38,18 @@ export function isSentOnRequest(column) {
 
 export function title(column) {
   const [kind, key] = parts(column);
-  if (kind in METRICS) return kind === "metric" ? key : `${key} (${METRICS[kind][1]})`;
-  return TITLES[column] ?? column.replace(KEYED, "");
+  const which = kind.startsWith("metric_") ? ` (${kind.replace("metric_", "")})` : "";
+  return key === undefined ? (TITLES[column] ?? column) : `${key}${which}`;
 }
 
 // The column's name among all columns, where two may have the same key.
 export function longTitle(column) {
   const [kind, key] = parts(column);
-  return KEYED.test(column) ? `${kind.replace("_", " ")}: ${key}` : title(column);
+  return key === undefined ? title(column) : `${kind.replace("_", " ")}: ${key}`;
 }
 
 export function sortable(column) {
-  return SORTS.has(column) || KEYED.test(column);
+  return SORTS.has(column) || parts(column)[1] !== undefined;
 }
 
 export function startsDescending(column) {
@@ -86,8 +82,8 @@ function tagsTitle(tags) {
 
 export function cell(column, row) {
   const [kind, key] = parts(column);
-  if (kind in METRICS) {
-    const number = row[METRICS[kind][0]]?.[key];
+  if (METRICS.includes(kind)) {
+    const number = row[KEYED[kind]]?.[key];
     return number == null ? "" : h("span", { class: "amlflow-number", title: number }, short(number));
   }
   switch (kind) {

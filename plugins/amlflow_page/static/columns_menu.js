@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { isSentOnRequest, longTitle } from "./cells.js";
-import { COLUMNS } from "./definition.js";
+import { COLUMNS, METRICS } from "./definition.js";
 import { checklist, h, menu, say } from "./dom.js";
 
 // `shown()` is the definition whose columns are chosen. `changed(isNew)` is called after a choice;
@@ -56,7 +56,7 @@ function inOrder(before, wanted) {
 
 function columnsOf({ tags, properties, params, metrics }) {
   return [
-    ...["metric", "metric_min", "metric_max", "metric_first"].flatMap((kind) => metrics.map((key) => `${kind}:${key}`)),
+    ...METRICS.flatMap((kind) => metrics.map((key) => `${kind}:${key}`)),
     ...params.map((key) => `param:${key}`),
     ...tags.map((key) => `tag:${key}`),
     ...properties.map((key) => `property:${key}`),

@@ -13,6 +13,17 @@ export const COLUMNS = [
   "error",
   "id",
 ];
+// The columns that have a key, as in `metric:loss`, and the fields of a run's row that they show; as the server has them.
+export const KEYED = {
+  tag: "tags",
+  property: "properties",
+  param: "params",
+  metric: "metrics",
+  metric_min: "metrics_min",
+  metric_max: "metrics_max",
+  metric_first: "metrics_first",
+};
+export const METRICS = Object.keys(KEYED).filter((kind) => kind.startsWith("metric"));
 const LISTS = ["experiments", "statuses", "targets", "submitters", "tags"];
 const DEFAULT_COLUMNS = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target"];
 

@@ -1,18 +1,10 @@
 // What is written in the one box: words, `key:value` or JMESPath.
 
+import { KEYED, METRICS } from "./definition.js";
 import { STATUSES } from "./format.js";
 
-const MAPS = {
-  tag: "tags",
-  property: "properties",
-  param: "params",
-  metric: "metrics",
-  metric_min: "metrics_min",
-  metric_max: "metrics_max",
-  metric_first: "metrics_first",
-};
 const FIELDS = { experiment: "_experiment_name", by: "user_id", target: "target", id: "run_id" };
-export const KEYS = ["status", "experiment", "by", "target", "name", "id", "since", "until", ...Object.keys(MAPS)];
+const KEYS = ["status", "experiment", "by", "target", "name", "id", "since", "until", ...Object.keys(KEYED)];
 const UNITS = { m: 60, h: 3600, d: 86400, w: 604800 };
 const COMPARISON = /^(.*?)(<=|>=|!=|=|<|>)(.*)$/s;
 
@@ -29,7 +21,7 @@ function unquoted(text) {
   return text.replaceAll('"', "");
 }
 
-export function raw(text) {
+function raw(text) {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
@@ -68,7 +60,7 @@ function take(result, key, value, now) {
     result.conditions.push(condition);
     result.parts.push(part);
   };
-  if (key in MAPS) return takeEntry(add, key, value);
+  if (key in KEYED) return takeEntry(add, key, value);
   const plain = unquoted(value);
   if (key === "status") {
     const status = STATUSES.find((each) => each.toLowerCase() === plain.toLowerCase());
@@ -88,9 +80,9 @@ function takeEntry(add, key, value) {
   const [, name, operator, other] = (COMPARISON.exec(value) ?? [null, value, null, null]).map((each) =>
     each === null || each === undefined ? each : unquoted(each),
   );
-  const isMetric = MAPS[key].startsWith("metrics");
-  const at = path(MAPS[key], name);
-  if (!operator) add(isMetric ? at : `contains(keys(${MAPS[key]}), ${raw(name)})`, `${key} ${name} exists`);
+  const isMetric = METRICS.includes(key);
+  const at = path(KEYED[key], name);
+  if (!operator) add(isMetric ? at : `contains(keys(${KEYED[key]}), ${raw(name)})`, `${key} ${name} exists`);
   else if (isMetric || !["=", "!="].includes(operator)) {
     const number = Number(other);
     if (!other.trim() || Number.isNaN(number))
@@ -126,7 +118,7 @@ export function completions(text, keys, experiments = []) {
   if (!key) options = word ? KEYS.map((each) => `${each}:`) : [];
   else if (key === "status") options = STATUSES.map((each) => `status:${each}`);
   else if (key === "experiment") options = experiments.map((each) => `experiment:${quote(each)}`);
-  else if (key in MAPS) options = (keys[MAPS[key].replace(/_.*/, "")] ?? []).map((each) => `${key}:${quote(each)}`);
+  else if (key in KEYED) options = (keys[KEYED[key].replace(/_.*/, "")] ?? []).map((each) => `${key}:${quote(each)}`);
   const begun = (key ? `${key}:${rest}` : word).toLowerCase();
   return options
     .filter((each) => each.toLowerCase().startsWith(begun) && each !== word)
@@ -143,7 +135,7 @@ const SORTED = {
   description: "description",
 };
 
-// All filters as one JMESPath expression, as the command line and Python take it. `left_out` are
+// All filters as one JMESPath expression, as the command line and Python take it. `leftOut` are
 // those that JMESPath cannot say.
 export function asJmespath(shown, now = Date.now()) {
   const { query, text } = understand(shown.query, now);
@@ -162,12 +154,12 @@ export function asJmespath(shown, now = Date.now()) {
   let result = conditions.length ? `[?${conditions.join(" && ")}]` : "";
   if (query && result) {
     const [, inner] = /^\[\?(.*)\]$/s.exec(query) ?? [];
-    const isOne = inner !== undefined && understood(shown.query);
+    const isOne = inner !== undefined && !isJmespath(shown.query.trim());
     result = isOne ? `[?${[...conditions, inner].join(" && ")}]` : `${result} | ${query}`;
   } else result ||= query;
   const column = shown.sort.replace(/^-/, "");
   const [, kind, key] = /^([a-z_]+):(.*)$/s.exec(column) ?? [];
-  const field = kind ? path(MAPS[kind], key) : SORTED[column];
+  const field = kind ? path(KEYED[kind], key) : SORTED[column];
   if (shown.sort !== "-created" && field) {
     const there = kind ? `${result ? `${result} | ` : ""}[?${field}]` : result || "@";
     const sorted = `sort_by(${there.includes(" | ") ? "@" : there}, &${field})`;
@@ -175,10 +167,6 @@ export function asJmespath(shown, now = Date.now()) {
     result = there.includes(" | ") ? `${there} | ${whole}` : whole;
   }
   return { query: result || "[]", leftOut };
-}
-
-function understood(text) {
-  return !isJmespath(text.trim());
 }
 
 function inShell(text) {
