@@ -262,7 +262,7 @@ export class AllRuns {
     this.search?.abort();
     this.search = null;
     this.setStale(true);
-    this.follower?.forgetNewest();
+    this.follower.forgetNewest();
     this.cursor = null;
     this.done = false;
     this.lookedAt = 0;

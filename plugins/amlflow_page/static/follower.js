@@ -16,11 +16,9 @@ export class Follower {
   }
 
   heard() {
-    const wasAway = this.awaySince !== null;
     this.lastHeard = new Date();
     this.awaySince = null;
     this.tell();
-    return wasAway;
   }
 
   missed() {

@@ -6,7 +6,7 @@
 
 const ARTIFACTS = /^#\/experiments\/[^/?]+\/runs\/[^/?]+\/artifacts/;
 
-export const POLICY = [
+const POLICY = [
   "default-src 'self'",
   // MLflow's charts compile their expressions, and its editor starts workers.
   "script-src 'self' 'unsafe-eval' blob:",

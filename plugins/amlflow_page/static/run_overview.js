@@ -38,7 +38,7 @@ export class RunOverview {
     }
     if (anew) {
       this.readDetails();
-      this.watchMetrics();
+      this.watching ??= this.watchMetrics();
     }
   }
 
@@ -61,10 +61,6 @@ export class RunOverview {
   }
 
   async watchMetrics() {
-    this.watching ??= this.readMetrics();
-  }
-
-  async readMetrics() {
     do {
       const final = this.page.state.final; // asked before, so that what was logged last is read
       try {
