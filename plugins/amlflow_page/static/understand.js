@@ -118,7 +118,8 @@ export function completions(text, keys, experiments = []) {
   if (!key) options = word ? KEYS.map((each) => `${each}:`) : [];
   else if (key === "status") options = STATUSES.map((each) => `status:${each}`);
   else if (key === "experiment") options = experiments.map((each) => `experiment:${quote(each)}`);
-  else if (key in KEYED) options = (keys[KEYED[key].replace(/_.*/, "")] ?? []).map((each) => `${key}:${quote(each)}`);
+  else if (Object.hasOwn(KEYED, key))
+    options = (keys[KEYED[key].replace(/_.*/, "")] ?? []).map((each) => `${key}:${quote(each)}`);
   const begun = (key ? `${key}:${rest}` : word).toLowerCase();
   return options
     .filter((each) => each.toLowerCase().startsWith(begun) && each !== word)

@@ -58,6 +58,7 @@ test("keys, statuses and the keys that runs have are offered", () => {
   assert.deepEqual(completions("x metric_min:l", keys), ["x metric_min:loss"]);
   assert.deepEqual(completions("experiment:e", keys, ["explore"]), ["experiment:explore"]);
   assert.deepEqual(completions("[?tag", keys), []);
+  assert.deepEqual(completions("constructor:a", keys), []);
 });
 
 test("what is shown is one expression for the command line and Python", () => {
