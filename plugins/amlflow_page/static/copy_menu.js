@@ -1,6 +1,7 @@
 // The menu that copies what is shown: as a command, as Python or as a link.
 
-import { ask, button, menu, say } from "./dom.js";
+import { copy } from "./clipboard.js";
+import { button, menu } from "./dom.js";
 import { asCommand, asJmespath, asPython } from "./understand.js";
 
 // `shown()` is the definition that is copied.
@@ -16,20 +17,10 @@ export function copyMenu(shown) {
       panel.append(
         button(name, async () => {
           close();
-          await copy(write(shown()), without);
+          const missing = without.length ? ` Without ${without.join(" and ")}.` : "";
+          await copy(write(shown()), `Copied.${missing}`, { title: "Copy this", text: missing });
         }),
       );
     }
   });
-}
-
-// Puts a text on the clipboard; where the browser does not let it, the text is shown to be copied.
-async function copy(text, leftOut) {
-  const without = leftOut.length ? ` Without ${leftOut.join(" and ")}.` : "";
-  try {
-    await navigator.clipboard.writeText(text);
-    say(`Copied.${without}`);
-  } catch {
-    await ask({ title: "Copy this", text: without, value: text, confirm: "Done" });
-  }
 }

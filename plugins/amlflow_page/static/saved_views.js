@@ -1,6 +1,7 @@
 // Custom views: saved on the server for everybody, opened by link, edited by whoever may.
 
 import { get, post } from "./api.js";
+import { copy } from "./clipboard.js";
 import { ask, h, menu, say } from "./dom.js";
 import { completed, same } from "./definition.js";
 import { ALL_RUNS } from "./run_route.js";
@@ -144,12 +145,7 @@ export class SavedViews {
   }
 
   async share() {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      say("The link is on the clipboard.");
-    } catch {
-      await ask({ title: "Link", text: "Copy it from here.", confirm: "Done", value: location.href });
-    }
+    await copy(location.href, "The link is on the clipboard.", { title: "Link", text: "Copy it from here." });
   }
 
   saved(view) {
