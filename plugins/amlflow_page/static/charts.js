@@ -13,9 +13,11 @@ const NAMED = 3; // runs that are asked which metrics there are
 const LEGEND = 20;
 
 export class Charts {
-  // `changed(texts)` is called when the user has changed the charts.
-  constructor(changed) {
-    this.onchange = changed;
+  // `onchange(texts)` is called when the user has changed the charts. `startsWith(metrics)` are the metrics whose curves
+  // are shown where no chart has been chosen.
+  constructor(onchange, startsWith = () => []) {
+    this.onchange = onchange;
+    this.startsWith = startsWith;
     this.charts = [];
     this.runs = [];
     this.metrics = [];
@@ -97,9 +99,7 @@ export class Charts {
 
   learn(metrics) {
     this.metrics = metrics;
-    if (!this.charts.length && metrics.length && this.startsWith) {
-      this.charts = this.startsWith(metrics).map((y) => ({ kind: "curves", y, x: "step", smoothing: 0, log: false }));
-    }
+    if (!this.charts.length && metrics.length) this.charts = this.startsWith(metrics).map(curvesOf);
   }
 
   // The curves by metric.
@@ -268,7 +268,7 @@ export class Charts {
     const metric = this.metrics.find((name) => !used.includes(name)) ?? this.metrics[0] ?? "";
     const y = axes.find((axis) => axis.startsWith("metric:")) ?? axes[0] ?? "";
     const chart = {
-      curves: { kind, y: metric, x: "step", smoothing: 0, log: false },
+      curves: curvesOf(metric),
       scatter: { kind, x: axes[0] ?? "", y },
       parallel: { kind, axes: axes.slice(0, 6) },
     }[kind];
@@ -288,6 +288,10 @@ export class Charts {
     this.onchange(writeCharts(charts));
     this.load();
   }
+}
+
+function curvesOf(metric) {
+  return { kind: "curves", y: metric, x: "step", smoothing: 0, log: false };
 }
 
 function select(label, options, value, onchange) {

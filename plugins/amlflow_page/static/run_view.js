@@ -128,9 +128,11 @@ export class RunView {
 
   // The run's own charts: the metric that the address names, or the first ones.
   charts(query) {
-    const charts = new Charts(() => {});
     const metric = query.get("metric");
-    charts.startsWith = (metrics) => (metric ? [metric] : metrics.slice(0, FIRST_CHARTS));
+    const charts = new Charts(
+      () => {},
+      (metrics) => (metric ? [metric] : metrics.slice(0, FIRST_CHARTS)),
+    );
     charts.changed = () => charts.setRuns([this.state]);
     if (this.state) charts.changed();
     return charts;
