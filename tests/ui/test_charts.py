@@ -74,6 +74,16 @@ def test_the_reasons_of_failures_choose_their_runs(page: Page, here: str):
     assert "statuses=Failed" in page.driver.current_url
 
 
+def test_the_failures_are_of_the_words_in_the_query_box_too(page: Page, here: str):
+    page.open(f"{here}&query=failed-2", READER)
+    page.until(lambda: page.run_names() == ["failed-2"], "the run of that name")
+    page.click(".amlflow-all-runs > header button", "Failures")
+    page.see(".amlflow-reasons [role=status]", "1 run has failed.")
+    page.click(".amlflow-reason", "1 run")
+    page.until(lambda: "statuses=Failed" in page.driver.current_url, "the run's reason")
+    assert page.run_names() == ["failed-2"]
+
+
 def test_the_difference_of_two_runs_is_one_page(page: Page, experiment: Any, folder: Path):
     source = folder / "source"
     source.mkdir()

@@ -77,7 +77,7 @@ export class AllRuns {
     this.chartsButton = button("Charts", () => this.toggleCharts(), { symbol: "chart", "aria-expanded": "false" });
     this.charts.element.hidden = true;
     this.failures = failuresMenu(
-      () => this.shown,
+      () => this.request(),
       (text) => {
         this.shown.text = text;
         this.shown.statuses = ["Failed"];

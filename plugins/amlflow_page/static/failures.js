@@ -3,15 +3,14 @@
 import { post } from "./api.js";
 import { h, menu } from "./dom.js";
 
-// `filters()` are those of the list; `choose(text)` is called with the words that find a reason's runs.
-export function failuresMenu(filters, choose) {
+// `request()` is what the list asks the server for; `choose(text)` is called with the words that find a reason's runs.
+export function failuresMenu(request, choose) {
   return menu("Failures", async (panel, close) => {
     panel.classList.add("amlflow-reasons");
     const state = h("p", { class: "amlflow-hint", role: "status" }, "Reading…");
     panel.append(state);
     try {
-      const { columns, charts, sort, query, ...rest } = filters();
-      const { groups, looked_at } = await post("runs/failures", rest);
+      const { groups, looked_at } = await post("runs/failures", request());
       state.textContent = told(groups, looked_at);
       panel.append(
         ...groups.map(({ reason, count, text }) =>
