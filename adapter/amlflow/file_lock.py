@@ -27,7 +27,7 @@ if sys.platform == "win32":
         msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 
     def _probe(handle: int) -> None:
-        # There are no shared locks, so two probes at once see each other.
+        # Windows has exclusive locks only, so each of two probes at once sees the other's.
         _take(handle)
         _unlock(handle)
 

@@ -28,7 +28,7 @@ ABSENT = (
     "pwrite", "pwritev", "register_at_fork", "sched_getaffinity", "setsid", "statvfs", "sysconf",
     "uname", "wait", "waitid",
 )  # fmt: skip
-"""What ``os`` has not on Windows."""
+"""What ``os`` lacks on Windows."""
 OTHERS_OWN = (
     "asyncio", "concurrent.futures.thread", "ctypes", "filelock", "getpass", "http.client",
     "multiprocessing.connection", "multiprocessing.util", "platformdirs", "psutil", "rich.console",

@@ -1,4 +1,4 @@
-"""v1's commands that amlflow has not, each with the nearest way.
+"""v1's commands that amlflow does not have, each with the nearest way.
 
 The names are those of azure-cli-ml, the extension of the Azure CLI for v1.
 """

@@ -66,7 +66,7 @@ class HasStore:
         return self._store.tracker
 
     def __dir__(self) -> list[str]:
-        """The names without v1's internal constants, which are no help where names are offered."""
+        """The names that an editor or a notebook offers: all but v1's internal constants."""
         return [name for name in super().__dir__() if not name.isupper()]
 
 

@@ -15,7 +15,7 @@ ABSENT = (
     "fdatasync", "memfd_create", "pipe2", "posix_fadvise", "posix_fallocate", "sched_getaffinity",
     "sched_setaffinity", "waitid",
 )  # fmt: skip
-"""What ``os`` has not on macOS (of Python 3.12 and before)."""
+"""What ``os`` lacks on macOS (of Python 3.12 and before)."""
 GETPATH = 50
 
 _fcntl = fcntl.fcntl

@@ -24,7 +24,7 @@ class FileDataset(AbstractDataset):
     """
 
     def _files(self) -> list[DataFile]:
-        # Only a step that draws needs numpy.
+        # `import azureml.core` does not wait for it.
         from amlflow.data.chosen_files import choose_files
 
         return choose_files(self._definition, super()._files())

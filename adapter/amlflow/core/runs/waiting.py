@@ -99,7 +99,7 @@ _BEFORE_SCRIPT = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.NO
 
 @dataclass(slots=True)
 class StreamedLog:
-    """A log that is being written, under a heading once it has has_begun.
+    """A log that is being written, under a heading once it has begun.
 
     An optional one has no heading if it is empty, as where the environment was there already. As
     in v1, a blank line is between the heading and the log that is written ``after``, if there is

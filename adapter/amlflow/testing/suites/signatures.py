@@ -9,7 +9,7 @@ from typing import Any
 def check_signatures(plugin: Any, *protocols: type) -> None:
     """Fail if a method does not take the contract's arguments by position and by name.
 
-    A method that is missing is none of its business: it may be optional.
+    A method that is missing is left out: it may be optional.
     """
     for protocol in protocols:
         for name, method in inspect.getmembers(protocol, inspect.isfunction):
