@@ -120,25 +120,24 @@ class ComputeTarget:
             ComputeTargetException: the declaration's kind or a setting is wrong.
             Unavailable: the cluster does not answer.
         """
+        scale = self.scale_settings
+        nodes = self._count_nodes(scale.minimum_node_count)
+        return TargetStatus(self.provisioning_state, scale, nodes, self.vm_size, self.vm_priority)
+
+    def _count_nodes(self, minimum: int) -> NodeStateCounts:
         from amlflow.jobs.tickets import count_running  # locks files, as only some systems can
 
         target = declared.open_target(self.name, self._declaration)
-        status = TargetStatus(
-            self.provisioning_state,
-            self.scale_settings,
-            count_running(target),
-            self.vm_size,
-            self.vm_priority,
-        )
         cluster = declared.find_cluster(self.workspace, self.name)
         described = None if cluster is None else cluster.describe()
-        if described is not None:
-            status.node_state_counts = NodeStateCounts(
-                running_node_count=sum(part.in_use for part in described.partitions),
-                idle_node_count=sum(part.idle for part in described.partitions),
-                unusable_node_count=sum(part.away for part in described.partitions),
-            )
-        return status
+        if described is None:
+            running = count_running(target)
+            return NodeStateCounts(running, max(minimum - running, 0))
+        return NodeStateCounts(
+            running_node_count=sum(part.in_use for part in described.partitions),
+            idle_node_count=sum(part.idle for part in described.partitions),
+            unusable_node_count=sum(part.away for part in described.partitions),
+        )
 
     def refresh_state(self) -> None:
         """Read again what is stated of the target."""

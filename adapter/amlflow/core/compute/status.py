@@ -50,8 +50,9 @@ class TargetStatus(str):
     """v1's status of a target: a text, as of most kinds, with the attributes of a cluster's.
 
     A declared target is there, so its state does not change: ``allocation_state`` is "Steady". A
-    node is a place for a run: ``current_node_count`` counts the runs that run now, and at least
-    ``min_nodes``. A time or an error is None, as only a cluster in Azure has them.
+    node is a cluster's own, or else a place for a run: ``current_node_count`` counts the runs that
+    run now, and at least ``min_nodes``. A time or an error is None, as only a cluster in Azure has
+    them.
     """
 
     allocation_state = "Steady"
@@ -70,15 +71,13 @@ class TargetStatus(str):
         cls,
         state: str,
         scale_settings: ScaleSettings,
-        running: int,
+        node_state_counts: NodeStateCounts,
         vm_size: str,
         vm_priority: str,
     ) -> TargetStatus:
-        """``running`` runs run now."""
         status = str.__new__(cls, state)
-        idle = max(scale_settings.minimum_node_count - running, 0)
         status.scale_settings = scale_settings
-        status.node_state_counts = NodeStateCounts(running, idle)
+        status.node_state_counts = node_state_counts
         status.vm_size = vm_size
         status.vm_priority = vm_priority
         return status
