@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
-
-_EMPTY = ""
-"""A cell of a row that has no value of a name."""
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 
 def link(address: str, text: str) -> str:
@@ -29,6 +27,16 @@ def text(value: object) -> str:
     return "" if value is None else html.escape(str(value))
 
 
+def time(value: datetime | None) -> str:
+    """A time to the second; nothing for None."""
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S}"
+
+
+def entries(values: Mapping[str, object]) -> str:
+    """The entries of a dict in one line."""
+    return text(", ".join(f"{key}: {value}" for key, value in values.items()))
+
+
 def table(cells: Mapping[str, str]) -> str:
     """One row under a head; cells are HTML already, heads are text."""
     return rows([cells])
@@ -37,9 +45,10 @@ def table(cells: Mapping[str, str]) -> str:
 def rows(lines: Sequence[Mapping[str, str]]) -> str:
     """Rows under one head, which has the names of all; see :func:`table`."""
     names = list(dict.fromkeys(name for line in lines for name in line))
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{line.get(name, _EMPTY)}</td>' for name in names)}</tr>"
-        for line in lines
-    )
-    return f'<table style="width:100%"><tr>{head}</tr>{body}</table>'
+    head = _row(f"<th>{html.escape(name)}</th>" for name in names)
+    body = "".join(_row(f"<td>{line.get(name, '')}</td>" for name in names) for line in lines)
+    return f'<table style="width:100%">{head}{body}</table>'
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"<tr>{''.join(cells)}</tr>"

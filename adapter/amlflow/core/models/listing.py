@@ -20,10 +20,10 @@ def _to_cells(model: Any) -> dict[str, str]:
     return {
         "Name": html.text(model.name),
         "Version": html.text(model.version),
-        "Created (UTC)": f"{model.created_time:%Y-%m-%d %H:%M:%S}",
+        "Created (UTC)": html.time(model.created_time),
         "Framework": html.text(model.model_framework),
         "Run": html.text(model.run_id),
-        "Tags": html.text(", ".join(f"{key}: {value}" for key, value in model.tags.items())),
+        "Tags": html.entries(model.tags),
     }
 
 

@@ -24,14 +24,13 @@ def to_cells(run: Any) -> dict[str, str]:
 
 def _to_listed_cells(run: Any) -> dict[str, str]:
     record = record_of(run)
-    started = "" if record.started is None else f"{record.started:%Y-%m-%d %H:%M:%S}"
     return {
         "Experiment": html.text(run.experiment.name),
         "Run": html.link(run.get_portal_url(), run.display_name or run.id),
         "Id": html.text(run.id),
         "Status": html.text(record.status),
-        "Started (UTC)": started,
-        "Tags": html.text(", ".join(f"{key}: {value}" for key, value in record.tags.items())),
+        "Started (UTC)": html.time(record.started),
+        "Tags": html.entries(record.tags),
     }
 
 

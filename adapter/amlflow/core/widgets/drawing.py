@@ -49,7 +49,7 @@ def _row(row: RunRow, columns: Sequence[str]) -> str:
     cells = [
         html.link(row.link, row.name),
         f'<span style="color:{colour}">{html.text(row.status)}</span>',
-        "" if row.started is None else html.text(f"{row.started:%Y-%m-%d %H:%M:%S}"),
+        html.time(row.started),
         "" if seconds is None else _duration(seconds),
         *("" if name not in row.numbers else f"{row.numbers[name]:.6g}" for name in columns),
     ]
