@@ -24,6 +24,11 @@ def command_for(extra: str) -> str | None:
     """The command that adds an extra; None where its packages are installed."""
     if all(find_spec(package) is not None for package in PARTS[extra]):
         return None
+    return install_command(extra)
+
+
+def install_command(extra: str) -> str:
+    """The command that adds an extra, for each shell, also that of Windows."""
     return f'pip install "amlflow[{extra}]"'
 
 
@@ -42,5 +47,5 @@ def check_part(
         if find_spec(package) is None:
             raise error(
                 f"{need} needs the package {package}, which is not installed here: "
-                f'pip install "amlflow[{extra}]".'
+                f"{install_command(extra)}."
             )

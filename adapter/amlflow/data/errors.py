@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.parts import install_command
 
 MAX_REASON = 300
 """Characters of a storage's own words that a message repeats."""
@@ -109,7 +110,7 @@ def _explain(error: Exception, address: str) -> str | None:
     if isinstance(error, ImportError):
         scheme = urlsplit(address).scheme
         extra = EXTRAS.get(scheme)
-        hint = f'pip install "amlflow[{extra}]"' if extra else "install the package that reads it"
+        hint = install_command(extra) if extra else "install the package that reads it"
         return f"addresses with {scheme}: need another package; {hint}."
     if isinstance(error, OSError) or type(error).__module__.split(".")[0] in _BACKENDS:
         status = getattr(error, "status", None)

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.redaction import redact
+from amlflow.parts import install_command
 
 LAST_LINES = 400
 """Of uv's output, from which the reason of a failure is taken."""
@@ -122,7 +123,7 @@ def find_uv() -> str:
             return program
         raise EnvironmentBuildException(
             "An environment with packages needs uv, which is not installed here: "
-            'pip install "amlflow[local]".'
+            f"{install_command('local')}."
         ) from error
 
 
