@@ -299,11 +299,14 @@ def _show_local(local: kept.KeptEnvironment | KeptImage | None) -> dict[str, Any
     """Kind, hash, disk use in bytes and last use of what is made on this machine."""
     if local is None:
         return {"kind": None, "hash": None, "disk_bytes": None, "last_used_utc": None}
-    is_image = isinstance(local, KeptImage)
+    if isinstance(local, KeptImage):
+        kind, disk_bytes = "image", local.disk_bytes
+    else:
+        kind, disk_bytes = "virtual environment", local.disk_bytes()
     last_used = datetime.fromtimestamp(local.last_used, timezone.utc)
     return {
-        "kind": "image" if is_image else "virtual environment",
+        "kind": kind,
         "hash": local.key,
-        "disk_bytes": local.disk_bytes if isinstance(local, KeptImage) else local.disk_bytes(),
+        "disk_bytes": disk_bytes,
         "last_used_utc": to_iso(last_used),
     }
