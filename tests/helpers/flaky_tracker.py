@@ -17,6 +17,8 @@ START = datetime(2026, 1, 2, tzinfo=timezone.utc)
 URI = "memory://"
 MAX_WAIT_S = 60
 """Ends a test that hangs; what is waited for takes milliseconds on an idle machine."""
+MAX_STALL_S = 10
+"""A call that does not wait is faster on any machine; one that waits for the tracker takes 20 s."""
 
 
 class Moody(Layer):
@@ -99,6 +101,11 @@ def point(value: Any = 1.0, name: str = "m", **values: Any) -> Point:
     time = START + order * TICK
     return Point(**{"name": name, "value": value, "order": order, "time": time, "writer": "w",
                     **values})  # fmt: skip
+
+
+def values(tracker: Any, run: RunRecord, name: str = "m") -> list[object]:
+    """What is logged to a run under a name."""
+    return [each.value for each in tracker.read_points(run.id, [name])]
 
 
 def until(true: Callable[[], Any], seconds: float = MAX_WAIT_S) -> None:

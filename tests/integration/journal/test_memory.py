@@ -6,19 +6,14 @@ from collections.abc import Callable
 
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import (
-    RunRecord,
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import Moody, point, start_run, until
+from helpers.flaky_tracker import Moody, point, start_run, until, values
 
 
 def away(*names: str) -> Callable[..., BaseException | None]:
     return lambda name, *_: Unavailable("It is away.") if not names or name in names else None
-
-
-def values(tracker: MemoryTracker, run: RunRecord, name: str = "m") -> list[object]:
-    return [each.value for each in tracker.read_points(run.id, [name])]
 
 
 def test_memory_stays_flat_while_records_wait(

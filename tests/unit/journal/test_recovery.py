@@ -31,7 +31,7 @@ from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import Kind, Refused, RunChange, RunQuery, RunRecord, Unavailable
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import URI, Moody, away, die, point, start_run, until
+from helpers.flaky_tracker import URI, Moody, away, die, point, start_run, until, values
 
 
 @pytest.fixture
@@ -51,10 +51,6 @@ def left(opened: Callable[..., Journaled], moody: Moody) -> RunRecord:
     die(journaled)
     moody.error = lambda name, *_: None
     return run
-
-
-def values(memory: MemoryTracker, run: RunRecord) -> list[object]:
-    return [each.value for each in memory.read_points(run.id, ["m"])]
 
 
 def test_the_next_process_sends_it(

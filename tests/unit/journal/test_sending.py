@@ -11,9 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from amlflow.exceptions import AuthenticationException, ServiceException, UserErrorException
+from amlflow.exceptions import (
+    AuthenticationException,
+    AzureMLException,
+    ServiceException,
+    UserErrorException,
+)
 from amlflow.journal.recovery import recover
 from amlflow.journal.segments import JournalFull
 from amlflow.layers import journaled as layer
@@ -31,19 +37,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import Moody, die, point, start_run, until
-
-
-def away(*names: str) -> Callable[..., BaseException | None]:
-    return lambda name, *_: Unavailable("It is away.") if not names or name in names else None
-
-
-MAX_STALL_S = 10
-"""A call that does not wait is faster on any machine; one that waits for the tracker takes 20 s."""
-
-
-def values(tracker: MemoryTracker, run: RunRecord, name: str = "m") -> list[object]:
-    return [each.value for each in tracker.read_points(run.id, [name])]
+from helpers.flaky_tracker import MAX_STALL_S, Moody, away, die, point, start_run, until, values
 
 
 def test_what_is_logged_arrives_within_a_second(
@@ -129,7 +123,7 @@ def test_an_outage_stalls_nobody_and_is_said_once(
 ) -> None:
     journaled.write_points(run.id, [point(0)])
     journaled.flush()
-    moody.error = away()
+    moody.error = away
     slowest = 0.0
     for value in range(1, 400):
         begun = time.monotonic()
@@ -171,15 +165,23 @@ def test_tries_become_seldom_and_a_retry_after_is_honoured(
     assert all(later - earlier >= 0.7 for earlier, later in itertools.pairwise(times))
 
 
+def at_77(error: type[AzureMLException], message: str) -> Callable[..., BaseException | None]:
+    """A tracker that takes all points but those of the value 77."""
+
+    def find_error(name: str, *arguments: Any) -> BaseException | None:
+        is_77 = name == "write_points" and any(each.value == 77 for each in arguments[1])
+        return error(message) if is_77 else None
+
+    return find_error
+
+
+refusing_77 = at_77(Refused, "No 77 here.")
+
+
 def test_a_refused_record_is_kept_and_named_at_the_end_and_the_others_go_on(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:
-    def refuse(name: str, *arguments: object) -> BaseException | None:
-        if name == "write_points" and any(each.value == 77 for each in arguments[1]):  # type: ignore[attr-defined]
-            return Refused("No 77 here.")
-        return None
-
-    moody.error = refuse
+    moody.error = refusing_77
     for value in range(200):
         journaled.write_points(run.id, [point(value)])
     with pytest.raises(UserErrorException, match=r"1 of the records.*No 77 here.*jsonl") as error:
@@ -222,7 +224,7 @@ def test_an_end_that_does_not_get_there_is_said_and_comes_later(
 ) -> None:
     journaled = opened(flush_seconds=0.3)
     run = start_run(journaled)
-    moody.error = away()
+    moody.error = away
     journaled.write_points(run.id, [point(1)])
     with pytest.raises(Unavailable, match=r"2 records.*amlflow sync"):
         journaled.update_run(run.id, RunChange(status="Completed"))
@@ -236,7 +238,7 @@ def test_an_end_that_comes_late_does_not_replace_another(
 ) -> None:
     journaled = opened(flush_seconds=0.1)
     run = start_run(journaled)
-    moody.error = away()
+    moody.error = away
     with pytest.raises(Unavailable):
         journaled.update_run(run.id, RunChange(status="Completed"))
     memory.update_run(run.id, RunChange(status="Canceled"))
@@ -328,30 +330,22 @@ def test_what_is_refused_of_a_forbidden_run_is_refused_then(
     assert values(memory, run) == [1, 2]
 
 
-def refusing_77(name: str, *arguments: object) -> BaseException | None:
-    if name == "write_points" and any(each.value == 77 for each in arguments[1]):  # type: ignore[attr-defined]
-        return Refused("No 77 here.")
-    return None
-
-
 # --- what the tracker cannot take, although it answers --------------------------------------------
 
 
-def failing_at_77(name: str, *arguments: object) -> BaseException | None:
-    """As a server that answers 500 to one record, again and again, and takes the others."""
-    if name == "write_points" and any(each.value == 77 for each in arguments[1]):  # type: ignore[attr-defined]
-        return Unavailable("HTTP 500")
-    return None
+failing_at_77 = at_77(Unavailable, "HTTP 500")
+"""As a server that answers 500 to one record, again and again, and takes the others."""
 
 
-def test_a_record_that_fails_again_and_again_holds_up_its_run_only(
-    journaled: Journaled,
-    run: RunRecord,
-    moody: Moody,
-    memory: MemoryTracker,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("amlflow.journal.sender.MAX_PAUSE_S", 0.01)
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_record_that_fails_again_and_again_holds_up_its_run_only(
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+) -> None:
     other = start_run(journaled)
     moody.error = failing_at_77
     for value in (1, 2, 77, 3):
@@ -367,15 +361,11 @@ def test_a_record_that_fails_again_and_again_holds_up_its_run_only(
     assert values(memory, run) == [1, 2, 77, 3]
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_what_is_held_goes_on_behind_what_has_passed(
-    journaled: Journaled,
-    run: RunRecord,
-    moody: Moody,
-    memory: MemoryTracker,
-    monkeypatch: pytest.MonkeyPatch,
+    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:
     """Also where no two calls in a row pass."""
-    monkeypatch.setattr("amlflow.journal.sender.MAX_PAUSE_S", 0.01)
     moody.error = failing_at_77
     journaled.write_points(run.id, [point(77)])
     with pytest.raises(ServiceException, match="HTTP 500"):
@@ -399,7 +389,7 @@ def test_what_a_dead_process_left_is_not_behind_a_record_that_fails(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:
     other = start_run(journaled)
-    moody.error = away()
+    moody.error = away
     for value in (1, 77, 2):
         journaled.write_points(run.id, [point(value)])
     journaled.write_points(other.id, [point(4)])
@@ -540,7 +530,7 @@ def test_files_are_in_the_tracker_in_the_order_of_the_calls(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
-    moody.error = away("put_files", "write_points")
+    moody.error = lambda name, *_: away(name) if name in ("put_files", "write_points") else None
     for text in ("first", "second"):
         source.write_text(text)
         journaled.put_files(run.id, {"a/b": source}, replace=True)
@@ -604,7 +594,7 @@ def test_large_files_wait_for_a_tracker_that_is_away(
 
     put("the first one")
     assert memory.list_files(run.id) == ["a/b"]  # when the call returns
-    moody.error = away()
+    moody.error = away
     put("small")
     put("the second one")
     with pytest.raises(Unavailable):
@@ -697,7 +687,7 @@ def test_an_interrupted_end_says_what_waits(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    moody.error = away()
+    moody.error = away
     journaled.write_points(run.id, [point(1)])
 
     def interrupted(*_: object) -> bool:
