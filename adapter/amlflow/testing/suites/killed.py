@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,24 +10,21 @@ from typing import Any
 
 import pytest
 
-from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
     ExperimentRecord,
     Feature,
     ModelDraft,
     ModelRecord,
     Refused,
-    RunChange,
     RunDraft,
     RunQuery,
     RunRecord,
-    Status,
     Tracker,
 )
 from amlflow.testing.suites.at_once import Others
-from amlflow.testing.suites.base import current, new_point
+from amlflow.testing.suites.base import current
 from amlflow.testing.suites.cleaning import new_name
-from amlflow.testing.suites.process_base import ProcessBase
+from amlflow.testing.suites.process_base import ProcessBase, check_written, need_fork, write_one
 
 Create = Callable[[Tracker, str, int, Path], object]
 """Creates the thing number N below a name, with the content of a file."""
@@ -45,8 +41,7 @@ class KilledTests(ProcessBase):
     @pytest.fixture
     def large_file(self, tmp_path: Path) -> Path:
         """A file that takes a while to store."""
-        if not hasattr(os, "fork"):
-            pytest.skip("this system has no fork")
+        need_fork()
         path = tmp_path / "content"
         path.write_bytes(b"x" * 100_000)
         return path
@@ -166,38 +161,6 @@ class KilledTests(ProcessBase):
                     assert path.read_bytes() == large_file.read_bytes(), "a file is not whole"
                 assert (model.tags, model.description) == ({"t": "x"}, "text")
                 assert list(model.properties) == ["number"]
-
-
-def write_one(tracker: Tracker, run_id: str, n: int, path: Path, *, replace: bool = False) -> None:
-    """Write a step of everything: properties with tags, points, a file."""
-    properties = {f"p{n}": "x", f"q{n}": "y"}
-    tracker.update_run(run_id, RunChange(properties=properties, tags={f"t{n}": "x"}))
-    points = [new_point("m", float(n), order=2 * n), new_point("m", f"text {n}", order=2 * n + 1)]
-    tracker.write_points(run_id, points)
-    tracker.put_files(run_id, {f"files/{n}": path}, replace=replace)
-
-
-def check_written(tracker: Tracker, run: RunRecord, count: int, path: Path) -> None:
-    """All of the steps so far are there, and of the next one nothing that is half a thing."""
-    record = tracker.get_run(run.id)
-    for n in range(count):
-        assert {f"p{n}": "x", f"q{n}": "y"}.items() <= record.properties.items()
-        assert record.tags[f"t{n}"] == "x"
-    assert (f"p{count}" in record.properties) == (f"q{count}" in record.properties)
-    assert record.status == Status.RUNNING
-    values = [point.value for point in tracker.read_points(run.id)]
-    expected = [value for n in range(count + 1) for value in (float(n), f"text {n}")]
-    assert values[: 2 * count] == expected[: 2 * count]
-    assert set(values) <= set(expected)
-    names = tracker.list_files(run.id)
-    assert {f"files/{n}" for n in range(count)} <= set(names)
-    back = path.with_name("back")
-    for name in names:
-        try:
-            tracker.get_file(run.id, name, back)
-        except AzureMLException as error:
-            raise AssertionError(f"{name} is listed and cannot be read: {error.message}") from error
-        assert back.read_bytes() == path.read_bytes(), f"{name} is not whole"
 
 
 def _write_until_killed(

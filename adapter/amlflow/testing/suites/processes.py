@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,12 @@ from amlflow.spec import (
 from amlflow.testing.suites.at_once import PROCESSES, Others
 from amlflow.testing.suites.base import check_claims, claim, current, new_point
 from amlflow.testing.suites.cleaning import new_name
-from amlflow.testing.suites.killed import check_written, write_one
-from amlflow.testing.suites.process_base import ProcessBase
+from amlflow.testing.suites.process_base import (
+    ProcessBase,
+    check_written,
+    need_fork,
+    write_one,
+)
 
 
 class ProcessTests(ProcessBase):
@@ -241,8 +244,7 @@ class ProcessTests(ProcessBase):
         page: Other processes and machines change the same runs at the same time.
         features: What the tracker does natively.
         """
-        if not hasattr(os, "fork"):
-            pytest.skip("this system has no fork")
+        need_fork()
         for n in range(2):
             assert others.in_fork(_write_all, run.id, experiment.id, n) == 0
             others.in_one(_change, run.id, RunChange(tags={f"parent {n}": "x"}))
@@ -263,8 +265,7 @@ class ProcessTests(ProcessBase):
         page: Other processes and machines change the same runs at the same time.
         uri: The absolute URI that it was opened with.
         """
-        if not hasattr(os, "fork"):
-            pytest.skip("this system has no fork")
+        need_fork()
         run = self.create_run(tracker, experiment)
         path = tmp_path / "file"
         path.write_text("content")
