@@ -13,8 +13,9 @@ from amlflow.core.runs import snapshot_files
 from amlflow.core.runs.snapshot_files import MAX_FILES, MAX_LINES, MAX_TEXT, diff_snapshots
 from amlflow.exceptions import SnapshotException
 from amlflow.plain_json import to_json
-from amlflow.spec import Point, RunDraft, RunRecord
+from amlflow.spec import RunDraft, RunRecord
 from amlflow.testing.memory import MemoryTracker
+from amlflow.testing.suites.base import new_point
 from amlflow_page.difference import MAX_ENTRIES, difference
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -187,10 +188,7 @@ def test_runs_differ_in_sections(store: Store) -> None:
     for run, values in ((left, (3.0, 1.0)), (right, (2.0,))):
         store.tracker.write_points(
             run.id,
-            [
-                Point(name="loss", value=value, order=order, time=START, writer="a")
-                for order, value in enumerate(values)
-            ],
+            [new_point("loss", value, order=order) for order, value in enumerate(values)],
         )
     answer = difference(store.tracker, left, right)
     sections = {section["name"]: section["entries"] for section in answer["sections"]}
