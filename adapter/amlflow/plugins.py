@@ -239,6 +239,11 @@ def describe_plugins() -> list[dict[str, object]]:
     return descriptions
 
 
+def absolute_uri(uri: str) -> str:
+    """What a URI that is a scheme alone names; the URI itself if no plugin says so."""
+    return next(iter(_ask_for_texts("amlflow_absolute_uri", uri=uri)), uri)
+
+
 _trackers: PerProcess[Tracker] = PerProcess()
 
 
@@ -357,16 +362,21 @@ def open_cluster(kind: str, settings: Mapping[str, Any]) -> Cluster | None:
 
 def explain_failure(output: str) -> list[str]:
     """What plugins say of the last lines of a failed script's output, a sentence each."""
+    return _ask_for_texts("amlflow_explain_failure", output=output)
+
+
+def _ask_for_texts(hook: str, **arguments: str) -> list[str]:
+    """What the plugins answer to a hook; the log names a plugin that fails."""
     # As above: it imports pluggy.
     from amlflow.plugin_calls import HookCall, hook_call
 
     def check(answer: Any) -> str | None:
-        return None if isinstance(answer, str) else f"what it says is of {type(answer)}"
+        return None if isinstance(answer, str) else f"its answer is of {type(answer)}"
 
-    with hook_call(HookCall("amlflow_explain_failure", check)) as call:
-        sentences: list[str] = load_plugins().manager.hook.amlflow_explain_failure(output=output)
+    with hook_call(HookCall(hook, check)) as call:
+        texts: list[str] = getattr(load_plugins().manager.hook, hook)(**arguments)
     call.log_failures()
-    return sentences
+    return texts
 
 
 def announce(hook: str, run: RunRecord) -> None:

@@ -25,3 +25,14 @@ def amlflow_tracker(uri: str) -> Tracker | None:
     from amlflow_trackio.tracker import TrackioTracker
 
     return TrackioTracker(uri)
+
+
+@hookimpl
+def amlflow_absolute_uri(uri: str) -> str | None:
+    """Take ``trackio://``: trackio's own folder, which the environment names."""
+    if uri.rstrip("/") != "trackio:":
+        return None
+    # Only a process that opens such a tracker needs it.
+    from amlflow_trackio.folders import folder_of, uri_of
+
+    return uri_of(folder_of(uri))

@@ -7,6 +7,7 @@ import logging
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from amlflow.core.experiment import Experiment
@@ -164,6 +165,21 @@ def test_the_uri_becomes_absolute_at_once(
     ws = Workspace.from_config()
     os.chdir("/")
     assert ws.get_mlflow_tracking_uri() == absolute.format(folder=folder)
+
+
+def test_a_scheme_alone_names_what_the_environment_says_at_that_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "trackio://")
+    for name in ("first", "second folder"):
+        monkeypatch.setenv("TRACKIO_DIR", name)
+        expected = f"trackio://{quote(str(folder / name))}"
+        assert Workspace.from_config().get_mlflow_tracking_uri() == expected
+
+
+def test_a_scheme_alone_that_no_plugin_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "gopher://")
+    assert Workspace.from_config().get_mlflow_tracking_uri() == "gopher://"
 
 
 # get, create, list, write_config

@@ -48,6 +48,13 @@ class Hooks:
         If two plugins take the same URI, an error names both.
         """
 
+    def amlflow_absolute_uri(self, uri: str) -> str | None:
+        """What a URI that is a scheme alone names, such as ``trackio://``, or None.
+
+        It may depend on the environment. It is asked where a workspace is opened, so that trackers
+        and what is journaled for them are known by the absolute URI alone.
+        """
+
     def amlflow_run_keeper(self, uri: str) -> RunKeeper | None:
         """Open the part of the tracker at this URI that an agent needs, or return None."""
 

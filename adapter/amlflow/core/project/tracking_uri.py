@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from amlflow import plugins
+
 VARIABLE = "MLFLOW_TRACKING_URI"
 EMBEDDED = "mlflow.db"
 ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
@@ -38,12 +40,17 @@ def embedded_uri(folder: Path) -> str:
 
 
 def absolute(uri: str, folder: Path) -> str:
-    """The URI with its path, if it is a relative one, taken from a folder."""
+    """The URI with its path, if it is a relative one, taken from a folder.
+
+    What a scheme alone names, such as ``trackio://``, its plugin says.
+    """
     scheme, separator, path = uri.partition(":///")
     if separator and scheme.partition("+")[0] == "sqlite":
         if not path or path == ":memory:" or Path(path).is_absolute():
             return uri
         return f"{scheme}:///{(folder / path).absolute()}"
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]+:/*", uri):
+        return plugins.absolute_uri(uri)
     if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", uri) or uri == "databricks":
         return uri
     return (folder / uri).absolute().as_uri()
