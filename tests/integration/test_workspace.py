@@ -62,6 +62,18 @@ Workspace.from_config(), Workspace.from_config()
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("chosen", ["a database that is there", "a tracker of the environment"])
+def test_a_database_that_is_there_or_was_chosen_is_not_announced(
+    folder: Path, chosen: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if chosen == "a database that is there":
+        (folder / "mlflow.db").touch()
+    else:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:1")
+    Workspace.from_config()
+    assert caplog.text == ""
+
+
 def test_a_script_may_leave_its_folder(folder: Path, sqlite_uri: str) -> None:
     (folder / "mlflow.db").write_bytes(Path(sqlite_uri.removeprefix("sqlite:///")).read_bytes())
     ws = Workspace.from_config()

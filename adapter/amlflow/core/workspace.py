@@ -11,7 +11,6 @@ from amlflow.core import html
 from amlflow.core.absent.workspace_members import AzureOnly, refuse
 from amlflow.core.arguments import check_path, check_text
 from amlflow.core.compute.compute_target import ComputeTarget, Targets
-from amlflow.core.console import warn_once
 from amlflow.core.data import declared
 from amlflow.core.data.dataset import DatasetsByName
 from amlflow.core.data.datastore import AbstractDatastore, DatastoresByName, open_datastore
@@ -24,6 +23,7 @@ from amlflow.core.project.config_json import (
     project_folder,
     write_config,
 )
+from amlflow.core.project.configured import warn_of_new_database
 from amlflow.core.project.known_workspaces import find_known, list_known, note_path
 from amlflow.core.project.tracking_uri import embedded_uri, resolve_uri
 from amlflow.core.runs.run import Run, get_run_in
@@ -110,10 +110,7 @@ class Workspace(WorkspaceBase, AzureOnly):
             return Workspace._of_this_job()
         if config is None:
             workspace = Workspace._default()
-            warn_once(
-                f"No config.json at or above {Path(path or '.').absolute()}: using the workspace "
-                f"{workspace.name!r} on {workspace.discovery_url}."
-            )
+            warn_of_new_database(path or ".", workspace._store.uri)
             return workspace
         return configured_workspace(config, auth)
 

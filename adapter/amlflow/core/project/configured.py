@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from amlflow.core.console import warn
+from amlflow.core.console import warn_once
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.known_workspaces import find_known
-from amlflow.core.project.tracking_uri import resolve_uri
+from amlflow.core.project.tracking_uri import EMBEDDED, embedded_uri, resolve_uri
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.spec import redacted
 
@@ -29,8 +29,17 @@ def configured_uri(path: str | os.PathLike[str]) -> str:
         return resolve_uri(config.tracking_uri or note.get("tracking_uri"), config.folder)
     note = find_known(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME) or {}
     uri = resolve_uri(note.get("tracking_uri"), Path.cwd())
-    warn(
-        f"No config.json at or above {Path(path).absolute()}: using the workspace "
-        f"{DEFAULT_NAME!r} on {redacted(uri)}."
-    )
+    warn_of_new_database(path, uri)
     return uri
+
+
+def warn_of_new_database(path: str | os.PathLike[str], uri: str) -> None:
+    """Say where runs are looked for if no config.json says so and no database is there yet.
+
+    In a wrong folder, or before the first run, it says why nothing is listed.
+    """
+    if uri == embedded_uri(Path.cwd()) and not Path(EMBEDDED).exists():
+        warn_once(
+            f"No config.json at or above {Path(path).absolute()}: using the workspace "
+            f"{DEFAULT_NAME!r} on {redacted(uri)}, a new database."
+        )
