@@ -27,7 +27,7 @@ def to_frame(definition: Definition, files: Sequence[DataFile]) -> pd.DataFrame:
     table = read_table(definition, files)
     if definition.format != "delimited":
         table = set_types(table, definition.options.get("column_types", {}))
-    frame = table.to_pandas(self_destruct=True, split_blocks=True)
+    frame = table.to_pandas(self_destruct=True)
     for name, *values in definition.steps:
         frame = FRAME_STEPS[name](frame, definition.options, *values)
     return frame.reset_index(drop=True) if definition.steps else frame
