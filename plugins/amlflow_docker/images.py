@@ -73,14 +73,13 @@ class DockerImages:
     def get(self, image: str) -> str:
         return str(get_image(connect(), image).id)
 
+    def get_local(self, image: str) -> str | None:
+        local = _find(image)
+        return None if local is None else str(local.id)
+
     def find(self, name: str) -> tuple[str, Mapping[str, str]] | None:
-        try:
-            image = connect().images.get(f"{REPOSITORY}:{name}")
-        except docker.errors.ImageNotFound:
-            return None
-        except FAILURES as error:
-            raise to_exception(error) from error
-        return image.id, image.labels
+        image = _find(f"{REPOSITORY}:{name}")
+        return None if image is None else (image.id, image.labels)
 
     def look(self, image: str, program: str) -> ImagePython | None:
         shell = 'command -v "$0" >/dev/null || exit 127; exec "$0" "$@"'
@@ -214,6 +213,16 @@ def to_python(answer: bytes) -> ImagePython:
     ):
         raise ValueError("not a Python's description")
     return ImagePython(**values, folders=tuple(folders), packages=packages)
+
+
+def _find(image: str) -> Any | None:
+    """An image, or None if it is not there. Raises ComputeTargetException."""
+    try:
+        return connect().images.get(image)
+    except docker.errors.ImageNotFound:
+        return None
+    except FAILURES as error:
+        raise to_exception(error) from error
 
 
 def get_image(client: Any, image: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +16,7 @@ from amlflow.cli.errors import Missing, WrongUsage
 from amlflow.cli.scope import Where
 from amlflow.core.environments.curated import curated_definitions
 from amlflow.core.environments.definition_files import DEFINITION, write_folder
-from amlflow.core.environments.making import find_images
+from amlflow.core.environments.making import find_images, making_of
 from amlflow.core.environments.registry import (
     EnvironmentNotFound,
     RegisteredVersion,
@@ -28,12 +28,9 @@ from amlflow.core.scripts.environment import (
     definition_of,
     open_latest,
 )
-from amlflow.core.scripts.specify import specification_of
 from amlflow.core.store import tracker_of
 from amlflow.environments import kept
-from amlflow.environments.building import ensure
 from amlflow.environments.kept_images import KeptImage, list_images, remove_image
-from amlflow.environments.lookup import find_environment
 from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
 from amlflow.spec import Images, Tracker
 from amlflow.times import to_iso
@@ -41,6 +38,7 @@ from amlflow.whole_files import write_text
 
 logger = logging.getLogger("amlflow")
 
+Local = kept.KeptEnvironment | KeptImage
 DAY_S = 86_400.0
 RESOLVED = "requirements.txt"
 
@@ -51,8 +49,9 @@ def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
     registry = Registry(tracker)
     rows = []
     shown = set()
+    local_images = _list_images()[1]
     for registered, environment in open_latest(registry):
-        local = _find_local(environment, tracker)
+        local = _find_local(environment, tracker, local_images)
         shown.add(local.key if local else None)
         rows.append({**_of_version(registered), **_show_local(local)})
     if curated:
@@ -60,13 +59,11 @@ def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
             {"name": name, "version": CURATED_VERSION, "curated": True, **_show_local(None)}
             for name in sorted(curated_definitions())
         ]
-    rows += [
-        {"name": None, "version": None, **_show_local(local)}
-        for local in kept.list_environments()
-        if local.key not in shown
-    ]
+    all_local: list[Local] = [*kept.list_environments(), *local_images]
     return rows + [
-        {"name": None, "version": None, **_show_local(image)} for image in _list_images()[1]
+        {"name": None, "version": None, **_show_local(local)}
+        for local in all_local
+        if local.key not in shown
     ]
 
 
@@ -75,7 +72,7 @@ def show(*, environment_name: str, environment_version: str | None, **where: Any
     workspace = Where(**where).workspace()
     environment = _get(workspace, environment_name, environment_version)
     tracker = tracker_of(workspace)
-    local = _find_local(environment, tracker)
+    local = _find_local(environment, tracker, _list_images()[1])
     versions = Registry(tracker).versions(environment_name)
     [labels] = [item.labels for item in versions if item.version == environment.version] or [()]
     return {
@@ -83,7 +80,7 @@ def show(*, environment_name: str, environment_version: str | None, **where: Any
         "labels": list(labels),
         "versions": [item.version for item in versions],
         **_show_local(local),
-        "packages": local.packages if local else [],
+        "packages": local.packages if isinstance(local, kept.KeptEnvironment) else [],
     }
 
 
@@ -109,23 +106,22 @@ def build(
         environment = _load(any_directory)
     else:
         environment = _get(Where(**where).workspace(), str(any_environment), environment_version)
-    specification = specification_of(
-        environment.name,
-        environment.python,
-        any_directory or Path.cwd(),
-        lambda: tracker_of(Where(**where).workspace()),
-    )
-    if specification is None:
+    making = making_of(
+        environment.name, environment.python, environment.docker,
+        lambda: tracker_of(Where(**where).workspace()), any_directory,
+    )  # fmt: skip
+    if making.makes_nothing:
         raise UserErrorException(
             f"The environment {environment.name!r} has user_managed_dependencies, so nothing is "
             "made for it."
         )
-    result = ensure(specification, sys.stderr)
+    result = making.make(sys.stderr)
     return {
         "name": environment.name,
         "version": environment.version,
-        "hash": result.key or None,
-        "python": str(result.python),
+        "hash": result.key,
+        "image": result.image,
+        "python": result.python,
         "made": result.is_new,
         "packages": result.packages,
     }
@@ -198,7 +194,7 @@ def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any
     older_than_s = days * DAY_S
     limit = time.time() - older_than_s
     images, local_images = _list_images()
-    all_local: list[kept.KeptEnvironment | KeptImage] = [*kept.list_environments(), *local_images]
+    all_local: list[Local] = [*kept.list_environments(), *local_images]
     unused = {local.key: _show_local(local) for local in all_local if local.last_used <= limit}
     if dry_run:
         return list(unused.values())
@@ -275,15 +271,22 @@ def _get(workspace: Any, name: str, version: str | None) -> Environment:
         return Environment.get(workspace, name, version)
 
 
-def _find_local(environment: Environment, tracker: Tracker) -> kept.KeptEnvironment | None:
+def _find_local(
+    environment: Environment, tracker: Tracker, local_images: Sequence[KeptImage]
+) -> Local | None:
     """What is made of a definition here; None where it cannot be told, as of a malformed one."""
     try:
-        specification = specification_of(
-            environment.name, environment.python, Path.cwd(), lambda: tracker
+        making = making_of(
+            environment.name, environment.python, environment.docker, lambda: tracker
         )
-        return None if specification is None else find_environment(specification)
+        made = making.find()
     except (AzureMLException, OSError):
         return None
+    if made is None or made.key is None:
+        return None
+    if made.image is None:
+        return kept.find(made.key, kept.environments_folder())
+    return next((image for image in local_images if image.key == made.key), None)
 
 
 def _of_version(registered: RegisteredVersion) -> dict[str, Any]:
@@ -295,7 +298,7 @@ def _of_version(registered: RegisteredVersion) -> dict[str, Any]:
     }
 
 
-def _show_local(local: kept.KeptEnvironment | KeptImage | None) -> dict[str, Any]:
+def _show_local(local: Local | None) -> dict[str, Any]:
     """Kind, hash, disk use in bytes and last use of what is made on this machine."""
     if local is None:
         return {"kind": None, "hash": None, "disk_bytes": None, "last_used_utc": None}

@@ -35,6 +35,12 @@ class Dockerfile:
         """As JSON."""
         return dataclasses.asdict(self)
 
+    def read(self) -> str:
+        """The text. Raises OSError or UnicodeError: the file cannot be read."""
+        if self.folder is None:
+            return self.text or ""
+        return Path(self.folder, self.path).read_text(encoding="utf-8")
+
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> Dockerfile:
         """The inverse of :meth:`to_json`. Raises TypeError for what is not one."""
@@ -77,6 +83,17 @@ def ensure_built(
         raise EnvironmentBuildException(
             f"The Dockerfile or a file around it cannot be read: {error}."
         ) from error
+
+
+def find_built(dockerfile: Dockerfile, images: Images) -> str | None:
+    """The id of the image that was built of a Dockerfile, or None if none was.
+
+    Raises:
+        OSError: a file cannot be read.
+        ComputeTargetException: the container engine does not answer.
+    """
+    built = images.find(_key_of(dockerfile))
+    return None if built is None else built[0]
 
 
 def _build(

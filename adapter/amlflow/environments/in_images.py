@@ -92,16 +92,7 @@ def ensure_in_image(
     """
     plan = plan_of(specification)
     base = images.get(image)
-    try:
-        key = key_of(
-            plan,
-            Surroundings(f"{program} {_LAYOUT} {images.adds_amlflow}", base),
-            relax=specification.relax,
-        )
-    except OSError as error:
-        raise EnvironmentBuildException(
-            f"A file that the environment names cannot be read: {error}."
-        ) from error
+    key = _key_of(specification, plan, images, base, program)
     environment = _find(images, key)
     if environment is None:
         folder = kept.make_folder()
@@ -112,6 +103,34 @@ def ensure_in_image(
                 environment = build.run(folder, key)
     note_image_use(key)
     return environment
+
+
+def find_in_image(
+    specification: Specification, images: Images, image: str, program: str
+) -> ImageEnvironment | None:
+    """What :func:`ensure_in_image` made earlier with these arguments, or None.
+
+    Nothing is fetched and nothing is made. It raises the same exceptions.
+    """
+    get_local = getattr(images, "get_local", images.get)  # a plugin may lack it
+    base = get_local(image)
+    if base is None:
+        return None
+    plan = plan_of(specification)
+    return _find(images, _key_of(specification, plan, images, base, program))
+
+
+def _key_of(
+    specification: Specification, plan: Plan, images: Images, base: str, program: str
+) -> str:
+    """The name of the image. Raises EnvironmentBuildException: a file cannot be read."""
+    surroundings = Surroundings(f"{program} {_LAYOUT} {images.adds_amlflow}", base)
+    try:
+        return key_of(plan, surroundings, relax=specification.relax)
+    except OSError as error:
+        raise EnvironmentBuildException(
+            f"A file that the environment names cannot be read: {error}."
+        ) from error
 
 
 def _find(images: Images, key: str) -> ImageEnvironment | None:
@@ -234,7 +253,8 @@ class _Build:
         if _minor(python) < OLDEST:
             self._warnings.append(
                 f"The image {self._image!r} has Python {python.version}, and amlflow needs "
-                f"{OLDEST[0]}.{OLDEST[1]}: a script that imports azureml fails there."
+                f"{OLDEST[0]}.{OLDEST[1]}: a script that imports azureml fails there. Use an image "
+                "with a newer Python, or submit without Docker, where older Pythons work, too."
             )
             return False
         return True

@@ -67,6 +67,10 @@ class Images(Protocol):
     def get(self, image: str) -> str:
         """The id of an image, which is fetched if it is not there. The content decides the id."""
 
+    def get_local(self, image: str) -> str | None:
+        """The id of an image, or None if it is not there. Without this method, it is fetched."""
+        return self.get(image)
+
     @abstractmethod
     def find(self, name: str) -> tuple[str, Mapping[str, str]] | None:
         """The id and the labels of an image that was made under this name, or None."""

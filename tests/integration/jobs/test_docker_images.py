@@ -202,12 +202,26 @@ def test_a_build_makes_the_image_that_scripts_run_in(
     environment = environment_of(links, "amlflow-tiny==1.0")
     text = f"FROM {docker_image}\nRUN echo {uuid.uuid4().hex} > /here\n"
     environment.docker.base_dockerfile = text
+    details = environment.get_image_details(experiment.workspace)
+    assert (details.image_exist, details.image, details.dockerfile) == (False, None, text)
     build = environment.build(experiment.workspace).wait_for_completion(show_output=True)
     assert build.status == "Succeeded"
     output = capsys.readouterr().out
     assert "RUN echo" in output
     assert "amlflow-tiny==1.0" in output
-    assert "The environment is the image sha256:" in output
+    details = environment.get_image_details(experiment.workspace)
+    assert f"The environment is the image {details.image}.\n" in output
+    assert details.image_exist
+    client = docker.from_env()
+    command = [details.interpreter_path, "-c", "import amlflow_tiny as t; print(t.VERSION)"]
+    output = client.containers.run(details.image, command, network_disabled=True, remove=True)
+    assert output == b"1.0\n"
+    assert str(details.interpreter_path).startswith(str(details.environment_path))
+    assert main(["environment", "build", "-n", environment.name]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["image"], row["made"]) == (details.image, False)
+    assert main(["environment", "show", "-n", environment.name, "--query", "kind"]) == 0
+    assert json.loads(capsys.readouterr().out) == "image"
     run = submit(
         experiment, "open('/here'); import amlflow_tiny", compute_target=target,
         environment=environment,

@@ -111,7 +111,7 @@ class Recording:
     def __init__(self) -> None:
         self.environments: list[Environment] = []
 
-    def __call__(self, environment: Environment, tracker: object) -> None:
+    def __call__(self, environment: Environment, tracker: object, local_images: object) -> None:
         self.environments.append(environment)
 
 

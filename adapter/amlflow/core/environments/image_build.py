@@ -8,9 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from amlflow.core.environments.making import Making
-from amlflow.environments.lookup import find_environment
-from amlflow.environments.specification import Specification
+from amlflow.core.environments.making import MadeEnvironment, Making
 from amlflow.exceptions import AzureMLException
 
 RUNNING, SUCCEEDED, FAILED = "Running", "Succeeded", "Failed"
@@ -35,8 +33,8 @@ class ImageBuildDetails:
     def _build(self) -> None:
         try:
             with self._log.open("a", encoding="utf-8") as log:
-                sentence = self._making.make(log)
-            self._write(sentence)
+                environment = self._making.make(log)
+            self._write(environment.describe())
         except (AzureMLException, OSError) as failure:
             self._write(getattr(failure, "message", str(failure)))
             self._status = FAILED
@@ -95,49 +93,59 @@ class DockerImageDetails(dict[str, Any]):
 
     @property
     def repository(self) -> str | None:
-        """The name of the base image."""
+        """The image that was made, for ``docker run``; before that the name of the base image."""
         name: str | None = self["dockerImage"]["name"]
         return name
 
     @property
     def registry(self) -> str | None:
-        """None: the image's name says which registry it is in."""
+        """None: a made image is on the Docker host, and a base image's name has its registry."""
         return None
 
     @property
     def image(self) -> str | None:
-        """The name of the base image."""
+        """As :attr:`repository`."""
         return self.repository
 
     @property
     def interpreter_path(self) -> str | None:
-        """The Python of the environment that was made."""
+        """The Python of the environment that was made, as a path in the image if it is one."""
         path: str | None = self["pythonEnvironment"]["interpreterPath"]
         return path
 
     @property
     def environment_path(self) -> str | None:
-        """The folder of the environment that was made."""
+        """The folder of the environment that was made, as a path in the image if it is one."""
         path: str | None = self["pythonEnvironment"]["condaEnvironmentPath"]
         return path
 
     @property
-    def dockerfile(self) -> None:
-        """None: the environment is made without a Dockerfile."""
-        return None
+    def dockerfile(self) -> str | None:
+        """The Dockerfile's text; None for an environment without one."""
+        text: str | None = self["ingredients"]["dockerfile"]
+        return text
 
 
-def image_details(specification: Specification | None, image: str | None) -> DockerImageDetails:
-    """What is known of the environment that was made for a definition, if one was."""
-    environment = None if specification is None else find_environment(specification)
+def image_details(making: Making, base_image: str | None) -> DockerImageDetails:
+    """What is known of what was made of an environment, whose base image may have a name.
+
+    Raises:
+        EnvironmentBuildException: the definition has a line that cannot be read.
+        ComputeTargetException: the environment is an image, and the container engine does not
+            answer.
+    """
+    environment = making.find()
+    is_made = environment is not None
+    environment = environment or MadeEnvironment(key=None)
     return DockerImageDetails(
-        imageExistsInRegistry=environment is not None,
-        dockerImage={"name": image, "registry": {"address": None}},
+        imageExistsInRegistry=is_made,
+        dockerImage={"name": environment.image or base_image, "registry": {"address": None}},
         pythonEnvironment={
-            "interpreterPath": None if environment is None else str(environment.python),
-            "condaEnvironmentPath": None if environment is None else str(environment.path),
+            "interpreterPath": environment.python,
+            "condaEnvironmentPath": environment.folder,
         },
-        hash=None if environment is None else environment.key,
+        ingredients={"dockerfile": making.dockerfile and making.dockerfile.read()},
+        hash=environment.key,
     )
 
 
@@ -148,4 +156,4 @@ def build_here(making: Making) -> None:
         EnvironmentBuildException: it cannot be made.
         ComputeTargetException: the container engine does not answer or refuses.
     """
-    print(making.make(sys.stdout))
+    print(making.make(sys.stdout).describe())

@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from amlflow.core.scripts.dockerfiles import dockerfile_of
 from amlflow.core.scripts.environment_sections import DockerSection, PythonSection
 from amlflow.core.scripts.specify import specification_of
-from amlflow.environments.building import BuiltEnvironment, ensure
-from amlflow.environments.dockerfile import Dockerfile, ensure_built
-from amlflow.environments.in_images import ensure_in_image
+from amlflow.environments.building import ensure
+from amlflow.environments.dockerfile import Dockerfile, ensure_built, find_built
+from amlflow.environments.in_images import (
+    HOME,
+    ImageEnvironment,
+    ensure_in_image,
+    find_in_image,
+)
+from amlflow.environments.lookup import find_environment
 from amlflow.environments.plan import plan_of
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_compute
 from amlflow.spec import CONTAINER, Images, Tracker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeEnvironment:
+    """What was made of an environment.
+
+    ``python`` runs scripts in it, and ``folder`` has its packages: paths in the ``image``, if it is
+    one, and otherwise of this machine. ``key`` is None if no packages had to be installed.
+    """
+
+    key: str | None
+    image: str | None = None
+    python: str | None = None
+    folder: str | None = None
+    packages: list[str] = field(default_factory=list)
+    is_new: bool = False
+    seconds: float = 0.0
+
+    def describe(self) -> str:
+        """One sentence on what was done."""
+        if self.image is not None:
+            return f"The environment is the image {self.image}."
+        if self.key is None and self.python is None:
+            return "The user manages the packages of this environment."
+        if self.key is None:
+            return "Nothing has to be made: this Python has all packages of the environment."
+        if self.is_new:
+            return f"The environment {self.key} was made in {self.seconds:.1f} s."
+        return f"The environment {self.key} was there already."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +70,13 @@ class Making:
     image: str | None = None
     dockerfile: Dockerfile | None = None
 
-    def make(self, log: TextIO) -> str:
-        """Make it if it is not there; one sentence on what was done.
+    @property
+    def makes_nothing(self) -> bool:
+        """Whether the user manages the packages, and no image is named."""
+        return self.specification is None and self.image is None and self.dockerfile is None
+
+    def make(self, log: TextIO) -> MadeEnvironment:
+        """Make it if it is not there.
 
         Raises:
             EnvironmentBuildException: it cannot be made.
@@ -45,8 +86,32 @@ class Making:
         if images is not None:
             return self._make_image(images, log)
         if self.specification is None:
-            return "The user manages the packages of this environment."
-        return describe_build(ensure(self.specification, log))
+            return MadeEnvironment(key=None)
+        built = ensure(self.specification, log)
+        return MadeEnvironment(
+            key=built.key or None, python=str(built.python),
+            folder=str(built.python.parent.parent) if built.key else None,
+            packages=built.packages, is_new=built.is_new, seconds=built.seconds,
+        )  # fmt: skip
+
+    def find(self) -> MadeEnvironment | None:
+        """What was made of it earlier, or None. Nothing is fetched.
+
+        Raises:
+            EnvironmentBuildException: the definition has a line that cannot be read.
+            ComputeTargetException: the container engine does not answer.
+            OSError: a file that it names cannot be read.
+        """
+        images = self._find_images(io.StringIO())
+        if images is not None:
+            return self._find_image(images)
+        local = None if self.specification is None else find_environment(self.specification)
+        if local is None:
+            return None
+        return MadeEnvironment(
+            key=local.key, python=str(local.python), folder=str(local.path),
+            packages=local.packages,
+        )  # fmt: skip
 
     def _find_images(self, log: TextIO) -> Images | None:
         if self.image is None and self.dockerfile is None:
@@ -62,17 +127,36 @@ class Making:
     def _names_packages(self) -> bool:
         return self.specification is not None and not plan_of(self.specification).is_empty
 
-    def _make_image(self, images: Images, log: TextIO) -> str:
+    def _make_image(self, images: Images, log: TextIO) -> MadeEnvironment:
+        earlier = self._find_image(images)
         image = self.image
         if self.dockerfile is not None:
             with tempfile.TemporaryDirectory() as scratch:
                 image = ensure_built(self.dockerfile, images, Path(scratch), log, lambda: False)
         specification = self.specification or Specification()
         program = specification.interpreter or images.program
-        environment = ensure_in_image(specification, images, str(image), program, log)
-        for warning in environment.warnings:
+        layer = ensure_in_image(specification, images, str(image), program, log)
+        for warning in layer.warnings:
             log.write(f"{warning}\n")
-        return f"The environment is the image {environment.image}."
+        return _of_image(layer, is_new=earlier is None)
+
+    def _find_image(self, images: Images) -> MadeEnvironment | None:
+        image = self.image
+        if self.dockerfile is not None:
+            image = find_built(self.dockerfile, images)
+        if image is None:
+            return None
+        specification = self.specification or Specification()
+        program = specification.interpreter or images.program
+        layer = find_in_image(specification, images, image, program)
+        return None if layer is None else _of_image(layer, is_new=False)
+
+
+def _of_image(layer: ImageEnvironment, *, is_new: bool) -> MadeEnvironment:
+    return MadeEnvironment(
+        key=layer.key or None, image=layer.image, python=layer.python,
+        folder=HOME if layer.key else None, packages=layer.packages, is_new=is_new,
+    )  # fmt: skip
 
 
 def find_images() -> Images | None:
@@ -88,27 +172,22 @@ def find_images() -> Images | None:
 
 
 def making_of(
-    name: str, python: PythonSection, docker: DockerSection, tracker: Callable[[], Tracker]
+    name: str,
+    python: PythonSection,
+    docker: DockerSection,
+    tracker: Callable[[], Tracker],
+    folder: str | None = None,
 ) -> Making:
     """What is to be made of an environment with this name and these sections.
 
-    ``tracker`` gives the one that has the workspace's wheels. Relative paths are below the working
-    folder.
+    ``tracker`` gives the one that has the workspace's wheels. Relative paths are below ``folder``,
+    or the working folder.
 
     Raises:
         UserErrorException: a file that it names does not exist.
     """
     return Making(
-        specification=specification_of(name, python, os.getcwd(), tracker),
+        specification=specification_of(name, python, folder or os.getcwd(), tracker),
         image=docker.image(),
         dockerfile=dockerfile_of(docker),
     )
-
-
-def describe_build(environment: BuiltEnvironment) -> str:
-    """One sentence on what a build has done."""
-    if not environment.key:
-        return "Nothing has to be made: this Python has all packages of the environment."
-    if environment.is_new:
-        return f"The environment {environment.key} was made in {environment.seconds:.1f} s."
-    return f"The environment {environment.key} was there already."

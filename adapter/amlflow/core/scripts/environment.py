@@ -301,11 +301,10 @@ class Environment(Settings):
         build_here(self._making(workspace))
 
     def get_image_details(self, workspace: WorkspaceBase) -> DockerImageDetails:
-        """Whether the environment is made on this machine, and where."""
+        """Whether it is made here, and where. Raises ComputeTargetException: no engine answers."""
         from amlflow.core.environments.image_build import image_details  # few scripts ask for it
 
-        making = self._making(workspace)
-        return image_details(making.specification, self.docker.base_image)
+        return image_details(self._making(workspace), self.docker.image())
 
     def _making(self, workspace: WorkspaceBase) -> Making:
         from amlflow.core.environments.making import making_of  # most scripts make nothing here
