@@ -17,6 +17,7 @@ from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Trac
 from amlflow.tracker_data import show_value
 
 from amlflow_page.access import Access
+from amlflow_page.child_counts import count_children
 from amlflow_page.deadline import limit_time
 from amlflow_page.failures import group, reason
 from amlflow_page.filters import (
@@ -53,12 +54,15 @@ STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
     """A page of rows, or an expression's value where that is not a choice among runs.
 
+    ``writable`` are the ids of the rows' experiments whose runs the user may change. With ``tree``
+    in the request, each row has the number of its children by status.
+
     Raises:
         QueryError, QueryFailed: the expression does not parse, or fails on a run.
         WrongRequest: the request is not well-formed.
     """
     filters = Filters.from_request(request)
-    scope = _scope(tracker, access, filters)
+    scope = scope_of(tracker, access, filters)
     keep = limit_time(filters.keep(scope.experiments))
     text = text_of(request, "query").strip()
     expression = Expression(text) if text else None
@@ -69,13 +73,26 @@ def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[s
     scope = replace(scope, metrics=metric_fields([*columns, sort]))
     page = _page(scope, expression, keep, request)
     documents, fields = Documents(scope.experiments), _listed_fields(columns)
+    rows = [{**row(documents, record, fields), **_numbers(record, columns)} for record in page.runs]
+    if request.get("tree") is True:
+        add_children(tracker, access, page.runs, rows)
+    ids = {record.experiment_id for record in page.runs}
     return {
-        "rows": [
-            {**row(documents, record, fields), **_numbers(record, columns)} for record in page.runs
-        ],
+        "rows": rows,
         "cursor": page.cursor,
         "looked_at": page.looked_at,
+        "writable": sorted(filter(access.may_change_in, ids)),
     }
+
+
+def add_children(
+    tracker: Tracker, access: Access, records: Sequence[RunRecord], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Add ``children`` to the rows of runs: how many there are of each status."""
+    scope = scope_of(tracker, access, Filters())
+    counts = count_children(tracker, scope.experiments, records)
+    for record, content in zip(records, rows, strict=True):
+        content["children"] = counts.get(record.id, {})
 
 
 def failures(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +102,7 @@ def failures(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> di
     :data:`MAX_FAILURES`. Raises as :func:`rows`, whose expression counts for nothing here.
     """
     filters = replace(Filters.from_request(request), statuses=(Status.FAILED,))
-    scope = _scope(tracker, access, filters)
+    scope = scope_of(tracker, access, filters)
     page = read_page(scope, None, filters.keep(scope.experiments), MAX_FAILURES, None)
     return {"groups": group(page.runs), "looked_at": len(page.runs)}
 
@@ -96,7 +113,7 @@ def keys(tracker: Tracker, access: Access) -> dict[str, list[str]]:
     Runs of all experiments that the user may read are looked at, :data:`MAX_KEYED` at most.
     """
     fields = ("tags", "properties", "params", "metrics")
-    scope = _scope(tracker, access, Filters(children=True))
+    scope = scope_of(tracker, access, Filters(children=True))
     query = RunQuery(
         experiment_ids=list(scope.experiments), limit=MAX_KEYED, fields=frozenset(fields)
     )
@@ -124,7 +141,8 @@ def _numbers(record: RunRecord, columns: Sequence[str]) -> dict[str, dict[str, f
     return numbers
 
 
-def _scope(tracker: Tracker, access: Access, filters: Filters) -> Scope:
+def scope_of(tracker: Tracker, access: Access, filters: Filters) -> Scope:
+    """The runs of the filters' experiments that the user may read."""
     names = {
         experiment.id: experiment.name
         for experiment in tracker.list_experiments()
@@ -134,7 +152,9 @@ def _scope(tracker: Tracker, access: Access, filters: Filters) -> Scope:
     experiments = {
         key: name
         for key, name in names.items()
-        if key in readable and (not filters.experiments or name in filters.experiments)
+        if key in readable
+        and (not filters.experiments or name in filters.experiments)
+        and (filters.group is None or filters.group.may_be_in(name))
     }
     return Scope(tracker, experiments, filters.conditions())
 

@@ -28,6 +28,8 @@ METRICS = {
 """The columns of metrics, written ``metric:KEY``, and the fields of records that they show."""
 KEYED = {"tag": "tags", "property": "properties", "param": "params", **METRICS}
 """The columns that have a key."""
+GROUPED = ("status", "experiment", "submitter", "target")
+"""The columns without a key by which runs can be grouped."""
 MAX_TEXT = 10_000
 """Characters of a query, or of another text in a request."""
 MAX_TEXTS = 1000
@@ -41,11 +43,55 @@ class WrongRequest(UserErrorException):
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """The runs that have one value of a column, or with ``has`` false, that have none.
+
+    ``column`` is one of :data:`GROUPED`, or ``tag:KEY``, ``property:KEY`` or ``param:KEY``. A tag
+    without a value is there, and its value is None.
+    """
+
+    column: str
+    value: str | None = None
+    has: bool = True
+
+    @staticmethod
+    def from_request(request: Mapping[str, Any]) -> Group | None:
+        """The group of a request, None where it has none. Raises :class:`WrongRequest`."""
+        group = request.get("in_group")
+        if group is None:
+            return None
+        if not isinstance(group, dict):
+            raise WrongRequest(f"'in_group' is an object, and not {show_value(group)}.")
+        column, value = group_column_of(group, "column"), group.get("value")
+        if value is not None and not isinstance(value, str):
+            raise WrongRequest(f"A group's value is a text or null, and not {show_value(value)}.")
+        return Group(column, value, group.get("has") is not False)
+
+    def may_be_in(self, experiment: str) -> bool:
+        """Whether an experiment of this name may have runs of the group."""
+        return self.column != "experiment" or self.value == experiment
+
+    def conditions(self) -> list[Condition]:
+        """What a tracker may search by; :func:`group_entry` tests the rest."""
+        kind, _, key = self.column.partition(":")
+        if key:
+            if not self.has:
+                return [Condition(KEYED[kind], Op.LACKS, key=key)]
+            return [Condition(KEYED[kind], Op.EQ, self.value, key=key)]
+        if kind == "status" and self.value is not None:
+            return [Condition("status", Op.EQ, self.value)]
+        if kind == "target" and self.value not in (None, DEFAULT_TARGET):
+            return [Condition("system", Op.EQ, self.value, key="target")]
+        return []
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """What the boxes over the list say. Empty ones say nothing.
 
     ``tags`` are ``key`` or ``key=value``. Each word of ``text`` is looked for, in upper or lower
-    case, in names, descriptions, tags, ids, experiments' and submitters' names.
+    case, in names, descriptions, tags, ids, experiments' and submitters' names. With ``parent``,
+    a run's id, its children are meant; with ``group``, the runs of a group.
     """
 
     text: str = ""
@@ -55,6 +101,8 @@ class Filters:
     submitters: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     children: bool = False
+    parent: str = ""
+    group: Group | None = None
 
     @staticmethod
     def from_request(request: Mapping[str, Any]) -> Filters:
@@ -67,11 +115,19 @@ class Filters:
             submitters=texts_of(request, "submitters"),
             tags=texts_of(request, "tags"),
             children=request.get("children") is True,
+            parent=text_of(request, "parent"),
+            group=Group.from_request(request),
         )
 
     def conditions(self) -> tuple[Condition, ...]:
         """What a tracker may search by."""
-        conditions = [] if self.children else [Condition("parent_id", Op.LACKS)]
+        conditions = []
+        if self.parent:
+            conditions.append(Condition("parent_id", Op.EQ, self.parent))
+        elif not self.children:
+            conditions.append(Condition("parent_id", Op.LACKS))
+        if self.group is not None:
+            conditions += self.group.conditions()
         for tag in self.tags:
             key, equals, value = tag.partition("=")
             if equals:
@@ -90,6 +146,7 @@ class Filters:
         ``experiments`` has the names of the experiments by id.
         """
         words = self.text.casefold().split()
+        entry_of = None if self.group is None else group_entry(self.group.column, experiments)
 
         def is_kept(record: RunRecord) -> bool:
             return (
@@ -97,6 +154,11 @@ class Filters:
                 and (not self.targets or target(record) in self.targets)
                 and (not self.submitters or (record.user or "") in self.submitters)
                 and (not words or _has_all(record))
+                and (
+                    entry_of is None
+                    or self.group is None
+                    or entry_of(record) == (self.group.has, self.group.value)
+                )
             )
 
         def _has_all(record: RunRecord) -> bool:
@@ -115,6 +177,46 @@ class Filters:
 def target(record: RunRecord) -> str:
     """The compute target's name."""
     return parse_target(record) or DEFAULT_TARGET
+
+
+def group_column_of(request: Mapping[str, Any], key: str) -> str:
+    """The column of a request that runs are grouped by. Raises :class:`WrongRequest`."""
+    column = text_of(request, key)
+    kind, _, name = column.partition(":")
+    if not (column in GROUPED or (name and kind in KEYED and kind not in METRICS)):
+        raise WrongRequest(
+            f"{column!r} is not a column to group by; these are: {', '.join(GROUPED)}, and "
+            "tag:KEY, property:KEY and param:KEY."
+        )
+    return column
+
+
+def group_entry(
+    column: str, experiments: Mapping[str, str]
+) -> Callable[[RunRecord], tuple[bool, str | None]]:
+    """A function that gives whether a run has a column's value, and the value."""
+    kind, _, key = column.partition(":")
+    if key:
+        field = KEYED[kind]
+
+        def entry_of(record: RunRecord) -> tuple[bool, str | None]:
+            values: Mapping[str, str | None] = getattr(record, field)
+            return key in values, values.get(key)
+
+        return entry_of
+    value_of: dict[str, Callable[[RunRecord], str | None]] = {
+        "status": lambda record: record.status,
+        "experiment": lambda record: experiments.get(record.experiment_id),
+        "submitter": lambda record: record.user or None,
+        "target": target,
+    }
+    read = value_of[kind]
+
+    def value_entry(record: RunRecord) -> tuple[bool, str | None]:
+        value = read(record)
+        return value is not None, value
+
+    return value_entry
 
 
 def duration(record: RunRecord) -> float | None:

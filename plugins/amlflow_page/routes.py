@@ -26,8 +26,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from amlflow_page import (
     all_runs,
+    bulk_changes,
     curves,
     difference,
+    groups,
     log_search,
     logs,
     run_details,
@@ -63,6 +65,9 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/runs/files", ["GET"], routes.files),
         ("/runs/failures", ["POST"], routes.failures),
         ("/runs/difference", ["GET"], routes.difference),
+        ("/runs/groups", ["POST"], routes.groups),
+        ("/runs/tags", ["POST"], routes.tag),
+        ("/runs/open", ["POST"], routes.open),
         ("/runs/cancel", ["POST"], routes.cancel),
         ("/runs/states", ["POST"], routes.states),
         ("/runs/logs", ["GET"], routes.logs),
@@ -181,15 +186,31 @@ class Routes:
 
     def states(self) -> Any:
         """The rows of runs that are in sight, without those that are gone or not for the user."""
-        rows = []
-        experiments = server_workspace.tracker().list_experiments()
-        documents = Documents({item.id: item.name for item in experiments})
-        for run_id in _read_ids():
+        body, tracker = _read_body(), server_workspace.tracker()
+        documents = Documents({item.id: item.name for item in tracker.list_experiments()})
+        records = []
+        for run_id in some_texts_of(body, "run_ids", MAX_RUNS):
             if self._access.may_read(run_id):
                 with contextlib.suppress(RunNotFound):
-                    record = server_workspace.runs().look_at(run_id)
-                    rows.append(all_runs.row(documents, record))
+                    records.append(server_workspace.runs().look_at(run_id))
+        rows = [all_runs.row(documents, record) for record in records]
+        if body.get("tree") is True:
+            all_runs.add_children(tracker, self._access, records, rows)
         return {"runs": rows}
+
+    def groups(self) -> Any:
+        """The runs of the filters by a column: see :func:`amlflow_page.groups.groups`."""
+        return groups.groups(server_workspace.tracker(), self._access, _read_body())
+
+    def tag(self) -> Any:
+        """Change tags of runs: see :func:`amlflow_page.bulk_changes.change_tags`."""
+        tracker = server_workspace.runs().tracker
+        return {"runs": bulk_changes.change_tags(tracker, self._access, _read_body())}
+
+    def open(self) -> Any:
+        """Runs that have not ended: see :func:`amlflow_page.bulk_changes.open_runs`."""
+        tracker = server_workspace.tracker()
+        return bulk_changes.open_runs(tracker, self._access, _read_body())
 
     def cancel(self) -> Any:
         """Cancel runs: each one's status after it, or why it could not be."""

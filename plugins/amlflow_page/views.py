@@ -211,11 +211,11 @@ def _to_content(text: str) -> dict[str, Any]:
     return fields
 
 
-_TEXTS = ("query", "text", "sort")
+_TEXTS = ("query", "text", "sort", "group")
 _LISTS = (
     "experiments", "statuses", "targets", "submitters", "tags", "columns", "widths", "charts",
 )  # fmt: skip
-_FLAGS = ("children", "dense")
+_FLAGS = ("children", "tree", "dense")
 
 
 def check_definition(definition: object) -> None:

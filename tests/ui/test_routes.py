@@ -24,7 +24,10 @@ def test_nobody_searches_or_cancels_without_a_name(studio: Server):
     for path in (
         "runs/search",
         "runs/cancel",
+        "runs/groups",
+        "runs/open",
         "runs/states",
+        "runs/tags",
         "views/create",
         "views/save",
         "views/delete",
@@ -79,6 +82,47 @@ def test_who_is_denied_an_experiment_sees_nothing_of_it(studio: Server, experime
     query = f"[?_experiment_name=='{experiment.name}'].run_id"
     assert studio.post("runs/search", READER, query=query).json()["value"] == []
     assert studio.post("runs/search", ADMIN, query=query).json()["value"] == [run.id]
+
+
+def test_tags_of_several_runs_change_in_one_request(studio: Server, experiment: Any, another: Any):
+    mine = [experiment.start_logging(snapshot_directory=None) for _ in range(2)]
+    mine[0].tag("old", "1")
+    theirs = another.start_logging(snapshot_directory=None)
+    run_ids = [*(run.id for run in mine), theirs.id]
+    change = {"run_ids": run_ids, "set": {"stage": "prod", "bare": None}, "remove": ["old"]}
+    first, second, third = studio.post("runs/tags", WRITER, **change).json()["runs"]
+    assert (first["error"], second["error"]) == (None, None)
+    assert third["forbidden"]
+    assert [run.get_tags() for run in mine] == [{"stage": "prod", "bare": None}] * 2
+    assert theirs.get_tags() == {}
+    assert studio.post("runs/tags", READER, **change).status_code == 403
+    assert studio.post("runs/tags", WRITER, run_ids=run_ids).status_code == 400
+
+
+def test_a_tree_and_groups_are_read_from_the_database(studio: Server, experiment: Any):
+    parent = experiment.start_logging(snapshot_directory=None)
+    parent.tag("stage", "prod")
+    parent.log("loss", 0.5)
+    child, ended = parent.create_children(2)
+    child.child_run()
+    ended.complete()
+    parent.complete()
+    scope = {"experiments": [experiment.name], "tree": True}
+    [row] = studio.rows(WRITER, **scope)
+    assert row["children"] == {"NotStarted": 1, "Completed": 1}
+    assert {each["id"] for each in studio.rows(WRITER, parent=parent.id)} == {child.id, ended.id}
+    grouped = {**scope, "group": "tag:stage", "columns": ["metric:loss"], "children": True}
+    prod, none = sorted(
+        studio.post("runs/groups", WRITER, **grouped).json()["groups"],
+        key=lambda each: each["count"],
+    )
+    assert (prod["value"], prod["numbers"]["metric:loss"]["mean"]) == ("prod", 0.5)
+    assert (none["has"], none["count"]) == (False, 3)
+    in_group = {**grouped, "in_group": {"column": "tag:stage", **none}}
+    assert len(studio.rows(WRITER, **in_group)) == 3
+    named = studio.post("runs/open", WRITER, run_ids=[parent.id]).json()
+    assert (len(named["runs"]), named["more"], named["forbidden"]) == (2, False, 0)
+    assert studio.post("runs/open", READER, run_ids=[parent.id]).json()["forbidden"] == 2
 
 
 def test_another_sites_page_cannot_cancel(studio: Server, experiment: Any):

@@ -22,7 +22,7 @@ from amlflow.query.run_filter import RunFilter
 from amlflow.query.search import Scope, Search
 from amlflow.query.shapes import RUN, metrics_in, use_of
 from amlflow.query.supersets import EVERY, Superset
-from amlflow.spec import Condition, Feature, Op, Order, RunRecord
+from amlflow.spec import Condition, Feature, Op, Order, RunQuery, RunRecord
 from amlflow.times import from_microseconds, to_microseconds
 from amlflow.tracker_data import MAX_NAME, Malformed, show_value, to_count, to_whole
 
@@ -171,6 +171,35 @@ def read_in_order(
                         runs[start:-1], f"{to_microseconds(latest)}.{start + size}", looked_at
                     )
     return Page(runs[start:], None, looked_at)
+
+
+def find_all(
+    scope: Scope,
+    expression: Expression | None,
+    keep: Keep,
+    fields: Iterable[str] | None = None,
+) -> Iterator[RunRecord]:
+    """All runs that a filter and ``keep`` choose, newest first.
+
+    ``fields`` are those of the records that ``keep`` and you look at, and None is all; with an
+    expression, whole records are read. Raises as :func:`read_page`.
+    """
+    if expression is None and fields is not None:
+        tested = record_fields((), scope.conditions)
+        query = RunQuery(
+            experiment_ids=list(scope.experiments),
+            conditions=tuple(scope.conditions),
+            fields=tested.union(fields),
+        )
+        records = scope.tracker.find_runs(query) if scope.experiments else iter(())
+        yield from (
+            record
+            for record in records
+            if all(condition.holds(record) for condition in scope.conditions) and keep(record)
+        )
+        return
+    run_filter = _Filter(scope, expression, keep)
+    yield from filter(run_filter.takes, run_filter.candidates(None, 0))
 
 
 def _limit_created(scope: Scope, moment: datetime) -> Scope:

@@ -1,7 +1,8 @@
 // The All runs page: all experiments' runs, as many as somebody scrolls to.
 
 import { isAway, post } from "./api.js";
-import { cancel } from "./cancelling.js";
+import { actionsMenu } from "./actions_menu.js";
+import { cancel, cancelAll, cancelTrees } from "./cancelling.js";
 import { Charts } from "./charts.js";
 import { columnsMenu } from "./columns_menu.js";
 import { copyMenu } from "./copy_menu.js";
@@ -10,14 +11,17 @@ import { button, h, icon } from "./dom.js";
 import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
 import { isFinal } from "./format.js";
+import { groupMenu } from "./group_menu.js";
 import { QueryBox } from "./query_box.js";
 import { Follower } from "./follower.js";
 import { ALL_RUNS, runAddress } from "./run_route.js";
 import { RunsTable } from "./runs_table.js";
 import { understand } from "./understand.js";
 import { showValue } from "./value_table.js";
+import { runs } from "./tree_cells.js";
 import { SavedViews } from "./saved_views.js";
 import { SelectionBar } from "./selection_bar.js";
+import { changeTags } from "./tags_dialog.js";
 
 const CHARTED = 10; // runs that are shown in charts without a selection
 const ROWS = 50;
@@ -40,8 +44,12 @@ export class AllRuns {
       this.changed();
     });
     this.filters = new FilterBar(this.shown, () => this.changed());
+    this.writable = new Set(); // experiments whose runs the user may change
     this.selection = new SelectionBar({
-      cancel: (rows) => this.cancel(rows),
+      mayChange: (row) => this.writable.has(row.experiment_id),
+      cancel: (rows) => cancel(rows, this.follow),
+      cancelTrees: (rows) => cancelTrees(rows, this.follow),
+      tag: (rows) => changeTags(rows, (id, tags) => this.table.update(id, { tags })),
       clear: () => this.table.selectAll(false),
     });
     this.table = new RunsTable({
@@ -58,6 +66,7 @@ export class AllRuns {
       },
       move: (column, step) => this.moveColumn(column, step),
       select: (rows) => this.showSelection(rows),
+      read: (row, cursor, signal) => this.readBranch(row, cursor, signal),
       open: (row) => {
         location.hash = runAddress(row.id);
       },
@@ -73,6 +82,7 @@ export class AllRuns {
   }
 
   build() {
+    this.follow = (id, status) => this.table.update(id, { status, final: isFinal(status) });
     this.heading = h("h1", {}, "All runs");
     this.chartsButton = button("Charts", () => this.toggleCharts(), { symbol: "chart", "aria-expanded": "false" });
     this.charts.element.hidden = true;
@@ -92,6 +102,14 @@ export class AllRuns {
         if (isNew) this.load();
       },
     );
+    this.groups = groupMenu(
+      () => this.shown.group,
+      (group) => {
+        this.shown.group = group;
+        this.changed();
+      },
+    );
+    this.actions = actionsMenu(() => cancelAll(this.request(), this.follow));
     this.state = h("span", { class: "amlflow-hint", role: "status" });
     this.moreButton = button("Load more", () => this.more(true), { hidden: true });
     this.stopButton = button("Stop", () => this.stop(), { hidden: true });
@@ -121,7 +139,9 @@ export class AllRuns {
         "div",
         { class: "amlflow-bars" },
         this.filters.element,
+        this.groups,
         this.columns,
+        this.actions,
         copyMenu(() => this.shown),
         button("Reset", () => this.reset(), { kind: "link" }),
       ),
@@ -164,6 +184,7 @@ export class AllRuns {
       }
     } else this.views.leave();
     this.shown = fromAddress(query, base);
+    this.table.forget();
     this.show();
     this.load();
   }
@@ -184,7 +205,7 @@ export class AllRuns {
   // Something was chosen here: the address follows, so that it can be shared and Back undoes it.
   // What is selected stays where only the order is another.
   changed(isSameRuns = false) {
-    if (!isSameRuns) this.table.selected.clear();
+    if (!isSameRuns) this.table.forget();
     this.keep(true);
     this.show();
     this.load();
@@ -228,7 +249,8 @@ export class AllRuns {
     this.query.set(this.shown.query);
     this.filters.show(this.shown);
     this.table.element.classList.toggle("is-dense", this.shown.dense);
-    this.table.setColumns(this.shown.columns, this.shown.sort, toWidths(this.shown.widths));
+    this.groups.show();
+    this.table.setColumns(this.shown.columns, this.shown.sort, toWidths(this.shown.widths), this.shown);
     this.charts.setCharts(this.shown.charts);
     if (this.shown.charts.length) this.toggleCharts(true);
   }
@@ -244,7 +266,7 @@ export class AllRuns {
   chart() {
     if (this.charts.element.hidden || this.isStale) return;
     const selected = this.table.chosen();
-    const runs = selected.length ? selected : [...this.table.rows.values()].slice(0, CHARTED);
+    const runs = selected.length ? selected : this.table.shownRuns().slice(0, CHARTED);
     const what = selected.length
       ? "Of the selected runs."
       : `Of the first ${runs.length} runs; select some for others.`;
@@ -279,6 +301,7 @@ export class AllRuns {
     if (!this.isStale) return;
     this.setStale(false);
     this.table.clear();
+    this.table.branches.refresh();
     this.value.hidden = true;
     this.table.element.hidden = false;
     this.scroller.scrollTop = 0;
@@ -298,7 +321,7 @@ export class AllRuns {
     this.tell();
     try {
       while (this.search === search && this.count() < wanted) {
-        const page = await post("runs/search", { ...this.request(), cursor: this.cursor, size: ROWS }, search.signal);
+        const page = await this.readPage(search.signal);
         if (this.search !== search) return;
         this.follower.heard();
         this.take(page);
@@ -326,9 +349,36 @@ export class AllRuns {
     if (!this.done && this.cursor && this.visible && top < innerHeight && top > 0) this.more();
   }
 
+  // The next page of what is on top: groups, all of them at once, or runs.
+  async readPage(signal) {
+    const request = this.request();
+    if (!this.shown.group) return post("runs/search", { ...request, cursor: this.cursor, size: ROWS }, signal);
+    const { groups, runs, left_out } = await post("runs/groups", { ...request, group: this.shown.group }, signal);
+    const rows = groups.map((group) => ({ ...group, id: `group:${group.has}:${group.value}`, isGroup: true }));
+    return { rows, cursor: null, runs, left_out };
+  }
+
+  // A page of the runs of a group, or of a run's children.
+  async readBranch(row, cursor, signal) {
+    const { query, text, ...request } = this.request();
+    const below = row.isGroup
+      ? { ...request, query, text, in_group: { column: this.shown.group, value: row.value, has: row.has } }
+      : { sort: request.sort, columns: request.columns, tree: true, parent: row.id };
+    const page = await post("runs/search", { ...below, cursor, size: ROWS }, signal);
+    this.learn(page);
+    return page;
+  }
+
+  // What a page of runs says beside its rows.
+  learn(page) {
+    for (const id of page.writable ?? []) this.writable.add(id);
+    this.actions.hidden = !this.writable.size;
+    this.filters.learn(page.rows);
+  }
+
   // What the server is asked for.
   request() {
-    const { widths, charts, dense, ...filters } = this.shown;
+    const { widths, charts, dense, group, ...filters } = this.shown;
     const { query, text } = understand(filters.query);
     return { ...filters, query, text: [filters.text, text].filter(Boolean).join(" ") };
   }
@@ -353,8 +403,9 @@ export class AllRuns {
       this.done = true;
       return;
     }
-    this.filters.learn(page.rows);
+    this.learn(page);
     this.table.add(page.rows);
+    this.grouped = page.left_out ? page : null;
     this.cursor = page.cursor ?? null;
     this.lookedAt += page.looked_at ?? 0;
     this.total = page.total;
@@ -363,12 +414,12 @@ export class AllRuns {
 
   tell(text, isError = false) {
     const count = this.count();
-    const runs = (number) => `${number.toLocaleString("en")} run${number === 1 ? "" : "s"}`;
     if (text === undefined) {
       if (this.search)
         text =
           count || this.lookedAt ? `Searching… ${runs(this.lookedAt)} looked at, ${runs(count)} found` : "Searching…";
       else if (!this.value.hidden) text = this.total === undefined ? "" : `${this.total.toLocaleString("en")} values`;
+      else if (this.grouped) text = groupsText(count, this.grouped);
       else if (this.total > count) text = `The first ${runs(count)} of ${this.total.toLocaleString("en")}`;
       else if (!this.done) text = `${runs(count)} shown, more below`;
       else if (count) text = runs(count);
@@ -389,8 +440,10 @@ export class AllRuns {
     this.chart();
     this.selection.show(rows);
   }
+}
 
-  cancel(rows) {
-    cancel(rows, (id, status) => this.table.update(id, { status, final: isFinal(status) }));
-  }
+function groupsText(count, { runs: total, left_out }) {
+  const text = `${runs(total)} in ${count.toLocaleString("en")} group${count === 1 ? "" : "s"}`;
+  if (!left_out.groups) return text;
+  return `${text}; ${left_out.groups.toLocaleString("en")} further groups with ${runs(left_out.runs)} are left out`;
 }

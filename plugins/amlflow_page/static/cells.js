@@ -57,8 +57,9 @@ export function startsDescending(column) {
 }
 
 // The pixels of a column that nobody has made wider or narrower.
-export function usualWidth(column) {
+export function usualWidth(column, isGrouped = false) {
   const [kind] = parts(column);
+  if (isGrouped && isMetric(column)) return 190; // the mean, the least and the largest number
   return (
     { name: 240, tags: 260, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
     (isMetric(column) ? 110 : 130)

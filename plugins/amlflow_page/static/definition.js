@@ -37,6 +37,8 @@ export function standard() {
     submitters: [],
     tags: [],
     children: false,
+    tree: false,
+    group: "",
     sort: "-created",
     columns: [...DEFAULT_COLUMNS],
     widths: [],
@@ -102,10 +104,10 @@ export function fromAddress(query, base = standard()) {
   for (const name of [...LISTS, "columns", "widths", "charts"]) {
     if (query.has(name)) definition[name] = query.getAll(name).filter(Boolean);
   }
-  for (const name of ["query", "text", "sort"]) {
+  for (const name of ["query", "text", "group", "sort"]) {
     if (query.has(name)) definition[name] = query.get(name);
   }
-  for (const name of ["children", "dense"]) {
+  for (const name of ["children", "tree", "dense"]) {
     if (query.has(name)) definition[name] = query.get(name) === "true";
   }
   return definition;

@@ -30,6 +30,7 @@ const PATHS = {
   up: "M8 13V3.5M4 7.5l4-4 4 4",
   descending: "M8 3v9.5M4 8.5l4 4 4-4",
   chart: "M2.5 2.5v11h11M5 10.5l3-4 2.5 2.5 3-5",
+  right: "M6 4l4 4-4 4",
   stop: "M3.5 3.5h9v9h-9z",
 };
 
@@ -175,7 +176,7 @@ export function checklist(panel, label, options, chosen, onchange, { more = fals
 }
 
 // Asks in a modal dialog. Resolves to the text of the box (or true), or null where it is dismissed.
-// `more` is an element that is shown besides.
+// `more` is an element that is shown besides; with `dismiss` null there is one button only.
 export function ask({ title, text, confirm, dismiss = "Close", danger = false, value, more }) {
   return new Promise((resolve) => {
     const box =
@@ -204,7 +205,7 @@ export function ask({ title, text, confirm, dismiss = "Close", danger = false, v
       h(
         "div",
         { class: "amlflow-dialog-buttons" },
-        button(dismiss, () => dialog.close("")),
+        dismiss && button(dismiss, () => dialog.close("")),
         h("button", { type: "submit", class: `amlflow-button ${danger ? "danger" : "primary"}` }, confirm),
       ),
     );

@@ -47,22 +47,32 @@ export class FilterBar {
       },
     });
     this.chips = h("span", { class: "amlflow-tags" });
-    this.children = h("input", {
-      type: "checkbox",
-      onchange: () => {
-        this.definition.children = this.children.checked;
-        this.changed();
-      },
-    });
+    // Children are folded below their parents, or in the list beside them.
+    this.tree = this.choice("tree", "children");
+    this.children = this.choice("children", "tree");
     this.element = h(
       "div",
       { class: "amlflow-bar", role: "search", "aria-label": "Filters" },
       h("div", { class: "amlflow-affix amlflow-text" }, icon("search"), this.text),
       ...Object.values(this.menus),
       this.tag,
-      h("label", {}, this.children, h("span", {}, "Child runs")),
+      h("label", { title: "Child runs are folded below their parents" }, this.tree, h("span", {}, "Tree")),
+      h("label", { title: "Child runs are in the list" }, this.children, h("span", {}, "Child runs")),
       this.chips,
     );
+  }
+
+  // A box to tick, which takes the tick of another away.
+  choice(name, other) {
+    const box = h("input", {
+      type: "checkbox",
+      onchange: () => {
+        this.definition[name] = box.checked;
+        if (box.checked) this.definition[other] = false;
+        this.changed();
+      },
+    });
+    return box;
   }
 
   menuOf(name, label) {
@@ -118,6 +128,7 @@ export class FilterBar {
     this.definition = definition;
     if (document.activeElement !== this.text) this.text.value = definition.text;
     this.children.checked = definition.children;
+    this.tree.checked = definition.tree && !definition.children;
     for (const [name, made] of Object.entries(this.menus)) {
       const chosen = definition[name];
       made.setLabel(

@@ -1,6 +1,7 @@
 // Keeps the list of All runs up to date: statuses of runs in sight, new runs, and how old it is.
 
 import { isAway, post } from "./api.js";
+import { isFinal } from "./format.js";
 
 const LOOK_MS = 5000;
 const MAX_LOOKED_AT = 100;
@@ -54,15 +55,17 @@ export class Follower {
 
   async lookAtStatuses() {
     const { table } = this.list;
-    const open = [...table.elements.keys()].filter((id) => !table.rows.get(id).final).slice(0, MAX_LOOKED_AT);
+    const { tree } = this.list.shown;
+    const open = [...table.elements.keys()].filter((id) => isOpen(table.find(id), tree)).slice(0, MAX_LOOKED_AT);
     if (!open.length) return;
-    const { runs } = await post("runs/states", { run_ids: open });
-    for (const run of runs) if (run.status !== table.rows.get(run.id)?.status) table.update(run.id, run);
+    const { runs } = await post("runs/states", { run_ids: open, tree });
+    for (const run of runs) if (isOther(run, table.find(run.id))) table.update(run.id, run);
   }
 
   // New runs are shown at once where the newest are in sight, and else announced.
   async lookForNew() {
     const { list } = this;
+    if (list.shown.group) return; // their numbers are read anew by Refresh
     const { query } = list.request();
     if (query && !query.startsWith("[?")) return; // it has a value, or an order of its own
     const address = list.address;
@@ -92,6 +95,17 @@ export class Follower {
     this.newest = null;
     this.list.news.hidden = true;
   }
+}
+
+// Whether a run may change: it has not ended, or in a tree its children have not.
+function isOpen(row, tree) {
+  if (!row || row.isGroup) return false;
+  return !row.final || (tree && Object.keys(row.children ?? {}).some((status) => !isFinal(status)));
+}
+
+function isOther(run, row) {
+  const childrenOf = (each) => JSON.stringify(each?.children ?? {});
+  return run.status !== row?.status || (run.children && childrenOf(run) !== childrenOf(row));
 }
 
 function clock(time) {

@@ -34,8 +34,12 @@ export function isFinal(status) {
   return ["Canceled", "Completed", "Failed"].includes(status);
 }
 
+export function kindOf(status) {
+  return KINDS[status] ?? "wait";
+}
+
 export function chip(status) {
-  const kind = KINDS[status] ?? "wait";
+  const kind = kindOf(status);
   return h("span", { class: `amlflow-chip ${kind}`, "data-status": status }, h("i", { "aria-hidden": "true" }), status);
 }
 

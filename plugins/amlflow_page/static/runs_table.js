@@ -1,10 +1,12 @@
 // The table of runs: columns, order, selection and the keyboard. Only rows in sight are drawn.
 
-import { cell, isMetric, longTitle, sortable, startsDescending, title, usualWidth } from "./cells.js";
+import { Branches, flatten } from "./branches.js";
+import { isMetric, longTitle, sortable, startsDescending, title, usualWidth } from "./cells.js";
 import { h, icon } from "./dom.js";
 import { tick } from "./format.js";
 import { RowWindow } from "./row_window.js";
-import { runAddress } from "./run_route.js";
+import { drawRow, space } from "./table_rows.js";
+import { total } from "./tree_cells.js";
 
 const LEAST_WIDTH = 48;
 const STEP = 16; // pixels by which the keyboard makes a column wider
@@ -14,19 +16,22 @@ export { title };
 
 export class RunsTable {
   // `on.sort(column)`, `on.select(rows)`, `on.open(row)`, `on.resize(column, width)`,
-  // `on.move(column, step)`
+  // `on.move(column, step)`, and `on.read(row, cursor, signal)`, which gives a page of what is below a row.
   constructor(on) {
     this.on = on;
     this.rows = new Map();
     this.selected = new Map();
+    this.branches = new Branches(on.read, () => this.branched());
+    this.nodes = [];
+    this.places = new Map();
+    this.group = "";
     this.elements = new Map();
     this.columns = [];
     this.widths = {};
-    this.group = h("colgroup");
+    this.colgroup = h("colgroup");
     this.head = h("tr", { "aria-rowindex": "1" });
     this.body = h("tbody");
-    this.element = h("table", { class: "amlflow-table" }, this.group, h("thead", {}, this.head), this.body);
-    this.element.setAttribute("role", "grid");
+    this.element = h("table", { class: "amlflow-table" }, this.colgroup, h("thead", {}, this.head), this.body);
     this.element.setAttribute("aria-multiselectable", "true");
     this.element.setAttribute("aria-label", "Runs");
     this.body.addEventListener("keydown", (event) => this.key(event));
@@ -41,10 +46,23 @@ export class RunsTable {
   }
 
   chosen() {
-    return [...this.selected].map(([id, row]) => this.rows.get(id) ?? row);
+    return [...this.selected].map(([id, row]) => this.find(id) ?? row);
   }
 
-  setColumns(columns, sort, widths = {}) {
+  // A run's row, on top or in a branch.
+  find(id) {
+    return this.rows.get(id) ?? this.branches.find(id);
+  }
+
+  // The runs that are shown, from top to bottom, without those of branches that are closed.
+  shownRuns() {
+    return this.nodes.filter((node) => node.kind === "run").map((node) => node.row);
+  }
+
+  // `group` is the column that rows are grouped by, or "".
+  setColumns(columns, sort, widths = {}, { group = "", tree = false } = {}) {
+    this.group = group;
+    this.element.setAttribute("role", group || tree ? "treegrid" : "grid");
     this.columns = columns;
     this.sort = sort;
     this.widths = { ...widths };
@@ -56,7 +74,7 @@ export class RunsTable {
     const focused = this.head.contains(document.activeElement) && document.activeElement.dataset?.column;
     const named = ["name", ...columns];
     this.cols = new Map(named.map((column) => [column, h("col")]));
-    this.group.replaceChildren(h("col", { class: "amlflow-tick" }), ...this.cols.values());
+    this.colgroup.replaceChildren(h("col", { class: "amlflow-tick" }), ...this.cols.values());
     for (const column of named) this.setWidth(column);
     this.head.replaceChildren(
       h("th", { scope: "col", class: "amlflow-tick" }, this.all),
@@ -67,9 +85,13 @@ export class RunsTable {
     this.told();
   }
 
-  setWidth(column, width = this.widths[column] ?? usualWidth(column)) {
+  widthOf(column) {
+    return this.widths[column] ?? usualWidth(column, this.group !== "");
+  }
+
+  setWidth(column, width = this.widthOf(column)) {
     this.cols.get(column).style.width = `${width}px`;
-    const widths = ["name", ...this.columns].map((each) => this.widths[each] ?? usualWidth(each));
+    const widths = ["name", ...this.columns].map((each) => this.widthOf(each));
     this.element.style.minWidth = `${widths.reduce((sum, each) => sum + each, 32)}px`;
   }
 
@@ -110,7 +132,7 @@ export class RunsTable {
               this.on.move?.(column, Math.sign(step));
               return;
             }
-            this.resize(column, (this.widths[column] ?? usualWidth(column)) + step);
+            this.resize(column, this.widthOf(column) + step);
             this.on.resize?.(column, this.widths[column]);
           },
         },
@@ -137,28 +159,67 @@ export class RunsTable {
   // The rows go; what is selected stays so, as it may come again in another order.
   clear() {
     this.rows.clear();
+    this.arrange();
     this.draw();
     this.told();
+  }
+
+  // Another choice of runs: what was open or selected says nothing any more.
+  forget() {
+    this.branches.clear();
+    this.selected.clear();
   }
 
   add(rows, onTop = false) {
     const fresh = rows.filter((row) => !this.rows.has(row.id));
     const entries = fresh.map((row) => [row.id, row]);
     this.rows = new Map(onTop ? [...entries, ...this.rows] : [...this.rows, ...entries]);
-    if (!this.rows.has(this.current)) this.current = this.rows.keys().next().value;
+    this.arrange();
     this.render();
     this.told();
   }
 
+  // What a branch shows is another; rows that are drawn stay where they are.
+  branched() {
+    this.arrange();
+    this.render();
+    this.told();
+  }
+
+  // The rows and what is open below them, from top to bottom.
+  arrange() {
+    const before = new Map(this.nodes.map((node) => [node.id, node]));
+    this.nodes = flatten(this.rows.values(), this.branches, (row) => row.isGroup || total(row.children) > 0);
+    this.places = new Map(this.nodes.map((node, place) => [node.id, place]));
+    for (const node of this.nodes) {
+      const old = before.get(node.id);
+      const isSame = old && node.kind !== "more" && old.row === node.row && old.isOpen === node.isOpen;
+      if (!isSame) this.discard(node.id);
+    }
+    if (!this.places.has(this.current)) this.current = this.nodes[0]?.id;
+  }
+
+  // Has a row drawn anew at the next time.
+  discard(id) {
+    const element = this.elements.get(id);
+    if (!element) return;
+    if (element.contains(document.activeElement)) this.refocus = id;
+    element.remove();
+    this.elements.delete(id);
+  }
+
   update(id, changes) {
-    if (!this.rows.has(id)) return;
-    Object.assign(this.rows.get(id), changes);
-    const old = this.elements.get(id);
-    if (!old) return;
-    const focused = old.contains(document.activeElement);
-    const fresh = this.drawn(id, old.getAttribute("aria-rowindex"));
-    old.replaceWith(fresh);
-    if (focused) fresh.focus();
+    const row = this.find(id);
+    if (!row) return;
+    const count = total(row.children);
+    Object.assign(row, changes);
+    if (total(row.children) !== count) {
+      this.arrange();
+      this.branches.refresh([id]);
+    }
+    if (!this.elements.has(id)) return;
+    this.discard(id);
+    this.render();
     this.told();
   }
 
@@ -168,22 +229,31 @@ export class RunsTable {
 
   // The rows in sight, of which only those are made that were not there.
   render() {
-    const ids = [...this.rows.keys()];
-    let [first, last] = this.window.range(ids.length);
-    const focused = this.body.contains(document.activeElement) ? ids.indexOf(this.current) : -1;
+    const { nodes } = this;
+    let [first, last] = this.window.range(nodes.length);
+    const focused = this.body.contains(document.activeElement) ? (this.places.get(this.current) ?? -1) : -1;
     if (focused >= last && focused - last < KEPT) last = focused + 1;
     if (focused >= 0 && focused < first && first - focused < KEPT) first = focused;
-    const shown = ids.slice(first, last);
-    const kept = new Set(shown);
+    const shown = nodes.slice(first, last);
+    const kept = new Set(shown.map((node) => node.id));
     for (const [id, element] of this.elements) {
       if (!kept.has(id)) {
         element.remove();
         this.elements.delete(id);
       }
     }
-    this.element.setAttribute("aria-rowcount", String(ids.length + 1));
-    const rows = shown.map((id, index) => this.elements.get(id) ?? this.drawn(id, first + index + 2));
-    this.place([space(first * this.window.height), ...rows, space((ids.length - last) * this.window.height)]);
+    this.element.setAttribute("aria-rowcount", String(nodes.length + 1));
+    const rows = shown.map((node, index) => {
+      const element = this.elements.get(node.id) ?? this.drawn(node);
+      const position = String(first + index + 2);
+      if (element.getAttribute("aria-rowindex") !== position) element.setAttribute("aria-rowindex", position);
+      return element;
+    });
+    this.place([space(first * this.window.height), ...rows, space((nodes.length - last) * this.window.height)]);
+    if (this.refocus) {
+      this.elements.get(this.refocus)?.focus();
+      this.refocus = null;
+    }
     if (this.window.measure(rows[0])) this.render();
   }
 
@@ -204,36 +274,21 @@ export class RunsTable {
     this.render();
   }
 
-  drawn(id, position) {
-    const row = this.rows.get(id);
-    const box = h("input", {
-      type: "checkbox",
-      tabindex: "-1",
-      checked: this.selected.has(id),
-      "aria-label": `Select ${row.name || row.run_id}`,
-      onchange: (event) => this.select(id, event.target.checked),
-    });
-    const label = row.name || row.run_id;
-    const name = h("a", { href: runAddress(row.id), tabindex: "-1", title: label }, h("bdi", {}, label));
-    const element = h(
-      "tr",
-      {
-        tabindex: id === this.current ? "0" : "-1",
-        "data-id": id,
-        "aria-selected": String(this.selected.has(id)),
-        "aria-rowindex": position,
-      },
-      h("td", { class: "amlflow-tick" }, box),
-      h(
-        "th",
-        { scope: "row" },
-        row.parent_run_id && h("span", { class: "amlflow-hint", title: `Child of ${row.parent_run_id}` }, "↳ "),
-        name,
-      ),
-      ...this.columns.map((column) => h("td", {}, cell(column, row))),
-    );
-    this.elements.set(id, element);
+  drawn(node) {
+    const element = drawRow(this, node);
+    element.tabIndex = node.id === this.current ? 0 : -1;
+    element.dataset.id = node.id;
+    if (this.element.getAttribute("role") === "treegrid") {
+      element.setAttribute("aria-level", String(node.level));
+      if (node.isOpenable) element.setAttribute("aria-expanded", String(node.isOpen));
+      element.style.setProperty("--aml-level", String(node.level - 1));
+    }
+    this.elements.set(node.id, element);
     return element;
+  }
+
+  toggle(node) {
+    this.branches.isOpen(node.id) ? this.branches.close(node.id) : this.branches.open(node.row);
   }
 
   select(id, on) {
@@ -243,22 +298,24 @@ export class RunsTable {
 
   selectAll(on) {
     if (!on) this.selected.clear();
-    for (const id of this.rows.keys()) this.mark(id, on);
+    for (const row of this.shownRuns()) this.mark(row.id, on);
     this.told();
   }
 
   mark(id, on) {
-    on ? this.selected.set(id, this.rows.get(id)) : this.selected.delete(id);
+    const row = this.find(id);
+    on && row ? this.selected.set(id, row) : this.selected.delete(id);
     const element = this.elements.get(id);
-    if (!element) return;
+    const box = element?.querySelector("input");
+    if (!box) return;
     element.setAttribute("aria-selected", String(on));
-    element.querySelector("input").checked = on;
+    box.checked = on;
   }
 
   told() {
     if (this.all) {
-      const count = [...this.rows.keys()].filter((id) => this.selected.has(id)).length;
-      this.all.checked = this.rows.size > 0 && count === this.rows.size;
+      const shown = this.shownRuns();
+      this.all.checked = shown.length > 0 && shown.every((row) => this.selected.has(row.id));
       this.all.indeterminate = this.selected.size > 0 && !this.all.checked;
     }
     this.on.select(this.chosen());
@@ -280,38 +337,45 @@ export class RunsTable {
   key(event) {
     const row = event.target.closest("tr");
     if (!row || (event.target.closest("input") && event.key === " ")) return;
-    const ids = [...this.rows.keys()];
-    const index = ids.indexOf(row.dataset.id);
-    const steps = {
-      ArrowDown: index + 1,
-      ArrowUp: index - 1,
-      Home: 0,
-      End: ids.length - 1,
-      PageDown: index + 10,
-      PageUp: index - 10,
-    };
-    if (event.key in steps) {
+    const index = this.places.get(row.dataset.id);
+    const node = this.nodes[index];
+    const step = stepOf(event.key, index, node, this);
+    if (step !== undefined) {
       event.preventDefault();
-      const next = ids[Math.max(0, Math.min(ids.length - 1, steps[event.key]))];
-      this.window.reveal(ids.indexOf(next));
+      const place = Math.max(0, Math.min(this.nodes.length - 1, step));
+      const next = this.nodes[place];
+      this.window.reveal(place);
       this.render();
-      this.elements.get(next)?.focus();
-      if (event.shiftKey) {
-        this.mark(row.dataset.id, true);
-        this.select(next, true);
+      this.elements.get(next.id)?.focus();
+      if (event.shiftKey && node.kind === "run" && next.kind === "run") {
+        this.mark(node.id, true);
+        this.select(next.id, true);
       }
-    } else if (event.key === " ") {
+    } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+      if (!node.isOpenable) return;
       event.preventDefault();
-      this.select(row.dataset.id, !this.selected.has(row.dataset.id));
+      if (node.isOpen === (event.key === "ArrowLeft")) this.toggle(node);
+    } else if (event.key === " " && node.kind === "run") {
+      event.preventDefault();
+      this.select(node.id, !this.selected.has(node.id));
     } else if (event.key === "Enter" && event.target === row) {
-      this.on.open(this.rows.get(row.dataset.id));
+      if (node.kind === "run") this.on.open(node.row);
+      else if (node.kind === "group") this.toggle(node);
+      else this.branches.more(node.parent);
     }
   }
 }
 
-function space(height) {
-  if (height < 1) return null;
-  const filler = h("tr", { class: "amlflow-space", "aria-hidden": "true" }, h("td"));
-  filler.firstChild.style.height = `${height}px`;
-  return filler;
+// The place that a key goes to; undefined for other keys. In a tree, the left arrow goes from what
+// is closed to its parent.
+function stepOf(key, index, node, table) {
+  if (key === "ArrowLeft" && node.parent !== null && !node.isOpen) return table.places.get(node.parent);
+  return {
+    ArrowDown: index + 1,
+    ArrowUp: index - 1,
+    Home: 0,
+    End: table.nodes.length - 1,
+    PageDown: index + 10,
+    PageUp: index - 10,
+  }[key];
 }

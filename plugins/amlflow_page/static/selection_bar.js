@@ -1,18 +1,20 @@
 // The bar above the table that says how many runs are selected, and what can be done with them.
 
+import { MAX_TREES } from "./cancelling.js";
 import { button, h, replaceContent } from "./dom.js";
 import { compareLink } from "./format.js";
 import { differenceAddress } from "./run_route.js";
 
 export class SelectionBar {
-  // `on.cancel(rows)`, `on.clear()`
+  // `on.mayChange(row)`, `on.tag(rows)`, `on.cancel(rows)`, `on.cancelTrees(rows)`, `on.clear()`
   constructor(on) {
     this.on = on;
     this.element = h("div", { class: "amlflow-bar amlflow-selection", hidden: true, "aria-live": "polite" });
   }
 
   show(rows) {
-    const open = rows.filter((row) => !row.final);
+    const own = rows.filter((row) => this.on.mayChange(row));
+    const open = own.filter((row) => !row.final);
     this.element.hidden = rows.length === 0;
     replaceContent(
       this.element,
@@ -25,11 +27,20 @@ export class SelectionBar {
         disabled: rows.length !== 2,
         title: rows.length === 2 ? null : "Select two runs",
       }),
-      button(open.length > 1 ? `Cancel ${open.length} runs` : "Cancel run", () => this.on.cancel(open), {
-        symbol: "stop",
-        disabled: !open.length,
-        title: open.length ? null : "These have ended",
-      }),
+      // Who may only read has no button for what he may not do.
+      own.length && button("Tags…", () => this.on.tag(own), { title: "Set or remove tags of these runs" }),
+      own.length &&
+        button(open.length > 1 ? `Cancel ${open.length} runs` : "Cancel run", () => this.on.cancel(open), {
+          symbol: "stop",
+          disabled: !open.length,
+          title: open.length ? null : "These have ended",
+        }),
+      own.length &&
+        button("Cancel with children", () => this.on.cancelTrees(own), {
+          symbol: "stop",
+          disabled: own.length > MAX_TREES,
+          title: own.length > MAX_TREES ? `Select ${MAX_TREES} runs at most` : "These runs and all below them",
+        }),
       button("Clear", () => this.on.clear(), { kind: "link" }),
     );
   }

@@ -1,0 +1,128 @@
+"""Changes to many runs at once: their tags, and which of them a cancel is about."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from amlflow.core.arguments import to_tag_keys, to_texts
+from amlflow.core.runs.descendants import descendants
+from amlflow.exceptions import AzureMLException
+from amlflow.query.expression import Expression
+from amlflow.query.pages import find_all, is_filter
+from amlflow.spec import FINAL, RunChange, RunNotFound, RunRecord, Tracker
+
+from amlflow_page.access import Access, Forbidden
+from amlflow_page.all_runs import scope_of
+from amlflow_page.deadline import limit_time
+from amlflow_page.filters import Filters, WrongRequest, some_texts_of, text_of
+
+MAX_TAGGED = 1000
+"""Runs whose tags one request changes."""
+MAX_TAGS = 100
+"""Tags that one request sets, and that it removes."""
+MAX_CANCELED = 1000
+"""Open runs that are named for a cancel."""
+MAX_IDS = 200
+"""Runs with whose children a cancel may be asked for."""
+
+
+def change_tags(
+    tracker: Tracker, access: Access, request: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Set the tags of ``set``, and remove those whose keys are in ``remove``, for ``run_ids``.
+
+    A run's tags change all or not at all where the tracker can do it. The outcome of each run has
+    its ``id`` and ``error``, null if it was changed, and whether it was ``forbidden``.
+
+    Raises :class:`WrongRequest`, :class:`amlflow.exceptions.UserErrorException` for a tag that is
+    not one, and :class:`Forbidden` if the user may change none of the runs.
+    """
+    run_ids = some_texts_of(request, "run_ids", MAX_TAGGED)
+    tags = to_texts(request.get("set") or {}, "'set'")
+    removed = to_tag_keys(request.get("remove") or [], '{"remove": ["key"]}')
+    if not tags and not removed:
+        raise WrongRequest("'set' or 'remove' names a tag at least.")
+    if max(len(tags), len(removed)) > MAX_TAGS:
+        raise WrongRequest(f"A request sets at most {MAX_TAGS} tags, and removes as many.")
+    change = RunChange(tags=tags, tags_removed=removed)
+    outcomes = [_change(tracker, access, run_id, change) for run_id in dict.fromkeys(run_ids)]
+    if all(outcome["forbidden"] for outcome in outcomes):
+        raise Forbidden(str(outcomes[0]["error"]))
+    return outcomes
+
+
+def _change(tracker: Tracker, access: Access, run_id: str, change: RunChange) -> dict[str, Any]:
+    outcome: dict[str, Any] = {"id": run_id, "error": None, "forbidden": False}
+    try:
+        if not access.may_change(run_id):
+            outcome["forbidden"] = True
+            raise Forbidden(
+                f"{access.user()!r} may not change run {run_id}: that takes MLflow's permission "
+                "EDIT on its experiment."
+            )
+        tracker.update_run(run_id, change)
+    except RunNotFound:  # where the server keeps runs is not for everybody
+        outcome["error"] = f"Run {run_id!r} does not exist, or has been deleted."
+    except AzureMLException as error:
+        outcome["error"] = error.message
+    return outcome
+
+
+def open_runs(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The runs that a cancel would end: those that have not ended and that the user may change.
+
+    They are the runs ``run_ids`` and all below them, or without ``run_ids`` all that pass the
+    filters and the query. ``runs`` are the ids, newest first, at most :data:`MAX_CANCELED`;
+    ``more`` tells whether there are more. ``forbidden`` counts open runs that the user may not
+    change.
+
+    Raises as :func:`amlflow_page.all_runs.rows`.
+    """
+    if request.get("run_ids") is None:
+        candidates = _filtered(tracker, access, request)
+    else:
+        candidates = _with_descendants(tracker, access, some_texts_of(request, "run_ids", MAX_IDS))
+    may_change_in = functools.cache(access.may_change_in)
+    permitted, forbidden = [], 0
+    for record in candidates:
+        if record.status in FINAL:
+            continue
+        if may_change_in(record.experiment_id):
+            permitted.append(record.id)
+            if len(permitted) > MAX_CANCELED:
+                break
+        else:
+            forbidden += 1
+    return {
+        "runs": permitted[:MAX_CANCELED],
+        "more": len(permitted) > MAX_CANCELED,
+        "forbidden": forbidden,
+    }
+
+
+def _filtered(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> Iterator[RunRecord]:
+    filters = Filters.from_request(request)
+    scope = scope_of(tracker, access, filters)
+    text = text_of(request, "query").strip()
+    expression = Expression(text) if text else None
+    if expression is not None and not is_filter(expression):
+        raise WrongRequest("Runs can be cancelled if the query chooses runs, as [?…] does.")
+    return find_all(scope, expression, limit_time(filters.keep(scope.experiments)))
+
+
+def _with_descendants(
+    tracker: Tracker, access: Access, run_ids: Iterable[str]
+) -> Iterator[RunRecord]:
+    """The runs and those below them, each once."""
+    known = set[str]()
+    for run_id in run_ids:
+        if not access.may_read(run_id):
+            raise Forbidden(f"{access.user()!r} may not read run {run_id!r}.")
+        root = tracker.get_run(run_id)
+        for record in itertools.chain([root], descendants(tracker, root)):
+            if record.id not in known:
+                known.add(record.id)
+                yield record

@@ -1,0 +1,181 @@
+"""Runs grouped by a column: how many there are of each value, and what their metrics are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isnan
+from typing import Any
+
+from amlflow.query.expression import Expression
+from amlflow.query.pages import find_all, is_filter
+from amlflow.spec import RunRecord, Tracker
+
+from amlflow_page.access import Access
+from amlflow_page.all_runs import scope_of
+from amlflow_page.deadline import limit_time
+from amlflow_page.filters import (
+    KEYED,
+    METRICS,
+    Filters,
+    WrongRequest,
+    group_column_of,
+    group_entry,
+    text_of,
+    texts_of,
+)
+
+MAX_GROUPS = 200
+"""Groups that are sent."""
+MAX_KEPT = 20_000
+"""Groups that are kept in mind while runs are read."""
+_FIELDS = {
+    "status": ("status",),
+    "experiment": (),
+    "submitter": ("user",),
+    "target": ("system.target",),
+}
+"""The fields of a record that a group's value is made from."""
+
+
+@dataclass
+class Numbers:
+    """What is known of a metric's numbers in a group; runs whose number is NaN lack it."""
+
+    count: int = 0
+    total: float = 0.0
+    least: float = float("inf")
+    largest: float = float("-inf")
+
+    def add(self, number: float) -> None:
+        self.count += 1
+        self.total += number
+        self.least, self.largest = min(self.least, number), max(self.largest, number)
+
+    def as_json(self) -> dict[str, Any]:
+        mean = self.total / self.count
+        return {"count": self.count, "min": self.least, "mean": mean, "max": self.largest}
+
+
+@dataclass
+class GroupOfRuns:
+    """Runs with one value of the column."""
+
+    has: bool
+    value: str | None
+    count: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, Numbers] = field(default_factory=dict)
+
+    def add(self, record: RunRecord, columns: Mapping[str, tuple[str, str]]) -> None:
+        self.count += 1
+        self.statuses[record.status] = self.statuses.get(record.status, 0) + 1
+        for column, (name, key) in columns.items():
+            number = getattr(record, name).get(key)
+            if number is not None and not isnan(number):
+                self.numbers.setdefault(column, Numbers()).add(number)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "has": self.has,
+            "value": self.value,
+            "count": self.count,
+            "statuses": self.statuses,
+            "numbers": {column: numbers.as_json() for column, numbers in self.numbers.items()},
+        }
+
+
+def groups(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The runs that pass the filters by the value of the column ``group``.
+
+    Each group has ``value`` and whether the runs ``has`` one, ``count``, the number of runs by
+    status, and for each column of a metric that the request names the ``min``, ``mean`` and
+    ``max`` over its runs. The groups come in the order of ``sort`` where that is the grouped
+    column or one of those metrics (by its mean), or else with the largest first. At most
+    :data:`MAX_GROUPS` are sent; ``left_out`` are the number of the others, and of their runs.
+
+    Raises:
+        QueryError, QueryFailed: the expression does not parse, or fails on a run.
+        WrongRequest: the request is not well-formed, or has more than :data:`MAX_KEPT` groups.
+        TookTooLong: reading the runs takes too long.
+    """
+    column = group_column_of(request, "group")
+    filters = replace(Filters.from_request(request), group=None)
+    columns = _metric_columns(texts_of(request, "columns"))
+    scope = scope_of(tracker, access, filters)
+    text = text_of(request, "query").strip()
+    expression = Expression(text) if text else None
+    if expression is not None and not is_filter(expression):
+        raise WrongRequest("Runs can be grouped if the query chooses runs, as [?…] does.")
+    scope = replace(scope, metrics=frozenset(map(".".join, columns.values())))
+    keep = limit_time(filters.keep(scope.experiments))
+    entry_of = group_entry(column, scope.experiments)
+    by_entry: dict[tuple[bool, str | None], GroupOfRuns] = {}
+    count = 0
+    for record in find_all(scope, expression, keep, _fields(column, filters, scope.metrics)):
+        count += 1
+        entry = entry_of(record)
+        group = by_entry.get(entry)
+        if group is None:
+            if len(by_entry) == MAX_KEPT:
+                raise WrongRequest(
+                    f"There are more than {MAX_KEPT:,} groups by {column}. Choose fewer runs, or "
+                    "group by another column."
+                )
+            group = by_entry[entry] = GroupOfRuns(*entry)
+        group.add(record, columns)
+    ordered = _sort(by_entry.values(), column, text_of(request, "sort"))
+    rest = ordered[MAX_GROUPS:]
+    return {
+        "groups": [group.as_json() for group in ordered[:MAX_GROUPS]],
+        "runs": count,
+        "left_out": {"groups": len(rest), "runs": sum(group.count for group in rest)},
+    }
+
+
+def _metric_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The columns of metrics, each with the field of a record and the key that it shows."""
+    parts = [(column, *column.partition(":")) for column in columns]
+    return {
+        column: (METRICS[kind], key) for column, kind, _, key in parts if kind in METRICS and key
+    }
+
+
+def _fields(column: str, filters: Filters, metrics: frozenset[str]) -> frozenset[str] | None:
+    """The fields of the records that are looked at; None for all, which words look at."""
+    if filters.text:
+        return None
+    fields = {"status", *metrics}
+    kind, _, key = column.partition(":")
+    fields.update([f"{KEYED[kind]}.{key}"] if key else _FIELDS[kind])
+    fields.update(_FIELDS["target"] if filters.targets else ())
+    fields.update(_FIELDS["submitter"] if filters.submitters else ())
+    return frozenset(fields)
+
+
+def _sort(groups: Any, column: str, sort: str) -> list[GroupOfRuns]:
+    """The groups in the order of a column, the runs without a value last."""
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    by_size = sorted(groups, key=lambda group: (-group.count, _natural(group.value)))
+    if name == column:
+        there = [group for group in by_size if group.has]
+        there.sort(key=lambda group: _natural(group.value), reverse=descending)
+        return there + [group for group in by_size if not group.has]
+    if any(name in group.numbers for group in by_size):
+        there = [group for group in by_size if name in group.numbers]
+        there.sort(
+            key=lambda group: group.numbers[name].total / group.numbers[name].count,
+            reverse=descending,
+        )
+        return there + [group for group in by_size if name not in group.numbers]
+    return by_size
+
+
+_DIGITS = re.compile(r"(\d{1,15})")
+
+
+def _natural(value: str | None) -> list[tuple[bool, int, str]]:
+    """A key by which "2" comes before "10"."""
+    parts = _DIGITS.split((value or "").casefold()[:200])
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]

@@ -1,0 +1,21 @@
+// The menu of what is done with all runs that match the filters. Who may change no run has none.
+
+import { button, menu } from "./dom.js";
+
+// `cancelAll()` asks how many that are, and cancels them.
+export function actionsMenu(cancelAll) {
+  const element = menu("Actions", (panel, close) => {
+    panel.append(
+      button(
+        "Cancel all that match…",
+        () => {
+          close();
+          cancelAll();
+        },
+        { symbol: "stop" },
+      ),
+    );
+  });
+  element.hidden = true;
+  return element;
+}

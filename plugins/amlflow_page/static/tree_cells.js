@@ -1,0 +1,71 @@
+// What rows of a tree show: the button that opens a row, numbers of children, values of groups.
+
+import { short, title } from "./cells.js";
+import { h, icon } from "./dom.js";
+import { kindOf } from "./format.js";
+
+// The numbers of runs by status, in words: "3 Completed, 1 Failed".
+export function statusText(statuses) {
+  return Object.entries(statuses)
+    .map(([status, count]) => `${count.toLocaleString("en")} ${status}`)
+    .join(", ");
+}
+
+export function total(statuses) {
+  return Object.values(statuses ?? {}).reduce((sum, count) => sum + count, 0);
+}
+
+export function runs(count) {
+  return `${count.toLocaleString("en")} run${count === 1 ? "" : "s"}`;
+}
+
+// The numbers of runs by status as dots with numbers; who reads it aloud is told in words.
+export function statusCounts(statuses) {
+  const text = statusText(statuses);
+  return h(
+    "span",
+    { class: "amlflow-counts", title: text, role: "img", "aria-label": text },
+    Object.entries(statuses).map(([status, count]) =>
+      h("span", { class: `amlflow-chip ${kindOf(status)}` }, h("i"), count.toLocaleString("en")),
+    ),
+  );
+}
+
+// `label` says what is opened.
+export function opener(isOpen, label, onclick) {
+  const element = h(
+    "button",
+    {
+      type: "button",
+      class: "amlflow-plain amlflow-opener",
+      tabindex: "-1",
+      "aria-expanded": String(isOpen),
+      "aria-label": label,
+      onclick,
+    },
+    icon("right"),
+  );
+  element.classList.toggle("is-open", isOpen);
+  return element;
+}
+
+// What the runs of a group have in common.
+export function groupName(column, group) {
+  if (!group.has) return `(no ${title(column)})`;
+  return group.value ?? "(no value)";
+}
+
+// A group's cell in a column: runs by status, or the mean of a metric with the least and the largest number.
+export function groupCell(column, group) {
+  if (column === "status") return statusCounts(group.statuses);
+  const numbers = group.numbers[column];
+  if (!numbers) return "";
+  const [mean, least, largest] = ["mean", "min", "max"].map((name) => short(numbers[name]));
+  const text = `mean ${numbers.mean}, min ${numbers.min}, max ${numbers.max} of ${runs(numbers.count)}`;
+  return h(
+    "span",
+    { class: "amlflow-number", title: text },
+    mean,
+    numbers.count > 1 && h("small", { class: "amlflow-hint" }, ` ${least} – ${largest}`),
+  );
+}
