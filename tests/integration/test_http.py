@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +141,7 @@ class Header:
 
 
 def with_header(patch: pytest.MonkeyPatch, folder: Path, uri: str) -> str:
-    entry = EntryPoint("secret", f"{__name__}:Header", settings.HEADERS)
-    patch.setattr(EntryPoint, "load", lambda self: Header)
-    patch.setattr(settings, "entry_points", lambda group: [entry])
+    patch.setattr(settings, "header_providers", lambda: (Header(),))
     return uri
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import configparser
 import contextlib
+import functools
 import netrc
 import os
 from dataclasses import dataclass
@@ -180,10 +181,15 @@ def _pair() -> tuple[str | None, str | None]:
     return user, password
 
 
+@functools.cache
+def header_providers() -> tuple[Any, ...]:
+    """What packages have to add headers, made once: all installed packages are looked through."""
+    return tuple(entry.load()() for entry in entry_points(group=HEADERS))
+
+
 def _added_headers() -> dict[str, str]:
     fields: dict[str, str] = {}
-    for entry in entry_points(group=HEADERS):
-        provider = entry.load()()
+    for provider in header_providers():
         if provider.in_context():
             fields.update(provider.request_headers())
     return fields
