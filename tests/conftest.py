@@ -15,7 +15,15 @@ from amlflow.testing.plugin import skips, unclaimed_feature
 
 pytest.register_assert_rewrite("helpers")
 
-from helpers import docker_daemon, servers, slurm_daemons, submitted_jobs, tools, wheels  # noqa: E402
+from helpers import (  # noqa: E402
+    docker_daemon,
+    old_servers,
+    servers,
+    slurm_daemons,
+    submitted_jobs,
+    tools,
+    wheels,
+)
 
 pytest_plugins = ["amlflow.testing.plugin"]
 
@@ -33,7 +41,7 @@ MARKERS = {
     "docker": {"docker_host", "stack"},
     "browser": {"chrome"},
     "slurm": {"slurm"},
-    "slow": {"jobs", "slurm", "wheel", "stack", "chrome", "clone", "installed"},
+    "slow": {"jobs", "slurm", "wheel", "stack", "chrome", "clone", "installed", "old_server_uri"},
 }
 """The fixtures that give a test each marker; pyproject.toml says what the markers mean."""
 
@@ -68,6 +76,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
         if "slurm" in fixtures:  # one queue, in which each job sees those before it
             item.add_marker(pytest.mark.xdist_group("slurm"))
+        if "old_server_uri" in fixtures:  # one worker has each server, which has one process
+            version = item.callspec.params["old_server_uri"]
+            item.add_marker(pytest.mark.xdist_group(f"server-{version}"))
         if "others" in fixtures:  # and one set of processes that use the same tracker
             item.add_marker(pytest.mark.xdist_group("processes"))
 
@@ -191,6 +202,13 @@ def server_uri(shared: servers.Shared) -> str:
     return shared.get(
         "server", lambda place: servers.start_mlflow(f"sqlite:///{place}/mlflow.db", place)
     )
+
+
+@pytest.fixture(scope="session", params=old_servers.VERSIONS)
+def old_server_uri(request: pytest.FixtureRequest, shared: servers.Shared) -> str:
+    """A server of an older MLflow on sqlite, shared by all tests."""
+    version: str = request.param
+    return shared.get(f"server-{version}", lambda place: old_servers.start(version, place))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from amlflow.spec import Feature, hookimpl
 
-from amlflow_mlflow.limits import SERVER_LIMITS
+from amlflow_mlflow.limits import OLD_SERVER_LIMITS, SERVER_LIMITS
 from amlflow_mlflow.schemes import is_known
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 amlflow_spec = 1
 features = frozenset(Feature)
-known_limits = SERVER_LIMITS
+known_limits = [*SERVER_LIMITS, *OLD_SERVER_LIMITS]
 check_uri = "sqlite:///{folder}/mlflow.db"
 
 

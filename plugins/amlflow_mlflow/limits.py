@@ -28,6 +28,12 @@ SERVER_LIMITS = [
         "new file at the same moment, both succeed and one file is kept",
     ),
 ]
+OLD_SERVER_LIMITS = [
+    KnownLimit(
+        switch="removed-experiment-tags",
+        reason="an MLflow server before 3.2 has no call that removes the tag of an experiment",
+    )
+]
 
 
 def limits_of(uri: str) -> Sequence[KnownLimit]:

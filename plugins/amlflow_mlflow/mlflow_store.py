@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import tenacity
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import ExperimentNotFound, RunNotFound, redacted
+from amlflow.spec import ExperimentNotFound, KnownLimit, RunNotFound, redacted
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -60,6 +60,7 @@ class MlflowStore:
 
     is_server = False
     filters_null = True
+    known_limits: Sequence[KnownLimit] = ()
 
     def __init__(self, uri: str) -> None:
         """Open the store. Raises :class:`amlflow.spec.Unavailable`."""
@@ -130,6 +131,9 @@ class MlflowStore:
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         self._experiment_call("set_experiment_tag", experiment_id, ExperimentTag(key, value))
+
+    def check_removes_experiment_tags(self, experiment_id: str) -> None:
+        """Nothing is lacking."""
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         self._experiment_call("delete_experiment_tag", experiment_id, key)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from amlflow.exceptions import AzureMLException
+from amlflow.spec import KnownLimit
 
 from amlflow_mlflow.entities import (
     Experiment,
@@ -100,6 +101,8 @@ class Store(Protocol):
     """Whether what it says is a server's word, and others may write files at the same time."""
     filters_null: bool
     """Whether filters know ``IS NULL``."""
+    known_limits: Sequence[KnownLimit]
+    """What an older version lacks."""
     dialect: str | None
     """The database's dialect, where :meth:`select` takes SQL; else None."""
 
@@ -131,6 +134,9 @@ class Store(Protocol):
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         """Set a tag."""
+
+    def check_removes_experiment_tags(self, experiment_id: str) -> None:
+        """Raise :class:`amlflow.spec.Unsupported` where :meth:`delete_experiment_tag` would."""
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Delete a tag."""

@@ -63,8 +63,9 @@ class MlflowTracker(TrackerBase):
     features = frozenset(Feature)
 
     def __init__(self, uri: str) -> None:
-        self.uri, self.known_limits = uri, limits_of(uri)
+        self.uri = uri
         self._store: Store = open_store(uri)
+        self.known_limits = [*limits_of(uri), *self._store.known_limits]
         self._files = Files(self._store)
         self._numbers = Numbers(self._store)
         self._pages = RunPages(self._store, self.get_experiment, self.list_experiments)
@@ -131,6 +132,8 @@ class MlflowTracker(TrackerBase):
                 return
 
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
+        if change.tags_removed:  # before anything is changed
+            self._store.check_removes_experiment_tags(experiment_id)
         # MLflow finds nothing to restore or delete where that has been done.
         archives = change.archived is not None and change.archived != (
             self.get_experiment(experiment_id).archived is not None

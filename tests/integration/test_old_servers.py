@@ -1,21 +1,13 @@
-"""A whole life on the trackers that teams have: MLflow servers of several versions, each in an
-environment of its own, which uv makes; PostgreSQL; and trackio."""
+"""A whole life on the trackers that teams have: MLflow servers of several versions, PostgreSQL and
+trackio."""
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import servers, tools
-
-VERSIONS = ("2.9.2", "2.22.5", "3.1.4", "3.9.0")
-PACKAGES = (
-    "Flask<4", "Flask-CORS<7", "Jinja2<4", "SQLAlchemy<2.1", "alembic<2", "cryptography",
-    "graphene<4", "gunicorn<24", "huey", "numpy", "pandas", "querystring-parser<2", "setuptools<80",
-)  # fmt: skip
-"""What a server needs; the rest of what MLflow's package asks for is for training models."""
+from helpers import servers
+from helpers.submitted_jobs import log_of, new_experiment, submit, until, wait_for_end
 
 
 def test_a_whole_life_on_the_newest_server_without_mlflow(server_uri: str) -> None:
@@ -27,24 +19,33 @@ def test_a_whole_life_on_other_trackers(tracker: str, request: pytest.FixtureReq
     servers.live(request.getfixturevalue(tracker))
 
 
-@pytest.fixture(params=VERSIONS)
-def old_server_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A server of an older version, on sqlite."""
-    version: str = request.param
-    uv = tools.find("uv") or tools.lack("uv (pip install uv)")
-    python = str(tmp_path / "venv" / "bin" / "python")
-    own = [f"mlflow-skinny=={version}", f"mlflow-tracing=={version}"]
-    packages = [*own[: 2 if version.startswith("3.") else 1], *PACKAGES]
-    subprocess.run([uv, "venv", "-q", "-p", "3.11", str(tmp_path / "venv")], check=True)
-    install = [uv, "pip", "install", "-q", "--python", python]
-    subprocess.run([*install, "--no-deps", f"mlflow=={version}"], check=True)
-    subprocess.run([*install, *packages], check=True)
-    backend = f"sqlite:///{tmp_path}/mlflow.db"
-    uri, process = servers.start_mlflow(backend, tmp_path, workers=1, python=python)
-    yield uri
-    servers.end_group(process)
-
-
-@pytest.mark.slow
 def test_a_whole_life_on_an_older_server(old_server_uri: str) -> None:
     servers.live(old_server_uri, "--without-mlflow")
+
+
+@pytest.mark.parametrize("old_server_uri", ["2.9.2", "3.9.0"], indirect=True)
+def test_scripts_are_submitted_and_cancelled_on_an_older_server(
+    old_server_uri: str, jobs: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", old_server_uri)
+    experiment = new_experiment()
+    code = """
+        import pathlib, time
+        from azureml.core import Run
+        run = Run.get_context()
+        run.log("loss: größe", 0.5)
+        pathlib.Path("outputs/größe.txt").write_text("kept")
+        print("begun")
+        while run.get_tags()["ends"] == "no":
+            time.sleep(0.2)
+    """
+    waiting = submit(experiment, code, {"ends": "no"})
+    done = submit(experiment, code, {"ends": "yes"})
+    until(lambda: "loss: größe" in waiting.get_metrics(), what="the first value")
+    waiting.cancel()
+    assert wait_for_end(waiting) == "Canceled"
+    assert wait_for_end(done) == "Completed"
+    assert done.get_metrics() == {"loss: größe": 0.5}
+    assert "begun" in log_of(done)
+    done.download_file("outputs/größe.txt", "copy.txt")
+    assert Path("copy.txt").read_text() == "kept"

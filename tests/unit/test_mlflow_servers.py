@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
 from amlflow.spec import Condition, Op, Refused, Unavailable, Unsupported, is_tried_once
-from amlflow_mlflow.rest import direct_transfer
+from amlflow_mlflow.rest import direct_transfer, settings
 from amlflow_mlflow.rest.artifacts import ServedArtifacts
 from amlflow_mlflow.rest.connection import Answer
 from amlflow_mlflow.rest.old_names import filter_to_server, from_server, to_server
@@ -77,7 +78,7 @@ def test_what_a_server_can_do(version: str | None, colons: bool, null: bool) -> 
 
 def test_what_an_old_server_lacks_is_told_with_its_version_and_the_one_that_has_it() -> None:
     old = Abilities("2.9.2", "http://server")
-    with pytest.raises(Unsupported, match=r"version 2\.9\.2, which keeps .* MLflow 2\.17 or later"):
+    with pytest.raises(Refused, match=r"version 2\.9\.2, which keeps .* MLflow 2\.17 or later"):
         old.check_tags({"key": "v" * (SHORT_TAG + 1)})
     old.check_tags({"key": "v" * SHORT_TAG})
     with pytest.raises(Unsupported, match=r"cannot remove .* MLflow 3\.2 or later"):
@@ -86,6 +87,8 @@ def test_what_an_old_server_lacks_is_told_with_its_version_and_the_one_that_has_
         abilities = Abilities(version, "http://server")
         abilities.check_tags({"key": "v" * 8000})
         abilities.check_removes_experiment_tags()
+        assert abilities.known_limits == ()
+    assert [limit.switch for limit in old.known_limits] == ["removed-experiment-tags"]
 
 
 class FailingServer:
@@ -132,3 +135,33 @@ def test_headers_that_belong_to_an_address_are_input(
     connection: Any = SimpleNamespace(send=lambda *_: answer, where="http://server")
     with pytest.raises(Unavailable, match="not the address of a file"):
         direct_transfer.get(connection, "root", "file", tmp_path / "file")
+
+
+class HeaderProvider:
+    """What a package registers to add headers to calls."""
+
+    def in_context(self) -> bool:
+        return True
+
+    def request_headers(self) -> dict[str, str]:
+        return {"X-Team": "one"}
+
+
+def test_installed_packages_are_looked_through_once_for_headers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    groups = []
+
+    def find(group: str) -> list[EntryPoint]:
+        groups.append(group)
+        return [EntryPoint("team", f"{__name__}:HeaderProvider", group)]
+
+    monkeypatch.setattr(EntryPoint, "load", lambda _: HeaderProvider)
+    monkeypatch.setattr(settings, "entry_points", find)
+    settings.header_providers.cache_clear()
+    try:
+        for _ in range(3):
+            assert settings.headers("http://server")["X-Team"] == "one"
+    finally:
+        settings.header_providers.cache_clear()
+    assert groups == ["mlflow.request_header_provider"]

@@ -18,7 +18,7 @@ from amlflow_mlflow.artifact_clients import open_client
 from amlflow_mlflow.entities import FileEntry
 from amlflow_mlflow.errors import MlflowError
 from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
-from amlflow_mlflow.rest import direct_transfer, settings
+from amlflow_mlflow.rest import direct_transfer, page_route, settings
 from amlflow_mlflow.rest.connection import CHUNK_BYTES, Answer, Connection
 from amlflow_mlflow.rest.messages import MALFORMED
 from amlflow_mlflow.rest.uploads import FilePart
@@ -161,11 +161,13 @@ class ServedArtifacts:
             with tried_once():  # it would be the same after minutes
                 self._download(path, destination)
         except Unavailable as error:
-            raise Refused(
-                f"The server {self._connection.where} does not give the file {path!r}: {error} "
-                "Some versions of MLflow, such as 3.9, fail for a name with other letters than "
-                "ASCII. Update the server, or give the file another name."
-            ) from error
+            # Some versions of MLflow, 3.9 among them, fail for a name with other letters.
+            if not page_route.get(self._connection, self._root, path, destination):
+                raise Refused(
+                    f"The server {self._connection.where} does not give the file {path!r}: "
+                    f"{error.message} Some versions of MLflow, such as 3.9, fail for a name with "
+                    "other letters than ASCII. Update the server, or give the file another name."
+                ) from error
 
     def _download(self, path: str, destination: Path) -> None:
         if direct_transfer.get(self._connection, self._root, path, destination):

@@ -57,6 +57,7 @@ class ServerStore:
         self.connection.probe()
         self._abilities = Abilities(self.connection.version, self.where)
         self.filters_null = self._abilities.filters_null
+        self.known_limits = self._abilities.known_limits
         self._check_workspace()
         self._calls = Calls(self.connection)
         self.registry = ServerRegistry(self._calls, self._abilities)
@@ -130,8 +131,12 @@ class ServerStore:
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         self._change_experiment("set-experiment-tag", experiment_id, key=key, value=value)
 
-    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+    def check_removes_experiment_tags(self, experiment_id: str) -> None:
+        if self.known_limits:
+            self.get_experiment(experiment_id)
         self._abilities.check_removes_experiment_tags()
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         self._change_experiment("delete-experiment-tag", experiment_id, key=key)
 
     def _change_experiment(self, name: str, experiment_id: str, **change: str) -> None:

@@ -7,9 +7,11 @@ every version can do is used.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from amlflow.spec import Unsupported
+from amlflow.spec import KnownLimit, Refused, Unsupported
+
+from amlflow_mlflow.limits import OLD_SERVER_LIMITS
 
 SINCE = {
     "takes_colons": (2, 16),
@@ -43,31 +45,38 @@ class Abilities:
         """Whether names of params, metrics and tags may have a colon."""
         return self._has("takes_colons")
 
+    @property
+    def known_limits(self) -> Sequence[KnownLimit]:
+        """What the contract has and a server of this version has not."""
+        return OLD_SERVER_LIMITS if self._lacks("removes_experiment_tags") else ()
+
     def check_tags(self, tags: Mapping[str, str]) -> None:
-        """Raise :class:`Unsupported` for a tag that this server would refuse or cut off."""
+        """Raise :class:`Refused` for a tag that this server would refuse or cut off."""
         if self._lacks("long_tags"):
             for key, value in tags.items():
                 if len(value) > SHORT_TAG:
-                    raise self._unsupported_error(
-                        "long_tags",
-                        f"keeps {SHORT_TAG} characters of a tag; the value of {key!r} has "
-                        f"{len(value)}",
+                    raise Refused(
+                        self._explain(
+                            "long_tags",
+                            f"keeps {SHORT_TAG} characters of a tag; the value of {key!r} has "
+                            f"{len(value)}",
+                        )
                     )
 
     def check_removes_experiment_tags(self) -> None:
         """Raise :class:`Unsupported` where tags of experiments cannot be removed."""
         if self._lacks("removes_experiment_tags"):
-            raise self._unsupported_error(
-                "removes_experiment_tags", "cannot remove the tag of an experiment"
+            raise Unsupported(
+                self._explain("removes_experiment_tags", "cannot remove the tag of an experiment")
             )
 
     def _lacks(self, name: str) -> bool:
         """Whether the version is known, and too old."""
         return self._numbers is not None and self._numbers < SINCE[name]
 
-    def _unsupported_error(self, name: str, because: str) -> Unsupported:
+    def _explain(self, name: str, because: str) -> str:
         needed = ".".join(map(str, SINCE[name]))
-        return Unsupported(
+        return (
             f"The MLflow server at {self._where} is version {self.version}, which {because}. "
             f"That needs MLflow {needed} or later: upgrade the server."
         )

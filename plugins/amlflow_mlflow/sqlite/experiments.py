@@ -112,6 +112,9 @@ class SqliteExperiments:
             self.active_experiment(connection, experiment_id)
             connection.execute(_SET_TAG, (key, value, experiment_id))
 
+    def check_removes_experiment_tags(self, experiment_id: str) -> None:
+        """Nothing is lacking."""
+
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         with self.db.write() as connection:
             self.active_experiment(connection, experiment_id)

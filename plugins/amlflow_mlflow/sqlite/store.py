@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from amlflow.spec import Refused
+from amlflow.spec import KnownLimit, Refused
 
 from amlflow_mlflow.artifact_clients import open_client
 from amlflow_mlflow.entities import ALL, InputDataset, MetricPoint, Page, Row, Run, RunInfo
@@ -75,6 +75,7 @@ class SqliteStore(SqliteExperiments):
 
     is_server = False
     filters_null = True
+    known_limits: Sequence[KnownLimit] = ()
     threads = 1  # SQLite takes one writer at a time
     dialect: str | None = "sqlite"
 
