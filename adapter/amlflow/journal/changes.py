@@ -1,4 +1,4 @@
-"""Which changes of runs are journaled and not yet in the tracker."""
+"""Which changes of runs are in the journal, but not yet in the tracker."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from amlflow.spec import RunRecord, Status
 
 
 class Changes:
-    """The number of the last journaled change of each run: a reader waits until it is sent."""
+    """The number of the last journaled change of each run. Readers wait until it is sent."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last_numbers: dict[str, int] = {}
 
     def note(self, run_id: str, number: int) -> None:
-        """A change has been journaled; threads may say so in another order than they did it."""
+        """Note a journaled change. Threads may note their changes in any order."""
         with self._lock:
             self._last_numbers[run_id] = max(number, self._last_numbers.get(run_id, 0))
 
     def last(self, run_id: str | None = None) -> int:
-        """The number of the last change of a run, or of all; 0 if all have arrived."""
+        """The number of the last change of a run; of any run if None; 0 if nothing waits."""
         with self._lock:
             if run_id in self._last_numbers:
                 return self._last_numbers[run_id]
-            # Under another id than that of the changes, it may be any run.
+            # A run has several ids, and this one may be another than that of the changes.
             return max(self._last_numbers.values(), default=0)
 
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._last_numbers
 
     def forget(self, last: int) -> None:
-        """All changes up to a number have arrived."""
+        """Forget the changes up to a number: they are in the tracker."""
         with self._lock:
             self._last_numbers = {
                 run_id: number for run_id, number in self._last_numbers.items() if number > last
@@ -40,7 +40,7 @@ class Changes:
 
 
 def with_liveness(run: RunRecord, dead: set[str]) -> RunRecord:
-    """The record as others see it: a running run whose process has died is NotResponding."""
+    """The record as shown to users: a running run whose process has died is NotResponding."""
     if run.id in dead and run.status == Status.RUNNING:
         return dataclasses.replace(run, status=Status.NOT_RESPONDING)
     return run

@@ -1,8 +1,11 @@
-"""Brings records to a tracker: in the order of each run, as many points at once as there are.
+"""Sends records to a tracker: in the order of each run, with many points in one call.
 
-What has been brought is not brought again by the same delivery; after a crash it may be, and the
-tracker stores it once. Nothing waits behind what the tracker refuses, and only the same run behind
-what it forbids, or what it cannot take again and again although it answers other calls.
+One delivery sends a record once. After a crash, another delivery may send it again, and the tracker
+stores it once.
+
+A record that the tracker refuses delays nothing else. If the tracker does not accept a run for now,
+only the records of that run wait. The same holds for a call that keeps failing although the tracker
+answers other calls.
 """
 
 from __future__ import annotations
@@ -46,18 +49,18 @@ from amlflow.spec import (
 logger = logging.getLogger("amlflow")
 
 AWAY = (Unavailable, AuthenticationException)
-"""Errors after which the same call may work later; every other error is a refusal."""
+"""After these errors the same call may succeed later. Every other error is a refusal."""
 
 MAX_TRIES = 6
-"""How often a call fails before it is looked whether the tracker takes others: some seconds."""
+"""After so many failures of one call, the tracker is asked something else. Takes some seconds."""
 
 Refusal = Callable[[int, Record, AzureMLException], None]
-"""Told of a record that the tracker does not take: its number, the record, why."""
+"""Called with a record that the tracker refuses: its number, the record, the error."""
 
 
 @dataclass(slots=True)
 class Call:
-    """One call of the tracker: the records that it sends, each with its number."""
+    """One call of the tracker, with the records that it sends."""
 
     kind: str
     run_id: str | None
@@ -65,11 +68,11 @@ class Call:
 
     @property
     def size(self) -> int:
-        """How many bytes the records have here."""
+        """The size of the records in the journal, in bytes."""
         return sum(record.size for record in self.records)
 
     def halves(self) -> list[Call]:
-        """Two calls that are this one together; none where it cannot be divided."""
+        """Two calls that send the same together. Empty if the call cannot be divided."""
         if len(self.records) > 1:
             middle = len(self.records) // 2
             parts = [self.records[:middle], self.records[middle:]]
@@ -85,7 +88,7 @@ class Call:
         ]
 
     def needs(self) -> set[str]:
-        """The runs that have to be there before."""
+        """The runs that must exist before this call."""
         run_ids = {self.run_id or ""}
         if self.kind == CREATE:
             draft = self.records[0].record[2]
@@ -94,13 +97,13 @@ class Call:
 
 
 def calls_of(records: Iterable[Numbered]) -> deque[Call]:
-    """The calls that bring the records, with the points of each run between its changes as one."""
+    """Turn records into calls. The points of a run between two of its changes are one call."""
     calls: deque[Call] = deque()
     last_calls: dict[str, Call] = {}
     for entry in records:
         kind, run_id = entry.record[0], run_of(entry.record)
         if run_id is None or kind == CREATE:
-            last_calls.clear()  # all that comes later may be about it
+            last_calls.clear()  # each later record may depend on it
             calls.append(Call(kind, run_id, [entry]))
             continue
         call = last_calls.get(run_id)
@@ -118,7 +121,7 @@ def calls_of(records: Iterable[Numbered]) -> deque[Call]:
 
 
 class Delivery:
-    """Brings the records of one process, which are in a folder."""
+    """Sends the records of one process, which are in a folder."""
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ class Delivery:
         check: Callable[[], None] = lambda: None,
         max_tries: int = MAX_TRIES,
     ) -> None:
-        """``check`` looks whether the folder is still there, and may set another one."""
+        """``check`` looks whether the folder still exists, and may replace it."""
         self._tracker, self._ids = tracker, ids
         self._max_tries, self._tries, self._tried = max_tries, 0, 0
         self._on_refused, self._check = refused, check
@@ -139,20 +142,20 @@ class Delivery:
         self.folder = folder
         self.held = HeldRuns(folder, fsync=fsync)
         self.files: list[str] = []
-        """What of ``files/`` has been sent, and is of use until that is noted."""
+        """Copies in ``files/`` that are sent. Remove them once the position is noted."""
         self.late = False
-        """Whether another process may have ended the runs meanwhile."""
+        """Whether another process may have ended the runs since these records were written."""
 
     def bring(
         self, calls: deque[Call], answered: Callable[[int], None] = lambda count: None
     ) -> None:
-        """Make the calls; each is removed from ``calls`` when it is made.
+        """Make the calls, and remove each from ``calls`` when it is made.
 
-        What the tracker forbids is held, and what it cannot take although it answers other calls.
-        ``answered`` is called after each call that the tracker has answered, with the number of
-        records that are dealt with.
+        A call is held if the tracker forbids it, or if it keeps failing while the tracker answers
+        other calls. ``answered`` is called after each answer, with the number of records that are
+        done.
 
-        Raises :class:`Unavailable` at the first that may work later.
+        Raises :class:`Unavailable` at the first call that may succeed later.
         """
         with tried_once():
             tracker = self._open()
@@ -171,9 +174,9 @@ class Delivery:
                         self._hold(calls.popleft(), error)
 
     def _is_stuck(self, tracker: Tracker, call: Call, error: Unavailable) -> bool:
-        """Whether a call has failed often, although the tracker answers a question about it.
+        """Whether a call has failed often although the tracker answers a question about its run.
 
-        A tracker that asks to wait is not stuck, but busy.
+        A tracker that asks to wait is busy, not stuck.
         """
         number = call.records[0].number
         self._tries = self._tries + 1 if number == self._tried else 1
@@ -185,16 +188,16 @@ class Delivery:
                 tracker.has_snapshot(call.records[0].record[2])
             else:
                 tracker.get_run(self._tracker_id(call.run_id or ""))
-        except RunNotFound:  # an answer, too: the run may be the one that cannot be created
+        except RunNotFound:  # also an answer: perhaps this run is what cannot be created
             return True
         except AzureMLException:
             return False
         return True
 
     def bring_held(self, answered: Callable[[int], None] = lambda count: None) -> bool:
-        """Try again what is held, until the tracker does not take something of it again.
+        """Send held records until the tracker rejects one of them again.
 
-        Whether nothing is held any more. Raises :class:`Unavailable`.
+        Returns whether nothing is held any more. Raises :class:`Unavailable`.
         """
         with tried_once():
             tracker = self._open()
@@ -210,7 +213,7 @@ class Delivery:
         return not self.held.count
 
     def _bring_run(self, tracker: Tracker, run_id: str, answered: Callable[[int], None]) -> None:
-        """Bring what is held of a run, unless a run that it needs is held, too."""
+        """Send the held records of a run, unless it needs another run that is held."""
         files_before, self.files = self.files, []
         try:
             for records in self.held.waiting(run_id):
@@ -221,7 +224,7 @@ class Delivery:
                             return
                         self._bring_first(tracker, calls, answered)
                 finally:
-                    # Else all of them would have to pass in one go, the next time.
+                    # Skip what was sent. Otherwise the next try would have to send all of it again.
                     if calls:
                         self.held.skip(run_id, records, calls[0].records[0].number)
         finally:
@@ -230,7 +233,7 @@ class Delivery:
         self.files += self.held.release(run_id)
 
     def _open(self) -> Tracker:
-        """The tracker; a failure to open it is not a record's fault."""
+        """Open the tracker. If that fails, no record is to blame, so it counts as an outage."""
         try:
             return self._tracker()
         except AWAY:
@@ -240,7 +243,7 @@ class Delivery:
             raise Unavailable(f"The tracker cannot be opened: {why}") from error
 
     def _is_held(self, call: Call, but: str | None = None) -> bool:
-        """Whether something that the call needs is held."""
+        """Whether a run that the call needs is held."""
         needs = {self._tracker_id(run_id) for run_id in call.needs()}
         return any(self._tracker_id(run_id) in needs for run_id in self.held if run_id != but)
 
@@ -253,9 +256,9 @@ class Delivery:
     def _bring_first(
         self, tracker: Tracker, calls: deque[Call], answered: Callable[[int], None]
     ) -> None:
-        """Make the first call, or divide it where the tracker may take a part of it.
+        """Make the first call, or divide it if the tracker may accept a part of it.
 
-        Raises what :data:`AWAY` has.
+        Raises the errors in :data:`AWAY`.
         """
         call = calls[0]
         if call.size > self._most_bytes and self._divide(calls):
@@ -264,7 +267,7 @@ class Delivery:
             self._make(tracker, call)
         except AWAY:
             raise
-        except ImportError as error:  # a fault of this installation, and not of the record
+        except ImportError as error:  # the installation is at fault, not the record
             raise Unavailable(
                 f"The tracker's plugin cannot import what it needs: {error}."
             ) from error
@@ -272,7 +275,7 @@ class Delivery:
             self._refuse(call, error)
         except AzureMLException as error:
             if isinstance(error, TooLarge) and call.kind == POINT and len(call.records) > 1:
-                # As much as has passed passes again, unless the tracker takes less than before.
+                # Do not go below a size that was accepted, unless the tracker now accepts less.
                 if call.size <= self._passed_bytes:
                     self._passed_bytes = 0
                 self._most_bytes = max(call.size // 2, self._passed_bytes)
@@ -293,7 +296,7 @@ class Delivery:
 
     @staticmethod
     def _divide(calls: deque[Call]) -> bool:
-        """Make two of the first call, of which the tracker may take one; whether that is done."""
+        """Replace the first call by its halves. Returns whether it could be divided."""
         halves = calls[0].halves()
         if halves:
             calls.popleft()
@@ -324,7 +327,7 @@ class Delivery:
             tracker.write_points(run_id, [to_point(entry.record) for entry in call.records])
         elif call.kind == CHANGE:
             change = to_change(record)
-            # What has ended meanwhile stays as it is.
+            # Do not change a run that another process has ended.
             if self.late and change.status is not None:
                 status = tracker.get_run(run_id).status
                 if status in FINAL and (status, change.status) != COMPLETED_WITH_ERRORS:
@@ -335,7 +338,7 @@ class Delivery:
 
     def _put_files(self, tracker: Tracker, run_id: str, record: Record) -> None:
         _, _, names, replace = record
-        # A call whose answer was lost may have stored them already.
+        # An earlier call without an answer may have stored them already.
         replace = replace or is_local(record[1])
         files = {name: self._find_copy(copy_name) for name, copy_name in names.items()}
         try:
@@ -350,9 +353,9 @@ class Delivery:
         self.files += names.values()
 
     def _find_copy(self, name: str) -> Path:
-        """The copy of a file that waits. Raises :class:`Refused` where it is not whole."""
+        """The copy of a file. Raises :class:`Refused` if it is not complete."""
         if not self._is_whole(name):
-            self._check()  # and if the folder is another now, it may be there
+            self._check()  # if the folder was replaced, the copy is in the new one
         if not self._is_whole(name):
             raise Refused(
                 "The copy of the file that waited on this machine's disk was removed or cut before "

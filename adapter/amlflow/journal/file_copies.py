@@ -1,4 +1,4 @@
-"""The copies in ``files/`` of files that wait to be sent."""
+"""Copies of files that wait to be sent, in the folder ``files/``."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ logger = logging.getLogger("amlflow")
 
 
 MAX_OPEN = 64
-"""How many copies stay open while they wait."""
+"""How many copies are kept open while they wait."""
 
 
 @dataclass(slots=True)
 class Copy:
-    """A copy: how long it is, and the open file, if it is open."""
+    """The size of a copy, and its handle if it is open."""
 
     size: int
     handle: int | None = None
 
 
 class FileCopies:
-    """The copies of this process. The first ones are open, so their content outlives a removal.
+    """The copies of this process. The first ones are kept open, so they survive a removal.
 
-    The caller holds the lock of the segments, except for :meth:`write`.
+    The caller must hold the lock of the segments, except for :meth:`write`.
     """
 
     def __init__(self, *, fsync: bool) -> None:
         self._fsync = fsync
         self._copies: dict[str, Copy] = {}
         self.size = 0
-        """The bytes of all copies."""
+        """The size of all copies, in bytes."""
 
     def add(self, name: str, size: int) -> None:
         """Count a copy that is about to be written."""
@@ -45,7 +45,7 @@ class FileCopies:
         self._copies[name] = Copy(size)
 
     def write(self, source: Path, target: Path) -> None:
-        """Write a copy. Raises :class:`OSError`; nothing is left then."""
+        """Write a copy. Raises :class:`OSError`, and then leaves nothing behind."""
         try:
             target.parent.mkdir(exist_ok=True, mode=0o700)
             shutil.copyfile(source, target)
@@ -58,20 +58,20 @@ class FileCopies:
             raise
 
     def keep_open(self, target: Path) -> None:
-        """Open a copy that was written, if not too many are open."""
+        """Open a copy, unless too many are open."""
         if len(self._copies) <= MAX_OPEN:
-            with contextlib.suppress(OSError):  # it is removed already
+            with contextlib.suppress(OSError):  # somebody has removed it
                 self._copies[target.name].handle = os.open(target, os.O_RDONLY | BINARY)
 
     def forget(self, name: str) -> None:
-        """Close a copy, and count it no more."""
+        """Close a copy, and no longer count it."""
         copy = self._copies.pop(name, None)
         if copy is not None:
             self.size -= copy.size
             _close(copy)
 
     def move(self, old: Path, new: Path) -> None:
-        """Write the copies into another ``files/``, as far as they can be read."""
+        """Write the copies that can be read into another ``files/``."""
         for name, copy in self._copies.items():
             target = new / name
             try:

@@ -1,4 +1,4 @@
-"""The folders of journals: one for each tracker, in it one for each process."""
+"""The folders of journals: one for each tracker, and in it one for each process."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from amlflow.systems import BINARY, IS_WINDOWS, write_at_start
 REFUSED = "refused"
 DEAD = "dead"
 _NOT_RENAMED = (FileNotFoundError, PermissionError) if IS_WINDOWS else (FileNotFoundError,)
-"""Why a folder of which all is sent may not be renamed; the next process removes it, then."""
+"""Errors after which a finished folder stays. The next process removes it."""
 
 
 def tracker_folder(journals: Path, uri: str) -> Path:
-    """Where the journals for a tracker are; nothing of a password is in the name."""
+    """The folder of the journals for a tracker. Its name contains no password."""
     address = redacted(uri).rstrip("/")
     return journals / hashlib.sha256(address.encode()).hexdigest()[:20]
 
@@ -51,16 +51,17 @@ class ProcessFolder:
         self._running = RunMarks(path / "running")
         self._runs: set[str] = set()
 
-    # of this process
+    # for the process that the folder belongs to
 
     @classmethod
     def make(cls, tracker: Path, uri: str, *, fsync: bool = False) -> ProcessFolder:
-        """Make this process's folder; for others it is there locked, or not at all.
+        """Make this process's folder. Others see it locked, or not at all.
 
-        Windows does not rename a folder with an open file, such as a lock. There it has its name at
-        once, and ``process.json``, without which it is nobody's, once it is locked.
+        Windows cannot rename a folder that contains an open file, such as the lock. There the
+        folder has its name at once. It gets its ``process.json`` after it is locked; without that
+        file, other processes ignore the folder.
 
-        Raises :class:`OSError`; nothing is left then.
+        Raises :class:`OSError`, and then leaves nothing behind.
         """
         name = uuid.uuid4().hex
         tracker.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +88,7 @@ class ProcessFolder:
             "tracker": redacted(uri),
         }
         (staging.path / "process.json").write_text(json.dumps(about), encoding="utf-8")
-        if fsync:  # without it, the records cannot be told apart from those of others
+        if fsync:  # without this file, nobody knows whose records these are
             to_disk(staging.path / "process.json")
         if staging.path != folder.path:
             os.rename(staging.path, folder.path)
@@ -95,7 +96,7 @@ class ProcessFolder:
         return folder
 
     def take(self) -> bool:
-        """Lock the folder. False if another process has it."""
+        """Lock the folder. False if another process has locked it."""
         handle = file_lock.take(self.path / "lock")
         if handle is None:
             return False
@@ -103,18 +104,21 @@ class ProcessFolder:
         return True
 
     def release(self) -> None:
-        """Leave the folder to others."""
+        """Unlock the folder, so that other processes may take it."""
         for handle in (self._lock, self._sent_handle):
             if handle is not None:
                 os.close(handle)
         self._lock = self._sent_handle = None
 
     def after_fork(self) -> None:
-        """In a child process: let go of the lock, which is the parent's and would outlive it."""
+        """In a child process: close the handle of the parent's lock.
+
+        Otherwise the folder would stay locked after the parent has died.
+        """
         self.release()
 
     def damage(self) -> str | None:
-        """What has happened to this process's folder meanwhile, or None if it is as it was."""
+        """What has happened to the folder since it was made; None if it is as it was."""
         if self._lock is None:
             return None
         try:
@@ -140,7 +144,7 @@ class ProcessFolder:
         return folder
 
     def leave_to_others(self) -> None:
-        """Remove what is left of the folder, unless what is there now is not this process's."""
+        """Remove what is left of the folder, unless another process has replaced it."""
         with contextlib.suppress(OSError):
             if self._lock is not None and os.path.samestat(
                 os.stat(self.path / "lock"), os.fstat(self._lock)
@@ -149,9 +153,9 @@ class ProcessFolder:
         self.release()
 
     def remove(self) -> None:
-        """Remove the folder: all of it has been sent."""
+        """Remove the folder. Call it when all records are sent."""
         trash = self.path.with_name(f".{self.path.name}.gone")
-        if IS_WINDOWS:  # which does not rename it while this or another process has its lock open
+        if IS_WINDOWS:  # Windows does not rename it while its lock is open
             self.release()
         with contextlib.suppress(*_NOT_RENAMED):
             os.rename(self.path, trash)
@@ -159,18 +163,18 @@ class ProcessFolder:
         self.release()
 
     def leave(self, records: list[Record], files: Path) -> None:
-        """Keep records to be sent, with their files, which are moved from another folder."""
-        # A file goes with the folder that it is in, so it comes only once its record is there.
+        """Write records into this folder, and move their files here from another folder."""
+        # Write the records first: a folder without records is removed together with its files.
         with open(segment_path(self.path, 0), "wb", opener=_open_private) as file:
             file.writelines(map(to_line, records))
         self.files.mkdir(exist_ok=True, mode=0o700)
         for record in records:
             _move_files(record, files, self.files)
 
-    # how far it is sent
+    # up to where the records are sent
 
     def sent_position(self) -> tuple[int, int]:
-        """The number of a segment and the offset in it up to which all is sent."""
+        """Up to where all is sent: the number of a segment, and the offset in it."""
         try:
             number, offset = (self.path / "sent").read_text(encoding="utf-8").split()
         except (OSError, ValueError):
@@ -185,7 +189,7 @@ class ProcessFolder:
         write_at_start(self._sent_handle, b"%010d %012d\n" % (number, offset))
 
     def waiting(self) -> Iterator[list[bytes]]:
-        """All lines that are not sent, without their ends, some at a time."""
+        """All lines that are not sent, in batches, without their line ends."""
         for path in self.held_files():
             for lines, _ in _read_batches(path, 0):
                 yield [to_line(entry[1])[:-1] for entry in filter(None, map(record_of, lines))]
@@ -193,7 +197,7 @@ class ProcessFolder:
             yield lines
 
     def unsent(self) -> Iterator[tuple[list[bytes], int, int]]:
-        """Those that are not held, each time with the position after them."""
+        """The lines that are neither sent nor held, in batches, each with the position after it."""
         number, offset = self.sent_position()
         for path in segments_in(self.path):
             if number_of(path) >= number:
@@ -201,15 +205,15 @@ class ProcessFolder:
                 for lines, end in _read_batches(path, start):
                     yield lines, number_of(path), end
 
-    # runs that the tracker forbids now; see ``held.py``
+    # held runs; see ``held.py``
 
     def held_file(self, number: int) -> Path:
-        """A file of a held run, in a folder that is there."""
+        """The path of a held run's file. Makes its folder."""
         (self.path / "held").mkdir(exist_ok=True, mode=0o700)
         return segment_path(self.path / "held", number)
 
     def held_files(self) -> list[Path]:
-        """The files of held runs, the oldest first."""
+        """The files of held runs, oldest first."""
         return segments_in(self.path / "held")
 
     def holds(self, run_id: str) -> bool:
@@ -220,17 +224,20 @@ class ProcessFolder:
             for line in lines
         )  # fmt: skip
 
-    # runs that the process started and has not ended
+    # runs that the process has started and not ended
 
     def note_running(self, run_id: str) -> None:
-        """Raises :class:`OSError`; the run is noted in the folder's successor, then."""
+        """Note a run that this process has started.
+
+        Raises :class:`OSError`. The folder's successor notes the run then.
+        """
         self._runs.add(run_id)
         self._running.add(run_id)
 
     def note_ended(self, run_id: str) -> None:
-        """Note that a run has ended, or that it is marked as a run without a process."""
+        """Note that a run has ended, or is marked as NotResponding."""
         self._runs.discard(run_id)
-        # Where the folder is gone, its successor does not have it either.
+        # If the folder is gone, its successor does not have the note either.
         with contextlib.suppress(OSError):
             self._running.remove(run_id)
 
@@ -238,10 +245,10 @@ class ProcessFolder:
         """The runs that the process has started and not ended."""
         return self._running.runs()
 
-    # as others see it
+    # for other processes
 
     def about(self) -> dict[str, Any]:
-        """The process's number, machine, start and tracker; nothing where it cannot be read."""
+        """The process's number, machine, start and tracker. Empty if that cannot be read."""
         try:
             about = json.loads((self.path / "process.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -249,17 +256,17 @@ class ProcessFolder:
         return about if isinstance(about, dict) else {}
 
     def is_alive(self) -> bool:
-        """Whether the process lives, or another one is sending what it left."""
+        """Whether the process lives, or another one is sending its records now."""
         return file_lock.is_taken(self.path / "lock")
 
     def mentions(self, run_id: str) -> bool:
-        """Whether something waits for this run, or the process started it."""
+        """Whether records of this run wait here, or the process started it."""
         return (
             run_id in self.running() or self.holds(run_id) or self.last_waiting(run_id) is not None
         )
 
     def last_waiting(self, run_id: str) -> tuple[int, int] | None:
-        """A position up to which all is sent once nothing waits for this run that waits now."""
+        """The position after the last record of a run that waits; None if none does."""
         position, word = None, json.dumps(run_id).encode()
         for lines, number, offset in self.unsent():
             if any(word in line for line in lines):
@@ -267,17 +274,17 @@ class ProcessFolder:
         return position
 
     def creates(self, run_id: str) -> bool:
-        """Whether a run that was started while the tracker was away waits here to be made."""
+        """Whether a run that was started during an outage waits here to be created."""
         word = b'["%b",%b,' % (CREATE.encode(), json.dumps(run_id).encode())
         return any(word in line for lines in self.waiting() for line in lines)
 
 
 def _read_batches(path: Path, offset: int) -> Iterator[tuple[list[bytes], int]]:
-    """The lines of a file, some at a time, each time with the offset after them."""
+    """The lines of a file in batches, each with the offset after it."""
     while True:
         try:
             lines, offset = read_lines(path, offset)
-        except FileNotFoundError:  # its process has sent it just now
+        except FileNotFoundError:  # its process has just sent and removed it
             return
         if not lines:
             return
@@ -285,21 +292,22 @@ def _read_batches(path: Path, offset: int) -> Iterator[tuple[list[bytes], int]]:
 
 
 def process_folders(tracker: Path) -> list[ProcessFolder]:
-    """The folders of all processes with something for a tracker."""
+    """The folders of all processes that have a journal for a tracker."""
     try:
         with os.scandir(tracker) as entries:
             names = [entry.name for entry in entries if len(entry.name) == 32 and entry.is_dir()]
-    except OSError:  # it is not there, or another user's
+    except OSError:  # it does not exist, or belongs to another user
         return []
     return [ProcessFolder(tracker / name) for name in sorted(names)]
 
 
 def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[ProcessFolder]:
-    """The folders of processes of this machine that have died, the oldest first.
+    """The folders of dead processes of this machine, oldest first.
 
-    A process that was forked while the tracker was away logs to its parent's runs, which are made
-    by what the parent left. A lock of another machine's process may not be seen through a shared
-    folder.
+    The oldest comes first because of forks: a child that was forked during an outage logs to its
+    parent's runs, and the parent's folder creates these.
+
+    Folders of other machines are left out, as their locks cannot be seen through a shared folder.
     """
     folders = [
         (str(about.get("started", "")), folder)
@@ -312,7 +320,7 @@ def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[Proces
 
 
 def _is_here(about: dict[str, Any]) -> bool:
-    # A container has a name of its own, and the boot of its machine.
+    # A container has another host name than its machine, but the same boot id.
     return about.get("host") == platform.node() or (
         bool(about.get("boot")) and about.get("boot") == _read_boot_id()
     )
@@ -320,7 +328,7 @@ def _is_here(about: dict[str, Any]) -> bool:
 
 @functools.cache
 def _read_boot_id() -> str:
-    """What tells this start of this machine from all others; empty where that is not known."""
+    """An id of this boot of this machine; empty if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
@@ -328,7 +336,7 @@ def _read_boot_id() -> str:
 
 
 def note_refused(folder: ProcessFolder, record: Record, reason: str) -> Path:
-    """Keep a record that the tracker does not take, and its files; the path is returned."""
+    """Keep a record that the tracker refuses, and its files. Returns the path."""
     target = folder.path.with_name(REFUSED)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     _move_files(record, folder.files, target)
@@ -361,5 +369,5 @@ def list_dead(tracker: Path) -> list[str]:
 
 
 def forget_dead(tracker: Path, run_id: str) -> None:
-    """Note that a run has ended."""
+    """Remove the note: the run has ended."""
     RunMarks(tracker / DEAD).remove(run_id)

@@ -1,8 +1,8 @@
-"""Runs of which the tracker takes nothing now: what is logged to them waits beside the rest.
+"""Runs that the tracker does not accept for now. Their records wait in a file for each run.
 
-The tracker may refuse the credentials for one experiment and take them for another, or fail at one
-record and take others. So the records of such a run are kept in a file of their own, in order,
-until it is taken again. Each line of it is a record with its number.
+Two examples: the tracker refuses your credentials for one experiment only, or it fails at one
+record again and again. The records of such a run are kept in order, in a file of their own, until
+the tracker accepts them. The other runs go on. Each line of the file is a record with its number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from amlflow.systems import BINARY
 
 @dataclass(slots=True)
 class HeldRun:
-    """A run's file, the number of its first record that waits, and why it waits."""
+    """A run's file, the number of its first waiting record, and why it is held."""
 
     path: Path
     handle: int
@@ -32,14 +32,14 @@ class HeldRun:
     count: int = 0
     """How many records wait."""
     offset: int = 0
-    """How far the file is sent already, by this process."""
+    """Up to which offset of the file this process has sent the records."""
     files: list[str] = field(default_factory=list)
-    """Copies of files that have been sent from it; they go when it goes."""
+    """Copies of files that are sent. They are removed together with this file."""
 
     def read(self, offset: int) -> tuple[list[Numbered], int]:
-        """Some records from an offset on, and the offset after them; none after the last."""
+        """Some records from an offset on, and the offset after them. Empty after the last one."""
         lines, end = read_lines_at(self.handle, offset)
-        # What is not whole, its process has died over; it is in a segment still.
+        # An incomplete line was being written when its process died. Its segment still has it.
         entries = [(len(line), record_of(line)) for line in lines]
         return [Numbered(record[0], record[1], size) for size, record in entries if record], end
 
@@ -68,7 +68,7 @@ class HeldRuns:
             self._last_number = number_of(path)
 
     def __iter__(self) -> Iterator[str]:
-        """The runs, the one first that is to be tried next."""
+        """The ids of the runs, in the order in which to try them."""
         return iter(list(self._runs))
 
     @property
@@ -77,20 +77,23 @@ class HeldRuns:
         return sum(run.count for run in list(self._runs.values()))
 
     def why(self, number: int, run_id: str | None = None) -> AzureMLException | None:
-        """Why a record up to a number is held, of one run or of any; None: none is."""
+        """The error because of which a record up to a number is held; None if none is held.
+
+        ``run_id`` limits this to one run.
+        """
         for held_id, run in list(self._runs.items()):
             if run_id in (None, held_id) and run.first <= number:
                 return run.error or AuthenticationException("The tracker does not take it now.")
         return None
 
     def error(self, run_id: str) -> AzureMLException | None:
-        """Why a run is held."""
+        """The error because of which a run is held."""
         return self._runs[run_id].error
 
     def hold(
         self, run_id: str, records: Sequence[Numbered], error: AzureMLException | None
     ) -> None:
-        """Keep records of a run until they are taken; they outlive this process."""
+        """Keep records of a run until the tracker accepts them, also beyond this process's end."""
         with self._lock:
             run = self._runs.get(run_id)
             if run is None:
@@ -115,7 +118,7 @@ class HeldRuns:
             to_disk(run.path.parent)
 
     def waiting(self, run_id: str) -> Iterator[list[Numbered]]:
-        """A run's records, some at a time; those that were given count as sent at the next."""
+        """A run's records in batches. Asking for the next batch marks the last one as sent."""
         run = self._runs[run_id]
         while True:
             with self._lock:
@@ -124,12 +127,12 @@ class HeldRuns:
             if end == start:
                 return
             yield records
-            with self._lock:  # the file may be another meanwhile, which begins there
+            with self._lock:  # relative: `move` may have begun a new file at this record
                 run.offset += end - start
                 run.count -= len(records)
 
     def skip(self, run_id: str, records: Sequence[Numbered], number: int) -> None:
-        """Of the records that :meth:`waiting` gave last, those before a number have been sent."""
+        """Mark the records before a number as sent. ``records`` is the last batch."""
         sent = list(itertools.takewhile(lambda record: record.number < number, records))
         with self._lock:
             run = self._runs[run_id]
@@ -137,18 +140,18 @@ class HeldRuns:
             run.count -= len(sent)
 
     def note_files(self, run_id: str, names: list[str]) -> None:
-        """Note copies that are of no use once all of the run is sent."""
+        """Note copies of files that are not needed once the whole run is sent."""
         self._runs[run_id].files += names
 
     def postpone(self, run_id: str, error: AzureMLException) -> None:
-        """A run is still not taken; others are tried before it."""
+        """Put a run behind the others: the tracker still does not accept it."""
         with self._lock:
             run = self._runs.pop(run_id)
             run.error = error
             self._runs[run_id] = run
 
     def release(self, run_id: str) -> list[str]:
-        """All of a run has been sent. The copies of its files are returned."""
+        """Forget a run whose records are all sent. Returns the copies of its files."""
         with self._lock:
             run = self._runs.pop(run_id)
             os.close(run.handle)
@@ -156,7 +159,7 @@ class HeldRuns:
             return run.files
 
     def move(self, folder: ProcessFolder) -> int:
-        """Go on in another folder, with what can be read; how many records are lost is returned."""
+        """Move all readable records into another folder. Returns how many were lost."""
         with self._lock:
             self._folder, self._last_number, lost_count = folder, 0, 0
             for run in self._runs.values():
@@ -170,7 +173,7 @@ class HeldRuns:
         return lost_count
 
     def close(self) -> None:
-        """Close the files, as of a child process, or of a folder that is left to others."""
+        """Close the files: in a child process, or when the folder is left to others."""
         for run in self._runs.values():
             os.close(run.handle)
         self._runs.clear()

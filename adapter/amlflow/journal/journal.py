@@ -1,4 +1,4 @@
-"""The journal of this process for one tracker: begun with the first record, closed at the end."""
+"""The journal of this process for one tracker, from its first record to its end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ logger = logging.getLogger("amlflow")
 
 @dataclass(slots=True)
 class Refused:
-    """What the tracker has refused of a run: how much, why, and what of it by name."""
+    """What the tracker refused of a run: how many records, why, and what they were."""
 
     count: int = 0
     why: Counter[str] = field(default_factory=Counter)
@@ -52,21 +52,21 @@ class Refused:
 
 
 MAX_NAMES = 3
-"""How many names of refused records an error shows."""
+"""How many names of refused records an error message shows."""
 
 
 def count_of(number: int) -> str:
-    """A number of records, in words."""
+    """A number of records: "1 record" or "2 records"."""
     return "1 record" if number == 1 else f"{number} records"
 
 
 def have_not(number: int) -> str:
-    """The beginning of a sentence about records that are not there."""
+    """The beginning of a sentence about records that have not arrived."""
     return f"{count_of(number)} {'has' if number == 1 else 'have'} not reached the tracker"
 
 
 def name_of(record: Record) -> str:
-    """What a record is called in a message."""
+    """What a message calls a record, such as "metric 'loss'"."""
     if record[0] == POINT:
         return f"metric {record[3]!r}"
     if record[0] == FILES:
@@ -81,7 +81,7 @@ def name_of(record: Record) -> str:
 
 
 class Journal:
-    """Writes down, sends, and waits. ``tracker`` opens the tracker."""
+    """Writes records down, sends them, and waits for them. ``tracker`` opens the tracker."""
 
     def __init__(self, uri: str, settings: JournalSettings, tracker: Callable[[], Tracker]) -> None:
         self._uri, self._settings, self._tracker = uri, settings, tracker
@@ -97,17 +97,17 @@ class Journal:
         self._dead_runs: dict[Path, list[str]] = {}
         self.ids = LocalIds()
         self.running_sender: Sender | None = None
-        """What sends, or None as long as nothing was journaled."""
+        """The sender; None until the first record."""
 
     def begin(self) -> None:
-        """Make the journal's folder and start to send, unless that is done already.
+        """Make the journal's folder and start to send, if that has not happened yet.
 
-        Raises :class:`ServiceException` where there can be no folder.
+        Raises :class:`ServiceException` if the folder cannot be made.
         """
         self.sender()
 
     def sender(self) -> Sender:
-        """What sends; it is started at the first call."""
+        """The sender. The first call starts it."""
         if self.running_sender is None:
             with self._starting:
                 if self.running_sender is None:
@@ -119,8 +119,8 @@ class Journal:
             folder = ProcessFolder.make(self._journals, self._uri, fsync=self._settings.fsync)
         except OSError as error:
             raise ServiceException(
-                f"The journal cannot be kept in {self._journals} ({error.strerror or error}). Let "
-                "AMLFLOW_JOURNAL_FOLDER name a folder that you may write to, or set "
+                f"The journal cannot be kept in {self._journals} ({error.strerror or error}). Set "
+                "AMLFLOW_JOURNAL_FOLDER to a folder that you may write to, or set "
                 "AMLFLOW_JOURNAL=off."
             ) from error
         sender = Sender(
@@ -139,34 +139,37 @@ class Journal:
     # writing
 
     def write_line(self, line: bytes) -> int:
-        """Keep the line of a record; its number is returned. Raises :class:`JournalFull`."""
+        """Write the line of a record. Returns its number. Raises :class:`JournalFull`."""
         return (self.running_sender or self.sender()).write(line)
 
     def write(self, record: Record) -> int:
-        """Keep a record; its number is returned. Raises :class:`JournalFull`."""
+        """Write a record. Returns its number. Raises :class:`JournalFull`."""
         return self.write_line(to_line(record))
 
     def write_awaited(self, record: Record) -> Ticket:
-        """Keep a record that a caller waits for; it calls :meth:`collect` and :meth:`forget`."""
+        """Write a record and get a ticket for it.
+
+        Wait for the ticket's number, then call :meth:`collect` and :meth:`forget`.
+        """
         return self.sender().write_awaited(to_line(record))
 
     def collect(self, ticket: Ticket) -> None:
-        """Raise what the tracker said of a record that a caller waits for."""
+        """Raise the error with which the tracker refused an awaited record, if it did."""
         if ticket.error is not None:
             raise ticket.error
 
     def forget(self, ticket: Ticket) -> None:
-        """Stop waiting for a record."""
+        """Drop a ticket."""
         self.sender().forget(ticket)
 
     def keep_file(self, path: Path) -> str:
-        """Copy a file that waits; the copy's name is returned. Raises :class:`JournalFull`."""
+        """Copy a file that is to be sent. Returns the copy's name. Raises :class:`JournalFull`."""
         name = name_for_copy(path.stat().st_size)
         self.sender().keep_file(path, name)
         return name
 
     def copy(self, name: str) -> Path:
-        """Where the copy of a file is that waits."""
+        """The path of the copy of a file."""
         return self.sender().folder.files / name
 
     def waiting_records(self) -> Iterator[Record]:
@@ -188,7 +191,7 @@ class Journal:
             self._folder.note_ended(run_id)
 
     def hurry(self) -> None:
-        """Send what there is now."""
+        """Send what waits now, without waiting for more."""
         if self.running_sender is not None:
             self.running_sender.hurry()
 
@@ -198,19 +201,19 @@ class Journal:
 
     @property
     def away(self) -> AzureMLException | None:
-        """Why the tracker did not take what was sent last, while it is away."""
+        """The error of the last call while the tracker is away; None while it answers."""
         return None if self.running_sender is None else self.running_sender.away
 
-    # what other processes have left
+    # records of other processes
 
     def dead_runs(self) -> set[str]:
-        """The runs of this machine whose process has died without ending them.
+        """The unended runs of this machine's dead processes.
 
-        What such processes have left is also sent, once, in the background.
+        The first call that finds such a process also starts to send its records, in the background.
         """
         folders = dead_folders(self._journals, self._folder)
         runs_by_path = {**self._dead_runs, **{folder.path: folder.running() for folder in folders}}
-        # While a process sends what a dead one has left, it holds the lock as a living one does.
+        # Keep a known dead folder: while another process sends its records, it looks alive.
         self._dead_runs = runs_by_path = {
             path: runs for path, runs in runs_by_path.items() if path.exists()
         }
@@ -219,13 +222,13 @@ class Journal:
         return {run for runs in runs_by_path.values() for run in runs}
 
     def recover(self, of_run: str | None = None) -> None:
-        """Send what processes have left that have died. Raises :class:`Unavailable`."""
+        """Send the records of dead processes. Raises :class:`Unavailable`."""
         recover(self._journals, self._tracker, but=self._folder, of_run=of_run)
 
     def settle(self, run_id: str, seconds: float) -> None:
-        """Wait until what other processes of this machine have logged to a run is in the tracker.
+        """Wait until this machine's other processes have sent what they logged to a run.
 
-        What dead processes have left is sent here; living ones are waited for, some seconds.
+        The records of dead processes are sent here. Living processes get some seconds.
         """
         if not self._list_others():
             return
@@ -257,16 +260,16 @@ class Journal:
         def go() -> None:
             try:
                 self.recover()
-            except AWAY:  # then a later process sends it
+            except AWAY:  # a later process sends them
                 pass
-            except Exception:  # of a folder that cannot be read, say
+            except Exception:  # such as a folder that cannot be read
                 logger.exception("What processes have left in %s is not sent.", self._journals)
 
         thread = threading.Thread(target=go, name="amlflow-recovery", daemon=True)
         thread.start()
         self._recovery = thread
 
-    # what the tracker does not take
+    # refused records
 
     def _on_refused(self, number: int, record: Record, error: AzureMLException) -> None:
         if record[0] == LOST:
@@ -292,7 +295,12 @@ class Journal:
             )  # fmt: skip
 
     def raise_refused(self, run_id: str) -> None:
-        """Raise :class:`UserErrorException` if something of the run was refused or lost, once."""
+        """Raise an error, once, if records of the run were refused or lost.
+
+        Raises:
+            UserErrorException: the tracker refused some.
+            ServiceException: some were removed from the disk before they were sent.
+        """
         with self._refusing:
             refusal = self._refusals.pop(run_id, None)
             lost_count = self._lost_count if run_id not in self._runs_told_lost else 0
@@ -310,11 +318,10 @@ class Journal:
             )
         if lost_count:
             raise ServiceException(
-                f"{count_of(lost_count)} that this process has logged, to {display_owner(run_id)} "
-                "perhaps, "
+                f"{count_of(lost_count)} of this process, perhaps of {display_owner(run_id)}, "
                 f"{'was' if lost_count == 1 else 'were'} removed from {self._journals} by "
-                "somebody else before the tracker had them; all others are there. Log to a folder "
-                "that nothing cleans up, which AMLFLOW_JOURNAL_FOLDER names."
+                "another program before the tracker had received everything. All other records "
+                "are kept. Set AMLFLOW_JOURNAL_FOLDER to a folder that no program cleans up."
             )
 
     # waiting
@@ -325,11 +332,12 @@ class Journal:
         seconds: float | None = None,
         run_id: str | None = None,
     ) -> None:
-        """Return when all records up to a number are in the tracker (default: all of them).
+        """Return when all records up to a number are in the tracker (default: all records).
 
-        With ``run_id``, what the tracker forbids of other runs is not waited for.
+        With ``run_id``, held records of other runs are not waited for.
 
-        Raises :class:`Unavailable` if they are not after some seconds (default: the setting's).
+        Raises :class:`Unavailable` if they have not arrived after some seconds (default:
+        ``AMLFLOW_FLUSH_SECONDS``).
         """
         sender = self.running_sender
         if sender is None:
@@ -339,7 +347,7 @@ class Journal:
         try:
             arrived = sender.wait(target, limit, run_id=run_id)
         except KeyboardInterrupt:
-            self._interrupted = True  # then the end does not wait either
+            self._interrupted = True  # at its end, the process does not wait either
             raise
         if not arrived:
             obstacle = sender.obstacle(target, run_id)
@@ -355,9 +363,9 @@ class Journal:
     def wait_briefly(
         self, number: int, seconds: float, run_id: str | None = None, *, any_run: bool = False
     ) -> bool:
-        """Whether all records up to a number arrive within some seconds; an outage ends it.
+        """Whether all records up to a number arrive within some seconds. An outage ends it.
 
-        With ``any_run``, what the tracker forbids is not waited for.
+        With ``any_run``, held records are not waited for.
         """
         sender = self.running_sender
         return sender is None or sender.wait(
@@ -365,7 +373,7 @@ class Journal:
         )
 
     def obstacle(self, number: int, run_id: str | None) -> AzureMLException | None:
-        """Why a record is not in the tracker, as far as it is known."""
+        """The known reason why a record is not in the tracker; None if there is none."""
         return None if self.running_sender is None else self.running_sender.obstacle(number, run_id)
 
     @property
@@ -375,13 +383,13 @@ class Journal:
 
     @property
     def done(self) -> int:
-        """How many records have been dealt with, or are held for a tracker that forbids them."""
+        """How many of them are sent, refused or held."""
         return 0 if self.running_sender is None else self.running_sender.done
 
     def finish(self) -> None:
-        """Wait for all that was logged, as a command does before it ends.
+        """Wait for all records, as a command does before it ends.
 
-        Raises :class:`Unavailable` if it does not arrive; then the end waits no more for it.
+        Raises :class:`Unavailable` if they do not arrive. :meth:`close` does not wait again then.
         """
         try:
             self.wait()
@@ -389,10 +397,10 @@ class Journal:
             self._interrupted = self._is_reported = True
             raise
 
-    # the end
+    # the end of the process
 
     def close(self) -> None:
-        """At the end of the process: send what is left, within ``AMLFLOW_EXIT_SECONDS``."""
+        """Send what is left, within ``AMLFLOW_EXIT_SECONDS``. Call it when the process ends."""
         deadline = time.monotonic() + (0.0 if self._interrupted else self._settings.exit_seconds)
         sender = self.running_sender
         arrived, total = False, 0
@@ -401,28 +409,28 @@ class Journal:
                 self._recovery.join(max(0.0, deadline - time.monotonic()))
             if sender is None:
                 return
-            total = sender.seal()  # a thread that logs still is told
+            total = sender.seal()  # from now on, a thread that still logs gets an error
             arrived = sender.wait(total, max(0.0, deadline - time.monotonic()))
-        except KeyboardInterrupt:  # then do not wait
+        except KeyboardInterrupt:  # do not wait
             if sender is None:
                 return
         sender.stop(1.0 if arrived else 0.0)
         if not arrived:
             self._say_what_waits(sender, max(1, sender.waiting(total)))
         elif not (sender.folder.running() and hasattr(sys, "last_value")):
-            # After an uncaught error, the folder tells the next process of its runs.
+            # After an uncaught error the folder stays: the next process learns of the runs from it.
             sender.forget_files()  # first: Windows removes no open file
             sender.folder.remove()
 
     def _say_what_waits(self, sender: Sender, count: int) -> None:
-        """Say at the end that some records have not been sent."""
+        """Log at the end that some records are not sent."""
         if sender.is_homeless:
             logger.error(
                 "%s and %s lost: the journal's folder is gone.",
                 have_not(count), "is" if count == 1 else "are",
             )  # fmt: skip
         elif self._is_reported or self._is_of_job():
-            pass  # it is said already, or the agent sends the rest after the script, and says so
+            pass  # it was reported already, or the agent sends the rest and reports it
         else:
             logger.warning(
                 "%s; %s in %s, and the next process that uses amlflow or `amlflow sync` sends %s.",
@@ -431,11 +439,11 @@ class Journal:
             )  # fmt: skip
 
     def _is_of_job(self) -> bool:
-        """Whether this is the journal of a submitted script, in the folder of its job."""
+        """Whether this is the journal of a submitted script, in its job's folder."""
         return self._settings.folder.parent.name == os.environ.get(JOB)
 
     def after_fork(self) -> None:
-        """In a child process, which has a journal of its own."""
+        """In a child process: leave this journal to the parent."""
         self._recovery = None
         if self.running_sender is not None:
             self.running_sender.after_fork()

@@ -1,6 +1,6 @@
-"""Runs that were started while the tracker was away: known here by ids of their own.
+"""Runs that were started during an outage. They have local ids until the tracker has them.
 
-The tracker's id of such a run is found by the id that its user sees, which is the same everywhere.
+The user sees another id, which stays the same. By that id, the tracker's id is found later.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from amlflow.spec import Refused, RunDraft, RunNotFound, RunRecord, Tracker
 
 LOCAL = "local:"
 MARK = "journal"
-"""The key of ``system`` by which a run is recognised that was made by a call without an answer."""
+"""A key of ``system``: it tells whether a run was created by an earlier call without an answer."""
 
 
 def local_experiment(name: str) -> str:
-    """The id of an experiment that is known by its name alone."""
+    """The local id of an experiment of which only the name is known."""
     return f"{LOCAL}{name}"
 
 
 def display_id(run_id: str) -> str:
-    """The id that the run's user sees."""
+    """The id that the user sees."""
     return run_id.rpartition("/")[2] if is_local(run_id) else run_id
 
 
 def display_owner(run_id: str | None) -> str:
-    """What a record belongs to, for a message; a snapshot belongs to no run."""
+    """What a message says a record belongs to: a run, or a snapshot, which has no run."""
     return f"run {display_id(run_id)}" if run_id else "a snapshot"
 
 
@@ -38,7 +38,7 @@ def is_local(id: str | None) -> bool:
 
 
 def start_run(draft: RunDraft) -> tuple[RunRecord, Record]:
-    """A run for a draft, and what the journal keeps of it."""
+    """Start a run locally: its record, and the record for the journal."""
     alias = draft.run_id or uuid.uuid4().hex
     run_id = f"{LOCAL}{quote(draft.experiment_id, safe='')}/{alias}"
     record = RunRecord(
@@ -62,18 +62,18 @@ def start_run(draft: RunDraft) -> tuple[RunRecord, Record]:
 
 
 class LocalIds:
-    """The tracker's ids of runs and experiments that have local ones."""
+    """Finds the tracker's ids for local ids of runs and experiments."""
 
     def __init__(self) -> None:
         self._tracker_ids: dict[str, str] = {}
         self._errors: dict[str, AzureMLException] = {}
 
     def find(self, id: str) -> str | None:
-        """The tracker's id, if the run has got there."""
+        """The tracker's id of a run; None if the tracker does not have the run yet."""
         return self._tracker_ids.get(id) if is_local(id) else id
 
     def experiment(self, tracker: Tracker, experiment_id: str) -> str:
-        """The tracker's id of an experiment, which is made where there is none."""
+        """The tracker's id of an experiment, which is created if it does not exist."""
         if not is_local(experiment_id):
             return experiment_id
         if experiment_id not in self._tracker_ids:
@@ -82,7 +82,7 @@ class LocalIds:
         return self._tracker_ids[experiment_id]
 
     def of(self, tracker: Tracker, run_id: str) -> str:
-        """The tracker's id of a run. Raises :class:`RunNotFound`, or why it was not made."""
+        """The tracker's id of a run. Raises :class:`RunNotFound`."""
         if not is_local(run_id):
             return run_id
         if run_id in self._errors:
@@ -94,7 +94,7 @@ class LocalIds:
         return self._tracker_ids[run_id]
 
     def note_lost(self, run_id: str, error: AzureMLException) -> None:
-        """The tracker does not take the run."""
+        """Note that the tracker has refused to create the run."""
         self._errors[run_id] = error
 
     def is_lost(self, run_id: str) -> bool:
@@ -102,7 +102,7 @@ class LocalIds:
         return run_id in self._errors
 
     def create(self, tracker: Tracker, record: Record) -> None:
-        """Make the run, unless a call without an answer has made it."""
+        """Create the run, unless an earlier call without an answer has created it."""
         draft, mark = to_draft(record), record[3]
         draft = dataclasses.replace(
             draft,
@@ -115,7 +115,7 @@ class LocalIds:
         if run is None:
             try:
                 [run] = tracker.create_runs([draft])
-            except Refused:  # another call for it was answered elsewhere
+            except Refused:  # an earlier call may have created it just now
                 run = self._find_made(tracker, draft, mark)
                 if run is None:
                     raise

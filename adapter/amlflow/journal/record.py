@@ -1,18 +1,18 @@
-"""A record of the journal: one line, a checksum and then JSON.
+"""A record of the journal: one line with a checksum and JSON.
 
-The JSON is a list: what it is, the run, and what that needs::
+The JSON is a list of the kind, the run, and what the kind needs::
 
     ["point", run, writer, name, kind, value, step, order, milliseconds]
     ["change", run, change]
     ["files", run, {name: file in files/}, replace]
     ["create", run, draft, mark]      a run that was started while the tracker was away
     ["snapshot", null, digest, file in files/]
-    ["lost"]                          one that was removed or cut from the disk before it was sent
+    ["lost"]                          a record that was removed from the disk before it was sent
 
-A copy in ``files/`` says in its name how long it is: one that was cut is not taken for the file.
+The name of a copy in ``files/`` contains its size, so a copy that was cut is noticed.
 
-A line whose checksum does not fit was being written when its process died: the call that wrote it
-has not returned, so it is left out.
+A line with a wrong checksum was being written when its process died. The call that wrote it has not
+returned, so the line is ignored.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Record = list[Any]
 
 
 class Numbered(NamedTuple):
-    """A record, its number among those of its process, and the bytes of its line."""
+    """A record, its number in its process, and the size of its line in bytes."""
 
     number: int
     record: Record
@@ -44,7 +44,7 @@ class Numbered(NamedTuple):
 
 _CHECKSUM = 9
 
-# Text that is not Unicode (half a surrogate pair) becomes ASCII, too, and comes back.
+# Writes ASCII, also for invalid Unicode such as half a surrogate pair, and reads it back.
 _json = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -55,7 +55,7 @@ def line(text: str) -> bytes:
 
 
 def is_whole(stored: bytes) -> bool:
-    """Whether a line without its end was written to its end."""
+    """Whether a line (without its line end) was written completely."""
     try:
         return crc32(stored[_CHECKSUM:]) == int(stored[: _CHECKSUM - 1], 16)
     except ValueError:
@@ -63,7 +63,7 @@ def is_whole(stored: bytes) -> bool:
 
 
 def record_of(stored: bytes) -> Record | None:
-    """The record of a line without its end, or None where it was not written to its end."""
+    """The record of a line (without its line end); None if it was not written completely."""
     if not is_whole(stored):
         return None
     try:
@@ -74,17 +74,17 @@ def record_of(stored: bytes) -> Record | None:
 
 
 def run_of(record: Record) -> str | None:
-    """The run that a record is about, if it is about one."""
+    """The run that a record belongs to; None for snapshots and lost records."""
     return None if record[0] == LOST else record[1]
 
 
 def name_for_copy(size: int) -> str:
-    """A new name in ``files/`` for a copy of some bytes."""
+    """A new name in ``files/`` for a copy of this size in bytes."""
     return f"{uuid4().hex}-{size}"
 
 
 def size_of_copy(name: str) -> int | None:
-    """How many bytes a copy has to have; those of older versions do not say it."""
+    """The size of a copy in bytes; None for copies that older versions named."""
     size = name.partition("-")[2]
     return int(size) if size.isdigit() else None
 
@@ -104,25 +104,25 @@ def to_line(record: Record) -> bytes:
 LOST_LINE = to_line([LOST])
 
 
-# --- points, whose lines are put together by hand: a training loop waits for them ----------------
+# --- points: their lines are put together by hand, because a training loop waits for them ---------
 
 
 def point_head(run_id: str, point: Point) -> str:
-    """The part of a point's JSON that all points of its name in its run share."""
+    """The part of the JSON that is the same for all points of a name in a run."""
     return _json([POINT, run_id, point.writer, point.name, point.kind.value])[:-1]
 
 
 _last_time = EPOCH, 0
-"""The time of the point before, and its milliseconds: one pair, as threads change it at once."""
+"""The time of the last point, and its milliseconds. One tuple, so that threads set both at once."""
 
 
 def point_line(head: str, point: Point) -> bytes:
     """The line of a point."""
     value, step = point.value, point.step
-    # JSON has its own words for nan and infinities.
+    # JSON spells NaN and infinities differently from repr().
     is_finite = type(value) is float and value - value == 0.0
     text = repr(value) if is_finite else _json(value)
-    # Points that are logged one right after the other share the object that is their time.
+    # Points that are logged in quick succession share one time object.
     global _last_time
     time, milliseconds = _last_time
     if time is not point.time:

@@ -1,4 +1,4 @@
-"""Sends what a dead process has left. The first process that gets the folder's lock does it."""
+"""Sends the records of dead processes. The process that gets a folder's lock sends it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ logger = logging.getLogger("amlflow")
 
 @dataclass(slots=True)
 class Recovered:
-    """What has been done: how many records, and which runs were found without an end."""
+    """What a recovery did: the number of records, and the runs that had no end."""
 
     sent: int = 0
     refused: int = 0
@@ -60,24 +60,27 @@ def recover(
     close: RunChange | None = None,
     counts: Recovered | None = None,
 ) -> Recovered:
-    """Send what processes that have died have left.
+    """Send the records of processes that have died.
 
     Args:
-        tracker_folder: The journals for the tracker.
-        tracker: Opens it.
-        but: The folder of this process.
-        of_run: Only folders in which there is something about this run.
-        close: How runs end whose process died without ending them, also those of which that has
-            been said before; None: they are NotResponding.
-        counts: Where to count.
+        tracker_folder: The folder of the journals for the tracker.
+        tracker: Opens the tracker.
+        but: The folder of this process, which is left out.
+        of_run: Only send folders that have something of this run.
+        close: How to end runs that their dead process did not end, including those that were marked
+            as NotResponding before. None: mark them as NotResponding.
+        counts: Where to count; a new object if left out.
 
     Raises:
-        Unavailable: the tracker did not take some of it now, which stays for the next; if it takes
-            nothing of two processes, what others have left is not tried.
-        AuthenticationException: the tracker wants other credentials for some of it, which stays;
-            the rest is sent.
-        ServiceException: a folder cannot be read or sent, and stays; the log says which and why,
-            and the others are sent.
+        Unavailable: the tracker did not accept some records now. They stay for the next recovery.
+            If
+            it accepts nothing of two folders, the other folders are not tried.
+        AuthenticationException: the tracker wants other credentials for some records. They stay,
+            and
+            the others are sent.
+        ServiceException: a folder cannot be read or sent. It stays, the log says why, and the
+            others
+            are sent.
     """
     counts = counts or Recovered()
     problem: AzureMLException | None = None
@@ -93,7 +96,7 @@ def recover(
             if isinstance(problem, Unavailable) and counts.sent + counts.refused == count_before:
                 raise
             problem = error
-        except Exception as error:  # such as a disk that fails, or a damaged file
+        except Exception as error:  # such as a failing disk or a damaged file
             logger.exception("What a process has left in %s is not sent.", folder.path)
             problem = problem or ServiceException(
                 f"What a process has left in {folder.path} cannot be sent and stays there "
@@ -122,7 +125,7 @@ def _send(
     def on_refused(_: int, record: Record, error: AzureMLException) -> None:
         counts.refused += 1
         counts.sent -= 1
-        if record[0] == LOST:  # which its process has said
+        if record[0] == LOST:  # its process has reported that
             return
         path = note_refused(folder, record, error.message)
         logger.error("The tracker refused a record of %s, kept in %s: %s",
@@ -131,7 +134,7 @@ def _send(
     def on_answer(count: int) -> None:
         counts.sent += count
 
-    # Each call is tried once: what the tracker cannot take now waits for the next recovery.
+    # Try each call once. What the tracker does not accept now waits for the next recovery.
     delivery = Delivery(tracker, folder, ids, on_refused, max_tries=1)
     delivery.late = True
     try:
@@ -140,7 +143,7 @@ def _send(
             records = [(record_of(line), len(line)) for line in lines if line]
             whole_records = [(record, size) for record, size in records if record is not None]
             if len(whole_records) < len(records):
-                # The call that wrote it has not returned.
+                # The calls that wrote these records have not returned.
                 counts.torn += len(records) - len(whole_records)
                 logger.warning("A record in %s was not written to its end; it is left out.",
                                folder.path)  # fmt: skip
@@ -164,7 +167,7 @@ def _send(
 
 
 def _mark(tracker: Tracker, run_id: str, close: RunChange | None, counts: Recovered) -> None:
-    """Say of a run that its process has died; one that has ended stays as it is."""
+    """Mark a run as NotResponding, or end it with ``close``, unless it has ended."""
     try:
         if tracker.get_run(run_id).status in FINAL:
             return
@@ -175,7 +178,7 @@ def _mark(tracker: Tracker, run_id: str, close: RunChange | None, counts: Recove
 
 
 def failure(message: str) -> RunChange:
-    """The end of a run whose process has died."""
+    """A change that ends a run as Failed, for a run whose process has died."""
     error = to_error(message, "ServiceError")
     return RunChange(
         status=Status.FAILED, ended=datetime.now(timezone.utc), system={"error": json.dumps(error)}
@@ -183,7 +186,7 @@ def failure(message: str) -> RunChange:
 
 
 def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
-    """What waits, for each process and run: how many records, since when, and who has them."""
+    """For each process and run: how many records wait, since when, and in which process."""
     for folder in process_folders(tracker_folder):
         about, is_alive = folder.about(), folder.is_alive()
         counts: dict[str, list[Any]] = {
@@ -209,12 +212,12 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def count_left(tracker_folder: Path) -> int:
-    """How many records processes have left that have died."""
+    """How many records of dead processes wait."""
     return sum(1 for folder in dead_folders(tracker_folder) for _ in _waiting_records(folder))
 
 
 def _waiting_records(folder: ProcessFolder) -> Iterator[Record]:
-    """The records of a folder, as far as they can be read."""
+    """The records of a folder that can be read."""
     try:
         for lines in folder.waiting():
             yield from filter(None, map(record_of, lines))
@@ -223,10 +226,10 @@ def _waiting_records(folder: ProcessFolder) -> Iterator[Record]:
 
 
 def put_back(tracker_folder: Path, uri: str) -> None:
-    """Let what was refused wait again, as if a process that has died had left it.
+    """Have refused records sent again: they become records of a dead process.
 
-    What a process has that lives stays, since it may be adding to it. If this process dies in
-    here, a record waits that is kept as refused, too; the tracker stores it once.
+    Records of a living process stay, because it may add to them. If this process dies here, a
+    record may be kept twice, as waiting and as refused. The tracker stores it once.
     """
     for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):
         owner = ProcessFolder(tracker_folder / path.stem)
@@ -245,7 +248,7 @@ def put_back(tracker_folder: Path, uri: str) -> None:
 
 
 def read_refused(tracker_folder: Path) -> Iterator[dict[str, Any]]:
-    """The records that the tracker did not take, with the file that has them."""
+    """The records that the tracker refused: run, reason and file of each."""
     for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)

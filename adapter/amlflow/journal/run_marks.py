@@ -1,7 +1,8 @@
-"""A folder with a file for each run of a set: the runs of a process, or those that are dead.
+"""A folder with a file for each run of a set, such as the running or the dead runs.
 
-A run's id comes from a tracker, so it may be any text. It never becomes a path: it is quoted, and
-an id that cannot be a file's name (``..``, or a very long one) is in the file instead.
+A run's id comes from a tracker, so it may be any text. It is never used as a path. The file's name
+is the quoted id. If that cannot be a file name (``..``, or a very long id), the file contains the
+id.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from amlflow.systems import BINARY
 
 MAX_NAME = 200
 INSIDE = "="
-"""How the name of a file begins that has the id in it; no quoted id begins so."""
+"""The first character of the name of a file that contains the id. No quoted id begins with it."""
 
 
 class RunMarks:
-    """The runs that a folder has files for."""
+    """The runs that have a file in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def add(self, run_id: str) -> None:
-        """Raises :class:`OSError` where the folder is not there or cannot be written to."""
+        """Add a run. Raises :class:`OSError` if the folder cannot be written to."""
         name = file_name(run_id)
         path = self.folder / name
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | BINARY, 0o600)
@@ -37,15 +38,15 @@ class RunMarks:
             os.close(handle)
 
     def remove(self, run_id: str) -> None:
-        """Raises :class:`OSError` where the folder cannot be written to."""
+        """Remove a run. Raises :class:`OSError` if the folder cannot be written to."""
         (self.folder / file_name(run_id)).unlink(missing_ok=True)
 
     def names(self) -> set[str]:
-        """The names of the files. Raises :class:`OSError` where the folder cannot be read."""
+        """The names of the files. Raises :class:`OSError` if the folder cannot be read."""
         return set(os.listdir(self.folder))
 
     def runs(self) -> list[str]:
-        """The ids of the runs; none where the folder cannot be read."""
+        """The ids of the runs. Empty if the folder cannot be read."""
         runs = []
         with contextlib.suppress(OSError):
             for name in self.names():

@@ -1,4 +1,4 @@
-"""The files that hold records: ``<number>.log``, one record a line, of a size that is reserved."""
+"""Files of records, named ``<number>.log``: one record a line, with reserved disk space."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from amlflow.journal.record import is_whole
 from amlflow.systems import BINARY, IS_WINDOWS, read_at, write_at_start
 
 WINDOW = 1 << 20
-"""Bytes of records that are read at once."""
+"""How many bytes of records are read at once."""
 
-sync = getattr(os, "fdatasync", os.fsync)  # not every system has the former
+sync = getattr(os, "fdatasync", os.fsync)  # macOS and Windows have no fdatasync
 
 
 def number_of(path: Path) -> int:
@@ -22,7 +22,7 @@ def number_of(path: Path) -> int:
 
 
 def segments_in(folder: Path) -> list[Path]:
-    """The files of records in a folder, the oldest first."""
+    """The files of records in a folder, oldest first."""
     return sorted((path for path in folder.glob("*.log") if path.stem.isdigit()), key=number_of)
 
 
@@ -32,9 +32,9 @@ def segment_path(folder: Path, number: int) -> Path:
 
 
 def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """Some whole lines from an offset on, without their ends, and the offset after them.
+    """Some complete lines from an offset on, without line ends, and the offset after them.
 
-    After the last line, there are none.
+    Empty after the last line.
     """
     with path.open("rb") as file:
         return read_lines_at(file.fileno(), offset)
@@ -48,17 +48,17 @@ def read_lines_at(handle: int, offset: int) -> tuple[list[bytes], int]:
         if not chunk:
             return [], offset
         content += chunk
-    # A record has no zero bytes. Those before a line are a page that a power cut has lost.
+    # A record has no zero bytes. Zeros before a line are a page that was lost in a power cut.
     return [line.strip(b"\0") for line in content[: end - 1].split(b"\n")], offset + end
 
 
 @dataclass(slots=True)
 class Segment:
-    """A file of records of this process that are not all sent."""
+    """A file of records of this process, not all of which are sent."""
 
     path: Path
     handle: int | None
-    """None where too many are open."""
+    """None if too many files are open."""
     size: int
     inode: tuple[int, int]
     first: int
@@ -66,7 +66,7 @@ class Segment:
 
     @classmethod
     def make(cls, path: Path, size: int, first: int, *, fsync: bool) -> Segment:
-        """Make the file, with its room on the disk. Raises :class:`OSError`; nothing is left then.
+        """Make the file and reserve its space. Raises :class:`OSError`, and then leaves nothing.
 
         With ``fsync``, the file and the folders above it are on the disk when this returns.
         """
@@ -86,7 +86,7 @@ class Segment:
         return cls(path, handle, size, (status.st_dev, status.st_ino), first)
 
     def damage(self) -> str | None:
-        """What has happened to the file meanwhile, or None if it is as it was."""
+        """What has happened to the file since it was made; None if it is as it was."""
         try:
             status = os.stat(self.path)
         except OSError as error:
@@ -96,13 +96,13 @@ class Segment:
         return "was cut" if status.st_size < self.size else None
 
     def whole_lines(self, offset: int, count: int) -> list[bytes]:
-        """At most ``count`` lines from an offset on, up to the first that is damaged."""
+        """At most ``count`` lines from an offset on, up to the first damaged line."""
         lines: list[bytes] = []
         try:
             handle = self.handle
             if handle is None:
                 handle = os.open(self.path, os.O_RDONLY | BINARY)
-        except OSError:  # removed, and one of too many to keep open
+        except OSError:  # it was removed while it was not open
             return lines
         try:
             while len(lines) < count:
@@ -119,14 +119,14 @@ class Segment:
         return lines[:count]
 
     def close(self) -> None:
-        """Close the file; it is opened again where it is read."""
+        """Close the file. A later read opens it again."""
         if self.handle is not None:
             os.close(self.handle)
             self.handle = None
 
 
 def _reserve(handle: int, size: int) -> None:
-    """Give a file its room on the disk."""
+    """Reserve disk space for a file."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(handle, 0, size)
     else:
@@ -135,9 +135,9 @@ def _reserve(handle: int, size: int) -> None:
 
 
 def to_disk(path: Path) -> None:
-    """Wait until the disk has a file, or the entries of a folder.
+    """Wait until a file, or the list of a folder's entries, is on the disk.
 
-    Windows opens no folders. There the entry is on the disk with the file.
+    Windows cannot open folders. There an entry is on the disk together with its file.
     """
     if IS_WINDOWS and path.is_dir():
         return

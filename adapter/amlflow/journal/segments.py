@@ -1,13 +1,13 @@
-"""The records of one process: appended to files of a fixed size, from which another sends them.
+"""The records of one process, in files of a fixed size. One thread appends, another sends.
 
-A record that is written is in the system's cache, where it outlives the process. It is written by a
-system call that keeps Python's lock (``system_write.py``): one that hands it over would wait for
-the thread that sends. A map of the file would be quicker, but a process that writes to a map dies
-when the file is cut. A file's room is reserved when it is made, so a full disk is an error
-then, and never later.
+A written record is in the system's cache, so it survives the process. It is written by a system
+call that keeps Python's lock (``system_write.py``). A call that releases the lock would have to
+wait for the sending thread to get it back. A memory map would be faster, but a process that writes
+to a map dies if somebody cuts the file. The space of a file is reserved when it is made, so a full
+disk is an error at that time and never later.
 
-What is not sent yet is in memory, too, as far as it is recent, and its files stay open. Where
-they are removed or cut, it goes on from there into a new folder.
+Recent records that are not sent are also in memory, and their files stay open. If the files are
+removed or cut, the records are written from there into a new folder.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ logger = logging.getLogger("amlflow")
 SIZE = 1 << 20
 PAGE = 4096
 CHECK_S = 0.5
-"""How often it is looked whether the folder is still there."""
+"""How often to look whether the folder still exists."""
 MAX_MEMORY = 2 << 20
-"""Bytes of records that are kept in memory, too, until they are sent."""
+"""How many bytes of unsent records are also kept in memory."""
 MAX_OPEN = 64
-"""How many files of records stay open while they wait."""
+"""How many files of records are kept open while they wait."""
 MAX_LINES = 10_000
-"""How many lines are taken at once from the disk."""
+"""How many lines are read from the disk at once."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What an error says where the disk, or what the user may have of it, is full."""
+"""Error numbers for a full disk, quota or file."""
 
 
 class JournalFull(ServiceException):
-    """What was to be logged could not be written down here, so it was not logged."""
+    """A value could not be written to the journal, so it was not logged."""
 
 
 class Segments:
-    """Where this process appends, and from where its records are sent.
+    """The records of this process: appended here, and read again to be sent.
 
-    ``make_folder`` makes another folder where the first is gone. ``wake`` is called by the append
-    that ends :meth:`rest`.
+    ``make_folder`` makes another folder if the first one is gone. After :meth:`rest` has returned
+    True, the next append calls ``wake``.
     """
 
     def __init__(
@@ -88,16 +88,16 @@ class Segments:
         self._handle = -1
         self._end = self._room = 0
         self.number = 0
-        """Of the segment that is written now."""
+        """The number of the segment that is being written."""
         self.appended = 0
-        """How many records there have been."""
+        """How many records were appended."""
         self.done = 0
-        """How many of them have been sent, or are kept elsewhere."""
+        """How many of them are sent, refused or held."""
 
     def append(self, line: bytes) -> int:
-        """Keep a record; it outlives this process. Its number, from 1, is returned.
+        """Write a record so that it survives this process. Returns its number, from 1.
 
-        Raises :class:`JournalFull`; then it is not kept.
+        Raises :class:`JournalFull`; the record is not written then.
         """
         with self._lock:
             if monotonic() > self._next_check:
@@ -118,7 +118,7 @@ class Segments:
         if self._end + size > self._room:
             self._start_segment(size, number)
         if write(self._handle, line, size) != size:
-            # The file was cut, so that its room is not reserved any more, and the disk is full.
+            # Somebody cut the file, so its reserved space is gone, and the disk is full.
             self._room = 0
             raise self._make_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         self._end += size
@@ -127,11 +127,11 @@ class Segments:
 
     @property
     def is_homeless(self) -> bool:
-        """Whether what waits is in this process's memory only."""
+        """Whether unsent records are in this process's memory only."""
         return self._homeless is not None
 
     def seal(self) -> int:
-        """Take no more records. How many there have been is returned."""
+        """Accept no more records. Returns how many were appended."""
         with self._lock:
             self._sealed, self._room = True, -1
             return self.appended
@@ -165,7 +165,7 @@ class Segments:
         self._close_some()
 
     def _close_some(self) -> None:
-        """Of very many that wait, close the newest ones that are written to their end."""
+        """If very many files wait, close the newest complete one."""
         numbers = [n for n, segment in self._segments.items() if segment.handle is not None]
         if len(numbers) > MAX_OPEN:
             self._segments[numbers[-2]].close()
@@ -173,23 +173,23 @@ class Segments:
     def _make_error(self, error: OSError) -> JournalFull:
         return JournalFull(
             f"This could not be logged: the journal in {self.folder.path} cannot grow "
-            f"({error.strerror or error}). Free some space there, or let AMLFLOW_JOURNAL_FOLDER "
-            "name another folder. What was logged before is kept."
+            f"({error.strerror or error}). Free some space there, or set AMLFLOW_JOURNAL_FOLDER "
+            "to another folder. What was logged before is kept."
         )
 
     def _check_room(self, added_size: int) -> None:
         size = sum(segment.size for segment in self._segments.values()) + self._copies.size
         if size + added_size > self._max_bytes:
             raise JournalFull(
-                f"This could not be logged: {self._max_bytes / 1e6:g} MB wait in "
-                f"{self.folder.path} for the tracker already, and {MAX_MB_SETTING} allows no more. "
-                "What was logged before is kept; see to the tracker, or raise the limit."
+                f"This could not be logged: {self._max_bytes / 1e6:g} MB already wait for the "
+                f"tracker in {self.folder.path}, and {MAX_MB_SETTING} allows no more. "
+                "What was logged before is kept. Check the tracker, or raise the limit."
             )
 
     # copies of files
 
     def keep_file(self, source: Path, name: str) -> None:
-        """Copy a file that waits to ``files/``. Raises :class:`JournalFull`."""
+        """Copy a file to ``files/``, to be sent later. Raises :class:`JournalFull`."""
         size = source.stat().st_size
         with self._lock:
             self._check()
@@ -201,7 +201,7 @@ class Segments:
                 self._copies.write(source, target)
             except OSError as error:
                 self.check()
-                if target.parent == self.folder.files:  # the folder is not at fault
+                if target.parent == self.folder.files:  # the folder was not lost
                     with self._lock:
                         self._copies.forget(name)
                     if error.errno not in NO_ROOM:
@@ -214,22 +214,22 @@ class Segments:
                 target = self.folder.files / name
 
     def drop_file(self, name: str) -> None:
-        """The file has been sent."""
+        """Remove the copy of a file that was sent."""
         with self._lock:
-            self._copies.forget(name)  # Windows removes no open file
+            self._copies.forget(name)  # Windows cannot remove an open file
         with contextlib.suppress(FileNotFoundError):
             (self.folder.files / name).unlink()
 
-    # for the thread that sends
+    # for the sending thread
 
     def rest(self) -> bool:
-        """Whether all is sent; the next append then wakes."""
+        """Whether all records are sent. If so, the next append calls ``wake``."""
         with self._lock:
             self._resting = self.appended == self.done
             return self._resting
 
     def take(self) -> list[bytes]:
-        """Some of the lines that are to be sent next; none where there are none."""
+        """Some of the lines to be sent next. Empty if there are none."""
         with self._lock:
             self._check()
             last_on_disk = self.appended - len(self._memory)
@@ -242,7 +242,7 @@ class Segments:
             return self._taken_lines
 
     def _read_stored(self, last_record: int) -> list[bytes]:
-        """Some of the lines up to a number, from the disk."""
+        """Some of the lines up to a record, from the disk."""
         number, offset = self._position = self._position_of(self.done + 1, self._position)
         next_segment = self._segments.get(number + 1)
         if next_segment is not None:
@@ -254,14 +254,14 @@ class Segments:
         return lines
 
     def _position_of(self, record: int, end: tuple[int, int]) -> tuple[int, int]:
-        """The segment and the offset of a record, from those of the end of the record before."""
+        """Segment and offset of a record. ``end`` is the position after the previous record."""
         number, offset = end
         while (next_segment := self._segments.get(number + 1)) and next_segment.first <= record:
             number, offset = number + 1, 0
         return number, offset
 
     def _position_after(self, lines: list[bytes]) -> tuple[int, int]:
-        """The segment and the offset after the lines that come next."""
+        """Segment and offset after these lines, which come next."""
         end = self._position
         for record, line in enumerate(lines, self.done + 1):
             number, offset = self._position_of(record, end)
@@ -269,7 +269,7 @@ class Segments:
         return end
 
     def mark_sent(self) -> None:
-        """The lines that were taken have been sent, or are kept elsewhere."""
+        """Mark the lines that :meth:`take` returned as sent, refused or held."""
         with self._lock:
             self._position = number, offset = self._position_after(self._taken_lines)
             self.done += len(self._taken_lines)
@@ -287,17 +287,17 @@ class Segments:
             except OSError as error:
                 self._move(f"cannot be written to ({error.strerror or error})")
 
-    # where the folder is gone
+    # if the folder is gone
 
     def check(self) -> None:
-        """Go on in another folder if this one has been removed, replaced or cut."""
+        """Continue in another folder if this one was removed, replaced or cut."""
         with self._lock:
             self._check()
 
     def _check(self) -> None:
         self._next_check = monotonic() + CHECK_S
         if self._sealed and self.done == self.appended:
-            return  # this process has removed it
+            return  # this process has removed the folder itself
         damage = "is gone" if self._homeless is not None else self._find_damage()
         if damage is not None:
             self._move(damage)
@@ -308,7 +308,7 @@ class Segments:
         )
 
     def _move(self, why: str) -> None:
-        """Take what is not sent into another folder; if there can be none, keep it in memory."""
+        """Write the unsent records into another folder; if there is none, keep them in memory."""
         old_folder, segments = self.folder, self._segments
         lines = self._iter_unsent(segments, self._position_after(self._taken_lines))
         try:
@@ -358,14 +358,14 @@ class Segments:
         if is_first and why is not None:
             logger.error(
                 "The journal %s %s while it was in use, and another cannot be made (%s). "
-                "What was logged before is in this process's memory, and logging is an error until "
-                "it can.", self.folder.path, why, error.strerror or error,
+                "What was logged before is in this process's memory. Logging raises an error until "
+                "a folder can be made.", self.folder.path, why, error.strerror or error,
             )  # fmt: skip
 
     def _iter_unsent(
         self, segments: dict[int, Segment], position: tuple[int, int]
     ) -> Iterator[bytes]:
-        """The lines that are not sent: those that are being sent, those on the disk, and the last.
+        """The unsent lines: those that are being sent, those on the disk, and those in memory.
 
         ``position`` is where those on the disk begin.
         """
@@ -387,7 +387,7 @@ class Segments:
         yield from memory
 
     def close(self) -> None:
-        """Close the files, which would keep room on the disk."""
+        """Close the files; open ones would keep disk space."""
         for segment in self._segments.values():
             segment.close()
         self._copies.close()

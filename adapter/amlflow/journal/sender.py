@@ -1,4 +1,4 @@
-"""The thread that sends what this process logs, and how others of its threads wait for that."""
+"""The thread that sends this process's records, and how other threads wait for it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from amlflow.spec import Tracker, Unavailable, redacted
 logger = logging.getLogger("amlflow")
 
 BATCH_WINDOW_S = 0.2
-"""How long the first of some records waits for others, unless a caller waits for it."""
+"""How long a record waits for others to be sent with it, unless a caller waits for it."""
 MAX_PAUSE_S = 5.0
-"""Between two tries while the tracker is away, if it does not ask for more."""
+"""The longest pause between two tries during an outage, unless the tracker asks for more."""
 CHECK_INTERVAL_S = 0.9
-"""How often it is looked whether the journal's folder is still there."""
+"""How often to look whether the journal's folder still exists."""
 
 
 class Ticket:
-    """A record that a caller waits for: its number, and why the tracker did not take it."""
+    """A record that a caller waits for: its number, and the error if the tracker refused it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -61,14 +61,14 @@ class Sender:
             make_folder=self._new_folder,
         )
         self.away: AzureMLException | None = None
-        """Why the last call failed, while the tracker is away."""
+        """The error of the last call while the tracker is away; None while it answers."""
         self._delivery = Delivery(
             tracker, folder, ids, refused, fsync=settings.fsync, check=self._segments.check
         )
         self._reported_held: set[str] = set()
         self._next_try, self._held_pause = 0.0, 0.1
         self._failures = 0
-        """Tries that have failed since the tracker last took something."""
+        """Failed tries since the tracker last accepted something."""
         self._condition = threading.Condition()
         self._work = threading.Event()
         self._urgent = threading.Event()
@@ -77,14 +77,14 @@ class Sender:
         self._ticketing = threading.Lock()
         self._tickets: dict[int, Ticket] = {}
         self.write = self._segments.append
-        """Keep the line of a record; its number is returned. Raises :class:`JournalFull`."""
+        """Write the line of a record. Returns its number. Raises :class:`JournalFull`."""
         self.keep_file = self._segments.keep_file
-        """Copy a file that waits, under a name. Raises :class:`JournalFull`."""
+        """Copy a file that is to be sent, under a name. Raises :class:`JournalFull`."""
         self.seal = self._segments.seal
-        """Take no more records. How many there have been is returned."""
+        """Accept no more records. Returns how many were written."""
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start the thread."""
         self._thread.start()
 
     def _wake(self) -> None:
@@ -92,22 +92,22 @@ class Sender:
 
     @property
     def folder(self) -> ProcessFolder:
-        """Where the records are; another one once the first is removed."""
+        """The folder of the records. It changes if somebody removes it."""
         return self._segments.folder
 
     @property
     def is_homeless(self) -> bool:
-        """Whether what waits is in this process's memory only."""
+        """Whether unsent records are in this process's memory only."""
         return self._segments.is_homeless
 
     @property
     def written(self) -> int:
-        """How many records there have been."""
+        """How many records were written."""
         return self._segments.appended
 
     @property
     def done(self) -> int:
-        """How many of them have been dealt with, or are held."""
+        """How many of them are sent, refused or held."""
         return self._segments.done
 
     def waiting(self, number: int) -> int:
@@ -115,7 +115,7 @@ class Sender:
         return max(0, number - self.done) + self._delivery.held.count
 
     def _new_folder(self, old_folder: ProcessFolder) -> ProcessFolder:
-        """Another folder in place of one that is gone, with what is held. Raises OSError."""
+        """Make another folder in place of a lost one, with the held records. Raises OSError."""
         folder = old_folder.successor(self._uri, fsync=self._settings.fsync)
         lost_count = self._delivery.held.move(folder)
         self._delivery.folder = folder
@@ -130,25 +130,25 @@ class Sender:
         self.folder.after_fork()
 
     def forget_files(self) -> None:
-        """Close the files, of which nothing is to be sent by this process any more."""
+        """Close the files. This process sends nothing of them any more."""
         self._segments.close()
         self._delivery.held.close()
 
-    # for other threads
+    # called by other threads
 
     def write_awaited(self, line: bytes) -> Ticket:
-        """Keep a record that a caller waits for. Raises :class:`JournalFull`."""
-        with self._ticketing:  # the record may be refused before its ticket is there
+        """Write a record that a caller waits for. Raises :class:`JournalFull`."""
+        with self._ticketing:  # the sending thread may be faster than this one
             ticket = Ticket(self._segments.append(line))
             self._tickets[ticket.number] = ticket
         return ticket
 
     def note_running(self, run_id: str) -> None:
-        """Note that this process has started a run; it is looked up once this process has died."""
+        """Note that this process has started a run. If the process dies, others find the run."""
         try:
             self.folder.note_running(run_id)
         except OSError:
-            self._segments.check()  # into a folder that has the note
+            self._segments.check()  # moves to a new folder, which has the note
 
     def wait(
         self,
@@ -159,11 +159,11 @@ class Sender:
         through_outage: bool = True,
         through_held: bool = False,
     ) -> bool:
-        """Whether all records up to a number have been dealt with, within some seconds.
+        """Whether all records up to a number are sent or refused within some seconds.
 
-        With ``run_id``, what is held of other runs does not count, and with ``through_held``
-        nothing that is held. Without ``through_outage``, an outage ends the waiting, and so does a
-        tracker that wants other credentials.
+        A held record counts as waiting. With ``run_id``, only held records of that run do; with
+        ``through_held``, none do. Without ``through_outage``, the waiting ends at an outage, or if
+        the tracker wants other credentials.
         """
         held_runs = self._delivery.held
 
@@ -185,16 +185,16 @@ class Sender:
         return True
 
     def obstacle(self, number: int, run_id: str | None = None) -> AzureMLException | None:
-        """Why a record is not in the tracker, as far as it is known."""
+        """The known reason why a record is not in the tracker; None if there is none."""
         return self._delivery.held.why(number, run_id) or self.away
 
     def hurry(self) -> None:
-        """Send what there is now."""
+        """Send what waits now, without waiting for more."""
         if self.done < self.written:
             self._urgent.set()
 
     def tell_refused(self, number: int, error: AzureMLException) -> bool:
-        """Tell the caller that waits for a record that it is refused. False if no caller waits."""
+        """Give an error to the caller that waits for a record. False if no caller waits."""
         with self._ticketing:
             ticket = self._tickets.get(number)
         if ticket is None:
@@ -203,21 +203,21 @@ class Sender:
         return True
 
     def forget(self, ticket: Ticket) -> None:
-        """Stop waiting for a record."""
+        """Drop a ticket."""
         self._tickets.pop(ticket.number, None)
 
     def stop(self, seconds: float = 0.0) -> None:
-        """Send no more, and wait a little for what is under way."""
+        """Stop sending, and wait some seconds for the current call."""
         self._stopped = True
         self._work.set()
         self._urgent.set()
         self._thread.join(seconds)
 
-    # the thread
+    # in the sending thread
 
     def _run(self) -> None:
         while not self._stopped:
-            # Also if nothing is logged: the folder is checked, and what is held is tried again.
+            # Wake up also if nothing is logged, to check the folder and to try held records again.
             self._work.wait(CHECK_INTERVAL_S)
             self._work.clear()
             if self._stopped:
@@ -229,7 +229,7 @@ class Sender:
                     self._urgent.wait(BATCH_WINDOW_S)
                     self._urgent.clear()
                     self._send()
-            except Exception:  # of this machine's disk, say
+            except Exception:  # such as an error of this machine's disk
                 if not self._stopped:
                     logger.exception("The journal %s is not sent now.", self.folder.path)
                     self._pause(MAX_PAUSE_S)
@@ -237,11 +237,11 @@ class Sender:
             self._delivery.late = False
 
     def _send(self) -> None:
-        """Send all that has been written until now."""
+        """Send all records that are written at this time."""
         target = self.written
         while not self._stopped and self.done < target:
             lines = self._segments.take()
-            # All of them are whole: what is not is among them as lost.
+            # A line that is not complete becomes a lost record.
             records = [
                 Numbered(number, record_of(line[:-1]) or [LOST], len(line))
                 for number, line in enumerate(lines, self.done + 1)
@@ -265,7 +265,7 @@ class Sender:
         self._delivery.files.clear()
 
     def _send_held(self) -> None:
-        """Try one of the runs again that the tracker has forbidden, if it is time."""
+        """Try to send held records, if it is time."""
         if not self._delivery.held.count or time.monotonic() < self._next_try:
             return
         self._retry(self._bring_held)
@@ -298,8 +298,8 @@ class Sender:
         return redacted(self._uri)
 
     def _retry(self, send: Callable[[], None]) -> None:
-        """Send, however long the tracker is away; or until this is stopped."""
-        import tenacity  # takes 30 ms, which a process that never sends need not wait for
+        """Call ``send`` until it succeeds, however long the tracker is away, or until stopped."""
+        import tenacity  # takes 30 ms, and many processes never send
 
         self._failures = 0
 

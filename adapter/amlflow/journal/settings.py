@@ -1,4 +1,4 @@
-"""What the environment says about the journal."""
+"""The journal's settings, from environment variables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORDS = {"": None, "1": True, "true": True, "on": True, "0": False, "false": Fa
 
 @dataclass(frozen=True, slots=True)
 class JournalSettings:
-    """The settings as this process started with them; docs/configuration.md says what each is."""
+    """The settings when this process started. docs/configuration.md explains each."""
 
     on: bool
     folder: Path
@@ -34,10 +34,10 @@ class JournalSettings:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> JournalSettings:
-    """The settings that variables give.
+    """Read the settings.
 
     Raises:
-        UserErrorException: a variable has a value that it cannot have.
+        UserErrorException: a variable has an invalid value.
     """
     return JournalSettings(
         on=_switch(environ, JOURNAL, default=True),
@@ -51,11 +51,11 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> JournalSettings
 
 
 def journals_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where journals are: the variable's folder, or the user's for the state of programs."""
+    """The folder of all journals: the variable's, or one in the user's state folder."""
     chosen = environ.get(FOLDER)
     if chosen:
         return Path(chosen).absolute()
-    import platformdirs  # knows each system's folder
+    import platformdirs  # knows where each system keeps such folders
 
     return platformdirs.user_state_path("amlflow") / "journal"
 

@@ -1,8 +1,8 @@
-"""The system call write(2) that keeps Python's lock (the GIL).
+"""The system call write(2), without releasing Python's lock (the GIL).
 
-``os.write`` gives the lock to another thread while it writes. Where that thread computes, as the
-one that sends does, it takes up to five milliseconds to get the lock back: a thousand times as long
-as the write itself.
+``os.write`` releases the lock while it writes. If another thread computes then, as the sending
+thread does, getting the lock back takes up to five milliseconds: a thousand times as long as the
+write.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def _write(handle: int, content: bytes, size: int) -> int:
 _libc = None if IS_WINDOWS else ctypes.PyDLL(None)
 
 MAX_SIZE = 2**31 - 1
-"""The most bytes that a C int can name."""
+"""The largest number that a C int can hold."""
 
 write = _write if _libc is None else _libc.write
 """``write(handle, content, size)`` returns how many bytes it has written, or -1.
 
-``content`` is bytes, and ``size`` its length, at most :data:`MAX_SIZE`. On Windows it is
-``os.write``: there ctypes opens no library without its name.
+``content`` is bytes, and ``size`` its length, at most :data:`MAX_SIZE`. On Windows this is
+``os.write``, because ctypes cannot open the C library there without its name.
 """

@@ -130,7 +130,9 @@ def test_the_limit_is_an_error_at_the_call_and_nothing_is_lost(tmp_path: Path) -
             segments.append(to_line(["x", None, kept, "y" * 1000]))
             kept += 1
 
-    with pytest.raises(JournalFull, match=r"2\.5 MB wait in .*AMLFLOW_JOURNAL_MAX_MB"):
+    with pytest.raises(
+        JournalFull, match=r"2\.5 MB already wait for the tracker in .*AMLFLOW_JOURNAL_MAX_MB"
+    ):
         fill()
     assert [record_of(line)[2] for line in lines_of(segments.folder.path)] == list(range(kept))
     # What has been sent makes room.
