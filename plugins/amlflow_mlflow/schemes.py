@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote
@@ -22,9 +23,13 @@ def scheme_of(uri: str) -> str:
 def is_known(uri: str) -> bool:
     """Whether MLflow takes a URI, by itself or by a package that adds a store to it."""
     scheme = scheme_of(uri)
-    return scheme in OWN or any(
-        entry.name in (scheme, uri.partition(":")[0]) for entry in entry_points(group=PLUGINS)
-    )
+    return scheme in OWN or not _plugin_schemes().isdisjoint({scheme, uri.partition(":")[0]})
+
+
+@functools.cache
+def _plugin_schemes() -> frozenset[str]:
+    """The schemes of installed packages. Looking through all packages takes 10 ms."""
+    return frozenset(entry.name for entry in entry_points(group=PLUGINS))
 
 
 def is_database(uri: str) -> bool:

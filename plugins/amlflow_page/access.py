@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 from amlflow.exceptions import UserErrorException
 
-from amlflow_page import private
-
 
 class Forbidden(UserErrorException):
     """The user lacks a permission of MLflow's."""
@@ -67,10 +65,14 @@ class Users:
     """
 
     def __init__(self) -> None:
-        # It makes the users' database when it is imported, so a server without users does not.
+        # Importing it makes the users' database, and both import MLflow's server, which takes
+        # seconds. What needs no server, such as the rows of All runs, imports this module too.
         from mlflow.server import auth
 
+        from amlflow_page import private
+
         self._auth: Any = auth
+        self._private = private
 
     def user(self) -> str | None:
         return str(self._auth.authenticate_request().username)
@@ -79,15 +81,16 @@ class Users:
         return set(self._auth.filter_experiment_ids(list(experiment_ids)))
 
     def may_read(self, run_id: str) -> bool:
-        return self._is_admin() or private.may_use_run(self._auth, run_id, "read")
+        return self._is_admin() or self._private.may_use_run(self._auth, run_id, "read")
 
     def may_change(self, run_id: str) -> bool:
-        return self._is_admin() or private.may_use_run(self._auth, run_id, "update")
+        return self._is_admin() or self._private.may_use_run(self._auth, run_id, "update")
 
     def may_change_in(self, experiment_id: str) -> bool:
         if self._is_admin():
             return True
-        return private.may_change_experiment(self._auth, experiment_id, str(self.user()))
+        user = str(self.user())
+        return self._private.may_change_experiment(self._auth, experiment_id, user)
 
     def _is_admin(self) -> bool:
         return bool(self._auth.sender_is_admin())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -21,9 +20,7 @@ from amlflow_page.access import Everybody
 from amlflow_page.curves import MAX_RUNS, check_request, curves, sample
 from amlflow_page.failures import MAX_REASON, group, reason
 from amlflow_page.filters import WrongRequest
-from amlflow_page.routes import MAX_BODY, PREFIX, add_routes
 from amlflow_page.run_details import MAX_CHILDREN, command, details, metrics
-from flask import Flask
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -324,20 +321,3 @@ def test_a_number_that_no_float_holds_is_shown_and_not_drawn(store: Store) -> No
     [curve] = curves(store.tracker, [record.id], ["count"], 10)
     assert curve["values"] == [1.0]
     to_json(metric)
-
-
-@pytest.mark.parametrize("says_length", [True, False])
-def test_a_request_of_any_length_is_not_read_whole(says_length: bool) -> None:
-    app = Flask("studio")
-    add_routes(app, Everybody())
-    body = io.BytesIO(b'{"parts": [], "more": "' + b"a" * 10 * MAX_BODY + b'"}')
-    answer = app.test_client().post(
-        f"{PREFIX}/page/missing",
-        input_stream=body,
-        content_type="application/json",
-        content_length=len(body.getvalue()) if says_length else None,
-        environ_overrides={"wsgi.input_terminated": True},
-    )
-    assert answer.status_code == 400
-    assert str(MAX_BODY) in answer.get_json()["message"]
-    assert body.tell() < 2 * MAX_BODY

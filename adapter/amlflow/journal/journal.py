@@ -320,8 +320,8 @@ class Journal:
             raise ServiceException(
                 f"{count_of(lost_count)} of this process, perhaps of {display_owner(run_id)}, "
                 f"{'was' if lost_count == 1 else 'were'} removed from {self._journals} by "
-                "another program before the tracker had received everything. All other records "
-                "are kept. Set AMLFLOW_JOURNAL_FOLDER to a folder that no program cleans up."
+                "another program before they were sent. All other records are in the tracker. Set "
+                "AMLFLOW_JOURNAL_FOLDER to a folder that no program cleans up."
             )
 
     # waiting

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from datetime import datetime, timezone
 from urllib.parse import quote, unquote
 
 from amlflow.exceptions import AzureMLException
 from amlflow.journal.record import Record, create_record, to_draft
-from amlflow.spec import Refused, RunDraft, RunNotFound, RunRecord, Tracker
+from amlflow.spec import ExperimentRecord, Refused, RunDraft, RunNotFound, RunRecord, Tracker
 
 LOCAL = "local:"
 MARK = "journal"
 """A key of ``system``: it tells whether a run was created by an earlier call without an answer."""
 
 
-def local_experiment(name: str) -> str:
-    """The local id of an experiment of which only the name is known."""
-    return f"{LOCAL}{name}"
+def local_experiment(name: str) -> ExperimentRecord:
+    """The experiment of which only the name is known, under a local id."""
+    now = datetime.now(timezone.utc)
+    return ExperimentRecord(id=f"{LOCAL}{name}", name=name, created=now)
 
 
 def display_id(run_id: str) -> str:

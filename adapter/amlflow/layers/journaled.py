@@ -16,7 +16,6 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,9 @@ from amlflow.spec import (
 logger = logging.getLogger("amlflow")
 
 RETRY_LIMIT_S = 0.8
-"""How long a call waits for the tracker whose record may as well be sent later."""
+"""How long a call waits for the tracker if its record may also be sent later."""
+MIN_WAIT_S = 1.0
+"""How long a call waits at least if its record must be in the tracker."""
 MAX_FILE_BYTES = 64_000_000
 """Files up to this size are journaled; larger ones would hold up all else too long."""
 MAX_HEADS = 10_000
@@ -135,8 +136,7 @@ class Journaled(Layer):
             if not self._settings.offline:
                 raise
             logger.warning("The tracker is away; experiment %r is known by its name alone.", name)
-            now = datetime.now(timezone.utc)
-            return ExperimentRecord(id=offline_runs.local_experiment(name), name=name, created=now)
+            return offline_runs.local_experiment(name)
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         if is_local(experiment_id):
@@ -292,7 +292,7 @@ class Journaled(Layer):
 
     def _wait_for(self, number: int, run_id: str, change: RunChange, deadline: float) -> None:
         """Wait for a change as long as its caller has to. Raises :class:`Unavailable`."""
-        seconds = max(1.0, deadline - time.monotonic())
+        seconds = max(MIN_WAIT_S, deadline - time.monotonic())
         if change.status is None and not change.system:
             self.journal.wait_briefly(number, RETRY_LIMIT_S, run_id)
         elif not self._settings.offline:

@@ -208,7 +208,7 @@ def test_what_cannot_be_had_any_more_is_said_at_the_end(
     cut_in_the_middle(journaled.journal.sender().folder.path)
     until(lambda: said(caplog))
     moody.error = lambda name, *_: None
-    with pytest.raises(ServiceException, match="records that this process has logged") as error:
+    with pytest.raises(ServiceException, match="records of this process") as error:
         journaled.update_run(run.id, RunChange(status="Completed"))
     found = values(memory, run.id)
     lost = int(error.value.message.split()[0])

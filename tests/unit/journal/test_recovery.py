@@ -28,6 +28,7 @@ from amlflow.journal.recovery import (
 )
 from amlflow.journal.segment_files import segment_path, segments_in
 from amlflow.journal.settings import JournalSettings
+from amlflow.layers import journaled as layer
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import Kind, Refused, RunChange, RunQuery, RunRecord, Unavailable
 from amlflow.testing.memory import MemoryTracker
@@ -422,8 +423,13 @@ def test_one_address_is_one_tracker(settings: JournalSettings) -> None:
 
 
 def test_an_end_that_was_left_does_not_replace_another(
-    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker, place: Path
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(layer, "MIN_WAIT_S", 0.1)
     journaled = opened(flush_seconds=0.1)
     run = start_run(journaled)
     moody.error = away

@@ -189,12 +189,6 @@ failing_at_77 = at_77(Unavailable, "HTTP 500")
 """As a server that answers 500 to one record, again and again, and takes the others."""
 
 
-@pytest.fixture
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amlflow.journal.sender.MAX_PAUSE_S", 0.01)
-
-
-@pytest.mark.usefixtures("short_pauses")
 def test_a_record_that_fails_again_and_again_holds_up_its_run_only(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:
@@ -213,7 +207,6 @@ def test_a_record_that_fails_again_and_again_holds_up_its_run_only(
     assert values(memory, run) == [1, 2, 77, 3]
 
 
-@pytest.mark.usefixtures("short_pauses")
 def test_what_is_held_goes_on_behind_what_has_passed(
     journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
 ) -> None:

@@ -35,7 +35,7 @@ def test_what_is_logged_arrives_within_a_second(
     journaled: Journaled, run: RunRecord, memory: MemoryTracker
 ) -> None:
     waits = []
-    for _ in range(5):
+    for _ in range(3):
         begun = time.monotonic()
         journaled.write_points(run.id, [point(1.5)])
         until(lambda: len(values(memory, run)) == len(waits) + 1)
@@ -143,7 +143,7 @@ def test_tries_become_seldom_and_a_retry_after_is_honoured(
     def busy(name: str, *_: object) -> BaseException | None:
         if name == "write_points" and len(asked) < 2:
             asked.append(time.monotonic())
-            return Unavailable("Too many calls.", retry_after=0.7)
+            return Unavailable("Too many calls.", retry_after=0.2)
         return None
 
     moody.error = busy
@@ -153,13 +153,17 @@ def test_tries_become_seldom_and_a_retry_after_is_honoured(
         at for name, at in zip(moody.calls, moody.times, strict=True) if name == "write_points"
     ]
     assert len(times) == 3
-    assert all(later - earlier >= 0.7 for earlier, later in itertools.pairwise(times))
+    assert all(later - earlier >= 0.2 for earlier, later in itertools.pairwise(times))
 
 
 def test_an_end_that_does_not_get_there_is_said_and_comes_later(
-    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    journaled = opened(flush_seconds=0.3)
+    monkeypatch.setattr(layer, "MIN_WAIT_S", 0.1)
+    journaled = opened(flush_seconds=0.1)
     run = start_run(journaled)
     moody.error = away
     journaled.write_points(run.id, [point(1)])
@@ -171,8 +175,12 @@ def test_an_end_that_does_not_get_there_is_said_and_comes_later(
 
 
 def test_an_end_that_comes_late_does_not_replace_another(
-    opened: Callable[..., Journaled], moody: Moody, memory: MemoryTracker
+    opened: Callable[..., Journaled],
+    moody: Moody,
+    memory: MemoryTracker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(layer, "MIN_WAIT_S", 0.1)
     journaled = opened(flush_seconds=0.1)
     run = start_run(journaled)
     moody.error = away
@@ -189,9 +197,10 @@ def test_an_end_that_comes_late_does_not_replace_another(
 
 @pytest.mark.parametrize("reading", ["get_run", "its own id", "find_runs", "another thread ends"])
 def test_a_read_follows_what_any_thread_was_promised(
-    journaled: Journaled, moody: Moody, reading: str
+    journaled: Journaled, moody: Moody, reading: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change that has returned, but has not arrived, is waited for by every read."""
+    monkeypatch.setattr(layer, "RETRY_LIMIT_S", 0.05)
     run = start_run(journaled, run_id="mine")
     first, second, go = threading.Event(), threading.Event(), threading.Event()
 
@@ -230,7 +239,7 @@ def test_a_read_follows_what_any_thread_was_promised(
 
     reader = threading.Thread(target=read)
     reader.start()
-    reader.join(0.3)
+    reader.join(0.1)
     assert found == []
     go.set()
     reader.join(60)
@@ -277,8 +286,9 @@ def test_many_threads_at_one_run(
 
 
 def test_a_first_tag_stalls_nobody_either(
-    journaled: Journaled, run: RunRecord, moody: Moody, memory: MemoryTracker
+    journaled: Journaled, run: RunRecord, moody: Moody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(layer, "RETRY_LIMIT_S", 0.05)
     answer = threading.Event()
     moody.error = lambda name, *_: (answer.wait(60), None)[1] if name == "update_run" else None
     begun = time.monotonic()
@@ -344,7 +354,7 @@ def test_an_end_waits_for_what_other_processes_have_logged(
     begun.wait(60)
     ending = threading.Thread(target=first.update_run, args=(run.id, RunChange(status="Completed")))
     ending.start()
-    ending.join(0.3)
+    ending.join(0.1)
     assert memory.get_run(run.id).status == "Running"
     goes_on.set()
     ending.join(60)
