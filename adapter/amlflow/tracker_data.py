@@ -18,8 +18,9 @@ import math
 import re
 import reprlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeGuard, TypeVar
 
@@ -179,6 +180,49 @@ def to_status(text: str) -> str:
     if text not in STATUSES:
         raise Malformed("a status of v1's")
     return text
+
+
+# --- Columns of a database ----------------------------------------------------------------------
+# SQLite keeps any value in any column: bytes or numbers where texts belong, and texts that are not
+# in UTF-8. Whoever may write the file chooses.
+
+decode_text = partial(str, encoding="utf-8", errors="backslashreplace")
+"""The ``text_factory`` of a connection to SQLite. With SQLite's own, one text that is not in UTF-8
+ends a statement for all rows."""
+
+
+def read_text(owner: str, column: str, value: object) -> str | None:
+    """The text of a column that holds texts; None, too, where it holds something else."""
+    return value if type(value) is str else parse(owner, column, value, str)
+
+
+def read_texts(owner: str, entries: Iterable[tuple[object, object]]) -> dict[str, str]:
+    """Keys with their texts, of which those are left out that hold something else."""
+    texts: dict[str, str] = {}
+    for key, value in entries:
+        if type(key) is str and type(value) is str:
+            texts[key] = value
+        elif value is not None:
+            leave_out(owner, str(key), "a text with a text as its key", show_value(value))
+    return texts
+
+
+def read_whole(owner: str, column: str, value: object) -> int | None:
+    """The number of a column that holds whole numbers; None, too, where it holds something else."""
+    if value is None or type(value) is int:
+        return value
+    leave_out(owner, column, "a whole number", show_value(value))
+    return None
+
+
+def read_number(owner: str, column: str, value: object) -> float | None:
+    """The number of a column that holds numbers; None, too, where it holds something else."""
+    if type(value) is float or value is None:
+        return value
+    if type(value) is int:
+        return float(value)  # of 64 bits at most
+    leave_out(owner, column, "a number", show_value(value))
+    return None
 
 
 # --- JSON ---------------------------------------------------------------------------------------

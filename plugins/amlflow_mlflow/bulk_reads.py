@@ -7,19 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 from amlflow.spec import Order, RunQuery, RunRecord
 
 from amlflow_mlflow.bulk_sql import DIALECTS, NAME_SQL, Keys, Where, keys_of
+from amlflow_mlflow.entities import Run, RunData, RunInfo
 from amlflow_mlflow.metric_numbers import MetricNumbers, Names, add_numbers, by_name, metrics_of
 from amlflow_mlflow.metric_sql import rows_sql
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.stored_values import read_column
+from amlflow_mlflow.typed_columns import type_run
 
 MAX_AT_ONCE = 2000
 """Runs of one statement: memory is flat, and no transaction is open between two."""
+
+_AFTER = (
+    " AND (r.start_time < :after_time OR r.start_time IS NULL"
+    " OR r.start_time = :after_time AND r.run_uuid > :after_id)"
+)
+_AFTER_WITHOUT_TIME = " AND r.start_time IS NULL AND r.run_uuid > :after_id"
 
 Ask = Callable[[str, Mapping[str, Any]], list[Any]]
 """Runs a statement with ``:named`` values and gives its rows."""
@@ -54,17 +61,14 @@ class Bulk:
         while True:
             rows = self._ask(
                 f"SELECT {columns} {where.tables} WHERE {where.sql}{after}"
-                f" ORDER BY r.start_time DESC, r.run_uuid LIMIT {size}",
+                f" ORDER BY r.start_time DESC NULLS LAST, r.run_uuid LIMIT {size}",
                 values,
             )
             yield from read(rows)
             if len(rows) < size:
                 return
             values.update(after_time=rows[-1][2], after_id=rows[-1][0])
-            after = (
-                " AND (r.start_time < :after_time OR r.start_time = :after_time"
-                " AND r.run_uuid > :after_id)"
-            )
+            after = _AFTER if rows[-1][2] is not None else _AFTER_WITHOUT_TIME
             size = MAX_AT_ONCE
 
     def _find_in_order(self, query: RunQuery, order: Order) -> Iterator[RunRecord] | None:
@@ -156,7 +160,7 @@ class Bulk:
         )
         rows = self._ask(
             f"SELECT {', '.join(distinct)} {where.tables}{where.joins} WHERE {where.sql}"
-            " ORDER BY r.start_time DESC, r.run_uuid",
+            " ORDER BY r.start_time DESC NULLS LAST, r.run_uuid",
             where.values,
         )
         values_of = {sql: [row[index] for row in rows] for index, sql in enumerate(distinct)}
@@ -175,22 +179,9 @@ class Bulk:
         params_of = self._read_entries("params", ids, params)
         empty: dict[str, str] = {}
         for run_id, experiment_id, start, status, end, user, name, *_ in rows:
-            run = to_run(
-                SimpleNamespace(
-                    info=SimpleNamespace(
-                        run_id=run_id,
-                        experiment_id=experiment_id,
-                        start_time=start,
-                        status=status,
-                        end_time=end,
-                        user_id=user,
-                        run_name=name,
-                    ),
-                    data=SimpleNamespace(
-                        tags=tags_of.get(run_id, empty), params=params_of.get(run_id, empty)
-                    ),
-                )
-            )
+            info = RunInfo(run_id, experiment_id, status, start, end, run_name=name, user_id=user)
+            data = RunData(tags_of.get(run_id, empty), params_of.get(run_id, empty))
+            run = to_run(type_run(Run(info, data)))
             yield add_numbers(run, numbers_of[run_id]) if metrics else run
 
     def _read_numbers(self, ids: Sequence[str], metrics: Names) -> dict[str, MetricNumbers]:

@@ -40,12 +40,14 @@ from amlflow_mlflow.spelling import (
 class Dialect(NamedTuple):
     """A database's own SQL: the function that finds a text in another, the test whether an id is
     in a JSON list, what makes texts compare by their code points, the test whether a text is a
-    whole number, and what comes before each statement in its transaction."""
+    whole number, the test whether a run's id is a text, and what comes before each statement in its
+    transaction."""
 
     find: str
     among: str
     by_code_points: str
     is_whole: str
+    has_id: str
     set_up: str
 
 
@@ -55,6 +57,7 @@ DIALECTS = {
         "IN (SELECT value FROM json_each(:ids))",
         "COLLATE BINARY",
         "({} GLOB '[0-9]*' AND {} NOT GLOB '*[^0-9]*' AND length({}) < 16)",
+        "typeof(r.run_uuid) = 'text'",
         "",
     ),
     "postgresql": Dialect(
@@ -63,6 +66,7 @@ DIALECTS = {
         "= ANY (ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))))",
         'COLLATE "C"',
         "({} ~ '^[0-9]{{1,15}}$')",
+        "TRUE",
         # PostgreSQL expects that each name is looked up in the tags, which hardly a run needs. It
         # would compile such a statement, which takes longer than to run it, and after ten times
         # plan it without the tags' keys, which takes up to ten times as long. Versions before 12
@@ -88,6 +92,11 @@ _TAGS_OF: dict[str, tuple[str, ...]] = {
 }
 """The tags that an attribute is made from."""
 _TEXT_TAGS = {"alias": ALIAS, "parent_id": PARENT, "type": TYPE, "description": DESCRIPTION}
+INFO_SQL = (
+    "SELECT r.run_uuid, CAST(r.experiment_id AS VARCHAR), r.status, r.start_time, r.end_time,"
+    " r.artifact_uri, r.lifecycle_stage, r.name, r.user_id FROM runs AS r"
+)
+"""The fields of :class:`amlflow_mlflow.entities.RunInfo`, in their order."""
 NAME_SQL = (
     f"COALESCE(NULLIF(r.name, ''), (SELECT value FROM tags WHERE run_uuid = r.run_uuid"  # noqa: S608
     f" AND key = '{NAME}'), r.name)"
@@ -195,6 +204,7 @@ class Where:
             f"r.experiment_id IN ({among})",
             # MLflow counts the runs of an archived experiment as deleted, all of them.
             "(r.lifecycle_stage = 'active' OR e.lifecycle_stage = 'deleted')",
+            dialect.has_id,
         ]
         for condition in query.conditions:
             try:

@@ -212,6 +212,8 @@ _OF_CODE: dict[str, _Translate] = {
 
 BUSY = re.compile("database (table )?is locked|deadlock detected|could not serialize")
 """What SQLite and PostgreSQL say while another program is in the way, through MLflow too."""
+NOT_UTF8 = re.compile("Could not decode to UTF-8")
+"""Python says this of a text in SQLite."""
 SAME_POINT = re.compile("failed: (latest_)?metrics|metrics?_pk")
 """Two processes sent the same point at the same moment; MLflow finds it when it is asked again."""
 NO_TAG = re.compile("No tag with name")

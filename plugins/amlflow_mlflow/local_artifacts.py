@@ -60,6 +60,29 @@ class LocalArtifacts:
         return target
 
 
+class NoArtifacts:
+    """See :class:`amlflow_mlflow.store.ArtifactStore`; of a run without a place for files."""
+
+    folder = None
+
+    def list(self, folder: str) -> list[FileEntry]:
+        return []
+
+    def put(self, files: Mapping[str, Path]) -> None:
+        raise Refused("The run does not say where its files are, so it takes none.")
+
+    def get(self, path: str, destination: Path) -> bool:
+        return False
+
+
+def open_folder(root: str) -> LocalArtifacts | NoArtifacts | None:
+    """The files below an artifact URI, or None where a client of another place opens them."""
+    if not root or "\0" in root:  # as a path, an empty one would be the working folder
+        return NoArtifacts()
+    folder = folder_of(root)
+    return None if folder is None else LocalArtifacts(folder)
+
+
 def folder_of(root: str) -> Path | None:
     """The folder that an artifact URI names, as MLflow reads it, or None if it is elsewhere."""
     if root.startswith("file:"):

@@ -13,6 +13,7 @@ from typing import Any
 
 from amlflow.metric_numbers import summarize
 from amlflow.spec import METRIC_FIELDS, Order, RunQuery, RunRecord
+from amlflow.tracker_data import read_number
 
 from amlflow_mlflow.entities import Row
 from amlflow_mlflow.spelling import from_key
@@ -90,8 +91,7 @@ def by_name(rows: Iterable[Sequence[object]]) -> dict[str, dict[str, float]]:
     """Rows of a run's id, a key, a number and whether it is NaN, as numbers by run and name."""
     numbers: dict[str, dict[str, float]] = {}
     for run_id, key, value, is_nan in rows:
-        numbers.setdefault(str(run_id), {})[from_key(str(key))] = from_stored(
-            float(value),  # type: ignore[arg-type]
-            is_nan,
-        )
+        number = read_number(str(run_id), str(key), value)
+        if number is not None:
+            numbers.setdefault(str(run_id), {})[from_key(str(key))] = from_stored(number, is_nan)
     return numbers

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from amlflow_mlflow import private
 from amlflow_mlflow.entities import ModelVersion, Page
+from amlflow_mlflow.typed_columns import type_texts, type_version
 
 RACES = 20
 """How often a version is made again after other processes took the number; each has got on."""
@@ -46,7 +47,7 @@ class MlflowRegistry:
             except MlflowException as error:
                 if error.error_code != _TAKEN:
                     raise
-                return self._inner.get_registered_model(name).tags or {}
+                return type_texts(name, self._inner.get_registered_model(name).tags or {})
             return {}
 
         tags: Mapping[str, str] = self._patiently(create)
@@ -61,12 +62,11 @@ class MlflowRegistry:
             name, source, run_id, tags=entities, description=description,
         )  # fmt: skip
         missing: AzureMLException = RunNotFound(run_id, redacted(self._uri))
-        version: ModelVersion = self._patiently(functools.partial(_create_in_race, create), missing)
-        return version
+        version = self._patiently(functools.partial(_create_in_race, create), missing)
+        return _require(version, name)
 
     def get_version(self, name: str, version: int) -> ModelVersion:
-        record: ModelVersion = self._call("get_model_version", name, version)
-        return record
+        return _require(self._call("get_model_version", name, version), name)
 
     def search_versions(
         self, condition: str, size: int, order: Sequence[str], token: str | None
@@ -75,8 +75,9 @@ class MlflowRegistry:
             self._inner.search_model_versions,
             condition, max_results=size, order_by=list(order), page_token=token,
         )  # fmt: skip
-        page: Page[ModelVersion] = self._patiently(search)
-        return page
+        page = self._patiently(search)
+        versions = map(type_version, page)
+        return Page((version for version in versions if version is not None), page.token)
 
     def describe_version(self, name: str, version: int, description: str) -> None:
         self._call("update_model_version", name, version, description)
@@ -92,6 +93,13 @@ class MlflowRegistry:
 
     def version_location(self, name: str, version: int) -> str:
         return str(self._call("get_model_version_download_uri", name, version))
+
+
+def _require(version: Any, name: str) -> ModelVersion:
+    record = type_version(version)
+    if record is None:
+        raise ModelNotFound(f"name {name}, version {version.version!r}")
+    return record
 
 
 def _create_in_race(create: Callable[[], Any]) -> Any:

@@ -25,7 +25,7 @@ from mlflow.entities import (
 from mlflow.exceptions import MlflowException
 
 from amlflow_mlflow import workspaces
-from amlflow_mlflow.bulk_sql import DIALECTS
+from amlflow_mlflow.bulk_sql import DIALECTS, INFO_SQL
 from amlflow_mlflow.entities import (
     ALL,
     Experiment,
@@ -34,13 +34,21 @@ from amlflow_mlflow.entities import (
     Page,
     Row,
     Run,
+    RunData,
     RunInfo,
 )
 from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, SAME_POINT, says, translate_errors
-from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
+from amlflow_mlflow.local_artifacts import open_folder
 from amlflow_mlflow.mlflow_registry import MlflowRegistry
 from amlflow_mlflow.opening import open_database
 from amlflow_mlflow.store import ArtifactStore
+from amlflow_mlflow.typed_columns import (
+    type_experiment,
+    type_info,
+    type_rows,
+    type_run,
+    type_runs,
+)
 
 Result = TypeVar("Result")
 
@@ -48,6 +56,12 @@ DATABASE_THREADS = 4
 """Within one call MLflow holds up to three of its fifteen database connections, so with too many
 threads each would wait for the others' until the pool gives up."""
 PLUGIN_THREADS = 8
+_ENTRIES = (
+    "SELECT key, value FROM tags WHERE run_uuid = :run_id",
+    "SELECT key, value FROM params WHERE run_uuid = :run_id",
+    "SELECT key, CASE WHEN NOT is_nan THEN value END FROM latest_metrics WHERE run_uuid = :run_id",
+)
+"""Of one run, in the order of :class:`RunData`; the number of a metric is null for NaN."""
 _VIEWS = {ALL: ViewType.ALL}
 
 
@@ -102,8 +116,8 @@ class MlflowStore:
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         get = functools.partial(self.inner.get_experiment_by_name, name)
-        experiment: Experiment | None = self.patiently(get)
-        return experiment
+        experiment = self.patiently(get)
+        return None if experiment is None else type_experiment(experiment)
 
     def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
         entities = [ExperimentTag(*tag) for tag in tags.items()]
@@ -111,14 +125,18 @@ class MlflowStore:
         return str(self.patiently(create))
 
     def get_experiment(self, experiment_id: str) -> Experiment:
-        experiment: Experiment = self._experiment_call("get_experiment", experiment_id)
+        experiment = type_experiment(self._experiment_call("get_experiment", experiment_id))
+        if experiment is None:
+            raise ExperimentNotFound(experiment_id, self.where)
         return experiment
 
     def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:
         search = functools.partial(
             self.inner.search_experiments, ViewType.ALL, max_results=size, page_token=token
         )
-        return self.patiently(search)
+        page = self.patiently(search)
+        experiments = map(type_experiment, page)
+        return Page((item for item in experiments if item is not None), page.token)
 
     def rename_experiment(self, experiment_id: str, name: str) -> None:
         self._experiment_call("rename_experiment", experiment_id, name)
@@ -145,14 +163,14 @@ class MlflowStore:
         name: str | None,
     ) -> Run:  # fmt: skip
         entities = [RunTag(*tag) for tag in tags.items()]
-        run: Run = self._experiment_call(
-            "create_run", experiment_id, user, start_ms, entities, name
+        return type_run(
+            self._experiment_call("create_run", experiment_id, user, start_ms, entities, name)
         )
-        return run
 
     def get_run(self, run_id: str) -> Run:
-        run: Run = self._run_call("get_run", run_id)
-        return run
+        if self.dialect is None:
+            return type_run(self._run_call("get_run", run_id))
+        return self.patiently(functools.partial(self._select_run, run_id))
 
     def delete_run(self, run_id: str) -> None:
         self._run_call("delete_run", run_id)
@@ -162,8 +180,7 @@ class MlflowStore:
 
     def update_run_info(self, run_id: str, status: str | None, ended_ms: int | None) -> RunInfo:
         number = None if status is None else RunStatus.from_string(status)
-        info: RunInfo = self._run_call("update_run_info", run_id, number, ended_ms, None)
-        return info
+        return type_info(self._run_call("update_run_info", run_id, number, ended_ms, None))
 
     def log_batch(
         self, run_id: str, *, metrics: Sequence[MetricPoint] = (),
@@ -206,7 +223,22 @@ class MlflowStore:
             order_by=list(order),
             page_token=token,
         )
-        return self.patiently(search)
+        page = self.patiently(search)
+        return Page(type_runs(page), page.token)
+
+    def _select_run(self, run_id: str) -> Run:
+        """A run from the tables; MLflow's own ``get_run`` refuses one with an empty column."""
+        # A store of another package needs no database.
+        from sqlalchemy import text
+
+        values = {"run_id": run_id}
+        with self.inner.ManagedSessionMaker() as session:
+            row = session.execute(text(f"{INFO_SQL} WHERE r.run_uuid = :run_id"), values).first()
+            tables = [session.execute(text(statement), values).all() for statement in _ENTRIES]
+        if row is None:
+            raise RunNotFound(run_id, self.where)
+        data = RunData(*({entry[0]: entry[1] for entry in entries} for entries in tables))
+        return type_run(Run(RunInfo(*row), data))
 
     def metric_rows(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
         if self.engine is not None:
@@ -214,7 +246,8 @@ class MlflowStore:
         rows = {}
         for key in keys:
             history = self._run_call("get_metric_history", run_id, key)
-            rows[key] = sorted(Row(point.timestamp, point.step, point.value) for point in history)
+            points = ((key, item.timestamp, item.step, item.value, False) for item in history)
+            rows[key] = sorted(row for _, row in type_rows(run_id, points))
         return rows
 
     def _select_metrics(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
@@ -230,9 +263,10 @@ class MlflowStore:
         from sqlalchemy import text
 
         with self.inner.ManagedSessionMaker() as session:
-            for key, time, step, value, is_nan in session.execute(text(statement), values):
+            rows = session.execute(text(statement), values)
+            for key, row in type_rows(run_id, rows):
                 if key in histories:
-                    histories[key].append(Row(time, step, float("nan") if is_nan else value))
+                    histories[key].append(row)
         return histories
 
     # this machine
@@ -267,8 +301,7 @@ class MlflowStore:
         from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts, inside_server
 
         root = inside_server(root)
-        folder = folder_of(root)
-        return MlflowArtifacts(root, self.uri) if folder is None else LocalArtifacts(folder)
+        return open_folder(root) or MlflowArtifacts(root, self.uri)
 
 
 def _is_in_the_way(error: BaseException) -> bool:

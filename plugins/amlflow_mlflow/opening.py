@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 import tenacity
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import is_tried_once
+from amlflow.tracker_data import decode_text
 
 from amlflow_mlflow import private
 from amlflow_mlflow.errors import BUSY, BUSY_OPENING_S, busy, opening_error, says, translate_errors
@@ -57,7 +59,27 @@ def _open(uri: str) -> Any:
         store = private.get_store(uri, _artifact_root(uri))
     if hasattr(store, "engine"):
         _engines.add(store.engine)
+        if store.engine.dialect.name == "sqlite":
+            _decode_leniently(store.engine)
     return store
+
+
+def _decode_leniently(engine: Any) -> None:
+    """One text that is not in UTF-8 would end a statement for all rows.
+
+    In the processes of MLflow's server, MLflow has another engine for the same database.
+    """
+    # A store of another package needs no database.
+    from sqlalchemy import event, pool
+
+    target = pool.Pool if private.is_server_process() else engine
+    if not event.contains(target, "checkout", _set_text_factory):
+        event.listen(target, "checkout", _set_text_factory)
+
+
+def _set_text_factory(connection: Any, *_: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.text_factory = decode_text
 
 
 def _is_busy(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amlflow.spec import RunChange, RunKeeper, RunRecord, tried_once
+from amlflow.tracker_data import read_text
 from amlflow.whole_files import copy_file
 
 from amlflow_mlflow.changes import KILLED, check_conflict, spell
@@ -123,4 +124,7 @@ class DatabaseKeeper:
     def own_paths(self) -> Sequence[Path]:
         with self._database.read() as connection:
             rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments")
-            return own_paths(self._database.path, [location or "" for (location,) in rows])
+            locations = [
+                read_text("experiments", "artifact_location", row[0]) or "" for row in rows
+            ]
+        return own_paths(self._database.path, locations)

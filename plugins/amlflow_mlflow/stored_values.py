@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 from amlflow.spec import METRIC_FIELDS
-from amlflow.tracker_data import parse, to_id, to_name
+from amlflow.tracker_data import parse, read_number, read_text, to_id, to_name
 
 from amlflow_mlflow.metric_numbers import from_stored
-from amlflow_mlflow.records import PARENT, end_of, from_ms, start_of, status_of
+from amlflow_mlflow.records import PARENT, USER, end_of, from_ms, start_of, status_of
 from amlflow_mlflow.spelling import ALIAS, TYPE, from_tag_value
 
 Column = Sequence[Any]
+_TEXT_OR_NULL = {str, type(None)}
 
 
 def read_column(field: str, run_ids: Column, *columns: Column) -> Column:
     """The field's values from the columns that :meth:`Where.columns` names for it."""
     name, _, _ = field.partition(".")
     reader = _READERS.get(name)
-    return columns[0] if reader is None else reader(run_ids, *columns)
+    return _texts(field, run_ids, columns[0]) if reader is None else reader(run_ids, *columns)
+
+
+def _texts(field: str, run_ids: Column, values: Column) -> Column:
+    """A column of texts and nulls; what is something else counts as null."""
+    if set(map(type, values)) <= _TEXT_OR_NULL:
+        return values
+    return list(map(read_text, run_ids, repeat(field), values))
 
 
 def _parse_each(key: str, take: Callable[[str], str]) -> Callable[..., Column]:
@@ -45,15 +54,19 @@ _READERS: dict[str, Callable[..., Column]] = {
     "started": _of_each(start_of),
     "ended": _of_each(end_of),
     "created": lambda _, times: list(map(from_ms, times)),
-    "user": lambda _, tags, users: [
-        tag or user or None for tag, user in zip(tags, users, strict=True)
+    "user": lambda ids, tags, users: [
+        tag or user or None
+        for tag, user in zip(_texts(USER, ids, tags), _texts("user_id", ids, users), strict=True)
     ],
     **dict.fromkeys(
         METRIC_FIELDS,
-        lambda _, values: [None if value is None else from_stored(value) for value in values],
+        lambda ids, values: [
+            None if number is None else from_stored(number)
+            for number in map(read_number, ids, repeat("a metric"), values)
+        ],
     ),
-    "tags": lambda _, values: [
-        None if value is None else from_tag_value(value) for value in values
+    "tags": lambda ids, values: [
+        None if value is None else from_tag_value(value) for value in _texts("tags", ids, values)
     ],
 }
 """What reads the columns of a field whose values are not stored as they are."""

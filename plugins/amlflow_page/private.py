@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from amlflow.tracker_data import read_text
+from mlflow.exceptions import MlflowException
 from mlflow.server import handlers
 
 NAMES = (
@@ -40,10 +42,24 @@ def is_uvicorn() -> bool:
     return os.environ.get("_MLFLOW_SGI_NAME") == "uvicorn"
 
 
+class NoFiles:
+    """The repository of a run without a place for files."""
+
+    def list_artifacts(self, path: str | None = None) -> list[Any]:
+        return []
+
+
 def artifacts_of(run_id: str) -> tuple[Any, str]:
     """The repository that holds a run's files, and the folder in it; as MLflow serves them."""
-    run = handlers._get_tracking_store().get_run(run_id)
-    root = run.info.artifact_uri
+    try:
+        run = handlers._get_tracking_store().get_run(run_id)
+    except MlflowException as error:
+        if error.message.endswith("cannot be None"):  # a column of its row is empty
+            return NoFiles(), ""
+        raise
+    root = read_text(run_id, "artifact_uri", run.info.artifact_uri)
+    if not root:
+        return NoFiles(), ""
     if not handlers._is_servable_proxied_run_artifact_root(root):
         return handlers._get_artifact_repo(run), ""
     folder = handlers._get_proxied_run_artifact_destination_path(root, "")

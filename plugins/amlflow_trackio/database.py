@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from amlflow.spec import Refused, Unavailable, Unsupported
+from amlflow.tracker_data import decode_text
 
 from amlflow_trackio.folders import OWN
 
@@ -129,6 +130,7 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
+            connection.text_factory = decode_text
             connection.execute("PRAGMA foreign_keys = ON")
             self._local.connection, self._local.project = connection, None
         if project is not None and self._local.project != project:

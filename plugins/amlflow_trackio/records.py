@@ -9,13 +9,23 @@ from typing import Any
 
 from amlflow.spec import ExperimentRecord, RunRecord, Status
 from amlflow.times import from_microseconds
-from amlflow.tracker_data import parse, to_status
+from amlflow.tracker_data import parse, read_text, read_texts, to_status
 
 COLUMNS = (
     "id, alias, experiment_id, parent_id, root_id, name, type, status, created, started, ended, "
     "user, description"
 )
 """Of the table ``runs``, as :func:`to_runs` takes them."""
+_TEXTS = {
+    1: "alias",
+    3: "parent_id",
+    4: "root_id",
+    5: "name",
+    6: "type",
+    11: "user",
+    12: "description",
+}
+"""Those of :data:`COLUMNS` that are texts, by their place."""
 
 
 def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[RunRecord]:
@@ -24,40 +34,48 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
     tags, properties, system = (
         _read_entries(connection, table, ids) for table in ("tags", "properties", "system")
     )
+    texts = [{at: read_text(row[0], name, row[at]) for at, name in _TEXTS.items()} for row in rows]
     return [
         RunRecord(
             id=row[0],
-            alias=row[1],
+            alias=text[1],
             experiment_id=row[2],
-            parent_id=row[3],
-            root_id=row[4],
-            name=row[5],
-            type=row[6],
+            parent_id=text[3],
+            root_id=text[4],
+            name=text[5],
+            type=text[6],
             status=parse(row[0], "status", row[7], to_status) or Status.RUNNING,
             created=from_microseconds(row[8]),
             started=None if row[9] is None else from_microseconds(row[9]),
             ended=None if row[10] is None else from_microseconds(row[10]),
-            user=row[11],
-            description=row[12],
+            user=text[11],
+            description=text[12],
             tags=tags.get(row[0], {}),
             properties=properties.get(row[0], {}),
             system=system.get(row[0], {}),
         )
-        for row in rows
+        for row, text in zip(rows, texts, strict=True)
     ]
 
 
 def _read_entries(
     connection: sqlite3.Connection, table: str, ids: str
-) -> dict[str, dict[str, str]]:
-    by_run: dict[str, dict[str, str]] = {}
+) -> dict[str, dict[str, Any]]:
+    by_run: dict[str, dict[str, Any]] = {}
     for run_id, key, value in connection.execute(
         f"SELECT run_id, key, value FROM {table}"  # noqa: S608  (a name of this module)
         " WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, key",
         (ids,),
     ):
-        by_run.setdefault(run_id, {})[key] = value
+        by_run.setdefault(run_id, {}).update(_type_entry(run_id, key, value))
     return by_run
+
+
+def _type_entry(owner: str, key: object, value: object) -> dict[str, str | None]:
+    """A key with its value; nothing where one of them is not a text. A tag may lack a value."""
+    if value is None and isinstance(key, str):
+        return {key: None}
+    return {**read_texts(owner, [(key, value)])}
 
 
 def to_experiments(
@@ -70,12 +88,15 @@ def to_experiments(
             name=row[1],
             created=from_microseconds(row[2]),
             archived=None if row[3] is None else from_microseconds(row[3]),
-            tags=dict(
-                connection.execute(
-                    "SELECT key, value FROM experiment_tags WHERE experiment_id = ? ORDER BY key",
-                    (row[0],),
-                )
-            ),
+            tags=_read_tags(connection, row[0]),
         )
         for row in rows
     ]
+
+
+def _read_tags(connection: sqlite3.Connection, experiment_id: str) -> dict[str, str | None]:
+    rows = connection.execute(
+        "SELECT key, value FROM experiment_tags WHERE experiment_id = ? ORDER BY key",
+        (experiment_id,),
+    )
+    return {key: value for row in rows for key, value in _type_entry(experiment_id, *row).items()}

@@ -6,7 +6,6 @@ The notes are written into MLflow's database past amlflow, so that nothing check
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import json
 import os
@@ -22,13 +21,13 @@ import amlflow_mlflow.records as mlflow_records
 import amlflow_mlflow.spelling as mlflow_names
 import pytest
 from amlflow import tracker_data, tracker_notes
-from amlflow.cli import main
 from amlflow.core.runs.run import Run
 from amlflow.jobs.job import this_host
 from amlflow.journal.offline_runs import MARK
 from amlflow.layers.write_once import OF
 from amlflow.spec import LAUNCHED, RunDraft, Status
-from helpers.hostile_runs import NASTY, QUERIES, ThreeRuns, change, read_all
+from helpers.hostile_reads import BASE, open_page, read_by_command, read_by_page, strictly
+from helpers.hostile_runs import NASTY, ThreeRuns, change, read_all
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -202,85 +201,10 @@ def hostile(store: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(store)
 
 
-def run_command(*words: str) -> tuple[int, str, str]:
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(list(words))
-    texts = []
-    for stream in (out, err):
-        stream.flush()
-        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
-    return code, texts[0], texts[1]
-
-
-COMMANDS = (
-    ("run", "list"), ("run", "list", "-o", "table"), ("run", "list", "-o", "yaml"),
-    ("run", "list", "--query", "[?status]"), ("run", "show", "-r"),
-    ("run", "show", "-o", "table", "-r"), ("run", "children", "-r"), ("run", "metrics", "-r"),
-)  # fmt: skip
-
-
-def read_by_command(store: Store) -> None:
-    for words in COMMANDS:
-        asked = (*words, store.damaged.id) if words[-1] == "-r" else words
-        code, out, err = run_command(*asked)
-        assert code == 0, (asked, err)
-        if "list" in words:
-            assert store.healthy.id in out
-
-
-# --- the page -----------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def page(hostile: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The routes, asked in this process."""
-    flask = pytest.importorskip("flask")
-    from amlflow_page import server_workspace as page_store
-    from amlflow_page.access import Everybody
-    from amlflow_page.routes import add_routes
-    from mlflow.server import handlers
-
-    uri = f"sqlite:///{hostile.path}"
-    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", uri)
-    monkeypatch.setattr(handlers, "_tracking_store", None)
-    page_store.runs.cache_clear()
-    app = flask.Flask("page")
-    app.testing = True  # an exception is raised, and not a 500
-    add_routes(app, Everybody())
-    yield app.test_client()
-    page_store.runs.cache_clear()
-
-
-BASE = "/ajax-api/2.0/amlflow"
-SORTS = ("", "created", "-ended", "duration", "name", "status", "-target", "submitter", "tag:a")
-
-
-def strictly(answer: Any) -> Any:
-    """An answer as a browser reads it."""
-
-    def refuse(constant: str) -> Any:
-        raise AssertionError(f"{constant} is not JSON")
-
-    assert answer.status_code == 200, answer.data
-    return json.loads(answer.data.decode(), parse_constant=refuse)
-
-
-def read_by_page(store: Store, page: Any) -> None:
-    for sort in SORTS:
-        asked = {"sort": sort, "children": True}
-        found = strictly(page.post(f"{BASE}/runs/search", json=asked))
-        listed = {row["id"] for row in found["rows"]}
-        assert {store.healthy.id, store.child.id} <= listed
-        # In another order, runs that begin after the first page was asked for are left out.
-        assert sort or store.damaged.id in listed
-    for query in QUERIES:
-        strictly(page.post(f"{BASE}/runs/search", json={"query": query}))
-    for path in ("runs/get", "runs/logs"):
-        strictly(page.get(f"{BASE}/{path}", query_string={"run_id": store.damaged.id}))
-    for path in ("views", "experiments"):
-        strictly(page.get(f"{BASE}/{path}"))
-    strictly(page.post(f"{BASE}/runs/cancel", json={"run_ids": [store.damaged.id]}))
+    with open_page(hostile.path, monkeypatch) as client:
+        yield client
 
 
 # --- the tests ----------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def test_nothing_in_trackios_files_breaks_a_call(runs: ThreeRuns, tmp_path: Path
     damaged, others = runs.damaged.id, (runs.child.id, runs.healthy.id)
     [own] = folder.rglob("runs.sqlite")
     project = folder / f"{runs.experiment.id}.db"
-    for text in NASTY:
+    for text in (*NASTY, b"\xff\x00", 9e999):
         with contextlib.closing(sqlite3.connect(own)) as database, database:
             changes = ", ".join(f"{column} = :text" for column in COLUMNS)
             database.execute(f"UPDATE runs SET {changes} WHERE id = :id", _values(damaged, text))
@@ -86,5 +86,5 @@ def test_nothing_in_trackios_files_breaks_a_call(runs: ThreeRuns, tmp_path: Path
         assert {run.id for run in runs.experiment.get_runs(include_children=True)} >= {*others}
 
 
-def _values(run_id: str, text: str) -> dict[str, str]:
+def _values(run_id: str, text: object) -> dict[str, object]:
     return {"id": run_id, "text": text}

@@ -79,8 +79,11 @@ def test_what_has_no_location_has_not_the_files_of_the_working_folder(
     monkeypatch.chdir(tmp_path)
     Path("secret.txt").write_text("a")
     store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), NEWEST)
+    artifacts = store.open_artifacts("")
+    assert artifacts.list("") == []
+    assert not artifacts.get("secret.txt", tmp_path / "copy")
     with pytest.raises(Refused, match="does not say where"):
-        store.open_artifacts("")
+        artifacts.put({"a.txt": Path("secret.txt")})
     for uri in ("", "/"):
         with pytest.raises(Refused, match="does not say where"):
             ModelLocation(store, uri, "model")

@@ -12,9 +12,17 @@ from typing import Any
 from urllib.parse import quote
 
 from amlflow.spec import is_tried_once
+from amlflow.tracker_data import decode_text
 
 from amlflow_mlflow import private, workspaces
-from amlflow_mlflow.errors import BUSY, BUSY_OPENING_S, BUSY_TIMEOUT_S, says, translate_errors
+from amlflow_mlflow.errors import (
+    BUSY,
+    BUSY_OPENING_S,
+    BUSY_TIMEOUT_S,
+    NOT_UTF8,
+    says,
+    translate_errors,
+)
 from amlflow_mlflow.schemes import SQLITE, sqlite_path
 from amlflow_mlflow.sqlite import revisions
 
@@ -54,6 +62,7 @@ class Database:
         """Connect; ``mode`` is ``rw``, or ``rwc`` for a file that may have to be made."""
         address = f"file:{quote(str(self.path))}?mode={mode}"
         connection = sqlite3.connect(address, busy_timeout_s, isolation_level=None, uri=True)
+        connection.text_factory = decode_text
         # As MLflow has them.
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA case_sensitive_like = ON")
@@ -85,6 +94,14 @@ class Database:
     def select(self, statement: str, values: Values) -> list[Any]:
         """The rows of one statement."""
         with self.read() as connection:
+            try:
+                connection.text_factory = str  # half the time for many rows
+                return connection.execute(statement, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if not says(error, NOT_UTF8):
+                    raise
+            finally:
+                connection.text_factory = decode_text
             return connection.execute(statement, values).fetchall()
 
     @contextmanager

@@ -73,7 +73,10 @@ class SqliteExperiments:
 
     def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:
         offset = to_offset(token)
-        rest = "ORDER BY creation_time DESC, experiment_id ASC LIMIT ? OFFSET ?"
+        rest = (
+            "WHERE typeof(name) = 'text' ORDER BY creation_time DESC, experiment_id ASC"
+            " LIMIT ? OFFSET ?"
+        )
         with self.db.read() as connection:
             experiments = list(read_experiments(connection, rest, (size + 1, offset)))
         return page(experiments, size, offset)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from amlflow_mlflow.entities import MetricPoint, Row
 from amlflow_mlflow.metric_numbers import to_stored
+from amlflow_mlflow.typed_columns import type_rows
 
 _ADD = (
     "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)"
@@ -60,7 +61,7 @@ def read_points(
     statement, values = f"{_HISTORIES}{_IN_ORDER}", [run_id]
     if len(keys) == 1:
         statement, values = f"{_HISTORIES} AND key = ?{_IN_ORDER}", [run_id, keys[0]]
-    for key, time, step, value, is_nan in connection.execute(statement, values):
+    for key, row in type_rows(run_id, connection.execute(statement, values)):
         if key in histories:
-            histories[key].append(Row(time, step, math.nan if is_nan else value))
+            histories[key].append(row)
     return histories

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from amlflow.spec import ModelNotFound, Refused
+from amlflow.tracker_data import read_text, read_texts
 
 from amlflow_mlflow.entities import ModelVersion, Page
 from amlflow_mlflow.model_records import PROMPT
@@ -17,6 +18,7 @@ from amlflow_mlflow.spelling import shorten
 from amlflow_mlflow.sqlite.database import Database
 from amlflow_mlflow.sqlite.filters import find_clauses
 from amlflow_mlflow.sqlite.rows import now_ms, page
+from amlflow_mlflow.typed_columns import type_version
 
 DELETED = "Deleted_Internal"
 """The stage of a version that MLflow keeps the number of, and nothing else."""
@@ -29,6 +31,7 @@ _ORDER = {
 _VERSIONS = (
     "SELECT v.name, v.version, v.creation_time, v.user_id, v.description, v.source, v.run_id"
     " FROM model_versions AS v WHERE v.current_stage <> 'Deleted_Internal'"
+    " AND typeof(v.name) = 'text' AND typeof(v.version) = 'integer'"
 )
 _TAGS = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
 _NOT_PROMPTS = (
@@ -65,14 +68,17 @@ class SqliteRegistry:
                     (name, now, now),
                 )
             tags = "SELECT key, value FROM registered_model_tags WHERE name = ?"
-            return dict(connection.execute(tags, (name,)))
+            return read_texts(name, connection.execute(tags, (name,)))
 
     def create_version(
         self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str | None
     ) -> ModelVersion:
         now = now_ms()
         with self._database.write() as connection:
-            last = "SELECT coalesce(max(version), 0) FROM model_versions WHERE name = ?"
+            last = (
+                "SELECT coalesce(max(version), 0) FROM model_versions"
+                " WHERE name = ? AND typeof(version) = 'integer'"
+            )
             version = connection.execute(last, (name,)).fetchone()[0] + 1
             _touch(connection, name, now)
             connection.execute(
@@ -139,7 +145,10 @@ class SqliteRegistry:
         with self._database.read() as connection:
             source = _read(connection, name, version).source
             column = "SELECT storage_location FROM model_versions WHERE name = ? AND version = ?"
-            return str(connection.execute(column, (name, version)).fetchone()[0] or source or "")
+            location = connection.execute(column, (name, version)).fetchone()[0]
+            return (
+                read_text(f"model {name}:{version}", "storage_location", location) or source or ""
+            )
 
 
 def _read(connection: sqlite3.Connection, name: str, version: int) -> ModelVersion:
@@ -155,7 +164,10 @@ def _read_versions(
     for row in connection.execute(_VERSIONS + rest, values).fetchall():
         name, version, created, user, description, source, run_id = row
         tags = dict(connection.execute(_TAGS, (name, version)))
-        yield ModelVersion(name, str(version), created, user, description, source, run_id, tags)
+        raw = ModelVersion(name, str(version), created, user, description, source, run_id, tags)
+        record = type_version(raw)
+        if record is not None:
+            yield record
 
 
 def _set_tag(connection: sqlite3.Connection, name: str, version: int, key: str, value: str) -> None:

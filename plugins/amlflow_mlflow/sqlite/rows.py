@@ -11,19 +11,16 @@ from typing import Any, TypeVar
 
 from amlflow.spec import RunNotFound, redacted
 
+from amlflow_mlflow.bulk_sql import INFO_SQL
 from amlflow_mlflow.entities import Experiment, Page, Run, RunData, RunInfo
 from amlflow_mlflow.errors import Deleted
 from amlflow_mlflow.page_tokens import to_token
-from amlflow_mlflow.records import NAME
 from amlflow_mlflow.sqlite.database import Values
+from amlflow_mlflow.typed_columns import type_experiment, type_info, type_run
 
 Item = TypeVar("Item")
 
 SET_STAGE = "UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE"
-_RUNS = (
-    "SELECT r.run_uuid, CAST(r.experiment_id AS TEXT), r.status, r.start_time, r.end_time,"
-    " r.artifact_uri, r.lifecycle_stage, r.name, r.user_id FROM runs AS r"
-)
 _ENTRIES = (
     "SELECT run_uuid, 'tags', key, value FROM tags"
     " WHERE run_uuid IN (SELECT value FROM json_each(?1))"
@@ -42,17 +39,14 @@ _TAGS = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
 
 def read_runs(connection: sqlite3.Connection, rest: str, values: Values) -> list[Run]:
     """The runs of a statement on ``runs AS r``, whose text after that is ``rest``."""
-    infos = [_info(row) for row in connection.execute(f"{_RUNS} {rest}", values)]
+    infos = [_info(row) for row in connection.execute(f"{INFO_SQL} {rest}", values)]
     data: dict[str, dict[str, dict[str, Any]]] = {
         info.run_id: {"tags": {}, "params": {}, "metrics": {}} for info in infos
     }
     ids = json.dumps(list(data))
     for run_id, table, key, value in connection.execute(_ENTRIES, (ids,)):
         data[run_id][table][key] = nan if table == "metrics" and value is None else value
-    for info in infos:
-        # Runs of MLflow before 2.0 have their name in a tag only.
-        info.run_name = info.run_name or data[info.run_id]["tags"].get(NAME) or info.run_name
-    return [Run(info, RunData(**data[info.run_id])) for info in infos]
+    return [type_run(Run(info, RunData(**data[info.run_id]))) for info in infos]
 
 
 def read_run(connection: sqlite3.Connection, run_id: str, uri: str) -> Run:
@@ -64,8 +58,8 @@ def read_run(connection: sqlite3.Connection, run_id: str, uri: str) -> Run:
 
 def read_info(connection: sqlite3.Connection, run_id: str, uri: str) -> RunInfo:
     """What a run is, without what it has. Raises :class:`amlflow.spec.RunNotFound`."""
-    for row in connection.execute(f"{_RUNS} WHERE r.run_uuid = ?", (run_id,)):
-        return _info(row)
+    for row in connection.execute(f"{INFO_SQL} WHERE r.run_uuid = ?", (run_id,)):
+        return type_info(_info(row))
     raise RunNotFound(run_id, redacted(uri))
 
 
@@ -78,10 +72,7 @@ def read_active(connection: sqlite3.Connection, run_id: str, uri: str) -> RunInf
 
 
 def _info(row: Sequence[Any]) -> RunInfo:
-    run_id, experiment_id, status, start, end, artifact_uri, stage, name, user = row
-    return RunInfo(
-        run_id, experiment_id, status, start, end, artifact_uri or "", stage, name, user
-    )  # fmt: skip
+    return RunInfo(*row)
 
 
 def read_experiments(
@@ -91,7 +82,10 @@ def read_experiments(
     rows = connection.execute(f"{_EXPERIMENTS} {rest}", tuple(values)).fetchall()
     for experiment_id, name, stage, location, created, updated in rows:
         tags = dict(connection.execute(_TAGS, (experiment_id,)))
-        yield Experiment(str(experiment_id), name, stage, location, created, updated, tags)
+        raw = Experiment(str(experiment_id), name, stage, location, created, updated, tags)
+        experiment = type_experiment(raw)
+        if experiment is not None:
+            yield experiment
 
 
 def page(items: Sequence[Item], size: int, offset: int) -> Page[Item]:

@@ -14,7 +14,7 @@ from amlflow.spec import KnownLimit, Refused
 
 from amlflow_mlflow.artifact_clients import open_client
 from amlflow_mlflow.entities import ALL, InputDataset, MetricPoint, Page, Row, Run, RunInfo
-from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
+from amlflow_mlflow.local_artifacts import open_folder
 from amlflow_mlflow.page_tokens import to_offset
 from amlflow_mlflow.records import NAME
 from amlflow_mlflow.sqlite import inputs, new_database, revisions
@@ -182,6 +182,7 @@ class SqliteStore(SqliteExperiments):
         clauses, values = to_sql(condition)
         clauses.append(f"r.experiment_id IN ({', '.join('?' * len(ids))})")
         values += ids
+        clauses.append("typeof(r.run_uuid) = 'text'")
         if view != ALL:
             clauses.append("r.lifecycle_stage = 'active'")
         order_sql, order_values = to_order_sql(order)
@@ -203,10 +204,7 @@ class SqliteStore(SqliteExperiments):
         return self.db.path
 
     def open_artifacts(self, root: str) -> ArtifactStore:
-        if not root:  # as a path, it would be the working folder
-            raise Refused("The run does not say where its files are, so it has none here.")
-        folder = folder_of(root)
-        return open_client(root, self.uri) if folder is None else LocalArtifacts(folder)
+        return open_folder(root) or open_client(root, self.uri)
 
 
 def _new_name() -> str:

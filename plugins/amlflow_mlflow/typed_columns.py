@@ -1,0 +1,132 @@
+"""Entities of a database whose values have the types of their columns.
+
+SQLite keeps any value in any column (see :mod:`amlflow.tracker_data`), and MLflow's own store gives
+it as it is. A value of another type counts as absent. A record without an id or a name that is a
+text is left out, since nobody could ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import nan
+from typing import Any
+
+from amlflow.spec import RunNotFound
+from amlflow.tracker_data import read_number, read_text, read_texts, read_whole
+
+from amlflow_mlflow.entities import Experiment, ModelVersion, Row, Run, RunData, RunInfo
+from amlflow_mlflow.records import NAME
+
+_TEXTS = {str}
+_NUMBERS = {float}
+_RUN_TEXTS = ("status", "artifact_uri", "lifecycle_stage", "run_name", "user_id")
+_RUN_TIMES = ("start_time", "end_time")
+
+
+def type_info(info: Any) -> RunInfo:
+    """The info of a run whose id is a text."""
+    run_id = info.run_id
+    if not isinstance(run_id, str):
+        raise RunNotFound(repr(run_id))
+    texts = {name: read_text(run_id, name, getattr(info, name)) for name in _RUN_TEXTS}
+    times = {name: read_whole(run_id, name, getattr(info, name)) for name in _RUN_TIMES}
+    return RunInfo(
+        run_id=run_id,
+        experiment_id=str(info.experiment_id),
+        status=texts["status"] or "",
+        start_time=times["start_time"] or 0,
+        end_time=times["end_time"],
+        artifact_uri=texts["artifact_uri"] or "",
+        lifecycle_stage=texts["lifecycle_stage"] or "",
+        run_name=texts["run_name"],
+        user_id=texts["user_id"],
+    )
+
+
+def type_run(run: Any) -> Run:
+    """The run, whose id is a text, with values of their types."""
+    info, data = type_info(run.info), run.data
+    tags = type_texts(info.run_id, data.tags)
+    # Runs of MLflow before 2.0 have their name in a tag only.
+    info.run_name = info.run_name or tags.get(NAME) or info.run_name
+    return Run(
+        info,
+        RunData(
+            tags=tags,
+            params=type_texts(info.run_id, data.params),
+            metrics=_type_numbers(info.run_id, data.metrics),
+        ),
+    )
+
+
+def type_runs(runs: Iterable[Any]) -> Iterator[Run]:
+    """The runs whose ids are texts, with values of their types."""
+    return (type_run(run) for run in runs if isinstance(run.info.run_id, str))
+
+
+def type_texts(owner: str, entries: Mapping[Any, Any]) -> Mapping[str, str]:
+    """Tags or params, without those that are not texts."""
+    if set(map(type, entries)) | set(map(type, entries.values())) <= _TEXTS:
+        return entries
+    return read_texts(owner, entries.items())
+
+
+def _type_numbers(owner: str, metrics: Mapping[Any, Any]) -> Mapping[str, float]:
+    """The last numbers of metrics; NaN where it is none, since the metric has others."""
+    if set(map(type, metrics.values())) <= _NUMBERS and set(map(type, metrics)) <= _TEXTS:
+        return metrics
+    numbers = {}
+    for key, value in metrics.items():
+        if isinstance(key, str):
+            number = read_number(owner, key, value)
+            numbers[key] = nan if number is None else number
+    return numbers
+
+
+def type_rows(owner: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, Row]]:
+    """The points among rows of a key, a time, a step, a number and whether that is NaN."""
+    for key, time, step, value, is_nan in rows:
+        if type(time) is int and type(step) is int and type(value) is float:
+            yield key, Row(time, step, nan if is_nan else value)
+            continue
+        name = str(key)
+        numbers = read_whole(owner, name, time), read_whole(owner, name, step)
+        number = read_number(owner, name, value)
+        if None not in numbers and number is not None:
+            yield key, Row(*numbers, nan if is_nan else number)  # type: ignore[arg-type]
+
+
+def type_experiment(experiment: Any) -> Experiment | None:
+    """The experiment with values of their types; None if its name is not a text."""
+    owner = f"experiment {experiment.experiment_id}"
+    name = read_text(owner, "name", experiment.name)
+    if name is None:
+        return None
+    return Experiment(
+        experiment_id=str(experiment.experiment_id),
+        name=name,
+        lifecycle_stage=read_text(owner, "lifecycle_stage", experiment.lifecycle_stage) or "",
+        artifact_location=read_text(owner, "artifact_location", experiment.artifact_location),
+        creation_time=read_whole(owner, "creation_time", experiment.creation_time),
+        last_update_time=read_whole(owner, "last_update_time", experiment.last_update_time),
+        tags=type_texts(owner, experiment.tags),
+    )
+
+
+def type_version(version: Any) -> ModelVersion | None:
+    """The model's version with values of their types; None without a name and a number."""
+    owner = f"model {version.name}"
+    name = read_text(owner, "name", version.name)
+    if name is None or not str(version.version).isdecimal():
+        return None
+    owner = f"model {name}:{version.version}"
+    return ModelVersion(
+        name=name,
+        version=str(version.version),
+        creation_timestamp=read_whole(owner, "creation_time", version.creation_timestamp),
+        user_id=read_text(owner, "user_id", version.user_id),
+        description=read_text(owner, "description", version.description),
+        source=read_text(owner, "source", version.source),
+        run_id=read_text(owner, "run_id", version.run_id),
+        tags=type_texts(owner, version.tags),
+    )
