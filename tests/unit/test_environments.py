@@ -19,6 +19,7 @@ from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import UserErrorException
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 
 @pytest.fixture
@@ -122,6 +123,28 @@ def test_each_curated_environment_has_packages() -> None:
         assert name.lower().startswith("azureml-")
         for package in environment.python.conda_dependencies.pip_packages:
             Requirement(package)
+
+
+def test_a_curated_name_says_the_python_and_the_version_of_the_framework() -> None:
+    name = "AzureML-tensorflow-2.4-ubuntu18.04-py37-cuda11-gpu"
+    packages = environment_from(find_curated(name), name).python.conda_dependencies
+    assert packages.get_python_version() == "3.7"
+    lines = list(packages.pip_packages)
+    for python, versions in (("3.7", "==2.4.*"), ("3.11", ">=2.8,<2.16")):
+        requirements = [Requirement(line) for line in lines]
+        [framework] = [
+            requirement
+            for requirement in requirements
+            if requirement.name == "tensorflow"
+            and requirement.marker is not None
+            and requirement.marker.evaluate({"python_version": python})
+        ]
+        assert framework.specifier == SpecifierSet(versions)
+    name = "AzureML-xgboost-0.9-ubuntu18.04-py37-cpu-inference"
+    lines = list(environment_from(find_curated(name), name).python.conda_dependencies.pip_packages)
+    assert "xgboost==0.90.*; python_version == '3.7'" in lines  # which v1's name calls 0.9
+    packages = environment_from(find_curated("AzureML-Tutorial")).python.conda_dependencies
+    assert packages.get_python_version() is None
 
 
 def test_a_curated_name_that_is_not_there() -> None:

@@ -1,7 +1,8 @@
 """v1's curated environments: for each name, a definition that is near to what v1 had.
 
-curated.json has them. v1's own have old Pythons and packages, which often have no wheels for the
-Pythons of today, so a definition here allows newer ones with the same interface.
+curated.json has the packages. A name such as ``AzureML-sklearn-0.24-ubuntu18.04-py37-cpu`` says the
+Python and the version of the framework. They are taken together: on another Python, for which that
+version often has no wheel, newer versions with the same interface are allowed.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import re
 from importlib.resources import files
 from typing import Any
 
 from amlflow.core.environments.registry import EnvironmentNotFound
 
 PREFIX = "azureml-"
+DEFAULTS = "azureml-defaults"
 MAX_NEAR = 5
 """Names that a message suggests."""
+_PYTHON = re.compile(r"-py3(\d+)(?:-|$)")
+_VERSION = re.compile(r"-(\d+(?:\.\d+)+)-")
 
 
 def is_curated(name: str) -> bool:
@@ -52,21 +57,35 @@ def _groups() -> list[dict[str, Any]]:
 
 def curated_definitions() -> dict[str, dict[str, Any]]:
     """The definition of each curated environment, by its name."""
-    return {
-        name: {
-            "name": name,
-            "python": {
-                "condaDependencies": {
-                    "name": "project_environment",
-                    "channels": ["conda-forge"],
-                    "dependencies": [
-                        *([f"python{group['python']}"] if "python" in group else []),
-                        "pip",
-                        {"pip": group["packages"]},
-                    ],
-                }
-            },
-        }
-        for group in _groups()
-        for name in group["names"]
+    return {name: _define(name, group) for group in _groups() for name in group["names"]}
+
+
+def _define(name: str, group: dict[str, Any]) -> dict[str, Any]:
+    python, packages = group.get("python"), group["packages"]
+    if match := _PYTHON.search(name):
+        python = f"=3.{match[1]}"
+        packages = _with_version(name, f"3.{match[1]}", group)
+    dependencies = [*([f"python{python}"] if python else []), "pip", {"pip": packages}]
+    conda = {
+        "name": "project_environment",
+        "channels": ["conda-forge"],
+        "dependencies": dependencies,
     }
+    return {"name": name, "python": {"condaDependencies": conda}}
+
+
+def _with_version(name: str, python: str, group: dict[str, Any]) -> list[str]:
+    """The packages, where the first, the framework, has the name's version on the name's Python."""
+    version = _VERSION.search(name)
+    if version is None:
+        return list(group["packages"])
+    framework, *others = (line for line in group["packages"] if line != DEFAULTS)
+    number = group.get("versions", {}).get(version[1], version[1])
+    base = re.split("[<>=]", framework)[0]
+    own = [f"{base}=={number}.*", *group.get("beside", ())]
+    return [
+        DEFAULTS,
+        *(f"{line}; python_version == '{python}'" for line in own),
+        f"{framework}; python_version != '{python}'",
+        *others,
+    ]
