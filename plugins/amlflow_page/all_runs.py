@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from amlflow.metric_numbers import is_metric
@@ -17,6 +18,7 @@ from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Trac
 from amlflow.tracker_data import show_value
 
 from amlflow_page.access import Access
+from amlflow_page.changes import KINDS
 from amlflow_page.child_counts import count_children
 from amlflow_page.deadline import limit_time
 from amlflow_page.failures import group, reason
@@ -24,6 +26,7 @@ from amlflow_page.filters import (
     NEWEST_FIRST,
     Filters,
     WrongRequest,
+    changed_of,
     metric_fields,
     native_order,
     number_of,
@@ -35,6 +38,8 @@ from amlflow_page.filters import (
 ROWS = 50
 MAX_ROWS = 200
 MAX_FAILURES = 2000
+MAX_CHANGED = 1000
+"""Changes of one kind that are counted."""
 MAX_KEYED = 500
 """Runs whose keys are offered."""
 MAX_KEYS = 1000
@@ -105,6 +110,31 @@ def failures(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> di
     scope = scope_of(tracker, access, filters)
     page = read_page(scope, None, filters.keep(scope.experiments), MAX_FAILURES, None)
     return {"groups": group(page.runs), "looked_at": len(page.runs)}
+
+
+def changes(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+    """How many runs that pass the filters have changed after the time ``since``, by kind.
+
+    ``counts`` has a number for each of :data:`amlflow_page.changes.KINDS`, at most
+    :data:`MAX_CHANGED`; ``now`` is the server's time, from which to ask the next time. Without
+    ``since`` there are no counts. Raises as :func:`rows`; an expression whose value is not a choice
+    among runs counts for nothing.
+    """
+    now = datetime.now(timezone.utc).isoformat()
+    if request.get("since") is None:
+        return {"now": now, "counts": None}
+    text = text_of(request, "query").strip()
+    expression = Expression(text) if text else None
+    if expression is not None and not is_filter(expression):
+        expression = None
+    counts = {}
+    for kind in KINDS:
+        changed = changed_of({"kind": kind, "since": request.get("since")})
+        filters = replace(Filters.from_request(request), changed=changed)
+        scope = scope_of(tracker, access, filters)
+        keep = limit_time(filters.keep(scope.experiments))
+        counts[kind] = len(read_page(scope, expression, keep, MAX_CHANGED, None).runs)
+    return {"now": now, "counts": counts}
 
 
 def keys(tracker: Tracker, access: Access) -> dict[str, list[str]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from amlflow.spec import Point, Tracker
+from amlflow.tracker_data import show_value
 
-from amlflow_page.filters import number_of, some_texts_of
+from amlflow_page.filters import WrongRequest, number_of, some_texts_of
 from amlflow_page.run_details import is_number
 
 MAX_RUNS = 50
@@ -18,45 +21,87 @@ MIN_POINTS, POINTS, MAX_POINTS = 4, 500, 2000
 """Of one curve; :data:`POINTS` unless the request says another number."""
 
 
-def check_request(request: Mapping[str, Any]) -> tuple[list[str], list[str], int]:
-    """The runs' ids, the metrics' names and the points of each curve that a request wants.
+AXES = ("step", "time")
+"""What the x axis of a chart is: steps, or seconds since the curve's first value."""
 
-    Raises :class:`amlflow_page.filters.WrongRequest`.
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The curves that a request wants: of which runs and metrics, and with how many points each.
+
+    Only the part of each curve is wanted that lies from ``low`` to ``high`` on the ``axis``.
     """
-    return (
-        some_texts_of(request, "run_ids", MAX_RUNS),
-        some_texts_of(request, "names", MAX_NAMES),
-        number_of(request, "points", POINTS, MIN_POINTS, MAX_POINTS),
-    )
+
+    run_ids: Sequence[str]
+    names: Sequence[str]
+    points: int = POINTS
+    axis: str = AXES[0]
+    low: float = -math.inf
+    high: float = math.inf
+
+    @staticmethod
+    def from_request(request: Mapping[str, Any]) -> Wanted:
+        """What a request wants. Raises :class:`amlflow_page.filters.WrongRequest`."""
+        axis = request.get("axis", AXES[0])
+        if axis not in AXES:
+            raise WrongRequest(f"'axis' is one of {', '.join(AXES)}, and not {show_value(axis)}.")
+        return Wanted(
+            some_texts_of(request, "run_ids", MAX_RUNS),
+            some_texts_of(request, "names", MAX_NAMES),
+            number_of(request, "points", POINTS, MIN_POINTS, MAX_POINTS),
+            axis,
+            _edge(request, "low", -math.inf),
+            _edge(request, "high", math.inf),
+        )
 
 
-def curves(
-    tracker: Tracker, run_ids: Sequence[str], names: Sequence[str], points: int
-) -> list[dict[str, Any]]:
+def curves(tracker: Tracker, wanted: Wanted) -> list[dict[str, Any]]:
     """Each run's curve of each metric that has numbers.
 
-    A curve has ``run_id``, ``name``, ``count`` (of the values that were logged), and the lists
-    ``steps``, ``times`` (seconds since 1970) and ``values``.
+    A curve has ``run_id``, ``name``, ``count`` (of the values that were logged), ``start`` (the
+    time of the first one), and the lists ``steps``, ``times`` (seconds since 1970) and ``values``.
     """
     found = []
-    for run_id in run_ids:
-        by_name: dict[str, list[Point]] = {name: [] for name in names}
-        for point in tracker.read_points(run_id, names):
+    for run_id in wanted.run_ids:
+        by_name: dict[str, list[Point]] = {name: [] for name in wanted.names}
+        for point in tracker.read_points(run_id, wanted.names):
             if is_number(point) and point.name in by_name:
                 by_name[point.name].append(point)
         found += [
-            {"run_id": run_id, "name": name, "count": len(group), **_sample(group, points)}
+            {"run_id": run_id, "name": name, "count": len(group), **_sample(group, wanted)}
             for name, group in by_name.items()
             if group
         ]
     return found
 
 
-def _sample(group: Sequence[Point], points: int) -> dict[str, list[Any]]:
-    ordered = sorted(group, key=lambda point: (point.position, point.time))
+def _edge(request: Mapping[str, Any], key: str, default: float) -> float:
+    value = request.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongRequest(f"{key!r} is a number, and {show_value(value)} is not.")
+    return float(value)
+
+
+def _within(ordered: Sequence[Point], wanted: Wanted) -> list[Point]:
+    """The points of a part of a curve, and the ones beside it, so that lines lead out of it."""
+    start = ordered[0].time
+    places = [
+        point.position if wanted.axis == "step" else (point.time - start).total_seconds()
+        for point in ordered
+    ]
+    inside = [index for index, place in enumerate(places) if wanted.low <= place <= wanted.high]
+    if not inside:
+        return []
+    return list(ordered[max(0, inside[0] - 1) : inside[-1] + 2])
+
+
+def _sample(group: Sequence[Point], wanted: Wanted) -> dict[str, Any]:
+    whole = sorted(group, key=lambda point: (point.position, point.time))
+    start, ordered, points = whole[0].time.timestamp(), _within(whole, wanted), wanted.points
     values = np.array([float(point.value) for point in ordered])
     chosen = [ordered[index] for index in sample(values, points)]
     return {
+        "start": start,
         "steps": [point.position for point in chosen],
         "times": [point.time.timestamp() for point in chosen],
         "values": [float(point.value) for point in chosen],

@@ -14,6 +14,7 @@ from amlflow.spec import Condition, Op, Order, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, show_value, to_whole
 from amlflow.tracker_notes import parse_target
 
+from amlflow_page.changes import Changed
 from amlflow_page.failures import describe
 
 DEFAULT_TARGET = "sdk"
@@ -103,6 +104,7 @@ class Filters:
     children: bool = False
     parent: str = ""
     group: Group | None = None
+    changed: Changed | None = None
 
     @staticmethod
     def from_request(request: Mapping[str, Any]) -> Filters:
@@ -117,6 +119,7 @@ class Filters:
             children=request.get("children") is True,
             parent=text_of(request, "parent"),
             group=Group.from_request(request),
+            changed=changed_of(request.get("changed")),
         )
 
     def conditions(self) -> tuple[Condition, ...]:
@@ -138,6 +141,8 @@ class Filters:
             conditions.append(Condition("status", Op.EQ, self.statuses[0]))
         if len(self.targets) == 1 and self.targets[0] != DEFAULT_TARGET:
             conditions.append(Condition("system", Op.EQ, self.targets[0], key="target"))
+        if self.changed is not None:
+            conditions += self.changed.conditions()
         return tuple(conditions)
 
     def keep(self, experiments: Mapping[str, str]) -> Callable[[RunRecord], bool]:
@@ -153,6 +158,7 @@ class Filters:
                 (not self.statuses or record.status in self.statuses)
                 and (not self.targets or target(record) in self.targets)
                 and (not self.submitters or (record.user or "") in self.submitters)
+                and (self.changed is None or self.changed.holds(record))
                 and (not words or _has_all(record))
                 and (
                     entry_of is None
@@ -282,6 +288,18 @@ def _number(field: str, key: str, record: RunRecord) -> float | None:
 
 def _fold(text: str | None) -> str | None:
     return text.casefold() if text else None
+
+
+def changed_of(value: object) -> Changed | None:
+    """What a request says of changes, ``kind`` and ``since``. Raises :class:`WrongRequest`."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise WrongRequest(f"'changed' has a kind and a time, and is not {show_value(value)}.")
+    try:
+        return Changed.parse(value.get("kind"), value.get("since"))
+    except Malformed as wrong:
+        raise WrongRequest(f"'changed' should be {wrong}.") from None
 
 
 def text_of(request: Mapping[str, Any], key: str) -> str:

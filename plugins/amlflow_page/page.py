@@ -10,19 +10,23 @@ from pathlib import Path
 from flask import Flask, Response, make_response, request, send_from_directory
 
 from amlflow_page.access import Access
+from amlflow_page.graft_places import HEAD, missing_places
 from amlflow_page.private import add_static_prefix
-from amlflow_page.routes import PREFIX
+from amlflow_page.routes import PREFIX, warn_of_missing
 
 STATIC = Path(__file__).parent / "static"
 MLFLOW_VIEW = "serve"
 """MLflow's view that answers with its page."""
-PLACE = "</head>"
 POLICY = "object-src 'none'; base-uri 'self'; form-action 'self'"
 """Of MLflow's whole page, on top of what MLflow sends; policy.js has the studio's."""
 
 
 def add_page(app: Flask, access: Access) -> None:
-    """Serve the studio's files, and MLflow's page with references to them."""
+    """Serve the studio's files, and MLflow's page with references to them.
+
+    What MLflow's page has no place for is named in the log.
+    """
+    warn_of_missing(missing_places(Path(app.static_folder or "")))
     for name in _static_names():
         url = add_static_prefix(f"{PREFIX}/static/{name}")
         view = functools.partial(_static, name)
@@ -36,7 +40,7 @@ def add_page(app: Flask, access: Access) -> None:
             return answer
         answer.direct_passthrough = False
         text = answer.get_data(as_text=True)
-        answer.set_data(text.replace(PLACE, _references() + PLACE, 1))
+        answer.set_data(text.replace(HEAD, _references() + HEAD, 1))
         # MLflow's file may be older than this version of the studio.
         del answer.headers["Last-Modified"]
         answer.headers["Cache-Control"] = "no-cache"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import mlflow
@@ -37,14 +37,13 @@ from amlflow_page import (
 )
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest, argument_of, some_texts_of, text_of
+from amlflow_page.graft_places import PLACES
 from amlflow_page.private import add_static_prefix
 from amlflow_page.views import ViewChanged, Views
 
 logger = logging.getLogger("amlflow")
 
 PREFIX = "/ajax-api/2.0/amlflow"
-GRAFTED_PARTS = frozenset({"the status and Cancel", "Logs"})
-"""What graft_check.js looks for a place for."""
 MAX_RUNS = 200
 """That a request is about."""
 MAX_BODY = 100_000
@@ -78,6 +77,9 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/experiments", ["GET"], routes.experiments),
         ("/page/missing", ["POST"], routes.tell_missing),
         ("/views", ["GET"], routes.views),
+        ("/views/get", ["GET"], routes.view),
+        ("/views/history", ["GET"], routes.view_history),
+        ("/views/changes", ["POST"], routes.changes),
         ("/views/create", ["POST"], routes.create_view),
         ("/views/save", ["POST"], routes.save_view),
         ("/views/delete", ["POST"], routes.delete_view),
@@ -154,11 +156,10 @@ class Routes:
 
     def curves(self) -> Any:
         """Curves of metrics: see :func:`amlflow_page.curves.curves`."""
-        run_ids, names, points = curves.check_request(_read_body())
-        for run_id in run_ids:
+        wanted = curves.Wanted.from_request(_read_body())
+        for run_id in wanted.run_ids:
             self._check_readable(run_id)
-        tracker = server_workspace.runs().tracker
-        return {"curves": curves.curves(tracker, run_ids, names, points)}
+        return {"curves": curves.curves(server_workspace.runs().tracker, wanted)}
 
     def difference(self) -> Any:
         """What differs between ``left`` and ``right``, which are sent, too.
@@ -251,16 +252,10 @@ class Routes:
     def tell_missing(self) -> Any:
         """Log, once for each, what a browser did not find a place for in MLflow's page."""
         parts = _read_body().get("parts")
-        if not isinstance(parts, list) or not set(map(str, parts)) <= GRAFTED_PARTS:
-            raise WrongRequest(f"'parts' is a list of some of {sorted(GRAFTED_PARTS)}.")
-        for part in sorted(set(parts) - self._missing):
-            self._missing.add(part)
-            logger.warning(
-                "MLflow %s: its page of a run has no place for %s. The studio's own page of the "
-                "run, #/amlflow/runs/ID, shows it.",
-                mlflow.__version__,
-                part,
-            )
+        if not isinstance(parts, list) or not set(map(str, parts)) <= PLACES.keys():
+            raise WrongRequest(f"'parts' is a list of some of {sorted(PLACES)}.")
+        warn_of_missing(sorted(set(parts) - self._missing))
+        self._missing.update(parts)
         return {}
 
     def find_line(self) -> Any:
@@ -273,12 +268,26 @@ class Routes:
         """The saved views, and the user's name where there are users."""
         return {"views": self._views().read_all(), "user": self._access.user()}
 
+    def view(self) -> Any:
+        """A saved view, or what it was in a ``version``, and the user's name."""
+        version = argument_of(request.args, "version", 0) or None
+        view = self._views().get(request.args.get("id", ""), version)
+        return {"view": view, "user": self._access.user()}
+
+    def view_history(self) -> Any:
+        """The versions of a view, the newest first: who saved them, and when."""
+        return {"versions": self._views().history(request.args.get("id", ""))}
+
+    def changes(self) -> Any:
+        """What has changed among runs: see :func:`amlflow_page.all_runs.changes`."""
+        return all_runs.changes(server_workspace.tracker(), self._access, _read_body())
+
     def create_view(self) -> Any:
         """Save a new view."""
         return {"view": self._views().create(_read_body())}
 
     def save_view(self) -> Any:
-        """Save a view that was opened at ``version``."""
+        """Save the changes of a view that was opened at ``version``."""
         body = _read_body()
         return {"view": self._views().save(*_read_view_version(body), body)}
 
@@ -298,6 +307,17 @@ class Routes:
     def _check_readable(self, run_id: str) -> None:
         if not self._access.may_read(run_id):
             raise Forbidden(f"{self._access.user()!r} may not read run {run_id!r}.")
+
+
+def warn_of_missing(parts: Iterable[str]) -> None:
+    """Name in the log what MLflow's page has no place for."""
+    for part in parts:
+        logger.warning(
+            "MLflow %s: its page has no place for %s. Use the studio's own pages instead: "
+            "#/amlflow/runs and #/amlflow/runs/ID.",
+            mlflow.__version__,
+            part,
+        )
 
 
 def _environment(record: RunRecord) -> dict[str, str | None] | None:

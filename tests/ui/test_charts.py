@@ -9,6 +9,7 @@ import mlflow
 import pytest
 from helpers.browser import Page
 from helpers.studio import READER
+from mlflow.entities import Metric
 
 CARD = ".amlflow-charts figure"
 
@@ -54,6 +55,46 @@ def test_runs_are_charted_and_the_charts_are_in_the_address(page: Page, here: st
     page.see(".amlflow-board [role=status]", "Of the selected runs.")
     page.click(f"{CARD} button[aria-label='Remove the chart']")
     page.until(lambda: len(page.find_all(CARD)) == 1, "one chart less")
+
+
+def test_a_charts_part_has_more_detail_and_running_runs_draw_themselves(
+    page: Page, studio: Any, experiment: Any
+):
+    run = experiment.start_logging(snapshot_directory=None)
+    run.display_name = "long"
+    client = mlflow.MlflowClient(studio.uri)
+    for start in (0, 1000, 2000):  # as many as MLflow takes at once
+        steps = range(start, start + 1000)
+        client.log_batch(run.id, [Metric("loss", 1 / (step + 1), step, step) for step in steps])
+    chart = '{"kind":"curves","y":"loss","x":"step","smoothing":0.5,"log":true}'
+    page.open(f"#/amlflow/runs?experiments={experiment.name}&charts={chart}", READER)
+    page.see(f"{CARD} .u-wrap canvas")
+    page.script(
+        "const fetched = window.fetch; window.counts = [];"
+        "window.fetch = async (address, more) => {"
+        "  const answer = await fetched(address, more);"
+        "  if (more?.body?.includes('\"low\"'))"
+        "    window.counts.push((await answer.clone().json()).curves[0].steps);"
+        "  return answer;"
+        "}"
+    )
+    plot = page.see(f"{CARD} [role=img]")
+    page.script("arguments[0].focus()", plot)
+    page.press("+", "+", "+")
+    page.until(lambda: "to 1" in (plot.get_attribute("aria-label") or ""), "the chart's part")
+    part = page.until(lambda: page.script("return window.counts.at(-1)"), "the part's points")
+    # All 375 steps of it, where the whole curve had 500 points of 3000.
+    page.until(
+        lambda: len(page.script("return window.counts.at(-1)")) > 370, "the detail of the part"
+    )
+    assert part[0] > 0
+    assert "zoom" in page.driver.current_url
+    # The script goes on, and the chart shows it without a reload.
+    run.log("loss", 77.0, step=3000)
+    page.until(lambda: "last values: 77" in (plot.get_attribute("aria-label") or ""), "77")
+    page.press("0")
+    page.until(lambda: " to " not in (plot.get_attribute("aria-label") or ""), "all of it")
+    page.until(lambda: "zoom" not in page.driver.current_url, "an address without a part")
 
 
 def test_a_runs_own_charts_are_of_the_metric_that_was_chosen(page: Page, here: str):

@@ -17,7 +17,7 @@ from amlflow.spec import Kind, Point, RunDraft, RunRecord, Status
 from amlflow.testing.memory import MemoryTracker
 from amlflow_page import all_runs
 from amlflow_page.access import Everybody
-from amlflow_page.curves import MAX_RUNS, check_request, curves, sample
+from amlflow_page.curves import MAX_RUNS, Wanted, curves, sample
 from amlflow_page.failures import MAX_REASON, group, reason
 from amlflow_page.filters import WrongRequest
 from amlflow_page.run_details import MAX_CHILDREN, command, details, metrics
@@ -285,13 +285,29 @@ def test_curves_are_of_the_metrics_that_have_numbers(store: Store) -> None:
     store.log(first, "loss", 2.0, 1.0)
     store.log(first, "note", "a text")
     store.log(second, "loss", 3.0)
-    answer = curves(store.tracker, [first.id, second.id], ["loss", "note", "missing"], 100)
+    answer = curves(store.tracker, Wanted([first.id, second.id], ["loss", "note", "missing"], 100))
     assert [(item["run_id"], item["name"], item["values"]) for item in answer] == [
         (first.id, "loss", [2.0, 1.0]),
         (second.id, "loss", [3.0]),
     ]
     assert answer[0]["steps"] == [0, 1]
     assert answer[0]["times"] == [START.timestamp(), START.timestamp() + 1]
+
+
+def test_a_part_of_a_curve_has_all_its_points(store: Store) -> None:
+    record = store.run()
+    store.log(record, "loss", *map(float, range(1000)))
+    whole = Wanted([record.id], ["loss"], 10)
+    [curve] = curves(store.tracker, whole)
+    assert len(curve["steps"]) <= 10
+    [part] = curves(store.tracker, replace(whole, low=500, high=504.5))
+    # One beside it on each side, so that the line leads out of the part.
+    assert part["steps"] == [499, 500, 501, 502, 503, 504, 505]
+    assert (part["count"], part["start"]) == (1000, START.timestamp())
+    [later] = curves(store.tracker, replace(whole, axis="time", low=998.5))
+    assert later["steps"] == [998, 999]
+    [none] = curves(store.tracker, replace(whole, low=5000))
+    assert (none["values"], none["count"]) == ([], 1000)
 
 
 @pytest.mark.parametrize(
@@ -305,11 +321,14 @@ def test_curves_are_of_the_metrics_that_have_numbers(store: Store) -> None:
         {"run_ids": ["a"], "names": ["loss"], "points": 1e9},
         {"run_ids": ["a"], "names": ["loss"], "points": True},
         {"run_ids": ["a"], "names": ["loss"], "points": 3},
+        {"run_ids": ["a"], "names": ["loss"], "low": "0"},
+        {"run_ids": ["a"], "names": ["loss"], "high": True},
+        {"run_ids": ["a"], "names": ["loss"], "axis": "epoch"},
     ],
 )
 def test_a_request_for_curves_has_limits(request_body: Any) -> None:
     with pytest.raises(WrongRequest):
-        check_request(request_body)
+        Wanted.from_request(request_body)
 
 
 def test_a_number_that_no_float_holds_is_shown_and_not_drawn(store: Store) -> None:
@@ -318,6 +337,6 @@ def test_a_number_that_no_float_holds_is_shown_and_not_drawn(store: Store) -> No
     store.log(record, "count", 1, large)
     [metric] = metrics(store.tracker, record.id)["metrics"]
     assert metric["value"] == [1, large]
-    [curve] = curves(store.tracker, [record.id], ["count"], 10)
+    [curve] = curves(store.tracker, Wanted([record.id], ["count"], 10))
     assert curve["values"] == [1.0]
     to_json(metric)

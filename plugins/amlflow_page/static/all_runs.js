@@ -2,11 +2,12 @@
 
 import { isAway, post } from "./api.js";
 import { actionsMenu } from "./actions_menu.js";
+import { Board } from "./board.js";
 import { cancel, cancelAll, cancelTrees } from "./cancelling.js";
 import { Charts } from "./charts.js";
 import { columnsMenu } from "./columns_menu.js";
 import { copyMenu } from "./copy_menu.js";
-import { completed, fromAddress, fromWidths, isUnfiltered, standard, toAddress, toWidths } from "./definition.js";
+import { fromAddress, fromWidths, standard, toAddress, toWidths } from "./definition.js";
 import { button, h, icon } from "./dom.js";
 import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
@@ -17,8 +18,8 @@ import { Follower } from "./follower.js";
 import { ALL_RUNS, runAddress } from "./run_route.js";
 import { RunsTable } from "./runs_table.js";
 import { understand } from "./understand.js";
+import { stateText } from "./state_text.js";
 import { showValue } from "./value_table.js";
-import { runs } from "./tree_cells.js";
 import { SavedViews } from "./saved_views.js";
 import { SelectionBar } from "./selection_bar.js";
 import { changeTags } from "./tags_dialog.js";
@@ -34,11 +35,19 @@ export class AllRuns {
     this.visible = false;
     this.views = new SavedViews({
       definition: () => this.shown,
-      opened: (view) => {
-        history.replaceState(history.state, "", `${ALL_RUNS}?view=${view.id}`);
+      opened: (view, isStep = false) => {
+        const place = `${ALL_RUNS}?view=${view.id}`;
+        isStep ? history.pushState(history.state, "", place) : history.replaceState(history.state, "", place);
+        this.address = null;
         this.moved();
       },
+      kept: () => {
+        this.keep();
+        this.show();
+      },
+      editNotes: () => this.board.notes.edit(),
     });
+    this.board = new Board(this);
     this.query = new QueryBox((text) => {
       this.shown.query = text;
       this.changed();
@@ -84,7 +93,11 @@ export class AllRuns {
   build() {
     this.follow = (id, status) => this.table.update(id, { status, final: isFinal(status) });
     this.heading = h("h1", {}, "All runs");
-    this.chartsButton = button("Charts", () => this.toggleCharts(), { symbol: "chart", "aria-expanded": "false" });
+    this.chartsButton = button("Charts", () => this.toggleCharts(), {
+      symbol: "chart",
+      "aria-expanded": "false",
+      "aria-keyshortcuts": "c",
+    });
     this.charts.element.hidden = true;
     this.failures = failuresMenu(
       () => this.request(),
@@ -115,7 +128,7 @@ export class AllRuns {
     this.stopButton = button("Stop", () => this.stop(), { hidden: true });
     this.foot = h("div", { class: "amlflow-foot" }, this.state, this.moreButton, this.stopButton);
     this.value = h("div", { class: "amlflow-value", tabindex: "0", "aria-label": "The query's value", hidden: true });
-    this.news = button("", () => this.showNew(), { hidden: true, kind: "amlflow-news" });
+    this.news = button("", () => this.showNew(), { hidden: true, kind: "amlflow-news", "aria-keyshortcuts": "n" });
     this.age = h("span", { class: "amlflow-hint amlflow-age", role: "status" });
     this.scroller = h("div", { class: "amlflow-scroller" }, this.table.element, this.value, this.foot);
     this.table.attach(this.scroller);
@@ -130,10 +143,11 @@ export class AllRuns {
         this.views.element,
         this.failures,
         this.chartsButton,
-        button("Refresh", () => this.load(), { symbol: "refresh" }),
+        button("Refresh", () => this.load(), { symbol: "refresh", "aria-keyshortcuts": "r" }),
         this.news,
         this.age,
       ),
+      this.board.element,
       this.query.element,
       h(
         "div",
@@ -157,9 +171,6 @@ export class AllRuns {
       if (event.key === "Escape") {
         if (this.search) this.stop();
         else if (this.table.selected.size) this.table.selectAll(false);
-      } else if (event.key === "/" && !event.target.closest?.("input, select, textarea")) {
-        event.preventDefault();
-        this.query.box.focus();
       }
     });
   }
@@ -172,17 +183,19 @@ export class AllRuns {
       this.restoreScroll();
       return;
     }
+    this.moves = (this.moves ?? 0) + 1;
+    const move = this.moves;
+    const isBare = [...query.keys()].every((name) => name === "workspace");
+    const usual = isBare ? await this.views.usual() : null;
+    if (move !== this.moves) return; // the address has changed again
+    if (usual) {
+      query.set("view", usual);
+      history.replaceState(history.state, "", `${ALL_RUNS}?${query}`);
+    }
     this.address = query.toString();
-    const id = query.get("view");
-    let base = standard();
-    if (id) {
-      try {
-        const view = this.views.current?.id === id ? this.views.current : await this.views.find(id);
-        if (view) base = completed(view.definition);
-      } catch {
-        this.views.leave();
-      }
-    } else this.views.leave();
+    await this.views.open(query);
+    if (move !== this.moves) return;
+    const base = this.views.base() ?? standard();
     this.shown = fromAddress(query, base);
     this.table.forget();
     this.show();
@@ -224,17 +237,18 @@ export class AllRuns {
 
   keep(isStep = false) {
     const query = toAddress(this.shown, this.views.base());
-    if (this.views.current) query.set("view", this.views.current.id);
+    const place = this.views.address();
+    for (const [name, value] of Object.entries(place)) if (this.views.current || !query.size) query.set(name, value);
     const address = query.toString();
-    const place = address ? `${ALL_RUNS}?${address}` : ALL_RUNS;
-    if (isStep && address !== this.address) history.pushState(history.state, "", place);
-    else history.replaceState(history.state, "", place);
+    const whole = address ? `${ALL_RUNS}?${address}` : ALL_RUNS;
+    if (isStep && address !== this.address) history.pushState(history.state, "", whole);
+    else history.replaceState(history.state, "", whole);
     this.address = address;
   }
 
   reset() {
-    const view = this.views.current;
-    location.hash = view ? `${ALL_RUNS}?view=${view.id}` : ALL_RUNS;
+    const place = new URLSearchParams(this.views.address()).toString();
+    location.hash = place ? `${ALL_RUNS}?${place}` : ALL_RUNS;
     this.address = null;
     this.moved();
   }
@@ -246,6 +260,7 @@ export class AllRuns {
       this.views.isChanged() ? h("small", { class: "amlflow-hint" }, " (changed)") : "",
     );
     this.views.element.setLabel("Views", this.views.isChanged());
+    this.board.show();
     this.query.set(this.shown.query);
     this.filters.show(this.shown);
     this.table.element.classList.toggle("is-dense", this.shown.dense);
@@ -269,7 +284,7 @@ export class AllRuns {
     const runs = selected.length ? selected : this.table.shownRuns().slice(0, CHARTED);
     const what = selected.length
       ? "Of the selected runs."
-      : `Of the first ${runs.length} runs; select some for others.`;
+      : `Of the first ${runs.length === 1 ? "run" : `${runs.length} runs`}; select some for others.`;
     this.charts.setRuns(runs, what);
   }
 
@@ -380,7 +395,8 @@ export class AllRuns {
   request() {
     const { widths, charts, dense, group, ...filters } = this.shown;
     const { query, text } = understand(filters.query);
-    return { ...filters, query, text: [filters.text, text].filter(Boolean).join(" ") };
+    const words = [filters.text, text].filter(Boolean).join(" ");
+    return { ...filters, query, text: words, changed: this.board.changed };
   }
 
   showNew() {
@@ -414,20 +430,7 @@ export class AllRuns {
 
   tell(text, isError = false) {
     const count = this.count();
-    if (text === undefined) {
-      if (this.search)
-        text =
-          count || this.lookedAt ? `Searching… ${runs(this.lookedAt)} looked at, ${runs(count)} found` : "Searching…";
-      else if (!this.value.hidden) text = this.total === undefined ? "" : `${this.total.toLocaleString("en")} values`;
-      else if (this.grouped) text = groupsText(count, this.grouped);
-      else if (this.total > count) text = `The first ${runs(count)} of ${this.total.toLocaleString("en")}`;
-      else if (!this.done) text = `${runs(count)} shown, more below`;
-      else if (count) text = runs(count);
-      else
-        text = isUnfiltered(this.shown)
-          ? "No runs yet. Those that amlflow or MLflow log on this server are listed here."
-          : "No runs match.";
-    }
+    text ??= stateText(this, count);
     this.state.textContent = text;
     this.state.classList.toggle("is-error", isError);
     this.moreButton.lastChild.textContent = this.failed ? "Try again" : "Load more";
@@ -440,10 +443,4 @@ export class AllRuns {
     this.chart();
     this.selection.show(rows);
   }
-}
-
-function groupsText(count, { runs: total, left_out }) {
-  const text = `${runs(total)} in ${count.toLocaleString("en")} group${count === 1 ? "" : "s"}`;
-  if (!left_out.groups) return text;
-  return `${text}; ${left_out.groups.toLocaleString("en")} further groups with ${runs(left_out.runs)} are left out`;
 }

@@ -3,6 +3,7 @@
 import { KEYED, METRICS } from "./definition.js";
 import { h } from "./dom.js";
 import { ago, chip, experimentLink, runDuration, tag } from "./format.js";
+import { plainLine } from "./markdown.js";
 
 const TITLES = {
   name: "Run name",
@@ -113,7 +114,7 @@ export function cell(column, row) {
         Object.entries(row.tags).map(([name, value]) => tag(name, value)),
       );
     case "description":
-      return h("span", { title: row.description }, (row.description ?? "").split("\n")[0]);
+      return h("span", { title: row.description }, h("bdi", {}, plainLine(row.description ?? "")));
     case "error":
       return row.error_line ? h("span", { title: row.error_line }, row.error_line) : "";
     case "id":

@@ -35,6 +35,7 @@ export function readChart(text) {
         x: chart.x === "time" ? "time" : "step",
         smoothing: Math.min(MAX_SMOOTHING, Math.max(0, Number(chart.smoothing) || 0)),
         log: chart.log === true,
+        ...(isRange(chart.zoom) ? { zoom: [...chart.zoom] } : {}),
       };
     case "scatter":
       return isText(chart.x) && isText(chart.y) ? { kind: "scatter", x: chart.x, y: chart.y } : null;
@@ -44,6 +45,42 @@ export function readChart(text) {
     default:
       return null;
   }
+}
+
+function isRange(zoom) {
+  return Array.isArray(zoom) && zoom.length === 2 && zoom.every(Number.isFinite) && zoom[0] < zoom[1];
+}
+
+// The part of an x axis from `first` to `last` that a key leads to from the part `zoom` (null: all of it).
+// undefined for other keys.
+export function zoomBy(key, zoom, [first, last]) {
+  const [low, high] = zoom ?? [first, last];
+  const width = high - low;
+  const clip = (start, end) => [Math.max(first, start), Math.min(last, end)];
+  switch (key) {
+    case "+":
+    case "=":
+      return width > 0 ? [low + width / 4, high - width / 4] : null;
+    case "-":
+      return 2 * width >= last - first ? null : clip(low - width / 2, high + width / 2);
+    case "ArrowLeft":
+    case "ArrowRight": {
+      if (!zoom) return null;
+      const step = Math.min(width / 4, key === "ArrowLeft" ? low - first : last - high);
+      const by = key === "ArrowLeft" ? -Math.max(0, step) : Math.max(0, step);
+      return [low + by, high + by];
+    }
+    case "0":
+    case "Escape":
+      return null;
+    default:
+      return undefined;
+  }
+}
+
+// The first and the last of places in order; null where there are none.
+export function rangeOf(places) {
+  return places.length ? [places[0], places.at(-1)] : null;
 }
 
 export function readCharts(texts) {
@@ -75,7 +112,7 @@ export function smooth(values, weight) {
 // The x values of all curves in order, and each curve's values at them (null where it has none).
 export function aligned(curves, { x, smoothing = 0, log = false }) {
   const parts = curves.map((curve) => {
-    const start = curve.times[0];
+    const start = curve.start ?? curve.times[0];
     const xs = x === "time" ? curve.times.map((time) => time - start) : curve.steps;
     const ys = smooth(curve.values, smoothing).map((value) => (log && value !== null && value <= 0 ? null : value));
     // Of several values at one place the last one counts.

@@ -20,8 +20,9 @@ export function colourOf(runs, id) {
   return COLOURS[runs.findIndex((run) => run.id === id) % COLOURS.length];
 }
 
-// Draws curves into an element and follows its width; `remove()` ends that.
-export function drawCurves(element, chart, curves, runs) {
+// Draws curves into an element and follows its width; `update(curves, chart)` shows others, `remove()` ends it.
+// `onzoom([low, high])` is called when a part of the x axis is chosen, and with null for all of it.
+export function drawCurves(element, chart, curves, runs, onzoom) {
   const style = getComputedStyle(element);
   const [text, line] = ["--aml-muted", "--aml-line"].map((name) => style.getPropertyValue(name));
   const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
@@ -43,7 +44,15 @@ export function drawCurves(element, chart, curves, runs) {
         { ...axis, size: 60, values: (_plot, places) => places.map((place) => (place == null ? "" : shown(place))) },
       ],
       legend: { show: false },
-      cursor: { drag: { x: true, y: true, uni: 20 } },
+      cursor: { drag: { x: true, y: false, setScale: false }, bind: { dblclick: () => () => onzoom(null) } },
+      hooks: {
+        setSelect: [
+          ({ select, posToVal }) => {
+            if (select.width > 2) onzoom([posToVal(select.left, "x"), posToVal(select.left + select.width, "x")]);
+            plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+          },
+        ],
+      },
       series: [
         {},
         ...curves.map((curve) => ({
@@ -63,8 +72,14 @@ export function drawCurves(element, chart, curves, runs) {
     if (Math.abs(width - plot.width) > 1) plot.setSize({ width, height: HEIGHT });
   });
   resized.observe(element);
+  showRange(plot, chart.zoom);
   return {
-    update: (newer) => plot.setData(aligned(newer, chart), !isZoomed(plot)),
+    update: (newer, changed) => {
+      plot.setData(aligned(newer, changed), false);
+      showRange(plot, changed.zoom);
+    },
+    // The first and the last place on the x axis.
+    range: () => [plot.data[0][0], plot.data[0].at(-1)],
     remove: () => {
       resized.disconnect();
       plot.destroy();
@@ -72,9 +87,11 @@ export function drawCurves(element, chart, curves, runs) {
   };
 }
 
-function isZoomed({ scales, data }) {
-  const xs = data[0];
-  return xs.length > 0 && (scales.x.min > xs[0] || scales.x.max < xs.at(-1));
+function showRange(plot, zoom) {
+  const xs = plot.data[0];
+  if (!xs.length) return;
+  const [min, max] = zoom ?? [xs[0], xs.at(-1)];
+  plot.setScale("x", min < max ? { min, max } : { min: min - 1, max: max + 1 });
 }
 
 function link(run, text, ...marks) {

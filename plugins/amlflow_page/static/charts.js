@@ -1,7 +1,7 @@
 // Charts over runs: curves of metrics, scatter and parallel coordinates of params against metrics.
 
 import { get, post } from "./api.js";
-import { axisTitle, KINDS, readCharts, shown, writeCharts } from "./chart_data.js";
+import { aligned, axisTitle, KINDS, rangeOf, readCharts, shown, writeCharts, zoomBy } from "./chart_data.js";
 import { colourOf, drawCurves, drawParallel, drawScatter } from "./chart_drawings.js";
 import { button, checklist, debounced, h, icon, menu, say } from "./dom.js";
 import { runAddress } from "./run_route.js";
@@ -22,6 +22,7 @@ export class Charts {
     this.runs = [];
     this.metrics = [];
     this.curves = new Map(); // by metric
+    this.details = new Map(); // curves of the zoomed part of a chart, by the chart's place
     this.drawn = [];
     this.round = 0;
     this.legend = h("div", { class: "amlflow-legend" });
@@ -72,9 +73,10 @@ export class Charts {
         const metrics = await this.readNames();
         if (!isLatest()) return;
         this.learn(metrics);
-        const curves = await this.readCurves();
+        const [curves, details] = await Promise.all([this.readCurves(), this.readDetails()]);
         if (!isLatest()) return;
         this.curves = curves;
+        this.details = details;
         this.state.textContent = this.what ?? "";
         this.state.classList.remove("is-error");
       } catch (failure) {
@@ -115,6 +117,24 @@ export class Charts {
     return byName;
   }
 
+  // The curves of the part of the x axis that a chart is zoomed to, with as many points as a whole curve has.
+  async readDetails() {
+    const details = new Map();
+    const zoomed = this.charts.map((chart, index) => [chart, index]).filter(([{ zoom }]) => zoom);
+    for (const [{ y, x, zoom }, index] of this.runs.length ? zoomed : []) {
+      const run_ids = this.runs.map((run) => run.id);
+      const [low, high] = zoom;
+      const { curves } = await post("runs/curves", { run_ids, names: [y], axis: x, low, high });
+      details.set(index, curves);
+    }
+    return details;
+  }
+
+  curvesOf(index) {
+    const chart = this.charts[index];
+    return (chart.zoom && this.details.get(index)) || (this.curves.get(chart.y) ?? []);
+  }
+
   // The last value of each metric of each run.
   last() {
     const last = new Map(this.runs.map((run) => [run.id, new Map()]));
@@ -130,12 +150,10 @@ export class Charts {
 
   draw() {
     const filled = [...this.curves].map(([name, curves]) => [name, curves.length]);
-    const layout = JSON.stringify([this.charts, this.ids, this.metrics, filled]);
+    const charts = this.charts.map(({ zoom: _zoom, ...chart }) => chart);
+    const layout = JSON.stringify([charts, this.ids, this.metrics, filled]);
     if (layout === this.layout) {
-      this.charts.forEach((chart, index) => {
-        if (chart.kind === "curves") this.drawn[index]?.update(this.curves.get(chart.y) ?? []);
-        else this.drawOne(this.pictures[index], chart);
-      });
+      for (const index of this.charts.keys()) this.redraw(index);
       return;
     }
     this.layout = layout;
@@ -148,21 +166,65 @@ export class Charts {
       this.cards.append(h("p", { class: "amlflow-hint" }, hint));
     }
     this.pictures = figures.map(({ picture }) => picture);
-    this.drawn = this.pictures.map((picture, index) => this.drawOne(picture, this.charts[index]));
+    this.drawn = this.pictures.map((picture, index) => this.drawOne(picture, index));
   }
 
-  drawOne(picture, chart) {
+  // Shows what has come in the meantime.
+  redraw(index) {
+    const [chart, picture] = [this.charts[index], this.pictures[index]];
+    if (chart.kind !== "curves" || !this.drawn[index]) {
+      this.drawn[index] = this.drawOne(picture, index);
+      return;
+    }
+    this.drawn[index].update(this.curvesOf(index), chart);
+    this.describe(picture, index);
+  }
+
+  drawOne(picture, index) {
+    const chart = this.charts[index];
     if (chart.kind === "scatter") return drawScatter(picture, chart, this.runs, this.last());
     if (chart.kind === "parallel") return drawParallel(picture, chart, this.runs, this.last());
-    const curves = this.curves.get(chart.y) ?? [];
+    const curves = this.curvesOf(index);
     if (!curves.length) {
       picture.replaceChildren(h("p", { class: "amlflow-hint" }, "These runs have no values of it."));
       return null;
     }
-    const ends = curves.map((curve) => shown(curve.values.at(-1)));
+    picture.replaceChildren();
     picture.setAttribute("role", "img");
-    picture.setAttribute("aria-label", `${chart.y} of ${curves.length} runs; last values: ${ends.join(", ")}`);
-    return drawCurves(picture, chart, curves, this.runs);
+    picture.title = "Drag over a part to enlarge it. Keys: + and − zoom, the arrows move, 0 shows all.";
+    picture.tabIndex = 0;
+    this.describe(picture, index);
+    return drawCurves(picture, chart, curves, this.runs, (zoom) => this.zoom(index, zoom));
+  }
+
+  // What a chart of curves says where it is read aloud, and whether it is zoomed.
+  describe(picture, index) {
+    const { y, zoom } = this.charts[index];
+    const curves = this.curves.get(y) ?? [];
+    const ends = curves.map((curve) => shown(curve.values.at(-1)));
+    const part = zoom ? `; from ${shown(zoom[0])} to ${shown(zoom[1])}` : "";
+    picture.setAttribute("aria-label", `${y} of ${curves.length} runs; last values: ${ends.join(", ")}${part}`);
+    picture.parentElement.querySelector(".amlflow-all").hidden = !zoom;
+  }
+
+  zoom(index, zoom) {
+    const { zoom: _old, ...chart } = this.charts[index];
+    this.charts = this.charts.with(index, zoom ? { ...chart, zoom } : chart);
+    this.details.delete(index);
+    this.redraw(index);
+    this.onchange(writeCharts(this.charts));
+    this.load();
+  }
+
+  pressed(event, index) {
+    const range = this.drawn[index]?.range();
+    if (!range || event.altKey || event.ctrlKey || event.metaKey) return;
+    const whole = rangeOf(aligned(this.curves.get(this.charts[index].y) ?? [], this.charts[index])[0]);
+    const zoom = zoomBy(event.key, this.charts[index].zoom ?? null, whole ?? range);
+    if (zoom === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.zoom(index, zoom);
   }
 
   showLegend() {
@@ -182,7 +244,8 @@ export class Charts {
   }
 
   card(chart, index) {
-    const picture = h("div", { class: "amlflow-plot" });
+    const picture = h("div", { class: "amlflow-plot", onkeydown: (event) => this.pressed(event, index) });
+    const whole = button("Show all", () => this.zoom(index, null), { kind: "link amlflow-all", hidden: true });
     const close = h(
       "button",
       { type: "button", class: "amlflow-plain", "aria-label": "Remove the chart", onclick: () => this.remove(index) },
@@ -191,7 +254,7 @@ export class Charts {
     const figure = h(
       "figure",
       { class: "amlflow-card" },
-      h("figcaption", {}, ...this.controls(chart, index), close),
+      h("figcaption", {}, ...this.controls(chart, index), whole, close),
       picture,
     );
     return { figure, picture };
@@ -230,7 +293,7 @@ export class Charts {
     });
     return [
       select("Metric", [...new Set([chart.y, ...this.metrics])], chart.y, (y) => set({ y })),
-      select("x axis", ["step", "time"], chart.x, (x) => set({ x })),
+      select("x axis", ["step", "time"], chart.x, (x) => set({ x, zoom: undefined })),
       h("label", {}, h("span", {}, "Smooth"), smoothing),
       h("label", {}, log, h("span", {}, "Log")),
     ];

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { isSentOnRequest, longTitle } from "./cells.js";
 import { COLUMNS, METRICS } from "./definition.js";
 import { checklist, h, menu, say } from "./dom.js";
+import { timesBox } from "./times.js";
 
 // `shown()` is the definition whose columns are chosen. `changed(isNew)` is called after a choice;
 // `isNew` says that the rows have no values yet for a column that was added.
@@ -28,7 +29,10 @@ export function columnsMenu(shown, changed) {
         changed(false);
       },
     });
-    panel.append(h("label", {}, dense, h("span", {}, "Compact rows")));
+    panel.append(
+      h("label", {}, dense, h("span", {}, "Compact rows")),
+      h("label", { class: "amlflow-times-label" }, h("span", {}, "Times"), timesBox()),
+    );
     const all = [...new Set([...shown().columns, ...COLUMNS, ...(await readKeyed())])];
     const labels = new Map(all.map((column) => [longTitle(column), column]));
     const chosen = [...labels].filter(([, column]) => shown().columns.includes(column)).map(([label]) => label);
@@ -43,7 +47,7 @@ export function columnsMenu(shown, changed) {
     });
   }
 
-  return menu("Columns", fill, { symbol: "columns" });
+  return menu("Columns", fill, { symbol: "columns", "aria-keyshortcuts": "l" });
 }
 
 // The wanted columns: those that were there keep their order, and a new one comes last.

@@ -176,8 +176,9 @@ export function checklist(panel, label, options, chosen, onchange, { more = fals
 }
 
 // Asks in a modal dialog. Resolves to the text of the box (or true), or null where it is dismissed.
-// `more` is an element that is shown besides; with `dismiss` null there is one button only.
-export function ask({ title, text, confirm, dismiss = "Close", danger = false, value, more }) {
+// `more` is an element that is shown besides; with `dismiss` null there is one button only. `other` is the label of a
+// second choice, which resolves to "other".
+export function ask({ title, text, confirm, other, dismiss = "Close", danger = false, value, more }) {
   return new Promise((resolve) => {
     const box =
       value == null
@@ -206,14 +207,15 @@ export function ask({ title, text, confirm, dismiss = "Close", danger = false, v
         "div",
         { class: "amlflow-dialog-buttons" },
         dismiss && button(dismiss, () => dialog.close("")),
+        other && button(other, () => dialog.close("other")),
         h("button", { type: "submit", class: `amlflow-button ${danger ? "danger" : "primary"}` }, confirm),
       ),
     );
     const dialog = h("dialog", { class: "amlflow amlflow-dialog", "aria-labelledby": "amlflow-dialog-title" }, form);
     dialog.addEventListener("close", () => {
-      const answer = dialog.returnValue === "yes" ? (box ? box.value.trim() : true) : null;
+      const answers = { yes: box ? box.value.trim() : true, other: "other" };
       dialog.remove();
-      resolve(answer);
+      resolve(answers[dialog.returnValue] ?? null);
     });
     document.body.append(dialog);
     dialog.showModal();

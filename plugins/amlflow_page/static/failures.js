@@ -5,35 +5,39 @@ import { h, menu } from "./dom.js";
 
 // `request()` is what the list asks the server for; `choose(text)` is called with the words that find a reason's runs.
 export function failuresMenu(request, choose) {
-  return menu("Failures", async (panel, close) => {
-    panel.classList.add("amlflow-reasons");
-    const state = h("p", { class: "amlflow-hint", role: "status" }, "Reading…");
-    panel.append(state);
-    try {
-      const { groups, looked_at } = await post("runs/failures", request());
-      state.textContent = told(groups, looked_at);
-      panel.append(
-        ...groups.map(({ reason, count, text }) =>
-          h(
-            "button",
-            {
-              type: "button",
-              class: "amlflow-reason",
-              onclick: () => {
-                close();
-                choose(text);
+  return menu(
+    "Failures",
+    async (panel, close) => {
+      panel.classList.add("amlflow-reasons");
+      const state = h("p", { class: "amlflow-hint", role: "status" }, "Reading…");
+      panel.append(state);
+      try {
+        const { groups, looked_at } = await post("runs/failures", request());
+        state.textContent = told(groups, looked_at);
+        panel.append(
+          ...groups.map(({ reason, count, text }) =>
+            h(
+              "button",
+              {
+                type: "button",
+                class: "amlflow-reason",
+                onclick: () => {
+                  close();
+                  choose(text);
+                },
               },
-            },
-            h("b", {}, count === 1 ? "1 run" : `${count.toLocaleString("en")} runs`),
-            h("span", { dir: "auto" }, reason),
+              h("b", {}, count === 1 ? "1 run" : `${count.toLocaleString("en")} runs`),
+              h("span", { dir: "auto" }, reason),
+            ),
           ),
-        ),
-      );
-      panel.querySelector("button")?.focus();
-    } catch (failure) {
-      state.textContent = failure.message;
-    }
-  });
+        );
+        panel.querySelector("button")?.focus();
+      } catch (failure) {
+        state.textContent = failure.message;
+      }
+    },
+    { "aria-keyshortcuts": "f" },
+  );
 }
 
 export function told(groups, count) {

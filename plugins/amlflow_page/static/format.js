@@ -1,6 +1,7 @@
 // How values are shown.
 
 import { h } from "./dom.js";
+import { tickTimes, timeElement } from "./times.js";
 
 export const STATUSES = [
   "Queued",
@@ -43,24 +44,8 @@ export function chip(status) {
   return h("span", { class: `amlflow-chip ${kind}`, "data-status": status }, h("i", { "aria-hidden": "true" }), status);
 }
 
-const UNITS = [
-  ["year", 31536000],
-  ["month", 2592000],
-  ["day", 86400],
-  ["hour", 3600],
-  ["minute", 60],
-  ["second", 1],
-];
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
-
-function passed(time) {
-  const seconds = (new Date(time) - Date.now()) / 1000;
-  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
-  return relative.format(Math.round(seconds / size), unit);
-}
-
 export function ago(time) {
-  return time ? h("time", { datetime: time, title: new Date(time).toLocaleString() }, passed(time)) : "";
+  return time ? timeElement(time) : "";
 }
 
 export function duration(start, end) {
@@ -75,7 +60,7 @@ export function runDuration({ start_time_utc: start, end_time_utc: end, final })
 
 // Brings what is shown of the time up to now.
 export function tick(element) {
-  for (const each of element.querySelectorAll("time")) each.textContent = passed(each.dateTime);
+  tickTimes(element);
   for (const each of element.querySelectorAll("[data-since]")) each.textContent = length(each.dataset.since);
 }
 

@@ -1,10 +1,12 @@
 // Descriptions in Markdown, which anybody may have written: what runs or loads something is taken out.
 
 import { h } from "./dom.js";
+import { OURS } from "./run_route.js";
 import DOMPurify from "./vendor/dompurify.js";
 import { Marked } from "./vendor/marked.js";
 
 const MAX_CHARACTERS = 200_000;
+const MAX_LINE = 2000;
 const parser = new Marked({ gfm: true, breaks: false, async: false });
 const ALLOWED = {
   USE_PROFILES: { html: true },
@@ -13,23 +15,53 @@ const ALLOWED = {
 };
 const ABSOLUTE = /^([a-z][a-z0-9+.-]*:|\/|#)/i;
 
-// The text as an element. A picture without a server in its address is a file of the run.
-export function markdown(text, runId) {
+// The text as an element. A picture without a server in its address is a file of the run, if there is one.
+export function markdown(text, runId = null) {
   const element = h("div", { class: "amlflow-markdown", dir: "auto" });
   element.append(
     DOMPurify.sanitize(parser.parse(text.slice(0, MAX_CHARACTERS)), { ...ALLOWED, RETURN_DOM_FRAGMENT: true }),
   );
   for (const link of element.querySelectorAll("a")) {
+    if (link.getAttribute("href")?.startsWith(OURS)) continue;
     link.target = "_blank";
     link.rel = "noopener noreferrer nofollow";
   }
   for (const picture of element.querySelectorAll("img")) {
     const address = picture.getAttribute("src") ?? "";
-    if (address && !ABSOLUTE.test(address)) picture.src = fileAddress(runId, decoded(address));
+    if (address && !ABSOLUTE.test(address) && runId === null) picture.removeAttribute("src");
+    else if (address && !ABSOLUTE.test(address)) picture.src = fileAddress(runId, decoded(address));
     picture.loading = "lazy";
     picture.referrerPolicy = "no-referrer";
   }
   return element;
+}
+
+const MARKS = /[*_`#[\]<>!|~\\&\n-]/;
+
+// What a text says without its marks, for one line of a table.
+export function plainLine(text) {
+  const start = text.slice(0, MAX_LINE);
+  if (!MARKS.test(start)) return start;
+  const words = parser.lexer(start).map(wordsOf).filter(Boolean).join(" · ").replace(/\s+/g, " ").trim();
+  return words || start.trim().split("\n")[0]; // HTML alone has no words
+}
+
+function wordsOf(token) {
+  switch (token.type) {
+    case "html":
+    case "space":
+    case "hr":
+    case "def":
+      return "";
+    case "list":
+      return token.items.map(wordsOf).filter(Boolean).join(" · ");
+    case "table":
+      return [token.header, ...token.rows].flat().map(wordsOf).filter(Boolean).join(" · ");
+    case "br":
+      return " ";
+    default:
+      return token.tokens ? token.tokens.map(wordsOf).join("") : (token.text ?? "");
+  }
 }
 
 export function fileAddress(runId, name) {

@@ -24,6 +24,7 @@ export class QueryBox {
       "aria-label": "Query: words, key:value or JMESPath",
       list: "amlflow-completions",
       onfocus: () => this.learn(),
+      "aria-keyshortcuts": "/",
       "aria-describedby": "amlflow-query-message",
       oninput: () => this.typed(),
       onkeydown: (event) => {

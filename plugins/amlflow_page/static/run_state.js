@@ -31,5 +31,9 @@ export function cancelButton(page) {
   if (state.final || !state.may_cancel) return null;
   const asks = state.status === "CancelRequested";
   const follow = (_id, status) => page.set({ ...page.state, status, final: isFinal(status) });
-  return button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], follow), { symbol: "stop", disabled: asks });
+  return button(asks ? "Cancelling…" : "Cancel run", () => cancel([state], follow), {
+    symbol: "stop",
+    disabled: asks,
+    "aria-keyshortcuts": "x",
+  });
 }

@@ -9,6 +9,7 @@ import { RunFiles } from "./run_files.js";
 import { RunOverview } from "./run_overview.js";
 import { ALL_RUNS, runAddress, TABS } from "./run_route.js";
 import { cancelButton, watchState } from "./run_state.js";
+import { timesBox } from "./times.js";
 
 const FIRST_CHARTS = 4;
 const TITLES = { overview: "Overview", charts: "Charts", logs: "Logs", files: "Files" };
@@ -36,7 +37,7 @@ export class RunView {
         {},
         this.chips,
         this.facts,
-        h("span", { class: "amlflow-run-buttons" }, this.copyButton(), this.inMlflow),
+        h("span", { class: "amlflow-run-buttons" }, timesBox(), this.copyButton(), this.inMlflow),
       ),
       this.failure,
       this.tabList,
@@ -56,6 +57,7 @@ export class RunView {
         id: `amlflow-tab-${name}`,
         class: "amlflow-tab",
         "aria-controls": "amlflow-run-panel",
+        "aria-keyshortcuts": String(TABS.indexOf(name) + 1),
         onclick: () => this.go(name),
       },
       TITLES[name],

@@ -34,6 +34,7 @@ export class RunsTable {
     this.element = h("table", { class: "amlflow-table" }, this.colgroup, h("thead", {}, this.head), this.body);
     this.element.setAttribute("aria-multiselectable", "true");
     this.element.setAttribute("aria-label", "Runs");
+    this.element.setAttribute("aria-keyshortcuts", "g");
     this.body.addEventListener("keydown", (event) => this.key(event));
     this.body.addEventListener("focusin", (event) => this.rove(event.target.closest("tr")));
     this.body.addEventListener("click", (event) => this.click(event));
@@ -352,9 +353,13 @@ export class RunsTable {
         this.select(next.id, true);
       }
     } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-      if (!node.isOpenable) return;
+      const isLeft = event.key === "ArrowLeft";
       event.preventDefault();
-      if (node.isOpen === (event.key === "ArrowLeft")) this.toggle(node);
+      if (event.target === row && node.isOpenable && node.isOpen === isLeft) this.toggle(node);
+      else {
+        const stops = [row, ...row.querySelectorAll("input, a, button")];
+        stops[stops.indexOf(event.target) + (isLeft ? -1 : 1)]?.focus();
+      }
     } else if (event.key === " " && node.kind === "run") {
       event.preventDefault();
       this.select(node.id, !this.selected.has(node.id));

@@ -1,33 +1,74 @@
-// Custom views: saved on the server for everybody, opened by link, edited by whoever may.
+// Custom views: saved on the server for everybody, opened by link, edited by whoever may, each save a version.
 
 import { get, post } from "./api.js";
 import { copy } from "./clipboard.js";
-import { ask, h, menu, say } from "./dom.js";
 import { completed, same } from "./definition.js";
+import { showDialog } from "./dialogs.js";
+import { ask, h, menu, say } from "./dom.js";
 import { ALL_RUNS } from "./run_route.js";
+import { defaultView, hasDefaults, setDefaultView } from "./seen.js";
+import { timeElement } from "./times.js";
+
+const NONE = "all"; // the address of All runs without a view, where one is the default
 
 export class SavedViews {
-  // `page.definition()`, `page.opened(view)`
+  // `page.definition()`; `page.opened(view, isStep)` shows a view; `page.kept()` shows that what is shown has been saved;
+  // `page.editNotes()`
   constructor(page) {
     this.page = page;
     this.current = null;
-    this.element = menu("Views", (panel, close) => this.fill(panel, close), { symbol: "view" });
+    this.user = null;
+    this.element = menu("Views", (panel, close) => this.fill(panel, close), {
+      symbol: "view",
+      "aria-keyshortcuts": "v",
+    });
   }
 
-  // The view of an id, or null where there is none (any more).
-  async find(id) {
-    const { views } = await get("views");
-    this.current = views.find((view) => view.id === id) ?? null;
-    if (!this.current) say("That view has been deleted, or is one that you may not see.", true);
-    return this.current;
+  // Opens the view that an address names, as it was in a version if that is named, too.
+  async open(query) {
+    const id = query.get("view");
+    const version = query.get("version");
+    if (!id || id === NONE) {
+      this.current = null;
+      return;
+    }
+    if (this.current?.id === id && String(this.current.version) === (version ?? String(this.current.newest))) return;
+    try {
+      ({ view: this.current, user: this.user } = await get("views/get", version ? { id, version } : { id }));
+    } catch (failure) {
+      this.current = null;
+      const isGone = failure.status === 404;
+      say(isGone ? "That view has been deleted, or is one that you may not see." : failure.message, true);
+    }
   }
 
-  leave() {
-    this.current = null;
+  // The id of the view that this person sees where the address says nothing; null where there is none.
+  async usual() {
+    if (!hasDefaults()) return null;
+    try {
+      const { views, user } = await get("views");
+      this.user = user;
+      const id = defaultView(user);
+      return views.some((view) => view.id === id) ? id : null;
+    } catch {
+      return null; // all runs are shown then, and the list says what is wrong
+    }
+  }
+
+  // Whether what is open is an older version of a view.
+  isOld() {
+    return this.current !== null && this.current.version !== this.current.newest;
   }
 
   isChanged() {
     return this.current !== null && !same(this.current.definition, this.page.definition());
+  }
+
+  // What an address says of the view.
+  address() {
+    if (!this.current) return hasDefaults() ? { view: NONE } : {};
+    const { id, version } = this.current;
+    return this.isOld() ? { view: id, version } : { view: id };
   }
 
   async fill(panel, close) {
@@ -38,28 +79,18 @@ export class SavedViews {
     } catch (failure) {
       say(failure.message, true);
     }
-    const entry = (view) =>
+    const usual = defaultView(this.user);
+    const link = (address, name, hint, isCurrent) =>
       h(
         "a",
-        {
-          href: `${ALL_RUNS}?view=${view.id}`,
-          class: "amlflow-entry",
-          onclick: () => close(),
-          "aria-current": view.id === this.current?.id ? "true" : null,
-        },
-        h("span", {}, view.name),
-        view.by && h("span", { class: "amlflow-hint" }, view.by),
+        { href: address, class: "amlflow-entry", onclick: () => close(), "aria-current": isCurrent ? "true" : null },
+        h("bdi", {}, name),
+        hint && h("span", { class: "amlflow-hint" }, hint),
       );
-    const all = h(
-      "a",
-      {
-        href: ALL_RUNS,
-        class: "amlflow-entry",
-        onclick: () => close(),
-        "aria-current": this.current ? null : "true",
-      },
-      "All runs",
-    );
+    const entry = (view) => {
+      const hint = [view.id === usual && "default", view.by].filter(Boolean).join(", ");
+      return link(`${ALL_RUNS}?view=${view.id}`, view.name, hint, view.id === this.current?.id);
+    };
     const action = (label, act) =>
       h(
         "button",
@@ -73,14 +104,25 @@ export class SavedViews {
         },
         label,
       );
+    const { mine, others } = groups(views, this.user);
+    const { current } = this;
+    const may = current?.may_change && !this.isOld();
     const shown = [
-      all,
-      ...views.map(entry),
+      link(usual ? `${ALL_RUNS}?view=${NONE}` : ALL_RUNS, "All runs", "", !current),
+      mine.length && others.length ? h("h3", {}, "Yours") : null,
+      ...mine.map(entry),
+      mine.length && others.length ? h("h3", {}, "Others’") : null,
+      ...others.map(entry),
       h("hr"),
-      this.isChanged() && this.current.may_change && action("Save changes", () => this.save()),
+      this.isChanged() && may && action("Save changes", () => this.saveChanges()),
       action("Save as a new view…", () => this.create()),
+      may && action(current.notes ? "Edit notes" : "Add notes", () => this.page.editNotes()),
+      may && action("Rename…", () => this.rename()),
+      current && action("Versions…", () => this.showVersions()),
+      current &&
+        action(usual === current.id ? "Not my default any more" : "Make it my default", () => this.toggleDefault()),
       action("Copy link", () => this.share()),
-      this.current?.may_delete && action("Delete view…", () => this.remove()),
+      current?.may_delete && action("Delete view…", () => this.remove()),
     ];
     panel.replaceChildren(...shown.filter(Boolean));
     panel.querySelector("a")?.focus();
@@ -96,47 +138,146 @@ export class SavedViews {
       confirm: "Save",
     });
     if (!name) return;
+    const notes = this.current?.notes ?? "";
     try {
-      const { view } = await post("views/create", { name, definition: this.page.definition(), open: open.checked });
-      this.saved(view);
+      const definition = this.page.definition();
+      const { view } = await post("views/create", { name, definition, notes, open: open.checked });
+      this.current = { ...view, newest: view.version };
+      say(`Saved as “${view.name}”.`);
+      this.page.kept();
     } catch (failure) {
       say(failure.message, true);
     }
   }
 
-  async save() {
-    const { id, version, name } = this.current;
+  // Saves parts of the view. What somebody else has changed meanwhile stays where it is of another part; `conflict(view)`
+  // is called where it is of the same one. Returns whether it was saved.
+  async save(parts, conflict) {
+    const { id, version } = this.current;
+    const isChanged = this.isChanged();
+    let view;
     try {
-      const { view } = await post("views/save", { id, version, name, definition: this.page.definition() });
-      this.saved(view);
+      ({ view } = await post("views/save", { id, version, ...parts }));
     } catch (failure) {
-      if (failure.status !== 409) return say(failure.message, true);
-      const theirs = await ask({
+      if (failure.status === 409) await conflict(failure.content.view);
+      else say(failure.message, true);
+      return false;
+    }
+    const others = view.version > version + 1 ? " What others have changed meanwhile is in it, too." : "";
+    this.current = { ...view, newest: view.version };
+    say(`Saved “${view.name}” as version ${view.version}.${others}`);
+    if (isChanged) this.page.kept();
+    else this.page.opened(this.current);
+    return true;
+  }
+
+  saveChanges() {
+    const definition = this.page.definition();
+    return this.save({ definition }, async (theirs) => {
+      const choice = await ask({
         title: "The view has changed",
-        text: failure.message,
+        text:
+          `${theirs.by ?? "Somebody"} has changed the view ${theirs.name} meanwhile. Yours can be the next version; ` +
+          "theirs stays in the list of versions.",
         confirm: "Open theirs",
+        other: "Save mine after theirs",
         dismiss: "Keep mine open",
       });
-      if (!theirs) return;
-      this.current = failure.content.view;
-      this.page.opened(this.current);
+      if (!choice) return;
+      this.current = { ...theirs, newest: theirs.version };
+      if (choice === "other") await this.saveChanges();
+      else this.page.opened(this.current, true); // Back goes to one's own
+    });
+  }
+
+  // Resolves to null when they are saved, to the other's view in a conflict, to undefined after another failure.
+  async saveNotes(notes) {
+    let theirs;
+    const isSaved = await this.save({ notes }, (view) => {
+      theirs = view;
+      this.current = { ...this.current, version: view.version, newest: view.version };
+    });
+    return isSaved ? null : theirs;
+  }
+
+  async rename() {
+    const { name } = this.current;
+    const newName = await ask({ title: "Rename the view", value: name, confirm: "Rename" });
+    if (!newName || newName === name) return;
+    await this.save({ name: newName }, (theirs) => {
+      const { name, version } = theirs;
+      this.current = { ...this.current, name, version, newest: version };
+      say(`${theirs.by ?? "Somebody"} has renamed it to “${name}” meanwhile.`, true);
+      this.page.kept();
+    });
+  }
+
+  async showVersions() {
+    const { id, name, version } = this.current;
+    let versions;
+    try {
+      ({ versions } = await get("views/history", { id }));
+    } catch (failure) {
+      say(failure.message, true);
+      return;
     }
+    const close = showDialog(
+      `Versions of “${name}”`,
+      h(
+        "ol",
+        { class: "amlflow-versions" },
+        ...versions.map((each) =>
+          h(
+            "li",
+            {},
+            h(
+              "a",
+              {
+                href: `${ALL_RUNS}?view=${id}&version=${each.version}`,
+                "aria-current": each.version === version ? "true" : null,
+                onclick: () => close(),
+              },
+              `Version ${each.version}`,
+            ),
+            h("span", {}, each.by ?? "", " ", each.saved ? timeElement(each.saved) : ""),
+            each.name === name ? "" : h("span", { class: "amlflow-hint" }, each.name),
+          ),
+        ),
+      ),
+    );
+  }
+
+  // What an older version was is saved as the newest one.
+  bringBack() {
+    const { name, definition, notes, newest } = this.current;
+    this.current = { ...this.current, version: newest };
+    return this.save({ name, definition, notes }, (theirs) => {
+      this.current = { ...theirs, newest: theirs.version };
+      say(`${theirs.by ?? "Somebody"} has changed the view meanwhile. This is theirs.`, true);
+      this.page.opened(this.current);
+    });
+  }
+
+  toggleDefault() {
+    const { id, name } = this.current;
+    const isUsual = defaultView(this.user) === id;
+    setDefaultView(this.user, isUsual ? null : id);
+    say(isUsual ? "All runs open without a view." : `All runs open with “${name}” in this browser.`);
   }
 
   async remove() {
     const { id, version, name } = this.current;
-    if (
-      !(await ask({
-        title: `Delete the view “${name}”?`,
-        text: "It goes for everybody. The runs stay.",
-        confirm: "Delete view",
-        dismiss: "Keep it",
-        danger: true,
-      }))
-    )
-      return;
+    const isSure = await ask({
+      title: `Delete the view “${name}”?`,
+      text: "It goes for everybody. The runs stay.",
+      confirm: "Delete view",
+      dismiss: "Keep it",
+      danger: true,
+    });
+    if (!isSure) return;
     try {
       await post("views/delete", { id, version });
+      if (defaultView(this.user) === id) setDefaultView(this.user, null);
       this.current = null;
       location.hash = ALL_RUNS;
     } catch (failure) {
@@ -148,13 +289,15 @@ export class SavedViews {
     await copy(location.href, "The link is on the clipboard.", { title: "Link", text: "Copy it from here." });
   }
 
-  saved(view) {
-    this.current = view;
-    say(`Saved as “${view.name}”.`);
-    this.page.opened(view);
-  }
-
   base() {
     return this.current ? completed(this.current.definition) : undefined;
   }
+}
+
+// A person's own views and those of others; all of them where there are no users.
+export function groups(views, user) {
+  return {
+    mine: views.filter((view) => user !== null && view.owner === user),
+    others: views.filter((view) => user === null || view.owner !== user),
+  };
 }

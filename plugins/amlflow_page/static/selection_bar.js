@@ -21,23 +21,31 @@ export class SelectionBar {
       h("b", {}, `${rows.length} selected`),
       button("Compare", () => go(compareLink(rows)), {
         disabled: rows.length < 2,
+        "aria-keyshortcuts": "m",
         title: rows.length < 2 ? "Select two runs or more" : null,
       }),
       button("Difference", () => go(differenceAddress(rows)), {
         disabled: rows.length !== 2,
+        "aria-keyshortcuts": "d",
         title: rows.length === 2 ? null : "Select two runs",
       }),
       // Who may only read has no button for what he may not do.
-      own.length && button("Tags…", () => this.on.tag(own), { title: "Set or remove tags of these runs" }),
+      own.length &&
+        button("Tags…", () => this.on.tag(own), {
+          title: "Set or remove tags of these runs",
+          "aria-keyshortcuts": "t",
+        }),
       own.length &&
         button(open.length > 1 ? `Cancel ${open.length} runs` : "Cancel run", () => this.on.cancel(open), {
           symbol: "stop",
+          "aria-keyshortcuts": "x",
           disabled: !open.length,
           title: open.length ? null : "These have ended",
         }),
       own.length &&
         button("Cancel with children", () => this.on.cancelTrees(own), {
           symbol: "stop",
+          "aria-keyshortcuts": "X",
           disabled: own.length > MAX_TREES,
           title: own.length > MAX_TREES ? `Select ${MAX_TREES} runs at most` : "These runs and all below them",
         }),

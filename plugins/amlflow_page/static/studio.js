@@ -3,6 +3,7 @@
 import { AllRuns } from "./all_runs.js";
 import { DifferenceView } from "./difference_view.js";
 import { h, icon } from "./dom.js";
+import { pressed } from "./keys.js";
 import { keepPolicy } from "./policy.js";
 import { RunPage, runOf } from "./run_page.js";
 import { ALL_RUNS, OURS, readDifference, readRoute } from "./run_route.js";
@@ -100,6 +101,7 @@ addEventListener("hashchange", () => {
   last = location.hash;
   moved();
 });
+document.addEventListener("keydown", pressed);
 addEventListener("popstate", () => {
   if (location.hash !== last) {
     last = location.hash;

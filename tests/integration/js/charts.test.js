@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { studio } from "./page.js";
 
-const { aligned, axisValue, readChart, readCharts, scale, shown, smooth, writeCharts } = await studio("chart_data");
+const { aligned, axisValue, readChart, readCharts, scale, shown, smooth, writeCharts, zoomBy } =
+  await studio("chart_data");
 const { told } = await studio("failures");
 
 test("charts are read as they are written", () => {
@@ -77,4 +78,29 @@ test("the failures say how many runs do not say why", () => {
   assert.equal(told([], 0), "No run of these filters has failed.");
   assert.equal(told([{ count: 1 }], 1), "1 run has failed.");
   assert.equal(told([{ count: 2 }, { count: 1 }], 5), "5 runs have failed, of which 2 do not say why.");
+});
+
+test("the part that a chart shows is kept, and only if it is one", () => {
+  const zoomed = { kind: "curves", y: "a", x: "step", smoothing: 0, log: false, zoom: [1, 2.5] };
+  assert.deepEqual(readChart(JSON.stringify(zoomed)), zoomed);
+  for (const zoom of [[2, 1], [1], "12", [1, null], [1, "2"]])
+    assert.equal("zoom" in readChart(JSON.stringify({ ...zoomed, zoom })), false);
+});
+
+test("keys enlarge a part of a chart, move it and show all again", () => {
+  const whole = [0, 100];
+  assert.deepEqual(zoomBy("+", null, whole), [25, 75]);
+  assert.deepEqual(zoomBy("ArrowRight", [25, 75], whole), [37.5, 87.5]);
+  assert.deepEqual(zoomBy("ArrowRight", [60, 100], whole), [60, 100]);
+  assert.deepEqual(zoomBy("-", [40, 50], whole), [35, 55]);
+  assert.equal(zoomBy("-", [25, 75], whole), null);
+  assert.equal(zoomBy("0", [25, 75], whole), null);
+  assert.equal(zoomBy("ArrowLeft", null, whole), null);
+  assert.equal(zoomBy("x", null, whole), undefined);
+  assert.equal(zoomBy("+", null, [3, 3]), null);
+});
+
+test("the seconds of a part of a curve count from the curve's start", () => {
+  const curve = { start: 100, steps: [5, 6], times: [150, 160], values: [1, 2] };
+  assert.deepEqual(aligned([curve], { x: "time" })[0], [50, 60]);
 });

@@ -1,0 +1,80 @@
+// The keyboard: an element with `aria-keyshortcuts` is used by that key, and `?` shows which there are.
+
+import { showDialog } from "./dialogs.js";
+import { h } from "./dom.js";
+import { OURS } from "./run_route.js";
+import { FORMS, form, setForm } from "./times.js";
+
+const WRITING = "input:not([type='checkbox'], [type='range']), textarea, select, dialog, [contenteditable='true']";
+const TABLE = [
+  ["↑ ↓ Home End", "go from run to run"],
+  ["→ ←", "go to what is in the row, and back"],
+  ["Space, Shift+↑ ↓", "select runs"],
+  ["Enter", "open the run"],
+  ["Escape", "clear the selection, or stop the search"],
+  ["Alt+← →", "in a column’s heading: make the column narrower or wider"],
+  ["Alt+Shift+← →", "in a column’s heading: move the column"],
+];
+const CHART = [
+  ["+ −", "in a chart: enlarge a part, or less of it"],
+  ["← →", "in a chart: move the part"],
+  ["0", "in a chart: show all"],
+];
+
+// Whether an element can be used: it is in sight, and not below a dialog.
+function isThere(element) {
+  return element.getClientRects().length > 0 && !element.disabled;
+}
+
+export function shortcuts(page = document) {
+  const elements = [...page.querySelectorAll(".amlflow [aria-keyshortcuts]")].filter(isThere);
+  return elements.map((element) => [element.getAttribute("aria-keyshortcuts"), element]);
+}
+
+function labelOf(element) {
+  return (element.getAttribute("aria-label") ?? element.textContent).trim();
+}
+
+function use(element) {
+  const stop = element.matches("table") ? element.querySelector("tbody [tabindex='0']") : element;
+  stop?.focus();
+  if (element.matches("button, a")) element.click();
+}
+
+function nextForm() {
+  const names = Object.keys(FORMS);
+  setForm(names[(names.indexOf(form()) + 1) % names.length]);
+}
+
+export function showKeys() {
+  const isList = document.body.classList.contains("amlflow-shows-all-runs");
+  const hasCharts = document.querySelector(".amlflow-charts figure") !== null;
+  const entries = [
+    ...shortcuts().map(([key, element]) => [key, labelOf(element)]),
+    ...(isList ? TABLE : []),
+    ...(hasCharts ? CHART : []),
+    ["z", "show times as how long ago, in local time or in UTC"],
+    ["?", "show these keys"],
+  ];
+  showDialog(
+    "Keys",
+    h(
+      "dl",
+      { class: "amlflow-keys", tabindex: "0", "aria-label": "Keys" },
+      ...entries.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]),
+    ),
+  );
+}
+
+// What a key does in the studio's own pages. Keys that one writes with, or with Ctrl, are left alone.
+export function pressed(event) {
+  if (!location.hash.startsWith(OURS) || event.defaultPrevented) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(WRITING)) return;
+  if (document.querySelector("dialog[open]")) return;
+  const element = shortcuts().find(([key]) => key === event.key)?.[1];
+  if (event.key === "?") showKeys();
+  else if (event.key === "z") nextForm();
+  else if (element) use(element);
+  else return;
+  event.preventDefault();
+}

@@ -1,0 +1,84 @@
+// How times are shown: how long ago, in the local time with its zone, or in UTC. The browser keeps the choice.
+
+import { h } from "./dom.js";
+
+const KEPT = "amlflow.times";
+export const FORMS = { ago: "How long ago", local: "Local time", utc: "UTC" };
+const UNITS = [
+  ["year", 31536000],
+  ["month", 2592000],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+
+export function form() {
+  try {
+    const kept = localStorage.getItem(KEPT);
+    return Object.hasOwn(FORMS, kept) ? kept : "ago";
+  } catch {
+    return "ago";
+  }
+}
+
+// Shows all times that are in the page in another form.
+export function setForm(name, page = document) {
+  try {
+    localStorage.setItem(KEPT, name);
+  } catch {
+    // It holds until the page is left.
+  }
+  tickTimes(page, name);
+  for (const box of page.querySelectorAll("select.amlflow-times")) box.value = name;
+}
+
+function passed(time) {
+  const seconds = (new Date(time) - Date.now()) / 1000;
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
+  return relative.format(Math.round(seconds / size), unit);
+}
+
+// A date and time with its zone, such as 2026-11-26 14:02:03 GMT+1. `zone` is undefined for the browser's own.
+export function absolute(time, zone) {
+  const parts = new Intl.DateTimeFormat("en", {
+    timeZone: zone,
+    timeZoneName: "short",
+    hourCycle: "h23",
+    ...{ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" },
+  }).formatToParts(new Date(time));
+  const of = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
+  return `${of.year}-${of.month}-${of.day} ${of.hour}:${of.minute}:${of.second} ${of.timeZoneName}`;
+}
+
+export function timeText(time, name = form()) {
+  if (name === "ago") return passed(time);
+  return absolute(time, name === "utc" ? "UTC" : undefined);
+}
+
+// What is shown when the pointer is over a time: the local time and UTC.
+export function timeTitle(time) {
+  return `${absolute(time)}\n${absolute(time, "UTC")}`;
+}
+
+export function timeElement(time) {
+  return h("time", { datetime: time, title: timeTitle(time) }, timeText(time));
+}
+
+export function tickTimes(element, name = form()) {
+  for (const each of element.querySelectorAll("time")) {
+    const text = timeText(each.dateTime, name);
+    if (each.textContent !== text) each.textContent = text;
+  }
+}
+
+// A box that chooses the form.
+export function timesBox() {
+  const chosen = form();
+  return h(
+    "select",
+    { class: "amlflow-input amlflow-times", "aria-label": "Times", onchange: (event) => setForm(event.target.value) },
+    ...Object.entries(FORMS).map(([name, label]) => h("option", { value: name, selected: name === chosen }, label)),
+  );
+}
