@@ -30,7 +30,12 @@ STORES = ("sqlite", "postgresql", "mysql", "mssql", "file", "http", "https")
 
 
 def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
-    """Show the runs of a folder's workspace in MLflow's page with the studio, until Ctrl-C."""
+    """Show the runs of a folder's workspace in MLflow's page with the studio, until Ctrl-C.
+
+    :param port: The port on this machine; the page is for this machine only.
+    :param path: The folder, or one below that of its config.json.
+    :param no_browser: Print the address, and open no browser.
+    """
     # Every command of the CLI loads this module, and few are this one.
     from amlflow.core.project.configured import configured_uri
 
