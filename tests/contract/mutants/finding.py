@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 import re
-import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 from amlflow import spec
 from amlflow.spec import Condition, ModelDraft, ModelRecord, Op, Order, RunQuery, RunRecord
 from amlflow.testing.memory import MemoryTracker
+
+from mutants.meeting import meet_thread
 
 replace = dataclasses.replace
 
@@ -327,7 +328,7 @@ class TwoOfAVersion(MemoryTracker):
 
     def register_model(self, draft: ModelDraft) -> ModelRecord:
         version = self._versions.get(draft.name, 0)
-        time.sleep(0.01)  # another thread has looked, too
+        meet_thread(self, draft.name)
         with self._lock:
             self._versions[draft.name] = version
             return super().register_model(draft)

@@ -30,6 +30,8 @@ from amlflow.spec import (
 )
 from amlflow.testing.memory import MemoryTracker
 
+from mutants.meeting import meet_thread
+
 replace = dataclasses.replace
 
 
@@ -38,7 +40,7 @@ class LostUpdate(MemoryTracker):
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         before = self.get_run(run_id)
-        time.sleep(0.01)  # another thread's change comes in between, and is overwritten
+        meet_thread(self, run_id)  # the other one's change is overwritten
         with self._lock:
             self._runs[before.id] = before
             super().update_run(run_id, change)
@@ -65,7 +67,7 @@ class SecondWinner(MemoryTracker):
         for key, value in change.properties.items():
             if kept.get(key, value) != value:
                 raise spec.PropertyConflict(key, kept[key], value)
-        time.sleep(0.01)  # another thread has looked, too
+        meet_thread(self, run_id)
         with self._lock:
             run = self.get_run(run_id)
             others = {k: v for k, v in run.properties.items() if k not in change.properties}
@@ -216,7 +218,7 @@ class TwoUnderOneId(MemoryTracker):
         for draft in drafts:
             if draft.run_id and self._find(draft.run_id, draft.experiment_id):
                 raise spec.Refused(f"The experiment has a run {draft.run_id!r} already.")
-        time.sleep(0.01)  # another thread has looked, too
+        meet_thread(self, str(drafts[0].run_id))
         with self._lock:
             return [self._create(draft) for draft in drafts]
 

@@ -20,11 +20,14 @@ from amlflow.spec import (
     RunDraft,
     RunQuery,
     RunRecord,
+    Status,
     Tracker,
     is_tried_once,
 )
 from amlflow.testing.memory import MemoryTracker
 from helpers.shared_tracker import SharedTracker
+
+from mutants.meeting import be_killed, meet_process, wait_until
 
 replace = dataclasses.replace
 GET = "get_run: The run with this id or alias, in this experiment, or in any if None."
@@ -36,8 +39,6 @@ WHOLE = """
     page: A method does everything that its docstring says, or raises one of the contract's errors
         and changes nothing.
     """
-HALF_DONE_S = 0.04
-"""How long a call stays half done: on a busy machine the test that kills it comes late."""
 LATE = """
     transition: Any other status that comes later is ignored, and the rest of the change is applied.
     """
@@ -123,7 +124,7 @@ class NamesUniqueInAProcess(SharedTracker):
         known = {record.name: record for record in self.list_experiments()}
         if name in known:
             return known[name]
-        time.sleep(0.02)  # another process has looked, too
+        meet_process(self._path, name)
         with self.open(is_write=True):
             record = ExperimentRecord(
                 id=str(next(self._ids)), name=name, created=datetime.now(timezone.utc)
@@ -164,6 +165,22 @@ class LateAcross(SharedTracker):
                 self._runs[run_id] = replace(self._runs[run_id], status=change.status)
 
 
+class LateInARace(SharedTracker):
+    __doc__ = LATE
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        racing = Status.COMPLETED, Status.CANCEL_REQUESTED
+        if change.status not in racing or self.get_run(run_id).status in FINAL:
+            super().update_run(run_id, change)
+            return
+        meet_process(self._path, run_id)
+        if change.status not in FINAL:
+            wait_until(lambda: self.get_run(run_id).status != Status.RUNNING)
+        super().update_run(run_id, change)
+        with self.open(is_write=True):
+            self._runs[run_id] = replace(self._runs[run_id], status=change.status)
+
+
 class ConflictAcross(SharedTracker):
     """
     RunChange: Properties can be added but not changed: if a key already has another value, even if
@@ -175,7 +192,7 @@ class ConflictAcross(SharedTracker):
         for key, value in change.properties.items():
             if properties.get(key, value) != value:
                 raise spec.PropertyConflict(key, properties[key], value)
-        time.sleep(0.02)  # another process has looked, too
+        meet_process(self._path, run_id)
         with self.open(is_write=True):
             run = self._runs[run_id]
             others = {k: v for k, v in run.properties.items() if k not in change.properties}
@@ -193,7 +210,7 @@ class FileRaceAcross(SharedTracker):
         for name in self.list_files(run_id):
             if name in files and not replace:
                 raise spec.FileInRun(run_id, name)
-        time.sleep(0.02)  # another process has looked, too
+        meet_process(self._path, f"{run_id} {sorted(files)}")
         super().put_files(run_id, files, replace=True)
 
 
@@ -239,7 +256,7 @@ class HalfWhenKilled(SharedTracker):
     def update_run(self, run_id: str, change: RunChange) -> None:
         for key, value in change.properties.items():
             super().update_run(run_id, RunChange(properties={key: value}))
-            time.sleep(HALF_DONE_S)
+            be_killed()
         super().update_run(run_id, change)
 
 
@@ -248,7 +265,7 @@ class TornFile(SharedTracker):
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         super().put_files(run_id, {name: Path(os.devnull) for name in files}, replace=replace)
-        time.sleep(HALF_DONE_S)
+        be_killed()
         super().put_files(run_id, files, replace=True)
 
 
@@ -267,7 +284,7 @@ class NameIsReserved(SharedTracker):
             reservation.touch(exist_ok=False)
         except FileExistsError:
             raise spec.Refused("Another process creates this experiment.") from None
-        time.sleep(HALF_DONE_S)
+        be_killed()
         return super().ensure_experiment(name)
 
 
@@ -278,7 +295,7 @@ class BatchRunByRun(SharedTracker):
         runs = []
         for draft in drafts:
             runs += super().create_runs([draft])
-            time.sleep(HALF_DONE_S)
+            be_killed()
         return runs
 
 
@@ -287,7 +304,7 @@ class PropertiesAfterTheRun(SharedTracker):
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         runs = super().create_runs([replace(draft, properties={}) for draft in drafts])
-        time.sleep(HALF_DONE_S)
+        be_killed()
         for run, draft in zip(runs, drafts, strict=True):
             self.update_run(run.id, RunChange(properties=draft.properties))
         return [self.get_run(run.id) for run in runs]
@@ -307,7 +324,7 @@ class IdIsReserved(SharedTracker):
                     self._path.with_name(name).touch(exist_ok=False)
                 except FileExistsError:
                     raise spec.Refused("The experiment has this run already.") from None
-        time.sleep(HALF_DONE_S)
+        be_killed()
         return super().create_runs(drafts)
 
 
@@ -316,7 +333,7 @@ class TornSnapshot(SharedTracker):
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
         super().put_snapshot(digest, Path(os.devnull))
-        time.sleep(HALF_DONE_S)
+        be_killed()
         super().put_snapshot(digest, archive)
 
 
@@ -331,7 +348,7 @@ class VersionBeforeItsFiles(SharedTracker):
             model = MemoryTracker.register_model(self, draft)
             version = model.name, model.version
             files, self._model_files[version] = self._model_files[version], {}
-        time.sleep(HALF_DONE_S)
+        be_killed()
         with self.open(is_write=True):
             self._model_files[version] = files
         return model

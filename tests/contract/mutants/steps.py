@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from amlflow import spec
 from amlflow.spec import FINAL, Point, RunChange, RunDraft, RunQuery, RunRecord, Status
 from amlflow.testing.memory import MemoryTracker
+
+from mutants.meeting import is_alone, meet_thread, wait_until
 
 replace = dataclasses.replace
 
@@ -143,7 +144,7 @@ class FileRace(MemoryTracker):
         for name in self.list_files(run_id):
             if name in files and not replace:
                 raise spec.FileInRun(run_id, name)
-        time.sleep(0.01)  # another thread has looked, too
+        meet_thread(self, f"{run_id} {sorted(files)}")
         super().put_files(run_id, files, replace=True)
 
 
@@ -230,7 +231,9 @@ class StatusRace(MemoryTracker):
         before = self.get_run(run_id).status
         if change.status is None or before in FINAL:
             return super().update_run(run_id, change)
-        time.sleep(0.01)  # the run ends in between
+        meet_thread(self, run_id)
+        if change.status not in FINAL and not is_alone():
+            wait_until(lambda: self.get_run(run_id).status in FINAL)
         super().update_run(run_id, change)
         run = self.get_run(run_id)
         self._runs[run.id] = replace(run, status=change.status)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import math
-import time
 import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,8 @@ from amlflow.spec import (
     RunRecord,
 )
 from amlflow.testing.memory import MemoryTracker
+
+from mutants.meeting import meet_thread
 
 replace = dataclasses.replace
 ELSEWHERE = timezone(timedelta(hours=2))
@@ -291,7 +292,7 @@ class LostCreate(MemoryTracker):
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         before = dict(self._runs)
-        time.sleep(0.01)  # another thread's run comes in between, and is lost
+        meet_thread(self, "runs")  # the other one's run is lost
         with self._lock:
             self._runs = before
             return super().create_runs(drafts)

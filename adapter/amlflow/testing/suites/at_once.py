@@ -8,8 +8,9 @@ import multiprocessing
 import os
 import signal
 import struct
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from amlflow.spec import Tracker
@@ -23,15 +24,27 @@ Opener = Callable[[str], Tracker]
 """Opens the tracker at a URI, one object for each process. Other processes import it by name."""
 
 
+ROUNDS = 4
+"""How often a race is run: who looks and then acts does not lose each time."""
+
+
 @functools.cache
 def processes(method: str) -> tuple[Any, Any]:
     """Processes for all tests, since each takes a while to start, and a barrier for them."""
-    context = multiprocessing.get_context(method)
-    manager = context.Manager()
-    pool = context.Pool(PROCESSES)
-    atexit.register(manager.shutdown)
+    context: Any = multiprocessing.get_context(method)
+    barrier = context.Barrier(PROCESSES)
+    pool = context.Pool(PROCESSES, _keep_barrier, [barrier])
     atexit.register(pool.terminate)
-    return pool, manager.Barrier(PROCESSES)
+    return pool, barrier
+
+
+_barrier: Any = None
+"""In one of these processes: where all of them meet."""
+
+
+def _keep_barrier(barrier: Any) -> None:
+    global _barrier
+    _barrier = barrier
 
 
 class Others:
@@ -45,18 +58,26 @@ class Others:
 
     def at_once(self, work: Callable[..., T], *arguments: Any) -> list[T]:
         """What each process returns for ``work(tracker, *arguments, me)``; all begin together."""
+        [outcomes] = self.in_rounds(work, [arguments])
+        return outcomes
+
+    def in_rounds(self, work: Callable[..., T], rounds: Sequence[tuple[Any, ...]]) -> list[list[T]]:
+        """What each process returns in each round, whose arguments are given.
+
+        All processes begin each round together.
+        """
         pool, barrier = processes(self._method)
         barrier.reset()  # a test that failed may have left it broken
-        calls = [
-            (self._opener, self._uri, work, (*arguments, me), barrier) for me in range(PROCESSES)
-        ]
-        outcomes: list[T] = pool.starmap_async(_in_process, calls).get(TIMEOUT_S)
-        return outcomes
+        calls = [(self._opener, self._uri, work, rounds, me) for me in range(PROCESSES)]
+        outcomes: list[list[T]] = pool.starmap_async(_in_race, calls, 1).get(TIMEOUT_S)
+        counts = [len(of_process) for of_process in outcomes]
+        assert counts == [len(rounds)] * PROCESSES, f"the processes came to rounds {counts}"
+        return [list(of_round) for of_round in zip(*outcomes, strict=True)]
 
     def in_one(self, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work(tracker, *arguments)`` returns in one of the processes."""
         pool, _ = processes(self._method)
-        call = (self._opener, self._uri, work, arguments, None)
+        call = (self._opener, self._uri, work, arguments)
         outcome: T = pool.apply_async(_in_process, call).get(TIMEOUT_S)
         return outcome
 
@@ -81,14 +102,27 @@ class Others:
         return count
 
 
-def _in_process(
-    opener: Opener, uri: str, work: Callable[..., T], arguments: tuple[Any, ...], barrier: Any
-) -> T:
+def _in_process(opener: Opener, uri: str, work: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    return work(opener(uri), *arguments)
+
+
+def _in_race(
+    opener: Opener, uri: str, work: Callable[..., T], rounds: Sequence[tuple[Any, ...]], me: int
+) -> list[T]:
     tracker = opener(uri)
-    if barrier is not None:
-        next(iter(tracker.list_experiments()), None)  # all is loaded and connected
-        barrier.wait(TIMEOUT_S)
-    return work(tracker, *arguments)
+    next(iter(tracker.list_experiments()), None)  # all is loaded and connected
+    outcomes = []
+    for arguments in rounds:
+        try:
+            _barrier.wait(TIMEOUT_S)
+        except threading.BrokenBarrierError:
+            break
+        try:
+            outcomes.append(work(tracker, *arguments, me))
+        except BaseException:
+            _barrier.abort()  # the others wait for this process no longer
+            raise
+    return outcomes
 
 
 def _fork(

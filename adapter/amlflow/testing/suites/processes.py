@@ -25,7 +25,7 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
-from amlflow.testing.suites.at_once import PROCESSES, Others
+from amlflow.testing.suites.at_once import PROCESSES, ROUNDS, Others
 from amlflow.testing.suites.base import check_claims, claim, current, new_point
 from amlflow.testing.suites.cleaning import new_name
 from amlflow.testing.suites.process_base import (
@@ -41,16 +41,19 @@ class ProcessTests(ProcessBase):
 
     @pytest.mark.thorough
     def test_one_of_many_processes_writes_a_property(
-        self, tracker: Tracker, run: RunRecord, others: Others
+        self, tracker: Tracker, experiment: ExperimentRecord, others: Others
     ) -> None:
         """
         page: Other processes and machines change the same runs at the same time.
         RunChange: Properties can be added but not changed: if a key already has another value, even
             if another process adds it at the same time, the whole change is a PropertyConflict.
         """
-        outcomes = others.at_once(_claim, run.id)
+        # page: Other processes and machines
+        runs = [self.create_run(tracker, experiment) for _ in range(ROUNDS)]
+        rounds = others.in_rounds(_claim, [(run.id,) for run in runs])
         # RunChange: Properties can be added
-        check_claims(tracker.get_run(run.id), outcomes)
+        for run, outcomes in zip(runs, rounds, strict=True):
+            check_claims(tracker.get_run(run.id), outcomes)
 
     @pytest.mark.thorough
     def test_many_processes_tag_one_run(
@@ -105,9 +108,11 @@ class ProcessTests(ProcessBase):
             stays so.
         page: Other processes and machines change the same runs at the same time.
         """
-        name = new_name()
-        ids = others.at_once(_ensure, name)
-        assert set(ids) == {tracker.ensure_experiment(name).id}
+        names = [new_name() for _ in range(ROUNDS)]
+        # ensure_experiment: The experiment with this name
+        rounds = others.in_rounds(_ensure, [(name,) for name in names])
+        for name, ids in zip(names, rounds, strict=True):
+            assert set(ids) == {tracker.ensure_experiment(name).id}
 
     @pytest.mark.thorough
     def test_one_run_for_an_asked_for_id(
@@ -117,13 +122,18 @@ class ProcessTests(ProcessBase):
         create_runs: If the experiment already has a requested id, even if another process creates
             it at the same time, the call is Refused and no run is created.
         """
-        outcomes = others.at_once(_ask_for_id, experiment.id)
-        winners = [outcome for outcome in outcomes if outcome is not None]
-        assert len(winners) == 1, outcomes
+        run_ids = [f"wanted {n}" for n in range(ROUNDS)]
+        rounds = others.in_rounds(_ask_for_id, [(experiment.id, run_id) for run_id in run_ids])
+        runs = {}
+        for run_id, outcomes in zip(run_ids, rounds, strict=True):
+            winners = [outcome for outcome in outcomes if outcome is not None]
+            assert len(winners) == 1, outcomes
+            runs[run_id] = winners[0]
         query = RunQuery(experiment_ids=[experiment.id])
-        assert [run.id for run in tracker.find_runs(query)] == winners
+        assert {run.alias: run.id for run in tracker.find_runs(query)} == runs
+        assert len(list(tracker.find_runs(query))) == ROUNDS
         with pytest.raises(Refused):
-            self.create_run(tracker, experiment, run_id="wanted")
+            self.create_run(tracker, experiment, run_id=run_ids[0])
 
     @pytest.mark.thorough
     @pytest.mark.known_limit("new-files-in-a-race")
@@ -136,11 +146,13 @@ class ProcessTests(ProcessBase):
         """
         for me in range(PROCESSES):
             (tmp_path / f"local{me}").write_text(f"content {me}")
-        outcomes = others.at_once(_put, run.id, str(tmp_path))
-        winners = [me for me, outcome in enumerate(outcomes) if outcome]
-        assert len(winners) == 1, f"processes {winners} all stored the file"
-        tracker.get_file(run.id, "one", tmp_path / "back")
-        assert (tmp_path / "back").read_text() == f"content {winners[0]}"
+        names = [f"one {n}" for n in range(ROUNDS)]
+        rounds = others.in_rounds(_put, [(run.id, name, str(tmp_path)) for name in names])
+        for name, outcomes in zip(names, rounds, strict=True):
+            winners = [me for me, outcome in enumerate(outcomes) if outcome]
+            assert len(winners) == 1, f"processes {winners} all stored {name!r}"
+            tracker.get_file(run.id, name, tmp_path / "back")
+            assert (tmp_path / "back").read_text() == f"content {winners[0]}"
 
     @pytest.mark.thorough
     def test_one_snapshot_for_all_processes(
@@ -173,6 +185,24 @@ class ProcessTests(ProcessBase):
         record = tracker.get_run(run.id)
         assert (record.status, len(record.tags)) == (Status.COMPLETED, 2 * PROCESSES)
         assert record.ended is not None
+
+    @pytest.mark.thorough
+    def test_an_end_beside_late_statuses_of_other_processes(
+        self, tracker: Tracker, experiment: ExperimentRecord, others: Others
+    ) -> None:
+        """
+        transition: Any other status that comes later is ignored, and the rest of the change is
+            applied.
+        page: Other processes and machines change the same runs at the same time.
+        """
+        # page: Other processes and machines
+        runs = [self.create_run(tracker, experiment) for _ in range(ROUNDS)]
+        others.in_rounds(_end_or_change, [(run.id,) for run in runs])
+        # transition: Any other status that comes later
+        for run in runs:
+            record = tracker.get_run(run.id)
+            assert (record.status, len(record.tags)) == (Status.COMPLETED, PROCESSES)
+            assert record.ended is not None
 
     @pytest.mark.thorough
     def test_each_write_is_seen_by_other_processes(
@@ -311,17 +341,17 @@ def _ensure(tracker: Tracker, name: str, me: int) -> str:
     return tracker.ensure_experiment(name).id
 
 
-def _ask_for_id(tracker: Tracker, experiment_id: str, me: int) -> str | None:
-    draft = RunDraft(experiment_id=experiment_id, created=current(), run_id="wanted")
+def _ask_for_id(tracker: Tracker, experiment_id: str, run_id: str, me: int) -> str | None:
+    draft = RunDraft(experiment_id=experiment_id, created=current(), run_id=run_id)
     try:
         return tracker.create_runs([draft])[0].id
     except Refused:
         return None
 
 
-def _put(tracker: Tracker, run_id: str, folder: str, me: int) -> bool:
+def _put(tracker: Tracker, run_id: str, name: str, folder: str, me: int) -> bool:
     try:
-        tracker.put_files(run_id, {"one": Path(folder, f"local{me}")})
+        tracker.put_files(run_id, {name: Path(folder, f"local{me}")})
     except FileInRun:
         return False
     return True
@@ -342,6 +372,12 @@ def _change(tracker: Tracker, run_id: str, change: RunChange) -> None:
 
 def _change_late(tracker: Tracker, run_id: str, status: str, me: int) -> None:
     tracker.update_run(run_id, RunChange(status=status, tags={f"{status} {me}": "x"}))
+
+
+def _end_or_change(tracker: Tracker, run_id: str, me: int) -> None:
+    """The first process ends the run, and the others ask it to end."""
+    status = Status.CANCEL_REQUESTED if me else Status.COMPLETED
+    tracker.update_run(run_id, RunChange(status=status, tags={f"tag {me}": "x"}))
 
 
 def _change_experiment(tracker: Tracker, experiment_id: str, change: ExperimentChange) -> None:
