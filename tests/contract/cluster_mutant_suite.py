@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from amlflow.spec import Cluster
 from amlflow.testing.cluster_suite import ClusterSuite
+from amlflow.testing.memory_spread import NODE
 from amlflow.testing.suites import compute_base
 from mutants.queueing import Mutated
+
+FOLDER = Path(__file__).parent
 
 
 class TestMutant(ClusterSuite):
@@ -23,3 +27,15 @@ class TestMutant(ClusterSuite):
         cluster: Mutated = mutant()
         yield cluster
         cluster.end_all()
+
+    @pytest.fixture
+    def opening(self, mutant: Callable[[], Any]) -> str:
+        name = getattr(mutant, "__name__", "")
+        paths = [str(FOLDER), str(FOLDER.parent)]
+        return (
+            f"sys.path[:0] = {paths!r}\nfrom mutants.queueing import {name}\ncluster = {name}()\n"
+        )
+
+    @pytest.fixture
+    def node_variable(self) -> str:
+        return NODE

@@ -30,6 +30,8 @@ SURVIVORS: dict[str, str] = {
 }
 """The test that catches a mutant which the first tests did not."""
 SUITES = {sharing: SHARED_SUITE, computing: COMPUTE_SUITE, queueing: CLUSTER_SUITE}
+AT_ONCE = {sharing: 6, computing: 6, queueing: 16}
+"""How many mutants are tried at once where the tests wait for the most part."""
 
 
 def escape(outcome: Outcome, sentence: str) -> str:
@@ -52,7 +54,7 @@ def test_each_mutant_is_caught(module: ModuleType) -> None:
             for each, sentence in zip(classes, broken, strict=True)
         ],
         SUITES.get(module, SUITE),
-        at_once=6 if module in SUITES else 1,  # their tests wait for the most part
+        at_once=AT_ONCE.get(module, 1),
     )
     escaped = {
         each.__name__: why

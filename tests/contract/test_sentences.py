@@ -54,9 +54,9 @@ NOT_IN_THE_SUITES = {
     # What a suite cannot bring about: tests/integration/jobs/test_slurm.py.
     "Cluster.submit: If the answer", "Cluster.submit: Raises", "Cluster.look: Raises",
     "Cluster.cancel: Raises", "ClusterWork: max_seconds", "ClusterWork: image",
-    "ClusterJob: id is", "ClusterJob: before is", "PROCESS:", "ClusterWork: The job gets",
-    "Cluster.is_distributed:", "Cluster.addresses:", "Cluster.spread:",
-    "Partition", "ClusterStatus", "Cluster.describe",
+    "ClusterJob: id is", "Cluster.spread: With is_mpi",
+    "Cluster.addresses: The nodes reach",  # all nodes are one machine
+    "Partition: away", "Cluster.describe: Raises",
     "CONTAINER:",  # tests/integration/jobs/test_docker.py
     "hookimpl:",  # tests/contract/test_outside.py
 }  # fmt: skip

@@ -5,14 +5,13 @@ Each test's docstring quotes the sentences of ``amlflow.spec`` that do not hold 
 
 A plugin's tests inherit :class:`ClusterSuite` and give a fixture ``cluster``, which is empty enough
 for eight jobs of one node at once. Its nodes must be this machine: the tests' jobs write files into
-the tests' folders.
+the tests' folders. Nobody else submits jobs of amlflow to it meanwhile.
 """
 
 from __future__ import annotations
 
-import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,62 +19,16 @@ import psutil
 import pytest
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import Cluster, ClusterJob, ClusterWork, JobState
+from amlflow.spec import Cluster, ClusterWork, JobState
+from amlflow.testing.suites.cluster_base import HEAD, OVER, end_of
+from amlflow.testing.suites.cluster_processes import ClusterProcessTests
+from amlflow.testing.suites.cluster_state import ClusterStateTests
 from amlflow.testing.suites.compute_base import until
 from amlflow.testing.suites.signatures import check_signatures
 
-NOTE = "AMLFLOW_TEST_NOTE"
-OVER = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.UNKNOWN)
-_HEAD = "import os, pathlib, sys, time; note = pathlib.Path(os.environ['AMLFLOW_TEST_NOTE']); "
 
-
-class ClusterSuite:
+class ClusterSuite(ClusterProcessTests, ClusterStateTests):
     """What every cluster does."""
-
-    amlflow_contract = True
-
-    @pytest.fixture
-    def cluster(self) -> Cluster:
-        raise NotImplementedError("A suite's subclass gives the cluster.")
-
-    @pytest.fixture
-    def too_many_nodes(self) -> int:
-        """More nodes than the cluster has."""
-        return 100_000
-
-    @pytest.fixture
-    def work(self, tmp_path: Path) -> Callable[..., ClusterWork]:
-        """Make a work of some code, which knows the path ``note``."""
-
-        def make(code: str = "pass", **values: Any) -> ClusterWork:
-            name = uuid.uuid4().hex
-            fields: dict[str, Any] = {
-                "name": name,
-                "python": sys.executable,
-                "arguments": ["-c", _HEAD + code],
-                "environment": {NOTE: str(tmp_path / name)},
-                **values,
-            }
-            fields["environment"] = {NOTE: str(tmp_path / name), **fields["environment"]}
-            return ClusterWork(**fields)
-
-        return make
-
-    @pytest.fixture
-    def submitted(
-        self, cluster: Cluster, work: Callable[..., ClusterWork]
-    ) -> Iterator[Callable[..., ClusterWork]]:
-        """Submit a work of some code; it is cancelled after the test."""
-        names = []
-
-        def submit(code: str = "pass", **values: Any) -> ClusterWork:
-            item = work(code, **values)
-            names.append(item.name)
-            cluster.submit([item])
-            return item
-
-        yield submit
-        cluster.cancel(names)
 
     def test_arguments_by_position_and_by_name(self, cluster: Cluster) -> None:
         """
@@ -98,7 +51,7 @@ class ClusterSuite:
             "f = note.open('a'); "
             "f.write(repr((sys.argv[1:], os.environ['MORE'], os.environ['AMLFLOW_ATTEMPT'])))"
         )
-        arguments = ["-c", _HEAD + code, "a b", "$HOME", "ä'\\"]
+        arguments = ["-c", HEAD + code, "a b", "$HOME", "ä'\\"]
         item = submitted(arguments=arguments, environment={"MORE": "x y\n$HOME 'ä'"})
         # JobState: What a cluster does with a job.
         # ClusterWork: The first of the job's nodes
@@ -235,15 +188,6 @@ class ClusterSuite:
         """
         with pytest.raises(ComputeTargetException):
             cluster.check(work(nodes=too_many_nodes), "https://mlflow.example")
-
-
-def end_of(cluster: Cluster, name: str) -> ClusterJob:
-    """The job once it is over."""
-    job = until(
-        lambda: (job := cluster.look([name], now=True)[name]).state in OVER and job, pause_s=0.5
-    )
-    assert isinstance(job, ClusterJob)
-    return job
 
 
 def command_lines(text: str) -> list[str]:

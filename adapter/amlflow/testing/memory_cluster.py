@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import ATTEMPT, ClusterBase, ClusterJob, ClusterWork, JobState, Unavailable
+from amlflow.spec import (
+    ATTEMPT,
+    PROCESS,
+    ClusterBase,
+    ClusterJob,
+    ClusterStatus,
+    ClusterWork,
+    JobState,
+    Partition,
+    Unavailable,
+)
+from amlflow.testing import memory_spread
+
+NODES = "AMLFLOW_MEMORY_NODES"
+"""The variable that tells a job how many nodes it has."""
 
 
 class MemoryCluster(ClusterBase):
@@ -57,40 +73,72 @@ class MemoryCluster(ClusterBase):
                 if process is None or process.poll() is None:
                     self._canceled.add(name)
                 if process is not None:
-                    process.kill()
-                    process.wait()
+                    _end(process)
 
     def requeue(self, name: str) -> None:
         """End a job that runs and let it wait again, as a cluster does for a more urgent one."""
         with self._lock:
-            process = self._processes.pop(name)
-            process.kill()
-            process.wait()
+            _end(self._processes.pop(name))
+
+    @property
+    def is_distributed(self) -> bool:
+        return True
+
+    def addresses(self) -> Sequence[str]:
+        if NODES not in os.environ:
+            raise ComputeTargetException(f"{NODES} is not set: only a job has nodes.")
+        return ["127.0.0.1"] * int(os.environ[NODES])
+
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
+        return [
+            sys.executable, "-I", memory_spread.__file__, PROCESS, str(nodes), str(processes),
+        ]  # fmt: skip
+
+    def describe(self) -> ClusterStatus:
+        with self._lock:
+            self._answer()
+            self._schedule()
+            in_use = self._nodes_in_use()
+            partition = Partition(name="memory", in_use=in_use, idle=self.nodes - in_use)
+            return ClusterStatus(
+                partitions=[partition],
+                running=sum(process.poll() is None for process in self._processes.values()),
+                waiting=len(self._waiting()),
+                others_running=0,
+                others_waiting=0,
+            )
+
+    def _nodes_in_use(self) -> int:
+        return sum(
+            self._works[name].nodes
+            for name, process in self._processes.items()
+            if process.poll() is None
+        )
+
+    def _waiting(self) -> list[str]:
+        """The jobs that wait, in the order of their coming."""
+        return [n for n in self._works if n not in self._processes and n not in self._canceled]
 
     def _answer(self) -> None:
         if self.is_away:
             raise Unavailable("The cluster in memory does not answer.")
 
     def _schedule(self) -> None:
-        free = self.nodes - sum(
-            self._works[name].nodes
-            for name, process in self._processes.items()
-            if process.poll() is None
-        )
-        for name, work in self._works.items():
-            if name in self._processes or name in self._canceled:
-                continue
+        free = self.nodes - self._nodes_in_use()
+        for name in self._waiting():
+            work = self._works[name]
             if work.nodes > free:
                 return  # in the order of their coming
             free -= work.nodes
             self._attempts[name] = self._attempts.get(name, 0) + 1
-            attempt = {ATTEMPT: str(self._attempts[name])}
+            own = {ATTEMPT: str(self._attempts[name]), NODES: str(work.nodes)}
             self._processes[name] = subprocess.Popen(
                 [work.python, *work.arguments],
-                env={**os.environ, **work.environment, **attempt},
+                env={**os.environ, **work.environment, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
     def _job(self, name: str) -> ClusterJob:
@@ -102,11 +150,10 @@ class MemoryCluster(ClusterBase):
             reason = "Somebody has cancelled it."
             return ClusterJob(state=JobState.CANCELED, reason=reason, attempt=attempt)
         if process is None:
-            waiting = [other for other in self._works if other not in self._processes]
             return ClusterJob(
                 state=JobState.QUEUED,
                 reason="All nodes are in use",
-                before=waiting.index(name),
+                before=self._waiting().index(name),
                 attempt=attempt,
             )
         code = process.poll()
@@ -114,3 +161,10 @@ class MemoryCluster(ClusterBase):
             return ClusterJob(state=JobState.RUNNING, attempt=attempt)
         state = JobState.FAILED if code else JobState.COMPLETED
         return ClusterJob(state=state, exit_code=abs(code), attempt=attempt)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a job with all its processes, which are of its session."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

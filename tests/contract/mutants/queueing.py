@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amlflow.spec import ClusterJob, ClusterWork, JobState
-from amlflow.testing.memory_cluster import MemoryCluster
+from amlflow.spec import ClusterJob, ClusterStatus, ClusterWork, JobState
+from amlflow.testing.memory_cluster import NODES, MemoryCluster
 
 replace = dataclasses.replace
 
@@ -19,8 +21,9 @@ class Mutated(MemoryCluster):
 
     def end_all(self) -> None:
         for process in self._processes.values():
-            process.kill()
-            process.wait()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 class WorksWithout(Mutated):
@@ -214,22 +217,222 @@ class TakesAnything(Mutated):
         pass
 
 
-MUTANTS = [
-    WorksWithout,
-    ThroughAShell,
-    WithoutAttempt,
-    RunsTwice,
-    RunsTheFirstOnly,
-    LeavesOutUnknown,
-    Forgets,
-    AllAreQueued,
-    AllEndWell,
-    CancelsAll,
-    CancelsNone,
-    CancelsKnownOnes,
-    LeavesProcesses,
-    SaysNoReason,
-    ShowsWhatItWasGiven,
-    ChecksBySubmitting,
-    TakesAnything,
-]
+class Spreading(Mutated):
+    """A cluster whose processes run by way of a shell, which knows ``$AMLFLOW_PROCESS``."""
+
+    way = ""
+
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
+        words = super().spread(nodes, processes, is_mpi=is_mpi)
+        return [*words, "sh", "-c", self.way, "sh"]
+
+
+class OneLess(Mutated):
+    """
+    Cluster.spread: The words to put before a command so that it runs as processes of a job's nodes.
+    """
+
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
+        return super().spread(nodes, 1)
+
+
+class NumbersFromOne(Spreading):
+    """
+    PROCESS: The name of the variable that tells a process its number, when Cluster.spread has
+        started it: 0 for the first on the first node, and so on, node by node.
+    """
+
+    way = 'AMLFLOW_PROCESS=$((AMLFLOW_PROCESS + 1)) exec "$@"'
+
+
+class NodesByTurns(Spreading):
+    """
+    Cluster.spread: Each node gets the same number of processes, the first ones one more if that is
+        not even, and each process its number (PROCESS).
+    """
+
+    way = 'AMLFLOW_MEMORY_NODE=$((AMLFLOW_PROCESS % 2)) exec "$@"'
+
+
+class AllOnOneNode(Spreading):
+    """
+    Cluster.spread: Each node gets the same number of processes, the first ones one more if that is
+        not even, and each process its number (PROCESS).
+    """
+
+    way = 'AMLFLOW_MEMORY_NODE=0 exec "$@"'
+
+
+class WithoutTheCallersVariables(Spreading):
+    """
+    Cluster.spread: The processes have the caller's environment.
+    """
+
+    way = 'unset MORE; exec "$@"'
+
+
+class TellsTheFirstOnly(Spreading):
+    """
+    Cluster.spread: What is written to the standard input goes to all of them, and what they write
+        to their standard output comes back by lines.
+    """
+
+    way = 'if [ $AMLFLOW_PROCESS = 0 ]; then exec "$@"; else exec "$@" </dev/null; fi'
+
+
+class HearsTheFirstOnly(Spreading):
+    """
+    Cluster.spread: What is written to the standard input goes to all of them, and what they write
+        to their standard output comes back by lines.
+    """
+
+    way = """
+        if [ $AMLFLOW_PROCESS = 0 ]; then exec "$@"
+        else "$@" | sed 's/^/1: /'; fi
+    """
+
+
+class EndsWithTheFirst(Mutated):
+    """
+    Cluster.spread: The command ends when all of them have.
+    """
+
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
+        words = super().spread(nodes, processes, is_mpi=is_mpi)
+        return ["sh", "-c", 'exec 3<&0; "$@" <&3 & sleep 0.1', "sh", *words]
+
+
+class GoesOnAfterAFailure(Spreading):
+    """
+    Cluster.spread: They are ended if it is killed, or if one of them ends with another exit code
+        than 0.
+    """
+
+    way = '"$@" || sleep 60'
+
+
+class OutlivesItsCommand(Mutated):
+    """
+    Cluster.spread: They are ended if it is killed, or if one of them ends with another exit code
+        than 0.
+    """
+
+    def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
+        words = super().spread(nodes, processes, is_mpi=is_mpi)
+        return ["sh", "-c", '"$@"; exit $?', "sh", *words]
+
+
+class NoMoreThanOneAddress(Mutated):
+    """
+    Cluster.addresses: The addresses of the nodes of the job that this process is part of.
+    """
+
+    def addresses(self) -> Sequence[str]:
+        return super().addresses()[:1]
+
+
+class AddressesAnywhere(Mutated):
+    """
+    Cluster.addresses: Raises ComputeTargetException and Unavailable.
+    """
+
+    def addresses(self) -> Sequence[str]:
+        return ["127.0.0.1"] if NODES not in os.environ else super().addresses()
+
+
+class IsAlone(Mutated):
+    """
+    ClusterWork: The job gets nodes nodes, with room for processes_per_node processes on each; only
+        a cluster that Cluster.is_distributed gets a work with more than one of either.
+    """
+
+    def submit(self, works: Sequence[ClusterWork]) -> None:
+        super().submit([replace(work, nodes=1) for work in works])
+
+
+class WaitsForTheCancelled(Mutated):
+    """
+    ClusterJob: before is the number of jobs that wait before it.
+    """
+
+    def _waiting(self) -> list[str]:
+        return [name for name in self._works if name not in self._processes]
+
+    def _schedule(self) -> None:
+        if not self._canceled:
+            super()._schedule()
+
+
+class CountsItself(Mutated):
+    """
+    ClusterJob: before is the number of jobs that wait before it.
+    """
+
+    def _job(self, name: str) -> ClusterJob:
+        job = super()._job(name)
+        return job if job.before is None else replace(job, before=len(self._waiting()))
+
+
+class Described(Mutated):
+    """A cluster that tells something else of itself."""
+
+    def change(self, status: ClusterStatus) -> ClusterStatus:
+        raise NotImplementedError
+
+    def describe(self) -> ClusterStatus:
+        return self.change(super().describe())
+
+
+class CountsTheWaitingAsRunning(Described):
+    """
+    ClusterStatus: running and waiting are amlflow's jobs; others_running and others_waiting are all
+        others.
+    """
+
+    def change(self, status: ClusterStatus) -> ClusterStatus:
+        return replace(status, running=status.running + status.waiting, waiting=0)
+
+
+class CountsAllAsOthers(Described):
+    """
+    ClusterStatus: running and waiting are amlflow's jobs; others_running and others_waiting are all
+        others.
+    """
+
+    def change(self, status: ClusterStatus) -> ClusterStatus:
+        return replace(
+            status, running=0, waiting=0, others_running=status.running,
+            others_waiting=status.waiting,
+        )  # fmt: skip
+
+
+class CountsTwice(Described):
+    """
+    ClusterStatus: running and waiting are amlflow's jobs; others_running and others_waiting are all
+        others.
+    """
+
+    def change(self, status: ClusterStatus) -> ClusterStatus:
+        return replace(status, others_running=status.running)
+
+
+class LosesBusyNodes(Described):
+    """
+    Partition: A part of a cluster whose jobs wait in one queue, and how many of its nodes do what.
+    """
+
+    def change(self, status: ClusterStatus) -> ClusterStatus:
+        return replace(status, partitions=[replace(part, in_use=0) for part in status.partitions])
+
+
+class OnePartitionTwice(Described):
+    """
+    Partition: A part of a cluster whose jobs wait in one queue, and how many of its nodes do what.
+    """
+
+    def change(self, status: ClusterStatus) -> ClusterStatus:
+        return replace(status, partitions=[*status.partitions, *status.partitions])
+
+
+ABSTRACT = Mutated, Spreading, Described
+MUTANTS = [each for base in ABSTRACT for each in base.__subclasses__() if each not in ABSTRACT]
