@@ -122,7 +122,7 @@ class ProcessTests(ProcessBase):
         create_runs: If the experiment already has a requested id, even if another process creates
             it at the same time, the call is Refused and no run is created.
         """
-        run_ids = [f"wanted {n}" for n in range(ROUNDS)]
+        run_ids = [f"wanted-{n}" for n in range(ROUNDS)]
         rounds = others.in_rounds(_ask_for_id, [(experiment.id, run_id) for run_id in run_ids])
         runs = {}
         for run_id, outcomes in zip(run_ids, rounds, strict=True):
