@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from amlflow.metric_numbers import is_metric
 from amlflow.query.ask import ask
-from amlflow.query.document import FIELDS, Documents, whole_record
+from amlflow.query.document import FIELDS, Documents
 from amlflow.query.expression import Expression
-from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
+from amlflow.query.listing import NEWEST_FIRST, list_page, narrow
+from amlflow.query.orders import metric_fields
+from amlflow.query.pages import Page, is_filter, read_page
 from amlflow.query.search import Scope
-from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Tracker
+from amlflow.spec import FINAL, RunQuery, RunRecord, Status, Tracker
 from amlflow.tracker_data import show_value
 
 from amlflow_page.access import Access
@@ -23,17 +24,14 @@ from amlflow_page.child_counts import count_children
 from amlflow_page.deadline import limit_time
 from amlflow_page.failures import group, reason
 from amlflow_page.filters import (
-    NEWEST_FIRST,
     Filters,
     WrongRequest,
     changed_of,
-    metric_fields,
-    native_order,
     number_of,
-    order,
     text_of,
     texts_of,
 )
+from amlflow_page.own_experiments import OWN
 
 ROWS = 50
 MAX_ROWS = 200
@@ -45,15 +43,12 @@ MAX_KEYED = 500
 MAX_KEYS = 1000
 MAX_VALUES = 1000
 """Rows of an expression's value that are sent."""
-MAX_EXPERIMENTS = 50
-"""That are searched one after the other, by name."""
 ROW = (*FIELDS, "error_line")
 """The fields of a row that has all; ``id`` and ``final`` are in every row."""
 NOT_LISTED = frozenset({"error", "warnings"})
 """Fields that the rows of a list lack: no column shows them, and parsing takes time."""
 ON_REQUEST = {"script": "script_name", "error": "error_line"}
 """The columns whose fields are in the rows of a list only if the request has the column."""
-STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 
 
 def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +171,7 @@ def scope_of(tracker: Tracker, access: Access, filters: Filters) -> Scope:
     names = {
         experiment.id: experiment.name
         for experiment in tracker.list_experiments()
-        if experiment.archived is None
+        if experiment.archived is None and experiment.name not in OWN
     }
     readable = access.readable(names)
     experiments = {
@@ -197,39 +192,15 @@ def _page(
 ) -> Page:
     size = number_of(body, "size", ROWS, 1, MAX_ROWS)
     cursor = body.get("cursor")
-    sort = text_of(body, "sort") or NEWEST_FIRST
     if cursor is not None and not isinstance(cursor, str):
         raise WrongRequest(
             f"'cursor' is one that a page gave, a text, and not {show_value(cursor)}."
         )
-    column, descending = sort.removeprefix("-"), sort.startswith("-")
-    by = order(column, scope.experiments)
+    sort = text_of(body, "sort") or NEWEST_FIRST
     try:
-        if sort == NEWEST_FIRST:
-            return read_page(scope, expression, keep, size, cursor)
-        groups = _groups(scope, column, descending)
-        native = native_order(column, descending)
-        if native is not None or groups is not None:
-            page = read_in_order(groups or [scope], expression, keep, size, native, cursor)
-            if page is not None:
-                return page
-        return read_sorted(scope, expression, keep, size, by, descending, cursor)
+        return list_page(scope, expression, keep, size, sort, cursor)
     except ValueError as error:
         raise WrongRequest(f"'cursor' is one that a page gave: {error}") from error
-
-
-def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
-    """Parts of the scope whose runs come one part's after the other's; None for other columns."""
-    if column == "status":
-        return [
-            replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, item)))
-            for item in sorted(STATUSES, reverse=descending)
-        ]
-    if column == "experiment" and len(scope.experiments) <= MAX_EXPERIMENTS:
-        names = scope.experiments.items()
-        by_name = sorted(names, key=lambda item: item[1].casefold(), reverse=descending)
-        return [replace(scope, experiments=dict([item])) for item in by_name]
-    return None
 
 
 def _value(
@@ -238,7 +209,7 @@ def _value(
     keep: Callable[[RunRecord], bool],
     fields: Collection[str],
 ) -> dict[str, Any]:
-    answer = ask(expression, Scope(Chosen(scope, keep), scope.experiments))  # type: ignore[arg-type]
+    answer = ask(expression, narrow(scope, keep))
     documents = Documents(scope.experiments)
     value = answer.runs(lambda record: record)
     if isinstance(value, RunRecord):
@@ -250,30 +221,6 @@ def _value(
             return {"rows": [row(documents, item, fields) for item in value], "total": total}
         return {"value": value, "total": total}
     return {"value": value}
-
-
-class Chosen:
-    """The part of a tracker that an expression is asked of, with the boxes' filters applied."""
-
-    def __init__(self, scope: Scope, keep: Callable[[RunRecord], bool]) -> None:
-        self._tracker, self._conditions, self._keep = scope.tracker, scope.conditions, keep
-
-    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        """Exactly the runs that are meant."""
-        conditions = (*self._conditions, *query.conditions)
-        combined_query = RunQuery(
-            experiment_ids=query.experiment_ids,
-            conditions=conditions,
-            limit=query.limit,
-            fields=whole_record(filter(is_metric, query.fields or ())),
-        )
-        for record in self._tracker.find_runs(combined_query):
-            if all(condition.holds(record) for condition in conditions) and self._keep(record):
-                yield record
-
-    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
-        """See :meth:`amlflow.spec.Tracker.run_numbers`."""
-        return self._tracker.run_numbers(runs)
 
 
 def row(documents: Documents, record: RunRecord, fields: Collection[str] = ROW) -> dict[str, Any]:

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isnan
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
-from amlflow.query.document import run_id
-from amlflow.spec import Condition, Op, Order, RunRecord
+from amlflow.query.orders import DEFAULT_TARGET, KEYED, METRICS, target
+from amlflow.query.words import word_test
+from amlflow.spec import Condition, Op, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, show_value, to_whole
-from amlflow.tracker_notes import parse_target
 
 from amlflow_page.changes import Changed
-from amlflow_page.failures import describe
 
-DEFAULT_TARGET = "sdk"
-"""The compute target of a run that no target ran."""
-NEWEST_FIRST = "-created"
-METRICS = {
-    "metric": "metrics",
-    "metric_min": "metrics_min",
-    "metric_max": "metrics_max",
-    "metric_first": "metrics_first",
-}
-"""The columns of metrics, written ``metric:KEY``, and the fields of records that they show."""
-KEYED = {"tag": "tags", "property": "properties", "param": "params", **METRICS}
-"""The columns that have a key."""
 GROUPED = ("status", "experiment", "submitter", "target")
 """The columns without a key by which runs can be grouped."""
 MAX_TEXT = 10_000
@@ -150,7 +135,7 @@ class Filters:
 
         ``experiments`` has the names of the experiments by id.
         """
-        words = self.text.casefold().split()
+        has_words = word_test(self.text, experiments)
         entry_of = None if self.group is None else group_entry(self.group.column, experiments)
 
         def is_kept(record: RunRecord) -> bool:
@@ -159,7 +144,7 @@ class Filters:
                 and (not self.targets or target(record) in self.targets)
                 and (not self.submitters or (record.user or "") in self.submitters)
                 and (self.changed is None or self.changed.holds(record))
-                and (not words or _has_all(record))
+                and has_words(record)
                 and (
                     entry_of is None
                     or self.group is None
@@ -167,22 +152,7 @@ class Filters:
                 )
             )
 
-        def _has_all(record: RunRecord) -> bool:
-            texts = [text.casefold() for text in _texts_of(record)]
-            return all(any(word in text for text in texts) for word in words)
-
-        def _texts_of(record: RunRecord) -> list[str]:
-            texts = [record.name, record.description, run_id(record), record.id, record.user]
-            texts += [experiments.get(record.experiment_id), *record.tags, *record.tags.values()]
-            texts.append((describe(record) or {}).get("message"))
-            return [text for text in texts if text]
-
         return is_kept
-
-
-def target(record: RunRecord) -> str:
-    """The compute target's name."""
-    return parse_target(record) or DEFAULT_TARGET
 
 
 def group_column_of(request: Mapping[str, Any], key: str) -> str:
@@ -223,71 +193,6 @@ def group_entry(
         return value is not None, value
 
     return value_entry
-
-
-def duration(record: RunRecord) -> float | None:
-    """Seconds from start to end; None for a run that has not ended."""
-    if record.started is None or record.ended is None:
-        return None
-    return (record.ended - record.started).total_seconds()
-
-
-def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], Any]:
-    """What runs are compared by: a column's name, or one of a :data:`KEYED` kind and a key.
-
-    Raises :class:`WrongRequest` for a column that there is not.
-    """
-    kind, _, key = sort.partition(":")
-    by: dict[str, Callable[[RunRecord], Any]] = {
-        "created": lambda record: record.created.timestamp(),
-        "ended": lambda record: record.ended and record.ended.timestamp(),
-        "duration": duration,
-        "name": lambda record: _fold(record.name),
-        "experiment": lambda record: _fold(experiments.get(record.experiment_id)),
-        "status": lambda record: record.status,
-        "target": lambda record: _fold(parse_target(record)),
-        "submitter": lambda record: _fold(record.user),
-        "description": lambda record: _fold(record.description),
-        "tag": lambda record: _fold(record.tags.get(key)),
-        "property": lambda record: _fold(record.properties.get(key)),
-        "param": lambda record: _fold(record.params.get(key)),
-        **{name: functools.partial(_number, field, key) for name, field in METRICS.items()},
-    }
-    if kind not in by or bool(key) != (kind in KEYED):
-        raise WrongRequest(f"{sort!r} is not a column to sort by; these are: {', '.join(by)}.")
-    return by[kind]
-
-
-def native_order(sort: str, descending: bool) -> Order | None:
-    """The order of the same column that a tracker may have; None for others than those."""
-    kind, _, key = sort.partition(":")
-    if kind in KEYED:
-        return Order(KEYED[kind], key, descending)
-    fields = {
-        "name": ("name", None),
-        "created": ("created", None),
-        "duration": ("duration", None),
-        "ended": ("ended", None),
-        "description": ("description", None),
-        "submitter": ("user", None),
-        "target": ("system", "target"),
-    }
-    return Order(*fields[kind], descending) if kind in fields else None
-
-
-def metric_fields(columns: Iterable[str]) -> frozenset[str]:
-    """The fields of records that columns of metrics show, as ``metrics.KEY``."""
-    parts = [column.partition(":") for column in columns]
-    return frozenset(f"{METRICS[kind]}.{key}" for kind, _, key in parts if kind in METRICS and key)
-
-
-def _number(field: str, key: str, record: RunRecord) -> float | None:
-    number: float | None = getattr(record, field).get(key)
-    return None if number is None or isnan(number) else number
-
-
-def _fold(text: str | None) -> str | None:
-    return text.casefold() if text else None
 
 
 def changed_of(value: object) -> Changed | None:

@@ -9,6 +9,7 @@ from math import isnan
 from typing import Any
 
 from amlflow.query.expression import Expression
+from amlflow.query.orders import KEYED, METRICS
 from amlflow.query.pages import find_all, is_filter
 from amlflow.spec import RunRecord, Tracker
 
@@ -16,8 +17,6 @@ from amlflow_page.access import Access
 from amlflow_page.all_runs import scope_of
 from amlflow_page.deadline import limit_time
 from amlflow_page.filters import (
-    KEYED,
-    METRICS,
     Filters,
     WrongRequest,
     group_column_of,

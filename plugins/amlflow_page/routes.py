@@ -38,6 +38,7 @@ from amlflow_page import (
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest, argument_of, some_texts_of, text_of
 from amlflow_page.graft_places import PLACES
+from amlflow_page.own_experiments import OWN
 from amlflow_page.private import add_static_prefix
 from amlflow_page.views import ViewChanged, Views
 
@@ -121,7 +122,7 @@ class Routes:
         experiments = [
             experiment
             for experiment in server_workspace.tracker().list_experiments()
-            if experiment.archived is None
+            if experiment.archived is None and experiment.name not in OWN
         ]
         readable = self._access.readable([experiment.id for experiment in experiments])
         return {

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from amlflow.exceptions import UserErrorException
 from amlflow.plain_json import to_json
 from amlflow.spec import TICK, Point, RunChange, RunDraft, Status
 from amlflow.testing.memory import MemoryTracker
 from amlflow_page import all_runs
 from amlflow_page.access import Everybody
 from amlflow_page.deadline import TookTooLong, limit_time
-from amlflow_page.filters import WrongRequest
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SERIES = ([0.5, 0.25], [3.0], [], [math.nan], [1.0, math.inf])
@@ -105,7 +105,7 @@ def test_queries_of_metrics(tracker: MemoryTracker) -> None:
 
 @pytest.mark.parametrize("sort", ["metric", "metric:", "metric_last:a", "params:a"])
 def test_a_column_that_there_is_not(tracker: MemoryTracker, sort: str) -> None:
-    with pytest.raises(WrongRequest, match="not a column to sort by"):
+    with pytest.raises(UserErrorException, match="not a column to sort by"):
         ask(tracker, sort=sort)
 
 

@@ -340,3 +340,10 @@ def test_a_cancel_is_of_what_the_user_may_change(
     monkeypatch.setattr(bulk_changes, "MAX_CANCELED", 2)
     answer = open_runs(store.tracker, Everybody(), {"children": True})
     assert (len(answer["runs"]), answer["more"]) == (2, True)
+
+
+def test_amlflows_own_experiments_are_not_listed(store: Store) -> None:
+    own = store.tracker.ensure_experiment("amlflow.views").id
+    store.tracker.create_runs([RunDraft(experiment_id=own, name="a view", created=START)])
+    store.run("a run")
+    assert names(ask(store)["rows"]) == ["a run"]

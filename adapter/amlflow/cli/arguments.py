@@ -24,12 +24,35 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "--output-metadata-file", "-t", help="File that the result is written to, too."
     ),
     "run_id": _argument("--run", "-r", help="Run id.", required=True),
+    "several_run_ids": _argument(
+        "--run", "-r", help="Run id, or several.", required=True, nargs="+"
+    ),
+    "with_children": _argument(
+        "--with-children", help="All runs below them, too.", action="store_true"
+    ),
     "parent_run_id": _argument("--parent-run-id", help="List the children of this run."),
     "last": _argument("--last", help="List the latest N runs."),
     "compute_target_name": _argument("--compute-target-name", help="Compute target of the runs."),
     "status": _argument("--status", help="Status of the runs."),
     "tags": _argument(
         "--tags", help="Tag of the runs as key[=value]; may be repeated.", action="append"
+    ),
+    "text": _argument(
+        "--text", help="Words that the runs have in names, descriptions, tags, errors or ids."
+    ),
+    "include_children": _argument(
+        "--include-children", help="Child runs, too.", action="store_true"
+    ),
+    "all_experiments": _argument(
+        "--all-experiments", help="Of all experiments, not of the attached folder's alone.",
+        action="store_true",
+    ),
+    "order_by": _argument(
+        "--order-by",
+        help="Column that sorts the runs, with desc for the largest first, as in 'duration desc': "
+        "name, created, ended, duration, status, experiment, submitter, target, description, "
+        "tag:KEY, property:KEY, param:KEY, metric:NAME, metric_min:NAME, metric_max:NAME, "
+        "metric_first:NAME.",
     ),
     "minimal": _argument("--minimal", help="Print a few fields only.", action="store_true"),
     "query": {

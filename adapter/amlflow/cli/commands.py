@@ -69,18 +69,18 @@ COMMANDS: dict[str, Command] = {
         "runs:list_runs",
         "List runs, newest first: the last 10, or all that a query finds.",
         "amlflow run list -e myexperiment \"[?tags.quality=='fantastic run']\"",
-        (*PLACE, "parent_run_id", "last", "compute_target_name", "status", "tags", "minimal", FILE,
-         "query"),
+        (*PLACE, "parent_run_id", "last", "compute_target_name", "status", "tags", "text",
+         "include_children", "all_experiments", "order_by", "minimal", FILE, "query"),
         tables.runs,
         pushes_query=True,
     ),
     "run show": _of_run(
         "runs:show", "Show a run.", "amlflow run show -r RUN_ID", table=tables.runs
     ),
-    "run update": _of_run(
-        "runs:update", "Tag a run.",
-        "amlflow run update -r RUN_ID --add-tag quality='fantastic run'", "add_tag",
-        table=tables.runs,
+    "run update": Command(
+        "many_runs:update", "Tag a run, or several.",
+        "amlflow run update -r RUN_ID --add-tag quality='fantastic run'",
+        (*PLACE, "several_run_ids", "add_tag", FILE), tables.runs,
     ),
     "run delete-tag": _of_run(
         "runs:delete_tag", "Remove a tag from a run.",
@@ -103,8 +103,10 @@ COMMANDS: dict[str, Command] = {
         "links:open_run", "Print the address of a run's page, and open it in a browser.",
         "amlflow run open -r RUN_ID -o tsv",
     ),
-    "run cancel": _of_run(
-        "submit:cancel", "Cancel a run.", "amlflow run cancel -r RUN_ID -e myexperiment",
+    "run cancel": Command(
+        "many_runs:cancel", "Cancel a run, or several, or all below them.",
+        "amlflow run cancel -r RUN_ID -e myexperiment",
+        (*PLACE, "several_run_ids", "with_children", FILE),
     ),
     "run monitor-logs": _of_run(
         "submit:monitor_logs", "Show a run's log as it grows, until the run ends.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from amlflow.cli.checks import parse_count, parse_tag
@@ -15,11 +17,14 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.runs.base import record_of
 from amlflow.core.runs.run import Run
 from amlflow.core.runs.status import RunStatus
-from amlflow.core.store import ExperimentBase, tracker_of
+from amlflow.core.store import tracker_of
 from amlflow.query.ask import ask, documents
 from amlflow.query.expression import Expression
+from amlflow.query.listing import list_sorted, narrow
 from amlflow.query.search import Scope
-from amlflow.spec import Condition, Op, RunQuery
+from amlflow.query.shapes import metrics_in
+from amlflow.query.words import word_test
+from amlflow.spec import Condition, Op, RunQuery, RunRecord
 
 logger = logging.getLogger("amlflow")
 
@@ -34,6 +39,10 @@ def list_runs(
     compute_target_name: str | None,
     status: str | None,
     tags: list[str] | None,
+    text: str | None,
+    include_children: bool,
+    all_experiments: bool,
+    order_by: str | None,
     minimal: bool,
     query: Expression | None,
     **where: Any,
@@ -43,25 +52,56 @@ def list_runs(
     limit = None if last is None else parse_count("--last", last, "runs")
     conditions = _build_conditions(compute_target_name, status, tags)
     workspace = scope.workspace()
-    experiment: ExperimentBase | None = scope.experiment(workspace)
+    if all_experiments and scope.experiment_name is not None:
+        raise WrongUsage("--all-experiments and --experiment-name exclude each other.")
+    experiment = None if all_experiments else scope.experiment(workspace)
     if parent_run_id is not None:
         parent = scope.run(parent_run_id)
-        experiment = parent.experiment
+        experiment = parent.experiment  # type: ignore[assignment]
         conditions.append(Condition("parent_id", Op.EQ, record_of(parent).id))
-    else:
+    elif not include_children:
         conditions.append(Condition("parent_id", Op.LACKS))
-    if experiment is None and scope.named_experiment() is not None:
+    if experiment is None and not all_experiments and scope.named_experiment() is not None:
         return []
     experiments = [experiment] if experiment is not None else Experiment.list(workspace)
     names = {item.id: item.name for item in experiments}
     run_scope = Scope(tracker_of(workspace), names, tuple(conditions), limit)
-    if query is None:
-        result: Any = _latest(run_scope, limit)
+    has_words = word_test(text or "", names)
+    if order_by is not None:
+        result: Any = _ordered(run_scope, query, has_words, order_by)
+    elif query is None:
+        result = _latest(narrow(run_scope, has_words) if text else run_scope, limit)
     else:
+        run_scope = narrow(run_scope, has_words) if text else run_scope
         result = ask(query, run_scope).as_json()
         if query.use.words:  # a text that may have lost its quotes
             logger.warning("%s", for_shells(EXAMPLE))
     return _shorten(result) if minimal else result
+
+
+def _ordered(
+    scope: Scope,
+    query: Expression | None,
+    has_words: Callable[[RunRecord], bool],
+    order_by: str,
+) -> list[dict[str, Any]]:
+    """The documents of all runs that a query chooses in an order; without one, of the first."""
+    limit, scope = scope.limit_newest, replace(scope, limit_newest=None)
+    if query is not None and limit is not None:
+        raise WrongUsage(
+            "--last and --order-by go together without a query. With one, leave --last out: the "
+            "query chooses the runs."
+        )
+    count = LAST + 1 if query is None and limit is None else limit
+    records = list_sorted(scope, query, has_words, order_by, count)
+    if query is None and limit is None and len(records) > LAST:
+        records.pop()
+        logger.warning(
+            "These are the first %d runs; there are more. --last N shows N, a query such as '[]' "
+            "searches all.",
+            LAST,
+        )
+    return documents(records, scope, () if query is None else metrics_in(query.tree))
 
 
 def _latest(scope: Scope, limit: int | None) -> list[dict[str, Any]]:
@@ -131,14 +171,6 @@ def document(run: Run) -> dict[str, Any]:
 def show(*, run_id: str, **where: Any) -> dict[str, Any]:
     """``run show``."""
     return document(Where(**where).run(run_id))
-
-
-def update(*, run_id: str, add_tag: list[str], **where: Any) -> dict[str, Any]:
-    """``run update``."""
-    tags = dict(parse_tag("--add-tag", text) for text in add_tag)
-    run = Where(**where).run(run_id)
-    run.set_tags(tags)
-    return document(run)
 
 
 def delete_tag(*, run_id: str, key: list[str], **where: Any) -> dict[str, Any]:

@@ -86,12 +86,6 @@ def _settings(name: str | None, target: str | None, path: str) -> dict[str, Any]
     return {"run_config": configuration}
 
 
-def cancel(*, run_id: str, **where: Any) -> str:
-    """``run cancel``."""
-    Where(**where).run(run_id).cancel()
-    return "Experiment run canceled successfully."
-
-
 def monitor_logs(*, run_id: str, **where: Any) -> dict[str, Any]:
     """``run monitor-logs``: streams until the end."""
     run = Where(**where).run(run_id)

@@ -19,11 +19,11 @@ from amlflow.core.arguments import (
     to_tag_keys,
     to_texts,
 )
-from amlflow.core.listing import Columns, LazyListing, Listing, of_json
+from amlflow.core.listing import Columns, LazyListing, Listing
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.git import git_properties
 from amlflow.core.runs.base import stay_in_folder
-from amlflow.core.runs.listing import RUNS
+from amlflow.core.runs.queries import query_runs
 from amlflow.core.runs.run import Run, find_runs, run_of
 from amlflow.core.runs.starting import (
     SNAPSHOT_PROPERTY,
@@ -42,7 +42,7 @@ from amlflow.core.store import (
     tracker_of,
 )
 from amlflow.exceptions import ProjectSystemException, UserErrorException
-from amlflow.spec import Condition, ExperimentChange, ExperimentRecord, Op, RunRecord
+from amlflow.spec import ExperimentChange, ExperimentRecord, RunRecord
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
 OWN = "amlflow."
@@ -266,11 +266,27 @@ class Experiment(ExperimentBase):
         """
         return find_runs(self, to_conditions(type, tags, properties), include_children)
 
-    def query(self, expression: str, include_children: bool = False) -> Any:
+    def query(
+        self,
+        expression: str,
+        include_children: bool = False,
+        *,
+        text: str | None = None,
+        order_by: str | None = None,
+    ) -> Any:
         """Ask the experiment's runs a JMESPath expression; amlflow's own, not v1's.
 
         The expression sees the list of the runs' documents (``amlflow run list`` prints them),
         newest first: ``experiment.query("[?tags.quality == 'fantastic run']")``.
+
+        Args:
+            expression: The expression; "[]" chooses all runs.
+            include_children: Child runs, too.
+            text: Only runs that have all of these words in their name, description, tags, error,
+                ids, experiment's name or submitter's name, in upper or lower case.
+            order_by: A column such as "duration", "tag:stage" or "metric:loss", and "desc" behind
+                it for the largest first; ``amlflow run list -h`` names the columns. Runs without a
+                value come last. It takes an expression that chooses runs.
 
         Returns:
             A list of runs, or a run, where that is what the expression selects; for a projection
@@ -278,9 +294,10 @@ class Experiment(ExperimentBase):
             ``to_pandas()`` gives a data frame.
 
         Raises:
-            UserErrorException: it is not JMESPath, or cannot be evaluated on these runs.
+            UserErrorException: it is not JMESPath, or cannot be evaluated on these runs, or runs
+                cannot be ordered like this.
         """
-        return query_runs(self._workspace, [self], expression, include_children)
+        return query_runs(self._workspace, [self], expression, include_children, text, order_by)
 
     # finding experiments
 
@@ -395,29 +412,6 @@ EXPERIMENTS = Columns(_to_cells, _to_rows)
 def open_experiment(workspace: WorkspaceBase, record: ExperimentRecord) -> Experiment:
     """The experiment of a record that is known already."""
     return Experiment(workspace, record.name, _skip_name_validation=True, _experiment_dto=record)
-
-
-def query_runs(
-    workspace: WorkspaceBase,
-    experiments: Sequence[Experiment],
-    expression: str,
-    include_children: bool,
-) -> Any:
-    """Ask the runs of experiments a JMESPath expression; see :meth:`Experiment.query`."""
-    # Imported here, as it needs jmespath, which takes time to import.
-    from amlflow.query.ask import ask
-    from amlflow.query.expression import Expression
-    from amlflow.query.search import Scope
-
-    experiments_by_id = {experiment.id: experiment for experiment in experiments}
-    names = {experiment.id: experiment.name for experiment in experiments}
-    conditions = [] if include_children else [Condition("parent_id", Op.LACKS)]
-    answer = ask(Expression(expression), Scope(tracker_of(workspace), names, conditions))
-    value = answer.runs(lambda record: run_of(experiments_by_id[record.experiment_id], record))
-    if not isinstance(value, list):
-        return value
-    is_runs = value and all(isinstance(item, Run) for item in value)
-    return Listing(value, RUNS) if is_runs else of_json(value)
 
 
 def _submit_script(

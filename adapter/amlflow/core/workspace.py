@@ -14,7 +14,7 @@ from amlflow.core.compute.compute_target import ComputeTarget, Targets
 from amlflow.core.data import declared
 from amlflow.core.data.dataset import DatasetsByName
 from amlflow.core.data.datastore import AbstractDatastore, DatastoresByName, open_datastore
-from amlflow.core.experiment import Experiment, open_experiment, query_runs
+from amlflow.core.experiment import Experiment, open_experiment
 from amlflow.core.models.model import Model
 from amlflow.core.project.config_json import (
     FILE,
@@ -26,6 +26,7 @@ from amlflow.core.project.config_json import (
 from amlflow.core.project.configured import warn_of_new_database
 from amlflow.core.project.known_workspaces import find_known, list_known, note_path
 from amlflow.core.project.tracking_uri import embedded_uri, resolve_uri
+from amlflow.core.runs.queries import query_runs
 from amlflow.core.runs.run import Run, get_run_in
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.store import (
@@ -344,11 +345,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         return None
 
     def get_run(self, run_id: str) -> Run:
-        """The run of this id, in whatever experiment.
-
-        Raises:
-            ServiceException: the run does not exist.
-        """
+        """The run of this id, in any experiment. Raises ServiceException if it does not exist."""
         if run_id != "":  # a text, too, if not the id of a run
             check_text(run_id, "A run's id", "workspace.get_run(run_id)")
         return get_run_in(self, run_id)
@@ -356,12 +353,15 @@ class Workspace(WorkspaceBase, AzureOnly):
     def _experiment_of(self, run: RunRecord) -> Experiment:
         return open_experiment(self, self._tracker.get_experiment(run.experiment_id))
 
-    def query(self, expression: str, include_children: bool = False) -> Any:
+    def query(
+        self, expression: str, include_children: bool = False,
+        *, text: str | None = None, order_by: str | None = None,
+    ) -> Any:  # fmt: skip
         """Ask the runs of all experiments a JMESPath expression; amlflow's own, not v1's.
 
         See :meth:`Experiment.query`. Archived experiments are left out.
         """
-        return query_runs(self, Experiment.list(self), expression, include_children)
+        return query_runs(self, Experiment.list(self), expression, include_children, text, order_by)
 
     def get_details(self) -> dict[str, Any]:
         """What is known of the workspace, with v1's keys.

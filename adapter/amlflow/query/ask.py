@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from amlflow.query.columns import read_columns
-from amlflow.query.document import NUMBER, Document, Documents
+from amlflow.query.document import FIELDS, NUMBER, Document, Documents
 from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
 from amlflow.query.search import Scope, Search
@@ -94,10 +94,12 @@ def ask(expression: Expression, scope: Scope) -> Answer:
     return Answer(scope, value, stream.whole, expression.needs_numbers)
 
 
-def documents(records: Sequence[RunRecord], scope: Scope) -> list[Document]:
-    """The documents of runs that are known already."""
-    maker = Documents(scope.experiments)
+def documents(
+    records: Sequence[RunRecord], scope: Scope, metrics: Collection[str] = ()
+) -> list[Document]:
+    """The documents of runs that are known already, with these fields of metrics."""
+    maker, fields = Documents(scope.experiments), (*FIELDS, *sorted(metrics))
     return [
-        {**maker.make(record), NUMBER: number}
+        {**maker.make(record, fields), NUMBER: number}
         for record, number in zip(records, scope.tracker.run_numbers(records), strict=True)
     ]

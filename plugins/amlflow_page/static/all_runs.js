@@ -156,7 +156,7 @@ export class AllRuns {
         this.groups,
         this.columns,
         this.actions,
-        copyMenu(() => this.shown),
+        copyMenu(() => ({ ...this.shown, changed: this.board.changed })),
         button("Reset", () => this.reset(), { kind: "link" }),
       ),
       this.selection.element,

@@ -21,11 +21,11 @@ function unquoted(text) {
   return text.replaceAll('"', "");
 }
 
-function raw(text) {
+export function raw(text) {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
-function path(field, key) {
+export function path(field, key) {
   return `${field}.${/^[A-Za-z_]\w*$/.test(key) ? key : JSON.stringify(key)}`;
 }
 
@@ -124,60 +124,4 @@ export function completions(text, keys, experiments = []) {
   return options
     .filter((each) => each.toLowerCase().startsWith(begun) && each !== word)
     .map((each) => text.slice(0, start) + each);
-}
-
-const SORTED = {
-  name: "name",
-  created: "created_utc",
-  status: "status",
-  experiment: "_experiment_name",
-  submitter: "user_id",
-  target: "target",
-  description: "description",
-};
-
-// All filters as one JMESPath expression, as the command line and Python take it. `leftOut` are
-// those that JMESPath cannot say.
-export function asJmespath(shown, now = Date.now()) {
-  const { query, text } = understand(shown.query, now);
-  const any = (field, values) => `(${values.map((value) => `${field} == ${raw(value)}`).join(" || ")})`;
-  const conditions = [
-    shown.experiments.length && any("_experiment_name", shown.experiments),
-    shown.statuses.length && any("status", shown.statuses),
-    shown.targets.length && any("target", shown.targets),
-    shown.submitters.length && any("user_id", shown.submitters),
-    ...shown.tags.map((tag) => {
-      const [, key, value] = /^(.*?)=(.*)$/s.exec(tag) ?? [null, tag, null];
-      return value === null ? `contains(keys(tags), ${raw(key)})` : `${path("tags", key)} == ${raw(value)}`;
-    }),
-  ].filter(Boolean);
-  const leftOut = [shown.text || text ? "the words" : null, shown.children ? "child runs" : null].filter(Boolean);
-  let result = conditions.length ? `[?${conditions.join(" && ")}]` : "";
-  if (query && result) {
-    const [, inner] = /^\[\?(.*)\]$/s.exec(query) ?? [];
-    const isOne = inner !== undefined && !isJmespath(shown.query.trim());
-    result = isOne ? `[?${[...conditions, inner].join(" && ")}]` : `${result} | ${query}`;
-  } else result ||= query;
-  const column = shown.sort.replace(/^-/, "");
-  const [, kind, key] = /^([a-z_]+):(.*)$/s.exec(column) ?? [];
-  const field = kind ? path(KEYED[kind], key) : SORTED[column];
-  if (shown.sort !== "-created" && field) {
-    const there = kind ? `${result ? `${result} | ` : ""}[?${field}]` : result || "@";
-    const sorted = `sort_by(${there.includes(" | ") ? "@" : there}, &${field})`;
-    const whole = shown.sort.startsWith("-") ? `reverse(${sorted})` : sorted;
-    result = there.includes(" | ") ? `${there} | ${whole}` : whole;
-  }
-  return { query: result || "[]", leftOut };
-}
-
-function inShell(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-export function asCommand(shown, now) {
-  return `amlflow run list ${inShell(asJmespath(shown, now).query)}`;
-}
-
-export function asPython(shown, now) {
-  return `from azureml.core import Workspace\n\nruns = Workspace.from_config().query(${JSON.stringify(asJmespath(shown, now).query)})`;
 }

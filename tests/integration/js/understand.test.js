@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { studio } from "./page.js";
 
-const { asCommand, asJmespath, asPython, completions, isJmespath, understand } = await studio("understand");
-const { standard } = await studio("definition");
+const { completions, isJmespath, understand } = await studio("understand");
 const NOW = Date.parse("2026-03-10T12:00:00Z");
 const query = (text) => understand(text, NOW).query;
 
@@ -59,24 +58,4 @@ test("keys, statuses and the keys that runs have are offered", () => {
   assert.deepEqual(completions("experiment:e", keys, ["explore"]), ["experiment:explore"]);
   assert.deepEqual(completions("[?tag", keys), []);
   assert.deepEqual(completions("constructor:a", keys), []);
-});
-
-test("what is shown is one expression for the command line and Python", () => {
-  const shown = { ...standard(), query: "tag:a=b", statuses: ["Failed", "Canceled"], tags: ["stage=it's", "c"] };
-  assert.equal(
-    asJmespath(shown).query,
-    "[?(status == 'Failed' || status == 'Canceled') && tags.stage == 'it\\'s' && contains(keys(tags), 'c') && tags.a == 'b']",
-  );
-  assert.equal(asCommand({ ...standard(), query: "tag:a=b" }), "amlflow run list '[?tags.a == '\\''b'\\'']'");
-  assert.equal(asJmespath(standard()).query, "[]");
-  assert.match(asPython({ ...standard(), query: "[?name]" }), /query\("\[\?name\]"\)$/);
-  const sorted = { ...standard(), sort: "-metric:loss", text: "x" };
-  assert.deepEqual(asJmespath(sorted), {
-    query: "reverse(sort_by([?metrics.loss], &metrics.loss))",
-    leftOut: ["the words"],
-  });
-  assert.equal(
-    asJmespath({ ...sorted, statuses: ["Failed"] }).query,
-    "[?(status == 'Failed')] | [?metrics.loss] | reverse(sort_by(@, &metrics.loss))",
-  );
 });

@@ -1,0 +1,148 @@
+"""Lists runs in the order of a column: for the studio, ``run list --order-by`` and ``query``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from amlflow.exceptions import UserErrorException
+from amlflow.metric_numbers import is_metric
+from amlflow.query.document import whole_record
+from amlflow.query.expression import Expression
+from amlflow.query.orders import metric_fields, native_order, order
+from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
+from amlflow.query.search import Scope
+from amlflow.query.shapes import metrics_in
+from amlflow.spec import Condition, Op, RunQuery, RunRecord, Status
+
+NEWEST_FIRST = "-created"
+MAX_EXPERIMENTS = 50
+"""That are searched one after the other, by name."""
+STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
+EVERY_RUN = ("[]", "[*]", "@")
+"""Expressions that choose all runs."""
+
+Keep = Callable[[RunRecord], bool]
+
+
+def list_page(
+    scope: Scope,
+    expression: Expression | None,
+    keep: Keep,
+    size: int,
+    sort: str,
+    cursor: str | None = None,
+) -> Page:
+    """A page of the runs that a filter and ``keep`` choose, sorted by a column.
+
+    ``sort`` is a column, with ``-`` before it for the largest first. Runs without a value come
+    last.
+
+    Raises:
+        QueryFailed: jmespath cannot evaluate the filter on one of the runs.
+        UnknownColumn: runs cannot be sorted by this column.
+        ValueError: the cursor is not one that a page gave.
+    """
+    column, descending = sort.removeprefix("-"), sort.startswith("-")
+    by = order(column, scope.experiments)
+    if sort == NEWEST_FIRST:
+        return read_page(scope, expression, keep, size, cursor)
+    groups = _groups(scope, column, descending)
+    native = native_order(column, descending)
+    if native is not None or groups is not None:
+        page = read_in_order(groups or [scope], expression, keep, size, native, cursor)
+        if page is not None:
+            return page
+    return read_sorted(scope, expression, keep, size, by, descending, cursor)
+
+
+def list_sorted(
+    scope: Scope,
+    expression: Expression | None,
+    keep: Keep,
+    order_by: str,
+    limit: int | None = None,
+) -> list[RunRecord]:
+    """All runs that a filter and ``keep`` choose, or the first so many, as :func:`list_page`.
+
+    ``order_by`` is a column, and "desc" or "asc" behind it.
+
+    Raises:
+        UserErrorException: the expression does something else than choosing runs, or ``order_by``
+            is not a column.
+    """
+    if expression is not None and expression.text.strip() in EVERY_RUN:
+        expression = None
+    if expression is not None and not is_filter(expression):
+        raise UserErrorException(
+            f"Runs are ordered by {order_by!r} if the query chooses runs, as [?status=='Failed'] "
+            f"does, and {expression.text!r} does something else. A query can sort by itself: "
+            "sort_by([?metrics.loss], &metrics.loss)."
+        )
+    sort = parse_order(order_by)
+    fields = metric_fields([sort.removeprefix("-")])
+    if expression is not None:
+        fields |= metrics_in(expression.tree)
+    scope = replace(scope, metrics=scope.metrics | fields)
+    size = sys.maxsize // 2 if limit is None else limit
+    runs: list[RunRecord] = []
+    cursor = None
+    while True:
+        page = list_page(scope, expression, keep, size - len(runs), sort, cursor)
+        runs += page.runs
+        cursor = page.cursor
+        if cursor is None or len(runs) >= size:
+            return runs
+
+
+def parse_order(text: str) -> str:
+    """The sort of :func:`list_page` for ``COLUMN``, ``COLUMN asc`` or ``COLUMN desc``."""
+    column, _, direction = text.strip().rpartition(" ")
+    if not column or direction.casefold() not in ("asc", "desc"):
+        column, direction = text.strip(), "asc"
+    order(column, {})  # raises for a column that there is not
+    return f"-{column.strip()}" if direction.casefold() == "desc" else column.strip()
+
+
+def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
+    """Parts of the scope whose runs come one part's after the other's; None for other columns."""
+    if column == "status":
+        return [
+            replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, item)))
+            for item in sorted(STATUSES, reverse=descending)
+        ]
+    if column == "experiment" and len(scope.experiments) <= MAX_EXPERIMENTS:
+        names = scope.experiments.items()
+        by_name = sorted(names, key=lambda item: item[1].casefold(), reverse=descending)
+        return [replace(scope, experiments=dict([item])) for item in by_name]
+    return None
+
+
+def narrow(scope: Scope, keep: Keep) -> Scope:
+    """The scope without the runs that ``keep`` is false for."""
+    return replace(scope, tracker=_Narrowed(scope, keep), conditions=())  # type: ignore[arg-type]
+
+
+class _Narrowed:
+    """The part of a tracker that an expression is asked of, without other runs than are kept."""
+
+    def __init__(self, scope: Scope, keep: Callable[[RunRecord], bool]) -> None:
+        self._tracker, self._conditions, self._keep = scope.tracker, scope.conditions, keep
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        """Exactly the runs that are meant."""
+        conditions = (*self._conditions, *query.conditions)
+        combined_query = RunQuery(
+            experiment_ids=query.experiment_ids,
+            conditions=conditions,
+            limit=query.limit,
+            fields=whole_record(filter(is_metric, query.fields or ())),
+        )
+        for record in self._tracker.find_runs(combined_query):
+            if all(condition.holds(record) for condition in conditions) and self._keep(record):
+                yield record
+
+    def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
+        """See :meth:`amlflow.spec.Tracker.run_numbers`."""
+        return self._tracker.run_numbers(runs)

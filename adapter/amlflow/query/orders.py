@@ -1,0 +1,98 @@
+"""The columns by which a list of runs can be sorted, as the studio and ``--order-by`` name them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from math import isnan
+from typing import Any
+
+from amlflow.exceptions import UserErrorException
+from amlflow.spec import Order, RunRecord
+from amlflow.tracker_notes import parse_target
+
+METRICS = {
+    "metric": "metrics",
+    "metric_min": "metrics_min",
+    "metric_max": "metrics_max",
+    "metric_first": "metrics_first",
+}
+"""The columns of metrics, written ``metric:KEY``, and the fields of records that they show."""
+KEYED = {"tag": "tags", "property": "properties", "param": "params", **METRICS}
+"""The columns that have a key."""
+DEFAULT_TARGET = "sdk"
+"""The compute target of a run that no target ran."""
+
+
+class UnknownColumn(UserErrorException):
+    """Runs cannot be sorted by a column of that name."""
+
+
+def target(record: RunRecord) -> str:
+    """The compute target's name."""
+    return parse_target(record) or DEFAULT_TARGET
+
+
+def duration(record: RunRecord) -> float | None:
+    """Seconds from start to end; None for a run that has not ended."""
+    if record.started is None or record.ended is None:
+        return None
+    return (record.ended - record.started).total_seconds()
+
+
+def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], Any]:
+    """What runs are compared by: a column's name, or one of a :data:`KEYED` kind and a key.
+
+    Raises :class:`UnknownColumn` for a column that there is not.
+    """
+    kind, _, key = sort.partition(":")
+    by: dict[str, Callable[[RunRecord], Any]] = {
+        "created": lambda record: record.created.timestamp(),
+        "ended": lambda record: record.ended and record.ended.timestamp(),
+        "duration": duration,
+        "name": lambda record: _fold(record.name),
+        "experiment": lambda record: _fold(experiments.get(record.experiment_id)),
+        "status": lambda record: record.status,
+        "target": lambda record: _fold(parse_target(record)),
+        "submitter": lambda record: _fold(record.user),
+        "description": lambda record: _fold(record.description),
+        "tag": lambda record: _fold(record.tags.get(key)),
+        "property": lambda record: _fold(record.properties.get(key)),
+        "param": lambda record: _fold(record.params.get(key)),
+        **{name: functools.partial(_number, field, key) for name, field in METRICS.items()},
+    }
+    if kind not in by or bool(key) != (kind in KEYED):
+        raise UnknownColumn(f"{sort!r} is not a column to sort by; these are: {', '.join(by)}.")
+    return by[kind]
+
+
+def native_order(sort: str, descending: bool) -> Order | None:
+    """The order of the same column that a tracker may have; None for others than those."""
+    kind, _, key = sort.partition(":")
+    if kind in KEYED:
+        return Order(KEYED[kind], key, descending)
+    fields = {
+        "name": ("name", None),
+        "created": ("created", None),
+        "duration": ("duration", None),
+        "ended": ("ended", None),
+        "description": ("description", None),
+        "submitter": ("user", None),
+        "target": ("system", "target"),
+    }
+    return Order(*fields[kind], descending) if kind in fields else None
+
+
+def metric_fields(columns: Iterable[str]) -> frozenset[str]:
+    """The fields of records that columns of metrics show, as ``metrics.KEY``."""
+    parts = [column.partition(":") for column in columns]
+    return frozenset(f"{METRICS[kind]}.{key}" for kind, _, key in parts if kind in METRICS and key)
+
+
+def _number(field: str, key: str, record: RunRecord) -> float | None:
+    number: float | None = getattr(record, field).get(key)
+    return None if number is None or isnan(number) else number
+
+
+def _fold(text: str | None) -> str | None:
+    return text.casefold() if text else None

@@ -1,0 +1,33 @@
+"""Words that are looked for in runs: names, descriptions, tags, errors, ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from amlflow.query.document import run_id
+from amlflow.spec import RunRecord, Status
+from amlflow.tracker_notes import parse_error
+
+
+def word_test(text: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], bool]:
+    """A function that says whether a run has all words of a text, in upper or lower case.
+
+    Words are looked for in the run's name, description, ids, tags and error, in the name of its
+    experiment (``experiments`` has them by id) and of who submitted it.
+    """
+    words = text.casefold().split()
+
+    def has_words(record: RunRecord) -> bool:
+        texts = [part.casefold() for part in _texts_of(record, experiments)]
+        return all(any(word in part for part in texts) for word in words)
+
+    return has_words if words else lambda record: True
+
+
+def _texts_of(record: RunRecord, experiments: Mapping[str, str]) -> Iterator[str]:
+    parts = [record.name, record.description, run_id(record), record.id, record.user]
+    parts += [experiments.get(record.experiment_id), *record.tags, *record.tags.values()]
+    if record.status in (Status.FAILED, Status.CANCELED):
+        note = parse_error(record)
+        parts.append(note["error"]["message"] if note else None)
+    yield from filter(None, parts)
