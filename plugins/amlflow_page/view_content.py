@@ -26,6 +26,8 @@ PIECE = 5000
 """Characters of a property."""
 MAX_PIECES = 8
 """Of a version."""
+MAX_VERSIONS = 10_000
+"""Of a view. Properties with higher numbers are not versions, whoever wrote them."""
 _VERSION = re.compile(rf"{VERSION}([0-9]{{1,9}})")
 _TEXTS = ("query", "text", "sort", "group")
 _LISTS = (
@@ -79,7 +81,8 @@ def to_properties(version: int, content: Mapping[str, Any]) -> dict[str, str]:
 def versions(record: RunRecord) -> list[int]:
     """The numbers of a view's versions, the newest first."""
     matches = (_VERSION.fullmatch(key) for key in record.properties)
-    return sorted((int(match[1]) for match in matches if match), reverse=True)
+    numbers = {int(match[1]) for match in matches if match}
+    return sorted((number for number in numbers if number <= MAX_VERSIONS), reverse=True)
 
 
 def read_version(record: RunRecord, version: int) -> dict[str, Any] | None:

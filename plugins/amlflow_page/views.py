@@ -28,11 +28,19 @@ from amlflow.spec import (
 
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest
-from amlflow_page.view_content import check_request, read_version, to_properties, versions
+from amlflow_page.view_content import (
+    MAX_VERSIONS,
+    check_request,
+    read_version,
+    to_properties,
+    versions,
+)
 
 EXPERIMENT = "amlflow.views"
 PARTS = ("name", "definition", "notes")
 """What each of two people may change at once without a conflict."""
+MAX_HISTORY = 500
+"""Versions that are listed."""
 TRIES = 5
 """Of a save that somebody else's is faster than, each time."""
 
@@ -94,11 +102,13 @@ class Views:
     def history(self, view_id: str) -> list[dict[str, Any]]:
         """The versions of a view, the newest first: ``version``, ``name``, ``by``, ``saved``.
 
-        Raises :class:`RunNotFound`.
+        At most :data:`MAX_HISTORY` are listed. Raises :class:`RunNotFound`.
         """
         self.get(view_id)
         record = self._record(view_id)
-        contents = [(version, read_version(record, version)) for version in versions(record)]
+        contents = [
+            (version, read_version(record, version)) for version in versions(record)[:MAX_HISTORY]
+        ]
         return [
             {"version": version, **{key: content.get(key) for key in ("name", "by", "saved")}}
             for version, content in contents
@@ -151,6 +161,11 @@ class Views:
         changed = {part: wanted[part] for part in PARTS if wanted[part] != opened[part]}
         for _ in range(TRIES):
             current = self._changeable(view_id, "change")
+            if current["version"] >= MAX_VERSIONS:
+                raise WrongRequest(
+                    f"The view {current['name']!r} has {MAX_VERSIONS:,} versions, and a view has "
+                    "no more. Save yours as a new view."
+                )
             if any(current[part] not in (opened[part], changed[part]) for part in changed):
                 raise ViewChanged(current)
             parts = {part: changed.get(part, current[part]) for part in PARTS}

@@ -9,6 +9,7 @@ import random
 import sys
 import tempfile
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -53,6 +54,14 @@ CHARTS = (
     {"kind": "curves", "y": "loss", "x": "step", "smoothing": 0, "log": False},
     {"kind": "parallel", "axes": ["param:lr", "param:batch", "metric:loss", "metric:accuracy"]},
 )
+
+
+NOTES = """## Which learning rate?
+The **wide** backbone with last week's labels. `narrow-backbone` is the one to beat.
+
+1. three seeds for each rate
+2. then [all labels](#/amlflow/runs)
+"""
 
 
 def seed() -> tuple[Any, Any, list[Any]]:
@@ -113,8 +122,10 @@ def seed() -> tuple[Any, Any, list[Any]]:
 def take(server: Server, run: Any, failed: Any, pair: list[Any]) -> None:
     address = f"#/experiments/{run.experiment.id}/runs/{run.id}"
 
-    def page(name: str, path: str, ready: str, theme: str = "light", width: int = 1280) -> Any:
-        driver = browser.start(width, 880)
+    def page(
+        name: str, path: str, ready: str, theme: str = "light", width: int = 1280, height: int = 880
+    ) -> Any:
+        driver = browser.start(width, height)
         shown = browser.Page(driver, server)
         shown.open(path, None, theme)
         shown.see(ready)
@@ -145,6 +156,7 @@ def take(server: Server, run: Any, failed: Any, pair: list[Any]) -> None:
             shown.script("arguments[0].click()", tick)
         shown.until(lambda shown=shown: len(shown.find_all(".amlflow-legend a")) == 5, "five runs")
         shown.save()
+    board(server, page)
     page("failed_run", f"#/amlflow/runs/{failed.id}", ".amlflow-failure").save()
     one, other = pair
     where = f"#/amlflow/difference?left={one.id}&right={other.id}"
@@ -155,6 +167,29 @@ def take(server: Server, run: Any, failed: Any, pair: list[Any]) -> None:
     shown = page("cancel_dark", address, ".amlflow-run-actions button", "dark")
     shown.click(".amlflow-run-actions button", "Cancel run")
     shown.see("dialog")
+    shown.save()
+
+
+def board(server: Server, page: Any) -> None:
+    """The picture of a saved view that somebody has seen before some of its runs were there."""
+    definition = {
+        "experiments": ["vision-baseline"],
+        "columns": COLUMNS,
+        "sort": "metric:loss",
+        "charts": [json.dumps(CHARTS[0])],
+    }
+    content = {"name": "Wide backbones", "definition": definition, "notes": NOTES}
+    view = server.post("views/create", None, **content).json()["view"]
+    shown = page(
+        "board", f"#/amlflow/runs?view={view['id']}", ".amlflow-charts canvas", height=1180
+    )
+    before = datetime.now(timezone.utc) - timedelta(hours=3)
+    visit = {"from": before.isoformat(), "until": before.isoformat(), "at": 0}
+    visits = json.dumps({f"{view['id']} ": visit})
+    shown.script("localStorage.setItem('amlflow.visits', arguments[0])", visits)
+    shown.driver.refresh()
+    shown.see(".amlflow-changes")
+    shown.see(".amlflow-charts canvas")
     shown.save()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.browser import THEMES, Page
+from helpers.browser import THEMES, Keys, Page
 from helpers.studio import ADMIN
 from helpers.tools import lack
 
@@ -70,8 +70,20 @@ def walk(
         page.script("location.hash = arguments[0]", address)
         page.see(ready)
 
-    page.open(f"#/amlflow/runs?experiments={experiment.name}&charts={CHART}", ADMIN, theme)
+    definition = {"experiments": [experiment.name], "charts": [CHART]}
+    content = {"name": "board", "definition": definition, "notes": "# Plan\nThe *wide* one."}
+    view = page.server.post("views/create", ADMIN, **content).json()["view"]
+    page.open(f"#/amlflow/runs?view={view['id']}", ADMIN, theme)
     page.see(".amlflow-charts canvas")
+    page.click(".amlflow-notes button", "Edit notes")
+    page.see(".amlflow-preview em", "wide")
+    yield f"notes that are edited, {theme}", findings(page)
+    page.press(Keys.ESCAPE)
+    page.wait_until_gone(".amlflow-preview")
+    page.press("?")
+    page.see("dialog .amlflow-keys")
+    yield f"the keys, {theme}", findings(page)
+    page.press(Keys.ESCAPE)
     page.click(".amlflow-table thead input")
     page.see(".amlflow-selection", "2 selected")
     page.click(".amlflow-bars button", "Columns")

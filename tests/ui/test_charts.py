@@ -34,9 +34,12 @@ def test_runs_are_charted_and_the_charts_are_in_the_address(page: Page, here: st
     page.open(f"{here}&text=run-", READER)
     page.see(".amlflow-table tbody th", "run-2")
     page.click(".amlflow-all-runs > header button", "Charts")
-    page.click(".amlflow-board button", "Add a chart")
-    page.click(".amlflow-board .amlflow-panel button", "Curves")
+    # There are some at once, which the address has only once they are changed.
     page.see(f"{CARD} .u-wrap canvas")
+    page.see(f"{CARD} svg a circle")
+    assert "charts=" not in page.driver.current_url
+    page.click(f"{CARD}:nth-child(2) button[aria-label='Remove the chart']")
+    page.until(lambda: page.driver.current_url.count("charts=") == 1, "the other one")
     plot = page.see(f"{CARD} [role=img]")
     assert plot.get_attribute("aria-label") == "loss of 3 runs; last values: 0.1429, 0.1667, 0.2"
     assert page.see(".amlflow-legend").text.split() == ["run-2", "run-1", "run-0"]
@@ -95,6 +98,13 @@ def test_a_charts_part_has_more_detail_and_running_runs_draw_themselves(
     page.press("0")
     page.until(lambda: " to " not in (plot.get_attribute("aria-label") or ""), "all of it")
     page.until(lambda: "zoom" not in page.driver.current_url, "an address without a part")
+
+
+def test_runs_without_metrics_say_so(page: Page, here: str):
+    page.open(f"{here}&text=failed-", READER)
+    page.see(".amlflow-table tbody th", "failed-2")
+    page.click(".amlflow-all-runs > header button", "Charts")
+    page.see(".amlflow-charts", "None of these runs has logged a metric.")
 
 
 def test_a_runs_own_charts_are_of_the_metric_that_was_chosen(page: Page, here: str):

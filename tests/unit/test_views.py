@@ -12,7 +12,7 @@ from amlflow.testing.memory import MemoryTracker
 from amlflow_page import all_runs
 from amlflow_page.access import Everybody, Forbidden
 from amlflow_page.filters import WrongRequest
-from amlflow_page.view_content import MAX_NOTES
+from amlflow_page.view_content import MAX_NOTES, MAX_VERSIONS, to_properties
 from amlflow_page.views import ViewChanged, Views
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -128,6 +128,18 @@ def test_notes_come_back_as_they_were_written(ada: Views, notes: str):
 def test_notes_have_their_limit(ada: Views, view: dict[str, Any], notes: Any):
     with pytest.raises(WrongRequest, match="notes"):
         ada.save(view["id"], 1, {"notes": notes})
+
+
+def test_a_version_that_nobody_could_have_saved_is_ignored(
+    view: dict[str, Any], tracker: MemoryTracker, ada: Views
+):
+    foreign = {"version-999999999": "{}", f"version-{MAX_VERSIONS}0": "{}", "version-x": "{}"}
+    tracker.update_run(view["id"], RunChange(properties=foreign))
+    assert ada.save(view["id"], 1, {"notes": "two"})["version"] == 2
+    last = to_properties(MAX_VERSIONS, ada.get(view["id"]))
+    tracker.update_run(view["id"], RunChange(properties=last))
+    with pytest.raises(WrongRequest, match="Save yours as a new view"):
+        ada.save(view["id"], MAX_VERSIONS, {"notes": "more"})
 
 
 def test_the_list_leaves_notes_out_and_a_deleted_view_has_no_versions(

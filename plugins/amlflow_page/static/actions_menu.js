@@ -4,7 +4,7 @@ import { button, menu } from "./dom.js";
 
 // `cancelAll()` asks how many that are, and cancels them.
 export function actionsMenu(cancelAll) {
-  const element = menu("Actions", (panel, close) => {
+  const fill = (panel, close) => {
     panel.append(
       button(
         "Cancel all that match…",
@@ -15,7 +15,8 @@ export function actionsMenu(cancelAll) {
         { symbol: "stop" },
       ),
     );
-  });
+  };
+  const element = menu("Actions", fill, { "aria-keyshortcuts": "e" });
   element.hidden = true;
   return element;
 }

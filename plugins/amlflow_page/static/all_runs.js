@@ -19,6 +19,7 @@ import { ALL_RUNS, runAddress } from "./run_route.js";
 import { RunsTable } from "./runs_table.js";
 import { understand } from "./understand.js";
 import { stateText } from "./state_text.js";
+import { onForm } from "./times.js";
 import { showValue } from "./value_table.js";
 import { SavedViews } from "./saved_views.js";
 import { SelectionBar } from "./selection_bar.js";
@@ -88,6 +89,7 @@ export class AllRuns {
     this.build();
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.more()).observe(this.foot);
     this.follower = new Follower(this);
+    onForm(() => this.show());
   }
 
   build() {
@@ -170,6 +172,7 @@ export class AllRuns {
       if (!this.visible || event.target.closest?.("dialog, aside")) return;
       if (event.key === "Escape") {
         if (this.search) this.stop();
+        else if (event.target.matches?.("input:not([type='checkbox'])")) this.table.focus();
         else if (this.table.selected.size) this.table.selectAll(false);
       }
     });

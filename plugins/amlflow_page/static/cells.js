@@ -4,6 +4,7 @@ import { KEYED, METRICS } from "./definition.js";
 import { h } from "./dom.js";
 import { ago, chip, experimentLink, runDuration, tag } from "./format.js";
 import { plainLine } from "./markdown.js";
+import { form } from "./times.js";
 
 const TITLES = {
   name: "Run name",
@@ -61,6 +62,7 @@ export function startsDescending(column) {
 export function usualWidth(column, isGrouped = false) {
   const [kind] = parts(column);
   if (isGrouped && isMetric(column)) return 190; // the mean, the least and the largest number
+  if (kind === "created" && form() !== "ago") return 210;
   return (
     { name: 240, tags: 260, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
     (isMetric(column) ? 110 : 130)

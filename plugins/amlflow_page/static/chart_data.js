@@ -17,6 +17,22 @@ export const KINDS = { curves: "Curves", scatter: "Scatter", parallel: "Parallel
 const MAX_CHARTS = 12;
 const MAX_SMOOTHING = 0.99;
 
+export function curvesOf(metric) {
+  return { kind: "curves", y: metric, x: "step", smoothing: 0, log: false };
+}
+
+// The charts of runs for which nobody has chosen any: curves of the first metric, and its values against the param that
+// tells the runs apart best.
+export function firstCharts([metric], runs) {
+  const values = new Map();
+  for (const run of runs)
+    for (const [key, value] of Object.entries(run.params ?? {}))
+      values.set(key, (values.get(key) ?? new Set()).add(value));
+  const [param] = [...values].sort(([one, its], [other, others]) => others.size - its.size || (one < other ? -1 : 1));
+  const scatter = param && { kind: "scatter", x: `param:${param[0]}`, y: `metric:${metric}` };
+  return [curvesOf(metric), scatter].filter(Boolean);
+}
+
 // A chart as a view keeps it, as text, and back; null for what is not one.
 export function readChart(text) {
   let chart;

@@ -1,7 +1,18 @@
 // Charts over runs: curves of metrics, scatter and parallel coordinates of params against metrics.
 
 import { get, post } from "./api.js";
-import { aligned, axisTitle, KINDS, rangeOf, readCharts, shown, writeCharts, zoomBy } from "./chart_data.js";
+import {
+  aligned,
+  axisTitle,
+  curvesOf,
+  firstCharts,
+  KINDS,
+  rangeOf,
+  readCharts,
+  shown,
+  writeCharts,
+  zoomBy,
+} from "./chart_data.js";
 import { colourOf, drawCurves, drawParallel, drawScatter } from "./chart_drawings.js";
 import { button, checklist, debounced, h, icon, menu, say } from "./dom.js";
 import { runAddress } from "./run_route.js";
@@ -10,15 +21,17 @@ const LOOK_MS = 3000;
 const MAX_RUNS = 50; // as the server has it
 const MAX_NAMES = 20; // as above
 const NAMED = 3; // runs that are asked which metrics there are
+const FIRST_NAMED = 10; // as above, where the first charts are chosen by it
 const LEGEND = 20;
 
 export class Charts {
-  // `onchange(texts)` is called when the user has changed the charts. `startsWith(metrics)` are the metrics whose curves
-  // are shown where no chart has been chosen.
-  constructor(onchange, startsWith = () => []) {
+  // `onchange(texts)` is called when the user has changed the charts. `startsWith(metrics, runs)` are the charts that are
+  // shown where none has been chosen; the metrics that most runs have come first.
+  constructor(onchange, startsWith = firstCharts) {
     this.onchange = onchange;
     this.startsWith = startsWith;
     this.charts = [];
+    this.isChosen = false; // whether somebody has chosen the charts, if only that there be none
     this.runs = [];
     this.metrics = [];
     this.curves = new Map(); // by metric
@@ -28,7 +41,7 @@ export class Charts {
     this.legend = h("div", { class: "amlflow-legend" });
     this.state = h("span", { class: "amlflow-hint", role: "status" });
     this.cards = h("div", { class: "amlflow-charts" });
-    this.adding = menu("Add a chart", (panel, close) => this.fillKinds(panel, close));
+    this.adding = menu("Add a chart", (panel, close) => this.fillKinds(panel, close), { "aria-keyshortcuts": "a" });
     this.element = h(
       "section",
       { class: "amlflow-board", "aria-label": "Charts" },
@@ -42,12 +55,17 @@ export class Charts {
   stop() {
     this.round += 1;
     this.clear();
+    this.ids = null;
+    this.layout = null;
+    if (!this.charts.length) this.isChosen = false;
   }
 
   // `texts` are the charts as a view keeps them.
   setCharts(texts) {
+    if (!texts.length && !this.isChosen) return;
     if (JSON.stringify(texts) === JSON.stringify(writeCharts(this.charts))) return;
     this.charts = readCharts(texts);
+    this.isChosen = this.charts.length > 0;
     this.reload();
   }
 
@@ -90,18 +108,28 @@ export class Charts {
     } while (isLatest() && this.hasOpen);
   }
 
+  // The names of metrics, those that most runs have first. All runs are asked only if the first ones have none.
   async readNames() {
-    const names = new Set();
-    for (const run of this.runs.slice(0, NAMED)) {
-      const { metrics } = await get("runs/metrics", { run_id: run.id });
-      for (const metric of metrics) if ("last" in metric) names.add(metric.name);
-    }
-    return [...names].sort();
+    const asked = this.charts.length ? NAMED : FIRST_NAMED;
+    const counts = await this.countNames(this.runs.slice(0, asked));
+    if (!counts.size)
+      for (const [name, count] of await this.countNames(this.runs.slice(asked))) counts.set(name, count);
+    return [...counts]
+      .sort(([one, count], [other, otherCount]) => otherCount - count || (one < other ? -1 : 1))
+      .map(([name]) => name);
+  }
+
+  async countNames(runs) {
+    const counts = new Map();
+    const answers = await Promise.all(runs.map((run) => get("runs/metrics", { run_id: run.id })));
+    for (const { metrics } of answers)
+      for (const { name, last } of metrics) if (last !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+    return counts;
   }
 
   learn(metrics) {
-    this.metrics = metrics;
-    if (!this.charts.length && metrics.length) this.charts = this.startsWith(metrics).map(curvesOf);
+    this.metrics = [...metrics].sort();
+    if (!this.isChosen && !this.charts.length && metrics.length) this.charts = this.startsWith(metrics, this.runs);
   }
 
   // The curves by metric.
@@ -162,7 +190,8 @@ export class Charts {
     const figures = this.charts.map((chart, index) => this.card(chart, index));
     this.cards.replaceChildren(...figures.map(({ figure }) => figure));
     if (!figures.length) {
-      const hint = this.runs.length ? "No chart yet: add one." : "No runs to show.";
+      const empty = this.metrics.length ? "No chart yet: add one." : "None of these runs has logged a metric.";
+      const hint = this.runs.length ? empty : "No runs to show.";
       this.cards.append(h("p", { class: "amlflow-hint" }, hint));
     }
     this.pictures = figures.map(({ picture }) => picture);
@@ -212,6 +241,7 @@ export class Charts {
     this.charts = this.charts.with(index, zoom ? { ...chart, zoom } : chart);
     this.details.delete(index);
     this.redraw(index);
+    this.isChosen = true;
     this.onchange(writeCharts(this.charts));
     this.load();
   }
@@ -348,13 +378,10 @@ export class Charts {
 
   change(charts) {
     this.charts = charts;
+    this.isChosen = true;
     this.onchange(writeCharts(charts));
     this.load();
   }
-}
-
-function curvesOf(metric) {
-  return { kind: "curves", y: metric, x: "step", smoothing: 0, log: false };
 }
 
 function select(label, options, value, onchange) {

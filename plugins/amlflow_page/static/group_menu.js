@@ -9,55 +9,59 @@ const MAX_SHOWN = 100;
 
 // `group()` is the column that is chosen, or ""; `choose(column)` is called after a choice.
 export function groupMenu(group, choose) {
-  const element = menu("Group", async (panel, close) => {
-    const list = h("div", { class: "amlflow-checklist", role: "radiogroup", "aria-label": "Group by" });
-    const find = h("input", {
-      type: "text",
-      class: "amlflow-input",
-      placeholder: "Find",
-      "aria-label": "Find a column to group by",
-      oninput: () => show(),
-    });
-    panel.append(find, list);
-    let columns = withChosen(COLUMNS, group());
-    show();
-    try {
-      columns = withChosen([...COLUMNS, ...keyed(await get("keys"))], group());
-      show();
-    } catch (failure) {
-      say(failure.message, true);
-    }
-
-    function show() {
-      const words = find.value.trim().toLowerCase();
-      const found = columns.filter((column) => longTitle(column).toLowerCase().includes(words));
-      const options = words ? found : ["", ...found];
-      list.replaceChildren(...options.slice(0, MAX_SHOWN).map(option));
-      if (options.length > MAX_SHOWN)
-        list.append(h("p", { class: "amlflow-hint" }, `${options.length - MAX_SHOWN} more; write a part of a name`));
-    }
-
-    function option(column) {
-      const box = h("input", {
-        type: "radio",
-        name: "amlflow-group",
-        checked: column === group(),
-        // With the arrow keys one goes through the options; a click, Space or Enter chooses.
-        onclick: (event) => event.detail !== 0 && take(column),
-        onkeydown: (event) => {
-          if (event.key !== "Enter" && event.key !== " ") return;
-          event.preventDefault();
-          take(column);
-        },
+  const element = menu(
+    "Group",
+    async (panel, close) => {
+      const list = h("div", { class: "amlflow-checklist", role: "radiogroup", "aria-label": "Group by" });
+      const find = h("input", {
+        type: "text",
+        class: "amlflow-input",
+        placeholder: "Find",
+        "aria-label": "Find a column to group by",
+        oninput: () => show(),
       });
-      return h("label", {}, box, h("span", {}, column ? longTitle(column) : "No groups"));
-    }
+      panel.append(find, list);
+      let columns = withChosen(COLUMNS, group());
+      show();
+      try {
+        columns = withChosen([...COLUMNS, ...keyed(await get("keys"))], group());
+        show();
+      } catch (failure) {
+        say(failure.message, true);
+      }
 
-    function take(column) {
-      close();
-      if (column !== group()) choose(column);
-    }
-  });
+      function show() {
+        const words = find.value.trim().toLowerCase();
+        const found = columns.filter((column) => longTitle(column).toLowerCase().includes(words));
+        const options = words ? found : ["", ...found];
+        list.replaceChildren(...options.slice(0, MAX_SHOWN).map(option));
+        if (options.length > MAX_SHOWN)
+          list.append(h("p", { class: "amlflow-hint" }, `${options.length - MAX_SHOWN} more; write a part of a name`));
+      }
+
+      function option(column) {
+        const box = h("input", {
+          type: "radio",
+          name: "amlflow-group",
+          checked: column === group(),
+          // With the arrow keys one goes through the options; a click, Space or Enter chooses.
+          onclick: (event) => event.detail !== 0 && take(column),
+          onkeydown: (event) => {
+            if (event.key !== "Enter" && event.key !== " ") return;
+            event.preventDefault();
+            take(column);
+          },
+        });
+        return h("label", {}, box, h("span", {}, column ? longTitle(column) : "No groups"));
+      }
+
+      function take(column) {
+        close();
+        if (column !== group()) choose(column);
+      }
+    },
+    { "aria-keyshortcuts": "p" },
+  );
   element.show = () => element.setLabel(group() ? `Group: ${longTitle(group())}` : "Group", Boolean(group()));
   return element;
 }

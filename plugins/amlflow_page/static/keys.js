@@ -11,7 +11,7 @@ const TABLE = [
   ["→ ←", "go to what is in the row, and back"],
   ["Space, Shift+↑ ↓", "select runs"],
   ["Enter", "open the run"],
-  ["Escape", "clear the selection, or stop the search"],
+  ["Escape", "stop the search; in a box, go to the runs; else clear the selection"],
   ["Alt+← →", "in a column’s heading: make the column narrower or wider"],
   ["Alt+Shift+← →", "in a column’s heading: move the column"],
 ];

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { button, h, replaceContent, say } from "./dom.js";
 import { ago, chip, experimentLink, mlflowRunLink, runDuration, tick } from "./format.js";
+import { curvesOf } from "./chart_data.js";
 import { Charts } from "./charts.js";
 import { LogView } from "./log_view.js";
 import { RunFiles } from "./run_files.js";
@@ -133,7 +134,7 @@ export class RunView {
     const metric = query.get("metric");
     const charts = new Charts(
       () => {},
-      (metrics) => (metric ? [metric] : metrics.slice(0, FIRST_CHARTS)),
+      (metrics) => (metric ? [metric] : metrics.slice(0, FIRST_CHARTS)).map(curvesOf),
     );
     charts.changed = () => charts.setRuns([this.state]);
     if (this.state) charts.changed();

@@ -322,6 +322,10 @@ export class RunsTable {
     this.on.select(this.chosen());
   }
 
+  focus() {
+    this.body.querySelector("[tabindex='0']")?.focus();
+  }
+
   // One row is a stop of the Tab key; arrows go on from there.
   rove(row) {
     if (!row?.dataset.id || row.dataset.id === this.current) return;
@@ -340,7 +344,7 @@ export class RunsTable {
     if (!row || (event.target.closest("input") && event.key === " ")) return;
     const index = this.places.get(row.dataset.id);
     const node = this.nodes[index];
-    const step = stepOf(event.key, index, node, this);
+    const step = event.target === row || !isSideways(event.key) ? stepOf(event.key, index, node, this) : undefined;
     if (step !== undefined) {
       event.preventDefault();
       const place = Math.max(0, Math.min(this.nodes.length - 1, step));
@@ -352,7 +356,7 @@ export class RunsTable {
         this.mark(node.id, true);
         this.select(next.id, true);
       }
-    } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+    } else if (isSideways(event.key)) {
       const isLeft = event.key === "ArrowLeft";
       event.preventDefault();
       if (event.target === row && node.isOpenable && node.isOpen === isLeft) this.toggle(node);
@@ -373,6 +377,10 @@ export class RunsTable {
 
 // The place that a key goes to; undefined for other keys. In a tree, the left arrow goes from what
 // is closed to its parent.
+function isSideways(key) {
+  return key === "ArrowRight" || key === "ArrowLeft";
+}
+
 function stepOf(key, index, node, table) {
   if (key === "ArrowLeft" && node.parent !== null && !node.isOpen) return table.places.get(node.parent);
   return {

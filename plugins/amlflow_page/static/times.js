@@ -23,6 +23,13 @@ export function form() {
   }
 }
 
+const listeners = [];
+
+// `listener()` is called when times are shown in another form.
+export function onForm(listener) {
+  listeners.push(listener);
+}
+
 // Shows all times that are in the page in another form.
 export function setForm(name, page = document) {
   try {
@@ -32,6 +39,7 @@ export function setForm(name, page = document) {
   }
   tickTimes(page, name);
   for (const box of page.querySelectorAll("select.amlflow-times")) box.value = name;
+  for (const listener of listeners) listener();
 }
 
 function passed(time) {

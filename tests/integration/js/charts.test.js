@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { studio } from "./page.js";
 
-const { aligned, axisValue, readChart, readCharts, scale, shown, smooth, writeCharts, zoomBy } =
+const { aligned, axisValue, firstCharts, readChart, readCharts, scale, shown, smooth, writeCharts, zoomBy } =
   await studio("chart_data");
 const { told } = await studio("failures");
 
@@ -85,6 +85,14 @@ test("the part that a chart shows is kept, and only if it is one", () => {
   assert.deepEqual(readChart(JSON.stringify(zoomed)), zoomed);
   for (const zoom of [[2, 1], [1], "12", [1, null], [1, "2"]])
     assert.equal("zoom" in readChart(JSON.stringify({ ...zoomed, zoom })), false);
+});
+
+test("the first charts are of the first metric and of the param that tells the runs apart best", () => {
+  const runs = [{ params: { seed: "1", lr: "0.1" } }, { params: { seed: "1", lr: "0.2" } }, {}];
+  const [curves, scatter, ...more] = firstCharts(["loss", "accuracy"], runs);
+  assert.deepEqual([curves.kind, curves.y, more], ["curves", "loss", []]);
+  assert.deepEqual(scatter, { kind: "scatter", x: "param:lr", y: "metric:loss" });
+  assert.equal(firstCharts(["loss"], [{ params: {} }, {}]).length, 1);
 });
 
 test("keys enlarge a part of a chart, move it and show all again", () => {
