@@ -20,6 +20,7 @@ from helpers import (  # noqa: E402
     old_servers,
     servers,
     slurm_daemons,
+    slurm_jobs,
     submitted_jobs,
     tools,
     wheels,
@@ -295,6 +296,19 @@ def slurm(shared: servers.Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SLURM_CONF", conf)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return conf
+
+
+@pytest.fixture
+def slurm_experiment(
+    folder: Path, jobs: Path, server_uri: str, slurm: str, monkeypatch: pytest.MonkeyPatch
+):
+    """An experiment to submit to, on a server that Slurm's nodes reach."""
+    (folder / ".azureml").mkdir()
+    (folder / ".azureml" / "compute.yaml").write_text(slurm_jobs.TARGETS)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    monkeypatch.setattr("amlflow_slurm.kept.MIN_AGE_S", 0.5)
+    jobs.mkdir(parents=True)
+    return submitted_jobs.new_experiment()
 
 
 @pytest.fixture

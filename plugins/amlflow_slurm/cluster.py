@@ -21,13 +21,25 @@ from amlflow.spec import (
 )
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from amlflow_slurm.arrays import (
+    ELEMENT,
+    NAME,
+    common_variables,
+    keep_names,
+    name_of,
+    names_line,
+    own_lines,
+    split,
+)
 from amlflow_slurm.commands import run_command
 from amlflow_slurm.nodes import addresses_of, describe
 from amlflow_slurm.settings import SlurmSettings
-from amlflow_slurm.squeue import NAME, ask
+from amlflow_slurm.squeue import ask
 
 MAX_VARIABLE = 128 << 10
 """Bytes of an environment variable, with its name: the Linux kernel's limit."""
+MAX_IDS = 500
+"""The most ids that one scancel gets."""
 RETRY_S = 60.0
 """How long a controller that is away is waited for at submit."""
 RESERVE_S = 600.0
@@ -57,12 +69,14 @@ class SlurmCluster(ClusterBase):
                     f"job takes at most {MAX_VARIABLE} for each. Put long values into a file of "
                     "the source folder."
                 )
-        run_command(["sbatch", "--test-only", *self._options(work)], _script(self._settings, work))
+        run_command(
+            ["sbatch", "--test-only", *self._options(work)], _script(self._settings, [work])
+        )
 
     def submit(self, works: Sequence[ClusterWork]) -> None:
-        """One sbatch for each work; its settings travel in its environment, as Slurm passes it."""
-        for work in works:
-            self._submit(work)
+        """One sbatch for works that are alike, as an array; their settings travel as variables."""
+        for group in split(works):
+            self._submit(group)
 
     @retry(
         retry=retry_if_exception_type(Unavailable),
@@ -70,18 +84,25 @@ class SlurmCluster(ClusterBase):
         wait=wait_exponential(0.5, max=5),
         reraise=True,
     )
-    def _submit(self, work: ClusterWork) -> None:
+    def _submit(self, works: Sequence[ClusterWork]) -> None:
         try:
-            self._sbatch(work)
+            self._sbatch(works)
         except Unavailable:
-            # It may have been accepted, and only the answer was lost.
-            if self.look([work.name], now=True)[work.name].state is JobState.UNKNOWN:
+            # It may have been accepted, and only the answer was lost. An array is accepted whole.
+            name = works[0].name
+            if self.look([name], now=True)[name].state is JobState.UNKNOWN:
                 raise
 
-    def _sbatch(self, work: ClusterWork) -> None:
-        options = ["--parsable", f"--job-name={work.name}", *self._options(work)]
-        script = _script(self._settings, work)
-        run_command(["sbatch", *options], script, environment=work.environment)
+    def _sbatch(self, works: Sequence[ClusterWork]) -> None:
+        first, name = works[0], works[0].name
+        options = ["--parsable", *self._options(first)]
+        if len(works) > 1:
+            name = name_of(works)
+            options.append(f"--array=0-{len(works) - 1}")
+            keep_names(works)
+        script = _script(self._settings, works)
+        environment = common_variables(works)
+        run_command(["sbatch", f"--job-name={name}", *options], script, environment=environment)
 
     def _options(self, work: ClusterWork) -> list[str]:
         settings = self._settings
@@ -143,19 +164,31 @@ class SlurmCluster(ClusterBase):
         return known
 
     def cancel(self, names: Sequence[str]) -> None:
-        """By their names and this user, whatever ids they have."""
+        """An element of an array by its id; others by their names, whatever ids they have."""
+        jobs, is_fresh = ask(now=False)
+        if not is_fresh and any(name not in jobs for name in names):
+            jobs, _ = ask(now=True)
+        ids = {name: jobs[name].id or "" for name in names if name in jobs}
+        elements = {name: job_id for name, job_id in ids.items() if ELEMENT.fullmatch(job_id)}
+        ids_to_end = list(elements.values())
+        for begin in range(0, len(ids_to_end), MAX_IDS):
+            # Those that have ended meanwhile are told on its standard error.
+            run_command(["scancel", "--quiet", *ids_to_end[begin : begin + MAX_IDS]])
         for name in names:
-            if NAME.fullmatch(name):
+            if NAME.fullmatch(name) and name not in elements:
                 run_command(["scancel", f"--name={name}", f"--user={getpass.getuser()}"])
 
 
-def _script(settings: SlurmSettings, work: ClusterWork) -> str:
-    python = settings.python or work.python
+def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
+    python = settings.python or works[0].python
+    is_array = len(works) > 1
     lines = [
         "#!/bin/bash",
+        *([names_line(works)] if is_array else []),
         *(f"module load {shlex.quote(module)}" for module in settings.modules),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",
+        *(own_lines(works) if is_array else []),
         # In the place of the shell, so that signals reach it.
-        f"exec {shlex.join([python, *work.arguments])}",
+        f"exec {shlex.join([python, *works[0].arguments])}",
     ]
     return "\n".join(lines) + "\n"

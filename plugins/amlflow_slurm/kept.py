@@ -27,7 +27,7 @@ def keep_answer(
 
     It is asked if the last answer is too old, or if it is to be asked ``now``.
     """
-    path = platformdirs.user_cache_path("amlflow") / f"slurm-{_cluster_key()}-{name}.json"
+    path = platformdirs.user_cache_path("amlflow") / f"slurm-{cluster_key()}-{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(f"{path}.lock"):
         kept = _read(path)
@@ -38,13 +38,22 @@ def keep_answer(
     return kept["answer"], is_fresh
 
 
-def _cluster_key() -> str:
+def cluster_key() -> str:
+    """Tells this machine's clusters apart."""
     return hashlib.sha256(os.environ.get("SLURM_CONF", "").encode()).hexdigest()[:16]
+
+
+_parsed: dict[Path, tuple[tuple[int, int], Any]] = {}
+"""What was read last from a file, and the size and time of the file then."""
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        status = path.stat()
+        version = status.st_mtime_ns, status.st_size
+        if _parsed.get(path, (None,))[0] != version:
+            _parsed[path] = version, json.loads(path.read_text(encoding="utf-8"))
+        kept = _parsed[path][1]
     except (OSError, ValueError):
         return None
     is_kept = isinstance(kept, dict) and isinstance(kept.get("time"), (int, float))

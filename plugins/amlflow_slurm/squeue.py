@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import re
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amlflow.spec import ClusterJob, JobState
 
+from amlflow_slurm.arrays import NAME, ElementNames
 from amlflow_slurm.commands import run_command
 from amlflow_slurm.kept import keep_answer
 
@@ -22,8 +23,6 @@ _COLUMNS = {
     "NodeList": 256,
     "PriorityLong": 24,
 }
-NAME = re.compile(r"[0-9A-Za-z]{1,64}")
-"""The form of a work's name."""
 _STATES = {
     "PENDING": JobState.QUEUED,
     "REQUEUED": JobState.QUEUED,
@@ -69,15 +68,24 @@ def ask(*, now: bool) -> tuple[dict[str, ClusterJob], bool]:
     Slurm is asked if the last answer is too old, or if it is to be asked ``now``.
     """
     answer, is_fresh = keep_answer("jobs", _ask_slurm, now=now)
-    return jobs_of(answer["rows"]), is_fresh
+    if not _last or _last[0] is not answer:  # whoever looks at 1,000 runs parses it once
+        _last[:] = answer, jobs_of(answer["rows"])
+    return dict(_last[1]), is_fresh
+
+
+_last: list[Any] = []
+"""The last answer, and the jobs in it."""
 
 
 def _ask_slurm() -> dict[str, Any]:
     columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS.items())
-    text = run_command(
-        ["squeue", "--noheader", "--states=all", "--user", getpass.getuser(), "-O", columns]
-    )
-    return {"rows": rows_of(text)}
+    options = ["--noheader", "--array", "--states=all", "--user", getpass.getuser()]
+    rows = rows_of(run_command(["squeue", *options, "-O", columns]))
+    names = ElementNames()
+    for row in rows:
+        # An element bears the name of its array.
+        row["Name"] = names.name_of(row["Name"], row["JobArrayID"]) or row["Name"]
+    return {"rows": rows}
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -95,7 +103,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 def jobs_of(rows: list[dict[str, str]]) -> dict[str, ClusterJob]:
     """The jobs of an answer, by name. Of two with one name, the one that goes on counts."""
-    waiting = [row for row in rows if _STATES.get(row["State"]) is JobState.QUEUED]
+    waiting = sorted(_place_of(row) for row in rows if _STATES.get(row["State"]) is JobState.QUEUED)
     jobs: dict[str, ClusterJob] = {}
     for row in rows:
         job = _job_of(row, waiting)
@@ -107,12 +115,15 @@ def jobs_of(rows: list[dict[str, str]]) -> dict[str, ClusterJob]:
 _OVER = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED)
 
 
-def _job_of(row: Mapping[str, str], waiting: list[dict[str, str]]) -> ClusterJob:
+def _place_of(row: Mapping[str, str]) -> tuple[int, int, int]:
+    """Where a job waits: by its priority, then by its id."""
+    array, _, number = row["JobArrayID"].partition("_")
+    return -_to_number(row["PriorityLong"]), _to_number(array), _to_number(number)
+
+
+def _job_of(row: Mapping[str, str], waiting: Sequence[tuple[int, int, int]]) -> ClusterJob:
     state = _STATES.get(row["State"], JobState.RUNNING)
-    priority = _to_number(row["PriorityLong"])
-    before = None
-    if state is JobState.QUEUED:
-        before = sum(_to_number(other["PriorityLong"]) > priority for other in waiting)
+    before = bisect_left(waiting, _place_of(row)) if state is JobState.QUEUED else None
     status = _to_number(row["exit_code"])
     reason = _ENDS.get(row["State"])
     if state is JobState.ENDING and row["Reason"] == "TimeLimit":

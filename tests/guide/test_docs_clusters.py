@@ -57,3 +57,10 @@ def test_from_a_login_node_to_a_cancelled_job(
     after = shown_now()
     assert "Canceled" in after
     assert "Queued" not in after
+    shown = run(sys.executable, "-c", block("slurm-array"), folder=folder, **environment)
+    assert shown == f"{['Queued'] * 4}\n"
+    command = block("slurm-cancel-array")
+    shown = run(sys.executable, "-c", command, folder=folder, **environment)
+    assert shown == f"{['Canceled'] * 4}\n"
+    waiting = answer("squeue --noheader --array --states=PENDING")
+    assert waiting == ""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from amlflow.core.console import warn_once
-from amlflow.core.scripts.submission import _check_whole
+from amlflow.core.scripts.prepared_script import _check_whole
 from azureml.core import ContainerRegistry, Environment, ScriptRunConfig, Workspace
 from azureml.core import authentication as auth
 from azureml.core.runconfig import (

@@ -225,6 +225,7 @@ OWN_FILES = {
     "installing.py": "what uv writes into an environment",
     "pythons.py": "what an interpreter of this machine says of itself",
     "kept.py": "environments kept on this machine",
+    "arrays.py": "names of jobs kept on this machine",
     "curated.py": "a file of amlflow's own",
     "definition_files.py": "a folder of the user's own",
     "images.py": "what docker says",

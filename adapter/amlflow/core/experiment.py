@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from amlflow.core import html
 from amlflow.core.arguments import (
@@ -33,7 +34,7 @@ from amlflow.core.runs.starting import (
     store_snapshot,
     tracked_folders,
 )
-from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.submitters import submit_config, submit_configs
 from amlflow.core.store import (
     ExperimentBase,
     WorkspaceBase,
@@ -219,12 +220,20 @@ class Experiment(ExperimentBase):
         make_outputs_folder(outputs)
         return run
 
-    def submit(self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any) -> Run:
+    @overload
+    def submit(
+        self, config: Sequence[Any], tags: Any = None, **kwargs: Any
+    ) -> builtins.list[Run]: ...
+    @overload
+    def submit(self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any) -> Run: ...
+
+    def submit(self, config: Any, tags: Any = None, **kwargs: Any) -> Any:
         """Run a script as a tracked run, and return at once.
 
         Args:
-            config: A :class:`ScriptRunConfig`.
-            tags: Tags to begin with.
+            config: A :class:`ScriptRunConfig`. Beyond v1, a list of them: a list of their runs is
+                returned. No run is made if one of them is wrong, and a cluster gets them together.
+            tags: Tags to begin with. For a list of configurations, also a list with those of each.
             snapshot_id: Take the source from this snapshot instead of the configuration's folder.
 
         Raises:
@@ -232,18 +241,19 @@ class Experiment(ExperimentBase):
             SnapshotException: the source folder cannot be packed.
             ComputeTargetException: the target is unknown, or does not work now.
         """
+        if isinstance(config, (builtins.list, tuple)):
+            return [run_of(self, record) for record in self._submit_all(config, tags, **kwargs)]
         return run_of(self, self._submit(config, tags, parent=None, **kwargs))
+
+    def _submit_all(
+        self, configs: Sequence[Any], tags: Any, parent: RunRecord | None = None, **kwargs: Any
+    ) -> builtins.list[RunRecord]:
+        return submit_configs(self, configs, tags, parent, **kwargs)
 
     def _submit(
         self, config: Any, tags: dict[str, str] | None, parent: RunRecord | None, **kwargs: Any
     ) -> RunRecord:
-        for kind, submitter in SUBMITTERS.items():
-            if isinstance(config, kind):
-                return submitter(self, config, tags, parent, **kwargs)
-        raise UserErrorException(
-            f"A {type(config).__name__} cannot be submitted; a ScriptRunConfig can: "
-            "experiment.submit(ScriptRunConfig(source_directory='.', script='train.py'))."
-        )
+        return submit_config(self, config, tags, parent, **kwargs)
 
     def get_runs(
         self,
@@ -412,21 +422,3 @@ EXPERIMENTS = Columns(_to_cells, _to_rows)
 def open_experiment(workspace: WorkspaceBase, record: ExperimentRecord) -> Experiment:
     """The experiment of a record that is known already."""
     return Experiment(workspace, record.name, _skip_name_validation=True, _experiment_dto=record)
-
-
-def _submit_script(
-    experiment: Experiment,
-    config: ScriptRunConfig,
-    tags: dict[str, str] | None,
-    parent: RunRecord | None,
-    **kwargs: Any,
-) -> RunRecord:
-    # Imported when a script is submitted: it needs subprocess, and what only some systems have.
-    from amlflow.core.scripts.submission import submit
-
-    return submit(config, experiment, tags, parent, **kwargs)
-
-
-SUBMITTERS: dict[type, Callable[..., RunRecord]] = {ScriptRunConfig: _submit_script}
-"""What :meth:`Experiment.submit` takes, and how each is submitted: by a function of experiment,
-configuration, tags, parent and further keywords, which returns the record of the run it made."""

@@ -8,7 +8,7 @@ experiment.py, which imports runs/. What the lower ones need of the upper ones i
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -164,6 +164,11 @@ class ExperimentBase(HasStore):
     ) -> RunRecord:
         raise NotImplementedError
 
+    def _submit_all(
+        self, configs: Sequence[Any], tags: Any, parent: RunRecord | None = None, **kwargs: Any
+    ) -> list[RunRecord]:
+        raise NotImplementedError
+
 
 def experiment_of(workspace: WorkspaceBase, run: RunRecord) -> ExperimentBase:
     """The experiment that a run of the workspace is in."""
@@ -179,6 +184,13 @@ def submit_in(
 ) -> RunRecord:
     """Submit a configuration as a run of an experiment; see ``Experiment.submit``."""
     return experiment._submit(config, tags, parent, **kwargs)
+
+
+def submit_all_in(
+    experiment: ExperimentBase, configs: Sequence[Any], tags: Any, parent: RunRecord, **kwargs: Any
+) -> list[RunRecord]:
+    """Submit configurations as runs of an experiment; see ``Experiment.submit``."""
+    return experiment._submit_all(configs, tags, parent, **kwargs)
 
 
 _workspace_classes: list[type[WorkspaceBase]] = []

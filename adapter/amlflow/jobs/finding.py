@@ -147,7 +147,7 @@ def is_about(folder: JobFolder, tracking_uri: str, run_id: str) -> bool:
         return True
     except OSError:
         return False
-    return job.run_id == run_id and is_same_tracker(job.tracking_uri, tracking_uri)
+    return run_id in job.run_ids and is_same_tracker(job.tracking_uri, tracking_uri)
 
 
 def is_same_tracker(uri: str, other: str) -> bool:

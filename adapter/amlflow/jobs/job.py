@@ -105,7 +105,8 @@ class Job:
     the submitter itself runs in. ``data`` is what the script gets and writes
     (:class:`amlflow.data.script_data.ScriptData`). ``snapshot`` is the digest of the stored
     snapshot, which a cluster's node takes from the tracker. ``distribution`` says which processes
-    the script is run by, if there is more to it than one.
+    the script is run by, if there is more to it than one. ``others`` are the ids of the runs that
+    were submitted to a cluster together with this one, and whose jobs have the same folder.
     """
 
     name: str
@@ -130,6 +131,12 @@ class Job:
     needs: Sequence[str] = ()
     snapshot: str | None = None
     distribution: Distribution | None = None
+    others: Sequence[str] = field(default_factory=list)
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The ids of the runs that have this job's folder."""
+        return [self.run_id, *self.others]
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Job:

@@ -30,6 +30,7 @@ from amlflow.jobs.removal import remove
 from amlflow.jobs.run_notes import (
     fail_as_lost,
     has_agent,
+    is_clusters,
     is_launched,
     left_out_warning,
     requested_end_of,
@@ -107,13 +108,10 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
         try:
             job = folder.read()
         except FileNotFoundError:
-            return _give_up(
-                tracker,
-                record,
-                folder,
-                None,
-                "The process that submitted the run ended before the run was started.",
-            )
+            message = "The process that submitted the run ended before the run was started."
+            if is_clusters(record):  # the folder may be that of other runs, too
+                return _end_unstarted(tracker, record, message)
+            return _give_up(tracker, record, folder, None, message)
         if not is_launched(record):
             return False
         if folder.unsent.exists():
@@ -142,23 +140,39 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
 def _tend_submitted(
     cluster: Cluster, tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder
 ) -> bool:
-    """Tend the job of a cluster whose submitter was killed before it knew that the job is queued.
+    """Tend a cluster's jobs whose submitter was killed before it knew that they are queued.
 
-    Raises :class:`Unavailable` where the cluster does not answer.
+    Returns whether the run of the record has changed. Raises :class:`Unavailable` where the cluster
+    does not answer.
     """
-    name = make_cluster_name(job.run_id, proof_of(folder))
-    state = cluster.look([name], now=True)[name].state
-    if state is not JobState.UNKNOWN or has_agent(record) or record.status in FINAL:
-        remove(folder)
-        return False
-    message = "The process that submitted the run ended before the cluster had the job."
-    return _give_up(tracker, record, folder, job, message)
+    proof = proof_of(folder)
+    names = {run_id: make_cluster_name(run_id, proof) for run_id in job.run_ids}
+    jobs = cluster.look(list(names.values()), now=True)
+    changed = False
+    for run_id, name in names.items():
+        if jobs[name].state is not JobState.UNKNOWN:
+            continue
+        with contextlib.suppress(RunNotFound):  # somebody has deleted another of its runs
+            own = record if run_id == record.id else tracker.get_run(run_id)
+            if not has_agent(own) and own.status not in FINAL:
+                message = "The process that submitted the run ended before the cluster had the job."
+                _end_unstarted(tracker, own, message)
+                changed = changed or own is record
+    remove(folder)
+    return changed
 
 
 def _give_up(
     tracker: Tracker, record: RunRecord, folder: JobFolder, job: Job | None, message: str
 ) -> bool:
-    """End a run that never starts, and keep agents from claiming it."""
+    """End a run that never starts, and remove its job."""
+    if _end_unstarted(tracker, record, message):
+        _drop(folder, job)
+    return True
+
+
+def _end_unstarted(tracker: Tracker, record: RunRecord, message: str) -> bool:
+    """End a run that never starts, and keep agents from claiming it; False if one has."""
     change = fail_as_lost(f"{message} Submit it again.").change()
     if record.status in FINAL:
         change = RunChange()
@@ -167,10 +181,9 @@ def _give_up(
         try:
             tracker.update_run(record.id, change)
         except PropertyConflict:  # an agent has it after all
-            return True
+            return False
     elif record.status not in FINAL:
         tracker.update_run(record.id, change)
-    _drop(folder, job)
     return True
 
 

@@ -148,6 +148,9 @@ class Cluster(Protocol):
     def submit(self, works: Sequence[ClusterWork]) -> None:
         """Put works into the queue, each once.
 
+        Works that are alike may become parts of one job, as in a job array. Each of them is looked
+        at and cancelled by its own name all the same.
+
         If the answer of the cluster is lost, it is asked for the work's name before the work is
         submitted again. Raises :class:`ComputeTargetException` if the cluster refuses a work; those
         before it are in the queue. Raises :class:`Unavailable` if the cluster does not answer for a

@@ -150,6 +150,26 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         assert not psutil.pid_exists(int((tmp_path / item.name).read_text()))
         assert cluster.look([other.name], now=True)[other.name].state not in OVER
 
+    def test_one_of_many_is_cancelled(
+        self, cluster: Cluster, work: Callable[..., ClusterWork]
+    ) -> None:
+        """
+        Cluster.submit: Works that are alike may become parts of one job, as in a job array.
+        Cluster.submit: Each of them is looked at and cancelled by its own name all the same.
+        """
+        works = [work("time.sleep(600)") for _ in range(3)]
+        names = [item.name for item in works]
+        cluster.submit(works)
+        try:
+            # Cluster.submit: Works that are alike may become parts of one job
+            # Cluster.submit: Each of them is looked at and cancelled by its own name
+            cluster.cancel(names[1:2])
+            assert end_of(cluster, names[1]).state is JobState.CANCELED
+            jobs = cluster.look(names, now=True)
+            assert [jobs[name].state in OVER for name in names] == [False, True, False]
+        finally:
+            cluster.cancel(names)
+
     def test_what_it_was_given_is_on_no_command_line(
         self, cluster: Cluster, submitted: Any, tmp_path: Path
     ) -> None:

@@ -90,6 +90,22 @@ class RunsTheFirstOnly(Mutated):
         super().submit(works[:1])
 
 
+class CancelsAllOfAnArray(Mutated):
+    """
+    Cluster.submit: Each of them is looked at and cancelled by its own name all the same.
+    """
+
+    _together: Sequence[str] = ()
+
+    def submit(self, works: Sequence[ClusterWork]) -> None:
+        self._together = [work.name for work in works] if len(works) > 1 else []
+        super().submit(works)
+
+    def cancel(self, names: Sequence[str]) -> None:
+        is_array = any(name in self._together for name in names)
+        super().cancel([*names, *self._together] if is_array else names)
+
+
 class LeavesOutUnknown(Mutated):
     """
     Cluster.look: With now the cluster is asked at once, and each name is in the answer.

@@ -28,14 +28,14 @@ from helpers.submitted_jobs import log_of, submit, wait_for_end
     ],
 )
 def test_a_command(command: Any, words: list[str] | None) -> None:
-    from amlflow.core.scripts.submission import command_of
+    from amlflow.core.scripts.prepared_script import command_of
 
     found = command_of(ScriptRunConfig(".", command=command), inside=False)
     assert found == (words or command, False)
 
 
 def test_arguments_of_a_line_are_no_part_of_it() -> None:
-    from amlflow.core.scripts.submission import command_of
+    from amlflow.core.scripts.prepared_script import command_of
 
     config = ScriptRunConfig(".", command="run $RANK", arguments=["$(rm)", 1])
     assert command_of(config, inside=False)[0] == ["sh", "-c", "run $RANK '$(rm)' 1"]

@@ -3,79 +3,30 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from amlflow.core.runs.run import Run
-from amlflow.jobs.cluster.names import cluster_name_of
-from azureml.core import Experiment, ScriptRunConfig, Workspace
+from azureml.core import Experiment, Workspace
 from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
 from helpers.distributed_scripts import JOINED, SUM, process_log
+from helpers.slurm_jobs import job_of, left_by, slurm_says, submit, submit_and_be_killed
 from helpers.submitted_jobs import (
     SOON,
     error_of,
     log_of,
-    new_experiment,
-    script,
     until,
     wait_for_end,
 )
 from helpers.tools import need
 
-TARGETS = """
-gpu-cluster:
-  kind: slurm
-  partition: main
-held:
-  kind: slurm
-  partition: main
-  options: [--hold]
-nowhere:
-  kind: slurm
-  partition: nowhere
-"""
-
 
 @pytest.fixture
-def experiment(
-    folder: Path, jobs: Path, server_uri: str, slurm: str, monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    """An experiment to submit to, on a server that the nodes reach."""
-    (folder / ".azureml").mkdir()
-    (folder / ".azureml" / "compute.yaml").write_text(TARGETS)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
-    monkeypatch.setattr("amlflow_slurm.kept.MIN_AGE_S", 0.5)
-    jobs.mkdir(parents=True)
-    return new_experiment()
-
-
-def submit(experiment: Any, code: str, target: str = "gpu-cluster", **config: Any) -> Run:
-    script(code)
-    variables = config.pop("environment_variables", {})
-    settings = ScriptRunConfig("src", "script.py", compute_target=target, **config)
-    settings.run_config.environment_variables = variables
-    run: Run = experiment.submit(settings)
-    return run
-
-
-def slurm_says(*command: str) -> str:
-    words = [need(command[0]), *command[1:]]
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
-
-
-def job_of(run: Run) -> list[str]:
-    """The id and the state of a run's job in Slurm."""
-    record = run._reload()
-    name = cluster_name_of(record)
-    states = "squeue", "--noheader", "--states=all", f"--name={name}", "-O", "JobID:20,State:20"
-    return slurm_says(*states).split()
+def experiment(slurm_experiment: Any) -> Any:
+    return slurm_experiment
 
 
 def test_a_script_is_a_job_of_the_cluster(experiment: Any, jobs: Path) -> None:
@@ -215,26 +166,6 @@ def test_what_is_refused_before_there_is_a_run(
     assert list(local.get_runs()) == []
 
 
-def submit_and_be_killed(experiment: Any, place: str) -> Run:
-    """Submit by a process that is killed when it calls a function of its own; the run it left."""
-    script("print('alone')")
-    code = f"""
-        import os, signal
-        from amlflow.jobs import starting
-        from amlflow_slurm.cluster import SlurmCluster
-        from azureml.core import Experiment, ScriptRunConfig, Workspace
-        {place} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        experiment = Experiment(Workspace("sub", "group", "workspace"), {experiment.name!r})
-        experiment.submit(ScriptRunConfig("src", "script.py", compute_target="gpu-cluster"))
-    """
-    process = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True
-    )
-    assert process.returncode == -9, process.stderr
-    [run] = experiment.get_runs()
-    return run
-
-
 def test_a_submitter_that_is_killed_leaves_a_job_that_runs(experiment: Any) -> None:
     run = submit_and_be_killed(experiment, "starting.remove")
     assert wait_for_end(run) == "Completed"
@@ -292,12 +223,6 @@ def test_mpi_on_several_nodes(experiment: Any) -> None:
     assert wait_for_end(run, 2 * SOON) == "Completed", error_of(run)
     for rank in range(4):
         assert f"{rank} of 4: 6, {rank}" in process_log(run, rank)
-
-
-def left_by(run: Run) -> list[Path]:
-    """The folders that the run's job has left on nodes."""
-    name = cluster_name_of(run._reload())
-    return list(Path(tempfile.gettempdir()).glob(f"amlflow-{name}*"))
 
 
 @pytest.mark.parametrize("end", ["kill", "cancel"])

@@ -22,6 +22,7 @@ from helpers.submitted_jobs import (
     agents,
     error_of,
     log_of,
+    script,
     scripts,
     submit,
     until,
@@ -468,3 +469,14 @@ def test_times_of_a_run_are_the_scripts(experiment: Any) -> None:
     assert wait_for_end(run) == "Completed"
     record = run._record
     assert before < record.started.timestamp() < record.ended.timestamp() - 0.5 < time.time()
+
+
+def test_a_list_is_submitted_one_by_one_on_this_machine(experiment: Any) -> None:
+    script("import sys; print(sys.argv[1:])")
+    configs = [ScriptRunConfig("src", "script.py", arguments=[word]) for word in ("a", "b")]
+    with experiment.start_logging(snapshot_directory=None) as parent:
+        runs = parent.submit_child(configs, tags={"sweep": "1"})
+    for run, word in zip(runs, ("a", "b"), strict=True):
+        assert wait_for_end(run) == "Completed"
+        assert f"['{word}']" in log_of(run)
+        assert (run.parent.id, run.get_tags()["sweep"]) == (parent.id, "1")

@@ -11,7 +11,7 @@ import pytest
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.cluster.looking import cluster_change
 from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message, to_line
-from amlflow.jobs.cluster.payload import VARIABLE, take_job, to_work
+from amlflow.jobs.cluster.payload import OWN_VARIABLE, VARIABLE, take_job, to_work, to_works
 from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.health import Agent, agent_change
 from amlflow.jobs.job import Job, Target
@@ -139,6 +139,28 @@ def test_a_job_travels_in_one_variable() -> None:
     job = take_job(environ)
     assert job == make_job(max_seconds=5.0, environ={"HOME": "/node"})
     assert VARIABLE not in environ
+
+
+def test_jobs_that_are_submitted_together_share_what_they_have_in_common() -> None:
+    jobs = [
+        make_job(
+            name=f"{number:032x}",
+            run_id=str(number),
+            command=["a.py", "--rate", str(number)],
+            environment={"A": "ä\n", "AZUREML_RUN_ID": str(number), **more},
+            tracking_uri="http://x:secret@y/" + "long" * 500,
+        )
+        for number, more in enumerate([{}, {"ONLY": "here"}, {}])
+    ]
+    works = to_works(jobs)
+    assert len({work.environment[VARIABLE] for work in works}) == 1
+    assert all(len(work.environment[OWN_VARIABLE]) < 300 for work in works)
+    for job, work in zip(jobs, works, strict=True):
+        environ = {**work.environment, "HOME": "/node"}
+        assert take_job(environ) == dataclasses.replace(job, environ={"HOME": "/node"})
+        assert environ == {"HOME": "/node"}
+        assert work.name == job.name
+    assert [OWN_VARIABLE in work.environment for work in to_works(jobs[:1])] == [False]
 
 
 def test_a_process_without_a_job() -> None:

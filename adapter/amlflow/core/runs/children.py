@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from amlflow.core.arguments import check_list, check_text, to_conditions
 from amlflow.core.listing import LazyListing
@@ -11,7 +12,7 @@ from amlflow.core.runs.base import RunBase, stay_in_folder
 from amlflow.core.runs.descendants import children, descendants
 from amlflow.core.runs.listing import RUNS
 from amlflow.core.runs.starting import draft_run, start_run
-from amlflow.core.store import ExperimentBase, experiment_of, submit_in
+from amlflow.core.store import ExperimentBase, experiment_of, submit_all_in, submit_in
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import RunRecord, Status
 
@@ -138,8 +139,18 @@ class RunChildren(RunBase, Generic[AnyRun]):
         records = find(self._tracker, self._record, conditions)
         return LazyListing((self._run_of(record) for record in records), RUNS)
 
+    @overload
+    def submit_child(
+        self, config: Sequence[Any], tags: Any = None, **kwargs: Any
+    ) -> list[AnyRun]: ...
+    @overload
     def submit_child(
         self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any
-    ) -> AnyRun:
-        """Submit a script as a run within this one; see :meth:`Experiment.submit`."""
+    ) -> AnyRun: ...
+
+    def submit_child(self, config: Any, tags: Any = None, **kwargs: Any) -> Any:
+        """Submit a script, or a list, within this run; see :meth:`Experiment.submit`."""
+        if isinstance(config, (list, tuple)):
+            records = submit_all_in(self._experiment, config, tags, self._record, **kwargs)
+            return [self._run_of(record) for record in records]
         return self._run_of(submit_in(self._experiment, config, tags, self._record, **kwargs))

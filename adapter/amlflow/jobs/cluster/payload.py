@@ -1,7 +1,10 @@
-"""The environment variable that carries a job to its cluster node.
+"""The environment variables that carry a job to its cluster node.
 
-The cluster passes the variable to the job's first node, where no other user can read it. It does
+The cluster passes the variables to the job's first node, where no other user can read them. They do
 not contain the snapshot, which the node takes from the tracker.
+
+Of jobs that are submitted together, one variable has what they have in common, and another what is
+a job's own. So they can be an array of the cluster's, which keeps the first once.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ import base64
 import dataclasses
 import json
 import zlib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
 
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.job import Job
@@ -18,6 +22,10 @@ from amlflow.jobs.launch import importable
 from amlflow.spec import ATTEMPT, ClusterWork
 
 VARIABLE = "AMLFLOW_CLUSTER_JOB"
+OWN_VARIABLE = "AMLFLOW_CLUSTER_RUN"
+"""What is a job's own, if others were submitted together with it."""
+ENVIRONMENT = "environment"
+"""The field of a job with its script's variables, of which some are its own."""
 MODULE = "amlflow.jobs.agent"
 MAX_ATTEMPT = 99_999
 NODE_KIND = "local"
@@ -26,11 +34,44 @@ NODE_KIND = "local"
 
 def to_work(job: Job) -> ClusterWork:
     """What the cluster is to run for a job: an agent."""
+    return _to_work(job, {VARIABLE: encode_job(job)})
+
+
+def to_works(jobs: Sequence[Job]) -> list[ClusterWork]:
+    """The same for jobs that are submitted together."""
+    if len(jobs) == 1:
+        return [to_work(jobs[0])]
+    contents = [_content_of(job) for job in jobs]
+    common = _common(contents)
+    common[ENVIRONMENT] = _common([content[ENVIRONMENT] for content in contents])
+    shared = _encode(common)
+    return [
+        _to_work(job, {VARIABLE: shared, OWN_VARIABLE: _encode(_own(content, common))})
+        for job, content in zip(jobs, contents, strict=True)
+    ]
+
+
+def _common(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    first, *others = contents
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in others)
+    }
+
+
+def _own(content: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key: value for key, value in content.items() if key not in common}
+    variables, shared = content[ENVIRONMENT], common[ENVIRONMENT]
+    return {**own, ENVIRONMENT: {key: variables[key] for key in variables if key not in shared}}
+
+
+def _to_work(job: Job, variables: Mapping[str, str]) -> ClusterWork:
     return ClusterWork(
         name=job.name,
         python=job.agent_python,
         arguments=["-m", MODULE, "--cluster"],
-        environment={VARIABLE: encode_job(job), **importable({}, job.import_path)},
+        environment={**variables, **importable({}, job.import_path)},
         max_seconds=job.max_seconds,
         **_room_for(job),
         image=job.image,
@@ -47,8 +88,20 @@ def _room_for(job: Job) -> dict[str, int]:
 
 def encode_job(job: Job) -> str:
     """A job as the variable has it."""
-    text = json.dumps(dataclasses.asdict(dataclasses.replace(job, environ={})))
-    return base64.b64encode(zlib.compress(text.encode())).decode()
+    return _encode(_content_of(job))
+
+
+def _content_of(job: Job) -> dict[str, Any]:
+    return dataclasses.asdict(dataclasses.replace(job, environ={}))
+
+
+def _encode(content: Mapping[str, Any]) -> str:
+    return base64.b64encode(zlib.compress(json.dumps(content).encode())).decode()
+
+
+def _decode(text: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(text)))
+    return content
 
 
 def attempt_of(environ: Mapping[str, str]) -> int:
@@ -58,7 +111,7 @@ def attempt_of(environ: Mapping[str, str]) -> int:
 
 
 def take_job(environ: MutableMapping[str, str]) -> Job:
-    """The job of this process, whose variable is removed: the script does not get it.
+    """The job of this process, whose variables are removed: the script does not get them.
 
     Raises :class:`ComputeTargetException` if there is none.
     """
@@ -67,5 +120,9 @@ def take_job(environ: MutableMapping[str, str]) -> Job:
         raise ComputeTargetException(
             f"The variable {VARIABLE} is not set: a cluster's job is started by the cluster."
         )
-    fields = json.loads(zlib.decompress(base64.b64decode(content)))
+    fields, own_content = _decode(content), environ.pop(OWN_VARIABLE, None)
+    if own_content is not None:
+        own = _decode(own_content)
+        variables = {**fields[ENVIRONMENT], **own[ENVIRONMENT]}
+        fields = {**fields, **own, ENVIRONMENT: variables}
     return Job.from_content({**fields, "environ": dict(environ)})

@@ -1,0 +1,194 @@
+"""Submitting a list of scripts to a cluster at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+from amlflow.core.scripts.prepared_script import PreparedScript, check_on_cluster, prepare_script
+from amlflow.core.scripts.script_run import (
+    bind_job,
+    draft_script_run,
+    environment_definition,
+    note_of,
+    pack_source,
+)
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.submission import check_own, make_folder, submit
+from amlflow.core.store import ExperimentBase, tracker_of
+from amlflow.exceptions import UserErrorException
+from amlflow.jobs import snapshot
+from amlflow.jobs.cluster.many import start_many
+from amlflow.jobs.job import DEFINITION_FILE, JobFolder, Target, new_name
+from amlflow.jobs.run_notes import CLUSTER, EndRequest
+from amlflow.layers.layer import Layer
+from amlflow.run_errors import to_error
+from amlflow.spec import Cluster, RunDraft, RunRecord, Status
+
+Item = TypeVar("Item")
+
+THREADS = 8
+"""Calls to the tracker at the same time, where there is one for each run."""
+
+
+def submit_many(
+    configs: Sequence[ScriptRunConfig],
+    experiment: ExperimentBase,
+    tags: Any,
+    parent: RunRecord | None,
+    snapshot_id: str | None = None,
+) -> list[RunRecord]:
+    """Submit scripts; the records of their runs in the order of the configurations.
+
+    No run is made if one of the configurations is wrong. Those of one cluster are handed to it
+    together, all or none. Others are submitted one by one. ``tags`` are those of all, or a list of
+    those of each.
+
+    Raises what :func:`submit` raises, and UserErrorException if there are not as many tags.
+    """
+    tags = _tags_of_each(tags, len(configs))
+    scripts = [prepare_script(config, experiment, snapshot_id) for config in configs]
+    records: dict[int, RunRecord] = {}
+    for numbers in _by_cluster(scripts):
+        cluster = scripts[numbers[0]].cluster
+        if cluster is None:
+            for number in numbers:
+                record = submit(configs[number], experiment, tags[number], parent, snapshot_id)
+                records[number] = record
+        else:
+            group = [scripts[number] for number in numbers]
+            own_tags = [tags[number] for number in numbers]
+            together = _submit_to(cluster, group, experiment, own_tags, parent, snapshot_id)
+            records.update(zip(numbers, together, strict=True))
+    return [records[number] for number in range(len(configs))]
+
+
+def _tags_of_each(tags: Any, count: int) -> list[Mapping[str, Any] | None]:
+    if not isinstance(tags, (list, tuple)):
+        return [tags] * count
+    if len(tags) != count:
+        raise UserErrorException(
+            f"The list of tags has {len(tags)} entries, and {count} configurations are submitted. "
+            "Give one dict for each, or one for all."
+        )
+    return list(tags)
+
+
+def _by_cluster(scripts: Sequence[PreparedScript]) -> list[list[int]]:
+    """The numbers of the scripts, in groups that have one target."""
+    groups: list[tuple[Target, list[int]]] = []
+    for number, script in enumerate(scripts):
+        for target, numbers in groups:
+            if target == script.job.target:
+                numbers.append(number)
+                break
+        else:
+            groups.append((script.job.target, [number]))
+    return [numbers for _, numbers in groups]
+
+
+def _submit_to(
+    cluster: Cluster,
+    scripts: Sequence[PreparedScript],
+    experiment: ExperimentBase,
+    tags: Sequence[Mapping[str, Any] | None],
+    parent: RunRecord | None,
+    snapshot_id: str | None,
+) -> list[RunRecord]:
+    """Submit scripts of one cluster. One folder serves all of them until the cluster has them."""
+    _check_each_shape(cluster, scripts)
+    folder = JobFolder(new_name())
+    check_own(folder.path.parent)
+    tracker = tracker_of(experiment)
+    with make_folder(folder) as lock:
+        digests = _store_sources(tracker, scripts, folder, snapshot_id)
+        notes = {CLUSTER: scripts[0].job.target.kind, **note_of(folder)}
+        now = datetime.now(timezone.utc)
+
+        def draft(number: int) -> RunDraft:
+            return draft_script_run(
+                experiment,
+                scripts[number],
+                digests[number],
+                parent=parent,
+                tags=tags[number],
+                status=Status.QUEUED,
+                notes=notes,
+                # The order of creation is that of the list.
+                created=now + timedelta(milliseconds=number),
+            )
+
+        records = tracker.create_runs([draft(number) for number in range(len(scripts))])
+        jobs = [
+            dataclasses.replace(bind_job(script.job, experiment, record, digest), name=folder.name)
+            for script, record, digest in zip(scripts, records, digests, strict=True)
+        ]
+        try:
+            _describe_inputs(tracker, scripts, records, folder)
+            start_many(cluster, jobs, folder, lock)
+        except BaseException as failure:
+            end = EndRequest(Status.FAILED, to_error(f"The run could not be started: {failure}"))
+            _call_for_each(lambda record: tracker.update_run(record.id, end.change()), records)
+            raise
+    return records
+
+
+def _check_each_shape(cluster: Cluster, scripts: Sequence[PreparedScript]) -> None:
+    """Have the cluster check the scripts, once for those that ask it for the same."""
+    checked = []
+    for script in scripts:
+        job = script.job
+        shape = job.distribution, job.max_seconds, job.image
+        if shape not in checked:
+            check_on_cluster(script, cluster)
+            checked.append(shape)
+
+
+def _store_sources(
+    tracker: Layer,
+    scripts: Sequence[PreparedScript],
+    folder: JobFolder,
+    snapshot_id: str | None,
+) -> list[str]:
+    """Store the source of each script, each folder once; the digests in the scripts' order."""
+    digests: dict[tuple[str, str | None], str] = {}
+
+    def store(script: PreparedScript) -> str:
+        job = script.job
+        key = str(script.config.source_directory), job.command[0] if job.is_script else None
+        if key not in digests:
+            digests[key] = pack_source(script, tracker, snapshot_id, folder.snapshot)
+            snapshot.keep(tracker, digests[key], folder.snapshot)
+        return digests[key]
+
+    return [store(script) for script in scripts]
+
+
+def _describe_inputs(
+    tracker: Layer,
+    scripts: Sequence[PreparedScript],
+    records: Sequence[RunRecord],
+    folder: JobFolder,
+) -> None:
+    """Store the definitions of the scripts' environments, and show the data that they get."""
+
+    def describe(number: int) -> None:
+        script, record = scripts[number], records[number]
+        if script.collected is not None and script.collected.shown:
+            tracker.show_inputs(record.id, script.collected.shown)
+        if script.job.environment_note is not None:
+            path = folder.path / f"environment-{number}.json"
+            folder.put(path, environment_definition(script))
+            tracker.put_files(record.id, {DEFINITION_FILE: path}, replace=True)
+
+    _call_for_each(describe, range(len(scripts)))
+
+
+def _call_for_each(call: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Call a function for each item, several at the same time; the first error is raised."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(call, items):
+            pass

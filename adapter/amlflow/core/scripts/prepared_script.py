@@ -1,0 +1,216 @@
+"""What is known of a script before its run is made: its job, and that it can be run."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from amlflow.core.console import warn_once
+from amlflow.core.data.declared import variables as store_variables
+from amlflow.core.project.tracking_uri import local_folders
+from amlflow.core.scripts.cluster_checks import check_distribution, check_reachable, open_node
+from amlflow.core.scripts.command_line import check_variables, command_line
+from amlflow.core.scripts.containers import resolve_target
+from amlflow.core.scripts.distribution import distribution_of
+from amlflow.core.scripts.environment import Environment, registered_version
+from amlflow.core.scripts.environment_needs import check_dockerfile, choose_packages
+from amlflow.core.scripts.environment_sections import DEFAULT_NAME, DEFAULT_PYTHON
+from amlflow.core.scripts.run_configuration import RunConfiguration
+from amlflow.core.scripts.script_data import CollectedData, check_data, collect_data
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.sections import HistoryConfiguration
+from amlflow.core.scripts.specify import specification_of
+from amlflow.core.store import ExperimentBase, tracker_of
+from amlflow.environments.room import ROOM
+from amlflow.exceptions import ComputeTargetException, UserErrorException
+from amlflow.jobs.cluster.payload import to_work
+from amlflow.jobs.job import AGENT_PYTHON, SCRIPT_PYTHON, Job, Target, new_name
+from amlflow.jobs.launch import import_path
+from amlflow.plugins import open_cluster
+from amlflow.relay.client import VARIABLE
+from amlflow.spec import Cluster, Compute, Feature, Tracker, Unsupported, redacted
+from amlflow.systems import IS_WINDOWS
+
+logger = logging.getLogger("amlflow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedScript:
+    """A configuration that has been checked, and the job that it becomes.
+
+    The job lacks what is known once its run has been made. ``cluster`` is None if the target runs
+    jobs on this machine; ``compute`` is what runs the script, there or on the cluster's node.
+    """
+
+    config: ScriptRunConfig
+    job: Job
+    compute: Compute
+    cluster: Cluster | None = None
+    collected: CollectedData | None = None
+
+
+def prepare_script(
+    config: ScriptRunConfig, experiment: ExperimentBase, snapshot_id: str | None = None
+) -> PreparedScript:
+    """Check a configuration; ``snapshot_id`` is as in :meth:`Experiment.submit`.
+
+    Raises:
+        UserErrorException: the script or the configuration cannot be run.
+        Unsupported: the tracker lives in this process alone.
+        ComputeTargetException: the target is unknown.
+    """
+    _check_whole(config)
+    distribution = distribution_of(config.run_config)
+    tracker = tracker_of(experiment)
+    _check_shared(tracker)
+    settings = config.run_config
+    target = resolve_target(experiment.workspace, settings)
+    _check_system(target)
+    check_data(settings)
+    collected = collect_data(config, experiment.workspace)
+    command, is_script = command_of(config, inside=snapshot_id is None)
+    specification = specification_of(
+        settings.environment.name,
+        settings.environment.python,
+        config.source_directory,
+        lambda: tracker,
+    )
+    cluster = open_cluster(target.kind, target.settings)
+    compute = open_node(target, cluster)
+    specification = choose_packages(specification, compute)
+    dockerfile = check_dockerfile(settings, target, compute)
+    job = Job(
+        name=new_name(),
+        run_id="",
+        tracking_uri=tracker.uri,
+        target=target,
+        command=command,
+        is_script=is_script,
+        environ=_own_environ(),
+        environment=_variables(settings),
+        agent_python=os.environ.get(AGENT_PYTHON, sys.executable),
+        import_path=import_path(),
+        submitted_from=os.getcwd(),
+        python=_python(settings) or _python_here(),
+        room=os.environ.get(ROOM),
+        image=settings.environment.docker.image(),
+        dockerfile=None if dockerfile is None else dockerfile.to_json(),
+        specification=None if specification is None else specification.to_json(),
+        environment_note=_environment_note(
+            settings.environment, specification is not None or dockerfile is not None
+        ),
+        data=None if collected is None else collected.data.to_content(),
+        max_seconds=settings.max_run_duration_seconds,
+        distribution=distribution,
+        needs=[*local_folders(tracker.uri), *([] if collected is None else collected.needs)],
+    )
+    variables = {**store_variables(experiment.workspace), **job.environment}
+    return PreparedScript(
+        config=config,
+        job=dataclasses.replace(job, environment=variables),
+        compute=compute,
+        cluster=cluster,
+        collected=collected,
+    )
+
+
+def check_on_cluster(script: PreparedScript, cluster: Cluster) -> None:
+    """Raise ComputeTargetException if the cluster cannot run the script."""
+    job = script.job
+    check_reachable(job.tracking_uri, job.target)
+    check_distribution(job.distribution, cluster, job.target)
+    cluster.check(to_work(job), job.tracking_uri)
+
+
+def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:
+    """The words to run and whether they are a script; see :func:`command_line`."""
+    settings = config.run_config
+    script = config.script if config.script is not None or config.command else settings.script
+    command = config.command or (None if script else settings.command)
+    arguments = config.arguments or settings.arguments
+    return command_line(config.source_directory, script, command, arguments, inside=inside)
+
+
+def _check_system(target: Target) -> None:
+    if IS_WINDOWS and open_cluster(target.kind, target.settings) is None:
+        raise ComputeTargetException(
+            f"Scripts are not submitted to {target.name!r} on Windows: the process that follows a "
+            "script needs fork and POSIX signals, which Windows does not have. Submit on Linux, on "
+            "macOS or in the Windows Subsystem for Linux (WSL), or run the script here yourself; "
+            "what it logs to a run of Experiment.start_logging() is stored as usual."
+        )
+
+
+def _check_shared(tracker: Tracker) -> None:
+    if Feature.SHARED not in tracker.features:
+        raise Unsupported(
+            f"The tracker {redacted(tracker.uri)} exists in this process only, so a submitted "
+            "script could not reach it. Use start_logging here, or another tracker."
+        )
+
+
+def _check_whole(config: ScriptRunConfig) -> None:
+    """Refuse what would silently be left out."""
+    if not isinstance(config.source_directory, (str, os.PathLike)):
+        raise UserErrorException(
+            f"source_directory={config.source_directory!r} is not a path; it is the folder with "
+            "the script, such as '.'."
+        )
+    if config.resume_from is not None:
+        logger.warning("resume_from is ignored: the script itself finds where it left off.")
+    settings = config.run_config
+    _warn_of_unused(settings)
+    max_seconds = settings.max_run_duration_seconds
+    if max_seconds is not None and not (isinstance(max_seconds, (int, float)) and max_seconds > 0):
+        raise UserErrorException(
+            f"max_run_duration_seconds={max_seconds!r} is not a number of seconds above 0."
+        )
+
+
+def _warn_of_unused(settings: RunConfiguration) -> None:
+    registry = settings.environment.docker.base_image_registry
+    if registry.username or registry.password:
+        warn_once(
+            "The user and password of environment.docker.base_image_registry are not used: "
+            f"`docker login {registry.address or 'ADDRESS'}` gives access to the registry."
+        )
+    if settings.history != HistoryConfiguration():
+        warn_once(
+            "run_config.history is ignored: a run always keeps its snapshot, outputs/ and logs/."
+        )
+
+
+def _variables(settings: RunConfiguration) -> dict[str, str]:
+    variables = {**settings.environment.environment_variables, **settings.environment_variables}
+    return check_variables(variables)
+
+
+def _own_environ() -> dict[str, str]:
+    """The environment that the job gets, without what concerns the submitter's own run alone."""
+    own = (AGENT_PYTHON, SCRIPT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV") if ROOM in os.environ else ()
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
+def _python(settings: RunConfiguration) -> str | None:
+    path = settings.environment.python.interpreter_path
+    return None if path in (None, "", DEFAULT_PYTHON) else path
+
+
+def _python_here() -> str | None:
+    """The Python of the environment that the submitter itself runs in, if it runs in one."""
+    return os.environ.get(SCRIPT_PYTHON, sys.executable) if ROOM in os.environ else None
+
+
+def _environment_note(environment: Environment, is_made: bool) -> dict[str, Any] | None:
+    """How the run names its environment; None where nothing is said of one."""
+    if environment == Environment(environment.name) and environment.name == DEFAULT_NAME:
+        return None
+    return {
+        "name": environment.name,
+        "version": registered_version(environment),
+        "is_made": is_made,
+    }

@@ -1,0 +1,153 @@
+"""The run of a script that is submitted: what it is made with, and what its job learns of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from amlflow.core.project.tracking_uri import client_variables
+from amlflow.core.runs.base import display_id
+from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
+from amlflow.core.scripts.command_line import check_packed
+from amlflow.core.scripts.environment import definition_to_keep, registered_version
+from amlflow.core.scripts.environment_needs import with_packages
+from amlflow.core.scripts.prepared_script import PreparedScript
+from amlflow.core.scripts.run_configuration import defined_settings
+from amlflow.core.scripts.script_data import CollectedData, definition_text
+from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.store import ExperimentBase, store_of, tracker_of
+from amlflow.jobs import snapshot
+from amlflow.jobs.finding import proof_of
+from amlflow.jobs.job import Job, JobFolder, this_host
+from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE
+from amlflow.spec import LAUNCHED, RunDraft, RunRecord, Tracker, redacted
+
+TYPE = "azureml.scriptrun"
+MAX_DEFINITION = 7000
+"""Characters of a definition that a run keeps."""
+
+
+def pack_source(
+    script: PreparedScript, tracker: Tracker, snapshot_id: str | None, archive: Path
+) -> str:
+    """Write the script's source to an archive, or read it from a stored snapshot; its digest.
+
+    Raises:
+        SnapshotException: the source folder cannot be packed.
+        UserErrorException: a rule leaves the script out of it.
+    """
+    if snapshot_id is not None:
+        digest = snapshot.check_digest(snapshot_id)
+        tracker.get_snapshot(digest, archive)
+        return digest
+    root = Path(script.config.source_directory)
+    files = snapshot.collect(root, snapshot.own_paths(tracker))
+    if script.job.is_script:
+        check_packed(script.job.command[0], files)
+    return snapshot.pack(root, files, archive)
+
+
+def environment_definition(script: PreparedScript) -> dict[str, Any]:
+    """The definition of the script's environment, without secrets."""
+    config = script.config
+    environment = with_packages(config.run_config.environment, config.source_directory)
+    return definition_to_keep(environment)
+
+
+def note_of(folder: JobFolder) -> dict[str, str]:
+    """The run's note of the folder that its job has until it is started."""
+    note = {"name": folder.name, "host": this_host(), "proof": proof_of(folder)}
+    return {JOB_NOTE: json.dumps(note)}
+
+
+def draft_script_run(
+    experiment: ExperimentBase,
+    script: PreparedScript,
+    digest: str,
+    *,
+    notes: Mapping[str, str],
+    **values: Any,
+) -> RunDraft:
+    """The run of a script whose source has a digest; ``values`` are as for :func:`draft_run`."""
+    config, job, collected = script.config, script.job, script.collected
+    environment_note = job.environment_note
+    return draft_run(
+        experiment,
+        type=TYPE,
+        properties={
+            SNAPSHOT_PROPERTY: digest,
+            "_azureml.ComputeTargetType": job.target.kind,
+        },
+        system={
+            "target": job.target.name,
+            "script": config.script or config.run_config.script or "",
+            "definition": _definition(config, job, collected),
+            **({} if collected is None else collected.notes),
+            LAUNCHED: "yes",
+            **({ENVIRONMENT: json.dumps(environment_note)} if environment_note else {}),
+            **notes,
+        },
+        **values,
+    )
+
+
+def bind_job(job: Job, experiment: ExperimentBase, record: RunRecord, digest: str) -> Job:
+    """The job of a run that has been made."""
+    return dataclasses.replace(
+        job,
+        run_id=record.id,
+        environment={**job.environment, **_context(experiment, record)},
+        snapshot=digest,
+    )
+
+
+def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
+    """The variables by which the script finds its run: v1's, and those of MLflow's client."""
+    store, tracker = store_of(experiment), tracker_of(experiment)
+    return {
+        "AZUREML_RUN_ID": display_id(record),
+        "AZUREML_ARM_SUBSCRIPTION": store.subscription_id,
+        "AZUREML_ARM_RESOURCEGROUP": store.resource_group,
+        "AZUREML_ARM_WORKSPACE_NAME": store.workspace_name,
+        "AZUREML_ARM_PROJECT_NAME": experiment.name,
+        "AZUREML_EXPERIMENT_ID": experiment.id,
+        "AZUREML_SERVICE_ENDPOINT": redacted(store.uri),
+        "MLFLOW_TRACKING_URI": tracker.uri,
+        **client_variables(tracker.uri),
+        "MLFLOW_EXPERIMENT_ID": record.experiment_id,
+        "MLFLOW_RUN_ID": record.id,
+        # Lines are to be seen when they are printed, and kept when the script is killed.
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _definition(config: ScriptRunConfig, job: Job, collected: CollectedData | None) -> str:
+    """v1's runDefinition. Values of environment variables may be secrets and stay out of it."""
+    settings = config.run_config
+    definition: dict[str, Any] = {
+        "script": job.command[0] if job.is_script else None,
+        "command": "" if job.is_script else shlex.join(job.command),
+        "arguments": list(job.command[1:]) if job.is_script else [],
+        "sourceDirectory": str(config.source_directory),
+        "target": job.target.name,
+        "communicator": settings.communicator or "None",
+        "nodeCount": settings.node_count or 1,
+        "environmentVariables": dict.fromkeys(job.environment, "***"),
+        "history": {"outputCollection": True, "directoriesToWatch": ["logs"]},
+        **defined_settings(settings),
+        **definition_text(collected),
+    }
+    definition["environment"]["version"] = registered_version(settings.environment)
+    python = definition["environment"]["python"]
+    if len(json.dumps(python)) > MAX_DEFINITION // 2:
+        python["condaDependencies"] = "(too long to keep)"
+    text = json.dumps(definition)
+    if len(text) > MAX_DEFINITION:
+        definition["arguments"] = [f"({len(job.command) - 1} arguments, too long to keep)"]
+        definition["command"] = definition["command"] and "(too long to keep)"
+        text = json.dumps(definition)
+    return text

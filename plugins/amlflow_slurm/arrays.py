@@ -1,0 +1,199 @@
+"""Job arrays: works that are alike become one job of Slurm, with an element for each.
+
+The works' names and the variables in which they differ are in the array's script. Slurm keeps it,
+gives it to each element, and shows it to nobody but the user and its operators. So whoever is the
+same user can find the element of a name, on any machine, and nothing else has to be kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import platformdirs
+from amlflow.exceptions import ComputeTargetException
+from amlflow.spec import ClusterWork
+
+from amlflow_slurm.commands import run_command
+from amlflow_slurm.kept import cluster_key
+
+MAX_SCRIPT = 1 << 20
+"""Bytes of an array's script; Slurm's own limit is 4 MB by default."""
+NAME = re.compile(r"[0-9A-Za-z]{1,64}")
+"""The form of a work's name."""
+ARRAY_NAME = re.compile(r"[0-9a-f]{32}")
+"""The form of an array's name."""
+ELEMENT = re.compile(r"(\d{1,12})_(\d{1,9})")
+"""The form of an element's id: the array's and its own number."""
+KEPT_S = 30 * 24 * 60 * 60.0
+"""How long the names of an array are kept on this machine; Slurm has them as long as the array."""
+_FILE = "slurm-{cluster}-array-{array}.json"
+_NAMES = "# names: "
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LIMIT = re.compile(r"^MaxArraySize\s*=\s*(\d+)", re.MULTILINE)
+
+
+def split(works: Sequence[ClusterWork]) -> Iterator[list[ClusterWork]]:
+    """The works in their order, in groups of which each is one job of Slurm."""
+    limit = None
+    group: list[ClusterWork] = []
+    size = 0
+    for work in works:
+        if group and _is_alike(group[0], work):
+            limit = _max_size() if limit is None else limit
+            if len(group) < limit and size + _size(work) <= MAX_SCRIPT:
+                group.append(work)
+                size += _size(work)
+                continue
+        if group:
+            yield group
+        group, size = [work], _size(work)
+    if group:
+        yield group
+
+
+def _is_alike(one: ClusterWork, other: ClusterWork) -> bool:
+    """Whether two works differ in nothing but their names and values of variables."""
+    if _shape(one) != _shape(other):
+        return False
+    return all(
+        _IDENTIFIER.fullmatch(name)
+        for name, value in other.environment.items()
+        if value != one.environment[name]
+    )
+
+
+def _shape(work: ClusterWork) -> tuple[object, ...]:
+    return (
+        work.python, list(work.arguments), set(work.environment), work.nodes,
+        work.processes_per_node, work.max_seconds, work.image,
+    )  # fmt: skip
+
+
+def _size(work: ClusterWork) -> int:
+    """The most bytes that a work may take in a script: a quote is written as five characters."""
+    values = (f"{name}{value}" for name, value in work.environment.items())
+    return 100 + len(work.name) + sum(len(text.encode()) + 4 * text.count("'") for text in values)
+
+
+def _max_size() -> int:
+    """The most elements of an array in this cluster."""
+    limit = _LIMIT.search(run_command(["scontrol", "show", "config"]))
+    return 1 if limit is None else max(int(limit[1]), 1)
+
+
+def name_of(works: Sequence[ClusterWork]) -> str:
+    """The name of an array: no other works have the same."""
+    return _digest([work.name for work in works])
+
+
+def common_variables(works: Sequence[ClusterWork]) -> dict[str, str]:
+    """The variables that all works have alike."""
+    first, *others = (work.environment for work in works)
+    return {
+        name: value
+        for name, value in first.items()
+        if all(other[name] == value for other in others)
+    }
+
+
+def own_lines(works: Sequence[ClusterWork]) -> list[str]:
+    """The lines of an array's script that give each element its own variables."""
+    common = common_variables(works)
+    lines = ["case $SLURM_ARRAY_TASK_ID in"]
+    for number, work in enumerate(works):
+        own = {name: value for name, value in work.environment.items() if name not in common}
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in own.items()]
+        lines.append(f"{number}) {'; '.join(exports) or ':'} ;;")
+    return [*lines, "esac"]
+
+
+def names_line(works: Sequence[ClusterWork]) -> str:
+    """The second line of an array's script: the names of its elements."""
+    return f"{_NAMES}{' '.join(work.name for work in works)}"
+
+
+def names_in(script: str) -> list[str]:
+    """The names of the elements by the array's script; empty if it is another script."""
+    lines = script.split("\n", 2)
+    if len(lines) < 2 or not lines[1].startswith(_NAMES):
+        return []
+    names = lines[1].removeprefix(_NAMES).split(" ")
+    return names if all(NAME.fullmatch(name) for name in names) else []
+
+
+class ElementNames:
+    """The names of elements by their ids. They do not change, so they are kept on this machine."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str], list[str]] = {}
+
+    def name_of(self, array_name: str, element_id: str) -> str | None:
+        """The name of an element; None if the array is not amlflow's, or Slurm has forgotten it.
+
+        Raises:
+            Unavailable: Slurm does not answer.
+        """
+        element = ELEMENT.fullmatch(element_id)
+        if element is None or not ARRAY_NAME.fullmatch(array_name):
+            return None
+        names = self._of_array(array_name, element[1])
+        number = int(element[2])
+        return names[number] if number < len(names) else None
+
+    def _of_array(self, array_name: str, array_id: str) -> list[str]:
+        key = array_name, array_id
+        if key not in self._names:
+            self._names[key] = _read(array_name) or _ask(array_name, array_id)
+        return self._names[key]
+
+
+def keep_names(works: Sequence[ClusterWork]) -> None:
+    """Keep the names of an array's elements on this machine."""
+    _keep(name_of(works), [work.name for work in works])
+
+
+def _keep(array_name: str, names: Sequence[str]) -> None:
+    path = _path_of(array_name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in path.parent.glob(_FILE.format(cluster="*", array="*")):
+        with contextlib.suppress(OSError):  # another process does the same
+            if time.time() - old.stat().st_mtime > KEPT_S:
+                old.unlink()
+    path.write_text(json.dumps(list(names)), encoding="utf-8")
+
+
+def _read(array_name: str) -> list[str]:
+    try:
+        names = json.loads(_path_of(array_name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    is_whole = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    # The array's name is made of those of its elements.
+    return names if is_whole and _digest(names) == array_name else []
+
+
+def _ask(array_name: str, array_id: str) -> list[str]:
+    try:
+        names = names_in(run_command(["scontrol", "write", "batch_script", array_id, "-"]))
+    except ComputeTargetException:  # it has been forgotten since
+        return []
+    if _digest(names) != array_name:
+        return []
+    _keep(array_name, names)
+    return names
+
+
+def _path_of(array_name: str) -> Path:
+    name = _FILE.format(cluster=cluster_key(), array=array_name)
+    return platformdirs.user_cache_path("amlflow") / name
+
+
+def _digest(names: Sequence[str]) -> str:
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:32]

@@ -1,0 +1,89 @@
+"""What tests of scripts on a real Slurm have in common."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from helpers.submitted_jobs import script
+from helpers.tools import need
+
+TARGETS = """
+gpu-cluster:
+  kind: slurm
+  partition: main
+held:
+  kind: slurm
+  partition: main
+  options: [--hold]
+nowhere:
+  kind: slurm
+  partition: nowhere
+"""
+
+
+def submit(experiment: Any, code: str, target: str = "gpu-cluster", **config: Any) -> Any:
+    from azureml.core import ScriptRunConfig
+
+    script(code)
+    variables = config.pop("environment_variables", {})
+    settings = ScriptRunConfig("src", "script.py", compute_target=target, **config)
+    settings.run_config.environment_variables = variables
+    return experiment.submit(settings)
+
+
+def slurm_says(*command: str) -> str:
+    words = [need(command[0]), *command[1:]]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def job_of(run: Any) -> list[str]:
+    """The id and the state of a run's job in Slurm."""
+    from amlflow.jobs.cluster.names import cluster_name_of
+
+    record = run._reload()
+    name = cluster_name_of(record)
+    states = "squeue", "--noheader", "--states=all", f"--name={name}", "-O", "JobID:20,State:20"
+    return slurm_says(*states).split()
+
+
+def left_by(run: Any) -> list[Path]:
+    """The folders that the run's job has left on nodes."""
+    from amlflow.jobs.cluster.names import cluster_name_of
+
+    name = cluster_name_of(run._reload())
+    return list(Path(tempfile.gettempdir()).glob(f"amlflow-{name}*"))
+
+
+def submit_and_be_killed(experiment: Any, place: str, count: int = 1) -> Any:
+    """Submit by a process that is killed when it calls a function of its own; the runs it left.
+
+    With more than one, a list is submitted of the script that is there.
+    """
+    if count == 1:
+        script("print('alone')")
+    code = f"""
+        import os, signal
+        from amlflow.jobs import starting
+        from amlflow.jobs.cluster import many
+        from amlflow_slurm.cluster import SlurmCluster
+        from azureml.core import Experiment, ScriptRunConfig, Workspace
+        {place} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        experiment = Experiment(Workspace("sub", "group", "workspace"), {experiment.name!r})
+        configs = [
+            ScriptRunConfig("src", "script.py", arguments=[n], compute_target="gpu-cluster")
+            for n in range({count})
+        ]
+        experiment.submit(configs if {count} > 1 else configs[0])
+    """
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True
+    )
+    assert process.returncode == -9, process.stderr
+    runs = list(experiment.get_runs())
+    assert len(runs) == count
+    return runs if count > 1 else runs[0]
