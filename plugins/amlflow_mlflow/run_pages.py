@@ -13,6 +13,7 @@ from amlflow_mlflow.search import to_filter, to_order
 from amlflow_mlflow.store import Store
 
 PAGE = 1000
+FEW = 100
 LATER_PAGE = 5000
 """Each page is a new search, so later pages are larger."""
 
@@ -39,6 +40,9 @@ class RunPages:
         condition = to_filter(query.conditions, filters_null=self._store.filters_null)
         order = to_order(query.order)
         pages = functools.partial(self._pages, condition=condition, order=order, size=size)
+        if 0 < query.limit <= FEW:
+            wider = to_filter(query.conditions, filters_null=False)
+            pages = functools.partial(pages, wider=wider)
         # MLflow counts the runs of an archived experiment as deleted, all of them.
         if experiment_ids is not None and len(experiment_ids) == 1:
             has_runs = False
@@ -89,10 +93,25 @@ class RunPages:
         order: list[str],
         size: int,
         view: str = ACTIVE,
+        wider: str | None = None,
     ) -> Iterator[Run]:
-        page = self.page(experiment_ids, condition, order, size, None, view)
-        yield from page
-        before = {run.info.run_id for run in page}
+        """All runs that meet a condition; with ``wider``, the first may be more than those.
+
+        A database looks through all runs for those without a tag. If few are wanted, they are
+        mostly among the first that meet the ``wider`` condition.
+        """
+        before, first = set[str](), condition
+        if wider not in (None, condition):
+            page = self.page(experiment_ids, str(wider), order, 2 * size, None, view)
+            yield from page
+            if not page.token:
+                return
+            before.update(run.info.run_id for run in page)
+            if order == to_order(None):  # also without runs that are created meanwhile
+                first = _until(condition, page[-1].info.start_time)
+        page = self.page(experiment_ids, first, order, size, None, view)
+        yield from (run for run in page if run.info.run_id not in before)
+        before.update(run.info.run_id for run in page)
         size = max(size, LATER_PAGE)
         bounded, bound = condition, None
         while page.token:
@@ -103,8 +122,13 @@ class RunPages:
             # moment, the offset leads on.
             if order == to_order(None) and created != bound:
                 token, bound = None, created
-                until = f"attributes.start_time <= {created}"
-                bounded = f"{condition} AND {until}" if condition else until
+                bounded = _until(condition, created)
             page = self.page(experiment_ids, bounded, order, size, token, view)
             yield from (run for run in page if run.info.run_id not in before)
             before.update(run.info.run_id for run in page)
+
+
+def _until(condition: str, start_time: int | None) -> str:
+    """A condition, and that a run has begun by a time."""
+    until = f"attributes.start_time <= {start_time}"
+    return f"{condition} AND {until}" if condition else until

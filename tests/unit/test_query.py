@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from amlflow.query.ask import ask
+from amlflow.query.ask import ask, documents
 from amlflow.query.expression import Expression
 from amlflow.query.pushdown import reach
 from amlflow.query.search import Scope
@@ -99,14 +99,19 @@ class Counting(MemoryTracker):
         self.read = read
         return values
 
+    def count_runs(self, query: RunQuery) -> int:
+        read, queries = self.read, list(self.queries)
+        count = super().count_runs(query)
+        self.read, self.queries = read, queries
+        return count
+
     def run_numbers(self, runs: Any) -> list[int]:
         self.numbered += len(runs)
         return super().run_numbers(runs)
 
 
-@pytest.fixture
-def counting() -> Counting:
-    tracker = Counting()
+def fill(tracker: MemoryTracker) -> None:
+    """Add an experiment of a hundred runs."""
     experiment = tracker.ensure_experiment("many")
     start = datetime(2024, 1, 1, tzinfo=timezone.utc)
     tracker.create_runs(
@@ -119,6 +124,12 @@ def counting() -> Counting:
             for place in range(100)
         ]
     )
+
+
+@pytest.fixture
+def counting() -> Counting:
+    tracker = Counting()
+    fill(tracker)
     return tracker
 
 
@@ -180,6 +191,41 @@ def test_numbers_are_counted_for_what_shows_them(
 ) -> None:
     asked(counting, text)
     assert counting.numbered == numbered
+
+
+class Uncounted(Counting):
+    """A tracker that has to read its runs to count them."""
+
+    count_runs: Any = staticmethod(lambda query: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "result", "numbered"),
+    [
+        ("[?tags.place == '7'] | [0].run_number", 8, 1),
+        ("[:2].run_number", [100, 99], 2),
+        ("[?tags.place == '7'].tags.place", ["7"], 0),
+    ],
+)
+def test_numbers_that_take_long_to_count_are_counted_for_a_query_that_names_them(
+    text: str, result: Any, numbered: int
+) -> None:
+    tracker = Uncounted()
+    fill(tracker)
+    assert asked(tracker, text) == result
+    assert tracker.numbered == numbered
+
+
+def test_a_list_has_no_numbers_that_take_long_to_count() -> None:
+    tracker = Uncounted()
+    fill(tracker)
+    [experiment] = tracker.list_experiments()
+    scope = Scope(tracker, {experiment.id: experiment.name})
+    assert {run["run_number"] for run in asked(tracker, "[?tags.even == 'True']")} == {None}
+    records = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
+    assert {run["run_number"] for run in documents(records, scope)} == {None}
+    assert tracker.numbered == 0
+    assert documents(records[:1], scope, numbered=True)[0]["run_number"] == 100
 
 
 def test_memory_does_not_grow_with_what_does_not_match(counting: Counting) -> None:

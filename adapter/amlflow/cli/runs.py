@@ -101,7 +101,9 @@ def _ordered(
             "searches all.",
             LAST,
         )
-    return documents(records, scope, () if query is None else metrics_in(query.tree))
+    if query is None:
+        return documents(records, scope)
+    return documents(records, scope, metrics_in(query.tree), numbered=query.needs_numbers)
 
 
 def _latest(scope: Scope, limit: int | None) -> list[dict[str, Any]]:
@@ -165,7 +167,7 @@ def document(run: Run) -> dict[str, Any]:
     """The run's document."""
     experiment = run.experiment
     scope = Scope(tracker_of(experiment), {experiment.id: experiment.name})
-    return documents([record_of(run)], scope)[0]
+    return documents([record_of(run)], scope, numbered=True)[0]
 
 
 def show(*, run_id: str, **where: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from amlflow.query.expression import Expression, QueryFailed
 from amlflow.query.search import Scope, Search
 from amlflow.query.shapes import metrics_in
 from amlflow.query.stream import Stream
-from amlflow.spec import RunRecord
+from amlflow.spec import RunQuery, RunRecord
 
 logger = logging.getLogger("amlflow")
 
@@ -32,14 +32,16 @@ class Answer:
     _numbered: bool = field(repr=False)
 
     def as_json(self) -> Any:
-        """The value as JSON."""
+        """The value as JSON.
+
+        Where the expression does not look at ``run_number``, it is as :func:`documents` says.
+        """
         if not self._numbered and self._whole:
             entries: dict[int, tuple[Document, RunRecord]] = {}
             self._collect(self.value, entries)
             records = [record for _, record in entries.values()]
-            for (document, _), number in zip(
-                entries.values(), self.scope.tracker.run_numbers(records), strict=True
-            ):
+            numbers = _quick_numbers(records, self.scope)
+            for (document, _), number in zip(entries.values(), numbers, strict=True):
                 document[NUMBER] = number
             self._numbered = True
         return self.value
@@ -95,11 +97,31 @@ def ask(expression: Expression, scope: Scope) -> Answer:
 
 
 def documents(
-    records: Sequence[RunRecord], scope: Scope, metrics: Collection[str] = ()
+    records: Sequence[RunRecord],
+    scope: Scope,
+    metrics: Collection[str] = (),
+    *,
+    numbered: bool = False,
 ) -> list[Document]:
-    """The documents of runs that are known already, with these fields of metrics."""
+    """The documents of runs that are known already, with these fields of metrics.
+
+    Unless they are to be ``numbered``, ``run_number`` is null if the tracker has to read runs to
+    count them, as an MLflow server: for a list, that takes longer than to find it.
+    """
     maker, fields = Documents(scope.experiments), (*FIELDS, *sorted(metrics))
+    numbers: Sequence[int | None] = (
+        scope.tracker.run_numbers(records) if numbered else _quick_numbers(records, scope)
+    )
     return [
         {**maker.make(record, fields), NUMBER: number}
-        for record, number in zip(records, scope.tracker.run_numbers(records), strict=True)
+        for record, number in zip(records, numbers, strict=True)
     ]
+
+
+def _quick_numbers(records: Sequence[RunRecord], scope: Scope) -> Sequence[int | None]:
+    """The numbers of runs; None for each if the tracker has to read runs to count them."""
+    query = RunQuery(experiment_ids=sorted({record.experiment_id for record in records}))
+    count_runs = getattr(scope.tracker, "count_runs", None)
+    if count_runs is None or count_runs(query) is None:
+        return [None] * len(records)
+    return scope.tracker.run_numbers(records)
