@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import random
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import urllib3
 from amlflow.per_process import PerProcess
@@ -44,14 +42,13 @@ from amlflow_mlflow.answers import (
 )
 from amlflow_mlflow.errors import MlflowError, error_of_answer, silence_error
 from amlflow_mlflow.rest import settings
+from amlflow_mlflow.rest.pools import certificate_hint, find_proxy, open_pool
 from amlflow_mlflow.server_texts import cause
 
 PROBE_S = 5
 CREATE_S = 120
 """How long a call that may be made only once is tried again while no server can be reached."""
 CHUNK_BYTES = 256 * 1024
-CONNECTIONS = 16
-"""Connections that are kept for later calls."""
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which MLflow's client calls again."""
 _ONLY_ONCE = ("/api/2.0/mlflow/runs/create", "/api/2.0/mlflow/model-versions/create")
@@ -102,9 +99,11 @@ class Connection:
         try:
             answer = self._ask_version()
         except (HTTPError, OSError) as error:
+            hint = certificate_hint(error) or (
+                "Start it, or correct MLFLOW_TRACKING_URI or the tracking_uri in config.json."
+            )
             raise Unavailable(
-                f"No MLflow server answers at {self.where} ({cause(error)}). Start it, or correct "
-                "MLFLOW_TRACKING_URI or the tracking_uri in config.json."
+                f"No MLflow server answers at {self.where} ({cause(error)}). {hint}"
             ) from None
         if is_version(answer.status, answer.body):
             self.signs.learn(answer.headers)
@@ -263,8 +262,8 @@ class Connection:
     def _pool(self) -> urllib3.PoolManager:
         """This process's connections; another one where the certificates are others now."""
         tls = settings.tls()
-        proxy = _proxy_of(self._root)
-        make = functools.partial(_open_pool, tls, proxy)
+        proxy = find_proxy(self._root)
+        make = functools.partial(open_pool, tls, proxy)
         return self._pools.get(f"{tls} {proxy}", lambda _: make())
 
     @functools.cached_property
@@ -332,49 +331,6 @@ def _sign(
     if hasattr(body, "rewind"):
         body.rewind()
     return signed
-
-
-def _proxy_of(root: str) -> str | None:
-    """The proxy that the environment or the system names for a server."""
-    parts = urlsplit(root)
-    if urllib.request.proxy_bypass(parts.netloc):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
-
-
-def _open_pool(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"maxsize": CONNECTIONS}
-    if not tls.verify:
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        options["cert_reqs"] = "CERT_NONE"
-    elif tls.ca_bundle is not None:
-        kind = "ca_cert_dir" if os.path.isdir(tls.ca_bundle) else "ca_certs"
-        options |= {"cert_reqs": "CERT_REQUIRED", kind: tls.ca_bundle}
-    else:
-        options |= {"cert_reqs": "CERT_REQUIRED", **_known_authorities()}
-    if tls.client_certificate is not None:
-        options["cert_file"] = tls.client_certificate
-    if proxy is None:
-        return urllib3.PoolManager(**options)
-    if "://" not in proxy:
-        proxy = f"http://{proxy}"
-    auth = urlsplit(proxy)
-    headers = {}
-    if auth.username is not None:
-        pair = f"{auth.username}:{auth.password or ''}"
-        headers = urllib3.make_headers(proxy_basic_auth=unquote(pair))
-    return urllib3.ProxyManager(redacted(proxy), proxy_headers=headers, **options)
-
-
-def _known_authorities() -> dict[str, str]:
-    """certifi's, where it is installed, as in MLflow's client; else the system's."""
-    try:
-        # Most installations have it with another package.
-        import certifi
-    except ImportError:
-        return {}
-    return {"ca_certs": certifi.where()}
 
 
 def _until_reached(

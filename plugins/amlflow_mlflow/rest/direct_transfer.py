@@ -23,8 +23,10 @@ from amlflow.exceptions import AzureMLException
 
 from amlflow_mlflow.answers import foreign, number, parse_object, text
 from amlflow_mlflow.errors import ARTIFACT_STORE, MlflowError, error_of_status, silence_error
+from amlflow_mlflow.rest import settings
 from amlflow_mlflow.rest.connection import CHUNK_BYTES, Connection
 from amlflow_mlflow.rest.messages import MALFORMED
+from amlflow_mlflow.rest.pools import find_proxy, open_pool
 from amlflow_mlflow.rest.uploads import FilePart
 from amlflow_mlflow.server_texts import clean
 
@@ -134,9 +136,7 @@ def _request(
     method: str, url: str, headers: Mapping[str, str], body: Any
 ) -> urllib3.BaseHTTPResponse:
     """A call to the object storage, which says success."""
-    verify = os.environ.get("MLFLOW_S3_IGNORE_TLS", "").lower() not in ("true", "1")
-    options: dict[str, Any] = {} if verify else {"cert_reqs": "CERT_NONE"}
-    pool = urllib3.PoolManager(**options)
+    pool = open_pool(settings.storage_tls(), find_proxy(url))
     try:
         response = pool.request(
             method, url, body=body, headers=dict(headers), redirect=False, preload_content=False

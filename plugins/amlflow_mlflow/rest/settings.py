@@ -23,6 +23,8 @@ from amlflow.exceptions import UserErrorException
 
 HEADERS = "mlflow.request_header_provider"
 """The entry points of packages that add headers to MLflow's calls."""
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""The variables of requests, which MLflow's client uses."""
 TIMEOUT_S = 120.0
 RETRIES = 7
 BACKOFF_FACTOR, BACKOFF_JITTER = 2.0, 1.0
@@ -48,22 +50,21 @@ class Retries:
 
 def tls() -> Tls:
     """The settings of TLS, those of requests included, which MLflow's client uses."""
-    ca_bundle = next(
-        (
-            os.environ[name]
-            for name in ("MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-            if os.environ.get(name)
-        ),
-        None,
-    )
     insecure = _is_true("MLFLOW_TRACKING_INSECURE_TLS")
     if insecure and os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"):
         raise UserErrorException(
             "MLFLOW_TRACKING_INSECURE_TLS and MLFLOW_TRACKING_SERVER_CERT_PATH are both set, and "
             "the one turns off what the other is for; remove one of them."
         )
-    client = os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH") or None
-    return Tls(not insecure, ca_bundle, client)
+    bundle = None if insecure else _path_in("MLFLOW_TRACKING_SERVER_CERT_PATH", *_BUNDLES)
+    return Tls(not insecure, bundle, _path_in("MLFLOW_TRACKING_CLIENT_CERT_PATH"))
+
+
+def storage_tls() -> Tls:
+    """The settings of TLS for the object storage behind a server."""
+    if _is_true("MLFLOW_S3_IGNORE_TLS"):
+        return Tls(False, None, None)
+    return Tls(True, _path_in(*_BUNDLES), None)
 
 
 def timeout_s() -> float:
@@ -193,6 +194,18 @@ def _added_headers() -> dict[str, str]:
         if provider.in_context():
             fields.update(provider.request_headers())
     return fields
+
+
+def _path_in(*names: str) -> str | None:
+    """The path that the first of some variables has. Raises for a path that does not exist."""
+    for name in names:
+        if path := os.environ.get(name):
+            if not os.path.exists(path):
+                raise UserErrorException(
+                    f"{name} is {path!r}, which does not exist; it names a PEM file."
+                )
+            return path
+    return None
 
 
 def _is_true(name: str) -> bool:

@@ -1,0 +1,112 @@
+"""Pools of connections to a server: certificates and proxies, as MLflow's client finds them."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+import urllib.request
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+from amlflow.exceptions import UserErrorException
+from amlflow.spec import redacted
+from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
+
+from amlflow_mlflow.rest import settings
+
+CONNECTIONS = 16
+"""Connections that are kept for later calls."""
+
+
+def find_proxy(root: str) -> str | None:
+    """The proxy that the environment or the system names for a server; None for none."""
+    parts = urlsplit(root)
+    if urllib.request.proxy_bypass(parts.netloc) or _is_in_excluded_network(parts.hostname or ""):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def open_pool(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
+    """What makes calls. Raises :class:`UserErrorException` for a proxy that cannot be used."""
+    options: dict[str, Any] = {"maxsize": CONNECTIONS}
+    if not tls.verify:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        options["cert_reqs"] = "CERT_NONE"
+    elif tls.ca_bundle is not None:
+        kind = "ca_cert_dir" if os.path.isdir(tls.ca_bundle) else "ca_certs"
+        options |= {"cert_reqs": "CERT_REQUIRED", kind: tls.ca_bundle}
+    else:
+        options |= {"cert_reqs": "CERT_REQUIRED", **_known_authorities()}
+    if tls.client_certificate is not None:
+        options["cert_file"] = tls.client_certificate
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    if proxy.startswith("socks"):
+        return _open_socks_pool(proxy, options)
+    auth = urlsplit(proxy)
+    headers = {}
+    if auth.username is not None:
+        pair = f"{unquote(auth.username)}:{unquote(auth.password or '')}"
+        headers = urllib3.make_headers(proxy_basic_auth=pair)
+    return urllib3.ProxyManager(redacted(proxy), proxy_headers=headers, **options)
+
+
+def certificate_hint(error: BaseException) -> str | None:
+    """What to do where it is the certificates that are wrong, or the proxy; else None."""
+    reason = error.reason if isinstance(error, MaxRetryError) else error
+    if isinstance(reason, ProxyError):
+        return "Start the proxy, or correct HTTPS_PROXY, HTTP_PROXY or NO_PROXY."
+    if not isinstance(reason, SSLError):
+        return None
+    if "CERTIFICATE_REQUIRED" in str(reason):
+        return "Name your client certificate in MLFLOW_TRACKING_CLIENT_CERT_PATH."
+    causes = [argument for argument in reason.args if isinstance(argument, BaseException)]
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return (
+            "Name the PEM file of the authority that signed the server's certificate in "
+            "MLFLOW_TRACKING_SERVER_CERT_PATH."
+        )
+    return None
+
+
+def _open_socks_pool(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
+    try:
+        # Few have such a proxy, and it needs another package.
+        from urllib3.contrib.socks import SOCKSProxyManager
+    except ImportError as error:
+        raise UserErrorException(
+            f"The proxy {redacted(proxy)} needs the package PySocks: pip install pysocks."
+        ) from error
+    return SOCKSProxyManager(proxy, **options)
+
+
+def _is_in_excluded_network(host: str) -> bool:
+    """Whether ``NO_PROXY`` has a network of this address, such as ``10.0.0.0/8``."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    excluded = urllib.request.getproxies().get("no", "")
+    return any(_is_within(address, entry.strip()) for entry in excluded.split(","))
+
+
+def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: str) -> bool:
+    try:
+        return "/" in network and address in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def _known_authorities() -> dict[str, str]:
+    """certifi's, where it is installed, as in MLflow's client; else the system's."""
+    try:
+        # Most installations have it with another package.
+        import certifi
+    except ImportError:
+        return {}
+    return {"ca_certs": certifi.where()}

@@ -1,0 +1,115 @@
+"""A server of MLflow's first calls, with TLS or without, and a proxy for it, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+VERSION = b"3.17.2"
+EXPERIMENT = (
+    b'{"experiment": {"experiment_id": "1", "name": "x", "lifecycle_stage": "active",'
+    b' "artifact_location": "mlflow-artifacts:/1"}}'
+)
+
+
+@dataclass
+class Heard:
+    """What a server or proxy has heard: its address, and the calls with their headers."""
+
+    uri: str
+    calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+
+def titled(headers: Message) -> dict[str, str]:
+    """Headers by their names as HTTP's standard writes them."""
+    return {name.title(): value for name, value in headers.items()}
+
+
+@contextlib.contextmanager
+def serve(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> Iterator[str]:
+    """Serve requests on a free port: the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a refused handshake
+    if tls is not None:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def mlflow_server(tls: ssl.SSLContext | None = None) -> Iterator[Heard]:
+    """A server that says its version, and has one experiment."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            heard.calls.append((self.path, titled(self.headers)))
+            is_version = self.path.endswith("/version")
+            body = VERSION if is_version else EXPERIMENT
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html" if is_version else "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    heard = Heard("")
+    with serve(Handler, tls) as heard.uri:
+        yield heard
+
+
+@contextlib.contextmanager
+def forward_proxy() -> Iterator[Heard]:
+    """A proxy that opens tunnels (CONNECT), and passes other calls on to where they name."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_CONNECT(self) -> None:
+            heard.calls.append((f"CONNECT {self.path}", titled(self.headers)))
+            host, _, port = self.path.rpartition(":")
+            with socket.create_connection((host, int(port))) as target:
+                self.send_response(200)
+                self.end_headers()
+                sockets = [self.connection, target]
+                while True:
+                    for ready in select.select(sockets, [], [], 10)[0]:
+                        data = ready.recv(65536)
+                        if not data:
+                            self.close_connection = True
+                            return
+                        sockets[ready is self.connection].sendall(data)
+
+        def do_GET(self) -> None:
+            heard.calls.append((f"GET {self.path}", titled(self.headers)))
+            self.send_response(200)
+            body = VERSION if self.path.endswith("/version") else EXPERIMENT
+            kind = "text/html" if self.path.endswith("/version") else "application/json"
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    heard = Heard("")
+    with serve(Handler, None) as heard.uri:
+        yield heard
