@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from amlflow_mlflow.entities import FileEntry
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """What a file system says that has no hard links."""
+IS_WINDOWS = os.name == "nt"
+_OF_WINDOWS = re.compile(r"(?:file:/*)?[A-Za-z]:[/\\]")
 
 
 class LocalArtifacts:
@@ -84,7 +87,15 @@ def open_folder(root: str) -> LocalArtifacts | NoArtifacts | None:
 
 
 def folder_of(root: str) -> Path | None:
-    """The folder that an artifact URI names, as MLflow reads it, or None if it is elsewhere."""
+    """The folder that an artifact URI names, as MLflow reads it, or None if it is elsewhere.
+
+    Raises :class:`amlflow.spec.Refused` for a folder of Windows on another system.
+    """
+    if not IS_WINDOWS and _OF_WINDOWS.match(root):
+        raise Refused(
+            f"The files are at {root!r}, a folder of a machine with Windows. Use them there, or "
+            "serve artifacts by the MLflow server (mlflow server --serve-artifacts)."
+        )
     if root.startswith("file:"):
         return Path(url2pathname(urlsplit(root).path))
     if "://" in root or root.startswith(("dbfs:", "mlflow-artifacts:")):

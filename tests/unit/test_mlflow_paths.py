@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import nturl2path
+from pathlib import Path, PureWindowsPath
 
 import pytest
+from amlflow.core.project.tracking_uri import local_folders
 from amlflow.spec import Refused
+from amlflow_mlflow import local_artifacts
 from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.own_paths import check_run_folder, path_below, server_paths
 from amlflow_mlflow.sqlite.database import Database
@@ -98,3 +101,19 @@ def test_a_model_in_the_root_folder_is_not_looked_for_elsewhere(
     store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), NEWEST)
     assert ModelLocation(store, f"/{name}", "model").names() == []
     assert ModelLocation(store, name, "model").names() == [name]
+
+
+def test_addresses_of_folders_are_read_as_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urllib.request.url2pathname", nturl2path.url2pathname)
+    assert local_folders("file:///C:/my%20runs") == ["C:\\my runs"]
+    monkeypatch.setattr(local_artifacts, "url2pathname", nturl2path.url2pathname)
+    monkeypatch.setattr(local_artifacts, "IS_WINDOWS", True)
+    monkeypatch.setattr(local_artifacts, "Path", PureWindowsPath)
+    folder = local_artifacts.folder_of("file:///C:/my%20runs/1/artifacts")
+    assert folder == PureWindowsPath("C:/my runs/1/artifacts")
+
+
+@pytest.mark.parametrize("root", ["file:///C:/runs/1", "file:C:/runs", "C:\\runs\\1", "d:/runs"])
+def test_a_folder_of_windows_is_not_looked_for_elsewhere(root: str) -> None:
+    with pytest.raises(Refused, match="folder of a machine with Windows"):
+        local_artifacts.folder_of(root)

@@ -76,7 +76,9 @@ def local_folders(uri: str) -> list[str]:
     if separator and scheme.partition("+")[0] == "sqlite":
         return [str(Path(unquote(path)).parent)]
     # Of another plugin's tracker, its folder, if it is one.
-    folder = f"/{unquote(path)}"
+    from urllib.request import url2pathname  # slow to import, and few ask for such a folder
+
+    folder = url2pathname(f"/{path}")
     if separator and path and (scheme == "file" or os.path.isdir(folder)):
         return [folder]
     return []
