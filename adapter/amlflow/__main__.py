@@ -29,8 +29,12 @@ def run_script(arguments: list[str]) -> None:
     runpy.run_path(arguments[0], run_name="__main__")
 
 
-def main(arguments: list[str]) -> int:
-    """Run a script or a command; the exit code is returned."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run a script or a command; the exit code is returned.
+
+    Without arguments those of the process are taken, as the entry point of a zip application does.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
     if is_script(arguments):
         if not os.path.isfile(arguments[0]):
             print(f"ERROR: The script {arguments[0]!r} does not exist.", file=sys.stderr)
@@ -44,4 +48,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
