@@ -142,7 +142,7 @@ def test_a_server_is_asked_once_for_each_page_of_a_metric(monkeypatch: pytest.Mo
             points = {"metrics": [first], "next_page_token": "more"}
         return points, Answer(200, {}, b"")
 
-    monkeypatch.setattr(Connection, "probe", lambda self: None)
+    monkeypatch.setattr(Connection, "probe", lambda self: setattr(self, "version", "3.9.0"))
     monkeypatch.setattr(Connection, "call", answer)
     rows = ServerStore("http://127.0.0.1:1").metric_rows("r", ["a"])["a"]
     assert str([tuple(row) for row in rows]) == "[(5, -1, 0.5), (6, 2, nan)]"

@@ -3,10 +3,17 @@ trackio."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
+import urllib.request
 from pathlib import Path
 
 import pytest
+from amlflow.testing.suites.cleaning import new_name
+from amlflow_mlflow.stores import open_store
 from helpers import servers
+from helpers.flaky_proxy import PASS, Reply, start_proxy
 from helpers.submitted_jobs import log_of, new_experiment, submit, until, wait_for_end
 
 
@@ -49,3 +56,36 @@ def test_scripts_are_submitted_and_cancelled_on_an_older_server(
     assert "begun" in log_of(done)
     done.download_file("outputs/größe.txt", "copy.txt")
     assert Path("copy.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize("old_server_uri", ["2.9.2", "3.9.0"], indirect=True)
+def test_a_proxy_hides_the_version(
+    old_server_uri: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    keeps_colons = request.node.callspec.params["old_server_uri"] != "2.9.2"
+    with start_proxy(old_server_uri) as (proxy, uri):
+        proxy.rule = lambda path, _: Reply(status=404) if path.endswith("/version") else PASS
+        store = open_store(uri)
+        experiment_id = store.create_experiment(new_name(), {})
+        run = store.create_run(experiment_id, "me", 0, {}, None)
+        store.set_tag(run.info.run_id, "a:b", "x")
+        assert store.get_run(run.info.run_id).data.tags["a:b"] == "x"
+        assert not store.filters_null
+    query = f"{old_server_uri}/api/2.0/mlflow/runs/get?run_id={run.info.run_id}"
+    with urllib.request.urlopen(query) as answer:
+        tags = {tag["key"] for tag in json.load(answer)["run"]["data"]["tags"]}
+    assert ("a:b" in tags) == keeps_colons
+
+
+def test_the_database_of_an_older_version_is_opened_without_mlflow(
+    old_server_uri: str, request: pytest.FixtureRequest, shared: servers.Shared, tmp_path: Path
+) -> None:
+    version = request.node.callspec.params["old_server_uri"]
+    copy = tmp_path / "mlflow.db"
+    database = sqlite3.connect(shared.folder / f"server-{version}" / "mlflow.db")
+    with contextlib.closing(database), contextlib.closing(sqlite3.connect(copy)) as target:
+        database.backup(target)  # the server goes on
+        [revision] = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    servers.live(f"sqlite:///{copy}", "--without-mlflow", folder=tmp_path)
+    with contextlib.closing(sqlite3.connect(copy)) as target:
+        assert target.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)

@@ -14,7 +14,7 @@ from amlflow_mlflow.rest import direct_transfer, settings
 from amlflow_mlflow.rest.artifacts import ServedArtifacts
 from amlflow_mlflow.rest.connection import Answer
 from amlflow_mlflow.rest.old_names import filter_to_server, from_server, to_server
-from amlflow_mlflow.rest.version import SHORT_TAG, Abilities
+from amlflow_mlflow.rest.version import SHORT_TAG, Abilities, find_least_version
 from amlflow_mlflow.search import to_filter
 from amlflow_mlflow.spelling import from_key, to_key
 from hypothesis import given
@@ -74,6 +74,29 @@ def test_a_filter_for_an_old_server_finds_more_and_never_less() -> None:
 def test_what_a_server_can_do(version: str | None, colons: bool, null: bool) -> None:
     abilities = Abilities(version, "http://server")
     assert (abilities.takes_colons, abilities.filters_null) == (colons, null)
+
+
+@pytest.mark.parametrize(
+    ("least", "colons", "null"),
+    [((3, 11), True, True), ((3, 0), True, False), (None, False, False)],
+)
+def test_what_a_server_can_do_that_hides_its_version(
+    least: tuple[int, int] | None, colons: bool, null: bool
+) -> None:
+    first = {(3, 11): "runs/search", (3, 0): "logged-models/search"}.get(least or (0, 0))
+
+    def ask(path: str, content: Any) -> None:
+        assert is_tried_once()
+        if path != first:
+            raise Refused(f"The server does not know {path}.")
+
+    assert find_least_version(ask) == least
+    abilities = Abilities(None, "http://server", least)
+    assert (abilities.takes_colons, abilities.filters_null) == (colons, null)
+    # What it may be able to do is not refused.
+    abilities.check_removes_experiment_tags()
+    abilities.check_tags({"key": "v" * (SHORT_TAG + 1)})
+    assert abilities.known_limits == ()
 
 
 def test_what_an_old_server_lacks_is_told_with_its_version_and_the_one_that_has_it() -> None:

@@ -32,7 +32,7 @@ from amlflow_mlflow.rest.calls import Calls
 from amlflow_mlflow.rest.connection import Connection
 from amlflow_mlflow.rest.old_names import filter_to_server, from_server, to_server
 from amlflow_mlflow.rest.server_registry import ServerRegistry
-from amlflow_mlflow.rest.version import Abilities
+from amlflow_mlflow.rest.version import Abilities, find_least_version
 from amlflow_mlflow.store import ArtifactStore
 
 Result = TypeVar("Result")
@@ -55,11 +55,13 @@ class ServerStore:
         self.uri, self.where = uri, redacted(uri)
         self.connection = Connection(uri)
         self.connection.probe()
-        self._abilities = Abilities(self.connection.version, self.where)
+        self._calls = Calls(self.connection)
+        version = self.connection.version
+        least = None if version is not None else find_least_version(self._calls.ask)
+        self._abilities = Abilities(version, self.where, least)
         self.filters_null = self._abilities.filters_null
         self.known_limits = self._abilities.known_limits
         self._check_workspace()
-        self._calls = Calls(self.connection)
         self.registry = ServerRegistry(self._calls, self._abilities)
 
     def _check_workspace(self) -> None:

@@ -1,15 +1,18 @@
 """What a server of a version can do, from MLflow 2.9 on.
 
-The server is asked for its version once, when it is opened. If a proxy hides the version, only what
+The server is asked for its version once, when it is opened. If a proxy hides the version, it is
+tried what the server knows, by calls that change nothing. If that does not tell either, only what
 every version can do is used.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from amlflow.spec import KnownLimit, Refused, Unsupported
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import KnownLimit, Refused, Unsupported, tried_once
 
 from amlflow_mlflow.limits import OLD_SERVER_LIMITS
 
@@ -24,16 +27,48 @@ SHORT_TAG = 5000
 """Characters of a tag's value that a server without ``long_tags`` keeps."""
 
 
-class Abilities:
-    """What a server can do; ``version`` is as ``/version`` says, or None."""
+Numbers = tuple[int, int]
+"""The first two numbers of a version."""
+Ask = Callable[[str, Mapping[str, Any]], object]
+"""Makes a POST call of MLflow's REST API."""
+_TRIED: Sequence[tuple[Numbers, str, Mapping[str, Any]]] = (
+    (
+        (3, 11),
+        "runs/search",
+        {"experiment_ids": ["0"], "max_results": 1, "filter": "tags.`amlflow` IS NULL"},
+    ),
+    ((3, 0), "logged-models/search", {"experiment_ids": ["0"], "max_results": 1}),
+)
+"""Calls that a server answers from a version on."""
 
-    def __init__(self, version: str | None, where: str) -> None:
+
+def find_least_version(ask: Ask) -> Numbers | None:
+    """The version that a server has at least, by what it answers; None if nothing tells."""
+    for numbers, path, content in _TRIED:
+        try:
+            with tried_once():
+                ask(path, content)
+        except AzureMLException:
+            continue
+        return numbers
+    return None
+
+
+class Abilities:
+    """What a server can do.
+
+    ``version`` is as ``/version`` says, or None; then ``least`` is the version that the server has
+    at least, if that is known.
+    """
+
+    def __init__(self, version: str | None, where: str, least: Numbers | None = None) -> None:
         self.version, self._where = version, where
         numbers = re.match(r"(\d+)\.(\d+)", version or "")
         self._numbers = (int(numbers[1]), int(numbers[2])) if numbers else None
+        self._least = self._numbers or least
 
     def _has(self, name: str) -> bool:
-        return self._numbers is not None and self._numbers >= SINCE[name]
+        return self._least is not None and self._least >= SINCE[name]
 
     @property
     def filters_null(self) -> bool:
