@@ -276,7 +276,8 @@ class Workspace(WorkspaceBase, AzureOnly):
         if delete_dependent_resources:
             raise UserErrorException(
                 "delete(delete_dependent_resources=True) would delete the runs of everybody on "
-                f"{self.discovery_url}, and amlflow does not; delete experiments in MLflow's page."
+                f"{self.discovery_url}, and amlflow does not; delete() forgets the workspace here, "
+                "and `amlflow experiment delete` deletes the runs of an experiment."
             )
         note_path(*self._store.names).unlink(missing_ok=True)
 

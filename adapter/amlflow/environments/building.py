@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from amlflow.environments import kept
+from amlflow.environments.bundled import add_bundled
 from amlflow.environments.conda import find_conda, identity_of, make_with_conda
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.installing import Installer, Target, failure_of, freeze
@@ -227,6 +228,7 @@ class _Build:
         self._warnings += installer.install(relaxing=self._relaxing)
         [site] = (self._path / "lib").glob("python*/site-packages")
         (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
+        add_bundled(self._python.path, self._python.minor, self._path, site)
         kept.write_note(
             self._path,
             {

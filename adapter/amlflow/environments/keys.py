@@ -17,6 +17,8 @@ from amlflow.environments.wheels import digest_of
 
 LENGTH = 32
 """Hexadecimal digits of a key."""
+LAYOUT = 2
+"""What an environment has beside its packages; 2 has pip and setuptools."""
 
 
 class Python(Protocol):
@@ -53,6 +55,7 @@ def key_of(
     """
     lines = plan.lines
     content = {
+        "layout": LAYOUT,
         "python": [python.text, python.build],
         "requirements": [_with_content(line) for line in plan.requirements],
         "editables": sorted(lines.editables),

@@ -37,9 +37,16 @@ def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_script_runs_with_the_packages_that_it_asks_for(experiment: Any, links: Path) -> None:
     environment = environment_of(links, "amlflow-tiny==1.0", "azureml-defaults")
-    first = submit(experiment, CODE, environment=environment)
+    bundled = """
+import subprocess
+packages = subprocess.check_output(["pip", "list", "--format", "freeze"], text=True).split()
+run.log("listed", "amlflow-tiny==1.0" in packages)
+if sys.version_info < (3, 12):
+    import pkg_resources, setuptools
+"""
+    first = submit(experiment, CODE + bundled, environment=environment)
     assert wait_for_end(first) == "Completed"
-    assert first.get_metrics() == {"version": "1.0"}
+    assert first.get_metrics() == {"version": "1.0", "listed": True}
     python = first.get_tags()["python"]
     assert python != sys.executable
     second = submit(experiment, CODE, environment=environment.clone("another name"))

@@ -107,6 +107,7 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def make_empty(_: object, *arguments: object, **__: object) -> int:
         Path(str(arguments[-1]), "lib", "python3", "site-packages").mkdir(parents=True)
+        Path(str(arguments[-1]), "bin").mkdir()
         return 0
 
     def fill(*_: object) -> None:
