@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from amlflow.claims import without_claims
 from amlflow.query.ask import ask
 from amlflow.query.document import FIELDS, Documents
 from amlflow.query.expression import Expression
@@ -146,6 +147,7 @@ def keys(tracker: Tracker, access: Access) -> dict[str, list[str]]:
     for record in itertools.islice(tracker.find_runs(query), MAX_KEYED):
         for field in fields:
             names[field].update(getattr(record, field))
+    names["properties"] = set(without_claims(dict.fromkeys(names["properties"], "")))
     return {field: sorted(names[field])[:MAX_KEYS] for field in fields}
 
 

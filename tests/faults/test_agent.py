@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.jobs.run_notes import AGENT, HEARTBEAT
+from amlflow.claims import AGENT
+from amlflow.jobs.run_notes import HEARTBEAT
 from amlflow.spec import RunChange, Status
 from azureml.core import Run
 from helpers.flaky_proxy import always_pass, start_proxy
@@ -149,6 +150,7 @@ def test_of_two_agents_one_wins(experiment: Any, jobs: Path, tmp_path: Path) -> 
 def test_of_many_claims_one_is_kept(experiment: Any) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
+    from amlflow.core.runs.base import reload_record
     from amlflow.plugins import open_keeper
     from amlflow.spec import PropertyConflict
 
@@ -165,7 +167,8 @@ def test_of_many_claims_one_is_kept(experiment: Any) -> None:
     with ThreadPoolExecutor(8) as pool:
         won = list(pool.map(claim, [f"agent{number}" for number in range(8)]))
     assert won.count(True) == 1
-    assert run.get_properties()[AGENT] == f"agent{won.index(True)}"
+    assert reload_record(run).properties[AGENT] == f"agent{won.index(True)}"
+    assert run.get_properties() == {}
 
 
 @pytest.mark.parametrize("agent_ends", [False, True])

@@ -19,9 +19,10 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from amlflow.claims import AGENT
 from amlflow.jobs.finding import find_job, proof_of
 from amlflow.jobs.job import Job, JobFolder, Target, new_name, this_host
-from amlflow.jobs.run_notes import AGENT, HEARTBEAT, HEARTBEAT_INTERVAL
+from amlflow.jobs.run_notes import HEARTBEAT, HEARTBEAT_INTERVAL
 from amlflow.plugins import open_tracker
 from amlflow.spec import LAUNCHED, RunChange, RunDraft, Status
 from azureml.core import Experiment, Run, Workspace

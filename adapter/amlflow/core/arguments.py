@@ -1,6 +1,6 @@
-"""v1's arguments checked: texts, names and filters.
+"""Checks v1's arguments: texts, names and filters.
 
-An argument that is in the wrong place is named, with the right call.
+If an argument is in the wrong place, the message shows the right call.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from amlflow.exceptions import UserErrorException
 from amlflow.spec import Condition, Op
 
 MAX_SHOWN = 80
-"""Characters of a value that a message shows."""
+"""How many characters of a value a message shows."""
 _EXPERIMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 
 
 def check_text(value: Any, what: str, right: str) -> None:
-    """Raise UserErrorException unless it is a text that is not empty; ``right`` is the call."""
+    """Raise UserErrorException unless it is a text that is not empty. ``right``: the right call."""
     if not isinstance(value, str):
         refuse_argument(value, f"{what} is a text", right)
     if not value:
@@ -34,7 +34,7 @@ def check_path(value: Any, what: str, right: str) -> None:
 
 
 def check_list(value: Any, what: str, right: str) -> None:
-    """Raise UserErrorException unless it is a list, or another collection, and not one text."""
+    """Raise UserErrorException unless it is a list or another collection. A text is not one."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         refuse_argument(value, f"{what} is a list", right)
 
@@ -46,7 +46,7 @@ def check_class(value: Any, kinds: type | tuple[type, ...], what: str, right: st
 
 
 def refuse_argument(value: Any, what: str, right: str) -> NoReturn:
-    """Say what the argument is to be, what it is, and the right call."""
+    """Raise UserErrorException: what the argument must be, what it is, and the right call."""
     text = " ".join(repr(value).split())
     if len(text) > MAX_SHOWN:
         text = f"{text[:MAX_SHOWN]}…"
@@ -56,7 +56,7 @@ def refuse_argument(value: Any, what: str, right: str) -> NoReturn:
 
 
 def shorten(value: Any) -> str:
-    """A value for a message, the beginning of a long one."""
+    """A value for a message; only the beginning of a long one."""
     text = repr(value)
     if len(text) <= MAX_SHOWN:
         return text
@@ -64,7 +64,7 @@ def shorten(value: Any) -> str:
 
 
 def check_experiment_name(name: Any) -> None:
-    """Raise UserErrorException for what is not a name of an experiment."""
+    """Raise UserErrorException unless it is a valid name of an experiment."""
     if not (isinstance(name, str) and _EXPERIMENT_NAME.fullmatch(name)):
         raise UserErrorException(
             f"{shorten(name)} is not a name for an experiment: it is 1-255 letters, digits, '_' "
@@ -73,7 +73,7 @@ def check_experiment_name(name: Any) -> None:
 
 
 def check_run_id(run_id: Any) -> None:
-    """Raise UserErrorException for what is not an id that a run can be given."""
+    """Raise UserErrorException unless a run can have this id."""
     if not (isinstance(run_id, str) and _RUN_ID.fullmatch(run_id)):
         raise UserErrorException(
             f"{shorten(run_id)} is not an id for a run: it is 1-256 letters, digits, '_', '-' "
@@ -82,7 +82,7 @@ def check_run_id(run_id: Any) -> None:
 
 
 def to_tag_keys(keys: Any, right: str) -> list[str]:
-    """The keys of tags to remove; one text is one key."""
+    """The keys of tags to remove. A single text is one key."""
     if isinstance(keys, str):
         return [keys]
     check_list(keys, "The keys of tags to remove", right)
@@ -93,7 +93,7 @@ def to_tag_keys(keys: Any, right: str) -> list[str]:
 
 
 def to_texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:
-    """Keys and values as texts, None left as it is.
+    """Keys and values as texts. None stays None.
 
     Raises:
         UserErrorException: it is not a dict, or a key is empty.
@@ -111,10 +111,10 @@ def to_texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:
 def to_conditions(
     type: str | None = None, tags: Any = None, properties: Any = None, status: str | None = None
 ) -> list[Condition]:
-    """v1's filter arguments as what runs must meet.
+    """v1's filter arguments as conditions on runs.
 
-    ``tags`` and ``properties`` are a dict, each entry of which a run must have (None: with any
-    value), or the text of a key that it must have.
+    ``tags`` and ``properties`` are each a dict or a text. A run must have each entry of the dict;
+    the value None means any value. A text is a key that the run must have.
 
     Raises:
         UserErrorException: tags or properties are neither a dict nor a text.

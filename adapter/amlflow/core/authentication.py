@@ -1,9 +1,9 @@
-"""v1's ``azureml.core.authentication``: who is asking.
+"""v1's ``azureml.core.authentication``.
 
-amlflow signs in to nothing. A tracking server's user, password or token come from MLflow's
-environment variables, ``MLFLOW_TRACKING_USERNAME`` and ``MLFLOW_TRACKING_PASSWORD`` or
-``MLFLOW_TRACKING_TOKEN``. The objects here are what v1's code makes and passes as ``auth=``. What
-they are told about Azure is sent nowhere: a secret of Azure is none of a tracking server's.
+amlflow does not sign in. The user, password or token for a tracking server come from MLflow's
+environment variables: ``MLFLOW_TRACKING_USERNAME`` and ``MLFLOW_TRACKING_PASSWORD``, or
+``MLFLOW_TRACKING_TOKEN``. v1 code creates the objects here and passes them as ``auth=``. What they
+are given about Azure is sent nowhere, because a tracking server must not get a secret of Azure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOKEN_SETTING = "MLFLOW_TRACKING_TOKEN"  # noqa: S105
 
 
 class Audience(Enum):
-    """What a token is for: v1's names."""
+    """What a token is for. Names are v1's."""
 
     ARM = "ARM"
     AZUREML = "AZUREML"
@@ -40,13 +40,13 @@ class AbstractAuthentication:
     signed_session = Absent()
 
     def __init__(self, cloud: str | None = None) -> None:
-        """``cloud`` is Azure's and changes nothing."""
+        """``cloud`` names a cloud of Azure and changes nothing."""
 
     def get_authentication_header(self) -> dict[str, str]:
-        """The HTTP header by which the tracking server knows you.
+        """The HTTP header with your credentials for the tracking server.
 
         Raises:
-            AuthenticationException: no user and password and no token are set.
+            AuthenticationException: neither a user and password nor a token are set.
         """
         user, password = os.environ.get(USER_SETTING), os.environ.get(PASSWORD_SETTING)
         token = os.environ.get(TOKEN_SETTING)
@@ -58,12 +58,12 @@ class AbstractAuthentication:
         return _bearer(token)
 
     def get_token(self, *scopes: str, **kwargs: Any) -> Any:
-        """Refused: a token of Azure is got from Azure."""
+        """Refused: only Azure issues tokens for Azure."""
         _refuse(f"{type(self).__name__} has no token of Azure")
 
 
 class InteractiveLoginAuthentication(AbstractAuthentication):
-    """v1's sign-in in a browser; amlflow opens none."""
+    """v1's sign-in in a browser. amlflow does not open one."""
 
     def __init__(
         self, force: bool = False, tenant_id: str | None = None, cloud: str | None = None
@@ -72,14 +72,14 @@ class InteractiveLoginAuthentication(AbstractAuthentication):
 
 
 class AzureCliAuthentication(AbstractAuthentication):
-    """v1's use of the account that ``az login`` signed in; amlflow does not ask ``az``."""
+    """v1's use of the account of ``az login``. amlflow does not ask ``az``."""
 
 
 class MsiAuthentication(AbstractAuthentication):
     """v1's identity of a virtual machine."""
 
     def __init__(self, cloud: str | None = None, **kwargs: Any) -> None:
-        """``identity_config`` and ``cloud`` are Azure's and change nothing.
+        """``identity_config`` and ``cloud`` are for Azure and change nothing.
 
         Raises:
             UserErrorException: another keyword is given.
@@ -91,7 +91,7 @@ class MsiAuthentication(AbstractAuthentication):
 
 
 class ServicePrincipalAuthentication(AbstractAuthentication):
-    """v1's account of a program. Its id and password are Azure's and are not kept."""
+    """v1's account of a program. Its id and password are for Azure and are not kept."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class ServicePrincipalAuthentication(AbstractAuthentication):
 
 
 class ArmTokenAuthentication(AbstractAuthentication):
-    """A token that the caller has."""
+    """A token that the caller has already."""
 
     def __init__(self, arm_access_token: str, cloud: str = "None") -> None:
         super().__init__(cloud)
@@ -116,12 +116,12 @@ class ArmTokenAuthentication(AbstractAuthentication):
         return _bearer(self._token)
 
     def update_arm_access_token(self, new_arm_access_token: str) -> None:
-        """Take another token from now on."""
+        """Use another token from now on."""
         self._token = new_arm_access_token
 
 
 class TokenAuthentication(AbstractAuthentication):
-    """Tokens that a function of the caller's gives, by audience."""
+    """Tokens from a function of the caller, by audience."""
 
     def __init__(
         self, get_token_for_audience: Callable[[Audience], str], cloud: str | None = None
@@ -136,7 +136,7 @@ class TokenAuthentication(AbstractAuthentication):
         self._get_token = get_token_for_audience
 
     def get_token(self, audience: Audience = Audience.ARM) -> str:  # type: ignore[override]
-        """What the caller's function gives."""
+        """The token that the caller's function returns."""
         return self._get_token(audience)
 
     def get_authentication_header(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Warnings that a user is to see, whatever the script does with its log."""
+"""Warnings that the user must see, whatever the script does with its log."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ logger = logging.getLogger("amlflow")
 def warn(message: str) -> None:
     """Log a warning.
 
-    A notebook shows in red what goes to stderr, where warnings go that no handler of the log takes.
-    So they are printed there.
+    Python prints warnings to stderr if no handler of the log takes them. A notebook shows stderr in
+    red, so there they are printed to stdout instead.
     """
     if is_notebook() and not logger.hasHandlers():
         print(message)
@@ -23,15 +23,15 @@ def warn(message: str) -> None:
 
 @functools.cache
 def warn_once(message: str) -> None:
-    """Log a warning, and print it where the log does not go to the console."""
+    """Log a warning, and print it if the log does not go to the console."""
     warn(message)
     if not _is_logged_to_console() and not is_notebook():
         print(message, file=sys.stderr)
 
 
 def is_notebook() -> bool:
-    """Whether a Jupyter kernel runs this code, also of another product than Jupyter."""
-    # Code in a kernel has IPython imported.
+    """Whether a Jupyter kernel runs this code, also one of another product."""
+    # A kernel has always imported IPython.
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return getattr(shell, "kernel", None) is not None

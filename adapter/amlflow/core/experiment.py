@@ -47,7 +47,8 @@ from amlflow.spec import ExperimentChange, ExperimentRecord, RunRecord
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
 OWN = "amlflow."
-"""Experiments below this prefix are amlflow's own; v1 allows no dot in a name, so no user's is."""
+"""The prefix of amlflow's own experiments. v1 allows no dot in a name, so users have none of these.
+"""
 _VIEWS = ("ActiveOnly", "ArchivedOnly", "All")
 
 
@@ -74,10 +75,11 @@ class Experiment(ExperimentBase):
         _experiment_dto: ExperimentRecord | None = None,
         **kwargs: Any,
     ) -> None:
-        """Open the experiment of this name, or create it; an archived one stays archived.
+        """Open the experiment of this name, or create it. An archived one stays archived.
 
         Raises:
-            UserErrorException: it does not exist, and the name is not 1-255 letters, digits, ``_``
+            UserErrorException: it does not exist, and the name is not valid: 1-255 letters, digits,
+                ``_``
                 and ``-``, starting with a letter or a digit.
         """
         if not isinstance(workspace, WorkspaceBase):
@@ -96,7 +98,7 @@ class Experiment(ExperimentBase):
         )
 
     def _find_by_foreign_name(self, name: Any) -> ExperimentRecord | None:
-        """An experiment that another client has made, under a name that v1 does not allow.
+        """An experiment that another client has created, under a name that v1 does not allow.
 
         None if v1 allows the name.
         """
@@ -119,36 +121,36 @@ class Experiment(ExperimentBase):
 
     @property
     def identity(self) -> str:
-        """A name for the experiment in logs."""
+        """A name for the experiment in log messages."""
         return f"{type(self).__name__}#{self.name}"
 
     # metadata
 
     @property
     def tags(self) -> dict[str, str | None]:
-        """The experiment's tags as last known; :meth:`refresh` asks for them."""
+        """The last known tags. :meth:`refresh` reads them again."""
         return dict(self._record.tags)
 
     def tag(self, key: str, value: Any = None) -> None:
-        """Set a tag, or a tag without a value."""
+        """Set a tag; without ``value``, a tag without a value."""
         check_text(key, "A tag's key", "experiment.tag(key, value)")
         self.set_tags({key: value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set several tags; values become texts, and None stays None."""
+        """Set several tags. Values become texts, except None."""
         self._change(ExperimentChange(tags=to_texts(tags, "set_tags")))
 
     def remove_tags(self, tags: Sequence[str]) -> None:
-        """Remove tags by their keys; one that is not there is ignored."""
+        """Remove tags by their keys. A tag that does not exist is ignored."""
         keys = to_tag_keys(tags, "experiment.remove_tags(['key'])")
         self._change(ExperimentChange(tags_removed=keys))
 
     def archive(self) -> None:
-        """Archive the experiment: it is no longer listed, and its runs are kept."""
+        """Archive the experiment: it is no longer listed. Its runs are kept."""
         self._change(ExperimentChange(archived=True))
 
     def reactivate(self, new_name: str | None = None) -> None:
-        """Bring an archived experiment back. ``new_name`` is refused, as v1 does."""
+        """Make an archived experiment active again. ``new_name`` is refused, as in v1."""
         if new_name is not None:
             raise UserErrorException(
                 f"An experiment cannot be renamed to {new_name!r} while it is reactivated; "
@@ -157,7 +159,7 @@ class Experiment(ExperimentBase):
         self._change(ExperimentChange(archived=False))
 
     def refresh(self) -> None:
-        """Ask for the experiment's tags and state again."""
+        """Read the experiment's tags and state again."""
         self._record = self._tracker.get_experiment(self.id)
 
     def _change(self, change: ExperimentChange) -> None:
@@ -167,21 +169,24 @@ class Experiment(ExperimentBase):
     # runs
 
     def start_logging(self, *args: Any, **kwargs: Any) -> Run:
-        """Start a run that this process logs to; end it with ``complete()`` or a ``with`` block.
+        """Start a run that this process logs to. End it with ``complete()``, or use ``with``.
 
         Args:
             name: The run's display name; ``display_name`` is the same.
-            run_id: The id it is to have, unique in the experiment.
-            outputs: A folder whose files become the run's when it ends, beside ``logs``; True or
-                left out for "outputs", False for none. It is made if it does not exist.
-            snapshot_directory: The folder to take a snapshot of (default "."); None for none.
+            run_id: The run's id, which must be new in the experiment.
+            outputs: A folder whose files are stored in the run when it ends, as are those of
+                ``logs``.
+                True means "outputs", and so does leaving it out; False means none. It is created if
+                necessary.
+            snapshot_directory: The folder of which a snapshot is taken (default "."); None for
+                none.
             description: A text in Markdown.
-            tags: Tags to begin with.
-            properties: Properties to begin with.
+            tags: The first tags.
+            properties: The first properties.
 
         Raises:
-            SnapshotException: the folder is too large for a snapshot; no run was started.
-            TypeError: the argument does not exist.
+            SnapshotException: the folder is too large for a snapshot. No run was started.
+            TypeError: an argument does not exist.
         """
         return self._start_logging(*args, **kwargs)
 
@@ -228,7 +233,7 @@ class Experiment(ExperimentBase):
     def submit(self, config: Any, tags: dict[str, str] | None = None, **kwargs: Any) -> Run: ...
 
     def submit(self, config: Any, tags: Any = None, **kwargs: Any) -> Any:
-        """Run a script as a tracked run, and return at once.
+        """Run a script as a tracked run. Returns as soon as the run is submitted.
 
         Args:
             config: A :class:`ScriptRunConfig`. Beyond v1, a list of them: a list of their runs is
@@ -237,7 +242,7 @@ class Experiment(ExperimentBase):
             snapshot_id: Take the source from this snapshot instead of the configuration's folder.
 
         Raises:
-            UserErrorException: the configuration, or the script it names, cannot be run.
+            UserErrorException: the configuration is wrong, or its script cannot be run.
             SnapshotException: the source folder cannot be packed.
             ComputeTargetException: the target is unknown, or does not work now.
         """
@@ -262,16 +267,17 @@ class Experiment(ExperimentBase):
         properties: Any = None,
         include_children: bool = False,
     ) -> LazyListing[Run]:
-        """The experiment's runs, newest first, read as they are asked for.
+        """The experiment's runs, newest first. They are read while you iterate.
 
         Args:
             type: Only runs of this type.
-            tags: A dict (all equal; None: has the key) or the text of a key.
-            properties: As ``tags``.
+            tags: A dict of tags that a run must have (value None: any value), or the key of one
+                tag.
+            properties: The same for properties.
             include_children: Also runs that are nested in others.
 
         Returns:
-            An iterator, as in v1, that a notebook shows as a table. Its ``to_pandas()`` gives a
+            An iterator, as in v1. A notebook shows it as a table, and its ``to_pandas()`` returns a
             data frame.
         """
         return find_runs(self, to_conditions(type, tags, properties), include_children)
@@ -284,10 +290,10 @@ class Experiment(ExperimentBase):
         text: str | None = None,
         order_by: str | None = None,
     ) -> Any:
-        """Ask the experiment's runs a JMESPath expression; amlflow's own, not v1's.
+        """Evaluate a JMESPath expression on the experiment's runs. v1 has no such method.
 
-        The expression sees the list of the runs' documents (``amlflow run list`` prints them),
-        newest first: ``experiment.query("[?tags.quality == 'fantastic run']")``.
+        The expression sees the list of the runs, newest first, as ``amlflow run list`` prints them.
+        For example: ``experiment.query("[?tags.quality == 'fantastic run']")``.
 
         Args:
             expression: The expression; "[]" chooses all runs.
@@ -299,13 +305,13 @@ class Experiment(ExperimentBase):
                 value come last. It takes an expression that chooses runs.
 
         Returns:
-            A list of runs, or a run, where that is what the expression selects; for a projection
-            or another value, that value as JSON. A list is shown as a table in a notebook, and its
-            ``to_pandas()`` gives a data frame.
+            A list of runs, or one run, if the expression selects runs. Otherwise the selected
+            values. A notebook shows a list as a table, and its ``to_pandas()`` returns a data
+            frame.
 
         Raises:
-            UserErrorException: it is not JMESPath, or cannot be evaluated on these runs, or runs
-                cannot be ordered like this.
+            UserErrorException: the expression is not JMESPath, or cannot be evaluated on these
+                runs, or runs cannot be ordered like this.
         """
         return query_runs(self._workspace, [self], expression, include_children, text, order_by)
 
@@ -321,10 +327,11 @@ class Experiment(ExperimentBase):
         """The workspace's experiments, newest first.
 
         Args:
-            workspace: Where to look.
-            experiment_name: Only the one of this name.
+            workspace: The workspace.
+            experiment_name: Only the experiment of this name.
             view_type: "ActiveOnly", "ArchivedOnly" or "All".
-            tags: A dict (all equal; None: has the key) or the text of a key.
+            tags: A dict of tags that an experiment must have (value None: any value), or the key of
+                one.
         """
         check_class(
             workspace, WorkspaceBase, "Experiments are in a Workspace", "Experiment.list(workspace)"
@@ -356,7 +363,7 @@ class Experiment(ExperimentBase):
 
     @staticmethod
     def from_directory(path: str, auth: Any = None) -> Experiment:
-        """The experiment that a folder is attached to by ``amlflow folder attach``.
+        """The experiment to which ``amlflow folder attach`` has attached a folder.
 
         Raises:
             ProjectSystemException: the folder is not attached to an experiment.
@@ -369,11 +376,11 @@ class Experiment(ExperimentBase):
             )
         return Experiment(open_workspace(path), config.experiment_name)
 
-    # links and looks
+    # links and display
 
     @property
     def portal_url(self) -> str:
-        """As :meth:`get_portal_url`."""
+        """The same as :meth:`get_portal_url`."""
         return self.get_portal_url()
 
     @classmethod
@@ -420,5 +427,5 @@ EXPERIMENTS = Columns(_to_cells, _to_rows)
 
 
 def open_experiment(workspace: WorkspaceBase, record: ExperimentRecord) -> Experiment:
-    """The experiment of a record that is known already."""
+    """The experiment of a record, without asking the tracker."""
     return Experiment(workspace, record.name, _skip_name_validation=True, _experiment_dto=record)

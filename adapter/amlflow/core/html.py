@@ -8,7 +8,7 @@ from datetime import datetime
 
 
 def link(address: str, text: str) -> str:
-    """A link that opens in a tab of its own; other addresses than web pages stay text."""
+    """A link that opens in a new tab. An address that is not a web page stays text."""
     if not address.startswith(("http://", "https://")):
         return html.escape(text)
     return (
@@ -17,33 +17,33 @@ def link(address: str, text: str) -> str:
 
 
 def page_link(address: str, uri: str) -> str:
-    """A link to a tracker's page of something, and how to start the page where none is served."""
+    """A link to a page of the tracker. If no server serves it, it says how to start one."""
     hint = "" if uri.startswith(("http://", "https://")) else " (run <code>amlflow ui</code> first)"
     return link(address, "Link to MLflow's page") + (hint if address.startswith("http") else "")
 
 
 def text(value: object) -> str:
-    """A value as HTML; nothing for None."""
+    """A value as HTML; empty for None."""
     return "" if value is None else html.escape(str(value))
 
 
 def time(value: datetime | None) -> str:
-    """A time to the second; nothing for None."""
+    """A time without fractions of seconds; empty for None."""
     return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S}"
 
 
 def entries(values: Mapping[str, object]) -> str:
-    """The entries of a dict in one line."""
+    """The entries of a dict, in one line."""
     return text(", ".join(f"{key}: {value}" for key, value in values.items()))
 
 
 def table(cells: Mapping[str, str]) -> str:
-    """One row under a head; cells are HTML already, heads are text."""
+    """A table with one row. The cells are HTML, the heads are text."""
     return rows([cells])
 
 
 def rows(lines: Sequence[Mapping[str, str]]) -> str:
-    """Rows under one head, which has the names of all; see :func:`table`."""
+    """A table of several rows, with a head for each name in any of them. See :func:`table`."""
     names = list(dict.fromkeys(name for line in lines for name in line))
     head = _row(f"<th>{html.escape(name)}</th>" for name in names)
     body = "".join(_row(f"<td>{line.get(name, '')}</td>" for name in names) for line in lines)

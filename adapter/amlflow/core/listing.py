@@ -1,7 +1,7 @@
-"""What calls return for several runs, experiments or models.
+"""Lists of runs, experiments or models, as calls return them.
 
-It is the list or the iterator that v1 returns. A notebook shows it as a table, and
-:meth:`to_pandas` gives it to pandas.
+Each is a list or an iterator, as in v1. A notebook shows it as a table, and :meth:`to_pandas`
+returns a data frame.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 MAX_SHOWN = 100
-"""Rows of a notebook's table."""
+"""How many rows a notebook shows."""
 
 
 class Columns(NamedTuple):
-    """How a kind of item becomes a table.
+    """How items of a kind become a table.
 
-    ``cells`` gives the cells of an item in HTML by their heads; ``rows`` gives the values of items
-    by the names of data frames' columns.
+    ``cells`` returns the cells of an item as HTML, by their heads. ``rows`` returns the values of
+    items, by the names of a data frame's columns.
     """
 
     cells: Callable[[Any], Mapping[str, str]]
@@ -34,16 +34,16 @@ class Columns(NamedTuple):
 
 
 class Listing(list[Item]):
-    """A list whose items a notebook shows as a table."""
+    """A list that a notebook shows as a table."""
 
     def __init__(self, items: Iterable[Item], columns: Columns) -> None:
         super().__init__(items)
         self._columns = columns
 
     def to_pandas(self) -> pd.DataFrame:
-        """A data frame with a row for each item; an entry of a dict has a column ``tags.key``.
+        """A data frame with a row for each item. Entries of dicts are columns such as ``tags.key``.
 
-        Names that end in ``_utc`` are times.
+        Columns whose names end in ``_utc`` are times.
         """
         return _to_frame(self, self._columns)
 
@@ -52,11 +52,11 @@ class Listing(list[Item]):
 
 
 class LazyListing(Generator[Item, None, None]):
-    """A generator, as v1 returns, whose items are read as they are asked for, with a table."""
+    """A generator, as in v1, that reads its items while you iterate. A notebook shows a table."""
 
     def __init__(self, items: Iterable[Item], columns: Columns) -> None:
         self._items, self._columns = iter(items), columns
-        # What a notebook has shown and nobody has taken yet.
+        # items that a notebook has shown, but the caller has not read
         self._shown: deque[Item] = deque()
 
     def send(self, value: None) -> Item:
@@ -69,7 +69,7 @@ class LazyListing(Generator[Item, None, None]):
         return super().throw(typ, val, tb)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The items that are left, which are read for it; see :meth:`Listing.to_pandas`."""
+        """A data frame of the items that are left. See :meth:`Listing.to_pandas`."""
         return _to_frame(list(self), self._columns)
 
     def _repr_html_(self) -> str:
@@ -79,7 +79,7 @@ class LazyListing(Generator[Item, None, None]):
 
 
 def of_json(items: Sequence[Any]) -> Listing[Any]:
-    """The list that a query's projection gives."""
+    """The list that a query with a projection returns."""
     return Listing(items, Columns(_json_cells, _json_rows))
 
 

@@ -1,7 +1,7 @@
-"""A tracking store as a server has it: it looks at runs, and asks for their end, for others.
+"""A tracking store, as a server uses it for other people: it looks at runs and cancels them.
 
-It starts no process and removes no file, whatever a run says; so it uses nothing of
-:class:`amlflow.core.runs.run.Run`, which does that for the runs of its user.
+It starts no process and removes no file, whatever a run says. So it does not use
+:class:`amlflow.core.runs.run.Run`, which does both for its user's own runs.
 """
 
 from __future__ import annotations
@@ -23,25 +23,30 @@ if TYPE_CHECKING:
 
 
 class ServerStore:
-    """The runs of one tracking store; every call is done when it returns."""
+    """The runs of one tracking store. Each call has taken effect when it returns."""
 
     def __init__(self, uri: str) -> None:
         self.uri = absolute(uri, Path.cwd())
 
     @property
     def tracker(self) -> Layer:
-        """The tracker with the layers that it needs."""
+        """The tracker with its layers."""
         return open_unjournaled(self.uri)
 
     def look_at(self, run_id: str) -> RunRecord:
-        """The run now; that a submitted run's agent is silent is noted. Raises RunNotFound."""
+        """The run as it is now. Raises RunNotFound.
+
+        If the agent of a submitted run is silent, that is noted in the run.
+        """
         record = self.tracker.get_run(run_id)
         if is_submitted(record) and record.status not in FINAL and look(self.tracker, record):
             record = self.tracker.get_run(record.id)
         return record
 
     def cancel(self, run_id: str) -> RunRecord:
-        """End a run as Canceled, a submitted one by asking its agent to; the run as it is then.
+        """Cancel a run, and return it as it is then.
+
+        The agent of a submitted run is asked to end its script.
 
         Raises:
             RunNotFound: the run does not exist.

@@ -1,8 +1,9 @@
-"""What experiments and runs need of the workspace that they are in.
+"""What experiments and runs need from their workspace.
 
-v1's classes make each other: a workspace opens experiments, an experiment opens a workspace from a
-folder, a run gives its experiment. The files are in one order all the same: workspace.py imports
-experiment.py, which imports runs/. What the lower ones need of the upper ones is declared here.
+In v1 the classes create each other: a workspace opens experiments, an experiment opens the
+workspace of a folder, and a run knows its experiment. Here the files import each other in one
+direction only: workspace.py imports experiment.py, which imports runs/. This file declares what the
+lower ones need from the upper ones.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from amlflow.layers.layer import Layer
 
 DEFAULT_NAME = "local"
-"""The name and the resource group of a workspace that no config.json names."""
+"""The name and resource group of a workspace if no config.json names one."""
 NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 RUN_ID = "AZUREML_RUN_ID"
-"""The environment variable of a submitted script that says which run it is."""
+"""The environment variable that tells a submitted script the id of its run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,13 @@ class Store:
 
     @property
     def tracker(self) -> Layer:
-        """The tracker with its layers, one object for each URI and process."""
+        """The tracker with its layers. There is one object for each URI and process."""
         return _opener()(self.uri)
 
 
 @functools.cache
 def _opener() -> Callable[[str], Layer]:
-    # Imported when a tracker is needed: a script may import azureml.core and use none.
+    # A script may import azureml.core without using a tracker.
     from amlflow.layers.stack import open_layered
 
     return open_layered
@@ -66,7 +67,7 @@ class HasStore:
         return self._store.tracker
 
     def __dir__(self) -> list[str]:
-        """The names that an editor or a notebook offers: all but v1's internal constants."""
+        """The names that an editor or a notebook offers, without v1's internal constants."""
         return [name for name in super().__dir__() if not name.isupper()]
 
 
@@ -76,18 +77,18 @@ def store_of(owner: HasStore) -> Store:
 
 
 def tracker_of(owner: HasStore) -> Layer:
-    """The tracker that has the runs of a workspace, of an experiment, or a run."""
+    """The tracker of a workspace, of an experiment, or of a run."""
     return owner._tracker
 
 
 class WorkspaceBase(HasStore):
-    """What experiments, runs and compute targets use of v1's Workspace."""
+    """The part of v1's Workspace that experiments, runs and compute targets use."""
 
     _auth: Any = None
 
     @property
     def _auth_object(self) -> Any:
-        """v1's private name of what was given as ``auth``, which scripts read."""
+        """v1's private name for the argument ``auth``. Scripts read it."""
         return self._auth or InteractiveLoginAuthentication()
 
     @property
@@ -130,7 +131,7 @@ class WorkspaceBase(HasStore):
 
 
 class ExperimentBase(HasStore):
-    """What runs use of v1's Experiment."""
+    """The part of v1's Experiment that runs use."""
 
     _workspace: WorkspaceBase
     _record: ExperimentRecord
@@ -146,13 +147,13 @@ class ExperimentBase(HasStore):
 
     @property
     def archived_time(self) -> str | None:
-        """When it was archived (ISO 8601), or None."""
+        """When the experiment was archived (ISO 8601), or None."""
         archived = self._record.archived
         return None if archived is None else archived.isoformat()
 
     @property
     def workspace(self) -> WorkspaceBase:
-        """The workspace that the experiment is in."""
+        """The workspace of the experiment."""
         return self._workspace
 
     def get_portal_url(self) -> str:
@@ -171,7 +172,7 @@ class ExperimentBase(HasStore):
 
 
 def experiment_of(workspace: WorkspaceBase, run: RunRecord) -> ExperimentBase:
-    """The experiment that a run of the workspace is in."""
+    """The experiment that a run of the workspace belongs to."""
     return workspace._experiment_of(run)
 
 
@@ -197,12 +198,12 @@ _workspace_classes: list[type[WorkspaceBase]] = []
 
 
 def use_workspace_class(kind: type[WorkspaceBase]) -> None:
-    """Say which class workspaces have; workspace.py does, when it is imported."""
+    """Set the class of workspaces. workspace.py calls this when it is imported."""
     _workspace_classes[:] = [kind]
 
 
 def open_workspace(path: str | os.PathLike[str]) -> WorkspaceBase:
-    """The workspace of a folder, as ``Workspace.from_config(path)`` gives it."""
+    """The workspace of a folder, as returned by ``Workspace.from_config(path)``."""
     [kind] = _workspace_classes
     return kind.from_config(path)
 

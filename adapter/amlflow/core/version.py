@@ -1,3 +1,3 @@
-"""The version of v1 whose interface this is."""
+"""The version of v1 whose interface amlflow has."""
 
 VERSION = "1.61.0"

@@ -44,10 +44,10 @@ from amlflow.whole_files import write_json
 
 
 class Workspace(WorkspaceBase, AzureOnly):
-    """A name for a tracking store: experiments and runs are in the store.
+    """A name for a tracking store, which has the experiments and runs.
 
-    Source: ``azureml.core.Workspace`` 1.61; names, parameters and shapes are v1's. Workspaces that
-    were made with :meth:`create` are noted in the user's configuration folder.
+    Source: ``azureml.core.Workspace`` 1.61; names, parameters and shapes are v1's. Workspaces from
+    :meth:`create` are remembered in the user's configuration folder.
     """
 
     DEFAULT_CPU_CLUSTER_NAME = "cpu-cluster"
@@ -68,7 +68,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         tags: dict[str, str] | None = None,
         _cloud: str = "AzureCloud",
     ) -> None:
-        """Name a workspace on the tracking store that is configured; see :meth:`from_config`."""
+        """A workspace on the configured tracking store. See :meth:`from_config`."""
         self._auth = auth
         details = {"location": _location, "sku": sku, "tags": tags}
         self._init(subscription_id, resource_group, workspace_name, details)
@@ -83,7 +83,7 @@ class Workspace(WorkspaceBase, AzureOnly):
     ) -> None:
         note = find_known(subscription_id, resource_group, name) or {}
         self._details = {**note, **{key: value for key, value in details.items() if value}}
-        # What the store is called is settled now: a script may change its folder later.
+        # Resolve the store's address now, as the script may change its working folder later.
         uri = resolve_uri(self._details.get("tracking_uri"), folder or Path.cwd())
         self._store = Store(uri, subscription_id, resource_group, name)
 
@@ -96,13 +96,13 @@ class Workspace(WorkspaceBase, AzureOnly):
         _logger: Any = None,
         _file_name: str | None = None,
     ) -> Workspace:
-        """The workspace that a config.json names, looked for from a folder upwards.
+        """The workspace of the nearest config.json, from a folder upwards.
 
-        Where there is none, it is in a submitted script the run's own, and else the embedded
-        default: MLflow's database in the working folder.
+        Without a config.json, a submitted script gets the workspace of its run. Any other process
+        gets the embedded default: MLflow's database in the working folder.
 
         Raises:
-            UserErrorException: ``path`` does not exist, or the file is not such a config.
+            UserErrorException: ``path`` does not exist, or the file is not a valid config.json.
         """
         if path is not None:
             check_path(path, "The path of a config.json", "Workspace.from_config(path)")
@@ -138,10 +138,11 @@ class Workspace(WorkspaceBase, AzureOnly):
         cloud: str = "AzureCloud",
         id: str | None = None,
     ) -> Workspace:
-        """The workspace of this name, on the tracking store it was made with or is configured.
+        """The workspace of this name, on the store that it was created with or the configured one.
 
         Raises:
-            WorkspaceException: several that were made here have this name; say which.
+            WorkspaceException: several workspaces here have this name. Name the resource group,
+                too.
         """
         check_text(name, "A workspace's name", "Workspace.get(name)")
         notes = [
@@ -194,9 +195,9 @@ class Workspace(WorkspaceBase, AzureOnly):
         system_datastores_auth_mode: str = "accessKey",
         v1_legacy_mode: bool | None = None,
     ) -> Workspace:
-        """Note a workspace on the tracking store that is configured, for :meth:`get` and ``list``.
+        """Remember a workspace on the configured tracking store, for :meth:`get` and ``list``.
 
-        Nothing is made in Azure; what describes Azure's resources is left out of account.
+        Nothing is created in Azure. Arguments that describe resources of Azure are ignored.
 
         Raises:
             WorkspaceException: it exists, and ``exist_ok`` is False.
@@ -220,7 +221,7 @@ class Workspace(WorkspaceBase, AzureOnly):
     def list(
         subscription_id: str, auth: Any = None, resource_group: str | None = None
     ) -> dict[str, list[Workspace]]:
-        """The workspaces that were made here, or that a config.json above names, by name."""
+        """The workspaces, by name, that were created here or that the nearest config.json names."""
         workspaces: dict[str, list[Workspace]] = {}
         for workspace in known_workspaces():
             if workspace.subscription_id == subscription_id and resource_group in (
@@ -231,10 +232,10 @@ class Workspace(WorkspaceBase, AzureOnly):
         return workspaces
 
     def write_config(self, path: str | None = None, file_name: str | None = None) -> None:
-        """Write ``<path>/.azureml/config.json``, which :meth:`from_config` finds again.
+        """Write ``<path>/.azureml/config.json``, which :meth:`from_config` finds.
 
-        ``path`` is the project's folder, or its ``.azureml`` itself. Where the project has v1's
-        older folder ``aml_config``, the file is written there, as in v1.
+        ``path`` is the project's folder, or its ``.azureml``. If the project has v1's older folder
+        ``aml_config``, the file is written there, as in v1.
 
         Raises:
             UserErrorException: the file cannot be written.
@@ -260,7 +261,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         allow_public_access_when_behind_vnet: bool | None = None,
         v1_legacy_mode: bool | None = None,
     ) -> dict[str, Any]:
-        """Change the workspace's name for people, description or tags; its details are returned."""
+        """Change the workspace's friendly name, description or tags. Returns its details."""
         if image_build_compute is not None or service_managed_resources_settings is not None:
             refuse(
                 "update(image_build_compute=…, service_managed_resources_settings=…)",
@@ -281,11 +282,11 @@ class Workspace(WorkspaceBase, AzureOnly):
             )
         note_path(*self._store.names).unlink(missing_ok=True)
 
-    # what it has
+    # what is in the workspace
 
     @property
     def location(self) -> str:
-        """Where it is said to be; "local" unless it was made with a location."""
+        """The location that the workspace was created with; otherwise "local"."""
         return str(self._details.get("location") or "local")
 
     @property
@@ -298,7 +299,7 @@ class Workspace(WorkspaceBase, AzureOnly):
 
     @property
     def discovery_url(self) -> str:
-        """The tracking store's address, which is what is discovered here."""
+        """The address of the tracking store."""
         return redacted(self._store.uri)
 
     @property
@@ -327,11 +328,11 @@ class Workspace(WorkspaceBase, AzureOnly):
         return DatastoresByName(self)
 
     def get_default_datastore(self) -> AbstractDatastore:
-        """The datastore that is used where none is named: ``workspaceblobstore``, or another."""
+        """The datastore that is used if none is named, such as ``workspaceblobstore``."""
         return open_datastore(self, declared.default_name(self))
 
     def set_default_datastore(self, name: str) -> None:
-        """Have another datastore used where none is named, for this user on this machine."""
+        """Set the default datastore, for this user on this machine."""
         declared.set_default(self, name)
 
     @property
@@ -340,7 +341,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         return DatasetsByName(self)
 
     def get_default_compute_target(self, type: str) -> ComputeTarget | None:
-        """None: a workspace here has no default clusters, as v1 answers without them."""
+        """None, as in v1 for a workspace without default clusters."""
         if type not in ("CPU", "GPU"):
             raise UserErrorException(f"The type {type!r} is neither 'CPU' nor 'GPU'.")
         return None
@@ -358,16 +359,17 @@ class Workspace(WorkspaceBase, AzureOnly):
         self, expression: str, include_children: bool = False,
         *, text: str | None = None, order_by: str | None = None,
     ) -> Any:  # fmt: skip
-        """Ask the runs of all experiments a JMESPath expression; amlflow's own, not v1's.
+        """Evaluate a JMESPath expression on the runs of all experiments. v1 has no such method.
 
-        See :meth:`Experiment.query`. Archived experiments are left out.
+        Runs of archived experiments are left out. See :meth:`Experiment.query`.
         """
         return query_runs(self, Experiment.list(self), expression, include_children, text, order_by)
 
     def get_details(self) -> dict[str, Any]:
-        """What is known of the workspace, with v1's keys.
+        """Details of the workspace, with v1's keys.
 
-        What only Azure has, such as "keyVault", is left out; asking for it says what to do instead.
+        Keys that only Azure has, such as "keyVault", are absent. Reading one raises a KeyError that
+        says what to do instead.
         """
         return describe_workspace(
             self,
@@ -380,14 +382,14 @@ class Workspace(WorkspaceBase, AzureOnly):
             mlFlowTrackingUri=redacted(self._store.uri),
         )
 
-    # noting
+    # remembering
 
     def _identity(self) -> dict[str, str]:
         keys = ("subscription_id", "resource_group", "workspace_name")
         return dict(zip(keys, self._store.names, strict=True))
 
     def _remember(self) -> None:
-        """Note the workspace with the store it is on, for :meth:`get` and :meth:`list`."""
+        """Remember the workspace and its store, for :meth:`get` and :meth:`list`."""
         # Credentials belong in the environment, not in a file.
         self._details["tracking_uri"] = redacted(self._store.uri)
         self._write_note()
@@ -397,7 +399,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {**self._details, **self._identity()})
 
-    # looks
+    # display
 
     def __repr__(self) -> str:
         return (
@@ -429,12 +431,12 @@ def configured_workspace(config: Config, auth: Any = None) -> Workspace:
 
 
 def remember_workspace(workspace: Workspace) -> None:
-    """Note a workspace with the store it is on, for ``Workspace.get`` and ``Workspace.list``."""
+    """Remember a workspace and its store, for ``Workspace.get`` and ``Workspace.list``."""
     workspace._remember()
 
 
 def known_workspaces() -> list[Workspace]:
-    """The workspaces that were made here, or that a config.json above names."""
+    """The workspaces that were created here or are named by the nearest config.json."""
     all_names = [
         (note["subscription_id"], note["resource_group"], note["workspace_name"])
         for note in list_known()

@@ -1,4 +1,4 @@
-"""What ``workspace.get_details()`` says, with v1's keys."""
+"""The result of ``workspace.get_details()``, with v1's keys."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _TYPE = "Microsoft.MachineLearningServices/workspaces"
 
 
 class WorkspaceDetails(dict[str, Any]):
-    """What ``workspace.get_details()`` gives; asking for what only Azure has says why.
+    """The details of a workspace. Reading a key that only Azure has says why it is absent.
 
-    It raises KeyError, as any dict does, so that code that looks whether a key is there goes on.
+    That is a KeyError, as for any dict, so code that tests for a key works.
     """
 
     def __missing__(self, key: str) -> NoReturn:
@@ -36,7 +36,7 @@ _OF_DETAILS = {
 
 
 def describe_workspace(workspace: WorkspaceBase, **details: Any) -> WorkspaceDetails:
-    """The details of a workspace: what its names say, and ``details``."""
+    """The details of a workspace, with ``details`` added."""
     scope = f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
     resource = f"{scope}/providers/{_TYPE}/{workspace.name}"
     return WorkspaceDetails(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 
+from amlflow.claims import AGENT
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs.finding import find_job
-from amlflow.jobs.run_notes import AGENT, EndRequest, has_agent
+from amlflow.jobs.run_notes import EndRequest, has_agent
 from amlflow.spec import FINAL, PropertyConflict, RunChange, RunRecord, Tracker
 
 NOBODY = "nobody-"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from amlflow.claims import AGENT, attempt_of
 from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
 from amlflow.tracker_notes import (
@@ -23,11 +24,6 @@ from amlflow.tracker_notes import (
     parse_waiting,
     parse_warnings,
 )
-
-AGENT = "amlflow.agent"
-"""The property that claims a run. Properties are write-once, so only one of several agents gets it.
-A cancel that claims the run first keeps all agents from it. When a cluster starts a job again, the
-next agent claims the run by the same name with the attempt's number; see :func:`claim_key`."""
 
 JOB_NOTE = parse_job.key
 """``{"name": job, "host": machine}``."""
@@ -114,19 +110,9 @@ def has_agent(record: RunRecord) -> bool:
     return AGENT in record.properties
 
 
-def claim_key(attempt: int) -> str:
-    """The property by which the agent of an attempt claims its run."""
-    return AGENT if attempt == 1 else f"{AGENT}.{attempt}"
-
-
 def latest_attempt(record: RunRecord) -> int:
     """The highest attempt that has claimed a run; 0 if none has."""
-    attempts = [int(AGENT in record.properties)]
-    for key in record.properties:
-        prefix, _, number = key.rpartition(".")
-        if prefix == AGENT and number.isascii() and number.isdigit() and len(number) < 6:
-            attempts.append(int(number))
-    return max(attempts)
+    return max((attempt_of(key) or 0 for key in record.properties), default=0)
 
 
 def fail_as_lost(message: str) -> EndRequest:

@@ -8,6 +8,7 @@ from datetime import datetime
 from math import isnan
 from typing import Any, NamedTuple
 
+from amlflow.claims import without_claims
 from amlflow.spec import METRIC_FIELDS, Condition, RunRecord, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import (
@@ -93,7 +94,7 @@ _FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "error": _error,
     "warnings": parse_warnings,
     "tags": lambda record: _sort_keys(record.tags),
-    "properties": lambda record: _sort_keys(record.properties),
+    "properties": lambda record: _sort_keys(without_claims(record.properties)),
     "params": lambda record: _sort_keys(record.params),
 }
 FIELDS = tuple(_FIELDS)

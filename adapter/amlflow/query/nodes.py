@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from amlflow.claims import attempt_of
 from amlflow.query.document import MAPS, Entry
 
 Node = dict[str, Any]
@@ -18,6 +19,11 @@ CHAINS = frozenset(
 """Types whose first child gets the node's input, and whose other children get what that gives."""
 
 
+def is_hidden(field: str, key: str) -> bool:
+    """Whether documents lack this entry although the tracker has it, so it must not be asked."""
+    return field == "properties" and attempt_of(key) is not None
+
+
 def entry_of(node: Node) -> Entry | None:
     """The field of a run that a node names, or the entry of a map: ``name``, ``tags.quality``.
 
@@ -27,6 +33,7 @@ def entry_of(node: Node) -> Entry | None:
         return Entry(node["value"])
     if node["type"] == "subexpression" and len(node["children"]) == 2:
         first, second = node["children"]
-        if first["type"] == second["type"] == "field" and first["value"] in MAPS:
+        is_entry = first["type"] == second["type"] == "field" and first["value"] in MAPS
+        if is_entry and not is_hidden(first["value"], second["value"]):
             return Entry(first["value"], second["value"])
     return None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from amlflow.query.document import EXPERIMENT, MAPS, NUMBER, PARENT_ALIAS, Entry
-from amlflow.query.nodes import CHAINS, Node, entry_of
+from amlflow.query.nodes import CHAINS, Node, entry_of, is_hidden
 from amlflow.query.supersets import EVERY, NO, Reach, Superset, either, intersect
 from amlflow.spec import Condition, Op
 
@@ -251,9 +251,7 @@ def _search(node: Node) -> Reach:
     if name == "contains" and keys is not None:
         if not isinstance(value, str):
             return Reach(NO, EVERY)
-        entry = Entry(keys, value)
-        has, lacks = Condition(keys, Op.HAS, key=value), Condition(keys, Op.LACKS, key=value)
-        return Reach(((has,),), ((lacks,),))
+        return _where_key(keys, value)
     subject_entry = entry_of(subject)
     if not isinstance(value, str) or subject_entry is None or not _is_text(subject_entry):
         return Reach(error=EVERY)
@@ -262,6 +260,13 @@ def _search(node: Node) -> Reach:
     present = _where_present(entry)
     true = present if op is None else intersect(present, _where(entry, op, value))
     return Reach(true, present, _where_absent(entry))
+
+
+def _where_key(field: str, key: str) -> Reach:
+    if is_hidden(field, key):
+        return Reach(NO, EVERY)
+    has, lacks = Condition(field, Op.HAS, key=key), Condition(field, Op.LACKS, key=key)
+    return Reach(((has,),), ((lacks,),))
 
 
 def _filter(node: Node) -> Reach:
@@ -276,8 +281,7 @@ def _filter(node: Node) -> Reach:
         if len(literals) == 1 and any(side["type"] == "current" for side in sides):
             if not isinstance(literals[0], str):
                 return Reach(NO, EVERY)
-            has = Condition(keys, Op.HAS, key=literals[0])
-            return Reach(((has,),), ((Condition(keys, Op.LACKS, key=literals[0]),),))
+            return _where_key(keys, literals[0])
     return Reach(error=NO if _is_safe_on_texts(condition) else EVERY)
 
 

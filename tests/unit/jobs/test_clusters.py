@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from amlflow.claims import claim_key
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.cluster.looking import cluster_change
 from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message, to_line
@@ -20,7 +21,6 @@ from amlflow.jobs.run_notes import (
     END,
     HEARTBEAT,
     SILENT,
-    claim_key,
     latest_attempt,
     waiting_text,
 )

@@ -1,4 +1,4 @@
-"""What every part of a Run stands on: its experiment, its record and the tracker."""
+"""What every part of a Run uses: its experiment, its record and the tracker."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from amlflow.core.store import ExperimentBase, HasStore
 from amlflow.spec import FINAL, RunChange, RunRecord, transition
 
 _following = threading.Lock()
-"""Held for as long as a record takes in what threads have changed, or read, at the same time."""
+"""Held while a record is replaced that other threads may change or read."""
 
 
 class RunBase(HasStore):
-    """A run's experiment and what is known of it."""
+    """A run's experiment and its last known record."""
 
     _experiment: ExperimentBase
     _record: RunRecord
-    # The folders of the working folder whose files become the run's when it ends.
+    # The folders in the working folder whose files are stored in the run when it ends.
     _tracked: tuple[str, ...] = ()
     _working_folder: str = "."
-    # For each thread that asks for the record now: what has been changed meanwhile.
+    # For each thread that reads the record now: the changes since then.
     _meanwhile: tuple[list[RunChange], ...] = ()
 
     @property
@@ -30,7 +30,7 @@ class RunBase(HasStore):
 
     @property
     def _run_id(self) -> str:
-        """v1's private name of :attr:`id`, which scripts read."""
+        """v1's private name for :attr:`id`. Scripts read it."""
         return self.id
 
     @property
@@ -39,9 +39,9 @@ class RunBase(HasStore):
         return self._experiment
 
     def _reload(self) -> RunRecord:
-        """The record as the tracker has it now.
+        """Read the record from the tracker.
 
-        What other threads change while it is asked for stays in it.
+        Changes that other threads make during the call are kept in it.
         """
         meanwhile: list[RunChange] = []
         with _following:
@@ -61,7 +61,7 @@ class RunBase(HasStore):
         return record
 
     def _update(self, change: RunChange) -> None:
-        """Make a change; the record follows without asking."""
+        """Make a change, and apply it to the known record without reading it again."""
         self._tracker.update_run(self._record.id, change)
         with _following:
             self._record = transition(self._record, change)
@@ -74,20 +74,20 @@ class RunBase(HasStore):
 
 
 def display_id(record: RunRecord) -> str:
-    """The id that users see: the one they asked for, or else the tracker's."""
+    """The id that users see: the one they asked for, otherwise the tracker's."""
     return record.alias or record.id
 
 
 def record_of(run: RunBase) -> RunRecord:
-    """What is known of a run, without asking the tracker."""
+    """The last known record of a run, without asking the tracker."""
     return run._record
 
 
 def reload_record(run: RunBase) -> RunRecord:
-    """What the tracker knows of a run now; the run knows it from now on."""
+    """Read a run's record from the tracker. The run keeps it."""
     return run._reload()
 
 
 def stay_in_folder(run: RunBase) -> None:
-    """Have the run find its outputs where this process is now; a script may change its folder."""
+    """Fix the run's output folders to the current working folder, which a script may change later."""
     run._working_folder = os.getcwd()

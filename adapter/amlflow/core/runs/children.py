@@ -1,4 +1,4 @@
-"""Runs within runs."""
+"""Parent and children of a run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ BATCH_TAG = "azureml.batch_child_number"
 
 
 class RunChildren(RunBase, Generic[AnyRun]):
-    """A run's parent and children. The status of each is its own.
+    """A run's parent and children. Each has a status of its own.
 
-    ``AnyRun`` is v1's Run, which this is a part of.
+    The type variable ``AnyRun`` is v1's Run, of which this class is a part.
     """
 
     _parent: AnyRun | None = None
@@ -40,11 +40,11 @@ class RunChildren(RunBase, Generic[AnyRun]):
 
     @property
     def parent(self) -> AnyRun | None:
-        """The run that this one is nested in, or None at the root."""
+        """The run that this one is nested in; None for a run that is not nested."""
         if self._parent is None and self._record.parent_id is not None:
             record = self._tracker.get_run(self._record.parent_id)
             experiment = self._experiment
-            if record.experiment_id != experiment.id:  # MLflow nests across experiments, too
+            if record.experiment_id != experiment.id:  # as MLflow allows
                 experiment = experiment_of(experiment.workspace, record)
             self._parent = self._run_of(record, experiment=experiment)
         return self._parent
@@ -52,12 +52,12 @@ class RunChildren(RunBase, Generic[AnyRun]):
     def child_run(
         self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
     ) -> AnyRun:
-        """Start a run within this one.
+        """Start a run that is nested in this one.
 
         Args:
             name: Its display name.
-            run_id: The id it is to have, unique in the experiment.
-            outputs: A folder whose files become the child's when it ends.
+            run_id: Its id, which must be new in the experiment.
+            outputs: A folder whose files are stored in the child when it ends.
         """
         draft = draft_run(self._experiment, name=name, run_id=run_id, parent=self._record)
         run = self._run_of(start_run(self, draft), (outputs,) if outputs else ())
@@ -70,12 +70,13 @@ class RunChildren(RunBase, Generic[AnyRun]):
         tag_key: str | None = None,
         tag_values: list[Any] | None = None,
     ) -> list[AnyRun]:
-        """Make up to 100 children at once, by count or one for each value of a tag.
+        """Create up to 100 children at once: a number of them, or one for each value of a tag.
 
-        They have not started yet. By count, the tag ``azureml.batch_child_number`` numbers them.
+        They have not started yet. If you give a number, the tag ``azureml.batch_child_number``
+        numbers them.
 
         Raises:
-            UserErrorException: neither or both ways are used, or there are more than 100.
+            UserErrorException: you give neither or both, or there are more than 100.
         """
         if count is not None:
             if tag_key is not None or tag_values is not None:
@@ -125,12 +126,13 @@ class RunChildren(RunBase, Generic[AnyRun]):
         status: str | None = None,
         _rehydrate_runs: bool = True,
     ) -> LazyListing[AnyRun]:
-        """The runs within this one, newest first, read as they are asked for.
+        """The runs nested in this one, newest first. They are read while you iterate.
 
         Args:
             recursive: Also the children's children, to any depth.
-            tags: A dict (all equal; None: has the key) or the text of a key.
-            properties: As ``tags``.
+            tags: A dict of tags that a run must have (value None: any value), or the key of one
+                tag.
+            properties: The same for properties.
             type: Only runs of this type.
             status: Only runs with this status.
         """

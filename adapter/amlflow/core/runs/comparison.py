@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from amlflow.claims import without_claims
 from amlflow.core.runs.base import RunBase, display_id, record_of
 from amlflow.core.runs.environment_used import describe_environment
 from amlflow.core.runs.metric_values import shapes
@@ -14,15 +15,16 @@ from amlflow.core.store import tracker_of
 from amlflow.spec import RunRecord, Tracker
 
 Differences = dict[str, list[Any]]
-"""For each key that differs, the value of each run; None where a run lacks it."""
+"""For each key that differs, the value in each run; None if a run lacks the key."""
 
 
 def compare_runs(left: RunBase, right: RunBase) -> dict[str, Any]:
-    """What differs: status, properties, tags, params, metrics, environment and snapshot.
+    """What differs between two runs.
 
-    ``runs`` are both ids. Each other entry maps a key to the values of both runs, and is empty if
-    nothing differs. ``environment`` has the name, the version and each package. ``snapshot`` maps
-    a file to its sizes in bytes.
+    ``runs`` has both ids. The other entries are status, properties, tags, params, metrics,
+    environment and snapshot. Each maps a key to the values of both runs, and is empty if nothing
+    differs. ``environment`` has the name, the version and each package. ``snapshot`` maps a file to
+    its sizes in bytes.
 
     Raises:
         SnapshotException: a snapshot cannot be read.
@@ -36,11 +38,11 @@ def compare_runs(left: RunBase, right: RunBase) -> dict[str, Any]:
 
 
 def compare_records(tracker: Tracker, left: RunRecord, right: RunRecord) -> dict[str, Differences]:
-    """The same of two records, without their ids and snapshots."""
+    """What differs between two records, without ids and snapshots. See :func:`compare_runs`."""
     records = left, right
     return {
         "status": _differ(*({"status": record.status} for record in records)),
-        "properties": _differ(left.properties, right.properties),
+        "properties": _differ(*(without_claims(record.properties) for record in records)),
         "tags": _differ(left.tags, right.tags),
         "params": _differ(left.params, right.params),
         "metrics": _differ(*(_metrics(tracker, record) for record in records)),
@@ -61,7 +63,7 @@ def _differ(left: Mapping[str, Any], right: Mapping[str, Any]) -> Differences:
 
 
 def _flatten_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any]:
-    """Name and version of a run's environment, and the version of each package in it."""
+    """The name and version of a run's environment, and the version of each package."""
     environment = describe_environment(tracker, record) or {}
     packages = dict(
         package.partition("==")[::2] if "==" in package else (package, "")

@@ -1,6 +1,6 @@
-"""Which data a run has read and written, among its notes; and what its script gets.
+"""Notes of a run about the data that it reads and writes, and what its script gets.
 
-A note's key has the data set's id, so that the tracker finds the runs that read a data set.
+The key of a note contains the data set's id, so the tracker finds the runs that read a data set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from amlflow.tracker_notes import parse_notes
 
 
 def input_notes(used: Sequence[DataInput]) -> dict[str, str]:
-    """The notes of a run for the data sets that its script gets."""
+    """The notes of a run for the data sets that its script reads."""
     notes: dict[str, list[dict[str, Any]]] = {}
     for item in used:
         content = {
@@ -67,7 +67,7 @@ def _parse_uses(record: RunRecord, prefix: str) -> Iterator[tuple[str, UsedData]
 
 
 class InputDatasets(Mapping[str, Any]):
-    """``run.input_datasets``: a name gives the path of the data, or the data set itself.
+    """``run.input_datasets``: maps a name to the path of the data, or to the data set itself.
 
     Source: ``azureml.core.run.InputDatasets`` 1.61.
     """
@@ -98,7 +98,7 @@ class InputDatasets(Mapping[str, Any]):
 
 
 class UnknownInput(UserErrorException, KeyError):
-    """The run has no input of this name. A KeyError too, as a lookup in a dict raises."""
+    """The run has no input of this name. Also a KeyError, as for any dict."""
 
 
 def output_paths() -> dict[str, str]:
@@ -107,6 +107,6 @@ def output_paths() -> dict[str, str]:
 
 
 def _read_variable(name: str) -> dict[str, Any]:
-    """What this process's agent has set; nothing outside of a submitted script."""
+    """A variable that this process's agent has set; empty outside of a submitted script."""
     content = json.loads(os.environ.get(name) or "{}")
     return dict(content) if isinstance(content, dict) else {}

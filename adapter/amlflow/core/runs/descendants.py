@@ -1,4 +1,4 @@
-"""The runs below a run, found without a call for each."""
+"""The runs below a run, found with few calls."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def descendants(
 ) -> Iterator[RunRecord]:
     """All runs below a run that meet the conditions, newest first.
 
-    Runs that another client has nested have a parent and no root. Such runs of the experiment are
-    read too, and the tree is built here.
+    A run that another client has nested has a parent but no root. Therefore all such runs of the
+    experiment are read, and the tree is built here.
     """
     has_parent = Condition("parent_id", Op.HAS)
     roots = [Condition("root_id", Op.EQ, ancestor.root_id), Condition("root_id", Op.LACKS)]

@@ -1,4 +1,4 @@
-"""What is known of a run: v1's details and logs."""
+"""v1's details and logs of a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amlflow.claims import without_claims
 from amlflow.core.runs.data_notes import inputs_of, outputs_of
 from amlflow.core.runs.environment_used import describe_environment, environment_of
 from amlflow.core.runs.files import fetch_listed, read_text_of
@@ -27,27 +28,27 @@ class RunDetails(RunState):
     """Details and logs of a run."""
 
     def get_detailed_status(self) -> dict[str, Any]:
-        """The status and, as a text, what is known of its reason: ``status`` and ``details``."""
+        """A dict with the ``status`` and, in ``details``, the known reason for it as a text."""
         status = self.get_status()
         error = self._error()
         details = waiting_text(self._record) if error is None else error["error"]["message"]
         return {"status": status, "details": details}
 
     def get_details(self) -> dict[str, Any]:
-        """The run's state and definition as v1's dict; what is absent is left out.
+        """The run's state and definition, as a dict with v1's keys. Absent values are left out.
 
-        Keys: runId, target, status, statusDetails (what a cluster's job waits for), startTimeUtc,
-        endTimeUtc (ISO 8601 in UTC), error, warnings,
-        properties, inputDatasets, outputDatasets, runDefinition, logFiles (name to link),
-        submittedBy, and environment, which v1 has not: name, version, and of the one that was made
-        for the script hash and packages, as ``pip freeze`` lists them.
+        Keys: runId, target, status, statusDetails (what a cluster's job waits for), startTimeUtc
+        and endTimeUtc (ISO 8601 in UTC), error, warnings, properties, inputDatasets,
+        outputDatasets, runDefinition, logFiles (name to link), submittedBy. v1 does not have the
+        key environment: name and version, and, if it was made for the script, hash and packages as
+        ``pip freeze`` lists them.
         """
         record = self._reload()
         link = self._tracker.run_link(record)
         return self._details({name: f"{link}/artifacts/{name}" for name in self._log_names()})
 
     def get_environment(self) -> Environment:
-        """The environment that the run was submitted with, without values of its variables.
+        """The environment that the run was submitted with, without the values of its variables.
 
         Raises:
             UserErrorException: the run was not submitted.
@@ -55,10 +56,9 @@ class RunDetails(RunState):
         return environment_of(self._tracker, self._reload())
 
     def get_details_with_logs(self) -> dict[str, Any]:
-        """As :meth:`get_details`, with the text of the logs instead of links.
+        """The same as :meth:`get_details`, with the texts of the logs instead of links.
 
-        A log that the run lists and does not give is left out, and the log of this process names
-        it.
+        A log that cannot be read is left out, and a warning names it.
         """
         record = self._reload()
         grows = is_launched(record) and record.status not in FINAL
@@ -71,7 +71,7 @@ class RunDetails(RunState):
         return self._details(texts)
 
     def _log_text(self, name: str, grows: bool) -> str:
-        # Imported for a submitted run: it locks files, as only some systems can.
+        # Only a submitted run needs it. It locks files, which not every system can.
         from amlflow.jobs.job import LOG
         from amlflow.jobs.log_reader import LogReader
 
@@ -96,7 +96,7 @@ class RunDetails(RunState):
         }
         return {
             **{key: value for key, value in details.items() if value is not None},
-            "properties": dict(record.properties),
+            "properties": without_claims(record.properties),
             "inputDatasets": inputs_of(record),
             "outputDatasets": outputs_of(record),
             "logFiles": log_files,
@@ -113,10 +113,9 @@ class RunDetails(RunState):
         )
 
     def get_all_logs(self, destination: str | None = None) -> list[str]:
-        """Write the run's logs below a folder (default: here); the paths are returned.
+        """Write the run's logs into a folder (default: the working folder). Returns the paths.
 
-        A log whose name would lead out of the folder is left out, and the log of this process
-        names it.
+        A log whose name leads out of the folder is left out, and a warning names it.
         """
         below = Path(destination or ".")
         paths = [

@@ -1,4 +1,4 @@
-"""The environment of a submitted run: its definition, and the packages that were in it."""
+"""The environment of a submitted run: its definition and its packages."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _PACKAGE = re.compile(r"[A-Za-z0-9][^\x00-\x1f\x7f]{0,1023}")
 
 
 def describe_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any] | None:
-    """The environment of a run as its details show it; None where it names none.
+    """A run's environment, as its details show it; None if the run names none.
 
-    Keys: name, version (None if it is not a registered one), and, if one was made for the script,
-    hash and packages, as ``pip freeze`` lists them.
+    Keys: name, version (None if it is not registered), and, if one was made for the script, hash
+    and packages, as ``pip freeze`` lists them.
     """
     note = parse_environment(record)
     if note is None:
         return None
     description: dict[str, Any] = {"name": note.name, "version": note.version}
     if note.key is not None:
-        from amlflow.jobs.job import PACKAGES_FILE  # for a submitted run only: it locks files
+        from amlflow.jobs.job import PACKAGES_FILE  # only for a submitted run
 
         description["hash"] = note.key
         packages = _read_file(tracker, record.id, PACKAGES_FILE, _to_packages)
@@ -44,13 +44,13 @@ def describe_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any] 
 def environment_of(tracker: Tracker, record: RunRecord) -> Environment:
     """The environment that a run was submitted with.
 
-    Values of its environment variables are not kept.
+    The values of its environment variables are not kept.
 
     Raises:
-        UserErrorException: the run was not submitted, or its definition is not there.
+        UserErrorException: the run was not submitted, or it has no definition.
     """
     from amlflow.core.scripts.environment import open_shared  # few scripts ask for it
-    from amlflow.jobs.job import DEFINITION_FILE  # for a submitted run only: it locks files
+    from amlflow.jobs.job import DEFINITION_FILE  # only for a submitted run
 
     definition = _read_file(
         tracker, record.id, DEFINITION_FILE, lambda text: to_object(text, MAX_DEFINITION_FILE)

@@ -37,12 +37,12 @@ logger = logging.getLogger("amlflow")
 
 
 class RunFiles(RunBase):
-    """Files of a run, each under a name with ``/``. ``datastore_name`` is accepted and unused."""
+    """The files of a run. A name may contain ``/``. ``datastore_name`` is accepted and not used."""
 
     def upload_file(
         self, name: str, path_or_stream: str | IO[Any], datastore_name: str | None = None
     ) -> None:
-        """Store a local file, or what a stream gives, under a name that is new in the run."""
+        """Store a local file, or the content of a stream, under a name that is new in the run."""
         if hasattr(path_or_stream, "read"):
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "stream"
@@ -64,10 +64,10 @@ class RunFiles(RunBase):
         timeout_seconds: int | None = None,
         datastore_name: str | None = None,
     ) -> dict[str, str] | None:
-        """Store several local files at once; with ``return_artifacts``, their names to links.
+        """Store several local files. With ``return_artifacts``, returns a dict of names and links.
 
         Raises:
-            TypeError: there are not as many names as paths, as v1 says it.
+            TypeError: the numbers of names and paths differ, as in v1.
         """
         right = "run.upload_files(names=['a.txt'], paths=['local/a.txt'])"
         check_list(names, "names", right)
@@ -82,7 +82,7 @@ class RunFiles(RunBase):
     def upload_folder(
         self, name: str, path: str, datastore_name: str | None = None
     ) -> dict[str, str]:
-        """Store all files of a local folder below a name; their names to links are returned."""
+        """Store all files of a local folder below a name. Returns a dict of names and links."""
         right = "run.upload_folder(name, path)"
         check_text(name, "The name of the folder in the run", right)
         check_path(path, "The local folder", right)
@@ -103,11 +103,11 @@ class RunFiles(RunBase):
     def download_file(
         self, name: str, output_file_path: str | None = None, _validate_checksum: bool = False
     ) -> None:
-        """Write one of the run's files here under its base name, or to a path or into a folder.
+        """Write one of the run's files to a path, or into a folder (default: the working folder).
 
         Raises:
             FileNotInRun: the run has no such file.
-            UnsafeName: the base name does not lead to a file in the folder; name a path.
+            UnsafeName: the base name cannot be a file in the folder. Name a path.
         """
         right = "run.download_file(name, output_file_path)"
         check_text(name, "The name of a run's file", right)
@@ -129,13 +129,13 @@ class RunFiles(RunBase):
     ) -> None:
         """Write the files below a prefix into a folder.
 
-        A file whose name would lead out of the folder is left out, and the log names it.
+        A file whose name leads out of the folder is left out, and a warning names it.
 
         Args:
             prefix: What the names begin with; all files if left out.
-            output_directory: Where they go (default: here).
+            output_directory: The folder (default: the working folder).
             output_paths: A path for each file, in the order of :meth:`get_file_names`.
-            append_prefix: Whether the prefix stays in the local paths.
+            append_prefix: Whether the local paths contain the prefix.
 
         Raises:
             UserErrorException: no file has this prefix.
@@ -195,13 +195,13 @@ class RunFiles(RunBase):
     # snapshots
 
     def take_snapshot(self, file_or_folder_path: str) -> str:
-        """Store a folder (or file) as the run's snapshot, once a run; its id is returned.
+        """Store a folder (or file) as the run's snapshot, at most once. Returns the snapshot's id.
 
-        ``.amlignore``, or else ``.gitignore``, says what stays out.
+        ``.amlignore``, or else ``.gitignore``, says which files are left out.
 
         Raises:
             SnapshotException: it is too large, or there is nothing at the path.
-            UserErrorException: the run has another snapshot already.
+            UserErrorException: the run already has another snapshot.
         """
         check_path(
             file_or_folder_path, "The snapshot's folder", "run.take_snapshot(file_or_folder_path)"
@@ -214,7 +214,7 @@ class RunFiles(RunBase):
         """The id of the run's snapshot.
 
         Raises:
-            SnapshotException: the run has none.
+            SnapshotException: the run has no snapshot.
         """
         properties = self._record.properties
         if SNAPSHOT_PROPERTY not in properties:
@@ -227,14 +227,14 @@ class RunFiles(RunBase):
         return properties[SNAPSHOT_PROPERTY]
 
     def restore_snapshot(self, snapshot_id: str | None = None, path: str | None = None) -> str:
-        """Give a snapshot back: as a zip file in the working folder, or unpacked into ``path``.
+        """Write a snapshot as a zip file into the working folder, or unpack it into ``path``.
 
         Returns:
             The path of the zip file, or of the folder.
 
         Raises:
-            SnapshotException: the run has none, or it cannot be unpacked; nothing is left of it
-                then.
+            SnapshotException: the run has no snapshot, or it cannot be unpacked. Then nothing is
+                left.
         """
         digest = snapshot.check_digest(snapshot_id or self.get_snapshot_id())
         if path is None:
@@ -265,20 +265,21 @@ class RunFiles(RunBase):
         resource_configuration: Any = None,
         **kwargs: Any,
     ) -> Model:
-        """Make a file or folder of the run the next version of a model.
+        """Register a file or folder of the run as the next version of a model.
 
         Args:
             model_name: Letters, digits, ``-``, ``.`` and ``_``, at most 255.
-            model_path: Its name in the run (default: the model's name).
+            model_path: The file's or folder's name in the run (default: the model's name).
             tags: Texts that can be changed later.
-            properties: Texts that stay as they are.
+            properties: Texts that cannot be changed.
             model_framework: One of ``Model.Framework``, or another text.
             model_framework_version: The framework's version.
             description: A text.
-            datasets: Pairs of what a data set was for and the data set; their ids are kept.
+            datasets: Pairs of a purpose, such as "training", and a data set. The ids are kept.
             sample_input_dataset: A data set; its id is kept.
             sample_output_dataset: A data set; its id is kept.
-            resource_configuration: What the model needs to be served; it is kept.
+            resource_configuration: The resources for serving the model. They are kept, but not
+                used.
 
         Raises:
             ModelPathNotFoundException: the run has no such file or folder.
@@ -328,10 +329,10 @@ def fetch_file(tracker: Tracker, run: RunRecord, name: str, target: Path) -> Non
 def fetch_listed(
     tracker: Tracker, run: RunRecord, name: str, local: str, below: Path
 ) -> Path | None:
-    """Write a file that the tracker has listed below a folder, under a name of that folder.
+    """Write a file that the tracker has listed into a folder.
 
     Returns:
-        Its path, or None where a name leads elsewhere: then the log names it.
+        Its path. None if the name leads out of the folder; then a warning names it.
     """
     try:
         _check_name(name)
@@ -352,13 +353,13 @@ def read_text_of(tracker: Tracker, run: RunRecord, name: str) -> str:
 
 
 def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequence[str]) -> None:
-    """Store what lies in folders, which are relative to ``base``, as the run's files."""
+    """Store the files of folders, which are relative to ``base``, in the run."""
     files, left_out = dict[str, Path](), list[str]()
     for name in folders:
         folder = Path(os.path.normpath(base / name))
         if folder.is_relative_to(base):
             below, prefix = files_below(folder, base), ""
-        else:  # a folder elsewhere goes by its own name
+        else:  # a folder outside of it keeps only its own name
             below, prefix = files_below(folder), f"{folder.name}/"
         files.update({prefix + name: path for name, path in below.files.items()})
         left_out += [prefix + name for name in below.left_out]
@@ -370,7 +371,7 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
             display_id(run), shorten_list(left_out),
         )  # fmt: skip
     files, databases = split_open_databases(files)
-    if databases:  # what the tracker keeps beside its database is its own, too
+    if databases:  # the files beside the tracker's database are not outputs
         files = OwnPaths(tracker.own_paths(), base).remove_own(files)
         logger.warning(
             "Not uploaded to run %s: %s, since the database is open in this process, and what the "
@@ -389,7 +390,7 @@ def _stored_name(run: RunRecord, name: str) -> str:
 
 
 def _check_name(name: Any) -> str:
-    """The name of a file, which stays within the run."""
+    """Check that a file's name stays within the run, and return it."""
     while isinstance(name, str) and name.startswith("./"):
         name = name[2:]
     if not isinstance(name, str):

@@ -1,4 +1,4 @@
-"""Runs as a table of a notebook, and as rows of a data frame."""
+"""Runs as a notebook's table, and as rows of a data frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amlflow.core.store import store_of, tracker_of
 
 
 def to_cells(run: Any) -> dict[str, str]:
-    """The cells of a run."""
+    """The cells of a run, by their heads."""
     return {
         "Experiment": html.link(run.experiment.get_portal_url(), run.experiment.name),
         "Id": html.link(run.get_portal_url(), run.id),

@@ -1,4 +1,4 @@
-"""Values that v1 code logs, as points of the contract, and points as ``get_metrics`` shows them."""
+"""Converts values that v1 code logs into points of the contract, and points into v1's metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE_KINDS = frozenset(
         Kind.RESIDUALS,
     }
 )
-"""Kinds whose value is the name of a file of the run."""
+"""Kinds of metrics whose value is the name of a file of the run."""
 
 
 class _NoScalar(Exception):
@@ -33,7 +33,7 @@ class _NoScalar(Exception):
 
 
 def value_or_text(value: Any, name: str) -> bool | int | float | str | None:
-    """What ``run.log`` stores: a scalar as it is, of anything else its ``repr``, with a warning.
+    """The value that ``run.log`` stores: a scalar, or else the ``repr`` with a warning.
 
     Raises:
         UserErrorException: it is a list, a range or a generator, as in v1.
@@ -56,20 +56,20 @@ def value_or_text(value: Any, name: str) -> bool | int | float | str | None:
 
 
 def text_of(value: Any, form: Callable[[Any], str]) -> str:
-    """A value's text, whatever its class does when it is asked for one."""
+    """A value's text, even if its class raises an error when asked for one."""
     try:
         text = form(value)
     except Exception as error:  # noqa: BLE001 - a class may raise anything
         return f"<{type(value).__name__} whose text cannot be made: {type(error).__name__}>"
-    # A text that is not Unicode could not be sent.
+    # Invalid Unicode cannot be sent.
     return text.encode(errors="backslashreplace").decode()
 
 
 def scalar(value: Any, what: str) -> bool | int | float | str | None:
-    """The value as a plain Python scalar; numpy's scalars keep their meaning.
+    """The value as a plain Python scalar. numpy's scalars keep their value.
 
     Raises:
-        UserErrorException: it is not a scalar; ``what`` says which value that is.
+        UserErrorException: it is not a scalar. ``what`` tells the message which value that is.
     """
     try:
         return _plain(value)
@@ -84,12 +84,12 @@ def _plain(value: Any) -> bool | int | float | str | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str.__str__(value)  # of an enum that is a text, too, the text itself
+        return str.__str__(value)  # a member of a text enum becomes its text
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return float(value)
-    # numpy, torch and others without importing them: a single value knows itself as Python's.
+    # Scalars of numpy, torch and others convert themselves, so none of these is imported.
     try:
         single = hasattr(value, "item") and tuple(value.shape) == ()
         plain = value.item() if single else None
@@ -97,13 +97,13 @@ def _plain(value: Any) -> bool | int | float | str | None:
         raise _NoScalar from None
     if isinstance(plain, (bool, int, float, str)):
         return plain
-    if isinstance(plain, numbers.Real):  # numpy's longdouble, which Python has not
+    if isinstance(plain, numbers.Real):  # Python has no numpy.longdouble
         return float(plain)
     raise _NoScalar
 
 
 def to_list(value: Any, name: str) -> list[Any]:
-    """The elements of a list metric; generators are read to their end, of a dict it is the keys."""
+    """The elements of a list metric. A generator is read to its end, and a dict gives its keys."""
     if not _is_list(value):
         raise UserErrorException(
             f"log_list({name!r}) takes a list or another iterable of values, and got a "
@@ -113,7 +113,7 @@ def to_list(value: Any, name: str) -> list[Any]:
 
 
 def _is_list(value: Any) -> bool:
-    """Whether it is several values; an array without dimensions is iterable in name only."""
+    """Whether it holds several values. An array without dimensions is a single value."""
     is_iterable = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
     return is_iterable and getattr(value, "shape", None) != ()
 
@@ -131,7 +131,7 @@ def row(columns: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def table(value: Any, name: str) -> dict[str, list[Any]]:
-    """The columns of a table, all equally long; a single value is a column of one row, as in v1."""
+    """The columns of a table, all of equal length. A single value is a column of one row, as in v1."""
     if not isinstance(value, Mapping):
         raise UserErrorException(
             f"log_table({name!r}) takes a dict of column names to lists, and got a "
@@ -158,7 +158,7 @@ def table(value: Any, name: str) -> dict[str, list[Any]]:
 def document(value: Any, kind: Kind, name: str) -> str:
     """A confusion matrix, accuracy table, residuals or predictions as JSON text.
 
-    v1 describes a schema for each and checks none of it, so neither is it here.
+    v1 describes a schema for each of them but checks none, and neither does amlflow.
 
     Raises:
         UserErrorException: a text is not JSON.
@@ -180,7 +180,7 @@ def document(value: Any, kind: Kind, name: str) -> str:
 def shapes(points: Iterable[Point], content: Callable[[Point], Any]) -> dict[str, Any]:
     """Metrics as v1's ``get_metrics`` returns them, from points in their order.
 
-    ``content`` gives what stands for a point whose value is a file.
+    ``content`` returns the value for a point whose value is a file.
     """
     by_name: dict[str, list[Point]] = {}
     for point in points:
@@ -204,7 +204,7 @@ def _shape(points: Sequence[Point], content: Callable[[Point], Any]) -> Any:
 
 
 def _columns(points: Sequence[Point]) -> dict[str, Any]:
-    """Rows below each other; a column that a row lacks is None there."""
+    """Rows as columns. A column that a row lacks is None in that row."""
     names = dict.fromkeys(column for point in points for column in point.value)
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for point in points:

@@ -1,4 +1,4 @@
-"""What a run logs: v1's ``log_*`` calls and ``get_metrics``."""
+"""Metrics of a run: v1's ``log_*`` calls and ``get_metrics``."""
 
 from __future__ import annotations
 
@@ -37,38 +37,38 @@ from amlflow.tracker_data import leave_out, parse_file, to_metrics_json
 MAX_NAME = 250
 MAX_STEP = 2**63 - 1
 READERS = 8
-"""Runs whose metrics are read at once."""
+"""How many runs are read at once."""
 _FOLDERS = frozenset({"amlflow", "outputs", "logs", "user_logs", "azureml-logs", "system_logs"})
-"""Folders of a run's files that something else than a metric writes to."""
+"""Folders of a run's files that are not for metrics."""
 
 
 class RunMetrics(RunBase):
     """Metrics of a run.
 
-    ``description`` is accepted everywhere as in v1, which does not give it back either.
+    ``description`` is accepted in every call and not stored, as in v1.
     """
 
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
-        """Log a single value: a number, text, bool or None, numpy's scalars too.
+        """Log a single value: a number, text, bool or None. numpy's scalars are accepted.
 
-        Of any other object, its ``repr`` is logged as a text, with a warning. Logged several times
-        under one name, the values form a series in the order of the calls; ``step`` is their place
-        on the x axis of charts.
+        Any other object is logged as the text of its ``repr``, with a warning. Several values under
+        one name form a series in the order of the calls. ``step`` is a value's place on the x axis
+        of charts.
 
         Raises:
-            UserErrorException: the value is a list, a range or a generator (use :meth:`log_list`).
+            UserErrorException: the value is a list, a range or a generator. Use :meth:`log_list`.
         """
         if type(value) is not float:
             value = metric_values.value_or_text(value, name)
         self._point(name, Kind.SCALAR, value, step)
 
     def log_list(self, name: str, value: Iterable[Any], description: str = "") -> None:
-        """Log a list of values at once; generators are read to their end."""
+        """Log several values at once. A generator is read to its end."""
         _check_name(name)
         self._point(name, Kind.LIST, metric_values.to_list(value, name))
 
     def log_row(self, name: str, description: str | None = None, **kwargs: Any) -> None:
-        """Log one row of named columns; several calls make a table."""
+        """Log one row with named columns. Several calls make a table."""
         self._point(name, Kind.ROW, metric_values.row(kwargs, name))
 
     def log_table(self, name: str, value: dict[str, list[Any]], description: str = "") -> None:
@@ -80,8 +80,8 @@ class RunMetrics(RunBase):
     ) -> None:
         """Store an image file, or a matplotlib figure (or ``pyplot``) as PNG, as a metric.
 
-        The run's file is named as the path, or of a plot ``<name>_<seconds>.png``, where that name
-        is free, and else gets a name of its own; :meth:`get_metrics` says which.
+        The file in the run gets the name of the path; a figure is called ``<name>_<seconds>.png``.
+        If the name is taken, the file gets a unique name. :meth:`get_metrics` returns it.
 
         Raises:
             UserErrorException: neither or both are given, or ``path`` is not a file.
@@ -143,18 +143,19 @@ class RunMetrics(RunBase):
         run_type: str | None = None,
         populate: bool = False,
     ) -> dict[str, Any]:
-        """What was logged, by name, in v1's shapes.
+        """The logged metrics by name, in v1's shapes.
 
-        A value logged once is itself; several, or a list, are a list in order; rows and tables are
-        dicts of columns. An image or JSON kind is the name of its file, or with ``populate`` its
-        content (bytes, or the dict; None where the file is gone, or not JSON). What other
-        clients of the tracker logged is there too.
+        A value that was logged once is returned as it is. Several values, or a list, are a list in
+        their order. Rows and tables are dicts of columns. An image or a JSON document is the name
+        of its file. With ``populate`` it is the content: bytes or a dict, or None if the file is
+        missing or not JSON. Metrics that other clients of the tracker logged are included.
 
         Args:
             name: Only the metric of this name.
-            recursive: The metrics of all descendants and of this run, by run id; as in v1, runs
-                without metrics are left out.
-            run_type: With ``recursive``, only descendants of this type.
+            recursive: The metrics of this run and all runs below it, by run id. Runs without
+                metrics
+                are left out, as in v1.
+            run_type: With ``recursive``, only runs below of this type.
             populate: Read the files as well.
         """
         if name is not None:
@@ -206,10 +207,10 @@ class RunMetrics(RunBase):
         self._point(name, kind, self._put_named(source, file_name))
 
     def _put_named(self, source: Path, file_name: str) -> str:
-        """Store a file under this name, or under a unique one; the name is returned."""
+        """Store a file under this name, or a unique one if it is taken. Returns the name."""
         run_id, stored_name = self._record.id, _file_name(file_name)
         names = this_writer().names(run_id)
-        if names is None:  # another process's run: the tracker knows whether the name is free
+        if names is None:  # another process started the run, so only the tracker knows
             try:
                 with tried_once():
                     self._tracker.put_files(run_id, {stored_name: source})
@@ -249,20 +250,20 @@ class RunMetrics(RunBase):
 
 
 def _describe(value: Any) -> str:
-    """What a value is, for a message: of a module such as pyplot, its name, too."""
+    """What a value is, for a message. A module such as pyplot is named."""
     kind = type(value).__name__
     return f"{kind} ({value.__name__})" if isinstance(value, ModuleType) else kind
 
 
 def _file_name(name: str) -> str:
-    """A name that a run's file can have, as near to this one as possible.
+    """A valid name for a file of the run that resembles this one.
 
-    The folders of a path stay where they are below the working folder.
+    If the path is in the working folder, its folders are part of the name.
     """
     path = posixpath.normpath(name.replace(os.sep, "/"))
     if path.startswith(("/", "../")):
         path = posixpath.basename(path)
-    # A file of such a name would stand in the way of a folder, or be taken for amlflow's own.
+    # A file of such a name would block a folder, or look like one of amlflow's own.
     if path.split("/")[0] in _FOLDERS and ("/" not in path or path.startswith("amlflow/")):
         path = f"_{path}"
     path = path.encode(errors="replace").decode().replace("\\", "_").replace("\0", "_")

@@ -1,6 +1,6 @@
-"""The run of a script that was not submitted: it prints what it is asked to record.
+"""The run of a script that was not submitted. It prints what the script logs.
 
-Source: what ``Run.get_context()`` of azureml-core 1.61 returns outside of a run.
+Source: ``Run.get_context()`` of azureml-core 1.61 returns such an object outside of a run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from amlflow.core.runs.metric_values import text_of
 
 
 class OfflineRun:
-    """Takes v1's logging calls and prints them; nothing is stored."""
+    """Accepts v1's logging calls and prints them. Nothing is stored."""
 
     DELIM = "#"
 
@@ -22,12 +22,12 @@ class OfflineRun:
 
     @property
     def id(self) -> str:
-        """``OfflineRun_`` and a random part."""
+        """``OfflineRun_`` and random characters."""
         return self._run_id
 
     @property
     def identity(self) -> str:
-        """A name for the run in logs."""
+        """A name for the run in log messages."""
         return f"{type(self).__name__}#{self._run_id}"
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -127,7 +127,7 @@ class OfflineRun:
         print(f"[STOP] Run {self._run_id} context")
 
 
-# Scripts tell an offline run by the name of its class: "_OfflineRun" in str(run).
+# Scripts recognise an offline run by its class name: "_OfflineRun" in str(run).
 OfflineRun.__name__ = OfflineRun.__qualname__ = "_OfflineRun"
 OfflineRun.__module__ = "azureml.core.run"
 

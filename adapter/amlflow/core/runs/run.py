@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from amlflow.claims import without_claims
 from amlflow.core import html
 from amlflow.core.absent.members import refuse_member
 from amlflow.core.arguments import check_class, check_text, to_conditions, to_tag_keys, to_texts
@@ -38,7 +39,7 @@ DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.run(cla
 
 
 class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
-    """One execution: what it logged, its tags and properties, its state, children and files.
+    """One execution: its metrics, tags and properties, state, children and files.
 
     Source: ``azureml.core.Run`` 1.61; names, parameters and shapes are v1's.
     """
@@ -55,12 +56,12 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
     def __init__(
         self, experiment: ExperimentBase, run_id: str, outputs: str | None = None, **kwargs: Any
     ) -> None:
-        """Open a run that exists.
+        """Open an existing run.
 
         Args:
-            experiment: The experiment it belongs to.
-            run_id: Its id, or the tracker's own id of it.
-            outputs: A folder whose files become the run's when it ends.
+            experiment: Its experiment.
+            run_id: Its id, or the tracker's own id for it.
+            outputs: A folder whose files are stored in the run when it ends.
 
         Raises:
             ServiceException: the experiment has no such run.
@@ -76,7 +77,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         self._store = store_of(experiment)
         self._experiment, self._record, self._tracked = experiment, record, tracked
 
-    if not TYPE_CHECKING:  # a type checker is to see that a member is not there
+    if not TYPE_CHECKING:  # hidden from type checkers, so that they report a missing member
 
         def __getattr__(self, name: str) -> Any:
             refuse_member(type(self), name)
@@ -93,7 +94,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @staticmethod
     def get(workspace: WorkspaceBase, run_id: str) -> Run:
-        """The run of this id, in whatever experiment of the workspace."""
+        """The run of this id, in any experiment of the workspace."""
         check_class(workspace, WorkspaceBase, "A run is got from a Workspace", _GET)
         check_text(run_id, "A run's id", _GET)
         return get_run_in(workspace, run_id)
@@ -108,7 +109,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         include_children: bool = False,
         _rehydrate_runs: bool = True,
     ) -> LazyListing[Run]:
-        """The experiment's runs, newest first; see :meth:`Experiment.get_runs`."""
+        """The experiment's runs, newest first. See :meth:`Experiment.get_runs`."""
         _check_experiment(experiment, "Run.list(experiment)")
         conditions = to_conditions(type, tags, properties, status)
         return find_runs(experiment, conditions, include_children)
@@ -133,38 +134,39 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
     def get_context(
         cls, allow_offline: bool = True, used_for_context_manager: bool = False, **kwargs: Any
     ) -> SubmittedRun:
-        """The run that this process was submitted as, or else an offline run that prints.
+        """The run that this process was submitted as, otherwise an offline run, which prints.
 
-        An offline run has the calls that log, and others raise an AttributeError that says what to
-        do. Its type is stated as that of a submitted run, for which scripts are written.
+        An offline run has the logging calls. Any other call raises an AttributeError that says what
+        to do. The declared return type is that of a submitted run, because scripts are written for
+        one.
 
         Raises:
-            RunEnvironmentException: it was not submitted, and ``allow_offline`` is False.
+            RunEnvironmentException: the process was not submitted, and ``allow_offline`` is False.
         """
         return cast("SubmittedRun", current_run(allow_offline))
 
     @classmethod
     def get_submitted_run(cls, **kwargs: Any) -> SubmittedRun:
-        """v1's deprecated name of ``get_context(allow_offline=False)``."""
+        """v1's deprecated name for ``get_context(allow_offline=False)``."""
         return cls.get_context(allow_offline=False)
 
     @staticmethod
     def add_type_provider(
         runtype: str, run_factory: Callable[[ExperimentBase, RunRecord], Run]
     ) -> None:
-        """Have runs of a type made by ``run_factory(experiment, record)``."""
+        """Use ``run_factory(experiment, record)`` to create the objects for runs of a type."""
         Run._types[runtype] = run_factory
 
     # identity
 
     @property
     def name(self) -> str | None:
-        """The run's display name, v1's older word for it."""
+        """The run's display name, under v1's older name."""
         return self._record.name
 
     @property
     def display_name(self) -> str | None:
-        """The run's name for people; assigning it renames the run."""
+        """The run's name for people. Assign to it to rename the run."""
         return self._record.name
 
     @display_name.setter
@@ -173,7 +175,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @property
     def description(self) -> str | None:
-        """A text in Markdown about the run; assigning it replaces it."""
+        """A text in Markdown about the run. Assign to it to replace the text."""
         return self._record.description
 
     @description.setter
@@ -182,7 +184,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @property
     def number(self) -> int:
-        """The run's place in its experiment by creation, from 1."""
+        """The run's number in its experiment, by creation, from 1."""
         return self._tracker.run_numbers([self._record])[0]
 
     @property
@@ -192,53 +194,54 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @property
     def identity(self) -> str:
-        """A name for the run in logs."""
+        """A name for the run in log messages."""
         return f"{type(self).__name__}#{self.id}"
 
     # metadata
 
     @property
     def tags(self) -> dict[str, str | None]:
-        """The tags as last known; :meth:`get_tags` asks for them."""
+        """The last known tags. :meth:`get_tags` reads them again."""
         return dict(self._record.tags)
 
     def get_tags(self) -> dict[str, str | None]:
-        """The tags now; a tag without a value is None."""
+        """The current tags. A tag without a value is None."""
         return dict(self._reload().tags)
 
     def tag(self, key: str, value: Any = None) -> None:
-        """Set a tag, or a tag without a value. Tags can change; see :meth:`add_properties`."""
+        """Set a tag; without ``value``, a tag without a value. Tags can be changed later."""
         check_text(key, "A tag's key", "run.tag(key, value); run.set_tags({…}) sets several")
         self.set_tags({key: value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set several tags; values become texts, and None stays None."""
+        """Set several tags. Values become texts, except None."""
         self._update(RunChange(tags=to_texts(tags, "set_tags")))
 
     def remove_tags(self, tags: Sequence[str]) -> None:
-        """Remove tags by their keys; one that is not there is ignored."""
+        """Remove tags by their keys. A tag that does not exist is ignored."""
         self._update(RunChange(tags_removed=to_tag_keys(tags, "run.remove_tags(['key'])")))
 
     @property
     def properties(self) -> dict[str, str]:
-        """The properties as last known; :meth:`get_properties` asks for them."""
-        return dict(self._record.properties)
+        """The last known properties. :meth:`get_properties` reads them again."""
+        return without_claims(self._record.properties)
 
     def get_properties(self) -> dict[str, str]:
-        """The properties now."""
-        return dict(self._reload().properties)
+        """The current properties."""
+        return without_claims(self._reload().properties)
 
     def add_properties(self, properties: Mapping[str, Any]) -> None:
-        """Add properties, which cannot be changed or removed any more.
+        """Add properties. They cannot be changed or removed later.
 
         Raises:
-            UserErrorException: a key has another value already. It names the key and both values,
-                and nothing of the call was applied. The same value again is fine.
+            UserErrorException: a key already has another value. The message names the key and both
+                values, and none of the call's properties were added. The same value again is
+                    allowed.
         """
         texts = to_texts(properties, "add_properties")
         self._update(RunChange(properties={key: value or "" for key, value in texts.items()}))
 
-    # links and looks
+    # links and display
 
     def get_portal_url(self) -> str:
         """The address of the run's page."""
@@ -246,7 +249,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @property
     def portal_url(self) -> str:
-        """As :meth:`get_portal_url`."""
+        """The same as :meth:`get_portal_url`."""
         return self.get_portal_url()
 
     @classmethod
@@ -303,9 +306,9 @@ def _check_experiment(value: Any, right: str) -> None:
 
 
 def run_of(experiment: ExperimentBase, record: RunRecord, tracked: tuple[str, ...] = ()) -> Run:
-    """The run of a record that is known already.
+    """The run of a record, without asking the tracker.
 
-    ``tracked`` are the folders whose files become the run's when it ends.
+    ``tracked`` are the folders whose files are stored in the run when it ends.
     """
     factory = Run._types.get(record.type or "")
     if factory is not None:
@@ -316,7 +319,7 @@ def run_of(experiment: ExperimentBase, record: RunRecord, tracked: tuple[str, ..
 
 
 def get_run_in(workspace: WorkspaceBase, run_id: str) -> Run:
-    """The run of this id, in whatever experiment of a workspace. Raises RunNotFound."""
+    """The run of this id, in any experiment of a workspace. Raises RunNotFound."""
     record = tracker_of(workspace).get_run(run_id)
     return run_of(experiment_of(workspace, record), record)
 
@@ -324,7 +327,7 @@ def get_run_in(workspace: WorkspaceBase, run_id: str) -> Run:
 def find_runs(
     experiment: ExperimentBase, conditions: Sequence[Condition], include_children: bool
 ) -> LazyListing[Run]:
-    """The experiment's runs that meet the conditions, newest first, read as they are asked for."""
+    """The experiment's runs that meet the conditions, newest first, read while you iterate."""
     if not include_children:
         conditions = [*conditions, Condition("parent_id", Op.LACKS)]
     query = RunQuery(experiment_ids=[experiment.id], conditions=conditions)
@@ -335,12 +338,16 @@ def find_runs(
 def get_run(
     experiment: ExperimentBase, run_id: str, rehydrate: bool = True, clean_up: bool = True
 ) -> Run:
-    """The experiment's run of this id; v1's ``azureml.core.get_run``."""
+    """The experiment's run of this id: v1's ``azureml.core.get_run``."""
     return Run(experiment, run_id)
 
 
 class SubmittedRun(Run):
-    """The run seen from inside: its end and its status are its launcher's, by the exit code."""
+    """The run of a submitted script, inside the script.
+
+    Its status follows from the script's exit code, so :meth:`complete` and :meth:`fail` do not set
+    it.
+    """
 
     @property
     def input_datasets(self) -> InputDatasets:
@@ -353,7 +360,7 @@ class SubmittedRun(Run):
         return output_paths()
 
     def complete(self, _set_status: bool = True) -> None:
-        """Flush; the run is Completed when the script ends with exit code 0."""
+        """Send what was logged. The run becomes Completed when the script ends with exit code 0."""
         self.flush()
 
     def fail(
@@ -362,11 +369,11 @@ class SubmittedRun(Run):
         error_code: str | None = None,
         _set_status: bool = True,
     ) -> None:
-        """Flush; the run is Failed when the script ends with another exit code than 0."""
+        """Send what was logged. The run becomes Failed when the script ends with another exit code."""
         self.flush()
 
     def cancel(self) -> None:
-        """Warn: a script ends itself with an exit code, and is cancelled from outside."""
+        """Warn. A script ends itself by its exit code; others cancel it from outside."""
         logger.warning(
             "run.cancel() has no effect inside of run %s; end the script with sys.exit(), or "
             "cancel it from outside.",
@@ -382,17 +389,17 @@ class SubmittedRun(Run):
         self.flush()
 
 
-# Scripts tell a submitted run by the name of its class, too.
+# Scripts also recognise a submitted run by its class name.
 SubmittedRun.__name__ = SubmittedRun.__qualname__ = "_SubmittedRun"
 SubmittedRun.__module__ = "azureml.core.run"
 
 
 def current_run(allow_offline: bool) -> SubmittedRun | OfflineRun:
-    """The submitted run of this process, the same object each time, or else an offline run.
+    """The submitted run of this process, the same object each time; otherwise an offline run.
 
     Raises:
         RunEnvironmentException: this process was not submitted, and ``allow_offline`` is False.
-        ServiceException: the run that the environment names is not in the tracker.
+        ServiceException: the tracker does not have the run that the environment names.
     """
     run_id = os.environ.get(RUN_ID)
     if run_id:

@@ -1,4 +1,4 @@
-"""The files of snapshots, read without unpacking them, and what differs between two."""
+"""The files of snapshots, read without unpacking, and the differences of two snapshots."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from amlflow.jobs.unpack import BROKEN, ENCRYPTED, METHODS, open_archive
 from amlflow.spec import Tracker
 
 MAX_FILES = 200
-"""Files of which the difference is shown."""
+"""How many files are compared line by line."""
 MAX_TEXT = 200_000
-"""Bytes of a file of which the lines are compared."""
+"""The largest file, in bytes, whose lines are compared."""
 MAX_LINES = 4000
-"""Lines of a file of which the lines are compared; the time grows with their square."""
+"""The most lines of a file that are compared. The time grows with the square of it."""
 MAX_DIFF = 100_000
-"""Characters of one file's difference."""
+"""How many characters of a file's difference are returned."""
 TIME_S = 10.0
-"""Seconds after which no further file's lines are compared."""
+"""After this time, no further files are compared line by line."""
 
 Files = Mapping[str, zipfile.ZipInfo]
 
 
 @contextmanager
 def open_snapshot(tracker: Tracker, digest: str | None) -> Iterator[zipfile.ZipFile | None]:
-    """The archive of a snapshot; None for no snapshot.
+    """Open a snapshot's archive; None for no snapshot.
 
     Raises:
         SnapshotException: it is not a snapshot's id, or the snapshot cannot be read.
@@ -61,7 +61,7 @@ def files_of(archive: zipfile.ZipFile | None) -> Files:
 
 
 def different_names(left: Files, right: Files) -> list[str]:
-    """The names of the files that one snapshot lacks or has with another content."""
+    """The names of files that are in one snapshot only, or whose contents differ."""
     return [
         name
         for name in sorted({*left, *right})
@@ -74,11 +74,11 @@ def different_names(left: Files, right: Files) -> list[str]:
 def diff_snapshots(
     tracker: Tracker, left_digest: str | None, right_digest: str | None
 ) -> dict[str, Any]:
-    """The files that differ between two snapshots, each with the difference of its lines.
+    """The files that differ between two snapshots, with their differing lines.
 
-    ``files`` have ``name``, ``sizes`` (in bytes, None where a snapshot lacks the file), ``diff``
-    in the unified format, or None with the ``reason``. Of ``count`` files, at most
-    :data:`MAX_FILES` are there. Raises as :func:`open_snapshot`.
+    An entry of ``files`` has ``name``, ``sizes`` (in bytes; None if a snapshot lacks the file) and
+    ``diff`` in the unified format, or None with a ``reason``. ``count`` is the number of all files
+    that differ; ``files`` has at most :data:`MAX_FILES` of them. Raises as :func:`open_snapshot`.
     """
     if left_digest == right_digest:
         return {"files": [], "count": 0}
@@ -114,7 +114,7 @@ def _diff(
 
 
 def _read_lines(archive: zipfile.ZipFile | None, entry: zipfile.ZipInfo | None) -> list[str] | str:
-    """A file's lines, or why they are not compared; no file has no lines."""
+    """A file's lines, or the reason why they are not compared. A missing file has no lines."""
     if archive is None or entry is None:
         return []
     if entry.flag_bits & ENCRYPTED:
@@ -123,7 +123,7 @@ def _read_lines(archive: zipfile.ZipFile | None, entry: zipfile.ZipInfo | None) 
         return "it is not packed as snapshots are"
     try:
         with archive.open(entry) as file:
-            content = file.read(MAX_TEXT + 1)  # its size is only what the archive says
+            content = file.read(MAX_TEXT + 1)  # the size in the archive may be wrong
     except (*BROKEN, OSError):
         return "the archive is broken there"
     if len(content) > MAX_TEXT:

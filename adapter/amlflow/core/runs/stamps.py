@@ -1,4 +1,4 @@
-"""This process as a writer of metrics: it stamps each point so that no two are the same."""
+"""Gives each point that this process writes a unique stamp."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TICK_MS = TICK // timedelta(milliseconds=1)
 
 
 class _Last:
-    """The last stamp of one name in one run."""
+    """The last stamp of one metric of one run."""
 
     __slots__ = ("milliseconds", "order", "position", "stepped", "time")
 
@@ -27,10 +27,9 @@ class _Last:
 
 
 class Turn:
-    """One run's stamps. ``lock`` is held while a point is stamped and handed on.
+    """The stamps of one run. Hold ``lock`` while you stamp a point and pass it on.
 
-    So points are handed on in the order of their stamps, which grow, as
-    :class:`amlflow.spec.Point` asks.
+    So points are passed on in the order of their stamps, as :class:`amlflow.spec.Point` requires.
     """
 
     __slots__ = ("_last", "lock")
@@ -40,7 +39,7 @@ class Turn:
         self._last: dict[str, _Last] = {}
 
     def stamp(self, name: str, step: int | None) -> tuple[int, datetime]:
-        """The order and time of the next point of this name."""
+        """The order and time of the next point of this metric."""
         now = time.time_ns() // 1_000_000
         now -= now % _TICK_MS
         last = self._last.get(name)
@@ -61,14 +60,14 @@ class Turn:
 
 
 class Names:
-    """The names of one run's files, as far as this process has given them."""
+    """The names of one run's files that this process knows."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: set[str] = set()
 
     def take(self, name: str) -> bool:
-        """Have a name, unless it is taken, or would be a file and a folder at once."""
+        """Reserve a name. False if it is taken, or would be a file and a folder at once."""
         with self._lock:
             is_free = not any(
                 name == other or name.startswith(f"{other}/") or other.startswith(f"{name}/")
@@ -80,7 +79,7 @@ class Names:
 
 
 class Writer:
-    """A process's name as a writer, its stamps, and the names of the files of runs it started."""
+    """A process as a writer of metrics: its name, its stamps, and the file names of its runs."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
@@ -88,21 +87,21 @@ class Writer:
         self._names: dict[str, Names] = {}
 
     def start(self, run_id: str) -> None:
-        """This process has made the run, which has no files yet."""
+        """Note that this process has created the run, so that the run has no files yet."""
         self._names[run_id] = Names()
 
     def names(self, run_id: str) -> Names | None:
-        """The names of a run's files, or None where another process may have given some."""
+        """The names of a run's files; None if other processes may have stored some."""
         return self._names.get(run_id)
 
     def turn(self, run_id: str) -> Turn:
         """The stamps of a run."""
         turn = self._turns.get(run_id)
-        # Of several threads, one puts its own there and all get that.
+        # If several threads call this at once, all get the same object.
         return self._turns.setdefault(run_id, Turn()) if turn is None else turn
 
     def forget(self, run_id: str) -> None:
-        """The run has ended, and its stamps are of no more use."""
+        """Forget the stamps of a run that has ended."""
         self._turns.pop(run_id, None)
         self._names.pop(run_id, None)
 
@@ -116,7 +115,7 @@ def this_writer() -> Writer:
 
 
 def _after_fork() -> None:
-    # A forked process logs on its own, so it must not pass for its parent.
+    # A forked process logs independently, so it needs another name than its parent.
     global _writer
     _writer = Writer()
 

@@ -1,4 +1,4 @@
-"""How runs are made: a draft is filled in, and the tracker makes a record of it."""
+"""Creates runs: fills in a draft, and has the tracker make a record of it."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def draft_run(
     system: Mapping[str, str] | None = None,
     **values: Any,
 ) -> RunDraft:
-    """A run that is to be made; ``values`` are further fields of the draft.
+    """A draft for a new run. ``values`` are further fields of the draft.
 
     Raises:
-        UserErrorException: the experiment is archived, or a name, an id or a tag cannot be one.
+        UserErrorException: the experiment is archived, or a name, an id or a tag is not valid.
     """
     if experiment.archived_time is not None:
         raise UserErrorException(
@@ -69,7 +69,7 @@ def draft_run(
 
 
 def start_run(owner: HasStore, draft: RunDraft) -> RunRecord:
-    """Make a run that this process logs to, as created now."""
+    """Create a run that this process logs to, with the current time."""
     draft = replace(draft, created=_now(), writer=this_writer().id)
     [record] = tracker_of(owner).create_runs([draft])
     this_writer().start(record.id)
@@ -78,7 +78,7 @@ def start_run(owner: HasStore, draft: RunDraft) -> RunRecord:
 
 
 def store_snapshot(owner: HasStore, folder: Path) -> str:
-    """Store a folder as the snapshot of a run that is about to start; its id is returned.
+    """Store a folder as the snapshot of a run that is about to start. Returns the snapshot's id.
 
     Raises:
         SnapshotException: the folder is too large, or there is nothing at the path.
@@ -92,17 +92,17 @@ def store_snapshot(owner: HasStore, folder: Path) -> str:
 
 
 def tracked_folders(outputs: bool | str | None) -> tuple[str, ...]:
-    """The folders whose files become the run's, by the argument ``outputs``."""
+    """The folders whose files are stored in the run, according to the argument ``outputs``."""
     if outputs is False:
         return (LOGS,)
     return (OUTPUTS if outputs is True else str(outputs or OUTPUTS), LOGS)
 
 
 def make_outputs_folder(outputs: bool | str | None) -> None:
-    """Make the folder of the argument ``outputs`` in the working folder, as v1 does.
+    """Create the folder of the argument ``outputs`` in the working folder, as v1 does.
 
-    Scripts write into it without making it. Where it cannot be made, the script that writes into it
-    gets the error; a run that has no outputs goes on in a folder that cannot be written.
+    Scripts write into it without creating it. If it cannot be created, there is no error here: a
+    script that writes into it gets one, and a run without outputs works in a read-only folder.
     """
     if outputs is not False:
         with contextlib.suppress(OSError):
@@ -110,7 +110,7 @@ def make_outputs_folder(outputs: bool | str | None) -> None:
 
 
 def _aliases(parent: RunRecord | None) -> dict[str, str]:
-    """The ids that users see of a parent and its root, kept where they are not the tracker's."""
+    """Notes with the ids that users see of parent and root, if these differ from the tracker's."""
     if parent is None:
         return {}
     root = parent.alias if parent.root_id == parent.id else parse_root_alias(parent)

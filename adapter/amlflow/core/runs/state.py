@@ -1,4 +1,4 @@
-"""A run's state: how it starts, and how it ends."""
+"""The state of a run: how it starts and ends."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ logger = logging.getLogger("amlflow")
 Self = TypeVar("Self", bound="RunState")
 
 MAX_POLL_S = 15
-"""For a submitted run's agent to end its script: 5 s are its own, the rest is the tracker's."""
+"""How long to wait for an agent to end its script: 5 s for the script, the rest for the tracker."""
 
 
 class RunState(RunBase):
-    """Start, end and state of a run."""
+    """Starting, ending and looking at a run."""
 
     @property
     def status(self) -> str:
-        """The status as last known; :meth:`get_status` asks for it."""
+        """The last known status. :meth:`get_status` reads it again."""
         return self._record.status
 
     def get_status(self) -> str:
-        """The status now. A final one is not asked for again."""
+        """The current status. A final one is not read again."""
         if not self._has_ended():
             self._reload()
         return self._record.status
@@ -57,7 +57,7 @@ class RunState(RunBase):
         self._change(RunChange(status=Status.RUNNING, started=started))
 
     def complete(self, _set_status: bool = True) -> None:
-        """End the run as Completed, with what lies in its outputs and logs folders.
+        """End the run as Completed, and store the files of its outputs and logs folders.
 
         Raises:
             UserErrorException: the run is Failed or Canceled already, and stays so.
@@ -70,10 +70,10 @@ class RunState(RunBase):
         error_code: str | None = None,
         _set_status: bool = True,
     ) -> None:
-        """End the run as Failed, also one that was Completed, but with errors.
+        """End the run as Failed. A Completed run can still become Failed.
 
         Args:
-            error_details: What went wrong; ``get_details()["error"]["error"]`` shows it.
+            error_details: What went wrong. ``get_details()["error"]["error"]`` shows it.
             error_code: v1's code for it, "UserError" if left out.
 
         Raises:
@@ -91,15 +91,19 @@ class RunState(RunBase):
         self._end(Status.FAILED, _set_status, system)
 
     def cancel(self) -> None:
-        """End the run as Canceled.
+        """Cancel the run.
 
-        Of a submitted run, this asks for the end: it is CancelRequested until all of the script's
-        processes are gone. One whose script has not started yet is Canceled at once.
+        For a submitted run, this asks its agent to end the script. The run is CancelRequested until
+        all processes of the script have ended. If the script has not started yet, it is Canceled at
+        once.
 
         Raises:
             UserErrorException: the run has ended already.
         """
-        from amlflow.jobs.cancel import check_goes_on, request_end  # only some systems have it
+        from amlflow.jobs.cancel import (
+            check_goes_on,
+            request_end,
+        )  # needs file locks
 
         record = self._record if self._has_ended() else self._reload()
         check_goes_on(record)
@@ -149,19 +153,19 @@ class RunState(RunBase):
             with tried_once():
                 return self.get_status()
         except Unavailable:
-            # The end waits in the journal then; the process that sends it to the tracker looks.
+            # The end waits in the journal. The process that sends it checks the run again.
             return self._record.status
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
-        """Have the run's agent end its script, and wait for that."""
-        from amlflow.jobs.cancel import request_end  # only some systems have it
+        """Have the run's agent end its script, and wait for it."""
+        from amlflow.jobs.cancel import request_end  # needs file locks
 
         error = json.loads(system["error"]) if "error" in system else None
         request = EndRequest(status, error)
         request_end(self._tracker, self._reload(), request)
         deadline = time.monotonic() + MAX_POLL_S
         while self._status_when_tended() not in FINAL:
-            if time.monotonic() > deadline:  # no agent answers
+            if time.monotonic() > deadline:  # the agent does not answer
                 self._change(request.change())
                 return
             time.sleep(0.1)
@@ -169,9 +173,9 @@ class RunState(RunBase):
             self._end(status, True, system)
 
     def _tend(self) -> None:
-        """See that the run's job on this machine goes on, if its agent is gone."""
+        """If the agent of the run's job on this machine is gone, have the job go on."""
         if is_launched(self._record):
-            from amlflow.jobs.tending import tend_run  # needs what only some systems have
+            from amlflow.jobs.tending import tend_run  # needs file locks
 
             tend_run(self._tracker, self._record)
 
@@ -180,7 +184,7 @@ class RunState(RunBase):
         return self.get_status()
 
     def _reload(self) -> RunRecord:
-        """The record now; the first to see that a submitted run's agent is gone says so."""
+        """Read the record. The first reader of a submitted run notes that its agent is gone."""
         record = super()._reload()
         if is_submitted(record) and record.status not in FINAL and self._look(record):
             record = super()._reload()
@@ -193,7 +197,7 @@ class RunState(RunBase):
             is_changed = look_at_cluster(self._tracker, record, self._open_cluster)
             if is_changed is not None:
                 return is_changed
-        from amlflow.jobs.health import look  # only some systems have it
+        from amlflow.jobs.health import look  # needs file locks
 
         return look(self._tracker, record)
 
@@ -203,7 +207,7 @@ class RunState(RunBase):
         return find_cluster(self._experiment.workspace, parse_target(self._record))
 
     def _change(self, change: RunChange) -> None:
-        """Apply a change to state; the record follows without asking."""
+        """Change the state, and apply it to the known record without reading it again."""
         self._update(change)
         if change.status == Status.RUNNING:
             announce("amlflow_run_started", self._record)
@@ -230,15 +234,17 @@ class RunState(RunBase):
         try:
             self.fail(error_details=exc_value)
         except Exception:
-            # The exception of the block says more, and it goes on.
+            # The exception of the `with` block says more, so let it pass.
             logger.exception("Run %s could not be marked as Failed.", self.id)
 
     def flush(self, timeout_seconds: int = 300) -> None:
         """Return when all that this process has logged is in the tracker.
 
         Raises:
-            ServiceException: it is not within the time; it waits on this machine's disk.
-            UserErrorException: the tracker refused some of it; the message says why and where it
-                is kept.
+            ServiceException: it did not arrive in time. It stays on this machine's disk to be sent
+                later.
+            UserErrorException: the tracker refused some of it. The message says why, and where it
+                is
+                kept.
         """
         self._tracker.flush(self._record.id, timeout_seconds)

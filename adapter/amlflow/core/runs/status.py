@@ -52,12 +52,12 @@ class RunStatus:
 
     @classmethod
     def get_running_statuses(cls) -> builtins.list[str]:
-        """The statuses of a run that waits or works."""
+        """The statuses of a run that waits or runs."""
         ending = {*cls.get_post_processing_statuses(), *FINAL}
         running = [status for status in cls.list() if status not in ending]
         return [cls.NOT_STARTED, *(status for status in running if status != cls.NOT_STARTED)]
 
     @classmethod
     def get_post_processing_statuses(cls) -> builtins.list[str]:
-        """The statuses between the work and the end."""
+        """The statuses between the end of the script and the end of the run."""
         return [cls.CANCEL_REQUESTED, cls.FINALIZING]

@@ -1,4 +1,4 @@
-"""Waiting for a run's end, with its log as it grows."""
+"""Waits for a run's end, and prints its log meanwhile."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class RunWaiting(RunDetails):
         wait_post_processing: bool = False,
         raise_on_error: bool = True,
     ) -> dict[str, Any]:
-        """Wait until the run has ended, and return :meth:`get_details`.
+        """Wait until the run has ended. Returns :meth:`get_details`.
 
         Args:
             show_output: Print the run's log as it grows, and a summary.
-            wait_post_processing: Accepted as in v1; a final status is the end of everything here.
+            wait_post_processing: Accepted as in v1. In amlflow nothing follows a final status.
             raise_on_error: Raise if the run failed.
 
         Raises:
-            ActivityFailedException: the run failed; the message carries its error as JSON.
-            ExperimentExecutionException: waiting was interrupted with Ctrl-C; the run goes on.
+            ActivityFailedException: the run failed. The message contains its error as JSON.
+            ExperimentExecutionException: Ctrl-C interrupted the waiting. The run goes on.
         """
         self._wait(sys.stdout if show_output else None, self._status_when_tended)
         details = self.get_details()
@@ -65,8 +65,8 @@ class RunWaiting(RunDetails):
             print(f"\nExecution Summary\n=================\n{head}", file=output, flush=True)
 
     def _stream(self, output: TextIO | None, ask: Callable[[], str]) -> None:
-        """Write the run's logs as they grow, until the run has ended."""
-        # Imported for a submitted run: it locks files, as only some systems can.
+        """Print the run's logs as they grow, until the run has ended."""
+        # Only a submitted run needs it. It locks files, which not every system can.
         from amlflow.jobs.job import BUILD_LOG, LOG
         from amlflow.jobs.log_reader import LogReader
 
@@ -78,7 +78,7 @@ class RunWaiting(RunDetails):
             logs = [build_log, replace(logs[0], after=build_log)]
         pause = 0.05
         while True:
-            # Asked before the logs are read: what was there at the end is read then.
+            # Read the status before the logs. Otherwise the last lines might be missed.
             status = ask()
             ended = status in FINAL
             if output is not None and is_launched(self._record):
@@ -94,16 +94,15 @@ class RunWaiting(RunDetails):
 
 
 _BEFORE_SCRIPT = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.NOT_RESPONDING)
-"""The environment is made while a run has one of these."""
+"""While the run has one of these statuses, its environment is being made."""
 
 
 @dataclass(slots=True)
 class StreamedLog:
-    """A log that is being written, under a heading once it has begun.
+    """A log that grows, printed under a heading.
 
-    An optional one has no heading if it is empty, as where the environment was there already. As
-    in v1, a blank line is between the heading and the log that is written ``after``, if there is
-    one.
+    An optional log has no heading if it is empty, such as the build log of an environment that
+    exists already. As in v1, a blank line comes before it if the log ``after`` has been printed.
     """
 
     name: str
@@ -125,5 +124,5 @@ class StreamedLog:
 
 
 def watch_run(run: RunWaiting, output: TextIO | None) -> None:
-    """Wait for a run's end, and write its log as it grows; nothing is done for the run's job."""
+    """Wait for a run's end and print its log. Does not touch the run's job."""
     run._wait(output, run.get_status)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from amlflow.claims import claim_key
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.jobs.job import (
     BUILD_LOG,
@@ -35,7 +36,6 @@ from amlflow.jobs.run_notes import (
     HEARTBEAT_SETTING,
     EndRequest,
     beat,
-    claim_key,
     latest_attempt,
     left_out_warning,
     requested_end_of,
