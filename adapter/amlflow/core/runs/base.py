@@ -89,5 +89,5 @@ def reload_record(run: RunBase) -> RunRecord:
 
 
 def stay_in_folder(run: RunBase) -> None:
-    """Fix the run's output folders to the current working folder, which a script may change later."""
+    """Fix the run's output folders to the current working folder: a script may change it."""
     run._working_folder = os.getcwd()

@@ -131,7 +131,7 @@ def row(columns: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def table(value: Any, name: str) -> dict[str, list[Any]]:
-    """The columns of a table, all of equal length. A single value is a column of one row, as in v1."""
+    """The columns of a table, all of equal length. A single value is a column of one row."""
     if not isinstance(value, Mapping):
         raise UserErrorException(
             f"log_table({name!r}) takes a dict of column names to lists, and got a "

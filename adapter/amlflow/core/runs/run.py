@@ -360,7 +360,7 @@ class SubmittedRun(Run):
         return output_paths()
 
     def complete(self, _set_status: bool = True) -> None:
-        """Send what was logged. The run becomes Completed when the script ends with exit code 0."""
+        """Send what was logged. The run becomes Completed if the script ends with exit code 0."""
         self.flush()
 
     def fail(
@@ -369,7 +369,7 @@ class SubmittedRun(Run):
         error_code: str | None = None,
         _set_status: bool = True,
     ) -> None:
-        """Send what was logged. The run becomes Failed when the script ends with another exit code."""
+        """Send what was logged. The run becomes Failed if the exit code of the script is not 0."""
         self.flush()
 
     def cancel(self) -> None:

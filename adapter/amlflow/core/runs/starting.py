@@ -101,8 +101,9 @@ def tracked_folders(outputs: bool | str | None) -> tuple[str, ...]:
 def make_outputs_folder(outputs: bool | str | None) -> None:
     """Create the folder of the argument ``outputs`` in the working folder, as v1 does.
 
-    Scripts write into it without creating it. If it cannot be created, there is no error here: a
-    script that writes into it gets one, and a run without outputs works in a read-only folder.
+    Scripts write into it without creating it. A folder that cannot be created does not raise here:
+    a script that writes into it gets the error, and a run without outputs works in a read-only
+    folder.
     """
     if outputs is not False:
         with contextlib.suppress(OSError):
