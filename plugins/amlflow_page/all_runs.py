@@ -48,8 +48,8 @@ ROW = (*FIELDS, "error_line")
 """The fields of a row that has all; ``id`` and ``final`` are in every row."""
 NOT_LISTED = frozenset({"error", "warnings"})
 """Fields that the rows of a list lack: no column shows them, and parsing takes time."""
-ON_REQUEST = {"script": "script_name", "error": "error_line"}
-"""The columns whose fields are in the rows of a list only if the request has the column."""
+ON_REQUEST = {"script_name": {"script"}, "error_line": {"error", "status"}}
+"""Fields that are in the rows of a list only if the request has one of these columns."""
 
 
 def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +153,9 @@ def keys(tracker: Tracker, access: Access) -> dict[str, list[str]]:
 
 def _listed_fields(columns: Sequence[str]) -> list[str]:
     """The fields of the rows of a list with these columns."""
-    unused = NOT_LISTED | {field for column, field in ON_REQUEST.items() if column not in columns}
+    unused = NOT_LISTED | {
+        field for field, shown_in in ON_REQUEST.items() if shown_in.isdisjoint(columns)
+    }
     return [field for field in ROW if field not in unused]
 
 

@@ -47,9 +47,9 @@ def test_filters_choose_runs_and_the_address_keeps_them(
 ):
     page.open(here, READER)
     shows(page, "ash", "elm", "oak")
-    page.write("[aria-label='Search text']", "WIDE back")
+    page.write(".amlflow-code", f"WIDE back{Keys.ENTER}")
     shows(page, "elm")
-    page.write("[aria-label='Search text']", Keys.DELETE)
+    page.write(".amlflow-code", Keys.DELETE)
     page.write("[aria-label^='Add a tag filter']", f"quality=fantastic run{Keys.ENTER}")
     shows(page, "ash", "elm")
     page.click(".amlflow-menu button", "Status")

@@ -122,7 +122,7 @@ def test_the_reasons_of_failures_choose_their_runs(page: Page, here: str):
     page.see(".amlflow-reasons [role=status]", "2 runs have failed.")
     page.click(".amlflow-reason", "2 runs")
     page.until(lambda: sorted(page.run_names()) == ["failed-2", "failed-3"], "the failed runs")
-    assert "statuses=Failed" in page.driver.current_url
+    assert "query=status%3Afailed" in page.driver.current_url
 
 
 def test_the_failures_are_of_the_words_in_the_query_box_too(page: Page, here: str):

@@ -25,6 +25,17 @@ from amlflow_page.run_details import MAX_CHILDREN, command, details, metrics
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
+class Calls:
+    """A function that keeps the arguments of its calls."""
+
+    def __init__(self, function: Any) -> None:
+        self._function, self.made = function, list[tuple[Any, ...]]()
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.made.append(arguments)
+        return self._function(*arguments)
+
+
 class Store:
     """A tracker in memory with one experiment."""
 
@@ -134,6 +145,18 @@ def test_failures_are_those_of_the_filters(store: Store) -> None:
     assert answer == {"groups": [{"reason": "one", "count": 1, "text": "one"}], "looked_at": 1}
 
 
+def test_only_the_error_of_a_failed_run_is_parsed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.run(status=Status.COMPLETED, system={"error": to_json(to_error("an old one"))})
+    store.run("out of memory")
+    parsed = Calls(tracker_data.parse)
+    monkeypatch.setattr(tracker_notes, "parse", parsed)
+    rows = all_runs.rows(store.tracker, Everybody(), {"columns": ["status"]})["rows"]
+    assert {row["error_line"] for row in rows} == {"out of memory", None}
+    assert [arguments[1] for arguments in parsed.made].count("error") == 1
+
+
 def test_a_row_of_a_run_that_goes_on_has_no_error(store: Store) -> None:
     row = all_runs.row(Documents({}), store.run())
     assert (row["error_line"], row["final"]) == (None, False)
@@ -145,7 +168,8 @@ NOTES = ("definition", "error", "warnings", "target")
 @pytest.mark.parametrize(
     ("columns", "parsed"),
     [
-        (["status", "target"], ["target"]),
+        (["name", "target"], ["target"]),
+        (["status", "target"], ["error", "target"]),
         (["script"], ["definition", "target"]),
         (["error"], ["error", "target"]),
         (["error", "script"], ["definition", "error", "target"]),
@@ -167,7 +191,7 @@ def test_a_list_parses_only_the_notes_that_its_columns_show_and_each_once(
     [row] = all_runs.rows(store.tracker, Everybody(), {"columns": columns})["rows"]
     assert sorted(key for key in keys if key in NOTES) == parsed
     assert row["target"] == "t"
-    assert ("script" in columns, "error" in columns) == (
+    assert ("script" in columns, not {"error", "status"}.isdisjoint(columns)) == (
         row.get("script_name") == "a.py",
         row.get("error_line") == "reason",
     )

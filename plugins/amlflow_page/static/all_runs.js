@@ -13,6 +13,7 @@ import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
 import { isFinal } from "./format.js";
 import { groupMenu } from "./group_menu.js";
+import { narrowedToFailure } from "./one_box.js";
 import { QueryBox } from "./query_box.js";
 import { Follower } from "./follower.js";
 import { ALL_RUNS, runAddress } from "./run_route.js";
@@ -104,8 +105,7 @@ export class AllRuns {
     this.failures = failuresMenu(
       () => this.request(),
       (text) => {
-        this.shown.text = text;
-        this.shown.statuses = ["Failed"];
+        this.shown = narrowedToFailure(this.shown, text);
         this.changed();
       },
     );

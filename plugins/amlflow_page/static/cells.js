@@ -64,7 +64,7 @@ export function usualWidth(column, isGrouped = false) {
   if (isGrouped && isMetric(column)) return 190; // the mean, the least and the largest number
   if (kind === "created" && form() !== "ago") return 210;
   return (
-    { name: 240, tags: 260, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
+    { name: 240, status: 180, tags: 260, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
     (isMetric(column) ? 110 : 130)
   );
 }
@@ -84,7 +84,15 @@ function tagsTitle(tags) {
     .join("\n");
 }
 
-export function cell(column, row) {
+// A failed run's status with the reason, in one line.
+function statusCell(row) {
+  if (!row.error_line) return chip(row.status);
+  const reason = h("span", { class: "amlflow-why", dir: "auto" }, row.error_line);
+  return h("span", { title: row.error_line }, chip(row.status), ": ", reason);
+}
+
+// `columns` are all that are shown: a reason is in the status only where it has no column.
+export function cell(column, row, columns = []) {
   const [kind, key] = parts(column);
   if (METRICS.includes(kind)) {
     const number = row[KEYED[kind]]?.[key];
@@ -92,7 +100,7 @@ export function cell(column, row) {
   }
   switch (kind) {
     case "status":
-      return chip(row.status);
+      return columns.includes("error") ? chip(row.status) : statusCell(row);
     case "experiment":
       return h(
         "a",

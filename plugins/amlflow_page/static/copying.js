@@ -1,6 +1,7 @@
 // What All runs shows, written as a command and as Python, which give the same runs in the same order.
 
-import { isJmespath, path, raw, understand } from "./understand.js";
+import { isJmespath } from "./one_box.js";
+import { path, raw, understand } from "./understand.js";
 
 // The condition of a JMESPath expression that is one filter, `[?condition]`; null for others.
 export function conditionOf(expression) {

@@ -1,5 +1,7 @@
 // What the All runs page shows: its filters, order and columns, in the address and in saved views.
 
+import { inOneBox } from "./one_box.js";
+
 export const COLUMNS = [
   "status",
   "experiment",
@@ -24,6 +26,8 @@ export const KEYED = {
   metric_first: "metrics_first",
 };
 export const METRICS = Object.keys(KEYED).filter((kind) => kind.startsWith("metric"));
+// The columns without a key by which runs can be grouped, as the server has them.
+export const GROUPS = ["status", "experiment", "submitter", "target"];
 const LISTS = ["experiments", "statuses", "targets", "submitters", "tags"];
 const DEFAULT_COLUMNS = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target"];
 
@@ -47,6 +51,29 @@ export function standard() {
   };
 }
 
+// Whether there may be a column of that name, as addresses and views have it.
+export function isColumn(name) {
+  const [, kind, key] = /^([a-z_]+):(.+)$/s.exec(name) ?? [];
+  return COLUMNS.includes(name) || Boolean(key && Object.hasOwn(KEYED, kind));
+}
+
+// What an address or a view says that there is, and its words in the one box.
+function valid(definition) {
+  const columns = [...new Set(definition.columns)].filter(isColumn);
+  const group = GROUPS.includes(definition.group) || isEntry(definition.group) ? definition.group : "";
+  return inOneBox({
+    ...definition,
+    group,
+    // An empty list is a choice; one of which nothing is left is a mistake.
+    columns: columns.length || !definition.columns.length ? columns : [...DEFAULT_COLUMNS],
+  });
+}
+
+// Whether a column is of a tag, a property or a param.
+function isEntry(name) {
+  return isColumn(name) && /^(tag|property|param):/.test(name);
+}
+
 // Of a saved view or another that may be of an older version.
 export function completed(definition) {
   const complete = standard();
@@ -60,7 +87,7 @@ export function completed(definition) {
       complete[name] = value;
     }
   }
-  return complete;
+  return valid(complete);
 }
 
 // The widths of columns, which a view keeps as texts: `tag:a=120`.
@@ -110,5 +137,5 @@ export function fromAddress(query, base = standard()) {
   for (const name of ["children", "tree", "dense"]) {
     if (query.has(name)) definition[name] = query.get(name) === "true";
   }
-  return definition;
+  return valid(definition);
 }

@@ -1,7 +1,7 @@
-// The boxes that choose runs: text, tags, experiment, status, compute target, submitter.
+// The boxes that choose runs: tags, experiment, status, compute target, submitter.
 
 import { get } from "./api.js";
-import { checklist, debounced, h, icon, menu } from "./dom.js";
+import { checklist, h, icon, menu } from "./dom.js";
 import { STATUSES } from "./format.js";
 
 const LISTS = [
@@ -21,16 +21,6 @@ export class FilterBar {
       targets: new Set(["local", "sdk"]),
       submitters: new Set(),
     };
-    this.soon = debounced(onchange, 300);
-    this.text = h("input", {
-      type: "search",
-      placeholder: "Search names, descriptions, tags, people",
-      "aria-label": "Search text",
-      oninput: () => {
-        this.definition.text = this.text.value;
-        this.soon();
-      },
-    });
     this.menus = Object.fromEntries(LISTS.map(([name, label]) => [name, this.menuOf(name, label)]));
     this.tag = h("input", {
       type: "text",
@@ -53,7 +43,6 @@ export class FilterBar {
     this.element = h(
       "div",
       { class: "amlflow-bar", role: "search", "aria-label": "Filters" },
-      h("div", { class: "amlflow-affix amlflow-text" }, icon("search"), this.text),
       ...Object.values(this.menus),
       this.tag,
       h("label", { title: "Child runs are folded below their parents" }, this.tree, h("span", {}, "Tree")),
@@ -126,7 +115,6 @@ export class FilterBar {
 
   show(definition) {
     this.definition = definition;
-    if (document.activeElement !== this.text) this.text.value = definition.text;
     this.children.checked = definition.children;
     this.tree.checked = definition.tree && !definition.children;
     for (const [name, made] of Object.entries(this.menus)) {
@@ -140,27 +128,42 @@ export class FilterBar {
         chosen.length > 0,
       );
     }
+    const withoutTag = (tag) => definition.tags.filter((other) => other !== tag);
     this.chips.replaceChildren(
-      ...definition.tags.map((each) =>
-        h(
-          "span",
-          { class: "amlflow-tag" },
-          each,
-          h(
-            "button",
-            {
-              type: "button",
-              class: "amlflow-plain",
-              "aria-label": `Remove the tag filter ${each}`,
-              onclick: () => {
-                definition.tags = definition.tags.filter((other) => other !== each);
-                this.tag.focus();
-                this.changed();
-              },
-            },
-            icon("close"),
-          ),
-        ),
+      ...definition.tags.map((tag) =>
+        this.chip(tag, `the tag filter ${tag}`, () => {
+          definition.tags = withoutTag(tag);
+        }),
+      ),
+      // Those that came with a JMESPath expression, which takes no words.
+      ...(definition.text
+        ? [
+            this.chip(`words: ${definition.text}`, "the words", () => {
+              definition.text = "";
+            }),
+          ]
+        : []),
+    );
+  }
+
+  chip(text, what, remove) {
+    return h(
+      "span",
+      { class: "amlflow-tag" },
+      text,
+      h(
+        "button",
+        {
+          type: "button",
+          class: "amlflow-plain",
+          "aria-label": `Remove ${what}`,
+          onclick: () => {
+            remove();
+            this.tag.focus();
+            this.changed();
+          },
+        },
+        icon("close"),
       ),
     );
   }

@@ -2,9 +2,9 @@
 
 import { get } from "./api.js";
 import { longTitle } from "./cells.js";
+import { GROUPS } from "./definition.js";
 import { h, menu, say } from "./dom.js";
 
-const COLUMNS = ["status", "experiment", "submitter", "target"];
 const MAX_SHOWN = 100;
 
 // `group()` is the column that is chosen, or ""; `choose(column)` is called after a choice.
@@ -21,10 +21,10 @@ export function groupMenu(group, choose) {
         oninput: () => show(),
       });
       panel.append(find, list);
-      let columns = withChosen(COLUMNS, group());
+      let columns = withChosen(GROUPS, group());
       show();
       try {
-        columns = withChosen([...COLUMNS, ...keyed(await get("keys"))], group());
+        columns = withChosen([...GROUPS, ...keyed(await get("keys"))], group());
         show();
       } catch (failure) {
         say(failure.message, true);

@@ -3,11 +3,12 @@
 
 import { get } from "./api.js";
 import { debounced, h, icon } from "./dom.js";
-import { completions, isJmespath, understand } from "./understand.js";
+import { isJmespath } from "./one_box.js";
+import { completions, understand } from "./understand.js";
 
 const HINT =
   "Words, key:value (status:failed tag:stage=prod metric:loss<0.1 since:2d), or JMESPath as `amlflow run list` takes it";
-const EXAMPLE = "status:failed  since:2d   or   [?metrics.loss < `0.1` && tags.quality=='fantastic run']";
+const EXAMPLE = "cuda memory  status:failed  since:2d   or   [?metrics.loss < `0.1` && tags.quality=='fantastic run']";
 const HISTORY = "amlflow.queries";
 const MAX_HISTORY = 20;
 

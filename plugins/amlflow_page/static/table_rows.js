@@ -33,7 +33,7 @@ function drawRun(table, node) {
       isFlatChild && h("span", { class: "amlflow-hint", title: `Child of ${row.parent_run_id}` }, "↳ "),
       node.isOpenable ? [statusCounts(row.children), name] : name,
     ),
-    ...table.columns.map((column) => h("td", {}, cell(column, row))),
+    ...table.columns.map((column) => h("td", {}, cell(column, row, table.columns))),
   );
 }
 

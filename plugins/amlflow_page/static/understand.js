@@ -2,15 +2,12 @@
 
 import { KEYED, METRICS } from "./definition.js";
 import { STATUSES } from "./format.js";
+import { isJmespath } from "./one_box.js";
 
 const FIELDS = { experiment: "_experiment_name", by: "user_id", target: "target", id: "run_id" };
 const KEYS = ["status", "experiment", "by", "target", "name", "id", "since", "until", ...Object.keys(KEYED)];
 const UNITS = { m: 60, h: 3600, d: 86400, w: 604800 };
 const COMPARISON = /^(.*?)(<=|>=|!=|=|<|>)(.*)$/s;
-
-export function isJmespath(text) {
-  return /^[[@{!(`'&]/.test(text) || /^[a-z_]+\s*\(/.test(text) || text.includes("|");
-}
 
 // The words of a text, of which a part may be in double quotes: tag:"a b"=c.
 function words(text) {

@@ -74,3 +74,18 @@ test("every filter counts as one, but child runs, order and columns do not", () 
     assert.ok(!isUnfiltered({ ...standard(), ...filter }), JSON.stringify(filter));
   }
 });
+
+test("columns that there cannot be are left out of an address", () => {
+  const columns = (text) => fromAddress(new URLSearchParams(text)).columns;
+  assert.deepEqual(columns("columns=foo&columns=status&columns=status"), ["status"]);
+  assert.deepEqual(columns("columns=status,created"), standard().columns);
+  assert.deepEqual(columns("columns=tag:&columns=constructor:a"), standard().columns);
+  assert.deepEqual(columns("columns=metric:val/loss&columns=tag:a:b"), ["metric:val/loss", "tag:a:b"]);
+  assert.deepEqual(columns("columns="), []);
+  assert.deepEqual(completed({ columns: ["foo"] }).columns, standard().columns);
+});
+
+test("a group that there cannot be is none", () => {
+  const group = (text) => fromAddress(new URLSearchParams({ group: text })).group;
+  assert.deepEqual(["status", "tag:a", "name", "metric:loss", "tag:"].map(group), ["status", "tag:a", "", "", ""]);
+});

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { studio } from "./page.js";
 
-const { completions, isJmespath, understand } = await studio("understand");
+const { completions, understand } = await studio("understand");
+const { isJmespath } = await studio("one_box");
 const NOW = Date.parse("2026-03-10T12:00:00Z");
 const query = (text) => understand(text, NOW).query;
 
