@@ -43,6 +43,12 @@ class HookCall:
         """Record that a plugin failed, why, and with which exception."""
         self.failures.append((plugin, why, cause))
 
+    def fail_or_raise(self, plugin: str, error: Exception) -> None:
+        """Raise an error that goes to the caller; record every other as a bug of the plugin."""
+        if self.passes_errors and isinstance(error, AzureMLException):
+            raise error
+        self.fail(plugin, repr(error), error)
+
     def log_failures(self) -> None:
         """Log each plugin that failed."""
         for plugin, why, cause in self.failures:
@@ -77,10 +83,10 @@ class PluginManager(pluggy.PluginManager):
         registered_name = super().register(plugin, name)
         for caller in self.get_hookcallers(plugin) or ():
             for implementation in caller.get_hookimpls():
-                if implementation.plugin is not plugin or implementation.hookwrapper:
+                if implementation.plugin is not plugin:
                     continue
-                wrap = _guard_wrapper if implementation.wrapper else _guard
-                function: Any = wrap(implementation.function, registered_name or "", caller.name)
+                guard = _guard_of(implementation)
+                function: Any = guard(implementation.function, registered_name or "", caller.name)
                 # pluggy declares it final, but offers no other way to wrap a function.
                 implementation.function = function  # type: ignore[misc]
         return registered_name
@@ -107,6 +113,12 @@ class PluginManager(pluggy.PluginManager):
         self.add_hookcall_monitoring(before, after)
 
 
+def _guard_of(implementation: pluggy.HookImpl) -> Callable[[Callable[..., Any], str, str], Any]:
+    if implementation.hookwrapper:
+        return _guard_old_wrapper
+    return _guard_wrapper if implementation.wrapper else _guard
+
+
 def _guard(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
     """The implementation; if it fails, the failure is recorded and it returns None."""
 
@@ -115,10 +127,8 @@ def _guard(function: Callable[..., Any], plugin: str, hook: str) -> Callable[...
         token = _plugin.set(plugin)
         try:
             answer = function(*arguments)
-        except Exception as error:
-            if call.passes_errors and isinstance(error, AzureMLException):
-                raise
-            call.fail(plugin, repr(error), error)
+        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
+            call.fail_or_raise(plugin, error)
             return None
         finally:
             _plugin.reset(token)
@@ -141,10 +151,8 @@ def _guard_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Call
         wrapper = function(*arguments)
         try:
             next(wrapper)
-        except AzureMLException:
-            raise
         except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
-            call.fail(plugin, repr(error), error)
+            call.fail_or_raise(plugin, error)
             return (yield)
         # An error of the inner call goes to the caller, unless the wrapper handles it.
         try:
@@ -154,19 +162,48 @@ def _guard_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Call
                 wrapper.throw(error)
             except StopIteration as end:
                 return end.value
+            except AzureMLException:
+                raise
+            except Exception as own:  # noqa: BLE001  (a plugin is foreign code)
+                if own is not error:
+                    call.fail(plugin, repr(own), own)
             raise
         try:
             wrapper.send(result)
         except StopIteration as end:
             return end.value
-        except AzureMLException:
-            raise
         except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
-            call.fail(plugin, repr(error), error)
+            call.fail_or_raise(plugin, error)
             return result
         call.fail(plugin, "its wrapper yields twice")
         wrapper.close()
         return result
+
+    return call_guarded
+
+
+def _guard_old_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
+    """The same for ``hookwrapper=True``: the wrapper gets pluggy's object for the outcome."""
+
+    def call_guarded(*arguments: Any) -> Generator[None, Any, None]:
+        call = _call.get() or HookCall(hook)
+        wrapper = function(*arguments)
+        try:
+            next(wrapper)
+        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
+            call.fail_or_raise(plugin, error)
+            yield
+            return
+        outcome = yield
+        try:
+            wrapper.send(outcome)
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
+            call.fail_or_raise(plugin, error)
+            return
+        call.fail(plugin, "its wrapper yields twice")
+        wrapper.close()
 
     return call_guarded
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from amlflow import plugins
+from amlflow.cli.check import check
+from amlflow.cli.errors import Missing
 from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.layers.stack import add_layers
 from amlflow.parts import PARTS, check_part, command_for
@@ -23,6 +25,12 @@ from amlflow.testing.memory import MemoryTracker
 @hookimpl
 def amlflow_tracker(uri):
     return MemoryTracker(uri) if uri.startswith("memory:") else None
+"""
+
+AWAY = """
+@hookimpl
+def amlflow_tracker(uri):
+    raise Unavailable("it is away")
 """
 
 
@@ -104,12 +112,13 @@ def test_a_wrapper_may_replace_a_tracker(load: Any) -> None:
     assert plugins.open_tracker("memory:x").wrapped == "memory:x"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("kind", ["wrapper", "hookwrapper"])
 @pytest.mark.parametrize("place", ["before", "after", "twice"])
 def test_a_wrapper_that_fails_is_named_and_the_tracker_opens(
-    load: Any, caplog: pytest.LogCaptureFixture, place: str
+    load: Any, caplog: pytest.LogCaptureFixture, place: str, kind: str
 ) -> None:
     wrapper = f"""
-        @hookimpl(wrapper=True)
+        @hookimpl({kind}=True)
         def amlflow_tracker(uri):
             if {place!r} == "before":
                 raise KeyError("its own bug")
@@ -124,12 +133,37 @@ def test_a_wrapper_that_fails_is_named_and_the_tracker_opens(
     assert ("twice" if place == "twice" else "its own bug") in caplog.text
 
 
-def test_a_wrapper_sees_that_a_tracker_is_away(load: Any) -> None:
-    away = """
-        @hookimpl
-        def amlflow_tracker(uri):
-            raise Unavailable("it is away")
+@pytest.mark.parametrize("kind", ["wrapper", "hookwrapper"])
+def test_a_wrapper_that_fails_to_hear_of_a_run_ends_nothing(
+    load: Any, heard: list[str], caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    fails = f"""
+        @hookimpl({kind}=True)
+        def amlflow_run_started(run):
+            raise Unavailable("its own bug")
+            yield
     """
+    load(a=noting("a"), b=fails)
+    plugins.announce("amlflow_run_started", object())  # type: ignore[arg-type]
+    assert heard == ["a"]
+    assert "'b'" in caplog.text
+
+
+def test_a_wrapper_with_a_bug_hides_no_outage(load: Any) -> None:
+    wrapper = """
+        @hookimpl(wrapper=True)
+        def amlflow_tracker(uri):
+            try:
+                return (yield)
+            except Unavailable:
+                raise KeyError("its own bug")
+    """
+    load(away=AWAY, wraps=wrapper)
+    with pytest.raises(Unavailable, match="it is away"):
+        plugins.open_tracker("memory:x")
+
+
+def test_a_wrapper_sees_that_a_tracker_is_away(load: Any) -> None:
     wrapper = """
         @hookimpl(wrapper=True)
         def amlflow_tracker(uri):
@@ -138,7 +172,7 @@ def test_a_wrapper_sees_that_a_tracker_is_away(load: Any) -> None:
             except Unavailable as error:
                 raise Unavailable(f"seen: {error.message}") from error
     """
-    load(away=away, wraps=wrapper)
+    load(away=AWAY, wraps=wrapper)
     with pytest.raises(Unavailable, match="seen: it is away"):
         plugins.open_tracker("memory:x")
 
@@ -382,3 +416,11 @@ def test_a_tracker_is_opened_once_and_again_after_it_was_unavailable(
     assert plugins.open_tracker("any:x") is tracker
     assert plugins.open_tracker("any:y") is not tracker
     assert heard == ["any:x", "any:x", "any:y"]
+
+
+def test_a_check_of_a_plugin_that_does_not_load_says_why(load: Any) -> None:
+    load(bad="@hookimpl\ndef amlflow_traker(uri): ...\n")
+    with pytest.raises(UserErrorException, match=r"'bad' does not load: .*amlflow_tracker"):
+        check("bad", None)
+    with pytest.raises(Missing, match="'other' does not exist"):
+        check("other", None)

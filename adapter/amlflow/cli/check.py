@@ -20,14 +20,16 @@ def check(name: str, uri: str | None) -> None:
 
     Raises:
         Missing: no plugin has this name.
-        UserErrorException: a sentence of the contract does not hold, or the plugin does not say
-            where to try it.
+        UserErrorException: a sentence of the contract does not hold, or the plugin does not load
+            or does not say where to try it.
     """
     if importlib.util.find_spec("pytest") is None:
         raise UserErrorException("The suites need pytest: pip install 'amlflow[testing]'.")
     plugin = plugins.load_plugins().manager.get_plugin(name)
     if plugin is None:
-        raise Missing(f"Plugin {name!r} is not there; {plugins.load_plugins().describe()}.")
+        if why := plugins.load_plugins().failures.get(name):
+            raise UserErrorException(f"The plugin {name!r} does not load: {why}.")
+        raise Missing(f"Plugin {name!r} does not exist; {plugins.load_plugins().describe()}.")
     environment = dict(os.environ)
     suites = []
     for hook, suite, attribute, value in (

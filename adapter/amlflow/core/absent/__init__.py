@@ -1,1 +1,1 @@
-"""Names and members that amlflow does not have, each with the nearest way."""
+"""Names and members of v1 that amlflow does not have. Each error names the nearest alternative."""

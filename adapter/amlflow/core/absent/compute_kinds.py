@@ -1,6 +1,6 @@
-"""v1's kinds of compute that only Azure has. They can be imported, and refuse where they are used.
+"""v1's kinds of compute that only Azure has. You can import them; using one raises an error.
 
-Code imports them in one line with ``ComputeTarget`` and ``AmlCompute``, for a part that deploys a
+Code imports them together with ``ComputeTarget`` and ``AmlCompute``, for a part that deploys a
 model or runs Spark. No target is of such a kind, so ``isinstance`` is False.
 """
 

@@ -1,7 +1,6 @@
-"""Members of v1's classes that amlflow does not have, each with the nearest way.
+"""Members of v1's classes that amlflow does not have, each with the nearest alternative.
 
-Asking for one raises an AttributeError, so ``hasattr`` and ``getattr`` with a default see that it
-is not there.
+Reading one raises an AttributeError, so ``hasattr`` is False, and ``getattr`` returns its default.
 """
 
 from __future__ import annotations
@@ -98,15 +97,15 @@ MEMBERS = {
         "spark": SPARK,
     },
 }
-"""By v1's class: the members, with the nearest way."""
+"""For each class of v1: the absent members, with the nearest alternative."""
 
 
 class AbsentMember(UserErrorException, AttributeError):
-    """An object has no such member in amlflow."""
+    """amlflow's object does not have this member."""
 
 
 def refuse_member(owner: type, name: str, otherwise: str | None = None) -> NoReturn:
-    """Raise for a member that is not there, with the nearest way where v1 has it."""
+    """Raise an error for an absent member. For a member of v1, it names the nearest alternative."""
     for ancestor in owner.__mro__:
         instead = MEMBERS.get(ancestor.__name__, {}).get(name, otherwise)
         if instead is not None:
@@ -115,14 +114,14 @@ def refuse_member(owner: type, name: str, otherwise: str | None = None) -> NoRet
 
 
 class ExplainsAbsent(type):
-    """The class of a class that itself says which members it does not have."""
+    """A metaclass: the class itself also explains which members it does not have."""
 
     def __getattr__(cls, name: str) -> NoReturn:
         refuse_member(cls, name)
 
 
 class Absent:
-    """Stands for a member of a class; asking an object or the class for it raises."""
+    """Stands for an absent member. Reading it from an object or from the class raises an error."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name

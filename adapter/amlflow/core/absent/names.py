@@ -1,4 +1,4 @@
-"""Names of v1 that amlflow does not have, each with the reason and the nearest way."""
+"""Names of v1 that amlflow does not have, each with the reason and the nearest alternative."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ ABSENT = {
         ("INSTRUMENTATION_KEY", "get_telemetry_log_handler"), "amlflow sends nothing to Azure"
     ),
 }
-"""By module: the names, with the reason and the nearest way."""
+"""For each module: the absent names, with the reason and the nearest alternative."""
 
 MODULES = {
     "azureml.automl": "automated ML is Azure's; mlflow.autolog() logs a library's own search",
@@ -111,7 +111,7 @@ MODULES = {
 
 
 class _Finder:
-    """Comes last on ``sys.meta_path``, so it is asked only for modules that no other finder has."""
+    """The last finder on ``sys.meta_path``: asked only for modules that no other finder has."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         # `importlib.util.find_spec` asks, too, and its answer for what is not here is None.
@@ -138,7 +138,7 @@ def _why(name: str) -> str:
 
 
 def explain_modules() -> None:
-    """From now on, importing a module of v1 that is not here says why."""
+    """From now on, importing a module of v1 that amlflow does not have says why."""
     # Others' finders may have the same name, such as that of virtualenv.
     own = (_Finder.__module__, _Finder.__name__)
     if own not in [(type(finder).__module__, type(finder).__name__) for finder in sys.meta_path]:
@@ -146,7 +146,7 @@ def explain_modules() -> None:
 
 
 def refuse(module: str, name: str) -> NoReturn:
-    """Raise for a name of a module: ImportError if v1 has it there, else AttributeError."""
+    """Raise for a name of a module: ImportError if v1 has it there, otherwise AttributeError."""
     instead = ABSENT.get(module, {}).get(name)
     if instead is not None:
         raise ImportError(f"amlflow has no {module}.{name}: {instead}.", name=name)
@@ -154,10 +154,10 @@ def refuse(module: str, name: str) -> NoReturn:
 
 
 def submodule(package: str, name: str) -> ModuleType:
-    """A submodule as an attribute of its package, imported when it is first asked for.
+    """A submodule as an attribute of its package, imported at the first access.
 
     Raises:
-        ImportError: v1 has something of this name and amlflow has not; it says why.
+        ImportError: v1 has something of this name, and amlflow does not. The message says why.
         AttributeError: the submodule does not exist.
     """
     full = f"{package}.{name}"

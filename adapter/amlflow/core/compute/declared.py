@@ -50,15 +50,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class UnknownTarget(ComputeTargetException, KeyError):
-    """No compute target has this name. A KeyError too, as a lookup in a dict raises."""
+    """No compute target has this name. Also a KeyError, as for any dict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A target's name and what is stated of it.
+    """A target's name and settings.
 
-    ``is_cluster``: it stands for a cluster in Azure, since v1's code created it, or named it and
-    another target stands in for it.
+    ``is_cluster``: it stands for a cluster in Azure. v1 code has created it, or named a cluster
+    that another target stands in for.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Declaration:
 
 
 def read_declarations(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
-    """What is stated of each target, by name: ``kind``, ``max_runs`` and the plugin's settings."""
+    """The settings of each target by its name: ``kind``, ``max_runs`` and the plugin's settings."""
     return {LOCAL: {"kind": LOCAL}, **ATTACHED.read_all(workspace), **_read_declared()}
 
 
@@ -133,7 +133,7 @@ def open_target(name: str, declaration: Mapping[str, Any]) -> Target:
 
 
 def find_cluster(workspace: WorkspaceBase, name: str | None) -> Cluster | None:
-    """The cluster that a target of this name is on this machine; None if it is none here."""
+    """The cluster behind a target of this machine; None if the target is not a cluster."""
     declaration = read_declarations(workspace).get(name or "")
     if declaration is None:
         return None
@@ -146,7 +146,7 @@ def attach(
 ) -> None:
     """Make a target known to a workspace, for this user on this machine.
 
-    ``settings`` are the plugin's, and ``max_runs``. An attached target of the name is replaced.
+    ``settings`` are the plugin's, and ``max_runs``. An attached target of this name is replaced.
 
     Raises:
         ComputeTargetException: the name is not valid, or the kind or a setting is unknown.
@@ -167,7 +167,7 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raise :class:`ComputeTargetException` for a text that cannot be a target's name."""
+    """Raise :class:`ComputeTargetException` unless a target can have this name."""
     if not _NAME.fullmatch(name) or name == DEFAULTS:
         raise ComputeTargetException(
             f"{name!r} is not a name for a compute target: it is 1-64 letters, digits, '_', '-' "
@@ -199,7 +199,7 @@ def _read_declared() -> dict[str, Mapping[str, Any]]:
 
 
 def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
-    """What a compute.yaml says: each target, and ``defaults`` where it is there.
+    """The content of a compute.yaml: each target, and ``defaults`` if the file has it.
 
     Raises:
         ComputeTargetException: it is not such a file.

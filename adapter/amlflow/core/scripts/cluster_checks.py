@@ -1,4 +1,4 @@
-"""What a cluster is asked, and what must hold, before a run is submitted to it."""
+"""Checks what a cluster can do, before a run is submitted to it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from amlflow.spec import Cluster, Compute, redacted
 
 
 def open_node(target: Target, cluster: Cluster | None) -> Compute:
-    """The compute target that runs the script: on a cluster, each of its nodes is one by itself."""
+    """The compute target that runs the script. On a cluster, each node is a target of its own."""
     if cluster is not None:
         return open_compute(NODE_KIND, {})
     return open_compute(target.kind, target.settings)
 
 
 def check_distribution(distribution: Distribution | None, cluster: Cluster, target: Target) -> None:
-    """Refuse several processes where the cluster's jobs are one.
+    """Refuse several processes if the cluster's jobs consist of one.
 
     Raises :class:`ComputeTargetException`.
     """
@@ -36,7 +36,7 @@ def check_distribution(distribution: Distribution | None, cluster: Cluster, targ
 
 
 def check_reachable(uri: str, target: Target) -> None:
-    """Refuse a tracker that is a file of this machine.
+    """Refuse a tracker that is a file of this machine, which the cluster cannot reach.
 
     Raises :class:`ComputeTargetException`.
     """

@@ -1,4 +1,4 @@
-"""What a run executes: a script with its arguments, or a command, as the words of a process."""
+"""The command line of a run: a script with its arguments, or a command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from amlflow.local_paths import PathNotFound
 _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>>", "2>&1", "&>"})
 _VARIABLE = re.compile(r"\$(\w|\{)")
 _FOR_A_SHELL = re.compile(r"[$&|;<>()`*?~\n]|^\s*\w+=")
-"""What of a command line a shell would read."""
+"""Characters that need a shell."""
 
 
 def command_line(
@@ -28,10 +28,10 @@ def command_line(
     *,
     inside: bool,
 ) -> tuple[list[str], bool]:
-    """The words to run and whether they are a script; ``inside``: it must be in the folder.
+    """The words to run, and whether they are a script. ``inside``: it must be in the folder.
 
     Raises:
-        UserErrorException: there is neither a script nor a command, or no such script.
+        UserErrorException: neither a script nor a command is given, or the script does not exist.
     """
     texts = [str(argument) for argument in check_arguments(arguments)]
     if command:
@@ -54,9 +54,10 @@ def command_line(
 
 
 def _command(command: str | Sequence[str], arguments: list[str]) -> list[str]:
-    """v1 runs a command as a shell's line, its words joined by blanks.
+    """The words of a command. v1 joins its words with spaces and runs them in a shell.
 
-    A shell is used where there is something for it to read, and words keep their blanks.
+    Here a shell runs it only if it contains something for a shell. Otherwise each word is passed on
+    as it is, with its spaces.
     """
     if isinstance(command, str):
         if _FOR_A_SHELL.search(command):
@@ -85,7 +86,7 @@ def _quote(word: str) -> str:
 
 
 def check_script(directory: str | os.PathLike[str], script: str) -> None:
-    """Raise UserErrorException where the script is not in the folder."""
+    """Raise UserErrorException if the script is not in the folder."""
     folder = Path(directory)
     if not folder.is_dir():
         raise PathNotFound(
@@ -106,7 +107,7 @@ def check_script(directory: str | os.PathLike[str], script: str) -> None:
 
 
 def check_packed(script: str, files: list[str]) -> None:
-    """Raise UserErrorException for a script that a rule leaves out of the snapshot."""
+    """Raise UserErrorException if an ignore file leaves the script out of the snapshot."""
     if os.path.normpath(script).replace(os.sep, "/") not in files:
         raise UserErrorException(
             f"The script {script!r} is not in the snapshot of the source folder: it matches a line "
@@ -115,7 +116,7 @@ def check_packed(script: str, files: list[str]) -> None:
 
 
 def check_variables(variables: Mapping[Any, Any]) -> dict[str, str]:
-    """Environment variables as texts. Raises UserErrorException for what no system takes."""
+    """Environment variables as texts. Raises UserErrorException if a system rejects them."""
     texts = {str(name): str(value) for name, value in variables.items()}
     for name, value in texts.items():
         if not name or "=" in name or "\0" in name + value:
@@ -127,7 +128,7 @@ def check_variables(variables: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def check_arguments(arguments: Any) -> list[Any]:
-    """Arguments as a list. Raises UserErrorException where they are not texts and numbers."""
+    """Arguments as a list. Raises UserErrorException unless they are texts and numbers."""
     if isinstance(arguments, str):
         return split_words(arguments, "arguments")
     if isinstance(arguments, bytes) or not isinstance(arguments or (), Sequence):
@@ -152,7 +153,7 @@ def check_arguments(arguments: Any) -> list[Any]:
 
 
 def split_words(text: str, what: str) -> list[str]:
-    """The words of a text as a shell has them. Raises UserErrorException for an open quote."""
+    """Split a text into words as a shell does. Raises UserErrorException for an open quote."""
     try:
         return shlex.split(text)
     except ValueError as error:

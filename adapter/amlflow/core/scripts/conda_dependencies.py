@@ -1,7 +1,7 @@
-"""v1's ``azureml.core.conda_dependencies``: the packages that a script says it needs.
+"""v1's ``azureml.core.conda_dependencies``: the packages that a script needs.
 
-They are kept, shown and written to files, as v1 does. A submitted script gets them in an
-environment of its own (:mod:`amlflow.environments`).
+They are kept, shown and written to files, as in v1. A submitted script gets them in an environment
+of its own (:mod:`amlflow.environments`).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _HEADER = "# A conda environment: `conda env create -f FILE` makes it.\n"
 class CondaDependencies(Settings):
     """Packages of conda and pip, in the form of a conda environment file.
 
-    Source: ``azureml.core.conda_dependencies.CondaDependencies`` 1.61; names are v1's. One that is
-    made anew names this Python's version and no packages; v1 adds its own SDK.
+    Source: ``azureml.core.conda_dependencies.CondaDependencies`` 1.61; names are v1's. A new object
+    names the version of this Python and no packages; v1 adds its own SDK.
 
     Args:
         conda_dependencies_file_path: A conda environment file to begin with.
@@ -90,9 +90,9 @@ class CondaDependencies(Settings):
         python_version: str | None = None,
         pin_sdk_version: bool = True,
     ) -> CondaDependencies:
-        """The packages named here; ``python_version`` is this Python's if left out.
+        """The given packages. ``python_version`` is this Python's if left out.
 
-        ``pin_sdk_version`` changes nothing, as amlflow has no SDK to pin.
+        ``pin_sdk_version`` changes nothing, because amlflow has no SDK to pin.
         """
         dependencies = CondaDependencies()
         if python_version is not None:
@@ -107,7 +107,7 @@ class CondaDependencies(Settings):
 
     @staticmethod
     def merge_requirements(requirements: Iterable[str]) -> list[str]:
-        """One requirement for each package, with all that is asked of its version."""
+        """One requirement for each package, which combines all given versions."""
         by_key: dict[str, tuple[str, list[str]]] = {}
         for requirement in requirements:
             name = re.split(r"[<>=!~]", requirement, maxsplit=1)[0].strip()
@@ -117,16 +117,16 @@ class CondaDependencies(Settings):
                 versions.append(version)
         return [name + ",".join(versions) for name, versions in by_key.values()]
 
-    # what there is
+    # what it names
 
     @property
     def conda_channels(self) -> Iterator[str]:
-        """The channels, the first of which is asked first."""
+        """The channels. The first one is tried first."""
         return iter(list(self._channels))
 
     @property
     def conda_packages(self) -> Iterator[str]:
-        """The packages of conda, Python among them."""
+        """The packages of conda, including Python."""
         return iter(list(self._conda))
 
     @property
@@ -141,17 +141,17 @@ class CondaDependencies(Settings):
 
     @property
     def folder(self) -> str | None:
-        """The folder of the file that this was read from: relative paths in it are below it."""
+        """The folder of the file that this was read from. Relative paths begin there."""
         return self._folder
 
     def names_packages(self) -> bool:
-        """Whether there is more than a Python with its pip."""
+        """Whether it names anything beside Python and pip."""
         return bool(self._pip) or any(
             _key_of(package) not in ("python", "pip") for package in self._conda
         )
 
     def get_python_version(self) -> str | None:
-        """The version of Python, or None where none is named."""
+        """The version of Python; None if none is named."""
         requirement = next(
             (package for package in self._conda if _key_of(package) == "python"), "python"
         )
@@ -160,45 +160,45 @@ class CondaDependencies(Settings):
     # changes
 
     def add_conda_package(self, conda_package: str) -> None:
-        """Add a package of conda, in place of another version of it."""
+        """Add a package of conda. It replaces another version of the same package."""
         _put(self._conda, conda_package)
 
     def remove_conda_package(self, conda_package: str) -> None:
-        """Take a package of conda out, in whichever version it is there."""
+        """Remove a package of conda, in any version."""
         self._conda = _remove(self._conda, conda_package)
 
     def add_pip_package(self, pip_package: str) -> None:
-        """Add a package of pip, in place of another version of it."""
+        """Add a package of pip. It replaces another version of the same package."""
         _put(self._pip, pip_package)
 
     def remove_pip_package(self, pip_package: str) -> None:
-        """Take a package of pip out, in whichever version it is there."""
+        """Remove a package of pip, in any version."""
         self._pip = _remove(self._pip, pip_package)
 
     def add_channel(self, channel: str) -> None:
-        """Add a channel of conda, after those that are there."""
+        """Add a channel of conda, after the others."""
         if _check_text(channel) not in self._channels:
             self._channels.append(channel)
 
     def remove_channel(self, channel: str) -> None:
-        """Take a channel out."""
+        """Remove a channel."""
         self._channels = [name for name in self._channels if name != channel]
 
     def set_python_version(self, version: str) -> None:
-        """Name the version of Python, such as "3.11"."""
+        """Set the version of Python, such as "3.11"."""
         self._conda = [f"python={_check_text(version)}", *_remove(self._conda, "python")]
 
     def set_pip_index_url(self, index_url: str) -> None:
-        """Have pip look at another index."""
+        """Have pip use another index."""
         self.set_pip_option(f"--index-url {_check_text(index_url)}")
 
     def set_pip_option(self, pip_option: str) -> None:
-        """Give pip an option, in place of the same one with another value."""
+        """Set an option of pip. It replaces the same option with another value."""
         self.remove_pip_option(pip_option)
         self._pip_options.append(pip_option)
 
     def remove_pip_option(self, pip_option: str) -> None:
-        """Take an option of pip out, whichever value it has."""
+        """Remove an option of pip, with any value."""
         word = re.split(r"[\s=]", _check_text(pip_option), maxsplit=1)[0]
         self._pip_options = [
             option
@@ -207,7 +207,7 @@ class CondaDependencies(Settings):
         ]
 
     def set_pip_requirements(self, pip_requirements: Iterable[str]) -> None:
-        """Have these lines of a requirements file in place of the packages and options of pip."""
+        """Replace the packages and options of pip by the lines of a requirements file."""
         self._pip, self._pip_options = [], []
         for line in _to_list(pip_requirements, "pip_requirements"):
             requirement = re.sub(r"(^|\s)#.*", "", line).strip()
@@ -239,9 +239,9 @@ class CondaDependencies(Settings):
         return _HEADER + text
 
     def save(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Write the conda environment file; its path is returned.
+        """Write the conda environment file, and return its path.
 
-        It is .azureml/conda_dependencies.yml if ``path`` is left out.
+        The default for ``path`` is .azureml/conda_dependencies.yml.
         """
         return self.save_to_file(".", path)
 
@@ -250,7 +250,7 @@ class CondaDependencies(Settings):
         base_directory: str | os.PathLike[str],
         conda_file_path: str | os.PathLike[str] | None = None,
     ) -> str:
-        """Write the conda environment file in a folder; its path in there is returned."""
+        """Write the conda environment file into a folder. Returns its path in that folder."""
         file_name = str(conda_file_path or Path(FOLDER, "conda_dependencies.yml"))
         path = Path(base_directory, file_name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +265,7 @@ class CondaDependencies(Settings):
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def without_secrets(self) -> dict[str, Any]:
-        """The content for others to see: nothing of a name, password or token in an address."""
+        """The content for others: addresses without names, passwords and tokens."""
         text = re.sub(r"://[^/@\s\"]*@", "://***@", json.dumps(self.as_dict()))
         content: dict[str, Any] = json.loads(re.sub(r"/t/[^/\s\"]+", "/t/***", text))
         return content
@@ -275,7 +275,7 @@ class CondaDependencies(Settings):
 
 
 def requirements_in(path: str | os.PathLike[str]) -> list[str]:
-    """The lines of a requirements file; one that ends in a backslash goes on in the next.
+    """The lines of a requirements file. A line that ends in a backslash continues in the next.
 
     Raises FileNotFoundError, as v1 does.
     """
@@ -326,7 +326,7 @@ def _check_text(value: Any) -> str:
 
 
 def _key_of(package: str) -> str:
-    """A package's name, by which two requirements are of the same one."""
+    """A package's normalized name. Requirements with the same key are for the same package."""
     return re.split(r"[\[<>=!~;@\s]", package.strip(), maxsplit=1)[0].lower().replace("_", "-")
 
 

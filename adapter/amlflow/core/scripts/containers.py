@@ -1,4 +1,4 @@
-"""Which compute target runs a script, and whether in a container."""
+"""Decides which compute target runs a script, and whether it runs in a container."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from amlflow.spec import CONTAINER
 def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:
     """The target that a run configuration names.
 
-    A local one runs in a container where the configuration says so, and an engine for containers
-    answers. One that stands for a cluster does not: v1's code says so for each of its clusters.
+    A local target runs the script in a container if the configuration says so and a container
+    engine answers. A target that stands for a cluster does not, because v1 code says so for each
+    cluster.
 
     Raises:
         ComputeTargetException: the target is unknown, or no engine answers for an environment that
-            has nothing but an image.
+            is only an image.
     """
     declaration = declared.find(workspace, settings.target)
     declared_settings = dict(declaration.settings)
@@ -42,7 +43,7 @@ def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Targ
 
 
 def _has_engine(settings: RunConfiguration) -> bool:
-    """Whether containers can be run. If not, the script runs without one, and a warning says so."""
+    """Whether containers can be run. If not, a warning says that the script runs without one."""
     try:
         images = getattr(open_compute(CONTAINER, {}), "images", None)
         if images is not None:
@@ -59,7 +60,7 @@ def _has_engine(settings: RunConfiguration) -> bool:
 
 
 def is_only_image(environment: Environment) -> bool:
-    """Whether nothing but a container image has what an environment's script needs."""
+    """Whether an environment is only a container image, with nothing that could be made here."""
     docker = environment.docker
     if docker.base_dockerfile or docker.build_context is not None:
         return True

@@ -1,4 +1,4 @@
-"""What a script needs around it: v1's ``azureml.core.environment``."""
+"""v1's ``azureml.core.environment``: the Python, packages and variables of a script."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ class Environment(Settings):
         conda_specification: str | None = None,
         pip_requirements: str | None = None,
     ) -> Environment:
-        """The environment of a container image, whose own packages the script uses.
+        """The environment of a container image. The script uses the packages in the image.
 
-        Those of ``conda_specification`` or ``pip_requirements``, which are files, are added to it.
+        The packages of ``conda_specification`` or ``pip_requirements``, which are files, are added.
         """
         if container_registry is not None:
             check_class(
@@ -125,7 +125,7 @@ class Environment(Settings):
         conda_specification: str | None = None,
         pip_requirements: str | None = None,
     ) -> Environment:
-        """The environment of an image that is built from a Dockerfile, on a container target.
+        """The environment of an image that is built from a Dockerfile, for container targets.
 
         ``dockerfile`` is its text, or the path of a file. The packages of ``conda_specification``
         or ``pip_requirements``, which are files, are added to the image.
@@ -141,7 +141,7 @@ class Environment(Settings):
         conda_specification: str | None = None,
         pip_requirements: str | None = None,
     ) -> Environment:
-        """The environment of an image that is built from a folder, on a container target.
+        """The environment of an image that is built from a folder, for container targets.
 
         See :meth:`from_dockerfile`.
         """
@@ -158,9 +158,9 @@ class Environment(Settings):
     def from_existing_conda_environment(
         name: str, conda_environment_name: str
     ) -> Environment | None:
-        """An environment that names the packages of a conda environment on this machine.
+        """An environment with the packages of a conda environment on this machine.
 
-        None if conda cannot export it, as in v1; the log says why.
+        None if conda cannot export it, as in v1. The log says why.
 
         Raises:
             UserErrorException: conda is not on this machine, or has no such environment.

@@ -1,4 +1,4 @@
-"""What is made for a script before it starts, on the target that runs it."""
+"""What must be made for a script before it starts, on the target that runs it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger("amlflow")
 
 
 def choose_packages(specification: Specification | None, compute: Compute) -> Specification | None:
-    """The packages to be installed on this target, or None; a warning says where they are not."""
+    """The packages to install on this target; None and a warning if it cannot install any."""
     if specification is None:
         return None
     if runs_here(compute):
@@ -45,7 +45,7 @@ def choose_packages(specification: Specification | None, compute: Compute) -> Sp
 
 
 def with_packages(environment: Environment, folder: str | os.PathLike[str]) -> Environment:
-    """The environment, or where its packages are in a conda file a copy that names them itself.
+    """The environment, or a copy that contains the packages of its conda file.
 
     Raises:
         UserErrorException: as :func:`packages_of`.
@@ -63,7 +63,7 @@ def with_packages(environment: Environment, folder: str | os.PathLike[str]) -> E
 def check_dockerfile(
     settings: RunConfiguration, target: Target, compute: Compute
 ) -> Dockerfile | None:
-    """What the image is built from, on a target that can build it.
+    """What the image is built from, if the target can build it.
 
     Raises:
         UserErrorException: the target cannot build images.

@@ -1,4 +1,4 @@
-"""Parts of v1's run configurations that many scripts set, and that change little here."""
+"""Parts of v1's run configurations that many scripts set and that change little here."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from amlflow.core.scripts.unknown_settings import Settings
 DEFAULT_CPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:20251130.v1"
 DEFAULT_GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
 DEFAULT_IMAGES = frozenset({DEFAULT_CPU_IMAGE, DEFAULT_GPU_IMAGE})
-"""v1's images for who names none. Naming one is naming none: the target's own image is used."""
+"""v1's default images. If one of them is named, the target's own default image is used."""
 
 
 @dataclass
 class ContainerRegistry(Settings):
-    """Where a container image is. Access is given by ``docker login``, not by this.
+    """The registry of a container image. Use ``docker login`` for access.
 
-    ``address`` comes before the image's name. A user and a password are taken and not used, and
-    are written nowhere.
+    ``address`` is put before the image's name. A user name and a password are accepted, but neither
+    used nor written anywhere.
     """
 
     address: str | None = None
@@ -28,7 +28,7 @@ class ContainerRegistry(Settings):
 
 @dataclass
 class SparkSection(Settings):
-    """Packages of Spark, of which v1's files name some by default. amlflow runs no Spark."""
+    """Packages of Spark. v1's files name some by default; amlflow does not run Spark."""
 
     repositories: list[str] = field(default_factory=list)
     packages: list[str] = field(default_factory=list)

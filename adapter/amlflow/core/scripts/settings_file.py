@@ -1,6 +1,6 @@
-"""How settings are read from a file and written to it: a table says so of each.
+"""Reads settings from a file and writes them to it, according to a table.
 
-A row has the attribute, its key in the file and its type, such as
+A row of the table has the attribute, its key in the file and its type, such as
 ``("docker.base_image", "docker.baseImage", TEXT)``.
 """
 
@@ -67,7 +67,7 @@ class Type:
 
 
 LEFT_OUT = object()
-"""Written for a value that changes nothing of the file."""
+"""A type's result for a value that is not written."""
 
 
 def _write_packages(packages: CondaDependencies) -> Any:
@@ -87,7 +87,7 @@ Row = tuple[str, str, Type]
 
 
 def read_fields(owner: object, content: Section, rows: Iterable[Row]) -> None:
-    """Take what the file has; what it lacks, or leaves empty, stays as it is."""
+    """Set the settings that the file has. Others, and those that are empty there, do not change."""
     for attribute, key, kind in rows:
         *sections, name = key.split(".")
         section = content
@@ -100,13 +100,13 @@ def read_fields(owner: object, content: Section, rows: Iterable[Row]) -> None:
 
 
 def write_fields(owner: object, rows: Iterable[Row]) -> dict[str, Any]:
-    """All settings as the file has them."""
+    """All settings, as the file has them."""
     values = {key: kind.write(attrgetter(path)(owner)) for path, key, kind in rows}
     return _nest({key: value for key, value in values.items() if value is not LEFT_OUT})
 
 
 def show_fields(owner: object, rows: Iterable[Row]) -> dict[str, Any]:
-    """All settings as everybody may see them: without secrets."""
+    """All settings without secrets, as everybody may see them."""
     return _nest({key: kind.show(attrgetter(path)(owner)) for path, key, kind in rows})
 
 

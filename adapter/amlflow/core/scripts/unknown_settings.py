@@ -1,4 +1,4 @@
-"""Settings that v1 has and amlflow has not: none of them is taken and then silently left out."""
+"""Settings of v1 that amlflow does not have. None of them is ignored without a message."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ logger = logging.getLogger("amlflow")
 class Settings:
     """An object whose attributes are settings: those that its class annotates, and its properties.
 
-    Setting another one warns that it is ignored, as v1's compute and history have many that only
-    Azure minds. One that a script would miss is refused, with the reason in ``_REFUSED``.
+    Setting an unknown attribute logs a warning that it is ignored, because most of v1's settings
+    for compute and history concern only Azure. A setting in ``_REFUSED`` raises an error with the
+    reason, because a script would miss it.
     """
 
     _REFUSED: ClassVar[Mapping[str, str]] = {}
@@ -33,7 +34,7 @@ class Settings:
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
-        # copy and pickle ask for names with underscores, which are not v1's settings.
+        # copy and pickle look up names with underscores. These are not settings.
         reason = None if name.startswith("_") else "it is Azure's; leave it out"
         refuse_member(type(self), name, self._REFUSED.get(name, reason))
 
