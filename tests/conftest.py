@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -131,6 +132,24 @@ def _settings_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     """A new folder for each test. `mktemp` looks through all that there are, which adds up."""
     base = tmp_path_factory.mktemp("settings")
     return (base / str(number) for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def _numbers() -> Iterator[int]:
+    return itertools.count()
+
+
+@pytest.fixture
+def tmp_path(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    _numbers: Iterator[int],
+) -> Path:
+    """A new folder. pytest's own looks through all that there are, and links to the last one."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    path = tmp_path_factory.getbasetemp() / f"{name}{next(_numbers)}"
+    path.mkdir(mode=0o700)
+    return path
 
 
 @pytest.fixture(autouse=True)
