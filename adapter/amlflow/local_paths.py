@@ -5,6 +5,7 @@ Everybody who may edit a run can choose the names of its files, so any text may 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -32,6 +33,14 @@ class PathNotFound(UserErrorException, FileNotFoundError):
 
 class UnsafeName(UserErrorException):
     """A name is not the path of a file below the folder that it is meant for."""
+
+
+def real_path(path: Path) -> Path:
+    """The path without links; one of links in a circle stays, and is not there.
+
+    ``Path.resolve()`` raises RuntimeError for these before Python 3.13.
+    """
+    return Path(os.path.realpath(path))
 
 
 def local_path_for(name: str, below: Path) -> Path:
@@ -85,11 +94,13 @@ def why_unsafe(name: str) -> str | None:
 
 def _find_path_fault(path: Path, below: Path) -> str | None:
     """Why a path is not one to write a file to, or None if it is."""
-    top = below.resolve()
+    top = real_path(below)
     if len(os.fsencode(path.absolute())) > MAX_PATH_BYTES:
         return f"its path has more than {MAX_PATH_BYTES} bytes"
     try:
-        target = path.resolve()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()  # raises for links in a circle
+        target = real_path(path)
         if target == top or not target.is_relative_to(top):
             return "a link that is there leads out of the folder"
         for parent in [*path.parents][: len(path.relative_to(below).parts) - 1]:
@@ -97,8 +108,8 @@ def _find_path_fault(path: Path, below: Path) -> str | None:
                 return f"{str(parent)!r} is there and is not a folder"
         if path.exists() and not path.is_file():
             return "something that is not a file is there already"
-    except (OSError, RuntimeError) as error:  # links in a circle, a folder that is not to be read
-        return f"its path cannot be looked at ({getattr(error, 'strerror', None) or error})"
+    except OSError as error:  # links in a circle, a folder that is not to be read
+        return f"its path cannot be looked at ({error.strerror or error})"
     return None
 
 

@@ -12,6 +12,8 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import real_path
 from amlflow.systems import IS_WINDOWS
 
 COMPANIONS = ("-wal", "-shm", "-journal")
@@ -27,16 +29,16 @@ class OwnPaths:
 
     def __init__(self, paths: Iterable[Path], root: Path | None = None) -> None:
         """``root`` is the folder that is packed; a path that holds it does not count."""
-        top = None if root is None else root.resolve()
+        top = None if root is None else real_path(root)
         self._paths: set[Path] = set()
         self._identities: set[Identity] = set()
         self._linked: set[Identity] | None = None
         for path in paths:
-            if top is not None and top.is_relative_to(path.resolve()):
+            if top is not None and top.is_relative_to(real_path(path)):
                 continue
             # SQLite keeps its files beside the database that a link leads to.
-            for candidate in (path, *_companions(path), *_companions(path.resolve())):
-                self._paths.add(candidate.resolve())
+            for candidate in (path, *_companions(path), *_companions(real_path(path))):
+                self._paths.add(real_path(candidate))
                 with contextlib.suppress(OSError):
                     self._identities.add(identity(candidate.stat()))
 
@@ -59,7 +61,7 @@ class OwnPaths:
 
     def remove_own(self, files: Mapping[str, Path]) -> dict[str, Path]:
         """The files, by name, that are not among them."""
-        real_paths = {name: path.resolve() for name, path in files.items()}
+        real_paths = {name: real_path(path) for name, path in files.items()}
         return {
             name: files[name]
             for name, path in real_paths.items()
@@ -106,6 +108,22 @@ def split_open_databases(files: Mapping[str, Path]) -> tuple[dict[str, Path], di
             is_open = False
         (databases if is_open else to_read)[name] = path
     return to_read, databases
+
+
+def check_not_open(files: Mapping[str, Path]) -> None:
+    """Check that no file, by name, is a database that is open in this process.
+
+    To close a file releases all locks that its process has on it, and with them SQLite's own.
+
+    Raises:
+        UserErrorException: one is.
+    """
+    _, databases = split_open_databases(files)
+    for path in databases.values():
+        raise UserErrorException(
+            f"{str(path)!r} is a database that is open in this process, and is not uploaded: to "
+            "read it would release its locks. Upload a copy of it that another process makes."
+        )
 
 
 def _descriptors() -> Iterator[int]:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
-from amlflow.exceptions import SnapshotException
+from amlflow.exceptions import SnapshotException, UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.layers.layer import Layer
 from amlflow.plugins import _lacking
@@ -114,6 +114,35 @@ def test_a_database_that_is_open_here_is_not_opened(
         with pytest.raises(SnapshotException, match=r"study\.sqlite"):
             snapshot.collect(folder / "study.sqlite")
     assert packed(folder, [], tmp_path / "later") == ["hard", "study.sqlite", "train.py"]
+
+
+def test_a_database_that_is_open_here_is_not_opened_by_uploads(
+    folder: Path, sqlite_uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = folder / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("a")
+    workspace = Workspace.from_config()
+    run = Experiment(workspace, "own").start_logging(snapshot_directory=None)
+    datastore = workspace.get_default_datastore()
+    with contextlib.closing(sqlite3.connect(data / "study.sqlite")) as database:
+        database.execute("CREATE TABLE t (x)")
+        os.link(data / "study.sqlite", data / "hard")
+        with OPENED.on() as opened:
+            run.upload_folder("data", str(data))
+            assert "data/hard, data/study.sqlite" in caplog.text
+            for upload in (
+                lambda: run.upload_file("one", "data/hard"),
+                lambda: run.upload_files(["one", "two"], ["data/a.txt", "data/hard"]),
+                lambda: datastore.upload("data", show_progress=False),
+                lambda: datastore.upload_files(["data/hard"], show_progress=False),
+            ):
+                with pytest.raises(UserErrorException, match="open in this process"):
+                    upload()
+        assert not [each for each in opened if "study" in each or each.endswith("hard")]
+    assert run.get_file_names() == ["data/a.txt"]
+    run.upload_file("later", "data/hard")
+    run.complete()
 
 
 def test_the_journal_and_the_jobs_are_left_out(

@@ -221,7 +221,8 @@ def fetch(file: DataFile, below: Path, *, overwrite: bool) -> Path:
 
     Raises:
         DatasetExecutionError: the file cannot be read.
-        UserErrorException: the name leads out of the folder, or, unless ``overwrite``, is taken.
+        UserErrorException: the name leads out of the folder, or, unless ``overwrite``, is taken;
+            or the folder cannot be made.
     """
     destination = local_path_for(file.name, below)
     if destination.exists() and not overwrite:
@@ -229,7 +230,13 @@ def fetch(file: DataFile, below: Path, *, overwrite: bool) -> Path:
             f"{str(destination)!r} is there already; pass overwrite=True to replace it, or choose "
             "another folder."
         )
-    destination.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserErrorException(
+            f"The folder {str(destination.parent)!r} to download to cannot be made: "
+            f"{error.strerror}."
+        ) from error
     staging = destination.with_name(f".{destination.name[:200]}{PARTIAL}")
     try:
         with explain_errors("Downloading", file.address):

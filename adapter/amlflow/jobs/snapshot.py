@@ -183,7 +183,7 @@ class _Walk:
                     continue
                 real_path = within[-1] / entry.name
                 if entry.is_symlink():
-                    real_path = real_path.resolve()
+                    real_path = Path(os.path.realpath(real_path))
                     if self._own.holds(real_path):
                         continue
                     if (

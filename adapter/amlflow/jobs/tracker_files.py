@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from amlflow.jobs.job import JobFolder
+from amlflow.local_paths import real_path
 from amlflow.spec import RunKeeper
 
 
@@ -22,13 +23,13 @@ def find_tracker_files(folder: JobFolder, keeper: RunKeeper) -> list[Path]:
     own_paths: Callable[[], Sequence[Path]] | None = getattr(keeper, "own_paths", None)
     if own_paths is None or not folder.work.is_dir():
         return []
-    work, here = folder.work.resolve(), Path.cwd()
+    work, here = real_path(folder.work), Path.cwd()
     candidates = set[Path]()
     for path in own_paths():
-        candidates.add(path.resolve())
+        candidates.add(real_path(path))
         # A relative path is given as seen from here, and the script saw it from its own folder.
         if path.is_relative_to(here) and path != here:
-            candidates.add((work / path.relative_to(here)).resolve())
+            candidates.add(real_path(work / path.relative_to(here)))
     return sorted(path for path in candidates if work in path.parents and _has_file(path))
 
 

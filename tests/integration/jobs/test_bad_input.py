@@ -58,6 +58,14 @@ def test_a_script_outside_of_the_folder(experiment: Any) -> None:
     )
 
 
+def test_links_in_a_circle(experiment: Any) -> None:
+    script("pass")
+    Path("src/loop").symlink_to("loop")
+    for name in ("loop", "loop/script.py"):
+        assert "does not exist" in refused(experiment, UserErrorException, script=name)
+    assert "is not a folder" in refused(experiment, UserErrorException, source_directory="src/loop")
+
+
 def test_a_source_directory_that_is_none(experiment: Any) -> None:
     assert "'nowhere'" in refused(experiment, UserErrorException, source_directory="nowhere")
 

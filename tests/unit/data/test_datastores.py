@@ -169,6 +169,10 @@ def test_download(datastore: Any, folder: Path, write: Write) -> None:
     assert datastore.download("one", prefix="to/su", show_progress=False) == 0
     assert datastore.download("one", prefix="to/su", overwrite=True, show_progress=False) == 1
     assert datastore.download("none", prefix="nowhere/x", show_progress=False) == 0
+    write("file", "1")
+    for below in ("file", "file/below"):
+        with pytest.raises(UserErrorException, match=r"'.*file.*' to download to cannot be made"):
+            datastore.download(below, show_progress=False)
 
 
 def test_paths(datastore: Any) -> None:

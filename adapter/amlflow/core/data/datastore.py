@@ -16,6 +16,7 @@ from amlflow.core.data.datapath import DataReference
 from amlflow.core.store import WorkspaceBase, tracker_of
 from amlflow.data.storage import Datastores
 from amlflow.exceptions import UserErrorException
+from amlflow.own_paths import check_not_open
 
 _SQL = (
     "amlflow reads files, and no databases: read with pandas.read_sql() and keep the rows with "
@@ -184,6 +185,7 @@ class AbstractDatastore(DatastoreBase):
         # fsspec is loaded when data is moved.
         from amlflow.data.transfer import put_files
 
+        check_not_open(files)
         base = f"{(target or '').strip('/')}/".lstrip("/")
         named = {f"{base}{name}": path for name, path in files.items()}
         put_files(named, self._folder(), overwrite=overwrite, show_progress=show)

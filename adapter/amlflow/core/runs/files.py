@@ -7,7 +7,7 @@ import os
 import posixpath
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os.path import isdir
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +24,7 @@ from amlflow.jobs import snapshot
 from amlflow.jobs.unpack import unpack
 from amlflow.local_files import files_below, shorten_list
 from amlflow.local_paths import local_path_for
-from amlflow.own_paths import OwnPaths, split_open_databases
+from amlflow.own_paths import OwnPaths, check_not_open, split_open_databases
 from amlflow.spec import (
     FileNotInRun,
     RunChange,
@@ -97,6 +97,9 @@ class RunFiles(RunBase):
             for file in sorted(folder.rglob("*"))
             if file.is_file()
         }
+        files, databases = split_open_databases(files)
+        if databases:
+            _warn_of_open_databases(self._record, databases)
         self._upload(files)
         return self._links(files)
 
@@ -181,6 +184,7 @@ class RunFiles(RunBase):
                 raise UserErrorException(
                     f"The file {str(path)!r} to upload as {name!r} does not exist.{instead}"
                 )
+        check_not_open(files)
         paths = {_check_name(name): path for name, path in files.items()}
         self._tracker.put_files(self._record.id, paths)
         names = this_writer().names(self._record.id)
@@ -373,13 +377,17 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
     files, databases = split_open_databases(files)
     if databases:  # the files beside the tracker's database are not outputs
         files = OwnPaths(tracker.own_paths(), base).remove_own(files)
-        logger.warning(
-            "Not uploaded to run %s: %s, since the database is open in this process, and what the "
-            "tracker keeps beside it.",
-            display_id(run), shorten_list(list(databases)),
-        )  # fmt: skip
+        _warn_of_open_databases(run, databases)
     if files:
         tracker.put_files(run.id, files, replace=True)
+
+
+def _warn_of_open_databases(run: RunRecord, databases: Iterable[str]) -> None:
+    logger.warning(
+        "Not uploaded to run %s: %s, since the database is open in this process, and what the "
+        "tracker keeps beside it.",
+        display_id(run), shorten_list(list(databases)),
+    )  # fmt: skip
 
 
 def _stored_name(run: RunRecord, name: str) -> str:
