@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.spec import Refused, RunNotFound, TooLarge, Unavailable, redacted
+from amlflow.store_errors import ARTIFACT_STORE, error_of_store
 
 from amlflow_mlflow.server_texts import cause, clean, retry_after_s
 
@@ -76,9 +77,6 @@ class Failure:
         )
 
 
-ARTIFACT_STORE = "The artifact store"
-
-
 @contextlib.contextmanager
 def translate_errors(
     uri: str,
@@ -110,7 +108,7 @@ def error_of(failure: Failure) -> AzureMLException | None:
         if translate is not None:
             return translate(failure)
     if failure.files is not None:
-        return error_of_store(failure.error, ARTIFACT_STORE, failure.files)
+        return _error_of_store(failure.error, failure.files)
     return None
 
 
@@ -280,9 +278,7 @@ def _connection(failure: Failure) -> AzureMLException:
 def _requests(failure: Failure) -> AzureMLException:
     # MLflow's own calls to its server raise MLflow's error; this one is of an artifact store.
     what = failure.files or "this"
-    return error_of_store(failure.error, ARTIFACT_STORE, what) or silence_error(
-        ARTIFACT_STORE, failure.error
-    )
+    return _error_of_store(failure.error, what) or silence_error(ARTIFACT_STORE, failure.error)
 
 
 _LOCAL = frozenset(
@@ -319,7 +315,7 @@ _OF_TYPE: dict[str, _Translate] = {
 """By the full name of the class, or of the nearest of its ancestors."""
 
 
-# --- HTTP statuses, and clients of artifact stores ----------------------------------------------
+# --- HTTP statuses ------------------------------------------------------------------------------
 
 
 class MlflowError(Exception):
@@ -371,54 +367,6 @@ def error_of_status(
     return Unavailable(f"{who} does not answer as MLflow does{because}")
 
 
-def error_of_store(error: BaseException, who: str, what: str) -> AzureMLException | None:
-    """What an error of an artifact store's own client means, or None if it bears no HTTP status.
-
-    The clients (requests, boto3, Azure's, Google's) wrap errors in others; the innermost status
-    counts. ``what`` names the files.
-    """
-    seen: set[int] = set()
-    reason: BaseException | None = error
-    while reason is not None and id(reason) not in seen:
-        seen.add(id(reason))
-        status = _status(reason)
-        if status is not None:
-            if status == 404:  # of a bucket, say, that does not exist
-                return Refused(f"{who} has no place for {what}: {clean(str(reason))}")
-            return error_of_status(status, f"{what}: {clean(str(reason))}", who)
-        if isinstance(reason, (ConnectionError, TimeoutError)) or _is_unreached(reason):
-            return silence_error(who, reason)
-        reason = reason.__cause__ or reason.__context__
-    return None
-
-
-def _status(error: BaseException) -> int | None:
-    """The HTTP status that an error of an HTTP client bears."""
-    response = getattr(error, "response", None)
-    if isinstance(response, dict):  # boto3's
-        metadata = response.get("ResponseMetadata")
-        response = None
-        status = metadata.get("HTTPStatusCode") if isinstance(metadata, dict) else None
-    else:
-        status = getattr(response, "status_code", None)
-    for candidate in (status, getattr(error, "status_code", None), getattr(error, "code", None)):
-        if isinstance(candidate, int) and 400 <= candidate < 600:
-            return candidate
-    return None
-
-
-def _is_unreached(error: BaseException) -> bool:
-    """Whether it is a client's error of a connection; these share no ancestor."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(
-        names
-        & {
-            "ConnectionError",
-            "ConnectTimeoutError",
-            "EndpointConnectionError",
-            "HTTPClientError",
-            "ServiceRequestError",
-            "Timeout",
-            "TransportError",
-        }
-    )
+def _error_of_store(error: BaseException, what: str) -> AzureMLException | None:
+    """What an error of an artifact store's own client means; ``what`` names the files."""
+    return error_of_store(error, ARTIFACT_STORE, what, lambda reason: clean(str(reason)))

@@ -16,6 +16,8 @@ MAX_RETRY_AFTER_S = 600.0
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 _USERINFO = re.compile(r"//[^/@\s]*@")
+_SIGNATURE = re.compile(r"\?[^\s'\"]*(?i:signature|sig|token)=[^\s'\"]*")
+"""Part of an address that is enough to read a file."""
 _AUTHORIZATION = re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]+", re.IGNORECASE)
 _SETTINGS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
@@ -43,7 +45,7 @@ def clean(text: str, uri: str = "") -> str:
     line = lines[0].strip() if lines else ""
     for secret in _secrets(uri):
         line = line.replace(secret, "***")
-    line = _AUTHORIZATION.sub(r"\1 ***", _USERINFO.sub("//", line))
+    line = _AUTHORIZATION.sub(r"\1 ***", _USERINFO.sub("//", _SIGNATURE.sub("", line)))
     line = "".join(char if char.isprintable() else " " for char in line)
     return line if len(line) <= MAX_REASON else f"{line[:MAX_REASON]} …"
 

@@ -1,15 +1,22 @@
-"""A run's logs, in pieces: what is new since an offset is read, and not the whole file again."""
+"""A run's logs, in pieces: what is new since an offset is read, and not the whole file again.
+
+Errors of an artifact store's client become the contract's.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import requests
-from amlflow.spec import FileNotInRun, Unavailable
+from amlflow.exceptions import AzureMLException
+from amlflow.spec import FileNotInRun, Refused, Unavailable
+from amlflow.store_errors import ARTIFACT_STORE, error_of_store
+from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import MultipartDownloadMixin
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import validate_path_is_safe
@@ -24,12 +31,40 @@ OWN_FOLDER = "amlflow"
 MAX_FILES = 1000
 MAX_BYTES = 1 << 20
 """Of one piece."""
+MAX_WHOLE = 64 << 20
+"""Bytes of a log that are read to get at a piece of it, where a store gives whole files only."""
+CHUNK = 1 << 16
 HTTP_TIMEOUT_S = 30
 """That an artifact store may take for a piece."""
 
 
+@contextlib.contextmanager
+def translate_errors(what: str) -> Iterator[None]:
+    """Raise what an artifact store's client raises as the contract's errors.
+
+    ``what`` names the files.
+    """
+    try:
+        yield
+    except (AzureMLException, MlflowException):
+        raise
+    except Exception as error:
+        translation = error_of_store(error, ARTIFACT_STORE, what)
+        if translation is None and isinstance(error, OSError):
+            reason = error.strerror or type(error).__name__
+            translation = Refused(f"{ARTIFACT_STORE} could not give {what}: {reason}.")
+        if translation is None:
+            raise
+        raise translation from error
+
+
 def log_files(run_id: str) -> list[dict[str, Any]]:
     """The run's logs, what the script wrote first: ``name`` and ``size`` in bytes."""
+    with translate_errors(f"the logs of run {run_id}"):
+        return _log_files(run_id)
+
+
+def _log_files(run_id: str) -> list[dict[str, Any]]:
     repository, base = artifacts_of(run_id)
     files = [file for folder in FOLDERS for file in _files(repository, base, folder)]
     files.sort(key=lambda file: posixpath.basename(file[0]) not in SCRIPT_LOGS)
@@ -43,6 +78,11 @@ def folder_files(run_id: str, folder: str) -> dict[str, Any]:
     tells whether there are more than are sent. amlflow's own folder is left out.
     """
     name = validate_path_is_safe(folder) if folder else ""
+    with translate_errors(f"the folder {name!r} of run {run_id}"):
+        return _folder_files(run_id, name)
+
+
+def _folder_files(run_id: str, name: str) -> dict[str, Any]:
     repository, base = artifacts_of(run_id)
     files = []
     for info in repository.list_artifacts(posixpath.join(base, name) or None):
@@ -61,6 +101,11 @@ def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
     name = validate_path_is_safe(name)
     if name.partition("/")[0] not in FOLDERS:
         raise FileNotInRun(run_id, name)
+    with translate_errors(f"the file {name!r} of run {run_id}"):
+        return _piece(run_id, name, offset)
+
+
+def _piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
     repository, base = artifacts_of(run_id)
     sizes = dict(_files(repository, base, posixpath.dirname(name), deep=False))
     if name not in sizes:
@@ -74,25 +119,47 @@ def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
         return _read(Path(repository.artifact_dir, base, name), offset, size)
     path = posixpath.join(base, name)
     if isinstance(repository, MultipartDownloadMixin):
-        return _fetch(repository.get_download_presigned_url(path), offset, size)
+        return _fetch(repository.get_download_presigned_url(path), name, offset, size)
+    _check_whole(name, size)
     with tempfile.TemporaryDirectory() as folder:  # a store that gives whole files only
         return _read(Path(repository.download_artifacts(path, dst_path=folder)), offset, size)
 
 
-def _fetch(address: Any, offset: int, size: int) -> tuple[bytes, int]:
+def _check_whole(name: str, end: int) -> None:
+    """Raise :class:`Refused` if too much would have to be read of a store without byte ranges."""
+    if end > MAX_WHOLE:
+        raise Refused(
+            f"The artifact store gives whole files only, and the log {name!r} is shown up to "
+            f"{MAX_WHOLE >> 20} MB. Download it to see the rest."
+        )
+
+
+def _fetch(address: Any, name: str, offset: int, size: int) -> tuple[bytes, int]:
     range_header = {"Range": f"bytes={offset}-{min(size, offset + MAX_BYTES) - 1}"}
     headers = {**(address.headers or {}), **range_header}
     try:
-        answer = requests.get(address.url, headers=headers, timeout=HTTP_TIMEOUT_S)
-        answer.raise_for_status()
+        answer = requests.get(address.url, headers=headers, timeout=HTTP_TIMEOUT_S, stream=True)
+        with answer:
+            answer.raise_for_status()
+            before = 0 if answer.status_code == requests.codes.partial_content else offset
+            _check_whole(name, before)
+            return _read_part(answer.iter_content(CHUNK), before), size
     except requests.RequestException as error:
         # The address alone is enough to read the log, so it is not in the message.
         raise Unavailable(
             f"The artifact store does not give the log now ({type(error).__name__}). Try again."
         ) from None
-    if answer.status_code != requests.codes.partial_content:  # a store that knows no ranges
-        return answer.content[offset : offset + MAX_BYTES], size
-    return answer.content, size
+
+
+def _read_part(chunks: Iterable[bytes], before: int) -> bytes:
+    """The bytes of one piece, which come after so many others."""
+    content = bytearray()
+    for chunk in chunks:
+        content += chunk[before:]
+        before = max(0, before - len(chunk))
+        if len(content) >= MAX_BYTES:
+            break
+    return bytes(content[:MAX_BYTES])
 
 
 def _read(path: Path, offset: int, size: int) -> tuple[bytes, int]:

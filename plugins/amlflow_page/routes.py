@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import mlflow
-from amlflow.exceptions import AzureMLException
+from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.plain_json import to_json
 from amlflow.query.document import Documents
 from amlflow.query.expression import Expression, QueryError, QueryFailed
@@ -363,6 +363,7 @@ _STATUS: dict[type[AzureMLException], int] = {
     Unavailable: 503,
     Forbidden: 403,
     ViewChanged: 409,
+    AuthenticationException: 502,
 }
 """HTTP's status of an error; the others are the request's fault: 400."""
 

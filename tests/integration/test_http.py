@@ -15,7 +15,8 @@ import pytest
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.plugins import open_keeper, open_tracker
 from amlflow.spec import Refused, RunChange, TooLarge, Unavailable, tried_once
-from amlflow_mlflow.errors import error_of_status, error_of_store
+from amlflow.store_errors import error_of_store
+from amlflow_mlflow.errors import error_of_status
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.server_texts import MAX_REASON, MAX_RETRY_AFTER_S, clean, retry_after_s
 from amlflow_mlflow.stores import open_store

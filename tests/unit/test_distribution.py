@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from amlflow.core.scripts.distribution import distribution_of
 from amlflow.jobs.agent.processes import Failure, failure_in
+from amlflow.jobs.cluster import node_messages
 from amlflow.jobs.distribution import (
     Distribution,
     rank_by_node,
@@ -202,3 +204,10 @@ def test_the_process_that_failed_is_named(tmp_path: Path) -> None:
         "Process 2 of 4 was ended by the signal SIGKILL, so the others were ended."
     )
     assert Failure(0, 3).describe(1) == "Process 0 of 1 ended with exit code 3."
+
+
+def test_a_line_without_an_end_takes_no_memory() -> None:
+    stream = io.StringIO("x" * 10 * node_messages.MAX_LINE + "\nnext\n\nlast")
+    assert [len(line) for line in node_messages.read_lines(stream)] == [
+        node_messages.MAX_LINE, 5, 1, 4,
+    ]  # fmt: skip

@@ -32,6 +32,7 @@ from amlflow.cli.errors import MISSES, Unparsed, Unsuccessful, WrongUsage, descr
 from amlflow.cli.synonyms import find_command, find_verb, nearest
 from amlflow.cli.usage import right_line
 from amlflow.exceptions import AzureMLException
+from amlflow.terminal_texts import escape_controls
 
 logger = logging.getLogger("amlflow")
 
@@ -74,6 +75,7 @@ class Logging(CLILogging):  # type: ignore[misc]
         level = self._get_console_log_levels()["cli"]
         form = self._get_console_log_formats()["cli"]
         self._handler = LogHandler(level, form, self.cli_ctx.enable_color)
+        self._handler.addFilter(_escape_message)
         for name in ("amlflow", "cli"):
             log = logging.getLogger(name)
             self._before.append((log, log.level, log.propagate))
@@ -91,6 +93,12 @@ class Logging(CLILogging):  # type: ignore[misc]
             log.setLevel(level)
             log.propagate = propagate
         self._before.clear()
+
+
+def _escape_message(record: logging.LogRecord) -> bool:
+    """Show a message's control characters, which may be of a name, as escapes."""
+    record.msg, record.args = escape_controls(record.getMessage()), None
+    return True
 
 
 class Query:

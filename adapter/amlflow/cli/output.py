@@ -13,7 +13,9 @@ from typing import Any
 
 from amlflow.exceptions import UserErrorException
 from amlflow.plain_json import plain, to_json
+from amlflow.terminal_texts import escape_controls
 
+_C1 = re.compile(r"[\x7f-\x9f]")
 GAP = 2
 """Blanks between the columns of a table in a terminal."""
 FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "csv", "none")
@@ -33,7 +35,7 @@ def format_result(
         return ""
     result = plain(result)
     if form in ("json", "jsonc"):
-        text = to_json(result, indent=2) + "\n"
+        text = _escape_c1(to_json(result, indent=2)) + "\n"
         return _colorize(text, "json") if form == "jsonc" and color else text
     if form in ("yaml", "yamlc"):
         import yaml  # here, as JSON does without it
@@ -42,10 +44,25 @@ def format_result(
         return _colorize(text, "yaml") if form == "yamlc" and color else text
     if form == "tsv":
         rows = result if isinstance(result, list) else [result]
-        return "".join(f"{_to_tsv(row)}\n" for row in rows)
+        return "".join(f"{escape_controls(_to_tsv(row))}\n" for row in rows)
+    result = _escape(result)
     if form == "csv":
         return _to_csv(result)
     return _tabulate(result, color, table, width)
+
+
+def _escape_c1(text: str) -> str:
+    """JSON with JSON's escapes for the controls that it may have, and on which terminals act."""
+    return _C1.sub(lambda match: to_ascii(match[0]), text)
+
+
+def _escape(value: Any) -> Any:
+    """The value with an escape for each character in its texts that a terminal acts on."""
+    if isinstance(value, str):
+        return escape_controls(value)
+    if isinstance(value, dict):
+        return {_escape(key): _escape(item) for key, item in value.items()}
+    return [_escape(item) for item in value] if isinstance(value, list) else value
 
 
 def _to_csv(result: Any) -> str:

@@ -18,6 +18,7 @@ from amlflow.core.runs.run import Run
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
 from amlflow.core.runs.waiting import watch_run
 from amlflow.core.store import tracker_of
+from amlflow.terminal_texts import escape_controls, keep_colors
 
 logger = logging.getLogger("amlflow")
 
@@ -80,7 +81,8 @@ def logs(*, run_id: str, follow: bool, **where: Any) -> None:
         logger.warning("Run %s has no logs.", run.id)
     for name, text in texts.items():
         if len(texts) > 1:
-            sys.stdout.write(f"==> {name} <==\n")
+            sys.stdout.write(f"==> {escape_controls(name)} <==\n")
+        text = keep_colors(text)
         sys.stdout.write(text if not text or text.endswith("\n") else f"{text}\n")
 
 

@@ -20,9 +20,10 @@ from urllib.parse import quote, urlsplit
 
 import urllib3
 from amlflow.exceptions import AzureMLException
+from amlflow.store_errors import ARTIFACT_STORE
 
 from amlflow_mlflow.answers import foreign, number, parse_object, text
-from amlflow_mlflow.errors import ARTIFACT_STORE, MlflowError, error_of_status, silence_error
+from amlflow_mlflow.errors import MlflowError, error_of_status, silence_error
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.rest.connection import CHUNK_BYTES, Connection
 from amlflow_mlflow.rest.messages import MALFORMED

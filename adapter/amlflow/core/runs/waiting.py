@@ -13,6 +13,7 @@ from amlflow.core.runs.details import RunDetails
 from amlflow.exceptions import ActivityFailedException, ExperimentExecutionException
 from amlflow.jobs.run_notes import is_launched
 from amlflow.spec import FINAL, Status
+from amlflow.terminal_texts import LogOutput
 from amlflow.tracker_notes import parse_environment
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class StreamedLog:
     is_optional: bool = False
     after: StreamedLog | None = None
     has_begun: bool = False
+    output: tuple[TextIO, LogOutput] | None = None
 
     def write(self, output: TextIO, last: bool) -> None:
         for text in self.reader.new(last):
@@ -120,7 +122,9 @@ class StreamedLog:
                 heading = f"Streaming {self.name}\n{'=' * (10 + len(self.name))}\n"
                 print(f"{gap}{heading}", file=output)
                 self.has_begun = True
-            output.write(text)
+            if self.output is None or self.output[0] is not output:
+                self.output = output, LogOutput(output)
+            self.output[1].write(text)
 
 
 def watch_run(run: RunWaiting, output: TextIO | None) -> None:

@@ -12,7 +12,13 @@ from collections.abc import Callable
 from amlflow.jobs.agent.last_lines import LAST_LINES, add_last_lines, last_lines
 from amlflow.jobs.agent.on_node import ADDRESSES, PORT
 from amlflow.jobs.agent.processes import Failure, free_ports
-from amlflow.jobs.cluster.node_messages import END, STARTED, NodeMessage, parse_message
+from amlflow.jobs.cluster.node_messages import (
+    END,
+    STARTED,
+    NodeMessage,
+    parse_message,
+    read_lines,
+)
 from amlflow.jobs.cluster.payload import VARIABLE, encode_job
 from amlflow.jobs.distribution import Distribution, Join, rank_by_node, server_numbers
 from amlflow.jobs.job import Job
@@ -108,7 +114,7 @@ class Spreading:
             self._process.wait()
 
     def _read(self) -> None:
-        for line in self._process.stdout or ():
+        for line in read_lines(self._process.stdout):
             message = parse_message(line, self._distribution.processes)
             if message is None:
                 continue
@@ -120,7 +126,7 @@ class Spreading:
             self._running.discard(message.number)
 
     def _read_errors(self) -> None:
-        for line in self._process.stderr or ():
+        for line in read_lines(self._process.stderr):
             self._errors = [*self._errors[-LAST_LINES:], line.rstrip("\n")]
 
     def _outcome(self) -> EndRequest:

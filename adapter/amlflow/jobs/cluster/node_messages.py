@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from typing import IO
 
 from amlflow.tracker_data import Malformed, is_whole, to_object
 
@@ -18,6 +20,8 @@ END = "end\n"
 """Asks all processes to end."""
 MAX_MESSAGE = 20_000
 """Characters of a message's JSON."""
+MAX_LINE = 2 * MAX_MESSAGE
+"""Characters of a line that is looked at."""
 STARTED = "started"
 ENDED = "ended"
 
@@ -55,6 +59,15 @@ def to_line(message: NodeMessage) -> str:
 
 def _last_half(text: str) -> str:
     return text[(len(text) + 1) // 2 :]
+
+
+def read_lines(stream: IO[str] | None) -> Iterator[str]:
+    """The lines of a stream, each cut to :data:`MAX_LINE` characters: a script may end none."""
+    is_rest = False
+    while stream is not None and (line := stream.readline(MAX_LINE)):
+        if not is_rest:
+            yield line
+        is_rest = not line.endswith("\n")
 
 
 def parse_message(line: str, count: int) -> NodeMessage | None:
