@@ -12,8 +12,9 @@ from typing import NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
-ACTIVE, ALL = "ACTIVE_ONLY", "ALL"
-"""Which runs or experiments a search looks at: those that are not deleted, or all."""
+ACTIVE, DELETED_ONLY, ALL = "ACTIVE_ONLY", "DELETED_ONLY", "ALL"
+"""Which runs or experiments a search looks at: those that are not deleted, those that are, or all.
+"""
 
 
 class Page(list[Item]):

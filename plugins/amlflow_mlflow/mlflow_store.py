@@ -28,6 +28,7 @@ from amlflow_mlflow import workspaces
 from amlflow_mlflow.bulk_sql import DIALECTS, INFO_SQL
 from amlflow_mlflow.entities import (
     ALL,
+    DELETED_ONLY,
     Experiment,
     InputDataset,
     MetricPoint,
@@ -62,7 +63,7 @@ _ENTRIES = (
     "SELECT key, CASE WHEN NOT is_nan THEN value END FROM latest_metrics WHERE run_uuid = :run_id",
 )
 """Of one run, in the order of :class:`RunData`; the number of a metric is null for NaN."""
-_VIEWS = {ALL: ViewType.ALL}
+_VIEWS = {ALL: ViewType.ALL, DELETED_ONLY: ViewType.DELETED_ONLY}
 
 
 class MlflowStore:

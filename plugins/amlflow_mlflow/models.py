@@ -221,8 +221,9 @@ class Models:
     def _is_upload(self, run_id: str) -> bool:
         """Whether a run keeps registered files; the version's tag alone could name any run."""
         with contextlib.suppress(AzureMLException):
-            run = self._store.get_run(run_id)
-            return bool(run.info.experiment_id == self._runs.ensure_experiment(MODELS).id)
+            experiment = self._store.get_experiment_by_name(MODELS)
+            experiment_id = self._store.get_run(run_id).info.experiment_id
+            return experiment is not None and experiment_id == experiment.experiment_id
         return False
 
     # files

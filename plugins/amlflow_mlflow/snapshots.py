@@ -40,9 +40,9 @@ class Snapshots:
             if make:
                 self._ensure(SNAPSHOTS)
             experiment = self._store.get_experiment_by_name(SNAPSHOTS)
-            if experiment is None:
+            if experiment is None or not experiment.artifact_location:
                 return None
-            self._location = str(experiment.artifact_location)
+            self._location = experiment.artifact_location
         with translate_errors(self._store.uri):
             return self._store.open_artifacts(f"{self._location.rstrip('/')}/{digest}")
 

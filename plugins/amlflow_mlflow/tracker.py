@@ -31,11 +31,12 @@ from amlflow.spec import (
     TrackerBase,
 )
 
+from amlflow_mlflow.archiving import Archive
 from amlflow_mlflow.bulk_reads import Bulk
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spell
 from amlflow_mlflow.creation import Creation, is_id, is_own_id
 from amlflow_mlflow.data_inputs import show_inputs
-from amlflow_mlflow.entities import ACTIVE, ALL, Experiment, RunInfo
+from amlflow_mlflow.entities import ACTIVE, ALL, Experiment, Run, RunInfo
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.limits import limits_of
 from amlflow_mlflow.links import experiment_link, model_link, run_link
@@ -73,6 +74,7 @@ class MlflowTracker(TrackerBase):
         self._bulk = self._open_bulk()
         self._snapshots = Snapshots(self._store, self.ensure_experiment)
         put = functools.partial(self._files.put, replace=True)
+        self._archive = Archive(self._store)
         self._points = Points(self._store, put, self._files.get)
         self._creation = Creation(self._store, self._files, self._points)
         self._models = Models(self._store, self._files, self)
@@ -139,8 +141,8 @@ class MlflowTracker(TrackerBase):
             self.get_experiment(experiment_id).archived is not None
         )
         tags = {to_key(key): to_tag_value(key, value) for key, value in change.tags.items()}
-        if archives and not change.archived:
-            self._store.restore_experiment(experiment_id)
+        if change.archived is False:
+            self._archive.restore(experiment_id)
         if change.name is not None:
             self._store.rename_experiment(experiment_id, check_experiment_name(change.name))
         for key, value in tags.items():
@@ -150,7 +152,7 @@ class MlflowTracker(TrackerBase):
                 functools.partial(self._store.delete_experiment_tag, experiment_id, to_key(key))
             )
         if archives and change.archived:
-            self._store.delete_experiment(experiment_id)
+            self._archive.archive(experiment_id)
 
     def delete_experiment(self, experiment_id: str) -> None:
         record = self.get_experiment(experiment_id)
@@ -182,8 +184,7 @@ class MlflowTracker(TrackerBase):
             except RunNotFound:
                 run = None
             if run is not None and experiment_id in (None, run.info.experiment_id):
-                self._files.remember(run)
-                return to_run(run)
+                return self._to_record(run)
         elif not is_id(run_id):
             raise not_found
         if experiment_id is None:
@@ -193,8 +194,14 @@ class MlflowTracker(TrackerBase):
         run = self._creation.find_alias(run_id, experiment_ids)
         if run is None:
             raise not_found
+        return self._to_record(run)
+
+    def _to_record(self, run: Run) -> RunRecord:
         self._files.remember(run)
-        return to_run(run)
+        record = to_run(run)
+        if not self._archive.is_deleted(run.info):
+            return record
+        return dataclasses.replace(record, deleted=True)
 
     def show_inputs(self, run_id: str, inputs: Sequence[DataInput]) -> None:
         show_inputs(self._store, run_id, inputs)

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from amlflow.optional_members import member
 from amlflow.spec import (
+    ExperimentRecord,
     PropertyConflict,
     RunChange,
     RunDraft,
@@ -72,15 +74,15 @@ class Views:
         changes by others, ``by`` whom and when it was ``saved``, and whether the user
         ``may_change`` and ``may_delete`` it.
         """
-        experiment_id = self._experiment()
-        if not self.access.readable([experiment_id]):
+        experiment_id = self._find_experiment()
+        if experiment_id is None or not self.access.readable([experiment_id]):
             return []
         records = self.tracker.find_runs(RunQuery(experiment_ids=[experiment_id]))
         views = [view for view in map(_newest, records) if view is not None]
         for view in views:
             del view["notes"]
         views.sort(key=lambda view: (str(view["name"]).casefold(), view["id"]))
-        return self._add_permissions(views)
+        return self._add_permissions(experiment_id, views)
 
     def get(self, view_id: str, version: int | None = None) -> dict[str, Any]:
         """A view as in :meth:`read_all`, with its ``notes``. Raises :class:`RunNotFound`.
@@ -96,7 +98,7 @@ class Views:
             view = None if older is None else {**view, **older, "version": version}
         if view is None:
             raise RunNotFound(view_id, "the saved views")
-        [permitted_view] = self._add_permissions([view])
+        [permitted_view] = self._add_permissions(record.experiment_id, [view])
         return permitted_view
 
     def history(self, view_id: str) -> list[dict[str, Any]]:
@@ -116,14 +118,18 @@ class Views:
         ]
 
     def _record(self, view_id: str) -> RunRecord:
-        experiment_id = self._experiment()
+        experiment_id = self._find_experiment()
+        if experiment_id is None:
+            raise RunNotFound(view_id, "the saved views")
         record = self.tracker.get_run(view_id, experiment_id)
         if not self.access.readable([experiment_id]):
             raise RunNotFound(view_id, "the saved views")
         return record
 
-    def _add_permissions(self, views: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        editor, user = self.access.may_change_in(self._experiment()), self.access.user()
+    def _add_permissions(
+        self, experiment_id: str, views: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        editor, user = self.access.may_change_in(experiment_id), self.access.user()
         for view in views:
             view["may_delete"] = editor or (user is not None and view["owner"] == user)
             view["may_change"] = view["may_delete"] or view["open"]
@@ -131,7 +137,7 @@ class Views:
 
     def create(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Save a new view, ``open`` or not. Raises :class:`Forbidden`, :class:`WrongRequest`."""
-        experiment_id = self._experiment()
+        experiment_id = self.tracker.ensure_experiment(EXPERIMENT).id
         if not self.access.readable([experiment_id]):
             raise Forbidden(
                 f"{self.access.user()!r} may not see the saved views: that takes MLflow's "
@@ -205,8 +211,10 @@ class Views:
     def _stamp(self) -> dict[str, Any]:
         return {"by": self.access.user(), "saved": datetime.now(timezone.utc).isoformat()}
 
-    def _experiment(self) -> str:
-        return self.tracker.ensure_experiment(EXPERIMENT).id
+    def _find_experiment(self) -> str | None:
+        """The experiment with the views; None before the first is saved: who looks makes none."""
+        experiment: ExperimentRecord | None = member(self.tracker, "find_experiment")(EXPERIMENT)
+        return None if experiment is None else experiment.id
 
 
 def _newest(record: RunRecord) -> dict[str, Any] | None:

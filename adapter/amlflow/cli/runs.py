@@ -172,7 +172,12 @@ def document(run: Run) -> dict[str, Any]:
 
 def show(*, run_id: str, **where: Any) -> dict[str, Any]:
     """``run show``."""
-    return document(Where(**where).run(run_id))
+    run = Where(**where).run(run_id)
+    if record_of(run).deleted:
+        logger.warning(
+            "Run %s is deleted. `amlflow run restore -r %s` brings it back.", run.id, run.id
+        )
+    return document(run)
 
 
 def delete_tag(*, run_id: str, key: list[str], **where: Any) -> dict[str, Any]:

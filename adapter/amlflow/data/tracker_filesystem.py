@@ -31,12 +31,24 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self._tracker, self._name = tracker, name
         self._run_id: str | None = None
 
-    def _find_run(self) -> str:
-        """The run that has the files, made at first use; of several processes one makes it."""
+    def _find_run(self) -> str | None:
+        """The run that has the files; None where no file has been stored yet."""
         if self._run_id is None:
-            runs = OwnRuns(self._tracker, EXPERIMENT)
-            self._run_id = runs.ensure(self._name, name=self._name).id
+            run = OwnRuns(self._tracker, EXPERIMENT).get(self._name)
+            self._run_id = None if run is None else run.id
         return self._run_id
+
+    def _ensure_run(self) -> str:
+        """The run that has the files, made at first use; of several processes one makes it."""
+        run_id = self._find_run()
+        if run_id is None:
+            runs = OwnRuns(self._tracker, EXPERIMENT)
+            run_id = self._run_id = runs.ensure(self._name, name=self._name).id
+        return run_id
+
+    def _list_files(self, path: str) -> list[str]:
+        run_id = self._find_run()
+        return [] if run_id is None else list(self._tracker.list_files(run_id, path))
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
@@ -47,7 +59,7 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         path = self._strip_protocol(path)
         prefix = f"{path}/" if path else ""
         entries: dict[str, dict[str, Any]] = {}
-        for name in self._tracker.list_files(self._find_run(), path):
+        for name in self._list_files(path):
             if name == path:
                 entries[name] = {"name": name, "type": "file", "size": None}
             elif name.startswith(prefix):
@@ -61,7 +73,7 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
         """Whether a path is a file or a folder."""
         path = self._strip_protocol(path)
-        names = self._tracker.list_files(self._find_run(), path)
+        names = self._list_files(path)
         if path in names:
             return {"name": path, "type": "file", "size": None}
         if not path or any(name.startswith(f"{path}/") for name in names):
@@ -82,7 +94,7 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         path = self._strip_protocol(path)
         names = [
             name
-            for name in self._tracker.list_files(self._find_run(), path)
+            for name in self._list_files(path)
             if not path or name == path or name.startswith(f"{path}/")
         ]
         if not detail:
@@ -98,8 +110,11 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def get_file(self, rpath: str, lpath: str, **kwargs: Any) -> None:
         """Write a file to a local path."""
         path = self._strip_protocol(rpath)
+        run_id = self._find_run()
+        if run_id is None:
+            raise FileNotFoundError(path)
         try:
-            self._tracker.get_file(self._find_run(), path, Path(lpath))
+            self._tracker.get_file(run_id, path, Path(lpath))
         except FileNotInRun:
             raise FileNotFoundError(path) from None
 
@@ -109,7 +124,7 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     def put_all(self, files: Mapping[str, Path]) -> None:
         """Store local files by their paths, by one call to the tracker."""
-        self._tracker.put_files(self._find_run(), files, replace=True)
+        self._tracker.put_files(self._ensure_run(), files, replace=True)
 
     def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> IO[bytes]:
         path = self._strip_protocol(path)

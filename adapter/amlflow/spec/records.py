@@ -104,6 +104,8 @@ class RunRecord:
     position, and of these the one that was logged last. A list counts as its numbers at the
     positions 0, 1 and so on; a column of a row or table is the metric ``NAME.COLUMN``. A NaN is
     neither the smallest nor the largest.
+
+    ``deleted`` tells that the run was deleted by itself (``delete_run``); searches do not find it.
     """
 
     id: str
@@ -127,6 +129,7 @@ class RunRecord:
     metrics_min: Mapping[str, float] = field(default_factory=dict)
     metrics_max: Mapping[str, float] = field(default_factory=dict)
     metrics_first: Mapping[str, float] = field(default_factory=dict)
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

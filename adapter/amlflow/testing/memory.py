@@ -137,7 +137,7 @@ class MemoryTracker(spec.TrackerBase):
             run = self._find(run_id, experiment_id)
         if run is None:
             raise spec.RunNotFound(run_id)
-        return run
+        return dataclasses.replace(run, deleted=run.id in self._deleted)
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
         with self._lock:

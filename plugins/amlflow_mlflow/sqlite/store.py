@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from amlflow.spec import KnownLimit, Refused
 
 from amlflow_mlflow.artifact_clients import open_client
-from amlflow_mlflow.entities import ALL, InputDataset, MetricPoint, Page, Row, Run, RunInfo
+from amlflow_mlflow.entities import ACTIVE, ALL, InputDataset, MetricPoint, Page, Row, Run, RunInfo
 from amlflow_mlflow.local_artifacts import open_folder
 from amlflow_mlflow.page_tokens import to_offset
 from amlflow_mlflow.records import NAME
@@ -184,7 +184,7 @@ class SqliteStore(SqliteExperiments):
         values += ids
         clauses.append("typeof(r.run_uuid) = 'text'")
         if view != ALL:
-            clauses.append("r.lifecycle_stage = 'active'")
+            clauses.append(f"r.lifecycle_stage = '{'active' if view == ACTIVE else 'deleted'}'")
         order_sql, order_values = to_order_sql(order)
         rest = f"WHERE {' AND '.join(clauses)} ORDER BY {order_sql} LIMIT ? OFFSET ?"
         with self.db.read() as connection:

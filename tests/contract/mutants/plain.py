@@ -633,6 +633,16 @@ class DeletedIsGone(MemoryTracker):
         return run
 
 
+class DeletedUnmarked(MemoryTracker):
+    """
+    RunRecord: deleted tells that the run was deleted by itself (delete_run); searches do not find
+        it.
+    """
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        return replace(super().get_run(run_id, experiment_id), deleted=False)
+
+
 class DeletedWithChildren(MemoryTracker):
     """
     delete_run: Take a run out of all searches; its child runs stay, and get_run still returns it.

@@ -15,6 +15,7 @@ from amlflow.spec import (
     FINAL,
     UNSTARTED,
     Condition,
+    ExperimentChange,
     ExperimentNotFound,
     ExperimentRecord,
     Feature,
@@ -270,6 +271,8 @@ class RunTests(SuiteBase):
         delete_run: Take a run out of all searches; its child runs stay, and get_run still returns
             it.
         delete_run: To delete a deleted run changes nothing.
+        RunRecord: deleted tells that the run was deleted by itself (delete_run); searches do not
+            find it.
         restore_run: Undo delete_run: searches find the run again, with all that it had.
         restore_run: To restore a run that is not deleted changes nothing.
         delete_run: Raises RunNotFound.
@@ -292,6 +295,13 @@ class RunTests(SuiteBase):
             tracker.delete_run(run.id)
             assert self._run_ids(tracker, experiment) == [other.id, child.id]
         assert tracker.get_run(run.id).id == tracker.get_run("kept", experiment.id).id == run.id
+        # RunRecord: deleted tells
+        assert tracker.get_run(run.id).deleted
+        assert not tracker.get_run(child.id).deleted
+        tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
+        assert [tracker.get_run(run_id).deleted for run_id in (run.id, child.id)] == [True, False]
+        tracker.update_experiment(experiment.id, ExperimentChange(archived=False))
+        assert self._run_ids(tracker, experiment) == [other.id, child.id]
         # restore_run: Undo delete_run
         # restore_run: To restore a run
         for _ in range(2):

@@ -1,0 +1,135 @@
+"""A read of the SDK, of the command line and of the page writes nothing to the tracker."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from amlflow.core.runs.run import Run
+from amlflow.plugins import load_plugins
+from amlflow.spec import Status, hookimpl
+from amlflow.testing.memory import MemoryTracker
+from azureml.core import Dataset, Datastore, Environment, Model, Workspace
+from helpers.hostile_reads import BASE, run_command
+from helpers.hostile_runs import QUERIES, READS, ThreeRuns
+
+WRITES = (
+    "ensure_experiment", "update_experiment", "delete_experiment", "create_runs", "update_run",
+    "delete_run", "restore_run", "write_points", "put_files", "put_snapshot", "register_model",
+    "update_model", "delete_model", "show_inputs",
+)  # fmt: skip
+COMMANDS = (
+    "run list", "run list --query [?status]", "run show -r RUN", "run metrics -r RUN",
+    "run children -r RUN", "run logs -r RUN", "run download -r RUN -d files", "experiment list",
+    "experiment show -e hostile", "model list", "dataset list", "datastore list",
+    "environment list", "computetarget list", "workspace show",
+)  # fmt: skip
+
+
+class CountingTracker(MemoryTracker):
+    """Notes the calls that write."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(uri)
+        self.writes: list[str] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in WRITES:
+            self.writes.append(name)
+        return super().__getattribute__(name)
+
+
+@pytest.fixture
+def tracker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingTracker]:
+    tracker = CountingTracker(f"memory://reads-{uuid.uuid4().hex}")
+    plugin = SimpleNamespace(
+        amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
+    )
+    load_plugins().manager.register(plugin, name="reads")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
+    monkeypatch.setenv("AMLFLOW_JOURNAL", "off")
+    yield tracker
+    load_plugins().manager.unregister(plugin)
+
+
+def read_workspace(workspace: Workspace) -> None:
+    """Every list of a workspace, and what is in its own datastore."""
+    assert [*workspace.experiments] == ["hostile"]
+    reads: tuple[Callable[[], Any], ...] = (
+        lambda: Model.list(workspace),
+        lambda: Environment.list(workspace),
+        lambda: Dataset.get_all(workspace),
+        lambda: workspace.datasets,
+        lambda: workspace.datastores,
+        lambda: workspace.models,
+        lambda: workspace.environments,
+        lambda: workspace.compute_targets,
+        lambda: workspace.get_default_datastore(),
+        lambda: Datastore.get_default(workspace).download("files"),
+        lambda: workspace.get_details(),
+    )
+    for read in reads:
+        read()
+
+
+def test_the_sdk_writes_nothing_when_it_reads(tracker: CountingTracker) -> None:
+    runs = ThreeRuns()
+    runs.damaged.complete()
+    tracker.writes.clear()
+    workspace = Workspace.from_config()
+    read_workspace(workspace)
+    for run_id in (runs.damaged.id, runs.healthy.id):
+        for name, read in READS.items():
+            read(Run.get(workspace, run_id))
+            assert tracker.writes == [], name
+    for query in QUERIES:
+        runs.experiment.query(query, include_children=True)
+    assert len(list(runs.experiment.get_runs(include_children=True))) == 3
+    assert tracker.writes == []
+
+
+def test_the_command_line_writes_nothing_when_it_reads(tracker: CountingTracker) -> None:
+    runs = ThreeRuns()
+    runs.damaged.complete()
+    tracker.writes.clear()
+    for command in COMMANDS:
+        code, _, errors = run_command(*command.replace("RUN", runs.healthy.id).split())
+        assert code == 0, (command, errors)
+        assert tracker.writes == [], command
+
+
+def test_the_page_writes_nothing_when_it_reads(
+    tracker: CountingTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = ThreeRuns()
+    runs.damaged.complete()
+    tracker.writes.clear()
+    flask = pytest.importorskip("flask")
+    from amlflow_page import server_workspace
+    from amlflow_page.access import Everybody
+    from amlflow_page.routes import add_routes
+
+    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", tracker.uri)
+    server_workspace.runs.cache_clear()
+    app = flask.Flask("page")
+    app.testing = True
+    add_routes(app, Everybody())
+    page = app.test_client()
+    for path in ("views", "experiments", "keys", "query/check?query=[]"):
+        assert page.get(f"{BASE}/{path}").status_code == 200, path
+    for path in ("get", "details", "metrics"):
+        address = f"{BASE}/runs/{path}?run_id={runs.healthy.id}"
+        assert page.get(address).status_code == 200, path
+    both = f"left={runs.healthy.id}&right={runs.child.id}"
+    assert page.get(f"{BASE}/runs/difference?{both}").status_code == 200
+    for body in ({}, {"query": "[?status]"}, {"sort": "name", "children": True}):
+        assert page.post(f"{BASE}/runs/search", json=body).status_code == 200
+    asked = {"run_ids": [runs.healthy.id]}
+    assert page.post(f"{BASE}/runs/states", json=asked).status_code == 200
+    server_workspace.runs.cache_clear()
+    assert tracker.writes == []
+    assert runs.healthy.get_status() == Status.COMPLETED
