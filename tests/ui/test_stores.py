@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from amlflow.spec import Unavailable
+from amlflow.exceptions import AuthenticationException
+from amlflow.spec import Refused, Unavailable
 from amlflow_page import logs
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import MultipartDownloadMixin
@@ -82,3 +83,37 @@ def test_a_stores_failure_does_not_give_its_address_away(store: Store):
     with pytest.raises(Unavailable, match="does not give the log now") as failure:
         logs.piece("run", NAME, 0)
     assert "secret" not in str(failure.value)
+
+
+def test_errors_of_a_stores_client_are_the_contracts() -> None:
+    client_error = type("NoCredentialsError", (Exception,), {"__module__": "botocore.exceptions"})
+    with pytest.raises(AuthenticationException), logs.translate_errors("'f'"):
+        raise client_error("words")
+
+
+def test_an_error_of_the_program_stays_itself() -> None:
+    with pytest.raises(ValueError, match="a bug"), logs.translate_errors("'f'"):
+        raise ValueError("a bug")
+
+
+def test_a_file_of_this_machine_that_cannot_be_read_is_refused() -> None:
+    refused = pytest.raises(Refused, match="could not give 'f': Permission denied")
+    with refused, logs.translate_errors("'f'"):
+        raise PermissionError(13, "Permission denied")
+
+
+def test_no_more_than_a_piece_is_kept_of_a_store_without_byte_ranges() -> None:
+    read = 0
+
+    def chunks() -> Any:
+        nonlocal read
+        while True:
+            read += 1000
+            yield b"x" * 1000
+
+    assert logs._read_part(chunks(), 5500) == b"x" * logs.MAX_BYTES
+    assert read < logs.MAX_BYTES + 5500 + 2000
+    assert logs._read_part([b"abc", b"defg"], 2) == b"cdefg"
+    logs._check_whole("a.txt", logs.MAX_WHOLE)
+    with pytest.raises(Refused, match=r"'a.txt' is shown up to 64 MB"):
+        logs._check_whole("a.txt", logs.MAX_WHOLE + 1)
