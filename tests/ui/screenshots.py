@@ -134,7 +134,7 @@ def take(server: Server, run: Any, failed: Any, pair: list[Any]) -> None:
             time.sleep(1)  # for what moves in MLflow's page
             taken = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
             driver.quit()
-            few = taken.quantize(256, Image.Quantize.MAXCOVERAGE)
+            few = taken.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
             few.save(HERE / f"{name}.png", optimize=True)
 
         shown.save = save  # type: ignore[attr-defined]

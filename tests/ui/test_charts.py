@@ -40,6 +40,10 @@ def test_runs_are_charted_and_the_charts_are_in_the_address(page: Page, here: st
     assert "charts=" not in page.driver.current_url
     page.click(f"{CARD}:nth-child(2) button[aria-label='Remove the chart']")
     page.until(lambda: page.driver.current_url.count("charts=") == 1, "the other one")
+    page.press("c")
+    page.wait_until_gone(CARD)
+    page.press("c")
+    page.see(f"{CARD} .u-wrap canvas")
     plot = page.see(f"{CARD} [role=img]")
     assert plot.get_attribute("aria-label") == "loss of 3 runs; last values: 0.1429, 0.1667, 0.2"
     assert page.see(".amlflow-legend").text.split() == ["run-2", "run-1", "run-0"]

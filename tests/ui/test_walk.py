@@ -160,4 +160,7 @@ def test_everything_is_done_by_keyboard(
     page.see(".amlflow-log", "epoch 100")
     keys.press("?")
     assert "Logs" in page.see("dialog .amlflow-keys").text
-    keys.press(Keys.ESCAPE)
+    # Who does not want keys of one character turns them off.
+    keys.go_to(lambda focused: focused.get_attribute("type") == "checkbox")
+    keys.press(Keys.SPACE, Keys.ESCAPE, "1")
+    assert page.see("#amlflow-tab-logs").get_attribute("aria-selected") == "true"

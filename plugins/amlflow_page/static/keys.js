@@ -1,7 +1,7 @@
 // The keyboard: an element with `aria-keyshortcuts` is used by that key, and `?` shows which there are.
 
 import { showDialog } from "./dialogs.js";
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { OURS } from "./run_route.js";
 import { FORMS, form, setForm } from "./times.js";
 
@@ -41,6 +41,25 @@ function use(element) {
   if (element.matches("button, a")) element.click();
 }
 
+const KEPT = "amlflow.keys";
+
+// Whether single characters are keys. Who speaks to the computer may turn them off, as words are full of them.
+export function isOn() {
+  try {
+    return localStorage.getItem(KEPT) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+function turn(on) {
+  try {
+    on ? localStorage.removeItem(KEPT) : localStorage.setItem(KEPT, "off");
+  } catch {
+    say("This browser keeps no settings.", true);
+  }
+}
+
 function nextForm() {
   const names = Object.keys(FORMS);
   setForm(names[(names.indexOf(form()) + 1) % names.length]);
@@ -56,6 +75,7 @@ export function showKeys() {
     ["z", "show times as how long ago, in local time or in UTC"],
     ["?", "show these keys"],
   ];
+  const single = h("input", { type: "checkbox", checked: isOn(), onchange: () => turn(single.checked) });
   showDialog(
     "Keys",
     h(
@@ -63,6 +83,7 @@ export function showKeys() {
       { class: "amlflow-keys", tabindex: "0", "aria-label": "Keys" },
       ...entries.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]),
     ),
+    h("label", {}, single, h("span", {}, "Use keys of one character")),
   );
 }
 
@@ -72,6 +93,7 @@ export function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(WRITING)) return;
   if (document.querySelector("dialog[open]")) return;
   const element = shortcuts().find(([key]) => key === event.key)?.[1];
+  if (event.key !== "?" && !isOn()) return;
   if (event.key === "?") showKeys();
   else if (event.key === "z") nextForm();
   else if (element) use(element);
