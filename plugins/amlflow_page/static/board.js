@@ -18,7 +18,13 @@ export class Board {
     this.changed = null; // the kind of changes to which the list is narrowed, and since when
     this.notes = new Notes((notes) => page.views.saveNotes(notes));
     this.version = h("div", { class: "amlflow-bar amlflow-version", role: "status", hidden: true });
-    this.changes = h("div", { class: "amlflow-bar amlflow-changes", hidden: true });
+    this.changes = h("div", {
+      class: "amlflow-bar amlflow-changes",
+      role: "group",
+      "aria-label": "What has changed",
+      "aria-live": "polite",
+      hidden: true,
+    });
     this.element = h("div", { class: "amlflow-over" }, this.version, this.notes.element, this.changes);
     setInterval(() => this.look(), LOOK_MS);
   }
