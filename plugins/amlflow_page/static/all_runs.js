@@ -11,6 +11,7 @@ import { fromAddress, fromWidths, standard, toAddress, toWidths } from "./defini
 import { button, h, icon } from "./dom.js";
 import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
+import { fold } from "./fold.js";
 import { isFinal } from "./format.js";
 import { groupMenu } from "./group_menu.js";
 import { narrowedToFailure } from "./one_box.js";
@@ -151,16 +152,14 @@ export class AllRuns {
       ),
       this.board.element,
       this.query.element,
-      h(
-        "div",
-        { class: "amlflow-bars" },
+      fold("Filters and columns", [
         this.filters.element,
         this.groups,
         this.columns,
         this.actions,
         copyMenu(() => ({ ...this.shown, changed: this.board.changed })),
         button("Reset", () => this.reset(), { kind: "link" }),
-      ),
+      ]),
       this.selection.element,
       this.charts.element,
       this.scroller,

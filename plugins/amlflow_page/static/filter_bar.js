@@ -115,6 +115,8 @@ export class FilterBar {
 
   show(definition) {
     this.definition = definition;
+    const isSet = definition.tags.length > 0 || LISTS.some(([name]) => definition[name].length > 0);
+    this.element.closest("details")?.classList.toggle("is-set", isSet);
     this.children.checked = definition.children;
     this.tree.checked = definition.tree && !definition.children;
     for (const [name, made] of Object.entries(this.menus)) {

@@ -1,0 +1,16 @@
+// What a narrow window has no room for: it is folded away, and a wide window always shows it.
+
+import { h } from "./dom.js";
+
+const wide = globalThis.matchMedia?.("(min-width: 901px)"); // as board.css has it
+
+export function fold(label, parts) {
+  const bars = h("div", { class: "amlflow-bars" }, ...parts);
+  const element = h("details", { class: "amlflow-fold" }, h("summary", {}, label), bars);
+  const follow = () => {
+    element.open = wide?.matches ?? true;
+  };
+  follow();
+  wide?.addEventListener("change", follow);
+  return element;
+}
