@@ -135,7 +135,7 @@ def test_the_failures_are_of_the_words_in_the_query_box_too(page: Page, here: st
     page.click(".amlflow-all-runs > header button", "Failures")
     page.see(".amlflow-reasons [role=status]", "1 run has failed.")
     page.click(".amlflow-reason", "1 run")
-    page.until(lambda: "statuses=Failed" in page.driver.current_url, "the run's reason")
+    page.until(lambda: "status%3Afailed" in page.driver.current_url, "the run's reason")
     assert page.run_names() == ["failed-2"]
 
 
