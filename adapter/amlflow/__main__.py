@@ -24,8 +24,11 @@ def run_script(arguments: list[str]) -> None:
 
     sys.argv[:] = arguments
     if not getattr(sys.flags, "safe_path", False):  # as python -P asks for
-        # `python -m` has put the working folder there.
-        sys.path[0] = os.path.dirname(os.path.realpath(arguments[0]))
+        folder = os.path.dirname(os.path.realpath(arguments[0]))
+        if sys.path[0] in ("", os.getcwd()):  # `python -m` has put it there
+            sys.path[0] = folder
+        else:  # a zip application is found by what it has put there
+            sys.path.insert(0, folder)
     runpy.run_path(arguments[0], run_name="__main__")
 
 

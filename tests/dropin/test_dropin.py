@@ -124,6 +124,13 @@ def test_installed_into_a_folder_and_from_a_zip_file(
     done = run(environment / "bin" / "python", application, folder=folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(application / "amlflow_dropin/azureml/core/__init__.py")
+    # An application whose scripts are its arguments.
+    with zipfile.ZipFile(shutil.copy(wheel, folder / "runner.pyz"), "a") as archive:
+        archive.writestr("__main__.py", "from amlflow.__main__ import main\nmain()\n")
+    find = "import importlib.util, sys\nfound = importlib.util.find_spec('amlflow_mlflow')\n"
+    script.write_text(f"{find}{WHERE}\nsys.exit(7 if found else 1)\n")
+    done = run(environment / "bin" / "python", folder / "runner.pyz", script, folder=folder)
+    assert done.returncode == 7, done.stderr
 
 
 def package(folder: Path, name: str, text: str, *, regular: bool) -> str:

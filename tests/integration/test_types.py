@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jedi
 from blocks import all_blocks
 
 
@@ -30,3 +31,12 @@ def test_the_examples_are_typed_and_a_wrong_name_is_found(tmp_path: Path) -> Non
     )
     errors = [line for line in check_types(tmp_path).splitlines() if "error:" in line]
     assert errors == ['wrong.py:3: error: "Run" has no attribute "logg"  [attr-defined]']
+
+
+def test_completion_shows_the_signature_and_the_docstring(tmp_path: Path) -> None:
+    code = "from azureml.core import Experiment, Workspace\n"
+    code += "run = Experiment(Workspace.from_config(), 'a').start_logging()\nrun.log("
+    script = jedi.Script(code, path=tmp_path / "script.py")
+    [signature] = script.get_signatures(3, 8)
+    assert signature.to_string().startswith('log(name: str, value: Any, description: str=""')
+    assert "Log a single value" in signature.docstring(raw=True)

@@ -45,6 +45,15 @@ def test_a_script_has_its_arguments_its_folder_and_its_exit_code(
     assert sys.argv == [str(script), str(code), "-o", "table"]
 
 
+def test_what_a_zip_application_is_found_by_stays_on_the_path(
+    script: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", ["/app.pyz", *sys.path[1:]])
+    with pytest.raises(SystemExit):
+        main([str(script), "0"])
+    assert sys.path[:2] == [str(folder / "scripts"), "/app.pyz"]
+
+
 def test_a_script_that_does_not_exist_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
