@@ -44,7 +44,7 @@ def check_models(workspace: Workspace, run: Run) -> None:
     model.remove_tags(["kind"])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
-        path.write_text("{}")
+        path.write_text("{}", encoding="utf-8")
         local = Model.register(
             workspace,
             str(path),
@@ -59,7 +59,7 @@ def check_models(workspace: Workspace, run: Run) -> None:
         copy = Path(
             Model(workspace, "whole-life", version=local.version).download(folder + "/copy")
         )
-        check("download", copy.read_text() == "{}")
+        check("download", copy.read_text(encoding="utf-8") == "{}")
         weights = Path(model.download(folder + "/weights"))
         check("download of a folder with one file", weights.stat().st_size == 256_000)
     local.add_tags({"stage": "production"})
@@ -99,9 +99,9 @@ def check_data(workspace: Workspace) -> None:
     datastore = workspace.get_default_datastore()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
-        path.write_text("when,x\n2020-01-31,1.5\n2020-02-01,2\n")
+        path.write_text("when,x\n2020-01-31,1.5\n2020-02-01,2\n", encoding="utf-8")
         datastore.upload_files([path], target_path="whole-life", show_progress=False)
-        path.write_text("when,x\n2020-01-31,3\n")
+        path.write_text("when,x\n2020-01-31,3\n", encoding="utf-8")
         datastore.upload_files([path], target_path="whole-life", show_progress=False)
         count = datastore.download(folder + "/all", "whole-life", show_progress=False)
         check("download of a datastore", count == 1)

@@ -103,8 +103,16 @@ print("trained")
 """
 
 
+WHOLE_LIFE = """
+import runpy, sys
+from helpers import windows_stand_in
+windows_stand_in.install()
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
 def run_script(
-    code: str, folder: Path, *arguments: str, path: Path = TESTS
+    code: str, folder: Path, *arguments: str, path: Path = TESTS, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-X", "warn_default_encoding", "-c", code, *arguments],
@@ -113,6 +121,7 @@ def run_script(
             PYTHONPATH=str(path),
             AMLFLOW_JOURNAL_FOLDER=str(folder / "journals"),
             AMLFLOW_JOBS=str(folder / "jobs"),
+            **environment,
         ),
         capture_output=True,
         text=True,
@@ -142,3 +151,28 @@ def test_without_what_macos_lacks(tmp_path: Path) -> None:
     ended = run_script(SUBMITS, tmp_path, path=TESTS / "helpers" / "mac_stand_in")
 
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_whole_life_on_a_server_without_what_windows_lacks(
+    server_uri: str, tmp_path: Path
+) -> None:
+    arguments = (str(servers.WHOLE_LIFE), "--without-mlflow")
+    ended = run_script(WHOLE_LIFE, tmp_path, *arguments, MLFLOW_TRACKING_URI=server_uri)
+
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_whole_life_on_a_server_without_what_macos_lacks(server_uri: str, tmp_path: Path) -> None:
+    path = str(TESTS / "helpers" / "mac_stand_in")
+    servers.live(server_uri, "--without-mlflow", folder=tmp_path, PYTHONPATH=path)
+
+    listed = subprocess.run(
+        [sys.executable, "-m", "amlflow", "run", "list", "-e", "whole-life", "-o", "tsv"],
+        cwd=tmp_path,
+        env=servers.clean_environment(MLFLOW_TRACKING_URI=server_uri, PYTHONPATH=path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout

@@ -6,6 +6,8 @@ artifacts, and its users, permissions and server hold for them, whatever tracker
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import tempfile
 from collections.abc import Mapping
@@ -133,7 +135,22 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
             os.close(handle)
             try:
                 self.get_file(path, copy)
-                return open(copy, "rb")
-            finally:
+                file = _Copy(copy)
+            except BaseException:
                 os.unlink(copy)
+                raise
+            with contextlib.suppress(PermissionError):  # Windows removes no file that is open
+                os.unlink(copy)
+            return io.BufferedReader(file)
         raise NotImplementedError(f"{mode!r}: files are stored whole, with put_file")
+
+
+class _Copy(io.FileIO):
+    """A copy of a file, which is removed when it is closed at the latest."""
+
+    def close(self) -> None:
+        was_open = not self.closed
+        super().close()
+        if was_open:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.name)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sys
+import sysconfig
 import urllib.request
 from typing import Any
 
@@ -10,6 +11,7 @@ import psutil
 
 OTHERS_OWN = (psutil, urllib.request)
 """Modules that choose their way for a system when they are imported, and keep that of this one."""
+sysconfig.get_config_vars()  # which are read from a file named after the system
 
 ABSENT = (
     "fdatasync", "memfd_create", "pipe2", "posix_fadvise", "posix_fallocate", "sched_getaffinity",
