@@ -29,6 +29,9 @@ from amlflow.environments.wheels import address_of_copy
 _LEGACY = ["setuptools<81", "cython<3"]
 """What source archives of v1's years build with; newer releases have removed what they import."""
 
+_V1_MINOR = 8
+"""v1 took Python 3.8 for a definition that names none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -190,6 +193,11 @@ def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
             " AMLFLOW_RELAX_PINS=1, or environment.python.relax = True, takes the nearest version "
             f"that has a wheel for Python {python.rpartition('.')[0]}."
         )
+        if int(python.split(".")[1]) > _V1_MINOR:
+            remedy += (
+                f" Or name an older Python in the definition, such as 3.{_V1_MINOR}, which v1 took "
+                "where none was named."
+            )
     return EnvironmentBuildException(f"The environment could not be made: {reason}.{remedy}")
 
 

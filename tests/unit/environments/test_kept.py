@@ -98,6 +98,16 @@ def test_prune_does_not_wait_for_a_build(folder: Path) -> None:
         builder.join()
 
 
+@pytest.mark.parametrize(("python", "names_older"), [("3.11.7", True), ("3.8.18", False)])
+def test_a_pin_without_a_wheel_names_the_settings_that_help(python: str, names_older: bool) -> None:
+    output = [
+        "  Because torch==1.10.1 has no wheels with a matching Python ABI tag (e.g., `cp311`)"
+    ]
+    message = failure_of(output, python).message
+    assert "AMLFLOW_RELAX_PINS=1, or environment.python.relax = True" in message
+    assert ("Or name an older Python in the definition, such as 3.8" in message) == names_older
+
+
 def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = [
         "error: Failed to install: big-1.0-py3-none-any.whl (big==1.0)",
