@@ -20,6 +20,7 @@ const TITLES = {
   error: "Error",
   id: "Run ID",
 };
+const WHOLE = new Intl.NumberFormat("en");
 const SORTS = new Set(["name", "status", "experiment", "created", "duration", "submitter", "target", "description"]);
 
 // The kind of a column and its key: undefined where it has none.
@@ -73,7 +74,7 @@ export function usualWidth(column, isGrouped = false) {
 export function short(number) {
   if (typeof number !== "number") return String(number);
   const size = Math.abs(number);
-  if (Number.isInteger(number) && size < 1e9) return number.toLocaleString("en");
+  if (Number.isInteger(number) && size < 1e9) return WHOLE.format(number);
   if (size !== 0 && (size < 1e-4 || size >= 1e6)) return number.toExponential(3);
   return String(Number(number.toPrecision(5)));
 }

@@ -1,6 +1,6 @@
 // Which rows of a long table are in sight. All rows have one height, so no library measures them.
 
-const BEYOND = 15; // rows that are drawn above and below what is seen
+const BEYOND = 8; // rows that are drawn above and below what is seen
 const USUAL_HEIGHT = 36;
 
 export class RowWindow {

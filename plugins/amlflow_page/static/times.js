@@ -48,14 +48,25 @@ function passed(time) {
   return relative.format(Math.round(seconds / size), unit);
 }
 
+const formats = new Map();
+
+// The format of a zone, made once: to make one takes longer than to draw a row.
+function formatOf(zone) {
+  if (!formats.has(zone)) {
+    const format = new Intl.DateTimeFormat("en", {
+      timeZone: zone,
+      timeZoneName: "short",
+      hourCycle: "h23",
+      ...{ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    });
+    formats.set(zone, format);
+  }
+  return formats.get(zone);
+}
+
 // A date and time with its zone, such as 2026-11-26 14:02:03 GMT+1. `zone` is undefined for the browser's own.
 export function absolute(time, zone) {
-  const parts = new Intl.DateTimeFormat("en", {
-    timeZone: zone,
-    timeZoneName: "short",
-    hourCycle: "h23",
-    ...{ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" },
-  }).formatToParts(new Date(time));
+  const parts = formatOf(zone).formatToParts(new Date(time));
   const of = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
   return `${of.year}-${of.month}-${of.day} ${of.hour}:${of.minute}:${of.second} ${of.timeZoneName}`;
 }
