@@ -51,6 +51,10 @@ dozen runs.
 """
 
 
+Prepared = tuple[RunDraft, dict[str, str], dict[str, str]]
+"""A draft with its tags and params."""
+
+
 class Creation:
     """Makes runs in one store."""
 
@@ -69,6 +73,11 @@ class Creation:
         prepared = [
             (draft, dict(_draft_tags(draft)), to_params(draft.properties)) for draft in drafts
         ]
+        with self._store.at_once():
+            return self._create_all(prepared)
+
+    def _create_all(self, prepared: Sequence[Prepared]) -> list[RunRecord]:
+        drafts = [draft for draft, _, _ in prepared]
         for draft in drafts:
             if draft.run_id is not None and self._is_taken(draft.run_id, draft.experiment_id):
                 raise _duplicate_error(draft.run_id)
@@ -80,7 +89,7 @@ class Creation:
         for outcome in outcomes:
             if isinstance(outcome, AzureMLException):
                 for record in outcomes:
-                    if isinstance(record, RunRecord):
+                    if isinstance(record, RunRecord) and not self._store.is_atomic:
                         self._discard(record.id)
                 raise outcome
         return [record for record in outcomes if isinstance(record, RunRecord)]
@@ -111,8 +120,9 @@ class Creation:
                 mlflow = MLFLOW_STATUS.get(status, "SCHEDULED")
                 end_ms = to_ms(draft.created) if status in FINAL else None
                 self._store.update_run_info(run_id, mlflow, end_ms)
-        except AzureMLException:
-            self._discard(run_id)
+        except BaseException:  # also what interrupts it
+            if not self._store.is_atomic:
+                self._discard(run_id)
             raise
         created = to_run(run)
         return dataclasses.replace(

@@ -10,22 +10,28 @@ from amlflow_mlflow.schemes import SERVERS, is_elsewhere, scheme_of
 
 LIMITS = [
     KnownLimit(
-        switch="start-time-of-a-run-that-starts-again",
-        reason="MLflow keeps the end of a run that starts again; if the change has a start time, "
-        "this looks as if another client had killed the run, and it is Canceled",
+        switch="start-of-a-canceled-run",
+        reason="a client of MLflow may kill a run while its script is being started, and only "
+        "MLflow's own status says so; so Running with a start time leaves a run Canceled",
     ),
+]
+ONE_BY_ONE = [
+    *LIMITS,
     KnownLimit(
         switch="runs-of-a-killed-process",
-        reason="MLflow creates runs one by one, and stores a run's properties by another call; if "
-        "the process is killed meanwhile, what it has created stays",
+        reason="MLflow's servers and its own database client have no transaction for several "
+        "calls: runs are created one by one, and a run's properties are stored by another call; "
+        "if the process is killed meanwhile, what it has created stays. The default database, "
+        "sqlite, has no such limit",
     ),
 ]
 SERVER_LIMITS = [
-    *LIMITS,
+    *ONE_BY_ONE,
     KnownLimit(
         switch="new-files-in-a-race",
-        reason="an MLflow server replaces the files that it gets, so if two processes store one "
-        "new file at the same moment, both succeed and one file is kept",
+        reason="an MLflow server and its artifact stores replace the files that they get and "
+        "have no call to store a file only if it is new; so if two processes store one new file "
+        "at the same moment, both succeed and one file is kept",
     ),
 ]
 OLD_SERVER_LIMITS = [
@@ -36,6 +42,8 @@ OLD_SERVER_LIMITS = [
 ]
 
 
-def limits_of(uri: str) -> Sequence[KnownLimit]:
-    """The limits of the tracker at a URI."""
-    return SERVER_LIMITS if scheme_of(uri) in SERVERS or is_elsewhere(uri) else LIMITS
+def limits_of(uri: str, *, is_atomic: bool) -> Sequence[KnownLimit]:
+    """The limits of the tracker at a URI; ``is_atomic`` is whether its store has transactions."""
+    if scheme_of(uri) in SERVERS or is_elsewhere(uri):
+        return SERVER_LIMITS
+    return LIMITS if is_atomic else ONE_BY_ONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +75,7 @@ class MlflowStore:
     """
 
     is_server = False
+    is_atomic = False
     filters_null = True
     known_limits: Sequence[KnownLimit] = ()
 
@@ -92,6 +94,9 @@ class MlflowStore:
             name = self.engine.dialect.name
             self.dialect = name if name in DIALECTS else None
         self.registry = MlflowRegistry(uri, self.patiently)
+
+    def at_once(self) -> AbstractContextManager[object]:
+        return nullcontext()  # MLflow ends a transaction with each call
 
     def patiently(
         self, call: Callable[[], Result], missing: AzureMLException | None = None

@@ -9,6 +9,7 @@ database (:mod:`amlflow_mlflow.sqlite`), which needs MLflow for some calls only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -103,11 +104,19 @@ class Store(Protocol):
     """Whether filters know ``IS NULL``."""
     known_limits: Sequence[KnownLimit]
     """What an older version lacks."""
+    is_atomic: bool
+    """Whether calls inside :meth:`at_once` are stored together or not at all."""
     dialect: str | None
     """The database's dialect, where :meth:`select` takes SQL; else None."""
 
     @property
     def registry(self) -> Registry: ...
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Inside it, this thread's calls are one change, if the store :attr:`is_atomic`.
+
+        Other processes wait meanwhile. If an error leaves it, nothing has changed.
+        """
 
     # experiments
 

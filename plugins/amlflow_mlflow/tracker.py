@@ -66,7 +66,8 @@ class MlflowTracker(TrackerBase):
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._store: Store = open_store(uri)
-        self.known_limits = [*limits_of(uri), *self._store.known_limits]
+        limits = limits_of(uri, is_atomic=self._store.is_atomic)
+        self.known_limits = [*limits, *self._store.known_limits]
         self._files = Files(self._store)
         self._numbers = Numbers(self._store)
         self._pages = RunPages(self._store, self.get_experiment, self.list_experiments)
@@ -243,6 +244,10 @@ class MlflowTracker(TrackerBase):
         yield from self._paged.find(query)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
+        with self._store.at_once():
+            self._update_run(run_id, change)
+
+    def _update_run(self, run_id: str, change: RunChange) -> None:
         todo = spell(change, noted=self.is_noted(run_id))
         if change.status in FINAL:
             self._runs_with_status_tag.discard(run_id)
@@ -252,10 +257,10 @@ class MlflowTracker(TrackerBase):
             self._set_status(run_id, todo.status, todo.ended)
         self._log(run_id, todo.params, todo.tags)
         self._remove_tags(run_id, todo.removed)
-        if todo.status is not None and not todo.status_first:
-            info = self._set_status(run_id, todo.status, todo.ended)
-            if todo.starts and info.end_time:
-                self._set_status(run_id, KILLED, None)
+        if todo.starts:
+            self._start(run_id, str(todo.status))
+        elif todo.status is not None and not todo.status_first:
+            self._set_status(run_id, todo.status, todo.ended)
         if change.status in FINAL:
             self.has_ended(run_id)
         if todo.status is None and todo.ended is not None:
@@ -283,6 +288,18 @@ class MlflowTracker(TrackerBase):
     def has_ended(self, run_id: str) -> None:
         """Keep nothing of this run in memory."""
         self._points.forget(run_id)
+
+    def _start(self, run_id: str, status: str) -> None:
+        """Set a run's status to running, unless another client has killed it meanwhile.
+
+        MLflow keeps the end of a run that starts again. If the run had none before, the end is that
+        of the other client.
+        """
+        before = self._store.get_run(run_id).info
+        starts_again = before.end_time is not None and before.status != KILLED
+        info = self._set_status(run_id, status, None)
+        if info.end_time and not starts_again:
+            self._set_status(run_id, KILLED, None)
 
     def _correct_end(self, run_id: str, ended: int) -> None:
         """Set the end of a run that has ended.

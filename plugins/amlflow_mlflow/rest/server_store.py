@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +48,7 @@ class ServerStore:
     """See :class:`amlflow_mlflow.store.Store`."""
 
     is_server = True
+    is_atomic = False
     threads = THREADS
     dialect: str | None = None
 
@@ -63,6 +65,9 @@ class ServerStore:
         self.known_limits = self._abilities.known_limits
         self._check_workspace()
         self.registry = ServerRegistry(self._calls, self._abilities)
+
+    def at_once(self) -> AbstractContextManager[object]:
+        return nullcontext()  # a server has no transactions
 
     def _check_workspace(self) -> None:
         """Raise :class:`Refused` where the server would not know of the workspace."""

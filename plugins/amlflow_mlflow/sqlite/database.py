@@ -36,6 +36,12 @@ class _Connections(threading.local):
         self.by_process: dict[int, sqlite3.Connection] = {}
 
 
+class _Open(threading.local):
+    """The connection on which this thread has begun to write, if it has."""
+
+    connection: sqlite3.Connection | None = None
+
+
 class Database:
     """The database at a ``sqlite:///`` URI.
 
@@ -47,6 +53,7 @@ class Database:
         self.uri = uri
         self.path = sqlite_path(uri)
         self._connections = _Connections() if keeps_connections else None
+        self._open = _Open()
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, or a new one. Raises sqlite3.Error."""
@@ -70,19 +77,34 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """All that is read within is of one moment. Raises the contract's errors."""
+        """All that is read within is of one moment. Raises the contract's errors.
+
+        Within :meth:`write`, what has been written so far is read, too.
+        """
         with self._transaction("BEGIN", "read") as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """All that is written within is stored, or nothing. Raises the contract's errors."""
+        """All that is written within is stored, or nothing. Raises the contract's errors.
+
+        Within another :meth:`write` of this thread, it is a part of that one.
+        """
+        is_outer = self._open.connection is None
         with self._transaction("BEGIN IMMEDIATE", "written") as connection:
-            yield connection
+            self._open.connection = connection
+            try:
+                yield connection
+            finally:
+                if is_outer:
+                    self._open.connection = None
 
     @contextmanager
     def _transaction(self, begin: str, doing: str) -> Iterator[sqlite3.Connection]:
         with translate_errors(self.uri, doing=doing):
+            if self._open.connection is not None:
+                yield self._open.connection
+                return
             connection = self.connection()
             try:
                 with transaction(connection, begin):

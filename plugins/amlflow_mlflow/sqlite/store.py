@@ -6,6 +6,7 @@ import random
 import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -70,10 +71,12 @@ def open_sqlite(uri: str) -> SqliteStore | None:
 class SqliteStore(SqliteExperiments):
     """See :class:`amlflow_mlflow.store.Store`.
 
-    Unlike MLflow's own store, it does each call in one transaction.
+    Unlike MLflow's own store, it does each call in one transaction, and several calls if they are
+    made :meth:`at_once`.
     """
 
     is_server = False
+    is_atomic = True
     filters_null = True
     known_limits: Sequence[KnownLimit] = ()
     threads = 1  # SQLite takes one writer at a time
@@ -84,6 +87,9 @@ class SqliteStore(SqliteExperiments):
         self._revision = revision
         self.registry = SqliteRegistry(database)
         self._mlflow = LateStore(database.uri)
+
+    def at_once(self) -> AbstractContextManager[object]:
+        return self.db.write()
 
     def delete_experiment(self, experiment_id: str) -> None:
         if self._is_assessed("experiment_id", experiment_id):

@@ -146,6 +146,26 @@ class TransitionTests(SuiteBase):
         record = tracker.get_run(run.id)
         assert (record.status, record.ended) == (Status.RUNNING, None)
 
+    @pytest.mark.parametrize("final", [Status.COMPLETED, Status.FAILED])
+    def test_a_run_that_starts_again_at_a_time(
+        self, tracker: Tracker, experiment: ExperimentRecord, final: Status
+    ) -> None:
+        """
+        transition: A final status is replaced only by another one, or by Running, which starts the
+            run again.
+        transition: Running sets the start time to started, or to now if the run has none.
+        """
+        run = self.create_run(tracker, experiment)
+        tracker.update_run(run.id, RunChange(status=final))
+        started = later(60)
+        tracker.update_run(run.id, RunChange(status=Status.RUNNING, started=started))
+        record = tracker.get_run(run.id)
+        # transition: A final status is replaced
+        assert (record.status, record.ended) == (Status.RUNNING, None)
+        # transition: Running sets
+        assert record.started is not None
+        assert abs(record.started - started) <= MILLISECOND
+
     def test_a_late_status_in_a_race(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         transition: Any other status that comes later is ignored, and the rest of the change is
