@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from amlflow.spec import RunRecord
-from amlflow.testing.failures import broken_sentences, comments_of, explain_difference
+from amlflow.testing.failures import (
+    BrokenSentence,
+    broken_sentences,
+    comments_of,
+    explain_difference,
+)
 
 CREATED = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
@@ -109,3 +114,18 @@ def test_the_sentence_above_the_failed_line_is_named(
 
 def test_the_comments_of_a_function() -> None:
     assert comments_of(quotes) == ["three: All", "one: The first", "two: The second"]
+
+
+def test_a_test_may_find_out_itself_which_sentence_is_broken() -> None:
+    def function() -> None:
+        """
+        page: The first.
+        page: The second.
+        """
+
+    error = BrokenSentence("page: The second", "one of many")
+    assert broken_sentences(function, None, error) == ["page: The second."]
+    assert broken_sentences(function, None, ValueError()) == [
+        "page: The first.",
+        "page: The second.",
+    ]

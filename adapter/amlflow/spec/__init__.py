@@ -16,7 +16,8 @@ These conventions hold for the whole contract:
   text that it cannot store exactly. It never shortens a text.
 * Other processes and machines change the same runs at the same time.
 * A method does everything that its docstring says, or raises one of the contract's errors and
-  changes nothing.
+  changes nothing. The same holds if another exception interrupts it, such as KeyboardInterrupt; the
+  next call works.
 * Methods must not keep references to their arguments; returned objects must not change later.
 * A method takes its arguments by position and by name, as its signature in the contract says; an
   argument that the contract does not have needs a default.

@@ -2,10 +2,10 @@
 
 Every method, what it does, and what it raises. Each may also raise ``Unavailable``, and
 ``AuthenticationException`` if the tracker does not let the caller in. *One* under "atomic" means
-that the whole call happens or nothing of it, also if several processes call it at once and if one
-of them dies; *each* means that this holds for each item, and a call that is repeated stores what is
-missing. Optional methods have a default in ``TrackerBase``. A tracker with the feature ``MODELS``
-also has the methods of ``ModelRegistry``.
+that the whole call happens or nothing of it, also if several processes call it at once, and if one
+of them dies or is interrupted; *each* means that this holds for each item, and a call that is
+repeated stores what is missing. Optional methods have a default in ``TrackerBase``. A tracker with
+the feature ``MODELS`` also has the methods of ``ModelRegistry``.
 
 ====================  ======================================  ============================  =======
 method                what it does                            raises                        atomic

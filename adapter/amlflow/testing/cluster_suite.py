@@ -83,7 +83,10 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         item = submitted("note.touch(); time.sleep(600)")
         until((tmp_path / item.name).exists)
         job = cluster.look([item.name], now=True)[item.name]
-        assert (job.state, job.attempt) == (JobState.RUNNING, 1)
+        # Cluster.look: What the cluster knows
+        assert job.state is JobState.RUNNING
+        # ClusterJob: attempt is
+        assert job.attempt == 1
 
     def test_an_old_answer_says_nothing_of_what_it_does_not_know(
         self, cluster: Cluster, submitted: Any
@@ -97,6 +100,9 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         item = submitted("time.sleep(600)")
         for _ in range(3):
             job = cluster.look([item.name]).get(item.name)
+            # Cluster.look: A job is JobState.UNKNOWN
+            assert job is None or job.state is not JobState.UNKNOWN
+            # Cluster.look: The answer may be
             assert job is None or job.state not in OVER
 
     def test_each_name_is_in_an_answer_of_now(self, cluster: Cluster, submitted: Any) -> None:
@@ -121,10 +127,15 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         ClusterWork: name is unique and consists of letters and digits.
         """
         works = [work("note.open('a').write('x')") for _ in range(5)]
+        # Cluster.submit: Put works
         cluster.submit(works)
         for item in works:
             assert end_of(cluster, item.name).state is JobState.COMPLETED
             assert (tmp_path / item.name).read_text() == "x"
+        # ClusterWork: name is unique
+        assert set(cluster.look([item.name for item in works], now=True)) == {
+            item.name for item in works
+        }
 
     def test_a_job_that_is_cancelled(
         self, cluster: Cluster, submitted: Any, tmp_path: Path
@@ -196,7 +207,9 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         Cluster.check: tracking_uri is the tracker that the job has to reach.
         """
         item = work("note.touch()")
+        # Cluster.check: tracking_uri is
         cluster.check(item, "https://mlflow.example")
+        # Cluster.check: Called before
         assert cluster.look([item.name], now=True)[item.name].state is JobState.UNKNOWN
 
     def test_a_work_that_the_cluster_cannot_take(

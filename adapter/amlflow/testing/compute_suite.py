@@ -296,7 +296,6 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
     def test_a_program_that_is_not_there(self, compute: Compute, work: Any) -> None:
         """
         Compute.check: Raise ComputeTargetException with what to do if the work cannot run now.
-        Compute.start: Raises ComputeTargetException.
         """
         job = work(command=["no-such-program"], is_script=False)
         assert "no-such-program" in refusal(compute, job)

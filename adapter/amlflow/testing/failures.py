@@ -6,7 +6,8 @@ by how the sentence begins::
     # transition: A run has an end time
     assert record.ended is None
 
-If a line after it fails, that sentence is named. Without such a comment, all of them are.
+If a line after it fails, that sentence is named. Without such a comment, all of them are. A test
+that compares many cases at once raises :class:`BrokenSentence` instead.
 """
 
 from __future__ import annotations
@@ -26,9 +27,24 @@ ABSENT = object()
 _COMMENT = re.compile(r"\s*# (?=[\w.]+: )")
 
 
-def broken_sentences(function: Any, traceback: TracebackType | None) -> list[str]:
+class BrokenSentence(AssertionError):
+    """Raised by a test that finds out itself which of its sentences does not hold.
+
+    ``beginning`` is how the sentence begins.
+    """
+
+    def __init__(self, beginning: str, message: str) -> None:
+        super().__init__(message)
+        self.beginning = beginning
+
+
+def broken_sentences(
+    function: Any, traceback: TracebackType | None, error: BaseException | None = None
+) -> list[str]:
     """The sentences that a test names and that do not hold, where it failed."""
     sentences = quoted_sentences(function)
+    if isinstance(error, BrokenSentence):
+        return [each for each in sentences if each.startswith(error.beginning)] or sentences
     line = _failed_line(function.__code__, traceback)
     if len(sentences) < 2 or line is None:
         return sentences
@@ -84,7 +100,7 @@ def _depth(line: str) -> int:
 
 def explain_difference(actual: Any, expected: Any) -> list[str] | None:
     """The smallest part in which two values differ, for pytest; None if pytest says it as well."""
-    for path, one, other in _differences(actual, expected, ""):
+    for path, one, other in _differences(actual, expected):
         if not path:
             return None
         texts = _show(one, other)
@@ -92,7 +108,7 @@ def explain_difference(actual: Any, expected: Any) -> list[str] | None:
     return None
 
 
-def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+def _differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """The parts in which two values differ, each with its path."""
     if one is ABSENT or other is ABSENT:
         yield path, one, other

@@ -100,30 +100,11 @@ class MemoryTracker(spec.TrackerBase):
             for index, (experiment_id, run_id) in enumerate(ids):
                 if (experiment_id, run_id) in ids[:index] or self._find(run_id, experiment_id):
                     raise spec.Refused(f"The experiment has a run {run_id!r} already.")
-            return [self._create(draft) for draft in drafts]
+            return [self._add(record) for record in [to_record(draft) for draft in drafts]]
 
-    def _create(self, draft: RunDraft) -> RunRecord:
-        run_id = uuid.uuid4().hex
-        record = RunRecord(
-            id=run_id,
-            alias=draft.run_id,
-            experiment_id=draft.experiment_id,
-            parent_id=draft.parent_id,
-            root_id=draft.root_id or (None if draft.parent_id else run_id),
-            name=draft.name or f"run-{run_id[:8]}",
-            type=draft.type,
-            status=draft.status,
-            created=draft.created,
-            started=None if draft.status in spec.UNSTARTED else draft.created,
-            ended=draft.created if draft.status in spec.FINAL else None,
-            user="somebody",
-            description=draft.description,
-            tags=dict(draft.tags),
-            properties=dict(draft.properties),
-            system=dict(draft.system),
-        )
-        self._runs[run_id] = record
-        self._points[run_id], self._files[run_id] = {}, {}
+    def _add(self, record: RunRecord) -> RunRecord:
+        self._runs[record.id] = record
+        self._points[record.id], self._files[record.id] = {}, {}
         return record
 
     def _find(self, run_id: str, experiment_id: str | None) -> RunRecord | None:
@@ -263,12 +244,13 @@ class MemoryTracker(spec.TrackerBase):
             }
             if not files:
                 raise spec.Refused(f"The run has no file or folder {draft.path!r}.")
-            version = self._versions[draft.name] = self._versions.get(draft.name, 0) + 1
+            version = self._versions.get(draft.name, 0) + 1
             record = ModelRecord(
                 name=draft.name, version=version, run_id=draft.run_id, created=_now(),
                 user="somebody", description=draft.description, tags=dict(draft.tags),
                 properties=dict(draft.properties), system=dict(draft.system),
             )  # fmt: skip
+            self._versions[draft.name] = version
             self._models[draft.name, version] = record
             self._model_files[draft.name, version] = files
             return record
@@ -316,6 +298,29 @@ class MemoryTracker(spec.TrackerBase):
 
     def experiment_link(self, experiment_id: str) -> str:
         return f"{self.uri}/experiments/{experiment_id}"
+
+
+def to_record(draft: RunDraft) -> RunRecord:
+    """The record of a new run."""
+    run_id = uuid.uuid4().hex
+    return RunRecord(
+        id=run_id,
+        alias=draft.run_id,
+        experiment_id=draft.experiment_id,
+        parent_id=draft.parent_id,
+        root_id=draft.root_id or (None if draft.parent_id else run_id),
+        name=draft.name or f"run-{run_id[:8]}",
+        type=draft.type,
+        status=draft.status,
+        created=draft.created,
+        started=None if draft.status in spec.UNSTARTED else draft.created,
+        ended=draft.created if draft.status in spec.FINAL else None,
+        user="somebody",
+        description=draft.description,
+        tags=dict(draft.tags),
+        properties=dict(draft.properties),
+        system=dict(draft.system),
+    )
 
 
 def _drop(tags: dict[str, str | None], removed: Sequence[str]) -> dict[str, str | None]:

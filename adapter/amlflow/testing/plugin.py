@@ -109,8 +109,10 @@ def pytest_runtest_makereport(
         return report
     known_limits.excuse(item, report)
     if report.failed:
-        traceback = call.excinfo and call.excinfo.tb
-        sentences = broken_sentences(getattr(item, "function", None), traceback)
+        raised = call.excinfo
+        sentences = broken_sentences(
+            getattr(item, "function", None), raised and raised.tb, raised and raised.value
+        )
         report.sections.insert(0, (BROKEN, "\n".join(sentences)))
         seed = seeds.seed_of(item.config)
         report.sections.insert(1, ("values", f"drawn with {seeds.OPTION}={seed}"))

@@ -17,6 +17,7 @@ from amlflow.testing.suites.conventions import ConventionTests
 from amlflow.testing.suites.drawn import DrawnTests
 from amlflow.testing.suites.experiments import ExperimentTests
 from amlflow.testing.suites.files import FileTests
+from amlflow.testing.suites.interrupted import InterruptedTests
 from amlflow.testing.suites.killed import KilledTests
 from amlflow.testing.suites.large import LargeTests
 from amlflow.testing.suites.metadata import MetadataTests
@@ -39,6 +40,7 @@ class TrackerSuite(
     DrawnTests,
     KilledTests,
     ProcessTests,
+    InterruptedTests,
     OutageTests,
     LargeTests,
     OperatorTests,

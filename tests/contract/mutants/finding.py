@@ -21,6 +21,7 @@ replace = dataclasses.replace
 MATCH = """
     find_runs: The runs that match a query, and no others, read from the tracker while you iterate.
     """
+ALL_CONDITIONS = "RunQuery: Which runs to find: those of the experiments that meet all conditions."
 ORDER = """
     Order: Runs without the field come last, also with descending; runs with equal values come
         newest first.
@@ -142,7 +143,7 @@ SEARCHES = [
 
 
 class AnyOfTheConditions(MemoryTracker):
-    __doc__ = MATCH
+    __doc__ = ALL_CONDITIONS
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         for run in super().find_runs(replace(query, conditions=())):
@@ -151,7 +152,7 @@ class AnyOfTheConditions(MemoryTracker):
 
 
 class OneConditionForAKey(MemoryTracker):
-    __doc__ = MATCH
+    __doc__ = ALL_CONDITIONS
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         last = {(each.field, each.key): each for each in query.conditions}

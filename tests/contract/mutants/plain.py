@@ -28,7 +28,7 @@ from amlflow.spec import (
     RunRecord,
     Status,
 )
-from amlflow.testing.memory import MemoryTracker
+from amlflow.testing.memory import MemoryTracker, to_record
 
 from mutants.meeting import meet_thread
 
@@ -220,7 +220,7 @@ class TwoUnderOneId(MemoryTracker):
                 raise spec.Refused(f"The experiment has a run {draft.run_id!r} already.")
         meet_thread(self, str(drafts[0].run_id))
         with self._lock:
-            return [self._create(draft) for draft in drafts]
+            return [self._add(to_record(draft)) for draft in drafts]
 
 
 class SomeAreMade(MemoryTracker):

@@ -14,6 +14,10 @@ from amlflow.testing.memory import MemoryTracker
 from mutants.meeting import is_alone, meet_thread, wait_until
 
 replace = dataclasses.replace
+INTERRUPTED = """
+    page: The same holds if another exception interrupts it, such as KeyboardInterrupt; the next
+        call works.
+    """
 
 
 # --- Pages --------------------------------------------------------------------------------------
@@ -279,6 +283,56 @@ class LateStatusDropsTheRest(MemoryTracker):
         late = change.status not in (*FINAL, Status.RUNNING, None)
         if not (late and self.get_run(run_id).status in FINAL):
             super().update_run(run_id, change)
+
+
+class TagsAsTheyCome(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        for key, value in change.tags.items():
+            super().update_run(run_id, RunChange(tags={key: value}))
+        super().update_run(run_id, change)
+
+
+class NotesAfterTheRest(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        super().update_run(run_id, replace(change, system={}))
+        super().update_run(run_id, RunChange(system=dict(change.system)))
+
+
+class RunsAsTheyCome(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        ids = [draft.run_id for draft in list(drafts)]
+        if len(set(ids)) < len(ids) - ids.count(None):
+            return super().create_runs(drafts)
+        for draft in drafts:
+            self.get_experiment(draft.experiment_id)
+            if draft.run_id is not None and self._find(draft.run_id, draft.experiment_id):
+                return super().create_runs(drafts)
+        return [super(RunsAsTheyCome, self).create_runs([draft])[0] for draft in drafts]
+
+
+class KeepsTheLock(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        self._lock.acquire()
+        super().update_run(run_id, change)
+        self._lock.release()
+
+
+class LosesAVersion(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def register_model(self, draft: spec.ModelDraft) -> spec.ModelRecord:
+        model = super().register_model(replace(draft, tags={}, properties={}))
+        change = spec.ModelChange(tags=draft.tags, properties=draft.properties)
+        self.update_model(model.name, model.version, change)
+        return self.get_model(model.name, model.version)
 
 
 MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]

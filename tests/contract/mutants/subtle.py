@@ -24,7 +24,7 @@ from amlflow.spec import (
     RunQuery,
     RunRecord,
 )
-from amlflow.testing.memory import MemoryTracker
+from amlflow.testing.memory import MemoryTracker, to_record
 
 from mutants.meeting import meet_thread
 
@@ -248,7 +248,7 @@ class IdAsAlias(MemoryTracker):
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         ids = [draft.run_id for draft in drafts if draft.run_id in self._runs]
         if ids:
-            return [self._create(draft) for draft in drafts]
+            return [self._add(to_record(draft)) for draft in drafts]
         return super().create_runs(drafts)
 
 
@@ -256,7 +256,7 @@ class AnyExperiment(MemoryTracker):
     """create_runs: Raises ExperimentNotFound."""
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        return [self._create(draft) for draft in drafts]
+        return [self._add(to_record(draft)) for draft in drafts]
 
 
 class SetWins(MemoryTracker):

@@ -20,7 +20,7 @@ from amlflow.spec import (
     RunDraft,
     RunRecord,
 )
-from amlflow.testing.memory import MemoryTracker
+from amlflow.testing.memory import MemoryTracker, to_record
 
 replace = dataclasses.replace
 
@@ -195,7 +195,7 @@ class EmptyIdForMany(MemoryTracker):
         ids = [(draft.experiment_id, draft.run_id) for draft in drafts if draft.run_id]
         if len(set(ids)) < len(ids):
             raise spec.Refused(f"Of {[run_id for _, run_id in ids]}, one is there twice.")
-        return [self._create(draft) for draft in drafts]
+        return [self._add(to_record(draft)) for draft in drafts]
 
 
 # --- Values -------------------------------------------------------------------------------------

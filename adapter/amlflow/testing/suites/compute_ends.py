@@ -125,11 +125,16 @@ class ComputeEndTests(ComputeBase):
                 BEATS, command=["script.py", f"beats-{me}"], name=me, output=tmp_path / f"out-{me}"
             )
         beats = {me: tmp_path / "work" / f"beats-{me}" for me in (longer, shorter)}
+        # Work: name is unique
         until(lambda: all(path.exists() and path.stat().st_size > 2 for path in beats.values()))
+        # Compute.clean: End what still runs
         compute.clean(name)
         compute.clean(name.upper())
-        assert not is_silent(beats[longer])
-        assert not is_silent(beats[shorter])
+        are_silent = [is_silent(beats[longer]), is_silent(beats[shorter])]
+        # JOB: The agent and all processes
+        assert are_silent != [True, True]
+        # Compute.clean: End what still runs
+        assert are_silent == [False, False]
         compute.clean(longer)
         assert is_silent(beats[longer])
         assert not is_silent(beats[shorter])

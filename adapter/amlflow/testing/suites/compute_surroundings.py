@@ -86,7 +86,6 @@ class ComputeSurroundingTests(ComputeBase):
     def test_a_work_that_cannot_start(self, compute: Compute, work: Any) -> None:
         """
         Compute.start: Raises ComputeTargetException.
-        Compute.check: Raise ComputeTargetException with what to do if the work cannot run now.
         """
         job: Work = work("pass")
         (job.folder / "not-executable").write_text("#!/bin/sh\necho started\n")

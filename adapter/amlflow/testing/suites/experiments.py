@@ -44,8 +44,10 @@ class ExperimentTests(SuiteBase):
             stays so.
         """
         name = new_name()
+        # Tracker: Its methods can be called
         with ThreadPoolExecutor(8) as pool:
             ids = {record.id for record in pool.map(tracker.ensure_experiment, [name] * 8)}
+        # ensure_experiment: The experiment with this name
         assert len(ids) == 1
 
     def test_find_experiment_creates_none(self, tracker: Tracker) -> None:

@@ -53,7 +53,6 @@ class KilledTests(ProcessBase):
         """
         page: A method does everything that its docstring says, or raises one of the contract's
             errors and changes nothing.
-        put_files: Store local files of any size under names that may contain /.
         """
         # Each is killed elsewhere within a step. The first one is longer: it opens the tracker.
         for part in (0.0, 0.15, 0.3, 0.5, 0.7, 0.9):

@@ -72,7 +72,6 @@ class LargeTests(SuiteBase):
         """
         Point: position (the step, or order without a step), writer, name and time identify the
             point: a tracker stores it once, however often it is sent.
-        write_points: Store points, each identity once.
         """
         points = [new_point("m", float(n), order=n) for n in range(300)]
         points += [new_point("t", str(n), order=n) for n in range(10)]

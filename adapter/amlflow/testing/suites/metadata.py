@@ -103,7 +103,6 @@ class MetadataTests(SuiteBase):
     def test_many_threads_change_one_run(self, tracker: Tracker, run: RunRecord) -> None:
         """
         Tracker: Its methods can be called from several threads.
-        page: Other processes and machines change the same runs at the same time.
         RunChange: A change to a run; what is not given stays as it is.
         """
 
@@ -113,8 +112,10 @@ class MetadataTests(SuiteBase):
                     run.id, RunChange(tags={f"tag {me} {n}": "x"}, system={f"note{me}": str(n)})
                 )
 
+        # Tracker: Its methods can be called
         assert race(16, change) == [None] * 16
         record = tracker.get_run(run.id)
+        # RunChange: A change to a run
         assert record.tags == {f"tag {me} {n}": "x" for me in range(16) for n in range(3)}
         assert record.system == {f"note{me}": "2" for me in range(16)}
 
@@ -263,7 +264,9 @@ class MetadataTests(SuiteBase):
         Tracker: Its methods can be called from several threads.
         """
         for run in [self.create_run(tracker, experiment) for _ in range(3)]:
+            # Tracker: Its methods can be called
             outcomes = race(16, functools.partial(claim, tracker, run.id))
+            # RunChange: Properties can be added
             check_claims(tracker.get_run(run.id), outcomes)
 
     def test_the_same_property_by_many_threads(self, tracker: Tracker, run: RunRecord) -> None:

@@ -76,11 +76,26 @@ class MetricSearchTests(SuiteBase):
             "metrics_max": {NAME: 5.0, "list": 6.0, "row.a b": 2.0, "table.x": 8.0},
             "metrics_first": {NAME: math.nan, "list": 4.0, "row.a b": 2.0, "table.x": 8.0},
         }
+        # METRIC_FIELDS: The fields of a run's record
+        assert set(METRIC_FIELDS) == set(expected)
         for fields in (METRIC_FIELDS, ("metrics",), ("metrics_first", "name")):
             record = self.read_only_run(tracker, experiment, *fields)
-            for field in METRIC_FIELDS:
-                if field in fields:
-                    assert same(getattr(record, field), expected[field]), (fields, field)
+            for field in set(METRIC_FIELDS).intersection(fields):
+                numbers = getattr(record, field)
+                # RunRecord: They may be missing
+                assert NAME in numbers, (fields, field)
+                series = {name: expected[field][name] for name in expected[field] if name != NAME}
+                # RunRecord: A list counts
+                assert same({name: numbers.get(name) for name in series}, series), (fields, field)
+                if field == "metrics":
+                    # RunRecord: The last number
+                    assert numbers[NAME] == expected[field][NAME], (fields, field)
+                elif field != "metrics_first":
+                    # RunRecord: A NaN is neither
+                    assert numbers[NAME] == expected[field][NAME], (fields, field)
+                # RunRecord: metrics, metrics_min
+                assert same(numbers, expected[field]), (fields, field)
+        # RunQuery: With the feature METRICS
         for field in METRIC_FIELDS:
             record = self.read_only_run(tracker, experiment, f"{field}.list", f"{field}.none")
             numbers = getattr(record, field)
@@ -105,6 +120,7 @@ class MetricSearchTests(SuiteBase):
         fields = frozenset(METRIC_FIELDS)
         query = RunQuery(experiment_ids=[experiment.id], fields=fields)
         records = {run.id: run for run in tracker.find_runs(query)}
+        # Condition: With the feature METRICS
         assert [records[run_ids[place]].metrics[NAME] for place in (0, 1, 4)] == [0.25, 1.0, 8.0]
         comparisons = [(op, value) for op in (Op.EQ, Op.GE, Op.LE, Op.GT, Op.LT) for value in
                        (0.25, 1.0, math.inf, -1.5)]  # fmt: skip
@@ -113,7 +129,12 @@ class MetricSearchTests(SuiteBase):
                 condition = Condition(field, op, value, NAME)
                 expected = {run_id for run_id in run_ids if condition.holds(records[run_id])}
                 query = RunQuery(experiment_ids=[experiment.id], conditions=[condition])
-                assert {run.id for run in tracker.find_runs(query)} == expected, condition
+                ids = {run.id for run in tracker.find_runs(query)}
+                nan = run_ids[3] if field == "metrics" else None
+                # Condition: A NaN counts
+                assert (nan in ids) == (nan in expected), condition
+                # Condition: With the feature METRICS
+                assert ids == expected, condition
         both = [Condition("metrics", Op.LT, 0.5, NAME), Condition("name", Op.EQ, "run 5")]
         query = RunQuery(experiment_ids=[experiment.id], conditions=both)
         assert [run.id for run in tracker.find_runs(query)] == [run_ids[5]]
@@ -142,7 +163,12 @@ class MetricSearchTests(SuiteBase):
         for order, places in expected.items():
             for limit in (0, 2):  # read on, also where only some were to be expected
                 query = RunQuery(experiment_ids=[experiment.id], order=order, limit=limit)
-                assert [run_ids.index(run.id) for run in tracker.find_runs(query)] == places, order
+                indexes = [run_ids.index(run.id) for run in tracker.find_runs(query)]
+                if order.field == "metrics":
+                    # Order: A run whose number is NaN
+                    assert indexes[-2:] == places[-2:], order
+                # Order: With the feature METRICS
+                assert indexes == places, order
 
     def test_quick_search_by_metrics(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -163,18 +189,24 @@ class MetricSearchTests(SuiteBase):
             fields=frozenset({"metrics_max"}),
         )
         quick: Any = tracker
+        # QuickSearch: Each method returns None
         if (count := quick.count_runs(query)) is not None:
             assert count == 5
+        # QuickSearch.first_runs: field is written
         field = f"metrics_min.{NAME}"
         for last, places in ((False, [6, 4]), (True, [5, 1])):
             if (runs := quick.first_runs(query, field, last)) is not None:
                 assert [run_ids.index(run.id) for run in runs] == places
                 assert all(NAME in run.metrics_max for run in runs)
         every = RunQuery(experiment_ids=[experiment.id], limit=2)
+        # QuickSearch.first_runs: If a run lacks
         assert quick.first_runs(every, field, False) is None
         values = quick.field_values(every, ["id", f"metrics_first.{NAME}", f"metrics.{NAME}"])
         if values is not None:
             expected = [(-math.inf, -math.inf), (0.25, 0.25), (math.inf, 8.0), (2.5, None)]
+            # QuickSearch.field_values: If a run lacks
+            assert values[3][2] is None
+            # QuickSearch.field_values: fields are written
             assert [numbers for _, *numbers in values][:4] == [*map(list, expected)]
 
     def log_all(self, tracker: Tracker, experiment: ExperimentRecord) -> list[str]:

@@ -223,8 +223,11 @@ class MetricTests(SuiteBase):
             new_point("r", {"a": 1}, order=0, kind=Kind.ROW),
         ]
         tracker.write_points(run.id, [*points, *points])
+        # write_points: Store points
+        assert len(tracker.read_points(run.id)) == len(points)
         tracker.write_points(run.id, points)
         tracker.write_points(run.id, points[2:4])
+        # Point: position
         assert [point.value for point in tracker.read_points(run.id, ["m"])] == [1.0, 1.0, "text"]
         assert len(tracker.read_points(run.id)) == len(points)
 

@@ -21,7 +21,9 @@ from amlflow.spec import (
     Status,
     Tracker,
 )
+from amlflow.testing.failures import BrokenSentence
 from amlflow.testing.suites.base import MILLISECOND, START, SuiteBase
+from amlflow.testing.suites.search import sentence_of
 
 VALUES = [
     "alike", "Alike", "ALIKE", "alike ", " alike", "al\u00efke", "ali\u0308ke", "al_ke",
@@ -101,7 +103,9 @@ class OperatorTests(SuiteBase):
         for condition in conditions:
             if difference := self.difference(tracker, experiment, [condition], records):
                 wrong.append((condition, difference))
-        assert not wrong, f"{len(wrong)} of {len(conditions)} are wrong; the first: {wrong[0]}"
+        if wrong:
+            message = f"{len(wrong)} of {len(conditions)} are wrong; the first: {wrong[0]}"
+            raise BrokenSentence(sentence_of(tracker, experiment, wrong[0][0], records), message)
 
     @pytest.mark.thorough
     def test_every_operator_on_every_field(
@@ -132,8 +136,6 @@ class OperatorTests(SuiteBase):
     def test_conditions_together(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         RunQuery: Which runs to find: those of the experiments that meet all conditions.
-        find_runs: The runs that match a query, and no others, read from the tracker while you
-            iterate.
         """
         records = self.various(tracker, experiment)
         several = [
@@ -221,7 +223,10 @@ class OperatorTests(SuiteBase):
         drafts = [self.draft(experiment, tags={"mark": experiment.name}) for _ in range(5)]
         run_ids = {run.id for run in tracker.create_runs(drafts)}
         mark = [Condition("tags", Op.EQ, experiment.name, key="mark")]
-        for limit in (0, 1, 2, 4, 5, 6):
+        # RunQuery: If experiment_ids is None
+        assert {run.id for run in tracker.find_runs(RunQuery(conditions=mark))} == run_ids
+        # RunQuery: limit is a hint
+        for limit in (1, 2, 4, 5, 6):
             query = RunQuery(conditions=mark, limit=limit)
             assert {run.id for run in tracker.find_runs(query)} == run_ids, limit
 

@@ -47,8 +47,6 @@ class OutageTests(SuiteBase):
         """
         Unavailable: The tracker did not answer or is busy; the same call may succeed later.
         tried_once: Inside it, this thread's calls raise Unavailable at the first failure.
-        tried_once: A plugin whose client tries again by itself must not let it do so while
-            is_tried_once is true.
         is_tried_once: Whether this call is made inside tried_once.
         """
         if outage is None:
@@ -83,13 +81,17 @@ class OutageTests(SuiteBase):
         }
         before = tracker.get_run(run.id)
         with outage(), tried_once():
+            # is_tried_once: Whether this call
             assert is_tried_once()
             for name, call in calls.items():
                 begun = time.monotonic()
+                # Unavailable: The tracker did not answer
                 with pytest.raises(Unavailable):
                     call()
                 took = time.monotonic() - begun
+                # tried_once: Inside it
                 assert took < self.patience, f"{name} was tried for {took:.0f} s"
+        # Unavailable: The tracker did not answer
         assert not (tmp_path / "back").exists()
         assert tracker.get_run(run.id) == before
         assert tracker.read_points(run.id) == []

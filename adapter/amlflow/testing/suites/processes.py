@@ -63,8 +63,10 @@ class ProcessTests(ProcessBase):
         page: Other processes and machines change the same runs at the same time.
         RunChange: A change to a run; what is not given stays as it is.
         """
+        # page: Other processes and machines
         assert others.at_once(_tag, run.id) == [None] * PROCESSES
         record = tracker.get_run(run.id)
+        # RunChange: A change to a run
         assert record.tags == {f"tag {me} {n}": "x" for me in range(PROCESSES) for n in range(5)}
         assert record.system == {f"note{me}": "4" for me in range(PROCESSES)}
 
@@ -222,22 +224,33 @@ class ProcessTests(ProcessBase):
 
         def both() -> list[Any]:
             """What this process and another one see, which must be the same."""
+            # page: Other processes and machines
             mine, theirs = _look(tracker, run.id, query), others.in_one(_look, run.id, query)
-            assert mine == theirs
+            # get_run: The run with this id
+            assert mine[0] == theirs[0]
+            # find_runs: The runs that match
+            assert mine[1] == theirs[1]
+            # page: Other processes and machines
+            assert mine[2:] == theirs[2:]
             return mine
 
+        # page: Other processes and machines
         assert both()[1:] == [[], [], []]
         change = RunChange(tags={"t": "new"}, properties={"p": "x"}, name="named")
         tracker.update_run(run.id, change)
+        # find_runs: The runs that match
         assert both()[1] == [run.id]
         others.in_one(_change, run.id, RunChange(tags={"u": "x"}, tags_removed=["t"]))
         assert both()[1] == []
+        # page: Other processes and machines
         with pytest.raises(PropertyConflict):
             tracker.update_run(run.id, RunChange(properties={"p": "y"}))
         others.in_one(_change, run.id, RunChange(properties={"q": "x"}, status=Status.FAILED))
         with pytest.raises(PropertyConflict):
             tracker.update_run(run.id, RunChange(properties={"q": "y"}))
+        # get_run: The run with this id
         assert both()[0].status == Status.FAILED
+        # page: Other processes and machines
         tracker.write_points(run.id, [new_point("m", 1.0), new_point("m", "text", order=1)])
         assert both()[2] == [1.0, "text"]
         more = [
@@ -272,7 +285,6 @@ class ProcessTests(ProcessBase):
     ) -> None:
         """
         page: Other processes and machines change the same runs at the same time.
-        features: What the tracker does natively.
         """
         need_fork()
         for n in range(2):
@@ -293,7 +305,6 @@ class ProcessTests(ProcessBase):
     ) -> None:
         """
         page: Other processes and machines change the same runs at the same time.
-        uri: The absolute URI that it was opened with.
         """
         need_fork()
         run = self.create_run(tracker, experiment)

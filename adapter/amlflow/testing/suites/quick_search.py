@@ -70,6 +70,7 @@ class QuickSearchTests(SuiteBase):
                 tracker.find_runs(RunQuery(experiment_ids=[experiment.id], conditions=subset))
             )
             count = self.quickly(tracker, "count_runs", query)
+            # QuickSearch.count_runs: How many
             assert count in (None, len(records)), subset
             for field in fields:
                 name, _, key = field.partition(".")
@@ -79,15 +80,23 @@ class QuickSearchTests(SuiteBase):
                 }
                 for last in (False, True):
                     first = self.quickly(tracker, "first_runs", query, field, last)
+                    # QuickSearch: Each method returns None
                     if first is None:
                         continue
+                    # QuickSearch.first_runs: If a run lacks
                     assert None not in values.values()
+                    # QuickSearch.first_runs: field is written
+                    assert {run.id for run in first} <= set(values), (subset, field)
                     ordered = sorted(records, key=lambda run: values[run.id])
                     expected = ordered[-3:] if last else ordered[:3]
-                    assert [run.id for run in first] == [run.id for run in expected], (
-                        subset,
-                        field,
-                    )
+                    # QuickSearch.first_runs: The first query.limit runs
+                    assert len(first) == len(expected), (subset, field)
+                    first_ids, ids = [run.id for run in first], [run.id for run in expected]
+                    if last:
+                        # QuickSearch.first_runs: With last
+                        assert first_ids == ids, (subset, field)
+                    # QuickSearch.first_runs: Texts are compared
+                    assert first_ids == ids, (subset, field)
 
     def test_field_values(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -123,6 +132,8 @@ class QuickSearchTests(SuiteBase):
             rows = self.quickly(tracker, "field_values", query, fields)
             if rows is None:
                 continue
+            # QuickSearch.field_values: The values of these fields
+            assert [row[0] for row in rows] == [run.id for run in tracker.find_runs(query)]
             expected = []
             for run in tracker.find_runs(query):
                 parts = [field.partition(".") for field in fields]
@@ -132,7 +143,16 @@ class QuickSearchTests(SuiteBase):
                         for name, _, key in parts
                     )
                 )
-            assert rows == expected
+            for row, values in zip(rows, expected, strict=True):
+                for field, stored, value in zip(fields, row, values, strict=True):
+                    if field in ("id", "experiment_id", "created"):
+                        # QuickSearch.field_values: fields are written
+                        assert stored == value, field
+                    elif value is None:
+                        # QuickSearch.field_values: If a run lacks
+                        assert stored is None, field
+                    # QuickSearch.field_values: The values of these fields
+                    assert stored == value, field
 
     def quickly(self, tracker: Tracker, method: str, *arguments: object) -> Any:
         """What a method of ``QuickSearch`` gives; None where the tracker does not have it."""

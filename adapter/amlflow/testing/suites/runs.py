@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -403,18 +402,24 @@ class RunTests(SuiteBase):
         path = tmp_path / "file"
         path.write_text("x")
         missing = uuid.uuid4().hex
-        calls: list[Callable[[], object]] = [
-            lambda: tracker.update_run(missing, RunChange(tags={"a": "b"})),
-            lambda: tracker.update_run(missing, RunChange(tags_removed=["a"])),
-            lambda: tracker.update_run(missing, RunChange(properties={"a": "b"})),
-            lambda: tracker.update_run(missing, RunChange(status=Status.COMPLETED)),
-            lambda: tracker.read_points(missing),
-            lambda: tracker.put_files(missing, {"a": path}),
-            lambda: tracker.list_files(missing),
-        ]
-        for call in calls:
+        # update_run: Raises RunNotFound
+        for change in (
+            RunChange(tags={"a": "b"}),
+            RunChange(tags_removed=["a"]),
+            RunChange(properties={"a": "b"}),
+            RunChange(status=Status.COMPLETED),
+        ):
             with pytest.raises(RunNotFound):
-                call()
+                tracker.update_run(missing, change)
+        # read_points: Raises RunNotFound.
+        with pytest.raises(RunNotFound):
+            tracker.read_points(missing)
+        # put_files: Raises RunNotFound
+        with pytest.raises(RunNotFound):
+            tracker.put_files(missing, {"a": path})
+        # list_files: Raises RunNotFound.
+        with pytest.raises(RunNotFound):
+            tracker.list_files(missing)
 
     def test_points_of_unknown_runs(self, tracker: Tracker) -> None:
         """write_points: Raises RunNotFound."""

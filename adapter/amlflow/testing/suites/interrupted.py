@@ -1,0 +1,200 @@
+"""Calls that an exception interrupts: in the middle of what they are given."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from amlflow.spec import (
+    ExperimentRecord,
+    Feature,
+    ModelDraft,
+    RunChange,
+    RunQuery,
+    RunRecord,
+    Tracker,
+)
+from amlflow.testing.suites.base import SuiteBase, new_point
+from amlflow.testing.suites.cleaning import new_name
+
+T = TypeVar("T")
+
+TIMES = range(4)
+"""A call is interrupted when it looks through its argument for the first time, the second …"""
+
+
+class Interruption(KeyboardInterrupt):
+    """As if somebody had pressed Ctrl-C."""
+
+
+class InterruptedMap(dict[str, T]):
+    """A dict that raises in the middle, when it is gone through for the nth time."""
+
+    def __init__(self, values: Mapping[str, T], time: int) -> None:
+        super().__init__(values)
+        self._time, self._times = time, itertools.count()
+
+    def __iter__(self) -> Iterator[str]:
+        return _interrupt([*super().__iter__()], next(self._times) == self._time)
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]
+        return KeysView(self)
+
+    def values(self) -> ValuesView[T]:  # type: ignore[override]
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[str, T]:  # type: ignore[override]
+        return ItemsView(self)
+
+    def __reduce__(self) -> Any:
+        raise Interruption
+
+
+class InterruptedList(list[T]):
+    """A list that raises in the middle, when it is gone through for the nth time."""
+
+    def __init__(self, values: Sequence[T], time: int) -> None:
+        super().__init__(values)
+        self._time, self._times = time, itertools.count()
+
+    def __iter__(self) -> Iterator[T]:
+        return _interrupt([*super().__iter__()], next(self._times) == self._time)
+
+    def __reduce__(self) -> Any:
+        raise Interruption
+
+
+def _interrupt(values: Iterable[T], is_time: bool) -> Iterator[T]:
+    for index, value in enumerate(values):
+        if is_time and index == 1:
+            raise Interruption
+        yield value
+
+
+class InterruptedTests(SuiteBase):
+    """A call that is interrupted changes nothing, and the next one works."""
+
+    def test_changes_that_are_interrupted(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        page: The same holds if another exception interrupts it, such as KeyboardInterrupt; the next
+            call works.
+        """
+        run = self.create_run(tracker, experiment, tags={"a": "old", "b": "old", "c": "old"})
+        both = {"a": "x", "b": "y"}
+        changes: list[Callable[[int], RunChange]] = [
+            lambda n: RunChange(tags=InterruptedMap(both, n), description="new"),
+            lambda n: RunChange(tags={"c": "x"}, system=InterruptedMap(both, n)),
+            lambda n: RunChange(tags={"c": "x"}, tags_removed=InterruptedList(["a", "b"], n)),
+            lambda n: RunChange(properties=InterruptedMap(both, n), tags={"c": "x"}),
+        ]
+        if Feature.WRITE_ONCE not in tracker.features:
+            changes.pop()
+        for change, n in itertools.product(changes, TIMES):
+            before = tracker.get_run(run.id)
+            if is_interrupted(lambda: tracker.update_run(run.id, change(n))):  # noqa: B023
+                assert in_thread(lambda: tracker.get_run(run.id), self.patience) == before
+        last = RunChange(tags={"a": "x"}, system={"a": "x"}, name="new")
+        in_thread(lambda: tracker.update_run(run.id, last), self.patience)
+        assert tracker.get_run(run.id).name == "new"
+
+    def test_runs_whose_creation_is_interrupted(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        page: The same holds if another exception interrupts it, such as KeyboardInterrupt; the next
+            call works.
+        """
+        query = RunQuery(experiment_ids=[experiment.id])
+        both = {"a": "x", "b": "y"}
+        for n in TIMES:
+            drafts = [self.draft(experiment, run_id=f"{n}-{number}") for number in range(2)]
+            last = self.draft(experiment, run_id=f"{n}-2", tags=InterruptedMap(both, n))
+            for some in (InterruptedList(drafts, n), [*drafts, last]):
+                before = list(tracker.find_runs(query))
+                if is_interrupted(lambda: tracker.create_runs(some)):  # noqa: B023
+                    runs = in_thread(lambda: list(tracker.find_runs(query)), self.patience)
+                    assert runs == before
+                    continue
+                break  # all of them are there, and their ids are taken
+            else:
+                assert in_thread(lambda: tracker.create_runs(drafts), self.patience)  # noqa: B023
+
+    def test_points_and_files_that_are_interrupted(
+        self, tracker: Tracker, run: RunRecord, tmp_path: Path
+    ) -> None:
+        """
+        page: The same holds if another exception interrupts it, such as KeyboardInterrupt; the next
+            call works.
+        """
+        path = tmp_path / "file"
+        path.write_text("x")
+        points = [new_point("m", float(n), order=n) for n in range(3)]
+        files = {"a": path, "b": path}
+        for n in TIMES:
+            is_interrupted(lambda: tracker.write_points(run.id, InterruptedList(points, n)))  # noqa: B023
+            is_interrupted(
+                lambda: tracker.put_files(run.id, InterruptedMap(files, n), replace=True)  # noqa: B023
+            )
+        in_thread(lambda: tracker.write_points(run.id, points), self.patience)
+        in_thread(lambda: tracker.put_files(run.id, files, replace=True), self.patience)
+        assert [point.value for point in tracker.read_points(run.id)] == [0.0, 1.0, 2.0]
+        assert tracker.list_files(run.id) == ["a", "b"]
+
+    def test_a_model_whose_registration_is_interrupted(self, tracker: Any, tmp_path: Path) -> None:
+        """
+        page: The same holds if another exception interrupts it, such as KeyboardInterrupt; the next
+            call works.
+        """
+        self.needs(tracker, Feature.MODELS)
+        path = tmp_path / "file"
+        path.write_text("x")
+        name = new_name("model")
+        files, both = {"model/a": path, "model/b": path}, {"a": "x", "b": "y"}
+        registered = 0
+        for n in TIMES:
+            for draft in (
+                ModelDraft(name=name, path="model", files=InterruptedMap(files, n)),
+                ModelDraft(name=name, path="model", files=files, tags=InterruptedMap(both, n)),
+            ):
+                registered += not is_interrupted(lambda: tracker.register_model(draft))  # noqa: B023
+                models = [model for model in tracker.find_models() if model.name == name]
+                assert len(models) == registered
+        draft = ModelDraft(name=name, path="model", files=files)
+        model = in_thread(lambda: tracker.register_model(draft), self.patience)
+        assert tracker.list_model_files(name, model.version) == ["model/a", "model/b"]
+
+
+def is_interrupted(call: Callable[[], object]) -> bool:
+    """Whether a call was interrupted; else it has not gone through its argument so often."""
+    try:
+        call()
+    except Interruption:
+        return True
+    return False
+
+
+def in_thread(call: Callable[[], T], patience_s: float) -> T:
+    """What a call returns in another thread, where it must not wait for what was interrupted."""
+    outcomes: list[T] = []
+    thread = threading.Thread(target=lambda: outcomes.append(call()), daemon=True)
+    thread.start()
+    thread.join(patience_s)
+    if not outcomes:
+        pytest.fail(f"a call after an interrupted one did not return within {patience_s:.0f} s")
+    return outcomes[0]
