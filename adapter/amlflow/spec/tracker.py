@@ -31,7 +31,7 @@ read_points           reads values of all writers             RunNotFound
 put_files             stores files                            RunNotFound, FileInRun,       each
                                                               Refused
 list_files            lists names by prefix                   RunNotFound
-get_file              writes a file's content to a path       FileNotInRun                  one
+get_file              writes a file's content to a path       RunNotFound, FileNotInRun     one
 has_snapshot          looks for a snapshot
 put_snapshot          stores a snapshot by its digest         Refused                       one
 get_snapshot          writes a snapshot to a path             Refused                       one
@@ -248,7 +248,8 @@ class Tracker(Protocol):
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         """Write a file's content to a local path.
 
-        Raises :class:`FileNotInRun` and then writes nothing.
+        Raises :class:`RunNotFound`, or :class:`FileNotInRun` if the run has no such file, and then
+        writes nothing.
         """
 
     # snapshots of source folders, stored once whatever the number of runs that use them

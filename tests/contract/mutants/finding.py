@@ -21,6 +21,7 @@ replace = dataclasses.replace
 MATCH = """
     find_runs: The runs that match a query, and no others, read from the tracker while you iterate.
     """
+ABSENT = "Op: All operators but NE and LACKS are false if the field is absent."
 ALL_CONDITIONS = "RunQuery: Which runs to find: those of the experiments that meet all conditions."
 ORDER = """
     Order: Runs without the field come last, also with descending; runs with equal values come
@@ -31,11 +32,13 @@ Holds = Callable[[Condition, RunRecord], bool]
 TEXT_OPS = (Op.EQ, Op.NE, Op.STARTS_WITH, Op.CONTAINS)
 
 
-def of_search(name: str, applies: Callable[[Condition], bool], holds: Holds) -> type[MemoryTracker]:
+def of_search(
+    name: str, applies: Callable[[Condition], bool], holds: Holds, sentence: str = MATCH
+) -> type[MemoryTracker]:
     """A mutant that judges some conditions in its own way."""
 
     class Judging(MemoryTracker):
-        __doc__ = MATCH
+        __doc__ = sentence
 
         def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
             own = [each for each in query.conditions if applies(each)]
@@ -100,10 +103,12 @@ SEARCHES = [
     of_search("TagsContainsLike", of_field("tags", Op.CONTAINS), like),
     of_search("TrailingSpaceInsensitive", of_field("tags", Op.EQ), turned(str.rstrip)),
     of_search(
-        "LacksEndedNever", lambda c: c.field == "ended" and c.op is Op.LACKS, never
+        "LacksEndedNever", lambda c: c.field == "ended" and c.op is Op.LACKS, never, ABSENT
     ),
-    of_search("NeMissingKeyUser", lambda c: c.field == "tags" and c.op is Op.NE, absent),
-    of_search("NeOfNoDescription", lambda c: c.field == "description" and c.op is Op.NE, absent),
+    of_search("NeMissingKeyUser", lambda c: c.field == "tags" and c.op is Op.NE, absent, ABSENT),
+    of_search(
+        "NeOfNoDescription", lambda c: c.field == "description" and c.op is Op.NE, absent, ABSENT
+    ),
     of_search(
         "EmptyTagIsAbsent",
         lambda c: c.field == "tags" and c.op in (Op.HAS, Op.LACKS),

@@ -472,7 +472,10 @@ class SmallFiles(MemoryTracker):
 
 
 class EmptyForMissing(MemoryTracker):
-    """get_file: Raises FileNotInRun and then writes nothing."""
+    """
+    get_file: Raises RunNotFound, or FileNotInRun if the run has no such file, and then writes
+        nothing.
+    """
 
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         destination.touch()
@@ -684,6 +687,20 @@ class RestoredTwice(MemoryTracker):
         if self.get_run(run_id).id not in self._deleted:
             raise spec.RunNotFound(run_id)
         super().restore_run(run_id)
+
+
+class OneLinkForAllRuns(MemoryTracker):
+    """run_link: The address of the run's web page."""
+
+    def run_link(self, run: RunRecord) -> str:
+        return f"{self.uri}/runs"
+
+
+class OneLinkForAllExperiments(MemoryTracker):
+    """experiment_link: The address of the experiment's web page."""
+
+    def experiment_link(self, experiment_id: str) -> str:
+        return f"{self.uri}/experiments"
 
 
 MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]

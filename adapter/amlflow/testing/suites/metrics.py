@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -222,14 +223,16 @@ class MetricTests(SuiteBase):
             new_point("l", [1.0, 1.0], order=0, kind=Kind.LIST),
             new_point("r", {"a": 1}, order=0, kind=Kind.ROW),
         ]
-        tracker.write_points(run.id, [*points, *points])
-        # write_points: Store points
-        assert len(tracker.read_points(run.id)) == len(points)
+        tracker.write_points(run.id, points)
         tracker.write_points(run.id, points)
         tracker.write_points(run.id, points[2:4])
         # Point: position
         assert [point.value for point in tracker.read_points(run.id, ["m"])] == [1.0, 1.0, "text"]
         assert len(tracker.read_points(run.id)) == len(points)
+        # write_points: Store points
+        others = [dataclasses.replace(point, name=f"other {point.name}") for point in points]
+        tracker.write_points(run.id, [*others, *others])
+        assert len(tracker.read_points(run.id)) == 2 * len(points)
 
     def test_two_writers_at_the_same_moment(
         self, tracker: Tracker, experiment: ExperimentRecord

@@ -22,6 +22,7 @@ from amlflow.spec import (
     RunQuery,
     RunRecord,
     Tracker,
+    redacted,
 )
 from amlflow.testing.suites.base import FEW, SuiteBase, current, race
 from amlflow.testing.suites.cleaning import new_name
@@ -339,4 +340,5 @@ class ModelTests(SuiteBase):
     def test_model_links(self, tracker: ModelTracker, model: str, tmp_path: Path) -> None:
         """model_link: The address of the version's web page."""
         records = [self.register(tracker, tmp_path / "file", model) for _ in range(2)]
-        assert len({tracker.model_link(record) for record in records}) == 2
+        links = {tracker.model_link(record) for record in records}
+        assert len(links) == 2 or links == {redacted(tracker.uri)}  # of a tracker without pages

@@ -86,7 +86,8 @@ class OwnerTests(SuiteBase):
 
     def test_files_of_unknown_runs(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
-        get_file: Raises FileNotInRun and then writes nothing.
+        get_file: Raises RunNotFound, or FileNotInRun if the run has no such file, and then writes
+            nothing.
         RunNotFound: No run has this id.
         """
         path, back = tmp_path / "file", tmp_path / "back"
@@ -96,7 +97,7 @@ class OwnerTests(SuiteBase):
             # RunNotFound: No run has this id.
             with pytest.raises(RunNotFound):
                 tracker.get_file(unknown, "a", back)
-        # get_file: Raises FileNotInRun
+        # get_file: Raises RunNotFound
         assert not back.exists()
 
     def test_replaced_files_of_unknown_runs(self, tracker: Tracker, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ class TransitionTests(SuiteBase):
 
     @pytest.mark.parametrize("final", [Status.COMPLETED, Status.FAILED])
     def test_a_run_that_starts_again_at_a_time(
-        self, tracker: Tracker, experiment: ExperimentRecord, final: Status
+        self, tracker: Tracker, experiment: ExperimentRecord, final: str
     ) -> None:
         """
         transition: A final status is replaced only by another one, or by Running, which starts the
