@@ -173,6 +173,8 @@ class MetricSearchTests(SuiteBase):
     def test_quick_search_by_metrics(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         QuickSearch: Each method returns None if the runs must be read with Tracker.find_runs.
+        QuickSearch.first_runs: The first query.limit runs that find_runs returns, sorted by a
+            field.
         QuickSearch.first_runs: field is written as in RunQuery.fields.
         QuickSearch.first_runs: If a run lacks the field, the result is None.
         QuickSearch.field_values: fields are written as in RunQuery.fields; id, experiment_id and
@@ -198,6 +200,9 @@ class MetricSearchTests(SuiteBase):
             if (runs := quick.first_runs(query, field, last)) is not None:
                 assert [run_ids.index(run.id) for run in runs] == places
                 assert all(NAME in run.metrics_max for run in runs)
+        # QuickSearch.first_runs: The first query.limit runs
+        for run in quick.first_runs(query, "created", False) or ():
+            assert NAME in run.metrics_max  # as find_runs returns it
         every = RunQuery(experiment_ids=[experiment.id], limit=2)
         # QuickSearch.first_runs: If a run lacks
         assert quick.first_runs(every, field, False) is None

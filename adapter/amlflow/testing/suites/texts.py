@@ -306,6 +306,7 @@ class TextTests(SuiteBase):
             tracker.put_files(run.id, {name: paths[name] for name in some})
 
         stored_names = []
+        # page: Keys, names and values can be any text
         for name in names:  # one by one: what collides with another is then FileInRun or Refused
             try:
                 stored_names += write_accepted(write, [name])
