@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from amlflow.journal import sender
+from amlflow.journal.folder import tracker_folder
 from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
-from amlflow.spec import RunRecord
+from amlflow.spec import Kind, RunRecord
 from amlflow.testing.memory import MemoryTracker
 
-from helpers.flaky_tracker import URI, Moody, start_run
+from helpers.flaky_tracker import URI, Moody, away, die, point, start_run
 
 
 @pytest.fixture
@@ -71,3 +72,22 @@ def journaled(opened: Callable[..., Journaled]) -> Journaled:
 @pytest.fixture
 def run(journaled: Journaled) -> RunRecord:
     return start_run(journaled)
+
+
+@pytest.fixture
+def place(settings: JournalSettings) -> Path:
+    return tracker_folder(settings.folder, URI)
+
+
+@pytest.fixture
+def left(opened: Callable[..., Journaled], moody: Moody) -> RunRecord:
+    """A run whose process has died while the tracker was away."""
+    journaled = opened()
+    run = start_run(journaled)
+    moody.error = away
+    for value in range(100):
+        journaled.write_points(run.id, [point(value)])
+    journaled.write_points(run.id, [point({"x": 1}, "row", kind=Kind.ROW)])
+    die(journaled)
+    moody.error = lambda name, *_: None
+    return run

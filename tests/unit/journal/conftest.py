@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from helpers.journal_fixtures import (  # noqa: F401
     journaled,
+    left,
     memory,
     moody,
     opened,
+    place,
     run,
     settings,
 )
