@@ -68,7 +68,9 @@ class Database:
     def _connect(self, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
         """Connect; ``mode`` is ``rw``, or ``rwc`` for a file that may have to be made."""
         address = f"file:{quote(str(self.path))}?mode={mode}"
-        connection = sqlite3.connect(address, busy_timeout_s, isolation_level=None, uri=True)
+        connection = sqlite3.connect(
+            address, timeout=busy_timeout_s, isolation_level=None, uri=True
+        )
         connection.text_factory = decode_text
         # As MLflow has them.
         connection.execute("PRAGMA foreign_keys = ON")

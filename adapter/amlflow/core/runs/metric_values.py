@@ -7,7 +7,8 @@ import json
 import logging
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import GeneratorType
+from functools import partial
+from types import FunctionType, GeneratorType, MethodType
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
@@ -42,7 +43,7 @@ def value_or_text(value: Any, name: str) -> bool | int | float | str | None:
         return _plain(value)
     except _NoScalar:
         pass
-    if isinstance(value, (list, range, GeneratorType)) or inspect.isgeneratorfunction(value):
+    if isinstance(value, (list, range, GeneratorType)) or _is_generator_function(value):
         raise UserErrorException(
             f"The value of {name!r} is a {type(value).__name__}, and run.log() takes a single "
             "value; log several values with run.log_list()."
@@ -53,6 +54,12 @@ def value_or_text(value: Any, name: str) -> bool | int | float | str | None:
         name, type(value).__name__, text,
     )  # fmt: skip
     return text
+
+
+def _is_generator_function(value: Any) -> bool:
+    # From Python 3.13 on, inspect asks any object for an attribute, which may raise anything.
+    is_function = isinstance(value, (FunctionType, MethodType, partial))
+    return is_function and inspect.isgeneratorfunction(value)
 
 
 def text_of(value: Any, form: Callable[[Any], str]) -> str:
