@@ -42,8 +42,18 @@ MARKERS = {
     "postgres": {"postgres_uri", "postgres_server_uri", "studio"},
     "docker": {"docker_host", "stack"},
     "browser": {"chrome"},
-    "slurm": {"slurm"},
-    "slow": {"jobs", "slurm", "wheel", "stack", "chrome", "clone", "installed", "old_server_uri"},
+    "slurm": {"slurm", "own_slurm"},
+    "slow": {
+        "jobs",
+        "slurm",
+        "own_slurm",
+        "wheel",
+        "stack",
+        "chrome",
+        "clone",
+        "installed",
+        "old_server_uri",
+    },
 }
 """The fixtures that give a test each marker; pyproject.toml says what the markers mean."""
 
@@ -63,8 +73,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the fixtures that it uses: no test is marked by hand."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test by the fixtures that it uses. By hand, only long ones are marked."""
+    if "long" not in config.option.markexpr:
+        long = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if callspec := getattr(item, "callspec", None):
@@ -76,7 +90,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if "chrome" in fixtures:  # one browser, however many workers there are
             item.add_marker(pytest.mark.xdist_group("browser"))
-        if "slurm" in fixtures:  # one queue, in which each job sees those before it
+        if fixtures & MARKERS["slurm"]:  # one queue, in which each job sees those before it
             item.add_marker(pytest.mark.xdist_group("slurm"))
         if "old_server_uri" in fixtures:  # one worker has each server, which has one process
             version = item.callspec.params["old_server_uri"]

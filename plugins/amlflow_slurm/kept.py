@@ -16,8 +16,8 @@ from typing import Any
 import platformdirs
 from filelock import FileLock
 
-MIN_AGE_S = 10.0
-"""The age of an answer from which on Slurm is asked again."""
+MIN_AGE_S = 12.0
+"""The age of an answer from which on Slurm is asked again: at most six times in any minute."""
 
 
 def keep_answer(

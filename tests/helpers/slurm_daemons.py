@@ -1,6 +1,7 @@
 """A Slurm of the tests' own: munged, slurmctld and three slurmd on this machine, as root.
 
-It has the nodes n1 to n3 of four processors each, in the partition ``main``.
+It has the nodes n1 to n3 of four processors each, in the partition ``main``. Jobs of the partition
+``high`` preempt those of ``main``, which are put back into the queue.
 """
 
 from __future__ import annotations
@@ -52,9 +53,13 @@ SlurmdTimeout=15
 KillWait=10
 MinJobAge=300
 JobRequeue=1
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+FirstJobId={first_job}
 PropagateResourceLimits=NONE
 {nodes}
-PartitionName=main Nodes=n1,n2,n3 Default=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=n1,n2,n3 Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=high Nodes=n1,n2,n3 MaxTime=INFINITE State=UP PriorityTier=10
 """
 
 
@@ -77,7 +82,13 @@ def start(folder: Path) -> Any:
     conf = folder / "slurm.conf"
     conf.write_text(
         _CONF.format(
-            host=host, port=ports[0], folder=folder, tracking=tracking, nodes="\n".join(nodes)
+            host=host,
+            port=ports[0],
+            folder=folder,
+            tracking=tracking,
+            nodes="\n".join(nodes),
+            # The control groups of two Slurms on this machine are told apart by ids of jobs.
+            first_job=secrets.randbelow(10**7) + 1,
         )
     )
     (folder / "cgroup.conf").write_text(
@@ -96,7 +107,7 @@ def start(folder: Path) -> Any:
         process = subprocess.Popen(
             command, env=environ, stdout=log, stderr=log, start_new_session=True
         )
-    sinfo = [need("sinfo"), "--noheader", "--states=idle", "--format=%D"]
+    sinfo = [need("sinfo"), "--noheader", "--partition=main", "--states=idle", "--format=%D"]
     deadline = time.monotonic() + 120
     while True:
         answer = subprocess.run(sinfo, env=environ, capture_output=True, text=True, check=False)
@@ -111,21 +122,26 @@ def start(folder: Path) -> Any:
         time.sleep(0.2)
 
 
+def commands(folder: Path) -> dict[str, list[str]]:
+    """How each daemon is started, by its name."""
+    munge = folder / "munge"
+    munged = [
+        "setpriv", "--reuid=munge", "--regid=munge", "--clear-groups", need("munged"), "-F",
+        f"--key-file={munge}/munge.key", f"--socket={folder}/run/munge.socket", "--force",
+        f"--pid-file={folder}/run/munged.pid", f"--log-file={munge}/munged.log",
+        f"--seed-file={munge}/seed", "--num-threads=2",
+    ]  # fmt: skip
+    nodes = {name: [need("slurmd"), "-D", "-N", name] for name in NODES}
+    return {"munged": munged, "slurmctld": [need("slurmctld"), "-D"], **nodes}
+
+
 def hold(folder: Path) -> None:
     """Run the daemons until this process is told to end."""
-    munge = folder / "munge"
-    daemons = [
-        ["setpriv", "--reuid=munge", "--regid=munge", "--clear-groups", need("munged"), "-F",
-         f"--key-file={munge}/munge.key", f"--socket={folder}/run/munge.socket",
-         f"--pid-file={folder}/run/munged.pid", f"--log-file={munge}/munged.log",
-         f"--seed-file={munge}/seed", "--num-threads=2"],
-        [need("slurmctld"), "-D", "-c"],
-        *([need("slurmd"), "-D", "-N", name] for name in NODES),
-    ]  # fmt: skip
     processes = []
-    for command in daemons:
-        processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
-        if len(processes) == 1:
+    for name, command in commands(folder).items():
+        clean = ["-c"] if name == "slurmctld" else []
+        processes.append(subprocess.Popen([*command, *clean], stdin=subprocess.DEVNULL))
+        if name == "munged":
             wait_for(folder / "run" / "munge.socket")
 
     def end(number: int, frame: object) -> None:

@@ -197,6 +197,8 @@ class RunState(RunBase):
             is_changed = look_at_cluster(self._tracker, record, self._open_cluster)
             if is_changed is not None:
                 return is_changed
+            # The cluster may have taken a minute not to answer: a heartbeat that was young is not.
+            record = super()._reload()
         from amlflow.jobs.health import look  # needs file locks
 
         return look(self._tracker, record)
