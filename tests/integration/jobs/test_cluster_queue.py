@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from amlflow.jobs.cluster.canceling import cancel_at_cluster
 from amlflow.jobs.cluster.looking import look_at_cluster
 from amlflow.jobs.cluster.names import cluster_name_of
-from amlflow.jobs.run_notes import CLUSTER, END, waiting_text
-from amlflow.spec import ATTEMPT, ClusterWork, JobState, RunDraft, RunRecord
+from amlflow.jobs.run_notes import CLUSTER, END, HEARTBEAT, waiting_text
+from amlflow.spec import ATTEMPT, ClusterWork, JobState, RunChange, RunDraft, RunRecord
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.memory_cluster import MemoryCluster
 
@@ -64,6 +64,36 @@ def test_a_run_takes_its_jobs_place_in_the_queue(run: tuple[MemoryTracker, RunRe
         assert cluster.look([name])[name].state is JobState.CANCELED
     finally:
         cluster.cancel([work.name for work in others])
+
+
+@pytest.mark.parametrize(
+    ("status", "age_s", "after"),
+    [
+        ("Running", 3600, "NotResponding"),
+        ("Finalizing", 3600, "NotResponding"),
+        ("Running", 0, "Running"),
+        ("Queued", 3600, "Queued"),  # the heartbeat is that of an earlier attempt
+        ("Preparing", 3600, "Preparing"),
+    ],
+)
+def test_the_agent_of_a_running_job_is_silent(
+    run: tuple[MemoryTracker, RunRecord], status: str, age_s: float, after: str
+) -> None:
+    tracker, record = run
+    heartbeat = datetime.now(timezone.utc) - timedelta(seconds=age_s)
+    tracker.update_run(
+        record.id, RunChange(status=status, system={HEARTBEAT: heartbeat.isoformat()})
+    )
+    cluster = MemoryCluster()
+    name = cluster_name_of(record)
+    assert name is not None
+    cluster.submit([sleeper(name)])
+    try:
+        record = tracker.get_run(record.id)
+        assert look_at_cluster(tracker, record, lambda: cluster) is (status != after)
+        assert tracker.get_run(record.id).status == after
+    finally:
+        cluster.cancel([name])
 
 
 def test_a_note_that_is_copied_from_another_run_ends_nothing_of_that_run(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from amlflow.jobs.cluster.names import cluster_name_of
-from amlflow.jobs.health import note_change
+from amlflow.jobs.health import Agent, agent_change, note_change
 from amlflow.jobs.run_notes import (
     WAITING,
     EndRequest,
@@ -52,7 +52,10 @@ def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClust
         return None
     if job is None:
         return None
-    change = cluster_change(record, job)
+    if job.state is JobState.RUNNING:
+        change = _silence_change(tracker, record)
+    else:
+        change = cluster_change(record, job)
     if change is not None and change.status in FINAL:
         # What its agent told the tracker before it ended counts more.
         record = tracker.get_run(record.id)
@@ -68,7 +71,7 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
     =========  ====================================================================
     QUEUED     Queued, with what the job waits for, unless its end is requested
     PREPARING  Preparing, if it was Queued
-    RUNNING    --: the agent tells it
+    RUNNING    --: the agent tells it, and its silence is NotResponding
     ENDING     --: the agent may be telling it
     COMPLETED  Failed, since the agent ended without telling how the script did
     FAILED     Failed, with the cluster's reason
@@ -91,6 +94,17 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
     if job.state is JobState.UNKNOWN and not has_agent(record):
         return None
     return (request or _end_of(job)).change(datetime.now(timezone.utc))
+
+
+def _silence_change(tracker: Tracker, record: RunRecord) -> RunChange | None:
+    """What to note of a running job whose agent has not been heard of for some time."""
+    if record.status not in (Status.RUNNING, Status.FINALIZING):
+        return None  # the heartbeat may be that of an earlier attempt
+    if agent_change(record, Agent.ELSEWHERE, datetime.now(timezone.utc)) is None:
+        return None
+    # The cluster may have taken a minute to answer: a heartbeat that was young is not.
+    record = tracker.get_run(record.id)
+    return agent_change(record, Agent.ELSEWHERE, datetime.now(timezone.utc))
 
 
 def _to_queued(record: RunRecord, job: ClusterJob) -> RunChange | None:
