@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -256,12 +257,15 @@ def test_a_file_that_was_sent_before_its_process_died_is_not_missed(
 
 
 def test_who_only_looks_keeps_nobody_from_sending_it(
-    left: RunRecord, memory: MemoryTracker, place: Path
+    left: RunRecord, memory: MemoryTracker, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [folder] = process_folders(place)
     with (folder.path / "lock").open("r+") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
-        threading.Timer(0.01, fcntl.flock, [looking, fcntl.LOCK_UN]).start()
+        clock = SimpleNamespace(
+            monotonic=lambda: 0.0, sleep=lambda _: fcntl.flock(looking, fcntl.LOCK_UN)
+        )
+        monkeypatch.setattr("amlflow.file_lock.time", clock)
         assert folder.take()
     folder.release()
 
