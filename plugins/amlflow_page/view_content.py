@@ -87,10 +87,10 @@ def versions(record: RunRecord) -> list[int]:
 
 def read_version(record: RunRecord, version: int) -> dict[str, Any] | None:
     """What a version says; None if it does not exist, is malformed, or says "deleted"."""
-    pieces = (record.properties.get(_key(version, number)) for number in range(1, MAX_PIECES + 1))
-    text = "".join(piece for piece in pieces if piece is not None)
-    if not text:
+    keys = [_key(version, number) for number in range(1, MAX_PIECES + 1)]
+    if keys[0] not in record.properties:
         return None
+    text = "".join(record.properties.get(key, "") for key in keys)
     content = parse(record.id, _key(version, 1), text, _to_content)
     if content is None or "deleted" in content:
         return None

@@ -99,6 +99,8 @@ def test_one_of_many_processes_wins_a_property(run: Run) -> None:
     check_conflicts(run, [(value, error) for value, error in in_processes(code, PROCESSES, run.id)])
 
 
+# A database file is written in one transaction, where no rival comes between.
+@pytest.mark.parametrize("any_store", ["server", "postgres_server"], indirect=True)
 def test_the_earliest_of_many_rivals_gets_the_id_they_ask_for(
     experiment: Experiment, any_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
