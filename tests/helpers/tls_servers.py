@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import select
+import selectors
 import socket
 import ssl
 import threading
@@ -88,14 +88,17 @@ def forward_proxy() -> Iterator[Heard]:
             with socket.create_connection((host, int(port))) as target:
                 self.send_response(200)
                 self.end_headers()
-                sockets = [self.connection, target]
-                while True:
-                    for ready in select.select(sockets, [], [], 10)[0]:
-                        data = ready.recv(65536)
-                        if not data:
-                            self.close_connection = True
-                            return
-                        sockets[ready is self.connection].sendall(data)
+                with selectors.DefaultSelector() as selector:  # select() takes small handles only
+                    selector.register(self.connection, selectors.EVENT_READ, target)
+                    selector.register(target, selectors.EVENT_READ, self.connection)
+                    while True:
+                        for key, _ in selector.select(10):
+                            source = target if key.data is self.connection else self.connection
+                            data = source.recv(65536)
+                            if not data:
+                                self.close_connection = True
+                                return
+                            key.data.sendall(data)
 
         def do_GET(self) -> None:
             heard.calls.append((f"GET {self.path}", titled(self.headers)))

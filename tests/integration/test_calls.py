@@ -26,7 +26,7 @@ class Counting:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
-        if not callable(method) or name in ("database", "open_artifacts"):
+        if not callable(method) or name in ("at_once", "database", "open_artifacts"):
             return method  # MLflow is not asked
 
         def counted(*args: Any, **kwargs: Any) -> Any:
