@@ -78,6 +78,10 @@ VALUES = st.one_of(
 )
 
 
+PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
+"""Without the search for which values do not matter: it takes longer than finding the smallest."""
+
+
 class DrawnTests(SuiteBase):
     """What a tracker does with values that nobody has chosen."""
 
@@ -93,6 +97,7 @@ class DrawnTests(SuiteBase):
             @hypothesis.settings(
                 max_examples=self.drawn_cases, deadline=None, database=None, print_blob=False,
                 report_multiple_bugs=False, suppress_health_check=list(hypothesis.HealthCheck),
+                phases=PHASES,
             )  # fmt: skip
             @hypothesis.given(strategy)
             def case(values: Any) -> None:
