@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from amlflow.plugins import open_cluster
 from amlflow.spec import Cluster
 from amlflow.testing.cluster_suite import ClusterSuite
 from amlflow.testing.memory_cluster import MemoryCluster
 from amlflow.testing.memory_spread import NODE
-from helpers import slurm_daemons
-from helpers.submitted_jobs import until
 
 
 class TestMemory(ClusterSuite):
@@ -29,11 +25,10 @@ class TestMemory(ClusterSuite):
 
 
 class TestSlurm(ClusterSuite):
+    start_seconds = 3.0
+
     @pytest.fixture
     def cluster(self, slurm: str) -> Cluster:
-        # A node that still ends a job of the test before lets a job wait for a moment only.
-        all_nodes = str(len(slurm_daemons.NODES))
-        until(lambda: slurm_daemons.list_idle_nodes(os.environ).stdout.strip() == all_nodes)
         cluster = open_cluster("slurm", {"partition": "main"})
         assert cluster is not None
         return cluster

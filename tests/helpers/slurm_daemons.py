@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +107,10 @@ def start(folder: Path) -> Any:
         process = subprocess.Popen(
             command, env=environ, stdout=log, stderr=log, start_new_session=True
         )
+    sinfo = [need("sinfo"), "--noheader", "--partition=main", "--states=idle", "--format=%D"]
     deadline = time.monotonic() + 120
     while True:
-        answer = list_idle_nodes(environ)
+        answer = subprocess.run(sinfo, env=environ, capture_output=True, text=True, check=False)
         if answer.stdout.strip() == str(len(NODES)):
             return str(conf), process
         if time.monotonic() > deadline or process.poll() is not None:
@@ -120,12 +120,6 @@ def start(folder: Path) -> Any:
             )
             raise RuntimeError(f"Slurm's daemons do not start: {answer.stderr} {logs}")
         time.sleep(0.2)
-
-
-def list_idle_nodes(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """How many nodes run nothing, as Slurm says on its standard output."""
-    sinfo = [need("sinfo"), "--noheader", "--partition=main", "--states=idle", "--format=%D"]
-    return subprocess.run(sinfo, env=environ, capture_output=True, text=True, check=False)
 
 
 def commands(folder: Path) -> dict[str, list[str]]:

@@ -129,9 +129,7 @@ def check_data(workspace: Workspace) -> None:
 def main() -> None:
     """A whole life, with what people log, ask for and change."""
     workspace = Workspace("s", "g", "w")
-    # A server's experiment has its files behind the server, where its database alone is no use.
-    name = "whole-life-of-a-database" if "--without-mlflow" in sys.argv else "whole-life"
-    experiment = Experiment(workspace, name)
+    experiment = Experiment(workspace, "whole-life")
     run = experiment.start_logging(snapshot_directory=None)
     run.log("loss", 0.5)
     run.log("loss", 0.25)

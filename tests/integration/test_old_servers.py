@@ -86,6 +86,9 @@ def test_the_database_of_an_older_version_is_opened_without_mlflow(
     with contextlib.closing(database), contextlib.closing(sqlite3.connect(copy)) as target:
         database.backup(target)  # the server goes on
         [revision] = database.execute("SELECT version_num FROM alembic_version").fetchone()
+        # Their files are behind the server.
+        target.execute("UPDATE experiments SET name = 'old ' || name WHERE experiment_id <> 0")
+        target.commit()
     servers.live(f"sqlite:///{copy}", "--without-mlflow", folder=tmp_path)
     with contextlib.closing(sqlite3.connect(copy)) as target:
         assert target.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
