@@ -81,5 +81,6 @@ def chrome() -> Iterator[webdriver.Chrome]:
 
 
 @pytest.fixture
-def page(chrome: webdriver.Chrome, studio: Server) -> browser.Page:
-    return browser.Page(chrome, studio)
+def page(chrome: webdriver.Chrome, studio: Server) -> Iterator[browser.Page]:
+    yield browser.Page(chrome, studio)
+    chrome.get("about:blank")  # a page that is left open draws and asks until the tests end

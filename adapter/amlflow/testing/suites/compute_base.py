@@ -60,7 +60,10 @@ class ComputeBase:
         def make(code: str = "", **values: Any) -> Work:
             folder = tmp_path / "work"
             folder.mkdir(exist_ok=True)
-            (folder / "script.py").write_text(textwrap.dedent(code))
+            # Replaced whole: a work that was started before may be about to read it.
+            new_script = tmp_path / "new_script"
+            new_script.write_text(textwrap.dedent(code))
+            new_script.replace(folder / "script.py")
             fields = {
                 "name": uuid.uuid4().hex,
                 "command": ["script.py"],
