@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,11 +69,6 @@ class Daemons:
             self._started.append(
                 subprocess.Popen(command, env=self._environ, stdout=log, stderr=log)
             )
-
-    def wait_for_saved_state(self, note: Path) -> None:
-        """Wait until the controller would know after a crash that a script runs, which noted it."""
-        state, begin = self._folder / "ctl" / "job_state", note.stat().st_mtime
-        until(lambda: state.exists() and state.stat().st_mtime > begin - 0.2)
 
     def wait_for_controller(self) -> None:
         """Wait until the controller answers, and knows its nodes again."""
@@ -194,41 +188,6 @@ def test_a_job_that_was_put_back_is_cancelled(experiment: Any, tmp_path: Path) -
 
 
 @pytest.mark.long
-def test_a_controller_that_is_killed_and_comes_back(
-    experiment: Any, own_slurm: Daemons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    note = tmp_path / "attempts"
-    run = submit(experiment, ATTEMPTS.format(note=str(note), last=2))
-    until(lambda: attempts(note) == 1)
-    monkeypatch.setattr("amlflow_slurm.commands.LIMIT_S", 2)
-    own_slurm.wait_for_saved_state(note)
-    own_slurm.kill("slurmctld")
-    assert run.get_status() == "Running", "a controller that does not answer is not a state"
-    own_slurm.start("slurmctld")
-    own_slurm.wait_for_controller()
-    assert run.get_status() == "Running"
-    run.cancel()
-    assert wait_for_end(run) == "Canceled"
-    assert run.get_metrics()["value"] == values(1)
-    check_nothing_is_left(run, note)
-
-
-@pytest.mark.long
-def test_munge_is_away(experiment: Any, own_slurm: Daemons, tmp_path: Path) -> None:
-    note = tmp_path / "attempts"
-    run = submit(experiment, ATTEMPTS.format(note=str(note), last=2))
-    until(lambda: attempts(note) == 1)
-    own_slurm.kill("munged")
-    assert run.get_status() == "Running"
-    run.cancel()  # the agent hears of it from the tracker
-    assert wait_for_end(run) == "Canceled"
-    own_slurm.start("munged")
-    until(lambda: subprocess.run(["squeue"], capture_output=True).returncode == 0)
-    until(lambda: job_of(run)[1] == "COMPLETED")
-    check_nothing_is_left(run, note)
-
-
-@pytest.mark.long
 def test_a_controller_that_is_away_during_submit(experiment: Any, own_slurm: Daemons) -> None:
     own_slurm.kill("slurmctld")
     timer = threading.Timer(15, lambda: own_slurm.start("slurmctld"))
@@ -236,7 +195,7 @@ def test_a_controller_that_is_away_during_submit(experiment: Any, own_slurm: Dae
     script("print('once')")
     config = ScriptRunConfig("src", "script.py", compute_target="gpu-cluster")
     try:
-        with pytest.raises(Exception, match="does not answer"):
+        with pytest.raises(Exception, match="does not answer|is not available"):
             experiment.submit(config)
         assert list(experiment.get_runs()) == []
     finally:
@@ -293,28 +252,3 @@ def test_a_node_that_dies(
     until(
         lambda: slurm_says("sinfo", "-h", "-p", "main", "--states=idle", "-o", "%D").strip() == "3"
     )
-
-
-@pytest.mark.long
-def test_an_array_of_a_thousand_with_three_failures(experiment: Any) -> None:
-    script(
-        """
-        import sys
-        from azureml.core import Run
-        Run.get_context().log("number", int(sys.argv[1]))
-        sys.exit(int(sys.argv[1]) in (3, 500, 999))
-        """
-    )
-    configs = [
-        ScriptRunConfig("src", "script.py", arguments=[n], compute_target="gpu-cluster")
-        for n in range(1000)
-    ]
-    runs = experiment.submit(configs)
-    deadline = time.monotonic() + 3000
-    while slurm_says("squeue", "--noheader", "--states=PENDING,RUNNING,COMPLETING").strip():
-        assert time.monotonic() < deadline
-        time.sleep(5)
-    ends = {number: wait_for_end(run) for number, run in enumerate(runs)}
-    assert [number for number, end in ends.items() if end == "Failed"] == [3, 500, 999]
-    assert sum(end == "Completed" for end in ends.values()) == 997
-    assert [run.get_metrics()["number"] for run in runs] == list(range(1000))
