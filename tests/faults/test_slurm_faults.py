@@ -195,7 +195,7 @@ def test_a_controller_that_is_away_during_submit(experiment: Any, own_slurm: Dae
     script("print('once')")
     config = ScriptRunConfig("src", "script.py", compute_target="gpu-cluster")
     try:
-        with pytest.raises(Exception, match="does not answer|is not available"):
+        with pytest.raises(Exception, match=r"does not answer|is not available"):
             experiment.submit(config)
         assert list(experiment.get_runs()) == []
     finally:
