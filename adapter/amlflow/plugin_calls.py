@@ -143,16 +143,23 @@ def _guard(function: Callable[..., Any], plugin: str, hook: str) -> Callable[...
     return call_guarded
 
 
+def _begin(wrapper: Generator[None, Any, Any], call: HookCall, plugin: str) -> bool:
+    """Run a wrapper up to the inner call; False if it failed before."""
+    try:
+        next(wrapper)
+    except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
+        call.fail_or_raise(plugin, error)
+        return False
+    return True
+
+
 def _guard_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
     """The wrapper; if it fails, the call goes on as if the wrapper did not exist."""
 
     def call_guarded(*arguments: Any) -> Generator[None, Any, Any]:
         call = _call.get() or HookCall(hook)
         wrapper = function(*arguments)
-        try:
-            next(wrapper)
-        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
-            call.fail_or_raise(plugin, error)
+        if not _begin(wrapper, call, plugin):
             return (yield)
         # An error of the inner call goes to the caller, unless the wrapper handles it.
         try:
@@ -188,10 +195,7 @@ def _guard_old_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> 
     def call_guarded(*arguments: Any) -> Generator[None, Any, None]:
         call = _call.get() or HookCall(hook)
         wrapper = function(*arguments)
-        try:
-            next(wrapper)
-        except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
-            call.fail_or_raise(plugin, error)
+        if not _begin(wrapper, call, plugin):
             yield
             return
         outcome = yield
