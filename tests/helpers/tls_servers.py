@@ -50,25 +50,32 @@ def serve(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> 
         server.server_close()
 
 
+class Answering(BaseHTTPRequestHandler):
+    """Answers as a server that has one experiment."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        is_version = self.path.endswith("/version")
+        body = VERSION if is_version else EXPERIMENT
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html" if is_version else "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextlib.contextmanager
 def mlflow_server(tls: ssl.SSLContext | None = None) -> Iterator[Heard]:
     """A server that says its version, and has one experiment."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Answering):
         def do_GET(self) -> None:
             heard.calls.append((self.path, titled(self.headers)))
-            is_version = self.path.endswith("/version")
-            body = VERSION if is_version else EXPERIMENT
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html" if is_version else "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
+            self.answer()
 
     heard = Heard("")
     with serve(Handler, tls) as heard.uri:
@@ -79,9 +86,7 @@ def mlflow_server(tls: ssl.SSLContext | None = None) -> Iterator[Heard]:
 def forward_proxy() -> Iterator[Heard]:
     """A proxy that opens tunnels (CONNECT), and passes other calls on to where they name."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Answering):
         def do_CONNECT(self) -> None:
             heard.calls.append((f"CONNECT {self.path}", titled(self.headers)))
             host, _, port = self.path.rpartition(":")
@@ -102,16 +107,7 @@ def forward_proxy() -> Iterator[Heard]:
 
         def do_GET(self) -> None:
             heard.calls.append((f"GET {self.path}", titled(self.headers)))
-            self.send_response(200)
-            body = VERSION if self.path.endswith("/version") else EXPERIMENT
-            kind = "text/html" if self.path.endswith("/version") else "application/json"
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
+            self.answer()
 
     heard = Heard("")
     with serve(Handler, None) as heard.uri:
