@@ -35,7 +35,7 @@ class UnsafeName(UserErrorException):
     """A name is not the path of a file below the folder that it is meant for."""
 
 
-def real_path(path: Path) -> Path:
+def resolve_links(path: Path) -> Path:
     """The path without links; one of links in a circle stays, and is not there.
 
     ``Path.resolve()`` raises RuntimeError for these before Python 3.13.
@@ -94,13 +94,13 @@ def why_unsafe(name: str) -> str | None:
 
 def _find_path_fault(path: Path, below: Path) -> str | None:
     """Why a path is not one to write a file to, or None if it is."""
-    top = real_path(below)
+    top = resolve_links(below)
     if len(os.fsencode(path.absolute())) > MAX_PATH_BYTES:
         return f"its path has more than {MAX_PATH_BYTES} bytes"
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             path.stat()  # raises for links in a circle
-        target = real_path(path)
+        target = resolve_links(path)
         if target == top or not target.is_relative_to(top):
             return "a link that is there leads out of the folder"
         for parent in [*path.parents][: len(path.relative_to(below).parts) - 1]:

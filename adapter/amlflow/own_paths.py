@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
-from amlflow.local_paths import real_path
+from amlflow.local_paths import resolve_links
 from amlflow.systems import IS_WINDOWS
 
 COMPANIONS = ("-wal", "-shm", "-journal")
@@ -29,16 +29,16 @@ class OwnPaths:
 
     def __init__(self, paths: Iterable[Path], root: Path | None = None) -> None:
         """``root`` is the folder that is packed; a path that holds it does not count."""
-        top = None if root is None else real_path(root)
+        top = None if root is None else resolve_links(root)
         self._paths: set[Path] = set()
         self._identities: set[Identity] = set()
         self._linked: set[Identity] | None = None
         for path in paths:
-            if top is not None and top.is_relative_to(real_path(path)):
+            if top is not None and top.is_relative_to(resolve_links(path)):
                 continue
             # SQLite keeps its files beside the database that a link leads to.
-            for candidate in (path, *_companions(path), *_companions(real_path(path))):
-                self._paths.add(real_path(candidate))
+            for candidate in (path, *_companions(path), *_companions(resolve_links(path))):
+                self._paths.add(resolve_links(candidate))
                 with contextlib.suppress(OSError):
                     self._identities.add(identity(candidate.stat()))
 
@@ -61,7 +61,7 @@ class OwnPaths:
 
     def remove_own(self, files: Mapping[str, Path]) -> dict[str, Path]:
         """The files, by name, that are not among them."""
-        real_paths = {name: real_path(path) for name, path in files.items()}
+        real_paths = {name: resolve_links(path) for name, path in files.items()}
         return {
             name: files[name]
             for name, path in real_paths.items()

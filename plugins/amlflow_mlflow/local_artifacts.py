@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from amlflow.local_paths import real_path
+from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
 
 from amlflow_mlflow.entities import FileEntry
@@ -56,7 +56,7 @@ class LocalArtifacts:
     def _inside(self, path: str) -> Path:
         """A path below the folder. Raises :class:`Refused` where links lead out of it."""
         target = self.folder / path
-        if not real_path(target).is_relative_to(real_path(self.folder)):
+        if not resolve_links(target).is_relative_to(resolve_links(self.folder)):
             raise Refused(
                 f"{str(target)!r} leads out of the folder of the run's files by a symbolic link; "
                 "remove the link."

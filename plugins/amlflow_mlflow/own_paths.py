@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from amlflow.local_paths import real_path
+from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
 
 ARTIFACTS = "mlruns"
@@ -81,7 +81,7 @@ def is_model_folder(folder: Path) -> bool:
 def path_below(folder: Path, path: str) -> Path:
     """A path below a folder. Raises :class:`Refused` where links lead elsewhere."""
     target = folder / path
-    if not real_path(target.parent).is_relative_to(real_path(folder)):
+    if not resolve_links(target.parent).is_relative_to(resolve_links(folder)):
         raise Refused(
             f"{str(target)!r} leads out of the folder of the run's files by a symbolic link; "
             "remove the link."

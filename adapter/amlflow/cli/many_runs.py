@@ -28,7 +28,7 @@ def cancel(*, several_run_ids: list[str], with_children: bool, **where: Any) -> 
     if with_children:
         for run in list(runs.values()):
             runs.update((child.id, child) for child in run.get_children(recursive=True))
-        # Those that have ended are no error: a parent may end before its children.
+        # One that has ended is not an error: a parent may end before its children.
         runs = {run_id: run for run_id, run in runs.items() if run.get_status() not in FINAL}
 
     return _do_for_each(list(runs.values()), Run.cancel, "cancelled")

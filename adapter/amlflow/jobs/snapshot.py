@@ -25,7 +25,7 @@ from amlflow.jobs.job import jobs_folder
 from amlflow.jobs.limits import FILES_SETTING, SIZE_SETTING, max_bytes, max_files
 from amlflow.journal.settings import journals_folder
 from amlflow.local_files import shorten_list
-from amlflow.local_paths import why_unsafe
+from amlflow.local_paths import resolve_links, why_unsafe
 from amlflow.own_paths import OwnPaths, identity, open_databases
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class _Walk:
                     continue
                 real_path = within[-1] / entry.name
                 if entry.is_symlink():
-                    real_path = Path(os.path.realpath(real_path))
+                    real_path = resolve_links(real_path)
                     if self._own.holds(real_path):
                         continue
                     if (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from amlflow.jobs.job import JobFolder
-from amlflow.local_paths import real_path
+from amlflow.local_paths import resolve_links
 from amlflow.spec import RunKeeper
 
 
@@ -23,13 +23,13 @@ def find_tracker_files(folder: JobFolder, keeper: RunKeeper) -> list[Path]:
     own_paths: Callable[[], Sequence[Path]] | None = getattr(keeper, "own_paths", None)
     if own_paths is None or not folder.work.is_dir():
         return []
-    work, here = real_path(folder.work), Path.cwd()
+    work, here = resolve_links(folder.work), Path.cwd()
     candidates = set[Path]()
     for path in own_paths():
-        candidates.add(real_path(path))
+        candidates.add(resolve_links(path))
         # A relative path is given as seen from here, and the script saw it from its own folder.
         if path.is_relative_to(here) and path != here:
-            candidates.add(real_path(work / path.relative_to(here)))
+            candidates.add(resolve_links(work / path.relative_to(here)))
     return sorted(path for path in candidates if work in path.parents and _has_file(path))
 
 

@@ -100,7 +100,7 @@ class RunFiles(RunBase):
         files, databases = split_open_databases(files)
         if databases:
             _warn_of_open_databases(self._record, databases)
-        self._upload(files)
+        self._put_files(files)
         return self._links(files)
 
     def download_file(
@@ -185,6 +185,9 @@ class RunFiles(RunBase):
                     f"The file {str(path)!r} to upload as {name!r} does not exist.{instead}"
                 )
         check_not_open(files)
+        self._put_files(files)
+
+    def _put_files(self, files: Mapping[str, Path]) -> None:
         paths = {_check_name(name): path for name, path in files.items()}
         self._tracker.put_files(self._record.id, paths)
         names = this_writer().names(self._record.id)

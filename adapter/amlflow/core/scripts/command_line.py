@@ -12,7 +12,7 @@ from typing import Any
 
 from amlflow.core.data.bases import DatasetBase, ScriptArgument
 from amlflow.exceptions import UserErrorException
-from amlflow.local_paths import PathNotFound, real_path
+from amlflow.local_paths import PathNotFound, resolve_links
 
 _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>>", "2>&1", "&>"})
 _VARIABLE = re.compile(r"\$(\w|\{)")
@@ -93,7 +93,7 @@ def check_script(directory: str | os.PathLike[str], script: str) -> None:
             f"The source_directory {str(folder)!r} is not a folder; give the folder of the script."
         )
     path = folder / script
-    if Path(script).is_absolute() or not real_path(path).is_relative_to(real_path(folder)):
+    if Path(script).is_absolute() or not resolve_links(path).is_relative_to(resolve_links(folder)):
         raise UserErrorException(
             f"The script {script!r} is outside of source_directory {str(folder)!r}. A run gets a "
             "copy of that folder only, so script must be a path within it."
