@@ -28,6 +28,7 @@ from amlflow_page.filters import (
     Filters,
     WrongRequest,
     changed_of,
+    expression_of,
     number_of,
     text_of,
     texts_of,
@@ -65,8 +66,7 @@ def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[s
     filters = Filters.from_request(request)
     scope = scope_of(tracker, access, filters)
     keep = limit_time(filters.keep(scope.experiments))
-    text = text_of(request, "query").strip()
-    expression = Expression(text) if text else None
+    expression = expression_of(request)
     columns = texts_of(request, "columns")
     if expression is not None and not is_filter(expression):
         return _value(expression, scope, keep, _listed_fields(columns))
@@ -119,8 +119,7 @@ def changes(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dic
     now = datetime.now(timezone.utc).isoformat()
     if request.get("since") is None:
         return {"now": now, "counts": None}
-    text = text_of(request, "query").strip()
-    expression = Expression(text) if text else None
+    expression = expression_of(request)
     if expression is not None and not is_filter(expression):
         expression = None
     counts = {}

@@ -10,14 +10,13 @@ from typing import Any
 from amlflow.core.arguments import to_tag_keys, to_texts
 from amlflow.core.runs.descendants import descendants
 from amlflow.exceptions import AzureMLException
-from amlflow.query.expression import Expression
-from amlflow.query.pages import find_all, is_filter
+from amlflow.query.pages import find_all
 from amlflow.spec import FINAL, RunChange, RunNotFound, RunRecord, Tracker
 
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.all_runs import scope_of
 from amlflow_page.deadline import limit_time
-from amlflow_page.filters import Filters, WrongRequest, some_texts_of, text_of
+from amlflow_page.filters import Filters, WrongRequest, choice_of, some_texts_of
 
 MAX_TAGGED = 1000
 """Runs whose tags one request changes."""
@@ -106,10 +105,7 @@ def open_runs(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> d
 def _filtered(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> Iterator[RunRecord]:
     filters = Filters.from_request(request)
     scope = scope_of(tracker, access, filters)
-    text = text_of(request, "query").strip()
-    expression = Expression(text) if text else None
-    if expression is not None and not is_filter(expression):
-        raise WrongRequest("Runs can be cancelled if the query chooses runs, as [?…] does.")
+    expression = choice_of(request, "cancelled")
     return find_all(scope, expression, limit_time(filters.keep(scope.experiments)))
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
+from amlflow.query.expression import Expression
 from amlflow.query.orders import DEFAULT_TARGET, KEYED, METRICS, target
+from amlflow.query.pages import is_filter
 from amlflow.query.words import word_test
 from amlflow.spec import Condition, Op, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, show_value, to_whole
@@ -153,6 +155,20 @@ class Filters:
             )
 
         return is_kept
+
+
+def expression_of(request: Mapping[str, Any]) -> Expression | None:
+    """The query of a request, None where it has none. Raises :class:`QueryError`."""
+    text = text_of(request, "query").strip()
+    return Expression(text) if text else None
+
+
+def choice_of(request: Mapping[str, Any], act: str) -> Expression | None:
+    """The same, for what can be done, such as ``grouped``, with runs that a query chooses only."""
+    expression = expression_of(request)
+    if expression is not None and not is_filter(expression):
+        raise WrongRequest(f"Runs can be {act} if the query chooses runs, as [?…] does.")
+    return expression
 
 
 def group_column_of(request: Mapping[str, Any], key: str) -> str:

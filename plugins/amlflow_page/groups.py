@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Any
 
-from amlflow.query.expression import Expression
 from amlflow.query.orders import KEYED, METRICS
-from amlflow.query.pages import find_all, is_filter
+from amlflow.query.pages import find_all
 from amlflow.spec import RunRecord, Tracker
 
 from amlflow_page.access import Access
@@ -19,6 +18,7 @@ from amlflow_page.deadline import limit_time
 from amlflow_page.filters import (
     Filters,
     WrongRequest,
+    choice_of,
     group_column_of,
     group_entry,
     text_of,
@@ -103,10 +103,7 @@ def groups(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict
     filters = replace(Filters.from_request(request), group=None)
     columns = _metric_columns(texts_of(request, "columns"))
     scope = scope_of(tracker, access, filters)
-    text = text_of(request, "query").strip()
-    expression = Expression(text) if text else None
-    if expression is not None and not is_filter(expression):
-        raise WrongRequest("Runs can be grouped if the query chooses runs, as [?…] does.")
+    expression = choice_of(request, "grouped")
     scope = replace(scope, metrics=frozenset(map(".".join, columns.values())))
     keep = limit_time(filters.keep(scope.experiments))
     entry_of = group_entry(column, scope.experiments)
