@@ -172,7 +172,8 @@ class Cluster(Protocol):
     def cancel(self, names: Sequence[str]) -> None:
         """Take jobs out of the queue, and end those that run; unknown ones are ignored.
 
-        Returns when the cluster has accepted that. Raises :class:`Unavailable`.
+        Returns when the cluster has accepted that. The cluster may forget a job at once that it
+        had not started: the job is :attr:`JobState.UNKNOWN` then. Raises :class:`Unavailable`.
         """
 
     @abstractmethod

@@ -21,6 +21,7 @@ from amlflow.jobs.run_notes import (
     END,
     HEARTBEAT,
     SILENT,
+    WAITING,
     latest_attempt,
     waiting_text,
 )
@@ -74,6 +75,17 @@ def test_what_a_look_makes_of_a_state(state: JobState, status: str, expected: st
 
 def test_a_run_that_no_agent_had_may_not_be_in_the_queue_yet() -> None:
     assert next_status(record("Queued", {}), JobState.UNKNOWN) is None
+
+
+def test_a_run_whose_job_had_waited_and_is_forgotten_has_failed() -> None:
+    """As an element of a job array of Slurm's that somebody cancels before it starts."""
+    waiting = {WAITING: json.dumps({"reason": "Resources", "before": 1, "id": "7", "attempt": 1})}
+    change = cluster_change(record("Queued", {}, **waiting), ClusterJob(state=JobState.UNKNOWN))
+    assert change is not None
+    assert change.status == "Failed"
+    assert "had waited in its queue" in change.system["error"]
+    requested = record("CancelRequested", {}, **waiting, **CANCEL)
+    assert next_status(requested, JobState.UNKNOWN) == "Canceled"
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELED, JobState.COMPLETED])

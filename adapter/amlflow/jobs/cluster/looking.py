@@ -32,6 +32,11 @@ from amlflow.spec import (
 )
 from amlflow.tracker_notes import parse_waiting
 
+_NOT_STARTED = (
+    "The cluster no longer knows the run's job, which had waited in its queue. Somebody else may "
+    "have cancelled it there before it started. Submit the run again."
+)
+
 OpenCluster = Callable[[], Cluster | None]
 """Opens the cluster that a run's target names on this machine; None if there is none."""
 
@@ -76,7 +81,8 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
     COMPLETED  Failed, since the agent ended without telling how the script did
     FAILED     Failed, with the cluster's reason
     CANCELED   Canceled, with the cluster's reason
-    UNKNOWN    Failed, if it had an agent; nothing else is known of it
+    UNKNOWN    Failed, if it had an agent or had been seen in the queue; else it may be
+               on its way there
     =========  ====================================================================
 
     A run whose end is requested ends as requested once its job has ended.
@@ -92,7 +98,9 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
     if job.state in (JobState.RUNNING, JobState.ENDING):
         return None
     if job.state is JobState.UNKNOWN and not has_agent(record):
-        return None
+        if parse_waiting(record) is None:
+            return None
+        return (request or fail_as_lost(_NOT_STARTED)).change(datetime.now(timezone.utc))
     return (request or _end_of(job)).change(datetime.now(timezone.utc))
 
 
