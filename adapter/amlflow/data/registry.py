@@ -1,8 +1,8 @@
-"""Registered data sets, in the tracker: each version is a run of an experiment of amlflow's own.
+"""Registered data sets. The tracker keeps each version as a run of amlflow's own experiment.
 
-The run has the id ``<name's hash>-<version>``, which the tracker gives to one run only, so of
-several processes that register at the same time each gets a version of its own. Name, definition
-and version are properties, which nobody changes; tags and description are the run's.
+The run has the id ``<name's hash>-<version>``. The tracker gives an id to one run only, so several
+processes that register at the same time get different versions. Name, definition and version are
+properties, which do not change. Tags and description are those of the run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -44,7 +44,7 @@ WRITER = "amlflow.dataset.run"
 GONE = "unregistered"
 """The note of a version that is not registered any more."""
 MAX_PROPERTY = 4000
-"""Characters of a definition that is kept as a property; a longer one is kept as a snapshot."""
+"""Characters of a definition that is stored as a property. A longer one becomes a snapshot."""
 MAX_TRIES = 100
 _ENTRY = "definition.json"
 _BROKEN = (
@@ -56,7 +56,7 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """A version of a registered data set, or (without a name) one that was only saved."""
+    """A version of a registered data set. One that was only saved has no name and no version."""
 
     run_id: str
     id: str
@@ -71,7 +71,7 @@ class Registration:
 
 
 class UnknownDataset(UserErrorException, KeyError):
-    """No data set has this name. A KeyError too, as a lookup in a dict raises."""
+    """No data set has this name. It is also a KeyError: ``workspace.datasets`` is a mapping."""
 
 
 class Registry:
@@ -84,7 +84,7 @@ class Registry:
     # writing
 
     def save(self, definition: Definition) -> str:
-        """Keep a definition, if it is not kept yet; its id is returned."""
+        """Store a definition, unless it is stored already, and return its id."""
         check_for_tracker(definition)
         run_id = f"saved-{definition.id}"
         if self._runs.get(run_id) is None:
@@ -102,9 +102,10 @@ class Registry:
         create_new_version: bool = False,
         writer: str | None = None,
     ) -> Registration:
-        """Register a definition as the next version of a name; ``writer`` is the run that made it.
+        """Register a definition as the next version of a name.
 
-        A definition that is the latest version already stays that version.
+        ``writer`` is the id of the run that wrote the data. If the latest version already has this
+        definition, no new version is made.
 
         Raises:
             UserErrorException: the name has another definition, and ``create_new_version`` is
@@ -120,9 +121,9 @@ class Registry:
                     return self._update_latest(latest, description, tags)
                 if not create_new_version:
                     raise UserErrorException(
-                        f"There is a data set {name!r} already, with another definition; pass "
-                        "create_new_version=True to register this as its next version, or choose "
-                        "another name."
+                        f"There is a data set {name!r} already, with another definition. Pass "
+                        "create_new_version=True to register this one as the next version, or "
+                        "choose another name."
                     )
             number = 1 + max((_version_of(run) or 0 for run in versions), default=0)
             properties = {**self._properties(definition), NAME: name, VERSION: str(number)}
@@ -139,28 +140,29 @@ class Registry:
                 return self._registration_of(run)
             # Another process has registered this version.
         raise UserErrorException(
-            f"The data set {name!r} was not registered: others registered versions of it all the "
-            "time. Try again."
+            f"The data set {name!r} was not registered: in each of {MAX_TRIES} tries, another "
+            "process registered the same version. Try again."
         )
 
     def _update_latest(
         self, run: RunRecord, description: str | None, tags: Mapping[str, str | None] | None
     ) -> Registration:
-        """The latest version, which is this definition, with what is new about it."""
+        """Update description and tags of the latest version, which has this definition already."""
         change = RunChange(description=description, tags=dict(tags or {}))
         if description is not None or tags:
             self._tracker.update_run(run.id, change)
         return self._registration_of(transition(run, change))
 
     def change(self, registration: Registration, change: RunChange) -> Registration:
-        """Change tags or description of a version."""
+        """Change tags or the description of a version, and return the version."""
         self._tracker.update_run(registration.run_id, change)
         return self._registration_of(self._tracker.get_run(registration.run_id))
 
     def unregister(self, name: str) -> int:
-        """Take all versions of a name away; how many there were is returned.
+        """Unregister all versions of a name, and return their number.
 
-        What runs have read stays known, so a number is not used a second time.
+        The definitions stay, so runs that used them still find them by id. A version's number is
+        not used again.
         """
         versions = self._versions(name)
         time = datetime.now(timezone.utc).isoformat()
@@ -189,16 +191,29 @@ class Registry:
         return self._registration_of(versions[numbers.index(version)])
 
     def by_id(self, id: str) -> Registration:
-        """The data set of an id. Raises UserErrorException if it does not exist."""
+        """The data set with this id: a registered version if there is one, or the latest of them.
+
+        A definition that was only saved, or was unregistered, has no name and no version.
+
+        Raises:
+            UserErrorException: no data set has the id.
+        """
         condition = Condition("properties", Op.EQ, str(id), key=ID)
-        runs = [run for run in self._find(condition) if GONE not in run.system]
-        runs.sort(key=lambda run: (NAME not in run.properties, -(_version_of(run) or 0)))
+        runs = list(self._find(condition))
         if not runs:
             raise UserErrorException(f"A data set with the id {id!r} does not exist.")
-        return self._registration_of(runs[0])
+
+        def order(run: RunRecord) -> tuple[bool, bool, int]:
+            return GONE in run.system, NAME not in run.properties, -(_version_of(run) or 0)
+
+        run = min(runs, key=order)
+        registration = self._registration_of(run)
+        if GONE in run.system:
+            return replace(registration, name=None, version=None)
+        return registration
 
     def read_all(self) -> list[Registration]:
-        """All registered versions, by name and version; what does not parse is left out."""
+        """All registered versions, by name and version. One that does not parse is left out."""
         runs = [
             run
             for run in self._find(Condition("properties", Op.HAS, key=NAME))
@@ -208,7 +223,7 @@ class Registry:
         return sorted(registrations, key=lambda item: (item.name or "", item.version or 0))
 
     def _versions(self, name: str, with_gone: bool = False) -> list[RunRecord]:
-        """The runs of a name's versions, the latest last."""
+        """The runs of a name's versions, the latest last. ``with_gone`` adds unregistered ones."""
         runs = [
             run
             for run in self._find(Condition("properties", Op.EQ, name, key=NAME))
@@ -220,12 +235,12 @@ class Registry:
         return self._runs.find([condition])
 
     def _properties(self, definition: Definition) -> dict[str, str]:
-        """What says the definition: its text, or the digest of the snapshot that has the text."""
+        """The properties that store a definition: its text, or the digest of a snapshot with it."""
         text = definition.to_json()
         if len(text) > MAX_DEFINITION:
             raise UserErrorException(
-                f"The data set's definition has {len(text)} characters, and at most "
-                f"{MAX_DEFINITION} are kept; use a folder or a pattern in place of single paths."
+                f"The data set's definition has {len(text)} characters, which is more than "
+                f"{MAX_DEFINITION}. Use a folder or a pattern in place of single paths."
             )
         is_short = len(text) <= MAX_PROPERTY
         text_or_digest = {DEFINITION: text} if is_short else {DIGEST: self._store(text)}
@@ -286,7 +301,7 @@ class Registry:
 
 
 def _read_entry(archive: Path) -> bytes:
-    """The definition in an archive; nothing where it is not such an archive."""
+    """The definition in an archive; empty if the archive has none or is damaged."""
     try:
         with zipfile.ZipFile(archive) as file, file.open(_ENTRY) as entry:
             return entry.read(4 * MAX_DEFINITION + 1)
@@ -295,7 +310,7 @@ def _read_entry(archive: Path) -> bytes:
 
 
 def check_name(name: object) -> None:
-    """Raise UserErrorException for what is not a name of a data set."""
+    """Raise UserErrorException if a value is not a valid name for a data set."""
     if (
         not isinstance(name, str)
         or not name.strip()
@@ -303,7 +318,7 @@ def check_name(name: object) -> None:
         or not name.isprintable()
     ):
         raise UserErrorException(
-            f"{str(name)[:80]!r} is not a name for a data set: it is a text of 1 to {MAX_NAME} "
+            f"{str(name)[:80]!r} is not a valid name for a data set: use a text of 1 to {MAX_NAME} "
             "printable characters."
         )
 

@@ -94,6 +94,15 @@ def test_mount(animals: Any, folder: Path) -> None:
     assert (folder / "amlflow-datastores/workspaceblobstore/animals/dog/2.txt").exists()
 
 
+def test_stop_of_a_refused_mount_keeps_the_folder(animals: Any, write: Write) -> None:
+    mine = write("here/mine.txt", "1")
+    context = Dataset.File.from_files((animals, "animals")).mount("here")
+    with pytest.raises(UserErrorException, match="not an empty folder"):
+        context.start()
+    context.stop()
+    assert mine.exists()
+
+
 def test_steps_of_files(animals: Any) -> None:
     dataset = Dataset.File.from_files((animals, "animals"))
     assert dataset.take(1).to_path() == ["/cat/1.txt"]
@@ -216,6 +225,24 @@ def test_unregister(workspace: Workspace, table: Any) -> None:
     assert table.register(workspace, "t").version == 2, "runs that read version 1 stay true"
 
 
+def test_the_id_of_an_unregistered_data_set_still_finds_it(
+    workspace: Workspace, table: Any
+) -> None:
+    dataset = table.register(workspace, "t")
+    identity = dataset.id
+    dataset.unregister_all_versions()
+    again = Dataset.get_by_id(workspace, identity)
+    assert (again.id, again.name, again.version) == (identity, None, None)
+    assert again.to_pandas_dataframe().equals(table.to_pandas_dataframe())
+    table.register(workspace, "t")
+    assert Dataset.get_by_id(workspace, identity).version == 2
+
+
+def test_a_seed_that_is_not_a_number_is_refused(table: Any) -> None:
+    with pytest.raises(UserErrorException, match="seed='x' is not a whole number"):
+        table.random_split(0.5, seed="x")
+
+
 def test_processes_that_register_at_once(tracker: MemoryTracker) -> None:
     """Each gets a version of its own."""
     versions: list[int | None] = []
@@ -274,7 +301,7 @@ def test_a_data_frame(workspace: Workspace, datastore: Any) -> None:
         )
         assert dataset.version == version
     pd.testing.assert_frame_equal(Dataset.get_by_name(workspace, "f").to_pandas_dataframe(), frame)
-    with pytest.raises(UserErrorException, match="is not a pandas"):
+    with pytest.raises(UserErrorException, match=r"needs a pandas\.DataFrame; dataframe is a list"):
         Dataset.Tabular.register_pandas_dataframe([1], datastore, "f")
     with pytest.raises(UserErrorException, match="cannot be stored as Parquet"):
         Dataset.Tabular.register_pandas_dataframe(

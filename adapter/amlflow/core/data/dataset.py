@@ -1,7 +1,8 @@
-"""Data sets: v1's ``azureml.data.abstract_dataset``: what files and tables share."""
+"""Base class of file data sets and tables: v1's ``azureml.data.abstract_dataset``."""
 
 from __future__ import annotations
 
+import operator
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -23,10 +24,10 @@ Self = TypeVar("Self", bound="AbstractDataset")
 
 
 class AbstractDataset(DatasetBase):
-    """Files or a table, by where they are and what is taken from them.
+    """A data set: where its files are, and the steps that choose from them, such as ``take``.
 
-    Source: ``azureml.data.abstract_dataset`` 1.61; names, parameters and shapes are v1's. Nothing
-    is read before it is needed.
+    Source: ``azureml.data.abstract_dataset`` 1.61; names, parameters and shapes are v1's. Files are
+    read only when they are needed, for example by ``to_pandas_dataframe()``.
     """
 
     kinds: ClassVar[dict[str, type[AbstractDataset]]] = {}
@@ -47,20 +48,23 @@ class AbstractDataset(DatasetBase):
     # choosing
 
     def take(self: Self, count: int) -> Self:
-        """The first rows, or files."""
+        """The first ``count`` rows or files."""
         return self._with_step("take", _check_count(count, "take(count)"))
 
     def skip(self: Self, count: int) -> Self:
-        """The rows, or files, without the first ones."""
+        """All rows or files but the first ``count``."""
         return self._with_step("skip", _check_count(count, "skip(count)"))
 
     def take_sample(self: Self, probability: float, seed: int | None = None) -> Self:
-        """Each row, or file, with a probability."""
+        """A sample: each row or file is in it with this probability."""
         share = _check_share(probability, "take_sample(probability)")
         return self._with_step("sample", share, _to_seed(seed))
 
     def random_split(self: Self, percentage: float, seed: int | None = None) -> tuple[Self, Self]:
-        """Two data sets: one with about this share of the rows or files, one with the rest."""
+        """Split into two data sets: one has about this share of the rows or files, one the rest.
+
+        ``percentage`` is a number from 0 to 1, as in v1.
+        """
         share, drawn = _check_share(percentage, "random_split(percentage)"), _to_seed(seed)
         first = self._with_step("split", share, drawn, True)
         return first, self._with_step("split", share, drawn, False)
@@ -74,7 +78,7 @@ class AbstractDataset(DatasetBase):
         """A registered data set, or a version of it.
 
         Raises:
-            UserErrorException: it does not exist, or has no such version.
+            UserErrorException: the data set or the version does not exist.
         """
         right = "Dataset.get_by_name(workspace, name, version='latest')"
         check_class(workspace, WorkspaceBase, "A data set is in a Workspace", right)
@@ -84,10 +88,10 @@ class AbstractDataset(DatasetBase):
 
     @staticmethod
     def get_by_id(workspace: WorkspaceBase, id: str, **kwargs: Any) -> Any:
-        """The data set of an id, registered or only used by a run.
+        """The data set with this id. It is registered, or a run has used it.
 
         Raises:
-            UserErrorException: it does not exist.
+            UserErrorException: no data set has the id.
         """
         right = "Dataset.get_by_id(workspace, id)"
         check_class(workspace, WorkspaceBase, "A data set is in a Workspace", right)
@@ -118,7 +122,7 @@ class AbstractDataset(DatasetBase):
 
     @property
     def description(self) -> str | None:
-        """What was registered as the description, or None."""
+        """The registered description, or None."""
         return None if self._registration is None else self._registration.description
 
     @property
@@ -128,7 +132,7 @@ class AbstractDataset(DatasetBase):
 
     @property
     def partition_keys(self) -> list[str]:
-        """The columns that the paths of the files say."""
+        """The columns that ``partition_format`` takes from the paths of the files."""
         return partition_names(self._definition.options.get("partition_format", ""))
 
     # registering
@@ -141,14 +145,14 @@ class AbstractDataset(DatasetBase):
         tags: Mapping[str, Any] | None = None,
         create_new_version: bool = False,
     ) -> Self:
-        """Register the data set under a name; what is registered is returned.
+        """Register the data set under a name, and return the registered data set.
 
-        Local files are uploaded to the workspace's default datastore first, so that others can
-        read them. The same definition again is the same version.
+        Local files are first uploaded to the workspace's default datastore, so that others can
+        read them. If you register the same definition again, its version stays the same.
 
         Raises:
-            UserErrorException: the name has another definition, and ``create_new_version`` is
-                False; or a file cannot be read.
+            UserErrorException: the name is registered with another definition, and
+                ``create_new_version`` is False; or a file cannot be read.
         """
         right = "dataset.register(workspace, name)"
         check_class(workspace, WorkspaceBase, "A data set is registered in a Workspace", right)
@@ -184,7 +188,10 @@ class AbstractDataset(DatasetBase):
         )
 
     def unregister_all_versions(self) -> None:
-        """Take all versions of the name away. The files stay, and so does what runs have read."""
+        """Unregister all versions of the name.
+
+        The files stay. Runs that used a version still find it by its id.
+        """
         registration = self._require_registration("unregister_all_versions")
         registry_of(self._require_workspace()).unregister(registration.name or "")
         self._registration = None
@@ -197,14 +204,17 @@ class AbstractDataset(DatasetBase):
     def _require_registration(self, call: str) -> Registration:
         if self._registration is None or self._registration.name is None:
             raise UserErrorException(
-                f"{call}: the data set is not registered; dataset.register(workspace, name) "
-                "registers it."
+                f"{call}: the data set is not registered. Register it with "
+                "dataset.register(workspace, name)."
             )
         return self._registration
 
     def _require_workspace(self) -> WorkspaceBase:
         if self._workspace is None:
-            raise UserErrorException("The data set is in no workspace; register it in one.")
+            raise UserErrorException(
+                "The data set does not belong to a workspace. Register it with "
+                "dataset.register(workspace, name)."
+            )
         return self._workspace
 
     # using
@@ -233,7 +243,7 @@ class AbstractDataset(DatasetBase):
 
 
 def definition_of(dataset: AbstractDataset) -> Definition:
-    """What a data set is."""
+    """The definition of a data set: its sources, format and steps."""
     return dataset._definition
 
 
@@ -243,17 +253,17 @@ def stores_of(dataset: AbstractDataset) -> Datastores:
 
 
 def registration_of(dataset: AbstractDataset) -> Registration | None:
-    """As what a data set is registered, or None."""
+    """The registration of a data set; None if it is not registered."""
     return dataset._registration
 
 
 def workspace_of(dataset: AbstractDataset) -> WorkspaceBase | None:
-    """The workspace that a data set's datastores are in."""
+    """The workspace of a data set's datastores; None for local files and web addresses."""
     return dataset._workspace
 
 
 def save(dataset: AbstractDataset, workspace: WorkspaceBase) -> str:
-    """Keep a data set in a workspace so that its id finds it; the id is returned."""
+    """Store a data set in a workspace, unless it is registered, and return its id."""
     if dataset._registration is None:
         definition = to_portable(dataset._definition, workspace)
         dataset._id = registry_of(workspace).save(definition)
@@ -267,7 +277,7 @@ def registry_of(workspace: WorkspaceBase) -> Registry:
 
 
 def open_dataset(workspace: WorkspaceBase, registration: Registration) -> Any:
-    """The data set of a registration, of the class for its kind."""
+    """Open a registration: a FileDataset or a TabularDataset."""
     kind = AbstractDataset.kinds[registration.definition.kind]
     named = registration if registration.name is not None else None
     dataset = kind(registration.definition, workspace, named)
@@ -276,7 +286,11 @@ def open_dataset(workspace: WorkspaceBase, registration: Registration) -> Any:
 
 
 def to_version(version: Any) -> int | None:
-    """A version's number; None for the latest. Raises UserErrorException for what is neither."""
+    """Return a version as a number, and None for the latest.
+
+    Raises:
+        UserErrorException: it is neither None, 'latest' nor a whole number from 1.
+    """
     if version in (None, "latest"):
         return None
     try:
@@ -285,37 +299,48 @@ def to_version(version: Any) -> int | None:
         number = 0
     if number < 1 or isinstance(version, (bool, float)):
         raise UserErrorException(
-            f"{version!r} is not a version of a data set; it is a whole number from 1, or 'latest'."
+            f"{version!r} is not a version of a data set: use a whole number from 1, or 'latest'."
         )
     return number
 
 
 def _check_count(count: Any, call: str) -> int:
-    """A number of rows or files."""
+    """Return a number of rows or files. Raises UserErrorException for another value."""
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise UserErrorException(f"{call}: {count!r} is not a whole number of 0 or more.")
     return count
 
 
 def _check_share(share: Any, call: str) -> float:
-    """A probability."""
+    """Return a probability as a float. Raises UserErrorException for another value."""
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
         raise UserErrorException(f"{call}: {share!r} is not a number from 0 to 1.")
     return float(share)
 
 
 def _to_seed(seed: Any) -> int:
-    """The seed, or one that is drawn now, so that two parts of a data set complete each other."""
-    return secrets.randbits(32) if seed is None else abs(int(seed))
+    """Return the seed, or a random one for None.
+
+    It is drawn here and not when the rows are read, so that both parts of a split use the same.
+
+    Raises:
+        UserErrorException: it is not a whole number.
+    """
+    if seed is None:
+        return secrets.randbits(32)
+    try:
+        return abs(operator.index(seed))
+    except TypeError:
+        raise UserErrorException(f"seed={seed!r} is not a whole number.") from None
 
 
 def partition_names(pattern: str) -> list[str]:
-    """The names in v1's ``partition_format``."""
+    """The names of columns in v1's ``partition_format``."""
     return re.findall(r"\{(\w+)", pattern)
 
 
 class DatasetsByName(Mapping[str, Any]):
-    """``workspace.datasets``: a name gives the latest version."""
+    """``workspace.datasets``: maps each registered name to the latest version."""
 
     def __init__(self, workspace: WorkspaceBase) -> None:
         self._workspace = workspace
@@ -335,7 +360,7 @@ class DatasetsByName(Mapping[str, Any]):
 
     @property
     def registrations(self) -> list[Registration]:
-        """The latest version of each."""
+        """The registration of the latest version of each name."""
         return list(self._latest().values())
 
     def __repr__(self) -> str:

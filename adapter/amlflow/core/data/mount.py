@@ -14,7 +14,7 @@ from amlflow.exceptions import UserErrorException
 
 
 class MountContext:
-    """The files of a data set in a folder, as long as the context lasts.
+    """A folder with the files of a data set, from :meth:`start` to :meth:`stop`.
 
     Source: what ``FileDataset.mount()`` of azureml-core 1.61 returns.
     """
@@ -27,6 +27,7 @@ class MountContext:
         self._files = files
         self._own = mount_point is None
         self._folder = Path(mount_point) if mount_point is not None else None
+        self._is_filled = False
 
     @property
     def mount_point(self) -> str:
@@ -36,11 +37,11 @@ class MountContext:
         return str(self._folder.absolute())
 
     def start(self) -> None:
-        """Fill the folder.
+        """Put links to the files into the folder, or copies of files of other machines.
 
         Raises:
-            UserErrorException: the folder has something in it.
-            DatasetExecutionError: a file cannot be read.
+            UserErrorException: the folder is not empty.
+            DatasetExecutionError: a file cannot be read. The folder is removed then.
         """
         # fsspec is loaded when data is moved.
         from amlflow.data.materialize import link_files
@@ -48,8 +49,9 @@ class MountContext:
         folder = Path(self.mount_point)
         if folder.exists() and any(folder.iterdir()):
             raise UserErrorException(
-                f"The mount point {str(folder)!r} is not an empty folder; choose another."
+                f"The mount point {str(folder)!r} is not an empty folder. Choose another."
             )
+        self._is_filled = True
         try:
             link_files(self._files(), folder)
         except BaseException:
@@ -57,10 +59,11 @@ class MountContext:
             raise
 
     def stop(self) -> None:
-        """Remove the folder; what the links lead to stays."""
-        if self._folder is not None:
+        """Remove the folder, unless :meth:`start` did not fill it. Files behind links stay."""
+        if self._folder is not None and (self._own or self._is_filled):
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None if self._own else self._folder
+        self._is_filled = False
 
     def __enter__(self) -> MountContext:
         self.start()
