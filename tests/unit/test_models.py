@@ -187,7 +187,7 @@ def test_a_name_that_is_none(workspace: Workspace, run: Run, name: Any) -> None:
         lambda: Model.register(workspace, "model.pkl", name),
         lambda: run.register_model(name, "f"),
     ):
-        with pytest.raises(WebserviceException, match="is not a name for a model"):
+        with pytest.raises(WebserviceException, match="is not a valid name for a model"):
             call()
     assert Model.list(workspace) == []
 
@@ -202,12 +202,12 @@ def test_a_path_that_is_not_there(workspace: Workspace, run: Run) -> None:
     with pytest.raises(WebserviceException, match="is not below"):
         Model.register(workspace, "net", "m", child_paths=["../model.pkl"])
     Path("net/link").symlink_to("gone")
-    with pytest.raises(LocalModelNotFound, match="leads nowhere"):
+    with pytest.raises(LocalModelNotFound, match="a link to a file that does not exist"):
         Model.register(workspace, "net", "m")
     Path("empty").mkdir()
     with pytest.raises(WebserviceException, match="has no files"):
         Model.register(workspace, "empty", "m")
-    with pytest.raises(WebserviceException, match="is a path"):
+    with pytest.raises(WebserviceException, match="must be a path"):
         Model.register(workspace, None, "m")  # type: ignore[arg-type]
     with pytest.raises(ModelPathNotFoundException, match="'nowhere'"):
         run.register_model("m", model_path="nowhere")
@@ -219,12 +219,15 @@ def test_a_path_that_is_not_there(workspace: Workspace, run: Run) -> None:
     [
         ({"tags": ["a"]}, "Tags must be a dict"),
         ({"properties": "a"}, "Properties must be a dict"),
-        ({"model_framework_version": "1"}, "give model_framework"),
+        ({"model_framework_version": "1"}, "needs a model_framework"),
         ({"datasets": ["x"]}, "list of pairs"),
         ({"datasets": [("training", 5)]}, "Invalid dataset of type int"),
         ({"sample_input_dataset": "data"}, "Invalid dataset of type str"),
-        ({"resource_configuration": {"cpu": 1}}, "is a ResourceConfiguration"),
-        ({"resource_configuration": ResourceConfiguration(cpu=-1)}, "cpu is a number above zero"),
+        ({"resource_configuration": {"cpu": 1}}, "must be a ResourceConfiguration"),
+        (
+            {"resource_configuration": ResourceConfiguration(cpu=-1)},
+            "cpu=-1 is not a number above zero",
+        ),
         ({"resource_configuration": ResourceConfiguration(gpu=0.5)}, "whole number of GPUs"),  # type: ignore[arg-type]
     ],
 )
@@ -319,8 +322,8 @@ def test_lists(workspace: Workspace) -> None:
         "other": "other:1", "my-model": "my-model:3",
     }  # fmt: skip
     for arguments, message in (
-        ({"tags": "stage"}, "tags is a list"), ({"tags": {"a": "b"}}, "tags is a list"),
-        ({"tags": [5]}, "and has 5"), ({"page_count": 5}, "20 to 255"),
+        ({"tags": "stage"}, "tags must be a list"), ({"tags": {"a": "b"}}, "tags must be a list"),
+        ({"tags": [5]}, "has the item 5"), ({"page_count": 5}, "20 to 255"),
     ):  # fmt: skip
         with pytest.raises(UserErrorException, match=message):
             Model.list(workspace, **arguments)  # type: ignore[arg-type]
@@ -477,7 +480,7 @@ def test_the_path_of_a_model_without_a_workspace(
     for version in ("1", 1.0, True):
         with pytest.raises(WebserviceException, match="version should be an int"):
             Model.get_model_path("m", version=version)  # type: ignore[arg-type]
-    with pytest.raises(WebserviceException, match="model_name is a text"):
+    with pytest.raises(WebserviceException, match="model_name=None is not a text"):
         Model.get_model_path(None)  # type: ignore[arg-type]
 
 

@@ -209,12 +209,12 @@ def test_declared_ones(workspace: Workspace, folder: Path, write: Write) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a\n", "maps names"),
+        ("- a\n", "is a list. It must map names"),
         ("a: [\n", "not YAML"),
-        ("a b: s3://x\n", "not a name for a datastore"),
-        ("a: 5\n", "has the address 5"),
-        ("a: https://user:hunter2@host/x\n", "has a credential"),
-        ("a: abfs://c@acc.dfs.core.windows.net/?sig=hunter2\n", "has a credential"),
+        ("a b: s3://x\n", "not a valid name for a datastore"),
+        ("a: 5\n", "The address 5 of the datastore 'a' is not valid"),
+        ("a: https://user:hunter2@host/x\n", "contains a credential"),
+        ("a: abfs://c@acc.dfs.core.windows.net/?sig=hunter2\n", "contains a credential"),
     ],
 )
 def test_wrong_declarations(workspace: Workspace, text: str, message: str) -> None:
@@ -228,7 +228,7 @@ def test_registered_ones(workspace: Workspace, capsys: pytest.CaptureFixture[str
     datastore = Datastore.register_azure_blob_container(
         workspace, "mine", "container", "account", account_key="hunter2"
     )
-    assert "is not kept" in capsys.readouterr().err
+    assert "does not store the key" in capsys.readouterr().err
     assert (datastore.name, datastore.container_name, datastore.account_name) == (
         "mine",
         "container",

@@ -207,7 +207,7 @@ def test_times_of_a_column_that_is_not_there(write: Write) -> None:
     with pytest.raises(UserErrorException, match="'Path', 'when', 'v'"):
         parquet.with_timestamp_columns("nope").time_recent(timedelta(days=1))
     for arguments in ({"partition_timestamp": "v"}, {"timestamp": "v", "partition_timestamp": "v"}):
-        with pytest.raises(UserErrorException, match="needs another column as timestamp"):
+        with pytest.raises(UserErrorException, match="needs timestamp to be another column"):
             dataset.with_timestamp_columns(**arguments)
 
 
@@ -253,8 +253,8 @@ def test_what_is_not_delimited_text(write: Write, folder: Path) -> None:
     [
         ({"path": []}, "empty list"),
         ({"path": 5}, "5 is not a path"),
-        ({"path": "s3://bucket/x.csv"}, "datastore declares"),
-        ({"path": "x.csv", "encoding": "klingon"}, "'klingon' is not an encoding"),
+        ({"path": "s3://bucket/x.csv"}, "begin with s3: need a datastore"),
+        ({"path": "x.csv", "encoding": "klingon"}, "encoding='klingon' is not known"),
         ({"path": "x.csv", "separator": ""}, "not a single character"),
         ({"path": "x.csv", "header": "SOME"}, "header='SOME'"),
         ({"path": "x.csv", "set_column_types": {"a": "float"}}, "DataType.to_float"),

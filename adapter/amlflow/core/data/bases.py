@@ -1,4 +1,7 @@
-"""What paths and inputs use of datastores and data sets, which in turn make paths and inputs."""
+"""Base classes of datastores and data sets, so that paths and inputs need not import them.
+
+Datastores and data sets make paths and inputs, so they import those modules.
+"""
 
 from __future__ import annotations
 
@@ -17,4 +20,7 @@ class DatasetBase:
 
 
 class ScriptArgument:
-    """Data as an argument of a script; its text stands for it until it is in place."""
+    """Data as an argument of a script.
+
+    Its text is a placeholder. When the data is in place, the data's path replaces it.
+    """

@@ -13,10 +13,16 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def check_input_name(name: Any, what: str) -> str:
-    """A name of an input or output, which an environment variable can have too."""
+    """Return the name of an input or output. It must also be valid for an environment variable.
+
+    ``what`` names the thing in the message, such as "input".
+
+    Raises:
+        UserErrorException: the name is not valid.
+    """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UserErrorException(
-            f"{name!r} is not a name for an {what}: it has letters, digits and '_' only, and does "
+            f"{name!r} is not a valid name for an {what}: use letters, digits and '_' only, and do "
             "not begin with a digit."
         )
     return name
@@ -38,7 +44,7 @@ class DatasetConsumptionConfig(ScriptArgument):
     ) -> None:
         if mode not in (DIRECT, MOUNT, DOWNLOAD):
             raise UserErrorException(
-                f"{mode!r} is not a mode of an input; it is {DIRECT!r}, {MOUNT!r} or {DOWNLOAD!r}."
+                f"{mode!r} is not a mode of an input: use {DIRECT!r}, {MOUNT!r} or {DOWNLOAD!r}."
             )
         self._name = check_input_name(name, "input")
         self.dataset, self.mode, self.path_on_compute = dataset, mode, path_on_compute
@@ -53,16 +59,16 @@ class DatasetConsumptionConfig(ScriptArgument):
         self._name = check_input_name(value, "input")
 
     def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """The same as a folder of links, or of copies where the data is elsewhere."""
+        """Give the script a folder: links to files of this machine, and copies of other files."""
         return DatasetConsumptionConfig(self.name, self.dataset, MOUNT, path_on_compute)
 
     def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """The same as a folder of copies."""
+        """Give the script a folder with copies of the files."""
         return DatasetConsumptionConfig(self.name, self.dataset, DOWNLOAD, path_on_compute)
 
     def __str__(self) -> str:
         return f"{type(self).__name__}:{self.name}"
 
     def as_hdfs(self) -> DatasetConsumptionConfig:
-        """Refused: scripts run on machines, and not on Spark."""
-        raise UserErrorException("as_hdfs() is for Spark; as_mount() gives the script a folder.")
+        """Raise UserErrorException: amlflow does not run scripts on Spark."""
+        raise UserErrorException("as_hdfs() is for Spark. as_mount() gives the script a folder.")

@@ -1,4 +1,4 @@
-"""Types of columns that users state: v1's ``DataType`` and ``PromoteHeadersBehavior``."""
+"""The types that a user sets for columns: v1's ``DataType`` and ``PromoteHeadersBehavior``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DataType:
 
     @staticmethod
     def to_float(decimal_mark: str = ".") -> DataType:
-        """Floats of 64 bits, with a point or a comma."""
+        """Floats of 64 bits; ``decimal_mark`` is ``"."`` or ``","``."""
         return DataType({"type": "float", "decimal_mark": decimal_mark})
 
     @staticmethod
@@ -40,21 +40,21 @@ class DataType:
 
     @staticmethod
     def to_datetime(formats: str | Sequence[str] | None = None) -> DataType:
-        """Times, in the forms of ``strptime``; without any, ISO 8601."""
+        """Times, in these formats of ``strptime``. The default is ISO 8601."""
         forms = [formats] if isinstance(formats, str) else list(formats or [])
         return DataType({"type": "datetime", "formats": forms})
 
     @staticmethod
     def to_stream(workspace: Any, escaped: bool = False) -> DataType:
-        """Refused: a column of files is not read."""
+        """Raise UserErrorException: amlflow does not read columns of files."""
         raise UserErrorException(
-            "DataType.to_stream(): columns with files are not read; keep the paths as texts, and "
-            "open them in the script."
+            "DataType.to_stream(): amlflow does not read columns of files. Keep the paths as "
+            "texts, and open the files in the script."
         )
 
 
 class PromoteHeadersBehavior(enum.IntEnum):
-    """Which files have a line with the names of columns."""
+    """Which files begin with a line of column names."""
 
     NO_HEADERS = 0
     ONLY_FIRST_FILE_HAS_HEADERS = 1
@@ -63,7 +63,11 @@ class PromoteHeadersBehavior(enum.IntEnum):
 
 
 def to_header(header: Any) -> str:
-    """The name of a behavior; v1 also takes True, False and the name itself."""
+    """Return the name of a behavior. As in v1, it can be given as a member, True, False or a name.
+
+    Raises:
+        UserErrorException: it is none of these.
+    """
     if header is True:
         return PromoteHeadersBehavior.ALL_FILES_HAVE_SAME_HEADERS.name
     if header is False:
@@ -79,13 +83,20 @@ def to_header(header: Any) -> str:
 
 
 def to_column_types(types: Mapping[str, DataType]) -> dict[str, dict[str, Any]]:
-    """The types of columns as a definition keeps them."""
+    """Return the types of columns as a data set's definition stores them.
+
+    Raises:
+        UserErrorException: it is not a dict, or a value is not a :class:`DataType`.
+    """
     if not isinstance(types, Mapping):
-        raise UserErrorException(f"set_column_types={types!r} is not a dict of columns and types.")
+        raise UserErrorException(
+            f"set_column_types={types!r} is not a dict of columns and types, such as "
+            "{'age': DataType.to_long()}."
+        )
     for name, kind in types.items():
         if not isinstance(kind, DataType):
             raise UserErrorException(
-                f"set_column_types[{name!r}] is the {type(kind).__name__} {kind!r}, and not a type "
-                "such as DataType.to_float()."
+                f"set_column_types[{name!r}] is the {type(kind).__name__} {kind!r}. It must be a "
+                "DataType, such as DataType.to_float()."
             )
     return {str(name): kind.content for name, kind in types.items()}

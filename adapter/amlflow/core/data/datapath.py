@@ -50,7 +50,7 @@ class DataPath:
 
     @staticmethod
     def create_from_data_reference(data_reference: DataReference) -> DataPath:
-        """The path that a reference names."""
+        """The path of a reference."""
         return DataPath(
             data_reference.datastore,
             data_reference.path_on_datastore,
@@ -59,7 +59,7 @@ class DataPath:
 
 
 class DataPathComputeBinding:
-    """How a path is given to a script: mounted, downloaded, or uploaded from it."""
+    """How a path reaches a script (mode "mount" or "download"), or its output a path ("upload")."""
 
     def __init__(
         self, mode: str = MOUNT, path_on_compute: str | None = None, overwrite: bool = False
@@ -83,7 +83,7 @@ class DataPathComputeBinding:
 
     @staticmethod
     def create_from_data_reference(data_reference: DataReference) -> DataPathComputeBinding:
-        """How a reference is given to a script."""
+        """The binding of a reference: its mode, its path on the compute target, and overwrite."""
         return DataPathComputeBinding(
             data_reference.mode, data_reference.path_on_compute, data_reference.overwrite
         )
@@ -107,7 +107,7 @@ class DataReference(ScriptArgument):
     ) -> None:
         if mode not in (MOUNT, DOWNLOAD, UPLOAD):
             raise UserErrorException(
-                f"{mode!r} is not a mode of a DataReference; it is {MOUNT!r}, {DOWNLOAD!r} or "
+                f"{mode!r} is not a mode of a DataReference: use {MOUNT!r}, {DOWNLOAD!r} or "
                 f"{UPLOAD!r}."
             )
         self.datastore = datastore
@@ -128,7 +128,7 @@ class DataReference(ScriptArgument):
     def as_download(
         self, path_on_compute: str | None = None, overwrite: bool = False
     ) -> DataReference:
-        """The same, downloaded before the script starts."""
+        """This reference with mode "download": the files are copied before the script starts."""
         return self._with_changes(
             mode=DOWNLOAD, path_on_compute=path_on_compute, overwrite=overwrite
         )
@@ -136,11 +136,11 @@ class DataReference(ScriptArgument):
     def as_upload(
         self, path_on_compute: str | None = None, overwrite: bool = False
     ) -> DataReference:
-        """The same, uploaded from the script's folder after it has ended."""
+        """This reference with mode "upload": the files are stored after the script has ended."""
         return self._with_changes(mode=UPLOAD, path_on_compute=path_on_compute, overwrite=overwrite)
 
     def as_mount(self) -> DataReference:
-        """The same, mounted."""
+        """This reference with mode "mount"."""
         return self._with_changes(mode=MOUNT)
 
     def to_config(self) -> DataReference:
@@ -166,7 +166,7 @@ class DataReference(ScriptArgument):
         datapath: DataPath | None = None,
         datapath_compute_binding: DataPathComputeBinding | None = None,
     ) -> DataReference:
-        """The reference of a path."""
+        """A reference to a path, with the mode of the binding."""
         binding = datapath_compute_binding or DataPathComputeBinding()
         return binding.create_data_reference(data_reference_name, datapath)
 
@@ -178,5 +178,5 @@ class DataReference(ScriptArgument):
 
 
 def _to_name(text: str) -> str:
-    """A name that an environment variable can have."""
+    """Turn a text into a name that is valid for an environment variable."""
     return re.sub(r"\W", "_", text) or "data"

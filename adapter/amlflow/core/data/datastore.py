@@ -19,7 +19,7 @@ from amlflow.exceptions import UserErrorException
 from amlflow.own_paths import check_not_open
 
 _SQL = (
-    "amlflow reads files, and no databases: read with pandas.read_sql() and keep the rows with "
+    "amlflow does not read databases. Read with pandas.read_sql(), and keep the rows with "
     "Dataset.Tabular.register_pandas_dataframe()"
 )
 
@@ -50,13 +50,13 @@ class AbstractDatastore(DatastoreBase):
 
     @property
     def container_name(self) -> str:
-        """The bucket or container; for a folder its name."""
+        """The bucket or container. For a folder, its name."""
         parts = urlsplit(self._address)
         return (parts.netloc.partition("@")[0] or parts.path.rstrip("/").rpartition("/")[2]).strip()
 
     @property
     def account_name(self) -> str:
-        """The storage account of an address that has one, or an empty text."""
+        """The storage account in the address; an empty text if the address has none."""
         host = urlsplit(self._address).netloc.partition("@")[2]
         return host.partition(".")[0]
 
@@ -67,15 +67,15 @@ class AbstractDatastore(DatastoreBase):
 
     @property
     def is_sas(self) -> bool:
-        """False: credentials are not kept."""
+        """False: amlflow stores no credentials."""
         return False
 
     def set_as_default(self) -> None:
-        """Make it the workspace's default datastore."""
+        """Make this the workspace's default datastore, for this user on this machine."""
         declared.set_default(self.workspace, self.name)
 
     def unregister(self) -> None:
-        """Forget it here; its files stay."""
+        """Remove the datastore from the workspace on this machine. Its files stay."""
         declared.detach(self.workspace, self.name)
 
     # paths
@@ -83,19 +83,19 @@ class AbstractDatastore(DatastoreBase):
     def path(
         self, path: str | None = None, data_reference_name: str | None = None
     ) -> DataReference:
-        """A path in it, as an argument of a script or for ``Dataset.…from_files(path=…)``."""
+        """A path in the datastore: for a script's argument, or ``Dataset.…from_files(path=…)``."""
         return DataReference(self, data_reference_name).path(path, data_reference_name)
 
     def as_download(self, path_on_compute: str | None = None) -> DataReference:
-        """All of it, downloaded before a script starts."""
+        """The whole datastore, downloaded before a script starts."""
         return self.path().as_download(path_on_compute)
 
     def as_upload(self, path_on_compute: str | None = None) -> DataReference:
-        """All of it, uploaded from a script's folder."""
+        """The whole datastore, to which a script's folder is uploaded."""
         return self.path().as_upload(path_on_compute)
 
     def as_mount(self) -> DataReference:
-        """All of it, mounted."""
+        """The whole datastore, mounted."""
         return self.path().as_mount()
 
     # transfer
@@ -107,7 +107,9 @@ class AbstractDatastore(DatastoreBase):
         overwrite: bool = False,
         show_progress: bool = True,
     ) -> DataReference:
-        """Store the files below a folder; what is there stays, unless ``overwrite``.
+        """Upload the files below a folder, and return a reference to ``target_path``.
+
+        Without ``overwrite``, a file that the datastore already has stays as it is.
 
         Raises:
             UserErrorException: ``src_dir`` is not a folder.
@@ -116,8 +118,8 @@ class AbstractDatastore(DatastoreBase):
         folder = Path(src_dir).expanduser()
         if not folder.is_dir():
             raise UserErrorException(
-                f"The folder to upload, {str(src_dir)!r}, does not exist or is a file; "
-                "datastore.upload_files([path]) uploads single files."
+                f"The folder to upload, {str(src_dir)!r}, does not exist or is a file. To upload "
+                "single files, use datastore.upload_files([path])."
             )
         self._put(_files_below(folder), target_path, overwrite, show_progress)
         return self.path(target_path)
@@ -130,10 +132,14 @@ class AbstractDatastore(DatastoreBase):
         overwrite: bool = False,
         show_progress: bool = True,
     ) -> DataReference:
-        """Store files by their paths relative to a folder (default: the one that all share).
+        """Upload files, and return a reference to ``target_path``.
+
+        A file's path in the datastore is its path relative to ``relative_root``. The default is the
+        innermost folder that has all the files.
 
         Raises:
-            UserErrorException: a file does not exist or is a folder. Then nothing is uploaded.
+            UserErrorException: a file does not exist, is a folder, or is not below
+                ``relative_root``. Nothing is uploaded then.
         """
         check_list(files, "Files to upload", "datastore.upload_files(['data.csv'])")
         paths = [Path(os.path.abspath(os.path.expanduser(path))) for path in files]
@@ -147,7 +153,8 @@ class AbstractDatastore(DatastoreBase):
         outside = [path for path in paths if not path.is_relative_to(root)]
         if outside:
             raise UserErrorException(
-                f"The file {str(outside[0])!r} is not below relative_root={str(root)!r}."
+                f"The file {str(outside[0])!r} is not below relative_root={str(root)!r}. Nothing "
+                "was uploaded."
             )
         named = {path.relative_to(root).as_posix(): path for path in paths}
         self._put(named, target_path, overwrite, show_progress)
@@ -160,9 +167,9 @@ class AbstractDatastore(DatastoreBase):
         overwrite: bool = False,
         show_progress: bool = True,
     ) -> int:
-        """Write the files whose paths begin with a prefix below a folder; how many is returned.
+        """Download the files whose paths begin with a prefix, and return their number.
 
-        A file that is there stays as it is, unless ``overwrite``.
+        Without ``overwrite``, a local file that exists stays as it is.
         """
         # pyarrow and fsspec are loaded when data is moved.
         from amlflow.data.download import download_prefix
@@ -212,7 +219,7 @@ class AzureFileDatastore(AbstractDatastore):
 
 
 def open_datastore(workspace: WorkspaceBase, name: str) -> AbstractDatastore:
-    """The datastore of a name. Raises UserErrorException if it does not exist."""
+    """The datastore with this name. Raises UserErrorException if it does not exist."""
     check_class(workspace, WorkspaceBase, "A datastore is in a Workspace", _GET)
     check_text(name, "A datastore's name", _GET)
     kind = AzureFileDatastore if name == declared.FILES else AzureBlobDatastore
@@ -223,12 +230,12 @@ _GET = "Datastore.get(workspace, datastore_name)"
 
 
 def _files_below(folder: Path) -> dict[str, Path]:
-    """The files below a folder, by their names with ``/``; links to files are files, too."""
+    """The files below a folder, by their relative paths with ``/``. Links to files count."""
     return {name: Path(path) for name, path in _walk(os.fspath(folder), "")}
 
 
 def _walk(folder: str, prefix: str) -> Iterator[tuple[str, str]]:
-    # os.walk() would need a further look at each file, which takes as long as copying a small one.
+    # os.walk() would need one more system call for each file: as long as copying a small one.
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
@@ -243,7 +250,7 @@ def _common_folder(paths: Sequence[Path]) -> Path:
 
 
 class DatastoresByName(Mapping[str, AbstractDatastore]):
-    """``workspace.datastores``: a name gives the datastore."""
+    """``workspace.datastores``: maps each name to its datastore."""
 
     def __init__(self, workspace: WorkspaceBase) -> None:
         self._workspace = workspace
@@ -265,12 +272,12 @@ class Datastore(metaclass=ExplainsAbsent):
     """v1's ``azureml.core.Datastore``: opens and declares datastores."""
 
     def __new__(cls, workspace: WorkspaceBase, name: str | None = None) -> Any:
-        """The datastore of a name, or the workspace's default."""
+        """The datastore with this name; without a name, the workspace's default."""
         return Datastore.get(workspace, name) if name is not None else cls.get_default(workspace)
 
     @staticmethod
     def get(workspace: WorkspaceBase, datastore_name: str) -> Any:
-        """The datastore of a name. Raises UserErrorException if it does not exist."""
+        """The datastore with this name. Raises UserErrorException if it does not exist."""
         return open_datastore(workspace, datastore_name)
 
     @staticmethod
@@ -300,7 +307,7 @@ class Datastore(metaclass=ExplainsAbsent):
         subscription_id: str | None = None,
         resource_group: str | None = None,
     ) -> Any:
-        """Declare a container. Keys are not kept: adlfs reads AZURE_STORAGE_… variables."""
+        """Declare a container. Keys are not stored: adlfs reads AZURE_STORAGE_… variables."""
         address = f"abfs://{container_name}@{account_name}.dfs.{endpoint or 'core.windows.net'}"
         return _declare(workspace, datastore_name, address, overwrite, sas_token or account_key)
 
@@ -318,7 +325,7 @@ class Datastore(metaclass=ExplainsAbsent):
         create_if_not_exists: bool = False,
         skip_validation: bool = False,
     ) -> Any:
-        """Refused: fsspec has no client of Azure's file shares."""
+        """Raise UserErrorException: fsspec has no client for Azure's file shares."""
         raise UserErrorException(
             f"The file share {file_share_name!r} cannot be read: fsspec has no client for Azure's "
             f"file shares. Mount it, and attach the folder with `amlflow datastore attach -n "
@@ -343,7 +350,7 @@ class Datastore(metaclass=ExplainsAbsent):
         resource_group: str | None = None,
         grant_workspace_access: bool = False,
     ) -> Any:
-        """Declare a file system of a data lake. Keys are not kept."""
+        """Declare a file system of a data lake. Keys are not stored."""
         address = f"abfs://{filesystem}@{account_name}.dfs.{endpoint or 'core.windows.net'}"
         return _declare(workspace, datastore_name, address, overwrite, client_secret)
 
@@ -362,22 +369,22 @@ class Datastore(metaclass=ExplainsAbsent):
         overwrite: bool = False,
         grant_workspace_access: bool = False,
     ) -> Any:
-        """Declare a data lake of the first generation. Keys are not kept."""
+        """Declare a data lake of the first generation. Keys are not stored."""
         return _declare(workspace, datastore_name, f"adl://{store_name}", overwrite, client_secret)
 
     @staticmethod
     def register_azure_sql_database(*args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: amlflow reads files."""
+        """Raise UserErrorException: amlflow does not read databases."""
         raise UserErrorException(f"register_azure_sql_database: {_SQL}.")
 
     @staticmethod
     def register_azure_postgre_sql(*args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: amlflow reads files."""
+        """Raise UserErrorException: amlflow does not read databases."""
         raise UserErrorException(f"register_azure_postgre_sql: {_SQL}.")
 
     @staticmethod
     def register_azure_my_sql(*args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: amlflow reads files."""
+        """Raise UserErrorException: amlflow does not read databases."""
         raise UserErrorException(f"register_azure_my_sql: {_SQL}.")
 
     @staticmethod
@@ -399,7 +406,7 @@ class Datastore(metaclass=ExplainsAbsent):
         kerberos_password: str | None = None,
         overwrite: bool = False,
     ) -> Any:
-        """Declare a Hadoop file system. Keys are not kept."""
+        """Declare a Hadoop file system. Keys are not stored."""
         address = f"webhdfs://{namenode_address}"
         return _declare(workspace, datastore_name, address, overwrite, kerberos_password)
 
@@ -407,7 +414,7 @@ class Datastore(metaclass=ExplainsAbsent):
 def _declare(
     workspace: WorkspaceBase, name: str, address: str, overwrite: bool, secret: str | None
 ) -> AbstractDatastore:
-    # A warning that the user is to see once.
+    # Imported here, since only registering needs it.
     from amlflow.core.console import warn_once
 
     declared.attach(
@@ -415,8 +422,9 @@ def _declare(
     )
     if secret:
         warn_once(
-            f"The key of the datastore {name!r} is not kept. Set what the storage's own client "
-            "reads, such as AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN."
+            f"amlflow does not store the key of the datastore {name!r}. Set the environment "
+            "variable that the storage's own client reads, such as AZURE_STORAGE_ACCOUNT_KEY or "
+            "AZURE_STORAGE_SAS_TOKEN."
         )
     return open_datastore(workspace, name)
 

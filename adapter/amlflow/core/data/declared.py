@@ -1,15 +1,16 @@
 """Datastores by name: the workspace's own, those of ``.azureml/datastores.yaml``, attached ones.
 
-``.azureml/datastores.yaml``, looked for from the working folder upwards, maps names to addresses
-that fsspec opens::
+``.azureml/datastores.yaml`` maps names to addresses that fsspec opens. It is searched for in the
+working folder and the folders above it. For example::
 
     training: s3://bucket/folder
     scratch: file:///data/scratch
     default: training            # which one get_default_datastore() gives
 
-Attached datastores (``amlflow datastore attach``, ``Datastore.register_…``) are the workspace's for
-this user on this machine. A declared one comes before an attached one of the same name. Credentials
-are in neither: each storage's own client finds them, such as in its environment variables.
+Attached datastores (``amlflow datastore attach``, ``Datastore.register_…``) belong to a workspace,
+for this user on this machine. If a declared and an attached datastore have the same name, the
+declared one is used. Neither has credentials: each storage's own client finds them, for example in
+environment variables.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ DEFAULT = "default"
 """The key that names the default datastore."""
 ATTACHED = Attached("datastores")
 VARIABLE = "AMLFLOW_DATASTORES"
-"""Has a submitted script's datastores: its working folder has no datastores.yaml."""
+"""Tells a submitted script its datastores, since its working folder has no datastores.yaml."""
 
 
 class UnknownDatastore(UserErrorException, KeyError):
-    """No datastore has this name. A KeyError too, as a lookup in a dict raises."""
+    """No datastore has this name. It is also a KeyError: ``workspace.datastores`` is a mapping."""
 
 
 def read_all(workspace: WorkspaceBase) -> dict[str, str]:
@@ -58,8 +59,8 @@ def find(workspace: WorkspaceBase, name: str) -> str:
     addresses = read_all(workspace)
     if name not in addresses:
         raise UnknownDatastore(
-            f"Could not find datastore {name!r} in workspace {workspace.name!r}; those that are "
-            f"there: {', '.join(sorted(addresses))}. Declare it in {FOLDER}/{FILE}, such as\n"
+            f"Could not find datastore {name!r} in workspace {workspace.name!r}, which has: "
+            f"{', '.join(sorted(addresses))}. Declare it in {FOLDER}/{FILE}, such as\n"
             f"{name}: s3://bucket/folder\n"
             f"or attach it with `amlflow datastore attach -n {name} --address s3://bucket/folder`."
         )
@@ -67,7 +68,7 @@ def find(workspace: WorkspaceBase, name: str) -> str:
 
 
 def variables(workspace: WorkspaceBase) -> dict[str, str]:
-    """The environment variable by which a submitted script finds the same datastores."""
+    """The environment variable that gives a submitted script the same datastores."""
     content = {"stores": read_all(workspace), DEFAULT: default_name(workspace)}
     return {VARIABLE: json.dumps(content)}
 
@@ -85,7 +86,7 @@ def is_folder(address: str) -> bool:
 
 def to_path(address: str) -> str:
     """The path of an address that is a folder of this machine."""
-    # It knows the drive letters of Windows.
+    # url2pathname() also understands the drive letters of Windows.
     from urllib.request import url2pathname
 
     return url2pathname(urlsplit(address).path)
@@ -105,20 +106,24 @@ def attach(workspace: WorkspaceBase, name: str, address: str, *, overwrite: bool
     """Make a datastore known to a workspace, for this user on this machine.
 
     Raises:
-        UserErrorException: the name is not valid or taken, or the address is not one, or has a
-            credential in it.
+        UserErrorException: the name is not valid; it is attached already and ``overwrite`` is
+            False; or the address is not valid or contains a credential.
     """
     _check_name(name)
     checked = check_address(name, address, Path.cwd())
     if not overwrite and ATTACHED.has(workspace, name):
         raise UserErrorException(
-            f"The datastore {name!r} is registered already; pass overwrite=True to replace it."
+            f"The datastore {name!r} is registered already. Pass overwrite=True to replace it."
         )
     ATTACHED.write(workspace, name, {"address": checked})
 
 
 def detach(workspace: WorkspaceBase, name: str) -> None:
-    """Forget an attached datastore; its files stay. Raises UserErrorException if it is not one."""
+    """Remove an attached datastore from a workspace. Its files stay.
+
+    Raises:
+        UserErrorException: no datastore of this name is attached.
+    """
     if _default(workspace) == name:
         ATTACHED.remove(workspace, DEFAULT)
     if not ATTACHED.remove(workspace, name):
@@ -134,7 +139,7 @@ def set_default(workspace: WorkspaceBase, name: str) -> None:
     declared = _read_declared().get(DEFAULT)
     if declared is not None and declared != name:
         raise UserErrorException(
-            f"{FOLDER}/{FILE} names {declared!r} as the default datastore; change it there."
+            f"{FOLDER}/{FILE} names {declared!r} as the default datastore. Change it there."
         )
     ATTACHED.write(workspace, DEFAULT, {DEFAULT: name})
 
@@ -142,34 +147,34 @@ def set_default(workspace: WorkspaceBase, name: str) -> None:
 def _check_name(name: Any) -> None:
     if not isinstance(name, str) or not STORE_NAME.fullmatch(name) or name == DEFAULT:
         raise UserErrorException(
-            f"{str(name)[:80]!r} is not a name for a datastore: it is 1-255 letters, digits, '_', "
-            f"'-' and '.', starts with a letter or a digit, and is not {DEFAULT!r}."
+            f"{str(name)[:80]!r} is not a valid name for a datastore: use 1-255 letters, digits, "
+            f"'_', '-' and '.', start with a letter or a digit, and do not use {DEFAULT!r}."
         )
 
 
 def check_address(name: str, address: Any, folder: Path) -> str:
-    """An address as it is kept; a path is taken from the folder.
+    """Return an address as it is stored. A path becomes a ``file:`` address below ``folder``.
 
     Raises:
-        UserErrorException: it is not an address, or has a credential in it.
+        UserErrorException: it is not an address, or contains a credential.
     """
     if not isinstance(address, str) or not address.strip():
         raise UserErrorException(
-            f"The datastore {name!r} has the address {address!r}; it is a text such as "
+            f"The address {address!r} of the datastore {name!r} is not valid. Use a text such as "
             "s3://bucket/folder or file:///data."
         )
     parts = urlsplit(address)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", address) is None:
         return (folder / os.path.expanduser(address)).absolute().as_uri()
-    # abfs://container@account… names an account there, and no password.
+    # In abfs://container@account…, the text before the @ is not a user and password.
     has_user = ":" in parts.netloc.rpartition("@")[0] or (
         "@" in parts.netloc and parts.scheme in ("http", "https", "s3", "gs", "gcs")
     )
     if has_user or holds_secret(f"https://x/?{parts.query}"):
         raise UserErrorException(
-            f"The address {without_secrets(address)!r} of the datastore {name!r} has a credential "
-            "in it. Leave it out: the storage's own client finds it, such as in its environment "
-            "variables."
+            f"The address {without_secrets(address)!r} of the datastore {name!r} contains a "
+            "credential. Leave it out, and set it where the storage's own client looks, such as in "
+            "environment variables."
         )
     return address
 
@@ -210,8 +215,8 @@ def _read_variable() -> dict[str, Any] | None:
         return {"stores": dict(content["stores"]), DEFAULT: str(content[DEFAULT])}
     except (ValueError, TypeError, KeyError):
         raise UserErrorException(
-            f"The environment variable {VARIABLE} is not what amlflow sets for a submitted script: "
-            "JSON with stores and default."
+            f"The environment variable {VARIABLE} is not JSON with the keys 'stores' and "
+            f"{DEFAULT!r}. amlflow sets it for submitted scripts; unset it elsewhere."
         ) from None
 
 
@@ -228,7 +233,10 @@ def _read(path: Path) -> dict[str, str]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserErrorException(f"{path} is not YAML: {error}") from None
     if not isinstance(content, dict):
-        raise UserErrorException(f"{path} maps names of datastores to addresses, and is a list.")
+        raise UserErrorException(
+            f"{path} is a {type(content).__name__}. It must map names of datastores to addresses, "
+            "such as\nscratch: file:///data/scratch"
+        )
     stores: dict[str, str] = {}
     for name, value in content.items():
         if name == DEFAULT:

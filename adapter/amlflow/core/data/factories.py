@@ -33,8 +33,8 @@ class TabularDatasetFactory:
     """Makes tables.
 
     Source: ``azureml.data.dataset_factory.TabularDatasetFactory`` 1.61. A ``path`` is a tuple of a
-    datastore and a path or pattern, a path that ``datastore.path()`` gives, a local path, a web
-    address, or a list of those. With ``validate``, the first file is looked at now.
+    datastore and a path or pattern, the result of ``datastore.path()``, a local path, a web
+    address, or a list of these. With ``validate``, the beginning of the first file is read now.
     """
 
     @staticmethod
@@ -55,7 +55,7 @@ class TabularDatasetFactory:
 
         Raises:
             DatasetValidationError: with ``validate``, a file does not exist or cannot be read.
-            UserErrorException: an argument is not one.
+            UserErrorException: an argument is not valid.
         """
         _check_encoding(encoding)
         if not isinstance(separator, str) or len(separator) != 1:
@@ -79,7 +79,7 @@ class TabularDatasetFactory:
         set_column_types: Mapping[str, DataType] | None = None,
         partition_format: str | None = None,
     ) -> TabularDataset:
-        """A table of Parquet files, whose types are the columns'."""
+        """A table of Parquet files. The files say the types of its columns."""
         options = _common_options(include_path, partition_format, set_column_types)
         return _table(path, "parquet", options, validate)
 
@@ -108,10 +108,10 @@ class TabularDatasetFactory:
 
     @staticmethod
     def from_sql_query(*args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: amlflow reads files."""
+        """Raise UserErrorException: amlflow does not read databases."""
         raise UserErrorException(
-            "from_sql_query: amlflow reads files, and no databases. Read with pandas.read_sql(), "
-            "and keep the rows with Dataset.Tabular.register_pandas_dataframe()."
+            "from_sql_query: amlflow does not read databases. Read with pandas.read_sql(), and "
+            "keep the rows with Dataset.Tabular.register_pandas_dataframe()."
         )
 
     @staticmethod
@@ -130,13 +130,14 @@ class TabularDatasetFactory:
         ``target`` is a datastore, or a tuple of a datastore and a folder.
 
         Raises:
-            UserErrorException: it is not a data frame, or a column cannot be stored.
+            UserErrorException: ``dataframe`` is not a data frame, or has a column that Parquet
+                cannot store.
         """
         check_text(name, "A data set's name", "register_pandas_dataframe(dataframe, target, name)")
         if not hasattr(dataframe, "to_parquet"):
             raise UserErrorException(
-                f"The {type(dataframe).__name__} is not a pandas.DataFrame, which "
-                "register_pandas_dataframe takes."
+                "register_pandas_dataframe(dataframe, target, name) needs a pandas.DataFrame; "
+                f"dataframe is a {type(dataframe).__name__}."
             )
         store, folder = _target(target)
         if make_target_path_unique:
@@ -159,17 +160,17 @@ class TabularDatasetFactory:
 
     @staticmethod
     def register_spark_dataframe(*args: Any, **kwargs: Any) -> NoReturn:
-        """Refused."""
+        """Raise UserErrorException: amlflow does not use Spark."""
         raise UserErrorException(
-            "register_spark_dataframe: amlflow has no Spark; register dataframe.toPandas() with "
-            "register_pandas_dataframe()."
+            "register_spark_dataframe: amlflow does not use Spark. Register dataframe.toPandas() "
+            "with register_pandas_dataframe()."
         )
 
     @staticmethod
     def register_dask_dataframe(*args: Any, **kwargs: Any) -> NoReturn:
-        """Refused."""
+        """Raise UserErrorException: amlflow does not use Dask."""
         raise UserErrorException(
-            "register_dask_dataframe: register dataframe.compute() with "
+            "register_dask_dataframe: amlflow does not use Dask. Register dataframe.compute() with "
             "register_pandas_dataframe()."
         )
 
@@ -206,10 +207,13 @@ class FileDatasetFactory:
         overwrite: bool = False,
         show_progress: bool = True,
     ) -> FileDataset:
-        """Store the files of a folder in a datastore; they are the data set.
+        """Upload the files of a folder to a datastore, and return a data set of them.
 
-        ``target`` is a datastore, or a tuple of a datastore and a folder; ``pattern`` chooses files
+        ``target`` is a datastore, or a tuple of a datastore and a folder. ``pattern`` chooses files
         by their paths below ``src_dir``, such as ``*.csv``.
+
+        Raises:
+            UserErrorException: the folder does not exist, or no file matches the pattern.
         """
         right = "Dataset.File.upload_directory(src_dir, target=(datastore, 'folder'))"
         check_path(src_dir, "The folder to upload", right)
@@ -241,7 +245,7 @@ def _matches(path: Path, root: Path, pattern: str) -> bool:
 def _check_encoding(encoding: str) -> None:
     if encoding not in ENCODINGS:
         raise UserErrorException(
-            f"{encoding!r} is not an encoding; it is one of {', '.join(ENCODINGS)}."
+            f"encoding={encoding!r} is not known: use one of {', '.join(ENCODINGS)}."
         )
 
 
@@ -263,7 +267,11 @@ def _table(path: Any, format: str, options: Mapping[str, Any], validate: bool) -
 
 
 def _validate(dataset: AnyDataset, validate: bool) -> AnyDataset:
-    """The data set, if its files are there; nothing of them is read but the beginning."""
+    """Return the data set. With ``validate``, read the beginning of its first file before.
+
+    Raises:
+        DatasetValidationError: a file does not exist or cannot be read.
+    """
     if validate:
         # fsspec is loaded when data is looked at.
         from amlflow.data.validation import check_readable
@@ -272,7 +280,7 @@ def _validate(dataset: AnyDataset, validate: bool) -> AnyDataset:
             check_readable(definition_of(dataset), stores_of(dataset))
         except DatasetExecutionError as error:
             raise DatasetValidationError(
-                f"{error.message} Pass validate=False if the data comes later."
+                f"{error.message} If the data does not exist yet, pass validate=False."
             ) from None
     return dataset
 
@@ -287,12 +295,12 @@ def _target(target: Any) -> tuple[AbstractDatastore, str | None]:
     if isinstance(store, AbstractDatastore):
         return store, (target.path_on_datastore or "").strip("/") or None
     raise UserErrorException(
-        f"{target!r} is not a target; it is a datastore, or a tuple (datastore, 'folder')."
+        f"target={target!r} is not valid: use a datastore, or a tuple (datastore, 'folder')."
     )
 
 
 class Dataset(metaclass=ExplainsAbsent):
-    """v1's ``azureml.core.Dataset``: makes and finds data sets."""
+    """v1's ``azureml.core.Dataset``: creates and finds data sets."""
 
     Tabular = TabularDatasetFactory
     File = FileDatasetFactory
@@ -310,7 +318,7 @@ class Dataset(metaclass=ExplainsAbsent):
 
     @staticmethod
     def get_by_id(workspace: WorkspaceBase, id: str, **kwargs: Any) -> Any:
-        """The data set of an id; see :meth:`AbstractDataset.get_by_id`."""
+        """The data set with this id; see :meth:`AbstractDataset.get_by_id`."""
         return AbstractDataset.get_by_id(workspace, id)
 
     @staticmethod
@@ -320,12 +328,12 @@ class Dataset(metaclass=ExplainsAbsent):
 
     @staticmethod
     def get(workspace: WorkspaceBase, name: str | None = None, id: str | None = None) -> Any:
-        """v1's deprecated name of :meth:`get_by_name` and :meth:`get_by_id`."""
+        """v1's deprecated name for :meth:`get_by_name` and :meth:`get_by_id`."""
         if name is not None:
             return AbstractDataset.get_by_name(workspace, name)
         return AbstractDataset.get_by_id(workspace, str(id))
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> Any:
-        """v1's deprecated name of :meth:`get_all`, as a list."""
+        """v1's deprecated form of :meth:`get_all`, which returns a list."""
         return [*AbstractDataset.get_all(workspace).values()]

@@ -14,7 +14,7 @@ from amlflow.data.storage import DataFile
 from amlflow.exceptions import UserErrorException
 
 INPUT = "input"
-"""What names an input that the code does not name begin with."""
+"""The beginning of a generated name, for an input that the code does not name."""
 
 
 class FileDataset(AbstractDataset):
@@ -24,13 +24,13 @@ class FileDataset(AbstractDataset):
     """
 
     def _files(self) -> list[DataFile]:
-        # `import azureml.core` does not wait for it.
+        # Imported here, so that `import azureml.core` stays fast.
         from amlflow.data.chosen_files import choose_files
 
         return choose_files(self._definition, super()._files())
 
     def to_path(self) -> list[str]:
-        """The paths of the files in a download, each with a ``/`` in front."""
+        """The paths that the files have in a download. Each begins with ``/``."""
         return [f"/{file.name.lstrip('/')}" for file in self._files()]
 
     def download(
@@ -39,10 +39,12 @@ class FileDataset(AbstractDataset):
         overwrite: bool = False,
         ignore_not_found: bool = False,
     ) -> list[str]:
-        """Write the files below a folder (default: a new temporary one); their paths are returned.
+        """Download the files into a folder, and return their local paths.
+
+        The default folder is a new temporary one.
 
         Raises:
-            UserErrorException: unless ``overwrite``, a file is there already.
+            UserErrorException: a local file exists already, and ``overwrite`` is False.
             DatasetExecutionError: a file cannot be read.
         """
         # fsspec is loaded when data is moved.
@@ -58,44 +60,44 @@ class FileDataset(AbstractDataset):
     def mount(
         self, mount_point: str | os.PathLike[str] | None = None, **kwargs: Any
     ) -> MountContext:
-        """The files as a folder to read, for ``with dataset.mount() as context``.
+        """The files as a folder that you read, for ``with dataset.mount() as context``.
 
-        Files of this machine are links, and others are copied. Write elsewhere: a link leads to
-        the file itself.
+        The folder has links to files of this machine, and copies of other files. Do not write to
+        it: you would change the file behind a link.
         """
         return MountContext(self._files, mount_point)
 
     def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """The data set as an input that the script gets as a folder of links or copies."""
+        """The data set as an input: the script gets a folder with links to the files or copies."""
         return self._as_input().as_mount(path_on_compute)
 
     def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """The data set as an input that the script gets as a folder of copies."""
+        """The data set as an input: the script gets a folder with copies of the files."""
         return self._as_input().as_download(path_on_compute)
 
     def _as_input(self) -> DatasetConsumptionConfig:
         return self.as_named_input(f"{INPUT}_{self._definition.id[:8]}")
 
     def as_hdfs(self) -> NoReturn:
-        """Refused: scripts run on machines, and not on Spark."""
-        raise UserErrorException("as_hdfs() is for Spark; as_mount() gives the script a folder.")
+        """Raise UserErrorException: amlflow does not run scripts on Spark."""
+        raise UserErrorException("as_hdfs() is for Spark. as_mount() gives the script a folder.")
 
     def as_cache(self, datacache_store: Any) -> NoReturn:
-        """Refused: caches are a service of Azure's."""
+        """Raise UserErrorException: caches are a service of Azure."""
         raise UserErrorException(
-            "as_cache() uses a cache that only Azure has; as_download() copies the files once."
+            "as_cache() uses a cache that only Azure has. as_download() copies the files once."
         )
 
     def hydrate(self, datacache_store: Any, replica_count: int | None = None) -> NoReturn:
-        """Refused: caches are a service of Azure's."""
+        """Raise UserErrorException: caches are a service of Azure."""
         self.as_cache(datacache_store)
 
 
 def to_folder(target_path: str | os.PathLike[str] | None) -> Path:
-    """The folder to download to: a new temporary one if none is given."""
+    """The folder to download to. The default is a new temporary folder."""
     if target_path is not None:
         return Path(target_path).expanduser()
-    import tempfile  # one use
+    import tempfile  # only needed here, and not when azureml.core is imported
 
     return Path(tempfile.mkdtemp(prefix="amlflow-data-"))
 

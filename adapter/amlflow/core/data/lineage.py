@@ -11,11 +11,11 @@ from amlflow.data.notes import INPUT
 from amlflow.spec import Condition, Op, RunNotFound, RunQuery, RunRecord
 
 MAX_READERS = 100
-"""Runs that are listed, the newest first."""
+"""How many runs are listed, newest first."""
 
 
 def describe(workspace: WorkspaceBase, dataset: AbstractDataset) -> dict[str, Any]:
-    """What is known of a registered version, and which runs have read and written it."""
+    """Describe a registered version, with the runs that read it and the run that wrote it."""
     tracker = tracker_of(workspace)
     condition = Condition("system", Op.HAS, key=f"{INPUT}{dataset.id}")
     readers = islice(tracker.find_runs(RunQuery(conditions=[condition])), MAX_READERS)
@@ -29,7 +29,7 @@ def describe(workspace: WorkspaceBase, dataset: AbstractDataset) -> dict[str, An
 
 
 def summarize(dataset: AbstractDataset) -> dict[str, Any]:
-    """What is known of a version."""
+    """Describe a version by its name, id, paths, tags and so on, without its runs."""
     definition, registration = definition_of(dataset), registration_of(dataset)
     return {
         "name": dataset.name,

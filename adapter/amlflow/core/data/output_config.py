@@ -18,13 +18,13 @@ from amlflow.exceptions import UserErrorException
 
 MOUNT, UPLOAD = "mount", "upload"
 DEFAULT_FOLDER = "dataset/{run-id}/{output-name}"
-"""v1's folder of an output whose destination is not stated."""
+"""v1's folder for an output without a destination."""
 Self = TypeVar("Self", bound="OutputDatasetConfig")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputRegistration:
-    """As what an output is registered when the run is completed."""
+    """The data set that an output is registered as when the run is completed."""
 
     name: str
     description: str | None = None
@@ -32,7 +32,7 @@ class OutputRegistration:
 
 
 class OutputDatasetConfig(ScriptArgument):
-    """An output of a script: its name, where it is kept, and as what it is registered."""
+    """An output of a script: its name, its destination, and the data set that it becomes."""
 
     def __init__(self, mode: str = MOUNT, name: str | None = None, **kwargs: Any) -> None:
         chosen = name if name is not None else f"output_{uuid.uuid4().hex[:8]}"
@@ -69,21 +69,24 @@ class OutputDatasetConfig(ScriptArgument):
         )
 
     def as_mount(self: Self, disable_metadata_cache: bool = False) -> Self:
-        """The same; a script's files are kept when it ends, as with :meth:`as_upload`."""
+        """This output with mode "mount". The files are stored when the script ends."""
         return self._with_changes(mode=MOUNT)
 
     def as_upload(
         self: Self, overwrite: bool = False, source_globs: list[str] | str | None = None
     ) -> Self:
-        """The same, kept when the script ends; ``source_globs`` choose files."""
+        """This output with mode "upload". The files are stored when the script ends.
+
+        ``source_globs`` are patterns that choose the files.
+        """
         globs = [source_globs] if isinstance(source_globs, str) else source_globs
         return self._with_changes(mode=UPLOAD, overwrite=overwrite, source_globs=globs)
 
     def as_input(self, name: str | None = None) -> Any:
-        """Refused: outputs are inputs of a pipeline's next step only."""
+        """Raise UserErrorException: this is for pipelines, which amlflow does not have."""
         raise UserErrorException(
-            "as_input() hands an output to the next step of a pipeline, and amlflow has no "
-            "pipelines. Use register_on_complete(name), and Dataset.get_by_name() afterwards."
+            "as_input() passes an output to the next step of a pipeline. amlflow does not have "
+            "pipelines. Use register_on_complete(name), and Dataset.get_by_name() in the next run."
         )
 
     def __str__(self) -> str:
@@ -97,11 +100,12 @@ class OutputDatasetConfig(ScriptArgument):
 
 
 class OutputFileDatasetConfig(OutputDatasetConfig):
-    """A folder of a script whose files are kept in a datastore.
+    """A folder that a script writes to. Its files are stored in a datastore when the script ends.
 
     Source: ``azureml.data.OutputFileDatasetConfig`` 1.61. ``destination`` is a tuple of a datastore
-    and a folder, in which ``{run-id}`` and ``{output-name}`` stand for those; ``source`` is the
-    folder on the compute target, if the script has a fixed one.
+    and a folder. In the folder, ``{run-id}`` and ``{output-name}`` are replaced by the run's id and
+    the output's name. ``source`` is the folder on the compute target, if the script always uses the
+    same one.
     """
 
     def __init__(
@@ -126,7 +130,7 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
         path_glob: str | None = None,
         set_column_types: Any = None,
     ) -> OutputTabularDatasetConfig:
-        """The output as a table of delimited files, to register it as one."""
+        """The output as a table of delimited files: it is registered as a TabularDataset."""
         options = {
             "separator": separator,
             "header": to_header(header),
@@ -141,7 +145,7 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
         path_glob: str | None = None,
         set_column_types: Any = None,
     ) -> OutputTabularDatasetConfig:
-        """The output as a table of Parquet files, to register it as one."""
+        """The output as a table of Parquet files: it is registered as a TabularDataset."""
         options = {"include_path": include_path}
         return self._as_table("parquet", options, partition_format, path_glob, set_column_types)
 

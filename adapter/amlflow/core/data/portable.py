@@ -1,4 +1,4 @@
-"""Makes a definition that other machines can read: local files go to the default datastore."""
+"""Changes a definition so that other machines can read it: uploads its local files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from amlflow.data.storage import DataFile
 logger = logging.getLogger("amlflow")
 
 BLOCK = 1 << 20
-"""Bytes that are read at once."""
+"""How many bytes are read at once."""
 MANAGED = "managed-dataset"
 """The folder of uploaded files in the default datastore, as in v1."""
 
 
 def to_portable(definition: Definition, workspace: WorkspaceBase) -> Definition:
-    """The definition with datastore paths in place of local ones; their files are uploaded.
+    """Replace local paths in a definition by paths in datastores.
 
-    A path that is in a datastore already is named as such, and nothing is copied.
+    A local path that is inside of a datastore's folder becomes a path of that datastore. The files
+    of other local paths are uploaded to the default datastore.
     """
     check_for_tracker(definition)
     sources = tuple(
@@ -56,7 +57,7 @@ def _to_store_path(source: Source, definition: Definition, workspace: WorkspaceB
 
 
 def _fingerprint(files: Sequence[DataFile]) -> str:
-    """A name for files by their names and content, so that the same files are stored once."""
+    """A hash of the names and contents of files, so that the same files are stored once."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.name}\0".encode())

@@ -1,4 +1,4 @@
-"""What v1 takes as a path of a data set: datastore paths, local paths, web addresses, and lists."""
+"""Parses the ``path`` of a data set: a datastore path, local path, web address, or a list."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from amlflow.data.definition import Source, is_web
 from amlflow.exceptions import UserErrorException
 
 _FORMS = (
-    "a path is a tuple (datastore, 'folder/*.csv'), datastore.path('folder'), a DataPath, a local "
-    "path, a web address, or a list of those"
+    "use a tuple (datastore, 'folder/*.csv'), datastore.path('folder'), a DataPath, a local path, "
+    "a web address, or a list of these"
 )
 
 
 def to_sources(path: Any) -> tuple[tuple[Source, ...], WorkspaceBase | None]:
-    """The sources that a path means, and the workspace of its datastores.
+    """Return the sources of a path, and the workspace of its datastores (None without datastores).
 
     Raises:
         UserErrorException: it is not a path, or its datastores are in several workspaces.
@@ -27,7 +27,7 @@ def to_sources(path: Any) -> tuple[tuple[Source, ...], WorkspaceBase | None]:
     is_pair = isinstance(path, tuple) and len(path) == 2 and isinstance(path[0], AbstractDatastore)
     paths = list(path) if isinstance(path, (list, tuple)) and not is_pair else [path]
     if not paths:
-        raise UserErrorException(f"The path of a data set is an empty list; {_FORMS}.")
+        raise UserErrorException(f"The path of the data set is an empty list: {_FORMS}.")
     sources: list[Source] = []
     workspaces: set[WorkspaceBase] = set()
     for item in paths:
@@ -37,12 +37,13 @@ def to_sources(path: Any) -> tuple[tuple[Source, ...], WorkspaceBase | None]:
             continue
         workspaces.add(store.workspace)
         for part in text if isinstance(text, list) else [text]:
-            # v1 takes a backslash for the same, in code that was written on Windows.
+            # As in v1, a backslash means the same as a slash: code on Windows writes it.
             name = part.replace("\\", "/").strip().lstrip("/")
             sources.append(Source(store.name, name))
     if len(workspaces) > 1:
         raise UserErrorException(
-            "The datastores of a data set are in one workspace; these are not."
+            "The datastores of a data set must be in one workspace, but these are in "
+            f"{len(workspaces)}: {', '.join(sorted(repr(item.name) for item in workspaces))}."
         )
     return tuple(sources), next(iter(workspaces), None)
 
@@ -56,17 +57,17 @@ def _split(item: Any) -> tuple[AbstractDatastore | None, Any]:
         store, text = item
         parts = text if isinstance(text, list) else [text]
         if not all(isinstance(part, str) for part in parts):
-            raise UserErrorException(f"The path {text!r} in the datastore is not a text; {_FORMS}.")
+            raise UserErrorException(f"The path {text!r} in the datastore is not a text: {_FORMS}.")
         return store, text
     if isinstance(item, (str, os.PathLike)) and str(item):
         return None, os.fspath(item)
-    raise UserErrorException(f"{item!r} is not a path of a data set; {_FORMS}.")
+    raise UserErrorException(f"{item!r} is not a path of a data set: {_FORMS}.")
 
 
 def _require_datastore(store: Any) -> AbstractDatastore:
     if not isinstance(store, AbstractDatastore):
         raise UserErrorException(
-            f"A DataPath without a datastore is not a path of a data set; {_FORMS}."
+            f"A DataPath without a datastore is not a path of a data set: {_FORMS}."
         )
     return store
 
@@ -77,13 +78,13 @@ def _outside(text: str) -> Source:
         return Source(None, text)
     scheme = urlsplit(text).scheme
     if scheme == "file":
-        # It takes long to import, and few paths are written so.
+        # urllib.request takes long to import, and few paths begin with file:.
         from urllib.request import url2pathname
 
         return Source(None, url2pathname(urlsplit(text).path))
     if "://" in text:
         raise UserErrorException(
-            f"The address begins with {scheme}:, which a datastore declares: attach it with "
-            f"`amlflow datastore attach`, and pass (datastore, 'path')."
+            f"Addresses that begin with {scheme}: need a datastore. Attach one with `amlflow "
+            "datastore attach`, and pass (datastore, 'path')."
         )
     return Source(None, os.path.abspath(os.path.expanduser(text)))

@@ -42,39 +42,39 @@ class TabularDataset(AbstractDataset):
         return to_frame(self._definition, self._files())
 
     def __getitem__(self, name: str) -> Column:
-        """A column, to compare in :meth:`filter`."""
-        # Only filter needs it.
+        """A column, for a condition of :meth:`filter`."""
+        # Imported here, since only filter() needs it.
         from amlflow.data.expressions import Column
 
         return Column(name)
 
     def filter(self, expression: Expression) -> TabularDataset:
         """The rows that meet a condition, such as ``dataset["age"] > 30``."""
-        # Only filter needs it.
+        # Imported here, since only filter() needs it.
         from amlflow.data.expressions import Expression
 
         if not isinstance(expression, Expression):
             raise UserErrorException(
-                "filter() takes a condition on columns, such as dataset['age'] > 30."
+                "filter() needs a condition on columns, such as dataset['age'] > 30."
             )
         return self._with_step("filter", expression.tree)
 
     def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> TabularDataset:
-        """Only these columns; with ``validate``, whether they exist is looked up now."""
+        """The table with these columns only. With ``validate``, they must exist now."""
         dataset = self._with_step("keep_columns", _to_columns(columns, "keep_columns"))
         if validate:
             dataset.take(1).to_pandas_dataframe()
         return dataset
 
     def drop_columns(self, columns: str | Sequence[str]) -> TabularDataset:
-        """All columns but these."""
+        """The table without these columns."""
         return self._with_step("drop_columns", _to_columns(columns, "drop_columns"))
 
     # times
 
     @property
     def timestamp_columns(self) -> tuple[str | None, str | None]:
-        """The column with a row's time, and the coarser one of its partition; None if unstated."""
+        """The columns with the time of a row and of its partition; None for one that is not set."""
         options = self._definition.options
         return options.get("timestamp"), options.get("partition_timestamp")
 
@@ -85,20 +85,20 @@ class TabularDataset(AbstractDataset):
         validate: bool = False,
         **kwargs: Any,
     ) -> TabularDataset:
-        """The same rows, with the column that :meth:`time_after` and the others look at.
+        """Set the columns that :meth:`time_after` and the other ``time_…`` calls compare.
 
-        Without ``validate`` nothing is read, so a column that does not exist is noticed by
-        :meth:`time_after` and the others, as in v1.
+        As in v1, nothing is read without ``validate``. If a column does not exist, the next
+        ``time_…`` call raises.
 
         Raises:
-            UserErrorException: with ``validate``, a column does not exist or has no times; or the
-                partition's column is stated alone, or is the same.
+            UserErrorException: with ``validate``, a column does not exist or has no times; or
+                ``partition_timestamp`` is set without ``timestamp``, or to the same column.
         """
         fine = timestamp or kwargs.get("fine_grain_timestamp")
         coarse = partition_timestamp or kwargs.get("coarse_grain_timestamp")
         if coarse and (not fine or fine == coarse):
             raise UserErrorException(
-                f"partition_timestamp={coarse!r} needs another column as timestamp, and that is "
+                f"partition_timestamp={coarse!r} needs timestamp to be another column, but it is "
                 f"{fine!r}."
             )
         definition = self._definition.with_options(timestamp=fine, partition_timestamp=coarse)
@@ -107,7 +107,10 @@ class TabularDataset(AbstractDataset):
             frame = dataset.keep_columns([name for name in (fine, coarse) if name])
             for name, kind in frame.to_pandas_dataframe().dtypes.items():
                 if kind.kind != "M":
-                    raise UserErrorException(f"The column {name!r} has no times; it is {kind}.")
+                    raise UserErrorException(
+                        f"The column {name!r} has no times: its type is {kind}. Set it with "
+                        "set_column_types={" + repr(name) + ": DataType.to_datetime()}."
+                    )
         return dataset
 
     def time_before(
@@ -116,8 +119,8 @@ class TabularDataset(AbstractDataset):
         """The rows up to a time.
 
         Raises:
-            UserErrorException: no column was stated by :meth:`with_timestamp_columns`; or, with
-                ``validate``, it does not exist. The same holds for the three calls below.
+            UserErrorException: :meth:`with_timestamp_columns` has not set a column; or, with
+                ``validate``, the column does not exist. The other ``time_…`` calls raise the same.
         """
         return self._within(None, _to_text(end_time), include_boundary, validate)
 
@@ -140,9 +143,11 @@ class TabularDataset(AbstractDataset):
     def time_recent(
         self, time_delta: timedelta, include_boundary: bool = True, validate: bool = True
     ) -> TabularDataset:
-        """The rows of the last so many days or hours."""
+        """The rows of the last hours or days: from now minus ``time_delta``."""
         if not isinstance(time_delta, timedelta):
-            raise UserErrorException(f"{time_delta!r} is not a datetime.timedelta.")
+            raise UserErrorException(
+                f"time_delta={time_delta!r} is not a datetime.timedelta, such as timedelta(days=7)."
+            )
         start = datetime.now(timezone.utc) - time_delta
         return self._within(_to_text(start), None, include_boundary, validate)
 
@@ -160,18 +165,29 @@ class TabularDataset(AbstractDataset):
     # as files
 
     def to_csv_files(self, separator: str = ",") -> FileDataset:
-        """Refused where the rows were changed; else the files themselves."""
+        """The files of the data set, if they have this format and no rows were left out.
+
+        Raises:
+            UserErrorException: the files have another format, or steps such as ``filter`` were
+                applied.
+        """
         return self._as_files("delimited", "to_csv_files")
 
     def to_parquet_files(self) -> FileDataset:
-        """Refused where the rows were changed; else the files themselves."""
+        """The files of the data set, if they have this format and no rows were left out.
+
+        Raises:
+            UserErrorException: the files have another format, or steps such as ``filter`` were
+                applied.
+        """
         return self._as_files("parquet", "to_parquet_files")
 
     def _as_files(self, format: str, call: str) -> FileDataset:
         definition = self._definition
         if definition.format != format or definition.steps:
             raise UserErrorException(
-                f"{call}(): the files of this data set are not the ones to give. Write them with "
+                f"{call}() only returns existing files, and this data set needs new ones: its "
+                "files have another format, or rows or columns were left out. Write them with "
                 "dataset.to_pandas_dataframe().to_csv(…) or .to_parquet(…), and use "
                 "Dataset.File.upload_directory()."
             )
@@ -181,32 +197,35 @@ class TabularDataset(AbstractDataset):
     # what needs a service or another library
 
     def to_dask_dataframe(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused."""
+        """Raise UserErrorException, which names the way with pandas."""
         raise UserErrorException(
-            f"to_dask_dataframe(): {_WITH_PANDAS}, and dask.dataframe.from_pandas() takes them."
+            f"to_dask_dataframe(): amlflow does not use Dask. {_WITH_PANDAS}, and "
+            "dask.dataframe.from_pandas() takes them."
         )
 
     def to_spark_dataframe(self) -> NoReturn:
-        """Refused."""
+        """Raise UserErrorException, which names the way with pandas."""
         raise UserErrorException(
-            f"to_spark_dataframe(): {_WITH_PANDAS}, and spark.createDataFrame() takes them."
+            f"to_spark_dataframe(): amlflow does not use Spark. {_WITH_PANDAS}, and "
+            "spark.createDataFrame() takes them."
         )
 
     def partition_by(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused."""
+        """Raise UserErrorException, which names the way with pandas."""
         raise UserErrorException(
-            f"partition_by(): {_WITH_PANDAS}, and DataFrame.to_parquet(partition_cols=…) writes "
-            "them apart."
+            f"partition_by(): amlflow does not write partitions. {_WITH_PANDAS}, and "
+            "DataFrame.to_parquet(partition_cols=…) writes the partitions."
         )
 
     def get_profile(self, workspace: Any = None) -> NoReturn:
-        """Refused."""
+        """Raise UserErrorException, which names the way with pandas."""
         raise UserErrorException(
-            f"get_profile(): {_WITH_PANDAS}, and DataFrame.describe() does it."
+            f"get_profile(): amlflow does not make profiles. {_WITH_PANDAS}, and "
+            "DataFrame.describe() describes the columns."
         )
 
     def submit_profile_run(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused."""
+        """Raise UserErrorException, as :meth:`get_profile` does."""
         self.get_profile()
 
 
@@ -216,15 +235,17 @@ def _to_columns(columns: Any, call: str) -> list[str]:
         isinstance(name, str) for name in names
     ):
         raise UserErrorException(
-            f"{call}: {columns!r} is not the name of a column or a list of them."
+            f"{call}: {columns!r} is neither the name of a column nor a list of names."
         )
     return list(names)
 
 
 def _to_text(time: Any) -> str:
     if not isinstance(time, datetime):
-        raise UserErrorException(f"{time!r} is not a datetime.datetime.")
-    if time.tzinfo is not None:  # rows have times in UTC without a zone
+        raise UserErrorException(
+            f"{time!r} is not a datetime.datetime, such as datetime(2024, 1, 31)."
+        )
+    if time.tzinfo is not None:  # rows have times in UTC, without a time zone
         time = time.astimezone(timezone.utc).replace(tzinfo=None)
     return str(time.isoformat())
 

@@ -1,4 +1,4 @@
-"""The data sets that a model refers to: noted by their ids, and opened again."""
+"""The data sets of a model. The model's notes have their ids, by which they are opened again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ logger = logging.getLogger("amlflow")
 
 
 def dataset_id(workspace: WorkspaceBase, dataset: Any) -> str:
-    """The id by which a model notes a data set, which is saved if it is not registered.
+    """Return the id of a data set. A data set that is not registered is saved first.
 
     Raises:
-        WebserviceException: it is not a data set.
+        WebserviceException: ``dataset`` is not a data set.
     """
     if isinstance(dataset, AbstractDataset):
         return save(dataset, workspace)
@@ -24,13 +24,13 @@ def dataset_id(workspace: WorkspaceBase, dataset: Any) -> str:
     if not isinstance(identity, str):
         raise WebserviceException(
             f"Invalid dataset of type {type(dataset).__name__} passed, must be of type "
-            "TabularDataset or FileDataset"
+            "TabularDataset or FileDataset."
         )
     return identity
 
 
 def open_noted(workspace: WorkspaceBase, model: str, identity: str | None) -> Any:
-    """The data set of a noted id; None if it does not exist, which the log says."""
+    """Open the data set with the id of a note. If it does not exist, log that and return None."""
     if identity is None:
         return None
     try:

@@ -1,10 +1,10 @@
-"""The frameworks that v1 has a name for."""
+"""v1's names of frameworks."""
 
 from __future__ import annotations
 
 
 class Framework:
-    """What made a model; any other text is a framework, too."""
+    """v1's names of frameworks that make models. You can also use any other text."""
 
     CUSTOM = "Custom"
     TENSORFLOW = "TensorFlow"

@@ -1,4 +1,4 @@
-"""Versions of models as a table of a notebook, and as rows of a data frame."""
+"""Shows a list of models in a notebook as a table, and converts it to rows of a data frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AnyModel = TypeVar("AnyModel")
 
 
 def to_listing(models: Iterable[AnyModel]) -> Listing[AnyModel]:
-    """The list of these versions."""
+    """Make a list of models that a notebook shows as a table."""
     return Listing(models, Columns(_to_cells, _to_rows))
 
 

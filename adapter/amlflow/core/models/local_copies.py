@@ -18,33 +18,33 @@ from amlflow.local_paths import local_path_for
 from amlflow.spec import ModelRecord
 
 _STAGING = ".amlflow"
-"""How the name of a folder begins in which files are until all have come."""
+"""The beginning of the name of a temporary folder: files are in it until the download is done."""
 
 
 class LocalCopyNotFound(WebserviceException, ModelNotFoundException):
-    """This machine has no copy of a model. v1 raises the one or the other."""
+    """This machine has no copy of a model. v1 raises either base, depending on the call."""
 
 
 def models_folder() -> Path:
-    """v1's folder for copies, in the working folder unless ``AML_APP_ROOT`` names another."""
+    """v1's folder for copies of models. It is in the working folder, or in ``AML_APP_ROOT``."""
     return Path(os.environ.get("AML_APP_ROOT", ""), "azureml-models")
 
 
 def download(tracker: Layer, model: ModelRecord, target: Path, *, overwrite: bool) -> str:
-    """Write the files of a version into a folder; the path of the file or folder is returned.
+    """Download the files of a version into a folder, and return the path of its file or folder.
 
-    A file is there whole or not at all.
+    If the download fails, no file is left half-written.
 
     Raises:
-        WebserviceException: a file is there already, and ``overwrite`` is False; or the version
-            has no files.
-        UnsafeName: a name does not lead to a file in the folder.
+        WebserviceException: a local file exists already, and ``overwrite`` is False; or the
+            version has no files.
+        UnsafeName: the tracker's name of a file would lead out of the folder.
     """
     names = tracker.list_model_files(model.name, model.version)
     if not names:
         raise WebserviceException(
-            f"Model {model.name}:{model.version} has no files to download; they may have been "
-            "removed from the tracker's files."
+            f"Model {model.name}:{model.version} has no files to download. They may have been "
+            "removed from the tracker's storage."
         )
     paths = {name: local_path_for(name, target) for name in names}
     for path in paths.values():
@@ -62,17 +62,19 @@ def download(tracker: Layer, model: ModelRecord, target: Path, *, overwrite: boo
 
 
 def find_path(name: Any, version: Any, tracker: Layer | None) -> str:
-    """The local path of a model, which comes from a tracker unless that version is here.
+    """Return the local path of a model.
+
+    If the version is not in v1's folder for copies, it is downloaded from the tracker.
 
     Raises:
-        ModelNotFound: the tracker has no such version.
-        LocalCopyNotFound: without a tracker, and this machine has no copy.
-        WebserviceException: an argument is wrong.
+        ModelNotFound: the tracker does not have the version.
+        LocalCopyNotFound: ``tracker`` is None, and this machine has no copy.
+        WebserviceException: an argument is not valid.
     """
     if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
-        raise WebserviceException(f"version should be an int, and is {shorten(version)}.")
+        raise WebserviceException(f"version should be an int, but is {shorten(version)}.")
     if not isinstance(name, str) or not name:
-        raise WebserviceException(f"model_name is a text, and is {shorten(name)}.")
+        raise WebserviceException(f"model_name={shorten(name)} is not a text, or is empty.")
     if tracker is None:
         return find_copy(name, version)
     if version is not None and (models_folder() / name / str(version)).is_dir():
@@ -81,16 +83,16 @@ def find_path(name: Any, version: Any, tracker: Layer | None) -> str:
 
 
 def fetch_copy(tracker: Layer, model: ModelRecord) -> str:
-    """Write a version to its folder below ``azureml-models``, and return its path.
+    """Download a version to its folder below ``azureml-models``, and return its path.
 
-    A new folder appears when all files are in it; a copy that is there is replaced.
+    The folder appears when all files are in it. The files of an older copy are replaced.
     """
-    # The name comes from the tracker.
+    # The tracker returns the name, so it is checked before a path is made of it.
     parent = local_path_for(f"{model.name}/{_STAGING}", models_folder()).parent
     folder = parent / str(model.version)
     with _staging(parent) as staging:
         path = Path(download(tracker, model, staging, overwrite=False))
-        with contextlib.suppress(OSError):  # it is there already
+        with contextlib.suppress(OSError):  # the folder exists already
             staging.rename(folder)
             return str(folder / path.relative_to(staging))
         for file in [file for file in staging.rglob("*") if file.is_file()]:
@@ -101,11 +103,11 @@ def fetch_copy(tracker: Layer, model: ModelRecord) -> str:
 
 
 def find_copy(name: str, version: int | None) -> str:
-    """The path of a model that is here: below ``azureml-models``, or by its name.
+    """Return the path of a local copy: below ``azureml-models``, or a path with the model's name.
 
     Raises:
-        LocalCopyNotFound: it is not here.
-        WebserviceException: its folder has something else beside it.
+        LocalCopyNotFound: this machine does not have a copy.
+        WebserviceException: the model's folder does not have exactly one entry.
     """
     folder = models_folder() / name
     if version is None and folder.is_dir():
@@ -116,8 +118,8 @@ def find_copy(name: str, version: int | None) -> str:
         entries = os.listdir(folder)
         if len(entries) != 1:
             raise WebserviceException(
-                f"The folder {str(folder)!r} of a model has exactly one file or folder in it, and "
-                f"has {sorted(entries)}."
+                f"The folder {str(folder)!r} of a model must have exactly one file or folder in "
+                f"it, but has {sorted(entries)}. Remove the folder, and download the model again."
             )
         files = [str(file) for file in (folder / entries[0]).rglob("*") if file.is_file()]
         return os.path.commonpath(files) if files else str(folder / entries[0])
@@ -125,14 +127,14 @@ def find_copy(name: str, version: int | None) -> str:
         return name
     raise LocalCopyNotFound(
         f"Model {name} not found in cache at {str(models_folder())!r} or in current working "
-        f"directory {os.getcwd()!r}. Outside of a submitted run, say where it is registered: "
+        f"directory {os.getcwd()!r}. Outside of a submitted run, name the workspace: "
         f"Model.get_model_path({name!r}, _workspace=workspace)."
     )
 
 
 @contextlib.contextmanager
 def _staging(beside: Path) -> Iterator[Path]:
-    """A new folder on the same disk, which is removed unless it was moved."""
+    """Make a temporary folder on the same disk. It is removed at the end, unless it was moved."""
     folder = beside / f"{_STAGING}-{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True)

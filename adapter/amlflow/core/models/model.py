@@ -34,10 +34,10 @@ _RIGHT = "Model(workspace, name='my-model')"
 
 
 class Model:
-    """A version of a model in the tracker's registry; without a version, the latest.
+    """A version of a registered model. If you name no version, it is the latest.
 
-    Source: ``azureml.core.Model`` 1.61; names, parameters and shapes are v1's. What it has can be
-    read; :meth:`update` and its siblings change it.
+    Source: ``azureml.core.Model`` 1.61; names, parameters and shapes are v1's. Attributes are
+    read-only: change them by :meth:`update`, :meth:`add_tags` and so on.
     """
 
     Framework = Framework
@@ -68,11 +68,11 @@ class Model:
     ) -> None:
         """Find a version: by ``id`` (``name:version``), by name and version, or the latest.
 
-        ``tags`` and ``properties`` are a list of keys and of pairs ``[key, value]`` that it must
-        have; with an id or a version, v1 does not look at them.
+        ``tags`` and ``properties`` are lists of keys and of pairs ``[key, value]`` that the version
+        must have. As in v1, they do not count if you pass an id or a version.
 
         Raises:
-            ModelNotFound: a WebserviceException; no version is as described.
+            ModelNotFound: a WebserviceException; no version matches.
             WebserviceException: neither a name nor an id is given.
         """
         check_class(workspace, WorkspaceBase, "The workspace of a model is a Workspace", _RIGHT)
@@ -102,25 +102,25 @@ class Model:
     ) -> Model:
         """Register a local file or folder as the next version of a model.
 
-        The files are uploaded first. If that breaks off, no version is there.
+        The files are uploaded first. If the upload fails, no version is registered.
 
         Args:
             model_path: The file or folder.
-            model_name: Letters, digits, ``-``, ``.`` and ``_``, at most 255.
-            tags: Texts that can be changed later.
-            properties: Texts that stay as they are.
-            description: A text.
-            datasets: Pairs of what a data set was for and the data set; their ids are kept.
+            model_name: At most 255 letters, digits, ``-``, ``.`` and ``_``.
+            tags: Keys and texts that can be changed later.
+            properties: Keys and texts that cannot be changed later.
+            description: A text for readers.
+            datasets: Pairs of a purpose and a data set, such as ``[("training", data)]``.
             model_framework: One of :class:`Model.Framework`, or another text.
             model_framework_version: The framework's version.
-            child_paths: The files and folders of the folder that are registered (default: all).
-            sample_input_dataset, sample_output_dataset: Data sets, likewise.
-            resource_configuration: What the model needs to be served; it is kept.
+            child_paths: Which files and folders of the folder are registered (default: all).
+            sample_input_dataset, sample_output_dataset: Data sets. Their ids are stored.
+            resource_configuration: What the model needs to be served. It is only stored.
 
         Raises:
             LocalModelNotFound: a WebserviceException and a FileNotFoundError; the path does not
                 exist.
-            WebserviceException: another argument is wrong.
+            WebserviceException: another argument is not valid.
         """
         right = "Model.register(workspace, model_path='model.pkl', model_name='my-model')"
         check_class(workspace, WorkspaceBase, "The workspace of a model is a Workspace", right)
@@ -147,16 +147,16 @@ class Model:
         page_count: int = 255,
         model_framework: str | None = None,
     ) -> builtins.list[Model]:
-        """The versions of all models, newest first, or those that meet what is given.
+        """List versions, newest first: of all models, or those that match all arguments.
 
         Args:
             name: The model's name.
             tags: Keys, and pairs ``[key, value]``, that a version must have.
             properties: The same for its properties.
-            run_id: The run whose file or folder it is.
-            latest: Only the latest of these versions of each model.
-            dataset_id: The id of a data set that it was registered with.
-            model_framework: The framework.
+            run_id: The id of the run that has the version's file or folder.
+            latest: Whether to list only the latest matching version of each model.
+            dataset_id: The id of a data set that the version was registered with.
+            model_framework: The framework's name.
 
         Raises:
             UserErrorException: ``tags`` is not a list, or ``page_count`` is not from 20 to 255.
@@ -164,12 +164,12 @@ class Model:
         right = "Model.list(workspace, name='my-model')"
         check_class(workspace, WorkspaceBase, "The workspace of models is a Workspace", right)
         if page_count and not 20 <= page_count <= 255:
-            raise UserErrorException(f"page_count is a number from 20 to 255, and is {page_count}.")
+            raise UserErrorException(f"page_count={page_count} is not a number from 20 to 255.")
         for what, selection in (("tags", tags), ("properties", properties)):
             if selection is not None and not isinstance(selection, builtins.list):
                 raise UserErrorException(
-                    f"{what} is a list of keys and of pairs, such as ['key', ['key2', 'value']], "
-                    f"and is a {type(selection).__name__}."
+                    f"{what} must be a list of keys and of pairs, such as ['key', ['key2', "
+                    f"'value']], but is a {type(selection).__name__}."
                 )
         records = find_models(
             tracker_of(workspace), name=name, tags=tags, properties=properties, run_id=run_id,
@@ -185,25 +185,25 @@ class Model:
     def get_model_path(
         model_name: str, version: int | None = None, _workspace: WorkspaceBase | None = None
     ) -> str:
-        """The local path of a model, which is downloaded to ``azureml-models/NAME/VERSION``.
+        """Return the local path of a model, after a download to ``azureml-models/NAME/VERSION``.
 
-        In a submitted run it comes from the run's workspace, otherwise from ``_workspace``. Without
-        either, and with a version that is there already, the local copy counts: below
-        ``azureml-models``, or a file or folder of that name in the working folder.
+        The model is taken from the workspace of the submitted run, or else from ``_workspace``.
+        Without a workspace, or if it was downloaded before, a local copy is used: below
+        ``azureml-models``, or a file or folder with the model's name in the working folder.
 
         Raises:
-            ModelNotFound: the workspace has no such version; as in v1, a WebserviceException and a
-                ModelNotFoundException.
-            LocalCopyNotFound: without a workspace, and this machine has no copy; both as well.
+            ModelNotFound: the workspace does not have the version.
+            LocalCopyNotFound: this machine has no copy, and no workspace was named. As in v1, both
+                are a WebserviceException and a ModelNotFoundException.
         """
         workspace = workspace_of_this_job() if os.environ.get(RUN_ID) else _workspace
         return find_path(model_name, version, None if workspace is None else tracker_of(workspace))
 
-    # what it has
+    # reading
 
     @property
     def workspace(self) -> WorkspaceBase:
-        """The workspace that it is registered in."""
+        """The workspace in which the model is registered."""
         return self._workspace
 
     @property
@@ -233,12 +233,12 @@ class Model:
 
     @property
     def created_time(self) -> datetime:
-        """When it was registered, in UTC."""
+        """The time of registration, in UTC."""
         return self._record.created
 
     @property
     def created_by(self) -> dict[str, str] | None:
-        """Who registered it, by v1's key ``userName``; None if the tracker does not know."""
+        """The user who registered it, as ``{"userName": …}``; None if the tracker has no name."""
         user = self._record.user
         return None if user is None else {"userName": user}
 
@@ -257,19 +257,19 @@ class Model:
 
     @property
     def resource_configuration(self) -> ResourceConfiguration | None:
-        """What it was said to need to be served."""
+        """What the model needs to be served, as it was registered; None if nothing was given."""
         return notes.read_resources(self._record)
 
     @property
     def run_id(self) -> str | None:
-        """The id of the run that has its file or folder; None if local files were registered."""
+        """The id of the run that has the model's files; None if local files were registered."""
         if self._record.run_id is None:
             return None
         return notes.read_text(self._record, notes.RUN) or self._record.run_id
 
     @property
     def run(self) -> Any:
-        """That run; None if there is none or it has been deleted."""
+        """The run of :attr:`run_id`; None without a run, or if it was deleted."""
         if self._record.run_id is None:
             return None
         try:
@@ -289,7 +289,7 @@ class Model:
 
     @property
     def datasets(self) -> dict[str, builtins.list[Any]]:
-        """The data sets that it was registered with, by what they were for."""
+        """The data sets of the version, by their purposes, such as ``{"training": [data]}``."""
         datasets: dict[str, builtins.list[Any]] = {}
         for entry in notes.read_datasets(self._record):
             if (dataset := self._open_noted(entry["id"])) is not None:
@@ -298,12 +298,12 @@ class Model:
 
     @property
     def sample_input_dataset(self) -> Any:
-        """The data set with sample input; None if there is none or it does not exist any more."""
+        """The data set with sample input; None if none was given or it does not exist any more."""
         return self._open_noted(notes.read_text(self._record, notes.SAMPLE_INPUT))
 
     @property
     def sample_output_dataset(self) -> Any:
-        """The data set with sample output, likewise."""
+        """The data set with sample output; None if none was given or it does not exist any more."""
         return self._open_noted(notes.read_text(self._record, notes.SAMPLE_OUTPUT))
 
     def _open_noted(self, identity: str | None) -> Any:
@@ -314,15 +314,15 @@ class Model:
     def download(
         self, target_dir: str = ".", exist_ok: bool = False, exists_ok: bool | None = None
     ) -> str:
-        """Write its file or folder into a local folder, and return the path.
+        """Download the model's file or folder into a local folder, and return its path.
 
         Args:
-            target_dir: The folder.
-            exist_ok: Whether files that are there are replaced.
-            exists_ok: v1's earlier name of it.
+            target_dir: The local folder.
+            exist_ok: Whether local files that exist are replaced.
+            exists_ok: v1's earlier name for ``exist_ok``.
 
         Raises:
-            WebserviceException: a file is there already, and ``exist_ok`` is False.
+            WebserviceException: a local file exists already, and ``exist_ok`` is False.
         """
         check_path(target_dir, "target_dir", "model.download(target_dir='.', exist_ok=False)")
         overwrite = exist_ok if exists_ok is None else exists_ok
@@ -339,7 +339,7 @@ class Model:
         sample_output_dataset: Any = None,
         resource_configuration: ResourceConfiguration | None = None,
     ) -> None:
-        """Replace what is given; ``tags`` are then all its tags. What is empty stays as it is."""
+        """Replace tags (all of them), description or other fields. An empty one changes nothing."""
         keys = (notes.SAMPLE_INPUT, notes.SAMPLE_OUTPUT)
         samples = dict(zip(keys, (sample_input_dataset, sample_output_dataset), strict=True))
         system = {key: self._id_of(sample) for key, sample in samples.items() if sample is not None}
@@ -361,7 +361,7 @@ class Model:
         remove_tags: builtins.list[str] | None = None,
         add_properties: dict[str, str] | None = None,
     ) -> None:
-        """Add and remove tags, and add properties, which stay as they are.
+        """Add and remove tags, and add properties. A property cannot be changed later.
 
         Raises:
             PropertyConflict: a property has another value already. Nothing is changed then.
@@ -389,23 +389,23 @@ class Model:
         print("Model tag remove operation complete.")
 
     def add_properties(self, properties: dict[str, str]) -> None:
-        """Add properties.
+        """Add properties. A property cannot be changed later.
 
         Raises:
-            PropertyConflict: one has another value already. Nothing is changed then.
+            PropertyConflict: a property has another value already. Nothing is changed then.
         """
         self.update_tags_properties(add_properties=properties)
         print("Model properties add operation complete.")
 
     def add_dataset_references(self, datasets: Sequence[tuple[str, Any]]) -> None:
-        """Note data sets by their ids: pairs of what each was for and the data set."""
+        """Add data sets: pairs of a purpose and a data set, such as ``[("training", data)]``."""
         self._change(ModelChange(system=notes.dataset_notes(datasets, self._id_of)))
 
     def _id_of(self, dataset: Any) -> str:
         return dataset_id(self._workspace, dataset)
 
     def delete(self) -> None:
-        """Delete this version. Its number is not used again, and the files of a run stay."""
+        """Delete this version. Its number is not used again. The files of its run stay."""
         tracker_of(self._workspace).delete_model(self.name, self.version)
 
     def _refresh(self) -> None:
@@ -429,10 +429,10 @@ class Model:
 
     @staticmethod
     def deserialize(workspace: WorkspaceBase, model_payload: Mapping[str, Any]) -> Model:
-        """The model that :meth:`serialize` gave, as it was then. The tracker is not asked.
+        """Make a model from the result of :meth:`serialize`. The tracker is not asked.
 
         Raises:
-            WebserviceException: it is not such a model.
+            WebserviceException: ``model_payload`` is not such a result.
         """
         return model_of(workspace, from_payload(model_payload))
 

@@ -1,7 +1,7 @@
-"""v1's fields of a model that a tracker has no place for, as amlflow's notes of a version.
+"""Stores those of v1's fields of a model that trackers do not have, as notes of a version.
 
 MLflow's page shows a note as a tag, such as ``amlflow.framework``. Everybody who may edit a model
-can change them, so they are parsed when they are read.
+can change its notes, so they are parsed when they are read.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ FRAMEWORK_VERSION = "framework_version"
 SAMPLE_INPUT = "sample_input"
 SAMPLE_OUTPUT = "sample_output"
 RUN = "run"
-"""The run's id that users see."""
+"""The id of the run, as users see it."""
 EXPERIMENT = "experiment"
 """The name of the run's experiment."""
 _RESOURCES = "resources"
 _DATASET = "dataset_"
-"""Prefix of a note for each data set: two processes that add one do not lose the other's."""
+"""The prefix of notes of data sets. Each has its own note, so two processes can add one at once."""
 
 
 def text_notes(**values: Any) -> dict[str, str]:
-    """Notes that are texts; what is None is left out."""
+    """Make notes of texts. A value that is None is left out."""
     return {key: str(value) for key, value in values.items() if value is not None}
 
 
 def read_text(model: ModelRecord, key: str) -> str | None:
-    """A note that is a text."""
+    """Read a note that is a text; None if there is none."""
     return read_note(model_id(model), model.system, key, to_name)
 
 
 def model_id(model: ModelRecord) -> str:
-    """v1's id of a version."""
+    """v1's id of a version: ``name:version``."""
     return f"{model.name}:{model.version}"
 
 
@@ -50,12 +50,12 @@ def model_id(model: ModelRecord) -> str:
 
 
 def resource_notes(resources: ResourceConfiguration | None) -> dict[str, str]:
-    """A resource configuration as a note. Raises WebserviceException for a wrong one."""
+    """Make a note of a resource configuration. Raises WebserviceException if it is not valid."""
     if resources is None:
         return {}
     if not isinstance(resources, ResourceConfiguration):
         raise WebserviceException(
-            "resource_configuration is a ResourceConfiguration, and is a "
+            "resource_configuration must be a ResourceConfiguration, but is a "
             f"{type(resources).__name__}."
         )
     resources.check()
@@ -63,7 +63,7 @@ def resource_notes(resources: ResourceConfiguration | None) -> dict[str, str]:
 
 
 def read_resources(model: ModelRecord) -> ResourceConfiguration | None:
-    """The resource configuration of a version."""
+    """Read the resource configuration of a version; None if there is none."""
     return read_note(model_id(model), model.system, _RESOURCES, _to_resources)
 
 
@@ -83,20 +83,21 @@ def _to_resources(text: str) -> ResourceConfiguration:
 def dataset_notes(
     datasets: Any, get_id: Callable[[Any], str] = lambda dataset: str(dataset)
 ) -> dict[str, str]:
-    """v1's list of pairs (what a data set was for, data set) as notes.
+    """Make notes of v1's list of pairs (purpose, data set).
 
-    ``get_id`` gives a data set's id; without it, the pairs have ids.
+    ``get_id`` returns the id of a data set. Without it, the pairs must have ids in place of data
+    sets.
 
     Raises:
-        WebserviceException: it is not such a list.
+        WebserviceException: it is not a list of such pairs.
     """
     if datasets is None:
         return {}
     pairs = list(datasets) if isinstance(datasets, Iterable) else [datasets]
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
         raise WebserviceException(
-            "datasets is a list of pairs of a text and a data set, such as [('training', data)], "
-            f"and is {shorten(datasets)}."
+            "datasets must be a list of pairs of a text and a data set, such as "
+            f"[('training', data)], but is {shorten(datasets)}."
         )
     notes = {}
     for scenario, dataset in pairs:
@@ -106,7 +107,7 @@ def dataset_notes(
 
 
 def read_datasets(model: ModelRecord) -> list[dict[str, str]]:
-    """What the data sets of a version were for, and their ids, by v1's keys ``name`` and ``id``."""
+    """Read the data sets of a version, with v1's keys: ``name`` is the purpose, ``id`` the id."""
     entries = [
         read_note(model_id(model), model.system, key, _to_dataset)
         for key in sorted(model.system)

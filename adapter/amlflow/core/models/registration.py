@@ -1,4 +1,4 @@
-"""What the calls that register a model have in common: their arguments, checked."""
+"""Checks the arguments of the calls that register a model."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
 class LocalModelNotFound(WebserviceException, FileNotFoundError):
-    """A file or folder to register is not there.
+    """A file or folder to register does not exist.
 
-    v1 has raised the one or the other, depending on its version.
+    It has two bases, since v1 raised one or the other, depending on its version.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFields:
-    """v1's arguments that describe a model, as the caller gave them."""
+    """v1's arguments that describe a model, not checked yet."""
 
     tags: Mapping[str, Any] | None = None
     properties: Mapping[str, Any] | None = None
@@ -52,16 +52,14 @@ class ModelFields:
         files: Mapping[str, Path] | None = None,
         more_notes: Mapping[str, str] | None = None,
     ) -> ModelDraft:
-        """The draft of a version.
+        """Check the arguments, and make the draft of a version.
 
         Raises:
-            WebserviceException: an argument is wrong.
+            WebserviceException: an argument is not valid.
         """
         check_model_name(name)
         if self.framework is None and self.framework_version is not None:
-            raise WebserviceException(
-                "model_framework_version is the version of a framework; give model_framework, too."
-            )
+            raise WebserviceException("model_framework_version needs a model_framework. Pass both.")
         return ModelDraft(
             name=name,
             path=path,
@@ -88,16 +86,16 @@ class ModelFields:
 
 
 def check_model_name(name: Any) -> None:
-    """Raise WebserviceException for what is not a name of a model."""
+    """Raise WebserviceException if a value is not a valid name for a model."""
     if not (isinstance(name, str) and _NAME.fullmatch(name)):
         raise WebserviceException(
-            f"{shorten(name)} is not a name for a model: it is 1-255 letters, digits, '-', '.' "
-            "and '_', and starts with a letter or a digit."
+            f"{shorten(name)} is not a valid name for a model: use 1-255 letters, digits, '-', '.' "
+            "and '_', and start with a letter or a digit."
         )
 
 
 def to_model_texts(values: Any, what: str) -> dict[str, str | None]:
-    """Keys and values as texts, None left as it is.
+    """Convert keys and values to texts. A value that is None stays None.
 
     Raises:
         WebserviceException: it is not a dict, or a key is empty.
@@ -105,14 +103,14 @@ def to_model_texts(values: Any, what: str) -> dict[str, str | None]:
     if values is None:
         return {}
     if not isinstance(values, Mapping):
-        raise WebserviceException(f"{what} must be a dict, and are a {type(values).__name__}.")
+        raise WebserviceException(f"{what} must be a dict, but are a {type(values).__name__}.")
     if not all(str(key) for key in values):
-        raise WebserviceException(f"{what} must have keys that are not empty.")
+        raise WebserviceException(f"{what} have an empty key. Each key must be a text.")
     return {str(key): None if value is None else str(value) for key, value in values.items()}
 
 
 def to_model_properties(values: Any) -> dict[str, str]:
-    """The same for properties, whose values are texts."""
+    """Convert the keys and values of properties to texts. None becomes an empty text."""
     return {
         key: "" if value is None else value
         for key, value in to_model_texts(values, "Properties").items()
@@ -120,18 +118,18 @@ def to_model_properties(values: Any) -> dict[str, str]:
 
 
 def collect_files(model_path: Any, child_paths: Any = None) -> tuple[str, dict[str, Path]]:
-    """A local file or folder as the content of a model: its name, and its files by their names.
+    """Return the name of a local file or folder, and its files by their names in the model.
 
-    A name begins with that of the file or folder. ``child_paths`` are those files and folders of
-    a folder that count; all of it if None.
+    The name of each file begins with the name of the file or folder, such as ``model/a.bin``.
+    ``child_paths`` chooses files and folders of the folder. None means all.
 
     Raises:
         LocalModelNotFound: a path does not exist.
-        WebserviceException: there are no files.
+        WebserviceException: the folder has no files, or a child path is not below it.
     """
     if not isinstance(model_path, (str, os.PathLike)):
         raise WebserviceException(
-            f"The model's path is a path, and is the {type(model_path).__name__} "
+            f"model_path must be a path, but is the {type(model_path).__name__} "
             f"{shorten(model_path)}."
         )
     root = Path(os.path.abspath(model_path))
@@ -144,7 +142,9 @@ def collect_files(model_path: Any, child_paths: Any = None) -> tuple[str, dict[s
     for path in [root] if child_paths is None else _children(root, child_paths):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_symlink() and not file.exists():
-                raise LocalModelNotFound(f"{str(file)!r} is a link that leads nowhere.")
+                raise LocalModelNotFound(
+                    f"{str(file)!r} is a link to a file that does not exist. Remove the link."
+                )
             if file.is_file():
                 files[file.relative_to(root.parent).as_posix()] = file
     if not files:

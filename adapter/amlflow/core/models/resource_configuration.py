@@ -9,7 +9,7 @@ from amlflow.exceptions import WebserviceException
 
 
 class ResourceConfiguration:
-    """Processors, memory and GPUs for a model. They are kept with it; amlflow serves no models.
+    """Processors, memory and GPUs for serving a model. amlflow stores them with the model only.
 
     Source: ``azureml.core.resource_configuration.ResourceConfiguration`` 1.61.
 
@@ -30,7 +30,7 @@ class ResourceConfiguration:
 
     @staticmethod
     def deserialize(payload_obj: Mapping[str, Any] | None) -> ResourceConfiguration | None:
-        """The configuration that :meth:`serialize` gave.
+        """Make a configuration from the result of :meth:`serialize`.
 
         Raises:
             WebserviceException: a key is missing.
@@ -40,16 +40,16 @@ class ResourceConfiguration:
         missing = [key for key in ResourceConfiguration().serialize() if key not in payload_obj]
         if missing:
             raise WebserviceException(
-                f"A resource configuration has the keys cpu, memoryInGB and gpu; {missing[0]!r} "
-                "is missing."
+                f"The resource configuration lacks the key {missing[0]!r}. It needs cpu, "
+                "memoryInGB and gpu."
             )
         return ResourceConfiguration(*(payload_obj[key] for key in ("cpu", "memoryInGB", "gpu")))
 
     def check(self) -> None:
-        """Raise WebserviceException for a number that is not positive."""
+        """Raise WebserviceException if a value is not a positive number."""
         for name, value in (("cpu", self.cpu), ("memory_in_gb", self.memory_in_gb)):
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if value is not None and not (is_number and value > 0):
-                raise WebserviceException(f"{name} is a number above zero, and is {value!r}.")
+                raise WebserviceException(f"{name}={value!r} is not a number above zero.")
         if self.gpu is not None and not (isinstance(self.gpu, int) and self.gpu >= 0):
-            raise WebserviceException(f"gpu is a whole number of GPUs, and is {self.gpu!r}.")
+            raise WebserviceException(f"gpu={self.gpu!r} is not a whole number of GPUs.")

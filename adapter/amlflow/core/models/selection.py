@@ -1,4 +1,4 @@
-"""Which versions of models v1's arguments mean."""
+"""Finds the versions of models that match v1's arguments."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def find_model(
     run_id: str | None = None,
     framework: str | None = None,
 ) -> ModelRecord:
-    """The version with this id, or of this name and version, or the latest that meets the rest.
+    """Find a version by its id, by name and version, or else the latest that matches the rest.
 
     Raises:
-        ModelNotFound: there is none.
+        ModelNotFound: no version matches.
         WebserviceException: neither a name nor an id is given.
     """
     if not id and not name:
@@ -38,7 +38,7 @@ def find_model(
     missing = ModelNotFound(description)
     if id:
         name, _, version = str(id).rpartition(":")
-    if version:  # as in v1, the rest does not count then
+    if version:  # as in v1, tags, properties, run and framework do not count then
         number = _to_version(version)
         if number is None:
             raise missing
@@ -51,7 +51,7 @@ def find_model(
     models = find_models(
         tracker, name=name, tags=tags, properties=properties, run_id=run_id, framework=framework
     )
-    # The highest version is the latest, also where two have the same time.
+    # If two versions have the same time, the one with the higher number is the latest.
     latest = max(models, key=lambda model: model.version, default=None)
     if latest is None:
         raise missing
@@ -68,7 +68,9 @@ def find_models(
     framework: str | None = None,
     latest: bool = False,
 ) -> Iterator[ModelRecord]:
-    """The versions that meet what is given, newest first; with ``latest``, one of each model.
+    """Find the versions that match all arguments, newest first.
+
+    ``latest`` leaves only the latest matching version of each model.
 
     Raises:
         UserErrorException: tags or properties are not a list of keys and pairs.
@@ -91,7 +93,7 @@ def find_models(
 
 
 def _to_keyed(field: str, selection: Any) -> list[Condition]:
-    """v1's list of keys and of pairs ``[key, value]``."""
+    """Make conditions of v1's list of keys and of pairs ``[key, value]``."""
     if selection is None:
         return []
     conditions = []
@@ -102,13 +104,13 @@ def _to_keyed(field: str, selection: Any) -> list[Condition]:
             conditions.append(Condition(field, Op.HAS, key=item))
         else:
             raise UserErrorException(
-                f"{field} is a list of keys and of pairs, such as ['key', ['key2', 'value']], and "
-                f"has {item!r}."
+                f"{field} must be a list of keys and of pairs, such as ['key', ['key2', 'value']], "
+                f"but has the item {item!r}."
             )
     return conditions
 
 
 def _to_version(version: Any) -> int | None:
-    """A version's number; None for what is not a number, so that no model has it."""
+    """Return a version as a number; None if it is not a number, since no model has it then."""
     text = str(version)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None

@@ -1,4 +1,4 @@
-"""A version of a model as JSON, by v1's keys."""
+"""Converts a version of a model to JSON with v1's keys, and back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from amlflow.spec import ModelRecord
 from amlflow.tracker_data import to_time
 
 MIME_TYPE = "application/json"
-"""What v1 says of every model."""
+"""Values that v1 returns for every model."""
 
 
 def to_payload(model: ModelRecord) -> dict[str, Any]:
-    """What of v1's keys is known without asking the tracker; the others are None."""
+    """Make a dict with v1's keys. A value that only the tracker knows is None."""
     resources = notes.read_resources(model)
     has_run = model.run_id is not None
     return {
@@ -45,10 +45,10 @@ def to_payload(model: ModelRecord) -> dict[str, Any]:
 
 
 def from_payload(payload: Mapping[str, Any]) -> ModelRecord:
-    """The record that a payload was made of.
+    """Make a record from a payload.
 
     Raises:
-        WebserviceException: it is not one that ``Model.serialize()`` gave.
+        WebserviceException: the payload is not a result of ``Model.serialize()``.
     """
     try:
         datasets = [(entry["name"], entry["id"]) for entry in payload["datasets"]]
@@ -77,5 +77,5 @@ def from_payload(payload: Mapping[str, Any]) -> ModelRecord:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WebserviceException(
-            f"This is not a model that Model.serialize() gave: {error!r}."
+            f"The payload is not a result of Model.serialize(): {error!r}."
         ) from error

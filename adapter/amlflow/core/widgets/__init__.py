@@ -1,1 +1,1 @@
-"""v1's ``azureml.widgets``: a run shown while it goes on."""
+"""v1's ``azureml.widgets``: shows a run in a notebook while it goes on."""

@@ -19,7 +19,7 @@ _CELL = "padding:2px 10px 2px 0;text-align:left"
 
 
 def draw_view(view: RunView) -> str:
-    """The table and the charts."""
+    """Return the HTML of the table and the charts."""
     columns = view.columns()
     heads = ("Run", "Status", "Started (UTC)", "Duration", *columns)
     head = "".join(f'<th style="{_CELL}">{html.text(name)}</th>' for name in heads)
@@ -33,13 +33,13 @@ def draw_view(view: RunView) -> str:
 
 
 def draw_log(text: str) -> str:
-    """The end of a log."""
+    """Return the HTML of a log's text."""
     style = "max-height:20em;overflow:auto;white-space:pre-wrap;margin:4px 0"
     return f'<pre style="{style}">{html.text(text)}</pre>'
 
 
 def draw_note(text: str) -> str:
-    """A sentence under the table."""
+    """Return the HTML of a sentence under the table."""
     return f"<p>{html.text(text)}</p>"
 
 
@@ -88,7 +88,7 @@ def _points(line: Line, low: float, high: float, longest: int) -> str:
     span = high - low
 
     def height(value: float) -> float:
-        # A line of equal values is in the middle, and so is one whose span is not finite.
+        # If all values are equal, or the span is not finite, the line is drawn in the middle.
         share = (value - low) / span if 0 < span < math.inf else 0.5
         return HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN)
 

@@ -16,28 +16,28 @@ from amlflow.jobs.run_notes import is_launched
 
 MIN_INTERVAL_S = 1.0
 SHARE = 10
-"""A view is read again after so many times as long as it took."""
+"""The pause before the next reading, as a multiple of the time that the last reading took."""
 THREAD = "amlflow-run-details"
-"""The name of the thread that draws a run again."""
+"""The name of the thread that draws a run again and again."""
 MAX_LOG = 20_000
-"""Characters of the log that are shown: its end."""
+"""How many characters of the end of a log are shown."""
 
 
 class Display(Protocol):
-    """What a notebook shows of a run; it can be drawn again from any thread."""
+    """A place in a notebook that shows a run. Any thread can draw it again."""
 
     def draw(self, view: RunView, log: str) -> None:
         """Show the view and the end of the log."""
 
     def note(self, text: str) -> None:
-        """Show a sentence under what is shown."""
+        """Show a sentence under the view."""
 
 
 class HtmlDisplay:
-    """HTML that is replaced: for notebooks without ipywidgets."""
+    """Replaces the HTML of the output, for notebooks without ipywidgets."""
 
     def __init__(self) -> None:
-        # There, since this is a notebook; nothing else needs it.
+        # IPython is installed, since this is a notebook. Nothing else needs it.
         from IPython import display
 
         untyped: Any = display
@@ -51,15 +51,15 @@ class HtmlDisplay:
         self._handle.update(self._html(self._content))
 
     def note(self, text: str) -> None:
-        """Show a sentence under what is shown."""
+        """Show a sentence under the view."""
         self._handle.update(self._html(self._content + draw_note(text)))
 
 
 class WidgetDisplay:
-    """ipywidgets: the same HTML, with buttons for the log and to cancel."""
+    """Shows the same HTML by ipywidgets, with a button for the log and a button to cancel."""
 
     def __init__(self, run: Run) -> None:
-        # Installed, as the caller has seen; nothing else needs them.
+        # The caller has seen that ipywidgets is installed. Nothing else needs it.
         import ipywidgets
         from IPython import display
 
@@ -83,7 +83,7 @@ class WidgetDisplay:
         self._cancel_button.disabled = view.is_final
 
     def note(self, text: str) -> None:
-        """Show a sentence under what is shown."""
+        """Show a sentence under the view."""
         self._note.value = draw_note(text)
 
     def _toggle_log(self, button: Any) -> None:
@@ -104,21 +104,22 @@ class LogTail:
     """The end of a submitted run's log."""
 
     def __init__(self, run: Run) -> None:
-        # Locks files, as only some systems can; a run that was not submitted has no log.
+        # Imported here, since it locks files, which not all systems support. A run that was not
+        # submitted has no log.
         from amlflow.jobs.log_reader import LogReader
 
         self._reader = LogReader(tracker_of(run), record_of(run))
         self._text = ""
 
     def read(self, ended: bool) -> str:
-        """The end of the log as it is now."""
+        """Return the current end of the log. ``ended`` says that the run has ended."""
         for text in self._reader.new(ended):
             self._text = (self._text + text)[-MAX_LOG:]
         return self._text
 
 
 def show(run: Run, display: Display) -> None:
-    """Draw the run now and, if it goes on, again and again in a thread until it has ended."""
+    """Draw the run now. If it goes on, a thread draws it again until it has ended."""
     log = LogTail(run) if is_launched(record_of(run)) else None
     if not _draw(run, display, log):
         arguments = (run, display, log)
@@ -136,11 +137,14 @@ def _follow(run: Run, display: Display, log: LogTail | None) -> None:
 
 
 def _draw(run: Run, display: Display, log: LogTail | None) -> bool:
-    """Draw the run once; whether that was its end. An error is shown, and is not the end."""
+    """Draw the run once, and return whether it has ended.
+
+    If the run cannot be read, the error is shown and False is returned.
+    """
     try:
         view = read_view(run)
         display.draw(view, "" if log is None else log.read(view.is_final))
     except AzureMLException as error:
-        display.note(f"The run could not be read, and is read again: {error.message}")
+        display.note(f"The run could not be read, and will be read again: {error.message}")
         return False
     return view.is_final

@@ -21,10 +21,10 @@ class RunDetails:
     """
 
     def __init__(self, run_instance: Run) -> None:
-        """Show this run.
+        """Prepare to show a run. :meth:`show` shows it.
 
         Raises:
-            UserErrorException: it is not a run.
+            UserErrorException: ``run_instance`` is not a run.
         """
         check_class(run_instance, Run, "RunDetails shows a Run", "RunDetails(run)")
         self._run = run_instance
@@ -32,14 +32,14 @@ class RunDetails:
     def show(self, render_lib: Any = None, widget_settings: Any = None) -> None:
         """Show the run's status, times, metrics and log, and those of its children.
 
-        In a notebook this returns at once, and what is shown follows the run until it ends: with
-        buttons for the log and to cancel where ipywidgets is installed. Elsewhere, the log of a
-        submitted run is printed until the run ends, as
-        ``wait_for_completion(show_output=True, raise_on_error=False)`` does; of another run, its
-        state is printed. ``render_lib`` and ``widget_settings`` are v1's and change nothing.
+        In a notebook, this returns at once, and the view is updated until the run ends. If
+        ipywidgets is installed, the view has buttons for the log and to cancel. Elsewhere, the log
+        of a submitted run is printed until the run ends, as by
+        ``wait_for_completion(show_output=True, raise_on_error=False)``. For another run, its state
+        is printed. ``render_lib`` and ``widget_settings`` are arguments of v1 and change nothing.
         """
         if is_notebook():
-            # Only there: it needs IPython.
+            # Imported here, since it needs IPython.
             from amlflow.core.widgets import notebook
 
             has_widgets = find_spec("ipywidgets") is not None
@@ -51,7 +51,7 @@ class RunDetails:
             self._print()
 
     def get_widget_data(self, widget_settings: Any = None) -> dict[str, Any]:
-        """What is shown, as a dict with v1's keys."""
+        """Return the content of the view as a dict with v1's keys."""
         view = read_view(self._run)
         rows = [
             {

@@ -1,4 +1,4 @@
-"""What is shown of a run and its children at one moment, read from the tracker."""
+"""Reads what RunDetails shows: a run and its children at one moment."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from amlflow.core.runs.run import Run
 from amlflow.spec import FINAL
 
 MAX_CHILDREN = 50
-"""Children that are shown; the number of the others is said."""
+"""How many children are shown. The view names the number of the others."""
 MAX_CHARTS = 12
 MAX_COLUMNS = 6
 MAX_LINES = 10
-"""Runs in one chart."""
+"""How many runs one chart shows."""
 MAX_POINTS = 300
-"""Points of one line; of a longer one, equally spaced ones are drawn."""
+"""How many points a line has. From a longer metric, equally spaced points are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run in the table: the run itself comes first, then its children, newest first.
+    """A row of the table. The run itself is the first row, and its children follow, newest first.
 
-    ``numbers`` are the metrics that were logged once, by name.
+    ``numbers`` are the metrics that were logged only once, by name.
     """
 
     id: str
@@ -39,7 +39,7 @@ class RunRow:
     numbers: Mapping[str, float]
 
     def seconds(self) -> float | None:
-        """How long the run took, or has taken by now; None if it has not started."""
+        """The run's duration up to its end or to now; None if it has not started."""
         if self.started is None:
             return None
         return ((self.ended or datetime.now(timezone.utc)) - self.started).total_seconds()
@@ -47,7 +47,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The values of one metric of one run, in their order."""
+    """The values of one metric of one run, in the order in which they were logged."""
 
     run: str
     values: tuple[float, ...]
@@ -55,7 +55,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """The table's rows, the charts' lines by the metric, and how many children are left out."""
+    """The rows of the table, the lines of each metric's chart, and the number of other children."""
 
     rows: tuple[RunRow, ...]
     charts: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
@@ -111,7 +111,7 @@ def _name_of(run: Run) -> str:
 
 
 def _numeric(metrics: Mapping[str, Any]) -> Iterator[tuple[str, list[float]]]:
-    """The metrics that are finite numbers, and such columns of rows and tables."""
+    """Yield each metric of finite numbers, and each such column of rows and tables, with values."""
     for name, value in metrics.items():
         columns = value.items() if isinstance(value, Mapping) else ((None, value),)
         for column, content in columns:
