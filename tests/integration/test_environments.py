@@ -88,7 +88,7 @@ def test_a_build_makes_what_scripts_run_with(
     assert Path(str(details.interpreter_path)).is_file()
     assert str(details.interpreter_path).startswith(str(details.environment_path))
     environment.build_local(workspace)
-    assert "was there already" in capsys.readouterr().out
+    assert "was made before" in capsys.readouterr().out
 
     private = wheels.write_tiny(tmp_path, "amlflow-private", "1.0")
     address = Environment.add_private_pip_wheel(workspace, str(private))

@@ -60,7 +60,7 @@ def test_a_version_that_you_name(registry: Registry) -> None:
     assert registry.register("e", definition("b")).version == "6"
     with pytest.raises(UserErrorException, match="Version 5 of the environment 'e' is registered"):
         registry.register("e", definition("c"), "5")
-    with pytest.raises(UserErrorException, match="'a/b' is not a version"):
+    with pytest.raises(UserErrorException, match="'a/b' is not a valid version"):
         registry.register("e", definition("c"), "a/b")
 
 
@@ -86,7 +86,7 @@ def test_what_is_removed_is_gone_and_its_number_too(registry: Registry) -> None:
     assert registry.register("e", definition("b")).version == "3"
     registry.remove("e")
     assert registry.latest() == []
-    with pytest.raises(EnvironmentNotFound, match="It has none yet"):
+    with pytest.raises(EnvironmentNotFound, match="It has no environments yet"):
         registry.get("e")
     with pytest.raises(EnvironmentNotFound):
         registry.remove("e")

@@ -92,5 +92,5 @@ def test_a_file_that_is_not_a_wheel(tracker: MemoryTracker, tmp_path: Path) -> N
 def test_an_address_in_a_file_of_pip_is_named(tracker: MemoryTracker, tmp_path: Path) -> None:
     address = f"amlflow://wheels/{'0' * 64}/{NAME}"
     (tmp_path / "r.txt").write_text(address)
-    with pytest.raises(EnvironmentBuildException, match="stands in a file that pip reads"):
+    with pytest.raises(EnvironmentBuildException, match="cannot be in a requirements file"):
         plan_of(Specification(pip=("-r r.txt",), folders=(str(tmp_path),)))

@@ -1,25 +1,25 @@
-"""Environments: a definition becomes a Python with its packages, made once by uv, found by its key.
+"""Environments: makes a Python with the packages of a definition by uv, and finds it by its key.
 
-    specification.py      what a definition asks for, as it was written
-    conda_packages.py     a conda package as a requirement of pip; conda_names.yaml is the table
-    requirement_lines.py  the lines of pip: requirements, options, further files
-    plan.py               the normalised list of all that is to be installed
-    pythons.py            the interpreters of this machine, and the one that fits
-    satisfied.py          whether a Python has everything already
+    specification.py      a definition as the user wrote it
+    conda_packages.py     converts a conda package to a pip requirement, by conda_names.yaml
+    requirement_lines.py  parses the lines for pip: requirements, options, further files
+    plan.py               the normalised list of packages to install
+    pythons.py            the interpreters of this machine, and the one for a definition
+    satisfied.py          whether a Python already has all packages
     keys.py               the key of an environment
-    building.py           makes an environment, under a lock, whole or not at all
-    conda.py              makes an environment with conda, for what only conda has
+    building.py           makes an environment, under a lock, completely or not at all
+    conda.py              makes an environment with conda, for packages that only conda has
     in_images.py          adds an environment to a container image, as a layer
-    dockerfile.py         has an image built from a Dockerfile
+    dockerfile.py         builds an image from a Dockerfile
     room.py               amlflow for a Python without it; container_room.py: for a container
-    installing.py         installs a plan's packages into a place
-    uv.py                 runs uv: its log, its end on request, no secret in either
+    installing.py         installs a plan's packages into a folder or an environment
+    uv.py                 runs uv, writes its log, and ends it on request
     reasons.py            one sentence for a build that failed
-    relaxing.py           the nearest version that has a wheel, for pins without one
-    wheels.py             wheels of a workspace: their addresses, and the copies here
-    kept.py               the environments that are there: list, last use, remove
-    kept_images.py        the images that are there
-    errors.py             what a build raises
+    relaxing.py           finds the nearest version that has a wheel, for a pin without one
+    wheels.py             wheels of a workspace: their addresses, and copies on this machine
+    kept.py               the environments on this machine: list, last use, remove
+    kept_images.py        the same for images
+    errors.py             the exceptions of a build
 
-``ensure`` in building.py is the way in. Nothing here knows a tracker, a run or a compute target.
+Begin with ``ensure`` in building.py. Nothing here knows a tracker, a run or a compute target.
 """

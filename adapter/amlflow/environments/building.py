@@ -1,4 +1,4 @@
-"""Makes the environment of a definition: once, under a lock, whole or not at all."""
+"""Makes the environment of a definition: only once, under a lock, completely or not at all."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.enviro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltEnvironment:
-    """An environment that is there.
+    """An environment on this machine.
 
-    ``python`` runs scripts in it; ``version`` is its version. ``key`` is empty if nothing had to be
-    made: ``python`` is the submitter's own then, or the interpreter that the definition names.
-    ``packages`` are the installed ones as ``pip freeze`` writes them. ``is_new`` tells whether
-    this call has made it, in ``seconds``.
+    ``python`` runs scripts in it, and ``version`` is the version of that Python. If nothing had to
+    be made, ``key`` is empty and ``python`` is this process's Python or the interpreter that the
+    definition names. ``packages`` are the installed packages as ``pip freeze`` writes them.
+    ``is_new`` says whether this call made the environment, and ``seconds`` how long that took.
     """
 
     python: Path
@@ -49,7 +49,7 @@ class BuiltEnvironment:
     warnings: list[str] = field(default_factory=list)
 
     def variables(self) -> dict[str, str]:
-        """The environment variables that a script in it needs. Raises OSError."""
+        """The environment variables for a script in the environment. Raises OSError."""
         if not self.key:
             return {}
         folder = self.python.parent
@@ -59,12 +59,12 @@ class BuiltEnvironment:
 
 
 def needs_environment(specification: Specification) -> bool:
-    """Whether an environment must be made, or found, for a definition.
+    """Whether a definition needs an environment of its own.
 
-    Not if it names no packages, and not if this Python has all of them and is what it asks for.
+    It does not if it names no packages, or if this Python has the right version and all packages.
 
     Raises:
-        EnvironmentBuildException: the definition has a line that cannot be read.
+        EnvironmentBuildException: a line of the definition cannot be parsed.
     """
     return _is_needed(plan_of(specification), specification)
 
@@ -79,7 +79,7 @@ def _is_needed(plan: Plan, specification: Specification) -> bool:
 
 
 def python_warning(specification: Specification) -> str | None:
-    """What to say where the environment gets another version of Python than it asks for."""
+    """A warning if the environment gets another version of Python than it asks for, or None."""
     return choose(specification.python, specification.interpreter)[1]
 
 
@@ -88,16 +88,16 @@ def ensure(
     log: TextIO | Path,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> BuiltEnvironment:
-    """The environment of a definition, made if it is not there yet.
+    """Return the environment of a definition. Make it if this machine does not have it.
 
     Args:
         specification: The definition.
-        log: Gets what is done, without secrets; a path is appended to.
-        cancelled: Asked several times a second; once it is True the build ends.
+        log: The log of the build is written to it, without secrets. A path is appended to.
+        cancelled: Called several times a second. If it returns True, the build ends.
 
     Raises:
-        EnvironmentBuildException: it cannot be made; the message is one sentence.
-        EnvironmentBuildCanceled: it was ended on request.
+        EnvironmentBuildException: the environment cannot be made. The message says why.
+        EnvironmentBuildCanceled: ``cancelled`` returned True.
     """
     start = time.monotonic()
     with _open_log(log) as stream:
@@ -109,15 +109,16 @@ def ensure(
             )  # fmt: skip
         if IS_WINDOWS:
             raise EnvironmentBuildException(
-                "Environments with packages are not made on Windows. Install the packages into "
-                "the Python that you use (pip), or make the environment on Linux, on macOS or in "
-                "the Windows Subsystem for Linux (WSL)."
+                "amlflow cannot make environments with packages on Windows. Install the packages "
+                "into your Python by pip, or submit on Linux, on macOS or in the Windows Subsystem "
+                "for Linux (WSL)."
             )
         conda = find_conda() if plan.only_conda else None
         if plan.only_conda and conda is None:
             raise EnvironmentBuildException(
-                f"{', '.join(plan.only_conda)}: only conda has this, and neither conda, mamba, "
-                "micromamba nor pixi is in PATH. Install one, or leave the package out."
+                f"Only conda has these packages: {', '.join(plan.only_conda)}. But neither conda, "
+                "mamba, micromamba nor pixi is in PATH. Install one of them, or leave the packages "
+                "out."
             )
         python, warning = choose(specification.python, specification.interpreter)
         warnings = [warning] if warning else []
@@ -163,7 +164,7 @@ def _open_log(log: TextIO | Path) -> Iterator[TextIO]:
 
 
 class _Build:
-    """One environment that is being made. Its key is locked."""
+    """Makes one environment. The caller has locked its key."""
 
     def __init__(
         self,
@@ -183,13 +184,13 @@ class _Build:
         self._path = folder / f"{kept.STAGING}{key}-{uuid.uuid4().hex}"
 
     def run(self) -> kept.KeptEnvironment:
-        """Make it beside its place, and rename it when it is whole."""
+        """Make the environment in a temporary folder, and rename that when it is complete."""
         kept.remove_leftovers(self._key, self._folder)
         try:
             self._write_log()
             self._make()
             folder = self._folder / self._key
-            shutil.rmtree(folder, ignore_errors=True)  # one without its note is not whole
+            shutil.rmtree(folder, ignore_errors=True)  # without a note, it is not complete
             os.rename(self._path, folder)
         except OSError as error:
             raise EnvironmentBuildException(
@@ -201,7 +202,7 @@ class _Build:
         environment = kept.find(self._key, self._folder)
         if environment is None:
             raise EnvironmentBuildException(
-                f"The environment {str(folder)!r} was removed while it was made; submit again."
+                f"The environment {str(folder)!r} was removed while it was made. Submit again."
             )
         return environment
 

@@ -1,8 +1,8 @@
-"""The pip and setuptools that a Python brings itself, for an environment that names neither.
+"""Adds the pip and setuptools that come with a Python to environments that name neither.
 
-v1 made environments with conda, where both always were. Scripts call pip, and packages of that time
-import pkg_resources without naming setuptools. They are imported from the wheels in the Python's
-folder ``ensurepip``, as ensurepip itself does: nothing is unpacked or downloaded.
+v1 made its environments with conda, which always installs both. So scripts call pip, and packages
+of that time import pkg_resources without requiring setuptools. Here, both are imported from the
+wheels in the Python's folder ``ensurepip``. Nothing is unpacked or downloaded.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ DEBIAN = Path("/usr/share/python-wheels")
 """Where Debian keeps the wheels of its Pythons."""
 NAMES = ("pip", "setuptools", "wheel")
 _PTH = "amlflow_tools.pth"
-"""After amlflow_room.pth in the alphabet, so that its folders come after amlflow's."""
+"""This name sorts after amlflow_room.pth, so that its folders come after those of amlflow."""
 _PIP = """#!/bin/sh
 exec "$(dirname "$0")/python" -m pip "$@"
 """
 
 
 def add_bundled(python: str, version: tuple[int, int], home: Path, site: Path) -> None:
-    """Let an environment import what its Python brings, as far as it lacks it.
+    """Let an environment import its Python's own pip and setuptools, if it does not have them.
 
     Args:
-        python: The interpreter, or one of a virtual environment of it.
-        version: Its version.
-        home: The environment.
-        site: The folder of its packages.
+        python: The path of the interpreter, or of one in a virtual environment made from it.
+        version: The interpreter's version.
+        home: The folder of the environment.
+        site: The folder of the environment's packages.
 
     Raises:
         OSError: the files cannot be written.
@@ -48,7 +48,7 @@ def add_bundled(python: str, version: tuple[int, int], home: Path, site: Path) -
 
 
 def _find_wheels(python: str, version: tuple[int, int]) -> dict[str, Path]:
-    """The newest wheel of each package that a Python brings, by its name."""
+    """Return the newest wheel of each package in the Python's ``ensurepip``, by package name."""
     major, minor = version
     library = Path(os.path.realpath(python)).parent.parent / "lib" / f"python{major}.{minor}"
     folders = [library / "ensurepip" / "_bundled"]

@@ -1,7 +1,7 @@
-"""Makes an environment with conda, mamba, micromamba or pixi: for what only conda has.
+"""Makes an environment with conda, mamba, micromamba or pixi, for packages that only conda has.
 
-An environment of conda's holds its own path, so it is made where it stays. It is whole once its
-note is there (kept.py).
+The files of a conda environment contain its path, so it is made in its final folder. It is complete
+when it has a note (kept.py).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from amlflow.environments.specification import Specification
 from amlflow.environments.uv import Uv
 
 SETTING = "CONDA_EXE"
-"""conda's own variable with its program."""
+"""conda's own environment variable with the path of its program."""
 PROGRAMS = ("conda", "mamba", "micromamba", "pixi")
-"""What is looked for in PATH, in this order."""
+"""The programs that are searched for in PATH, in this order."""
 _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.environ[{ROOM!r}])\n"
 
 
 def find_conda() -> str | None:
-    """The program that makes environments of conda's packages, or None if there is none."""
+    """Return the path of conda or of a program like it, or None."""
     setting = os.environ.get(SETTING)
     if setting and os.access(setting, os.X_OK):
         return setting
@@ -42,7 +42,7 @@ def find_conda() -> str | None:
 
 
 def identity_of(specification: Specification, program: str) -> Surroundings:
-    """What is part of the key besides the packages: channels, their order, and the program."""
+    """Return what the key contains besides the packages: the program, and the channels in order."""
     channels = " ".join(specification.channels)
     return Surroundings(f"conda {_python_of(specification)[0]}", f"{program} {channels}")
 
@@ -55,16 +55,18 @@ def make_with_conda(
     log: TextIO,
     cancelled: Callable[[], bool],
 ) -> kept.KeptEnvironment:
-    """Make the environment of a definition in a folder of environments. Its key is locked.
+    """Make the environment of a definition in a folder of environments.
+
+    The caller has locked its key.
 
     Raises:
-        EnvironmentBuildException: it cannot be made; the message is one sentence.
-        EnvironmentBuildCanceled: it was ended on request.
+        EnvironmentBuildException: the environment cannot be made. The message says why.
+        EnvironmentBuildCanceled: ``cancelled`` returned True.
     """
     path = folder / key
     scratch = folder / f"{kept.STAGING}{key}-conda"
     try:
-        for folder_left in (path, scratch):  # what a killed maker has left
+        for folder_left in (path, scratch):  # a killed process may have left them
             shutil.rmtree(folder_left, ignore_errors=True)
         scratch.mkdir()
         python = _run(_Conda(program, log, cancelled), specification, path, scratch, log)
@@ -82,13 +84,13 @@ def make_with_conda(
     environment = kept.find(key, folder)
     if environment is None:
         raise EnvironmentBuildException(
-            f"The environment {str(path)!r} was removed while it was made; submit again."
+            f"The environment {str(path)!r} was removed while it was made. Submit again."
         )
     return environment
 
 
 class _Conda(Uv):
-    """Runs commands of conda, of which nothing is always told."""
+    """Runs commands of conda. Unlike uv's, they have no common options."""
 
     def __init__(self, program: str, log: TextIO, cancelled: Callable[[], bool]) -> None:
         super().__init__(log, cancelled)
@@ -101,7 +103,7 @@ class _Conda(Uv):
 def _run(
     conda: _Conda, specification: Specification, path: Path, scratch: Path, log: TextIO
 ) -> Path:
-    """Have the environment made; its Python."""
+    """Make the environment by conda, and return the path of its Python."""
     import yaml  # takes long to import, and few environments are made with conda
 
     name = Path(conda.program).stem
@@ -110,7 +112,7 @@ def _run(
     log.writelines(f"{word}\n" for word in words)
     log.flush()
     file = scratch / "environment.yml"
-    # Only the user may read it: it may have passwords.
+    # Only the user may read the file, since it may contain passwords.
     whole_files.write_text(file, yaml.safe_dump(content, sort_keys=False), whole_files.OWN)
     prefix = path
     if name == "pixi":
@@ -131,15 +133,15 @@ def _run(
     python = prefix / "bin" / "python"
     if not python.exists():
         raise EnvironmentBuildException(
-            f"{name} has made an environment without a Python; name python in the definition."
+            f"{name} has made an environment without a Python. Add python to the definition."
         )
     return python
 
 
 def _environment_file(specification: Specification) -> tuple[dict[str, Any], list[str]]:
-    """The conda environment file of a definition, and what to say of it.
+    """Return the conda environment file for a definition, and notes for the log.
 
-    amlflow takes the place of v1's own packages, as it does in every environment.
+    v1's own packages are left out, as in every environment, since amlflow replaces them.
     """
     version, words = _python_of(specification)
     conda = [
@@ -167,7 +169,7 @@ def _pip_lines(plan: Plan) -> list[str]:
 
 
 def _python_of(specification: Specification) -> tuple[str, list[str]]:
-    """The version of Python as conda writes it, and what to say where it is another one."""
+    """Return the version of Python in conda's form, and notes if it is another than asked for."""
     version = (specification.python or "").strip().lstrip("=").removesuffix(".*")
     oldest = ".".join(map(str, OLDEST))
     if not version:
@@ -175,7 +177,7 @@ def _python_of(specification: Specification) -> tuple[str, list[str]]:
     match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", version)
     if match is None or (int(match[1]), int(match[2])) >= OLDEST_CLIENT:
         return version, []
-    word = f"The environment asks for Python {version}; {oldest} is taken, which amlflow needs."
+    word = f"The environment asks for Python {version}, but gets {oldest}, which amlflow needs."
     return oldest, [word]
 
 
@@ -196,7 +198,7 @@ def _write_note(path: Path, python: Path, specification: Specification) -> None:
 
 
 def _packages_of_conda(prefix: Path) -> list[str]:
-    """What conda has installed besides Python's packages, as comments of a requirements file."""
+    """Return conda's packages that are not Python packages, as comments of a requirements file."""
     packages = []
     for file in sorted((prefix / "conda-meta").glob("*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -205,7 +207,7 @@ def _packages_of_conda(prefix: Path) -> list[str]:
 
 
 def _reason_of(output: list[str]) -> str:
-    """The last paragraph of what conda says, on one line."""
+    """Return the last paragraph of conda's output on one line, or that the disk is full."""
     text = "\n".join(output).strip()
     if "No space left on device" in text or "Errno 28" in text:
         return "the disk is full"

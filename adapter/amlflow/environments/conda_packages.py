@@ -1,4 +1,4 @@
-"""A package of conda as a requirement of pip, by the table conda_names.yaml."""
+"""Converts a package of conda to a requirement of pip, by the table conda_names.yaml."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OPERATOR = re.compile(r"(===|==|=|!=|>=|<=|~=|>|<)?\s*(.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class CondaPackage:
-    """A line of a conda file: ``name`` in lower case, and ``version`` as pip writes it."""
+    """A package in a conda file: ``name`` in lower case, and ``version`` in pip's form."""
 
     line: str
     name: str
@@ -31,7 +31,7 @@ class CondaPackage:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The table."""
+    """The table conda_names.yaml."""
 
     renamed: Mapping[str, str]
     renamed_pip: Mapping[str, str]
@@ -42,17 +42,17 @@ class Names:
     azureml: Mapping[str, tuple[str, ...]]
 
     def is_left_out(self, name: str) -> bool:
-        """Whether pip's wheels bring what this package of conda does."""
+        """Whether this package is left out, because pip's wheels contain what it is for."""
         return name not in self.kept and _matches(name, self.left_out)
 
     def is_only_conda(self, name: str) -> bool:
-        """Whether nothing but conda has this package."""
+        """Whether only conda has this package."""
         return _matches(name, self.only_conda)
 
 
 @functools.cache
 def read_names() -> Names:
-    """The table, read once for each process."""
+    """Read the table. A process reads it only once."""
     import yaml  # takes long to import, and only a definition with packages needs the table
 
     content: dict[str, Any] = yaml.safe_load(
@@ -73,12 +73,12 @@ def parse_conda_package(line: str) -> CondaPackage:
     """Parse a line such as ``conda-forge::numpy=1.19=py38_0``.
 
     Raises:
-        EnvironmentBuildException: it is not a package of conda.
+        EnvironmentBuildException: the line does not name a package of conda.
     """
     match = _PACKAGE.fullmatch(line.strip())
     if match is None:
         raise EnvironmentBuildException(
-            f"{line!r} is not a package of conda; write one as 'name', 'name=1.2' or 'name>=1.2'."
+            f"{line!r} is not a package of conda. Write one as 'name', 'name=1.2' or 'name>=1.2'."
         )
     version = match["version"].strip()
     brackets = re.search(r"version\s*=\s*['\"]?([^'\"\]]+)", match["brackets"] or "")
@@ -89,23 +89,24 @@ def parse_conda_package(line: str) -> CondaPackage:
 
 
 def to_pip_version(version: str, line: str) -> str:
-    """A version in conda's form as pip writes it: ``=1.2`` is ``==1.2.*``.
+    """Convert a version from conda's form to pip's: ``=1.2`` becomes ``==1.2.*``.
 
     Raises:
-        EnvironmentBuildException: pip cannot say that.
+        EnvironmentBuildException: pip has no form for it, such as for ``1.1|1.2``.
     """
     if not version:
         return ""
     if "|" in version:
         raise EnvironmentBuildException(
-            f"{line!r} allows one version or another ('|'), which pip cannot say; name one."
+            f"{line!r} allows one version or another ('|'). pip has no form for that: name one "
+            "version."
         )
     return ",".join(_to_clause(clause.strip()) for clause in version.split(",") if clause.strip())
 
 
 def _to_clause(clause: str) -> str:
     operator, rest = _OPERATOR.findall(clause)[0]
-    # What follows the version is a build, such as py38_0, which only conda has.
+    # The text after the version is a build, such as py38_0. pip has no builds.
     number, *build = re.split(r"[=\s]+", rest.strip())
     if not operator or (operator == "=" and build):
         operator = "=="

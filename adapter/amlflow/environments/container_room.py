@@ -1,4 +1,4 @@
-"""The room as files: a container cannot follow links into this machine's packages."""
+"""Copies the room for a container, which cannot follow links to this machine's packages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from amlflow.environments.room import find_room
 
 
 def find_copied_room(folder: Path) -> Path:
-    """A copy of the room of this amlflow in a folder of rooms, which is made if it is not there.
+    """Return a copy of this amlflow's room in a folder of rooms. Make it if there is none.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the copy cannot be made.
     """
     room = find_room(folder)
     digest = hashlib.sha256("\n".join(_states(room)).encode()).hexdigest()[:16]
@@ -27,9 +27,9 @@ def find_copied_room(folder: Path) -> Path:
     staging = folder / f".{copied.name}.{uuid.uuid4().hex}"
     try:
         shutil.copytree(room, staging, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        for path in (staging, *staging.rglob("*")):  # read by whoever the container runs as
+        for path in (staging, *staging.rglob("*")):  # any user of a container must read them
             path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
-        with contextlib.suppress(OSError):  # another process has just made it
+        with contextlib.suppress(OSError):  # another process has just made the same copy
             os.rename(staging, copied)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -37,7 +37,7 @@ def find_copied_room(folder: Path) -> Path:
 
 
 def _states(room: Path) -> Iterator[str]:
-    """What changes if a file of amlflow's does; other packages change with their version."""
+    """Yield texts that differ if a file of amlflow or another package's version differs."""
     for name in sorted(os.listdir(room)):
         yield name
         if name.startswith("amlflow") and not name.endswith(".dist-info"):

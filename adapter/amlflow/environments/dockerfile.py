@@ -1,4 +1,4 @@
-"""Builds the image of a Dockerfile: once for each content, under a lock."""
+"""Builds the image of a Dockerfile: only once for the same content, under a lock."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import Images
 
 MADE_OF = "amlflow.made-of"
-"""The label with what an image was made of."""
+"""The label with the key of what the image was made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dockerfile:
-    """What an image is built from: a text, or a folder and the path of a Dockerfile in it."""
+    """The source of an image: a Dockerfile's text, or a folder and a Dockerfile's path in it."""
 
     text: str | None = None
     folder: str | None = None
     path: str = "Dockerfile"
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Convert to JSON."""
         return dataclasses.asdict(self)
 
     def read(self) -> str:
-        """The text. Raises OSError or UnicodeError: the file cannot be read."""
+        """Read the Dockerfile's text. Raises OSError or UnicodeError if the file cannot be read."""
         if self.folder is None:
             return self.text or ""
         return Path(self.folder, self.path).read_text(encoding="utf-8")
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> Dockerfile:
-        """The inverse of :meth:`to_json`. Raises TypeError for what is not one."""
+        """Convert from JSON, the inverse of :meth:`to_json`. Raises TypeError for other JSON."""
         return Dockerfile(**content)
 
 
@@ -54,18 +54,18 @@ def ensure_built(
     log: TextIO,
     cancelled: Callable[[], bool],
 ) -> str:
-    """The id of the image of a Dockerfile, which is built if none of its content is there.
+    """Return the id of the image of a Dockerfile. Build it if no image has the same content.
 
     Args:
-        dockerfile: What to build. A text is built without files around it, as in v1.
-        images: Those of the compute target.
-        scratch: A folder for a Dockerfile that is only a text.
-        log: Gets what the engine tells of the build.
-        cancelled: Asked several times a second; once it is True the build ends.
+        dockerfile: What to build. A text is built in an empty folder, as in v1.
+        images: The images of the compute target.
+        scratch: A folder in which a Dockerfile that is a text can be written.
+        log: The engine's output is written to it.
+        cancelled: Called several times a second. If it returns True, the build ends.
 
     Raises:
-        EnvironmentBuildException: it cannot be built; the message is one sentence.
-        EnvironmentBuildCanceled: the build was ended on request.
+        EnvironmentBuildException: the image cannot be built. The message says why.
+        EnvironmentBuildCanceled: ``cancelled`` returned True.
     """
     try:
         key = _key_of(dockerfile)
@@ -81,12 +81,12 @@ def ensure_built(
             return _build(dockerfile, images, scratch, key, log, cancelled)
     except (OSError, UnicodeError) as error:
         raise EnvironmentBuildException(
-            f"The Dockerfile or a file around it cannot be read: {error}."
+            f"The Dockerfile or a file in its folder cannot be read: {error}."
         ) from error
 
 
 def find_built(dockerfile: Dockerfile, images: Images) -> str | None:
-    """The id of the image that was built of a Dockerfile, or None if none was.
+    """Return the id of the image that was built from a Dockerfile, or None.
 
     Raises:
         OSError: a file cannot be read.
@@ -124,7 +124,7 @@ def _build(
 
 
 def _key_of(dockerfile: Dockerfile) -> str:
-    """The key, by the content of all files. Raises OSError: one cannot be read."""
+    """Make the key of the content of all files. Raises OSError if one cannot be read."""
     digest = hashlib.sha256(f"{dockerfile.path}\n".encode())
     if dockerfile.folder is None:
         digest.update((dockerfile.text or "").encode())

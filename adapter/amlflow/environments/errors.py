@@ -1,4 +1,4 @@
-"""What making an environment raises."""
+"""The exceptions of making an environment."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from amlflow.exceptions import AzureMLException, UserErrorException
 
 
 class EnvironmentBuildException(UserErrorException):
-    """An environment cannot be made. The message is one sentence, and what to do about it."""
+    """An environment cannot be made. The message says why and what to do about it."""
 
     _error_codes = ("UserError", "ImageBuildFailure")
 
 
 class EnvironmentBuildCanceled(AzureMLException):
-    """The build was ended on request."""
+    """The build was canceled."""

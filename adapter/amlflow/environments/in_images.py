@@ -1,7 +1,7 @@
-"""Adds the packages of a definition to a container image: once, under a lock, as a layer.
+"""Adds the packages of a definition to a container image: only once, under a lock, as a layer.
 
-uv installs them on this machine, for the Python of the image, so the image needs neither pip nor a
-network. The layer is a virtual environment that comes before the image's own packages.
+uv installs the packages on this machine for the Python of the image, so the image needs neither pip
+nor a network. The layer is a virtual environment. Its packages come before the image's own.
 """
 
 from __future__ import annotations
@@ -33,30 +33,31 @@ from amlflow.spec import ImagePython, Images
 from amlflow.tracker_data import Malformed, parse, to_object
 
 HOME = "/opt/amlflow"
-"""The virtual environment in an image."""
+"""The folder of the virtual environment in an image."""
 LABEL = "amlflow.environment"
-"""The label with what was made, as JSON."""
+"""The label that describes the layer, as JSON."""
 MAX_LABEL = 1 << 20
-"""Characters of the label."""
+"""How many characters the label has at most."""
 _LAYOUT = 2
-"""Part of the key: another layout of the layer is another image."""
+"""The version of the layer's layout. It is part of the key, so a new layout makes new images."""
 _GLIBC = (17, 28, *range(31, 41))
 """The versions 2.x of glibc that uv knows as a platform."""
 _PTH = (
     "import os, site; "
     "list(map(site.addsitedir, filter(None, [*{folders!r}, os.environ.get({room!r})])))\n"
 )
-"""The image's own packages come after those of the layer, and amlflow after all. A comprehension
-would not see what the line imports."""
+"""Adds the image's own packages after those of the layer, and amlflow last.
+
+It uses ``map`` and ``filter``, since a comprehension would not see the line's imports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageEnvironment:
     """An image with the packages of a definition.
 
-    ``image`` is its id. ``python`` runs scripts in it, and is None where the image has no Python.
-    ``takes_amlflow`` tells whether the script finds amlflow in the room that is mounted. ``key`` is
-    empty if no packages were added; ``packages`` are those that were, as ``pip freeze`` has them.
+    ``image`` is its id. ``python`` runs scripts in it, and is None if the image has no Python.
+    ``takes_amlflow`` says whether a script can import amlflow from the mounted room. ``key`` is
+    empty if no packages were added. ``packages`` are the added ones as ``pip freeze`` writes them.
     """
 
     image: str
@@ -75,20 +76,20 @@ def ensure_in_image(
     log: TextIO,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> ImageEnvironment:
-    """An image with the packages of a definition, made if it is not there yet.
+    """Return an image with the packages of a definition. Make it if there is none.
 
     Args:
         specification: The definition. It may name no packages.
-        images: Those of the compute target.
-        image: The image to add to.
-        program: The Python in it.
-        log: Gets what is done, without secrets.
-        cancelled: Asked several times a second; once it is True the build ends.
+        images: The images of the compute target.
+        image: The image to which the packages are added.
+        program: The Python in that image.
+        log: The log of the build is written to it, without secrets.
+        cancelled: Called several times a second. If it returns True, the build ends.
 
     Raises:
-        EnvironmentBuildException: it cannot be made; the message is one sentence.
-        EnvironmentBuildCanceled: it was ended on request.
-        ComputeTargetException: the container engine does not answer or refuses.
+        EnvironmentBuildException: the image cannot be made. The message says why.
+        EnvironmentBuildCanceled: ``cancelled`` returned True.
+        ComputeTargetException: the container engine does not answer, or returns an error.
     """
     plan = plan_of(specification)
     base = images.get(image)
@@ -108,9 +109,9 @@ def ensure_in_image(
 def find_in_image(
     specification: Specification, images: Images, image: str, program: str
 ) -> ImageEnvironment | None:
-    """What :func:`ensure_in_image` made earlier with these arguments, or None.
+    """Return the image that :func:`ensure_in_image` made with these arguments before, or None.
 
-    Nothing is fetched and nothing is made. It raises the same exceptions.
+    Nothing is downloaded or made. It raises the same exceptions.
     """
     get_local = getattr(images, "get_local", images.get)  # a plugin may lack it
     base = get_local(image)
@@ -123,7 +124,7 @@ def find_in_image(
 def _key_of(
     specification: Specification, plan: Plan, images: Images, base: str, program: str
 ) -> str:
-    """The name of the image. Raises EnvironmentBuildException: a file cannot be read."""
+    """Make the key of the image. Raises EnvironmentBuildException if a file cannot be read."""
     surroundings = Surroundings(f"{program} {_LAYOUT} {images.adds_amlflow}", base)
     try:
         return key_of(plan, surroundings, relax=specification.relax)
@@ -141,9 +142,10 @@ def _find(images: Images, key: str) -> ImageEnvironment | None:
 
 
 def parse_labels(image: str, labels: Mapping[str, str]) -> ImageEnvironment | None:
-    """What the labels of an image say of it, which whoever may make images can write.
+    """Read the description of an image from its labels.
 
-    None if they do not say what this release writes.
+    Everybody who may make images can write labels. If they are not what this release writes, this
+    returns None.
     """
     return parse(image, LABEL, labels.get(LABEL), partial(_to_environment, image))
 
@@ -151,7 +153,7 @@ def parse_labels(image: str, labels: Mapping[str, str]) -> ImageEnvironment | No
 def _to_environment(image: str, label: str) -> ImageEnvironment:
     try:
         environment = ImageEnvironment(image=image, **to_object(label, MAX_LABEL))
-    except TypeError:  # another release has made it
+    except TypeError:  # another release of amlflow has made the image
         raise Malformed("what this release writes") from None
     texts = [environment.key, *_texts(environment.packages), *_texts(environment.warnings)]
     if environment.python is not None:
@@ -170,7 +172,7 @@ def _texts(value: object) -> list[Any]:
 
 
 class _Build:
-    """One image that is being made. Its key is locked."""
+    """Makes one image. The caller has locked its key."""
 
     def __init__(
         self,
@@ -218,7 +220,7 @@ class _Build:
         self._log.flush()
 
     def _fill(self, staging: Path, key: str) -> dict[str, Any]:
-        """Write the files of the layer; what its label says of it is returned."""
+        """Write the files of the layer, and return the content of its label."""
         self._variables: dict[str, str] = {}
         python = self._images.look(self._base, self._program)
         packages: list[str] = []
@@ -226,9 +228,9 @@ class _Build:
             key = ""  # the image has all of it
         elif python is None:
             raise EnvironmentBuildException(
-                f"The packages of the environment cannot be added to the image {self._image!r}, "
-                f"which has no {self._program!r}: name an image with a Python, or its Python in "
-                "environment.python.interpreter_path."
+                f"The packages of the environment cannot be added to the image {self._image!r}: it "
+                f"does not have {self._program!r}. Use an image with a Python, or set "
+                "environment.python.interpreter_path to the path of its Python."
             )
         takes_amlflow = False
         if python is not None:
@@ -252,15 +254,16 @@ class _Build:
             return False
         if _minor(python) < OLDEST:
             self._warnings.append(
-                f"The image {self._image!r} has Python {python.version}, and amlflow needs "
-                f"{OLDEST[0]}.{OLDEST[1]}: a script that imports azureml fails there. Use an image "
-                "with a newer Python, or submit without Docker, where older Pythons work, too."
+                f"The image {self._image!r} has Python {python.version}, but amlflow needs "
+                f"{OLDEST[0]}.{OLDEST[1]} in a container: a script that imports azureml fails "
+                "there. Use an image with a newer Python, or submit without Docker, where older "
+                "Pythons work."
             )
             return False
         return True
 
     def _write_environment(self, staging: Path, python: ImagePython, install: bool) -> list[str]:
-        """Write the virtual environment; the packages in it are returned."""
+        """Write the virtual environment, and return its packages."""
         home = staging / "root" / HOME.lstrip("/")
         major, minor = _minor(python)
         site = home / "lib" / f"python{major}.{minor}" / "site-packages"
@@ -290,7 +293,7 @@ class _Build:
 
     def _warn_of_python(self, python: ImagePython) -> None:
         version_text = self._specification.python
-        # A definition that says nothing of it has this Python's version.
+        # A definition that names no Python gets the version of this process's Python.
         if (
             version_text is None
             or version_text == f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -299,7 +302,7 @@ class _Build:
         version = (version_text or "").strip().lstrip("=").removesuffix(".*")
         if version[:1].isdigit() and not f"{python.version}.".startswith(f"{version}."):
             self._warnings.append(
-                f"The environment asks for Python {version}, and runs on the image's Python "
+                f"The environment asks for Python {version}, but runs on the image's Python "
                 f"{python.version}."
             )
 
@@ -307,13 +310,14 @@ class _Build:
         plan = self._plan
         if plan.only_conda:
             raise EnvironmentBuildException(
-                f"{', '.join(plan.only_conda)}: only conda has this, and uv adds pip's packages to "
-                "an image. Install it in the image, and leave it out of the definition."
+                f"Only conda has these packages: {', '.join(plan.only_conda)}. Only packages of "
+                "pip can be added to an image. Install them in the image, and leave them out of "
+                "the definition."
             )
         if plan.lines.editables:
             raise EnvironmentBuildException(
                 f"'-e {plan.lines.editables[0]}' names a folder of this machine, which a container "
-                "does not have; name the folder without -e, and it is installed as it is now."
+                "does not have. Name the folder without -e, to install a copy."
             )
         platform = platform_of(python)
         base = ["--python", sys.executable, "--python-version", python.version]
@@ -325,17 +329,17 @@ class _Build:
         compiled = find_compiled(site)
         if compiled:
             raise EnvironmentBuildException(
-                f"{', '.join(compiled)}: no wheel is there for Python {python.version} on "
-                f"{platform}, and it cannot be compiled outside of the image. Install it in the "
-                "image, such as by a Dockerfile, or name a version that has a wheel."
+                f"These packages have no wheel for Python {python.version} on {platform}: "
+                f"{', '.join(compiled)}. They cannot be compiled outside of the image. Install "
+                "them in the image, such as by a Dockerfile, or name versions that have wheels."
             )
 
 
 def platform_of(python: ImagePython) -> str:
-    """The platform of an image's Python, by uv's name.
+    """Return uv's name for the platform of an image's Python.
 
     Raises:
-        EnvironmentBuildException: uv does not know it.
+        EnvironmentBuildException: uv does not know the platform.
     """
     machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(python.machine, python.machine)
     name, _, version = python.libc.partition(" ")
@@ -347,17 +351,17 @@ def platform_of(python: ImagePython) -> str:
         return f"{machine}-manylinux_2_{known[-1]}"
     raise EnvironmentBuildException(
         f"Packages cannot be added to an image for {python.machine} with the C library "
-        f"{python.libc or 'unknown'}: uv knows x86_64 and aarch64 with glibc 2.17 and newer, or "
-        "musl. Install them in the image."
+        f"{python.libc or 'unknown'}: uv supports x86_64 and aarch64 with glibc 2.17 or newer, or "
+        "with musl. Install the packages in the image."
     )
 
 
 def has_all(plan: Plan, python: ImagePython) -> bool:
-    """Whether an image has each requirement in a version that fits.
+    """Whether an image has a matching version of each requirement.
 
-    Folders, addresses, extras and what only conda has are taken to be missing.
+    Folders, addresses, extras and packages that only conda has count as missing.
     """
-    # Takes a while to import, and only a definition with packages needs it.
+    # packaging takes a while to import, and only a definition with packages needs it.
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import InvalidVersion
 
@@ -383,13 +387,13 @@ def has_all(plan: Plan, python: ImagePython) -> bool:
         try:
             if not requirement.specifier.contains(version, prereleases=True):
                 return False
-        except InvalidVersion:  # an old package's, from before versions had a form
+        except InvalidVersion:  # an old package, from before versions had a standard form
             return False
     return True
 
 
 def find_compiled(site: Path) -> list[str]:
-    """The packages that were compiled from their sources, for this machine's Python."""
+    """Return the packages that were compiled from source, for this machine instead of the image."""
     names = []
     for distribution in distributions(path=[str(site)]):
         tags = [
@@ -397,7 +401,7 @@ def find_compiled(site: Path) -> list[str]:
             for line in (distribution.read_text("WHEEL") or "").splitlines()
             if line.startswith("Tag:")
         ]
-        # A wheel for everybody says which systems it is for, such as manylinux_2_17_x86_64.
+        # A published wheel names the systems that it is for, such as manylinux_2_17_x86_64.
         if tags and all(tag.rpartition("-")[2].startswith("linux_") for tag in tags):
             names.append(f"{distribution.name}=={distribution.version}")
     return sorted(names)
@@ -409,7 +413,7 @@ def _minor(python: ImagePython) -> tuple[int, int]:
 
 
 def _move_programs(source: Path, target: Path) -> None:
-    """Move the programs of packages to where a virtual environment has them."""
+    """Move the programs of packages to the folder of programs of a virtual environment."""
     if not source.is_dir():
         return
     own = [f"#!{sys.executable}".encode(), f"#!{os.path.realpath(sys.executable)}".encode()]

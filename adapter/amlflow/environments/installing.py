@@ -1,4 +1,4 @@
-"""Installs all that a plan names into a place, by uv."""
+"""Installs the packages of a plan by uv."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from amlflow.environments.uv import Uv
 from amlflow.environments.wheels import address_of_copy
 
 _LEGACY = ["setuptools<81", "cython<3"]
-"""What source archives of v1's years build with; newer releases have removed what they import."""
+"""Build tools for source archives of v1's years. Newer releases lack names that they import."""
 
 _V1_MINOR = 8
-"""v1 took Python 3.8 for a definition that names none."""
+"""v1 used Python 3.8 for a definition that names no Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where packages are installed: uv's options for installing, and for resolving.
+    """The place of an installation: uv's options for installing into it, and for resolving.
 
-    ``python`` is the version of its Python, as ``3.11.7``.
+    ``python`` is the version of its Python, such as ``3.11.7``.
     """
 
     installing: Sequence[str | Path]
@@ -49,11 +49,11 @@ class Installer:
     """Installs a plan.
 
     Args:
-        plan: What to install. Requirements that are relaxed are replaced in it.
-        target: Where to install it.
-        folder: A folder of the user's own, for files that are there only meanwhile.
-        log: Gets what is done, without secrets.
-        cancelled: Asked several times a second; once it is True, the installation ends.
+        plan: What to install. Relaxing replaces requirements in it.
+        target: Where to install.
+        folder: A folder for temporary files, which only the user can read.
+        log: The log is written to it, without secrets.
+        cancelled: Called several times a second. If it returns True, the installation ends.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Installer:
         self._uv = Uv(log, cancelled)
 
     def install(self, *, relaxing: bool) -> list[str]:
-        """Install all of it; what was relaxed is returned, in words.
+        """Install all packages, and return a sentence for each pin that was relaxed.
 
         Raises:
-            EnvironmentBuildException: it cannot be installed; the message is one sentence.
-            EnvironmentBuildCanceled: it was ended on request.
+            EnvironmentBuildException: a package cannot be installed. The message says why.
+            EnvironmentBuildCanceled: ``cancelled`` returned True.
         """
         notes = self._relax() if relaxing else []
         requirements = self._write("requirements", self._requirement_lines())
@@ -84,7 +84,7 @@ class Installer:
         raise failure_of(self._uv.output, self._target.python)
 
     def _write(self, name: str, lines: list[str]) -> Path:
-        """Write a file of requirements, which only the user may read: it may have passwords."""
+        """Write a requirements file. Only the user may read it, since it may contain passwords."""
         path = self._folder / f"amlflow-{name}.txt"
         whole_files.write_text(path, "\n".join(lines) + "\n", whole_files.OWN)
         return path
@@ -101,7 +101,10 @@ class Installer:
         return notes
 
     def _resolve(self, requirement: str, strategy: str) -> list[str] | None:
-        """Resolve one requirement without its own, from wheels only."""
+        """Resolve one requirement without its dependencies, from wheels only.
+
+        Returns the lines that uv writes, or None if no wheel fits.
+        """
         requirement_file = self._write("one-requirement", [*self._index_lines(), requirement])
         resolved = self._folder / "amlflow-resolved.txt"
         quiet = Uv(io.StringIO(), self._cancelled)
@@ -117,7 +120,7 @@ class Installer:
 
     def _retry_offline(self, requirements: Path) -> bool:
         output = self._uv.output
-        self._say("The index does not answer; what uv's cache has is tried.")
+        self._say("The index does not answer. Trying with the packages in uv's cache.")
         if self._run_install(requirements, offline=True) == 0:
             return True
         self._uv.output = output
@@ -125,7 +128,7 @@ class Installer:
 
     def _retry_legacy(self, requirements: Path) -> bool:
         output = self._uv.output
-        self._say("A package could not be built; it is tried with the build tools of its time.")
+        self._say("A package could not be built. Trying with older build tools.")
         constraints = self._write("build-constraints", _LEGACY)
         code = self._run_install(requirements, "--build-constraints", str(constraints))
         constraints.unlink()
@@ -148,7 +151,7 @@ class Installer:
     def _index_options(self) -> list[str]:
         lines, options = self._plan.lines, []
         if lines.extra_indexes or lines.index:
-            # As pip: the best version of all indexes, not the first index that has the name.
+            # As pip does: take the best version of all indexes, and not the first index's.
             options += ["--index-strategy", "unsafe-best-match"]
         if lines.prereleases:
             options += ["--prerelease", "allow"]
@@ -157,7 +160,10 @@ class Installer:
         return options
 
     def _index_lines(self) -> list[str]:
-        """The indexes, for a file: no argument of a process may show their passwords."""
+        """The lines of a file that name the indexes.
+
+        They are not arguments, since everybody can see a process's arguments with the passwords.
+        """
         lines = self._plan.lines
         return [
             *([f"--index-url {lines.index}"] if lines.index else []),
@@ -173,7 +179,10 @@ class Installer:
 
 
 def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
-    """What uv's output says of an installation that failed, for a version of Python."""
+    """Make an exception of uv's output for an installation that failed.
+
+    ``python`` is the version of the Python that the packages were for.
+    """
     if is_away(output):
         address = address_of(output)
         return EnvironmentBuildException(
@@ -190,19 +199,19 @@ def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
     remedy = ""
     if package is not None or lacks_wheel(output):
         remedy = (
-            " AMLFLOW_RELAX_PINS=1, or environment.python.relax = True, takes the nearest version "
+            " AMLFLOW_RELAX_PINS=1 or environment.python.relax = True allows the nearest version "
             f"that has a wheel for Python {python.rpartition('.')[0]}."
         )
         if int(python.split(".")[1]) > _V1_MINOR:
             remedy += (
-                f" Or name an older Python in the definition, such as 3.{_V1_MINOR}, which v1 took "
-                "where none was named."
+                f" Or name an older Python in the definition, such as 3.{_V1_MINOR}, which was "
+                "v1's default."
             )
     return EnvironmentBuildException(f"The environment could not be made: {reason}.{remedy}")
 
 
 def freeze(site: Path) -> list[str]:
-    """The installed packages, sorted, as ``pip freeze`` writes them."""
+    """List the packages in a folder, sorted, as ``pip freeze`` writes them."""
     return sorted(_freeze_one(distribution) for distribution in distributions(path=[str(site)]))
 
 

@@ -1,9 +1,11 @@
-"""The environments that are there, in a folder of the user's:
+"""The environments on this machine, in a folder of the user:
 
-<environments>/<key>/                 a virtual environment, whole
-               <key>/amlflow.json     what it was made of; written last
-               .making-<key>-<name>/  one that is being made, or was when its maker was killed
+<environments>/<key>/                 a virtual environment
+               <key>/amlflow.json     its note: what it was made of. It is written last
+               .making-<key>-<name>/  an unfinished one. If its process was killed, it stays
                .locks/<key>           locked while an environment is made or removed
+
+An environment is complete when it has its note.
 """
 
 from __future__ import annotations
@@ -29,12 +31,12 @@ NOTE = "amlflow.json"
 STAGING = ".making-"
 _LOCK_POLL_S = 0.05
 JUST_USED_S = 120
-"""An environment that was used so long ago may be one whose script is about to start."""
+"""Seconds after its last use in which an environment counts as used: its script may start soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptEnvironment:
-    """A made environment. ``last_used`` is in seconds since 1970."""
+    """A complete environment. ``last_used`` is in seconds since 1970."""
 
     key: str
     path: Path
@@ -51,7 +53,7 @@ class KeptEnvironment:
         return tuple(map(int, re.findall(r"\d+", self.python_version)))
 
     def disk_bytes(self) -> int:
-        """The bytes that only this environment occupies: files shared with others do not count."""
+        """How many bytes removing it would free. Files that it shares with others do not count."""
         total = 0
         for parent, _, names in os.walk(self.path):
             for name in names:
@@ -61,45 +63,45 @@ class KeptEnvironment:
 
 
 def environments_folder() -> Path:
-    """``AMLFLOW_ENVIRONMENTS``, or the user's folder for what can be made again."""
+    """The folder ``AMLFLOW_ENVIRONMENTS``, or one in the user's cache folder."""
     setting = os.environ.get(FOLDER_SETTING)
     if setting:
         return Path(setting).expanduser().absolute()
-    import platformdirs  # knows each system's folder
+    import platformdirs  # only needed without AMLFLOW_ENVIRONMENTS
 
     return platformdirs.user_cache_path("amlflow") / "environments"
 
 
 def make_folder() -> Path:
-    """The folder of environments, which is made.
+    """Make the folder of environments if it does not exist, and return it.
 
     Raises:
-        EnvironmentBuildException: it cannot be made, or belongs to somebody whom you cannot trust.
+        EnvironmentBuildException: it cannot be made, or another user who is not root owns it.
     """
     folder = environments_folder()
     try:
         (folder / ".locks").mkdir(parents=True, exist_ok=True, mode=0o777)
     except OSError as error:
         raise EnvironmentBuildException(
-            f"Environments cannot be kept in {str(folder)!r}: {error.strerror}. "
-            f"{FOLDER_SETTING} names another folder."
+            f"Environments cannot be stored in {str(folder)!r}: {error.strerror}. Set "
+            f"{FOLDER_SETTING} to another folder."
         ) from error
     return folder
 
 
 def find(key: str, folder: Path) -> KeptEnvironment | None:
-    """The environment with a key, or None if it is not there whole.
+    """Return the environment with a key; None if there is none, or if it is not complete.
 
-    One that belongs to another user is used only if that is root, or the owner of the folder.
+    Another user's environment is used only if that user is root or owns the folder.
     """
     path = folder / key
     try:
         owner = os.lstat(path).st_uid
-        own = os.geteuid() if hasattr(os, "geteuid") else owner  # Windows has no owners by number
+        own = os.geteuid() if hasattr(os, "geteuid") else owner  # Windows has no user ids
         if owner not in {own, 0, os.stat(folder).st_uid}:
             raise EnvironmentBuildException(
-                f"The environment {str(path)!r} belongs to another user (uid {owner}) and is not "
-                f"used; {FOLDER_SETTING} names a folder of your own."
+                f"The environment {str(path)!r} is not used, since it belongs to another user (uid "
+                f"{owner}). Set {FOLDER_SETTING} to your own folder."
             )
         content = json.loads((path / NOTE).read_text(encoding="utf-8"))
         return KeptEnvironment(
@@ -115,16 +117,16 @@ def find(key: str, folder: Path) -> KeptEnvironment | None:
 
 
 def write_note(path: Path, content: dict[str, Any]) -> None:
-    """Write what an environment was made of, which makes it whole."""
+    """Write the note of an environment. This marks it as complete."""
     staging = path / f".{NOTE}"
     staging.write_text(json.dumps(content), encoding="utf-8")
     os.replace(staging, path / NOTE)
 
 
 def note_use(environment: KeptEnvironment) -> bool:
-    """Note that an environment is used now; False if it has just been removed.
+    """Store the time of this use of an environment. Returns False if it has just been removed.
 
-    Another user's keeps its time, and so does one on a disk that is only read.
+    If another user owns the environment, or its disk is read-only, the time stays as it is.
     """
     try:
         os.utime(environment.path / NOTE)
@@ -137,7 +139,7 @@ def note_use(environment: KeptEnvironment) -> bool:
 
 
 def list_environments() -> list[KeptEnvironment]:
-    """All whole environments, the last used first."""
+    """All complete environments, the last used first."""
     folder = environments_folder()
     try:
         names = [name for name in os.listdir(folder) if not name.startswith(".")]
@@ -148,16 +150,16 @@ def list_environments() -> list[KeptEnvironment]:
 
 
 def remove(key: str) -> bool:
-    """Remove an environment; whether that was done. One that a process uses is not removed."""
+    """Remove an environment, unless a process uses it. Returns whether it was removed."""
     folder = environments_folder()
     with hold_lock(key, folder):
         environment = find(key, folder)
         if environment is None or is_used(environment):
             return False
         hidden = folder / f"{STAGING}{key}-{uuid.uuid4().hex}"
-        os.rename(environment.path, hidden)  # gone at once for those who look for it
+        os.rename(environment.path, hidden)  # from now on, no process finds it
         if (hidden / NOTE).stat().st_mtime != environment.last_used:
-            os.rename(hidden, environment.path)  # somebody took it just before
+            os.rename(hidden, environment.path)  # a process found it just before the rename
             return False
         shutil.rmtree(hidden, ignore_errors=True)
     return True
@@ -165,7 +167,7 @@ def remove(key: str) -> bool:
 
 def is_used(environment: KeptEnvironment) -> bool:
     """Whether a process runs in an environment, or is about to."""
-    import psutil  # only who removes environments asks
+    import psutil  # only needed to remove environments
 
     if time.time() - environment.last_used < JUST_USED_S:
         return True
@@ -181,9 +183,9 @@ def is_used(environment: KeptEnvironment) -> bool:
 
 
 def remove_unused(older_than_s: float) -> list[str]:
-    """Remove the environments that were last used so long ago, and what killed makers have left.
+    """Remove environments that were not used for this time, and leftovers of killed processes.
 
-    Returns the keys of those that were removed.
+    Returns the keys of the removed environments.
     """
     limit = time.time() - older_than_s
     keys = [kept.key for kept in list_environments() if kept.last_used <= limit]
@@ -191,14 +193,14 @@ def remove_unused(older_than_s: float) -> list[str]:
     folder = environments_folder()
     for path in folder.glob(f"{STAGING}*"):
         key = path.name.removeprefix(STAGING).partition("-")[0]
-        # Only where nobody makes it now: a prune does not wait for a build.
+        # An environment that is being made is left out: pruning does not wait for a build.
         with contextlib.suppress(EnvironmentBuildCanceled), hold_lock(key, folder, lambda: True):
             shutil.rmtree(path, ignore_errors=True)
     return removed
 
 
 def remove_leftovers(key: str, folder: Path) -> None:
-    """Remove what killed makers of an environment have left. Call it while its key is locked."""
+    """Remove the unfinished folders of an environment. The caller has locked its key."""
     for leftover in folder.glob(f"{STAGING}{key}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
@@ -207,12 +209,12 @@ def remove_leftovers(key: str, folder: Path) -> None:
 def hold_lock(
     key: str, folder: Path, cancelled: Callable[[], bool] = lambda: False
 ) -> Iterator[None]:
-    """Lock a key among all processes of this machine. The system unlocks it if its holder dies.
+    """Lock a key among all processes of this machine. If a process dies, its lock is released.
 
     Raises:
-        EnvironmentBuildCanceled: ``cancelled`` said so while another process held the lock.
+        EnvironmentBuildCanceled: ``cancelled`` returned True while another process held the lock.
     """
-    from filelock import FileLock, Timeout  # only who makes or removes environments needs it
+    from filelock import FileLock, Timeout  # only needed to make or remove environments
 
     lock = FileLock(folder / ".locks" / key, mode=0o666)
     while True:

@@ -1,6 +1,6 @@
 """The images of environments on a container engine: list, last use, remove.
 
-<environments>/.images/<key>   its time is the last use of an image from this machine
+<environments>/.images/<key>   this file's time is when this machine last used the image
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class KeptImage:
 
 
 def note_image_use(key: str) -> None:
-    """Note that an image is used now. On a disk that is full or only read, nothing is noted."""
+    """Store the time of this use of an image, unless the disk is full or read-only."""
     mark = _mark_of(key)
     with contextlib.suppress(OSError):
         mark.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,11 @@ def note_image_use(key: str) -> None:
 
 
 def list_images(images: Images) -> list[KeptImage]:
-    """The images of environments, the last used first. Raises ComputeTargetException."""
+    """The images of environments, the last used first.
+
+    Raises:
+        ComputeTargetException: the engine does not answer.
+    """
     list_made = getattr(images, "list_made", tuple)  # a plugin may lack it
     kept_images = [
         KeptImage(
@@ -49,10 +53,10 @@ def list_images(images: Images) -> list[KeptImage]:
 
 
 def remove_image(images: Images, image: KeptImage) -> bool:
-    """Remove an image; whether that was done. One that a script uses, or is about to, stays.
+    """Remove an image, unless a script uses it or may start soon. Returns whether it was removed.
 
     Raises:
-        ComputeTargetException: the engine does not answer or refuses.
+        ComputeTargetException: the engine does not answer, or returns an error.
     """
     mark = _mark_of(image.key)
     with kept.hold_lock(image.key, kept.make_folder()):

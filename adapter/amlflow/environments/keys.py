@@ -1,4 +1,4 @@
-"""The key of an environment: the same for the same packages on the same Python and system."""
+"""Makes the key of an environment: it depends on the packages, the Python and the system."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from amlflow.environments.uv import index_variables
 from amlflow.environments.wheels import digest_of
 
 LENGTH = 32
-"""Hexadecimal digits of a key."""
+"""How many hexadecimal digits a key has."""
 LAYOUT = 2
-"""What an environment has beside its packages; 2 has pip and setuptools."""
+"""The version of an environment's layout. From 2 on, it has pip and setuptools."""
 
 
 class Python(Protocol):
-    """What of a Python decides which packages are installed for it."""
+    """The properties of a Python on which the installed packages depend."""
 
     @property
     def text(self) -> str:
-        """Its version, or what stands for it."""
+        """The version, or a text in its place."""
 
     @property
     def build(self) -> str:
-        """The implementation, the machine and the system, or the image that it is in."""
+        """The implementation, machine and system; or the image that has the Python."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands for a Python where there is none on this machine; see :class:`Python`."""
+    """Takes the place of :class:`Python` when the Python is not on this machine."""
 
     text: str
     build: str
@@ -48,7 +48,7 @@ def key_of(
     *,
     relax: bool = False,
 ) -> str:
-    """The key; passwords of indexes are not part of it, and local files are by their content.
+    """Make the key. It depends on the content of local files, and not on passwords of indexes.
 
     Raises:
         OSError: a local file cannot be read.
@@ -75,7 +75,7 @@ def key_of(
 
 
 def _with_content(line: str) -> str:
-    """A requirement; to that of a local file or folder, what tells its content is added."""
+    """Return a requirement. If it is a local file or folder, a digest of its content is added."""
     path = line.rpartition(" @ ")[2].removeprefix("file://").partition("[")[0].partition("#")[0]
     if not path.startswith("/"):
         return line
@@ -87,9 +87,9 @@ def _with_content(line: str) -> str:
 
 
 def _stamps_of(folder: str) -> str:
-    """A digest of the names, sizes and times of the files in a project's folder.
+    """Make a digest of the names, sizes and times of the files in a project's folder.
 
-    What a build leaves there itself does not count.
+    Files that a build writes there do not count.
     """
     stamps = []
     for parent, folders, names in os.walk(folder):

@@ -11,13 +11,13 @@ from amlflow.environments.specification import Specification
 
 
 def find_environment(specification: Specification) -> kept.KeptEnvironment | None:
-    """The environment that was made for a definition on this machine.
+    """Find the environment that was made for a definition on this machine.
 
-    None if none was made, and if none is needed.
+    Returns None if it was not made yet, or if the definition needs no environment.
 
     Raises:
-        EnvironmentBuildException: the definition has a line that cannot be read.
-        OSError: a file that it names cannot be read.
+        EnvironmentBuildException: a line of the definition cannot be parsed.
+        OSError: a file that the definition names cannot be read.
     """
     if not needs_environment(specification):
         return None

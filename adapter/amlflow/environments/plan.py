@@ -1,4 +1,4 @@
-"""The normalised list of all that an environment's definition asks for."""
+"""The normalised list of the packages that an environment's definition asks for."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _ADDRESS = re.compile(r"(\w+\+)?\w+://\S+")
 
 @dataclass(slots=True)
 class Plan:
-    """What pip installs. ``notes`` says what of the definition was changed or left out."""
+    """What pip installs. ``notes`` has a sentence for each change to the definition."""
 
     python: str | None
     lines: Lines
     requirements: list[str] = field(default_factory=list)
-    """Sorted, one for each package, in the form ``name[extra]==1.2; marker``; paths; addresses."""
+    """Sorted requirements in the form ``name[extra]==1.2; marker``, and paths and addresses."""
     only_conda: list[str] = field(default_factory=list)
     """Packages that only conda has."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is to be installed."""
+        """Whether there is nothing to install."""
         return not (self.requirements or self.lines.editables or self.only_conda)
 
     def display_lines(self) -> list[str]:
-        """The requirements for others to see."""
+        """The requirements without secrets, for a log or a message."""
         editables = [f"-e {path}" for path in self.lines.editables]
         return [redact(line) for line in [*self.requirements, *editables]]
 
@@ -43,15 +43,15 @@ def plan_of(specification: Specification) -> Plan:
     """Normalise a definition.
 
     Raises:
-        EnvironmentBuildException: a line of it is not a package, option or file.
+        EnvironmentBuildException: a line is not a package, option or file.
     """
     folders = [Path(folder).absolute() for folder in specification.folders or (".",)]
     plan = Plan(python=specification.python, lines=parse_lines(specification.pip, folders))
     packages: list[str] = []
     if len(specification.conda) > MAX_LINES:
         raise EnvironmentBuildException(
-            f"The definition names more than {MAX_LINES} packages of conda; name those that the "
-            "script imports."
+            f"The definition names more than {MAX_LINES} packages of conda. Name only packages "
+            "that the script imports."
         )
     for line in specification.conda:
         _add_conda(line, plan, packages)
@@ -63,8 +63,8 @@ def plan_of(specification: Specification) -> Plan:
         channel not in ("anaconda", "conda-forge", "defaults") for channel in specification.channels
     ):
         plan.notes.append(
-            f"The channels {', '.join(map(redact, specification.channels))} are not asked: the "
-            "packages come from the index of pip."
+            f"The channels {', '.join(map(redact, specification.channels))} are not used: the "
+            "packages come from pip's index."
         )
     for option in dict.fromkeys(plan.lines.ignored):
         plan.notes.append(f"pip's option {option} is ignored.")
@@ -73,29 +73,32 @@ def plan_of(specification: Specification) -> Plan:
 
 def _add_conda(line: str, plan: Plan, packages: list[str]) -> None:
     if line.startswith("-"):  # such as "-r base.yml" in a list of conda's packages
-        raise EnvironmentBuildException(f"{line!r} is not a package of conda; remove it.")
+        raise EnvironmentBuildException(f"{line!r} is not a package of conda. Remove it.")
     names, package = read_names(), parse_conda_package(line)
     if package.name in ("python", "pip"):
         return
     if names.is_only_conda(package.name):
         plan.only_conda.append(package.line.strip())
     elif names.is_left_out(package.name):
-        plan.notes.append(f"{line.strip()} of conda is left out: pip's packages bring their own.")
+        plan.notes.append(
+            f"conda's package {line.strip()} is left out: pip's packages contain what they need "
+            "of it."
+        )
     else:
         name = names.renamed.get(package.name, package.name)
         _add_pip(name + package.version, plan, packages)
 
 
 def _add_pip(line: str, plan: Plan, packages: list[str]) -> None:
-    # Takes a while to import, and only a definition with packages needs it.
+    # packaging takes a while to import, and only a definition with packages needs it.
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
     names = read_names()
     if SCHEME in line:
         raise EnvironmentBuildException(
-            f"{line!r} is a wheel of a workspace, and stands in a file that pip reads; name it "
-            "with CondaDependencies.add_pip_package()."
+            f"{line!r} is a wheel of a workspace. It cannot be in a requirements file: add it with "
+            "CondaDependencies.add_pip_package()."
         )
     if _ADDRESS.match(line) or line.startswith("/"):
         packages.append(line)
@@ -105,24 +108,24 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> None:
     except InvalidRequirement as error:
         reason = redact(str(error).splitlines()[0])
         raise EnvironmentBuildException(
-            f"{redact(line)!r} is not a requirement of pip ({reason}); write one as 'name', "
+            f"{redact(line)!r} is not a requirement of pip ({reason}). Write one as 'name', "
             "'name==1.2' or 'name>=1.2,<2'."
         ) from error
     name = canonicalize_name(requirement.name)
     if name.startswith("azureml-") or name == "azureml":
         packages.extend(names.azureml.get(name, ()))
         if name not in names.azureml:
-            plan.notes.append(f"{name} is left out: amlflow takes the place of v1's packages.")
+            plan.notes.append(f"{name} is left out: amlflow replaces v1's packages.")
         return
-    if name == "amlflow":  # every environment has the submitter's
+    if name == "amlflow":  # every environment gets the submitter's amlflow
         return
     if name in names.standard_library:
-        plan.notes.append(f"{name} is left out: it is a module of Python itself.")
+        plan.notes.append(f"{name} is left out: it is part of Python.")
         return
     requirement.name = names.renamed_pip.get(name, name)
     packages.append(str(requirement))
 
 
 def _correct(line: str) -> str:
-    """``name=1.2``, which is conda's, as pip writes it."""
+    """Convert ``name=1.2``, which is conda's form, to pip's ``name==1.2``."""
     return re.sub(r"^([A-Za-z0-9._-]+(?:\[[^\]]*\])?)\s*=\s*(?=[0-9])", r"\1==", line)

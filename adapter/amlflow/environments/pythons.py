@@ -1,4 +1,4 @@
-"""The interpreters of this machine, and the one that a definition's Python asks for."""
+"""Finds the Python interpreters of this machine, and chooses one for a definition."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pathlib import Path
 from amlflow.environments.errors import EnvironmentBuildException
 
 SETTING = "AMLFLOW_PYTHONS"
-"""Interpreters, or folders that hold them, besides those that are found, as in ``PATH``."""
+"""Names more interpreters, or folders with interpreters, in the form of ``PATH``."""
 OLDEST = (3, 10)
-"""The oldest Python that amlflow itself runs on."""
+"""The oldest Python on which amlflow runs."""
 OLDEST_CLIENT = (3, 6)
-"""The oldest Python whose scripts can call amlflow; see :mod:`amlflow.old_pythons`."""
+"""The oldest Python on which a script can use amlflow; see :mod:`amlflow.old_pythons`."""
 _LOOK_TIMEOUT_S = 20
 _NAME = re.compile(r"python3?(?:\.(\d+))?")
 _FOLDER_VERSION = re.compile(r"(?:^|-)3\.(\d+)(?:\.|-|$)")
@@ -33,21 +33,21 @@ _LOOK = (
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python of this machine."""
+    """A Python interpreter of this machine."""
 
     path: str
     version: tuple[int, int, int]
     build: str
-    """What decides which wheels fit: the implementation, the machine and the system."""
+    """The implementation, machine and system, on which the choice of wheels depends."""
 
     @property
     def minor(self) -> tuple[int, int]:
-        """The version without its last number."""
+        """The version without its last number, such as ``(3, 11)``."""
         return self.version[:2]
 
     @property
     def text(self) -> str:
-        """The version as people write it."""
+        """The version as a text, such as ``3.11.7``."""
         return ".".join(map(str, self.version))
 
 
@@ -58,13 +58,13 @@ def own_interpreter() -> Interpreter:
 
 @functools.cache
 def look(path: str) -> Interpreter:
-    """Ask an interpreter for its version.
+    """Ask an interpreter for its version and build.
 
     Raises:
-        EnvironmentBuildException: it does not exist, or does not answer as a Python.
+        EnvironmentBuildException: it does not exist, or is not a Python.
     """
     if path == sys.executable:
-        import platform  # starts slowly, and most runs need no environment
+        import platform  # slow, and most runs need no environment
 
         build = [platform.python_implementation(), platform.machine(), sys.platform, _bits()]
         return Interpreter(path, sys.version_info[:3], " ".join(build))
@@ -76,7 +76,9 @@ def look(path: str) -> Interpreter:
         version, implementation, machine, system, bits, _ = json.loads(answer.stdout)
         major, minor, patch = map(int, version)
     except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
-        raise EnvironmentBuildException(f"{path!r} is not a Python that starts here.") from error
+        raise EnvironmentBuildException(
+            f"{path!r} is not a Python interpreter, or does not start on this machine."
+        ) from error
     return Interpreter(
         path, (major, minor, patch), f"{implementation} {machine} {system} {int(bits)}"
     )
@@ -87,11 +89,13 @@ def _bits() -> str:
 
 
 def choose(version: str | None, interpreter: str | None = None) -> tuple[Interpreter, str | None]:
-    """The interpreter for a definition, and a warning where it is another version than that.
+    """Choose the interpreter for a definition.
+
+    Returns it, and a warning if it has another version than ``version`` (else None).
 
     Args:
-        version: The version in conda's form; None takes this process's Python.
-        interpreter: The path of an interpreter that the definition names itself.
+        version: The version in conda's form. None means this process's Python.
+        interpreter: The path of an interpreter, if the definition names one.
 
     Raises:
         EnvironmentBuildException: ``version`` is not a version, or ``interpreter`` does not start.
@@ -100,8 +104,8 @@ def choose(version: str | None, interpreter: str | None = None) -> tuple[Interpr
         path = shutil.which(os.path.expanduser(interpreter))
         if path is None:
             raise EnvironmentBuildException(
-                f"Python interpreter {interpreter!r} does not exist on this machine; "
-                "environment.python.interpreter_path is the path of one."
+                f"The Python interpreter {interpreter!r} does not exist on this machine. Correct "
+                "environment.python.interpreter_path."
             )
         return look(path), None
     own = own_interpreter()
@@ -113,20 +117,21 @@ def choose(version: str | None, interpreter: str | None = None) -> tuple[Interpr
             return fitting, None
     nearest = _nearest(minors, own)
     return nearest, (
-        f"The environment asks for Python {version}, and gets Python {nearest.text} "
-        f"({nearest.path}), the nearest on this machine; {SETTING} names more."
+        f"The environment asks for Python {version}, but gets Python {nearest.text} "
+        f"({nearest.path}), the nearest on this machine. {SETTING} can name more interpreters."
     )
 
 
 def minors_of(version: str | None) -> frozenset[int]:
-    """The versions 3.x that a text in conda's form allows; empty if it allows all.
+    """Return the minor versions of Python 3 that a text in conda's form allows; empty for all.
 
     Raises:
-        EnvironmentBuildException: it is not a version of Python 3.
+        EnvironmentBuildException: the text is not a version of Python 3.
     """
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    from amlflow.environments.conda_packages import to_pip_version  # for such a definition only
+    # Imported here, since only a definition that names a Python needs it.
+    from amlflow.environments.conda_packages import to_pip_version
 
     text = (version or "").strip()
     if not text:
@@ -137,7 +142,7 @@ def minors_of(version: str | None) -> frozenset[int]:
         allowed = SpecifierSet(to_pip_version(text, f"python{text}"))
     except InvalidSpecifier as error:
         raise EnvironmentBuildException(
-            f"{version!r} is not a version of Python; write one as '3.10'."
+            f"{version!r} is not a version of Python. Write one as '3.10'."
         ) from error
     minors = frozenset(
         minor
@@ -146,18 +151,18 @@ def minors_of(version: str | None) -> frozenset[int]:
     )
     if not minors:
         raise EnvironmentBuildException(
-            f"The environment asks for Python {version}, and amlflow runs scripts on Python 3."
+            f"The environment asks for Python {version}, but amlflow runs scripts on Python 3 only."
         )
     return minors if len(minors) < 40 else frozenset()
 
 
 def _nearest(minors: frozenset[int], own: Interpreter) -> Interpreter:
-    """The interpreter whose minor version is nearest; of two that are as near, the newer."""
+    """Return the interpreter with the nearest minor version. Of two equally near, the newer."""
 
     def distance(minor: int) -> tuple[int, int]:
         return min(abs(minor - other) for other in minors), -minor
 
-    # What asks for a Python that amlflow runs on does not get one that it does not run on.
+    # If amlflow runs on the version, do not choose an older one on which it does not run.
     oldest = OLDEST if max(minors) >= OLDEST[1] else OLDEST_CLIENT
     usable = {minor for minor, _ in _candidates() if minor >= oldest[1]} | {own.minor[1]}
     for minor in sorted(usable, key=distance):
@@ -169,7 +174,7 @@ def _nearest(minors: frozenset[int], own: Interpreter) -> Interpreter:
 
 
 def _first_of(minor: int) -> Interpreter | None:
-    """The first interpreter of a minor version that starts."""
+    """Return the first interpreter of a minor version that starts, or None."""
     for expected, path in _candidates():
         if expected == minor:
             try:
@@ -182,7 +187,10 @@ def _first_of(minor: int) -> Interpreter | None:
 
 
 def _candidates() -> list[tuple[int, str]]:
-    """Minor version, by its name, and path of what may be interpreters; those named come first."""
+    """List the minor versions and paths of possible interpreters.
+
+    The version is taken from the file's name. Interpreters that the setting names come first.
+    """
     pairs: dict[tuple[int, str], None] = {}
     for path in _paths():
         minor = _minor_of(path)
@@ -212,7 +220,7 @@ def _uv_pythons() -> Path:
 
 
 def _in_folder(folder: Path, versioned: bool = False) -> Iterator[Path]:
-    """The interpreters in a folder, or in its ``bin``."""
+    """Yield the interpreters in a folder, or in its folder ``bin``."""
     for directory in (folder,) if versioned else (folder, folder / "bin"):
         for path in sorted(_list(directory)):
             match = _NAME.fullmatch(path.name)
@@ -228,7 +236,7 @@ def _list(folder: Path) -> list[Path]:
 
 
 def _minor_of(path: Path) -> int | None:
-    """The minor version that the path of an interpreter tells, or else the interpreter itself."""
+    """Return an interpreter's minor version: from its path, or else by asking it."""
     match = _NAME.fullmatch(path.name)
     if match is not None and match[1]:
         return int(match[1])

@@ -1,4 +1,4 @@
-"""One sentence for a build that failed, from what uv has printed."""
+"""Finds the reason of a failed build in uv's output."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 MAX_LENGTH = 600
-"""Characters of a reason."""
+"""How many characters a reason has at most."""
 _DECORATION = re.compile(r"^[\s│├╰─▶×╭╮╯|>]+|^(?:error|cause|hint): ")
 _AWAY = re.compile(
     r"error sending request|client error \(Connect\)|dns error|timed out|Failed to fetch"
@@ -21,19 +21,19 @@ _STATUS = re.compile(r"HTTP status (?:client|server) error \((\d+[^)]*)\)")
 
 
 def is_away(output: Sequence[str]) -> bool:
-    """Whether an index does not answer."""
+    """Whether uv failed because an index does not answer."""
     text = "\n".join(output)
     return _AWAY.search(text) is not None and _STATUS.search(text) is None
 
 
 def find_failed_build(output: Sequence[str]) -> str | None:
-    """The package that could not be built from its source, as ``name==version``."""
+    """Return the package that could not be built from its source, as ``name==version``, or None."""
     match = _BUILD.search("\n".join(output))
     return match[1].replace("@", "==", 1) if match else None
 
 
 def reason_of(output: Sequence[str]) -> str:
-    """Why uv failed: the innermost cause in its own words, on one line."""
+    """Return why uv failed: its own text of the innermost causes, on one line."""
     text = "\n".join(output)
     if _FULL.search(text):
         return "the disk is full"
@@ -56,7 +56,7 @@ def reason_of(output: Sequence[str]) -> str:
 
 
 def address_of(output: Sequence[str]) -> str | None:
-    """The address that could not be fetched."""
+    """Return the address that could not be fetched, or None."""
     for line in output:
         if match := _FETCHED.search(line.strip()):
             return match[1]
@@ -64,12 +64,12 @@ def address_of(output: Sequence[str]) -> str | None:
 
 
 def lacks_wheel(output: Sequence[str]) -> bool:
-    """Whether a package has no wheel for the Python."""
+    """Whether uv failed because a package has no wheel for this Python."""
     return _NO_WHEEL.search("\n".join(output)) is not None
 
 
 def last_of_build(output: Sequence[str]) -> str | None:
-    """The error that a package's own build ended with."""
+    """Return the last error of a package's build, or None."""
     pattern = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit)\b.*|error: .*|.*: fatal error: .*")
     lines = [_DECORATION.sub("", line).strip() for line in output]
     ends = [line for line in lines[1:] if pattern.fullmatch(line)]

@@ -1,4 +1,4 @@
-"""Takes secrets out of texts: names, passwords and tokens in addresses."""
+"""Removes secrets from texts: names, passwords and tokens in addresses."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _TOKEN = re.compile(r"(/t/)[^/\s\"']+|([?&](?:sig|token|key|password|access_toke
 
 
 def redact(text: str) -> str:
-    """The text with ``***`` in place of all secrets in addresses."""
+    """Replace all secrets in addresses by ``***``."""
     return _TOKEN.sub(lambda match: f"{match[1] or match[2]}***", _USER.sub("***@", text))
 
 
 def without_secrets(address: str) -> str:
-    """An address without its secrets: the same one, whoever uses it and with which password."""
+    """Remove the secrets from an address, so that it is the same for all users and passwords."""
     return _TOKEN.sub(lambda match: match[1] or match[2], _USER.sub("", address))
 
 
 def without_credentials(definition: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A definition without the passwords and tokens in addresses, and whether there were any."""
+    """Remove passwords and tokens from a definition's addresses. Also returns if there were any."""
     content = _without_any(definition)
     return content, content != definition
 

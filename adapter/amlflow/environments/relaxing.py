@@ -1,4 +1,4 @@
-"""Takes the nearest version that has a wheel, in place of a pinned one that has none."""
+"""Replaces a pinned version without a wheel by the nearest version that has one."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 Resolve = Callable[[str, str], list[str] | None]
-"""Resolves one requirement by itself, from wheels only and with ``lowest-direct`` or ``highest``:
-the resolved lines, or None."""
+"""Resolves one requirement without its dependencies, from wheels only.
+
+The second argument is ``lowest-direct`` or ``highest``. Returns the resolved lines, or None."""
 
 
 def relax(requirements: list[str], resolve: Resolve) -> tuple[list[str], list[str]]:
-    """The requirements with other versions where a pin has no wheel, and a word on each of these.
+    """Replace each pin that has no wheel. Returns the requirements, and a sentence for each change.
 
-    A pin of which no version has a wheel stays: it has to be built from its source.
+    If no version of a package has a wheel, its pin stays: it must be built from its source.
     """
     relaxed, notes = [], []
     for line in requirements:
         nearest = _nearest(line, resolve)
         relaxed.append(nearest or line)
         if nearest is not None:
-            notes.append(f"{line} has no wheel for this Python; {nearest} is taken instead.")
+            notes.append(f"{line} has no wheel for this Python. {nearest} is installed instead.")
     return relaxed, notes
 
 
 def _nearest(line: str, resolve: Resolve) -> str | None:
-    """The nearest version that has a wheel: the next newer one, or else the next older one."""
-    # Takes a while to import, and few environments are relaxed.
+    """Find the nearest version with a wheel: the next newer one, or else the next older one."""
+    # packaging takes a while to import, and few environments are relaxed.
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -49,6 +50,6 @@ def _nearest(line: str, resolve: Resolve) -> str | None:
 
 
 def read_resolved(path: Path) -> list[str]:
-    """The lines that uv has written as the result of resolving."""
+    """Read the lines that uv has written as the result of resolving."""
     text = path.read_text(encoding="utf-8")
     return [line.strip() for line in text.splitlines() if line and line[0] not in "#- "]

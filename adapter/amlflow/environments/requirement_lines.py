@@ -1,4 +1,4 @@
-"""The lines of a requirements file: packages, options, further files."""
+"""Parses the lines of a requirements file: packages, options, further files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.redaction import redact
 
 MAX_LINES = 2000
-"""Of all files together. A list of everything that is installed somewhere has a few hundred."""
+"""How many lines all files have together. A list of all installed packages has a few hundred."""
 MAX_DEPTH = 10
-"""Of files that name files."""
+"""How deep requirements files may name further files."""
 MAX_FILE = 1 << 20
-"""Bytes of a requirements file."""
+"""How many bytes a requirements file may have."""
 
 WITH_ADDRESS = {
     "-i": "--index-url",
@@ -35,14 +35,14 @@ IGNORED = frozenset({
     "--use-feature", "--default-timeout", "--timeout", "--retries", "--progress-bar",
     "--no-build-isolation", "--no-clean", "--require-hashes",
 })  # fmt: skip
-"""Options that change how pip works and not what is installed."""
+"""Options that change how pip works, but not what it installs."""
 
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 
 
 @dataclass(slots=True)
 class Lines:
-    """What the lines name. Paths are absolute; addresses may hold passwords."""
+    """The content of the lines. Paths are absolute. Addresses may contain passwords."""
 
     packages: list[str] = field(default_factory=list)
     editables: list[str] = field(default_factory=list)
@@ -58,14 +58,15 @@ class Lines:
 
 
 def parse_lines(lines: Iterable[str], folders: Sequence[Path]) -> Lines:
-    """Parse the lines of a requirements file; files that they name are read.
+    """Parse the lines of a requirements file. Files that they name are read, too.
 
     Args:
-        lines: The lines, with comments or without.
-        folders: A relative path is below the first of these that has it.
+        lines: The lines. They may have comments.
+        folders: A relative path is below the first of these folders that has it.
 
     Raises:
-        EnvironmentBuildException: a line or file cannot be read, or there are too many.
+        EnvironmentBuildException: a line cannot be parsed, a file cannot be read, or there are too
+            many lines.
     """
     result = Lines()
     _parse(lines, folders, result, depth=0, constraints=False)
@@ -79,14 +80,14 @@ def _parse(
         text = re.sub(r"(^|\s)#.*", "", line).strip()
         if not text:
             continue
-        if _CONTROL.search(text):  # a part of it would be read as a line of its own
+        if _CONTROL.search(text):  # such as a line feed, which would start another line
             raise EnvironmentBuildException(
                 f"{text[:200]!r} is not a line of a requirements file: it has a control character."
             )
         if len(result.packages) + len(result.constraints) >= MAX_LINES:
             raise EnvironmentBuildException(
-                f"The definition names more than {MAX_LINES} packages; name those that the script "
-                "imports, and leave what they need to uv."
+                f"The definition names more than {MAX_LINES} packages. Name only packages that the "
+                "script imports: uv finds their dependencies."
             )
         if text.startswith("-"):
             _parse_option(text, folders, result, depth, constraints)
@@ -97,7 +98,7 @@ def _parse(
 
 
 def join_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Lines that end in a backslash go on in the next one."""
+    """Join each line that ends in a backslash with the next line."""
     begun = ""
     for line in lines:
         text = begun + line.strip()
@@ -115,8 +116,8 @@ def _parse_option(
     if option in ("-r", "--requirement", "-c", "--constraint"):
         if "://" in value:
             raise EnvironmentBuildException(
-                f"The file {redact(value)!r} is not read: its address is not one of this machine. "
-                "Download it, and name the local file."
+                f"The file {redact(value)!r} is not on this machine, so it is not read. Download "
+                "it, and name the local file."
             )
         path = _below(folders, _require_value(value, text))
         more = constraints or option in ("-c", "--constraint")
@@ -138,8 +139,7 @@ def _parse_option(
         result.ignored.append(option)
     else:
         raise EnvironmentBuildException(
-            f"The pip option {option!r} is not one that an environment can have; remove it from "
-            "the definition."
+            f"An environment cannot have the pip option {option!r}. Remove it from the definition."
         )
 
 
@@ -173,22 +173,24 @@ def _split_words(text: str) -> tuple[str, str, str]:
 
 def _require_value(value: str, text: str) -> str:
     if not value:
-        raise EnvironmentBuildException(f"The line {text!r} lacks a value.")
+        raise EnvironmentBuildException(f"The option in the line {text!r} needs a value.")
     return value
 
 
 def _read(path: Path, text: str, depth: int) -> list[str]:
     if depth >= MAX_DEPTH:
         raise EnvironmentBuildException(
-            f"Requirements files name each other more than {MAX_DEPTH} deep, the last is "
-            f"{str(path)!r}."
+            f"Requirements files name further files more than {MAX_DEPTH} levels deep. The last "
+            f"one is {str(path)!r}. Put the lines into fewer files."
         )
     try:
         if path.stat().st_size > MAX_FILE:
-            raise EnvironmentBuildException(f"{str(path)!r} is too long for a requirements file.")
+            raise EnvironmentBuildException(
+                f"The requirements file {str(path)!r} has more than {MAX_FILE} bytes."
+            )
         return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text"
+        reason = getattr(error, "strerror", None) or "it is not a text file"
         raise EnvironmentBuildException(
             f"The file {str(path)!r}, which the line {text!r} names, cannot be read: {reason}."
         ) from error
@@ -199,7 +201,7 @@ def _without_hashes(text: str) -> str:
 
 
 def _to_absolute(package: str, folders: Sequence[Path]) -> str:
-    """A wheel or folder of this machine by its absolute path."""
+    """Replace the relative path of a local wheel or folder by its absolute path."""
     first = _first_word(package)
     if _looks_local(first) and "://" not in first and "@" not in first:
         return _existing(folders, first, package)
@@ -215,9 +217,9 @@ def _looks_local(text: str) -> bool:
 
 
 def names_local_file(line: str) -> bool:
-    """Whether a line of a requirements file has a file or a folder of a machine read or installed.
+    """Whether a line of a requirements file reads or installs a local file or folder.
 
-    A folder of wheels, as of ``--find-links``, is an index like any other.
+    A folder of wheels, as in ``--find-links``, does not count: it is an index like others.
     """
     text = line.strip()
     if _CONTROL.search(text):
@@ -238,12 +240,12 @@ def _existing(folders: Sequence[Path], name: str, text: str) -> str:
     path = _below(folders, bare)
     if not path.exists():
         raise EnvironmentBuildException(
-            f"The definition names {text!r}, and {str(path)!r} does not exist."
+            f"The definition names {text!r}, but {str(path)!r} does not exist."
         )
     return os.path.normpath(str(path.absolute())) + bracket + extras
 
 
 def _below(folders: Sequence[Path], name: str) -> Path:
-    """The path of a name below the first folder that has it, or else below the first folder."""
+    """Return a path below the first folder that has the name, or else below the first folder."""
     paths = [folder / os.path.expanduser(name) for folder in folders]
     return next((path for path in paths if path.exists()), paths[0])

@@ -1,8 +1,8 @@
-"""The room: amlflow and the few packages that it needs in a script, for a Python without them.
+"""The room: a folder that gives amlflow and the packages it needs to a script's Python.
 
-It is a folder of links to what is installed beside amlflow here, and comes after the script's own
-packages: what the script asks for itself wins, and nothing else of this Python can be seen. The
-tracker's client is not in it: its calls go to the agent (:mod:`amlflow.relay`).
+The folder has links to amlflow and to these packages of this process's Python. It comes after the
+script's own packages, so the script's versions win. The script cannot import other packages of this
+Python. The tracker's client is not in the room: its calls go to the agent (:mod:`amlflow.relay`).
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ import amlflow
 from amlflow.environments.pythons import OLDEST
 
 ROOM = "AMLFLOW_ROOM"
-"""The variable with the folder in which a script finds amlflow, after its own packages."""
+"""The environment variable with the path of the room."""
 NEEDED = (
     "filelock", "fsspec", "jmespath", "knack", "packaging", "pathspec", "platformdirs", "pluggy",
     "psutil", "pygments", "pyyaml", "ruamel.yaml", "argcomplete", "tabulate", "tenacity", "tqdm",
 )  # fmt: skip
-"""The packages that amlflow imports in a script, as far as they are installed."""
+"""The packages that amlflow imports in a script. Those that are not installed are left out."""
 _DROPIN = "amlflow_dropin"
 
 
 def find_room(folder: Path, version: tuple[int, ...] = OLDEST) -> Path:
-    """The room of this amlflow in a folder of rooms, which is made if it is not there.
+    """Return the room of this amlflow in a folder of rooms. Make it if there is none.
 
-    For a ``version`` of Python that amlflow does not run on, it has the client for such scripts.
+    If amlflow does not run on ``version`` of Python, the room has the client of
+    :mod:`amlflow.old_pythons` instead.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the room cannot be made.
     """
     package = Path(amlflow.__file__).parent
     is_old = version < OLDEST
@@ -52,7 +53,7 @@ def find_room(folder: Path, version: tuple[int, ...] = OLDEST) -> Path:
             (staging / name).symlink_to(target)
         if not is_old:
             (staging / f"{_DROPIN}.pth").write_text(f"{_DROPIN}\n", encoding="utf-8")
-        with contextlib.suppress(OSError):  # another process has just made it
+        with contextlib.suppress(OSError):  # another process has just made the same room
             os.rename(staging, room)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -60,7 +61,7 @@ def find_room(folder: Path, version: tuple[int, ...] = OLDEST) -> Path:
 
 
 def _links() -> Iterator[tuple[str, Path]]:
-    """Names in the room, and where they lead to."""
+    """Yield the names in the room and the paths that they link to."""
     for name in NEEDED:
         with contextlib.suppress(PackageNotFoundError):
             yield from _contents(distribution(name))
@@ -75,7 +76,7 @@ def _links() -> Iterator[tuple[str, Path]]:
         if plugin.dist is not None and plugin.dist.name == "amlflow" and specification:
             for folder in specification.submodule_search_locations or ():
                 yield plugin.value, Path(folder)
-    # In an installation the folder carries amlflow's name; in a checkout it is beside the package.
+    # An installation has dropin/ in the package's folder, and a checkout has it beside that folder.
     for name in (_DROPIN, "dropin"):
         if (package.parent / name / "azureml").is_dir():
             yield _DROPIN, package.parent / name
@@ -83,7 +84,7 @@ def _links() -> Iterator[tuple[str, Path]]:
 
 
 def _contents(installed: Distribution) -> Iterator[tuple[str, Path]]:
-    """What a distribution has put beside the others: its packages, modules and metadata."""
+    """Yield the packages, modules and metadata of an installed distribution."""
     names = {
         PurePosixPath(file.as_posix()).parts[0]
         for file in installed.files or ()

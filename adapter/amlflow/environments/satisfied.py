@@ -1,4 +1,4 @@
-"""Whether the submitter's Python has all that a definition asks for."""
+"""Finds out whether this process's Python already has all packages of a definition."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MAX_DEPTH = 20
 
 
 def is_satisfied(plan: Plan) -> bool:
-    """Whether each requirement is installed in this process's Python, in a version that fits.
+    """Whether this process's Python has a matching version of each requirement.
 
-    Folders, addresses and what only conda has are taken to be missing.
+    Folders, addresses and packages that only conda has count as missing.
     """
     if plan.lines.editables or plan.lines.constraints or plan.only_conda:
         return False
@@ -20,7 +20,7 @@ def is_satisfied(plan: Plan) -> bool:
 
 
 def _is_installed(line: str, depth: int) -> bool:
-    # Takes a while to import, and only a definition with packages needs it.
+    # packaging takes a while to import, and only a definition with packages needs it.
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:

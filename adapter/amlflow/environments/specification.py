@@ -1,4 +1,4 @@
-"""What an environment's definition asks for, as it was written."""
+"""The definition of an environment, as the user wrote it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specification:
-    """The packages of a definition and the Python that it asks for.
+    """The packages and the Python of a definition.
 
-    ``python`` is a version in conda's form (``3.8``, ``3.8.*``, ``>=3.7,<3.9``); None takes the
-    submitter's own. ``conda`` and ``channels`` are conda's lines, ``pip`` the lines of a
-    requirements file in their order, options included. Relative paths in them are below the first
-    of ``folders`` that has the file.
-    ``interpreter`` is the path of the Python to build on, where the definition names one. ``relax``
-    allows the nearest version with a wheel in place of a pin without one.
+    ``python`` is a version in conda's form (``3.8``, ``3.8.*``, ``>=3.7,<3.9``). None means the
+    submitter's own Python. ``conda`` and ``channels`` are conda's lines. ``pip`` has the lines of a
+    requirements file in their order, with options. Relative paths in them are below the first of
+    ``folders`` that has the file. ``interpreter`` is the path of the Python to build on, if the
+    definition names one. ``relax`` allows the nearest version with a wheel in place of a pin
+    without one.
 
-    Lines may hold passwords of indexes, so a specification is shown only as a plan's
-    ``display_lines``.
+    Lines may contain passwords of indexes. To show a specification, use ``display_lines`` of its
+    plan.
     """
 
     name: str = ""
@@ -33,12 +33,12 @@ class Specification:
     relax: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON, with the secrets that it holds."""
+        """Convert to JSON, with all secrets."""
         return dataclasses.asdict(self)
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> Specification:
-        """The inverse of :meth:`to_json`. Raises TypeError for what is not a specification."""
+        """Convert from JSON, the inverse of :meth:`to_json`. Raises TypeError for other JSON."""
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in content.items()

@@ -1,4 +1,4 @@
-"""Runs uv: its output goes to the log, it ends on request, and no secret is in its arguments."""
+"""Runs uv. Its output goes to the log, and it ends on request. No secret is in its arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from amlflow.environments.redaction import redact
 from amlflow.parts import install_command
 
 LAST_LINES = 400
-"""Of uv's output, from which the reason of a failure is taken."""
+"""How many lines of uv's output are kept, to find the reason of a failure in them."""
 POLL_S = 0.05
 GRACE_S = 2.0
 _FROM_PIP = {
@@ -25,13 +25,13 @@ _FROM_PIP = {
     "UV_INDEX": ("UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
     "UV_FIND_LINKS": ("PIP_FIND_LINKS",),
 }
-"""uv's variables for indexes, and the older ones and pip's that count where uv's are not set."""
+"""uv's variables for indexes. If one is not set, uv's older variable or pip's is used."""
 _DEFAULTS = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1", "UV_PYTHON_DOWNLOADS": "never"}
-"""Set where the user has not: an index that does not answer ends a build in half a minute."""
+"""Defaults for the user's variables. They end a build in 30 s if an index does not answer."""
 
 
 def index_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the machine's own variables say about indexes, by uv's names."""
+    """Return the settings of indexes in the environment variables, by uv's names."""
     values = {
         name: next((environ[key] for key in (name, *others) if environ.get(key)), "")
         for name, others in _FROM_PIP.items()
@@ -45,8 +45,8 @@ class Uv:
     """Runs commands of uv for one build.
 
     Args:
-        log: Gets what uv prints, without secrets.
-        cancelled: Asked several times a second; a build whose answer is True is ended.
+        log: The output of uv is written to it, without secrets.
+        cancelled: Called several times a second. If it returns True, the command is ended.
     """
 
     def __init__(self, log: TextIO, cancelled: Callable[[], bool]) -> None:
@@ -55,10 +55,10 @@ class Uv:
         """The last lines of the last command."""
 
     def run(self, *arguments: str | Path, offline: bool = False, folder: Path | None = None) -> int:
-        """Run a command; its exit code.
+        """Run a command, and return its exit code.
 
         Raises:
-            EnvironmentBuildCanceled: the build was ended on request.
+            EnvironmentBuildCanceled: ``cancelled`` returned True.
             EnvironmentBuildException: the program cannot be started.
         """
         if self._cancelled():
@@ -73,12 +73,13 @@ class Uv:
             )  # fmt: skip
         except OSError as error:
             raise EnvironmentBuildException(
-                f"{command[0]!r}, which makes environments, could not be started: {error.strerror}."
+                f"The program {command[0]!r}, which makes environments, could not be started: "
+                f"{error.strerror}."
             ) from error
         return self._follow(process)
 
     def command(self, *arguments: str) -> list[str]:
-        """The words of a command: the program, and what it is always told."""
+        """Return the words of a command: the program, common options, and the arguments."""
         return [find_uv(), *arguments, "--color", "never", "--no-progress"]
 
     def _follow(self, process: subprocess.Popen[str]) -> int:
@@ -86,8 +87,8 @@ class Uv:
         reader = threading.Thread(target=self._copy, args=(process, lines), daemon=True)
         reader.start()
         try:
-            # Popen.wait with a timeout looks ever more seldom; the end of the output is seen at
-            # once.
+            # Popen.wait() with a timeout looks less and less often, but the end of the output is
+            # noticed at once.
             while reader.is_alive():
                 reader.join(POLL_S)
                 if reader.is_alive() and self._cancelled():
@@ -107,13 +108,13 @@ class Uv:
 
 
 def find_uv() -> str:
-    """The program of the package uv, or the one in PATH.
+    """Return the path of uv: from the package uv, or else in PATH.
 
     Raises:
-        EnvironmentBuildException: there is neither.
+        EnvironmentBuildException: uv is not installed.
     """
     try:
-        # Found when it is needed: few scripts have an environment made.
+        # Imported here, since few scripts make an environment.
         from uv import find_uv_bin
 
         return os.fspath(find_uv_bin())
@@ -128,7 +129,7 @@ def find_uv() -> str:
 
 
 def _environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for uv: not one of an active environment, and pip's indexes as uv's."""
+    """Return uv's environment variables: no active environment, and pip's indexes as uv's."""
     own = {
         key: value
         for key, value in environ.items()
@@ -141,7 +142,7 @@ def _environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End what is left of uv and of the builds that it has started."""
+    """End uv and the builds that it has started, if they still run."""
     if process.poll() is not None:
         return
     for number in (signal.SIGTERM, signal.SIGKILL):

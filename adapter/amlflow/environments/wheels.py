@@ -1,7 +1,7 @@
-"""Wheels of a workspace by their address, and the copies of them on this machine.
+"""Addresses of a workspace's wheels, and the copies of these wheels on this machine.
 
-An address is ``amlflow://wheels/<SHA-256>/<name>``, so whoever has the file can check it.
-The copies are in ``<environments>/.wheels/<SHA-256>/<name>``.
+An address is ``amlflow://wheels/<SHA-256>/<name>``, by which a downloaded file is checked.
+A copy is in ``<environments>/.wheels/<SHA-256>/<name>``.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ def digest_of(path: Path) -> str:
 
 
 def check_wheel_name(name: str) -> None:
-    """Raise EnvironmentBuildException if a file's name is not one of a wheel."""
+    """Raise EnvironmentBuildException if a file's name is not the name of a wheel."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename  # few scripts need it
 
     try:
-        if not _FILE_NAME.fullmatch(name):  # the name's tags are not checked there
+        if not _FILE_NAME.fullmatch(name):  # parse_wheel_filename() does not check the tags
             raise InvalidWheelFilename(name)
         parse_wheel_filename(name)
     except InvalidWheelFilename as error:
         raise EnvironmentBuildException(
-            f"{name!r} is not the name of a wheel; such a name is 'package-1.0-py3-none-any.whl'."
+            f"{name!r} is not the name of a wheel, such as 'package-1.0-py3-none-any.whl'."
         ) from error
 
 
 def to_address(digest: str, name: str) -> str:
-    """The address of a wheel with this content and name."""
+    """Make the address of a wheel with this digest and name."""
     return f"{SCHEME}wheels/{digest}/{quote(name)}"
 
 
 def parse_address(line: str) -> tuple[str, str] | None:
-    """Digest and name of the wheel that a line of pip names; None if it names none of a workspace.
+    """Return the digest and name of a workspace's wheel in a line for pip; None for other lines.
 
     Raises:
-        EnvironmentBuildException: the line has an address of amlflow's that is not one of a wheel.
+        EnvironmentBuildException: the line has an ``amlflow:`` address that is not valid.
     """
     if SCHEME not in line:
         return None
     match = _ADDRESS.fullmatch(line.strip().rpartition(" @ ")[2].strip())
     if match is None:
         raise EnvironmentBuildException(
-            f"{line!r} is not the address of a wheel; Environment.add_private_pip_wheel() returns "
-            "one."
+            f"{line!r} is not the address of a wheel. Use the result of "
+            "Environment.add_private_pip_wheel()."
         )
     name = unquote(match[2])
     check_wheel_name(name)
@@ -72,16 +72,16 @@ def parse_address(line: str) -> tuple[str, str] | None:
 
 
 def address_of_copy(address: str) -> str | None:
-    """The address of the wheel that a copy on this machine, ``file:///…``, was made from."""
+    """Return the address of the wheel for a ``file:`` address of its copy; None for other files."""
     match = _COPY.search(address)
     return f"{SCHEME}wheels/{match[1]}/{match[2]}" if match else None
 
 
 def ensure_copy(digest: str, name: str, fetch: Callable[[Path], None]) -> Path:
-    """The copy of a wheel on this machine, which ``fetch`` writes if it is not there whole.
+    """Return the copy of a wheel on this machine. If there is none, ``fetch`` writes it.
 
     Raises:
-        EnvironmentBuildException: what is fetched has another content, or cannot be written.
+        EnvironmentBuildException: the fetched file has another digest, or cannot be written.
     """
     folder = kept.make_folder() / ".wheels" / digest
     path = folder / name
@@ -94,8 +94,8 @@ def ensure_copy(digest: str, name: str, fetch: Callable[[Path], None]) -> Path:
             fetch(staged)
             if digest_of(staged) != digest:
                 raise EnvironmentBuildException(
-                    f"The wheel {name!r} of the workspace was changed: its content is not the one "
-                    "that its address names. Call Environment.add_private_pip_wheel() again."
+                    f"The wheel {name!r} of the workspace was changed: its content does not have "
+                    "the digest in its address. Call Environment.add_private_pip_wheel() again."
                 )
             os.replace(staged, path)
     except OSError as error:

@@ -121,5 +121,7 @@ def test_a_build_of_condas_ends_on_request(tmp_path: Path) -> None:
 
 
 def test_without_conda_the_package_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentBuildException, match="r-essentials: only conda has this"):
+    with pytest.raises(
+        EnvironmentBuildException, match="Only conda has these packages: r-essentials"
+    ):
         ensure(Specification(conda=R), io.StringIO())

@@ -355,7 +355,7 @@ def test_programs_of_packages_start(images: Images, docker_image: str, links: Pa
     [
         (("amlflow-tiny",), "python9", "has no 'python9'"),
         (("-e .",), "python3", "without -e"),
-        (("compiled-tiny",), "python3", "compiled-tiny==1.0: no wheel is there for Python 3"),
+        (("compiled-tiny",), "python3", ": compiled-tiny==1.0. They cannot be compiled"),
     ],
 )
 def test_packages_that_cannot_be_added(

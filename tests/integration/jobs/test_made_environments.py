@@ -137,7 +137,7 @@ def test_a_script_runs_on_the_old_python_that_it_asks_for(experiment: Any, links
     if choose("3.7")[0].minor == (3, 7):
         assert (python, warnings) == ("3.7", [])
     else:  # there is none on this machine
-        assert "asks for Python 3.7, and gets Python" in str(warnings)
+        assert "asks for Python 3.7, but gets Python" in str(warnings)
 
 
 def ensured(*pip: str, log: TextIO | None = None, **values: Any) -> BuiltEnvironment:
@@ -215,5 +215,7 @@ def test_a_build_ends_on_request(links: Path, kept: Path) -> None:
 
 
 def test_what_only_conda_has_is_named(kept: Path) -> None:
-    with pytest.raises(EnvironmentBuildException, match="r-essentials: only conda has this"):
+    with pytest.raises(
+        EnvironmentBuildException, match="Only conda has these packages: r-essentials"
+    ):
         ensured(conda=("r-essentials",))

@@ -152,7 +152,7 @@ def test_what_is_this_machines_is_said_to_be_left_out(
     environment.python.user_managed_dependencies = True
     environment.python.interpreter_path = str(program)
     registered = environment.register(workspace)
-    assert "nobody gets its interpreter_path" in caplog.text
+    assert "without its interpreter_path" in caplog.text
     assert registered.python.interpreter_path == str(program)  # the submitter's own object
     assert Environment.get(workspace, "e").python.interpreter_path == "python"
 

@@ -1,1 +1,1 @@
-"""The environments that a workspace keeps, and those that amlflow has ready."""
+"""The registered environments of a workspace, and the curated ones."""

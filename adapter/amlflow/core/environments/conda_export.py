@@ -1,4 +1,4 @@
-"""The packages of a conda environment that is on this machine."""
+"""Reads the packages of a conda environment on this machine."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PROGRAMS = ("conda", "mamba", "micromamba")
 
 
 def export_packages(name: str) -> dict[str, Any] | None:
-    """The conda environment file of an environment; None if conda cannot export it.
+    """Return the conda environment file of an environment; None if conda cannot export it.
 
     Raises:
-        UserErrorException: conda is not on this machine, or has no such environment.
+        UserErrorException: conda is not installed, or does not have the environment.
     """
     program = os.environ.get("CONDA_EXE") or next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
@@ -33,8 +33,8 @@ def export_packages(name: str) -> dict[str, Any] | None:
     names = {Path(line.strip(' ",')).name for line in listing.stdout.splitlines()}
     if name not in names and name not in ("base", "root"):
         raise UserErrorException(
-            f"conda has no environment {name!r} on this machine; `conda env list` shows those that "
-            "it has."
+            f"conda has no environment {name!r} on this machine. `conda env list` lists its "
+            "environments."
         )
     export = _run(program, "env", "export", "--no-builds", "--name", name)
     if export.returncode:
@@ -44,7 +44,7 @@ def export_packages(name: str) -> dict[str, Any] | None:
 
     content = yaml.safe_load(export.stdout)
     if not isinstance(content, dict):
-        logger.error("conda exported the environment %r as something else than YAML.", name)
+        logger.error("The export of the environment %r by conda is not valid YAML.", name)
         return None
     content.pop("prefix", None)  # a path of this machine
     return content

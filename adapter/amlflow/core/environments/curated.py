@@ -1,8 +1,9 @@
-"""v1's curated environments: for each name, a definition that is near to what v1 had.
+"""v1's curated environments: for each name, a definition that is close to v1's.
 
 curated.json has the packages. A name such as ``AzureML-sklearn-0.24-ubuntu18.04-py37-cpu`` says the
-Python and the version of the framework. They are taken together: on another Python, for which that
-version often has no wheel, newer versions with the same interface are allowed.
+versions of Python and of the framework. On that Python, exactly that version is installed. On
+another Python, the version often has no wheel, so newer versions with the same interface are
+allowed.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from amlflow.core.environments.registry import EnvironmentNotFound
 PREFIX = "azureml-"
 DEFAULTS = "azureml-defaults"
 MAX_NEAR = 5
-"""Names that a message suggests."""
+"""How many names a message suggests."""
 _PYTHON = re.compile(r"-py3(\d+)(?:-|$)")
 _VERSION = re.compile(r"-(\d+(?:\.\d+)+)-")
 
 
 def is_curated(name: str) -> bool:
-    """Whether a name is one of those that v1 reserves for curated environments."""
+    """Whether v1 reserves a name for curated environments."""
     return name.lower().startswith(PREFIX)
 
 
 def find_curated(name: str) -> dict[str, Any]:
-    """The definition for a curated name, in whatever case.
+    """Return the definition for a curated name. Upper and lower case do not matter.
 
-    Raises :class:`EnvironmentNotFound`, which names the nearest ones.
+    Raises :class:`EnvironmentNotFound`, whose message suggests the nearest names.
     """
     definitions = {key.lower(): definition for key, definition in curated_definitions().items()}
     definition = definitions.get(name.lower())
@@ -43,8 +44,8 @@ def find_curated(name: str) -> dict[str, Any]:
     nearest = f"The nearest are {', '.join(names[key] for key in near)}. " if near else ""
     raise EnvironmentNotFound(
         f"amlflow has no definition for v1's curated environment {name!r}. {nearest}"
-        "Environment.list(workspace) has all of them. Or name the packages in an Environment of "
-        "your own."
+        "Environment.list(workspace) lists all curated environments. You can also name the "
+        "packages in your own Environment."
     )
 
 
@@ -75,7 +76,7 @@ def _define(name: str, group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_version(name: str, python: str, group: dict[str, Any]) -> list[str]:
-    """The packages, where the first, the framework, has the name's version on the name's Python."""
+    """Return the packages. The first is the framework: the name's version on the name's Python."""
     version = _VERSION.search(name)
     if version is None:
         return list(group["packages"])

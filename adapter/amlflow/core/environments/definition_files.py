@@ -1,8 +1,8 @@
-"""An environment in a folder, as v1 writes it: easy to edit, and to keep in git.
+"""Writes an environment to a folder as v1 does, and reads it, so that you can keep it in git.
 
 <folder>/azureml_environment.json   all settings but the packages
          conda_dependencies.yml     the packages
-         BaseDockerfile             the Dockerfile of the image, if there is one
+         BaseDockerfile             the Dockerfile of the image, if the environment has one
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ def write_folder(path: str | os.PathLike[str], definition: dict[str, Any], overw
     if dockerfile:
         write_text(folder / DOCKERFILE, dockerfile)
     else:
-        (folder / DOCKERFILE).unlink(missing_ok=True)  # the environment's that was there before
+        (folder / DOCKERFILE).unlink(missing_ok=True)  # it belongs to the replaced environment
     write_json(folder / DEFINITION, {**definition, "python": python, "docker": docker})
 
 
 def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The definition in a folder, also in one that v1 has written.
+    """Read a definition from a folder. v1 may have written the folder.
 
     Raises:
-        FileNotFoundError: it has no definition, as in v1.
-        UserErrorException: a file of it is not what an environment's folder has.
+        FileNotFoundError: the folder has no azureml_environment.json, as in v1.
+        UserErrorException: a file is not valid.
     """
     folder = Path(path)
     file = folder / DEFINITION
@@ -64,7 +64,7 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:
         if content is not None:
             settings = definition.get(section) or {}
             if not isinstance(settings, dict):
-                raise UserErrorException(f"{str(file)!r}: {section} is not an object.")
+                raise UserErrorException(f"{str(file)!r}: {section} is not a JSON object.")
             definition[section] = {**settings, key: content}
     return definition
 

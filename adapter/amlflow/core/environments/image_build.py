@@ -1,4 +1,4 @@
-"""v1's builds of an environment's image. Here an environment is made on this machine."""
+"""v1's ``Environment.build``: makes an environment on this machine, and describes the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_S = 0.2
 
 
 class ImageBuildDetails:
-    """A build that goes on in a thread. The process does not end before it.
+    """A build in a thread. The process ends only after the build.
 
     Source: ``azureml.core.environment.ImageBuildDetails`` 1.61; names are v1's.
     """
@@ -50,18 +50,20 @@ class ImageBuildDetails:
 
     @property
     def status(self) -> str:
-        """As in v1: "Running", "Succeeded" or "Failed"."""
+        """The state, as in v1: "Running", "Succeeded" or "Failed"."""
         return self._status
 
     def get_log(self) -> str:
-        """What has been done so far."""
+        """Return the log of the build up to now."""
         return self._log.read_text(encoding="utf-8")
 
     def wait_for_completion(self, show_output: bool = True) -> ImageBuildDetails:
-        """Wait until the build has ended. A build that fails raises nothing, as in v1: see status.
+        """Wait until the build has ended, and return it.
+
+        As in v1, a failed build raises nothing: look at :attr:`status`.
 
         Args:
-            show_output: Print the log as it grows.
+            show_output: Whether to print the log while it grows.
         """
         if show_output:
             print(f"Image Build Status: {RUNNING}\n")
@@ -81,41 +83,41 @@ class ImageBuildDetails:
 
 
 class DockerImageDetails(dict[str, Any]):
-    """What is known of a made environment.
+    """Describes an environment that was made, as a dict and by properties.
 
     Source: ``azureml.core.environment.DockerImageDetails`` 1.61; names are v1's.
     """
 
     @property
     def image_exist(self) -> bool:
-        """Whether the environment is made on this machine."""
+        """Whether the environment was made on this machine already."""
         return bool(self["imageExistsInRegistry"])
 
     @property
     def repository(self) -> str | None:
-        """The image that was made, for ``docker run``; before that the name of the base image."""
+        """The image for ``docker run``. Before it was made, the name of the base image."""
         name: str | None = self["dockerImage"]["name"]
         return name
 
     @property
     def registry(self) -> str | None:
-        """None: a made image is on the Docker host, and a base image's name has its registry."""
+        """None: an image that was made is on the Docker host, and is not in a registry."""
         return None
 
     @property
     def image(self) -> str | None:
-        """As :attr:`repository`."""
+        """The same as :attr:`repository`."""
         return self.repository
 
     @property
     def interpreter_path(self) -> str | None:
-        """The Python of the environment that was made, as a path in the image if it is one."""
+        """The path of the environment's Python: in the image, or on this machine without one."""
         path: str | None = self["pythonEnvironment"]["interpreterPath"]
         return path
 
     @property
     def environment_path(self) -> str | None:
-        """The folder of the environment that was made, as a path in the image if it is one."""
+        """The path of the environment's folder: in the image, or on this machine without one."""
         path: str | None = self["pythonEnvironment"]["condaEnvironmentPath"]
         return path
 
@@ -127,10 +129,12 @@ class DockerImageDetails(dict[str, Any]):
 
 
 def image_details(making: Making, base_image: str | None) -> DockerImageDetails:
-    """What is known of what was made of an environment, whose base image may have a name.
+    """Describe the image or virtual environment that was made of an environment.
+
+    ``base_image`` is the name of the environment's base image, or None.
 
     Raises:
-        EnvironmentBuildException: the definition has a line that cannot be read.
+        EnvironmentBuildException: a line of the definition cannot be parsed.
         ComputeTargetException: the environment is an image, and the container engine does not
             answer.
     """
@@ -150,10 +154,10 @@ def image_details(making: Making, base_image: str | None) -> DockerImageDetails:
 
 
 def build_here(making: Making) -> None:
-    """Make an environment, with the log on stdout.
+    """Make an environment on this machine, and print the log.
 
     Raises:
-        EnvironmentBuildException: it cannot be made.
-        ComputeTargetException: the container engine does not answer or refuses.
+        EnvironmentBuildException: the environment cannot be made.
+        ComputeTargetException: the container engine does not answer, or returns an error.
     """
     print(making.make(sys.stdout).describe())

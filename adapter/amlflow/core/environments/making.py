@@ -1,4 +1,4 @@
-"""What is made of an environment on this machine: an image, or else a virtual environment."""
+"""Makes an environment on this machine: an image, or else a virtual environment."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ from amlflow.spec import CONTAINER, Images, Tracker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeEnvironment:
-    """What was made of an environment.
+    """The image or virtual environment that was made of an environment.
 
-    ``python`` runs scripts in it, and ``folder`` has its packages: paths in the ``image``, if it is
-    one, and otherwise of this machine. ``key`` is None if no packages had to be installed.
+    ``python`` runs scripts in it, and ``folder`` has its packages. Both are paths in the ``image``
+    if there is one, and otherwise paths of this machine. ``key`` is None if no packages had to be
+    installed.
     """
 
     key: str | None
@@ -46,24 +47,25 @@ class MadeEnvironment:
     seconds: float = 0.0
 
     def describe(self) -> str:
-        """One sentence on what was done."""
+        """Say in one sentence what was made."""
         if self.image is not None:
             return f"The environment is the image {self.image}."
         if self.key is None and self.python is None:
             return "The user manages the packages of this environment."
         if self.key is None:
-            return "Nothing has to be made: this Python has all packages of the environment."
+            return "Nothing is made: this Python already has all packages of the environment."
         if self.is_new:
             return f"The environment {self.key} was made in {self.seconds:.1f} s."
-        return f"The environment {self.key} was there already."
+        return f"The environment {self.key} was made before."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What an environment asks for. ``specification`` is None if the user manages its packages.
+    """A request to make an environment.
 
-    With an ``image`` or a ``dockerfile`` it becomes an image on the Docker host. Without a daemon,
-    an image's packages become a virtual environment, as where a script is submitted.
+    ``specification`` is None if the user manages the packages. With an ``image`` or a
+    ``dockerfile``, an image on the Docker host is made. Without a Docker daemon, the packages for
+    an ``image`` go into a virtual environment, as for a submitted script.
     """
 
     specification: Specification | None
@@ -72,15 +74,15 @@ class Making:
 
     @property
     def makes_nothing(self) -> bool:
-        """Whether the user manages the packages, and no image is named."""
+        """Whether nothing is made: the user manages the packages, and no image is named."""
         return self.specification is None and self.image is None and self.dockerfile is None
 
     def make(self, log: TextIO) -> MadeEnvironment:
-        """Make it if it is not there.
+        """Make the environment, unless it was made before.
 
         Raises:
-            EnvironmentBuildException: it cannot be made.
-            ComputeTargetException: the container engine does not answer or refuses.
+            EnvironmentBuildException: the environment cannot be made.
+            ComputeTargetException: the container engine does not answer, or returns an error.
         """
         images = self._find_images(log)
         if images is not None:
@@ -95,12 +97,12 @@ class Making:
         )  # fmt: skip
 
     def find(self) -> MadeEnvironment | None:
-        """What was made of it earlier, or None. Nothing is fetched.
+        """Find the environment if it was made before; None if not. Nothing is downloaded.
 
         Raises:
-            EnvironmentBuildException: the definition has a line that cannot be read.
+            EnvironmentBuildException: a line of the definition cannot be parsed.
             ComputeTargetException: the container engine does not answer.
-            OSError: a file that it names cannot be read.
+            OSError: a file that the definition names cannot be read.
         """
         images = self._find_images(io.StringIO())
         if images is not None:
@@ -160,7 +162,7 @@ def _of_image(layer: ImageEnvironment, *, is_new: bool) -> MadeEnvironment:
 
 
 def find_images() -> Images | None:
-    """The images of this machine's container engine; None if its plugin keeps none.
+    """The images of this machine's container engine; None if the engine's plugin stores no images.
 
     Raises:
         ComputeTargetException: no plugin runs containers, or the engine does not answer.
@@ -178,13 +180,13 @@ def making_of(
     tracker: Callable[[], Tracker],
     folder: str | None = None,
 ) -> Making:
-    """What is to be made of an environment with this name and these sections.
+    """Prepare to make an environment with this name and these sections.
 
-    ``tracker`` gives the one that has the workspace's wheels. Relative paths are below ``folder``,
-    or the working folder.
+    ``tracker`` opens the tracker with the workspace's wheels. Relative paths are below ``folder``,
+    or below the working folder without it.
 
     Raises:
-        UserErrorException: a file that it names does not exist.
+        UserErrorException: a file that the sections name does not exist.
     """
     return Making(
         specification=specification_of(name, python, folder or os.getcwd(), tracker),

@@ -1,7 +1,7 @@
-"""Wheels that a workspace keeps in its tracker: v1's private pip wheels.
+"""v1's private pip wheels: wheels that a workspace keeps in its tracker.
 
-Each name of a wheel is a run of the experiment of environments. A wheel's file is kept under the
-hash of its content, so an address always means the same wheel.
+For each name of a wheel, there is a run in the experiment of environments. The file's name in the
+run contains the hash of its content, so an address always means the same wheel.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ _DIGEST = "wheel"
 
 
 def add_wheel(tracker: Tracker, file_path: str | os.PathLike[str], *, exist_ok: bool) -> str:
-    """Keep a wheel in the tracker; its address is returned.
+    """Store a wheel in the tracker, and return its address.
 
-    With ``exist_ok``, a name that is there already may get another content too.
+    With ``exist_ok``, a second wheel with the same name and another content is stored beside the
+    first.
 
     Raises:
         FileNotFoundError: the file does not exist.
-        UserErrorException: it is not a wheel, or one of this name is there already.
+        UserErrorException: it is not a wheel; or the tracker has a wheel of this name, and
+            ``exist_ok`` is False.
     """
     path = Path(file_path)
     if not path.is_file():
@@ -55,10 +57,12 @@ def add_wheel(tracker: Tracker, file_path: str | os.PathLike[str], *, exist_ok: 
 
 
 def with_local_wheels(tracker: Tracker, lines: Iterable[str]) -> tuple[str, ...]:
-    """The lines of pip, with paths in place of the addresses of wheels of the workspace.
+    """Replace addresses of the workspace's wheels in pip's lines by local paths.
+
+    The wheels are downloaded.
 
     Raises:
-        UserErrorException: the tracker does not have one of these wheels.
+        UserErrorException: the tracker does not have one of the wheels.
     """
     return tuple(_to_local(tracker, line) for line in lines)
 
@@ -77,8 +81,9 @@ def _to_local(tracker: Tracker, line: str) -> str:
             tracker.get_file(run.id, _file_name(digest, name), path)
         except (RunNotFound, FileNotInRun) as error:
             raise UserErrorException(
-                f"The workspace does not have the wheel {line!r}: it was added to another one, or "
-                "was deleted. Environment.add_private_pip_wheel(workspace, file) adds it."
+                f"The workspace does not have the wheel {line!r}: it was added to another "
+                "workspace, or was deleted. Add it with "
+                "Environment.add_private_pip_wheel(workspace, file)."
             ) from error
 
     return str(ensure_copy(digest, name, fetch))
@@ -86,8 +91,8 @@ def _to_local(tracker: Tracker, line: str) -> str:
 
 def _exists(name: str) -> UserErrorException:
     return UserErrorException(
-        f"The workspace has a wheel {name!r} already. Give the wheel another version, or pass "
-        "exist_ok=True to add this one beside it."
+        f"The workspace has a wheel {name!r} already. Give your wheel another version, or pass "
+        "exist_ok=True to add it beside the other."
     )
 
 

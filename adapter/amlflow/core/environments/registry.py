@@ -1,9 +1,9 @@
-"""The environments of a workspace, kept in its tracker so that everybody who uses it finds them.
+"""The registered environments of a workspace. The tracker keeps them, so all its users find them.
 
-An environment is a run of an experiment of amlflow's own. Each definition is a file of that run,
-named by the hash of its content. What happens to the environment is a list of entries, each a
-property: ``entry-1`` adds a version, ``entry-2`` labels one, and so on. Properties are written
-once, so if two processes write the same entry, one of them reads the list again and tries the next.
+An environment is a run of amlflow's own experiment. Each definition is a file of that run, named by
+the hash of its content. The environment's history is a list of entries. Each entry is a property:
+for example, ``entry-1`` adds a version, and ``entry-2`` labels it. A property cannot be changed. So
+if two processes write the same entry, one fails, reads the list again and writes the next entry.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _ENTRY = re.compile(r"entry-([0-9]{1,6})")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 MAX_ATTEMPTS = 1000
-"""Entries that other processes may write while this one tries to write one."""
+"""How often this process tries to write an entry while other processes write theirs."""
 MAX_NAMED = 20
-"""Names that a message lists."""
+"""How many names a message lists."""
 THREADS = 8
-"""Definitions that are read at the same time."""
+"""How many definitions are read at the same time."""
 
 
 class EnvironmentNotFound(ServiceException):
@@ -58,8 +58,8 @@ class EnvironmentNotFound(ServiceException):
 class RegisteredVersion:
     """A version of a registered environment.
 
-    ``digest`` is the SHA-256 of its definition, in hexadecimal digits, and ``run_id`` the run that
-    has the definition.
+    ``digest`` is the SHA-256 of its definition in hexadecimal digits. ``run_id`` is the id of the
+    run with the definition.
     """
 
     run_id: str
@@ -71,9 +71,10 @@ class RegisteredVersion:
 
 
 def digest_of(definition: Mapping[str, Any]) -> str:
-    """The SHA-256 of a definition, the same for the same content.
+    """Return the SHA-256 of a definition.
 
-    Settings that are empty do not count, so that a later release with more settings gives the same.
+    Empty settings do not count, so that the digest stays the same if a later release of amlflow
+    adds settings.
     """
     return hashlib.sha256(_to_text(_without_empty(definition)).encode()).hexdigest()
 
@@ -113,7 +114,7 @@ class Registry:
     def get(
         self, name: str, version: str | None = None, label: str | None = None
     ) -> RegisteredVersion:
-        """A version, by its name or label; the latest if both are None.
+        """Return the version with this version name or label; the latest if both are None.
 
         Raises :class:`EnvironmentNotFound`.
         """
@@ -134,12 +135,12 @@ class Registry:
         )
 
     def versions(self, name: str) -> tuple[RegisteredVersion, ...]:
-        """All versions of an environment, oldest first; none if it is not registered."""
+        """All versions of an environment, oldest first; empty if it is not registered."""
         history = self._find(name)
         return () if history is None else history.versions
 
     def latest(self) -> list[RegisteredVersion]:
-        """The latest version of each environment, by name."""
+        """The latest version of each environment, sorted by name."""
         versions: list[RegisteredVersion] = []
         for record in self._runs.find():
             name = parse(record.id, _NAME_TAG, record.tags.get(_NAME_TAG), to_name)
@@ -148,9 +149,9 @@ class Registry:
         return sorted(versions, key=lambda version: (version.name.casefold(), version.name))
 
     def definition(self, version: RegisteredVersion) -> dict[str, Any]:
-        """The definition of a version.
+        """Read the definition of a version.
 
-        Raises :class:`ServiceException` if it is not what was registered.
+        Raises :class:`ServiceException` if its file is missing, or does not have the digest.
         """
         name = _file_name(version.digest)
         with tempfile.TemporaryDirectory() as folder:
@@ -172,9 +173,9 @@ class Registry:
         return definition
 
     def definitions(self) -> Iterator[tuple[RegisteredVersion, dict[str, Any]]]:
-        """The latest version of each environment with its definition, by name.
+        """Yield the latest version of each environment with its definition, sorted by name.
 
-        One that cannot be read is left out, and the log names it.
+        If a definition cannot be read, the environment is left out and the log names it.
         """
 
         def read(version: RegisteredVersion) -> dict[str, Any] | None:
@@ -195,20 +196,20 @@ class Registry:
     def register(
         self, name: str, definition: Mapping[str, Any], version: str | None = None
     ) -> RegisteredVersion:
-        """Keep a definition as a version of an environment.
+        """Register a definition as a version of an environment, and return the version.
 
-        A definition that is there already keeps its version, unless you name another one. A
-        version that is not named is the number after the highest.
+        Without ``version``, a definition that is registered already keeps its version, and another
+        one gets the number after the highest.
 
         Raises:
-            UserErrorException: the name or version cannot be one, or the version has another
-                content.
+            UserErrorException: the name or version is not valid, or the version is registered with
+                another definition.
         """
         check_environment_name(name)
         if version is not None and not _VERSION.fullmatch(version):
             raise UserErrorException(
-                f"{version!r} is not a version of an environment: it is 1-100 letters, digits, "
-                "'_', '-', '+' and '.', and starts with a letter or a digit."
+                f"{version!r} is not a valid version of an environment: use 1-100 letters, digits, "
+                "'_', '-', '+' and '.', and start with a letter or a digit."
             )
         digest = digest_of(definition)
         history = self._find(name)
@@ -228,12 +229,14 @@ class Registry:
 
         history = self._append(name, entry)
         registered = _same_content(history, digest, version)
-        if registered is None:  # removed by another process meanwhile
-            raise UserErrorException(f"The environment {name!r} was removed meanwhile.")
+        if registered is None:  # another process has removed it since the entry was written
+            raise UserErrorException(
+                f"The environment {name!r} was removed by another process. Register it again."
+            )
         return registered
 
     def label(self, name: str, version: str, labels: Sequence[str]) -> None:
-        """Give a version these labels, and no others. Another version with one of them loses it.
+        """Replace the labels of a version. If another version has one of them, it loses it.
 
         Raises :class:`EnvironmentNotFound`.
         """
@@ -244,7 +247,7 @@ class Registry:
         )
 
     def remove(self, name: str, version: str | None = None) -> None:
-        """Take a version away, or all of them. Their numbers are not used again.
+        """Remove a version, or all versions. Their numbers are not used again.
 
         Raises :class:`EnvironmentNotFound`.
         """
@@ -255,8 +258,8 @@ class Registry:
         text = _to_text(definition)
         if len(text) > MAX_DEFINITION_FILE:
             raise UserErrorException(
-                f"The environment's definition takes {len(text)} characters, and can have "
-                f"{MAX_DEFINITION_FILE}: name fewer packages."
+                f"The environment's definition has {len(text)} characters, which is more than "
+                f"{MAX_DEFINITION_FILE}. Name fewer packages."
             )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "definition.json")
@@ -266,7 +269,11 @@ class Registry:
     def _append(
         self, name: str, entry_for: Callable[[_History], EnvironmentEntry | None]
     ) -> _History:
-        """Write the entry that follows from the history, unless that is None."""
+        """Add an entry to an environment's history, and return the history.
+
+        ``entry_for`` makes the entry from the current history. If it returns None, nothing is
+        added. It is called again when another process was faster.
+        """
         for _ in range(MAX_ATTEMPTS):
             history = self._ensure(name)
             entry = entry_for(history)
@@ -281,8 +288,8 @@ class Registry:
             properties = {**history.run.properties, **change.properties}
             return _read(dataclasses.replace(history.run, properties=properties), name)
         raise ServiceException(
-            f"The environment {name!r} was changed by other processes {MAX_ATTEMPTS} times while "
-            "this one tried to; try again."
+            f"The environment {name!r} was not changed: in each of {MAX_ATTEMPTS} attempts, "
+            "another process changed it first. Try again."
         )
 
     def _ensure(self, name: str) -> _History:
@@ -295,17 +302,17 @@ class Registry:
     def _name_all(self) -> str:
         names = [version.name for version in self.latest()]
         if not names:
-            return "It has none yet: environment.register(workspace) registers one."
+            return "It has no environments yet: environment.register(workspace) registers one."
         more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
         return f"It has: {', '.join(names[:MAX_NAMED])}{more}."
 
 
 def check_environment_name(name: str) -> None:
-    """Raise UserErrorException for what cannot be the name of a registered environment."""
+    """Raise UserErrorException if a value is not a valid name for a registered environment."""
     if not _NAME.fullmatch(name):
         raise UserErrorException(
-            f"{name[:100]!r} is not a name for an environment: it is 1-255 characters without line "
-            "feeds and other control characters."
+            f"{name[:100]!r} is not a valid name for an environment: use 1-255 characters, without "
+            "line feeds and other control characters."
         )
     if name.lower().startswith(("azureml-", "microsoft")):
         raise UserErrorException(
@@ -315,7 +322,11 @@ def check_environment_name(name: str) -> None:
 
 
 def _same_content(history: _History, digest: str, version: str | None) -> RegisteredVersion | None:
-    """The version with this content. Raises where the named version has another content."""
+    """Find the version with this content; None if there is none.
+
+    Raises:
+        UserErrorException: the version named by ``version`` has another content.
+    """
     for candidate in reversed(history.versions):
         if version is None:
             if candidate.digest == digest:
@@ -325,13 +336,14 @@ def _same_content(history: _History, digest: str, version: str | None) -> Regist
                 return candidate
             raise UserErrorException(
                 f"Version {version} of the environment {history.name!r} is registered with another "
-                "content, and versions do not change. Set environment.version = None for a new one."
+                "content, and cannot be changed. To register a new version, set "
+                "environment.version = None."
             )
     return None
 
 
 def _read(record: RunRecord, name: str) -> _History:
-    """What the entries of a run say. An entry that does not parse counts as absent."""
+    """Read the history of an environment from its run. An entry that does not parse is left out."""
     numbers = sorted(int(match[1]) for key in record.properties if (match := _ENTRY.fullmatch(key)))
     versions: dict[str, RegisteredVersion] = {}
     highest = 0

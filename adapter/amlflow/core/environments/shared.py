@@ -1,8 +1,9 @@
-"""Environments that a tracker keeps: everybody who may change its runs can write a definition.
+"""Makes environments safe to share. Everybody who may change a tracker's runs can write one.
 
-Such a definition names packages, an image and variables. What it says of one machine is left out,
-and the log names it: paths, which would be read, or started as a program, where you only look, and
-arguments of Docker, which could give a container the machine's files.
+A definition from a tracker may name packages, an image and variables. Settings of one machine are
+left out, and the log names them. These are paths and arguments of Docker. Otherwise somebody else's
+path would be read, or run as a program, on your machine, and somebody else's arguments of Docker
+could give a container your files.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ logger = logging.getLogger("amlflow")
 
 
 class HasSections(Protocol):
-    """What is used of an :class:`amlflow.core.scripts.environment.Environment`."""
+    """The sections of an :class:`amlflow.core.scripts.environment.Environment` that are used."""
 
     name: str
     python: PythonSection
@@ -33,9 +34,9 @@ class HasSections(Protocol):
 
 
 def leave_out_paths(environment: HasSections, owner: str) -> bool:
-    """Take what is of one machine out of a definition from a tracker; whether there was any.
+    """Remove settings of one machine from an environment that comes from a tracker.
 
-    ``owner`` is the run that has the definition.
+    ``owner`` is the run with the definition, which the log names. Returns whether there were any.
     """
     paths = {**_settings(environment), **_local_lines(environment)}
     for setting, value in paths.items():
@@ -46,23 +47,22 @@ def leave_out_paths(environment: HasSections, owner: str) -> bool:
 
 
 def to_shared(environment: HasSections, definition: dict[str, Any]) -> dict[str, Any]:
-    """The definition of an environment as a workspace gets it: without secrets.
+    """Return the definition of an environment for the workspace: without secrets and own settings.
 
-    A warning names settings that others do not get.
+    A warning names the settings that are left out.
 
     Raises:
         UserErrorException: a package is a file of this machine, so others cannot install it.
     """
     for line in _local_lines(environment).values():
         raise UserErrorException(
-            f"The environment {environment.name!r} cannot be registered: its line of pip "
-            f"{redact(line)!r} names a file of this machine, which others do not have. Name "
-            "packages of an index instead, or use the environment without registering it."
+            f"The environment {environment.name!r} cannot be registered: its line "
+            f"{redact(line)!r} for pip names a file of this machine, which others do not have. "
+            "Name packages of an index instead, or use the environment without registering it."
         )
     if settings := _settings(environment):
         logger.warning(
-            "The environment %r is registered, but nobody gets its %s from the workspace: that is "
-            "this machine's.",
+            "The environment %r is registered without its %s, which belongs to this machine.",
             environment.name,
             " and ".join(settings),
         )
@@ -70,15 +70,15 @@ def to_shared(environment: HasSections, definition: dict[str, Any]) -> dict[str,
     if has_secrets:
         logger.warning(
             "The environment %r is registered without the passwords in the addresses of its "
-            "package indexes, which everybody of the workspace could read. Whoever builds it "
-            "gives them in ~/.netrc.",
+            "package indexes, since every user of the workspace could read them. Write the "
+            "passwords to ~/.netrc on each machine that builds the environment.",
             environment.name,
         )
     return shared_definition
 
 
 def _settings(environment: HasSections) -> dict[str, str]:
-    """The settings that are a path, or a command of one machine, by their names."""
+    """Return the settings that are a path or a command of one machine, by their names."""
     python, docker = environment.python, environment.docker
     values = {
         "interpreter_path": python.interpreter_path,
@@ -97,7 +97,7 @@ def _path_of_dockerfile(docker: DockerSection) -> str | None:
 
 
 def _local_lines(environment: HasSections) -> dict[str, str]:
-    """The lines of pip that name files of a machine, by their places."""
+    """Return the lines for pip that name files of one machine, by their places."""
     packages = environment.python.conda_dependencies
     lines = (*packages.pip_options, *packages.pip_packages)
     return {
