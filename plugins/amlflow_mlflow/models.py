@@ -87,7 +87,6 @@ class Models:
             self._files.check_there(draft.run_id, draft.path)
         if draft.description is not None:
             check_text("the description", draft.description, DESCRIPTION_LIMIT)
-        self._ensure_model(draft.name)
         if draft.run_id is not None:
             return self._add_version(draft, draft.run_id, tags)
         run_id = self._upload(draft)
@@ -135,6 +134,8 @@ class Models:
     def _add_version(self, draft: ModelDraft, run_id: str, tags: dict[str, str]) -> ModelRecord:
         root = self._store.get_run(run_id).info.artifact_uri
         source = check_text("the path", f"{root}/{to_path(draft.path)}", SOURCE_LIMIT)
+        # Now, so that an upload that breaks off leaves no model without a version.
+        self._ensure_model(draft.name)
         version = self._registry.create_version(draft.name, source, run_id, tags, draft.description)
         return to_model(version, tags)
 

@@ -30,6 +30,8 @@ from amlflow.spec import (
     ModelNotFound,
     PropertyConflict,
     Refused,
+    RunQuery,
+    Status,
     Tracker,
     Unavailable,
     hookimpl,
@@ -244,23 +246,31 @@ def test_arguments_that_are_wrong(
     assert Model.list(workspace) == []
 
 
-def test_an_upload_that_breaks_off(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    if isinstance(plugins.open_tracker(URI), BareTracker):
+@pytest.mark.parametrize("error", [Unavailable("cut off"), KeyboardInterrupt()])
+def test_an_upload_that_breaks_off(
+    workspace: Workspace, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = plugins.open_tracker(URI)
 
-        def put_files(*args: Any, **kwargs: Any) -> None:
-            raise Unavailable("cut off")
+    def stop(*args: Any, **kwargs: Any) -> None:
+        raise error
 
-        monkeypatch.setattr(BareTracker, "put_files", put_files)
-        with pytest.raises(Unavailable):
+    with monkeypatch.context() as patch:
+        if isinstance(tracker, BareTracker):
+            patch.setattr(BareTracker, "put_files", stop)
+        else:
+            patch.setattr(Path, "read_bytes", stop)
+        with pytest.raises(type(error)):
             register(workspace)
-    else:
-        path = write("model.pkl")
-        os.chmod(path, 0o600)
-        monkeypatch.setattr(Path, "read_bytes", lambda path: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            Model.register(workspace, path, "my-model")
     assert Model.list(workspace) == []
+    assert dict(workspace.models) == {}
     assert list(workspace.experiments) == []
+    if isinstance(tracker, BareTracker):
+        [experiment] = tracker.list_experiments()
+        [run] = tracker.find_runs(RunQuery(experiment_ids=[experiment.id]))
+        assert run.status is Status.FAILED, "it has no files that a version names"
+    assert Path(register(workspace).download("again")).read_text() == "content"
+    assert Model(workspace, "my-model").version == 1
 
 
 # finding

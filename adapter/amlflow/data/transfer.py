@@ -11,11 +11,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amlflow.data.errors import explain_errors
 from amlflow.data.storage import PARTIAL, Folder, is_local
 from amlflow.data.tracker_filesystem import TrackerFileSystem
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 BATCH = 100
 """Files that one call to a tracker stores."""
@@ -71,8 +74,40 @@ def _put(batch: Mapping[str, Path], folder: Folder, ending: str) -> None:
     for path, local in batch.items():
         if is_local(folder.fs):
             _copy(local, path, ending)
-        else:
+        elif _renames(folder.fs):
+            _put_renamed(folder.fs, local, path, ending)
+        else:  # mostly a cloud's, where an object is there when all of it is
             folder.fs.put_file(str(local), path)
+
+
+def _renames(fs: AbstractFileSystem) -> bool:
+    """Whether files have folders and can be renamed, as by SFTP; there they are seen as they grow.
+
+    fsspec's own ``mv`` copies and removes.
+    """
+    # fsspec is loaded when data is moved.
+    from fsspec import AbstractFileSystem
+
+    return not fs.async_impl and type(fs).mv is not AbstractFileSystem.mv
+
+
+def _put_renamed(fs: AbstractFileSystem, local: Path, path: str, ending: str) -> None:
+    """Store a file under another name until it is whole, as :func:`_copy` does."""
+    parent, slash, name = path.rpartition("/")
+    staging = f"{parent}{slash}.{name[:180]}{ending}"
+    try:
+        if parent:
+            fs.makedirs(parent, exist_ok=True)
+        fs.put_file(str(local), staging)
+        try:
+            fs.mv(staging, path)
+        except FileExistsError:  # SMB renames to no name that is taken
+            fs.rm_file(path)
+            fs.mv(staging, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fs.rm_file(staging)
+        raise
 
 
 def _copy(source: Path, target: str, ending: str) -> None:

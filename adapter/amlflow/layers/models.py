@@ -8,6 +8,7 @@ or folder of the run that was registered, or of a run that keeps local files and
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -111,9 +112,10 @@ class Models(Layer):
             # Below a folder, since amlflow's own files are at the top.
             files = {f"{FOLDER}/{name}": path for name, path in draft.files.items()}
             self.inner.put_files(run.id, files)
-        except AzureMLException:
-            # No version will name this run.
-            self.inner.update_run(run.id, RunChange(status=Status.FAILED))
+        except BaseException:
+            # No version will name this run. The error that led here says more than a second one.
+            with contextlib.suppress(AzureMLException):
+                self.inner.update_run(run.id, RunChange(status=Status.FAILED))
             raise
         return run.id
 
