@@ -165,11 +165,12 @@ def test_packages_of_a_conda_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("CONDA_EXE", "/opt/conda/bin/conda")
     outputs = {
         ("env", "list", "--json"): (0, '{"envs": [\n"/opt/conda",\n"/opt/conda/envs/mine"\n]}'),
-        ("env", "export", "--no-builds", "--name", "mine"): (
+        ("env", "export", "--prefix", "/opt/conda/envs/mine"): (
             0,
-            "name: mine\ndependencies:\n- python=3.10\n- pip:\n  - x==1\nprefix: /opt/conda\n",
+            "name: mine\ndependencies:\n- python=3.10=h1_0\n- numpy=1.2\n- pip:\n  - x==1\n"
+            "prefix: /opt/conda\n",
         ),
-        ("env", "export", "--no-builds", "--name", "base"): (1, ""),
+        ("env", "export", "--prefix", "/opt/conda"): (1, ""),
     }
 
     def run(program: str, *arguments: str) -> object:
@@ -180,7 +181,9 @@ def test_packages_of_a_conda_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     environment = Environment.from_existing_conda_environment("e", "mine")
     assert environment is not None
     assert environment.python.conda_dependencies.as_dict() == {
-        "name": "mine", "dependencies": ["python=3.10", "pip", {"pip": ["x==1"]}], "channels": []
+        "name": "mine",
+        "dependencies": ["python=3.10", "numpy=1.2", "pip", {"pip": ["x==1"]}],
+        "channels": [],
     }  # fmt: skip
     assert Environment.from_existing_conda_environment("e", "base") is None
     with pytest.raises(UserErrorException, match="conda has no environment 'other'"):

@@ -16,7 +16,7 @@ from typing import TextIO
 from amlflow.environments import kept
 from amlflow.environments.bundled import add_bundled
 from amlflow.environments.conda import find_conda, identity_of, make_with_conda
-from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
 from amlflow.environments.installing import Installer, Target, failure_of, freeze
 from amlflow.environments.keys import key_of
 from amlflow.environments.plan import Plan, plan_of
@@ -27,6 +27,9 @@ from amlflow.environments.specification import Specification
 from amlflow.environments.uv import Uv
 from amlflow.systems import IS_WINDOWS
 
+_INSTALL_CONDA = (
+    "Put conda, mamba, micromamba or pixi into PATH, or leave the packages out of the definition."
+)
 _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.environ[{ROOM!r}])\n"
 
 
@@ -55,7 +58,9 @@ class BuiltEnvironment:
         folder = self.python.parent
         room = find_room(kept.environments_folder() / ".rooms", self.version)
         path = os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
-        return {ROOM: str(room), "VIRTUAL_ENV": str(folder.parent), "PATH": path}
+        is_condas = Path(folder.parent, "conda-meta").is_dir()
+        prefix = "CONDA_PREFIX" if is_condas else "VIRTUAL_ENV"
+        return {ROOM: str(room), prefix: str(folder.parent), "PATH": path}
 
 
 def needs_environment(specification: Specification) -> bool:
@@ -113,45 +118,70 @@ def ensure(
                 "into your Python by pip, or submit on Linux, on macOS or in the Windows Subsystem "
                 "for Linux (WSL)."
             )
-        conda = find_conda() if plan.only_conda else None
+        conda = find_conda() if specification.conda else None
         if plan.only_conda and conda is None:
             raise EnvironmentBuildException(
-                f"Only conda has these packages: {', '.join(plan.only_conda)}. But neither conda, "
-                "mamba, micromamba nor pixi is in PATH. Install one of them, or leave the packages "
-                "out."
+                f"Only conda has these packages: {', '.join(plan.only_conda)}. {_INSTALL_CONDA}"
             )
         python, warning = choose(specification.python, specification.interpreter)
-        warnings = [warning] if warning else []
         folder = kept.make_folder()
+
+        def make_by_uv(key: str) -> kept.KeptEnvironment:
+            warnings = [warning] if warning else []
+            relaxing = specification.relax
+            return _Build(folder, key, plan, python, warnings, relaxing, stream, cancelled).run()
+
+        def make_by_conda(key: str) -> kept.KeptEnvironment:
+            return make_with_conda(specification, conda or "", key, folder, stream, cancelled)
+
         try:
-            identity = python if conda is None else identity_of(specification, conda)
-            key = key_of(plan, identity, relax=specification.relax)
+            key = key_of(plan, python, relax=specification.relax)
+            condas_key = (
+                None
+                if conda is None
+                else key_of(plan, identity_of(specification, conda), relax=specification.relax)
+            )
         except OSError as error:
             raise EnvironmentBuildException(
                 f"A file that the environment names cannot be read: {error}."
             ) from error
-        environment = kept.find(key, folder)
-        is_new = False
-        if environment is None or not kept.note_use(environment):
-            with kept.hold_lock(key, folder, cancelled):
-                environment = kept.find(key, folder)
-                if environment is None or not kept.note_use(environment):
-                    if conda is not None:
-                        environment = make_with_conda(
-                            specification, conda, key, folder, stream, cancelled
-                        )
-                    else:
-                        build = _Build(
-                            folder, key, plan, python, warnings, specification.relax, stream,
-                            cancelled,
-                        )  # fmt: skip
-                        environment = build.run()
-                    is_new = True
+        if condas_key is not None and (plan.only_conda or kept.find(condas_key, folder)):
+            environment, is_new = _find_or_make(condas_key, folder, cancelled, make_by_conda)
+        else:
+            try:
+                environment, is_new = _find_or_make(key, folder, cancelled, make_by_uv)
+            except MissingPackages as failure:
+                names = ", ".join(sorted(failure.names & plan.from_conda))
+                if not names:
+                    raise
+                if condas_key is None:
+                    raise EnvironmentBuildException(
+                        f"{failure.message} If only conda has {names}: {_INSTALL_CONDA}"
+                    ) from failure
+                stream.write(f"pip's index does not have {names}: conda is asked instead.\n")
+                environment, is_new = _find_or_make(condas_key, folder, cancelled, make_by_conda)
         return BuiltEnvironment(
-            python=environment.python, version=environment.version, key=key,
+            python=environment.python, version=environment.version, key=environment.key,
             packages=environment.packages, is_new=is_new, seconds=time.monotonic() - start,
             warnings=environment.warnings,
         )  # fmt: skip
+
+
+def _find_or_make(
+    key: str,
+    folder: Path,
+    cancelled: Callable[[], bool],
+    make: Callable[[str], kept.KeptEnvironment],
+) -> tuple[kept.KeptEnvironment, bool]:
+    """The environment of a key, and whether it had to be made. One process makes it."""
+    environment = kept.find(key, folder)
+    if environment is not None and kept.note_use(environment):
+        return environment, False
+    with kept.hold_lock(key, folder, cancelled):
+        environment = kept.find(key, folder)
+        if environment is not None and kept.note_use(environment):
+            return environment, False
+        return make(key), True
 
 
 @contextlib.contextmanager

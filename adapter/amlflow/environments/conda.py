@@ -17,13 +17,14 @@ from typing import Any, TextIO
 
 from amlflow import whole_files
 from amlflow.environments import kept
+from amlflow.environments.conda_reasons import reason_of_conda
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.installing import freeze
 from amlflow.environments.keys import Surroundings
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import OLDEST, OLDEST_CLIENT
 from amlflow.environments.room import ROOM
-from amlflow.environments.specification import Specification
+from amlflow.environments.specification import OF_CONDA, Specification
 from amlflow.environments.uv import Uv
 
 SETTING = "CONDA_EXE"
@@ -128,7 +129,7 @@ def _run(
     for command in commands:
         if conda.run(*command):
             raise EnvironmentBuildException(
-                f"{name} could not make the environment: {_reason_of(conda.output)}."
+                f"{name} could not make the environment: {reason_of_conda(conda.output)}."
             )
     python = prefix / "bin" / "python"
     if not python.exists():
@@ -202,13 +203,5 @@ def _packages_of_conda(prefix: Path) -> list[str]:
     packages = []
     for file in sorted((prefix / "conda-meta").glob("*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
-        packages.append(f"# conda: {content['name']}={content['version']}={content['build']}")
+        packages.append(f"{OF_CONDA}{content['name']}={content['version']}={content['build']}")
     return packages
-
-
-def _reason_of(output: list[str]) -> str:
-    """Return the last paragraph of conda's output on one line, or that the disk is full."""
-    text = "\n".join(output).strip()
-    if "No space left on device" in text or "Errno 28" in text:
-        return "the disk is full"
-    return " ".join(text.split("\n\n")[-1].split()).rstrip(".")[:600] or "no reason given"

@@ -11,5 +11,13 @@ class EnvironmentBuildException(UserErrorException):
     _error_codes = ("UserError", "ImageBuildFailure")
 
 
+class MissingPackages(EnvironmentBuildException):
+    """pip's index does not have packages of these ``names``, as pip writes them."""
+
+    def __init__(self, message: str, names: frozenset[str]) -> None:
+        super().__init__(message)
+        self.names = names
+
+
 class EnvironmentBuildCanceled(AzureMLException):
     """The build was canceled."""

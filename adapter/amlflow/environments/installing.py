@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TextIO
 
 from amlflow import whole_files
-from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
 from amlflow.environments.plan import Plan
 from amlflow.environments.reasons import (
     address_of,
     find_failed_build,
+    find_missing,
     is_away,
     lacks_wheel,
     last_of_build,
@@ -207,7 +208,9 @@ def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
                 f" Or name an older Python in the definition, such as 3.{_V1_MINOR}, which was "
                 "v1's default."
             )
-    return EnvironmentBuildException(f"The environment could not be made: {reason}.{remedy}")
+    message = f"The environment could not be made: {reason}.{remedy}"
+    missing = find_missing(output)
+    return MissingPackages(message, missing) if missing else EnvironmentBuildException(message)
 
 
 def freeze(site: Path) -> list[str]:

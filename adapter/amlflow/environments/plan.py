@@ -26,6 +26,8 @@ class Plan:
     """Sorted requirements in the form ``name[extra]==1.2; marker``, and paths and addresses."""
     only_conda: list[str] = field(default_factory=list)
     """Packages that only conda has."""
+    from_conda: set[str] = field(default_factory=set)
+    """The names, as pip writes them, of the requirements that the definition lists for conda."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -86,10 +88,13 @@ def _add_conda(line: str, plan: Plan, packages: list[str]) -> None:
         )
     else:
         name = names.renamed.get(package.name, package.name)
-        _add_pip(name + package.version, plan, packages)
+        requirement = _add_pip(name + package.version, plan, packages)
+        if requirement is not None:
+            plan.from_conda.add(requirement)
 
 
-def _add_pip(line: str, plan: Plan, packages: list[str]) -> None:
+def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
+    """Add a requirement of pip, and return its package's name; None if it has none."""
     # packaging takes a while to import, and only a definition with packages needs it.
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
@@ -102,7 +107,7 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> None:
         )
     if _ADDRESS.match(line) or line.startswith("/"):
         packages.append(line)
-        return
+        return None
     try:
         requirement = Requirement(_correct(line))
     except InvalidRequirement as error:
@@ -116,14 +121,15 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> None:
         packages.extend(names.azureml.get(name, ()))
         if name not in names.azureml:
             plan.notes.append(f"{name} is left out: amlflow replaces v1's packages.")
-        return
+        return None
     if name == "amlflow":  # every environment gets the submitter's amlflow
-        return
+        return None
     if name in names.standard_library:
         plan.notes.append(f"{name} is left out: it is part of Python.")
-        return
+        return None
     requirement.name = names.renamed_pip.get(name, name)
     packages.append(str(requirement))
+    return canonicalize_name(requirement.name)
 
 
 def _correct(line: str) -> str:

@@ -17,6 +17,7 @@ _FETCHED = re.compile(r"Failed to fetch: `?(\S+?)`?$")
 _BUILD = re.compile(r"Failed to (?:build|download and build) `?([^`\s]+)`?")
 _FULL = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
 _NO_WHEEL = re.compile(r"no wheels with a matching|no usable wheels|no source distribution")
+_MISSING = re.compile(r"([a-z0-9][a-z0-9-]*) was not found in the ")
 _STATUS = re.compile(r"HTTP status (?:client|server) error \((\d+[^)]*)\)")
 
 
@@ -30,6 +31,11 @@ def find_failed_build(output: Sequence[str]) -> str | None:
     """Return the package that could not be built from its source, as ``name==version``, or None."""
     match = _BUILD.search("\n".join(output))
     return match[1].replace("@", "==", 1) if match else None
+
+
+def find_missing(output: Sequence[str]) -> frozenset[str]:
+    """The names of the packages that the index does not have."""
+    return frozenset(_MISSING.findall(" ".join(" ".join(output).split())))
 
 
 def reason_of(output: Sequence[str]) -> str:

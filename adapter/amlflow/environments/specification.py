@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+OF_CONDA = "# conda: "
+"""What a package of conda's begins with in a list of packages: pip takes it for a comment."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specification:

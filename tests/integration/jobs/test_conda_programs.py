@@ -87,12 +87,46 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
     assert ensure(other, log).key != environment.key
 
 
+OWN = Specification(
+    python="3.11",
+    conda=("python=3.11", "of-our-channel=1"),
+    channels=("ours",),
+    pip=("--no-index",),
+)
+"""A definition with a package that amlflow does not know as one of conda's alone."""
+
+
+def test_what_pips_index_does_not_have_is_made_with_conda(tmp_path: Path) -> None:
+    folder = install(tmp_path, "conda")
+    log = io.StringIO()
+    environment = ensure(OWN, log)
+    assert environment.is_new
+    assert "pip's index does not have of-our-channel: conda is asked instead." in log.getvalue()
+    content = yaml.safe_load((folder / "environment.yml").read_text())
+    assert content["dependencies"] == ["python=3.11", "pip", "of-our-channel=1"]
+    again = io.StringIO()
+    assert ensure(OWN, again).key == environment.key
+    assert again.getvalue() == ""  # pip is not tried again
+
+
+def test_what_pips_index_does_not_have_and_no_conda_is_here() -> None:
+    with pytest.raises(EnvironmentBuildException, match="If only conda has of-our-channel: Put"):
+        ensure(OWN, io.StringIO())
+
+
+def test_a_package_of_pip_that_is_not_there_is_not_condas(tmp_path: Path) -> None:
+    install(tmp_path, "conda")
+    specification = Specification(python="3.11", conda=("pip",), pip=("--no-index", "nowhere"))
+    with pytest.raises(EnvironmentBuildException, match="nowhere was not found"):
+        ensure(specification, io.StringIO())
+
+
 def test_pythons_that_amlflow_does_not_run_on(tmp_path: Path) -> None:
     folder = install(tmp_path, "conda")
     environment = ensure(Specification(python="3.5", conda=R), io.StringIO())
     assert "python=3.10" in (folder / "environment.yml").read_text()
     [warning] = environment.warnings
-    assert "Python 3.5; 3.10 is taken" in warning
+    assert "Python 3.5, but gets 3.10" in warning
     assert ensure(Specification(python="3.6", conda=R), io.StringIO()).warnings == []
     assert "python=3.6" in (folder / "environment.yml").read_text()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import UserErrorException
+from amlflow.tracker_data import Malformed, to_object
 
 logger = logging.getLogger("amlflow")
 
@@ -29,14 +30,8 @@ def export_packages(name: str) -> dict[str, Any] | None:
             f"The conda environment {name!r} cannot be read: conda is not on the PATH of this "
             "machine. Name the packages in a file, and use Environment.from_conda_specification()."
         )
-    listing = _run(program, "env", "list", "--json")
-    names = {Path(line.strip(' ",')).name for line in listing.stdout.splitlines()}
-    if name not in names and name not in ("base", "root"):
-        raise UserErrorException(
-            f"conda has no environment {name!r} on this machine. `conda env list` lists its "
-            "environments."
-        )
-    export = _run(program, "env", "export", "--no-builds", "--name", name)
+    prefix = _find_prefix(program, name)
+    export = _run(program, "env", "export", "--prefix", prefix)
     if export.returncode:
         logger.error("conda could not export the environment %r: %s", name, export.stderr.strip())
         return None
@@ -47,7 +42,51 @@ def export_packages(name: str) -> dict[str, Any] | None:
         logger.error("The export of the environment %r by conda is not valid YAML.", name)
         return None
     content.pop("prefix", None)  # a path of this machine
+    dependencies = content.get("dependencies")
+    if isinstance(dependencies, list):
+        content["dependencies"] = [_without_build(item) for item in dependencies]
     return content
+
+
+def _without_build(item: Any) -> Any:
+    """``name=version`` of ``name=version=build``: the option that does so has two spellings."""
+    is_package = isinstance(item, str) and item.count("=") == 2 and "==" not in item
+    return item.rpartition("=")[0] if is_package else item
+
+
+def _find_prefix(program: str, name: str) -> str:
+    """The folder of an environment. It may be outside of the folders that conda looks names up in.
+
+    Raises:
+        UserErrorException: conda has no such environment, or does not list them.
+    """
+    listing = _run(program, "env", "list", "--json")
+    try:
+        content = to_object(listing.stdout)
+        listed = content.get("envs")
+        prefixes = [str(prefix) for prefix in listed] if isinstance(listed, list) else []
+    except Malformed as error:
+        raise UserErrorException(
+            f"{program!r} does not list its environments: {listing.stderr.strip()[-300:]}"
+        ) from error
+    for prefix in prefixes:
+        if Path(prefix).name == name:
+            return prefix
+    if name in ("base", "root"):
+        return _find_base(content, prefixes)
+    raise UserErrorException(
+        f"conda has no environment {name!r} on this machine. `conda env list` lists its "
+        "environments."
+    )
+
+
+def _find_base(content: dict[str, Any], prefixes: list[str]) -> str:
+    """conda's own environment: new versions mark it, and older ones list it first."""
+    details = content.get("envs_details")
+    for prefix, detail in details.items() if isinstance(details, dict) else ():
+        if isinstance(detail, dict) and detail.get("base") is True:
+            return str(prefix)
+    return next(iter(prefixes), "")
 
 
 def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

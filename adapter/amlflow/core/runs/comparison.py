@@ -12,6 +12,7 @@ from amlflow.core.runs.metric_values import shapes
 from amlflow.core.runs.snapshot_files import different_names, files_of, open_snapshot
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
 from amlflow.core.store import tracker_of
+from amlflow.environments.specification import OF_CONDA
 from amlflow.spec import RunRecord, Tracker
 
 Differences = dict[str, list[Any]]
@@ -65,14 +66,20 @@ def _differ(left: Mapping[str, Any], right: Mapping[str, Any]) -> Differences:
 def _flatten_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any]:
     """The name and version of a run's environment, and the version of each package."""
     environment = describe_environment(tracker, record) or {}
-    packages = dict(
-        package.partition("==")[::2] if "==" in package else (package, "")
-        for package in environment.get("packages") or ()
-    )
+    packages = dict(map(split_package, environment.get("packages") or ()))
     return {
         **{key: environment[key] for key in ("name", "version") if environment.get(key)},
         **{f"package {name}": version for name, version in packages.items()},
     }
+
+
+def split_package(package: str) -> tuple[str, str]:
+    """The name and the version of a package."""
+    if package.startswith(OF_CONDA):
+        name, _, version = package.removeprefix(OF_CONDA).partition("=")
+        return f"{name} (conda)", version
+    name, _, version = package.partition("==")
+    return name, version
 
 
 def _compare_snapshots(tracker: Tracker, left: RunRecord, right: RunRecord) -> Differences:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amlflow.environments.specification import OF_CONDA
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import FileNotInRun, RunRecord, Tracker
 from amlflow.tracker_data import Malformed, parse_file, to_object
@@ -26,7 +27,8 @@ def describe_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any] 
     """A run's environment, as its details show it; None if the run names none.
 
     Keys: name, version (None if it is not registered), and, if one was made for the script, hash
-    and packages, as ``pip freeze`` lists them.
+    and packages, as ``pip freeze`` lists them. A package of conda's is a comment there, such as
+    ``# conda: gdal=3.8.0=h1_0``.
     """
     note = parse_environment(record)
     if note is None:
@@ -68,8 +70,13 @@ def environment_of(tracker: Tracker, record: RunRecord) -> Environment:
 
 
 def _to_packages(text: str) -> list[str]:
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    if len(lines) > MAX_PACKAGES or not all(map(_PACKAGE.fullmatch, lines)):
+    lines = [
+        line
+        for line in text.splitlines()
+        if line and (line.startswith(OF_CONDA) or not line.startswith("#"))
+    ]
+    packages = [line.removeprefix(OF_CONDA) for line in lines]
+    if len(lines) > MAX_PACKAGES or not all(map(_PACKAGE.fullmatch, packages)):
         raise Malformed(f"a list of at most {MAX_PACKAGES} packages, each on a line")
     return lines
 

@@ -1,0 +1,104 @@
+"""What a run says of an environment that conda could not make.
+
+The texts are those of conda 26.7, conda 4.6, micromamba 2 and pixi, without their addresses.
+"""
+
+from __future__ import annotations
+
+import pytest
+from amlflow.environments.conda_reasons import MAX_LENGTH, reason_of_conda
+
+NOT_FOUND = """\
+Collecting package metadata (repodata.json): ...working... done
+Solving environment: ...working... failed
+
+PackagesNotFoundInChannelsError: The following packages are not available from current channels:
+
+  - gdal=9.9
+  - r-nowhere
+
+Current channels:
+
+  - file:///channel/linux-64
+
+To search for alternate channels that may provide the conda package you're
+looking for, navigate to
+
+    the site
+
+and use the search bar at the top of the page.
+
+"""
+OLD_NOT_FOUND = """\
+Solving environment: failed
+
+ResolvePackageNotFound:
+  - gdal=9.9
+"""
+CHANNEL = """\
+Collecting package metadata (current_repodata.json): ...working... failed
+
+UnavailableInvalidChannel: HTTP 404 UNAVAILABLE OR INVALID for channel nowhere <file:///nowhere>
+
+The channel is not accessible or is invalid.
+
+Use `conda index /nowhere`, or create `noarch/repodata.json`
+"""
+PIP = """\
+Installing pip dependencies: ...working... Pip subprocess error:
+ERROR: Could not find a version that satisfies the requirement tabulate==99.9
+ERROR: No matching distribution found for tabulate==99.9
+
+failed
+
+CondaEnvException: Pip failed
+"""
+MAMBA = """\
+error    libmamba Could not solve for environment specs
+    The following package could not be installed
+    └─ nowhere =* * does not exist (perhaps a typo or a missing channel).
+critical libmamba Could not solve for environment specs
+"""
+PIXI = """\
+Error:   × failed to solve the conda requirements of 'default' 'linux-64'
+  ├─▶ Cannot solve the request because of: No candidates were found for
+  ╰─▶ gdal 9.9.*
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            NOT_FOUND,
+            "PackagesNotFoundInChannelsError: The following packages are not available from "
+            "current channels: - gdal=9.9 - r-nowhere",
+        ),
+        (OLD_NOT_FOUND, "ResolvePackageNotFound: - gdal=9.9"),
+        (
+            CHANNEL,
+            "UnavailableInvalidChannel: HTTP 404 UNAVAILABLE OR INVALID for channel nowhere "
+            "<file:///nowhere>",
+        ),
+        (PIP, "No matching distribution found for tabulate==99.9"),
+        (
+            MAMBA,
+            "Could not solve for environment specs The following package could not be installed "
+            "nowhere =* * does not exist (perhaps a typo or a missing channel)",
+        ),
+        (
+            PIXI,
+            "failed to solve the conda requirements of 'default' 'linux-64': Cannot solve the "
+            "request because of: No candidates were found for: gdal 9.9.*",
+        ),
+        ("one\n\nthe last\nparagraph.\n", "the last paragraph"),
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("", "it gave no reason"),
+    ],
+)
+def test_the_reason_is_what_conda_says_first(text: str, reason: str) -> None:
+    assert reason_of_conda(text.splitlines()) == reason
+
+
+def test_a_reason_has_a_limit() -> None:
+    assert len(reason_of_conda([f"CondaError: {'x' * 9999}"])) == MAX_LENGTH
