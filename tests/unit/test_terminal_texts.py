@@ -41,12 +41,12 @@ def test_commands_that_two_pieces_share_are_found() -> None:
             assert file.getvalue() == f"a{shown}b"
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=repr)
 @pytest.mark.parametrize("form", output.FORMATS)
-def test_no_form_of_output_has_commands(form: str, command: str) -> None:
-    result = [{"name": f"n{command}", "tags": {f"k{command}": f"v{command}\u202e"}}]
-    text = output.format_result(result, form, False, None, 60)
-    assert not set(text) & set("\x1b\x07\x08\x9b\x9d\x9c\x00\x7f")
+def test_no_form_of_output_has_commands(form: str) -> None:
+    for command in COMMANDS:
+        result = [{"name": f"n{command}", "tags": {f"k{command}": f"v{command}\u202e"}}]
+        text = output.format_result(result, form, False, None, 60)
+        assert not set(text) & set("\x1b\x07\x08\x9b\x9d\x9c\x00\x7f"), repr(command)
 
 
 def test_a_message_has_no_commands() -> None:

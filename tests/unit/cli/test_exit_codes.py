@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ CASES = [
 ]
 
 
+@cache
 def internal_names() -> set[str]:
     """The names of amlflow's classes of errors, and what Python calls its modules."""
     classes = {

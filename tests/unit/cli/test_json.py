@@ -94,10 +94,12 @@ def words_of(command: str) -> list[str]:
 
 
 @pytest.fixture
-def awkward(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each command gives values that Python's json does not write as JSON."""
-    for name, command in COMMANDS.items():
-        monkeypatch.setitem(COMMANDS, name, replace(command, operation=lambda **_: AWKWARD))
+def awkward(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The command gives values that Python's json does not write as JSON."""
+    callspec = getattr(request.node, "callspec", None)
+    name = callspec.params["command"] if callspec else "run open"
+    changed = replace(COMMANDS[name], operation=lambda **_: AWKWARD)
+    monkeypatch.setitem(COMMANDS, name, changed)
 
 
 def test_plain() -> None:
