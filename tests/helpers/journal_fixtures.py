@@ -47,9 +47,10 @@ def opened(
 ) -> Iterator[Callable[..., Journaled]]:
     """Opens the moody tracker with a journal, with other settings if need be.
 
-    The journal looks often at its folder and at held records, and pauses little between two tries,
-    so that no test waits for it.
+    The journal looks often at its folder and at held records, and waits little for more records and
+    between two tries, so that no test waits for it.
     """
+    monkeypatch.setattr(sender, "BATCH_WINDOW_S", 0.02)
     monkeypatch.setattr(sender, "CHECK_INTERVAL_S", 0.05)
     monkeypatch.setattr(sender, "MAX_PAUSE_S", 0.05)
     made: list[Journaled] = []

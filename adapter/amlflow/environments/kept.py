@@ -219,7 +219,8 @@ def hold_lock(
     lock = FileLock(folder / ".locks" / key, mode=0o666)
     while True:
         try:
-            lock.acquire(timeout=0.5, poll_interval=_LOCK_POLL_S)
+            # Who would not wait at all, such as a prune, tries once.
+            lock.acquire(timeout=0 if cancelled() else 0.5, poll_interval=_LOCK_POLL_S)
             break
         except Timeout:
             if cancelled():

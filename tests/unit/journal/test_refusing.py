@@ -114,7 +114,7 @@ def test_wrong_credentials_are_said_at_once_and_nothing_is_lost(
     memory: MemoryTracker,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    journaled = opened(flush_seconds=0.5)
+    journaled = opened(flush_seconds=0.1)
     run = start_run(journaled)
     moody.error = forbidding(run.id)
     journaled.write_points(run.id, [point(1)])

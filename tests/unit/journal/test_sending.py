@@ -16,7 +16,9 @@ import pytest
 from amlflow.exceptions import (
     ServiceException,
 )
+from amlflow.journal import sender
 from amlflow.journal.segments import JournalFull
+from amlflow.journal.sender import BATCH_WINDOW_S
 from amlflow.layers import journaled as layer
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import (
@@ -32,15 +34,16 @@ from helpers.flaky_tracker import MAX_STALL_S, Moody, away, point, start_run, un
 
 
 def test_what_is_logged_arrives_within_a_second(
-    journaled: Journaled, run: RunRecord, memory: MemoryTracker
+    journaled: Journaled, run: RunRecord, memory: MemoryTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits = []
-    for _ in range(3):
+    monkeypatch.setattr(sender, "BATCH_WINDOW_S", BATCH_WINDOW_S)
+    waits: list[float] = []
+    while not waits or (min(waits) >= 1 and len(waits) < 5):  # on a busy machine some take longer
         begun = time.monotonic()
         journaled.write_points(run.id, [point(1.5)])
         until(lambda: len(values(memory, run)) == len(waits) + 1)
         waits.append(time.monotonic() - begun)
-    assert min(waits) < 1, waits  # on a busy machine some take longer
+    assert min(waits) < 1, waits
 
 
 def test_this_process_reads_what_it_has_logged(journaled: Journaled, run: RunRecord) -> None:
@@ -51,7 +54,10 @@ def test_this_process_reads_what_it_has_logged(journaled: Journaled, run: RunRec
     assert [each.value for each in journaled.read_points(run.id)] == list(range(100))
 
 
-def test_points_of_a_run_go_together(journaled: Journaled, run: RunRecord, moody: Moody) -> None:
+def test_points_of_a_run_go_together(
+    journaled: Journaled, run: RunRecord, moody: Moody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "BATCH_WINDOW_S", BATCH_WINDOW_S)
     for value in range(3000):
         journaled.write_points(run.id, [point(value)])
     journaled.flush(run.id)
@@ -143,7 +149,7 @@ def test_tries_become_seldom_and_a_retry_after_is_honoured(
     def busy(name: str, *_: object) -> BaseException | None:
         if name == "write_points" and len(asked) < 2:
             asked.append(time.monotonic())
-            return Unavailable("Too many calls.", retry_after=0.2)
+            return Unavailable("Too many calls.", retry_after=0.1)
         return None
 
     moody.error = busy
@@ -153,7 +159,7 @@ def test_tries_become_seldom_and_a_retry_after_is_honoured(
         at for name, at in zip(moody.calls, moody.times, strict=True) if name == "write_points"
     ]
     assert len(times) == 3
-    assert all(later - earlier >= 0.2 for earlier, later in itertools.pairwise(times))
+    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(times))
 
 
 def test_an_end_that_does_not_get_there_is_said_and_comes_later(
@@ -368,7 +374,7 @@ def test_an_end_says_what_it_did_not_wait_for(
     memory: MemoryTracker,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    first, other = opened(flush_seconds=0.3), opened(exit_seconds=0)
+    first, other = opened(flush_seconds=0.1), opened(exit_seconds=0)
     run = start_run(first)
     other.journal.sender().stop(5)  # as a process that somebody has stopped
     other.write_points(run.id, [point(1)])
