@@ -260,7 +260,10 @@ def decode(decoder: json.JSONDecoder, text: str, max_chars: int) -> Any:
     if len(text) > max_chars:
         raise Malformed(f"JSON of at most {max_chars} characters")
     try:
-        value = decoder.decode(text)
+        # What amlflow writes has no spaces around it, for which decode() would look twice.
+        value, end = decoder.raw_decode(text) if text[:1] in ("{", "[") else (None, -1)
+        if end != len(text):
+            value = decoder.decode(text)
     except Malformed:
         raise
     except (ValueError, RecursionError) as error:

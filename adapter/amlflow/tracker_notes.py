@@ -13,6 +13,7 @@ from amlflow.spec import FINAL, RunRecord
 from amlflow.tracker_data import (
     LENIENT,
     MAX_COUNT,
+    MAX_FILE_NAME,
     MAX_NAME,
     Malformed,
     T,
@@ -231,6 +232,18 @@ parse_warnings: Note[list[str]] = Note("warnings", _to_warnings)
 
 parse_definition: Note[dict[str, Any]] = Note("definition", to_object)
 """v1's runDefinition."""
+
+
+def _to_script(text: str) -> str:
+    if len(text) > MAX_FILE_NAME:
+        raise Malformed(f"a text of at most {MAX_FILE_NAME} characters")
+    return text
+
+
+parse_script: Note[str] = Note("script", _to_script)
+"""The script as its definition names it, which lists show without parsing whole definitions.
+
+0.1.0 wrote an empty one for a command."""
 
 
 parse_target: Note[str] = Note("target", to_name)

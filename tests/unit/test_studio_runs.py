@@ -162,7 +162,7 @@ def test_a_row_of_a_run_that_goes_on_has_no_error(store: Store) -> None:
     assert (row["error_line"], row["final"]) == (None, False)
 
 
-NOTES = ("definition", "error", "warnings", "target")
+NOTES = ("script", "error", "warnings", "target")
 
 
 @pytest.mark.parametrize(
@@ -170,16 +170,16 @@ NOTES = ("definition", "error", "warnings", "target")
     [
         (["name", "target"], ["target"]),
         (["status", "target"], ["error", "target"]),
-        (["script"], ["definition", "target"]),
+        (["script"], ["script", "target"]),
         (["error"], ["error", "target"]),
-        (["error", "script"], ["definition", "error", "target"]),
+        (["error", "script"], ["error", "script", "target"]),
     ],
 )
 def test_a_list_parses_only_the_notes_that_its_columns_show_and_each_once(
     store: Store, monkeypatch: pytest.MonkeyPatch, columns: list[str], parsed: list[str]
 ) -> None:
     store.run(
-        "reason", system={"definition": '{"script": "a.py"}', "target": "t", "warnings": "[]"}
+        "reason", system={"definition": "{}", "script": "a.py", "target": "t", "warnings": "[]"}
     )
     keys: list[str] = []
 

@@ -12,10 +12,10 @@ from amlflow.claims import without_claims
 from amlflow.spec import METRIC_FIELDS, Condition, RunRecord, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import (
-    parse_definition,
     parse_error,
     parse_parent_alias,
     parse_root_alias,
+    parse_script,
     parse_target,
     parse_warnings,
 )
@@ -52,8 +52,7 @@ def iso(moment: datetime | None) -> str | None:
 
 
 def _script(record: RunRecord) -> str | None:
-    script = (parse_definition(record) or {}).get("script")
-    return script if isinstance(script, str) else None
+    return parse_script(record) or None
 
 
 def _error(record: RunRecord) -> Any:
@@ -130,7 +129,7 @@ _MADE_FROM: dict[str, tuple[str, ...]] = {
     "display_name": ("name",),
     "run_type": ("type",),
     "target": ("system.target",),
-    "script_name": ("system.definition",),
+    "script_name": ("system.script",),
     "user_id": ("user",),
     "created_by": ("user",),
     "created_utc": (),

@@ -84,7 +84,7 @@ def draft_script_run(
         },
         system={
             "target": job.target.name,
-            "script": config.script or config.run_config.script or "",
+            **({"script": job.command[0]} if job.is_script else {}),
             "definition": _definition(config, job, collected),
             **({} if collected is None else collected.notes),
             LAUNCHED: "yes",
