@@ -10,7 +10,7 @@ from amlflow.spec import ExperimentChange, ExperimentNotFound, ExperimentRecord,
 from amlflow.times import to_microseconds
 
 from amlflow_trackio.database import Database
-from amlflow_trackio.projects import Projects, project_name
+from amlflow_trackio.projects import Projects, is_project_name, project_name
 from amlflow_trackio.records import to_experiments
 
 
@@ -109,7 +109,7 @@ class Experiments:
         self, connection: sqlite3.Connection, experiment_id: str
     ) -> list[tuple[str, str, int, int | None]]:
         rows = _row(connection, "id", experiment_id)
-        if not rows or rows[0][1] is None:
+        if not rows or not (is_project_name(rows[0][0]) and isinstance(rows[0][1], str)):
             raise ExperimentNotFound(experiment_id, self._uri)
         return rows
 

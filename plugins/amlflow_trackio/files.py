@@ -78,7 +78,7 @@ class Files:
         ).fetchone()
         if row is None:
             return None
-        if not (_OWN_NAME.fullmatch(row[0]) and _OWN_NAME.fullmatch(run_id)):
+        if not all(isinstance(n, str) and _OWN_NAME.fullmatch(n) for n in (row[0], run_id)):
             raise Refused(
                 f"The file {name!r} of run {run_id} is kept as {row[0]!r}, which is not a name "
                 "that amlflow gives."
@@ -93,7 +93,7 @@ class Files:
             rows = connection.execute(
                 "SELECT name FROM files WHERE run_id = ? ORDER BY name", (run_id,)
             ).fetchall()
-        return [name for (name,) in rows if name.startswith(prefix)]
+        return [name for (name,) in rows if isinstance(name, str) and name.startswith(prefix)]
 
     def get(self, run_id: str, name: str, destination: Path) -> None:
         """See :meth:`amlflow.spec.Tracker.get_file`."""

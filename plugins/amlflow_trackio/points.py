@@ -104,14 +104,16 @@ class Points:
         """See :meth:`amlflow.spec.Tracker.read_points`."""
         project = self._project_of(run_id)
         names_sql = "SELECT value FROM json_each(?)" if names is not None else "SELECT name"
-        with self._database.reading(self._projects.ready(project)) as connection:
+        path = self._projects.known(project)
+        with self._database.reading(path) as connection:
             rows = connection.execute(
                 "SELECT name, writer, time, content FROM points"  # noqa: S608
                 f" WHERE run_id = ? AND name IN ({names_sql})",
                 (run_id,) if names is None else (run_id, json.dumps(list(names))),
             )
             points = [point for row in rows if (point := _unpack(run_id, *row)) is not None]
-            points += _read_client_points(connection, run_id, names)
+            if path is not None:
+                points += _read_client_points(connection, run_id, names)
         return sorted(points, key=lambda point: (point.time, point.position))
 
 
@@ -121,9 +123,11 @@ def _pack(point: Point) -> tuple[str, str]:
     return str(point.position), json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
-def _unpack(run_id: str, name: str, writer: str, time: int, content: str) -> Point | None:
-    fields = parse(run_id, name, content, _to_content)
-    if fields is None:
+def _unpack(
+    run_id: str, name: object, writer: object, time: object, content: object
+) -> Point | None:
+    fields = parse(run_id, str(name), content, _to_content)
+    if fields is None or not isinstance(name, str) or not isinstance(writer, str):
         return None
     kind, value, step, order = fields
     return Point(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 from amlflow.spec import Unsupported
+from amlflow.tracker_data import leave_out
 
 from amlflow_trackio.folders import OWN
 
@@ -58,6 +60,17 @@ def project_name(experiment: str, number: int) -> str:
     return name if number == 1 else f"{name}-{number}"
 
 
+_PROJECT = re.compile(rf"[\w-]{{1,{2 * LENGTH}}}")
+
+
+def is_project_name(text: object) -> bool:
+    """Whether a value of the database is a name as :func:`project_name` makes it.
+
+    No other becomes the path of a file.
+    """
+    return isinstance(text, str) and _PROJECT.fullmatch(text) is not None
+
+
 class Projects:
     """The project files of one trackio folder."""
 
@@ -67,6 +80,22 @@ class Projects:
 
     def file(self, project: str) -> Path:
         return self._folder / f"{project}.db"
+
+    def known(self, project: str) -> Path | None:
+        """The project's file, for a reader: None if it is not there, or laid out otherwise.
+
+        Reading makes no file and starts no process. The log names a layout that is not known.
+        """
+        path = self.file(project)
+        if project in self._ready and path.exists():
+            return path
+        if not path.exists():
+            return None
+        if not _is_known(path):
+            leave_out(str(path), "its metrics", "laid out as amlflow knows it", "another layout")
+            return None
+        self._ready.add(project)
+        return path
 
     def ready(self, project: str) -> Path:
         """The project's file, made where there is none.
@@ -146,8 +175,15 @@ def _lay_out(folder: Path, project: str) -> None:
 
 def _is_known(path: Path) -> bool:
     """Whether a project's file has the tables that amlflow writes to."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        return all(
-            columns <= {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-            for table, columns in NEEDED.items()
-        )
+    # Reading makes no file where another process has just removed it.
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            return all(
+                columns <= {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+                for table, columns in NEEDED.items()
+            )
+    except sqlite3.OperationalError:  # busy, or out of reach
+        raise
+    except sqlite3.DatabaseError:  # no database at all
+        return False

@@ -5,11 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from amlflow.spec import ExperimentRecord, RunRecord, Status
 from amlflow.times import from_microseconds
-from amlflow.tracker_data import parse, read_text, read_texts, to_status
+from amlflow.tracker_data import (
+    leave_out,
+    parse,
+    read_text,
+    read_texts,
+    read_whole,
+    show_value,
+    to_status,
+)
+
+from amlflow_trackio.projects import is_project_name
 
 COLUMNS = (
     "id, alias, experiment_id, parent_id, root_id, name, type, status, created, started, ended, "
@@ -29,7 +40,15 @@ _TEXTS = {
 
 
 def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[RunRecord]:
-    """The records of rows of ``runs``, with their tags, properties and notes."""
+    """The records of rows of ``runs``, with their tags, properties and notes.
+
+    Rows whose ids are not texts are left out.
+    """
+    rows = [
+        row
+        for row in rows
+        if _is_text(row[0], "id", row[0]) and _is_project(row[0], "experiment_id", row[2])
+    ]
     ids = json.dumps([row[0] for row in rows])
     tags, properties, system = (
         _read_entries(connection, table, ids) for table in ("tags", "properties", "system")
@@ -46,8 +65,8 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
             type=text[6],
             status=parse(row[0], "status", row[7], to_status) or Status.RUNNING,
             created=from_microseconds(row[8]),
-            started=None if row[9] is None else from_microseconds(row[9]),
-            ended=None if row[10] is None else from_microseconds(row[10]),
+            started=_read_time(row[0], "started", row[9]),
+            ended=_read_time(row[0], "ended", row[10]),
             user=text[11],
             description=text[12],
             tags=tags.get(row[0], {}),
@@ -56,6 +75,25 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
         )
         for row, text in zip(rows, texts, strict=True)
     ]
+
+
+def _is_text(owner: object, column: str, value: object) -> bool:
+    """Whether a value is a text. If not, the log names it, and its row is left out."""
+    if not isinstance(value, str):
+        leave_out(str(owner), column, "a text", show_value(value))
+    return isinstance(value, str)
+
+
+def _is_project(owner: object, column: str, value: object) -> bool:
+    """The same for the name of a project."""
+    if not is_project_name(value):
+        leave_out(str(owner), column, "a project of trackio's", show_value(value))
+    return is_project_name(value)
+
+
+def _read_time(owner: str, column: str, value: object) -> datetime | None:
+    count = read_whole(owner, column, value)
+    return None if count is None else from_microseconds(count)
 
 
 def _read_entries(
@@ -81,16 +119,20 @@ def _type_entry(owner: str, key: object, value: object) -> dict[str, str | None]
 def to_experiments(
     connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]
 ) -> list[ExperimentRecord]:
-    """The records of rows of ``experiments``, with their tags."""
+    """The records of rows of ``experiments``, with their tags.
+
+    Rows whose id or name is not a text are left out.
+    """
     return [
         ExperimentRecord(
             id=row[0],
             name=row[1],
             created=from_microseconds(row[2]),
-            archived=None if row[3] is None else from_microseconds(row[3]),
+            archived=_read_time(row[0], "archived", row[3]),
             tags=_read_tags(connection, row[0]),
         )
         for row in rows
+        if _is_project(row[1], "id", row[0]) and _is_text(row[0], "name", row[1])
     ]
 
 

@@ -35,7 +35,7 @@ from amlflow_trackio.files import Files
 from amlflow_trackio.folders import OWN, folder_of, uri_of
 from amlflow_trackio.links import experiment_link, run_link
 from amlflow_trackio.points import Points
-from amlflow_trackio.projects import Projects
+from amlflow_trackio.projects import Projects, is_project_name
 from amlflow_trackio.records import COLUMNS, to_runs
 from amlflow_trackio.run_config import to_params
 from amlflow_trackio.search import to_where
@@ -67,7 +67,7 @@ class TrackioTracker(TrackerBase):
                 row = connection.execute(
                     "SELECT experiment_id FROM runs WHERE id = ?", (run_id,)
                 ).fetchone()
-            if row is None:
+            if row is None or not is_project_name(row[0]):
                 raise RunNotFound(run_id, self.uri)
             self._projects_by_run[run_id] = row[0]
         return self._projects_by_run[run_id]
@@ -112,10 +112,11 @@ class TrackioTracker(TrackerBase):
         """The runs with what trackio's own client has put into their configs."""
         params = dict[str, dict[str, str]]()
         for project in {run.experiment_id for run in runs}:
-            if not self._projects.file(project).exists():
+            path = self._projects.known(project)
+            if path is None:
                 continue
             ids = json.dumps([run.id for run in runs if run.experiment_id == project])
-            with self._database.reading(self._projects.ready(project)) as connection:
+            with self._database.reading(path) as connection:
                 for run_id, config in connection.execute(
                     "SELECT run_id, config FROM project.configs"
                     " WHERE run_id IN (SELECT value FROM json_each(?))",
@@ -159,13 +160,13 @@ class TrackioTracker(TrackerBase):
             for run in self._with_params(page):
                 if all(condition.holds(run) for condition in of_params):
                     yield run
-            if len(page) < size:
+            if len(rows) < size:
                 return
-            # From where this page ended, so that runs which start meanwhile shift nothing.
-            last = page[-1]
+            # From where this page ended, so that runs which start meanwhile shift nothing. The
+            # values are compared by SQLite, as they are stored.
+            last_id, created = rows[-1][0], rows[-1][8]
             later = "created <= ? AND (created < ? OR id > ?)"
-            created = to_microseconds(last.created)
-            after = [created, created, last.id]
+            after = [created, created, last_id]
             size = PAGE
 
     def update_run(self, run_id: str, change: RunChange) -> None:
@@ -228,5 +229,6 @@ class TrackioTracker(TrackerBase):
         # The paths in the folder are listed, too: you may work in this very folder.
         with self._database.reading() as connection:
             projects = connection.execute("SELECT id FROM experiments").fetchall()
-        files = [f"{name}{ending}" for (name,) in projects for ending in (".db", ".lock")]
+        names = [name for (name,) in projects if isinstance(name, str)]
+        files = [f"{name}{ending}" for name in names for ending in (".db", ".lock")]
         return [self._folder, *(self._folder / name for name in (OWN, "media", *files))]
