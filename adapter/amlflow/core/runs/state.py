@@ -13,7 +13,7 @@ from typing import TypeVar
 from amlflow.core.runs.base import RunBase
 from amlflow.core.runs.files import upload_folders
 from amlflow.core.runs.stamps import this_writer
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import AuthenticationException, UserErrorException
 from amlflow.jobs.run_notes import EndRequest, is_clusters, is_launched, is_submitted
 from amlflow.plugins import announce
 from amlflow.run_errors import to_error
@@ -152,8 +152,9 @@ class RunState(RunBase):
         try:
             with tried_once():
                 return self.get_status()
-        except Unavailable:
-            # The end waits in the journal. The process that sends it checks the run again.
+        except (Unavailable, AuthenticationException):
+            # The end waits in the journal. The process that sends it checks the run again. A
+            # refusal of credentials may pass, as where a server has just been started.
             return self._record.status
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
