@@ -16,7 +16,7 @@ from amlflow.spec import FINAL, RunChange, RunNotFound, RunRecord, Tracker
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.all_runs import scope_of
 from amlflow_page.deadline import limit_time
-from amlflow_page.filters import Filters, WrongRequest, choice_of, some_texts_of
+from amlflow_page.filters import Filters, WrongRequest, choice_of, some_texts_of, value_of
 
 MAX_TAGGED = 1000
 """Runs whose tags one request changes."""
@@ -40,8 +40,8 @@ def change_tags(
     not one, and :class:`Forbidden` if the user may change none of the runs.
     """
     run_ids = some_texts_of(request, "run_ids", MAX_TAGGED)
-    tags = to_texts(request.get("set") or {}, "'set'")
-    removed = to_tag_keys(request.get("remove") or [], '{"remove": ["key"]}')
+    tags = to_texts(value_of(request, "set", {}), "'set'")
+    removed = to_tag_keys(value_of(request, "remove", []), '{"remove": ["key"]}')
     if not tags and not removed:
         raise WrongRequest("'set' or 'remove' names a tag at least.")
     if max(len(tags), len(removed)) > MAX_TAGS:

@@ -223,9 +223,15 @@ def changed_of(value: object) -> Changed | None:
         raise WrongRequest(f"'changed' should be {wrong}.") from None
 
 
+def value_of(request: Mapping[str, Any], key: str, absent: Any) -> Any:
+    """A value of a request, or ``absent`` if it has none or null."""
+    value = request.get(key)
+    return absent if value is None else value
+
+
 def text_of(request: Mapping[str, Any], key: str) -> str:
     """A text of a request, "" where it has none. Raises :class:`WrongRequest`."""
-    value = request.get(key) or ""
+    value = value_of(request, key, "")
     if not isinstance(value, str):
         raise WrongRequest(f"{key!r} is a text, and {show_value(value)} is not.")
     if len(value) > MAX_TEXT:
@@ -235,7 +241,7 @@ def text_of(request: Mapping[str, Any], key: str) -> str:
 
 def texts_of(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The texts of a request's list, none where it has none. Raises :class:`WrongRequest`."""
-    value = request.get(key) or []
+    value = value_of(request, key, [])
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise WrongRequest(f"{key!r} is a list of texts, and {show_value(value)} is not.")
     if len(value) > MAX_TEXTS:

@@ -162,6 +162,19 @@ def test_a_row_of_a_run_that_goes_on_has_no_error(store: Store) -> None:
     assert (row["error_line"], row["final"]) == (None, False)
 
 
+@pytest.mark.parametrize("value", [False, 0, 1, "", [], {}, [0]], ids=repr)
+@pytest.mark.parametrize("key", ["sort", "query", "columns"])
+def test_a_request_whose_value_is_of_another_type_is_refused(
+    store: Store, key: str, value: Any
+) -> None:
+    right = list if key == "columns" else str
+    if isinstance(value, right) and value != [0]:
+        all_runs.rows(store.tracker, Everybody(), {key: value})
+    else:
+        with pytest.raises(WrongRequest, match=repr(key)):
+            all_runs.rows(store.tracker, Everybody(), {key: value})
+
+
 NOTES = ("script", "error", "warnings", "target")
 
 

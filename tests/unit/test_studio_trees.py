@@ -289,6 +289,8 @@ def test_tags_change_only_where_the_user_may_write(store: Store) -> None:
         {"run_ids": ["a"]},
         {"run_ids": ["a"], "set": ["a"]},
         {"run_ids": ["a"], "set": {"": "b"}},
+        {"run_ids": ["a"], "set": [], "remove": ["a"]},
+        {"run_ids": ["a"], "set": {"a": "b"}, "remove": 0},
         {"run_ids": ["a"], "remove": [3]},
         {"run_ids": ["a"], "remove": {"a": 1}, "set": {str(n): "" for n in range(101)}},
         {"run_ids": ["a"] * (MAX_TAGGED + 1), "set": {"a": "b"}},
