@@ -36,7 +36,7 @@ class LocalArtifacts:
 
     def list(self, folder: str) -> list[FileEntry]:
         path = self._inside(folder)
-        if not path.is_dir():
+        if not os.path.isdir(path):  # also where a name is too long for the file system
             return []
         with os.scandir(path) as entries:
             prefix = f"{folder}/" if folder else ""
@@ -48,7 +48,7 @@ class LocalArtifacts:
 
     def get(self, path: str, destination: Path) -> bool:
         file = self._inside(path)
-        if not file.is_file():
+        if not os.path.isfile(file):
             return False
         shutil.copyfile(file, destination)
         return True

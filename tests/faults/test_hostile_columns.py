@@ -137,3 +137,21 @@ def test_no_value_in_all_columns_breaks_a_call(
     read_by_command(tables)
     with open_page(tables.path, monkeypatch) as page:
         read_by_page(tables, page)
+
+
+def test_a_run_whose_id_is_not_a_text_is_left_out(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite keeps bytes as a primary key, too."""
+    with tables._write() as database:
+        names = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
+        picked = ", ".join("?" if name == "run_uuid" else name for name in names)
+        database.execute(
+            f"INSERT INTO runs ({', '.join(names)}) SELECT {picked} FROM runs WHERE run_uuid = ?",
+            (b"\xff", tables.healthy.id),
+        )
+    read_others(tables)
+    read_all(tables)
+    tables.experiment.query("sort_by(@, &created_utc)[].run_number", include_children=True)
+    with open_page(tables.path, monkeypatch) as page:
+        read_by_page(tables, page)

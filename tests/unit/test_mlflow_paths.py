@@ -117,3 +117,13 @@ def test_addresses_of_folders_are_read_as_on_windows(monkeypatch: pytest.MonkeyP
 def test_a_folder_of_windows_is_not_looked_for_elsewhere(root: str) -> None:
     with pytest.raises(Refused, match="folder of a machine with Windows"):
         local_artifacts.folder_of(root)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "é" * 200, "a/" * 3000])
+def test_a_location_that_is_too_long_for_the_file_system_has_no_files(
+    tmp_path: Path, name: str
+) -> None:
+    artifacts = local_artifacts.open_folder(f"{tmp_path}/{name}")
+    assert isinstance(artifacts, local_artifacts.LocalArtifacts)
+    assert artifacts.list("") == artifacts.list("logs") == []
+    assert artifacts.get("file", tmp_path / "file") is False

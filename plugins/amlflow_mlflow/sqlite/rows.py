@@ -39,7 +39,9 @@ _TAGS = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
 
 def read_runs(connection: sqlite3.Connection, rest: str, values: Values) -> list[Run]:
     """The runs of a statement on ``runs AS r``, whose text after that is ``rest``."""
-    infos = [_info(row) for row in connection.execute(f"{INFO_SQL} {rest}", values)]
+    rows = connection.execute(f"{INFO_SQL} {rest}", values)
+    # Nobody could ask for a run whose id is not a text.
+    infos = [info for info in map(_info, rows) if isinstance(info.run_id, str)]
     data: dict[str, dict[str, dict[str, Any]]] = {
         info.run_id: {"tags": {}, "params": {}, "metrics": {}} for info in infos
     }
