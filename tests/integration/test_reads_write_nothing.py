@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from amlflow.plugins import load_plugins
 from amlflow.spec import Status, hookimpl
 from amlflow.testing.memory import MemoryTracker
 from azureml.core import Dataset, Datastore, Environment, Model, Workspace
-from helpers.hostile_reads import BASE, run_command
+from helpers.hostile_reads import BASE, open_page, run_command
 from helpers.hostile_runs import QUERIES, READS, ThreeRuns
 
 WRITES = (
@@ -133,3 +135,42 @@ def test_the_page_writes_nothing_when_it_reads(
     server_workspace.runs.cache_clear()
     assert tracker.writes == []
     assert runs.healthy.get_status() == Status.COMPLETED
+
+
+def test_the_pages_logs_files_and_curves_write_nothing(
+    store: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read through MLflow's own stores, so all of the database and files is compared."""
+    runs = ThreeRuns()
+    for name in ("logs/a.txt", "user_logs/std_log.txt", "outputs/model"):
+        (folder / "file").write_text("first\nsecond")
+        runs.damaged.upload_file(name, "file")
+    runs.damaged.log("loss", 1)
+    runs.damaged.complete()
+    path = store.removeprefix("sqlite:///")
+
+    def everything() -> list[Any]:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            rows: list[Any] = list(database.iterdump())
+        return rows + [
+            (each, each.stat().st_mtime_ns)
+            for each in sorted(Path(path).parent.rglob("*/artifacts/**"))
+        ]
+
+    before = everything()
+    run_id = runs.damaged.id
+    with open_page(path, monkeypatch) as page:
+        for name in ("logs/a.txt", "user_logs/std_log.txt"):
+            assert b"second" in page.get(f"{BASE}/runs/log?run_id={run_id}&name={name}").data
+            find = f"{BASE}/runs/log/find?run_id={run_id}&name={name}&text=second"
+            assert page.get(find).status_code == 200
+        assert page.get(f"{BASE}/runs/logs?run_id={run_id}").status_code == 200
+        for place in ("", "outputs", "nowhere"):
+            page.get(f"{BASE}/runs/files?run_id={run_id}&folder={place}")
+        asked = {"run_ids": [run_id, runs.healthy.id], "names": ["loss"]}
+        assert page.post(f"{BASE}/runs/curves", json=asked).status_code == 200
+        for route in ("runs/failures", "runs/groups", "runs/open", "views/changes"):
+            page.post(f"{BASE}/{route}", json={"run_ids": [run_id], "group": "status"})
+        page.get(f"{BASE}/views/get?id=none")
+        page.get(f"{BASE}/views/history?id=none")
+    assert everything() == before
