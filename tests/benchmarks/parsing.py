@@ -31,17 +31,19 @@ TARGET = 0.05
 def notes(place: int) -> dict[str, str]:
     """What a submitted script's run has."""
     definition = {
-        "script": "train.py", "command": "", "arguments": ["--rate", str(place)] * 10, "target": "local",
-        "sourceDirectory": ".", "framework": "Python", "communicator": "None", "nodeCount": 1,
+        "script": "train.py", "command": "", "arguments": ["--rate", str(place)] * 10,
+        "target": "local", "sourceDirectory": ".", "framework": "Python",
+        "communicator": "None", "nodeCount": 1,
         "environmentVariables": {f"NAME_{n}": "***" for n in range(10)},
         "environment": {"name": "e", "python": {"condaDependencies": {"dependencies": ["a"] * 20}}},
     }  # fmt: skip
     at = (datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=place)).isoformat()
     return {
-        "target": "local", "script": "train.py", "definition": json.dumps(definition), "heartbeat": at,
-        "heartbeat_seconds": "10", "job": json.dumps({"name": "0" * 32, "host": "machine"}),
+        "target": "local", "script": "train.py", "definition": json.dumps(definition),
+        "heartbeat": at, "heartbeat_seconds": "10",
+        "job": json.dumps({"name": "0" * 32, "host": "machine"}),
         "launched": "ended", "warnings": json.dumps(["A file could not be stored."]),
-        "error": json.dumps({"error": {"code": "UserError", "message": f"no such file {place}" * 20}}),
+        "error": json.dumps({"error": {"code": "UserError", "message": f"no file {place} " * 20}}),
     }  # fmt: skip
 
 
