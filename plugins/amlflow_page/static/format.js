@@ -81,7 +81,7 @@ export function tag(key, value) {
   const shown = value == null ? [] : [": ", h("bdi", {}, value)];
   return h(
     "span",
-    { class: "amlflow-tag", title: value == null ? key : `${key}: ${value}` },
+    { class: "amlflow-tag is-keyed", title: value == null ? key : `${key}: ${value}` },
     h("bdi", {}, h("b", {}, key)),
     ...shown,
   );

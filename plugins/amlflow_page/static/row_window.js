@@ -8,6 +8,7 @@ export class RowWindow {
     this.onchange = onchange;
     this.height = USUAL_HEIGHT;
     this.waiting = false;
+    this.top = 0; // where the rows were drawn last
   }
 
   // `scroller` is the element that scrolls; `head` lies over its top.
@@ -36,11 +37,17 @@ export class RowWindow {
   }
 
   // The first row that is drawn, and the one after the last. Where nothing has a size, it is all.
+  // After a leap only what is seen is drawn, and the rows beyond it in the next frame.
   range(count) {
     const seen = this.scroller?.clientHeight;
     if (!seen) return [0, count];
-    const first = Math.floor(this.scroller.scrollTop / this.height) - BEYOND;
-    const last = Math.ceil((this.scroller.scrollTop + seen) / this.height) + BEYOND;
+    const top = this.scroller.scrollTop;
+    const isLeap = Math.abs(top - this.top) > seen / 2;
+    this.top = top;
+    if (isLeap) this.soon();
+    const beyond = isLeap ? 0 : BEYOND;
+    const first = Math.floor(top / this.height) - beyond;
+    const last = Math.ceil((top + seen) / this.height) + beyond;
     return [Math.max(0, Math.min(first, count)), Math.min(count, Math.max(last, 0))];
   }
 

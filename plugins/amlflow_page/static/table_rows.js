@@ -1,6 +1,6 @@
 // How the rows of All runs are drawn: runs, groups of runs, and the last row of a branch that has more.
 
-import { cell, title } from "./cells.js";
+import { cell, isMetric, title } from "./cells.js";
 import { h } from "./dom.js";
 import { runAddress } from "./run_route.js";
 import { groupCell, groupName, opener, runs, statusCounts, statusText, total } from "./tree_cells.js";
@@ -33,8 +33,12 @@ function drawRun(table, node) {
       isFlatChild && h("span", { class: "amlflow-hint", title: `Child of ${row.parent_run_id}` }, "↳ "),
       node.isOpenable ? [statusCounts(row.children), name] : name,
     ),
-    ...table.columns.map((column) => h("td", {}, cell(column, row, table.columns))),
+    ...table.columns.map((column) => h("td", columnClass(column), cell(column, row, table.columns))),
   );
+}
+
+function columnClass(column) {
+  return isMetric(column) ? { class: "amlflow-numbers" } : {};
 }
 
 function drawGroup(table, node) {
@@ -51,7 +55,7 @@ function drawGroup(table, node) {
       h("bdi", { class: row.has && row.value !== null ? null : "amlflow-hint", title: label }, label),
       h("span", { class: "amlflow-hint" }, ` ${runs(row.count)}`),
     ),
-    ...table.columns.map((column) => h("td", {}, groupCell(column, row))),
+    ...table.columns.map((column) => h("td", columnClass(column), groupCell(column, row))),
   );
 }
 

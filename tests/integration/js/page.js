@@ -10,6 +10,8 @@ for (const name of ["document", "location", "localStorage", "history", "CSS", "I
   Object.defineProperty(globalThis, name, { value: page[name], configurable: true, writable: true });
 }
 
+globalThis.requestAnimationFrame = (act) => page.requestAnimationFrame(act);
+
 export const { document, location, localStorage } = page;
 
 export function studio(name) {
