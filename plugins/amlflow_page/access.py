@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from amlflow.exceptions import UserErrorException
@@ -14,14 +15,21 @@ class Forbidden(UserErrorException):
     status_code = 403
 
 
-class Access(Protocol):
+class ExperimentAccess(Protocol):
+    """In which experiments somebody may do what."""
+
+    def readable(self, experiment_ids: Iterable[str]) -> set[str]:
+        """Those of the experiments whose runs the user may read."""
+
+    def may_change_in(self, experiment_id: str) -> bool:
+        """Whether the user may change what is in an experiment."""
+
+
+class Access(ExperimentAccess, Protocol):
     """What the user of the request at hand may do."""
 
     def user(self) -> str | None:
         """The user's name; None on a server without users."""
-
-    def readable(self, experiment_ids: Iterable[str]) -> set[str]:
-        """Those of the experiments whose runs the user may read."""
 
     def may_read(self, run_id: str) -> bool:
         """Whether the user may read a run."""
@@ -29,11 +37,30 @@ class Access(Protocol):
     def may_change(self, run_id: str) -> bool:
         """Whether the user may change a run, and so cancel it."""
 
-    def may_change_in(self, experiment_id: str) -> bool:
-        """Whether the user may change what is in an experiment."""
-
     def allow(self, path: str, methods: Iterable[str]) -> None:
         """Let requests to a route through that decides by itself."""
+
+    def for_process(
+        self, experiment_ids: Callable[[], Iterable[str]], *, changes: bool = False
+    ) -> KnownAccess:
+        """What another process has to know of it, of some experiments.
+
+        With ``changes``, also in which of them the user may change runs; else every one seems so.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccess:
+    """What a user may do as it was when a question was put; None is all experiments."""
+
+    read: frozenset[str] | None = None
+    change: frozenset[str] | None = None
+
+    def readable(self, experiment_ids: Iterable[str]) -> set[str]:
+        return {key for key in experiment_ids if self.read is None or key in self.read}
+
+    def may_change_in(self, experiment_id: str) -> bool:
+        return self.change is None or experiment_id in self.change
 
 
 class Everybody:
@@ -56,6 +83,11 @@ class Everybody:
 
     def allow(self, path: str, methods: Iterable[str]) -> None:
         pass
+
+    def for_process(
+        self, experiment_ids: Callable[[], Iterable[str]], *, changes: bool = False
+    ) -> KnownAccess:
+        return KnownAccess()
 
 
 class Users:
@@ -99,6 +131,12 @@ class Users:
         # With MLFLOW_BASIC_AUTH_FAIL_CLOSED, MLflow refuses routes that have no validator.
         for method in methods:
             self._auth.BEFORE_REQUEST_VALIDATORS[path, method] = _permit
+
+    def for_process(
+        self, experiment_ids: Callable[[], Iterable[str]], *, changes: bool = False
+    ) -> KnownAccess:
+        read = frozenset(self.readable(experiment_ids()))
+        return KnownAccess(read, frozenset(filter(self.may_change_in, read)) if changes else None)
 
 
 def _permit() -> bool:

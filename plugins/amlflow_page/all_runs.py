@@ -12,14 +12,15 @@ from amlflow.claims import without_claims
 from amlflow.query.ask import ask
 from amlflow.query.document import FIELDS, Documents
 from amlflow.query.expression import Expression
-from amlflow.query.listing import NEWEST_FIRST, list_page, narrow
-from amlflow.query.orders import metric_fields
+from amlflow.query.listing import NEWEST_FIRST, is_native_order, list_page, narrow
+from amlflow.query.orders import DEFAULT_TARGET, metric_fields
 from amlflow.query.pages import Page, is_filter, read_page
+from amlflow.query.run_filter import is_one_search
 from amlflow.query.search import Scope
 from amlflow.spec import FINAL, RunQuery, RunRecord, Status, Tracker
 from amlflow.tracker_data import show_value
 
-from amlflow_page.access import Access
+from amlflow_page.access import ExperimentAccess
 from amlflow_page.changes import KINDS
 from amlflow_page.child_counts import count_children
 from amlflow_page.deadline import limit_time
@@ -53,7 +54,7 @@ ON_REQUEST = {"script_name": {"script"}, "error_line": {"error", "status"}}
 """Fields that are in the rows of a list only if the request has one of these columns."""
 
 
-def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+def rows(tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]) -> dict[str, Any]:
     """A page of rows, or an expression's value where that is not a choice among runs.
 
     ``writable`` are the ids of the rows' experiments whose runs the user may change. With ``tree``
@@ -86,8 +87,35 @@ def rows(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[s
     }
 
 
+def is_quick(tracker: Tracker, request: Mapping[str, Any]) -> bool:
+    """Whether the tracker's own search gives a page of rows, without runs that are left out.
+
+    Anything else may look at many runs, and takes as long as they are.
+    """
+    sort = text_of(request, "sort") or NEWEST_FIRST
+    expression = expression_of(request)
+    if expression is not None and not (
+        is_filter(expression) and is_one_search(expression.tree["children"][2])
+    ):
+        return False
+    if request.get("cursor") is not None and sort != NEWEST_FIRST:  # pages before it are read, too
+        return False
+    lists = [texts_of(request, key) for key in ("statuses", "targets")]
+    return (
+        not any(request.get(key) for key in ("tree", "changed", "in_group"))
+        and not text_of(request, "text").strip()
+        and not texts_of(request, "submitters")
+        and all(len(values) <= 1 for values in lists)
+        and DEFAULT_TARGET not in lists[1]
+        and is_native_order(tracker, sort)
+    )
+
+
 def add_children(
-    tracker: Tracker, access: Access, records: Sequence[RunRecord], rows: Sequence[dict[str, Any]]
+    tracker: Tracker,
+    access: ExperimentAccess,
+    records: Sequence[RunRecord],
+    rows: Sequence[dict[str, Any]],
 ) -> None:
     """Add ``children`` to the rows of runs: how many there are of each status."""
     scope = scope_of(tracker, access, Filters())
@@ -96,7 +124,9 @@ def add_children(
         content["children"] = counts.get(record.id, {})
 
 
-def failures(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+def failures(
+    tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
+) -> dict[str, Any]:
     """Why runs that pass the filters failed: see :func:`amlflow_page.failures.group`.
 
     ``looked_at`` is the number of failed runs that were read, at most the newest
@@ -108,7 +138,9 @@ def failures(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> di
     return {"groups": group(page.runs), "looked_at": len(page.runs)}
 
 
-def changes(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+def changes(
+    tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
+) -> dict[str, Any]:
     """How many runs that pass the filters have changed after the time ``since``, by kind.
 
     ``counts`` has a number for each of :data:`amlflow_page.changes.KINDS`, at most
@@ -132,7 +164,7 @@ def changes(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dic
     return {"now": now, "counts": counts}
 
 
-def keys(tracker: Tracker, access: Access) -> dict[str, list[str]]:
+def keys(tracker: Tracker, access: ExperimentAccess) -> dict[str, list[str]]:
     """The keys of tags, properties and params and the names of metrics of the newest runs.
 
     Runs of all experiments that the user may read are looked at, :data:`MAX_KEYED` at most.
@@ -169,7 +201,7 @@ def _numbers(record: RunRecord, columns: Sequence[str]) -> dict[str, dict[str, f
     return numbers
 
 
-def scope_of(tracker: Tracker, access: Access, filters: Filters) -> Scope:
+def scope_of(tracker: Tracker, access: ExperimentAccess, filters: Filters) -> Scope:
     """The runs of the filters' experiments that the user may read."""
     names = {
         experiment.id: experiment.name

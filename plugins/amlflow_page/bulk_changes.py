@@ -13,7 +13,7 @@ from amlflow.exceptions import AzureMLException
 from amlflow.query.pages import find_all
 from amlflow.spec import FINAL, RunChange, RunNotFound, RunRecord, Tracker
 
-from amlflow_page.access import Access, Forbidden
+from amlflow_page.access import Access, ExperimentAccess, Forbidden
 from amlflow_page.all_runs import scope_of
 from amlflow_page.deadline import limit_time
 from amlflow_page.filters import Filters, WrongRequest, choice_of, some_texts_of, value_of
@@ -70,20 +70,29 @@ def _change(tracker: Tracker, access: Access, run_id: str, change: RunChange) ->
     return outcome
 
 
-def open_runs(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The runs that a cancel would end: those that have not ended and that the user may change.
+def open_matching(
+    tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The runs that a cancel of all that pass the filters and the query would end.
 
-    They are the runs ``run_ids`` and all below them, or without ``run_ids`` all that pass the
-    filters and the query. ``runs`` are the ids, newest first, at most :data:`MAX_CANCELED`;
-    ``more`` tells whether there are more. ``forbidden`` counts open runs that the user may not
-    change.
-
-    Raises as :func:`amlflow_page.all_runs.rows`.
+    They have not ended, and the user may change them. ``runs`` are the ids, newest first, at most
+    :data:`MAX_CANCELED`; ``more`` tells whether there are more. ``forbidden`` counts open runs that
+    the user may not change. Raises as :func:`amlflow_page.all_runs.rows`.
     """
-    if request.get("run_ids") is None:
-        candidates = _filtered(tracker, access, request)
-    else:
-        candidates = _with_descendants(tracker, access, some_texts_of(request, "run_ids", MAX_IDS))
+    filters = Filters.from_request(request)
+    scope = scope_of(tracker, access, filters)
+    expression = choice_of(request, "cancelled")
+    keep = limit_time(filters.keep(scope.experiments))
+    return _open_of(find_all(scope, expression, keep), access)
+
+
+def open_below(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+    """As :func:`open_matching`, of the runs ``run_ids`` and all below them."""
+    run_ids = some_texts_of(request, "run_ids", MAX_IDS)
+    return _open_of(_with_descendants(tracker, access, run_ids), access)
+
+
+def _open_of(candidates: Iterable[RunRecord], access: ExperimentAccess) -> dict[str, Any]:
     may_change_in = functools.cache(access.may_change_in)
     permitted, forbidden = [], 0
     for record in candidates:
@@ -100,13 +109,6 @@ def open_runs(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> d
         "more": len(permitted) > MAX_CANCELED,
         "forbidden": forbidden,
     }
-
-
-def _filtered(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> Iterator[RunRecord]:
-    filters = Filters.from_request(request)
-    scope = scope_of(tracker, access, filters)
-    expression = choice_of(request, "cancelled")
-    return find_all(scope, expression, limit_time(filters.keep(scope.experiments)))
 
 
 def _with_descendants(

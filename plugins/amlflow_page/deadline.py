@@ -18,6 +18,24 @@ class TookTooLong(UserErrorException):
     status_code = 400
 
 
+class Busy(UserErrorException):
+    """The server answers as many questions already as it may at once."""
+
+    status_code = 429
+
+
+class Superseded(UserErrorException):
+    """The page that put a question has put another one in its place."""
+
+    status_code = 409
+
+
+class ProcessEnded(UserErrorException):
+    """A query's process has ended without an answer."""
+
+    status_code = 500
+
+
 def limit_time(
     keep: Callable[[RunRecord], bool], seconds: float = LIMIT_S
 ) -> Callable[[RunRecord], bool]:

@@ -7,8 +7,10 @@ from typing import Any
 from amlflow.core.runs.comparison import compare_records
 from amlflow.core.runs.snapshot_files import diff_snapshots
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
+from amlflow.query.document import Documents
 from amlflow.spec import RunRecord, Tracker
 
+from amlflow_page import all_runs
 from amlflow_page.run_details import command, metrics
 
 SECTIONS = ("params", "properties", "tags", "environment")
@@ -16,6 +18,14 @@ MAX_ENTRIES = 500
 """That are sent of a section."""
 MAX_TEXT = 2000
 """Characters of a value."""
+
+
+def page(tracker: Tracker, left_id: str, right_id: str) -> dict[str, Any]:
+    """The rows of two ``runs``, and what is their :func:`difference`."""
+    left, right = tracker.get_run(left_id), tracker.get_run(right_id)
+    documents = Documents({})
+    rows = [all_runs.row(documents, record) for record in (left, right)]
+    return {"runs": rows, **difference(tracker, left, right)}
 
 
 def difference(tracker: Tracker, left: RunRecord, right: RunRecord) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from amlflow.query.orders import KEYED, METRICS
 from amlflow.query.pages import find_all
 from amlflow.spec import RunRecord, Tracker
 
-from amlflow_page.access import Access
+from amlflow_page.access import ExperimentAccess
 from amlflow_page.all_runs import scope_of
 from amlflow_page.deadline import limit_time
 from amlflow_page.filters import (
@@ -85,7 +85,9 @@ class GroupOfRuns:
         }
 
 
-def groups(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
+def groups(
+    tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
+) -> dict[str, Any]:
     """The runs that pass the filters by the value of the column ``group``.
 
     Each group has ``value`` and whether the runs ``has`` one, ``count``, the number of runs by

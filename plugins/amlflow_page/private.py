@@ -25,6 +25,9 @@ NAMES = (
     "mlflow.server.handlers:_get_artifact_repo",
     "mlflow.server.auth:_authorize_run_id",
     "mlflow.server.auth:_get_experiment_permission",
+    "mlflow.utils.workspace_context:ServerWorkspaceContext",
+    "mlflow.utils.workspace_context:get_request_workspace",
+    "mlflow.utils.workspace_context:is_request_workspace_resolved",
     "mlflow.environment_variables:_MLFLOW_SGI_NAME.name=_MLFLOW_SGI_NAME",
     "mlflow.environment_variables:_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED.name="
     "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED",

@@ -7,40 +7,38 @@ with users, who it is.
 from __future__ import annotations
 
 import contextlib
-import functools
+import json
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import mlflow
-from amlflow.exceptions import AuthenticationException, AzureMLException
-from amlflow.plain_json import to_json
+from amlflow.exceptions import AzureMLException
 from amlflow.query.document import Documents
-from amlflow.query.expression import Expression, QueryError, QueryFailed
-from amlflow.spec import ExperimentNotFound, FileNotInRun, RunNotFound, RunRecord, Unavailable
+from amlflow.query.expression import Expression, QueryError
+from amlflow.spec import RunNotFound, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, to_object
 from amlflow.tracker_notes import parse_environment
 from flask import Flask, Response, request
-from mlflow.exceptions import MlflowException
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from amlflow_page import (
     all_runs,
     bulk_changes,
     curves,
-    difference,
-    groups,
     log_search,
     logs,
     run_details,
     server_workspace,
 )
 from amlflow_page.access import Access, Forbidden
+from amlflow_page.answers import Answer, answer_as_json, describe
 from amlflow_page.filters import WrongRequest, argument_of, some_texts_of, text_of
 from amlflow_page.graft_places import PLACES
 from amlflow_page.own_experiments import OWN
 from amlflow_page.private import add_static_prefix
-from amlflow_page.views import ViewChanged, Views
+from amlflow_page.query_processes import PROCESSES, Asker
+from amlflow_page.views import Views
 
 logger = logging.getLogger("amlflow")
 
@@ -49,8 +47,6 @@ MAX_RUNS = 200
 """That a request is about."""
 MAX_BODY = 100_000
 """Bytes of a request's body."""
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 def add_routes(app: Flask, access: Access) -> None:
@@ -86,7 +82,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/views/delete", ["POST"], routes.delete_view),
     ):
         full = add_static_prefix(PREFIX + path)
-        app.add_url_rule(full, f"amlflow{path}", _answer_as_json(view), methods=methods)
+        app.add_url_rule(full, f"amlflow{path}", answer_as_json(view), methods=methods)
         access.allow(full, methods)
 
 
@@ -99,7 +95,16 @@ class Routes:
 
     def search(self) -> Any:
         """Rows of the All runs page: see :func:`amlflow_page.all_runs.rows`."""
-        return all_runs.rows(server_workspace.tracker(), self._access, _read_body())
+        body = _read_body()
+        if all_runs.is_quick(server_workspace.tracker(), body):
+            return all_runs.rows(server_workspace.tracker(), self._access, body)
+        answer = self._ask("search", body)
+        if answer.status != 200:
+            return answer
+        page = json.loads(answer.text)
+        if "writable" in page:
+            page["writable"] = list(filter(self._access.may_change_in, page["writable"]))
+        return page
 
     def check(self) -> Any:
         """Whether an expression parses: ``error`` is null, or what is wrong and where.
@@ -157,26 +162,20 @@ class Routes:
 
     def curves(self) -> Any:
         """Curves of metrics: see :func:`amlflow_page.curves.curves`."""
-        wanted = curves.Wanted.from_request(_read_body())
-        for run_id in wanted.run_ids:
+        body = _read_body()
+        for run_id in curves.Wanted.from_request(body).run_ids:
             self._check_readable(run_id)
-        return {"curves": curves.curves(server_workspace.runs().tracker, wanted)}
+        return self._ask("curves", body)
 
     def difference(self) -> Any:
         """What differs between ``left`` and ``right``, which are sent, too.
 
         See :func:`amlflow_page.difference.difference`.
         """
-        tracker = server_workspace.runs().tracker
-        run_ids = [request.args.get(side, "") for side in ("left", "right")]
-        for run_id in run_ids:
+        sides = {side: request.args.get(side, "") for side in ("left", "right")}
+        for run_id in sides.values():
             self._check_readable(run_id)
-        left, right = (tracker.get_run(run_id) for run_id in run_ids)
-        documents = Documents({})
-        return {
-            "runs": [all_runs.row(documents, record) for record in (left, right)],
-            **difference.difference(tracker, left, right),
-        }
+        return self._ask("difference", sides)
 
     def files(self) -> Any:
         """A folder of a run's files: see :func:`amlflow_page.logs.folder_files`."""
@@ -184,7 +183,7 @@ class Routes:
 
     def failures(self) -> Any:
         """Why runs failed: see :func:`amlflow_page.all_runs.failures`."""
-        return all_runs.failures(server_workspace.tracker(), self._access, _read_body())
+        return self._ask("failures", _read_body())
 
     def states(self) -> Any:
         """The rows of runs that are in sight, without those that are gone or not for the user."""
@@ -202,7 +201,7 @@ class Routes:
 
     def groups(self) -> Any:
         """The runs of the filters by a column: see :func:`amlflow_page.groups.groups`."""
-        return groups.groups(server_workspace.tracker(), self._access, _read_body())
+        return self._ask("groups", _read_body())
 
     def tag(self) -> Any:
         """Change tags of runs: see :func:`amlflow_page.bulk_changes.change_tags`."""
@@ -210,9 +209,11 @@ class Routes:
         return {"runs": bulk_changes.change_tags(tracker, self._access, _read_body())}
 
     def open(self) -> Any:
-        """Runs that have not ended: see :func:`amlflow_page.bulk_changes.open_runs`."""
-        tracker = server_workspace.tracker()
-        return bulk_changes.open_runs(tracker, self._access, _read_body())
+        """Runs that have not ended: see :func:`amlflow_page.bulk_changes.open_matching`."""
+        body = _read_body()
+        if body.get("run_ids") is None:
+            return self._ask("open", body, changes=True)
+        return bulk_changes.open_below(server_workspace.tracker(), self._access, body)
 
     def cancel(self) -> Any:
         """Cancel runs: each one's status after it, or why it could not be."""
@@ -232,7 +233,7 @@ class Routes:
                 )
             outcome["status"] = server_workspace.runs().cancel(run_id).status
         except AzureMLException as error:
-            outcome["error"] = _describe(error)["message"]
+            outcome["error"] = describe(error)["message"]
             outcome["forbidden"] = isinstance(error, Forbidden)
         return outcome
 
@@ -281,7 +282,7 @@ class Routes:
 
     def changes(self) -> Any:
         """What has changed among runs: see :func:`amlflow_page.all_runs.changes`."""
-        return all_runs.changes(server_workspace.tracker(), self._access, _read_body())
+        return self._ask("changes", _read_body())
 
     def create_view(self) -> Any:
         """Save a new view."""
@@ -296,6 +297,13 @@ class Routes:
         """Take a view away that was opened at ``version``."""
         self._views().delete(*_read_view_version(_read_body()))
         return {}
+
+    def _ask(self, question: str, body: dict[str, Any], *, changes: bool = False) -> Answer:
+        """The answer of a process of its own: the question may take long."""
+        access = self._access.for_process(server_workspace.experiment_ids, changes=changes)
+        person = self._access.user() or request.remote_addr or ""
+        tab = text_of(body, "tab") or None
+        return PROCESSES.ask(Asker(person, tab), question, body, access)
 
     def _views(self) -> Views:
         return Views(server_workspace.tracker(), self._access)
@@ -354,51 +362,3 @@ def _read_view_version(body: dict[str, Any]) -> tuple[str, int]:
     if not isinstance(view_id, str) or not is_whole(version):
         raise WrongRequest("'id' and 'version' are those of the view that was opened.")
     return view_id, version
-
-
-_STATUS: dict[type[AzureMLException], int] = {
-    RunNotFound: 404,
-    ExperimentNotFound: 404,
-    FileNotInRun: 404,
-    Unavailable: 503,
-    Forbidden: 403,
-    ViewChanged: 409,
-    AuthenticationException: 502,
-}
-"""HTTP's status of an error; the others are the request's fault: 400."""
-
-
-def _answer_as_json(view: View) -> Callable[..., Response]:
-    """The view with its answer, or its error, as JSON."""
-
-    @functools.wraps(view)
-    def answer_view() -> Response:
-        try:
-            answer = view()
-        except AzureMLException as error:
-            status = next((_STATUS[kind] for kind in _STATUS if isinstance(error, kind)), 400)
-            return _json(_describe(error), status)
-        except MlflowException as error:
-            return _json({"message": error.message}, error.get_http_status_code())
-        return answer if isinstance(answer, Response) else _json(answer, 200)
-
-    return answer_view
-
-
-def _describe(error: AzureMLException) -> dict[str, Any]:
-    description: dict[str, Any] = {"message": error.message}
-    if isinstance(error, QueryError):
-        description.update(message=error.message.split("\n")[0], place=error.offset, of="query")
-    elif isinstance(error, RunNotFound):  # where the server keeps runs is not for everybody
-        description["message"] = f"Run {error.run_id!r} does not exist, or has been deleted."
-    elif isinstance(error, QueryFailed):
-        description["of"] = "query"
-    elif isinstance(error, ViewChanged):
-        description["view"] = error.current
-    return description
-
-
-def _json(content: Any, status: int) -> Response:
-    answer = Response(to_json(content), status, mimetype="application/json")
-    answer.headers["Cache-Control"] = "no-store"
-    return answer

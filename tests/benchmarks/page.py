@@ -1,12 +1,14 @@
 """The studio beside MLflow's own server: ``python tests/benchmarks/page.py``.
 
 Each line is a ratio of two things measured in turn in this very run (median), with its target.
-All are HTTP requests on kept connections; the servers share one database with 20,000 runs, or as
-many as the command names: ``python tests/benchmarks/page.py 100000``.
+All are HTTP requests on kept connections; the servers share one database with 20,000 runs on
+sqlite. Another number, PostgreSQL, or only the lists are options:
+``python tests/benchmarks/page.py --runs 100000 --postgres --lists``.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib.util
 import itertools
@@ -14,6 +16,7 @@ import os
 import statistics
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ sys.path.append(sys.path.pop(0))
 sys.path.append(str(Path(__file__).parent.parent))
 
 import many_runs
+import psutil
 import requests
 from helpers import servers
 from queries import BEST, THIRD
@@ -38,24 +42,51 @@ SORTS = (
 
 
 @contextlib.contextmanager
-def served(database: Path, workers: int, options: tuple[str, ...] = ()) -> Iterator[Asked]:
+def served(backend: str, workers: int, options: tuple[str, ...] = ()) -> Iterator[Asked]:
     with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
-        backend = f"sqlite:///{database}"
         uri, process = servers.start_mlflow(
             backend, Path(name), workers=workers, options=options, MLFLOW_LOGGING_LEVEL="WARNING"
         )
         try:
-            yield Asked(uri)
+            yield Asked(uri, process.pid)
         finally:
             os.killpg(process.pid, 15)
             process.wait()
 
 
+@contextlib.contextmanager
+def database(folder: Path, runs: int, on_postgres: bool) -> Iterator[str]:
+    """A database with so many runs: its URI."""
+    path = filled(folder / "many", runs)
+    many_runs.add_losses(path)
+    if not on_postgres:
+        yield f"sqlite:///{path}"
+        return
+    folder.chmod(0o755)
+    (folder / "postgres").mkdir()
+    server, process = servers.start_postgres(folder / "postgres")
+    try:
+        # The server makes the tables.
+        with served(f"{server}served", 1):
+            pass
+        many_runs.copy_to(f"{server}served", path)
+        yield f"{server}served"
+    finally:
+        process.terminate()
+        process.wait()
+
+
 class Asked:
     """A server, asked on one connection."""
 
-    def __init__(self, uri: str) -> None:
-        self.uri, self.session = uri, requests.Session()
+    def __init__(self, uri: str, process: int) -> None:
+        self.uri, self.process, self.session = uri, process, requests.Session()
+
+    def megabytes(self) -> float:
+        """Of the server's processes together, without those for queries."""
+        processes = psutil.Process(self.process).children(recursive=True)
+        workers = [each for each in processes if "forkserver" not in " ".join(each.cmdline())]
+        return sum(each.memory_info().rss for each in workers) / 1e6
 
     def post(self, path: str, **content: Any) -> Any:
         answer = self.session.post(f"{self.uri}/{path}", json=content, timeout=120)
@@ -120,14 +151,37 @@ def searching(app: Asked) -> None:
         "the guide's third query in the page / search_runs", "<= 2", BEST, many_runs.MATCHING,
         query=THIRD,
     )  # fmt: skip
+    before = app.megabytes()
     for sort in SORTS:
         compared(f"first rows by {sort} / search_runs", "<= 2", "", PAGE, sort=sort, rounds=5)
+    print(f"{'the workers before and after it: MB':<68} {before:6.0f}, {app.megabytes():.0f}")
     for what, act in (
         ("no such text", lambda: app.rows(text="zz")),
         ("grouped by a tag", lambda: app.post(GROUPS, group="tag:stage")),
         ("a page of a tree", lambda: app.rows(tree=True)),
     ):
         print(f"{f'{what}: seconds':<68} {seconds(act):6.2f}")
+
+
+def beside_a_query(app: Asked) -> None:
+    """The first rows while somebody else's query looks at all runs, on one worker."""
+    functions = ", ".join(["sort(keys(@))"] * 500)
+    slow, other = f"[?contains([{functions}], 'a')]", Asked(app.uri, app.process)
+    app.rows(query="[?name=='run-7' || name=='']")  # starts a process for queries
+    alone = statistics.median(seconds(app.rows) for _ in range(20))
+    thread = threading.Thread(
+        target=lambda: other.session.post(
+            f"{app.uri}/ajax-api/2.0/amlflow/runs/search", json={"query": slow}, timeout=60
+        )
+    )
+    thread.start()
+    times = []
+    while len(times) < 100 and thread.is_alive():
+        times.append(seconds(app.rows))
+    detail = f"{statistics.median(times) * 1000:.1f} ms against {alone * 1000:.1f} ms"
+    what = "first rows beside another's long query / first rows alone"
+    report(what, statistics.median(times) / alone, "<= 2", f"{detail}, {len(times)} times")
+    thread.join()
 
 
 def adding(plain: Asked, app: Asked) -> None:
@@ -164,16 +218,26 @@ def kept(plain: Asked, app: Asked) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=many_runs.RUNS)
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--lists", action="store_true", help="measure the lists of runs only")
+    options = parser.parse_args()
     os.environ.update(servers.QUIET)
-    with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
-        runs = int(sys.argv[1]) if len(sys.argv) > 1 else many_runs.RUNS
-        many = filled(Path(name) / "many", runs)
+    with (
+        tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name,
+        database(Path(name), options.runs, options.postgres) as many,
+    ):
         # With one worker, connections are set up alike, so it is the app alone that is compared.
-        with served(many, 1) as plain, served(many, 1, APP) as app:
+        with served(many, 1, APP) as app:
             searching(app)
-            adding(plain, app)
-        with served(many, 2) as plain, served(many, 2, APP) as app:
-            kept(plain, app)
+            beside_a_query(app)
+            if not options.lists:
+                with served(many, 1) as plain:
+                    adding(plain, app)
+        if not options.lists:
+            with served(many, 2) as plain, served(many, 2, APP) as app:
+                kept(plain, app)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from amlflow.spec import TICK, Point, RunDraft, RunQuery, RunRecord, Status
 from amlflow.testing.memory import MemoryTracker
 from amlflow_page import all_runs, bulk_changes
 from amlflow_page.access import Everybody, Forbidden
-from amlflow_page.bulk_changes import MAX_TAGGED, change_tags, open_runs
+from amlflow_page.bulk_changes import MAX_TAGGED, change_tags, open_below, open_matching
 from amlflow_page.filters import Group, WrongRequest
 from amlflow_page.groups import MAX_GROUPS, groups
 
@@ -315,14 +315,14 @@ def tree(store: Store) -> dict[str, RunRecord]:
 
 
 def test_a_tree_is_cancelled_down_to_its_leaves(store: Store, tree: dict[str, RunRecord]) -> None:
-    answer = open_runs(store.tracker, Everybody(), {"run_ids": [tree["root"].id, tree["leaf"].id]})
+    answer = open_below(store.tracker, Everybody(), {"run_ids": [tree["root"].id, tree["leaf"].id]})
     assert set(answer["runs"]) == {tree["branch"].id, tree["leaf"].id}
     assert (answer["more"], answer["forbidden"]) == (False, 0)
 
 
 def test_all_that_the_filters_choose_is_cancelled(store: Store, tree: dict[str, RunRecord]) -> None:
     def chosen(**request: Any) -> set[str]:
-        return set(open_runs(store.tracker, Everybody(), request)["runs"])
+        return set(open_matching(store.tracker, Everybody(), request)["runs"])
 
     assert chosen() == {tree["other"].id}
     assert chosen(children=True) == {tree["branch"].id, tree["leaf"].id, tree["other"].id}
@@ -337,10 +337,10 @@ def test_a_cancel_is_of_what_the_user_may_change(
     store: Store, tree: dict[str, RunRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     access = Readers(store.experiments["second"])
-    answer = open_runs(store.tracker, access, {"children": True})
+    answer = open_matching(store.tracker, access, {"children": True})
     assert answer == {"runs": [tree["other"].id], "more": False, "forbidden": 2}
     monkeypatch.setattr(bulk_changes, "MAX_CANCELED", 2)
-    answer = open_runs(store.tracker, Everybody(), {"children": True})
+    answer = open_matching(store.tracker, Everybody(), {"children": True})
     assert (len(answer["runs"]), answer["more"]) == (2, True)
 
 

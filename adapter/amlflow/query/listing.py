@@ -11,10 +11,17 @@ from amlflow.metric_numbers import is_metric
 from amlflow.query.document import whole_record
 from amlflow.query.expression import Expression
 from amlflow.query.orders import metric_fields, native_order, order
-from amlflow.query.pages import Page, is_filter, read_in_order, read_page, read_sorted
+from amlflow.query.pages import (
+    Page,
+    is_filter,
+    order_feature,
+    read_in_order,
+    read_page,
+    read_sorted,
+)
 from amlflow.query.search import Scope
 from amlflow.query.shapes import metrics_in
-from amlflow.spec import Condition, Op, RunQuery, RunRecord, Status
+from amlflow.spec import Condition, Op, RunQuery, RunRecord, Status, Tracker
 
 NEWEST_FIRST = "-created"
 MAX_EXPERIMENTS = 50
@@ -55,6 +62,15 @@ def list_page(
         if page is not None:
             return page
     return read_sorted(scope, expression, keep, size, by, descending, cursor)
+
+
+def is_native_order(tracker: Tracker, sort: str) -> bool:
+    """Whether the tracker sorts runs by the column of :func:`list_page` by itself."""
+    column = sort.removeprefix("-")
+    if sort == NEWEST_FIRST or column in ("status", "experiment"):
+        return True
+    native = native_order(column, sort.startswith("-"))
+    return native is not None and order_feature(native) in tracker.features
 
 
 def list_sorted(

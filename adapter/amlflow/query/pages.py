@@ -208,6 +208,11 @@ def _limit_created(scope: Scope, moment: datetime) -> Scope:
     return replace(scope, conditions=(*scope.conditions, created))
 
 
+def order_feature(order: Order) -> Feature:
+    """The feature of a tracker that can give this order."""
+    return Feature.METRICS if order.field in ORDERS else Feature.ORDER
+
+
 class _Filter:
     """What a page's runs are found by."""
 
@@ -237,8 +242,7 @@ class _Filter:
 
     def may_order(self, order: Order) -> bool:
         """Whether one search of the tracker gives the runs, which it then may order."""
-        feature = Feature.METRICS if order.field in ORDERS else Feature.ORDER
-        return len(self._superset) <= 1 and feature in self._scope.tracker.features
+        return len(self._superset) <= 1 and order_feature(order) in self._scope.tracker.features
 
     def find_in_order(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
         """All runs in an order of the tracker's, read as they are asked for."""

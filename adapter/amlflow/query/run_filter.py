@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from amlflow.query.document import FIELDS
 from amlflow.query.evaluation import Interpreter
 from amlflow.query.nodes import CHAINS, Node
-from amlflow.query.pushdown import reach
+from amlflow.query.pushdown import exact, reach
 from amlflow.query.search import Search
 from amlflow.query.supersets import NO, either
 from amlflow.spec import RunRecord
@@ -35,6 +35,12 @@ class RunFilter:
         """Whether jmespath keeps the run, which the search has found. Raises what jmespath does."""
         document = search.document(record, self._fields)
         return bool(self._interpreter.visit(self._test, [document]))
+
+
+def is_one_search(condition: Node) -> bool:
+    """Whether one search of a tracker gives exactly the runs for which the condition is true."""
+    superset = exact(condition)
+    return superset is not None and len(superset) <= 1 and superset == RunFilter(condition).superset
 
 
 def fields_of(node: Node) -> Iterable[str]:

@@ -29,6 +29,7 @@ import { changeTags } from "./tags_dialog.js";
 
 const CHARTED = 10; // runs that are shown in charts without a selection
 const ROWS = 50;
+const TAB = String(Math.random()).slice(2); // a list that is read anew ends the query before it
 
 export class AllRuns {
   constructor() {
@@ -369,6 +370,7 @@ export class AllRuns {
   // The next page of what is on top: groups, all of them at once, or runs.
   async readPage(signal) {
     const request = this.request();
+    request.tab = TAB;
     if (!this.shown.group) return post("runs/search", { ...request, cursor: this.cursor, size: ROWS }, signal);
     const { groups, runs, left_out } = await post("runs/groups", { ...request, group: this.shown.group }, signal);
     const rows = groups.map((group) => ({ ...group, id: `group:${group.has}:${group.value}`, isGroup: true }));

@@ -1,0 +1,96 @@
+"""A process of :mod:`amlflow_page.query_processes`: it answers one question after another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+from amlflow.core.server_store import ServerStore
+from amlflow.plugins import open_tracker
+
+from amlflow_page import all_runs, bulk_changes, curves, difference, groups, server_workspace
+from amlflow_page.access import KnownAccess
+from amlflow_page.answers import make_answer
+
+NICENESS = 5
+"""So that on a machine with one core a page that somebody else opens comes first."""
+MAX_MEMORY = 500_000_000
+"""Bytes that a process may keep after an answer; one that has more ends, and another is started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One of :data:`QUESTIONS`, with the request's body, and who asks it of which workspace."""
+
+    name: str
+    body: Mapping[str, Any]
+    access: KnownAccess
+    workspace: str | None = None
+
+
+Answering = Callable[[ServerStore, KnownAccess, Mapping[str, Any]], Any]
+
+
+def _of_tracker(answer: Callable[..., Any]) -> Answering:
+    return lambda store, access, body: answer(open_tracker(store.uri), access, body)
+
+
+def _curves(store: ServerStore, access: KnownAccess, body: Mapping[str, Any]) -> Any:
+    return {"curves": curves.curves(store.tracker, curves.Wanted.from_request(body))}
+
+
+def _difference(store: ServerStore, access: KnownAccess, body: Mapping[str, Any]) -> Any:
+    return difference.page(store.tracker, body["left"], body["right"])
+
+
+QUESTIONS: dict[str, Answering] = {
+    "search": _of_tracker(all_runs.rows),
+    "failures": _of_tracker(all_runs.failures),
+    "changes": _of_tracker(all_runs.changes),
+    "groups": _of_tracker(groups.groups),
+    "open": _of_tracker(bulk_changes.open_matching),
+    "curves": _curves,
+    "difference": _difference,
+}
+"""The questions that may take long."""
+
+
+def answer_questions(connection: Connection, uri: str) -> None:
+    """Answer the questions of a connection, until it is closed or this process has grown."""
+    # Ctrl-C in a terminal reaches the server, too, and this process ends with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    store, this = ServerStore(uri), psutil.Process()
+    goes_on = True
+    connection.send(goes_on)
+    while goes_on:
+        try:
+            question = connection.recv()
+        except EOFError:
+            return
+        answer = _answer(store, question)
+        goes_on = this.memory_info().rss < MAX_MEMORY
+        connection.send((answer, goes_on))
+
+
+def _answer(store: ServerStore, question: Question) -> Any:
+    with server_workspace.workspace(question.workspace):
+        answer = QUESTIONS[question.name]
+        return make_answer(lambda: answer(store, question.access, question.body))
+
+
+def _end_with_parent() -> None:
+    """End where the server's worker has ended, also in the middle of an answer."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        signal.raise_signal(signal.SIGTERM)
