@@ -7,7 +7,6 @@ with users, who it is.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -36,6 +35,7 @@ from amlflow_page.answers import Answer, answer_as_json, describe
 from amlflow_page.filters import WrongRequest, argument_of, some_texts_of, text_of
 from amlflow_page.graft_places import PLACES
 from amlflow_page.own_experiments import OWN
+from amlflow_page.persons import Persons
 from amlflow_page.private import add_static_prefix
 from amlflow_page.query_processes import PROCESSES, Asker
 from amlflow_page.views import Views
@@ -80,6 +80,9 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/views/create", ["POST"], routes.create_view),
         ("/views/save", ["POST"], routes.save_view),
         ("/views/delete", ["POST"], routes.delete_view),
+        ("/person", ["GET"], routes.person),
+        ("/person/default", ["POST"], routes.set_default_view),
+        ("/person/visit", ["POST"], routes.note_visit),
     ):
         full = add_static_prefix(PREFIX + path)
         app.add_url_rule(full, f"amlflow{path}", answer_as_json(view), methods=methods)
@@ -101,7 +104,7 @@ class Routes:
         answer = self._ask("search", body)
         if answer.status != 200:
             return answer
-        page = json.loads(answer.text)
+        page = to_object(answer.text, len(answer.text))
         if "writable" in page:
             page["writable"] = list(filter(self._access.may_change_in, page["writable"]))
         return page
@@ -296,6 +299,20 @@ class Routes:
     def delete_view(self) -> Any:
         """Take a view away that was opened at ``version``."""
         self._views().delete(*_read_view_version(_read_body()))
+        return {}
+
+    def person(self) -> Any:
+        """What is kept for the user: see :meth:`amlflow_page.persons.Persons.read`."""
+        return Persons(self._views()).read()
+
+    def set_default_view(self) -> Any:
+        """Keep which view the user sees first."""
+        Persons(self._views()).set_default(_read_body())
+        return {}
+
+    def note_visit(self) -> Any:
+        """Keep when the user looked at a view."""
+        Persons(self._views()).note_visit(_read_body())
         return {}
 
     def _ask(self, question: str, body: dict[str, Any], *, changes: bool = False) -> Answer:

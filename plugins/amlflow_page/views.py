@@ -17,7 +17,9 @@ from typing import Any
 
 from amlflow.optional_members import member
 from amlflow.spec import (
+    Condition,
     ExperimentRecord,
+    Op,
     PropertyConflict,
     RunChange,
     RunDraft,
@@ -39,6 +41,8 @@ from amlflow_page.view_content import (
 )
 
 EXPERIMENT = "amlflow.views"
+PERSON = "person"
+"""A tag of the runs of the experiment that are no views: see :mod:`amlflow_page.persons`."""
 PARTS = ("name", "definition", "notes")
 """What each of two people may change at once without a conflict."""
 MAX_HISTORY = 500
@@ -74,11 +78,12 @@ class Views:
         changes by others, ``by`` whom and when it was ``saved``, and whether the user
         ``may_change`` and ``may_delete`` it.
         """
-        experiment_id = self._find_experiment()
-        if experiment_id is None or not self.access.readable([experiment_id]):
+        experiment_id = self.find_experiment()
+        if experiment_id is None or not self.may_read():
             return []
-        records = self.tracker.find_runs(RunQuery(experiment_ids=[experiment_id]))
-        views = [view for view in map(_newest, records) if view is not None]
+        condition = Condition("tags", Op.LACKS, key=PERSON)
+        query = RunQuery(experiment_ids=[experiment_id], conditions=(condition,))
+        views = [view for view in map(_newest, self.tracker.find_runs(query)) if view is not None]
         for view in views:
             del view["notes"]
         views.sort(key=lambda view: (str(view["name"]).casefold(), view["id"]))
@@ -118,7 +123,7 @@ class Views:
         ]
 
     def _record(self, view_id: str) -> RunRecord:
-        experiment_id = self._find_experiment()
+        experiment_id = self.find_experiment()
         if experiment_id is None:
             raise RunNotFound(view_id, "the saved views")
         record = self.tracker.get_run(view_id, experiment_id)
@@ -211,7 +216,12 @@ class Views:
     def _stamp(self) -> dict[str, Any]:
         return {"by": self.access.user(), "saved": datetime.now(timezone.utc).isoformat()}
 
-    def _find_experiment(self) -> str | None:
+    def may_read(self) -> bool:
+        """Whether there are views, and the user may see them."""
+        experiment_id = self.find_experiment()
+        return experiment_id is not None and bool(self.access.readable([experiment_id]))
+
+    def find_experiment(self) -> str | None:
         """The experiment with the views; None before the first is saved: who looks makes none."""
         experiment: ExperimentRecord | None = member(self.tracker, "find_experiment")(EXPERIMENT)
         return None if experiment is None else experiment.id

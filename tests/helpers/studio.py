@@ -40,14 +40,17 @@ class Server:
 
 
 def make_users(uri: str) -> None:
-    server = Server(uri)
     for user in (WRITER, READER, OTHER, DENIED):
-        made = server.call(
-            "POST",
-            "api/2.0/mlflow/users/create",
-            json={"username": user, "password": PASSWORD},
-        )
-        assert made.status_code == 200, made.text
+        make_user(Server(uri), user)
+
+
+def make_user(server: Server, user: str) -> None:
+    made = server.call(
+        "POST",
+        "api/2.0/mlflow/users/create",
+        json={"username": user, "password": PASSWORD},
+    )
+    assert made.status_code == 200, made.text
 
 
 def permit(studio: Server, user: str, experiment_id: str, permission: str = "EDIT") -> None:

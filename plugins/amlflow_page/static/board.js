@@ -1,7 +1,7 @@
 // What a saved view has above its table: its notes, what has changed since the last visit, and an older version's sign.
 
 import { post } from "./api.js";
-import { button, h } from "./dom.js";
+import { button, h, say } from "./dom.js";
 import { Notes } from "./notes.js";
 import { ALL_RUNS } from "./run_route.js";
 import { noteVisit, seenUntil } from "./seen.js";
@@ -38,7 +38,7 @@ export class Board {
     this.shown = view?.id ?? null;
     this.changed = null;
     this.changes.hidden = true;
-    this.since = view ? seenUntil(views.user, view.id) : null;
+    this.since = view ? seenUntil(view.id) : null;
     this.look();
   }
 
@@ -54,7 +54,7 @@ export class Board {
     );
   }
 
-  // Reads what has changed, and notes in this browser that the view was looked at.
+  // Reads what has changed, and keeps that the view was looked at.
   async look() {
     const { page, shown } = this;
     if (!shown || !page.visible || document.hidden) return;
@@ -62,9 +62,10 @@ export class Board {
       const { changed, ...request } = page.request();
       const { counts, now } = await post("views/changes", { ...request, since: this.since });
       if (shown !== this.shown) return;
-      noteVisit(page.views.user, shown, this.since, now);
-      this.since ??= now;
       if (counts) this.showChanges(counts, now);
+      const { since } = this;
+      this.since ??= now;
+      await noteVisit(shown, since, now);
     } catch {
       // The list itself says when the server is away, and it is asked again.
     }
@@ -98,7 +99,7 @@ export class Board {
   }
 
   markSeen(now) {
-    noteVisit(this.page.views.user, this.shown, now, now);
+    noteVisit(this.shown, now, now).catch((failure) => say(failure.message, true));
     this.since = now;
     this.changes.hidden = true;
     if (!this.changed) return;

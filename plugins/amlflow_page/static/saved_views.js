@@ -6,7 +6,7 @@ import { completed, same } from "./definition.js";
 import { showDialog } from "./dialogs.js";
 import { ask, h, menu, say } from "./dom.js";
 import { ALL_RUNS } from "./run_route.js";
-import { defaultView, hasDefaults, setDefaultView } from "./seen.js";
+import { defaultView, readPerson, setDefaultView } from "./seen.js";
 import { timeElement } from "./times.js";
 
 const NONE = "all"; // the address of All runs without a view, where one is the default
@@ -34,22 +34,22 @@ export class SavedViews {
     }
     if (this.current?.id === id && String(this.current.version) === (version ?? String(this.current.newest))) return;
     try {
+      const reading = readPerson().catch(() => null); // the view is shown without it
       ({ view: this.current, user: this.user } = await get("views/get", version ? { id, version } : { id }));
+      await reading;
     } catch (failure) {
       this.current = null;
       const isGone = failure.status === 404;
+      if (isGone && id === defaultView()) setDefaultView(null).catch(() => null); // it is asked for again
       say(isGone ? "That view has been deleted, or is one that you may not see." : failure.message, true);
     }
   }
 
   // The id of the view that this person sees where the address says nothing; null where there is none.
   async usual() {
-    if (!hasDefaults()) return null;
     try {
-      const { views, user } = await get("views");
-      this.user = user;
-      const id = defaultView(user);
-      return views.some((view) => view.id === id) ? id : null;
+      this.user = await readPerson();
+      return defaultView();
     } catch {
       return null; // all runs are shown then, and the list says what is wrong
     }
@@ -66,7 +66,7 @@ export class SavedViews {
 
   // What an address says of the view.
   address() {
-    if (!this.current) return hasDefaults() ? { view: NONE } : {};
+    if (!this.current) return defaultView() ? { view: NONE } : {};
     const { id, version } = this.current;
     return this.isOld() ? { view: id, version } : { view: id };
   }
@@ -75,11 +75,11 @@ export class SavedViews {
     panel.append(h("p", { class: "amlflow-hint" }, "Loading…"));
     let views = [];
     try {
-      ({ views, user: this.user } = await get("views"));
+      [{ views, user: this.user }] = await Promise.all([get("views"), readPerson()]);
     } catch (failure) {
       say(failure.message, true);
     }
-    const usual = defaultView(this.user);
+    const usual = defaultView();
     const link = (address, name, hint, isCurrent) =>
       h(
         "a",
@@ -258,11 +258,17 @@ export class SavedViews {
     });
   }
 
-  toggleDefault() {
+  async toggleDefault() {
     const { id, name } = this.current;
-    const isUsual = defaultView(this.user) === id;
-    setDefaultView(this.user, isUsual ? null : id);
-    say(isUsual ? "All runs open without a view." : `All runs open with “${name}” in this browser.`);
+    const isUsual = defaultView() === id;
+    try {
+      await setDefaultView(isUsual ? null : id);
+    } catch (failure) {
+      say(failure.message, true);
+      return;
+    }
+    const where = this.user === null ? " in this browser" : "";
+    say(isUsual ? "All runs open without a view." : `All runs open with “${name}”${where}.`);
   }
 
   async remove() {
@@ -277,7 +283,7 @@ export class SavedViews {
     if (!isSure) return;
     try {
       await post("views/delete", { id, version });
-      if (defaultView(this.user) === id) setDefaultView(this.user, null);
+      if (defaultView() === id) await setDefaultView(null);
       this.current = null;
       location.hash = ALL_RUNS;
     } catch (failure) {

@@ -1,12 +1,26 @@
-// What this browser keeps for each person about views: the default one, and when each was looked at last.
-// Nothing is written on the server, so that who may only read has it, too.
+// What is kept for each person about views: the default one, and when each was looked at last. A server with users
+// keeps it for each user; else the browser does, for a person without a name.
 
-const DEFAULTS = "amlflow.default-views"; // the view's id by the person's name
+import { get, post } from "./api.js";
+
+const DEFAULT = "amlflow.default-view"; // the view's id
 const VISITS = "amlflow.visits";
 const VISIT_MS = 30 * 60_000; // after which looking again is another visit
+const KEEP_MS = 5 * 60_000; // after which the server is told again that a visit goes on
 const MAX_VISITS = 200;
 
-function read(name) {
+let kept = null; // what the server keeps of the user: {user, default, visits}; null where it keeps nothing
+let isRead = false;
+
+// Reads what the server keeps, and gives the user's name, null on a server without users.
+export async function readPerson() {
+  const person = await get("person");
+  kept = person.user === null ? null : person;
+  isRead = true;
+  return person.user;
+}
+
+function readBrowser(name) {
   try {
     const content = JSON.parse(localStorage.getItem(name) ?? "{}");
     return content && typeof content === "object" && !Array.isArray(content) ? content : {};
@@ -15,7 +29,7 @@ function read(name) {
   }
 }
 
-function write(name, content) {
+function writeBrowser(name, content) {
   try {
     localStorage.setItem(name, JSON.stringify(content));
   } catch {
@@ -23,40 +37,47 @@ function write(name, content) {
   }
 }
 
-function own(content, key) {
-  return Object.hasOwn(content, key) ? content[key] : null;
-}
-
-export function hasDefaults() {
-  return Object.keys(read(DEFAULTS)).length > 0;
-}
-
-// The id of a person's default view, or null. A server without users has one nameless person.
-export function defaultView(user) {
-  const id = own(read(DEFAULTS), user ?? "");
+// The id of the person's default view, or null.
+export function defaultView() {
+  const id = kept ? kept.default : readBrowser(DEFAULT).id;
   return typeof id === "string" ? id : null;
 }
 
-export function setDefaultView(user, id) {
-  const { [user ?? ""]: _old, ...others } = read(DEFAULTS);
-  write(DEFAULTS, id === null ? others : { ...others, [user ?? ""]: id });
+export async function setDefaultView(id) {
+  if (!isRead) await readPerson();
+  if (!kept) {
+    writeBrowser(DEFAULT, { id });
+    return;
+  }
+  await post("person/default", { id });
+  kept.default = id;
 }
 
-function nameOf(user, id) {
-  return `${id} ${user ?? ""}`;
+function visitOf(id) {
+  const visits = kept ? kept.visits : readBrowser(VISITS);
+  const visit = Object.hasOwn(visits, id) ? visits[id] : null;
+  return typeof visit?.from === "string" && typeof visit.until === "string" ? visit : null;
 }
 
-// The time from which on changes of a view are new to a person: when the visit before this one ended.
+// The time from which on changes of a view are new to the person: when the visit before this one ended.
 // null where there was none.
-export function seenUntil(user, id, clock = Date.now()) {
-  const visit = own(read(VISITS), nameOf(user, id));
-  if (typeof visit?.from !== "string" || typeof visit.until !== "string") return null;
-  return clock - visit.at > VISIT_MS ? visit.until : visit.from;
+export function seenUntil(id, clock = Date.now()) {
+  const visit = visitOf(id);
+  if (!visit) return null;
+  return clock - Date.parse(visit.until) > VISIT_MS ? visit.until : visit.from;
 }
 
 // The view is being looked at: `now` is the server's time, `from` what `seenUntil` returned.
-export function noteVisit(user, id, from, now, clock = Date.now()) {
-  const visits = { ...read(VISITS), [nameOf(user, id)]: { from: from ?? now, until: now, at: clock } };
-  const latest = Object.entries(visits).sort(([, one], [, other]) => other.at - one.at);
-  write(VISITS, Object.fromEntries(latest.slice(0, MAX_VISITS)));
+export async function noteVisit(id, from, now) {
+  if (!isRead) await readPerson();
+  const visit = { from: from ?? now, until: now };
+  const old = visitOf(id);
+  if (!kept) {
+    const visits = { ...readBrowser(VISITS), [id]: visit };
+    const latest = Object.entries(visits).sort(([, one], [, other]) => (one.until < other.until ? 1 : -1));
+    writeBrowser(VISITS, Object.fromEntries(latest.slice(0, MAX_VISITS)));
+  } else if (old?.from !== visit.from || Date.parse(now) - Date.parse(old.until) > KEEP_MS) {
+    kept.visits[id] = visit;
+    await post("person/visit", { id, ...visit });
+  }
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { document, localStorage, studio } from "./page.js";
+import { document, event, localStorage, serve, studio } from "./page.js";
 
-const { defaultView, hasDefaults, noteVisit, seenUntil, setDefaultView } = await studio("seen");
+const { defaultView, noteVisit, readPerson, seenUntil, setDefaultView } = await studio("seen");
 const { changeText } = await studio("board");
 const { groups } = await studio("saved_views");
 const { plainLine } = await studio("markdown");
@@ -10,45 +10,82 @@ const { absolute, form, setForm, timeElement, timeText } = await studio("times")
 
 const MINUTE = 60_000;
 
+const START = Date.parse("2026-01-01T09:00:00Z");
+
+function clock(minutes) {
+  return new Date(START + minutes * MINUTE).toISOString();
+}
+
+// A server that keeps what is posted to it for the user, or that has no users.
+async function server(user) {
+  const person = { user, default: null, visits: {} };
+  const served = await serve((request, body) => {
+    if (request.method === "GET") return { content: JSON.stringify(person) };
+    const content = JSON.parse(body);
+    if (request.url.endsWith("default")) person.default = content.id;
+    else person.visits[content.id] = { from: content.from, until: content.until };
+    return { content: "{}" };
+  });
+  await readPerson();
+  return { person, ...served };
+}
+
 beforeEach(() => localStorage.clear());
 
-test("what is new counts from the end of the last visit, however often one looks in this one", () => {
-  assert.equal(seenUntil("ada", "v", 0), null);
-  noteVisit("ada", "v", null, "monday 9:00", 0);
-  assert.equal(seenUntil("ada", "v", 5 * MINUTE), "monday 9:00");
-  noteVisit("ada", "v", "monday 9:00", "monday 9:05", 5 * MINUTE);
-  assert.equal(seenUntil("ada", "v", 20 * MINUTE), "monday 9:00");
-  assert.equal(seenUntil("ada", "v", 60 * MINUTE), "monday 9:05");
-  assert.equal(seenUntil("ben", "v", 60 * MINUTE), null);
-  assert.equal(seenUntil("ada", "w", 60 * MINUTE), null);
+for (const user of ["ada", null]) {
+  test(`what is new to ${user} counts from the end of the last visit, however often one looks`, async () => {
+    const { close } = await server(user);
+    assert.equal(seenUntil("v", START), null);
+    await noteVisit("v", null, clock(0));
+    assert.equal(seenUntil("v", START + 5 * MINUTE), clock(0));
+    await noteVisit("v", clock(0), clock(10));
+    assert.equal(seenUntil("v", START + 20 * MINUTE), clock(0));
+    assert.equal(seenUntil("v", START + 60 * MINUTE), clock(10));
+    assert.equal(seenUntil("w", START + 60 * MINUTE), null);
+    close();
+  });
+
+  test(`${user} has a default view`, async () => {
+    const { close } = await server(user);
+    assert.equal(defaultView(), null);
+    await setDefaultView("a");
+    assert.equal(defaultView(), "a");
+    assert.equal(localStorage.length, user === null ? 1 : 0);
+    await readPerson();
+    assert.equal(defaultView(), "a");
+    await setDefaultView(null);
+    assert.equal(defaultView(), null);
+    close();
+  });
+}
+
+test("the server is told of a visit at its start, and now and then while it goes on", async () => {
+  const { requests, person, close } = await server("ada");
+  for (const minute of [0, 1, 2, 6, 7]) await noteVisit("v", clock(0), clock(minute));
+  assert.equal(requests.filter((each) => each.method === "POST").length, 2);
+  assert.deepEqual(person.visits, { v: { from: clock(0), until: clock(6) } });
+  close();
 });
 
-test("only the latest visits are kept", () => {
-  for (let number = 0; number < 250; number += 1) noteVisit("ada", `v${number}`, null, "now", number);
-  assert.equal(seenUntil("ada", "v0", 250), null);
-  assert.equal(seenUntil("ada", "v249", 250), "now");
+test("a browser keeps only the latest visits", async () => {
+  const { close } = await server(null);
+  for (let number = 0; number < 250; number += 1) await noteVisit(`v${number}`, null, clock(number));
+  assert.equal(seenUntil("v0", START), null);
+  assert.equal(seenUntil("v249", START), clock(249));
+  close();
 });
 
-test("each person has a default view of their own, also who has no name", () => {
-  assert.equal(hasDefaults(), false);
-  setDefaultView("ada", "a");
-  setDefaultView(null, "b");
-  setDefaultView("constructor", "c");
-  assert.deepEqual(["ada", null, "ben", "constructor"].map(defaultView), ["a", "b", null, "c"]);
-  setDefaultView("ada", null);
-  assert.equal(defaultView("ada"), null);
-  assert.ok(hasDefaults());
-});
-
-test("what a browser keeps is not trusted", () => {
-  for (const text of ["{", "[]", "null", "7", '{"ada":7,"v ada":{"from":1}}']) {
-    localStorage.setItem("amlflow.default-views", text);
+test("what a browser keeps is not trusted", async () => {
+  const { close } = await server(null);
+  for (const text of ["{", "[]", "null", "7", '{"id":7,"v":{"from":1}}']) {
+    localStorage.setItem("amlflow.default-view", text);
     localStorage.setItem("amlflow.visits", text);
-    assert.equal(defaultView("ada"), null);
-    assert.equal(seenUntil("ada", "v"), null);
-    noteVisit("ada", "v", null, "now", 5);
-    assert.equal(seenUntil("ada", "v", 5), "now");
+    assert.equal(defaultView(), null);
+    assert.equal(seenUntil("v", START), null);
+    await noteVisit("v", null, clock(0));
+    assert.equal(seenUntil("v", START), clock(0));
   }
+  close();
 });
 
 test("views are one's own or others', and all alike where there are no users", () => {
@@ -78,6 +115,7 @@ test("a time is shown with its zone, and in UTC under the pointer", () => {
   assert.equal(absolute(time, "Asia/Kolkata"), "2026-01-02 08:34:05 GMT+5:30");
   assert.equal(timeText(time, "utc"), "2026-01-02 03:04:05 UTC");
   const element = timeElement(time);
+  element.dispatchEvent(event("pointerenter"));
   assert.ok(element.title.endsWith("\n2026-01-02 03:04:05 UTC"));
   document.body.append(element);
   setForm("utc", document);
