@@ -21,6 +21,7 @@ const LOOK_MS = 3000;
 const MAX_RUNS = 50; // as the server has it
 const MAX_NAMES = 20; // as above
 const NAMED = 3; // runs that are asked which metrics there are
+const ALONE = 0.99; // what a run counts whose metric has one value, which is not a curve
 const FIRST_NAMED = 10; // as above, where the first charts are chosen by it
 const LEGEND = 20;
 
@@ -108,7 +109,8 @@ export class Charts {
     } while (isLatest() && this.hasOpen);
   }
 
-  // The names of metrics, those that most runs have first. All runs are asked only if the first ones have none.
+  // The names of metrics, those that most runs have first, and of these the ones with a curve, of more than one value. All
+  // runs are asked only if the first ones have none.
   async readNames() {
     const asked = this.charts.length ? NAMED : FIRST_NAMED;
     const counts = await this.countNames(this.runs.slice(0, asked));
@@ -123,7 +125,8 @@ export class Charts {
     const counts = new Map();
     const answers = await Promise.all(runs.map((run) => get("runs/metrics", { run_id: run.id })));
     for (const { metrics } of answers)
-      for (const { name, last } of metrics) if (last !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+      for (const { name, last, count } of metrics)
+        if (last !== undefined) counts.set(name, (counts.get(name) ?? 0) + (count > 1 ? 1 : ALONE));
     return counts;
   }
 

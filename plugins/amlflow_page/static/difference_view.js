@@ -54,10 +54,11 @@ export class DifferenceView {
     this.runs = runs;
     const parts = sections.map((section) => this.section(section));
     if (files.length) parts.push(this.sources(files, count));
-    this.content.replaceChildren(
-      this.heads(),
-      ...(parts.length ? parts : [h("p", { class: "amlflow-hint" }, "Nothing is different.")]),
+    const alike = alikeText(
+      sections.map(({ name }) => name),
+      files.length > 0,
     );
+    this.content.replaceChildren(this.heads(), ...parts, h("p", { class: "amlflow-hint" }, alike));
   }
 
   heads() {
@@ -96,6 +97,15 @@ export class DifferenceView {
       files.length < count ? h("p", { class: "amlflow-hint" }, `Only the first ${files.length} are shown.`) : "",
     );
   }
+}
+
+// What does not differ, in a sentence.
+export function alikeText(different, hasFiles) {
+  const alike = Object.keys(TITLES).filter((name) => !different.includes(name));
+  if (!hasFiles) alike.push("files of the snapshots");
+  if (!alike.length) return "";
+  if (alike.length > Object.keys(TITLES).length) return "Nothing is different.";
+  return `No difference in: ${alike.join(", ")}.`;
 }
 
 function name(run) {

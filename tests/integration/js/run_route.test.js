@@ -51,3 +51,11 @@ test("a page of differences is of two runs", () => {
   for (const hash of ["#/amlflow/difference", "#/amlflow/difference?left=a", "#/amlflow/runs"])
     assert.equal(readDifference(hash), null);
 });
+
+test("the difference says what is alike", async () => {
+  const { alikeText } = await studio("difference_view");
+  const all = ["params", "properties", "tags", "environment", "command", "metrics"];
+  assert.equal(alikeText([], false), "Nothing is different.");
+  assert.equal(alikeText(all.slice(1), false), "No difference in: params, files of the snapshots.");
+  assert.equal(alikeText(all, true), "");
+});
