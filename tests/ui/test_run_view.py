@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from helpers.browser import Keys, Page
-from helpers.studio import DENIED, READER, WRITER, Server, permit
+from helpers.studio import ADMIN, DENIED, READER, WRITER, Server, permit
 
 HOSTILE = """# Results
 Uses the **wide** backbone. <img src=x onerror="window.ran = 1"> <script>window.ran = 2</script>
@@ -90,6 +90,40 @@ def test_the_page_is_used_by_keyboard_and_shows_files(page: Page, failed: Any):
     page.click(".amlflow-tree summary", "outputs/")
     page.click(".amlflow-tree button", "plot.png")
     page.see(".amlflow-file img")
+
+
+TAB_STOP = """
+const at = document.activeElement;
+const ours = at?.closest(".amlflow-run");
+if (!ours) return null;
+const named = document.getElementById(at.getAttribute("aria-labelledby"));
+const labels = [...(at.labels ?? [])].map((each) => each.innerText).join(" ");
+const { width, height } = at.getBoundingClientRect();
+window.stops ??= new Map();
+if (!window.stops.has(at)) window.stops.set(at, window.stops.size);
+return {
+  place: window.stops.get(at),
+  name: at.getAttribute("aria-label") || named?.innerText || labels || at.innerText || at.title,
+  is_seen: width > 0 && height > 0 && at.matches(":focus-visible"),
+};
+"""
+
+
+def test_the_tab_key_goes_through_the_whole_page(page: Page, failed: Any):
+    page.open(address(failed), ADMIN)
+    page.see(".amlflow-values a", "the child")
+    page.see(".amlflow-failure summary", "Traceback")
+    page.script("document.querySelector('.amlflow-run a, .amlflow-run button').focus()")
+    names: list[str] = []
+    while (stop := page.script(TAB_STOP)) and stop["place"] == len(names):
+        assert stop["is_seen"], stop
+        assert (stop["name"] or "").strip(), f"no name, after {names[-1:]}"
+        names.append(" ".join(stop["name"].split()))
+        page.press(Keys.TAB)
+    expected = ("Copy id", "Traceback", "Show the first error in the log", "Overview", "the child")
+    places = [next(i for i, name in enumerate(names) if part in name) for part in expected]
+    assert places == sorted(places), names
+    assert "Logs" not in names  # the arrow keys go from one tab to another
 
 
 def test_the_first_error_is_shown_in_the_log(page: Page, experiment: Any, folder: Path):
