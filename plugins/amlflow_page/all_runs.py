@@ -214,7 +214,7 @@ def scope_of(tracker: Tracker, access: ExperimentAccess, filters: Filters) -> Sc
         for key, name in names.items()
         if key in readable
         and (not filters.experiments or name in filters.experiments)
-        and (filters.group is None or filters.group.may_be_in(name))
+        and all(group.may_be_in(name) for group in filters.groups)
     }
     return Scope(tracker, experiments, filters.conditions())
 

@@ -20,6 +20,8 @@ GROUPED = ("status", "experiment", "submitter", "target")
 """The columns without a key by which runs can be grouped."""
 MAX_TEXT = 10_000
 """Characters of a query, or of another text in a request."""
+MAX_NESTED = 2
+"""Groups within each other."""
 MAX_TEXTS = 1000
 """In one box over the list."""
 
@@ -43,13 +45,18 @@ class Group:
     has: bool = True
 
     @staticmethod
-    def from_request(request: Mapping[str, Any]) -> Group | None:
-        """The group of a request, None where it has none. Raises :class:`WrongRequest`."""
-        group = request.get("in_group")
-        if group is None:
-            return None
+    def from_request(request: Mapping[str, Any]) -> tuple[Group, ...]:
+        """The groups of a request, each in the one before. Raises :class:`WrongRequest`."""
+        value = request.get("in_group")
+        groups = [] if value is None else value if isinstance(value, list) else [value]
+        if len(groups) > MAX_NESTED:
+            raise WrongRequest(f"'in_group' has {len(groups)} groups, and may have {MAX_NESTED}.")
+        return tuple(Group._parse(group) for group in groups)
+
+    @staticmethod
+    def _parse(group: object) -> Group:
         if not isinstance(group, dict):
-            raise WrongRequest(f"'in_group' is an object, and not {show_value(group)}.")
+            raise WrongRequest(f"'in_group' has groups, and {show_value(group)} is not an object.")
         column, value = group_column_of(group, "column"), group.get("value")
         if value is not None and not isinstance(value, str):
             raise WrongRequest(f"A group's value is a text or null, and not {show_value(value)}.")
@@ -79,7 +86,7 @@ class Filters:
 
     ``tags`` are ``key`` or ``key=value``. Each word of ``text`` is looked for, in upper or lower
     case, in names, descriptions, tags, ids, experiments' and submitters' names. With ``parent``,
-    a run's id, its children are meant; with ``group``, the runs of a group.
+    a run's id, its children are meant; with ``groups``, the runs that are in each of them.
     """
 
     text: str = ""
@@ -90,7 +97,7 @@ class Filters:
     tags: tuple[str, ...] = ()
     children: bool = False
     parent: str = ""
-    group: Group | None = None
+    groups: tuple[Group, ...] = ()
     changed: Changed | None = None
 
     @staticmethod
@@ -105,7 +112,7 @@ class Filters:
             tags=texts_of(request, "tags"),
             children=request.get("children") is True,
             parent=text_of(request, "parent"),
-            group=Group.from_request(request),
+            groups=Group.from_request(request),
             changed=changed_of(request.get("changed")),
         )
 
@@ -116,8 +123,8 @@ class Filters:
             conditions.append(Condition("parent_id", Op.EQ, self.parent))
         elif not self.children:
             conditions.append(Condition("parent_id", Op.LACKS))
-        if self.group is not None:
-            conditions += self.group.conditions()
+        for group in self.groups:
+            conditions += group.conditions()
         for tag in self.tags:
             key, equals, value = tag.partition("=")
             if equals:
@@ -138,7 +145,7 @@ class Filters:
         ``experiments`` has the names of the experiments by id.
         """
         has_words = word_test(self.text, experiments)
-        entry_of = None if self.group is None else group_entry(self.group.column, experiments)
+        entries = [(group, group_entry(group.column, experiments)) for group in self.groups]
 
         def is_kept(record: RunRecord) -> bool:
             return (
@@ -147,11 +154,7 @@ class Filters:
                 and (not self.submitters or (record.user or "") in self.submitters)
                 and (self.changed is None or self.changed.holds(record))
                 and has_words(record)
-                and (
-                    entry_of is None
-                    or self.group is None
-                    or entry_of(record) == (self.group.has, self.group.value)
-                )
+                and all(entry_of(record) == (group.has, group.value) for group, entry_of in entries)
             )
 
         return is_kept

@@ -102,7 +102,7 @@ def groups(
         TookTooLong: reading the runs takes too long.
     """
     column = group_column_of(request, "group")
-    filters = replace(Filters.from_request(request), group=None)
+    filters = Filters.from_request(request)
     columns = _metric_columns(texts_of(request, "columns"))
     scope = scope_of(tracker, access, filters)
     expression = choice_of(request, "grouped")
@@ -145,8 +145,9 @@ def _fields(column: str, filters: Filters, metrics: frozenset[str]) -> frozenset
     if filters.text:
         return None
     fields = {"status", *metrics}
-    kind, _, key = column.partition(":")
-    fields.update([f"{KEYED[kind]}.{key}"] if key else _FIELDS[kind])
+    for grouped in (column, *(group.column for group in filters.groups)):
+        kind, _, key = grouped.partition(":")
+        fields.update([f"{KEYED[kind]}.{key}"] if key else _FIELDS[kind])
     fields.update(_FIELDS["target"] if filters.targets else ())
     fields.update(_FIELDS["submitter"] if filters.submitters else ())
     return frozenset(fields)

@@ -29,7 +29,7 @@ MAX_PIECES = 8
 MAX_VERSIONS = 10_000
 """Of a view. Properties with higher numbers are not versions, whoever wrote them."""
 _VERSION = re.compile(rf"{VERSION}([0-9]{{1,9}})")
-_TEXTS = ("query", "text", "sort", "group")
+_TEXTS = ("query", "text", "sort", "group", "subgroup")
 _LISTS = (
     "experiments", "statuses", "targets", "submitters", "tags", "columns", "widths", "charts",
 )  # fmt: skip

@@ -89,6 +89,13 @@ def walk(
     page.click(".amlflow-bars button", "Columns")
     page.see(".amlflow-checklist")
     yield f"All runs, {theme}", findings(page)
+    groups = "group=tag:stage&subgroup=property:author&columns=status&columns=metric:loss"
+    go(f"#/amlflow/runs?experiments={experiment.name}&{groups}", ".amlflow-group")
+    page.click(".amlflow-group .amlflow-opener")
+    page.until(lambda: len(page.find_all(".amlflow-group")) == 2, "a group in a group")
+    page.click(".amlflow-menu button", "Group")
+    page.see(".amlflow-panel select")
+    yield f"groups, {theme}", findings(page)
     run = f"#/amlflow/runs/{runs[0].id}"
     go(run, ".amlflow-values a")
     page.click(".amlflow-failure summary")

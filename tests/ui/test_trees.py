@@ -65,6 +65,16 @@ def test_a_tree_is_opened_tagged_grouped_and_cancelled(
     page.until(lambda: len(page.find_all(ROW)) == 3, "a run of a group")
     assert "group=tag%3Astage" in page.driver.current_url
 
+    # The numbers of groups follow the runs, and groups have groups in them.
+    experiment.start_logging(snapshot_directory=None).tag("stage", "test")
+    page.until(lambda: len(page.find_all(".amlflow-group")) == 3, "the new run's group")
+    page.click(".amlflow-menu button", "Group")
+    page.click(".amlflow-panel select option", "Status")
+    page.until(lambda: len(page.find_all(".amlflow-group")) == 3, "the groups")
+    page.click(".amlflow-group .amlflow-opener")
+    page.until(lambda: len(page.find_all(".amlflow-group")) > 3, "groups of a group")
+    assert "subgroup=status" in page.driver.current_url
+
     # A tree is cancelled from a parent that has ended.
     page.click(".amlflow-menu button", "Group")
     page.click(".amlflow-panel label", "No groups")

@@ -218,6 +218,16 @@ def test_groups_are_of_the_runs_that_the_filters_choose(mixed: Store) -> None:
         grouped(mixed, group="status", query="[].name")
 
 
+def test_the_runs_of_a_group_are_grouped_again(store: Store) -> None:
+    for stage, lr in (("prod", "1"), ("prod", "2"), ("prod", "2"), ("test", "2")):
+        store.run(f"{stage} {lr}", tags={"stage": stage, "lr": lr})
+    prod = {"column": "tag:stage", "value": "prod"}
+    assert grouped(store, group="tag:lr", in_group=[prod]) == [("2", 2), ("1", 1)]
+    both = [prod, {"column": "tag:lr", "value": "2"}]
+    page = all_runs.rows(store.tracker, Everybody(), {"in_group": both})
+    assert [row["name"] for row in page["rows"]] == ["prod 2", "prod 2"]
+
+
 def test_groups_are_sorted_by_size_by_their_value_or_by_a_metric(store: Store) -> None:
     for number, loss in ((10, 3.0), (10, 5.0), (9, 1.0), (100, None)):
         store.run("run", tags={"n": str(number)}, loss=loss)
@@ -247,7 +257,7 @@ def test_a_column_that_nobody_can_group_by(store: Store, column: str) -> None:
 
 @pytest.mark.parametrize(
     "group",
-    ["status", {"column": "name"}, {"column": "status", "value": 3}],
+    ["status", {"column": "name"}, {"column": "status", "value": 3}, [{"column": "status"}] * 3],
 )
 def test_a_group_that_is_not_one(group: Any) -> None:
     with pytest.raises(WrongRequest):

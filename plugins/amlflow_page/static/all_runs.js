@@ -1,6 +1,6 @@
 // The All runs page: all experiments' runs, as many as somebody scrolls to.
 
-import { isAway, post } from "./api.js";
+import { isAway } from "./api.js";
 import { actionsMenu } from "./actions_menu.js";
 import { Board } from "./board.js";
 import { cancel, cancelAll, cancelTrees } from "./cancelling.js";
@@ -8,7 +8,7 @@ import { Charts } from "./charts.js";
 import { columnsMenu } from "./columns_menu.js";
 import { copyMenu } from "./copy_menu.js";
 import { fromAddress, fromWidths, standard, toAddress, toWidths } from "./definition.js";
-import { button, h, icon } from "./dom.js";
+import { button, h, icon, say } from "./dom.js";
 import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
 import { fold } from "./fold.js";
@@ -17,6 +17,7 @@ import { groupMenu } from "./group_menu.js";
 import { narrowedToFailure } from "./one_box.js";
 import { QueryBox } from "./query_box.js";
 import { Follower } from "./follower.js";
+import { readBelow, readTop } from "./list_pages.js";
 import { ALL_RUNS, runAddress } from "./run_route.js";
 import { RunsTable } from "./runs_table.js";
 import { understand } from "./understand.js";
@@ -29,7 +30,6 @@ import { changeTags } from "./tags_dialog.js";
 
 const CHARTED = 10; // runs that are shown in charts without a selection
 const ROWS = 50;
-const TAB = String(Math.random()).slice(2); // a list that is read anew ends the query before it
 
 export class AllRuns {
   constructor() {
@@ -120,9 +120,9 @@ export class AllRuns {
       },
     );
     this.groups = groupMenu(
-      () => this.shown.group,
-      (group) => {
-        this.shown.group = group;
+      () => this.shown,
+      (group, subgroup) => {
+        Object.assign(this.shown, { group, subgroup });
         this.changed();
       },
     );
@@ -200,6 +200,9 @@ export class AllRuns {
     if (move !== this.moves) return;
     const base = this.views.base() ?? standard();
     this.shown = fromAddress(query, base);
+    const sort = query.get("sort") ?? this.views.current?.definition.sort;
+    if (sort && sort !== this.shown.sort)
+      say(`“${sort}” is not a column to sort by. The newest runs come first.`, true);
     this.table.forget();
     this.show();
     this.load();
@@ -367,24 +370,13 @@ export class AllRuns {
     if (!this.done && this.cursor && this.visible && top < innerHeight && top > 0) this.more();
   }
 
-  // The next page of what is on top: groups, all of them at once, or runs.
-  async readPage(signal) {
-    const request = this.request();
-    request.tab = TAB;
-    if (!this.shown.group) return post("runs/search", { ...request, cursor: this.cursor, size: ROWS }, signal);
-    const { groups, runs, left_out } = await post("runs/groups", { ...request, group: this.shown.group }, signal);
-    const rows = groups.map((group) => ({ ...group, id: `group:${group.has}:${group.value}`, isGroup: true }));
-    return { rows, cursor: null, runs, left_out };
+  readPage(signal) {
+    return readTop(this.shown, this.request(), this.cursor, signal);
   }
 
-  // A page of the runs of a group, or of a run's children.
   async readBranch(row, cursor, signal) {
-    const { query, text, ...request } = this.request();
-    const below = row.isGroup
-      ? { ...request, query, text, in_group: { column: this.shown.group, value: row.value, has: row.has } }
-      : { sort: request.sort, columns: request.columns, tree: true, parent: row.id };
-    const page = await post("runs/search", { ...below, cursor, size: ROWS }, signal);
-    this.learn(page);
+    const page = await readBelow(this.shown, this.request(), row, cursor, signal);
+    if (!row.isGroup || page.writable) this.learn(page);
     return page;
   }
 
@@ -397,7 +389,7 @@ export class AllRuns {
 
   // What the server is asked for.
   request() {
-    const { widths, charts, dense, group, ...filters } = this.shown;
+    const { widths, charts, dense, group, subgroup, ...filters } = this.shown;
     const { query, text } = understand(filters.query);
     const words = [filters.text, text].filter(Boolean).join(" ");
     return { ...filters, query, text: words, changed: this.board.changed };
@@ -430,6 +422,12 @@ export class AllRuns {
     this.lookedAt += page.looked_at ?? 0;
     this.total = page.total;
     this.done = !this.cursor;
+  }
+
+  setGroups(page) {
+    this.table.replace(page.rows);
+    this.grouped = page;
+    this.tell();
   }
 
   tell(text, isError = false) {

@@ -21,7 +21,6 @@ const TITLES = {
   id: "Run ID",
 };
 const WHOLE = new Intl.NumberFormat("en");
-const SORTS = new Set(["name", "status", "experiment", "created", "duration", "submitter", "target", "description"]);
 
 // The kind of a column and its key: undefined where it has none.
 function parts(column) {
@@ -49,10 +48,6 @@ export function title(column) {
 export function longTitle(column) {
   const [kind, key] = parts(column);
   return key === undefined ? title(column) : `${kind.replace("_", " ")}: ${key}`;
-}
-
-export function sortable(column) {
-  return SORTS.has(column) || parts(column)[1] !== undefined;
 }
 
 export function startsDescending(column) {

@@ -43,6 +43,7 @@ export function standard() {
     children: false,
     tree: false,
     group: "",
+    subgroup: "", // by which the runs of each group are grouped
     sort: "-created",
     columns: [...DEFAULT_COLUMNS],
     widths: [],
@@ -60,13 +61,24 @@ export function isColumn(name) {
 // What an address or a view says that there is, and its words in the one box.
 function valid(definition) {
   const columns = [...new Set(definition.columns)].filter(isColumn);
-  const group = GROUPS.includes(definition.group) || isEntry(definition.group) ? definition.group : "";
+  const isGroup = (column) => GROUPS.includes(column) || isEntry(column);
+  const group = isGroup(definition.group) ? definition.group : "";
+  const { subgroup } = definition;
   return inOneBox({
     ...definition,
     group,
+    subgroup: group && subgroup !== group && isGroup(subgroup) ? subgroup : "",
+    sort: isSortable(definition.sort.replace(/^-/, "")) ? definition.sort : standard().sort,
     // An empty list is a choice; one of which nothing is left is a mistake.
     columns: columns.length || !definition.columns.length ? columns : [...DEFAULT_COLUMNS],
   });
+}
+
+const SORTED = ["name", "ended", ...COLUMNS.filter((name) => !["tags", "script", "error", "id"].includes(name))];
+
+// Whether the server can sort by a column.
+export function isSortable(name) {
+  return SORTED.includes(name) || (isColumn(name) && name.includes(":"));
 }
 
 // Whether a column is of a tag, a property or a param.
@@ -131,7 +143,7 @@ export function fromAddress(query, base = standard()) {
   for (const name of [...LISTS, "columns", "widths", "charts"]) {
     if (query.has(name)) definition[name] = query.getAll(name).filter(Boolean);
   }
-  for (const name of ["query", "text", "group", "sort"]) {
+  for (const name of ["query", "text", "group", "subgroup", "sort"]) {
     if (query.has(name)) definition[name] = query.get(name);
   }
   for (const name of ["children", "tree", "dense"]) {

@@ -4,6 +4,8 @@ import { isAway, post } from "./api.js";
 import { isFinal } from "./format.js";
 
 const LOOK_MS = 5000;
+const GROUPS_MS = 10_000;
+const PAUSE = 20; // times as long as groups were read for until they are read again
 const MAX_LOOKED_AT = 100;
 const NEWEST = 20; // runs that are asked for to see whether there are new ones
 const AT_TOP = 40; // pixels from the top within which new runs are shown at once
@@ -13,6 +15,7 @@ export class Follower {
     this.list = list;
     this.lastHeard = null;
     this.awaySince = null;
+    this.nextGroups = 0;
     setInterval(() => this.look(), LOOK_MS);
   }
 
@@ -65,7 +68,10 @@ export class Follower {
   // New runs are shown at once where the newest are in sight, and else announced.
   async lookForNew() {
     const { list } = this;
-    if (list.shown.group) return; // their numbers are read anew by Refresh
+    if (list.shown.group) {
+      await this.lookAtGroups();
+      return;
+    }
     const { query } = list.request();
     if (query && !query.startsWith("[?")) return; // it has a value, or an order of its own
     const address = list.address;
@@ -88,6 +94,19 @@ export class Follower {
     }
     list.news.lastChild.textContent = fresh.length < NEWEST ? `${fresh.length} new` : `${NEWEST} or more new`;
     list.news.hidden = false;
+  }
+
+  // The numbers of groups are of all their runs: they are read less often, the longer it takes.
+  async lookAtGroups() {
+    const { list } = this;
+    if (Date.now() < this.nextGroups) return;
+    const { address } = list;
+    const start = Date.now();
+    this.nextGroups = start + GROUPS_MS;
+    const page = await list.readPage();
+    const end = Date.now();
+    this.nextGroups = end + Math.max(GROUPS_MS, PAUSE * (end - start));
+    if (!list.search && list.address === address) list.setGroups(page);
   }
 
   // The list has been read anew: what is on it is not new.

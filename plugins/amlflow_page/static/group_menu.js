@@ -1,4 +1,4 @@
-// The menu of the columns by which runs can be grouped.
+// The menu of the columns by which runs can be grouped, and the runs of each group again.
 
 import { get } from "./api.js";
 import { longTitle } from "./cells.js";
@@ -7,8 +7,10 @@ import { h, menu, say } from "./dom.js";
 
 const MAX_SHOWN = 100;
 
-// `group()` is the column that is chosen, or ""; `choose(column)` is called after a choice.
-export function groupMenu(group, choose) {
+// `chosen()` has the columns that are chosen, `group` and `subgroup`, or ""; `choose(group, subgroup)` is called after a
+// choice.
+export function groupMenu(chosen, choose) {
+  const group = () => chosen().group;
   const element = menu(
     "Group",
     async (panel, close) => {
@@ -20,7 +22,15 @@ export function groupMenu(group, choose) {
         "aria-label": "Find a column to group by",
         oninput: () => show(),
       });
+      const then = h("select", {
+        class: "amlflow-input",
+        onchange: () => {
+          close();
+          choose(group(), then.value);
+        },
+      });
       panel.append(find, list);
+      if (group()) panel.append(h("label", {}, h("span", {}, "Then by"), then));
       let columns = withChosen(GROUPS, group());
       show();
       try {
@@ -35,6 +45,13 @@ export function groupMenu(group, choose) {
         const found = columns.filter((column) => longTitle(column).toLowerCase().includes(words));
         const options = words ? found : ["", ...found];
         list.replaceChildren(...options.slice(0, MAX_SHOWN).map(option));
+        const { subgroup } = chosen();
+        then.replaceChildren(
+          h("option", { value: "" }, "Nothing else"),
+          ...withChosen(columns, subgroup)
+            .filter((column) => column !== group())
+            .map((column) => h("option", { value: column, selected: column === subgroup }, longTitle(column))),
+        );
         if (options.length > MAX_SHOWN)
           list.append(h("p", { class: "amlflow-hint" }, `${options.length - MAX_SHOWN} more; write a part of a name`));
       }
@@ -57,12 +74,15 @@ export function groupMenu(group, choose) {
 
       function take(column) {
         close();
-        if (column !== group()) choose(column);
+        if (column !== group()) choose(column, column && column !== chosen().subgroup ? chosen().subgroup : "");
       }
     },
     { "aria-keyshortcuts": "p" },
   );
-  element.show = () => element.setLabel(group() ? `Group: ${longTitle(group())}` : "Group", Boolean(group()));
+  element.show = () => {
+    const columns = [group(), chosen().subgroup].filter(Boolean).map(longTitle);
+    element.setLabel(columns.length ? `Group: ${columns.join(", ")}` : "Group", columns.length > 0);
+  };
   return element;
 }
 

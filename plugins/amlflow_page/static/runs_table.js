@@ -1,7 +1,8 @@
 // The table of runs: columns, order, selection and the keyboard. Only rows in sight are drawn.
 
 import { Branches, flatten } from "./branches.js";
-import { isMetric, longTitle, sortable, startsDescending, title, usualWidth } from "./cells.js";
+import { isMetric, longTitle, startsDescending, title, usualWidth } from "./cells.js";
+import { isSortable } from "./definition.js";
 import { h, icon } from "./dom.js";
 import { tick } from "./format.js";
 import { RowWindow } from "./row_window.js";
@@ -113,7 +114,7 @@ export class RunsTable {
       ondblclick: () => this.on.resize?.(column, null),
     });
     const attributes = { scope: "col", class: isMetric(column) ? "amlflow-numbers" : null, title: longTitle(column) };
-    if (!sortable(column)) return h("th", attributes, ...label, grip);
+    if (!isSortable(column)) return h("th", attributes, ...label, grip);
     const other = order === "ascending" || (order === null && startsDescending(column));
     return h(
       "th",
@@ -175,6 +176,18 @@ export class RunsTable {
     const fresh = rows.filter((row) => !this.rows.has(row.id));
     const entries = fresh.map((row) => [row.id, row]);
     this.rows = new Map(onTop ? [...entries, ...this.rows] : [...this.rows, ...entries]);
+    this.arrange();
+    this.render();
+    this.told();
+  }
+
+  // Other rows in place of all; those that are alike stay as they are drawn.
+  replace(rows) {
+    const kept = rows.map((row) => {
+      const old = this.rows.get(row.id);
+      return old && JSON.stringify(old) === JSON.stringify(row) ? old : row;
+    });
+    this.rows = new Map(kept.map((row) => [row.id, row]));
     this.arrange();
     this.render();
     this.told();

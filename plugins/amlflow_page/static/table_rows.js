@@ -43,7 +43,7 @@ function columnClass(column) {
 
 function drawGroup(table, node) {
   const { row } = node;
-  const label = groupName(table.group, row);
+  const label = groupName(row);
   return h(
     "tr",
     { class: "amlflow-group" },
@@ -51,7 +51,7 @@ function drawGroup(table, node) {
     h(
       "th",
       { scope: "row" },
-      opener(node.isOpen, `${runs(row.count)} with ${title(table.group)} ${label}`, () => table.toggle(node)),
+      opener(node.isOpen, `${runs(row.count)} with ${title(row.column)} ${label}`, () => table.toggle(node)),
       h("bdi", { class: row.has && row.value !== null ? null : "amlflow-hint", title: label }, label),
       h("span", { class: "amlflow-hint" }, ` ${runs(row.count)}`),
     ),

@@ -2,11 +2,19 @@
 
 import { short, title } from "./cells.js";
 import { h, icon } from "./dom.js";
-import { kindOf } from "./format.js";
+import { kindOf, STATUSES } from "./format.js";
+
+const ENDS = ["Completed", "Failed", "Canceled"];
+const ORDER = [...ENDS, ...STATUSES.filter((status) => !ENDS.includes(status))];
+
+// Pairs of a status and a number in one order, so that rows below each other can be compared.
+function ordered(statuses) {
+  return Object.entries(statuses).sort(([one], [other]) => ORDER.indexOf(one) - ORDER.indexOf(other));
+}
 
 // The numbers of runs by status, in words: "3 Completed, 1 Failed".
 export function statusText(statuses) {
-  return Object.entries(statuses)
+  return ordered(statuses)
     .map(([status, count]) => `${count.toLocaleString("en")} ${status}`)
     .join(", ");
 }
@@ -25,7 +33,7 @@ export function statusCounts(statuses) {
   return h(
     "span",
     { class: "amlflow-counts", title: text, role: "img", "aria-label": text },
-    Object.entries(statuses).map(([status, count]) =>
+    ordered(statuses).map(([status, count]) =>
       h("span", { class: `amlflow-chip ${kindOf(status)}` }, h("i"), count.toLocaleString("en")),
     ),
   );
@@ -50,8 +58,8 @@ export function opener(isOpen, label, onclick) {
 }
 
 // What the runs of a group have in common.
-export function groupName(column, group) {
-  if (!group.has) return `(no ${title(column)})`;
+export function groupName(group) {
+  if (!group.has) return `(no ${title(group.column)})`;
   return group.value ?? "(no value)";
 }
 

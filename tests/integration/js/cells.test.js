@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { studio } from "./page.js";
 
-const { cell, isMetric, isSentOnRequest, longTitle, short, sortable, title } = await studio("cells");
+const { cell, isMetric, isSentOnRequest, longTitle, short, title } = await studio("cells");
 const { fromWidths, toWidths } = await studio("definition");
 const { toCsv, toRows } = await studio("value_table");
 
@@ -10,7 +10,7 @@ test("a column of a metric says which number it shows", () => {
   assert.equal(title("metric:val/loss"), "val/loss");
   assert.equal(title("metric_min:a:b"), "a:b (min)");
   assert.equal(longTitle("metric_max:loss"), "metric max: loss");
-  assert.ok(isMetric("metric_first:a") && !isMetric("param:a") && sortable("metric:a"));
+  assert.ok(isMetric("metric_first:a") && !isMetric("param:a"));
 });
 
 test("the list is read again for a column whose values the server sends only then", () => {

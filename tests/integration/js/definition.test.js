@@ -56,6 +56,15 @@ for (const [what, definition] of Object.entries({
   });
 }
 
+test("a column that the server cannot sort or group by is as if it was not named", () => {
+  const odd = new URLSearchParams("sort=-colour&group=metric:a&subgroup=tag:a");
+  assert.deepEqual(fromAddress(odd), standard());
+  for (const sort of ["name", "-ended", "metric_min:loss", "tag:a"])
+    assert.equal(fromAddress(new URLSearchParams({ sort })).sort, sort);
+  const nested = fromAddress(new URLSearchParams("group=status&subgroup=tag:a"));
+  assert.deepEqual([nested.group, nested.subgroup], ["status", "tag:a"]);
+});
+
 test("a saved view keeps what it says", () => {
   assert.deepEqual(completed(CHOSEN), CHOSEN);
 });

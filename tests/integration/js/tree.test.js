@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { event, studio } from "./page.js";
+import { event, serve, studio } from "./page.js";
 
 const { Branches, flatten } = await studio("branches");
 const { RunsTable } = await studio("runs_table");
@@ -118,7 +118,16 @@ test("the arrow keys open, close and go to the parent", async () => {
 });
 
 test("selected are runs, also of a branch, and never a group", async () => {
-  const group = { id: "group:true:x", isGroup: true, has: true, value: "x", count: 2, statuses: {}, numbers: {} };
+  const group = {
+    id: "group:true:x",
+    column: "tag:x",
+    isGroup: true,
+    has: true,
+    value: "x",
+    count: 2,
+    statuses: {},
+    numbers: {},
+  };
   const { made } = table({ [group.id]: [{ rows: [row("c"), row("d")] }] });
   made.add([group]);
   made.selectAll(true);
@@ -148,13 +157,13 @@ test("a row that can be opened and is closed has nothing below it", () => {
 });
 
 test("a group shows what its runs have in common, and what their metrics are", () => {
-  assert.equal(groupName("tag:stage", { has: false, value: null }), "(no stage)");
-  assert.equal(groupName("tag:stage", { has: true, value: null }), "(no value)");
-  assert.equal(groupName("status", { has: true, value: "Failed" }), "Failed");
+  assert.equal(groupName({ column: "tag:stage", has: false, value: null }), "(no stage)");
+  assert.equal(groupName({ column: "tag:stage", has: true, value: null }), "(no value)");
+  assert.equal(groupName({ column: "status", has: true, value: "Failed" }), "Failed");
   const numbers = { "metric:loss": { count: 2, min: 0.5, mean: 1, max: 1.5 } };
   assert.equal(groupCell("metric:loss", { numbers }).textContent, "1 0.5 – 1.5");
   assert.equal(groupCell("metric:none", { numbers }), "");
-  assert.equal(statusText({ Completed: 1200, Failed: 1 }), "1,200 Completed, 1 Failed");
+  assert.equal(statusText({ Running: 2, Failed: 1, Completed: 1200 }), "1,200 Completed, 1 Failed, 2 Running");
 });
 
 test("tags are set and removed, a bare one too", () => {
@@ -175,4 +184,42 @@ test("the tree and the groups are in the address, and leave no run out", () => {
   const shown = { ...standard(), tree: true, group: "tag:a=b" };
   assert.deepEqual(fromAddress(new URLSearchParams(toAddress(shown).toString())), shown);
   assert.ok(isUnfiltered(shown));
+});
+
+test("groups have groups in them, and then runs", async () => {
+  const { readBelow, readTop } = await studio("list_pages");
+  const shown = { ...standard(), group: "tag:stage", subgroup: "param:lr" };
+  const { requests, close } = await serve((request) => {
+    const group = { value: "x", has: true, count: 1, statuses: {}, numbers: {} };
+    const content = request.url.endsWith("groups") ? { groups: [group], runs: 1, left_out: {} } : { rows: [] };
+    return { content: JSON.stringify(content) };
+  });
+  const [top] = (await readTop(shown, { query: "" }, null)).rows;
+  const [below] = (await readBelow(shown, { query: "" }, top, null)).rows;
+  await readBelow(shown, { query: "" }, below, null);
+  close();
+  assert.notEqual(top.id, below.id);
+  assert.deepEqual([top.column, below.column], ["tag:stage", "param:lr"]);
+  const bodies = requests.map((request) => JSON.parse(request.body));
+  assert.deepEqual(
+    bodies.map((body) => [body.group, (body.in_group ?? []).map((each) => each.column)]),
+    [
+      ["tag:stage", []],
+      ["param:lr", ["tag:stage"]],
+      [undefined, ["tag:stage", "param:lr"]],
+    ],
+  );
+});
+
+test("rows that are read again stay as they are drawn where nothing has changed", () => {
+  const { made } = table({});
+  const group = (value, count) => ({
+    ...{ id: `group:${value}`, column: "tag:x", isGroup: true, has: true, value, count, statuses: {}, numbers: {} },
+  });
+  made.add([group("a", 1), group("b", 1), group("c", 1)]);
+  const [a, b] = ["group:a", "group:b"].map((id) => made.elements.get(id));
+  made.replace([group("a", 1), group("b", 2), group("d", 1)]);
+  assert.equal(made.elements.get("group:a"), a);
+  assert.notEqual(made.elements.get("group:b"), b);
+  assert.deepEqual([...made.rows.keys()], ["group:a", "group:b", "group:d"]);
 });
