@@ -39,6 +39,10 @@ export class AllRuns {
     this.visible = false;
     this.views = new SavedViews({
       definition: () => this.shown,
+      toSave: () => {
+        this.charts.choose();
+        return this.shown;
+      },
       opened: (view, isStep = false) => {
         const place = `${ALL_RUNS}?view=${view.id}`;
         isStep ? history.pushState(history.state, "", place) : history.replaceState(history.state, "", place);
@@ -422,12 +426,6 @@ export class AllRuns {
     this.lookedAt += page.looked_at ?? 0;
     this.total = page.total;
     this.done = !this.cursor;
-  }
-
-  setGroups(page) {
-    this.table.replace(page.rows);
-    this.grouped = page;
-    this.tell();
   }
 
   tell(text, isError = false) {

@@ -379,6 +379,13 @@ export class Charts {
     this.change(this.charts.filter((_chart, place) => place !== index));
   }
 
+  // Whoever saves a view with the first charts in sight wants to see them again.
+  choose() {
+    if (this.element.hidden || this.isChosen || !this.charts.length) return;
+    this.isChosen = true;
+    this.onchange(writeCharts(this.charts));
+  }
+
   change(charts) {
     this.charts = charts;
     this.isChosen = true;

@@ -106,7 +106,10 @@ export class Follower {
     const page = await list.readPage();
     const end = Date.now();
     this.nextGroups = end + Math.max(GROUPS_MS, PAUSE * (end - start));
-    if (!list.search && list.address === address) list.setGroups(page);
+    if (list.search || list.address !== address) return;
+    list.table.replace(page.rows);
+    list.grouped = page;
+    list.tell();
   }
 
   // The list has been read anew: what is on it is not new.

@@ -12,8 +12,8 @@ import { timeElement } from "./times.js";
 const NONE = "all"; // the address of All runs without a view, where one is the default
 
 export class SavedViews {
-  // `page.definition()`; `page.opened(view, isStep)` shows a view; `page.kept()` shows that what is shown has been saved;
-  // `page.editNotes()`
+  // `page.definition()` is what is shown, `page.toSave()` the same with the charts that nobody has chosen;
+  // `page.opened(view, isStep)` shows a view; `page.kept()` shows that what is shown has been saved; `page.editNotes()`
   constructor(page) {
     this.page = page;
     this.current = null;
@@ -140,7 +140,7 @@ export class SavedViews {
     if (!name) return;
     const notes = this.current?.notes ?? "";
     try {
-      const definition = this.page.definition();
+      const definition = this.page.toSave();
       const { view } = await post("views/create", { name, definition, notes, open: open.checked });
       this.current = { ...view, newest: view.version };
       say(`Saved as “${view.name}”.`);
