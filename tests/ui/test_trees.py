@@ -79,8 +79,8 @@ def test_a_tree_is_opened_tagged_grouped_and_cancelled(
     page.click(".amlflow-menu button", "Group")
     page.click(".amlflow-panel label", "No groups")
     shows_rows = 'document.querySelectorAll(".amlflow-table tbody tr[data-id]")'
-    page.until(lambda: page.script(f"return {shows_rows}.length") == 2, "no groups")
-    page.script(f"{shows_rows}[1].querySelector('input').click()")
+    page.until(lambda: page.script(f"return {shows_rows}.length") == 3, "no groups")
+    page.script(f"{shows_rows}[2].querySelector('input').click()")
     page.click(".amlflow-selection button", "Cancel with children")
     assert "2 runs go on" in page.see("dialog").text
     page.click("dialog button.danger")
